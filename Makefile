@@ -1,0 +1,34 @@
+# make demo    sets up, runs the main job on the embedded default, opens on a report
+# make test    sets up, passes the tests
+# make check   style and types
+# make results runs the committed studies again (hours)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup demo test check results clean
+
+setup: $(VENV)/.installed
+
+# Two steps: the index with PyTorch's CPU build is pip's to find, and comes before all else.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: setup
+	$(BIN)/python train.py -m window.start=0,0.15,0.3
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+results: setup
+	$(BIN)/python docs/results/run.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,3 @@
+from saibench.cli import main
+
+main()

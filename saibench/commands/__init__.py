@@ -1,0 +1,7 @@
+"""The subcommands of `python -m saibench`: each module adds its parser and says what to run."""
+
+from __future__ import annotations
+
+from saibench.commands import data, panels, report
+
+COMMANDS = (report, data, panels)

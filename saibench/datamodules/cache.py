@@ -1,0 +1,216 @@
+"""Arrays that are made once, kept on disk with a manifest, and mapped by whoever asks next."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import DTypeLike
+
+from saibench.datamodules.disk import take_space, writable
+
+log = logging.getLogger(__name__)
+
+Arrays = Mapping[str, np.ndarray]
+MANIFEST = "manifest.json"
+
+
+def cache_root() -> Path:
+    """The folder of all caches: `SAIBENCH_CACHE_DIR`, else `~/.cache/saibench`."""
+    return Path(os.environ.get("SAIBENCH_CACHE_DIR") or "~/.cache/saibench").expanduser()
+
+
+@dataclass(frozen=True)
+class CachedArrays:
+    """Read-only memory maps of the arrays in a cache folder, and how they came about."""
+
+    folder: Path
+    arrays: Arrays
+    manifest: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.arrays[name]
+
+    @property
+    def data_hash(self) -> str:
+        """sha256 of names, types, shapes and bytes: equal arrays have it on every machine."""
+        return self.manifest["data_hash"]
+
+
+def cached_arrays(
+    root: Path,
+    name: str,
+    recipe: Mapping[str, Any],
+    build: Callable[[Path], Arrays],
+    units: Mapping[str, str] | None = None,
+) -> CachedArrays:
+    """The arrays of `<root>/<name>-<hash of recipe>/`, built now unless they are there.
+
+    Several processes may ask at once: one builds, the others wait for it and read. The folder
+    appears whole or not at all, so a build that was killed or failed is simply done again, and so
+    is one whose files don't match its manifest.
+
+    Args:
+        root: the cache's root folder.
+        name: what the arrays are, in words that may stand in a file name.
+        recipe: everything that changes the arrays, as JSON can hold it.
+        build: makes the arrays. It is given the folder in which they will be kept, so that one
+            too big for memory can be filled there chunk by chunk (`new_array`).
+        units: array name → unit, for the manifest.
+
+    Raises UserError: the disk has no room for the arrays, or the root can't be written.
+    """
+    recipe = json.loads(json.dumps(recipe, allow_nan=False))
+    folder = root / f"{name}-{_hash(recipe)}"
+    found = _open(folder)
+    if found is None:
+        with _sole_builder(folder):
+            found = _open(folder)  # another process may have built it while this one waited
+            if found is None:
+                _build(folder, recipe, build, units or {})
+                found = _open(folder)
+    if found is None:
+        raise RuntimeError(f"{folder} was damaged as soon as it was built.")
+    return found
+
+
+def new_array(folder: Path, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap:
+    """An array to fill chunk by chunk, in the folder that `build` was given.
+
+    Raises UserError: the disk has no room for it.
+    """
+    with writable(folder.parent, math.prod(shape) * np.dtype(dtype).itemsize):
+        return _allocated(folder, name, shape, np.dtype(dtype))
+
+
+def _allocated(folder: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.memmap:
+    path = folder / f"{name}.npy"
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    take_space(path)
+    return array
+
+
+def _hash(recipe: Any) -> str:
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _open(folder: Path) -> CachedArrays | None:
+    """What the folder holds; None if it is not there, or if its files belie its manifest."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        arrays = {}
+        for name, stated in manifest["arrays"].items():
+            arrays[name] = np.load(folder / f"{name}.npy", mmap_mode="r")
+            if _facts(folder, name, arrays[name], stated["unit"]) != stated:
+                raise ValueError(f"{name}.npy is not as its manifest says")
+    except FileNotFoundError:
+        return None
+    except (ValueError, EOFError, LookupError, TypeError, AttributeError) as error:
+        log.warning("%s is damaged (%s): building it again", folder, error)
+        return None
+    return CachedArrays(folder, arrays, manifest)
+
+
+def _build(
+    folder: Path,
+    recipe: Mapping[str, Any],
+    build: Callable[[Path], Arrays],
+    units: Mapping[str, str],
+) -> None:
+    """Make the folder aside and rename it. The caller holds its lock."""
+    root, aside = folder.parent, folder.with_name(f"{folder.name}.partial")
+    if aside.exists():  # left by a process that was killed
+        shutil.rmtree(aside)
+    with writable(root):
+        aside.mkdir()
+    try:
+        started = time.perf_counter()
+        arrays = build(aside)
+        with writable(root, sum(array.nbytes for array in arrays.values())):
+            for name, array in arrays.items():
+                _store(aside, name, array)
+            manifest = {
+                "recipe": recipe,
+                "arrays": {
+                    name: _facts(aside, name, array, units.get(name, ""))
+                    for name, array in arrays.items()
+                },
+                "data_hash": _data_hash(arrays),
+                "saibench": _saibench_version(),
+                "seconds": round(time.perf_counter() - started, 3),
+            }
+            _write(aside / MANIFEST, manifest)
+        if folder.exists():
+            shutil.rmtree(folder)
+        aside.rename(folder)
+    finally:
+        if aside.exists():
+            shutil.rmtree(aside)
+
+
+def _store(folder: Path, name: str, array: np.ndarray) -> None:
+    if isinstance(array, np.memmap) and (folder / f"{name}.npy").exists():
+        array.flush()  # a `new_array` that `build` filled
+    else:
+        stored = _allocated(folder, name, array.shape, array.dtype)
+        stored[...] = array
+        stored.flush()
+
+
+def _write(path: Path, manifest: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _facts(folder: Path, name: str, array: np.ndarray, unit: str) -> dict[str, Any]:
+    return {
+        "shape": list(array.shape),
+        "dtype": array.dtype.str,
+        "unit": unit,
+        "bytes": (folder / f"{name}.npy").stat().st_size,
+    }
+
+
+def _data_hash(arrays: Arrays) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(array.reshape(-1).view(np.uint8))
+    return digest.hexdigest()
+
+
+def _saibench_version() -> str:
+    try:
+        return version("saibench")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@contextmanager
+def _sole_builder(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, which a process that is killed loses."""
+    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    with writable(folder.parent):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log.info("waiting for another process that is building %s", folder)
+            lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

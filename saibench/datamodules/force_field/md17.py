@@ -1,0 +1,109 @@
+"""MD17: molecular dynamics at 500 K with PBE+vdW-TS labels (quantum-machine.org/gdml)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from saibench.datamodules.force_field.npz import (
+    Keys,
+    NpzTrajectory,
+    data_roots,
+    file_sha256,
+    find_file,
+)
+from saibench.datamodules.force_field.trajectory import (
+    Trajectory,
+    cached_trajectory,
+    trajectory_index,
+)
+from saibench.errors import UserError, closest
+from saibench.units import PS_PER_FS
+
+URL = "http://www.quantum-machine.org/gdml/data/npz/"
+KEYS = Keys("z", "R", "E", "F")
+TIMESTEP = 0.5
+"""fs between two frames."""
+
+FILES = {
+    "aspirin": "md17_aspirin.npz",
+    "azobenzene": "azobenzene_dft.npz",
+    "benzene": "md17_benzene2017.npz",
+    "ethanol": "md17_ethanol.npz",
+    "malonaldehyde": "md17_malonaldehyde.npz",
+    "naphthalene": "md17_naphthalene.npz",
+    "paracetamol": "paracetamol_dft.npz",
+    "salicylic": "md17_salicylic.npz",
+    "toluene": "md17_toluene.npz",
+    "uracil": "md17_uracil.npz",
+}
+"""Molecule → file, as published below `URL`."""
+
+
+@dataclass(frozen=True)
+class MD17:
+    """One molecule of MD17, whose frames are published in order of time.
+
+    `sample_id` is the row in the file.
+
+    molecule: one of the ten that rMD17 has too
+    root: folder of the files (`md17_<molecule>.npz`, or as published), which may lie in `md17/`
+        below it; by default `SAIBENCH_DATA_DIR`, then `md17` in the cache
+
+    Raises UserError: an unknown molecule; later, a file that is missing or faulty.
+    """
+
+    molecule: str = "aspirin"
+    root: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.molecule not in FILES:
+            raise UserError(
+                f"data.molecule={self.molecule} is not in MD17: {closest(self.molecule, FILES)}"
+            )
+
+    @property
+    def name(self) -> str:
+        return self.molecule
+
+    def describe(self) -> str:
+        return (
+            f"{self.preview().height:,} frames of {self.molecule} from MD17, a molecular dynamics "
+            "trajectory at 500 K with energies and forces at PBE+vdW-TS."
+        )
+
+    def preview(self) -> pl.DataFrame:
+        """The index; of the file, only the energies are read, to count them."""
+        return _index(len(NpzTrajectory(self.path()).array(KEYS.energies)))
+
+    def recipe(self) -> dict[str, Any]:
+        return {"source": "md17", "molecule": self.molecule, "sha256": file_sha256(self.path())}
+
+    def load(self, cache: Path) -> Trajectory:
+        return cached_trajectory(self, cache, self._frames)
+
+    def path(self) -> Path:
+        """The file. Raises UserError: it is nowhere, and how to get it."""
+        return find_file(
+            [
+                root / below / file
+                for root in data_roots(self.root, "md17")
+                for below in (".", "md17")
+                for file in (f"md17_{self.molecule}.npz", FILES[self.molecule])
+            ],
+            f"download {URL}{FILES[self.molecule]}, or set data.root to its folder",
+        )
+
+    def _frames(self) -> dict[str, np.ndarray]:
+        frames = NpzTrajectory(self.path()).frames(KEYS)
+        index = _index(len(frames["energies"]))
+        return {**frames, **{name: index[name].to_numpy() for name in index.columns}}
+
+
+def _index(count: int) -> pl.DataFrame:
+    rows = np.arange(count, dtype=np.int64)
+    return trajectory_index(rows, rows * TIMESTEP * PS_PER_FS)

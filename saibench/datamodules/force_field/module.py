@@ -1,0 +1,217 @@
+"""Molecular trajectories, partitioned in time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from saibench.datamodules.cache import cache_root
+from saibench.datamodules.force_field.loader import (
+    EvaluationFrames,
+    FrameTensors,
+    Ranks,
+    TrainingStream,
+)
+from saibench.datamodules.force_field.soap import (
+    centred_unit_vectors,
+    mean_unit_vector,
+    similarity_to,
+    soap_unit_vectors,
+)
+from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource
+from saibench.datamodules.samplers import Sampler, Subset
+from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
+from saibench.errors import UserError
+from saibench.evidence.schema import Field
+from saibench.datamodules.force_field.neighbors import mean_num_neighbors
+
+
+class ForceFieldDataModule(StructuralDataModule):
+    """Frames of one molecule: training window, validation frames and test partitions.
+
+    Args:
+        source: where the trajectory comes from.
+        training, subset, held_out, partitions, test: see `StructuralDataModule`.
+        batch_size: frames a step, over all ranks.
+        evaluation_batch_size: frames a batch in validation and test, on each rank.
+        r_max: cutoff radius in Å at which the mean number of neighbours is counted.
+        dtype: `float32` or `float64`, of positions and forces; energies are always float64.
+        steps_per_round: training steps between two validations.
+        seed: of the order of the training frames.
+        cache: folder of the prepared arrays; the default is `cache_root()`.
+    """
+
+    def __init__(
+        self,
+        source: TrajectorySource,
+        training: Sampler,
+        subset: Subset,
+        held_out: str,
+        partitions: Mapping[str, Mapping[str, Any]],
+        test: Sequence[str],
+        batch_size: int = 5,
+        evaluation_batch_size: int = 100,
+        r_max: float = 4.0,
+        dtype: str = "float32",
+        steps_per_round: int = 200,
+        seed: int = 0,
+        cache: str | None = None,
+    ) -> None:
+        super().__init__(training, subset, held_out, partitions, test)
+        for name, value in (
+            ("batch_size", batch_size),
+            ("evaluation_batch_size", evaluation_batch_size),
+        ):
+            if value < 1:
+                raise UserError(f"datamodule.{name}={value} is not at least 1; 5 would work.")
+        self.source = source
+        self.batch_size = batch_size
+        self.evaluation_batch_size = evaluation_batch_size
+        self.r_max = r_max
+        self.dtype = getattr(torch, dtype)
+        self.steps_per_round = steps_per_round
+        self.seed = seed
+        self.cache = cache_root() if cache is None else Path(cache)
+
+    @cached_property
+    def trajectory(self) -> Trajectory:
+        return self.source.load(self.cache)
+
+    def load_index(self) -> pl.DataFrame:
+        return self.trajectory.index()
+
+    def preview_index(self) -> pl.DataFrame | None:
+        return self.source.preview()
+
+    def describe_data(self) -> dict[str, str]:
+        return {"hash": self.trajectory.data_hash, "describe": self.source.describe()}
+
+    @cached_property
+    def type_names(self) -> list[str]:
+        return sorted(set(self.trajectory.symbols))
+
+    @cached_property
+    def energy_mean(self) -> float:
+        """Mean total energy of the training partition in eV, in float64."""
+        return float(self.trajectory.energies[self.split[0].rows].mean())
+
+    def facts(self) -> dict[str, Any]:
+        train = self.split[0].rows
+        positions = torch.from_numpy(self.trajectory.positions[train].astype(np.float32))
+        return {
+            "type_names": self.type_names,
+            "species": [self.type_names.index(symbol) for symbol in self.trajectory.symbols],
+            "avg_num_neighbors": mean_num_neighbors(positions, self.r_max),
+            "force_rms": float(np.sqrt(np.square(self.trajectory.forces[train]).mean())),
+            "energy_mean": self.energy_mean,
+        }
+
+    def prepare_data(self) -> None:
+        """Build the caches once; every rank then only maps them."""
+        soap_unit_vectors(self.trajectory, self.cache)
+
+    def train_dataloader(self) -> TrainingStream:
+        return TrainingStream(
+            frames=self._tensors(self.split[0].rows),
+            batch_size=self.batch_size,
+            steps=self.steps_per_round,
+            seed=self.seed,
+            first_step=lambda: self.trainer.global_step,
+            ranks=self._ranks(),
+        )
+
+    def val_dataloader(self) -> EvaluationFrames:
+        rows = self.split[1].rows
+        return EvaluationFrames(
+            self._tensors(rows), np.arange(len(rows)), self.evaluation_batch_size, self._ranks()
+        )
+
+    def evaluation_loader(self, evaluation: EvaluationPass) -> EvaluationFrames:
+        return EvaluationFrames(
+            self._tensors(evaluation.rows),
+            np.arange(len(evaluation.rows)),
+            self.evaluation_batch_size,
+            self._ranks(),
+            evaluation.transform,
+        )
+
+    def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
+        """Batches are gathered on the device already."""
+        return batch
+
+    def features(self, rows: np.ndarray) -> pl.DataFrame:
+        """Time and SOAP similarity of frames to the training partition and to its window."""
+        vectors = soap_unit_vectors(self.trajectory, self.cache)
+        seen = self.training_sampler.select(self.index)
+        reference = self._trainable_rows()
+        near = {
+            "soap_similarity": self.split[0].rows,
+            "soap_similarity_window": seen,
+        }
+        columns = {}
+        for name, training_rows in near.items():
+            columns[name] = similarity_to(vectors[rows], mean_unit_vector(vectors, training_rows))
+        centred = centred_unit_vectors(vectors, reference)
+        for name, training_rows in near.items():
+            columns[f"{name}_centred"] = similarity_to(
+                centred[rows], mean_unit_vector(centred, training_rows)
+            )
+        return self.index[rows].with_columns(
+            pl.Series(name, values.astype(np.float64)) for name, values in columns.items()
+        )
+
+    def feature_fields(self) -> list[Field]:
+        partition, window = "the training partition's frames", "all frames of the training window"
+        centred = ", both centred on the mean descriptor of the trainable trajectory"
+        cosine = "mean cosine similarity of SOAP descriptors to "
+        return [
+            Field("time", "float64", "ps", "frame", "feature", "time of the frame"),
+            Field("soap_similarity", "float64", "", "frame", "feature", cosine + partition),
+            Field("soap_similarity_window", "float64", "", "frame", "feature", cosine + window),
+            Field(
+                "soap_similarity_centred",
+                "float64",
+                "",
+                "frame",
+                "feature",
+                cosine + partition + centred,
+            ),
+            Field(
+                "soap_similarity_window_centred",
+                "float64",
+                "",
+                "frame",
+                "feature",
+                cosine + window + centred,
+            ),
+        ]
+
+    def _trainable_rows(self) -> np.ndarray:
+        """Every row that is not held out: the same reference for all windows."""
+        held_out = self._test_partition(self.index, self.held_out).rows
+        return np.setdiff1d(np.arange(self.index.height), held_out)
+
+    def _tensors(self, rows: np.ndarray) -> FrameTensors:
+        device = self.trainer.strategy.root_device
+        trajectory = self.trajectory
+        species = [self.type_names.index(symbol) for symbol in trajectory.symbols]
+
+        def tensor(values: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
+            return torch.from_numpy(np.array(values)).to(device, dtype)
+
+        return FrameTensors(
+            sample_id=tensor(trajectory.sample_id[rows], torch.int64),
+            positions=tensor(trajectory.positions[rows], self.dtype),
+            species=torch.tensor(species, device=device),
+            energy=tensor(trajectory.energies[rows] - self.energy_mean, torch.float64),
+            forces=tensor(trajectory.forces[rows], self.dtype),
+        )
+
+    def _ranks(self) -> Ranks:
+        return Ranks(self.trainer.global_rank, self.trainer.world_size)

@@ -1,0 +1,176 @@
+"""Trajectories in NumPy's .npz files: found, read, and every fault refused by file, key and row."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from saibench.datamodules.cache import Arrays, cache_root
+from saibench.datamodules.force_field.trajectory import centred
+from saibench.errors import UserError, closest
+from saibench.units import EV_PER_KCAL_PER_MOL
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The names under which a data set keeps its arrays."""
+
+    atomic_numbers: str
+    positions: str
+    energies: str
+    forces: str
+
+
+class NpzTrajectory:
+    """An .npz file with the frames of one molecule, in Å and kcal/mol.
+
+    Raises UserError: the file is no npz file, or is truncated.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.file = np.load(path, allow_pickle=False)
+        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise self._incomplete() from error
+        if not isinstance(self.file, np.lib.npyio.NpzFile):
+            raise self._incomplete()
+
+    def array(self, key: str) -> np.ndarray:
+        """One array of the file. Raises UserError: it is missing, empty or can't be read."""
+        if key not in self.file:
+            raise UserError(f"{self.path} has no key '{key}': {closest(key, self.file.files)}")
+        try:
+            array = self.file[key]
+        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise self._incomplete(f", key '{key}'") from error
+        if array.size == 0:
+            raise UserError(f"{self.path}, key '{key}' is empty: a trajectory has frames.")
+        return array
+
+    def frames(self, keys: Keys) -> dict[str, np.ndarray]:
+        """Atomic numbers, centred positions in Å, energies in eV and forces in eV/Å.
+
+        Rows are in the order of the file. Raises UserError: a missing key, a wrong shape, a
+        non-finite value.
+        """
+        numbers = self._shaped(keys.atomic_numbers, (None,))
+        energies = self.array(keys.energies)
+        if energies.ndim == 2 and energies.shape[1] == 1:  # MD17 has (T, 1) or (T,)
+            energies = energies[:, 0]
+        self._check(keys.energies, energies, (None,))
+        shape = (len(energies), len(numbers), 3)
+        positions, forces = self._shaped(keys.positions, shape), self._shaped(keys.forces, shape)
+        return {
+            "atomic_numbers": self._elements(keys.atomic_numbers, numbers),
+            "positions": centred(positions.astype(np.float64)),
+            "energies": energies.astype(np.float64) * EV_PER_KCAL_PER_MOL,
+            "forces": forces.astype(np.float64) * EV_PER_KCAL_PER_MOL,
+        }
+
+    def distinct(self, key: str) -> np.ndarray:
+        """An integer array (T,) in which no value occurs twice.
+
+        Raises UserError, naming two rows of the file that have the same value.
+        """
+        values = self._shaped(key, (None,))
+        if values.dtype.kind not in "iu":
+            raise UserError(
+                f"{self.path}, key '{key}' holds {values.dtype} values: integers are expected."
+            )
+        order = np.argsort(values, kind="stable")
+        twins = np.flatnonzero(np.diff(values[order]) == 0)
+        if len(twins):
+            first, second = order[twins[0]], order[twins[0] + 1]
+            raise UserError(
+                f"{self.path}, key '{key}' has the value {values[first]} in rows {first} and "
+                f"{second}: each frame needs its own."
+            )
+        return values.astype(np.int64)
+
+    def _elements(self, key: str, numbers: np.ndarray) -> np.ndarray:
+        strange = np.flatnonzero((numbers < 1) | (numbers > 118) | (numbers % 1 != 0))
+        if len(strange):
+            row = strange[0]
+            raise UserError(
+                f"{self.path}, key '{key}' has {numbers[row]} in row {row}: an atomic number is "
+                "1 to 118."
+            )
+        return numbers.astype(np.int64)
+
+    def _shaped(self, key: str, shape: Sequence[int | None]) -> np.ndarray:
+        array = self.array(key)
+        self._check(key, array, shape)
+        return array
+
+    def _check(self, key: str, array: np.ndarray, shape: Sequence[int | None]) -> None:
+        fits = array.ndim == len(shape) and all(
+            wanted in (None, found) for wanted, found in zip(shape, array.shape, strict=True)
+        )
+        if not fits:
+            wanted = ", ".join("any" if size is None else str(size) for size in shape)
+            raise UserError(
+                f"{self.path}, key '{key}' has shape {array.shape}: ({wanted}) is expected."
+            )
+        if array.dtype.kind not in "fiu":
+            raise UserError(
+                f"{self.path}, key '{key}' holds {array.dtype} values: numbers are expected."
+            )
+        finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+        if not finite.all():
+            bad = np.flatnonzero(~finite)
+            raise UserError(
+                f"{self.path}, key '{key}' has a value that is not finite in row {bad[0]} "
+                f"({len(bad)} of {len(array)} rows have one): every value must be."
+            )
+
+    def _incomplete(self, where: str = "") -> UserError:
+        return UserError(
+            f"{self.path}{where} is not a whole npz file: an interrupted copy or download leaves "
+            "such a file, so fetch it again."
+        )
+
+
+def in_order(frames: Arrays, sample_id: np.ndarray, time: np.ndarray) -> dict[str, np.ndarray]:
+    """`frames` with ids and times in ps, sorted by id; atomic numbers have no frame axis."""
+    order = np.argsort(sample_id, kind="stable")
+    columns = {**frames, "sample_id": sample_id, "time": time}
+    numbers = columns.pop("atomic_numbers")
+    return {"atomic_numbers": numbers, **{name: of[order] for name, of in columns.items()}}
+
+
+def data_roots(root: str | None, data_set: str) -> list[Path]:
+    """Where files are looked for: `root` alone, or the user's data folder, then the download."""
+    if root is not None:
+        return [Path(root).expanduser()]
+    given = os.environ.get("SAIBENCH_DATA_DIR")
+    return [*([Path(given).expanduser()] if given else []), cache_root() / data_set]
+
+
+def find_file(candidates: Sequence[Path], how_to_get: str) -> Path:
+    """The first candidate that exists. Raises UserError with `how_to_get` if none does."""
+    for path in candidates:
+        if path.is_file():
+            return path
+    places = ", ".join(dict.fromkeys(str(path.parent) for path in candidates))
+    raise UserError(f"{candidates[0].name} is in none of {places}: {how_to_get}.")
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file's content; read once a process, unless the file changes."""
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _sha256(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

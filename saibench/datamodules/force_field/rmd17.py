@@ -1,0 +1,108 @@
+"""rMD17: ten molecules, 100,000 frames each, at PBE/def2-SVP (10.6084/m9.figshare.12672038)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from saibench.datamodules.force_field.npz import (
+    Keys,
+    NpzTrajectory,
+    data_roots,
+    file_sha256,
+    find_file,
+    in_order,
+)
+from saibench.datamodules.force_field.published import MOLECULES
+from saibench.datamodules.force_field.trajectory import (
+    Trajectory,
+    cached_trajectory,
+    trajectory_index,
+)
+from saibench.errors import UserError, closest
+from saibench.units import PS_PER_FS
+
+KEYS = Keys("nuclear_charges", "coords", "energies", "forces")
+TIMESTEP = 0.5
+"""fs between two frames of the original MD17, which `old_indices` counts."""
+
+
+@dataclass(frozen=True)
+class RMD17:
+    """One molecule of rMD17, brought back into order of time.
+
+    The published rows are shuffled; `old_indices` says where each stood in the original MD17
+    trajectory, of which rMD17 keeps some frames only, so that neighbours are unevenly spaced in
+    time. `sample_id` is `old_indices`.
+
+    molecule: one of the ten, as in the file's name
+    root: folder of the files, which may lie in `npz_data/` or `rmd17/npz_data/` below it; by
+        default `SAIBENCH_DATA_DIR`, then the folder that `saibench data download` fills
+
+    Raises UserError: an unknown molecule; later, a file that is missing or faulty.
+    """
+
+    molecule: str = "aspirin"
+    root: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.molecule not in MOLECULES:
+            known = closest(self.molecule, MOLECULES)
+            raise UserError(f"data.molecule={self.molecule} is not in rMD17: {known}")
+
+    @property
+    def name(self) -> str:
+        return self.molecule
+
+    def describe(self) -> str:
+        return (
+            f"{self.preview().height:,} frames of {self.molecule} from rMD17, a molecular dynamics "
+            "trajectory at 500 K with energies and forces at PBE/def2-SVP."
+        )
+
+    def preview(self) -> pl.DataFrame:
+        """The index; of the whole file, only `old_indices` is read."""
+        sample_id = np.sort(self._file().distinct("old_indices"))
+        return trajectory_index(sample_id, _time(sample_id))
+
+    def recipe(self) -> dict[str, Any]:
+        return {"source": "rmd17", "molecule": self.molecule, "sha256": file_sha256(self.path())}
+
+    def load(self, cache: Path) -> Trajectory:
+        return cached_trajectory(self, cache, self._frames)
+
+    def path(self) -> Path:
+        """The file. Raises UserError: it is nowhere, and how to get it."""
+        file = f"rmd17_{self.molecule}.npz"
+        return find_file(
+            [
+                root / below / file
+                for root in data_roots(self.root, "rmd17")
+                for below in (".", "npz_data", "rmd17/npz_data")
+            ],
+            f"get an excerpt with `python -m saibench data download rmd17_small --molecule "
+            f"{self.molecule}`, the whole with `python -m saibench data download rmd17 --molecule "
+            f"{self.molecule}`, or set data.root to its folder",
+        )
+
+    def _file(self) -> NpzTrajectory:
+        return NpzTrajectory(self.path())
+
+    def _frames(self) -> dict[str, np.ndarray]:
+        file = self._file()
+        sample_id = file.distinct("old_indices")
+        frames = file.frames(KEYS)
+        if len(sample_id) != len(frames["energies"]):
+            raise UserError(
+                f"{file.path}, key 'old_indices' has {len(sample_id)} rows and 'energies' has "
+                f"{len(frames['energies'])}: both need one a frame."
+            )
+        return in_order(frames, sample_id, _time(sample_id))
+
+
+def _time(sample_id: np.ndarray) -> np.ndarray:
+    return sample_id * TIMESTEP * PS_PER_FS

@@ -1,0 +1,54 @@
+"""Excerpts of one rMD17 trajectory, merged into the trajectory that they are spread over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from saibench.errors import UserError
+
+PER_FRAME = ("coords", "energies", "forces", "old_indices", "old_energies")
+"""What each frame has. `old_forces` is left behind: nothing reads MD17's noisier labels."""
+
+
+def merge(excerpts: Sequence[Path]) -> dict[str, np.ndarray]:
+    """The union of some excerpts of one molecule, in the order of the MD17 trajectory.
+
+    Returns the official keys in the official units, T distinct frames of A atoms:
+    `nuclear_charges` (A,), `coords` (T, A, 3) Å, `energies` (T,) kcal/mol,
+    `forces` (T, A, 3) kcal/mol/Å, `old_indices` (T,) strictly increasing,
+    `old_energies` (T,) kcal/mol.
+
+    Raises UserError if a file lacks an array, if two files are of different molecules, or if
+    they disagree about a frame.
+    """
+    tables = [_read(path) for path in excerpts]
+    for path, table in zip(excerpts, tables, strict=True):
+        if not np.array_equal(table["nuclear_charges"], tables[0]["nuclear_charges"]):
+            raise UserError(f"{path} is of another molecule than {excerpts[0]}: can't merge them.")
+    joined = {key: np.concatenate([table[key] for table in tables]) for key in PER_FRAME}
+    _, first, frame = np.unique(joined["old_indices"], return_index=True, return_inverse=True)
+    merged = {key: values[first] for key, values in joined.items()}
+    for key, values in joined.items():
+        if not np.array_equal(merged[key][frame], values):
+            raise UserError(
+                f"The excerpts in {excerpts[0].parent} disagree about '{key}' of a frame that "
+                f"several of them hold: delete them, and download them again."
+            )
+    return {"nuclear_charges": tables[0]["nuclear_charges"], **merged}
+
+
+def write(molecule: Mapping[str, np.ndarray], path: Path) -> None:
+    """Write the arrays of `merge` as the npz file `path`, whatever its name ends in."""
+    with path.open("wb") as file:
+        np.savez(file, **molecule)  # type: ignore[arg-type]  # numpy's own flag shares the **
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in ("nuclear_charges", *PER_FRAME)}
+    except KeyError as missing:
+        raise UserError(f"{path} is no excerpt of rMD17: {missing.args[0]}.") from missing

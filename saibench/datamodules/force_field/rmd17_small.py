@@ -1,0 +1,103 @@
+"""Where the small form of rMD17 lies: ten excerpts of 1,000 frames a molecule, to be merged.
+
+The first author of rMD17 publishes the frames of the five official training and test sets as
+files of their own. Training and test set of one number share no frame, sets of different numbers
+do: the ten together hold 9,633 frames, spread evenly over the trajectory, in a tenth of the bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from saibench.datamodules.catalogue import Downloadable
+from saibench.datamodules.force_field.published import (
+    FRAMES_IN_EXCERPTS,
+    MOLECULE,
+    MOLECULES,
+    SPLITS,
+    excerpt_md5s,
+    npz_name,
+)
+from saibench.datamodules.part import sole_writer
+from saibench.datamodules.record import read_record, write_record
+from saibench.datamodules.remote import Checksum, RemoteFile
+from saibench.errors import UserError
+
+EXCERPTS_URL = (
+    "https://raw.githubusercontent.com/andersx/rmd17-npz/"
+    "4f6bb0a186822c90d47cd98b7a27991fe0b3173b/rmd17-npz"
+)
+
+
+@dataclass(frozen=True)
+class SmallRMD17(Downloadable):
+    """The excerpts that rMD17's author publishes, merged to one file a molecule.
+
+    base_url: the folder that holds the excerpts
+    md5s: file name → md5 of the excerpts
+    frames: what the ten excerpts of a molecule must come to
+    """
+
+    name = "rmd17_small"
+    folder = "rmd17"
+    summary = f"the {FRAMES_IN_EXCERPTS:,} frames a molecule of rMD17's official splits"
+    size = "110 MB; a single molecule 7-18 MB"
+    licence = "CC0 1.0"
+    source = "https://github.com/andersx/rmd17-npz"
+    options = (MOLECULE,)
+
+    base_url: str = EXCERPTS_URL
+    md5s: Mapping[str, str] = field(default_factory=excerpt_md5s)
+    frames: int = FRAMES_IN_EXCERPTS
+
+    def download(self, root: Path, *, molecule: Sequence[str] = ()) -> list[Path]:
+        """Bring `root/npz_data/rmd17_<molecule>.npz`; without a molecule, of all ten."""
+        return [self._merged(root, name) for name in MOLECULE.check(molecule) or MOLECULES]
+
+    def _merged(self, root: Path, molecule: str) -> Path:
+        from saibench.datamodules.download import download
+        from saibench.datamodules.force_field.rmd17_excerpts import merge, write
+
+        target = root / npz_name(molecule)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with sole_writer(target):
+            if _is_merged(target):
+                return target
+            folder = root / "excerpts" / molecule
+            names = [f"rmd17_{molecule}_{split}.npz" for split in SPLITS]
+            merged = merge([download(self._excerpt(name), folder / name) for name in names])
+            if (frames := len(merged["old_indices"])) != self.frames:
+                raise UserError(
+                    f"The excerpts of {molecule} hold {frames:,} distinct frames, not "
+                    f"{self.frames:,}: nothing was written."
+                )
+            draft = target.with_name(f"{target.name}.part")
+            write(merged, draft)
+            write_record(
+                target,
+                {
+                    "sha256": Checksum.of(draft, "sha256").digest,
+                    "merged from": {f"{self.base_url}/{name}": self.md5s[name] for name in names},
+                },
+            )
+            os.replace(draft, target)
+            shutil.rmtree(folder)
+        return target
+
+    def _excerpt(self, name: str) -> RemoteFile:
+        return RemoteFile(f"{self.base_url}/{name}", Checksum("md5", self.md5s[name]))
+
+
+def _is_merged(target: Path) -> bool:
+    if not target.exists():
+        return False
+    if Checksum.of(target, "sha256").digest == read_record(target).get("sha256"):
+        return True
+    raise UserError(
+        f"{target} is there already and was not merged from rMD17's excerpts: move it away, or "
+        f"choose another folder."
+    )

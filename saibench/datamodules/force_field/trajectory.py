@@ -1,0 +1,106 @@
+"""A molecule's frames in order of time, and what a source of them must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+from ase.data import chemical_symbols
+
+from saibench.datamodules.cache import Arrays, cached_arrays
+
+UNITS = {
+    "atomic_numbers": "",
+    "positions": "Å",
+    "energies": "eV",
+    "forces": "eV/Å",
+    "sample_id": "",
+    "time": "ps",
+}
+"""Unit of each array that a source makes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """T frames of one molecule of A atoms, ordered by time.
+
+    name: the molecule
+    symbols: A chemical symbols
+    atomic_numbers: (A,) int64
+    positions: (T, A, 3) float64, Å, each frame's centroid at the origin
+    energies: (T,) float64, eV, total energies
+    forces: (T, A, 3) float64, eV/Å
+    sample_id: (T,) int64, stable on every machine
+    time: (T,) float64, ps, not decreasing
+    data_hash: of all arrays above
+
+    The arrays are read-only memory maps.
+    """
+
+    name: str
+    symbols: tuple[str, ...]
+    atomic_numbers: np.ndarray
+    positions: np.ndarray
+    energies: np.ndarray
+    forces: np.ndarray
+    sample_id: np.ndarray
+    time: np.ndarray
+    data_hash: str
+
+    def index(self) -> pl.DataFrame:
+        """One row a frame: `sample_id` and `time` in ps."""
+        return trajectory_index(self.sample_id, self.time)
+
+
+class TrajectorySource(Protocol):
+    """Where a trajectory comes from: a reader or a simulation.
+
+    A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`; a new one is
+    one file with the five members below (`cached_trajectory` does most of `load`).
+    """
+
+    @property
+    def name(self) -> str:
+        """The molecule."""
+
+    def describe(self) -> str:
+        """One sentence: what it is, its level of theory, how many frames."""
+
+    def preview(self) -> pl.DataFrame | None:
+        """The index if it is to be had in well under a second and without building, else None."""
+
+    def recipe(self) -> dict[str, Any]:
+        """Everything that changes the trajectory, as JSON can hold it."""
+
+    def load(self, cache: Path) -> Trajectory:
+        """The trajectory, from the cache below this root once it has been built."""
+
+
+def cached_trajectory(
+    source: TrajectorySource, cache: Path, frames: Callable[[], Arrays]
+) -> Trajectory:
+    """What `frames` makes (the arrays named in `UNITS`), through the cache."""
+    recipe = source.recipe()
+    kept = cached_arrays(
+        cache, f"{recipe['source']}-{source.name}", recipe, lambda folder: frames(), UNITS
+    )
+    symbols = tuple(chemical_symbols[number] for number in kept["atomic_numbers"])
+    return Trajectory(source.name, symbols, data_hash=kept.data_hash, **kept.arrays)
+
+
+def trajectory_index(sample_id: np.ndarray, time: np.ndarray) -> pl.DataFrame:
+    """The index of frames with these ids and times in ps."""
+    return pl.DataFrame({"sample_id": sample_id, "time": time})
+
+
+def centred(positions: np.ndarray) -> np.ndarray:
+    """Positions (T, A, 3) moved so that each frame's centroid is the origin.
+
+    Models see positions as float32, which has no digits left for bond lengths far from the
+    origin: rMD17's benzene drifts beyond 100 Å.
+    """
+    return positions - positions.mean(axis=1, keepdims=True)

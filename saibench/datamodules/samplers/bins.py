@@ -1,0 +1,156 @@
+"""Bins of a data feature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars
+
+from saibench.datamodules.samplers.features import numeric_feature, sample_ids
+from saibench.datamodules.samplers.fields import (
+    flag,
+    list_of,
+    number,
+    optional,
+    shown,
+    text,
+    whole_number,
+)
+from saibench.datamodules.samplers.keys import rows_by_key
+from saibench.datamodules.samplers.sampler import Sampler
+from saibench.errors import UserError
+
+OUTSIDE = -1
+"""The bin number of a sample that is in no bin; one whose feature is NaN is in none."""
+
+DRAW_STREAM = 1
+"""Keys of their own, so that a `Subset` that follows draws evenly from the bins."""
+
+
+@dataclass(frozen=True)
+class Bins(Sampler):
+    """Samples in the bins `keep` of the feature `by`, ascending by bin number, then sample_id.
+
+    Bin i, counted from 0, is half-open: e_i <= value < e_(i+1). Its edges are `edges`; or
+    `start + i*width` for `count` bins; or, from `count` alone, equal parts of the range from the
+    smallest to the largest value of the rows seen, where the last bin is closed. `keep=None`
+    keeps all bins. `equal_count` draws from every kept bin as many as the smallest of them holds.
+    """
+
+    by: str
+    edges: tuple[float, ...] | None = None
+    count: int | None = None
+    width: float | None = None
+    start: float | None = None
+    keep: tuple[int, ...] | None = None
+    equal_count: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._convert(
+            by=text,
+            edges=optional(list_of(number)),
+            count=optional(whole_number),
+            width=optional(number),
+            start=optional(number),
+            keep=optional(list_of(whole_number)),
+            equal_count=flag,
+            seed=whole_number,
+        )
+        self._check_grid()
+        if self.keep is not None:
+            object.__setattr__(self, "keep", tuple(sorted(set(self.keep))))
+            if not set(self.keep) <= set(range(self.number)):
+                self._refuse("keep", f"names a bin outside 0 to {self.number - 1}; [0] would work")
+        if not 0 <= self.seed < 2**64:
+            self._refuse("seed", "is not in [0, 2^64); 0 would work")
+
+    def _check_grid(self) -> None:
+        given = {name for name in ("edges", "count", "width", "start") if self._is_given(name)}
+        if given not in ({"edges"}, {"count", "width", "start"}, {"count"}):
+            raise UserError(
+                f"bins of '{self.by}' are given by {' and '.join(sorted(given)) or 'nothing'}; "
+                "edges alone, or start, width and count, or count alone would work."
+            )
+        if self.edges is not None and (len(self.edges) < 2 or min(np.diff(self.edges)) <= 0):
+            self._refuse("edges", "are not two or more increasing numbers; [0, 1] would work")
+        if self.count is not None and self.count < 1:
+            self._refuse("count", "is not at least 1; 8 would work")
+        if self.width is not None and self.width <= 0:
+            self._refuse("width", "is not above 0; 1 would work")
+
+    def _is_given(self, name: str) -> bool:
+        return getattr(self, name) is not None
+
+    @property
+    def number(self) -> int:
+        """How many bins there are, kept or not."""
+        return len(self.edges or ()) - 1 if self.count is None else self.count
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        return tuple(range(self.number)) if self.keep is None else self.keep
+
+    def edges_of(self, index: polars.DataFrame) -> np.ndarray:
+        """The edges, float64 of shape (number + 1,), in the unit of the feature."""
+        if self.edges is not None:
+            return np.array(self.edges)
+        steps = np.arange(self.number + 1)
+        if self.start is not None and self.width is not None:
+            # 15 digits, since 3 * 0.1 is 0.30000000000000004 and 0.3 belongs to the bin above it
+            return np.array([float(f"{edge:.15g}") for edge in self.start + steps * self.width])
+        values = numeric_feature(index, self._field("by"), self.by)
+        values = values[np.isfinite(values)].astype(np.float64)
+        if not values.size or values.min() == values.max():
+            self._refuse("by", "has no two different values to part; explicit edges would work")
+        edges = values.min() + steps * ((values.max() - values.min()) / self.number)
+        edges[-1] = values.max()  # rounding must not put the largest value outside
+        return edges
+
+    def assign(self, index: polars.DataFrame) -> np.ndarray:
+        """The bin number of every row, int64 of shape (rows,); `OUTSIDE` where in none."""
+        values = numeric_feature(index, self._field("by"), self.by).astype(np.float64)
+        edges = self.edges_of(index)
+        numbers = np.searchsorted(edges, values, side="right").astype(np.int64) - 1
+        if self.edges is None and self.start is None:
+            numbers[values == edges[-1]] = self.number - 1
+        numbers[numbers == self.number] = OUTSIDE  # NaN among them: it sorts past the last edge
+        return numbers
+
+    def counts(self, index: polars.DataFrame) -> dict[int, int]:
+        """Bin number -> how many rows it holds, for every bin and `OUTSIDE`."""
+        numbers = self.assign(index)
+        return {i: int((numbers == i).sum()) for i in (*range(self.number), OUTSIDE)}
+
+    def select(self, index: polars.DataFrame) -> np.ndarray:
+        ids, numbers, counts = sample_ids(index), self.assign(index), self.counts(index)
+        self._check_none_empty(index, counts)
+        by_key = rows_by_key(ids, self.seed, DRAW_STREAM)
+        drawn = min(counts[i] for i in self.kept) if self.equal_count else index.height
+        rows = np.concatenate([by_key[numbers[by_key] == i][:drawn] for i in self.kept])
+        return rows[np.lexsort((ids[rows], numbers[rows]))]
+
+    def _check_none_empty(self, index: polars.DataFrame, counts: dict[int, int]) -> None:
+        empty = [i for i in self.kept if not counts[i]]
+        if not empty:
+            return
+        edges = self.edges_of(index).tolist()
+        filled = [i for i in self.kept if counts[i]]
+        advice = f"keep={shown(filled)}" if filled else "bins where the data lie"
+        raise UserError(
+            f"bin {empty[0]} of '{self.by}', from {shown(edges[empty[0]])} to "
+            f"{shown(edges[empty[0] + 1])}, holds none of {index.height} samples; "
+            f"{advice} would work."
+        )
+
+    def describe(self) -> str:
+        if self.edges is not None:
+            grid = f"with edges {', '.join(shown(edge) for edge in self.edges)}"
+        elif self.start is not None:
+            grid = f"that start at {shown(self.start)} and are {shown(self.width)} wide"
+        else:
+            grid = "that part its range equally"
+        which = "any" if self.keep is None else f"bins {', '.join(map(str, self.keep))}"
+        clause = f"samples in {which} of the {self.number} bins of {self.by} {grid}"
+        return clause + (f", as many from each, seed {self.seed}" if self.equal_count else "")

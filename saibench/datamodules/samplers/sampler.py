@@ -1,0 +1,101 @@
+"""The base of all samplers, and their composition."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import numpy as np
+import polars
+from omegaconf import OmegaConf
+
+from saibench.datamodules.samplers.fields import Convert, list_of, refuse
+
+
+@dataclass(frozen=True)
+class Sampler(ABC):
+    """A pure function from an index to row positions; subclasses are frozen dataclasses.
+
+    A subclass converts and checks its fields in `__post_init__`, and its docstring says in which
+    order `select` returns the rows.
+    """
+
+    @abstractmethod
+    def select(self, index: polars.DataFrame) -> np.ndarray:
+        """Positions of the selected rows in `index`, int64 of shape (selected,)."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """One English clause, without a full stop, that says which samples are selected."""
+
+    def hash(self) -> str:
+        """12 hexadecimal digits of SHA-256 over class name and fields, alike in every process."""
+        text = json.dumps(_document(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def __or__(self, other: Sampler) -> Chain:
+        """`a | b`: b selects among the rows that a kept."""
+        return Chain((self, other)) if isinstance(other, Sampler) else NotImplemented
+
+    def _field(self, name: str) -> str:
+        """A field's name as the user knows it: `window.start`."""
+        return f"{type(self).__name__.lower()}.{name}"
+
+    def _convert(self, **conversions: Convert) -> None:
+        for name, convert in conversions.items():
+            converted = convert(self._field(name), getattr(self, name))
+            object.__setattr__(self, name, converted)  # the way into a frozen dataclass
+
+    def _refuse(self, name: str, reason: str) -> NoReturn:
+        refuse(self._field(name), getattr(self, name), reason)
+
+
+@dataclass(frozen=True)
+class Chain(Sampler):
+    """Samplers one after another, each seeing only the rows that the one before it kept.
+
+    Rows are in the order of the last sampler. Chains of chains are flattened, so that
+    `(a | b) | c` and `a | (b | c)` are equal and hash alike.
+    """
+
+    samplers: tuple[Sampler, ...]
+
+    def __post_init__(self) -> None:
+        self._convert(samplers=list_of(_sampler))
+        flat = [
+            inner
+            for sampler in self.samplers
+            for inner in (sampler.samplers if isinstance(sampler, Chain) else (sampler,))
+        ]
+        object.__setattr__(self, "samplers", tuple(flat))
+
+    def select(self, index: polars.DataFrame) -> np.ndarray:
+        rows = np.arange(index.height, dtype=np.int64)
+        for sampler in self.samplers:
+            rows = rows[sampler.select(index[rows])]
+            if not rows.size:  # what follows could only blame the wrong sampler
+                break
+        return rows
+
+    def describe(self) -> str:
+        return ", then ".join(sampler.describe() for sampler in self.samplers)
+
+
+def _sampler(field: str, value: Any) -> Sampler:
+    if OmegaConf.is_config(value):  # Hydra turns a dataclass inside a list into a config
+        value = OmegaConf.to_object(value)
+    if not isinstance(value, Sampler):
+        refuse(field, value, "is not a sampler; one such as Window(start=0, size=0.3) would work")
+    return value
+
+
+def _document(value: Any) -> Any:
+    """What a sampler is, in the types of JSON."""
+    if isinstance(value, Sampler):
+        fields = {f.name: _document(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return [type(value).__name__, fields]
+    return [_document(item) for item in value] if isinstance(value, tuple) else value

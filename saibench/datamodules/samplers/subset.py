@@ -1,0 +1,67 @@
+"""A reproducible random draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars
+
+from saibench.datamodules.samplers.features import row_bound, sample_ids
+from saibench.datamodules.samplers.fields import number, optional, percent, shown, whole_number
+from saibench.datamodules.samplers.keys import rows_by_key
+from saibench.datamodules.samplers.sampler import Sampler
+from saibench.errors import NotHeldByData, UserError
+
+
+@dataclass(frozen=True)
+class Subset(Sampler):
+    """`count` samples, or a `fraction` of them, or all: those with the smallest keys.
+
+    Rows are in ascending order of key (see `sample_keys`), so a draw is the beginning of every
+    larger draw with the same seed, on every machine and whatever the order of the index.
+    """
+
+    count: int | None = None
+    fraction: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._convert(count=optional(whole_number), fraction=optional(number), seed=whole_number)
+        if self.count is not None and self.fraction is not None:
+            raise UserError(
+                f"subset.count={self.count} and subset.fraction={shown(self.fraction)} exclude "
+                "each other; either of them alone would work."
+            )
+        if self.count is not None and self.count < 1:
+            self._refuse("count", "is not at least 1; null would keep all samples")
+        if self.fraction is not None and not 0 < self.fraction <= 1:
+            self._refuse("fraction", "is not in (0, 1]; 0.5 would keep half of the samples")
+        if not 0 <= self.seed < 2**64:
+            self._refuse("seed", "is not in [0, 2^64); 0 would work")
+
+    def select(self, index: polars.DataFrame) -> np.ndarray:
+        return rows_by_key(sample_ids(index), self.seed)[: self.size_within(index.height)]
+
+    def size_within(self, available: int) -> int:
+        """How many of `available` samples are drawn."""
+        if self.fraction is not None:
+            size = row_bound(self.fraction, available)
+            if not size:
+                self._refuse("fraction", f"of {available} samples is none; a larger one would work")
+            return size
+        if self.count is None:
+            return available
+        if self.count > available:
+            raise NotHeldByData(
+                f"subset.count={self.count} of {available} samples is more than there are; "
+                f"a count of at most {available} would work."
+            )
+        return self.count
+
+    def describe(self) -> str:
+        if self.count is not None:
+            return f"{self.count} samples drawn with seed {self.seed}"
+        if self.fraction is not None:
+            return f"{percent(self.fraction)} of the samples drawn with seed {self.seed}"
+        return "all samples"

@@ -1,0 +1,117 @@
+"""Samples by the value of a feature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars
+
+from saibench.datamodules.samplers.features import feature, numeric_feature, sample_ids
+from saibench.datamodules.samplers.fields import (
+    list_of,
+    number,
+    optional,
+    refuse,
+    scalar,
+    shown,
+    text,
+)
+from saibench.datamodules.samplers.sampler import Sampler
+from saibench.errors import UserError
+
+Scalar = str | bool | int | float
+
+
+@dataclass(frozen=True)
+class Where(Sampler):
+    """Samples whose feature `by` meets every condition given, ascending by sample_id.
+
+    `at_least` and `below` make a half-open interval of numbers; `equals` and `one_of` take
+    numbers, strings or booleans, as the feature holds. NaN and null meet no condition.
+    """
+
+    by: str
+    equals: Scalar | None = None
+    at_least: float | None = None
+    below: float | None = None
+    one_of: tuple[Scalar, ...] | None = None
+
+    def __post_init__(self) -> None:
+        self._convert(
+            by=text,
+            equals=optional(scalar),
+            at_least=optional(number),
+            below=optional(number),
+            one_of=optional(list_of(scalar)),
+        )
+        conditions = (self.equals, self.at_least, self.below, self.one_of)
+        if all(condition is None for condition in conditions):
+            raise UserError(
+                f"where.by='{self.by}' has no condition; "
+                "equals, at_least, below or one_of would work."
+            )
+        if self.at_least is not None and self.below is not None and self.at_least >= self.below:
+            self._refuse("at_least", f"is not below where.below={shown(self.below)}")
+        if self.one_of is not None:
+            if len({_kind(value) for value in self.one_of}) > 1:
+                self._refuse("one_of", "mixes kinds of values; values of one kind would work")
+            object.__setattr__(self, "one_of", tuple(sorted(set(self.one_of))))
+
+    def select(self, index: polars.DataFrame) -> np.ndarray:
+        matches = np.ones(index.height, dtype=bool)
+        if self.equals is not None:
+            matches &= self._equal_to(index, "equals", (self.equals,))
+        if self.one_of is not None:
+            matches &= self._equal_to(index, "one_of", self.one_of)
+        if self.at_least is not None:
+            matches &= numeric_feature(index, self._field("by"), self.by) >= self.at_least
+        if self.below is not None:
+            matches &= numeric_feature(index, self._field("by"), self.by) < self.below
+        rows = np.flatnonzero(matches).astype(np.int64)
+        return rows[np.argsort(sample_ids(index)[rows], kind="stable")]
+
+    def _equal_to(
+        self, index: polars.DataFrame, condition: str, wanted: tuple[Scalar, ...]
+    ) -> np.ndarray:
+        column = feature(index, self._field("by"), self.by)
+        held = _kind_held(column)
+        if _kind(wanted[0]) != held:
+            reason = f"can't match '{self.by}', which holds {held}; one of its values would work"
+            refuse(self._field(condition), getattr(self, condition), reason)
+        # numpy compares as needed: there NaN equals nothing, while in polars it equals itself
+        values = column.cast(polars.String).to_numpy() if held == "strings" else column.to_numpy()
+        return np.any([values == value for value in wanted], axis=0)
+
+    def describe(self) -> str:
+        conditions = []
+        if self.equals is not None:
+            conditions.append(f"is {_named(self.equals)}")
+        if self.one_of is not None:
+            conditions.append(f"is one of {', '.join(map(_named, self.one_of))}")
+        if self.at_least is not None:
+            conditions.append(f"is at least {shown(self.at_least)}")
+        if self.below is not None:
+            conditions.append(f"is below {shown(self.below)}")
+        return f"samples whose {self.by} {' and '.join(conditions)}"
+
+
+def _named(value: Scalar) -> str:
+    return value if isinstance(value, str) else shown(value)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "booleans"
+    return "strings" if isinstance(value, str) else "numbers"
+
+
+def _kind_held(column: polars.Series) -> str:
+    if column.dtype.is_numeric():
+        return "numbers"
+    if column.dtype == polars.Boolean:
+        return "booleans"
+    if column.dtype in (polars.String, polars.Categorical, polars.Enum):
+        return "strings"
+    return str(column.dtype)

@@ -1,0 +1,86 @@
+"""Stretches of the samples in the order of a feature, usually time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars
+
+from saibench.datamodules.samplers.features import row_bound, rows_in_order
+from saibench.datamodules.samplers.fields import number, optional, percent, shown, text
+from saibench.datamodules.samplers.sampler import Sampler
+from saibench.errors import UserError
+
+ROUNDING = 1e-9
+"""How far `start + size` may pass `limit` by the rounding of decimal fractions."""
+
+
+@dataclass(frozen=True)
+class Window(Sampler):
+    """The samples from fraction `start` to `start + size`, in ascending order of `by`.
+
+    Of N samples ordered by `by` (ties by sample_id), rows floor(start*N) up to, without,
+    floor((start + size)*N). `size=None` reaches up to `limit`, the fraction where the test begins;
+    a window that passes it is refused.
+    """
+
+    start: float
+    size: float | None = None
+    by: str = "time"
+    limit: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._convert(start=number, size=optional(number), by=text, limit=number)
+        if not 0 < self.limit <= 1:
+            self._refuse("limit", "is not in (0, 1]; 0.9 would leave a last tenth for the test")
+        if not 0 <= self.start < self.limit:
+            self._refuse("start", f"is not in [0, {shown(self.limit)}); 0 would work")
+        if self.size is None:
+            return
+        room = shown(self.limit - self.start)
+        if self.size <= 0:
+            self._refuse("size", f"is not above 0; a size of at most {room} would work")
+        if self.start + self.size > self.limit + ROUNDING:
+            test = f"{shown(self.limit)} where the test partition begins"
+            limit = "the end of the data" if self.limit == 1 else test
+            raise UserError(
+                f"window.start={shown(self.start)} and window.size={shown(self.size)} end at "
+                f"{shown(self.start + self.size)}, past {limit}; "
+                f"a size of at most {room} would work."
+            )
+
+    @property
+    def end(self) -> float:
+        """The fraction at which the window ends, never past `limit`."""
+        return self.limit if self.size is None else min(self.start + self.size, self.limit)
+
+    def select(self, index: polars.DataFrame) -> np.ndarray:
+        rows = rows_in_order(index, self._field("by"), self.by)
+        return rows[row_bound(self.start, rows.size) : row_bound(self.end, rows.size)]
+
+    def describe(self) -> str:
+        return f"samples from {percent(self.start)} to {percent(self.end)} in order of {self.by}"
+
+
+@dataclass(frozen=True)
+class Tail(Sampler):
+    """The last fraction `size` of the samples, in ascending order of `by` (ties by sample_id).
+
+    Of N samples it begins at row floor((1 - size)*N), where `Window(..., limit=1 - size)` ends.
+    """
+
+    size: float = 0.1
+    by: str = "time"
+
+    def __post_init__(self) -> None:
+        self._convert(size=number, by=text)
+        if not 0 < self.size <= 1:
+            self._refuse("size", "is not in (0, 1]; 0.1 would work")
+
+    def select(self, index: polars.DataFrame) -> np.ndarray:
+        rows = rows_in_order(index, self._field("by"), self.by)
+        return rows[row_bound(1 - self.size, rows.size) :]
+
+    def describe(self) -> str:
+        return f"the last {percent(self.size)} of the samples in order of {self.by}"

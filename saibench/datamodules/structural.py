@@ -1,0 +1,149 @@
+"""The LightningDataModule behind every workload: an index, and partitions of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+from lightning import LightningDataModule
+
+from saibench.datamodules.partition import Partition, test_partition, training_split
+from saibench.datamodules.samplers import Sampler, Subset
+from saibench.errors import UserError, closest
+
+
+@dataclass(frozen=True)
+class EvaluationPass:
+    """One look of the model at samples: every sample once, under one transform."""
+
+    transform: Any | None
+    rows: np.ndarray
+    partitions: tuple[Partition, ...]
+
+
+class StructuralDataModule(LightningDataModule):
+    """Partitions of an index: what is trained on, validated on, and tested on.
+
+    A subclass gives `load_index`, `facts`, the loaders, and may give `preview_index` and
+    `features`. It is made once a point, from the config alone.
+
+    Args:
+        training: sampler of the training candidates.
+        subset: how many of them are trained on.
+        held_out: name of the partition that training may never touch.
+        partitions: name → `{samplers: [...], transform: ...}`, the partitions there are.
+        test: names of the partitions that the trained model is tested on.
+    """
+
+    def __init__(
+        self,
+        training: Sampler,
+        subset: Subset,
+        held_out: str,
+        partitions: Mapping[str, Mapping[str, Any]],
+        test: Sequence[str],
+    ) -> None:
+        super().__init__()
+        self.training_sampler = training
+        self.subset = subset
+        self.held_out = held_out
+        self.partitions = {name: _checked(name, given) for name, given in partitions.items()}
+        self.test = list(dict.fromkeys(test))
+        for name in (held_out, *self.test):
+            if name not in self.partitions:
+                raise UserError(
+                    f"test partition '{name}' is not defined under partitions: "
+                    f"{closest(name, self.partitions)}"
+                )
+        if not self.test:
+            raise UserError("test=[] names no partition: give at least one, as test=[last_tenth].")
+
+    def load_index(self) -> pl.DataFrame:
+        """The index: `sample_id` and the data features, one row a sample."""
+        raise NotImplementedError
+
+    def preview_index(self) -> pl.DataFrame | None:
+        """The index if it is to be had before the data are made, else None."""
+        return None
+
+    def facts(self) -> dict[str, Any]:
+        """What a model needs to know of the training partition, in builtins."""
+        return {}
+
+    def features(self, rows: np.ndarray) -> pl.DataFrame:
+        """Data features of these rows for the evidence, with `sample_id`."""
+        return self.index[rows]
+
+    def feature_fields(self) -> list[Any]:
+        """`evidence.schema.Field`s of the columns that `features` gives."""
+        raise NotImplementedError
+
+    def describe_data(self) -> dict[str, str]:
+        """`hash` of the content and one sentence to `describe` it, for the record."""
+        raise NotImplementedError
+
+    def evaluation_loader(self, evaluation: EvaluationPass) -> Any:
+        """Batches of the pass's rows, unrepeated, dealt over the ranks."""
+        raise NotImplementedError
+
+    @cached_property
+    def index(self) -> pl.DataFrame:
+        return self.load_index()
+
+    @cached_property
+    def tests(self) -> dict[str, Partition]:
+        return {name: self._test_partition(self.index, name) for name in self.test}
+
+    @cached_property
+    def split(self) -> tuple[Partition, Partition]:
+        """The training and the validation partition."""
+        return self._split(self.index)
+
+    def check(self) -> None:
+        """Refuse, before anything is made, partitions that the index cannot give."""
+        index = self.preview_index()
+        if index is not None:
+            self._split(index)
+            for name in self.test:
+                self._test_partition(index, name)
+
+    def passes(self) -> list[EvaluationPass]:
+        """The fewest looks that cover all test partitions: one a transform."""
+        by_transform: dict[str, list[Partition]] = {}
+        for partition in self.tests.values():
+            key = "" if partition.transform is None else partition.transform.hash()
+            by_transform.setdefault(key, []).append(partition)
+        return [
+            EvaluationPass(
+                transform=group[0].transform,
+                rows=np.unique(np.concatenate([partition.rows for partition in group])),
+                partitions=tuple(group),
+            )
+            for group in by_transform.values()
+        ]
+
+    def test_dataloader(self) -> list[Any]:
+        return [self.evaluation_loader(evaluation) for evaluation in self.passes()]
+
+    def _split(self, index: pl.DataFrame) -> tuple[Partition, Partition]:
+        held_out = self._test_partition(index, self.held_out)
+        return training_split(index, self.training_sampler, self.subset, [held_out])
+
+    def _test_partition(self, index: pl.DataFrame, name: str) -> Partition:
+        given = self.partitions[name]
+        return test_partition(name, index, given["samplers"], given.get("transform"))
+
+
+def _checked(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    unknown = set(given) - {"samplers", "transform"}
+    if unknown or "samplers" not in given:
+        key = sorted(unknown)[0] if unknown else "(no samplers)"
+        raise UserError(
+            f"partitions.{name} holds '{key}': a partition has samplers and, if wanted, "
+            "a transform."
+        )
+    return given

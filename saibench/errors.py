@@ -1,0 +1,29 @@
+"""The one error that is the user's to mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake of the user: one sentence saying what is wrong, where, and what would work.
+
+    Entry points print the sentence alone, without a traceback, and exit with code 2.
+    """
+
+
+class NotHeldByData(UserError):
+    """A request that this data set is too small for (50,000 samples of 9,633).
+
+    Inside a study such a point is listed as `not_applicable`; asked for alone it is an error.
+    """
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """` Did you mean 'x'?`, or the list of what is known when nothing comes near."""
+    names = sorted(str(option) for option in known)
+    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    return f"known: {', '.join(names)}." if names else "none are known."

@@ -1,0 +1,178 @@
+"""A study's evidence in memory: its points, their records, and one row a sample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars
+
+from saibench.errors import UserError
+from saibench.evidence.points import Record, points_table
+from saibench.evidence.schema import Field, read_fields, read_table, write_table
+
+COMPLETE = "complete"
+JOINED = "evidence"
+"""Subfolder of a study that holds the tables of all its points."""
+
+
+@dataclass(frozen=True)
+class StudyEvidence:
+    """What a study measured, for figures, reports and fits; it never runs a model.
+
+    Args:
+        folder: the study.
+        records: `run.json` by point; points without results are among them.
+        metrics: `metrics.json` by complete point, `{partition: {metric: {value, unit, …}}}`.
+        sources: the files of each table, by its name (`samples`, `by_species`).
+    """
+
+    folder: Path
+    records: Mapping[str, Record]
+    metrics: Mapping[str, Record]
+    sources: Mapping[str, tuple[Path, ...]]
+
+    @classmethod
+    def load(cls, folder: Path | str) -> StudyEvidence:
+        """The evidence of a study folder, of one point's folder, or of joined tables alone.
+
+        Point folders are read if there are any, since they are newer than what was joined.
+
+        Raises:
+            UserError: there is no point here, or a file of one is damaged.
+        """
+        folder = Path(folder)
+        if not folder.is_dir():
+            raise UserError(f"{folder} is not a folder; a study's folder under outputs/ would do.")
+        runs = sorted(folder.glob("run.json")) or sorted(folder.glob("*/run.json"))
+        if runs:
+            return _of_points(folder, [run.parent for run in runs])
+        if (folder / JOINED / "points.parquet").exists():
+            return _of_joined(folder)
+        raise UserError(
+            f"{folder} holds no point: a study's folder has point folders with a run.json, "
+            f"or {JOINED}/points.parquet."
+        )
+
+    @property
+    def study(self) -> str:
+        """The study's name, as its points recorded it."""
+        return next(iter(self.records.values())).get("study") or self.folder.name
+
+    @cached_property
+    def points(self) -> polars.DataFrame:
+        """One row a point, whatever its state (see `points_table`)."""
+        return points_table(self.records, self.metrics)[0]
+
+    @cached_property
+    def samples(self) -> polars.DataFrame:
+        """One row a (point, partition, sample_id) of the complete points."""
+        return self.table("samples")
+
+    @cached_property
+    def by_species(self) -> polars.DataFrame:
+        """One row a (point, partition, sample_id, species)."""
+        return self.table("by_species")
+
+    @cached_property
+    def by_atom(self) -> polars.DataFrame:
+        """One row a (point, partition, sample_id, atom)."""
+        return self.table("by_atom")
+
+    @property
+    def axes(self) -> list[str]:
+        """The named axes that statistics of this study have: `species`, `lead`, …"""
+        return sorted(name.removeprefix("by_") for name in self.sources if name != "samples")
+
+    def table(self, name: str) -> polars.DataFrame:
+        """One table over all complete points; without a row or column if no point has it."""
+        tables = [read_table(path) for path in self.sources.get(name, ())]
+        return polars.concat(tables, how="diagonal_relaxed") if tables else polars.DataFrame()
+
+    def fields(self, name: str) -> list[Field]:
+        """The columns of one table, over all complete points."""
+        found: dict[str, Field] = {}
+        for path in self.sources.get(name, ()):
+            for field in read_fields(path):
+                found.setdefault(field.name, field)
+        return list(found.values())
+
+    @cached_property
+    def units(self) -> dict[str, dict[str, str]]:
+        """By column: its `unit`, `per`, `role` and `describe`."""
+        names = ["samples", *(name for name in self.sources if name != "samples")]
+        found: dict[str, dict[str, str]] = {}
+        for field in (field for name in names for field in self.fields(name)):
+            found.setdefault(field.name, field.metadata)
+        return found
+
+    def join(self, folder: Path | str | None = None) -> Path:
+        """Write all points' tables as `<folder>/evidence/*.parquet`; returns that subfolder.
+
+        `load` of the folder then works without the point folders.
+        """
+        joined = Path(folder or self.folder) / JOINED
+        for name in self.sources:
+            write_table(joined / f"{name}.parquet", self.table(name), self.fields(name))
+        write_table(joined / "points.parquet", *points_table(self.records, self.metrics))
+        for stale in set(joined.glob("by_*.parquet")) - {joined / f"{n}.parquet" for n in self.sources}:
+            stale.unlink()
+        return joined
+
+
+def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
+    records: dict[str, Record] = {}
+    metrics: dict[str, Record] = {}
+    sources: dict[str, tuple[Path, ...]] = {}
+    for point_folder in point_folders:
+        record = _read_record(point_folder / "run.json")
+        point = record["point"]
+        if point in records:
+            raise UserError(f"{point_folder} holds point {point} a second time; keep one of them.")
+        records[point] = record
+        if record["state"] != COMPLETE:
+            continue
+        metrics[point] = _read_json(point_folder / "metrics.json")
+        for path in [point_folder / "samples.parquet", *sorted(point_folder.glob("by_*.parquet"))]:
+            read_fields(path)  # a damaged file is named here, not in the middle of a figure
+            sources[path.stem] = (*sources.get(path.stem, ()), path)
+    return StudyEvidence(folder, records, metrics, sources)
+
+
+def _of_joined(folder: Path) -> StudyEvidence:
+    joined = folder / JOINED
+    points = read_table(joined / "points.parquet")
+    if not {"point", "state", "record", "metrics"} <= set(points.columns):
+        raise UserError(f"{joined / 'points.parquet'} is not a table of points; join it again.")
+    records = {row["point"]: json.loads(row["record"]) for row in points.iter_rows(named=True)}
+    metrics = {
+        row["point"]: json.loads(row["metrics"])
+        for row in points.iter_rows(named=True)
+        if row["state"] == COMPLETE
+    }
+    paths = [*joined.glob("samples.parquet"), *sorted(joined.glob("by_*.parquet"))]
+    for path in paths:
+        read_fields(path)
+    return StudyEvidence(folder, records, metrics, {path.stem: (path,) for path in paths})
+
+
+def _read_record(path: Path) -> Record:
+    record = _read_json(path)
+    missing = {"point", "state", "settings"} - set(record)
+    if missing:
+        raise UserError(f"{path} has no {', '.join(sorted(missing))}; run its point again.")
+    return record
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not readable ({error}); run its point again.") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} does not hold a JSON object; run its point again.")
+    return content

@@ -1,0 +1,132 @@
+"""What a column of evidence is, and how tables that carry it are written and read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars
+import pyarrow
+import pyarrow.parquet
+
+from saibench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of an evidence table.
+
+    Args:
+        name: the column.
+        dtype: a pyarrow alias: `string`, `int64`, `float64`, `bool`, …
+        unit: unit of its values (`meV/Å`), empty if they have none.
+        per: what one value is normalised by (`component`, `atom`, `frame`), empty if nothing.
+        role: `key`, `feature`, `statistic`, `weight`, or `setting` in the table of points.
+        describe: one clause for figures and tables.
+    """
+
+    name: str
+    dtype: str
+    unit: str = ""
+    per: str = ""
+    role: str = "statistic"
+    describe: str = ""
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the arrow field carries beside its name and type."""
+        return {
+            "unit": self.unit,
+            "per": self.per,
+            "role": self.role,
+            "describe": self.describe,
+        }
+
+    def to_arrow(self) -> pyarrow.Field:
+        return pyarrow.field(self.name, pyarrow.type_for_alias(self.dtype), metadata=self.metadata)
+
+    @classmethod
+    def from_arrow(cls, field: pyarrow.Field) -> Field:
+        metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+        known = {key: metadata.get(key, "") for key in ("unit", "per", "role", "describe")}
+        return cls(field.name, _alias(field.type), **known)
+
+
+def arrow_schema(fields: Sequence[Field]) -> pyarrow.Schema:
+    """The pyarrow schema of a table with these columns, in their order."""
+    return pyarrow.schema([field.to_arrow() for field in fields])
+
+
+def fields_of(schema: pyarrow.Schema) -> list[Field]:
+    """The columns that `arrow_schema` made this schema of."""
+    return [Field.from_arrow(field) for field in schema]
+
+
+def write_table(path: Path, table: polars.DataFrame, fields: Sequence[Field]) -> None:
+    """Write `table` as zstd Parquet with `fields` as its columns, all or nothing.
+
+    Floating-point columns keep the precision that they have in `table`, whatever their field
+    says; every other column is cast to its field's type. Missing values stay missing.
+
+    Raises:
+        ValueError: the table's columns are not those of `fields`.
+        pyarrow.ArrowInvalid: a value does not fit its field's type.
+    """
+    names = [field.name for field in fields]
+    if set(names) != set(table.columns) or len(set(names)) != len(names):
+        unlike = sorted(set(names) ^ set(table.columns))
+        raise ValueError(f"{path.name}: columns and fields differ, or repeat, in {unlike or names}")
+    arrow = table.select(names).to_arrow()
+    schema = pyarrow.schema(
+        [_as_given(field.to_arrow(), arrow.schema.field(field.name).type) for field in fields]
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        pyarrow.parquet.write_table(arrow.cast(schema), aside, compression="zstd")
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def read_table(path: Path) -> polars.DataFrame:
+    """The table written by `write_table`.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        arrow = pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise _unreadable(path, error) from error
+    return polars.DataFrame(polars.from_arrow(arrow))
+
+
+def read_fields(path: Path) -> list[Field]:
+    """The columns of a table written by `write_table`, from the file's footer alone.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    try:
+        return fields_of(pyarrow.parquet.read_schema(path))
+    except (OSError, pyarrow.ArrowException) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{path} is not a readable Parquet file ({str(error).splitlines()[0]}); "
+        "run its point again, or restore the file."
+    )
+
+
+def _as_given(field: pyarrow.Field, given: pyarrow.DataType) -> pyarrow.Field:
+    return field.with_type(given) if pyarrow.types.is_floating(given) else field
+
+
+def _alias(dtype: pyarrow.DataType) -> str:
+    """The alias of a type that `pyarrow.type_for_alias` understands."""
+    return {"double": "float64", "float": "float32"}.get(str(dtype), str(dtype))

@@ -1,0 +1,50 @@
+"""What a model's test step may report: one value a sample, or a sample × named axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A named axis of a statistic: its table is `by_<name>.parquet`.
+
+    Args:
+        name: `species`, `atom`, `lead`, …
+        labels: one label a position on the axis.
+        columns: further columns that depend on the axis alone, such as an atom's species.
+        weight: the column that weighs labels when they are averaged (atoms of a species).
+    """
+
+    name: str
+    labels: tuple[str | int, ...]
+    columns: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
+    weight: str | None = None
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A pure function (prediction, target) → one value a sample, or a sample × axis.
+
+    Args:
+        name: the column in the evidence.
+        unit: unit of the value.
+        per: what one value is the mean over: `component`, `atom`, `frame`, …
+        describe: one clause for figures and tables.
+        axis: None for one value a sample.
+        summaries: metric name → how samples are reduced to it. Names of statistics with an
+            axis are completed by the label (`force_mae` → `force_mae_H`).
+    """
+
+    name: str
+    unit: str
+    per: str
+    describe: str
+    axis: Axis | None = None
+    summaries: dict[str, Literal["mean", "mean_abs"]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Key of the values in what a test step returns: `force_mae`, `species/force_mae`."""
+        return self.name if self.axis is None else f"{self.axis.name}/{self.name}"

@@ -1,0 +1,149 @@
+"""From the statistics of a pass to the evidence of a point: tables and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from saibench.evidence.schema import Field
+from saibench.evidence.statistic import Axis, Statistic
+
+KEYS = [
+    Field("point", "string", role="key", describe="hash of the point's settings"),
+    Field("partition", "string", role="key", describe="test partition"),
+    Field("sample_id", "int64", role="key", describe="id of the sample"),
+]
+SEEN = Field(
+    "seen_in_training",
+    "bool",
+    role="feature",
+    describe="whether the sample was trained or validated on",
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of evidence and its columns."""
+
+    rows: pl.DataFrame
+    fields: list[Field]
+
+
+def check_ids(expected: np.ndarray, given: np.ndarray) -> None:
+    """Every expected sample once and no other.
+
+    Raises:
+        RuntimeError: a sample is missing, repeated or unexpected.
+    """
+    ids, counts = np.unique(given, return_counts=True)
+    missing, extra = np.setdiff1d(expected, ids), np.setdiff1d(ids, expected)
+    repeated = ids[counts > 1]
+    if len(missing) or len(extra) or len(repeated):
+        raise RuntimeError(
+            f"evaluation returned {len(given)} samples for {len(expected)} asked for: "
+            f"{len(missing)} missing {missing[:5].tolist()}, {len(repeated)} repeated "
+            f"{repeated[:5].tolist()}, {len(extra)} not asked for {extra[:5].tolist()}."
+        )
+
+
+def check_finite(values: Mapping[str, np.ndarray]) -> None:
+    """A prediction that is not a number is an error, never a missing value.
+
+    Raises:
+        RuntimeError: a statistic of some sample is NaN or infinite where every label exists.
+    """
+    for name, column in values.items():
+        if name == "sample_id" or not np.issubdtype(column.dtype, np.floating):
+            continue
+        finite = np.isfinite(column).reshape(len(column), -1).any(axis=1)
+        if not finite.all():
+            ids = values["sample_id"][~finite]
+            raise RuntimeError(
+                f"{name} is not a finite number for {len(ids)} of {len(column)} samples "
+                f"(ids {ids[:5].tolist()}): the model diverged."
+            )
+
+
+def sample_table(
+    keys: pl.DataFrame,
+    features: pl.DataFrame,
+    feature_fields: Sequence[Field],
+    statistics: Sequence[Statistic],
+    values: Mapping[str, np.ndarray],
+) -> Table:
+    """One row a sample: keys, whether it was seen, features, and statistics without an axis."""
+    plain = [statistic for statistic in statistics if statistic.axis is None]
+    columns = [_column(statistic, values, len(keys)) for statistic in plain]
+    rows = pl.concat([keys, features.drop("sample_id"), pl.DataFrame(columns)], how="horizontal")
+    return Table(rows, [*KEYS, SEEN, *feature_fields, *(_field(s) for s in plain)])
+
+
+def axis_table(
+    keys: pl.DataFrame,
+    axis: Axis,
+    statistics: Sequence[Statistic],
+    values: Mapping[str, np.ndarray],
+) -> Table:
+    """One row a sample and label of the axis."""
+    size, labels = len(keys), len(axis.labels)
+    along = [s for s in statistics if s.axis is not None and s.axis.name == axis.name]
+    repeated = keys.select("point", "partition", "sample_id").select(
+        pl.all().repeat_by(labels).explode()
+    )
+    label = pl.Series(axis.name, list(axis.labels) * size)
+    extra = [pl.Series(name, list(column) * size) for name, column in axis.columns.items()]
+    columns = [pl.Series(s.name, values[s.key].astype(np.float32).ravel()) for s in along]
+    fields = [
+        Field(axis.name, _dtype(label), role="key", describe=f"position on the axis {axis.name}"),
+        *(
+            Field(s.name, _dtype(s), role="weight" if s.name == axis.weight else "feature")
+            for s in extra
+        ),
+    ]
+    rows = repeated.with_columns([label, *extra, *columns])
+    return Table(rows, [*KEYS, *fields, *(_field(s) for s in along)])
+
+
+def metrics(
+    statistics: Sequence[Statistic], values: Mapping[str, np.ndarray], chosen: np.ndarray
+) -> dict[str, dict[str, Any]]:
+    """`{metric: {value, unit, per, count}}` over the chosen samples, in float64."""
+    found: dict[str, dict[str, Any]] = {}
+    for statistic in statistics:
+        if statistic.key not in values:
+            continue
+        column = values[statistic.key][chosen].astype(np.float64)
+        for name, how in statistic.summaries.items():
+            reduced = np.abs(column) if how == "mean_abs" else column
+            about = {"unit": statistic.unit, "per": statistic.per, "count": len(column)}
+            if statistic.axis is None:
+                found[name] = {"value": float(reduced.mean()), **about}
+                continue
+            for number, label in enumerate(statistic.axis.labels):
+                found[f"{name}_{label}"] = {"value": float(reduced[:, number].mean()), **about}
+    return found
+
+
+def _column(statistic: Statistic, values: Mapping[str, np.ndarray], size: int) -> pl.Series:
+    if statistic.key in values:
+        return pl.Series(statistic.name, values[statistic.key].astype(np.float64))
+    return pl.Series(statistic.name, [None] * size, dtype=pl.Float64)
+
+
+def _field(statistic: Statistic) -> Field:
+    return Field(
+        statistic.name,
+        "float64" if statistic.axis is None else "float32",
+        statistic.unit,
+        statistic.per,
+        "statistic",
+        statistic.describe,
+    )
+
+
+def _dtype(series: pl.Series) -> str:
+    return "string" if series.dtype == pl.String else "int64"

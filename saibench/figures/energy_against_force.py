@@ -1,0 +1,106 @@
+"""How energy and force errors of the same frame go together, for two training set sizes."""
+
+from __future__ import annotations
+
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.captions import interval_text, partition_text
+from saibench.figures.pairs import Model, few_and_many
+from saibench.figures.selection import why_untested
+from saibench.figures.style import INK, PALETTE, panel_title, panels, styled
+from saibench.interpretation.bootstrap import Interval, block_bootstrap
+from saibench.interpretation.correlation import spearman
+from saibench.interpretation.estimates import blocks_of
+
+title = "Energy error against force error"
+paper = "Figure 6"
+
+AXES = ["force_mae", "energy_error_absolute"]
+NUM_GROUPS = 10
+
+
+def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
+    untested = why_untested(evidence, partition, ["energy_error", "force_mae"])
+    if untested or few_and_many(evidence, partition):
+        return untested
+    return "It takes two training set sizes, drawn from the same window, to compare their errors."
+
+
+def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.DataFrame:
+    """One row a frame and model: force MAE [meV/Å] and absolute energy error [meV]."""
+    return polars.concat(
+        _errors(evidence, partition, model).with_columns(model=polars.lit(model.label))
+        for model in _models(evidence, partition)
+    )
+
+
+@styled
+def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
+    models = _models(evidence, partition)
+    figure, axes = panels(1, len(models), 3.9, sharex=True, sharey=True)
+    for letter, model, colour, panel in zip("ab", models, PALETTE, axes[0], strict=False):
+        errors = _errors(evidence, partition, model)
+        _draw_errors(panel, errors, colour)
+        rho = rank_correlation(errors)
+        panel_title(panel, letter, f"{model.label}, ρ = {interval_text(rho)}")
+        panel.set_xlabel("force MAE of the frame [meV/Å]")
+        panel.set_xlim(left=0)
+        panel.set_ylim(bottom=0)
+    axes[0, 0].set_ylabel("|energy error| of the frame [meV]")
+    axes[0, 0].legend(loc="upper left")
+    return figure
+
+
+def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
+    first, second = _models(evidence, partition)
+    return (
+        "One dot a frame: absolute error of its total energy [meV], not divided by the number of "
+        "atoms, against its force MAE [meV/Å, mean absolute error of a force component], over "
+        f"{partition_text(evidence, partition)}; trained on {first.label} (a) and {second.label} "
+        f"(b), one seed each. Line: means of {NUM_GROUPS} groups of equally many frames by force "
+        "MAE. ρ is Spearman's rank correlation with its 95 % interval from resampling 20 "
+        "contiguous blocks of the test."
+    )
+
+
+def rank_correlation(errors: polars.DataFrame) -> Interval:
+    """Spearman's ρ of the two errors over frames, with its interval by blocks of time."""
+    columns = errors.select(AXES).to_numpy()
+    return block_bootstrap(columns, blocks_of(errors), spearman, num_resamples=1000)
+
+
+def _models(evidence: StudyEvidence, partition: str) -> list[Model]:
+    pair = few_and_many(evidence, partition)
+    return [pair.first, pair.second] if pair else []
+
+
+def _errors(evidence: StudyEvidence, partition: str, model: Model) -> polars.DataFrame:
+    energy = polars.col("energy_error").abs().alias("energy_error_absolute")
+    samples = model.samples(evidence, partition)
+    return samples.select("point", "sample_id", "time", "force_mae", energy)
+
+
+def _draw_errors(axes: Axes, errors: polars.DataFrame, colour: str) -> None:
+    axes.scatter(
+        errors["force_mae"],
+        errors["energy_error_absolute"],
+        s=9,
+        color=colour,
+        alpha=0.35,
+        linewidths=0,
+        rasterized=True,
+    )
+    rank = (polars.col("force_mae").rank("ordinal") - 1) * NUM_GROUPS // polars.len()
+    groups = errors.group_by(group=rank).agg(polars.col(AXES).mean()).sort("group")
+    axes.plot(
+        groups["force_mae"],
+        groups["energy_error_absolute"],
+        color=INK,
+        marker="o",
+        markersize=4,
+        linewidth=1.4,
+        label="mean of a tenth of the frames",
+    )

@@ -1,0 +1,84 @@
+"""How the energy error develops over the test: the effect of window and of training set size."""
+
+from __future__ import annotations
+
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.captions import partition_text
+from saibench.figures.pairs import Model, Pair, few_and_many, narrow_and_wide
+from saibench.figures.selection import why_untested
+from saibench.figures.style import INK, PALETTE, panel_title, panels, styled
+
+title = "Energy error over time"
+paper = "Figure 5"
+
+
+def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
+    untested = why_untested(evidence, partition, ["energy_error", "time"])
+    if untested or _pairs(evidence, partition):
+        return untested
+    return "It takes two windows at equal settings, or two training set sizes from one window."
+
+
+def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.DataFrame:
+    """One row a frame and model: time [ps] and signed energy error [meV]."""
+    return polars.concat(
+        model.samples(evidence, partition).select(
+            polars.lit(effect).alias("effect"),
+            polars.lit(model.label).alias("model"),
+            "point",
+            "sample_id",
+            "time",
+            "energy_error",
+        )
+        for effect, pair in _pairs(evidence, partition)
+        for model in (pair.first, pair.second)
+    )
+
+
+@styled
+def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
+    pairs = _pairs(evidence, partition)
+    figure, axes = panels(len(pairs), 1, 0.4 + 2.7 * len(pairs), sharex=True, sharey=True)
+    for letter, (effect, pair), panel in zip("ab", pairs, axes[:, 0], strict=False):
+        panel.axhline(0, color=INK, linewidth=0.8)
+        for model, colour in zip((pair.first, pair.second), PALETTE, strict=False):
+            _draw_errors(panel, model.samples(evidence, partition), model, colour)
+        panel_title(panel, letter, effect, pair.shared)
+        panel.set_ylabel("energy error [meV]")
+        panel.legend(ncols=2, loc="upper right")
+        panel.margins(x=0.01, y=0.18)
+    axes[-1, 0].set_xlabel("time in the trajectory [ps]")
+    return figure
+
+
+def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
+    panels_shown = " ".join(
+        f"({letter}) {effect.capitalize()}: {pair.first.label} against {pair.second.label}."
+        for letter, (effect, pair) in zip("ab", _pairs(evidence, partition), strict=False)
+    )
+    return (
+        "Error of the total energy of a frame, predicted less reference [meV], not divided by the "
+        f"number of atoms, over {partition_text(evidence, partition)}; one line a model, one seed "
+        f"each. {panels_shown} The legend gives the mean absolute error and the mean (bias)."
+    )
+
+
+def _pairs(evidence: StudyEvidence, partition: str) -> list[tuple[str, Pair]]:
+    options = [
+        ("effect of the training window", narrow_and_wide(evidence, partition)),
+        ("effect of the training set's size", few_and_many(evidence, partition)),
+    ]
+    return [(effect, pair) for effect, pair in options if pair is not None]
+
+
+def _draw_errors(axes: Axes, samples: polars.DataFrame, model: Model, colour: str) -> None:
+    errors = samples["energy_error"].drop_nans().drop_nulls()
+    mae, bias = errors.abs().mean(), errors.mean()
+    text = f"{model.label} (MAE {mae:.1f}, bias {bias:+.1f} meV)".replace("-", "−")
+    axes.plot(
+        samples["time"], samples["energy_error"], color=colour, linewidth=0.9, alpha=0.85, label=text
+    )

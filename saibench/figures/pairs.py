@@ -1,0 +1,77 @@
+"""The two models that show an effect best: extreme windows, or extreme training set sizes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.selection import WINDOW, Cell, rows_of, tested, variants
+
+
+@dataclass(frozen=True)
+class Model:
+    """One point of a study and the words that tell it from its counterpart."""
+
+    point: str
+    label: str
+
+    def samples(self, evidence: StudyEvidence, partition: str) -> polars.DataFrame:
+        """Its samples in order of time."""
+        return rows_of(evidence.samples, [self.point], partition).sort("time")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models that differ in one thing; what they share is in `shared`, if it needs saying."""
+
+    first: Model
+    second: Model
+    shared: str
+
+
+def narrow_and_wide(evidence: StudyEvidence, partition: str) -> Pair | None:
+    """The narrowest window (the earliest, of several) and the widest, at equal settings."""
+    points = tested(evidence, partition)
+    if points.is_empty() or "window" not in points.columns:
+        return None
+    found = [
+        (_width(cells[-1]) - _width(cells[0]), _count(cells[0]), variant.label, cells)
+        for variant in variants(points, ["window"], by=[*WINDOW, "window", "train_count"])
+        for cells in [sorted(variant.cells, key=_width)]
+    ]
+    span, _, shared, cells = max(found, key=lambda option: option[:2])
+    if span <= 0:
+        return None
+    narrow, wide = (
+        Model(cell.points[0], f"window {cell.shared['window']}") for cell in (cells[0], cells[-1])
+    )
+    return Pair(narrow, wide, shared)
+
+
+def few_and_many(evidence: StudyEvidence, partition: str) -> Pair | None:
+    """The smallest and the largest training set, from the widest window that has two sizes."""
+    points = tested(evidence, partition)
+    window = [name for name in (*WINDOW, "window") if name in points.columns]
+    found = [
+        (_width(variant.cells[0]), len(variant.cells), variant.label, variant.cells)
+        for variant in variants(
+            points, ["subset.count", "subset.fraction"], by=["train_count", *window]
+        )
+        if len(variant.cells) > 1
+    ]
+    if not found:
+        return None
+    _, _, shared, cells = max(found, key=lambda option: option[:2])
+    few, many = (Model(cell.points[0], f"{_count(cell):,} frames") for cell in (cells[0], cells[-1]))
+    return Pair(few, many, shared)
+
+
+def _width(cell: Cell) -> float:
+    start, end = (cell.shared.get(name) or 0.0 for name in WINDOW)
+    return round(end - start, 6)
+
+
+def _count(cell: Cell) -> int:
+    return cell.shared["train_count"] or 0

@@ -1,0 +1,122 @@
+"""Which points a figure compares, and what they have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars
+
+from saibench.evidence.points import FIXED
+from saibench.evidence.reader import COMPLETE, StudyEvidence
+
+SEED = "seed"
+WINDOW = ["window_start", "window_end"]
+WINDOW_SETTINGS = ("window.start", "window.size")
+TEST_START = 0.9
+"""Where a window without a size ends: the test is the last tenth."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Points that differ in their seed alone, with the settings (and counts) they share."""
+
+    shared: dict[str, Any]
+    points: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The cells of one line of a figure: whatever the figure does not lay out is the same."""
+
+    label: str
+    cells: tuple[Cell, ...]
+
+
+def tested(evidence: StudyEvidence, partition: str) -> polars.DataFrame:
+    """The points that are complete and were tested on `partition`, with their windows."""
+    points = with_windows(evidence.points).filter(polars.col("state") == COMPLETE)
+    if "partition" not in evidence.samples.columns:
+        return points.clear()
+    rows = evidence.samples.filter(polars.col("partition") == partition)
+    return points.filter(polars.col("point").is_in(rows["point"].unique().to_list()))
+
+
+def why_untested(evidence: StudyEvidence, partition: str, columns: Iterable[str]) -> str | None:
+    """One sentence if no complete point has these statistics on `partition`, else None."""
+    if not tested(evidence, partition).height:
+        return f"No complete point was tested on the partition {partition}."
+    rows = evidence.samples.filter(polars.col("partition") == partition)
+    for name in columns:
+        if name not in rows.columns or rows[name].is_null().all():
+            return f"The samples of {partition} have no {name}."
+    return None
+
+
+def settings_of(points: polars.DataFrame) -> list[str]:
+    """The columns that are settings; `window` stands for start and size where it was added."""
+    replaced = WINDOW_SETTINGS if "window" in points.columns else ()
+    return [name for name in points.columns if name not in {*FIXED, *WINDOW, *replaced}]
+
+
+def differing(points: polars.DataFrame) -> list[str]:
+    """The settings in which the points differ."""
+    return [name for name in settings_of(points) if points[name].n_unique() > 1]
+
+
+def with_windows(points: polars.DataFrame) -> polars.DataFrame:
+    """Adds `window` (`15–90 %`), `window_start` and `window_end`, where windows exist.
+
+    The bounds are fractions of the trajectory; a window without a size ends where the test begins.
+    """
+    if "window.start" not in points.columns:
+        return points
+    missing = polars.lit(None, dtype=polars.Float64)
+    size = polars.col("window.size") if "window.size" in points.columns else missing
+    start = polars.col("window.start").cast(polars.Float64)
+    end = (start + size.cast(polars.Float64)).fill_null(TEST_START)
+    bounded = points.with_columns(window_start=start.round(9), window_end=end.round(9))
+    names = [
+        None if begin is None else f"{100 * begin:.4g}–{100 * end:.4g} %"
+        for begin, end in bounded.select(WINDOW).iter_rows()
+    ]
+    return bounded.with_columns(window=polars.Series(names, dtype=polars.String))
+
+
+def variants(
+    points: polars.DataFrame, across: Sequence[str], by: Sequence[str]
+) -> list[Variant]:
+    """Groups points into cells by the columns `by`, and cells into variants.
+
+    Args:
+        points: tested points.
+        across: settings that the figure lays out itself; all others that differ make variants.
+        by: columns whose values tell a variant's cells apart, ascending.
+    """
+    laid_out = {SEED, *across}
+    apart = [name for name in differing(points) if name not in laid_out]
+    groups = points.group_by(apart, maintain_order=True) if apart else [((), points)]
+    found = []
+    for values, group in groups:
+        label = ", ".join(map(setting_text, apart, values))
+        cells = [
+            Cell(dict(zip(by, key, strict=True)), tuple(cell["point"]))
+            for key, cell in group.sort(by).group_by(by, maintain_order=True)
+        ]
+        found.append(Variant(label, tuple(cells)))
+    return found
+
+
+def setting_text(name: str, value: Any) -> str:
+    """A setting as a label: `model = nequip_small`, `subset.count = 1000`."""
+    shown = "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{name.removesuffix('.name')} = {shown}"
+
+
+def rows_of(
+    table: polars.DataFrame, points: Sequence[str], partition: str
+) -> polars.DataFrame:
+    """The rows of these points on `partition`."""
+    of_points = polars.col("point").is_in(list(points))
+    return table.filter(of_points & (polars.col("partition") == partition))

@@ -1,0 +1,89 @@
+"""How figures look: sizes, colours that colour-blind readers tell apart, and error bars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+PAGE_WIDTH = 9.6
+"""Width in inches at which text of 10 points reads well on the report's page."""
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's colours, https://jfly.uni-koeln.de/color/."""
+
+INK = "#222222"
+MUTED = "#8a8a8a"
+TEST_REGION = "#f3e3b3"
+SPECIES = {"all": INK, "H": "#56B4E9", "C": "#4d4d4d", "N": "#0072B2", "O": "#D55E00"}
+
+STYLE: dict[str, Any] = {
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.7,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "figure.dpi": 110,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "saibench",
+}
+
+Arguments = ParamSpec("Arguments")
+
+
+def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
+    """A `draw` whose figure has this style, leaving matplotlib's own settings alone."""
+
+    @wraps(draw)
+    def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, np.ndarray]:
+    """A figure of page width and its axes, an array `(rows, columns)`; `height` in inches."""
+    figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def colour_of(species: str, position: int) -> str:
+    """A species' colour, the same in every figure; others take the palette's next one."""
+    return SPECIES.get(species, PALETTE[2 + position % (len(PALETTE) - 2)])
+
+
+def shades(count: int) -> list[tuple[float, float, float, float]]:
+    """Colours for an ordered quantity, dark to light, also told apart in grey."""
+    positions = np.linspace(0.08, 0.82, count) if count > 1 else np.array([0.35])
+    return [tuple(colour) for colour in matplotlib.colormaps["viridis"](positions)]
+
+
+def error_bars(estimate: Any, low: Any, high: Any) -> np.ndarray:
+    """Lengths below and above the estimates, `(2, n)`, as matplotlib takes them."""
+    estimate, low, high = (np.asarray(part, dtype=float) for part in (estimate, low, high))
+    lengths = np.stack([estimate - low, high - estimate])
+    return np.clip(np.nan_to_num(lengths), 0, None)
+
+
+def panel_title(axes: Axes, letter: str, text: str, variant: str = "") -> None:
+    """`(a) text: variant`, left above the panel."""
+    axes.set_title(f"({letter}) {text}: {variant}" if variant else f"({letter}) {text}")

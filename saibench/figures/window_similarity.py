@@ -1,0 +1,175 @@
+"""Whether windows that resemble the test train better models: SOAP similarity and force error."""
+
+from __future__ import annotations
+
+import matplotlib.ticker
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.captions import INTERVALS, interval_text, partition_text
+from saibench.figures.selection import WINDOW, Cell, rows_of, tested, variants, why_untested
+from saibench.figures.style import MUTED, error_bars, panel_title, panels, styled
+from saibench.figures.windows import width_colours
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.estimates import blocks_of, estimate_mean
+
+title = "Similarity of training windows to the test"
+paper = "Figure 4"
+
+PLAIN = "soap_similarity_window"
+CENTRED = "soap_similarity_window_centred"
+MIN_WINDOWS = 3
+
+
+def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
+    untested = why_untested(evidence, partition, [PLAIN, CENTRED, "force_mae"])
+    if untested or len(_windows(evidence, partition)) >= MIN_WINDOWS:
+        return untested
+    return f"It takes {MIN_WINDOWS} training windows to relate their similarity to the test error."
+
+
+def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.DataFrame:
+    """One row a window: similarity to the test, plain and centred, and force MAE [meV/Å].
+
+    Intervals of similarities are of what sets a window apart from the mean over windows: a test
+    frame that is unlike all of them moves all alike and says nothing about their order.
+    """
+    cells = _windows(evidence, partition)
+    rows = [dict(cell.shared) for cell in cells]
+    for name in (PLAIN, CENTRED):
+        values, blocks = _by_window(evidence, partition, name)
+        for row, column in zip(rows, values.T, strict=True):
+            mean = column.mean()
+            beyond = block_bootstrap(column - values.mean(axis=1), blocks)
+            shift = mean - beyond.estimate
+            row |= {name: mean, f"{name}_low": beyond.low + shift, f"{name}_high": beyond.high + shift}
+    for row, cell in zip(rows, cells, strict=True):
+        samples = rows_of(evidence.samples, cell.points, partition)
+        error = estimate_mean(samples, "force_mae").interval
+        row |= {"force_mae": error.estimate, "force_mae_low": error.low, "force_mae_high": error.high}
+        row |= {"samples": error.count, "blocks": error.num_blocks}
+    return polars.DataFrame(rows, infer_schema_length=None)
+
+
+def rank_correlation(
+    evidence: StudyEvidence, similarity: str = CENTRED, partition: str = "last_tenth"
+) -> Interval:
+    """Spearman's ρ over windows between similarity to the test and force MAE on it.
+
+    The windows are held fixed and the test's blocks resampled, for similarity and error alike:
+    windows overlap and are too few to be resampled themselves.
+    """
+    similarities, blocks = _by_window(evidence, partition, similarity)
+    errors, _ = _by_window(evidence, partition, "force_mae")
+    return block_bootstrap(np.hstack([similarities, errors]), blocks, _spearman_of_means)
+
+
+@styled
+def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
+    numbers = table(evidence, partition)
+    figure, axes = panels(1, 3, 3.6)
+    _draw_by_start(axes[0, 0], numbers, PLAIN)
+    _draw_by_start(axes[0, 1], numbers, CENTRED)
+    _draw_against_error(axes[0, 2], numbers)
+    rho = rank_correlation(evidence, CENTRED, partition)
+    panel_title(axes[0, 0], "a", "plain cosine")
+    panel_title(axes[0, 1], "b", "centred cosine")
+    panel_title(axes[0, 2], "c", f"ρ = {interval_text(rho)}")
+    axes[0, 0].set_ylabel("mean SOAP similarity to the test")
+    axes[0, 0].yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%.5f"))
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, title="window width", loc="outside right center")
+    return figure
+
+
+def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
+    plain, centred = (rank_correlation(evidence, name, partition) for name in (PLAIN, CENTRED))
+    numbers = table(evidence, partition)
+    spread = numbers[PLAIN].max() - numbers[PLAIN].min()
+    return (
+        "Mean cosine of SOAP vectors over all pairs of a frame of the training window and a frame "
+        f"of the test, no unit, {partition_text(evidence, partition)}. (a) Plain, as in the paper: "
+        f"all {numbers.height} windows lie within {spread:.1e}. (b) After subtracting the mean "
+        "vector of everything before the test, the same for every window. (c) Centred similarity "
+        "against force MAE [meV/Å, mean absolute error of a force component]. Spearman's ρ of "
+        f"similarity and error is {interval_text(centred)} centred and {interval_text(plain)} plain; its interval "
+        "holds the windows fixed and resamples the test, so overlapping windows are no evidence "
+        f"for one another. {INTERVALS}; those of similarities show what sets a window apart from "
+        "the mean over windows."
+    )
+
+
+def _windows(evidence: StudyEvidence, partition: str) -> list[Cell]:
+    """The windows of the variant that has most of them, with whatever else is equal."""
+    points = tested(evidence, partition)
+    if "window" not in points.columns:
+        return []
+    found = variants(points, ["window"], by=[*WINDOW, "window"])
+    return list(max(found, key=lambda variant: len(variant.cells)).cells) if found else []
+
+
+def _by_window(
+    evidence: StudyEvidence, partition: str, column: str
+) -> tuple[Floats, NDArray[np.int64]]:
+    """A column averaged over seeds, `(samples, windows)`, and the samples' blocks `(samples,)`."""
+    columns = []
+    for cell in _windows(evidence, partition):
+        samples = rows_of(evidence.samples, cell.points, partition)
+        mean = polars.col(column).mean()
+        by_sample = samples.group_by("sample_id", "time").agg(mean).sort("sample_id")
+        columns.append(by_sample[column].to_numpy())
+    return np.stack(columns, axis=1), blocks_of(by_sample)
+
+
+def _spearman_of_means(values: Floats, weights: Floats) -> Floats:
+    """Rank correlation of the first half of the columns' means with the second half's."""
+    means = weights @ values / weights.sum(axis=1, keepdims=True)
+    first, second = (rankdata(half, axis=1) for half in np.split(means, 2, axis=1))
+    first -= first.mean(axis=1, keepdims=True)
+    second -= second.mean(axis=1, keepdims=True)
+    spread = (first**2).sum(axis=1) * (second**2).sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (first * second).sum(axis=1) / np.sqrt(spread)
+
+
+def _draw_by_start(axes: Axes, numbers: polars.DataFrame, similarity: str) -> None:
+    width = (numbers["window_end"] - numbers["window_start"]).round(6)
+    colours = width_colours(numbers)
+    for position, (value, colour) in enumerate(colours.items()):
+        line = numbers.filter(width == value).sort("window_start")
+        beside = 1.4 * (position - (len(colours) - 1) / 2)  # so that bars do not hide each other
+        axes.errorbar(
+            100 * line["window_start"] + beside,
+            line[similarity],
+            yerr=error_bars(line[similarity], line[f"{similarity}_low"], line[f"{similarity}_high"]),
+            color=colour,
+            marker="o",
+            markersize=4.5,
+            capsize=2.5,
+            linewidth=2 if value == min(width) else 1.3,
+            label=f"{100 * value:.3g} %",
+        )
+    axes.set_xlabel("start of the window [%]")
+    axes.xaxis.set_major_locator(matplotlib.ticker.MultipleLocator(15))
+
+
+def _draw_against_error(axes: Axes, numbers: polars.DataFrame) -> None:
+    width = (numbers["window_end"] - numbers["window_start"]).round(6)
+    colours = width_colours(numbers)
+    axes.errorbar(
+        numbers[CENTRED],
+        numbers["force_mae"],
+        yerr=error_bars(numbers["force_mae"], numbers["force_mae_low"], numbers["force_mae_high"]),
+        fmt="none",
+        ecolor=MUTED,
+        elinewidth=0.8,
+    )
+    axes.scatter(numbers[CENTRED], numbers["force_mae"], s=26, c=[colours[w] for w in width], zorder=3)
+    axes.set_xlabel("centred similarity to the test")
+    axes.set_ylabel("force MAE [meV/Å]")
+

@@ -1,0 +1,1 @@
+"""What is learned from evidence alone, without running a model again."""

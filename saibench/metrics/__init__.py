@@ -1,0 +1,10 @@
+"""Metrics: torchmetrics classes over a pure functional core.
+
+A statistic is a function of tensors that returns one value a sample; a metric sums it over
+batches and ranks. `conformance` holds the test that a new metric must pass.
+"""
+
+from saibench.metrics.force_field import EnergyError, PerAtomEnergyError, PerAtomForceError
+from saibench.metrics.strict import StrictMetric
+
+__all__ = ["EnergyError", "PerAtomEnergyError", "PerAtomForceError", "StrictMetric"]

@@ -1,0 +1,185 @@
+"""What holds for every metric of saibench, one rule a function."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from contextlib import suppress
+
+import torch
+from torch import Tensor
+from torchmetrics.utilities.data import dim_zero_max, dim_zero_min, dim_zero_sum
+
+from saibench.metrics.conformance.case import MetricCase, cast_floats, convert, flatten, take
+
+
+def constants_are_declared(case: MetricCase) -> None:
+    """full_state_update is False; higher_is_better and is_differentiable are True or False."""
+    metric = case.make_metric()
+    assert metric.full_state_update is False
+    assert metric.higher_is_better is not None
+    assert metric.is_differentiable is not None
+
+
+def equals_the_reference(case: MetricCase) -> None:
+    """All data in one update gives what the reference gives, and update leaves its input alone."""
+    whole = case.whole
+    case.assert_agrees(case.updated([whole]).compute(), case.whole)
+    for value, untouched in zip(whole, case.whole, strict=True):
+        assert not isinstance(value, Tensor) or torch.equal(value, untouched), "an input changed"
+
+
+def states_are_sums_of_fixed_shape(case: MetricCase) -> None:
+    """No growing lists; float64 or int64; shapes don't depend on data; sum, min or max merges."""
+    fresh, updated = case.make_metric(), case.updated(case.batches)
+    assert fresh.metric_state, "the metric has no state"
+    for name, state in fresh.metric_state.items():
+        assert isinstance(state, Tensor), f"state '{name}' is a list"
+        assert state.dtype in (torch.float64, torch.int64), f"state '{name}' is {state.dtype}"
+        after = updated.metric_state[name]
+        assert isinstance(after, Tensor)
+        assert (after.shape, after.dtype) == (state.shape, state.dtype), f"state '{name}' changes"
+        assert fresh._reductions[name] in (dim_zero_sum, dim_zero_min, dim_zero_max), (
+            f"state '{name}' is not merged by sum, min or max"
+        )
+
+
+def splits_of_the_data_do_not_matter(case: MetricCase) -> None:
+    """One big batch equals many small and uneven ones, a single sample and none among them."""
+    case.assert_agrees(case.updated(case.batches).compute(), case.whole)
+    case.assert_agrees(case.updated(case.pieces).compute(), case.whole)
+
+
+def order_of_batches_does_not_matter(case: MetricCase) -> None:
+    """Batches in reverse give the same."""
+    case.assert_agrees(case.updated(case.batches[::-1]).compute(), case.whole)
+
+
+def forward_scores_the_batch_and_accumulates(case: MetricCase) -> None:
+    """forward returns the value of its batch alone; compute afterwards that of all."""
+    metric = case.make_metric()
+    for batch in case.batches:
+        case.assert_agrees(metric(*batch), batch)
+    case.assert_agrees(metric.compute(), case.whole)
+
+
+def halves_merge_to_the_whole(case: MetricCase) -> None:
+    """merge_state of two metrics, and of one that saw nothing, equals one metric on all data."""
+    first, second = case.updated(case.batches[:1]), case.updated(case.batches[1:])
+    first.compute()  # a value computed before the merge must not outlive it
+    first.merge_state(second)
+    first.merge_state(case.make_metric())
+    case.assert_agrees(first.compute(), case.whole)
+
+
+def reset_forgets(case: MetricCase) -> None:
+    """After reset the states are those of a new metric, and it counts from there."""
+    metric = case.updated(case.batches)
+    metric.reset()
+    for name, state in case.make_metric().metric_state.items():
+        torch.testing.assert_close(metric.metric_state[name], state, rtol=0, atol=0)
+    metric.update(*case.batches[0])
+    case.assert_agrees(metric.compute(), case.batches[0])
+
+
+def copies_are_independent(case: MetricCase) -> None:
+    """clone and pickle keep what was accumulated, and go on without touching the original."""
+    metric = case.updated(case.batches[:1])
+    for copy in (metric.clone(), pickle.loads(pickle.dumps(metric))):
+        for batch in case.batches[1:]:
+            copy.update(*batch)
+        case.assert_agrees(copy.compute(), case.whole)
+    case.assert_agrees(metric.compute(), case.batches[0])
+
+
+def state_dict_is_empty_unless_asked(case: MetricCase) -> None:
+    """Checkpoints carry no metric states, except after persistent(True): then all of them."""
+    metric, restored = case.updated(case.batches), case.make_metric()
+    assert not metric.state_dict()
+    metric.persistent(True)
+    restored.persistent(True)
+    restored.load_state_dict(metric.state_dict())
+    restored.update(*take(case.whole, 0, 0))
+    case.assert_agrees(restored.compute(), case.whole)
+
+
+def a_model_in_half_precision_does_not_round_it(case: MetricCase) -> None:
+    """A module that holds the metric may be cast at any time; sums stay float64."""
+    metric = case.updated(case.batches[:1])
+    torch.nn.ModuleList([metric]).to(torch.bfloat16).half()
+    for batch in case.batches[1:]:
+        metric.update(*batch)
+    case.assert_agrees(metric.compute(), case.whole)
+
+
+def set_dtype_leaves_counts_alone(case: MetricCase) -> None:
+    """set_dtype(float32) turns floating sums to float32, and int64 counts to nothing else."""
+    metric = case.updated(case.batches[:1]).set_dtype(torch.float32)
+    for batch in case.batches[1:]:
+        metric.update(*batch)
+    case.assert_agrees(metric.compute(), case.whole, rtol=1e-5)
+    for name, state in case.make_metric().metric_state.items():
+        expected = torch.float32 if state.is_floating_point() else torch.int64  # type: ignore[union-attr]
+        assert metric.metric_state[name].dtype == expected, f"state '{name}'"  # type: ignore[union-attr]
+
+
+def low_precision_inputs_are_summed_in_float64(case: MetricCase) -> None:
+    """float32 and bfloat16 inputs give the reference of the same, already rounded, values."""
+    for dtype in (torch.float32, torch.bfloat16):
+        rounded = cast_floats(case.whole, dtype)
+        value = case.updated([rounded]).compute()
+        case.assert_agrees(value, cast_floats(rounded, torch.float64))
+
+
+def gradients_flow_if_promised(case: MetricCase) -> None:
+    """is_differentiable tells whether forward's value has a gradient; states never keep one."""
+    metric = case.make_metric()
+    preds, *others = case.whole
+    if not preds.is_floating_point():
+        return
+    values = flatten(metric(preds.clone().requires_grad_(), *others))
+    assert any(value.requires_grad for value in values.values()) == metric.is_differentiable
+    assert not any(state.requires_grad for state in metric.metric_state.values())  # type: ignore[union-attr]
+
+
+def a_nan_prediction_is_refused(case: MetricCase) -> None:
+    """A NaN among the predictions: compute raises ValueError, even if update did and was caught."""
+    preds, *others = case.whole
+    if not preds.is_floating_point():
+        return
+    preds = preds.clone()
+    preds[(0,) * preds.ndim] = torch.nan
+    metric = case.make_metric()
+    with suppress(ValueError):
+        metric.update(preds, *others)
+    try:
+        value = metric.compute()
+    except ValueError:
+        return
+    raise AssertionError(f"the metric returned {value}")
+
+
+def update_reads_nothing_from_an_accelerator(case: MetricCase) -> None:
+    """update of tensors without values succeeds, so it can't stall a device to look at one."""
+    metric = case.make_metric().to("meta")
+    metric.update(*convert(case.whole, lambda value: value.to("meta")))
+
+
+RULES: tuple[Callable[[MetricCase], None], ...] = (
+    constants_are_declared,
+    equals_the_reference,
+    states_are_sums_of_fixed_shape,
+    splits_of_the_data_do_not_matter,
+    order_of_batches_does_not_matter,
+    forward_scores_the_batch_and_accumulates,
+    halves_merge_to_the_whole,
+    reset_forgets,
+    copies_are_independent,
+    state_dict_is_empty_unless_asked,
+    a_model_in_half_precision_does_not_round_it,
+    set_dtype_leaves_counts_alone,
+    low_precision_inputs_are_summed_in_float64,
+    gradients_flow_if_promised,
+    a_nan_prediction_is_refused,
+    update_reads_nothing_from_an_accelerator,
+)

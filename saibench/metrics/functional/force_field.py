@@ -1,0 +1,226 @@
+"""Errors of a force field: per-sample statistics, and the sums behind the metrics.
+
+Statistics take predictions and targets in any unit and floating dtype and return values in that
+unit and in float64, the difference included: a half-precision prediction is not rounded twice.
+saibench stores eV and eV/Å and reports meV, meV/atom and meV/Å.
+
+Statistics let NaN through, for they say what each sample is; the metrics built on them refuse it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from saibench.errors import closest
+from saibench.metrics.functional.checks import check_integers, difference
+from saibench.metrics.functional.refusal import count_not_finite, raise_if_refused
+
+ForceErrorKind = Literal["component", "norm"]
+FORCE_ERROR_KINDS: tuple[str, ...] = get_args(ForceErrorKind)
+
+FORCE_REFUSALS = (
+    "predicted force components that are NaN or infinite",
+    "target force components that are NaN or infinite",
+    "atoms whose species is not in 0 ... num_species - 1",
+)
+ENERGY_REFUSALS = (
+    "predicted energies that are NaN or infinite",
+    "target energies that are NaN or infinite",
+    "frames of fewer than one atom",
+)
+
+
+def force_component_error(preds: Tensor, target: Tensor) -> Tensor:
+    r"""Mean absolute error of an atom's three force components, :math:`\frac{1}{3} \|e\|_1`.
+
+    Its mean over atoms is what the field calls "force MAE".
+
+    Args:
+        preds: (..., 3) predicted forces.
+        target: (..., 3) reference forces.
+
+    Returns:
+        (...) float64, in the unit of the inputs.
+
+    Raises:
+        ValueError: shapes that differ or don't end in 3, or values that are not floating point.
+
+    >>> force_component_error(torch.tensor([[3.0, -4.0, 0.5]]), torch.tensor([[0.0, 0.0, 0.5]]))
+    tensor([2.3333], dtype=torch.float64)
+    """
+    return _force_difference(preds, target).abs().mean(dim=-1)
+
+
+def force_norm_error(preds: Tensor, target: Tensor) -> Tensor:
+    r"""Length of an atom's force error vector, :math:`\|e\|_2`; the same in every rotated frame.
+
+    Shapes, unit and errors are those of `force_component_error`.
+
+    >>> force_norm_error(torch.tensor([[3.0, -4.0, 0.5]]), torch.tensor([[0.0, 0.0, 0.5]]))
+    tensor([5.], dtype=torch.float64)
+    """
+    return torch.linalg.vector_norm(_force_difference(preds, target), dim=-1)
+
+
+def energy_error(preds: Tensor, target: Tensor) -> Tensor:
+    """Signed error of each frame's energy, predicted minus reference.
+
+    Args:
+        preds: (B,) predicted total energies.
+        target: (B,) reference total energies.
+
+    Returns:
+        (B,) float64, in the unit of the inputs.
+
+    Raises:
+        ValueError: shapes that differ or are not (B,), or values that are not floating point.
+
+    >>> energy_error(torch.tensor([1.5, -2.0]), torch.tensor([1.0, -1.0]))
+    tensor([ 0.5000, -1.0000], dtype=torch.float64)
+    """
+    if preds.ndim != 1:
+        raise ValueError(f"Energies must have the shape (B,), not {tuple(preds.shape)}.")
+    return difference(preds, target, "energies")
+
+
+def by_species(values: Tensor, species: Tensor, num_species: int) -> tuple[Tensor, Tensor]:
+    """Mean over the atoms of each species, for frames of one molecule.
+
+    Args:
+        values: (..., A) a value an atom, such as `force_component_error` of (B, A, 3) forces.
+        species: (A,) integers in 0 ... num_species - 1, the same for every frame.
+        num_species: S.
+
+    Returns:
+        mean (..., S), float64, NaN for a species that the molecule lacks; counts (S,) of atoms.
+
+    Raises:
+        ValueError: lengths that don't match, or a species out of range (this reads one number
+            from the device: an atom without a species would be lost in silence).
+
+    >>> mean, counts = by_species(torch.tensor([[1.0, 3.0, 8.0]]), torch.tensor([0, 0, 2]), 3)
+    >>> mean, counts
+    (tensor([[2., nan, 8.]], dtype=torch.float64), tensor([2, 0, 1]))
+    """
+    check_integers(species, values.shape[-1:], "species")
+    outside = _count_outside(species, num_species)
+    raise_if_refused(outside.unsqueeze(0), FORCE_REFUSALS[2:], by="by_species")
+    member = _membership(species, num_species)
+    counts = member.sum(dim=0)
+    return _sum_by_species(values.double(), member) / counts, counts
+
+
+def per_atom_force_error(
+    preds: Tensor,
+    target: Tensor,
+    species: Tensor,
+    num_species: int,
+    kind: ForceErrorKind = "component",
+) -> dict[str | int, Tensor]:
+    """Mean force error an atom, overall and for each species; `PerAtomForceError` in one call.
+
+    >>> error = per_atom_force_error(
+    ...     preds=torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.0, 6.0]]),
+    ...     target=torch.zeros(2, 3),
+    ...     species=torch.tensor([0, 1]),
+    ...     num_species=2,
+    ... )
+    >>> error["all"].item(), error[0].item(), error[1].item(), error["count"].item()
+    (1.5, 1.0, 2.0, 2)
+    """
+    check_force_error(num_species, kind)
+    error_sums, atoms, refused = _per_atom_force_error_update(preds, target, species, num_species)
+    raise_if_refused(refused, FORCE_REFUSALS, by="per_atom_force_error")
+    return _per_atom_force_error_compute(error_sums, atoms, kind)
+
+
+def per_atom_energy_error(
+    preds: Tensor, target: Tensor, num_atoms: Tensor | int
+) -> dict[str, Tensor]:
+    """Mean absolute and signed energy error an atom; `PerAtomEnergyError` in one call.
+
+    >>> error = per_atom_energy_error(torch.tensor([4.0, -2.0]), torch.zeros(2), num_atoms=2)
+    >>> error["all"].item(), error["bias"].item(), error["count"].item()
+    (1.5, 0.5, 2)
+    """
+    error_sums, frames, refused = _energy_error_update(preds, target, num_atoms)
+    raise_if_refused(refused, ENERGY_REFUSALS, by="per_atom_energy_error")
+    return _energy_error_compute(error_sums, torch.tensor(frames))
+
+
+def check_force_error(num_species: int, kind: str) -> None:
+    """Raise `ValueError` for settings that no force error has."""
+    if num_species < 1:
+        raise ValueError(f"num_species must be at least 1, not {num_species}.")
+    if kind not in FORCE_ERROR_KINDS:
+        raise ValueError(f"No force error '{kind}': {closest(kind, FORCE_ERROR_KINDS)}")
+
+
+def _per_atom_force_error_update(
+    preds: Tensor, target: Tensor, species: Tensor, num_species: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Sums (2, S) of both kinds of error, atoms (S,), and counts of `FORCE_REFUSALS`.
+
+    Both kinds, so that the sums don't depend on which kind a metric reports.
+    """
+    if preds.ndim != 2:
+        raise ValueError(f"Forces must have the shape (n_atoms, 3), not {tuple(preds.shape)}.")
+    errors = torch.stack([force_component_error(preds, target), force_norm_error(preds, target)])
+    check_integers(species, preds.shape[:1], "species")
+    member = _membership(species, num_species)
+    outside = _count_outside(species, num_species)
+    refused = torch.stack([count_not_finite(preds), count_not_finite(target), outside])
+    return _sum_by_species(errors, member), member.sum(dim=0), refused
+
+
+def _per_atom_force_error_compute(
+    error_sums: Tensor, atoms: Tensor, kind: ForceErrorKind
+) -> dict[str | int, Tensor]:
+    sums = error_sums[FORCE_ERROR_KINDS.index(kind)]
+    count = atoms.sum()
+    errors: dict[str | int, Tensor] = {"all": sums.sum() / count}
+    errors.update(enumerate((sums / atoms).unbind()))
+    return errors | {"count": count, "counts": atoms}
+
+
+def _energy_error_update(
+    preds: Tensor, target: Tensor, num_atoms: Tensor | int
+) -> tuple[Tensor, int, Tensor]:
+    """Sums (2,) of the absolute and the signed error, frames, and counts of `ENERGY_REFUSALS`."""
+    error = energy_error(preds, target)
+    if isinstance(num_atoms, int):
+        num_atoms = torch.full_like(error, num_atoms, dtype=torch.int64)
+    check_integers(num_atoms, error.shape, "num_atoms")
+    error = error / num_atoms
+    refused = torch.stack(
+        [count_not_finite(preds), count_not_finite(target), (num_atoms < 1).sum()]
+    )
+    return torch.stack([error.abs().sum(), error.sum()]), len(error), refused
+
+
+def _energy_error_compute(error_sums: Tensor, frames: Tensor) -> dict[str, Tensor]:
+    absolute, signed = (error_sums / frames).unbind()
+    return {"all": absolute, "bias": signed, "count": frames}
+
+
+def _force_difference(preds: Tensor, target: Tensor) -> Tensor:
+    if preds.ndim == 0 or preds.shape[-1] != 3:
+        raise ValueError(f"Forces must have three components, (..., 3), not {tuple(preds.shape)}.")
+    return difference(preds, target, "forces")
+
+
+def _membership(species: Tensor, num_species: int) -> Tensor:
+    """(A, S) bool: atom a is of species s. Deterministic on every device, unlike a scatter."""
+    return species.unsqueeze(-1) == torch.arange(num_species, device=species.device)
+
+
+def _count_outside(species: Tensor, num_species: int) -> Tensor:
+    return ((species < 0) | (species >= num_species)).sum()
+
+
+def _sum_by_species(values: Tensor, member: Tensor) -> Tensor:
+    """(..., A) values and (A, S) membership to (..., S) sums."""
+    return torch.where(member, values.unsqueeze(-1), 0.0).sum(dim=-2)

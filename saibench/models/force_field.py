@@ -1,0 +1,195 @@
+"""Training and evaluation of machine-learned force fields (paper §4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from saibench.datamodules.force_field.batch import MoleculeBatch
+from saibench.evidence.statistic import Axis, Statistic
+from saibench.metrics import PerAtomEnergyError, PerAtomForceError
+from saibench.metrics.functional.force_field import (
+    by_species,
+    energy_error,
+    force_component_error,
+    force_norm_error,
+)
+from saibench.models.base import BenchmarkModule, WarmedUpEMA
+from saibench.units import MEV_PER_EV
+
+LOG_EVERY = 50
+"""Steps between two logged training losses; logging every step costs as much as a small net."""
+
+
+class ForceFieldModule(BenchmarkModule):
+    """Energy and force training of a net, and its errors by frame, species and atom.
+
+    The loss of a batch is Σ_frames [w_E (E − Ẽ)² + w_F mean_components (f − f̃)²] / B, with E the
+    total energy less the training partition's mean (paper eq. 1; weights as published for
+    NequIP on rMD17).
+
+    Args:
+        net: `_target_` and settings of the net, `forward(positions (B, A, 3) Å, species (A,))`
+            → energies `(B,)` eV and forces `(B, A, 3)` eV/Å.
+        optimizer: `_target_` and settings of a torch optimizer.
+        facts: of the training partition: `type_names`, `species`, `avg_num_neighbors`,
+            `force_rms` (eV/Å), `energy_mean` (eV).
+        loss: weights `energy` and `forces`.
+        lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
+        ema_decay: decay of the moving average of the weights, or None for none.
+        seed: seed of the initial weights.
+    """
+
+    def __init__(
+        self,
+        net: dict[str, Any],
+        optimizer: dict[str, Any],
+        facts: dict[str, Any],
+        loss: dict[str, float],
+        lr_schedule: dict[str, Any] | None = None,
+        ema_decay: float | None = 0.99,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.facts = facts
+        self.loss_weights = loss
+        self.net = instantiate(
+            net,
+            type_names=facts["type_names"],
+            avg_num_neighbors=facts["avg_num_neighbors"],
+            force_rms=facts["force_rms"],
+            seed=seed,
+        )
+        num_species = len(facts["type_names"])
+        self.validation_forces = PerAtomForceError(num_species)
+        self.validation_energy = PerAtomEnergyError()
+        self.validation_loss = MeanMetric()
+
+    def forward(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
+        """Energies `(B,)` in eV, less the training mean, and forces `(B, A, 3)` in eV/Å."""
+        return self.net(batch.positions, batch.species)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = instantiate(self.hparams["optimizer"], self.net.parameters())
+        schedule = self.hparams["lr_schedule"]
+        if schedule is None:
+            return optimizer
+        scheduler = instantiate(schedule["scheduler"], optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": {**schedule, "scheduler": scheduler}}
+
+    def configure_callbacks(self) -> list[Callback]:
+        decay = self.hparams["ema_decay"]
+        return [] if decay is None else [WarmedUpEMA(decay)]
+
+    def training_step(self, batch: MoleculeBatch, batch_idx: int) -> Tensor:
+        loss = batch.frame_weight * self.frame_losses(*self(batch), batch).sum()
+        if self.global_step % LOG_EVERY == 0:
+            self.log("train/loss", loss)
+        return loss
+
+    def frame_losses(self, energy: Tensor, forces: Tensor, batch: MoleculeBatch) -> Tensor:
+        """Loss of each frame `(B,)`."""
+        energy_part = (energy - batch.energy).square()
+        force_part = (forces - batch.forces).square().mean(dim=(1, 2))
+        return self.loss_weights["energy"] * energy_part + self.loss_weights["forces"] * force_part
+
+    def on_validation_epoch_start(self) -> None:
+        self.validation_forces.reset()
+        self.validation_energy.reset()
+        self.validation_loss.reset()
+
+    def validation_step(self, batch: MoleculeBatch, batch_idx: int) -> None:
+        energy, forces = self(batch)
+        num_atoms = len(batch.species)
+        self.validation_forces.update(
+            forces.reshape(-1, 3),
+            batch.forces.reshape(-1, 3),
+            batch.species.repeat(len(batch.energy)),
+        )
+        self.validation_energy.update(energy, batch.energy, num_atoms)
+        self.validation_loss.update(self.frame_losses(energy, forces, batch))
+
+    def on_validation_epoch_end(self) -> None:
+        force_mae = MEV_PER_EV * self.validation_forces.compute()["all"].float()
+        energy_mae = MEV_PER_EV * self.validation_energy.compute()["all"].float()
+        self.log("val/loss", self.validation_loss.compute())
+        self.log("val/force_mae", force_mae, prog_bar=True)
+        self.log("val/energy_mae_per_atom", energy_mae, prog_bar=True)
+
+    def statistics(self) -> list[Statistic]:
+        force = {"unit": "meV/Å", "per": "component"}
+        norm = {"unit": "meV/Å", "per": "atom"}
+        mae = "mean absolute error of a force component"
+        length = "mean length of the force error of an atom"
+        statistics = [
+            Statistic(
+                "energy_error",
+                "meV",
+                "frame",
+                "total energy, predicted less reference",
+                summaries={"energy_mae": "mean_abs", "energy_bias": "mean"},
+            ),
+            Statistic(
+                "energy_error_per_atom",
+                "meV/atom",
+                "frame",
+                "total energy over the number of atoms, predicted less reference",
+                summaries={"energy_mae_per_atom": "mean_abs"},
+            ),
+            Statistic("force_mae", describe=mae, summaries={"force_mae": "mean"}, **force),
+            Statistic(
+                "force_error_norm", describe=length, summaries={"force_error_norm": "mean"}, **norm
+            ),
+            Statistic(
+                "equivariance_error",
+                "meV/Å",
+                "component",
+                "forces of the turned frame against turned forces, mean absolute difference",
+                summaries={"equivariance_error": "mean"},
+            ),
+        ]
+        for axis, summary in ((self._species_axis(), {"force_mae": "mean"}), (self._atoms(), {})):
+            statistics += [
+                Statistic("force_mae", describe=mae, axis=axis, summaries=summary, **force),
+                Statistic("force_error_norm", describe=length, axis=axis, **norm),
+            ]
+        return statistics
+
+    def _atoms(self) -> Axis:
+        symbols = tuple(self.facts["type_names"][kind] for kind in self.facts["species"])
+        return Axis("atom", tuple(range(len(symbols))), {"species": symbols})
+
+    def _species_axis(self) -> Axis:
+        names = tuple(self.facts["type_names"])
+        counts = tuple(self.facts["species"].count(kind) for kind in range(len(names)))
+        return Axis("species", names, {"num_atoms": counts}, weight="num_atoms")
+
+    def test_step(self, batch: MoleculeBatch, batch_idx: int) -> dict[str, Tensor]:
+        energy, forces = self(batch)
+        num_species = len(self.facts["type_names"])
+        signed = MEV_PER_EV * energy_error(energy.double(), batch.energy)
+        component = MEV_PER_EV * force_component_error(forces, batch.forces)
+        norm = MEV_PER_EV * force_norm_error(forces, batch.forces)
+        return {
+            "energy_error": signed,
+            "energy_error_per_atom": signed / len(batch.species),
+            "force_mae": component.mean(dim=1),
+            "force_error_norm": norm.mean(dim=1),
+            "species/force_mae": by_species(component, batch.species, num_species)[0],
+            "species/force_error_norm": by_species(norm, batch.species, num_species)[0],
+            "atom/force_mae": component,
+            "atom/force_error_norm": norm,
+            **self._equivariance(forces, batch),
+        }
+
+    def _equivariance(self, forces: Tensor, batch: MoleculeBatch) -> dict[str, Tensor]:
+        if batch.transform is None or batch.original is None:
+            return {}
+        _, plain = self(batch.original)
+        expected = batch.transform.forces(plain, batch.sample_id)
+        return {"equivariance_error": MEV_PER_EV * (forces - expected).abs().mean(dim=(1, 2))}

@@ -1,0 +1,25 @@
+"""Silence for what Lightning says of choices that saibench made on purpose."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+_ON_PURPOSE = (
+    r"The '.*dataloader' does not have many workers",
+    r"Checkpoint directory .* exists and is not empty",
+    r".*does not have many workers which may be a bottleneck",
+    r"`isinstance\(treespec, LeafSpec\)` is deprecated",
+    r".*torch\.jit\..* is deprecated",
+    r"It is recommended to use `self\.log\(.*sync_dist=True\)`",
+    r"The .*`on_validation_end`.*",
+    r".*Found .* module\(s\) in eval mode at the start of training",
+)
+
+
+def quiet_lightning() -> None:
+    """Keep Lightning's warnings, without its greetings and without the known ones."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+    for message in _ON_PURPOSE:
+        warnings.filterwarnings("ignore", message=message)

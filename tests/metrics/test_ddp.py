@@ -1,0 +1,132 @@
+"""Metrics over two real gloo processes equal one process, whoever holds which samples.
+
+The file is its own worker: each rank runs it as a script, with memory of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import saibench
+from saibench.metrics import EnergyError, PerAtomEnergyError, PerAtomForceError, StrictMetric
+
+WORLD_SIZE = 2
+NUM_FRAMES = 7
+NUM_ATOMS = 5
+NUM_SPECIES = 3
+SECONDS_TO_START_AND_FINISH = 120
+
+FRAMES_OF_RANK = {
+    "seven_frames_on_two_ranks": ([0, 2, 4, 6], [1, 3, 5]),
+    "first_rank_has_none": ([], [0, 1, 2, 3, 4, 5, 6]),
+    "second_rank_has_none": ([0, 1, 2, 3, 4, 5, 6], []),
+    "no_rank_has_any": ([], []),
+}
+
+
+def metrics_of(frames: list[int]) -> dict[str, StrictMetric]:
+    """Each metric after one update a frame."""
+    generator = torch.Generator().manual_seed(0)
+
+    def random(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    forces, forces_target = random(2, NUM_FRAMES, NUM_ATOMS, 3)
+    energies, energies_target = random(2, NUM_FRAMES, 1)
+    species = torch.tensor([0, 0, 2, 0, 2])
+    component = PerAtomForceError(NUM_SPECIES)
+    norm = PerAtomForceError(NUM_SPECIES, kind="norm")
+    energy_of_atom, energy_of_frame = PerAtomEnergyError(), EnergyError()
+    for frame in frames:
+        component.update(forces[frame], forces_target[frame], species)
+        norm.update(forces[frame], forces_target[frame], species)
+        energy_of_atom.update(energies[frame], energies_target[frame], NUM_ATOMS + frame)
+        energy_of_frame.update(energies[frame], energies_target[frame])
+    return {
+        "component": component,
+        "norm": norm,
+        "energy_of_atom": energy_of_atom,
+        "energy_of_frame": energy_of_frame,
+    }
+
+
+def refusal_of_another_rank(rank: int) -> str:
+    """What `compute` says on every rank when one accelerator has counted a NaN."""
+    metric = PerAtomForceError(NUM_SPECIES)
+    metric.update(torch.zeros(1, 3), torch.zeros(1, 3), torch.tensor([0]))
+    if rank == 1:
+        metric.refused += torch.tensor([1, 0, 0])
+    try:
+        return f"computed {metric.compute()}"
+    except ValueError as error:
+        return str(error)
+
+
+def run_rank(rank: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD_SIZE
+    )
+    found = {
+        case: {name: metric.compute() for name, metric in metrics_of(frames[rank]).items()}
+        for case, frames in FRAMES_OF_RANK.items()
+    }
+    torch.save({"found": found, "refusal": refusal_of_another_rank(rank)}, folder / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
+    """What each rank found, from two processes."""
+    folder = tmp_path_factory.mktemp("ranks")
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(saibench.__file__).parents[1]),
+        "OMP_NUM_THREADS": "1",
+    }
+    workers = [
+        subprocess.Popen([sys.executable, __file__, str(rank), str(folder)], env=environment)
+        for rank in range(WORLD_SIZE)
+    ]
+    try:
+        codes = [worker.wait(timeout=SECONDS_TO_START_AND_FINISH) for worker in workers]
+    finally:
+        for worker in workers:
+            worker.kill()
+    assert codes == [0] * WORLD_SIZE
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(WORLD_SIZE)]
+
+
+@pytest.mark.filterwarnings("ignore:The ``compute`` method:UserWarning")  # of no frame at all
+@pytest.mark.parametrize("case", FRAMES_OF_RANK)
+def test_every_rank_finds_what_one_process_finds(ranks, case):
+    first, second = FRAMES_OF_RANK[case]
+    expected = {name: metric.compute() for name, metric in metrics_of(first + second).items()}
+    for rank in ranks:
+        torch.testing.assert_close(
+            rank["found"][case], expected, rtol=1e-12, atol=1e-12, equal_nan=True
+        )
+
+
+def test_seven_frames_on_two_ranks_count_as_seven(ranks):
+    for rank in ranks:
+        found = rank["found"]["seven_frames_on_two_ranks"]
+        assert found["energy_of_frame"]["count"] == NUM_FRAMES
+        assert found["component"]["count"] == NUM_FRAMES * NUM_ATOMS
+        assert found["component"]["counts"].tolist() == [21, 0, 14]
+
+
+def test_a_value_refused_on_one_rank_stops_every_rank(ranks):
+    for rank in ranks:
+        assert "can't score predicted force components" in rank["refusal"]
+        assert "(1 found)" in rank["refusal"]
+
+
+if __name__ == "__main__":
+    run_rank(rank=int(sys.argv[1]), folder=Path(sys.argv[2]))

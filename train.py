@@ -1,0 +1,6 @@
+"""Train and test one point, or a sweep of them: `python train.py -m window.start=0,0.15,0.3`."""
+
+from saibench.cli import train
+
+if __name__ == "__main__":
+    train()
