@@ -251,7 +251,9 @@ def _record(made: Made, frames: int, figures: Sequence[str]) -> dict[str, Any]:
         "settings": made.settings,
         "figures": list(figures),
         "headline": ["force_mae", "energy_mae_per_atom"],
-        "partitions": {
+        "partitions": {}
+        if made.state == "not_applicable"
+        else {
             "train": {
                 "hash": "a1b2c3d4e5f6",
                 "count": made.count,
@@ -265,7 +267,7 @@ def _record(made: Made, frames: int, figures: Sequence[str]) -> dict[str, Any]:
             },
         },
         "data": {"hash": "9d8c7b6a5f4e", "describe": "made-up aspirin, 9,633 frames"},
-        "versions": {"python": "3.11.7", "saibench": "0.1.0", "torch": "2.13.0", "nequip": "0.19.1"},
+        "versions": {"python": "3.11.7", "saibench": "0.1.0", "torch": "2.13.0"},
         "commit": "0123456789abcdef0123456789abcdef01234567",
         "hardware": {"cpu": "made-up CPU", "devices": 1},
         "seconds": {"prepare": 2.5, "train": 1800.0, "test": 11.0, "total": 1815.0},

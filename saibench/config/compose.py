@@ -49,10 +49,8 @@ class Command:
 def runs_points(arguments: Sequence[str]) -> bool:
     """Whether the command line asks for a run, and not for help or a look at the config."""
     args = _parse(arguments)
-    return not (
-        args.help or args.hydra_help or args.version or args.cfg or args.info
-        or args.shell_completion
-    )
+    looks = (args.help, args.hydra_help, args.cfg, args.info, args.shell_completion)
+    return not any(looks)
 
 
 def compose_command(config_name: str, arguments: Sequence[str]) -> Command:

@@ -116,7 +116,7 @@ def _open(folder: Path) -> CachedArrays | None:
             arrays[name] = np.load(folder / f"{name}.npy", mmap_mode="r")
             if _facts(folder, name, arrays[name], stated["unit"]) != stated:
                 raise ValueError(f"{name}.npy is not as its manifest says")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, EOFError, LookupError, TypeError, AttributeError) as error:
         log.warning("%s is damaged (%s): building it again", folder, error)
@@ -188,7 +188,7 @@ def _data_hash(arrays: Arrays) -> str:
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(array.reshape(-1).view(np.uint8))
+        digest.update(array.reshape(-1).view(np.uint8).data)
     return digest.hexdigest()
 
 

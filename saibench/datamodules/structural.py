@@ -48,6 +48,7 @@ class StructuralDataModule(LightningDataModule):
         test: Sequence[str],
     ) -> None:
         super().__init__()
+        self.evaluation: EvaluationPass | None = None
         self.training_sampler = training
         self.subset = subset
         self.held_out = held_out
@@ -126,8 +127,9 @@ class StructuralDataModule(LightningDataModule):
             for group in by_transform.values()
         ]
 
-    def test_dataloader(self) -> list[Any]:
-        return [self.evaluation_loader(evaluation) for evaluation in self.passes()]
+    def test_dataloader(self) -> Any:
+        """Batches of the pass that `evaluation` is set to; by default the first."""
+        return self.evaluation_loader(self.evaluation or self.passes()[0])
 
     def _split(self, index: pl.DataFrame) -> tuple[Partition, Partition]:
         held_out = self._test_partition(index, self.held_out)

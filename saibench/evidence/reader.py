@@ -119,8 +119,9 @@ class StudyEvidence:
         for name in self.sources:
             write_table(joined / f"{name}.parquet", self.table(name), self.fields(name))
         write_table(joined / "points.parquet", *points_table(self.records, self.metrics))
-        for stale in set(joined.glob("by_*.parquet")) - {joined / f"{n}.parquet" for n in self.sources}:
-            stale.unlink()
+        for stale in joined.glob("by_*.parquet"):
+            if stale.stem not in self.sources:
+                stale.unlink()
         return joined
 
 

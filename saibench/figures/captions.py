@@ -27,6 +27,11 @@ def partition_text(evidence: StudyEvidence, partition: str) -> str:
     return f"{rows.height:,} samples of {partition}{describe}"
 
 
+def first_of(limit: int, found: int) -> str:
+    """A sentence if a figure shows only the first variants of those that were found."""
+    return f" The first {limit} of {found} variants are drawn." if found > limit else ""
+
+
 def interval_text(interval: Interval) -> str:
     """`−0.75 [−0.91, −0.52]`."""
     text = f"{interval.estimate:.2f} [{interval.low:.2f}, {interval.high:.2f}]"

@@ -50,7 +50,7 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
         panel.set_xlim(left=0)
         panel.set_ylim(bottom=0)
     axes[0, 0].set_ylabel("|energy error| of the frame [meV]")
-    axes[0, 0].legend(loc="upper left")
+    axes[0, -1].legend(loc="upper right")
     return figure
 
 

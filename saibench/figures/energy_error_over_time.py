@@ -80,5 +80,10 @@ def _draw_errors(axes: Axes, samples: polars.DataFrame, model: Model, colour: st
     mae, bias = errors.abs().mean(), errors.mean()
     text = f"{model.label} (MAE {mae:.1f}, bias {bias:+.1f} meV)".replace("-", "−")
     axes.plot(
-        samples["time"], samples["energy_error"], color=colour, linewidth=0.9, alpha=0.85, label=text
+        samples["time"],
+        samples["energy_error"],
+        color=colour,
+        linewidth=0.9,
+        alpha=0.85,
+        label=text,
     )

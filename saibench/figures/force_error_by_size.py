@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.captions import FORCE_MAE, INTERVALS, SEEDS, partition_text
+from saibench.figures.captions import FORCE_MAE, INTERVALS, SEEDS, first_of, partition_text
 from saibench.figures.selection import Cell, Variant, rows_of, tested, variants, why_untested
 from saibench.figures.style import colour_of, error_bars, panel_title, panels, styled
 from saibench.interpretation.estimates import estimate_mean
@@ -63,12 +63,11 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
 
 def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
     found = _variants(evidence, partition)
-    cut = f" The first {MAX_VARIANTS} of {len(found)} variants." if len(found) > MAX_VARIANTS else ""
     return (
         f"(a) Force MAE [meV/Å], {FORCE_MAE}, overall and by species; (b) absolute error of the "
         "total energy over the number of atoms [meV/atom], averaged over frames; against the "
         f"number of frames trained on. Tested on {partition_text(evidence, partition)}. "
-        f"{INTERVALS}; {SEEDS}.{cut}"
+        f"{INTERVALS}; {SEEDS}.{first_of(MAX_VARIANTS, len(found))}"
     )
 
 

@@ -64,7 +64,7 @@ def few_and_many(evidence: StudyEvidence, partition: str) -> Pair | None:
     if not found:
         return None
     _, _, shared, cells = max(found, key=lambda option: option[:2])
-    few, many = (Model(cell.points[0], f"{_count(cell):,} frames") for cell in (cells[0], cells[-1]))
+    few, many = (Model(end.points[0], f"{_count(end):,} frames") for end in (cells[0], cells[-1]))
     return Pair(few, many, shared)
 
 

@@ -84,9 +84,7 @@ def with_windows(points: polars.DataFrame) -> polars.DataFrame:
     return bounded.with_columns(window=polars.Series(names, dtype=polars.String))
 
 
-def variants(
-    points: polars.DataFrame, across: Sequence[str], by: Sequence[str]
-) -> list[Variant]:
+def variants(points: polars.DataFrame, across: Sequence[str], by: Sequence[str]) -> list[Variant]:
     """Groups points into cells by the columns `by`, and cells into variants.
 
     Args:
@@ -114,9 +112,7 @@ def setting_text(name: str, value: Any) -> str:
     return f"{name.removesuffix('.name')} = {shown}"
 
 
-def rows_of(
-    table: polars.DataFrame, points: Sequence[str], partition: str
-) -> polars.DataFrame:
+def rows_of(table: polars.DataFrame, points: Sequence[str], partition: str) -> polars.DataFrame:
     """The rows of these points on `partition`."""
     of_points = polars.col("point").is_in(list(points))
     return table.filter(of_points & (polars.col("partition") == partition))

@@ -47,11 +47,13 @@ def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.Data
             mean = column.mean()
             beyond = block_bootstrap(column - values.mean(axis=1), blocks)
             shift = mean - beyond.estimate
-            row |= {name: mean, f"{name}_low": beyond.low + shift, f"{name}_high": beyond.high + shift}
+            row[name] = mean
+            row |= {f"{name}_low": beyond.low + shift, f"{name}_high": beyond.high + shift}
     for row, cell in zip(rows, cells, strict=True):
         samples = rows_of(evidence.samples, cell.points, partition)
         error = estimate_mean(samples, "force_mae").interval
-        row |= {"force_mae": error.estimate, "force_mae_low": error.low, "force_mae_high": error.high}
+        row["force_mae"] = error.estimate
+        row |= {"force_mae_low": error.low, "force_mae_high": error.high}
         row |= {"samples": error.count, "blocks": error.num_blocks}
     return polars.DataFrame(rows, infer_schema_length=None)
 
@@ -90,14 +92,16 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
 def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
     plain, centred = (rank_correlation(evidence, name, partition) for name in (PLAIN, CENTRED))
     numbers = table(evidence, partition)
-    spread = numbers[PLAIN].max() - numbers[PLAIN].min()
+    spread = np.ptp(numbers[PLAIN].to_numpy())
     return (
         "Mean cosine of SOAP vectors over all pairs of a frame of the training window and a frame "
         f"of the test, no unit, {partition_text(evidence, partition)}. (a) Plain, as in the paper: "
-        f"all {numbers.height} windows lie within {spread:.1e}. (b) After subtracting the mean "
-        "vector of everything before the test, the same for every window. (c) Centred similarity "
+        f"all {numbers.height} windows lie within {spread:.2g}; equal starts stand side by side. "
+        "(b) After subtracting the mean vector of everything before the test, the same for every "
+        "window. (c) Centred similarity "
         "against force MAE [meV/Å, mean absolute error of a force component]. Spearman's ρ of "
-        f"similarity and error is {interval_text(centred)} centred and {interval_text(plain)} plain; its interval "
+        f"similarity and error is {interval_text(centred)} centred and {interval_text(plain)} "
+        "plain; its interval "
         "holds the windows fixed and resamples the test, so overlapping windows are no evidence "
         f"for one another. {INTERVALS}; those of similarities show what sets a window apart from "
         "the mean over windows."
@@ -142,11 +146,11 @@ def _draw_by_start(axes: Axes, numbers: polars.DataFrame, similarity: str) -> No
     colours = width_colours(numbers)
     for position, (value, colour) in enumerate(colours.items()):
         line = numbers.filter(width == value).sort("window_start")
-        beside = 1.4 * (position - (len(colours) - 1) / 2)  # so that bars do not hide each other
+        beside = 0.9 * (position - (len(colours) - 1) / 2)  # so that bars do not hide each other
         axes.errorbar(
             100 * line["window_start"] + beside,
             line[similarity],
-            yerr=error_bars(line[similarity], line[f"{similarity}_low"], line[f"{similarity}_high"]),
+            yerr=_error_bars(line, similarity),
             color=colour,
             marker="o",
             markersize=4.5,
@@ -164,12 +168,16 @@ def _draw_against_error(axes: Axes, numbers: polars.DataFrame) -> None:
     axes.errorbar(
         numbers[CENTRED],
         numbers["force_mae"],
-        yerr=error_bars(numbers["force_mae"], numbers["force_mae_low"], numbers["force_mae_high"]),
+        yerr=_error_bars(numbers, "force_mae"),
         fmt="none",
         ecolor=MUTED,
         elinewidth=0.8,
     )
-    axes.scatter(numbers[CENTRED], numbers["force_mae"], s=26, c=[colours[w] for w in width], zorder=3)
+    colour = [colours[value] for value in width]
+    axes.scatter(numbers[CENTRED], numbers["force_mae"], s=26, c=colour, zorder=3)
     axes.set_xlabel("centred similarity to the test")
     axes.set_ylabel("force MAE [meV/Å]")
 
+
+def _error_bars(numbers: polars.DataFrame, name: str) -> Floats:
+    return error_bars(numbers[name], numbers[f"{name}_low"], numbers[f"{name}_high"])

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.captions import FORCE_MAE, INTERVALS, partition_text
+from saibench.figures.captions import FORCE_MAE, INTERVALS, first_of, partition_text
 from saibench.figures.selection import (
     TEST_START,
     WINDOW,
@@ -78,11 +78,10 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
 
 def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
     found = window_variants(evidence, partition)
-    cut = f" The first {MAX_VARIANTS} of {len(found)} variants." if len(found) > MAX_VARIANTS else ""
     return (
         "(a) Each line is a training window, coloured by its width; the test region is shaded. "
         f"(b) Force MAE [meV/Å] of the model trained on it, {FORCE_MAE}, over "
-        f"{partition_text(evidence, partition)}. {INTERVALS}; white dots: single seeds.{cut}"
+        f"{partition_text(evidence, partition)}. {INTERVALS}; white dots: single seeds.{first_of(MAX_VARIANTS, len(found))}"
     )
 
 
@@ -107,7 +106,7 @@ def _draw_windows(axes: Axes, numbers: polars.DataFrame) -> None:
     means = numbers.filter(polars.col("point").is_null())
     for row, (start, end) in enumerate(means.select(WINDOW).iter_rows()):
         colour = colours[round(end - start, 6)]
-        axes.plot([100 * start, 100 * end], [row, row], color=colour, linewidth=5, solid_capstyle="butt")
+        axes.barh(row, 100 * (end - start), left=100 * start, height=0.24, color=colour)
     axes.set_yticks(range(means.height), means["window"].to_list())
     axes.set_ylim(means.height - 0.4, -0.6)
     axes.set_xlim(0, 100)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -123,11 +124,14 @@ def paired_difference(
     return block_bootstrap(pairs, blocks, difference, **options)  # type: ignore[arg-type]
 
 
+@lru_cache(maxsize=16)
 def draw_blocks(num_blocks: int, seed: int, num_resamples: int = NUM_RESAMPLES) -> Floats:
     """How often each block is drawn: `(num_resamples, num_blocks)`, rows sum to num_blocks."""
     even = np.full(num_blocks, 1 / num_blocks)
     rng = np.random.default_rng(seed)
-    return rng.multinomial(num_blocks, even, size=num_resamples).astype(np.float64)
+    draws = rng.multinomial(num_blocks, even, size=num_resamples).astype(np.float64)
+    draws.flags.writeable = False  # shared by all statistics of as many blocks
+    return draws
 
 
 def _merged(

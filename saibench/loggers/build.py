@@ -25,7 +25,7 @@ class LogContext:
 
 def build_logger(node: DictConfig | None, context: LogContext) -> Logger | None:
     """The logger of this rank. A `_target_` is given `context` or `save_dir` if it takes them."""
-    if node is None:
+    if not node:
         return None
     offered = {"context": context, "save_dir": str(context.folder)}
     parameters = inspect.signature(get_object(node["_target_"])).parameters

@@ -11,15 +11,17 @@ from lightning.pytorch.callbacks import Callback
 
 
 class StatisticsCollector(Callback):
-    """Keeps what `test_step` returns and leaves it, a file a pass and rank, for rank 0 to join.
+    """Keeps what `test_step` returns and leaves it, a file a rank, for rank 0 to join.
 
     Args:
         folder: where the parts go; emptied by whoever joins them.
+        number: of the pass.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, number: int) -> None:
         self.folder = folder
-        self.parts: dict[int, list[dict[str, np.ndarray]]] = {}
+        self.number = number
+        self.parts: list[dict[str, np.ndarray]] = []
 
     def on_test_batch_end(
         self,
@@ -32,13 +34,13 @@ class StatisticsCollector(Callback):
     ) -> None:
         ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
         part = {name: values.detach().cpu().numpy() for name, values in outputs.items()}
-        self.parts.setdefault(dataloader_idx, []).append({"sample_id": ids.cpu().numpy(), **part})
+        self.parts.append({"sample_id": ids.cpu().numpy(), **part})
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        for number, parts in self.parts.items():
-            joined = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-            np.savez(self.folder / f"pass{number}-rank{trainer.global_rank}.npz", **joined)
+        if self.parts:  # a rank without a sample is legal
+            joined = _concatenated(self.parts)
+            np.savez(self.folder / f"pass{self.number}-rank{trainer.global_rank}.npz", **joined)
         trainer.strategy.barrier()
 
 
@@ -48,4 +50,8 @@ def join_parts(folder: Path, number: int) -> dict[str, np.ndarray]:
     for path in sorted(folder.glob(f"pass{number}-rank*.npz")):
         with np.load(path, allow_pickle=False) as part:
             parts.append(dict(part))
+    return _concatenated(parts)
+
+
+def _concatenated(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

@@ -40,14 +40,35 @@ def evaluate(
     if trainer.is_global_zero:
         shutil.rmtree(parts, ignore_errors=True)
     trainer.strategy.barrier()
-    trainer.callbacks.append(StatisticsCollector(parts))  # type: ignore[attr-defined]
-    trainer.test(module, datamodule=data, ckpt_path=checkpoint, weights_only=True, verbose=False)
+    for number, evaluation in enumerate(data.passes()):
+        _look(number, evaluation, checkpoint, module, data, trainer, parts)
     if not trainer.is_global_zero:
         return {}
     tables, metrics = _evidence(point, module, data, parts)
     _write(folder, data, tables, metrics)
     shutil.rmtree(parts)
     return _stored_metrics(folder)
+
+
+def _look(
+    number: int,
+    evaluation: EvaluationPass,
+    checkpoint: Path,
+    module: BenchmarkModule,
+    data: StructuralDataModule,
+    trainer: Trainer,
+    parts: Path,
+) -> None:
+    """One pass a call of Lightning: a test step then needs to know of no other."""
+    collector = StatisticsCollector(parts, number)
+    data.evaluation = evaluation
+    trainer.callbacks.append(collector)  # type: ignore[attr-defined]
+    try:
+        trainer.test(
+            module, datamodule=data, ckpt_path=checkpoint, weights_only=True, verbose=False
+        )
+    finally:
+        trainer.callbacks.remove(collector)  # type: ignore[attr-defined]
 
 
 def missing_tests(folder: Path, data: StructuralDataModule) -> list[str]:

@@ -12,7 +12,7 @@ _ON_PURPOSE = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r".*torch\.jit\..* is deprecated",
     r"It is recommended to use `self\.log\(.*sync_dist=True\)`",
-    r"The .*`on_validation_end`.*",
+    r"You're using the WeightAveraging callback, but loading a checkpoint outside the 'fit' stage",
     r".*Found .* module\(s\) in eval mode at the start of training",
 )
 

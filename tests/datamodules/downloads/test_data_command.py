@@ -29,7 +29,7 @@ class Jets(Downloadable):
     source = "https://example.org"
     options = (Option("split", "only these", ("train", "test")), Option("raw", "four-momenta"))
 
-    file: RemoteFile = RemoteFile("", Checksum("md5", ""))
+    file: RemoteFile
 
     def download(self, root: Path, *, split: list[str], raw: bool) -> list[Path]:
         from saibench.datamodules.download import download

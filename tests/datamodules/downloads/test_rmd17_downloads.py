@@ -19,6 +19,7 @@ from saibench.datamodules.force_field.published import (
     figshare_files,
     npz_name,
 )
+from saibench.datamodules.force_field.rmd17 import RMD17
 from saibench.datamodules.force_field.rmd17_excerpts import PER_FRAME, merge
 from saibench.datamodules.force_field.rmd17_small import SmallRMD17
 from saibench.datamodules.force_field.rmd17_whole import WholeRMD17
@@ -93,7 +94,7 @@ def test_the_merge_is_the_union_in_the_order_of_time(tmp_path):
         assert merged[key].dtype == whole[key].dtype
 
 
-@pytest.mark.parametrize("molecule", ["aspirin", "ethanol"])
+@pytest.mark.parametrize("molecule", ["aspirin", "benzene", "ethanol", "paracetamol"])
 def test_the_real_excerpts_merge_to_the_real_file(tmp_path, molecule):
     folder = os.environ.get("SAIBENCH_DATA_DIR")
     path = Path(folder or ".") / "rmd17" / npz_name(molecule)
@@ -152,6 +153,14 @@ def test_the_small_form_is_one_file_of_official_keys(small, server, tmp_path):
     assert len(server.asked) == 10
 
 
+def test_the_reader_finds_the_small_form(small, tmp_path):
+    [path] = small.download(tmp_path, molecule=["aspirin"])
+    reader = RMD17("aspirin", root=str(tmp_path))
+    assert reader.path() == path
+    ids = reader.preview()["sample_id"].to_numpy()
+    np.testing.assert_array_equal(ids, trajectory()["old_indices"][np.unique(ROWS)])
+
+
 def test_an_interrupted_small_form_keeps_the_excerpts_that_came(small, server, answer, tmp_path):
     path = "/small/rmd17_aspirin_test_05.npz"
     there = server.answers[path]
@@ -168,7 +177,7 @@ def test_excerpts_that_make_another_number_of_frames_are_refused(small, tmp_path
     nine = SmallRMD17(small.base_url, small.md5s, frames=small.frames + 1)
     with pytest.raises(UserError, match=f"{small.frames} distinct frames, not {nine.frames}"):
         nine.download(tmp_path, molecule=["aspirin"])
-    assert not list(tmp_path.glob("npz_data/*.npz*"))
+    assert not list(tmp_path.glob("npz_data/rmd17*"))
 
 
 def test_the_small_form_never_replaces_a_whole_file(small, server, tmp_path):

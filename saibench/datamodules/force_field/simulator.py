@@ -1,0 +1,109 @@
+"""A trajectory made on the spot: real physics that needs no download."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from saibench.datamodules.force_field.molecules import initial_geometry
+from saibench.datamodules.force_field.trajectory import (
+    Trajectory,
+    cached_trajectory,
+    centred,
+    trajectory_index,
+)
+from saibench.errors import UserError
+from saibench.units import PS_PER_FS
+
+
+@dataclass(frozen=True)
+class GFN2Simulation:
+    """Langevin dynamics of one molecule with GFN2-xTB, sampled as MD17 was (500 K, 0.5 fs).
+
+    molecule: an everyday name (ethanol, malonaldehyde, butane, …) or one of the G2 test set
+    temperature: K
+    timestep: fs
+    frames: frames kept
+    stride: steps from one kept frame to the next
+    friction: of the thermostat, 1/ps
+    equilibration: ps run before the first kept frame
+    seed: of the initial velocities and the thermostat; one seed, one trajectory, bit by bit on
+        one machine (elsewhere another libm may send the chaotic motion another way)
+
+    Raises UserError: an unknown molecule, a number out of range.
+    """
+
+    molecule: str = "ethanol"
+    temperature: float = 500.0
+    timestep: float = 0.5
+    frames: int = 4000
+    stride: int = 5
+    friction: float = 2.0
+    equilibration: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        initial_geometry(self.molecule)
+        for name, works in (("temperature", 500), ("timestep", 0.5), ("friction", 2)):
+            if not getattr(self, name) > 0:
+                raise UserError(
+                    f"data.{name}={getattr(self, name)} is not above 0: {works} would work."
+                )
+        for name, works in (("frames", 4000), ("stride", 5)):
+            if getattr(self, name) < 1:
+                raise UserError(
+                    f"data.{name}={getattr(self, name)} is not at least 1: {works} would work."
+                )
+        for name in ("equilibration", "seed"):
+            if not getattr(self, name) >= 0:
+                raise UserError(f"data.{name}={getattr(self, name)} is below 0: 0 would work.")
+
+    @property
+    def name(self) -> str:
+        return self.molecule
+
+    def describe(self) -> str:
+        return (
+            f"{self.frames:,} frames of {self.molecule}, {self.stride * self.timestep:g} fs apart, "
+            f"from Langevin dynamics at {self.temperature:g} K with energies and forces of "
+            f"GFN2-xTB (seed {self.seed})."
+        )
+
+    def preview(self) -> pl.DataFrame:
+        """The index, which is known before the simulation runs."""
+        frame = np.arange(self.frames, dtype=np.int64)
+        return trajectory_index(frame, frame * self.stride * self.timestep * PS_PER_FS)
+
+    def recipe(self) -> dict[str, Any]:
+        versions = {package: version(package) for package in ("tblite", "ase")}
+        return {"source": "gfn2_xtb", **asdict(self), "versions": versions}
+
+    def load(self, cache: Path) -> Trajectory:
+        return cached_trajectory(self, cache, self._frames)
+
+    def _frames(self) -> dict[str, np.ndarray]:
+        # tblite takes a second to import
+        from saibench.datamodules.force_field.langevin import Thermostat, simulate
+
+        atoms = initial_geometry(self.molecule)
+        record = simulate(
+            atoms,
+            Thermostat(self.temperature, self.friction, self.timestep),
+            equilibration=round(self.equilibration / (self.timestep * PS_PER_FS)),
+            frames=self.frames,
+            stride=self.stride,
+            seed=self.seed,
+        )
+        index = self.preview()
+        return {
+            "atomic_numbers": atoms.numbers.astype(np.int64),
+            "positions": centred(record["positions"]),
+            "energies": record["energies"],
+            "forces": record["forces"],
+            **{name: index[name].to_numpy() for name in index.columns},
+        }

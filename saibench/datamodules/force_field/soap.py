@@ -1,0 +1,107 @@
+"""How alike frames are: cosines of averaged SOAP descriptors (dscribe)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from saibench.datamodules.cache import cached_arrays, new_array
+from saibench.datamodules.force_field.trajectory import Trajectory
+
+CHUNK = 500
+"""Frames handled at once."""
+
+
+@dataclass(frozen=True)
+class SoapSettings:
+    """r_cut: Å; n_max, l_max: radial and angular functions; sigma: width of an atom, Å;
+    average: `inner` averages over the atoms before the power spectrum is taken, `outer` after."""
+
+    r_cut: float = 5.0
+    n_max: int = 8
+    l_max: int = 6
+    sigma: float = 0.5
+    average: str = "inner"
+
+
+def soap_unit_vectors(
+    trajectory: Trajectory, cache: Path, settings: SoapSettings | None = None
+) -> np.ndarray:
+    """(T, D) float32, one descriptor a frame, of Euclidean norm 1, mapped from the cache.
+
+    Raises UserError: the disk has no room for it.
+    """
+    settings = settings or SoapSettings()
+    recipe = {
+        "trajectory": trajectory.data_hash,
+        "soap": asdict(settings),
+        "dscribe": version("dscribe"),
+    }
+    return cached_arrays(
+        cache,
+        f"soap-{trajectory.name}",
+        recipe,
+        lambda folder: {"soap": _compute(trajectory, settings, folder)},
+    )["soap"]
+
+
+def mean_unit_vector(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(D,) float64, mean of the unit vectors in these rows."""
+    total = np.zeros(vectors.shape[1])
+    for chunk in _chunks(rows):
+        total += vectors[chunk].sum(axis=0, dtype=np.float64)
+    return total / len(rows)
+
+
+def similarity_to(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """(N,) float64, each vector's mean cosine with the vectors whose mean is given.
+
+    The mean of u·v over all v is u·(mean of v): N + M vectors are touched, not N·M pairs.
+    """
+    similarity = np.empty(len(vectors))
+    for chunk in _chunks(np.arange(len(vectors))):
+        similarity[chunk] = vectors[chunk].astype(np.float64) @ mean
+    return similarity
+
+
+def centred_unit_vectors(vectors: np.ndarray, reference_rows: np.ndarray) -> np.ndarray:
+    """(T, D) float32, unit vectors from the mean of the reference rows to each vector.
+
+    All frames of one molecule have nearly the same descriptor, so that plain cosines differ in
+    the fourth decimal; without their common part the cosines spread over -1 … 1. A vector that
+    equals the mean has no direction and becomes NaN. The result is held in memory.
+    """
+    mean = mean_unit_vector(vectors, reference_rows)
+    centred = np.empty(vectors.shape, dtype=np.float32)
+    for chunk in _chunks(np.arange(len(vectors))):
+        difference = vectors[chunk] - mean
+        with np.errstate(invalid="ignore"):
+            centred[chunk] = difference / np.linalg.norm(difference, axis=1, keepdims=True)
+    return centred
+
+
+def _compute(trajectory: Trajectory, settings: SoapSettings, folder: Path) -> np.ndarray:
+    # dscribe takes seconds to import, which a cache that is there should not cost
+    from ase import Atoms
+    from dscribe.descriptors import SOAP
+    from tqdm import tqdm
+
+    frames = len(trajectory.positions)
+    soap = SOAP(species=sorted(set(trajectory.symbols)), periodic=False, **asdict(settings))
+    vectors = new_array(folder, "soap", (frames, soap.get_number_of_features()), np.float32)
+    with tqdm(total=frames, desc=f"SOAP of {trajectory.name}", unit="frame") as progress:
+        for chunk in _chunks(np.arange(frames)):
+            atoms = [Atoms(trajectory.symbols, at) for at in trajectory.positions[chunk]]
+            descriptors = soap.create(atoms).reshape(len(chunk), -1)
+            vectors[chunk] = descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
+            progress.update(len(chunk))
+    return vectors
+
+
+def _chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    for start in range(0, len(rows), CHUNK):
+        yield rows[start : start + CHUNK]

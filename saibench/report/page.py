@@ -1,0 +1,163 @@
+"""The page of a study: evidence and figures in, one self-contained HTML file out."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import jinja2
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures import FigureModule
+from saibench.figures.selection import differing, settings_of
+from saibench.report.drawn import draw_figures, study_figures
+from saibench.report.headline import (
+    Metric,
+    Value,
+    headline_metrics,
+    headline_partition,
+    headline_values,
+)
+from saibench.report.text import FILTERS
+
+Figures = Sequence[str | FigureModule | ModuleType]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A point in the study's table, and its record for those who look further."""
+
+    point: str
+    slug: str
+    state: str
+    cause: str | None
+    seconds: float | None
+    record: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    """Those in which the study's points differ."""
+    train_count: int | None
+    values: Mapping[str, Value]
+    metrics: Mapping[str, Any]
+
+
+def render(evidence: StudyEvidence, figures: Figures | None = None) -> str:
+    """The page as HTML.
+
+    Args:
+        figures: modules or dotted names of modules; by default those that the study names.
+    """
+    partition = headline_partition(evidence)
+    metrics = headline_metrics(evidence, partition) if partition else []
+    rows = _rows(evidence, partition, metrics)
+    records = list(evidence.records.values())
+    points = evidence.points
+    varying = differing(points)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("saibench.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    environment.globals["sections"] = record_sections
+    return environment.get_template("study.html.j2").render(
+        study=evidence.study,
+        workloads=_distinct(record.get("workload") for record in records),
+        data=_distinct(_described(record.get("data")) for record in records),
+        commits=_distinct(record.get("commit") for record in records),
+        states=Counter(record["state"] for record in records),
+        varying=varying,
+        shared={name: points[name][0] for name in settings_of(points) if name not in varying},
+        partition=partition,
+        tested=_tested(evidence, partition),
+        metrics=metrics,
+        largest=_largest(metrics, rows),
+        rows=rows,
+        figures=draw_figures(evidence, study_figures(evidence) if figures is None else figures),
+    )
+
+
+def write_report(
+    evidence: StudyEvidence, figures: Figures | None = None, path: Path | None = None
+) -> Path:
+    """Writes the page as `report.html` in the study's folder, all or nothing; returns its path."""
+    path = path or evidence.folder / "report.html"
+    page = render(evidence, figures)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(page, encoding="utf-8")
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def record_sections(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The parts of a point's record that read as names and values, those that it has."""
+    run = {name: record.get(name) for name in ("command", "commit", "started", "ended", "steps")}
+    sections = {
+        "Settings": record["settings"],
+        "Data": record.get("data"),
+        "Run": {**run, "W&B": (record.get("wandb") or {}).get("url")},
+        "Seconds": record.get("seconds"),
+        "Versions": record.get("versions"),
+        "Hardware": record.get("hardware"),
+    }
+    return [(heading, dict(content)) for heading, content in sections.items() if content]
+
+
+def _rows(evidence: StudyEvidence, partition: str | None, metrics: Sequence[Metric]) -> list[Row]:
+    values = headline_values(evidence, partition, metrics) if partition else {}
+    varying = differing(evidence.points)
+    return [
+        Row(
+            point=point["point"],
+            slug=point["slug"],
+            state=point["state"],
+            cause=point["cause"],
+            seconds=point["seconds_total"],
+            record=evidence.records[point["point"]],
+            settings={name: point[name] for name in varying},
+            train_count=point["train_count"],
+            values=values.get(point["point"], {}),
+            metrics=evidence.metrics.get(point["point"], {}),
+        )
+        for point in evidence.points.iter_rows(named=True)
+    ]
+
+
+def _tested(evidence: StudyEvidence, partition: str | None) -> str:
+    """What the headline's partition holds, as the first point that has it recorded."""
+    for record in evidence.records.values():
+        recorded = (record.get("partitions") or {}).get(partition) or {}
+        if recorded.get("describe"):
+            return str(recorded["describe"])
+    return ""
+
+
+def _largest(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, float]:
+    """The largest absolute value of each metric, for the length of its bars."""
+    values = {
+        metric.name: [
+            abs(row.values[metric.name].value) for row in rows if metric.name in row.values
+        ]
+        for metric in metrics
+    }
+    return {name: max(filter(isfinite, column), default=0.0) for name, column in values.items()}
+
+
+def _described(data: Mapping[str, Any] | None) -> str | None:
+    if not data:
+        return None
+    return " · ".join(str(part) for part in (data.get("describe"), data.get("hash")) if part)
+
+
+def _distinct(values: Any) -> list[Any]:
+    return [value for value in dict.fromkeys(values) if value]

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+REAL_TRAJECTORY = "rmd17/npz_data/rmd17_aspirin.npz"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Small tensors are slower on several threads, and far slower on a busy machine."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data, `SAIBENCH_DATA_DIR`; a test that needs it is skipped without it."""
+    folder = Path(os.environ.get("SAIBENCH_DATA_DIR", "."))
+    if not (folder / REAL_TRAJECTORY).is_file():
+        pytest.skip(f"SAIBENCH_DATA_DIR has no {REAL_TRAJECTORY} ({folder.resolve()})")
+    return folder
