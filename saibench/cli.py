@@ -96,7 +96,8 @@ def _hydra(config_name: str, task: Callable[[DictConfig], object], arguments: Se
 
     from saibench.config.locations import conf, register_studies
 
-    register_studies()
+    if "--help" not in arguments:  # help lists every folder of the search path
+        register_studies()
     sweep_flags = [argument for argument in arguments if argument in ("-m", "--multirun")]
     rest = [argument for argument in arguments if argument not in sweep_flags]
     sys.argv = [sys.argv[0], *sweep_flags, *rest]  # argparse wants flags before overrides

@@ -5,8 +5,8 @@ Molecules are stored in eV and Å and reported in meV and meV/Å (DESIGN, "Every
 
 from __future__ import annotations
 
-EV_PER_KCAL_PER_MOL = 0.0433641153087705
-"""1 kcal/mol in eV: `ase.units.kcal / ase.units.mol` (CODATA 2014)."""
+EV_PER_KCAL_PER_MOL = 4184.0 / (6.02214076e23 * 1.602176634e-19)
+"""1 kcal/mol in eV, 0.0433641…: thermochemical calorie, exact constants of the SI since 2019."""
 
 MEV_PER_EV = 1000.0
 

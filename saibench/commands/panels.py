@@ -1,25 +1,47 @@
-"""`saibench panels`: the comparison panels of a study as a Weights & Biases workspace."""
+"""`python -m saibench panels <study folder>`: its comparison panels in Weights & Biases."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+from saibench.errors import UserError
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
-    """Add `panels <study folder>`."""
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
-        "panels", help="build a study's panels in Weights & Biases", description=__doc__
+        "panels",
+        help="build a study's comparison panels in Weights & Biases",
+        description="Saves a workspace with a study's test errors, trusted range, settings and "
+        "learning curves in the Weights & Biases project that its runs are in.",
     )
-    parser.add_argument("study", type=Path, help="a study's folder under outputs/")
-    parser.add_argument("--project", default="saibench", help="the project that its runs are in")
-    parser.add_argument("--entity", help="the team or user (default: yours)")
+    parser.add_argument("folder", type=Path, help="study folder, such as outputs/my_study")
+    parser.add_argument("--project", help="project of the runs (default: where they were logged)")
+    parser.add_argument("--entity", help="team or user (default: that of the runs, or yours)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Save the workspace and print where it is."""
-    from saibench.loggers.panels import save_workspace
+    """Saves the workspace and prints its address; returns the exit code."""
+    try:
+        from saibench.loggers import panels
+    except ModuleNotFoundError as error:
+        if error.name != "wandb_workspaces":
+            raise
+        raise UserError(
+            "panels need an extra package: pip install 'saibench[panels]' would do."
+        ) from error
+    from saibench.evidence.reader import StudyEvidence
 
-    print(save_workspace(args.study, args.project, args.entity))
+    evidence = StudyEvidence.load(args.folder)
+    place = panels.Place(args.project) if args.project else panels.place_of(evidence)
+    print(panels.save_workspace(evidence, panels.Place(place.project, args.entity or place.entity)))
+    if panels.offline_runs(evidence):
+        print(
+            "Runs logged offline appear there once they are uploaded: "
+            f"wandb sync {args.folder}/*/wandb/offline-run-*",
+            file=sys.stderr,
+        )
     return 0

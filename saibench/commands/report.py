@@ -26,10 +26,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the report and prints where it is; returns the exit code."""
-    from saibench.evidence.reader import StudyEvidence
+    from saibench.evidence.reader import join
     from saibench.report import write_report
 
-    evidence = StudyEvidence.load(args.folder)
-    evidence.join()
-    print(write_report(evidence, args.figures))
+    if not (args.folder / "run.json").exists():  # a single point has nothing to be joined with
+        join(args.folder)
+    print(write_report(args.folder, args.figures))
     return 0

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+STUDIES = "sweeps"
+Names = list[str]
 
 
 def root() -> Path:
@@ -19,15 +26,40 @@ def conf() -> Path:
     return root() / "conf"
 
 
-class _StudiesSearchPath(SearchPathPlugin):
+class StudiesSource(FileConfigSource):
+    """The folder that holds `sweeps/`, in which Hydra sees nothing else.
+
+    In a checkout that folder also holds the code and a virtual environment, every folder of which
+    Hydra would list as a config group.
+    """
+
+    @staticmethod
+    def scheme() -> str:
+        return "studies"
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> Names:
+        if config_path == "":
+            return [] if results_filter == ObjectType.CONFIG else [STUDIES]
+        return super().list(config_path, results_filter)
+
+
+class StudiesSearchPath(SearchPathPlugin):
     """Lets `+sweeps=<workload>/<study>` find the shipped studies from any folder."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        search_path.append("saibench", f"file://{root()}")
+        search_path.append("saibench", f"{StudiesSource.scheme()}://{root()}")
 
 
 def register_studies() -> None:
-    """Add the folder of the studies to every Hydra search path of this process."""
+    """Add the shipped studies to every Hydra search path of this process."""
     plugins = Plugins.instance()
-    if _StudiesSearchPath not in plugins.discover(SearchPathPlugin):
-        plugins.register(_StudiesSearchPath)
+    plugins.register(StudiesSource)
+    plugins.register(StudiesSearchPath)
+
+
+def make_importable(folder: Path) -> None:
+    """Let `_target_` name modules in the folder of `--config-dir`, here and in started ranks."""
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+        inherited = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = f"{folder}{os.pathsep}{inherited}" if inherited else str(folder)

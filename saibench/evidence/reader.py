@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import polars
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from saibench.errors import UserError
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.schema import Field, read_fields, read_table, write_table
+from saibench.evidence.settings import differing_settings
 
 COMPLETE = "complete"
+CONFIG = "config.yaml"
 JOINED = "evidence"
 """Subfolder of a study that holds the tables of all its points."""
 
@@ -27,7 +32,8 @@ class StudyEvidence:
     Args:
         folder: the study.
         records: `run.json` by point; points without results are among them.
-        metrics: `metrics.json` by complete point, `{partition: {metric: {value, unit, …}}}`.
+        metrics: `metrics.json` of each point that has results,
+            `{partition: {metric: {value, unit, …}}}`.
         sources: the files of each table, by its name (`samples`, `by_species`).
     """
 
@@ -48,7 +54,9 @@ class StudyEvidence:
         folder = Path(folder)
         if not folder.is_dir():
             raise UserError(f"{folder} is not a folder; a study's folder under outputs/ would do.")
-        runs = sorted(folder.glob("run.json")) or sorted(folder.glob("*/run.json"))
+        if (folder / "run.json").exists():
+            return _of_points(folder, [folder])
+        runs = sorted(folder.glob("*/run.json"))
         if runs:
             return _of_points(folder, [run.parent for run in runs])
         if (folder / JOINED / "points.parquet").exists():
@@ -110,12 +118,12 @@ class StudyEvidence:
             found.setdefault(field.name, field.metadata)
         return found
 
-    def join(self, folder: Path | str | None = None) -> Path:
+    def join(self) -> Path:
         """Write all points' tables as `<folder>/evidence/*.parquet`; returns that subfolder.
 
         `load` of the folder then works without the point folders.
         """
-        joined = Path(folder or self.folder) / JOINED
+        joined = self.folder / JOINED
         for name in self.sources:
             write_table(joined / f"{name}.parquet", self.table(name), self.fields(name))
         write_table(joined / "points.parquet", *points_table(self.records, self.metrics))
@@ -125,8 +133,14 @@ class StudyEvidence:
         return joined
 
 
+def join(folder: Path | str) -> Path:
+    """Write the tables of a study's points as `<folder>/evidence/*.parquet`."""
+    return StudyEvidence.load(folder).join()
+
+
 def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
     records: dict[str, Record] = {}
+    configs: dict[str, dict[str, Any]] = {}
     metrics: dict[str, Record] = {}
     sources: dict[str, tuple[Path, ...]] = {}
     for point_folder in point_folders:
@@ -135,12 +149,18 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
         if point in records:
             raise UserError(f"{point_folder} holds point {point} a second time; keep one of them.")
         records[point] = record
-        if record["state"] != COMPLETE:
+        if (point_folder / CONFIG).exists():
+            configs[point] = _read_config(point_folder / CONFIG)
+        tested = point_folder == folder and (point_folder / "metrics.json").exists()
+        if record["state"] != COMPLETE and not tested:  # alone, a point may be about to complete
             continue
         metrics[point] = _read_json(point_folder / "metrics.json")
         for path in [point_folder / "samples.parquet", *sorted(point_folder.glob("by_*.parquet"))]:
             read_fields(path)  # a damaged file is named here, not in the middle of a figure
             sources[path.stem] = (*sources.get(path.stem, ()), path)
+    settings = {point: record["settings"] for point, record in records.items()}
+    for point, told_apart in differing_settings(settings, configs).items():
+        records[point] = {**records[point], "settings": told_apart}
     return StudyEvidence(folder, records, metrics, sources)
 
 
@@ -153,7 +173,7 @@ def _of_joined(folder: Path) -> StudyEvidence:
     metrics = {
         row["point"]: json.loads(row["metrics"])
         for row in points.iter_rows(named=True)
-        if row["state"] == COMPLETE
+        if row["metrics"] != "{}"
     }
     paths = [*joined.glob("samples.parquet"), *sorted(joined.glob("by_*.parquet"))]
     for path in paths:
@@ -167,6 +187,16 @@ def _read_record(path: Path) -> Record:
     if missing:
         raise UserError(f"{path} has no {', '.join(sorted(missing))}; run its point again.")
     return record
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
+        raise UserError(f"{path} is not readable ({error}); run its point again.") from error
+    if not isinstance(config, dict):
+        raise UserError(f"{path} does not hold settings; run its point again.")
+    return {str(name): value for name, value in config.items()}
 
 
 def _read_json(path: Path) -> dict[str, Any]:

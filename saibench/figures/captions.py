@@ -27,6 +27,11 @@ def partition_text(evidence: StudyEvidence, partition: str) -> str:
     return f"{rows.height:,} samples of {partition}{describe}"
 
 
+def shared_text(variant: str) -> str:
+    """A sentence that says what else the drawn models share, if the study varies it."""
+    return f" All with {variant}." if variant else ""
+
+
 def first_of(limit: int, found: int) -> str:
     """A sentence if a figure shows only the first variants of those that were found."""
     return f" The first {limit} of {found} variants are drawn." if found > limit else ""

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.captions import interval_text, partition_text
-from saibench.figures.pairs import Model, few_and_many
+from saibench.figures.captions import interval_text, partition_text, shared_text
+from saibench.figures.pairs import Model, Pair, few_and_many
 from saibench.figures.selection import why_untested
 from saibench.figures.style import INK, PALETTE, panel_title, panels, styled
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
@@ -23,7 +23,7 @@ NUM_GROUPS = 10
 
 
 def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
-    untested = why_untested(evidence, partition, ["energy_error", "force_mae"])
+    untested = why_untested(evidence, partition, ["energy_error", "force_mae", "time"])
     if untested or few_and_many(evidence, partition):
         return untested
     return "It takes two training set sizes, drawn from the same window, to compare their errors."
@@ -33,36 +33,36 @@ def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.Data
     """One row a frame and model: force MAE [meV/Å] and absolute energy error [meV]."""
     return polars.concat(
         _errors(evidence, partition, model).with_columns(model=polars.lit(model.label))
-        for model in _models(evidence, partition)
+        for model in _pair(evidence, partition)
     )
 
 
 @styled
 def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
-    models = _models(evidence, partition)
-    figure, axes = panels(1, len(models), 3.9, sharex=True, sharey=True)
-    for letter, model, colour, panel in zip("ab", models, PALETTE, axes[0], strict=False):
+    pair = _pair(evidence, partition)
+    figure, axes = panels(1, 2, 3.9, sharex=True, sharey=True)
+    for letter, model, colour, panel in zip("ab", pair, PALETTE, axes[0], strict=False):
         errors = _errors(evidence, partition, model)
         _draw_errors(panel, errors, colour)
         rho = rank_correlation(errors)
         panel_title(panel, letter, f"{model.label}, ρ = {interval_text(rho)}")
         panel.set_xlabel("force MAE of the frame [meV/Å]")
-        panel.set_xlim(left=0)
-        panel.set_ylim(bottom=0)
+    axes[0, 0].set_xlim(left=0)
+    axes[0, 0].set_ylim(bottom=0)
     axes[0, 0].set_ylabel("|energy error| of the frame [meV]")
     axes[0, -1].legend(loc="upper right")
     return figure
 
 
 def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
-    first, second = _models(evidence, partition)
+    pair = _pair(evidence, partition)
     return (
         "One dot a frame: absolute error of its total energy [meV], not divided by the number of "
         "atoms, against its force MAE [meV/Å, mean absolute error of a force component], over "
-        f"{partition_text(evidence, partition)}; trained on {first.label} (a) and {second.label} "
-        f"(b), one seed each. Line: means of {NUM_GROUPS} groups of equally many frames by force "
-        "MAE. ρ is Spearman's rank correlation with its 95 % interval from resampling 20 "
-        "contiguous blocks of the test."
+        f"{partition_text(evidence, partition)}; trained on {pair.first.label} (a) and "
+        f"{pair.second.label} (b), one seed each.{shared_text(pair.shared)} Line: means of "
+        f"{NUM_GROUPS} groups of equally many frames by force MAE. ρ is Spearman's rank "
+        "correlation with its 95 % interval from resampling 20 contiguous blocks of the test."
     )
 
 
@@ -72,9 +72,10 @@ def rank_correlation(errors: polars.DataFrame) -> Interval:
     return block_bootstrap(columns, blocks_of(errors), spearman, num_resamples=1000)
 
 
-def _models(evidence: StudyEvidence, partition: str) -> list[Model]:
+def _pair(evidence: StudyEvidence, partition: str) -> Pair:
     pair = few_and_many(evidence, partition)
-    return [pair.first, pair.second] if pair else []
+    assert pair is not None  # `needs` has been asked
+    return pair
 
 
 def _errors(evidence: StudyEvidence, partition: str, model: Model) -> polars.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -35,7 +36,7 @@ def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.Data
             "energy_error",
         )
         for effect, pair in _pairs(evidence, partition)
-        for model in (pair.first, pair.second)
+        for model in pair
     )
 
 
@@ -45,9 +46,9 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
     figure, axes = panels(len(pairs), 1, 0.4 + 2.7 * len(pairs), sharex=True, sharey=True)
     for letter, (effect, pair), panel in zip("ab", pairs, axes[:, 0], strict=False):
         panel.axhline(0, color=INK, linewidth=0.8)
-        for model, colour in zip((pair.first, pair.second), PALETTE, strict=False):
+        for model, colour in zip(pair, PALETTE, strict=False):
             _draw_errors(panel, model.samples(evidence, partition), model, colour)
-        panel_title(panel, letter, effect, pair.shared)
+        panel_title(panel, letter, f"{effect}, {pair.shared}" if pair.shared else effect)
         panel.set_ylabel("energy error [meV]")
         panel.legend(ncols=2, loc="upper right")
         panel.margins(x=0.01, y=0.18)
@@ -76,8 +77,8 @@ def _pairs(evidence: StudyEvidence, partition: str) -> list[tuple[str, Pair]]:
 
 
 def _draw_errors(axes: Axes, samples: polars.DataFrame, model: Model, colour: str) -> None:
-    errors = samples["energy_error"].drop_nans().drop_nulls()
-    mae, bias = errors.abs().mean(), errors.mean()
+    errors = samples["energy_error"].drop_nulls().to_numpy()
+    mae, bias = np.nanmean(np.abs(errors)), np.nanmean(errors)
     text = f"{model.label} (MAE {mae:.1f}, bias {bias:+.1f} meV)".replace("-", "−")
     axes.plot(
         samples["time"],

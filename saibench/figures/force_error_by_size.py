@@ -22,7 +22,7 @@ MAX_VARIANTS = 6
 
 
 def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
-    untested = why_untested(evidence, partition, ["force_mae", "energy_error_per_atom"])
+    untested = why_untested(evidence, partition, ["force_mae", "energy_error_per_atom", "time"])
     if untested or _variants(evidence, partition):
         return untested
     return "It takes two training set sizes, drawn from the same window, to show the efficiency."
@@ -54,9 +54,9 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
         energy.set_ylabel("energy MAE per atom [meV/atom]")
         forces.legend(ncols=2)
         for panel in (forces, energy):
-            panel.set_ylim(bottom=0)
             _log_counts(panel, sorted(numbers["train_count"].unique()))
-    for panel in axes[-1]:
+    for panel in axes[-1]:  # shared limits follow the data of all panels until they are set
+        panel.set_ylim(bottom=0)
         panel.set_xlabel("frames trained on (log scale)")
     return figure
 

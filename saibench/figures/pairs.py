@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars
@@ -29,6 +30,9 @@ class Pair:
     first: Model
     second: Model
     shared: str
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter((self.first, self.second))
 
 
 def narrow_and_wide(evidence: StudyEvidence, partition: str) -> Pair | None:

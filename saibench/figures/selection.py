@@ -9,7 +9,7 @@ from typing import Any
 import polars
 
 from saibench.evidence.points import FIXED
-from saibench.evidence.reader import COMPLETE, StudyEvidence
+from saibench.evidence.reader import StudyEvidence
 
 SEED = "seed"
 WINDOW = ["window_start", "window_end"]
@@ -35,8 +35,8 @@ class Variant:
 
 
 def tested(evidence: StudyEvidence, partition: str) -> polars.DataFrame:
-    """The points that are complete and were tested on `partition`, with their windows."""
-    points = with_windows(evidence.points).filter(polars.col("state") == COMPLETE)
+    """The points that were tested on `partition`, with their windows."""
+    points = with_windows(evidence.points)
     if "partition" not in evidence.samples.columns:
         return points.clear()
     rows = evidence.samples.filter(polars.col("partition") == partition)
@@ -44,9 +44,9 @@ def tested(evidence: StudyEvidence, partition: str) -> polars.DataFrame:
 
 
 def why_untested(evidence: StudyEvidence, partition: str, columns: Iterable[str]) -> str | None:
-    """One sentence if no complete point has these statistics on `partition`, else None."""
+    """One sentence if no point has these statistics on `partition`, else None."""
     if not tested(evidence, partition).height:
-        return f"No complete point was tested on the partition {partition}."
+        return f"No point was tested on the partition {partition}."
     rows = evidence.samples.filter(polars.col("partition") == partition)
     for name in columns:
         if name not in rows.columns or rows[name].is_null().all():
@@ -100,7 +100,7 @@ def variants(points: polars.DataFrame, across: Sequence[str], by: Sequence[str])
         label = ", ".join(map(setting_text, apart, values))
         cells = [
             Cell(dict(zip(by, key, strict=True)), tuple(cell["point"]))
-            for key, cell in group.sort(by).group_by(by, maintain_order=True)
+            for key, cell in group.sort(by, maintain_order=True).group_by(by, maintain_order=True)
         ]
         found.append(Variant(label, tuple(cells)))
     return found
@@ -108,8 +108,20 @@ def variants(points: polars.DataFrame, across: Sequence[str], by: Sequence[str])
 
 def setting_text(name: str, value: Any) -> str:
     """A setting as a label: `model = nequip_small`, `subset.count = 1000`."""
-    shown = "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{name.removesuffix('.name')} = {shown}"
+    return f"{setting_name(name)} = {setting_value(name, value)}"
+
+
+def setting_name(name: str) -> str:
+    """What a setting chooses: `model` of `model.name`, `model.net` of `model.net._target_`."""
+    return name.removesuffix(".name").removesuffix("._target_")
+
+
+def setting_value(name: str, value: Any) -> str:
+    """A setting's value in short: of a class its name alone; `none` where it is null."""
+    if value is None:
+        return "none"
+    shown = f"{value:g}" if isinstance(value, float) else str(value)
+    return shown.rpartition(".")[2] if name.endswith("._target_") else shown
 
 
 def rows_of(table: polars.DataFrame, points: Sequence[str], partition: str) -> polars.DataFrame:

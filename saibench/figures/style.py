@@ -23,7 +23,7 @@ MUTED = "#8a8a8a"
 TEST_REGION = "#f3e3b3"
 SPECIES = {"all": INK, "H": "#56B4E9", "C": "#4d4d4d", "N": "#0072B2", "O": "#D55E00"}
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.size": 10,
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
@@ -94,5 +94,5 @@ def error_bars(estimate: Any, low: Any, high: Any) -> np.ndarray:
 
 
 def panel_title(axes: Axes, letter: str, text: str, variant: str = "") -> None:
-    """`(a) text: variant`, left above the panel."""
-    axes.set_title(f"({letter}) {text}: {variant}" if variant else f"({letter}) {text}")
+    """`(a) text`, left above the panel, below a line for the variant if there is one."""
+    axes.set_title(f"{variant}\n({letter}) {text}" if variant else f"({letter}) {text}")

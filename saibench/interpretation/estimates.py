@@ -30,7 +30,7 @@ class Estimate:
     def rows(self) -> list[dict[str, float | int | str | None]]:
         """Rows of a table: the mean with its interval, then single seeds if there are several."""
         interval = self.interval
-        mean = {
+        mean: dict[str, float | int | str | None] = {
             "estimate": interval.estimate,
             "low": interval.low,
             "high": interval.high,
@@ -40,7 +40,7 @@ class Estimate:
         }
         if len(self.seeds) < 2:
             return [mean]
-        nothing = dict.fromkeys(mean)
+        nothing: dict[str, float | int | str | None] = dict.fromkeys(mean)
         seeds = self.seeds.items()
         return [mean, *({**nothing, "estimate": value, "point": point} for point, value in seeds)]
 

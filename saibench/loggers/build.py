@@ -1,11 +1,12 @@
-"""From a logger's config to the logger of one point, and its end."""
+"""From a logger's config to the logger of one point, what it is given, and its end."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from hydra.utils import get_object
 from lightning.pytorch.loggers import Logger
@@ -13,6 +14,11 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from saibench.config.check import build
+from saibench.evidence.reader import StudyEvidence
+from saibench.loggers.results import scalars
+
+FILES = "logs"
+"""Subfolder of a point for loggers that write files."""
 
 
 @dataclass(frozen=True)
@@ -23,33 +29,61 @@ class LogContext:
     job_type: str
 
 
+@runtime_checkable
+class EvidenceLogger(Protocol):
+    """A logger that takes more than numbers, and whose run has an end of its own."""
+
+    def log_evidence(self, evidence: StudyEvidence) -> None:
+        """Log what the point's evidence holds beyond what an earlier job of it logged."""
+
+    def finish(self, failed: bool) -> None:
+        """End the run."""
+
+
 def build_logger(node: DictConfig | None, context: LogContext) -> Logger | None:
-    """The logger of this rank. A `_target_` is given `context` or `save_dir` if it takes them."""
+    """The logger of this rank, or None.
+
+    A `_target_` that takes `folder` or `job_type` is given them. One of Lightning's that takes
+    `save_dir` and `name` writes to `logs/<job type>/version_<n>` in the point's folder, a new
+    version each time that the point is resumed, unless the config says otherwise.
+    """
     if not node:
         return None
-    offered = {"context": context, "save_dir": str(context.folder)}
+    offered = {
+        "folder": context.folder,
+        "job_type": context.job_type,
+        "save_dir": str(context.folder / FILES),
+        "name": context.job_type,
+    }
     parameters = inspect.signature(get_object(node["_target_"])).parameters
-    taken = {name: value for name, value in offered.items() if name in parameters}
+    taken = {key: offered[key] for key in offered if key in parameters and key not in node}
     return build(node, "logger", **taken)
 
 
 @rank_zero_only
 def log_results(logger: Logger, folder: Path, metrics: dict[str, Any]) -> None:
-    """Log the test metrics, and whatever more the logger knows to do with a point's evidence."""
-    flat = {
-        f"{partition}/{name}": entry["value"]
-        for partition, entries in metrics.items()
-        for name, entry in entries.items()
-    }
-    logger.log_metrics(flat)
-    if hasattr(logger, "log_evidence"):
-        logger.log_evidence(folder)
+    """Log a tested point: its metrics, the means of its data features, and what else fits.
+
+    Args:
+        folder: the point's, with its evidence.
+        metrics: those of the partitions to log, `{partition: {metric: {"value": …}}}`.
+    """
+    evidence = StudyEvidence.load(folder)
+    if isinstance(logger, EvidenceLogger):
+        logger.log_evidence(evidence)
+    else:
+        logger.log_metrics(scalars(evidence, list(metrics)))
 
 
 @rank_zero_only
 def finish(logger: Logger | None) -> None:
-    """End the run: the next point of a sweep would log into it otherwise."""
-    if logger is not None:
-        logger.finalize("success")
-        if hasattr(logger, "finish"):
-            logger.finish()
+    """End the run, as failed if an exception is on its way out.
+
+    Without an end, the next point of a sweep would log into this one's run.
+    """
+    if logger is None:
+        return
+    failed = sys.exception() is not None
+    logger.finalize("failed" if failed else "success")
+    if isinstance(logger, EvidenceLogger):
+        logger.finish(failed)

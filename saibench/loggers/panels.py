@@ -1,111 +1,210 @@
 """The comparison panels of a study as a saved Weights & Biases workspace.
 
-The object tree is built from the study's own settings and evidence, without a connection; only
-saving it needs a login.
+The object tree is built from the study's records and evidence, without a connection; only saving
+it needs a login. Importing this module needs the extra `panels`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import polars
+import requests
+import wandb
+import wandb_workspaces.reports.v2 as wr
+import wandb_workspaces.workspaces as ws
+from wandb_workspaces.expr import And
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.selection import differing
+from saibench.loggers.account import logged_in
+from saibench.loggers.results import STEP, numeric_features
+from saibench.report.headline import Metric, headline_metrics
 
-if TYPE_CHECKING:
-    from wandb_workspaces.workspaces import Workspace
+CELL = wr.Config("cell")
+"""Runs that differ in their seed alone: panels show their mean and range."""
 
-CURVES = ("val/loss", "val/force_mae", "val/energy_mae_per_atom", "train/loss")
+MAX_BARS = 50
 
 
-def save_workspace(folder: Path, project: str, entity: str | None) -> str:
-    """Save the panels of the study in `folder`, and return their address.
+@dataclass(frozen=True)
+class Place:
+    """Where runs are: a project, and its team or user if it is known."""
+
+    project: str
+    entity: str | None = None
+
+
+def place_of(evidence: StudyEvidence) -> Place:
+    """Where the study's points were logged.
 
     Raises:
-        UserError: the extra is not installed, or nobody is logged in.
+        UserError: none of them was logged to Weights & Biases.
     """
-    workspace = build_workspace(StudyEvidence.load(folder), project, entity or _entity())
-    return workspace.save().url
+    for record in evidence.records.values():
+        noted = record.get("wandb") or {}
+        if "project" in noted:
+            return Place(noted["project"], noted.get("entity"))
+    raise UserError(
+        f"no point of {evidence.folder} was logged to Weights & Biases: run it with logger=wandb, "
+        "or give --project; `python -m saibench report` needs no logger."
+    )
 
 
-def build_workspace(evidence: StudyEvidence, project: str, entity: str) -> Workspace:
-    """Test errors by point, learning curves, parallel coordinates, and the trusted-range scatter.
+def offline_runs(evidence: StudyEvidence) -> list[Path]:
+    """Folders of the study's runs that were logged offline; panels are empty without them."""
+    folders = [*evidence.folder.glob("wandb/offline-run-*")]
+    return sorted([*folders, *evidence.folder.glob("*/wandb/offline-run-*")])
 
-    Args:
-        evidence: the study; its settings and metrics become the axes of the panels.
-        project, entity: where the runs are.
+
+def save_workspace(evidence: StudyEvidence, place: Place) -> str:
+    """Save the panels of the study and return their address.
+
+    Raises:
+        UserError: nobody is logged in, or the server does not take them.
     """
-    try:
-        import wandb_workspaces.reports.v2 as wr
-        import wandb_workspaces.workspaces as ws
-    except ModuleNotFoundError as error:
+    if not logged_in():
         raise UserError(
-            "panels need an extra package: pip install 'saibench[panels]' would do."
+            "saving panels needs a Weights & Biases login: run `wandb login`, or set "
+            "WANDB_API_KEY; `python -m saibench report` shows the study without one."
+        )
+    try:
+        return build_workspace(evidence, place.project, _entity(place)).save().url
+    except (wandb.Error, requests.RequestException, ValueError) as error:
+        raise UserError(
+            f"Weights & Biases did not take the panels ({str(error).splitlines()[0]}); is there a "
+            f"project '{place.project}', with runs, that you may write to?"
         ) from error
 
-    settings, metrics = _varied_settings(evidence), _test_metrics(evidence)
-    bars: list[Any] = [
-        wr.BarPlot(title=metric, metrics=[metric], max_bars_to_show=50) for metric in metrics
-    ]
-    curves = [wr.LinePlot(title=name, y=[name], log_y=True, x="Step") for name in CURVES]
-    lines = wr.ParallelCoordinatesPlot(
-        title="settings against test error",
-        columns=[
-            *(wr.ParallelCoordinatesPlotColumn(metric=f"c::{name}") for name in settings),
-            *(wr.ParallelCoordinatesPlotColumn(metric=metric) for metric in metrics),
-        ],
-    )
-    scatters = [
-        wr.ScatterPlot(title=f"trusted range: {metric}", x=feature, y=metric, regression=True)
-        for metric in metrics
-        for feature in _similarities(evidence)
+
+def build_workspace(evidence: StudyEvidence, project: str, entity: str) -> ws.Workspace:
+    """Test errors, the trusted range, settings against errors, and learning curves.
+
+    Args:
+        evidence: the study; what its points differ in becomes the axes of the panels.
+        project, entity: where the runs are.
+
+    Raises:
+        UserError: the study has no results yet.
+    """
+    metrics = _metrics(evidence)
+    if not metrics:
+        raise UserError(f"{evidence.folder} has no complete point to compare.")
+    settings = [name.removeprefix("setting.") for name in differing(evidence.points)]
+    curves = _curves(evidence)
+    sections = [
+        _section(_error_title(settings), [_bars(*metric) for metric in metrics]),
+        _section("Trusted range", _scatters(evidence, metrics)),
+        _section("Settings", [_lines(settings, metrics), wr.RunComparer(diff_only="split")]),
+        _section("Learning curves", [_curve(name) for name in curves]),
     ]
     return ws.Workspace(
         entity=entity,
         project=project,
         name=f"saibench: {evidence.study}",
-        sections=[
-            ws.Section(name="Test error by point", panels=bars, is_open=True, pinned=True),
-            ws.Section(name="Trusted range", panels=scatters, is_open=True),
-            ws.Section(name="Settings", panels=[lines, wr.RunComparer(diff_only="split")]),
-            ws.Section(name="Learning curves", panels=curves),
-        ],
-        runset_settings=ws.RunsetSettings(
-            filters=[ws.Config("study") == evidence.study],
-            groupby=[ws.Config(name) for name in settings[:1]],
-        ),
+        sections=[section for section in sections if section.panels],
+        settings=ws.WorkspaceSettings(max_runs=max(10, len(evidence.records))),
+        runset_settings=ws.RunsetSettings(filters=And(ws.Metric("Group") == evidence.study)),
+        auto_generate_panels=True,
     )
 
 
-def _varied_settings(evidence: StudyEvidence) -> list[str]:
-    """Settings that tell the points of the study apart."""
-    every = [record["settings"] for record in evidence.records.values()]
-    names = dict.fromkeys(name for settings in every for name in settings)
-    return [name for name in names if len({str(settings.get(name)) for settings in every}) > 1]
+def _section(name: str, panels: Sequence[Any]) -> ws.Section:
+    return ws.Section(name=name, panels=list(panels), is_open=True)
 
 
-def _test_metrics(evidence: StudyEvidence) -> list[str]:
-    """`partition/metric` as runs log them, for every metric of the first complete point."""
-    found: Sequence[Any] = list(evidence.metrics.values())
-    if not found:
-        raise UserError(f"{evidence.folder} has no complete point to compare.")
-    return [f"{partition}/{name}" for partition, entries in found[0].items() for name in entries]
+def _error_title(settings: Sequence[str]) -> str:
+    windows = any(name.startswith("window.") for name in settings)
+    return "Test error by training window" if windows else "Test error"
 
 
-def _similarities(evidence: StudyEvidence) -> list[str]:
-    """Data features that the runs log as means over the test, to set against their error."""
-    columns = evidence.samples.columns
-    return [f"last_tenth/{name}" for name in columns if name.startswith("soap_similarity")]
+def _metrics(evidence: StudyEvidence) -> list[tuple[str, Metric]]:
+    """Every partition that points were tested on, with each metric to compare."""
+    partitions = dict.fromkeys(name for tested in evidence.metrics.values() for name in tested)
+    return [(name, metric) for name in partitions for metric in headline_metrics(evidence, name)]
 
 
-def _entity() -> str:
-    import wandb
+def _bars(partition: str, metric: Metric) -> wr.BarPlot:
+    return wr.BarPlot(
+        title=f"{metric.label} on {partition}",
+        title_x=_axis_label(metric),
+        metrics=[f"{partition}/{metric.name}"],
+        groupby=CELL,
+        groupby_aggfunc="mean",
+        groupby_rangefunc="minmax",
+        max_bars_to_show=MAX_BARS,
+    )
 
-    if not (os.environ.get("WANDB_API_KEY") or wandb.api.api_key):
-        raise UserError(
-            "saving panels needs a Weights & Biases login: run `wandb login`, or set "
-            "WANDB_API_KEY; the static report of the study needs none."
+
+def _scatters(
+    evidence: StudyEvidence, metrics: Sequence[tuple[str, Metric]]
+) -> list[wr.ScatterPlot]:
+    """Error against each data feature of the test whose mean depends on the point."""
+    return [
+        wr.ScatterPlot(
+            title=f"{metric.label} against {feature} on {partition}",
+            x=wr.SummaryMetric(f"{partition}/{feature}"),
+            y=wr.SummaryMetric(f"{partition}/{metric.name}"),
+            regression=True,
         )
-    return os.environ.get("WANDB_ENTITY") or str(wandb.Api().default_entity)
+        for partition, metric in metrics
+        for feature in _telling_features(evidence, partition)
+    ]
+
+
+def _telling_features(evidence: StudyEvidence, partition: str) -> list[str]:
+    samples = evidence.samples.filter(polars.col("partition") == partition)
+    names = numeric_features(evidence)
+    means = samples.group_by("point").agg(polars.col(names).cast(polars.Float64).mean())
+    return [name for name in names if means[name].drop_nulls().n_unique() > 1]
+
+
+def _lines(
+    settings: Sequence[str], metrics: Sequence[tuple[str, Metric]]
+) -> wr.ParallelCoordinatesPlot:
+    column = wr.ParallelCoordinatesPlotColumn
+    return wr.ParallelCoordinatesPlot(
+        title="settings and test error",
+        columns=[
+            *(column(metric=wr.Config(name), display_name=name) for name in settings),
+            *(
+                column(
+                    metric=wr.SummaryMetric(f"{partition}/{metric.name}"),
+                    display_name=f"{_axis_label(metric)} on {partition}",
+                )
+                for partition, metric in metrics
+            ),
+        ],
+    )
+
+
+def _curves(evidence: StudyEvidence) -> list[str]:
+    """What the runs logged by step: losses, validation metrics."""
+    noted = (record.get("wandb") or {} for record in evidence.records.values())
+    return sorted({name for entries in noted for name in entries.get("curves", ())})
+
+
+def _curve(name: str) -> wr.LinePlot:
+    return wr.LinePlot(
+        title=name,
+        x=STEP,
+        y=[name],
+        log_y=True,
+        groupby=CELL,
+        groupby_aggfunc="mean",
+        groupby_rangefunc="minmax",
+        max_runs_to_show=MAX_BARS,
+    )
+
+
+def _axis_label(metric: Metric) -> str:
+    return f"{metric.label} [{metric.unit}]" if metric.unit else metric.label
+
+
+def _entity(place: Place) -> str:
+    return place.entity or os.environ.get("WANDB_ENTITY") or str(wandb.Api().default_entity)

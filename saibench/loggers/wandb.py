@@ -1,100 +1,198 @@
-"""Weights & Biases: one run a point and job, grouped by study; offline without an account."""
+"""Weights & Biases: one run a point and job type, grouped by study; offline without an account."""
 
 from __future__ import annotations
 
-import json
+import io
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import matplotlib
+import PIL.Image
 from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.utilities import rank_zero_only
-from omegaconf import OmegaConf
 
 from saibench.errors import UserError
-from saibench.loggers.build import LogContext
-from saibench.runs.point import CONFIG
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.style import STYLE
+from saibench.loggers.account import Mode, choose_mode
+from saibench.loggers.describe import run_config
+from saibench.loggers.results import STEP, sample_rows, scalars
 from saibench.runs.record import read_record, update_record
 
-EVIDENCE_ROWS = 200
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from wandb import Run, Settings
+    from wandb.sdk.lib import RunDisabled
+
+TABLE_ROWS = 200
 """Rows of the evidence that are logged as a table; the whole is in the point's folder."""
 
 
 class PointWandbLogger(WandbLogger):
-    """A WandbLogger that also logs a sample of the evidence and the figures, and ends its run."""
+    """Lightning's logger, with the point's run: continued when resumed, and always ended.
 
-    @rank_zero_only
-    def log_evidence(self, folder: Path) -> None:
-        """A table of evenly spaced samples, and every figure that one point can fill."""
-        import wandb
-
-        from saibench.evidence.reader import StudyEvidence
-        from saibench.report.page import drawable
-
-        evidence = StudyEvidence.load(folder)
-        samples = evidence.samples
-        chosen = samples.gather_every(max(1, -(-samples.height // EVIDENCE_ROWS)))
-        table = wandb.Table(columns=chosen.columns, data=[list(row) for row in chosen.rows()])
-        images = {
-            f"figures/{name}": wandb.Image(figure) for name, figure in drawable(evidence).items()
-        }
-        self.experiment.log({"evidence/samples": table, **images})
-
-    @rank_zero_only
-    def finish(self) -> None:
-        self.experiment.finish()
-
-
-def wandb_logger(
-    context: LogContext,
-    project: str = "saibench",
-    entity: str | None = None,
-    mode: str | None = None,
-) -> WandbLogger:
-    """The run of a point: a new one, or the one it had before it was stopped.
+    Its id is kept in `run.json`. The run starts with the first thing that is logged, so that a
+    point that fails before has none.
 
     Args:
-        context: the point's folder and the job type, `train` or `evaluate`.
-        project, entity: where the run goes.
-        mode: `online`, `offline`, or None: online when logged in, else offline.
+        folder: the point's.
+        job_type: `train` or `evaluate`.
+        project, entity: where the run goes; `entity` None: the user's default.
+        mode: see `choose_mode`.
     """
-    if mode not in (None, "online", "offline"):
-        raise UserError(f"logger.mode={mode} is unknown; online, offline or null would work.")
-    os.environ.setdefault("WANDB_SILENT", "true")
+
+    def __init__(
+        self,
+        folder: Path,
+        job_type: str,
+        project: str = "saibench",
+        entity: str | None = None,
+        mode: Mode | None = None,
+    ) -> None:
+        super().__init__(save_dir=str(folder), project=project)
+        self.folder = folder
+        self.job_type = job_type
+        self.project = project
+        self.entity = entity
+        self.mode = mode
+        self._tested_before = {} if job_type == "train" else _tested(folder)
+        self._curves: set[str] = set()
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Run | RunDisabled:
+        """The run, started at the first call; a dummy on ranks other than 0."""
+        if self._experiment is None:
+            self._experiment = self._start()
+        return self._experiment
+
+    @rank_zero_only
+    def log_hyperparams(self, params: Any) -> None:
+        """Nothing more than the start of the run: its config holds every setting."""
+        _ = self.experiment
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        if step is not None:
+            self._curves.update(name for name in metrics if name != "epoch")
+        super().log_metrics(metrics, step)
+
+    @rank_zero_only
+    def log_evidence(self, evidence: StudyEvidence) -> None:
+        """Numbers, rows and figures of the partitions that this job tested.
+
+        Partitions that the point had been tested on before are in the run of that time.
+        """
+        import wandb
+
+        from saibench.report.drawn import drawable
+
+        tested = _tested(self.folder)
+        new = [name for name in tested if self._tested_before.get(name) != tested[name]]
+        rows = sample_rows(evidence, new, TABLE_ROWS)
+        table = wandb.Table(columns=[*rows.columns], data=[[*row] for row in rows.rows()])
+        images = {
+            f"figures/{name}": wandb.Image(_bitmap(figure))
+            for name, figure in drawable(evidence).items()
+        }
+        self.log_metrics(scalars(evidence, new))
+        with _staged_in(self.folder / "wandb"):
+            self.experiment.log({"evidence/samples": table, **images})
+
+    @rank_zero_only
+    def finish(self, failed: bool) -> None:
+        """End the run, with exit code 1 if it failed."""
+        if self._experiment is None:
+            return
+        self._experiment.finish(exit_code=int(failed))
+        if self._noted():
+            self._note(curves=sorted({*self._noted().get("curves", ()), *self._curves}))
+
+    def _start(self) -> Run:
+        import wandb
+
+        record = read_record(self.folder)
+        mode = choose_mode(self.mode)
+        try:
+            run = wandb.init(
+                entity=self.entity,
+                project=self.project,
+                dir=self.folder,
+                id=self._noted().get(self.job_type),
+                name=record["slug"],
+                group=record["study"],
+                job_type=self.job_type,
+                tags=[record["workload"]],
+                config=run_config(self.folder, record),
+                allow_val_change=True,  # a resumed point may run on other devices
+                mode=mode,
+                resume="allow",
+                reinit="finish_previous",
+                settings=_settings(),
+            )
+        except wandb.Error as error:
+            raise UserError(
+                f"Weights & Biases started no run ({str(error).splitlines()[0]}); with "
+                "logger.mode=offline it stays in the point's folder, and `wandb sync` uploads it."
+            ) from error
+        run.define_metric(STEP)
+        run.define_metric("*", step_metric=STEP, step_sync=True)
+        if mode != "disabled":
+            self._note(**{self.job_type: run.id}, project=self.project, entity=run.entity or None)
+        if mode == "online" and (self.job_type == "train" or not self._noted()["url"]):
+            self._note(url=run.url)
+        return run
+
+    def _noted(self) -> dict[str, Any]:
+        """What `run.json` keeps of the point's runs; nothing if they are disabled."""
+        return read_record(self.folder).get("wandb") or {}
+
+    def _note(self, **entries: Any) -> None:
+        update_record(self.folder, wandb={"url": None, **self._noted(), **entries})
+
+
+def _settings() -> Settings:
+    """W&B without its console: no capture of ours, and no lines of its own.
+
+    Git's state and the installed packages are in `run.json` and take W&B half a second a run.
+    """
     import wandb
 
-    record = read_record(context.folder)
-    runs = record.get("wandb") or {}
-    run_id = runs.get(context.job_type) or wandb.util.generate_id()
-    if rank_zero_only.rank == 0:
-        update_record(context.folder, wandb={**runs, context.job_type: run_id})
-    offline = (mode or _mode()) == "offline"
-    return PointWandbLogger(
-        name=record["slug"],
-        save_dir=str(context.folder),
-        id=run_id,
-        project=project,
-        entity=entity,
-        offline=offline,
-        group=record["study"],
-        job_type=context.job_type,
-        tags=[record["workload"]],
-        resume=None if offline else "allow",
-        reinit="finish_previous",
-        config={"point": record["point"], **_settings(context.folder)},
+    return wandb.Settings(
+        silent=True, console="off", disable_git=True, x_save_requirements=False, symlink=False
     )
 
 
-def _settings(folder: Path) -> dict[str, Any]:
-    settings = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
-    return json.loads(json.dumps(settings))
+def _tested(folder: Path) -> dict[str, str]:
+    """The hash of each test partition that the point's evidence holds."""
+    held = read_record(folder).get("partitions", {})
+    return {
+        name: partition["hash"]
+        for name, partition in held.items()
+        if name not in ("train", "validation")
+    }
 
 
-def _mode() -> str:
-    """Online only where that asks no question: logged in, and not told otherwise."""
-    import wandb
+def _bitmap(figure: Figure) -> PIL.Image.Image:
+    """The figure as an image; given the figure itself, W&B would want pyplot imported."""
+    content = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(content, format="png", dpi=110)
+    return PIL.Image.open(content)
 
-    told = os.environ.get("WANDB_MODE")
-    if told in ("online", "offline"):
-        return told
-    return "online" if wandb.api.api_key else "offline"
+
+@contextmanager
+def _staged_in(folder: Path) -> Iterator[None]:
+    """Let tables wait for their upload in `folder`: by default it is the user's home."""
+    if "WANDB_DATA_DIR" in os.environ:
+        yield
+        return
+    os.environ["WANDB_DATA_DIR"] = str(folder)
+    try:
+        yield
+    finally:
+        del os.environ["WANDB_DATA_DIR"]

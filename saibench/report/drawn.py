@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
+from matplotlib.figure import Figure
+
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import FigureModule, figure_module
 from saibench.figures.style import svg
@@ -29,6 +31,16 @@ def study_figures(evidence: StudyEvidence) -> list[str]:
     """The figures that the points' records name, in their order."""
     named = (name for record in evidence.records.values() for name in record.get("figures") or ())
     return list(dict.fromkeys(named))
+
+
+def drawable(evidence: StudyEvidence) -> dict[str, Figure]:
+    """The study's figures that its evidence suffices for, by the name of their module."""
+    modules = {name.rpartition(".")[2]: figure_module(name) for name in study_figures(evidence)}
+    return {
+        name: module.draw(evidence)
+        for name, module in modules.items()
+        if module.needs(evidence) is None
+    }
 
 
 def draw_figures(

@@ -13,7 +13,7 @@ from saibench.figures.selection import rows_of
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.estimates import estimate_mean
 
-MAX_METRICS = 6
+MAX_METRICS = 4
 AGREEMENT = 1e-4
 """Relative distance up to which a mean over samples is the recorded metric."""
 
@@ -27,6 +27,13 @@ class Metric:
     per: str
     counts: tuple[int, ...]
     """Counts of samples behind the metric, over the points; usually all the same."""
+
+    @property
+    def notes(self) -> list[str]:
+        """Unit, normalisation and count, those that it has."""
+        per = f"per {self.per}" if self.per else ""
+        count = f"n = {self.counts[0]:,}" if len(self.counts) == 1 else ""
+        return [note for note in (self.unit, per, count) if note]
 
     @property
     def label(self) -> str:

@@ -15,8 +15,8 @@ import jinja2
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import FigureModule
-from saibench.figures.selection import differing, settings_of
-from saibench.report.drawn import draw_figures, study_figures
+from saibench.figures.selection import differing, setting_name, setting_value, settings_of
+from saibench.report.drawn import draw_figures, drawable, study_figures
 from saibench.report.headline import (
     Metric,
     Value,
@@ -25,6 +25,8 @@ from saibench.report.headline import (
     headline_values,
 )
 from saibench.report.text import FILTERS
+
+__all__ = ["drawable", "render", "write_report"]
 
 Figures = Sequence[str | FigureModule | ModuleType]
 
@@ -55,8 +57,8 @@ def render(evidence: StudyEvidence, figures: Figures | None = None) -> str:
     partition = headline_partition(evidence)
     metrics = headline_metrics(evidence, partition) if partition else []
     rows = _rows(evidence, partition, metrics)
-    records = list(evidence.records.values())
     points = evidence.points
+    records = [evidence.records[point] for point in points["point"]]
     varying = differing(points)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("saibench.report"),
@@ -65,7 +67,7 @@ def render(evidence: StudyEvidence, figures: Figures | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(FILTERS)
+    environment.filters.update(FILTERS, setting_name=setting_name, setting_value=setting_value)
     environment.globals["sections"] = record_sections
     return environment.get_template("study.html.j2").render(
         study=evidence.study,
@@ -84,12 +86,14 @@ def render(evidence: StudyEvidence, figures: Figures | None = None) -> str:
     )
 
 
-def write_report(
-    evidence: StudyEvidence, figures: Figures | None = None, path: Path | None = None
-) -> Path:
-    """Writes the page as `report.html` in the study's folder, all or nothing; returns its path."""
-    path = path or evidence.folder / "report.html"
-    page = render(evidence, figures)
+def write_report(folder: Path, figures: Figures | None = None) -> Path:
+    """Writes `report.html` of the study in `folder`, all or nothing; returns its path.
+
+    Raises:
+        UserError: the study has no point or a damaged file, or a figure is unknown.
+    """
+    path = folder / "report.html"
+    page = render(StudyEvidence.load(folder), figures)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         aside.write_text(page, encoding="utf-8")
@@ -105,7 +109,8 @@ def record_sections(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]
     sections = {
         "Settings": record["settings"],
         "Data": record.get("data"),
-        "Run": {**run, "W&B": (record.get("wandb") or {}).get("url")},
+        "Run": run,
+        "Weights & Biases": record.get("wandb"),
         "Seconds": record.get("seconds"),
         "Versions": record.get("versions"),
         "Hardware": record.get("hardware"),
@@ -156,7 +161,8 @@ def _largest(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, float]
 def _described(data: Mapping[str, Any] | None) -> str | None:
     if not data:
         return None
-    return " · ".join(str(part) for part in (data.get("describe"), data.get("hash")) if part)
+    short_hash = str(data.get("hash") or "")[:12]
+    return " · ".join(str(part) for part in (data.get("describe"), short_hash) if part)
 
 
 def _distinct(values: Any) -> list[Any]:

@@ -1,0 +1,1 @@
+"""Force fields: molecular trajectories, their readers and simulators, and their partitions."""

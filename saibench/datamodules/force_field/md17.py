@@ -88,14 +88,12 @@ class MD17:
 
     def path(self) -> Path:
         """The file. Raises UserError: it is nowhere, and how to get it."""
+        published = FILES[self.molecule]
         return find_file(
-            [
-                root / below / file
-                for root in data_roots(self.root, "md17")
-                for below in (".", "md17")
-                for file in (f"md17_{self.molecule}.npz", FILES[self.molecule])
-            ],
-            f"download {URL}{FILES[self.molecule]}, or set data.root to its folder",
+            [f"md17_{self.molecule}.npz", published],
+            data_roots(self.root, "md17"),
+            ["md17"],
+            f"download {URL}{published}, or set data.root to its folder",
         )
 
     def _frames(self) -> dict[str, np.ndarray]:

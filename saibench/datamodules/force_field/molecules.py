@@ -80,7 +80,7 @@ def initial_geometry(molecule: str) -> Atoms:
     name = G2_NAMES.get(molecule, molecule)
     if name not in g2.names or len(g2[name]) == 1:
         raise UserError(
-            f"data.molecule={molecule} is no molecule of ASE's G2 set, nor one known here by an "
-            f"everyday name: {closest(molecule, [*G2_NAMES, *_RELAXED])}"
+            f"data.molecule={molecule} is no molecule that can be simulated (these are ASE's G2 "
+            f"set and everyday names): {closest(molecule, [*G2_NAMES, *_RELAXED])}"
         )
     return g2[name]

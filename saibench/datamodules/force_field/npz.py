@@ -155,13 +155,22 @@ def data_roots(root: str | None, data_set: str) -> list[Path]:
     return [*([Path(given).expanduser()] if given else []), cache_root() / data_set]
 
 
-def find_file(candidates: Sequence[Path], how_to_get: str) -> Path:
-    """The first candidate that exists. Raises UserError with `how_to_get` if none does."""
-    for path in candidates:
-        if path.is_file():
-            return path
-    places = ", ".join(dict.fromkeys(str(path.parent) for path in candidates))
-    raise UserError(f"{candidates[0].name} is in none of {places}: {how_to_get}.")
+def find_file(
+    files: Sequence[str], roots: Sequence[Path], below: Sequence[str], how_to_get: str
+) -> Path:
+    """The first of `files` in the first root, or in one of the folders `below` it.
+
+    Raises UserError with `how_to_get` if there is none.
+    """
+    for root in roots:
+        for folder in ("", *below):
+            for file in files:
+                if (path := root / folder / file).is_file():
+                    return path
+    raise UserError(
+        f"{files[0]} is not in {' or '.join(map(str, roots))}, nor there in {' or '.join(below)}: "
+        f"{how_to_get}."
+    )
 
 
 def file_sha256(path: Path) -> str:

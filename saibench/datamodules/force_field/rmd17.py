@@ -77,16 +77,13 @@ class RMD17:
 
     def path(self) -> Path:
         """The file. Raises UserError: it is nowhere, and how to get it."""
-        file = f"rmd17_{self.molecule}.npz"
+        command = "python -m saibench data download"
         return find_file(
-            [
-                root / below / file
-                for root in data_roots(self.root, "rmd17")
-                for below in (".", "npz_data", "rmd17/npz_data")
-            ],
-            f"get an excerpt with `python -m saibench data download rmd17_small --molecule "
-            f"{self.molecule}`, the whole with `python -m saibench data download rmd17 --molecule "
-            f"{self.molecule}`, or set data.root to its folder",
+            [f"rmd17_{self.molecule}.npz"],
+            data_roots(self.root, "rmd17"),
+            ["npz_data", "rmd17/npz_data"],
+            f"get an excerpt with `{command} rmd17_small --molecule {self.molecule}`, the whole "
+            f"with `{command} rmd17 --molecule {self.molecule}`, or set data.root to its folder",
         )
 
     def _file(self) -> NpzTrajectory:

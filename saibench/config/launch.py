@@ -1,0 +1,43 @@
+"""Running the points of a command through Hydra's launchers, and showing a config."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import hydra
+from omegaconf import DictConfig
+
+from saibench.config.compose import Command, parse, started_hydra
+from saibench.config.locations import conf, register_studies
+
+Result = TypeVar("Result")
+
+
+def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Result]:
+    """Run the task on every point, by the launcher that the command chose; their results.
+
+    A task says of a failure in its result: Hydra would run the points after one that raised an
+    exception all the same, and then forget every result. What is no `Exception`, such as
+    `SystemExit`, ends the sweep.
+    """
+    overrides = list(command.overrides)
+    with started_hydra(command.config_dir) as started:
+        if not command.multirun:
+            return [started.run(command.config_name, task, overrides).return_value]
+        batches = started.multirun(command.config_name, task, [*overrides, "hydra.mode=MULTIRUN"])
+        return [job.return_value for batch in batches for job in batch]
+
+
+def show(config_name: str, arguments: Sequence[str]) -> None:
+    """Let Hydra print what the command line asks for: help, the composed config, its sources."""
+    register_studies()
+    overrides = parse(arguments).overrides
+    flags = [argument for argument in arguments if argument not in overrides]
+    sys.argv = [sys.argv[0], *flags, *overrides]  # Hydra's parser wants flags first
+    hydra.main(version_base="1.3", config_path=str(conf()), config_name=config_name)(_nothing)()
+
+
+def _nothing(config: DictConfig) -> None:
+    """What Hydra is given to run where it will run nothing."""

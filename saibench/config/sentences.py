@@ -1,0 +1,71 @@
+"""What Hydra and OmegaConf say over several lines, in one sentence with the closest name."""
+
+from __future__ import annotations
+
+import re
+
+from hydra._internal.hydra import Hydra
+from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
+
+from saibench.config.locations import STUDIES
+from saibench.errors import closest
+
+
+def first_line(error: Exception) -> str:
+    """What an exception says first, without its full stop."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")
+
+
+def not_composed(
+    hydra: Hydra, base: DictConfig, overrides: list[Override], error: Exception
+) -> str:
+    """The sentence for a command line that Hydra does not compose.
+
+    Args:
+        base: the config with the command's options of config groups, and none of its values.
+        error: what composing raised.
+    """
+    text = str(error)
+    if found := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
+        return unknown_key(base, found[1])
+    if found := re.search(r"Could not find '([^']+)'", text):
+        return _unknown_option(hydra, found[1], overrides)
+    given = " ".join(override.input_line or "" for override in overrides)
+    return f"the settings {given} do not compose: {first_line(error)}."
+
+
+def unknown_key(base: DictConfig, key: str) -> str:
+    """The sentence for a key that `base` does not have, or that nobody would read."""
+    parent, _, name = key.rpartition(".")
+    node = OmegaConf.select(base, parent) if parent else base
+    if isinstance(node, DictConfig):
+        known = [str(option) for option in node if option not in ("hydra", "_target_")]
+        where = f"'{parent}'" if parent else "the settings"
+        return (
+            f"'{key}' is an unknown key of {where}: "
+            f"{closest(name, known if parent else [*known, STUDIES])}"
+        )
+    if node is not None:
+        return f"'{key}' is an unknown key: '{parent}' is a value without keys of its own."
+    return unknown_key(base, parent)
+
+
+def _unknown_option(hydra: Hydra, path: str, overrides: list[Override]) -> str:
+    """The sentence for `group/option` of which there is no file."""
+    groups = [o.key_or_group for o in overrides if path.startswith(f"{o.key_or_group}/")]
+    group = groups[0] if groups else path.rpartition("/")[0]
+    option = path.removeprefix(f"{group}/")
+    return f"{group}={option} is not an option of '{group}': {closest(option, _options(hydra, group))}"
+
+
+def _options(hydra: Hydra, group: str) -> list[str]:
+    """The options of a config group, those in its folders included."""
+    loader = hydra.config_loader
+    inner = loader.get_group_options(group, ObjectType.GROUP)
+    return [
+        *loader.get_group_options(group),
+        *(f"{name}/{option}" for name in inner for option in _options(hydra, f"{group}/{name}")),
+    ]

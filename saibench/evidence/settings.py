@@ -1,0 +1,66 @@
+"""What tells the points of a study apart, read from their frozen configs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from saibench.config.identity import canonical
+
+Settings = Mapping[str, Any]
+
+
+def differing_settings(
+    settings: Mapping[str, Settings], configs: Mapping[str, Settings]
+) -> dict[str, dict[str, Any]]:
+    """By point: its recorded settings and all else in which the configs of the study differ.
+
+    A record names the settings that a workload usually varies. A study may vary any other, and
+    two models must not be taken for two seeds of one. Of settings that always change together,
+    such as those of a net, the first stands for all; copies of a recorded one are left out.
+
+    Args:
+        settings: `run.json`'s settings, by point.
+        configs: the frozen resolved config, by point; points without one are left as they are.
+    """
+    leaves = {point: _leaves(canonical(dict(config))) for point, config in configs.items()}
+    names = dict.fromkeys(name for config in leaves.values() for name in config)
+    copies = {
+        _column({point: settings[point].get(name) for point in leaves})
+        for name in dict.fromkeys(name for recorded in settings.values() for name in recorded)
+    }
+    found: dict[str, dict[str, Any]] = {
+        point: dict(recorded) for point, recorded in settings.items()
+    }
+    patterns = set()
+    for name in names:
+        values = {point: config.get(name) for point, config in leaves.items()}
+        column, pattern = _column(values), _pattern(values)
+        if len(set(pattern)) < 2 or column in copies or pattern in patterns:
+            continue
+        patterns.add(pattern)
+        for point, value in values.items():
+            found[point].setdefault(name, value)
+    return found
+
+
+def _leaves(node: Any, path: str = "") -> dict[str, Any]:
+    """Dotted names and values of a nested config; a list is one value."""
+    if not isinstance(node, Mapping):
+        return {path: node}
+    return {
+        name: value
+        for key, child in node.items()
+        for name, value in _leaves(child, f"{path}.{key}" if path else str(key)).items()
+    }
+
+
+def _column(values: Settings) -> tuple[str, ...]:
+    """The values of all points, comparable: whole numbers equal their floats."""
+    return tuple(repr(float(value) if type(value) is int else value) for value in values.values())
+
+
+def _pattern(values: Settings) -> tuple[int, ...]:
+    """Which points have equal values: each is numbered by where its value first occurs."""
+    column = _column(values)
+    return tuple(column.index(value) for value in column)

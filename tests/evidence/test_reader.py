@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from omegaconf import OmegaConf
+from synthetic_study import PARTITION, WITHOUT_RESULTS, Made, write_point, write_study
+
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence, join
+
+MADE = [Made(0.0, 0.3), Made(0.3, None), *WITHOUT_RESULTS]
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return write_study(tmp_path / "study", MADE, frames=20)
+
+
+def folder_of(study: Path, made: Made) -> Path:
+    return study / f"{made.slug}-{made.point}"
+
+
+def test_samples_are_those_of_the_complete_points(study: Path) -> None:
+    evidence = StudyEvidence.load(study)
+    complete = [made for made in MADE if made.state == "complete"]
+    assert set(evidence.samples["point"]) == {made.point for made in complete}
+    for made in complete:
+        alone = pq.read_table(folder_of(study, made) / "samples.parquet")
+        rows = evidence.samples.filter(pl.col("point") == made.point)
+        assert rows["force_mae"].to_list() == alone["force_mae"].to_pylist()
+    assert evidence.by_species.height == 2 * 20 * 3
+    assert evidence.by_atom.height == 2 * 20 * 21
+    assert evidence.axes == ["atom", "species"]
+
+
+def test_every_point_is_listed_with_state_cause_and_settings(study: Path) -> None:
+    points = StudyEvidence.load(study).points
+    assert points.height == len(MADE)
+    rows = {row["point"]: row for row in points.iter_rows(named=True)}
+    for made in MADE:
+        row = rows[made.point]
+        assert (row["state"], row["cause"]) == (made.state, made.cause)
+        assert {name: row[name] for name in made.settings} == made.settings
+        assert row["slug"] == made.slug
+    assert rows[MADE[0].point]["train_count"] == 1000
+    assert rows[MADE[0].point]["seconds_total"] == 1815.0
+
+
+def test_units_are_read_from_the_tables(study: Path) -> None:
+    units = StudyEvidence.load(study).units
+    assert units["energy_error_per_atom"]["unit"] == "meV/atom"
+    assert (units["force_mae"]["unit"], units["force_mae"]["per"]) == ("meV/Å", "component")
+    assert units["num_atoms"]["role"] == "weight"
+
+
+def test_joined_tables_alone_give_the_same_evidence(study: Path, tmp_path: Path) -> None:
+    before = StudyEvidence.load(study)
+    shutil.move(join(study), tmp_path / "committed" / "evidence")
+    after = StudyEvidence.load(tmp_path / "committed")
+    assert after.points.equals(before.points)
+    assert after.samples.equals(before.samples)
+    assert after.by_species.equals(before.by_species)
+    assert (after.units, after.metrics, after.study) == (
+        before.units,
+        before.metrics,
+        before.study,
+    )
+    joined_again = after.join()
+    assert StudyEvidence.load(joined_again.parent).by_atom.equals(before.by_atom)
+
+
+def test_join_removes_tables_of_axes_that_are_gone(study: Path) -> None:
+    stale = study / "evidence" / "by_lead.parquet"
+    stale.parent.mkdir()
+    stale.touch()
+    names = {path.name for path in join(study).iterdir()}
+    expected = {"points", "samples", "by_species", "by_atom"}
+    assert names == {f"{name}.parquet" for name in expected}
+
+
+@pytest.mark.parametrize("name", ["samples.parquet", "by_species.parquet", "run.json"])
+def test_damaged_file_is_named(study: Path, name: str) -> None:
+    path = folder_of(study, MADE[0]) / name
+    path.write_bytes(path.read_bytes()[:-30])
+    with pytest.raises(UserError) as refused:
+        StudyEvidence.load(study)
+    assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["samples.parquet", "metrics.json"])
+def test_complete_point_that_lacks_a_file_is_named(study: Path, name: str) -> None:
+    path = folder_of(study, MADE[0]) / name
+    path.unlink()
+    with pytest.raises(UserError, match="run its point again") as refused:
+        StudyEvidence.load(study)
+    assert str(path) in str(refused.value)
+
+
+def test_record_without_settings_is_refused(study: Path) -> None:
+    path = folder_of(study, MADE[0]) / "run.json"
+    path.write_text(json.dumps({"point": "abc", "state": "complete"}))
+    with pytest.raises(UserError, match="has no settings"):
+        StudyEvidence.load(study)
+
+
+def test_folder_without_points_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no point"):
+        StudyEvidence.load(tmp_path)
+    with pytest.raises(UserError, match="is not a folder"):
+        StudyEvidence.load(tmp_path / "nowhere")
+
+
+def test_point_held_twice_is_refused(study: Path) -> None:
+    shutil.copytree(folder_of(study, MADE[0]), study / "copy")
+    with pytest.raises(UserError, match="a second time"):
+        StudyEvidence.load(study)
+
+
+def test_study_without_any_result_has_empty_tables(tmp_path: Path) -> None:
+    evidence = StudyEvidence.load(write_study(tmp_path, WITHOUT_RESULTS))
+    assert evidence.samples.is_empty()
+    assert evidence.by_atom.is_empty()
+    assert evidence.points.height == 2
+    assert StudyEvidence.load(evidence.join().parent).points.equals(evidence.points)
+
+
+def test_one_points_folder_can_be_loaded_before_the_point_is_complete(tmp_path: Path) -> None:
+    write_point(tmp_path / "point", Made(), frames=20)
+    record = tmp_path / "point" / "run.json"
+    record.write_text(record.read_text().replace('"complete"', '"running"'))
+    assert StudyEvidence.load(tmp_path / "point").samples.height == 20
+    assert StudyEvidence.load(tmp_path).samples.is_empty()
+
+
+def test_settings_of_any_kind_become_columns(study: Path) -> None:
+    for made, value in zip(MADE, ([1, 2], 3, None, "text"), strict=True):
+        path = folder_of(study, made) / "run.json"
+        record = json.loads(path.read_text())
+        record["settings"] |= {"mixed": value, "steps": 5, "number": 1 if value == 3 else 0.5}
+        path.write_text(json.dumps(record))
+    points = StudyEvidence.load(study).points
+    mixed = dict(points.select("point", "mixed").iter_rows())
+    assert [mixed[made.point] for made in MADE] == ["[1, 2]", "3", None, "text"]
+    assert points["setting.steps"].unique().to_list() == [5]
+    assert points["steps"].unique().to_list() == [7500]
+    assert points["number"].dtype == pl.Float64
+
+
+def test_points_that_differ_in_what_their_records_leave_out_are_told_apart(tmp_path: Path) -> None:
+    made = Made(seed=0), Made(seed=1)
+    study = write_study(tmp_path, made, frames=20)
+    for point, net, layers, device in zip(made, ("A", "B"), (3, 4), ("cpu", "gpu"), strict=True):
+        config = {
+            "seed": point.seed,
+            "subset": {"seed": point.seed},
+            "model": {"net": {"_target_": f"nets.{net}", "num_layers": layers, "l_max": 1}},
+            "trainer": {"accelerator": device},
+            "partitions": {PARTITION: {}},
+            "held_out": PARTITION,
+        }
+        OmegaConf.save(OmegaConf.create(config), folder_of(study, point) / "config.yaml")
+    settings = [record["settings"] for record in StudyEvidence.load(study).records.values()]
+    assert {one["model.net._target_"] for one in settings} == {"nets.A", "nets.B"}
+    added = set(settings[0]) - set(made[0].settings)
+    assert added == {"model.net._target_"}  # stands for num_layers, which changes with it
+    assert StudyEvidence.load(join(study).parent).points["model.net._target_"].n_unique() == 2

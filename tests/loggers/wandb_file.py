@@ -1,0 +1,82 @@
+"""Reading a `.wandb` file: LevelDB's log format, each record a protocol buffer."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wandb.proto import wandb_internal_pb2
+
+BLOCK = 32768
+FILE_HEADER, RECORD_HEADER = 7, 7
+FULL, LAST = 1, 4
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """What was logged to one run, in one session."""
+
+    folder: Path
+    id: str
+    name: str
+    project: str
+    group: str
+    job_type: str
+    config: dict[str, Any]
+    history: list[dict[str, Any]]
+    exit_code: int | None
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The last value of everything."""
+        return {name: value for row in self.history for name, value in row.items()}
+
+
+def logged_runs(folder: Path) -> list[LoggedRun]:
+    """The runs in a point's folder, in the order in which they began."""
+    return [read_run(path) for path in sorted(folder.glob("wandb/*run-*/*.wandb"))]
+
+
+def read_run(path: Path) -> LoggedRun:
+    records = [wandb_internal_pb2.Record.FromString(record) for record in _records(path)]
+    run = next(record.run for record in records if record.HasField("run"))
+    exits = [record.exit.exit_code for record in records if record.HasField("exit")]
+    config = _values(run.config.update)
+    for record in records:
+        config |= _values(record.config.update)
+    return LoggedRun(
+        folder=path.parent,
+        id=run.run_id,
+        name=run.display_name,
+        project=run.project,
+        group=run.run_group,
+        job_type=run.job_type,
+        config=config,
+        history=[_values(r.history.item) for r in records if r.HasField("history")],
+        exit_code=exits[-1] if exits else None,
+    )
+
+
+def _values(items: Iterable[Any]) -> dict[str, Any]:
+    return {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    content = path.read_bytes()
+    assert content.startswith(b":W&B")
+    position, parts = FILE_HEADER, b""
+    while position + RECORD_HEADER <= len(content):
+        if BLOCK - position % BLOCK < RECORD_HEADER:  # the rest of a block that held no header
+            position += BLOCK - position % BLOCK
+            continue
+        _, size, kind = struct.unpack_from("<IHB", content, position)
+        position += RECORD_HEADER
+        parts += content[position : position + size]
+        position += size
+        if kind in (FULL, LAST):
+            yield parts
+            parts = b""

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import argparse
+import base64
+import io
+import json
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import polars as pl
+import pytest
+from synthetic_study import FIGURES, PARTITION, WINDOWS, WITHOUT_RESULTS, Made, write_study
+
+from saibench.commands import report
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import Field, write_table
+from saibench.figures import windows
+from saibench.interpretation.estimates import estimate_mean
+from saibench.report import drawable, render, write_report
+from saibench.report.headline import headline_metrics, headline_values
+from saibench.report.text import duration, number, web_address
+
+MADE = [*WINDOWS[:4], Made(size=0.9, count=400), *WITHOUT_RESULTS]
+
+
+class Page(HTMLParser):
+    """What a page shows and what it would load."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.addresses: list[tuple[str, str, str]] = []
+        self.text: list[str] = []
+        self.tags: list[str] = []
+        self.downloads: dict[str, str] = {}
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        found = dict(attrs)
+        if "download" in found:
+            self.downloads[found["download"]] = found["href"]
+        for name in ("src", "href", "srcset", "action", "poster", "data"):
+            if name in found:
+                self.addresses.append((tag, name, found[name] or ""))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+    @property
+    def shown(self) -> str:
+        return " ".join(" ".join(self.text).split())
+
+
+def edit_record(folder: Path, made: Made, **changes) -> None:
+    path = folder / f"{made.slug}-{made.point}" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_study(tmp_path_factory.mktemp("report") / "study", MADE, frames=60)
+
+
+@pytest.fixture(scope="module")
+def evidence(study: Path) -> StudyEvidence:
+    return StudyEvidence.load(study)
+
+
+@pytest.fixture(scope="module")
+def page(evidence: StudyEvidence) -> Page:
+    return Page(render(evidence))
+
+
+def test_page_loads_nothing_from_elsewhere(evidence: StudyEvidence, page: Page) -> None:
+    for tag, name, address in page.addresses:
+        assert address.startswith(("data:", "#")), (tag, name, address[:80])
+    html = render(evidence, [])
+    assert "url(" not in html and "@import" not in html and "fetch(" not in html
+    assert "default-src 'none'" in html
+    assert not {"link", "iframe", "base", "object"} & set(page.tags)
+
+
+def test_every_point_is_a_row_with_its_state_and_cause(page: Page) -> None:
+    for made in MADE:
+        assert page.shown.count(made.point) >= 2  # in the table and among the details
+    assert "5 complete" in page.shown
+    for made in WITHOUT_RESULTS:
+        assert made.cause is not None and made.cause in page.shown
+
+
+def test_provenance_of_every_point_is_on_the_page(page: Page) -> None:
+    for text in (
+        "0123456789abcdef0123456789abcdef01234567",
+        "made-up aspirin, 9,633 frames · 9d8c7b6a5f4e",
+        "the last 10 % of the samples in order of time",
+        "5a4b3c2d1e0f",
+        "python train.py -m +sweeps=force_field/made_up",
+        "2.13.0",
+        "made-up CPU",
+    ):
+        assert text in page.shown
+
+
+def test_headline_values_carry_intervals_and_counts(evidence: StudyEvidence, page: Page) -> None:
+    metrics = headline_metrics(evidence, PARTITION)
+    assert [metric.name for metric in metrics] == ["force_mae", "energy_mae_per_atom"]
+    values = headline_values(evidence, PARTITION, metrics)
+    for made in MADE[:5]:
+        samples = evidence.samples.filter(pl.col("point") == made.point)
+        energy = values[made.point]["energy_mae_per_atom"]
+        expected = estimate_mean(samples, pl.col("energy_error_per_atom").abs()).interval
+        assert energy.interval == expected
+        assert energy.value == pytest.approx(expected.estimate, rel=1e-12)
+        assert energy.count == 60
+        shown = f"{number(energy.value)} [{number(expected.low)}, {number(expected.high)}]"
+        assert shown in page.shown
+    assert "meV/atom · per frame · n = 60" in page.shown
+
+
+def test_metric_that_no_statistic_reproduces_has_no_interval(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MADE[:1], frames=30)
+    path = study / f"{MADE[0].slug}-{MADE[0].point}" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics[PARTITION]["force_mae"]["value"] *= 1.01
+    path.write_text(json.dumps(metrics))
+    evidence = StudyEvidence.load(study)
+    headline = headline_metrics(evidence, PARTITION)
+    values = headline_values(evidence, PARTITION, headline)[MADE[0].point]
+    assert values["force_mae"].interval is None
+    assert values["energy_mae_per_atom"].interval is not None
+
+
+def test_numbers_behind_a_figure_can_be_downloaded(evidence: StudyEvidence, page: Page) -> None:
+    address = page.downloads["made_up_study-windows.csv"]
+    head, _, content = address.partition(";base64,")
+    assert head == "data:text/csv;charset=utf-8"
+    numbers = pl.read_csv(io.BytesIO(base64.b64decode(content)))
+    assert numbers.columns == windows.table(evidence).columns
+    assert numbers["estimate"].to_list() == pytest.approx(
+        windows.table(evidence)["estimate"].to_list()
+    )
+
+
+def test_figures_are_those_that_the_study_names(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MADE[:2], frames=30, figures=[windows.__name__])
+    evidence = StudyEvidence.load(study)
+    assert list(drawable(evidence)) == ["windows"]
+    assert "Figure 3 of the paper" in Page(render(evidence)).shown
+    assert "Figure 6 of the paper" not in Page(render(evidence)).shown
+    assert "Figure 6 of the paper" in Page(render(evidence, [FIGURES[4]])).shown
+    assert "of the paper" not in Page(render(evidence, [])).shown
+
+
+def test_figure_that_cannot_be_drawn_says_why(tmp_path: Path) -> None:
+    shown = Page(render(StudyEvidence.load(write_study(tmp_path, MADE[:1], frames=30)))).shown
+    assert "Not drawn: It takes two training windows" in shown
+    assert shown.count("Not drawn:") == 5
+
+
+def test_text_of_a_study_is_escaped(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MADE[:2], frames=30, figures=[])
+    attack = '<script>alert("x")</script>'
+    settings = {**MADE[0].settings, "model.name": attack, f"window{attack}": 1}
+    edit_record(
+        study,
+        MADE[0],
+        study=attack,
+        settings=settings,
+        slug=attack,
+        command=attack,
+        data={"describe": attack, "hash": '"onload=x'},
+        wandb={"url": "javascript:alert(1)"},
+        failure={"cause": attack, "traceback": attack},
+    )
+    page = Page(render(StudyEvidence.load(study)))
+    assert page.tags.count("script") == 1  # the page's own
+    assert page.shown.count(attack) >= 5
+    assert "javascript:" not in "".join(address for _, _, address in page.addresses)
+
+
+def test_web_addresses_of_a_record_are_links(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MADE[:1], frames=30, figures=[])
+    edit_record(study, MADE[0], wandb={"id": "abc", "url": "https://wandb.ai/x/y/runs/abc"})
+    page = Page(render(StudyEvidence.load(study)))
+    assert ("a", "href", "https://wandb.ai/x/y/runs/abc") in page.addresses
+    assert web_address("javascript:alert(1)") == web_address(None) == web_address(3) == ""
+
+
+def test_another_workload_has_its_own_columns(tmp_path: Path) -> None:
+    fields = [
+        Field("point", "string", role="key"),
+        Field("partition", "string", role="key"),
+        Field("sample_id", "int64", role="key"),
+        Field("correct", "float64", "", "jet", describe="whether the label is right"),
+    ]
+    for point, fraction in (("aaaaaaaaaaaa", 0.05), ("bbbbbbbbbbbb", 1.0)):
+        rows = pl.DataFrame(
+            {
+                "point": point,
+                "partition": "test",
+                "sample_id": range(400),
+                "correct": [float(i % 4 > 0) for i in range(400)],
+            }
+        )
+        write_table(tmp_path / point / "samples.parquet", rows, fields)
+        accuracy = {"value": 0.75, "unit": "", "per": "jet", "count": 400}
+        metrics = {"test": {"accuracy": accuracy, "auc": {"value": 0.98, "count": 400}}}
+        (tmp_path / point / "metrics.json").write_text(json.dumps(metrics))
+        record = {"point": point, "state": "complete", "settings": {"subset.fraction": fraction}}
+        (tmp_path / point / "run.json").write_text(json.dumps(record))
+    evidence = StudyEvidence.load(tmp_path)
+    page = Page(render(evidence, FIGURES))
+    assert page.shown.count("Not drawn: ") == 5
+    assert "No point was tested on the partition last_tenth." in page.shown
+    assert "subset.fraction" in page.shown and "accuracy" in page.shown and "0.98" in page.shown
+    values = headline_values(evidence, "test", headline_metrics(evidence, "test"))
+    accuracy = values["aaaaaaaaaaaa"]["accuracy"].interval
+    assert accuracy is not None and accuracy.num_blocks == 200
+    assert values["aaaaaaaaaaaa"]["auc"].interval is None
+
+
+def test_study_without_any_result_has_a_page(tmp_path: Path) -> None:
+    shown = Page(render(StudyEvidence.load(write_study(tmp_path, WITHOUT_RESULTS)))).shown
+    assert "1 failed" in shown and "1 not applicable" in shown
+    assert "loss became NaN at step 1,204" in shown
+
+
+def test_undefined_metric_is_shown_as_undefined(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MADE[:2], frames=30, figures=[])
+    path = study / f"{MADE[0].slug}-{MADE[0].point}" / "metrics.json"
+    metrics = {PARTITION: {"force_mae": {"value": float("nan"), "unit": "meV/Å", "count": 0}}}
+    path.write_text(json.dumps(metrics))
+    assert "undefined" in Page(render(StudyEvidence.load(study))).shown
+
+
+def test_command_joins_the_study_and_writes_its_page(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = write_study(tmp_path / "study", MADE[:2], frames=30)
+    parser = argparse.ArgumentParser()
+    report.add_parser(parser.add_subparsers())
+    arguments = parser.parse_args(["report", str(study), "--figures", windows.__name__])
+    assert arguments.run(arguments) == 0
+    assert capsys.readouterr().out.strip() == str(study / "report.html")
+    assert (study / "evidence" / "points.parquet").exists()
+    assert Page((study / "report.html").read_text()).shown.count("of the paper") == 1
+
+
+def test_page_of_committed_evidence_is_the_same(study: Path, tmp_path: Path) -> None:
+    joined = StudyEvidence.load(study).join()
+    joined.rename(tmp_path / "evidence")
+    page = write_report(tmp_path, [windows.__name__]).read_text()
+    assert page == render(StudyEvidence.load(study), [windows.__name__])
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["report.html"]
+
+
+def test_unknown_figure_is_refused_and_nothing_written(tmp_path: Path) -> None:
+    study = write_study(tmp_path, MADE[:1], frames=30)
+    with pytest.raises(UserError, match=r"no module 'saibench\.figures\.none'"):
+        write_report(study, ["saibench.figures.none"])
+    assert not (study / "report.html").exists()
+
+
+def test_report_imports_no_torch() -> None:
+    check = (
+        f"import saibench.report, saibench.commands.report, {', '.join(FIGURES)}, sys; "
+        "sys.exit(any(name in sys.modules for name in ('torch', 'lightning')))"
+    )
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (30.617, "30.6"),
+        (0.39149, "0.391"),
+        (1234.5, "1,234"),
+        (-0.0123, "−0.0123"),
+        (0.0, "0"),
+        (0.000012, "1.20e−05"),
+        (964, "964"),
+        (15_000, "15,000"),
+        (float("nan"), "undefined"),
+        (None, "–"),
+    ],
+)
+def test_numbers_have_three_significant_digits(value: float | None, shown: str) -> None:
+    assert number(value) == shown
+
+
+def test_durations_are_in_the_unit_that_suits_them() -> None:
+    assert [duration(seconds) for seconds in (11, 1800, 9000, None)] == [
+        "11 s",
+        "30 min",
+        "2.5 h",
+        "–",
+    ]
