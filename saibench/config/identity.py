@@ -1,7 +1,7 @@
 """Who a point is: the hash of everything that can change what is trained, and a readable name.
 
-Where a point runs, who logs it, where its files are and which partitions it is tested on do not
-change the trained model, so they do not change the point.
+Where a point runs, who logs it, where its files are, what it is tested on and how it is reported
+do not change the trained model, so they do not change the point.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ _BESIDE_THE_RESULT = {
     "on_failure",
     "test",
     "partitions",
-    "workload.label",
-    "workload.figures",
+    "workload",
     "trainer.accelerator",
     "trainer.devices",
     "trainer.threads",
@@ -34,8 +33,12 @@ _PATHS = {"root", "cache"}
 
 
 def canonical(settings: dict[str, Any]) -> dict[str, Any]:
-    """The resolved settings that can change a result, with the definition of the held-out test."""
+    """The resolved settings that can change a result, with the definition of the held-out test.
+
+    Numbers are floats, so that `window.start=0` and `window.start=0.0` are one point.
+    """
     kept = _kept(settings, "")
+    kept["workload"] = settings["workload"].get("name")
     kept["held_out_partition"] = _kept(settings["partitions"].get(settings["held_out"]), "held_out")
     return kept
 
@@ -47,27 +50,28 @@ def point_hash(settings: dict[str, Any]) -> str:
 
 
 def slug(settings: dict[str, Any]) -> str:
-    """A readable name of `[A-Za-z0-9._-]` from the keys that `workload.label` lists."""
-    parts = []
-    for key in settings["workload"].get("label") or ["seed"]:
-        value = lookup(settings, key)
-        if value is not None:
-            parts.append(value if isinstance(value, str) else _named(key, value))
+    """A readable name of `[A-Za-z0-9._-]` from the keys that `workload.label` lists.
+
+    Raises:
+        UserError: `workload.label` lists a key that the settings do not have.
+    """
+    parts = [_named(key, value) for key, value in labels(settings).items() if value is not None]
     return re.sub(r"[^A-Za-z0-9._-]+", "_", "-".join(parts))
-
-
-def _named(key: str, value: Any) -> str:
-    text = f"{value:g}" if isinstance(value, float) else str(value)
-    return key.rpartition(".")[2] + text
 
 
 def labels(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that `workload.label` lists: what tells the points of a study apart."""
-    return {key: lookup(settings, key) for key in settings["workload"].get("label") or ["seed"]}
+    return {key: _lookup(settings, key) for key in settings["workload"].get("label") or ["seed"]}
 
 
-def lookup(settings: dict[str, Any], key: str) -> Any:
-    """The value at a dotted key; a missing one is refused."""
+def _named(key: str, value: Any) -> str:
+    name = key.rpartition(".")[2]
+    if isinstance(value, str):
+        return value.rpartition(".")[2] if name == "_target_" else value
+    return f"{name}{value:g}" if isinstance(value, float) else f"{name}{value}"
+
+
+def _lookup(settings: dict[str, Any], key: str) -> Any:
     value: Any = settings
     for part in key.split("."):
         if not isinstance(value, dict) or part not in value:
@@ -86,6 +90,6 @@ def _kept(node: Any, path: str) -> Any:
         }
     if isinstance(node, list):
         return [_kept(value, path) for value in node]
-    if isinstance(node, bool):
-        return node
-    return float(node) if isinstance(node, int) else node
+    if isinstance(node, int | float) and not isinstance(node, bool):
+        return float(node) + 0.0  # adding 0.0 turns -0.0 into 0.0
+    return node

@@ -13,7 +13,7 @@ from saibench.config.locations import STUDIES
 from saibench.errors import closest
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What an exception says first, without its full stop."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rstrip(".")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.selection import tested
+from saibench.evidence.selection import tested
 from saibench.interpretation.bootstrap import Interval
 
 FORCE_MAE = "mean absolute error of a force component, averaged over a frame's atoms"

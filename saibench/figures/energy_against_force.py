@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import why_untested
 from saibench.figures.captions import interval_text, partition_text, shared_text
 from saibench.figures.pairs import Model, Pair, few_and_many
-from saibench.figures.selection import why_untested
-from saibench.figures.style import INK, PALETTE, panel_title, panels, styled
+from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.correlation import spearman
 from saibench.interpretation.estimates import blocks_of
@@ -48,7 +48,7 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
         panel_title(panel, letter, f"{model.label}, ρ = {interval_text(rho)}")
         panel.set_xlabel("force MAE of the frame [meV/Å]")
     axes[0, 0].set_xlim(left=0)
-    axes[0, 0].set_ylim(bottom=0)
+    from_zero(axes[0, 0])
     axes[0, 0].set_ylabel("|energy error| of the frame [meV]")
     axes[0, -1].legend(loc="upper right")
     return figure

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import why_untested
 from saibench.figures.captions import partition_text
 from saibench.figures.pairs import Model, Pair, few_and_many, narrow_and_wide
-from saibench.figures.selection import why_untested
 from saibench.figures.style import INK, PALETTE, panel_title, panels, styled
 
 title = "Energy error over time"

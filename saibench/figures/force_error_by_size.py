@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Cell, Variant, rows_of, tested, variants, why_untested
 from saibench.figures.captions import FORCE_MAE, INTERVALS, SEEDS, first_of, partition_text
-from saibench.figures.selection import Cell, Variant, rows_of, tested, variants, why_untested
-from saibench.figures.style import colour_of, error_bars, panel_title, panels, styled
+from saibench.figures.style import colour_of, error_bars, from_zero, panel_title, panels, styled
 from saibench.interpretation.estimates import estimate_mean
 
 title = "Sample efficiency"
@@ -56,7 +56,7 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
         for panel in (forces, energy):
             _log_counts(panel, sorted(numbers["train_count"].unique()))
     for panel in axes[-1]:  # shared limits follow the data of all panels until they are set
-        panel.set_ylim(bottom=0)
+        from_zero(panel)
         panel.set_xlabel("frames trained on (log scale)")
     return figure
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.selection import WINDOW, Cell, rows_of, tested, variants
+from saibench.evidence.selection import WINDOW, Cell, rows_of, tested, variants
 
 
 @dataclass(frozen=True)

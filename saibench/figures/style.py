@@ -93,6 +93,11 @@ def error_bars(estimate: Any, low: Any, high: Any) -> np.ndarray:
     return np.clip(np.nan_to_num(lengths), 0, None)
 
 
+def from_zero(axes: Axes) -> None:
+    """Lets y begin at zero, with room above; limits that panels share change together."""
+    axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
+
+
 def panel_title(axes: Axes, letter: str, text: str, variant: str = "") -> None:
     """`(a) text`, left above the panel, below a line for the variant if there is one."""
     axes.set_title(f"{variant}\n({letter}) {text}" if variant else f"({letter}) {text}")

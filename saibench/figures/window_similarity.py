@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import WINDOW, Variant, rows_of, tested, variants, why_untested
 from saibench.figures.captions import INTERVALS, interval_text, partition_text, shared_text
-from saibench.figures.selection import WINDOW, Variant, rows_of, tested, variants, why_untested
 from saibench.figures.style import MUTED, error_bars, panel_title, panels, styled
 from saibench.figures.windows import width_colours
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap

@@ -9,8 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.captions import FORCE_MAE, INTERVALS, first_of, partition_text
-from saibench.figures.selection import (
+from saibench.evidence.selection import (
     TEST_START,
     WINDOW,
     Variant,
@@ -19,6 +18,7 @@ from saibench.figures.selection import (
     variants,
     why_untested,
 )
+from saibench.figures.captions import FORCE_MAE, INTERVALS, first_of, partition_text
 from saibench.figures.style import INK, TEST_REGION, error_bars, panel_title, panels, shades, styled
 from saibench.interpretation.estimates import estimate_mean
 

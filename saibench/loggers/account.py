@@ -65,7 +65,8 @@ def logged_in() -> bool:
     import wandb
     from wandb.errors import AuthenticationError
 
-    wandb.setup(wandb.Settings(mode="online"))  # under WANDB_MODE=offline nothing is looked up
+    # Under WANDB_MODE=offline nothing would be looked up; aloud, the server would be asked who it is.
+    wandb.setup(wandb.Settings(mode="online", silent=True))
     try:
         return wandb.login(prompt=False, verify=False)
     except AuthenticationError as error:

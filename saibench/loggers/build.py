@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from hydra.utils import get_object
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from saibench.config.check import build
 from saibench.evidence.reader import StudyEvidence
@@ -56,8 +56,8 @@ def build_logger(node: DictConfig | None, context: LogContext) -> Logger | None:
         "name": context.job_type,
     }
     parameters = inspect.signature(get_object(node["_target_"])).parameters
-    taken = {key: offered[key] for key in offered if key in parameters and key not in node}
-    return build(node, "logger", **taken)
+    taken = {key: value for key, value in offered.items() if key in parameters}
+    return build(OmegaConf.merge(taken, node), "logger")
 
 
 @rank_zero_only

@@ -21,7 +21,7 @@ from wandb_workspaces.expr import And
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.selection import differing
+from saibench.evidence.selection import differing
 from saibench.loggers.account import logged_in
 from saibench.loggers.results import STEP, numeric_features
 from saibench.report.headline import Metric, headline_metrics

@@ -106,10 +106,11 @@ class PointWandbLogger(WandbLogger):
     @rank_zero_only
     def finish(self, failed: bool) -> None:
         """End the run, with exit code 1 if it failed."""
-        if self._experiment is None:
+        run = self._experiment
+        if run is None:
             return
-        self._experiment.finish(exit_code=int(failed))
-        if self._noted():
+        run.finish(exit_code=int(failed))
+        if not run.disabled:
             self._note(curves=sorted({*self._noted().get("curves", ()), *self._curves}))
 
     def _start(self) -> Run:
@@ -148,7 +149,7 @@ class PointWandbLogger(WandbLogger):
         return run
 
     def _noted(self) -> dict[str, Any]:
-        """What `run.json` keeps of the point's runs; nothing if they are disabled."""
+        """What `run.json` keeps of the point's runs."""
         return read_record(self.folder).get("wandb") or {}
 
     def _note(self, **entries: Any) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import polars
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.selection import rows_of
+from saibench.evidence.selection import rows_of
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.estimates import estimate_mean
 

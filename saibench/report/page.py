@@ -14,8 +14,9 @@ from typing import Any
 import jinja2
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import differing, setting_name, setting_value, settings_of
 from saibench.figures import FigureModule
-from saibench.figures.selection import differing, setting_name, setting_value, settings_of
+from saibench.interpretation.finding import study_findings
 from saibench.report.drawn import draw_figures, drawable, study_figures
 from saibench.report.headline import (
     Metric,
@@ -82,6 +83,7 @@ def render(evidence: StudyEvidence, figures: Figures | None = None) -> str:
         metrics=metrics,
         largest=_largest(metrics, rows),
         rows=rows,
+        findings=study_findings(evidence),
         figures=draw_figures(evidence, study_figures(evidence) if figures is None else figures),
     )
 

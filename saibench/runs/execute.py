@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from saibench.errors import NotHeldByData, UserError
 from saibench.runs import record
-from saibench.runs.point import Point
+from saibench.runs.point import Point, PointIsBusy, locked
 from saibench.runs.provenance import provenance
 from saibench.runs.ranks import RankFailed, run_ranks
+
+BUSY = "busy"
+"""State of a point that another process holds: never in its record, which is that process's."""
 
 
 @dataclass(frozen=True)
@@ -24,75 +28,91 @@ class Outcome:
 
 
 def execute(point: Point) -> Outcome:
-    """Bring a point to completion, or record why it could not be; only an interrupt raises."""
-    with point.lock():
-        before = record.read_record(point.folder)
-        if before.get("state") == record.COMPLETE:
-            return _test_what_is_missing(point)
-        record.update_record(
-            point.folder,
-            **point.identity(),
-            **provenance(),
-            state=record.RUNNING,
-            started=before.get("started", record.now()),
-            failure=None,
-        )
-        point.freeze()
-        return _run(point)
+    """Bring a point to completion, or say why it could not be; only an interrupt raises."""
+    return _outcome(point.folder, lambda: _trained(point))
 
 
-def _test_what_is_missing(point: Point) -> Outcome:
-    """A complete point is not trained again; test partitions it lacks are added."""
-    held = record.read_record(point.folder).get("partitions", {})
-    if not set(point.settings["test"]) <= set(held):
-        changed = ("test", "partitions", "trainer", "logger")
-        retest(point.folder, {key: point.settings[key] for key in changed})
-    return Outcome(point.folder, record.COMPLETE)
-
-
-def retest(folder: Path, changes: dict[str, Any]) -> None:
+def retest(folder: Path, changes: dict[str, Any]) -> Outcome:
     """Test a complete point on further partitions; it stays complete if that fails.
 
     Args:
         folder: the point's.
         changes: `test`, `partitions`, `trainer` and `logger` in place of the point's own.
     """
-    devices = changes["trainer"]["devices"]
-    if devices == 1:
-        from saibench.runs.training import test_again
-
-        test_again(folder, changes)
-    else:
-        run_ranks(folder, devices, "evaluate", changes)
+    return _outcome(folder, lambda: _tested(folder, changes))
 
 
-def _run(point: Point) -> Outcome:
-    folder = point.folder
+def _outcome(folder: Path, work: Callable[[], Outcome]) -> Outcome:
+    """Do the work alone; what it could not record itself is told all the same."""
     try:
-        devices = point.settings["trainer"]["devices"]
-        if devices == 1:
-            from saibench.runs.training import train_and_test
-
-            train_and_test(folder)
-        else:
-            run_ranks(folder, devices, "train")
-    except NotHeldByData as error:
-        return _ended(folder, record.NOT_APPLICABLE, str(error), "")
-    except UserError as error:
-        return _ended(folder, record.FAILED, str(error), traceback.format_exc())
-    except RankFailed as error:
-        return _ended(folder, record.FAILED, str(error), error.details)
+        folder.mkdir(parents=True, exist_ok=True)
+        with locked(folder):
+            return work()
+    except PointIsBusy as error:
+        return Outcome(folder, BUSY, str(error))
     except Exception as error:
-        cause = f"{type(error).__name__}: {error}"
-        return _ended(folder, record.FAILED, cause, traceback.format_exc())
+        return Outcome(folder, record.FAILED, cause_of(error))
+
+
+def _trained(point: Point) -> Outcome:
+    before = record.read_record(point.folder)
+    if before.get("state") == record.COMPLETE:
+        changed = ("test", "partitions", "trainer", "logger")
+        return _tested(point.folder, {key: point.settings[key] for key in changed})
+    point.freeze()
+    record.update_record(
+        point.folder,
+        **point.identity(),
+        **provenance(),
+        state=record.RUNNING,
+        started=before.get("started", record.now()),
+        ended=None,
+        failure=None,
+    )
+    try:
+        _run(point.folder, point.settings["trainer"]["devices"])
+    except NotHeldByData as error:
+        return _ended(point.folder, record.NOT_APPLICABLE, error)
+    except Exception as error:
+        return _ended(point.folder, record.FAILED, error)
     except BaseException:  # an interrupt: what is trained so far is kept and can be resumed
-        record.update_record(folder, state=record.STOPPED, ended=record.now())
+        record.update_record(point.folder, state=record.STOPPED, ended=record.now())
         raise
-    record.update_record(folder, state=record.COMPLETE, ended=record.now())
+    record.update_record(point.folder, state=record.COMPLETE, ended=record.now())
+    return Outcome(point.folder, record.COMPLETE)
+
+
+def _run(folder: Path, devices: int) -> None:
+    if devices == 1:
+        from saibench.runs.training import train_and_test
+
+        train_and_test(folder)
+    else:
+        run_ranks(folder, devices, "train")
+
+
+def _tested(folder: Path, changes: dict[str, Any]) -> Outcome:
+    """A complete point is not trained again; what its evidence lacks is added."""
+    from saibench.runs.retest import lacks, test_again
+
+    devices = changes["trainer"]["devices"]
+    if lacks(folder, changes):
+        if devices == 1:
+            test_again(folder, changes)
+        else:
+            run_ranks(folder, devices, "evaluate", changes)
     return Outcome(folder, record.COMPLETE)
 
 
-def _ended(folder: Path, state: str, cause: str, details: str) -> Outcome:
-    failure = {"cause": cause, "traceback": details}
+def _ended(folder: Path, state: str, error: Exception) -> Outcome:
+    details = error.details if isinstance(error, RankFailed) else traceback.format_exc()
+    failure = {"cause": cause_of(error), "traceback": details}
     record.update_record(folder, state=state, ended=record.now(), failure=failure)
-    return Outcome(folder, state, cause)
+    return Outcome(folder, state, cause_of(error))
+
+
+def cause_of(error: BaseException) -> str:
+    """Why something failed, in one sentence."""
+    if isinstance(error, UserError | RankFailed):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

@@ -6,21 +6,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from saibench.config.identity import labels, point_hash, slug
+from saibench.config.sentences import first_line
 from saibench.errors import UserError
 
 CONFIG = "config.yaml"
 LAST = "last.ckpt"
 BEST = "best.ckpt"
+REPORTED = ("headline", "findings", "figures")
+"""What a workload's config says of its report; every point's record carries it."""
 
 
 class PointIsBusy(UserError):
-    """Another process is at this point."""
+    """Another process is working on this point."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +61,17 @@ class Point:
             "study": self.settings["study"],
             "workload": self.settings["workload"]["name"],
             "settings": labels(self.settings),
-            "figures": self.settings["workload"].get("figures") or [],
+            **{part: self.settings["workload"].get(part) or [] for part in REPORTED},
         }
 
     def freeze(self) -> None:
         """Write the settings that every rank and every later evaluation will read."""
         aside = self.folder / f".{CONFIG}"
-        OmegaConf.save(OmegaConf.create(self.settings), aside)
-        aside.replace(self.folder / CONFIG)
+        try:
+            OmegaConf.save(OmegaConf.create(self.settings), aside)
+            aside.replace(self.folder / CONFIG)
+        finally:
+            aside.unlink(missing_ok=True)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -95,15 +103,20 @@ def load_point(folder: Path) -> Point:
     """The point that was frozen in `folder`.
 
     Raises:
-        UserError: there is no frozen config.
+        UserError: there is no frozen config, or it is damaged.
     """
     path = folder / CONFIG
-    if not path.exists():
+    if not path.is_file():
         raise UserError(
-            f"run={folder} is not a point: it has no {CONFIG}; a folder that train.py wrote, "
+            f"{folder} is not a point: it has no {CONFIG}; a folder that train.py wrote, "
             "as outputs/<study>/<point>, would work."
         )
-    settings = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    return Point(settings, folder.parent)  # type: ignore[arg-type]
+    try:
+        settings = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+    except (YAMLError, OmegaConfBaseException, OSError) as error:
+        raise UserError(
+            f"{path} is damaged ({first_line(error)}): remove {folder} and run its point again."
+        ) from error
+    return Point(cast(dict[str, Any], settings), folder.parent)
 
 

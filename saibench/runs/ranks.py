@@ -13,10 +13,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from saibench.errors import UserError
+from saibench.errors import NotHeldByData, UserError
 
-_LAUNCHER_VARIABLES = ("RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE",
-                       "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID")  # fmt: skip
+_LAUNCHER_VARIABLES = (
+    *("RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"),
+    *("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID"),
+)
+_USERS = {kind.__name__: kind for kind in (UserError, NotHeldByData)}
 
 
 class RankFailed(RuntimeError):
@@ -34,35 +37,47 @@ def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | N
         UserError: the mistake that a rank reported as the user's.
         RankFailed: a rank failed.
     """
-    for note in folder.glob(".failure-*.json"):
-        note.unlink()
+    _take_notes(folder)
     command = [
         *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
         f"--nproc_per_node={devices}",
         *("-m", "saibench.runs.worker", task, str(folder), json.dumps(changes or {})),
+        str(os.getpid()),
     ]
     environment = {k: v for k, v in os.environ.items() if k not in _LAUNCHER_VARIABLES}
     environment.setdefault("OMP_NUM_THREADS", "1")
-    finished = subprocess.run(command, env=environment, check=False)
-    if finished.returncode:
-        raise _cause(folder, finished.returncode)
+    with subprocess.Popen(command, env=environment) as group:
+        try:
+            status = group.wait()
+        except BaseException:
+            group.terminate()  # torchrun passes it on to the ranks
+            group.wait()
+            raise
+    if status:
+        raise _failure(_take_notes(folder), status)
 
 
 def leave_note(folder: Path, rank: int, error: BaseException, details: str) -> None:
     """What a failing rank tells the process that started it."""
-    note = {"cause": f"{type(error).__name__}: {error}", "traceback": details}
-    if isinstance(error, UserError):
-        note |= {"cause": str(error), "kind": "user"}
+    kind = type(error).__name__ if type(error) in _USERS.values() else None
+    cause = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+    note = {"kind": kind, "cause": cause, "traceback": details}
     (folder / f".failure-{rank}.json").write_text(json.dumps(note))
 
 
-def _cause(folder: Path, status: int) -> Exception:
-    notes = sorted(folder.glob(".failure-*.json"), key=lambda path: path.stat().st_mtime)
+def _take_notes(folder: Path) -> list[dict[str, Any]]:
+    """The notes that ranks left, the first one first; none is left behind."""
+    paths = sorted(folder.glob(".failure-*.json"), key=lambda path: path.stat().st_mtime_ns)
+    notes = [json.loads(path.read_text()) for path in paths]
+    for path in paths:
+        path.unlink()
+    return notes
+
+
+def _failure(notes: list[dict[str, Any]], status: int) -> Exception:
     if not notes:
         return RankFailed(f"the process group ended with status {status}", "")
-    first = json.loads(notes[0].read_text())
-    for note in notes:
-        note.unlink()
-    if first.get("kind") == "user":
-        return UserError(first["cause"])
+    first = notes[0]
+    if first["kind"] is not None:
+        return _USERS[first["kind"]](first["cause"])
     return RankFailed(first["cause"], first["traceback"])

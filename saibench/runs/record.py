@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from saibench.errors import UserError
+
 COMPLETE = "complete"
 FAILED = "failed"
 NOT_APPLICABLE = "not_applicable"
@@ -18,9 +20,12 @@ FILE = "run.json"
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The record of a point; empty when it never ran."""
-    path = folder / FILE
-    return json.loads(path.read_text()) if path.exists() else {}
+    """The record of a point; empty when it never ran.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    return read_json(folder / FILE)
 
 
 def update_record(folder: Path, **changes: Any) -> dict[str, Any]:
@@ -30,11 +35,28 @@ def update_record(folder: Path, **changes: Any) -> dict[str, Any]:
     return record
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The content of a JSON file; empty when there is none.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    if not path.exists():
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(
+            f"{path} is damaged ({error}): remove {path.parent} and run its point again."
+        ) from error
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write aside, then rename: a reader never sees half a file."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        aside.write_text(json.dumps(content, indent=1, allow_nan=True) + "\n")
+        text = json.dumps(content, indent=1, ensure_ascii=False)
+        aside.write_text(text + "\n", encoding="utf-8")
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)

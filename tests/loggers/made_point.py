@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -22,8 +23,9 @@ SETTINGS = {
 
 def make_point(folder: Path, start: float = 0.15) -> Path:
     write_point(folder, Made(start=start), frames=400)
-    record = folder / "run.json"
-    record.write_text(record.read_text().replace('"id": "abc123",', ""))
+    record = json.loads((folder / "run.json").read_text())
+    del record["wandb"]
+    (folder / "run.json").write_text(json.dumps(record))
     settings = SETTINGS | {"window": {"start": start, "size": None}}
     OmegaConf.save(OmegaConf.create(settings), folder / "config.yaml")
     return folder

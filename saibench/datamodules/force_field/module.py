@@ -18,6 +18,7 @@ from saibench.datamodules.force_field.loader import (
     Ranks,
     TrainingStream,
 )
+from saibench.datamodules.force_field.neighbors import mean_num_neighbors
 from saibench.datamodules.force_field.soap import (
     centred_unit_vectors,
     mean_unit_vector,
@@ -29,7 +30,6 @@ from saibench.datamodules.samplers import Sampler, Subset
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.schema import Field
-from saibench.datamodules.force_field.neighbors import mean_num_neighbors
 
 
 class ForceFieldDataModule(StructuralDataModule):

@@ -17,7 +17,7 @@ def neighbor_edges(positions: Tensor, r_max: float) -> Tensor:
         `(2, E)` indices into the `B·A` atoms of the flattened batch; row 0 is the centre,
         row 1 its neighbour. No atom is its own neighbour.
     """
-    num_frames, num_atoms, _ = positions.shape
+    num_atoms = positions.shape[1]
     with torch.no_grad():
         difference = positions.unsqueeze(2) - positions.unsqueeze(1)
         near = difference.square().sum(-1) < r_max**2

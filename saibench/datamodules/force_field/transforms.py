@@ -12,7 +12,6 @@ from torch import Tensor
 
 from saibench.datamodules.samplers import sample_keys
 
-
 _ROTATION_STREAMS = (101, 102, 103)
 """Streams of the three uniform numbers of a rotation, apart from those that draw samples."""
 

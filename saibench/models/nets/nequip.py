@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from saibench.models.global_state import preserved_global_state
 from saibench.datamodules.force_field.neighbors import neighbor_edges
+from saibench.models.global_state import preserved_global_state
 
 
 class NequIP(nn.Module):

@@ -1,0 +1,136 @@
+"""The settings that every point and every evaluation has, with the values that they may take."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from saibench.errors import UserError, closest
+
+
+class _Strict(BaseModel):
+    """No key beside these, and no text for a number or number for a text."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Open(BaseModel):
+    """Further keys are read elsewhere: by interpolations, or by what a `_target_` names."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+def _partition_name(name: str) -> str:
+    if name in ("train", "validation"):
+        raise ValueError(f"'{name}' names a partition that every point has; another name would do")
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise ValueError(f"'{name}' has more than letters, digits, '.', '_' and '-'")
+    return name
+
+
+def _duration(text: str) -> str:
+    if not re.fullmatch(r"\d+:\d\d:\d\d:\d\d", text):
+        raise ValueError("is not DD:HH:MM:SS; 00:01:30:00 would be an hour and a half")
+    return text
+
+
+Partitions = dict[Annotated[str, AfterValidator(_partition_name)], dict[str, Any]]
+
+
+class Devices(_Strict):
+    """What a training or an evaluation runs on."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda"]
+    devices: int = Field(ge=1)
+    threads: int | None = Field(ge=1)
+    progress: bool
+
+
+class TrainerSettings(Devices):
+    """`conf/trainer/`: the budget of a point and what it runs on."""
+
+    max_steps: int | None = Field(ge=1)
+    max_time: Annotated[str, AfterValidator(_duration)] | None
+    val_every: int = Field(ge=1)
+    gradient_clip: float | None = Field(gt=0)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"]
+    deterministic: bool
+    callbacks: dict[str, dict[str, Any]]
+
+
+class PointSettings(_Open):
+    """`conf/train.yaml`: the keys that the life of a point itself reads."""
+
+    study: str = Field(min_length=1)
+    seed: int = Field(ge=0, lt=2**32)
+    on_failure: Literal["continue", "stop"]
+    test: list[str]
+    held_out: str
+    partitions: Partitions
+    workload: dict[str, Any]
+    datamodule: dict[str, Any]
+    model: dict[str, Any]
+    trainer: TrainerSettings
+    logger: dict[str, Any] | None
+
+
+class EvaluationSettings(_Strict):
+    """`conf/evaluate.yaml`."""
+
+    run: str
+    test: list[str] | None
+    partitions: Partitions
+    trainer: Devices
+    logger: dict[str, Any] | None
+
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def validated(model: type[Settings], settings: dict[str, Any]) -> Settings:
+    """The settings as an instance of `model`.
+
+    Raises:
+        UserError: a missing or unknown key, or a value that it may not take.
+    """
+    try:
+        return model.model_validate(settings)
+    except ValidationError as error:
+        raise UserError(_sentence(error)) from error
+
+
+def value_refused(path: str, error: ValidationError) -> UserError:
+    """The refusal of the value at `path`."""
+    first = error.errors()[0]
+    value = first["input"]
+    return UserError(f"{path}={_shown(value)}: {_reason(first['msg'])}{_would_work(path, first)}.")
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    # a union has the name of its chosen member in the path, a key '[key]'
+    parts = [str(part) for part in first["loc"] if re.fullmatch(r"[\w.-]+", str(part))]
+    path = ".".join(part for part in parts if not part.startswith("function-"))
+    if first["type"] == "missing":
+        return f"'{path}' is missing from the settings."
+    if first["type"] == "extra_forbidden":
+        known = TrainerSettings.model_fields if path.startswith("trainer.") else ()
+        return f"'{path}' is an unknown key: {closest(parts[-1], known)}"
+    return str(value_refused(path, error))
+
+
+def _reason(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[0].lower() + message[1:]
+
+
+def _would_work(path: str, first: Any) -> str:
+    if first["type"] == "list_type" and isinstance(first["input"], str):
+        return f"; '{path}=[{first['input']}]' would work"
+    return ""
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value)

@@ -1,0 +1,114 @@
+"""Nodes with a `_target_`: checked against what they configure, and built."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from hydra._internal.utils import _locate
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from pydantic import TypeAdapter, ValidationError
+
+from saibench.config.sentences import first_line
+from saibench.config.settings import value_refused
+from saibench.errors import UserError, closest
+
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def check_targets(settings: dict[str, Any], path: str = "") -> None:
+    """Check every node with a `_target_` against what it configures.
+
+    Raises:
+        UserError: a target that cannot be imported, an option that it does not take, a plain
+            value of the wrong kind.
+    """
+    for where, node in _targets(settings, path):
+        _check_options(where, node)
+
+
+def build(node: DictConfig, name: str, **given: Any) -> Any:
+    """Instantiate a node.
+
+    Raises:
+        UserError: a user's mistake inside, as the sentence it is, or options that do not fit.
+    """
+    try:
+        return instantiate(node, _convert_="all", **given)
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, UserError):
+                raise cause from error
+            cause = cause.__cause__
+        raise UserError(f"{name} cannot be built: {' '.join(str(error).split())}") from error
+
+
+def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every node with a `_target_`, and its dotted path."""
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield path, node
+        for key, value in node.items():
+            yield from _targets(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from _targets(value, f"{path}[{number}]")
+
+
+def _check_options(path: str, node: dict[str, Any]) -> None:
+    target = _imported(path, node["_target_"])
+    parameters = inspect.signature(target).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    hints = _hints(target)
+    for key, value in node.items():
+        if key.startswith("_") and key.endswith("_"):  # Hydra's own, as _partial_
+            continue
+        if key not in parameters:
+            raise UserError(
+                f"'{path}.{key}' is not an option of {node['_target_']}: "
+                f"{closest(key, parameters)}"
+            )
+        if key in hints and _is_plain(hints[key]):
+            _check_value(f"{path}.{key}", value, hints[key])
+
+
+def _imported(path: str, name: str) -> Any:
+    try:
+        return _locate(name)  # `hydra.utils.get_object` would log what is said here
+    except Exception as error:  # whatever the import of a user's module raises
+        cause = error.__cause__ or error
+        raise UserError(f"{path}._target_={name} cannot be imported: {first_line(cause)}.") from error
+
+
+def _hints(target: Any) -> dict[str, Any]:
+    function = target.__init__ if inspect.isclass(target) else target
+    try:
+        return typing.get_type_hints(function)
+    except (NameError, TypeError):  # annotations of a third party that do not resolve
+        return {}
+
+
+def _is_plain(hint: Any) -> bool:
+    """Whether a value of this kind comes from YAML as it is."""
+    origin = typing.get_origin(hint)
+    if origin in (types.UnionType, typing.Union, list, dict):
+        return all(_is_plain(part) for part in typing.get_args(hint))
+    return origin is typing.Literal or hint in _PLAIN
+
+
+def _check_value(path: str, value: Any, hint: Any) -> None:
+    """Refuse a value of the wrong kind; a whole float is left to what converts it (`1e3`)."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    try:
+        TypeAdapter(hint).validate_python(value, strict=True)
+    except ValidationError as error:
+        inside = error.errors()[0]["loc"][:1] if isinstance(value, dict) else ()
+        raise value_refused(".".join([path, *map(str, inside)]), error) from error

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars
+import pytest
+from hydra.utils import get_object
+from lightning.pytorch.loggers import CSVLogger, Logger
+from omegaconf import DictConfig, OmegaConf
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from saibench.config.check import check_targets
+from saibench.loggers.build import LogContext, build_logger, finish, log_results
+
+CONF = Path(__file__).parents[2] / "conf" / "logger"
+
+LOG_POINT = """
+import json, sys
+from pathlib import Path
+from omegaconf import OmegaConf
+from saibench.loggers.build import LogContext, build_logger, finish, log_results
+
+node, folder = OmegaConf.load(sys.argv[1]), Path(sys.argv[2])
+logger = build_logger(node, LogContext(folder, "train"))
+if logger is not None:
+    log_results(logger, folder, json.loads((folder / "metrics.json").read_text()))
+finish(logger)
+sys.exit("wandb" in sys.modules)
+"""
+
+
+def shipped(name: str) -> DictConfig:
+    node = OmegaConf.load(CONF / f"{name}.yaml")
+    assert isinstance(node, DictConfig)
+    return node
+
+
+def build(name: str, folder: Path, job_type: str = "train") -> Logger:
+    logger = build_logger(shipped(name), LogContext(folder, job_type))
+    assert logger is not None
+    return logger
+
+
+@pytest.mark.parametrize("name", [path.stem for path in CONF.glob("*.yaml")])
+def test_shipped_config_passes_the_checks_and_builds(name: str, point: Path) -> None:
+    node = shipped(name)
+    check_targets({"logger": OmegaConf.to_container(node)})
+    logger = build_logger(node, LogContext(point, "train"))
+    assert (logger is None) == (name == "none")
+    if logger is not None:
+        assert isinstance(logger, get_object(node["_target_"]))
+
+
+def test_no_logger_ends_without_complaint() -> None:
+    finish(None)
+
+
+def test_csv_holds_curves_and_results(point: Path) -> None:
+    metrics = json.loads((point / "metrics.json").read_text())
+    logger = build("csv", point)
+    logger.log_metrics({"val/loss": 0.5}, step=200)
+    log_results(logger, point, metrics)
+    finish(logger)
+    table = polars.read_csv(point / "logs/train/version_0/metrics.csv")
+    assert table["val/loss"].drop_nulls().to_list() == [0.5]
+    force_mae = table["last_tenth/force_mae"].drop_nulls().to_list()
+    assert force_mae == [metrics["last_tenth"]["force_mae"]["value"]]
+
+
+def test_resumed_and_evaluated_points_keep_their_earlier_csv(point: Path) -> None:
+    for job_type in ("train", "train", "evaluate"):
+        logger = build("csv", point, job_type)
+        logger.log_metrics({"val/loss": 0.5}, step=200)
+        finish(logger)
+    written = sorted(str(path.relative_to(point)) for path in point.glob("logs/**/metrics.csv"))
+    assert written == [
+        "logs/evaluate/version_0/metrics.csv",
+        "logs/train/version_0/metrics.csv",
+        "logs/train/version_1/metrics.csv",
+    ]
+
+
+def test_folder_and_name_in_the_config_are_kept(tmp_path: Path) -> None:
+    node = OmegaConf.merge(shipped("csv"), {"save_dir": str(tmp_path / "there"), "name": "mine"})
+    assert isinstance(node, DictConfig)
+    logger = build_logger(node, LogContext(tmp_path, "train"))
+    assert isinstance(logger, CSVLogger)
+    assert Path(logger.log_dir) == tmp_path / "there/mine/version_0"
+
+
+def test_tensorboard_holds_curves_and_results(point: Path) -> None:
+    metrics = json.loads((point / "metrics.json").read_text())
+    logger = build("tensorboard", point)
+    logger.log_metrics({"val/loss": 0.5}, step=200)
+    log_results(logger, point, metrics)
+    finish(logger)
+    events = EventAccumulator(str(point / "logs/train/version_0"))
+    events.Reload()
+    (loss,) = events.Scalars("val/loss")
+    assert (loss.step, loss.value) == (200, 0.5)
+    (force_mae,) = events.Scalars("last_tenth/force_mae")
+    assert force_mae.value == pytest.approx(metrics["last_tenth"]["force_mae"]["value"])
+
+
+@pytest.mark.parametrize("name", ["none", "csv", "tensorboard"])
+def test_other_loggers_do_not_import_wandb(name: str, point: Path) -> None:
+    command = [sys.executable, "-c", LOG_POINT, str(CONF / f"{name}.yaml"), str(point)]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
