@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from saibench.commands import data, panels, report
+from saibench.commands import data, export, panels, report
 
-COMMANDS = (report, data, panels)
+COMMANDS = (report, export, data, panels)

@@ -85,7 +85,13 @@ def write_table(path: Path, table: polars.DataFrame, fields: Sequence[Field]) ->
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        pyarrow.parquet.write_table(arrow.cast(schema), aside, compression="zstd")
+        pyarrow.parquet.write_table(
+            arrow.cast(schema),
+            aside,
+            compression="zstd",
+            use_dictionary=[f.name for f in schema if not pyarrow.types.is_floating(f.type)],
+            use_byte_stream_split=[f.name for f in schema if pyarrow.types.is_floating(f.type)],
+        )
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)

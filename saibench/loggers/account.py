@@ -65,7 +65,8 @@ def logged_in() -> bool:
     import wandb
     from wandb.errors import AuthenticationError
 
-    # Under WANDB_MODE=offline nothing would be looked up; aloud, the server would be asked who it is.
+    # Under WANDB_MODE=offline login looks nothing up, and unless silent it asks the server who
+    # it is that logs in.
     wandb.setup(wandb.Settings(mode="online", silent=True))
     try:
         return wandb.login(prompt=False, verify=False)

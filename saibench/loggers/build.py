@@ -57,7 +57,7 @@ def build_logger(node: DictConfig | None, context: LogContext) -> Logger | None:
     }
     parameters = inspect.signature(get_object(node["_target_"])).parameters
     taken = {key: value for key, value in offered.items() if key in parameters}
-    return build(OmegaConf.merge(taken, node), "logger")
+    return build(OmegaConf.create({**taken, **node}), "logger")
 
 
 @rank_zero_only

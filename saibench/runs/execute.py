@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import NotHeldByData
 from saibench.runs import record
 from saibench.runs.point import Point, PointIsBusy, locked
 from saibench.runs.provenance import provenance
-from saibench.runs.ranks import RankFailed, run_ranks
+from saibench.runs.ranks import RankFailed, cause_of, run_ranks
 
 BUSY = "busy"
 """State of a point that another process holds: never in its record, which is that process's."""
@@ -109,10 +109,3 @@ def _ended(folder: Path, state: str, error: Exception) -> Outcome:
     failure = {"cause": cause_of(error), "traceback": details}
     record.update_record(folder, state=state, ended=record.now(), failure=failure)
     return Outcome(folder, state, cause_of(error))
-
-
-def cause_of(error: BaseException) -> str:
-    """Why something failed, in one sentence."""
-    if isinstance(error, UserError | RankFailed):
-        return str(error)
-    return f"{type(error).__name__}: {error}"

@@ -19,7 +19,8 @@ _LAUNCHER_VARIABLES = (
     *("RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"),
     *("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID"),
 )
-_USERS = {kind.__name__: kind for kind in (UserError, NotHeldByData)}
+_USERS = (NotHeldByData, UserError)
+"""Errors that reach the parent as what they are, the more special one first."""
 
 
 class RankFailed(RuntimeError):
@@ -28,6 +29,13 @@ class RankFailed(RuntimeError):
     def __init__(self, cause: str, details: str) -> None:
         super().__init__(cause)
         self.details = details
+
+
+def cause_of(error: BaseException) -> str:
+    """Why something failed, in one sentence."""
+    if isinstance(error, UserError | RankFailed):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
 
 
 def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | None = None) -> None:
@@ -59,9 +67,8 @@ def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | N
 
 def leave_note(folder: Path, rank: int, error: BaseException, details: str) -> None:
     """What a failing rank tells the process that started it."""
-    kind = type(error).__name__ if type(error) in _USERS.values() else None
-    cause = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-    note = {"kind": kind, "cause": cause, "traceback": details}
+    kind = next((kind.__name__ for kind in _USERS if isinstance(error, kind)), None)
+    note = {"kind": kind, "cause": cause_of(error), "traceback": details}
     (folder / f".failure-{rank}.json").write_text(json.dumps(note))
 
 
@@ -78,6 +85,7 @@ def _failure(notes: list[dict[str, Any]], status: int) -> Exception:
     if not notes:
         return RankFailed(f"the process group ended with status {status}", "")
     first = notes[0]
-    if first["kind"] is not None:
-        return _USERS[first["kind"]](first["cause"])
+    for kind in _USERS:
+        if first["kind"] == kind.__name__:
+            return kind(first["cause"])
     return RankFailed(first["cause"], first["traceback"])

@@ -2,58 +2,94 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
 
-from saibench.config.check import build, check_targets, resolved
+from saibench.config.check import build, check_devices, check_targets, resolved
+from saibench.config.settings import EvaluationSettings, validated
 from saibench.errors import UserError
 from saibench.runs import record
-from saibench.runs.execute import retest
-from saibench.runs.point import Point, load_point, locked
+from saibench.runs.evaluation import missing_tests
+from saibench.runs.execute import Outcome, retest
+from saibench.runs.point import load_point
+from saibench.runs.training import check_data, rank_of
 
 
-def check_retest(config: DictConfig) -> tuple[Point, dict[str, Any]]:
-    """The point to be tested again and the settings that differ from its own.
+def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
+    """The folder of the point to be tested again, and the settings that differ from its own.
 
     Raises:
-        UserError: no such point, one that is not complete, or a partition that cannot be had.
+        UserError: no such point, one that is not complete, a partition that cannot be had, or a
+            device that is not there.
     """
-    try:
-        folder = Path(config.run)
-    except MissingMandatoryValue as error:
+    if OmegaConf.is_missing(config, "run"):
         raise UserError(
             "evaluate.py needs the folder of a trained point: run=outputs/<study>/<point>."
-        ) from error
-    point = load_point(folder)
-    state = record.read_record(folder).get("state")
+        )
+    settings = resolved(config)
+    check_devices(validated(EvaluationSettings, settings).trainer)
+    check_targets(settings)
+    folder = Path(settings.pop("run")).absolute()
+    own = load_point(folder).settings
+    state = record.read_record(folder).get("state", "not begun")
     if state != record.COMPLETE:
         raise UserError(f"run={folder} is {state}, not complete: finish it with train.py first.")
-    changes = {key: value for key, value in resolved(config).items() if key != "run"}
-    check_targets(changes["partitions"], "partitions")
-    datamodule = OmegaConf.create(point.settings["datamodule"])
-    datamodule.test = changes["test"]
-    datamodule.partitions = {**datamodule.partitions, **changes["partitions"]}
-    build(datamodule, "datamodule").check()
-    return point, changes
+    if settings["test"] is None:
+        settings["test"] = [*own["test"], *settings["partitions"]]
+    build(_config(folder, settings).datamodule, "datamodule").check()
+    return folder, settings
 
 
-def retest_point(config: DictConfig) -> None:
-    """Test the point, say what was found, and join its study's evidence anew."""
-    _, changes = check_retest(config)
-    folder = Path(config.run)
-    with locked(folder):
-        retest(folder, changes)
-    _print_metrics(folder, changes["test"])
+def retest_point(config: DictConfig) -> Outcome:
+    """Test the point and say what was found."""
+    folder, changes = check_retest(config)
+    outcome = retest(folder, changes)
+    if outcome.cause is None:
+        _print_metrics(folder, changes["test"])
+    return outcome
+
+
+def lacks(folder: Path, changes: dict[str, Any]) -> list[str]:
+    """The partitions of `changes` that the point's evidence does not hold.
+
+    Raises:
+        UserError: the data are not those that the point was trained on.
+    """
+    data = build(_config(folder, changes).datamodule, "datamodule")
+    check_data(folder, data)
+    return missing_tests(folder, data)
+
+
+def test_again(folder: Path, changes: dict[str, Any]) -> None:
+    """Test a trained point on the partitions of `changes` that its evidence lacks.
+
+    Every rank calls this with the same arguments.
+
+    Args:
+        changes: `test`, `partitions`, `trainer` and `logger` in place of the point's own.
+    """
+    config = _config(folder, {**changes, "test": lacks(folder, changes)})
+    with rank_of(folder, config, "evaluate") as rank:
+        rank.test()
+
+
+def _config(folder: Path, changes: dict[str, Any]) -> DictConfig:
+    config = OmegaConf.create(load_point(folder).settings)
+    OmegaConf.update(config, "trainer", changes["trainer"], merge=True)
+    config.logger = changes["logger"]
+    config.datamodule.test = changes["test"]
+    config.datamodule.partitions = {**config.datamodule.partitions, **changes["partitions"]}
+    return config
 
 
 def _print_metrics(folder: Path, test: list[str]) -> None:
-    metrics = json.loads((folder / "metrics.json").read_text())
+    metrics = record.read_json(folder / "metrics.json")
     for partition in test:
         print(f"{partition}:")
         for name, entry in metrics[partition].items():
-            per = f" a {entry['per']}" if entry["per"] else ""
-            print(f"  {name} {entry['value']:.4g} {entry['unit']}{per}, n = {entry['count']}")
+            unit = ", ".join(
+                part for part in (entry["unit"], entry["per"] and f"per {entry['per']}") if part
+            )
+            print(f"  {name} = {entry['value']:.4g} {unit} (n = {entry['count']})")

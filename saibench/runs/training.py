@@ -7,22 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from lightning import Callback, Trainer, seed_everything
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning import Trainer, seed_everything
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from saibench.config.check import build
 from saibench.datamodules.structural import StructuralDataModule
+from saibench.errors import UserError
 from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.models.base import BenchmarkModule
-from saibench.runs.evaluation import evaluate, missing_tests
-from saibench.runs.point import BEST, LAST, load_point
+from saibench.runs.checkpoints import check_checkpoint
+from saibench.runs.evaluation import evaluate
+from saibench.runs.point import LAST, load_point
 from saibench.runs.quiet import quiet_lightning
 from saibench.runs.record import read_record, update_record
+from saibench.runs.trainer import build_trainer, seconds_trained
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,21 @@ class Rank:
     """Everything one process of a point works with."""
 
     folder: Path
-    point: str
-    config: DictConfig
     data: StructuralDataModule
     module: BenchmarkModule
     trainer: Trainer
     logger: Logger | None
 
+    @property
+    def writes(self) -> bool:
+        """Whether this is the rank that writes the record, the evidence and the log."""
+        return self.trainer.is_global_zero
+
     def fit(self) -> None:
+        """Train, from the last checkpoint if there is one."""
         last = self.folder / LAST
+        if last.exists():
+            check_checkpoint(last, self.module)
         self.trainer.fit(
             self.module,
             datamodule=self.data,
@@ -47,126 +54,76 @@ class Rank:
         )
 
     def test(self) -> None:
-        metrics = evaluate(self.folder, self.point, self.module, self.data, self.trainer)
-        if self.logger is not None and self.trainer.is_global_zero:
+        """Test the best checkpoint on the partitions of `data`."""
+        metrics = evaluate(self.folder, self.module, self.data, self.trainer)
+        if self.logger is not None and self.writes:
             log_results(self.logger, self.folder, metrics)
 
 
 def train_and_test(folder: Path) -> None:
     """Train the point frozen in `folder`, resuming where it stopped, and test it.
 
-    Every rank calls this with the same folder; rank 0 alone writes the record, the evidence and
-    the log.
+    Every rank calls this with the same folder.
     """
-    clock = _Clock()
-    with _rank(folder, OmegaConf.create(load_point(folder).settings), "train") as rank:
-        if rank.trainer.is_global_zero:
-            update_record(folder, data=rank.data.describe_data())
-        clock.lap("prepare")
-        rank.fit()
-        clock.lap("train")
-        rank.test()
-        clock.lap("test")
-        if rank.trainer.is_global_zero:
-            _record_budget(folder, clock.seconds, rank.trainer.global_step)
-
-
-def test_again(folder: Path, changes: dict[str, Any]) -> None:
-    """Test a trained point on the partitions that `changes` name and its evidence lacks.
-
-    Args:
-        changes: `test`, `partitions`, `trainer` and `logger` in place of the point's own.
-    """
+    start = time.perf_counter()
     config = OmegaConf.create(load_point(folder).settings)
-    OmegaConf.update(config, "trainer", changes.get("trainer", {}), merge=True)
-    config.logger = changes.get("logger")
-    config.datamodule.test = changes["test"]
-    config.datamodule.partitions = {
-        **config.datamodule.partitions,
-        **changes.get("partitions", {}),
+    with rank_of(folder, config, "train") as rank:
+        if (folder / LAST).exists():
+            check_data(folder, rank.data)
+        if rank.writes:
+            update_record(folder, data=rank.data.describe_data())
+        rank.fit()
+        fitted = time.perf_counter()
+        rank.test()
+        if rank.writes:
+            session, trained = seconds_trained(rank.trainer)
+            prepare, test = fitted - start - session, time.perf_counter() - fitted
+            _record_budget(folder, rank.trainer.global_step, prepare, trained, test)
+
+
+def _record_budget(folder: Path, steps: int, prepare: float, train: float, test: float) -> None:
+    """Steps and seconds; to prepare and to test again after a stop costs more of them."""
+    before = read_record(folder).get("seconds", {})
+    seconds = {
+        "prepare": before.get("prepare", 0.0) + prepare,
+        "train": train,
+        "test": before.get("test", 0.0) + test,
     }
-    with _rank(folder, config, "evaluate") as rank:
-        if missing_tests(folder, rank.data):
-            rank.test()
+    seconds["total"] = sum(seconds.values())
+    update_record(
+        folder, steps=steps, seconds={name: round(value, 2) for name, value in seconds.items()}
+    )
+
+
+def check_data(folder: Path, data: StructuralDataModule) -> None:
+    """Refuse to go on with other data than those that the point was trained on.
+
+    Raises:
+        UserError: the data have changed.
+    """
+    trained_on = (read_record(folder).get("data") or {}).get("hash")
+    now = data.describe_data()["hash"]
+    if trained_on not in (None, now):
+        raise UserError(
+            f"the data have changed since {folder} was trained (their hash was {trained_on[:12]}, "
+            f"it is {now[:12]}): restore them, or remove that folder to train the point anew."
+        )
 
 
 @contextmanager
-def _rank(folder: Path, config: DictConfig, job_type: str) -> Iterator[Rank]:
+def rank_of(folder: Path, config: DictConfig, job_type: str) -> Iterator[Rank]:
+    """What this process needs to train or evaluate the point, with its logger's run around it."""
+    threads = torch.get_num_threads()
     seed_everything(config.seed, workers=True, verbose=False)
+    quiet_lightning()
     if config.trainer.threads is not None:
         torch.set_num_threads(config.trainer.threads)
-    quiet_lightning()
-    data = build(config.datamodule, "datamodule")
-    module = build(config.model, "model", facts=data.facts(), _recursive_=False)
-    logger = build_logger(config.logger, LogContext(folder, job_type))
-    trainer = _trainer(config, folder, logger)
-    point = read_record(folder)["point"]
+    logger = None
     try:
-        yield Rank(folder, point, config, data, module, trainer, logger)
+        data = build(config.datamodule, "datamodule")
+        module = build(config.model, "model", facts=data.facts(), _recursive_=False)
+        logger = build_logger(config.logger, LogContext(folder, job_type))
+        yield Rank(folder, data, module, build_trainer(config.trainer, folder, logger), logger)
     finally:
         finish(logger)
-
-
-def _trainer(config: DictConfig, folder: Path, logger: Logger | None) -> Trainer:
-    settings = config.trainer
-    steps = settings.max_steps
-    return Trainer(
-        accelerator=settings.accelerator,
-        devices=settings.devices,
-        strategy="auto" if settings.devices == 1 else "ddp",
-        precision=settings.precision,
-        max_steps=-1 if steps is None else steps,
-        max_epochs=-1,
-        max_time=settings.max_time,
-        check_val_every_n_epoch=1,
-        num_sanity_val_steps=0,
-        gradient_clip_val=settings.gradient_clip,
-        deterministic=settings.deterministic,
-        inference_mode=False,  # forces are gradients, in evaluation too
-        log_every_n_steps=1,
-        use_distributed_sampler=False,  # loaders deal their own samples, without padding
-        enable_model_summary=False,
-        enable_progress_bar=settings.progress,
-        logger=False if logger is None else logger,
-        callbacks=_callbacks(config, folder),
-        default_root_dir=folder,
-    )
-
-
-def _callbacks(config: DictConfig, folder: Path) -> list[Callback]:
-    checkpoint = ModelCheckpoint(
-        dirpath=folder,
-        filename=BEST.removesuffix(".ckpt"),
-        monitor="val/loss",
-        mode="min",
-        save_last=True,
-        enable_version_counter=False,
-    )
-    bar = [TQDMProgressBar(refresh_rate=20)] if config.trainer.progress else []
-    extra = [
-        build(node, f"trainer.callbacks.{name}") for name, node in config.trainer.callbacks.items()
-    ]
-    return [checkpoint, *bar, *extra]
-
-
-class _Clock:
-    """Seconds between laps."""
-
-    def __init__(self) -> None:
-        self.last = time.perf_counter()
-        self.seconds: dict[str, float] = {}
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name] = now - self.last
-        self.last = now
-
-
-def _record_budget(folder: Path, seconds: dict[str, float], steps: int) -> None:
-    """Add this session's seconds to those of the sessions that it resumed."""
-    before = read_record(folder).get("seconds", {})
-    spent = {name: before.get(name, 0.0) + value for name, value in seconds.items()}
-    spent["total"] = sum(value for name, value in spent.items() if name != "total")
-    update_record(
-        folder, seconds={name: round(value, 2) for name, value in spent.items()}, steps=steps
-    )
+        torch.set_num_threads(threads)

@@ -1,0 +1,73 @@
+"""Make the committed results again: `make results`, or `python docs/results/run.py <study> …`.
+
+Points are trained below `outputs/results/`, one after another (with joblib: `--jobs 2`), skipped when
+they are complete and resumed when they were stopped, so that a few hours can be cut into pieces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "docs" / "results"
+RUNS = Path("outputs") / "results"
+
+ASPIRIN = ["data=rmd17", "data.molecule=aspirin", "logger=none"]
+NET = ["model=nequip_medium", "trainer.max_steps=4000", "trainer.val_every=500"]
+"""NequIP that two cores can train on aspirin in minutes."""
+NARROW = ",".join(f"{{start: {start}, size: 0.3}}" for start in (0, 0.15, 0.3, 0.45, 0.6))
+
+STUDIES: dict[str, list[list[str]]] = {
+    "force_field/time_extrapolation": [
+        ["+sweeps=force_field/time_extrapolation", "subset.count=1000", *ASPIRIN, *NET],
+        [
+            "+sweeps=force_field/time_extrapolation",
+            f"window={NARROW}",
+            "seed=1,2",
+            "subset.count=1000",
+            *ASPIRIN,
+            *NET,
+        ],
+    ],
+    "force_field/sample_efficiency": [
+        [
+            "+sweeps=force_field/sample_efficiency",
+            "subset.count=200,400,600,800,1000,2000,4000,8000",
+            "lr_schedule=linear",
+            "trainer.max_time=null",
+            *ASPIRIN,
+            *NET,
+        ],
+    ],
+}
+"""Study under `docs/results/` → the commands whose points it joins."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("studies", nargs="*", default=list(STUDIES), choices=[*STUDIES, []])
+    parser.add_argument("--jobs", type=int, default=1, help="points at a time")
+    options = parser.parse_args()
+    launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={options.jobs}"]
+    for study in options.studies:
+        folder = RUNS / study
+        place = [f"study={folder.name}", f"hydra.sweep.dir={folder}"]
+        for overrides in STUDIES[study]:
+            chosen = launcher if options.jobs > 1 else []
+            _run("train.py", "-m", *overrides, *place, *chosen)
+        _run("-m", "saibench", "export", str(folder), str(RESULTS / study))
+    return 0
+
+
+def _run(*arguments: str) -> None:
+    """A command of saibench, as a user would give it; its failure ends this one."""
+    finished = subprocess.run([sys.executable, *arguments], cwd=ROOT, check=False)
+    if finished.returncode:
+        sys.exit(finished.returncode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""Checkpoints of a point: tensors and builtins, refused in one sentence where they do not fit."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from saibench.config.sentences import first_line
+from saibench.errors import UserError
+
+
+def check_checkpoint(path: Path, module: nn.Module) -> None:
+    """Refuse a checkpoint that cannot be loaded into this module.
+
+    Raises:
+        UserError: the file is missing, damaged, holds other objects than tensors and builtins,
+            or is another model's.
+    """
+    mend = f"remove {path.parent} and train the point again"
+    state = _state(path, mend)
+    own = module.state_dict()
+    if {name: value.shape for name, value in state.items()} != {
+        name: value.shape for name, value in own.items()
+    }:
+        strange = sorted(set(state) ^ set(own)) or sorted(
+            name for name in own if own[name].shape != state[name].shape
+        )
+        raise UserError(
+            f"{path} is a checkpoint of another model: {len(strange)} of its tensors do not fit, "
+            f"the first is {strange[0]}; {mend}."
+        )
+
+
+def _state(path: Path, mend: str) -> dict[str, Any]:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is missing: {mend}.") from error
+    except (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} is not a whole checkpoint ({first_line(error)}): {mend}.") from error

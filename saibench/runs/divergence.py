@@ -1,0 +1,52 @@
+"""Ending a training that has left the numbers, before it leaves a checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+from saibench.errors import UserError
+
+MONITORED = "val/loss"
+"""The metric that every module logs in validation, and whose smallest value chooses `best.ckpt`."""
+
+
+class DivergenceGuard(Callback):
+    """Refuses losses and weights that are NaN or infinite, once a validation.
+
+    Looking at each step would make a GPU wait for the CPU, so losses are only added up.
+
+    Raises:
+        UserError: the model diverged.
+    """
+
+    def __init__(self) -> None:
+        self.losses: torch.Tensor | None = None
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
+    ) -> None:
+        loss = outputs["loss"].detach().double()
+        self.losses = loss if self.losses is None else self.losses + loss
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.losses is not None and not self.losses.isfinite():
+            raise _diverged(f"its training loss is not finite by step {trainer.global_step}")
+        for name, weights in pl_module.named_parameters():
+            if not weights.isfinite().all():
+                raise _diverged(f"its weights '{name}' are not by step {trainer.global_step}")
+        self.losses = None
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        value = trainer.callback_metrics[MONITORED]
+        if not value.isfinite():
+            raise _diverged(f"{MONITORED} is {value:g} at step {trainer.global_step}")
+
+
+def _diverged(reason: str) -> UserError:
+    return UserError(
+        f"the model diverged: {reason}; a smaller model.optimizer.lr or a trainer.gradient_clip "
+        "may help."
+    )

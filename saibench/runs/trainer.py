@@ -1,0 +1,78 @@
+"""The Lightning Trainer of a point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightning import Callback, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer, TQDMProgressBar
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig
+
+from saibench.config.check import build
+from saibench.runs.divergence import MONITORED, DivergenceGuard
+from saibench.runs.point import BEST, LAST
+
+
+def build_trainer(settings: DictConfig, folder: Path, logger: Logger | None) -> Trainer:
+    """A Trainer that ends after the budget and leaves its checkpoints in the point's folder.
+
+    Args:
+        settings: the node `trainer` of a point's settings.
+        folder: the point's.
+    """
+    steps = settings.max_steps
+    return Trainer(
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        strategy="auto" if settings.devices == 1 else "ddp",
+        precision=settings.precision,
+        max_steps=-1 if steps is None else steps,
+        max_epochs=-1,
+        # an epoch is the round of steps up to a validation; the last one is validated too
+        limit_train_batches=settings.val_every if steps is None else min(settings.val_every, steps),
+        check_val_every_n_epoch=1,
+        num_sanity_val_steps=0,
+        gradient_clip_val=settings.gradient_clip,
+        deterministic=settings.deterministic,
+        inference_mode=False,  # forces are gradients, in evaluation too
+        log_every_n_steps=1,
+        use_distributed_sampler=False,  # loaders deal their own samples, without padding
+        enable_model_summary=False,
+        enable_progress_bar=settings.progress,
+        logger=False if logger is None else logger,
+        callbacks=_callbacks(settings, folder),
+        default_root_dir=folder,
+    )
+
+
+def seconds_trained(trainer: Trainer) -> tuple[float, float]:
+    """Wall time of training: in this session, and in all sessions that the weights have seen."""
+    timer = next(c for c in trainer.callbacks if isinstance(c, Timer))  # type: ignore[attr-defined]
+    start, end = timer.start_time(), timer.end_time()
+    session = 0.0 if start is None or end is None else end - start
+    return session, timer.time_elapsed()
+
+
+def _callbacks(settings: DictConfig, folder: Path) -> list[Callback]:
+    bar = [TQDMProgressBar(refresh_rate=20)] if settings.progress else []
+    extra = [build(node, f"trainer.callbacks.{name}") for name, node in settings.callbacks.items()]
+    return [
+        Timer(settings.max_time),
+        *bar,
+        *extra,
+        DivergenceGuard(),
+        _checkpoint(folder, BEST, MONITORED),
+        # the last one comes after the best, of which it keeps the score; Lightning's own
+        # `save_last` writes nothing after a validation that is not the best so far
+        _checkpoint(folder, LAST, None),
+    ]
+
+
+def _checkpoint(folder: Path, name: str, monitor: str | None) -> ModelCheckpoint:
+    return ModelCheckpoint(
+        dirpath=folder,
+        filename=name.removesuffix(".ckpt"),
+        monitor=monitor,
+        enable_version_counter=False,
+    )
