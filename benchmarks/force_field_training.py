@@ -60,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         of_task = measure_in_turn(task, options.which, options.repeats)
         print(table(task, options.which, of_task), end="\n\n", flush=True)
         measurements += of_task
-    if options.json:
-        options.json.write_text(json.dumps([asdict(m) for m in measurements], indent=1))
+        if options.json:
+            options.json.write_text(json.dumps([asdict(m) for m in measurements], indent=1))
     return 0
 
 

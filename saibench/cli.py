@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,9 +14,12 @@ from saibench.errors import NotHeldByData, UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from saibench.runs.execute import Outcome
     from saibench.runs.point import Point
 
+FAILED = 1
 USER_ERROR = 2
+INTERRUPTED = 130
 
 
 def train() -> None:
@@ -35,21 +39,35 @@ def main() -> None:
 
 def _guarded(command: Callable[[Sequence[str]], int]) -> int:
     try:
-        return command(sys.argv[1:])
+        status = command(sys.argv[1:])
+        sys.stdout.flush()
+        return status
     except UserError as error:
         print(error, file=sys.stderr)
         return USER_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `--help | head`; what is left would fail to be written at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
 
 
 def _train(arguments: Sequence[str]) -> int:
     from saibench.config.compose import compose_command, runs_points
+    from saibench.config.launch import launch, show
 
-    points: list[Point] = []
-    if runs_points(arguments):
-        command = compose_command("train", arguments)
-        points = [_checked(config, command.multirun) for config in command.points]
-    status = _hydra("train", train_point, arguments)
-    return _concluded(points, status) if points else status
+    if not runs_points(arguments):
+        show("train", arguments)
+        return 0
+    command = compose_command("train", arguments)
+    points = [_checked(config, command.multirun) for config in command.points]
+    try:
+        outcomes = launch(command, train_point)
+    except (KeyboardInterrupt, SystemExit):  # what is done so far is on the disk
+        outcomes = []
+    if not command.multirun and outcomes:
+        _refuse_alone(outcomes[0])
+    return _concluded(points, outcomes)
 
 
 def _checked(config: DictConfig, multirun: bool) -> Point:
@@ -66,12 +84,8 @@ def _checked(config: DictConfig, multirun: bool) -> Point:
     return Point(resolved(config), Path(directory).absolute())
 
 
-def train_point(config: DictConfig) -> str:
-    """Hydra's task function: one point of the command. It never raises for a failure.
-
-    Returns:
-        the state that the point ended in.
-    """
+def train_point(config: DictConfig) -> Outcome:
+    """Hydra's task function: one point of the command. It never raises for a failure."""
     from hydra.core.hydra_config import HydraConfig
 
     from saibench.config.check import resolved
@@ -82,58 +96,56 @@ def train_point(config: DictConfig) -> str:
     point = Point(resolved(config), Path(HydraConfig.get().runtime.output_dir))
     outcome = execute(point)
     if config.on_failure == "stop" and outcome.state not in (COMPLETE, NOT_APPLICABLE):
-        raise PointFailed(f"{point.name}: {outcome.cause}")
-    return outcome.state
+        raise SystemExit(FAILED)  # Hydra goes on after any Exception
+    return outcome
 
 
-class PointFailed(RuntimeError):
-    """A point failed and `on_failure=stop` ends the sweep."""
+def _refuse_alone(outcome: Outcome) -> None:
+    """What a sweep lists and passes over is an error for a point that was asked for alone."""
+    from saibench.runs.execute import BUSY
+    from saibench.runs.record import NOT_APPLICABLE
+
+    if outcome.state in (BUSY, NOT_APPLICABLE):
+        raise UserError(outcome.cause)
 
 
-def _hydra(config_name: str, task: Callable[[DictConfig], object], arguments: Sequence[str]) -> int:
-    """Let Hydra run the task on every point; its exit code."""
-    import hydra
-
-    from saibench.config.locations import conf, register_studies
-
-    if "--help" not in arguments:  # help lists every folder of the search path
-        register_studies()
-    sweep_flags = [argument for argument in arguments if argument in ("-m", "--multirun")]
-    rest = [argument for argument in arguments if argument not in sweep_flags]
-    sys.argv = [sys.argv[0], *sweep_flags, *rest]  # argparse wants flags before overrides
-    try:
-        hydra.main(version_base="1.3", config_path=str(conf()), config_name=config_name)(task)()
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    return 0
-
-
-def _concluded(points: list[Point], status: int) -> int:
+def _concluded(points: Sequence[Point], outcomes: Sequence[Outcome]) -> int:
     """Report every study that the command touched; the worst status of all."""
     from saibench.runs.study import conclude
 
+    by_folder = {outcome.folder: outcome for outcome in outcomes}
     studies: dict[Path, list[Point]] = {}
     for point in points:
         studies.setdefault(point.study, []).append(point)
-    return max([status, *(conclude(group) for group in studies.values())])
+    return max(conclude(group, by_folder) for group in studies.values())
 
 
 def _evaluate(arguments: Sequence[str]) -> int:
     from saibench.config.compose import compose_command, runs_points
+    from saibench.config.launch import launch, show
 
-    if runs_points(arguments):
-        from saibench.runs.retest import check_retest
+    if not runs_points(arguments):
+        show("evaluate", arguments)
+        return 0
+    from saibench.runs.retest import check_retest
+    from saibench.runs.study import report
 
-        for config in compose_command("evaluate", arguments).points:
-            check_retest(config)
-    return _hydra("evaluate", evaluate_point, arguments)
+    command = compose_command("evaluate", arguments)
+    for config in command.points:
+        check_retest(config)
+    outcomes = launch(command, evaluate_point)
+    failures = [outcome for outcome in outcomes if outcome.cause is not None]
+    for outcome in failures:
+        print(f"{outcome.folder}: {outcome.cause}", file=sys.stderr)
+    reported = [report(study) for study in dict.fromkeys(o.folder.parent for o in outcomes)]
+    return 0 if all(reported) and not failures else FAILED
 
 
-def evaluate_point(config: DictConfig) -> None:
+def evaluate_point(config: DictConfig) -> Outcome:
     """Hydra's task function: test one trained point on further partitions."""
     from saibench.runs.retest import retest_point
 
-    retest_point(config)
+    return retest_point(config)
 
 
 def _commands(arguments: Sequence[str]) -> int:

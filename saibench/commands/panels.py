@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         from saibench.loggers import panels
     except ModuleNotFoundError as error:
-        if error.name != "wandb_workspaces":
+        if not (error.name or "").startswith("wandb_workspaces"):
             raise
         raise UserError(
             "panels need an extra package: pip install 'saibench[panels]' would do."

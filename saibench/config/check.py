@@ -36,7 +36,7 @@ def check_point(config: DictConfig) -> None:
 
 def resolved(config: DictConfig) -> dict[str, Any]:
     """The settings as builtins, without Hydra's own, every interpolation replaced."""
-    settings = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    settings = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
         return cast(dict[str, Any], OmegaConf.to_container(settings, resolve=True))
     except OmegaConfBaseException as error:

@@ -31,6 +31,9 @@ OPEN_NODES = ("partitions", "trainer.callbacks", "sweeps", "hydra")
 """Where `+key=value` may add: named partitions, callbacks and whole studies. A node with a
 `_target_` is open too, since its options are checked against what it configures."""
 
+_NOT_COMPOSED = (HydraException, OmegaConfBaseException, ValueError)
+"""What Hydra raises for settings that do not go together."""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -68,17 +71,17 @@ def compose_command(config_name: str, arguments: Sequence[str]) -> Command:
     with started_hydra(args.config_dir) as hydra:
         composer = _Composer(hydra, config_name)
         overrides = composer.parse(args.overrides)
-        base = composer.base(overrides)
-        _refuse_additions(base, overrides)
-        master = composer.compose(base, overrides, RunMode.MULTIRUN)
+        composer.refuse_additions(overrides)
+        master = composer.compose(overrides)
         multirun = args.multirun or master.hydra.mode == RunMode.MULTIRUN
         if multirun:
-            params = [f"{key}={value}" for key, value in (master.hydra.sweeper.params or {}).items()]
-            given = composer.expanded(composer.parse([*params, *args.overrides]))
+            params = master.hydra.sweeper.params or {}
+            swept = [f"{key}={value}" for key, value in params.items()]
+            every = composer.expanded(composer.parse([*swept, *args.overrides]))
+            points = [composer.compose(point) for point in every]
         else:
             _refuse_lists(overrides)
-            given = [overrides]
-        points = [composer.compose(base, point, RunMode.RUN) for point in given]
+            points = [master]
     return Command(config_name, args.overrides, args.config_dir, multirun, points)
 
 
@@ -133,26 +136,13 @@ class _Composer:
                 "and a value with spaces, brackets or '=' goes into quotes."
             ) from error
 
-    def base(self, overrides: Sequence[Override]) -> DictConfig:
-        """The config with the chosen options of config groups, and no other setting."""
-        groups = set(self.hydra.config_loader.list_groups(""))
-        plain = self._load([], RunMode.MULTIRUN)
-        choices = [
-            override
-            for override in overrides
-            if override.key_or_group in groups
-            and not (override.is_delete() or override.is_sweep_override())
-        ]
-        return self.compose(plain, choices, RunMode.MULTIRUN) if choices else plain
-
-    def compose(
-        self, base: DictConfig, overrides: Sequence[Override], mode: RunMode
-    ) -> DictConfig:
-        """The config of these overrides; `base` knows the names that would have worked."""
+    def compose(self, overrides: Sequence[Override]) -> DictConfig:
+        """The config of these overrides, without those that list several values."""
         try:
-            return self._load([override.input_line or "" for override in overrides], mode)
-        except (HydraException, OmegaConfBaseException, ValueError) as error:
-            raise UserError(not_composed(self.hydra, base, list(overrides), error)) from error
+            return self._load(overrides)
+        except _NOT_COMPOSED as error:
+            names = self._names(overrides)
+            raise UserError(not_composed(self.hydra, names, list(overrides), error)) from error
 
     def expanded(self, overrides: list[Override]) -> list[list[Override]]:
         """The overrides of each point, exactly as Hydra's basic sweeper will expand them."""
@@ -162,8 +152,37 @@ class _Composer:
             raise UserError(f"the sweep cannot be expanded: {first_line(error)}.") from error
         return [self.parse(point) for batch in batches for point in batch]
 
-    def _load(self, overrides: list[str], mode: RunMode) -> DictConfig:
-        return self.hydra.compose_config(self.config_name, overrides, mode)
+    def refuse_additions(self, overrides: Sequence[Override]) -> None:
+        """Refuse `+key=value` where nothing would read the key."""
+        added = [
+            override.key_or_group
+            for override in overrides
+            if (override.is_add() or override.is_force_add()) and not _below_open_node(override)
+        ]
+        names = self._names(overrides) if added else OmegaConf.create()
+        for key in added:
+            path, _, name = key.rpartition(".")
+            parent = OmegaConf.select(names, path) if path else names
+            if not isinstance(parent, DictConfig) or not (name in parent or "_target_" in parent):
+                raise UserError(unknown_key(names, key))
+
+    def _names(self, overrides: Sequence[Override]) -> DictConfig:
+        """A config of all names that there are: they depend on the options of config groups."""
+        groups = set(self.hydra.config_loader.list_groups(""))
+        choices = [o for o in overrides if o.key_or_group in groups and not o.is_delete()]
+        try:
+            return self._load(choices)
+        except _NOT_COMPOSED:  # one of them is not an option
+            return self._load([])
+
+    def _load(self, overrides: Sequence[Override]) -> DictConfig:
+        given = [override.input_line or "" for override in overrides]
+        return self.hydra.compose_config(self.config_name, given, RunMode.MULTIRUN)
+
+
+def _below_open_node(override: Override) -> bool:
+    key = override.key_or_group
+    return any(key == node or key.startswith((f"{node}.", f"{node}/")) for node in OPEN_NODES)
 
 
 def _refuse_lists(overrides: Sequence[Override]) -> None:
@@ -172,21 +191,3 @@ def _refuse_lists(overrides: Sequence[Override]) -> None:
             raise UserError(
                 f"{override.input_line} lists several values; add -m to run one point for each."
             )
-
-
-def _refuse_additions(base: DictConfig, overrides: Sequence[Override]) -> None:
-    """Refuse `+key=value` where nothing would read the key."""
-    for override in overrides:
-        key = override.key_or_group
-        adds = override.is_add() or override.is_force_add()
-        if adds and not _is_read(base, key):
-            raise UserError(unknown_key(base, key))
-
-
-def _is_read(base: DictConfig, key: str) -> bool:
-    """Whether the key is there already, or may be added."""
-    if any(key == node or key.startswith((f"{node}.", f"{node}/")) for node in OPEN_NODES):
-        return True
-    path, _, name = key.rpartition(".")
-    parent = OmegaConf.select(base, path) if path else base
-    return isinstance(parent, DictConfig) and (name in parent or "_target_" in parent)

@@ -1,4 +1,4 @@
-"""Where the shipped configuration is: beside the package in a checkout, inside it once installed."""
+"""Where the shipped configuration is: beside the package in a checkout, inside it installed."""
 
 from __future__ import annotations
 

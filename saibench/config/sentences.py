@@ -58,7 +58,8 @@ def _unknown_option(hydra: Hydra, path: str, overrides: list[Override]) -> str:
     groups = [o.key_or_group for o in overrides if path.startswith(f"{o.key_or_group}/")]
     group = groups[0] if groups else path.rpartition("/")[0]
     option = path.removeprefix(f"{group}/")
-    return f"{group}={option} is not an option of '{group}': {closest(option, _options(hydra, group))}"
+    nearest = closest(option, _options(hydra, group))
+    return f"{group}={option} is not an option of '{group}': {nearest}"
 
 
 def _options(hydra: Hydra, group: str) -> list[str]:

@@ -72,8 +72,7 @@ def _check_options(path: str, node: dict[str, Any]) -> None:
             continue
         if key not in parameters:
             raise UserError(
-                f"'{path}.{key}' is not an option of {node['_target_']}: "
-                f"{closest(key, parameters)}"
+                f"'{path}.{key}' is not an option of {node['_target_']}: {closest(key, parameters)}"
             )
         if key in hints and _is_plain(hints[key]):
             _check_value(f"{path}.{key}", value, hints[key])
@@ -83,8 +82,8 @@ def _imported(path: str, name: str) -> Any:
     try:
         return _locate(name)  # `hydra.utils.get_object` would log what is said here
     except Exception as error:  # whatever the import of a user's module raises
-        cause = error.__cause__ or error
-        raise UserError(f"{path}._target_={name} cannot be imported: {first_line(cause)}.") from error
+        cause = first_line(error.__cause__ or error)
+        raise UserError(f"{path}._target_={name} cannot be imported: {cause}.") from error
 
 
 def _hints(target: Any) -> dict[str, Any]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+
+SUMMARIES = {"mean", "mean_abs"}
+"""How the samples of a partition become one metric: their mean, or that of their absolute values."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Statistic:
         per: what one value is the mean over: `component`, `atom`, `frame`, …
         describe: one clause for figures and tables.
         axis: None for one value a sample.
-        summaries: metric name → how samples are reduced to it. Names of statistics with an
-            axis are completed by the label (`force_mae` → `force_mae_H`).
+        summaries: metric name → how samples are reduced to it (`SUMMARIES`). Names of statistics
+            with an axis are completed by the label (`force_mae` → `force_mae_H`).
     """
 
     name: str
@@ -42,7 +45,12 @@ class Statistic:
     per: str
     describe: str
     axis: Axis | None = None
-    summaries: dict[str, Literal["mean", "mean_abs"]] = field(default_factory=dict)
+    summaries: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unknown = set(self.summaries.values()) - SUMMARIES
+        if unknown:
+            raise ValueError(f"{self.name}: {sorted(unknown)} are no summaries; {SUMMARIES} are.")
 
     @property
     def key(self) -> str:

@@ -53,8 +53,11 @@ def check_ids(expected: np.ndarray, given: np.ndarray) -> None:
 def check_finite(values: Mapping[str, np.ndarray]) -> None:
     """A prediction that is not a number is an error, never a missing value.
 
+    Along an axis a statistic may be undefined for some labels (a species that is absent), but
+    not for all of them.
+
     Raises:
-        RuntimeError: a statistic of some sample is NaN or infinite where every label exists.
+        RuntimeError: a statistic of some sample is NaN or infinite.
     """
     for name, column in values.items():
         if name == "sample_id" or not np.issubdtype(column.dtype, np.floating):
@@ -111,21 +114,32 @@ def axis_table(
 def metrics(
     statistics: Sequence[Statistic], values: Mapping[str, np.ndarray], chosen: np.ndarray
 ) -> dict[str, dict[str, Any]]:
-    """`{metric: {value, unit, per, count}}` over the chosen samples, in float64."""
+    """`{metric: {value, unit, per, count}}` over the chosen samples, in float64.
+
+    A sample whose value is undefined (NaN) has no weight; a metric of none is None.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for statistic in statistics:
-        if statistic.key not in values:
-            continue
+    for statistic in (s for s in statistics if s.key in values):
         column = values[statistic.key][chosen].astype(np.float64)
         for name, how in statistic.summaries.items():
             reduced = np.abs(column) if how == "mean_abs" else column
-            about = {"unit": statistic.unit, "per": statistic.per, "count": len(column)}
             if statistic.axis is None:
-                found[name] = {"value": float(reduced.mean()), **about}
-                continue
-            for number, label in enumerate(statistic.axis.labels):
-                found[f"{name}_{label}"] = {"value": float(reduced[:, number].mean()), **about}
+                found[name] = _metric(statistic, reduced)
+            else:
+                for number, label in enumerate(statistic.axis.labels):
+                    found[f"{name}_{label}"] = _metric(statistic, reduced[:, number])
     return found
+
+
+def _metric(statistic: Statistic, column: np.ndarray) -> dict[str, Any]:
+    defined = column[~np.isnan(column)]
+    value = float(defined.mean()) if len(defined) else None
+    return {
+        "value": value,
+        "unit": statistic.unit,
+        "per": statistic.per,
+        "count": len(defined),
+    }
 
 
 def _column(statistic: Statistic, values: Mapping[str, np.ndarray], size: int) -> pl.Series:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import polars
@@ -35,7 +36,7 @@ class _Errors:
     blocks: (samples,) stretches of time
     """
 
-    cells: list[tuple[float, ...]]
+    cells: list[tuple[Any, ...]]
     values: Floats
     blocks: np.ndarray
 
@@ -228,7 +229,7 @@ def _by_species(evidence: StudyEvidence, points: polars.DataFrame) -> _Errors:
         .sort("time")
     )
     names = sorted(set(rows.columns) - {"sample_id", "time"})
-    return _Errors([(name,) for name in names], rows.select(names).to_numpy(), blocks_of(rows))  # type: ignore[misc]
+    return _Errors([(name,) for name in names], rows.select(names).to_numpy(), blocks_of(rows))
 
 
 def _species_text(errors: _Errors) -> str:

@@ -56,8 +56,8 @@ def build_logger(node: DictConfig | None, context: LogContext) -> Logger | None:
         "name": context.job_type,
     }
     parameters = inspect.signature(get_object(node["_target_"])).parameters
-    taken = {key: value for key, value in offered.items() if key in parameters}
-    return build(OmegaConf.create({**taken, **node}), "logger")
+    taken: dict[Any, Any] = {key: value for key, value in offered.items() if key in parameters}
+    return build(OmegaConf.create(taken | dict(node)), "logger")
 
 
 @rank_zero_only

@@ -7,6 +7,7 @@ it needs a login. Importing this module needs the extra `panels`.
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ import requests
 import wandb
 import wandb_workspaces.reports.v2 as wr
 import wandb_workspaces.workspaces as ws
-from wandb_workspaces.expr import And
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
@@ -106,12 +106,23 @@ def build_workspace(evidence: StudyEvidence, project: str, entity: str) -> ws.Wo
     return ws.Workspace(
         entity=entity,
         project=project,
-        name=f"saibench: {evidence.study}",
+        name=f"saibench: {_without_symbols(evidence.study)}",
         sections=[section for section in sections if section.panels],
         settings=ws.WorkspaceSettings(max_runs=max(10, len(evidence.records))),
-        runset_settings=ws.RunsetSettings(filters=And(ws.Metric("Group") == evidence.study)),
+        runset_settings=ws.RunsetSettings(filters=_of_study(evidence.study)),
         auto_generate_panels=True,
     )
+
+
+def _of_study(study: str) -> str:
+    """The filter for a study's runs; escaped, since quotes and signs would be taken for its own."""
+    text = "".join(sign if sign.isalnum() else f"\\u{ord(sign):04x}" for sign in study)
+    return f"Metric('Group') == '{text}'"
+
+
+def _without_symbols(study: str) -> str:
+    """The study's name as the name of a workspace, which may hold no signs such as `=` and `<`."""
+    return "".join(sign for sign in study if not unicodedata.category(sign).startswith("S"))
 
 
 def _section(name: str, panels: Sequence[Any]) -> ws.Section:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from saibench.datamodules.force_field.batch import MoleculeBatch
-from saibench.evidence.statistic import Axis, Statistic
+from saibench.evidence.statistic import Statistic
 from saibench.metrics import PerAtomEnergyError, PerAtomForceError
 from saibench.metrics.functional.force_field import (
     by_species,
@@ -19,6 +19,7 @@ from saibench.metrics.functional.force_field import (
     force_norm_error,
 )
 from saibench.models.base import BenchmarkModule, WarmedUpEMA
+from saibench.models.force_field_statistics import force_field_statistics
 from saibench.units import MEV_PER_EV
 
 LOG_EVERY = 50
@@ -87,7 +88,8 @@ class ForceFieldModule(BenchmarkModule):
         return [] if decay is None else [WarmedUpEMA(decay)]
 
     def training_step(self, batch: MoleculeBatch, batch_idx: int) -> Tensor:
-        loss = batch.frame_weight * self.frame_losses(*self(batch), batch).sum()
+        energy, forces = self(batch)
+        loss = batch.frame_weight * self.frame_losses(energy, forces, batch).sum()
         if self.global_step % LOG_EVERY == 0:
             self.log("train/loss", loss)
         return loss
@@ -122,52 +124,7 @@ class ForceFieldModule(BenchmarkModule):
         self.log("val/energy_mae_per_atom", energy_mae, prog_bar=True)
 
     def statistics(self) -> list[Statistic]:
-        force = {"unit": "meV/Å", "per": "component"}
-        norm = {"unit": "meV/Å", "per": "atom"}
-        mae = "mean absolute error of a force component"
-        length = "mean length of the force error of an atom"
-        statistics = [
-            Statistic(
-                "energy_error",
-                "meV",
-                "frame",
-                "total energy, predicted less reference",
-                summaries={"energy_mae": "mean_abs", "energy_bias": "mean"},
-            ),
-            Statistic(
-                "energy_error_per_atom",
-                "meV/atom",
-                "frame",
-                "total energy over the number of atoms, predicted less reference",
-                summaries={"energy_mae_per_atom": "mean_abs"},
-            ),
-            Statistic("force_mae", describe=mae, summaries={"force_mae": "mean"}, **force),
-            Statistic(
-                "force_error_norm", describe=length, summaries={"force_error_norm": "mean"}, **norm
-            ),
-            Statistic(
-                "equivariance_error",
-                "meV/Å",
-                "component",
-                "forces of the turned frame against turned forces, mean absolute difference",
-                summaries={"equivariance_error": "mean"},
-            ),
-        ]
-        for axis, summary in ((self._species_axis(), {"force_mae": "mean"}), (self._atoms(), {})):
-            statistics += [
-                Statistic("force_mae", describe=mae, axis=axis, summaries=summary, **force),
-                Statistic("force_error_norm", describe=length, axis=axis, **norm),
-            ]
-        return statistics
-
-    def _atoms(self) -> Axis:
-        symbols = tuple(self.facts["type_names"][kind] for kind in self.facts["species"])
-        return Axis("atom", tuple(range(len(symbols))), {"species": symbols})
-
-    def _species_axis(self) -> Axis:
-        names = tuple(self.facts["type_names"])
-        counts = tuple(self.facts["species"].count(kind) for kind in range(len(names)))
-        return Axis("species", names, {"num_atoms": counts}, weight="num_atoms")
+        return force_field_statistics(self.facts["type_names"], self.facts["species"])
 
     def test_step(self, batch: MoleculeBatch, batch_idx: int) -> dict[str, Tensor]:
         energy, forces = self(batch)

@@ -12,6 +12,9 @@ from torch import nn
 from saibench.config.sentences import first_line
 from saibench.errors import UserError
 
+_DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError)
+"""What torch raises for a file that is cut short, garbled, or was written by something else."""
+
 
 def check_checkpoint(path: Path, module: nn.Module) -> None:
     """Refuse a checkpoint that cannot be loaded into this module.
@@ -40,5 +43,6 @@ def _state(path: Path, mend: str) -> dict[str, Any]:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: {mend}.") from error
-    except (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} is not a whole checkpoint ({first_line(error)}): {mend}.") from error
+    except _DAMAGED as error:
+        cause = first_line(error)
+        raise UserError(f"{path} is not a whole checkpoint ({cause}): {mend}.") from error

@@ -11,17 +11,10 @@ from lightning.pytorch.callbacks import Callback
 
 
 class StatisticsCollector(Callback):
-    """Keeps what `test_step` returns and leaves it, a file a rank, for rank 0 to join.
+    """Keeps what `test_step` returns on this rank; a rank without a sample keeps nothing."""
 
-    Args:
-        folder: where the parts go; emptied by whoever joins them.
-        number: of the pass.
-    """
-
-    def __init__(self, folder: Path, number: int) -> None:
-        self.folder = folder
-        self.number = number
-        self.parts: list[dict[str, np.ndarray]] = []
+    def __init__(self) -> None:
+        self.batches: list[dict[str, np.ndarray]] = []
 
     def on_test_batch_end(
         self,
@@ -33,15 +26,15 @@ class StatisticsCollector(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
-        part = {name: values.detach().cpu().numpy() for name, values in outputs.items()}
-        self.parts.append({"sample_id": ids.cpu().numpy(), **part})
+        statistics = {name: values.detach().cpu().numpy() for name, values in outputs.items()}
+        self.batches.append({"sample_id": ids.cpu().numpy(), **statistics})
 
-    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if self.parts:  # a rank without a sample is legal
-            joined = _concatenated(self.parts)
-            np.savez(self.folder / f"pass{self.number}-rank{trainer.global_rank}.npz", **joined)
-        trainer.strategy.barrier()
+    def save(self, folder: Path, number: int, rank: int) -> None:
+        """Leave the statistics of pass `number` where rank 0 will join them."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.batches:
+            columns: dict[str, Any] = _concatenated(self.batches)
+            np.savez(folder / f"pass{number}-rank{rank}.npz", **columns)
 
 
 def join_parts(folder: Path, number: int) -> dict[str, np.ndarray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,49 +17,57 @@ from saibench.evidence import writer
 from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.statistic import Statistic
 from saibench.models.base import BenchmarkModule
+from saibench.runs.checkpoints import check_checkpoint
 from saibench.runs.collect import StatisticsCollector, join_parts
 from saibench.runs.point import BEST
-from saibench.runs.record import read_record, update_record, write_json
+from saibench.runs.record import FILE, read_json, read_record, write_json
 
-_PARTS = ".parts"
+METRICS = "metrics.json"
+SAMPLES = "samples.parquet"
+_UNFINISHED = ".unfinished"
+"""Subfolder of what is not evidence yet: the ranks' parts, and tables about to be moved."""
 
 
 def evaluate(
-    folder: Path, point: str, module: BenchmarkModule, data: StructuralDataModule, trainer: Trainer
+    folder: Path, module: BenchmarkModule, data: StructuralDataModule, trainer: Trainer
 ) -> dict[str, Any]:
-    """Test the best checkpoint on the module's partitions; rank 0 writes the evidence.
+    """Test the best checkpoint on the partitions of `data`; rank 0 writes the evidence.
 
     Returns:
-        the point's metrics, partition by partition, those of earlier evaluations included.
+        the metrics of these partitions, on rank 0.
+
+    Raises:
+        UserError: the checkpoint is missing, damaged or another model's.
+        RuntimeError: a sample is missing or repeated, or a prediction is not a number.
     """
-    checkpoint = folder / BEST
-    if not checkpoint.exists():
-        raise UserError(f"{checkpoint} is missing: train the point again.")
-    parts = folder / _PARTS
-    if trainer.is_global_zero:
-        shutil.rmtree(parts, ignore_errors=True)
-    trainer.strategy.barrier()
-    for number, evaluation in enumerate(data.passes()):
-        _look(number, evaluation, checkpoint, module, data, trainer, parts)
-    if not trainer.is_global_zero:
-        return {}
-    tables, metrics = _evidence(point, module, data, parts)
-    _write(folder, data, tables, metrics)
-    shutil.rmtree(parts)
-    return _stored_metrics(folder)
+    check_checkpoint(folder / BEST, module)
+    unfinished = folder / _UNFINISHED
+    if trainer.is_global_zero:  # what a killed process left; other ranks save after a barrier
+        shutil.rmtree(unfinished, ignore_errors=True)
+    try:
+        for number, evaluation in enumerate(data.passes()):
+            collector = _look(evaluation, folder / BEST, module, data, trainer)
+            collector.save(unfinished, number, trainer.global_rank)
+        trainer.strategy.barrier()
+        if not trainer.is_global_zero:
+            return {}
+        tables, metrics = _evidence(read_record(folder)["point"], module, data, unfinished)
+        _write(folder, data, tables, metrics)
+        return metrics
+    finally:
+        if trainer.is_global_zero:
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _look(
-    number: int,
     evaluation: EvaluationPass,
     checkpoint: Path,
     module: BenchmarkModule,
     data: StructuralDataModule,
     trainer: Trainer,
-    parts: Path,
-) -> None:
+) -> StatisticsCollector:
     """One pass a call of Lightning: a test step then needs to know of no other."""
-    collector = StatisticsCollector(parts, number)
+    collector = StatisticsCollector()
     data.evaluation = evaluation
     trainer.callbacks.append(collector)  # type: ignore[attr-defined]
     try:
@@ -69,10 +76,13 @@ def _look(
         )
     finally:
         trainer.callbacks.remove(collector)  # type: ignore[attr-defined]
+    return collector
 
 
 def missing_tests(folder: Path, data: StructuralDataModule) -> list[str]:
     """Test partitions of `data` that the point's evidence does not hold yet, or holds otherwise."""
+    if not ((folder / METRICS).exists() and (folder / SAMPLES).exists()):
+        return list(data.tests)
     held = read_record(folder).get("partitions", {})
     return [
         name
@@ -145,21 +155,33 @@ def _write(
     tables: dict[str, list[writer.Table]],
     metrics: dict[str, Any],
 ) -> None:
-    """Add to what the point's folder holds, replacing partitions of the same name."""
+    """Add to what the point's folder holds, replacing partitions of the same name.
+
+    Everything is written aside before anything is moved: a full disk leaves what there was.
+    """
+    finished = folder / _UNFINISHED / "finished"
+    finished.mkdir()
     for name, parts in tables.items():
-        path = folder / f"{name}.parquet"
         rows, fields = pl.concat([part.rows for part in parts]), parts[0].fields
-        if path.exists():
-            rows = _merged(path, rows, fields)
-        write_table(path, rows, fields)
-    write_json(folder / "metrics.json", {**_stored_metrics(folder), **metrics})
-    described = {**dict(zip(("train", "validation"), data.split, strict=True)), **data.tests}
-    partitions = {
+        held = folder / f"{name}.parquet"
+        if held.exists():
+            rows = _merged(held, rows, fields)
+        write_table(finished / held.name, rows, fields)
+    write_json(finished / METRICS, {**read_json(folder / METRICS), **metrics})
+    record = read_record(folder)
+    record["partitions"] = {**record.get("partitions", {}), **_described(data)}
+    write_json(finished / FILE, record)
+    for name in (*(f"{name}.parquet" for name in tables), METRICS, FILE):  # the record comes last
+        (finished / name).replace(folder / name)
+
+
+def _described(data: StructuralDataModule) -> dict[str, Any]:
+    train, validation = data.split
+    partitions = {"train": train, "validation": validation, **data.tests}
+    return {
         name: {"hash": part.hash, "count": part.count, "describe": part.describe}
-        for name, part in described.items()
+        for name, part in partitions.items()
     }
-    held = read_record(folder).get("partitions", {})
-    update_record(folder, partitions={**held, **partitions})
 
 
 def _merged(path: Path, rows: pl.DataFrame, fields: Sequence[Field]) -> pl.DataFrame:
@@ -171,8 +193,3 @@ def _merged(path: Path, rows: pl.DataFrame, fields: Sequence[Field]) -> pl.DataF
         )
     kept = before.filter(~pl.col("partition").is_in(rows["partition"].unique().to_list()))
     return pl.concat([kept.select(rows.columns), rows])
-
-
-def _stored_metrics(folder: Path) -> dict[str, Any]:
-    path = folder / "metrics.json"
-    return json.loads(path.read_text()) if path.exists() else {}

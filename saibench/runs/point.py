@@ -118,5 +118,3 @@ def load_point(folder: Path) -> Point:
             f"{path} is damaged ({first_line(error)}): remove {folder} and run its point again."
         ) from error
     return Point(cast(dict[str, Any], settings), folder.parent)
-
-

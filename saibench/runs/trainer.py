@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer, TQDMProgressBar
@@ -62,17 +63,32 @@ def _callbacks(settings: DictConfig, folder: Path) -> list[Callback]:
         *bar,
         *extra,
         DivergenceGuard(),
-        _checkpoint(folder, BEST, MONITORED),
+        PointCheckpoint(folder, BEST, MONITORED),
         # the last one comes after the best, of which it keeps the score; Lightning's own
         # `save_last` writes nothing after a validation that is not the best so far
-        _checkpoint(folder, LAST, None),
+        PointCheckpoint(folder, LAST, None),
     ]
 
 
-def _checkpoint(folder: Path, name: str, monitor: str | None) -> ModelCheckpoint:
-    return ModelCheckpoint(
-        dirpath=folder,
-        filename=name.removesuffix(".ckpt"),
-        monitor=monitor,
-        enable_version_counter=False,
-    )
+class PointCheckpoint(ModelCheckpoint):
+    """One file in the point's folder, which may have been moved since it was written."""
+
+    def __init__(self, folder: Path, name: str, monitor: str | None) -> None:
+        super().__init__(
+            dirpath=folder,
+            filename=name.removesuffix(".ckpt"),
+            monitor=monitor,
+            enable_version_counter=False,
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Lightning forgets the best score, and so the best weights, of a folder that moved."""
+        scores = {self._here(path): score for path, score in state_dict["best_k_models"].items()}
+        paths = ("best_model_path", "kth_best_model_path", "last_model_path")
+        moved = {name: self._here(state_dict[name]) for name in paths}
+        super().load_state_dict(
+            {**state_dict, **moved, "best_k_models": scores, "dirpath": self.dirpath}
+        )
+
+    def _here(self, path: str) -> str:
+        return str(Path(self.dirpath or "", Path(path).name)) if path else path

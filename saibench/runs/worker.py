@@ -1,6 +1,6 @@
 """One rank of a process group, started by torchrun.
 
-    python -m saibench.runs.worker <task> <point folder> <changes> <process that asked for it>
+`python -m saibench.runs.worker <task> <point folder> <changes> <process that asked for it>`
 """
 
 from __future__ import annotations

@@ -57,9 +57,7 @@ def test_readme_shows_the_extension_in_under_40_lines(project: Path) -> None:
 def test_own_module_trains_evaluates_and_reports_without_an_edit_to_the_core(
     project: Path, tmp_path: Path
 ) -> None:
-    trained = run(
-        "train.py", f"--config-dir={project}", "model=springs", *SMALL, folder=tmp_path
-    )
+    trained = run("train.py", f"--config-dir={project}", "model=springs", *SMALL, folder=tmp_path)
     assert trained.returncode == 0, trained.stderr
     (record,) = tmp_path.glob("outputs/force_field/*/run.json")
     metrics = json.loads((record.parent / "metrics.json").read_text())

@@ -85,5 +85,5 @@ def test_a_module_without_findings_is_named(evidence: StudyEvidence) -> None:
         for point, record in evidence.records.items()
     }
     broken = StudyEvidence(evidence.folder, records, evidence.metrics, evidence.sources)
-    with pytest.raises(UserError, match="names 'saibench.units', which has no findings"):
+    with pytest.raises(UserError, match=r"names 'saibench\.units', which has no findings"):
         study_findings(broken)

@@ -1,37 +1,20 @@
-"""Each case in a process of its own, since W&B reads its settings once a process."""
-
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+from fresh_process import KEY, NO_SERVER, fresh_processes, mode_under
 
-KEY = "0123456789abcdef0123456789abcdef01234567"
-CHOOSE = "from saibench.loggers.account import choose_mode; print(choose_mode({asked!r}))"
+from saibench.errors import UserError
+from saibench.loggers.account import Mode
 
 
-def choose(asked: str | None, home: Path, **environment: str) -> subprocess.CompletedProcess:
-    """`choose_mode(asked)` where nobody can answer a question, and no server can be reached."""
-    home.mkdir(exist_ok=True)
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("WANDB_")}
-    return subprocess.run(
-        [sys.executable, "-c", CHOOSE.format(asked=asked)],
-        env={
-            **clean,
-            "HOME": str(home),
-            "WANDB_BASE_URL": "http://127.0.0.1:9",
-            "WANDB_HTTP_TIMEOUT": "1",
-            **environment,
-        },
-        cwd=home,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+@pytest.fixture(scope="module")
+def processes() -> Iterator[ProcessPoolExecutor]:
+    with fresh_processes() as pool:
+        yield pool
 
 
 @pytest.mark.parametrize(
@@ -49,18 +32,18 @@ def choose(asked: str | None, home: Path, **environment: str) -> subprocess.Comp
     ],
 )
 def test_mode_follows_config_then_environment_then_login(
-    tmp_path: Path, asked: str | None, told: dict[str, str], expected: str
+    processes: ProcessPoolExecutor, asked: Mode | None, told: dict[str, str], expected: str
 ) -> None:
-    chosen = choose(asked, tmp_path / "home", **told)
-    assert chosen.stdout.split() == [expected], chosen.stderr
+    chosen = processes.submit(mode_under, NO_SERVER | told, asked)
+    assert chosen.result(timeout=60) == expected
 
 
-def test_login_in_a_netrc_file_is_found(tmp_path: Path) -> None:
+def test_login_in_a_netrc_file_is_found(processes: ProcessPoolExecutor, tmp_path: Path) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text(f"machine 127.0.0.1:9\n login user\n password {KEY}\n")
     netrc.chmod(0o600)
-    chosen = choose(None, tmp_path / "home", NETRC=str(netrc))
-    assert chosen.stdout.split() == ["online"], chosen.stderr
+    chosen = processes.submit(mode_under, NO_SERVER | {"NETRC": str(netrc)}, None)
+    assert chosen.result(timeout=60) == "online"
 
 
 @pytest.mark.parametrize(
@@ -74,10 +57,9 @@ def test_login_in_a_netrc_file_is_found(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_work_is_refused_in_a_sentence(
-    tmp_path: Path, asked: str | None, told: dict[str, str], sentence: str
+    processes: ProcessPoolExecutor, asked: Mode | None, told: dict[str, str], sentence: str
 ) -> None:
-    chosen = choose(asked, tmp_path / "home", **told)
-    assert chosen.returncode
-    last = chosen.stderr.strip().splitlines()[-1]
-    assert last.startswith("saibench.errors.UserError: ")
-    assert sentence in last
+    chosen = processes.submit(mode_under, NO_SERVER | told, asked)
+    with pytest.raises(UserError, match=sentence) as refused:
+        chosen.result(timeout=60)
+    assert len(str(refused.value).splitlines()) == 1

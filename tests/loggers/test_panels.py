@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import wandb_workspaces.workspaces as ws
+from fresh_process import KEY, NO_SERVER, fresh_processes, panels_under
 from made_point import make_point
 from synthetic_study import Made, write_study
 from wandb_file import logged_runs
 
+import saibench.loggers
+from saibench.commands import panels as panels_command
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.loggers.build import LogContext, finish, log_results
+from saibench.loggers.build import finish, log_results
 from saibench.loggers.panels import Place, build_workspace, offline_runs, place_of
 from saibench.loggers.wandb import PointWandbLogger
 
@@ -123,7 +125,7 @@ def value_at(config: dict[str, Any], summary: dict[str, Any], key: str) -> Any:
     return value
 
 
-@pytest.mark.parametrize("name", ["time_extrapolation", "it's mine", 'a "quoted" name'])
+@pytest.mark.parametrize("name", ["time_extrapolation", "it's mine", 'a "b" <= c'])
 def test_only_runs_of_the_study_are_shown(tmp_path: Path, name: str) -> None:
     folder = write_study(tmp_path, MADE[:2], frames=40)
     for path in folder.glob("*/run.json"):
@@ -161,32 +163,30 @@ def test_runs_that_are_not_uploaded_are_found(study: Path, point: Path) -> None:
     assert folder.parent == point / "wandb"
 
 
+def test_missing_extra_is_named(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "saibench.loggers.panels")
+    monkeypatch.delattr(saibench.loggers, "panels")
+    monkeypatch.setitem(sys.modules, "wandb_workspaces", None)
+    for name in [name for name in sys.modules if name.startswith("wandb_workspaces.")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(UserError, match=r"pip install 'saibench\[panels\]'"):
+        panels_command.run(Namespace(folder=study, project=None, entity=None))
+
+
 def test_saving_without_a_login_says_so(study: Path) -> None:
-    command = [sys.executable, "-m", "saibench", "panels", str(study)]
-    finished = subprocess.run(
-        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
-    )
-    assert finished.returncode == 2
-    assert finished.stdout == ""
-    assert finished.stderr.startswith("saving panels needs a Weights & Biases login: ")
-    assert len(finished.stderr.splitlines()) == 1
+    with fresh_processes() as processes:
+        saved = processes.submit(panels_under, {}, study)
+        with pytest.raises(UserError, match="saving panels needs a Weights & Biases login"):
+            saved.result(timeout=60)
 
 
-def test_server_that_cannot_be_reached_is_named_in_a_sentence(study: Path) -> None:
-    environment = {
-        **os.environ,
-        "WANDB_API_KEY": "0123456789abcdef0123456789abcdef01234567",
-        "WANDB_BASE_URL": "http://127.0.0.1:9",
-        "WANDB_HTTP_TIMEOUT": "1",
-    }
-    finished = subprocess.run(
-        [sys.executable, "-m", "saibench", "panels", str(study)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert finished.returncode == 2, finished.stderr
-    assert finished.stderr.startswith("Weights & Biases did not take the panels (")
-    assert len(finished.stderr.splitlines()) == 1
+@pytest.mark.slow
+def test_server_that_cannot_be_reached_is_named(study: Path) -> None:
+    environment = {"WANDB_API_KEY": KEY, **NO_SERVER, "WANDB_HTTP_TIMEOUT": "1"}
+    with fresh_processes() as processes:
+        saved = processes.submit(panels_under, environment, study)
+        with pytest.raises(
+            UserError, match=r"did not take the panels \(.*project 'mine'"
+        ) as refused:
+            saved.result(timeout=120)
+    assert len(str(refused.value).splitlines()) == 1

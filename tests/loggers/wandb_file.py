@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from wandb.proto import wandb_internal_pb2
 BLOCK = 32768
 FILE_HEADER, RECORD_HEADER = 7, 7
 FULL, LAST = 1, 4
+PATIENCE = 10.0
+"""Seconds to wait for the end of a run."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,16 @@ def logged_runs(folder: Path) -> list[LoggedRun]:
 
 
 def read_run(path: Path) -> LoggedRun:
-    records = [wandb_internal_pb2.Record.FromString(record) for record in _records(path)]
+    """The run, once its end is on disk: W&B's own process may be writing after `finish`."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        records = [wandb_internal_pb2.Record.FromString(record) for record in _records(path)]
+        if any(record.HasField("exit") for record in records) or time.monotonic() > until:
+            return _run(path, records)
+        time.sleep(0.05)
+
+
+def _run(path: Path, records: Sequence[Any]) -> LoggedRun:
     run = next(record.run for record in records if record.HasField("run"))
     exits = [record.exit.exit_code for record in records if record.HasField("exit")]
     config = _values(run.config.update)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 import torch
+from lightning import Trainer
 
 from saibench.datamodules.cache import cache_root
 from saibench.datamodules.force_field.loader import (
@@ -58,7 +59,7 @@ class ForceFieldDataModule(StructuralDataModule):
         batch_size: int = 5,
         evaluation_batch_size: int = 100,
         r_max: float = 4.0,
-        dtype: str = "float32",
+        dtype: Literal["float32", "float64"] = "float32",
         steps_per_round: int = 200,
         seed: int = 0,
         cache: str | None = None,
@@ -122,7 +123,7 @@ class ForceFieldDataModule(StructuralDataModule):
             batch_size=self.batch_size,
             steps=self.steps_per_round,
             seed=self.seed,
-            first_step=lambda: self.trainer.global_step,
+            first_step=lambda: self._attached.global_step,
             ranks=self._ranks(),
         )
 
@@ -147,58 +148,45 @@ class ForceFieldDataModule(StructuralDataModule):
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """Time and SOAP similarity of frames to the training partition and to its window."""
-        vectors = soap_unit_vectors(self.trajectory, self.cache)
-        seen = self.training_sampler.select(self.index)
-        reference = self._trainable_rows()
-        near = {
+        training = {
             "soap_similarity": self.split[0].rows,
-            "soap_similarity_window": seen,
+            "soap_similarity_window": self.training_sampler.select(self.index),
         }
-        columns = {}
-        for name, training_rows in near.items():
-            columns[name] = similarity_to(vectors[rows], mean_unit_vector(vectors, training_rows))
-        centred = centred_unit_vectors(vectors, reference)
-        for name, training_rows in near.items():
-            columns[f"{name}_centred"] = similarity_to(
-                centred[rows], mean_unit_vector(centred, training_rows)
-            )
+        columns = {
+            f"{name}{suffix}": similarity_to(vectors[rows], mean_unit_vector(vectors, near))
+            for suffix, vectors in (("", self._soap), ("_centred", self._centred_soap))
+            for name, near in training.items()
+        }
         return self.index[rows].with_columns(
-            pl.Series(name, values.astype(np.float64)) for name, values in columns.items()
+            pl.Series(name, values) for name, values in columns.items()
         )
 
-    def feature_fields(self) -> list[Field]:
-        partition, window = "the training partition's frames", "all frames of the training window"
-        centred = ", both centred on the mean descriptor of the trainable trajectory"
-        cosine = "mean cosine similarity of SOAP descriptors to "
-        return [
-            Field("time", "float64", "ps", "frame", "feature", "time of the frame"),
-            Field("soap_similarity", "float64", "", "frame", "feature", cosine + partition),
-            Field("soap_similarity_window", "float64", "", "frame", "feature", cosine + window),
-            Field(
-                "soap_similarity_centred",
-                "float64",
-                "",
-                "frame",
-                "feature",
-                cosine + partition + centred,
-            ),
-            Field(
-                "soap_similarity_window_centred",
-                "float64",
-                "",
-                "frame",
-                "feature",
-                cosine + window + centred,
-            ),
-        ]
+    @cached_property
+    def _soap(self) -> np.ndarray:
+        return soap_unit_vectors(self.trajectory, self.cache)
 
-    def _trainable_rows(self) -> np.ndarray:
-        """Every row that is not held out: the same reference for all windows."""
+    @cached_property
+    def _centred_soap(self) -> np.ndarray:
+        """Centred on all that is not held out: the same reference for every window."""
         held_out = self._test_partition(self.index, self.held_out).rows
-        return np.setdiff1d(np.arange(self.index.height), held_out)
+        reference = np.setdiff1d(np.arange(self.index.height), held_out)
+        return centred_unit_vectors(self._soap, reference)
+
+    def feature_fields(self) -> list[Field]:
+        fields = [Field("time", "float64", "ps", "frame", "feature", "time of the frame")]
+        cosine = "mean cosine similarity of SOAP descriptors to "
+        centred = ", both centred on the mean descriptor of the trainable trajectory"
+        for suffix, how in (("", ""), ("_centred", centred)):
+            for name, near in (
+                ("soap_similarity", "the training partition's frames"),
+                ("soap_similarity_window", "all frames of the training window"),
+            ):
+                describe = cosine + near + how
+                fields.append(Field(f"{name}{suffix}", "float64", "", "frame", "feature", describe))
+        return fields
 
     def _tensors(self, rows: np.ndarray) -> FrameTensors:
-        device = self.trainer.strategy.root_device
+        device = self._attached.strategy.root_device
         trajectory = self.trajectory
         species = [self.type_names.index(symbol) for symbol in trajectory.symbols]
 
@@ -214,4 +202,10 @@ class ForceFieldDataModule(StructuralDataModule):
         )
 
     def _ranks(self) -> Ranks:
-        return Ranks(self.trainer.global_rank, self.trainer.world_size)
+        return Ranks(self._attached.global_rank, self._attached.world_size)
+
+    @property
+    def _attached(self) -> Trainer:
+        if self.trainer is None:
+            raise RuntimeError("loaders need the trainer that this data module is given to.")
+        return self.trainer

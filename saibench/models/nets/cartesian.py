@@ -7,6 +7,8 @@ and measurably fails to: the test has something to find.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -32,7 +34,7 @@ class CartesianMessagePassing(nn.Module):
         type_names: list[str],
         avg_num_neighbors: float,
         force_rms: float,
-        dtype: str = "float32",
+        dtype: Literal["float32", "float64"] = "float32",
         seed: int = 0,
         r_max: float = 4.0,
         num_layers: int = 3,

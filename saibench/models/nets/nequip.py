@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
@@ -30,7 +32,7 @@ class NequIP(nn.Module):
         type_names: list[str],
         avg_num_neighbors: float,
         force_rms: float,
-        dtype: str = "float32",
+        dtype: Literal["float32", "float64"] = "float32",
         compile: bool = False,
         seed: int = 0,
         r_max: float = 4.0,

@@ -1,0 +1,65 @@
+"""What is reported of every tested frame of a force field, with unit and normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saibench.evidence.statistic import Axis, Statistic
+
+
+def force_field_statistics(type_names: Sequence[str], species: Sequence[int]) -> list[Statistic]:
+    """Errors by frame, by species and by atom.
+
+    Args:
+        type_names: chemical symbols; the position in the list is the atom type.
+        species: atom type of each atom of the molecule.
+    """
+    counts = tuple(species.count(kind) for kind in range(len(type_names)))
+    by_species = Axis("species", tuple(type_names), {"num_atoms": counts}, weight="num_atoms")
+    symbols = tuple(type_names[kind] for kind in species)
+    by_atom = Axis("atom", tuple(range(len(species))), {"species": symbols})
+    return [
+        *_energy(),
+        _force_mae({"force_mae": "mean"}),
+        _force_error_norm({"force_error_norm": "mean"}),
+        Statistic(
+            "equivariance_error",
+            "meV/Å",
+            "component",
+            "forces of the turned frame against turned forces, mean absolute difference",
+            summaries={"equivariance_error": "mean"},
+        ),
+        _force_mae({"force_mae": "mean"}, by_species),
+        _force_error_norm({}, by_species),
+        _force_mae({}, by_atom),
+        _force_error_norm({}, by_atom),
+    ]
+
+
+def _energy() -> list[Statistic]:
+    return [
+        Statistic(
+            "energy_error",
+            "meV",
+            "frame",
+            "total energy, predicted less reference",
+            summaries={"energy_mae": "mean_abs", "energy_bias": "mean"},
+        ),
+        Statistic(
+            "energy_error_per_atom",
+            "meV/atom",
+            "frame",
+            "total energy over the number of atoms, predicted less reference",
+            summaries={"energy_mae_per_atom": "mean_abs"},
+        ),
+    ]
+
+
+def _force_mae(summaries: dict[str, str], axis: Axis | None = None) -> Statistic:
+    describe = "mean absolute error of a force component"
+    return Statistic("force_mae", "meV/Å", "component", describe, axis, summaries)
+
+
+def _force_error_norm(summaries: dict[str, str], axis: Axis | None = None) -> Statistic:
+    describe = "mean length of the force error of an atom"
+    return Statistic("force_error_norm", "meV/Å", "atom", describe, axis, summaries)

@@ -1,0 +1,83 @@
+"""Commands run in this process or in one of their own, and a point that trains in a second."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from saibench import cli
+
+REPOSITORY = Path(__file__).parents[1]
+TRAJECTORY = ("data.frames=300", "data.stride=1", "data.equilibration=0.05")
+TINY = (
+    *TRAJECTORY,
+    *("model=cartesian", "model.net.num_features=8", "model.net.num_layers=1"),
+    *("subset.count=20", "trainer.max_steps=4", "trainer.val_every=2", "trainer.accelerator=cpu"),
+    *("logger=none", "trainer.progress=false"),
+)
+"""A net of a few hundred weights, four steps, on 20 of 270 frames: no download, no GPU."""
+
+QUIET = ("logger=none", "trainer.progress=false", "trainer.accelerator=cpu")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: exit code, and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+
+def train(folder: Path, *arguments: str) -> Ended:
+    """`python train.py <arguments>` in `folder`, in this process."""
+    return _called(cli.train, "train.py", folder, arguments)
+
+
+def evaluate(folder: Path, *arguments: str) -> Ended:
+    """`python evaluate.py <arguments>` in `folder`, in this process."""
+    return _called(cli.evaluate, "evaluate.py", folder, arguments)
+
+
+def _called(
+    entry_point: Callable[[], None], script: str, folder: Path, arguments: tuple[str, ...]
+) -> Ended:
+    out, err, argv = io.StringIO(), io.StringIO(), sys.argv
+    sys.argv = [str(REPOSITORY / script), *arguments]
+    try:
+        with (
+            contextlib.chdir(folder),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            entry_point()
+    except SystemExit as ended:
+        assert isinstance(ended.code, int)
+        return Ended(ended.code, out.getvalue(), err.getvalue())
+    finally:
+        sys.argv = argv
+    raise AssertionError("an entry point ends by sys.exit")
+
+
+def started(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """`python <script> <arguments>` in `folder`, in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, str(REPOSITORY / script), *arguments],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def only_point(folder: Path) -> Path:
+    """The one point below `folder`."""
+    (record,) = folder.glob("outputs/*/*/run.json")
+    return record.parent

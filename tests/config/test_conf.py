@@ -1,0 +1,113 @@
+"""Every option and every study that is shipped composes to points that can run."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from saibench.config.check import check_point, resolved
+from saibench.config.compose import Command, compose_command
+from saibench.config.identity import point_hash
+from saibench.config.locations import conf, root
+from saibench.errors import NotHeldByData
+
+OPTIONS = sorted(
+    path.relative_to(conf()).with_suffix("")
+    for path in conf().glob("*/*.yaml")
+    if path.parent.name != "hydra"
+)
+STUDIES = sorted(
+    path.relative_to(root() / "sweeps").with_suffix("")
+    for path in (root() / "sweeps").rglob("*.yaml")
+)
+DOWNLOADED = ("data/md17", "data/rmd17")
+NEEDED_BESIDE = {"lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"]}
+
+
+@cache
+def composed(*arguments: str) -> Command:
+    return compose_command("train", arguments)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=str)
+def test_option_composes_to_a_point_that_can_run(
+    option: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if str(option) in DOWNLOADED:
+        monkeypatch.setattr(
+            "saibench.datamodules.structural.StructuralDataModule.check", lambda data: None
+        )
+    beside = NEEDED_BESIDE.get(str(option), [])
+    (config,) = composed(f"{option.parent}={option.name}", *beside).points
+    check_point(config)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=str)
+def test_option_begins_with_how_to_use_it(option: Path) -> None:
+    text = (conf() / option).with_suffix(".yaml").read_text(encoding="utf-8")
+    first, *_ = [line for line in text.splitlines() if not line.startswith("# @package")]
+    assert first.startswith("# ")
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=str)
+def test_study_composes_to_distinct_points_that_can_run(study: Path) -> None:
+    command = composed(f"+sweeps={study}")
+    assert command.multirun
+    assert len(command.points) > 1
+    hashes = {point_hash(resolved(config)) for config in command.points}
+    assert len(hashes) == len(command.points)
+    for config in command.points:
+        try:
+            check_point(config)
+        except NotHeldByData:  # listed by the study as not applicable
+            continue
+
+
+def test_time_extrapolation_is_the_papers_grid_of_15_windows() -> None:
+    command = composed("+sweeps=force_field/time_extrapolation")
+    found = {(config.window.start, config.window.size) for config in command.points}
+    starts, sizes = (0, 0.15, 0.3, 0.45, 0.6), (0.3, 0.45, 0.6, 0.75, 0.9)
+    assert found == {(a, b) for a in starts for b in sizes if a + b <= 0.9 + 1e-9}
+    assert len(command.points) == 15
+
+
+def test_points_of_a_sweep_are_the_product_of_its_lists() -> None:
+    command = composed("-m", "seed=0,1", "window.start=0,0.15,0.3")
+    found = [(config.seed, config.window.start) for config in command.points]
+    assert found == [(seed, start) for seed in (0, 1) for start in (0, 0.15, 0.3)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-m", "seed=0,1", "data.molecule=butane"],
+        ["seed=0,1", "-m", "data.molecule=butane"],
+        ["seed=0,1", "data.molecule=butane", "--multirun"],
+    ],
+    ids=" ".join,
+)
+def test_flags_may_stand_anywhere(arguments: list[str]) -> None:
+    command = composed(*arguments)
+    assert [config.seed for config in command.points] == [0, 1]
+    assert all(config.data.molecule == "butane" for config in command.points)
+
+
+def test_configs_of_the_users_own_are_found_beside_the_shipped_ones(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    own = "defaults: [nequip_small, _self_]\nnet: {num_features: 8}\n"
+    (tmp_path / "model" / "tiny.yaml").write_text(own)
+    (config,) = composed("--config-dir", str(tmp_path), "model=tiny").points
+    assert config.model.net.num_features == 8
+    assert config.model.net.num_layers == 3
+
+
+def test_resolved_settings_are_builtins_and_survive_yaml(tmp_path: Path) -> None:
+    (config,) = composed("window.start=0.15", "trainer.max_time=00:00:10:00").points
+    settings = resolved(config)
+    OmegaConf.save(OmegaConf.create(settings), tmp_path / "config.yaml")
+    again = OmegaConf.to_container(OmegaConf.load(tmp_path / "config.yaml"))
+    assert again == settings
+    assert point_hash(again) == point_hash(settings)

@@ -1,0 +1,139 @@
+"""A user's mistake: one sentence, exit code 2, nothing written."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from command_line import Ended, train
+
+from saibench.runs.point import Point
+
+REFUSED = {
+    "an unknown key": (["sead=1"], "did you mean 'seed'?"),
+    "an unknown key in a node": (["window.strat=1"], "did you mean 'start'?"),
+    "a key below an unknown one": (["trainer.foo.bar=1"], "'trainer.foo' is an unknown key"),
+    "a key below a value": (["seed.x=1"], "'seed' is a value"),
+    "a key of another option": (["data=rmd17", "data.frames=9"], "unknown key of 'data'"),
+    "an unknown option": (["data=rmd71"], "did you mean 'rmd17'?"),
+    "an unknown group": (["+modle=nequip"], "did you mean 'model'?"),
+    "an unknown study": (
+        ["-m", "+sweeps=force_field/time_extrapolaton"],
+        "did you mean 'force_field/time_extrapolation'?",
+    ),
+    "a misspelt group of studies": (["-m", "+sweep=x"], "did you mean 'sweeps'?"),
+    "an unknown launcher": (["-m", "hydra/launcher=jobib"], "did you mean 'joblib'?"),
+    "an unknown flag": (["--quick"], "--quick is not a flag"),
+    "a key that nobody reads": (["+speed=3"], "'speed' is an unknown key"),
+    "a key that nobody reads in a node": (["+model.loss.stress=1"], "known: energy, forces"),
+    "an option that a target does not take": (["+model.net.layers=3"], "num_layers"),
+    "an option that an optimizer does not take": (["+model.optimizer.beta=3"], "'betas'"),
+    "a deleted key": (["~seed"], "'seed'"),
+    "a deleted group": (["~model"], "'model' is missing"),
+    "a deleted key that was not there": (["~seeed"], "did you mean 'seed'?"),
+    "a dangling interpolation": (["data.molecule=${nope}"], "'nope' not found"),
+    "a value that does not parse": (["window={start:0"], "does not parse"),
+    "a folder with an equals sign": (["study=a=b"], "quotes"),
+    "text for a number": (["seed=abc"], "seed=abc: input should be a valid integer"),
+    "text for a target's number": (["model.net.num_layers=many"], "model.net.num_layers=many"),
+    "a fraction for a whole number": (["model.net.num_layers=3.5"], "valid integer"),
+    "text for a weight": (["model.loss.energy=abc"], "model.loss.energy=abc"),
+    "an unknown dtype": (["model.net.dtype=float16"], "'float32' or 'float64'"),
+    "a negative seed": (["seed=-1"], "greater than or equal to 0"),
+    "several values without -m": (["seed=0,1"], "add -m"),
+    "a range without -m": (["seed=range(3)"], "add -m"),
+    "a window that reaches into the test": (
+        ["window.start=0.5", "window.size=0.5"],
+        "past 0.9 where the test partition begins",
+    ),
+    "a window without a size": (["window.size=0"], "is not above 0"),
+    "a window after the test": (["window.start=0.95"], "window.start=0.95"),
+    "a subset larger than its window": (["subset.count=4000"], "at most 3428"),
+    "an empty subset": (["subset.count=0"], "is not at least 1"),
+    "a count and a fraction": (["subset.fraction=0.5"], "exclude each other"),
+    "too few frames to validate on": (["window.start=0.89"], "too few"),
+    "a held-out partition inside the window": (
+        ["held_out=whole_trajectory"],
+        "held-out partition 'whole_trajectory'",
+    ),
+    "an unknown test partition": (["test=[last_tent]"], "did you mean 'last_tenth'?"),
+    "one test partition without brackets": (["test=last_tenth"], "'test=[last_tenth]' would work"),
+    "no test partition": (["test=[]"], "test=[last_tenth]"),
+    "a partition named like the training one": (
+        ["+partitions.train={samplers: []}"],
+        "'train' names a partition that every point has",
+    ),
+    "a partition without samplers": (["+partitions.late={sampler: []}"], "'sampler'"),
+    "an unknown molecule": (["data.molecule=unobtainium"], "unobtainium"),
+    "no steps": (["trainer.max_steps=0"], "greater than or equal to 1"),
+    "steps that end between two validations": (["trainer.max_steps=300"], "200 or 400 steps"),
+    "no end": (["trainer.max_steps=null"], "without an end"),
+    "a schedule without an end": (
+        ["trainer.max_steps=null", "trainer.max_time=00:00:00:10"],
+        "lr_schedule=plateau or lr_schedule=constant would work",
+    ),
+    "a time that is no duration": (["trainer.max_time=5m"], "DD:HH:MM:SS"),
+    "an unknown accelerator": (["trainer.accelerator=gup"], "'gpu'"),
+    "no device": (["trainer.devices=0"], "greater than or equal to 1"),
+    "more devices than frames in a batch": (
+        ["trainer.accelerator=cpu", "trainer.devices=6"],
+        "trainer.devices=5 would work",
+    ),
+    "an empty batch": (["datamodule.batch_size=0"], "batch_size=0"),
+    "a callback that is not there": (
+        ["+trainer.callbacks.mine._target_=nowhere.Callback"],
+        "No module named 'nowhere'",
+    ),
+    "a label of no setting": (["workload.label=[nope]"], "workload.label names 'nope'"),
+    "an unknown way to go on": (["on_failure=halt"], "'continue' or 'stop'"),
+    "a configuration folder that is not there": (["--config-dir", "nope"], "is not a folder"),
+    "another primary config": (["--config-name", "evaluate"], "--config-dir"),
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not refused would train for minutes."""
+
+    def execute(point: Point) -> None:
+        raise AssertionError(f"{point.name} was not refused")
+
+    monkeypatch.setattr("saibench.runs.execute.execute", execute)
+
+
+def assert_refused(ended: Ended, part: str, folder: Path) -> None:
+    assert part in ended.err
+    assert re.fullmatch(r"[^\n]+[.?]\n", ended.err), "one sentence"
+    assert (ended.status, ended.out) == (2, "")
+    assert not list(folder.iterdir()), "nothing is written"
+
+
+@pytest.mark.parametrize(("arguments", "part"), REFUSED.values(), ids=list(REFUSED))
+def test_mistake_is_refused_in_one_sentence(
+    arguments: list[str], part: str, tmp_path: Path
+) -> None:
+    assert_refused(train(tmp_path, *arguments), part, tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    ended = train(tmp_path, "trainer.accelerator=gpu")
+    assert_refused(ended, "trainer.accelerator=cpu would work", tmp_path)
+
+
+def test_sweep_whose_last_point_is_wrong_writes_nothing(tmp_path: Path) -> None:
+    ended = train(tmp_path, "-m", "window.start=0,0.1,0.95")
+    assert_refused(ended, "window.start=0.95", tmp_path)
+
+
+def test_sweep_over_a_misspelt_option_writes_nothing(tmp_path: Path) -> None:
+    ended = train(tmp_path, "-m", "model=nequip_small,cartesain")
+    assert_refused(ended, "did you mean 'cartesian'?", tmp_path)
+
+
+def test_missing_data_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SAIBENCH_DATA_DIR", raising=False)
+    ended = train(tmp_path, "data=rmd17", "data.root=/nowhere")
+    assert_refused(ended, "python -m saibench data download", tmp_path)

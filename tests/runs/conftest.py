@@ -1,0 +1,52 @@
+"""Trained points to look at; a test that changes one takes a copy."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from command_line import QUIET, TINY, TRAJECTORY, only_point, train
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty cache of trajectories, for this process and those that it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("SAIBENCH_CACHE_DIR", str(folder))
+        for name in [name for name in os.environ if name.startswith(("WANDB_", "HYDRA_"))]:
+            patch.delenv(name)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a complete point, not to be changed."""
+    return _trained(tmp_path_factory.mktemp("trained"), *TINY)
+
+
+@pytest.fixture(scope="session")
+def trained_nequip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a complete point of a small NequIP, not to be changed."""
+    small = ("model=nequip_small", "model.net.num_features=4", "model.net.num_layers=2")
+    budget = ("subset.count=20", "trainer.max_steps=2", "trainer.val_every=2")
+    return _trained(tmp_path_factory.mktemp("nequip"), *TRAJECTORY, *QUIET, *small, *budget)
+
+
+def _trained(folder: Path, *arguments: str) -> Path:
+    ended = train(folder, *arguments)
+    assert ended.status == 0, ended
+    return only_point(folder)
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Callable[[Path], Path]:
+    """Copies a point into a study of this test; the copy's folder below it."""
+
+    def copy(point: Path) -> Path:
+        return Path(shutil.copytree(point, tmp_path / "outputs" / "force_field" / point.name))
+
+    return copy

@@ -1,0 +1,209 @@
+"""A point from its first second to its last, and asked for again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+from command_line import TINY, only_point, train
+from filelock import FileLock
+
+from saibench.config.identity import point_hash
+from saibench.runs.point import load_point
+
+Copied = Callable[[Path], Path]
+
+
+def record_of(point: Path) -> dict:
+    return json.loads((point / "run.json").read_text())
+
+
+def metrics_of(point: Path) -> dict:
+    return json.loads((point / "metrics.json").read_text())
+
+
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fit(*_: object, **__: object) -> None:
+        raise AssertionError("a complete point is trained again")
+
+    monkeypatch.setattr("lightning.Trainer.fit", fit)
+
+
+def test_point_leaves_its_record_its_evidence_and_nothing_else(trained: Path) -> None:
+    assert {path.name for path in trained.iterdir()} == {
+        *(".lock", "config.yaml", "run.json", "metrics.json", "best.ckpt", "last.ckpt"),
+        *("samples.parquet", "by_species.parquet", "by_atom.parquet"),
+    }
+    assert {path.name for path in trained.parent.iterdir()} == {
+        *(trained.name, "evidence", "report.html"),
+    }
+
+
+def test_record_says_what_was_trained_on_and_tested_on_and_how_long(trained: Path) -> None:
+    record = record_of(trained)
+    assert record["state"] == "complete"
+    assert record["failure"] is None
+    assert record["steps"] == 4
+    assert record["settings"]["subset.count"] == 20
+    counts = {name: part["count"] for name, part in record["partitions"].items()}
+    assert counts == {"train": 20, "validation": 50, "last_tenth": 30}
+    assert record["partitions"]["last_tenth"]["describe"].startswith("the last 10 %")
+    seconds = record["seconds"]
+    assert seconds["total"] == pytest.approx(sum(seconds.values()) - seconds["total"], abs=0.03)
+    assert all(value > 0 for value in seconds.values())
+    assert len(record["data"]["hash"]) == 64
+    assert {"python", "torch", "lightning", "saibench"} <= set(record["versions"])
+    assert record["started"] <= record["ended"]
+
+
+def test_folder_is_named_by_slug_and_hash_of_the_frozen_config(trained: Path) -> None:
+    point = load_point(trained)
+    assert trained.name == point.name
+    assert trained.name.endswith(point_hash(point.settings))
+    assert point.hash == record_of(trained)["point"]
+
+
+def test_metrics_are_means_over_the_samples(trained: Path) -> None:
+    samples = polars.read_parquet(trained / "samples.parquet")
+    species = polars.read_parquet(trained / "by_species.parquet")
+    found = metrics_of(trained)["last_tenth"]
+    assert samples.height == found["force_mae"]["count"] == 30
+    assert sorted(samples["sample_id"]) == list(range(270, 300))
+    expected = {
+        "force_mae": samples["force_mae"].mean(),
+        "energy_mae": samples["energy_error"].abs().mean(),
+        "energy_bias": samples["energy_error"].mean(),
+        "force_mae_H": species.filter(species="H")["force_mae"].mean(),
+    }
+    for name, value in expected.items():
+        assert found[name]["value"] == pytest.approx(value, rel=1e-6)
+    assert found["energy_mae"]["unit"] == "meV"
+    assert found["energy_mae"]["per"] == "frame"
+
+
+def test_species_and_atoms_add_up_to_their_frames(trained: Path) -> None:
+    samples = polars.read_parquet(trained / "samples.parquet").sort("sample_id")
+    species = polars.read_parquet(trained / "by_species.parquet")
+    atoms = polars.read_parquet(trained / "by_atom.parquet")
+    assert atoms.height == 30 * 9
+    weighted = (polars.col("force_mae") * polars.col("num_atoms")).sum()
+    of_species = species.group_by("sample_id").agg(weighted / polars.col("num_atoms").sum())
+    of_atoms = atoms.group_by("sample_id").agg(polars.col("force_mae").mean())
+    for table in (of_species, of_atoms):
+        means = table.sort("sample_id")["force_mae"].to_numpy()
+        np.testing.assert_allclose(means, samples["force_mae"].to_numpy(), rtol=1e-5)
+
+
+def test_report_and_joined_evidence_are_of_this_point(trained: Path) -> None:
+    joined = polars.read_parquet(trained.parent / "evidence" / "samples.parquet")
+    assert joined.equals(polars.read_parquet(trained / "samples.parquet"))
+    assert record_of(trained)["point"] in (trained.parent / "report.html").read_text()
+
+
+def test_complete_point_is_skipped(
+    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = copied(trained)
+    before = {path.name: path.stat().st_mtime_ns for path in point.iterdir()}
+    no_training(monkeypatch)
+    monkeypatch.setattr("lightning.Trainer.test", None)
+    ended = train(tmp_path, *TINY)
+    assert ended.status == 0, ended.err
+    assert f"{point.name}  complete" in ended.out
+    after = {path.name: path.stat().st_mtime_ns for path in point.iterdir()}
+    assert {**after, ".lock": 0} == {**before, ".lock": 0}
+
+
+def test_new_test_partition_of_a_complete_point_is_tested_without_training(
+    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = copied(trained)
+    before = polars.read_parquet(point / "samples.parquet")
+    no_training(monkeypatch)
+    ended = train(tmp_path, *TINY, "test=[last_tenth,whole_trajectory]")
+    assert ended.status == 0, ended.err
+    after = polars.read_parquet(point / "samples.parquet")
+    assert after.filter(partition="last_tenth").equals(before)
+    whole = after.filter(partition="whole_trajectory")
+    assert sorted(whole["sample_id"]) == list(range(300))
+    assert whole["seen_in_training"].sum() == 20 + 50
+    same = whole.filter(polars.col("sample_id") >= 270).sort("sample_id")
+    np.testing.assert_allclose(same["force_mae"], before.sort("sample_id")["force_mae"], rtol=1e-6)
+    assert list(metrics_of(point)) == ["last_tenth", "whole_trajectory"]
+
+
+def test_partition_that_is_defined_anew_is_tested_anew(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    late = "+partitions.late={{samplers: [{{_target_: saibench.datamodules.samplers.Tail, size: {}}}]}}"
+    for size, count in ((0.05, 15), (0.02, 6)):
+        ended = train(tmp_path, *TINY, "test=[late]", late.format(size))
+        assert ended.status == 0, ended.err
+        assert record_of(point)["partitions"]["late"]["count"] == count
+        samples = polars.read_parquet(point / "samples.parquet").filter(partition="late")
+        assert samples.height == metrics_of(point)["late"]["force_mae"]["count"] == count
+
+
+def test_lost_evidence_of_a_complete_point_is_written_again(
+    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = copied(trained)
+    (point / "samples.parquet").unlink()
+    no_training(monkeypatch)
+    ended = train(tmp_path, *TINY)
+    assert ended.status == 0, ended.err
+    expected = polars.read_parquet(trained / "samples.parquet")
+    assert polars.read_parquet(point / "samples.parquet").equals(expected)
+
+
+def test_point_that_another_process_holds_is_refused(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    before = record_of(point)
+    with FileLock(point / ".lock"):
+        ended = train(tmp_path, *TINY)
+    assert ended.status == 2
+    assert ended.err == f"{point} is being worked on by another process.\n"
+    assert record_of(point) == before
+
+
+def test_complete_point_of_other_data_is_refused(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    record = record_of(point)
+    record["data"]["hash"] = "0" * 64
+    (point / "run.json").write_text(json.dumps(record))
+    ended = train(tmp_path, *TINY)
+    assert ended.status == 1
+    assert "the data have changed" in ended.out
+    assert record_of(point) == record
+
+
+def test_damaged_record_says_what_to_do(trained: Path, copied: Copied, tmp_path: Path) -> None:
+    point = copied(trained)
+    (point / "run.json").write_text("{")
+    ended = train(tmp_path, *TINY)
+    assert ended.status == 1
+    assert f"{point / 'run.json'} is damaged" in ended.out
+
+
+def test_steps_below_the_validation_interval_are_validated_at_their_end(tmp_path: Path) -> None:
+    ended = train(tmp_path, *TINY, "trainer.max_steps=3", "trainer.val_every=200")
+    assert ended.status == 0, ended.out
+    assert record_of(only_point(tmp_path))["steps"] == 3
+
+
+def test_wall_time_ends_training_between_two_validations(tmp_path: Path) -> None:
+    budget = ("trainer.max_steps=null", "trainer.max_time=00:00:00:01", "trainer.val_every=5000")
+    ended = train(tmp_path, *TINY, *budget, "lr_schedule=plateau")
+    assert ended.status == 0, ended.out
+    record = record_of(only_point(tmp_path))
+    assert record["steps"] > 1
+    assert 1 <= record["seconds"]["train"] < 5
