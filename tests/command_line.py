@@ -65,16 +65,18 @@ def _called(
     raise AssertionError("an entry point ends by sys.exit")
 
 
-def started(script: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def run(script: str, folder: Path, *arguments: str, **environment: str) -> Ended:
     """`python <script> <arguments>` in `folder`, in a process of its own."""
-    return subprocess.Popen(
+    modules = {"PYTHONPATH": str(REPOSITORY / "tests"), "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
         [sys.executable, str(REPOSITORY / script), *arguments],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        env={**os.environ, **modules, **environment},
+        capture_output=True,
         text=True,
+        check=False,
     )
+    return Ended(ended.returncode, ended.stdout, ended.stderr)
 
 
 def only_point(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,17 @@ def one_thread() -> None:
     """Small tensors are slower on several threads, and far slower on a busy machine."""
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty cache of trajectories, for this process and those that it starts."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("SAIBENCH_CACHE_DIR", str(folder))
+        for name in [name for name in os.environ if name.startswith(("WANDB_", "HYDRA_"))]:
+            patch.delenv(name)
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 SUMMARIES = {"mean", "mean_abs"}
-"""How the samples of a partition become one metric: their mean, or that of their absolute values."""
+"""How a partition's samples become one metric: their mean, or that of their absolute values."""
 
 
 @dataclass(frozen=True)

@@ -73,12 +73,12 @@ def train_and_test(folder: Path) -> None:
         if rank.writes:
             update_record(folder, data=rank.data.describe_data())
         rank.fit()
-        fitted = time.perf_counter()
+        fitted, steps = time.perf_counter(), rank.trainer.global_step
+        session, trained = seconds_trained(rank.trainer)  # a test sets its clock back to the best
         rank.test()
         if rank.writes:
-            session, trained = seconds_trained(rank.trainer)
             prepare, test = fitted - start - session, time.perf_counter() - fitted
-            _record_budget(folder, rank.trainer.global_step, prepare, trained, test)
+            _record_budget(folder, steps, prepare, trained, test)
 
 
 def _record_budget(folder: Path, steps: int, prepare: float, train: float, test: float) -> None:

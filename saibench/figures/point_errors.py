@@ -1,0 +1,87 @@
+"""One point on its own: how its errors develop over the test, and which atoms carry them."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import rows_of, tested, why_untested
+from saibench.figures.captions import FORCE_MAE, partition_text
+from saibench.figures.style import INK, PALETTE, colour_of, from_zero, panel_title, panels, styled
+
+title = "Errors of one point"
+paper = ""
+
+
+def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
+    untested = why_untested(evidence, partition, ["energy_error", "force_mae", "time"])
+    if untested or tested(evidence, partition).height == 1:
+        return untested
+    return "It shows a point that stands alone; figures of the study compare its points."
+
+
+def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.DataFrame:
+    """One row a frame: time [ps], signed energy error [meV], force MAE [meV/Å]."""
+    return _samples(evidence, partition).select("sample_id", "time", "energy_error", "force_mae")
+
+
+@styled
+def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
+    samples = _samples(evidence, partition)
+    figure, axes = panels(1, 3, 3.4, width_ratios=(3, 3, 2))
+    energy, force, atoms = axes[0]
+    energy.axhline(0, color=INK, linewidth=0.8)
+    _line(energy, samples, "energy_error", "energy error [meV]")
+    _line(force, samples, "force_mae", "force MAE [meV/Å]")
+    from_zero(force)
+    _draw_atoms(atoms, evidence, partition)
+    panel_title(energy, "a", "total energy, predicted less reference")
+    panel_title(force, "b", "force MAE of a frame")
+    panel_title(atoms, "c", "force MAE of an atom")
+    return figure
+
+
+def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
+    samples = _samples(evidence, partition)
+    errors = samples["energy_error"].to_numpy()
+    return (
+        f"Over {partition_text(evidence, partition)}: (a) error of a frame's total energy [meV], "
+        f"mean absolute {np.abs(errors).mean():.1f}, mean {errors.mean():+.1f}; (b) {FORCE_MAE} "
+        f"[meV/Å], mean {samples['force_mae'].mean():.1f}; (c) the same by atom of the molecule, "
+        "averaged over the frames."
+    )
+
+
+def _samples(evidence: StudyEvidence, partition: str) -> polars.DataFrame:
+    points = tested(evidence, partition)["point"].to_list()
+    return rows_of(evidence.samples, points, partition).sort("time")
+
+
+def _line(axes: Axes, samples: polars.DataFrame, column: str, label: str) -> None:
+    axes.plot(samples["time"], samples[column], color=PALETTE[0], linewidth=0.8)
+    axes.set_ylabel(label)
+    axes.set_xlabel("time in the trajectory [ps]")
+    axes.margins(x=0.01)
+
+
+def _draw_atoms(axes: Axes, evidence: StudyEvidence, partition: str) -> None:
+    points = tested(evidence, partition)["point"].to_list()
+    means = (
+        rows_of(evidence.by_atom, points, partition)
+        .group_by("atom", "species")
+        .agg(polars.col("force_mae").mean())
+        .sort("atom")
+    )
+    species = means["species"].unique(maintain_order=True).to_list()
+    colours = {name: colour_of(name, number) for number, name in enumerate(species)}
+    axes.bar(means["atom"], means["force_mae"], color=[colours[name] for name in means["species"]])
+    handles = [Line2D([], [], color=colours[name], linewidth=6, label=name) for name in species]
+    axes.legend(handles=handles, ncols=len(species), loc="upper right", handlelength=0.8)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("atom")
+    axes.margins(y=0.15)

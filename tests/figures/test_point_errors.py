@@ -1,0 +1,26 @@
+"""The figure of a point that stands alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars
+import pytest
+from synthetic_study import Made, write_study
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures import point_errors
+
+
+def test_it_is_drawn_for_one_point_and_not_for_a_study(tmp_path: Path) -> None:
+    alone = StudyEvidence.load(write_study(tmp_path / "alone", [Made()]))
+    study = StudyEvidence.load(write_study(tmp_path / "study", [Made(), Made(seed=1)]))
+    assert point_errors.needs(alone) is None
+    assert "stands alone" in str(point_errors.needs(study))
+
+
+def test_bars_are_the_mean_errors_of_the_atoms(tmp_path: Path) -> None:
+    evidence = StudyEvidence.load(write_study(tmp_path / "alone", [Made()]))
+    bars = point_errors.draw(evidence).axes[2].patches
+    means = evidence.by_atom.group_by("atom").agg(polars.col("force_mae").mean()).sort("atom")
+    assert [bar.get_height() for bar in bars] == pytest.approx(means["force_mae"].to_list())

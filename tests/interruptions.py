@@ -1,0 +1,57 @@
+"""Lightning callbacks that disturb a training, for `+trainer.callbacks.<name>`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+
+
+class Interruption(Callback):
+    """Does nothing, until the environment says what to do at which step: `kill@5`, `raise@5`.
+
+    The environment is no setting, so that a point and its interrupted twin have one hash.
+    """
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, *batch: Any
+    ) -> None:
+        deed, _, step = os.environ.get("INTERRUPTION", "").partition("@")
+        if deed and trainer.global_step == int(step):
+            if deed == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if deed == "interrupt":
+                os.kill(os.getpid(), signal.SIGINT)
+            raise RuntimeError(f"interrupted at step {step}")
+
+
+class Failure(Callback):
+    """Raises at a step, for one seed or on one rank if they are given."""
+
+    def __init__(self, step: int, seed: int | None = None, rank: int | None = None) -> None:
+        self.step, self.seed, self.rank = step, seed, rank
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, *batch: Any
+    ) -> None:
+        here = trainer.global_step == self.step
+        seed = self.seed in (None, pl_module.hparams["seed"])
+        if here and seed and self.rank in (None, trainer.global_rank):
+            raise RuntimeError("a deliberate failure")
+
+
+class Poison(Callback):
+    """Makes one weight NaN or huge at a step."""
+
+    def __init__(self, step: int, value: float = float("nan")) -> None:
+        self.step, self.value = step, value
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *batch: Any
+    ) -> None:
+        if trainer.global_step == self.step:
+            with torch.no_grad():
+                next(pl_module.parameters()).fill_(self.value)

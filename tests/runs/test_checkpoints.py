@@ -1,0 +1,144 @@
+"""Checkpoints hold tensors and builtins, and a damaged one is named."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from command_line import TINY, evaluate, only_point, train
+
+from saibench.config.identity import point_hash
+from saibench.runs.point import load_point
+
+Copied = Callable[[Path], Path]
+BUILTINS = (dict, list, tuple, str, bool, int, float, type(None))
+
+
+def assert_builtins(value: Any) -> None:
+    assert type(value) in BUILTINS, type(value)
+    for part in value.values() if isinstance(value, dict) else value if type(value) is list else ():
+        assert_builtins(part)
+
+
+@pytest.mark.parametrize("name", ["best.ckpt", "last.ckpt"])
+def test_checkpoint_holds_tensors_and_builtins_only(trained: Path, name: str) -> None:
+    checkpoint = torch.load(trained / name, weights_only=True)
+    assert_builtins(checkpoint["hyper_parameters"])
+    assert checkpoint["hyper_parameters"]["net"]["num_features"] == 8
+    assert checkpoint["hyper_parameters"]["facts"]["type_names"] == ["C", "H", "O"]
+    assert all(isinstance(value, torch.Tensor) for value in checkpoint["state_dict"].values())
+
+
+def test_module_is_rebuilt_from_its_checkpoint_alone(trained: Path) -> None:
+    from saibench.models.force_field import ForceFieldModule
+
+    module = ForceFieldModule.load_from_checkpoint(trained / "best.ckpt", weights_only=True)
+    kept = torch.load(trained / "best.ckpt", weights_only=True)["state_dict"]
+    torch.testing.assert_close(dict(module.state_dict()), dict(kept))
+
+
+def test_best_checkpoint_is_that_of_the_smallest_validation_loss(tmp_path: Path) -> None:
+    """The log of a second logger is the reference."""
+    ended = train(tmp_path, *TINY, "logger=csv", "trainer.max_steps=12", "model.optimizer.lr=0.1")
+    assert ended.status == 0, ended
+    point = only_point(tmp_path)
+    (log,) = point.rglob("metrics.csv")
+    header, *rows = [line.split(",") for line in log.read_text().splitlines()]
+    losses = {
+        int(row[header.index("step")]): float(value)
+        for row in rows
+        if (value := row[header.index("val/loss")])
+    }
+    assert len(losses) == 6
+    best = min(losses, key=losses.__getitem__)
+    assert torch.load(point / "best.ckpt", weights_only=True)["global_step"] == best + 1
+    assert torch.load(point / "last.ckpt", weights_only=True)["global_step"] == 12
+
+
+def test_frozen_config_gives_the_hash_of_the_folder(trained: Path) -> None:
+    assert trained.name.endswith(point_hash(load_point(trained).settings))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:1000])
+
+
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def pickled(path: Path) -> None:
+    path.write_bytes(pickle.dumps({"state_dict": Path("/")}))
+
+
+def of_another_model(path: Path) -> None:
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["state_dict"] = {"layers.weight": torch.zeros(3)}
+    torch.save(checkpoint, path)
+
+
+def of_another_size(path: Path) -> None:
+    checkpoint = torch.load(path, weights_only=True)
+    name = next(iter(checkpoint["state_dict"]))
+    checkpoint["state_dict"][name] = torch.zeros(2, 2)
+    torch.save(checkpoint, path)
+
+
+DAMAGE = {
+    cut: "is not a whole checkpoint",
+    empty: "is not a whole checkpoint",
+    pickled: "is not a whole checkpoint",
+    of_another_model: "is a checkpoint of another model",
+    of_another_size: "is a checkpoint of another model",
+    Path.unlink: "is missing",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+def test_damaged_checkpoint_is_named_in_one_sentence(
+    damage: Callable[[Path], None], trained: Path, copied: Copied
+) -> None:
+    point = copied(trained)
+    before = {path.name: path.read_bytes() for path in point.iterdir() if path.name != "best.ckpt"}
+    damage(point / "best.ckpt")
+    ended = evaluate(
+        point, f"run={point}", "test=[whole_trajectory]", "logger=none", "trainer.progress=false"
+    )
+    assert ended.status == 1
+    assert f"{point / 'best.ckpt'} {DAMAGE[damage]}" in ended.err
+    assert ended.err.count("\n") == 1
+    after = {path.name: path.read_bytes() for path in point.iterdir() if path.name != "best.ckpt"}
+    assert after == before
+
+
+def test_damaged_checkpoint_of_an_unfinished_point_is_named(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    record = json.loads((point / "run.json").read_text())
+    (point / "run.json").write_text(json.dumps({**record, "state": "running"}))
+    cut(point / "last.ckpt")
+    ended = train(tmp_path, *TINY)
+    assert ended.status == 1
+    assert f"{point / 'last.ckpt'} is not a whole checkpoint" in ended.out
+
+
+@pytest.mark.parametrize("value", ["nan", "1e30"])
+def test_diverged_training_is_said_to_have_diverged(value: str, tmp_path: Path) -> None:
+    poison = "{_target_: interruptions.Poison, step: 3, value: " + value + "}"
+    ended = train(tmp_path, *TINY, f"+trainer.callbacks.poison={poison}")
+    assert ended.status == 1
+    assert "the model diverged" in ended.out
+    point = only_point(tmp_path)
+    record = json.loads((point / "run.json").read_text())
+    assert record["state"] == "failed"
+    assert record["failure"]["cause"].startswith("the model diverged: ")
+    assert not (point / "metrics.json").exists()
+    last = torch.load(point / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 2, "the checkpoint before"
+    assert all(value.isfinite().all() for value in last["state_dict"].values())

@@ -1,0 +1,202 @@
+"""Another look at a trained point."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import polars
+import polars.testing
+import pytest
+from command_line import QUIET, Ended, evaluate
+from filelock import FileLock
+
+Copied = Callable[[Path], Path]
+WINDOW = "{_target_: saibench.datamodules.samplers.Window, start: 0.8, size: 0.1}"
+LATE = "+partitions.late={samplers: [" + WINDOW + "]}"
+
+
+def look(*arguments: str, folder: Path) -> Ended:
+    return evaluate(folder, *arguments, *QUIET)
+
+
+def metrics_of(point: Path) -> dict:
+    return json.loads((point / "metrics.json").read_text())
+
+
+def samples_of(point: Path, partition: str) -> polars.DataFrame:
+    samples = polars.read_parquet(point / "samples.parquet")
+    return samples.filter(partition=partition).sort("sample_id")
+
+
+@pytest.fixture
+def not_complete(trained: Path, copied: Copied) -> Path:
+    point = copied(trained)
+    record = json.loads((point / "run.json").read_text())
+    (point / "run.json").write_text(json.dumps({**record, "state": "failed"}))
+    return point
+
+
+def refused(ended: Ended, part: str, folder: Path, before: set[Path]) -> None:
+    assert part in ended.err
+    assert ended.err.count("\n") == 1
+    assert (ended.status, ended.out) == (2, "")
+    assert set(folder.rglob("*")) == before, "nothing is written"
+
+
+def test_missing_folder_is_asked_for(tmp_path: Path) -> None:
+    refused(look(folder=tmp_path), "run=outputs/<study>/<point>", tmp_path, set())
+
+
+def test_folder_that_is_no_point_is_refused(tmp_path: Path) -> None:
+    refused(look("run=nowhere", folder=tmp_path), "nowhere is not a point", tmp_path, set())
+
+
+def test_point_that_is_not_complete_is_refused(not_complete: Path, tmp_path: Path) -> None:
+    before = set(tmp_path.rglob("*"))
+    ended = look(f"run={not_complete}", folder=tmp_path)
+    refused(ended, "is failed, not complete", tmp_path, before)
+
+
+MISTAKES = {
+    "an unknown partition": (["test=[whole]"], "did you mean 'whole_trajectory'?"),
+    "an unknown setting": (["window.start=0.3"], "'window' is an unknown key"),
+    "an unknown sampler": (
+        ["+partitions.late={samplers: [{_target_: saibench.datamodules.samplers.Windw}]}"],
+        "Windw",
+    ),
+    "an empty partition": (
+        [LATE.replace("0.8", "0.999").replace("0.1}", "0.0001}")],
+        "partition 'late' is empty",
+    ),
+    "an option of no sampler": ([LATE.replace("start", "begin")], "start"),
+    "no device": (["trainer.devices=0"], "greater than or equal to 1"),
+    "an unknown accelerator": (["trainer.accelerator=tpu"], "trainer.accelerator=tpu"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "part"), MISTAKES.values(), ids=list(MISTAKES))
+def test_mistake_is_refused_in_one_sentence(
+    arguments: list[str], part: str, trained: Path, tmp_path: Path
+) -> None:
+    ended = evaluate(tmp_path, f"run={trained}", "logger=none", *arguments)
+    refused(ended, part, tmp_path, set())
+
+
+def test_own_partition_is_added_to_the_evidence_and_the_report(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    ended = look(f"run={point.relative_to(tmp_path)}", LATE, folder=tmp_path)
+    assert ended.status == 0, ended.err
+    late = samples_of(point, "late")
+    assert late["sample_id"].to_list() == list(range(240, 270))
+    assert metrics_of(point)["late"]["force_mae"]["value"] == pytest.approx(
+        late["force_mae"].mean(), rel=1e-6
+    )
+    polars.testing.assert_frame_equal(
+        samples_of(point, "last_tenth"), samples_of(trained, "last_tenth")
+    )
+    joined = polars.read_parquet(point.parent / "evidence" / "samples.parquet")
+    assert set(joined["partition"]) == {"last_tenth", "late"}
+    assert (point.parent / "report.html").exists()
+
+
+def test_what_was_found_is_printed_with_unit_and_count(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    ended = look(f"run={copied(trained)}", "test=[last_tenth]", folder=tmp_path)
+    value = metrics_of(trained)["last_tenth"]["energy_mae"]["value"]
+    assert f"energy_mae = {value:.4g} meV, per frame (n = 30)" in ended.out
+
+
+def test_evaluation_finds_what_the_training_found(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    again = "+partitions.again={samplers: [{_target_: saibench.datamodules.samplers.Tail}]}"
+    assert look(f"run={point}", again, "test=[again]", folder=tmp_path).status == 0
+    own, found = metrics_of(point)["last_tenth"], metrics_of(point)["again"]
+    assert own.keys() == found.keys()
+    for name in own:
+        assert found[name]["value"] == pytest.approx(own[name]["value"], rel=1e-6), name
+
+
+def test_several_points_are_evaluated_in_one_command(trained: Path, tmp_path: Path) -> None:
+    points = []
+    for name in ("one", "two"):
+        points.append(Path(shutil.copytree(trained, tmp_path / name / "point")))
+    ended = look("-m", "run=one/point,two/point", LATE, "test=[late]", folder=tmp_path)
+    assert ended.status == 0, ended.err
+    assert ended.out.count("late:\n") == 2
+    assert metrics_of(points[0])["late"] == metrics_of(points[1])["late"]
+    assert not (tmp_path / "multirun.yaml").exists()
+
+
+def test_failing_evaluation_is_one_sentence_and_leaves_the_evidence(
+    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = copied(trained)
+    before = {path.name: path.read_bytes() for path in point.iterdir()}
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("the net fell over")
+
+    monkeypatch.setattr("saibench.models.force_field.ForceFieldModule.test_step", broken)
+    ended = look(f"run={point}", LATE, folder=tmp_path)
+    assert ended.status == 1
+    assert ended.err == f"{point}: RuntimeError: the net fell over\n"
+    assert {path.name: path.read_bytes() for path in point.iterdir()} == before
+
+
+def test_evaluation_of_a_point_that_is_worked_on_is_refused(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    with FileLock(point / ".lock"):
+        ended = look(f"run={point}", LATE, folder=tmp_path)
+    assert ended.status == 1
+    assert "is being worked on by another process" in ended.err
+
+
+def test_evaluation_on_other_data_is_refused(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    record = json.loads((point / "run.json").read_text())
+    record["data"]["hash"] = "0" * 64
+    (point / "run.json").write_text(json.dumps(record))
+    ended = look(f"run={point}", LATE, folder=tmp_path)
+    assert ended.status == 1
+    assert "the data have changed" in ended.err
+
+
+def test_turning_molecules_shows_which_net_is_equivariant(
+    trained: Path, trained_nequip: Path, copied: Copied, tmp_path: Path
+) -> None:
+    found = {}
+    for name, point in (("cartesian", trained), ("nequip", trained_nequip)):
+        point = copied(point)
+        ended = look(f"run={point}", "test=[last_tenth_rotated]", folder=tmp_path)
+        assert ended.status == 0, ended.err
+        turned = samples_of(point, "last_tenth_rotated")
+        assert turned["sample_id"].to_list() == list(range(270, 300))
+        assert turned["equivariance_error"].null_count() == 0
+        assert samples_of(point, "last_tenth")["equivariance_error"].null_count() == 30
+        found[name] = metrics_of(point)["last_tenth_rotated"]["equivariance_error"]["value"]
+    assert found["nequip"] < 1e-2, "rounding only"
+    assert found["cartesian"] > 1
+
+
+def test_equivariant_net_errs_alike_on_turned_molecules(
+    trained_nequip: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained_nequip)
+    assert look(f"run={point}", "test=[last_tenth_rotated]", folder=tmp_path).status == 0
+    energies = [
+        samples_of(point, partition)["energy_error"].to_numpy()
+        for partition in ("last_tenth", "last_tenth_rotated")
+    ]
+    assert energies[0] == pytest.approx(energies[1], abs=0.1)  # meV; float32 of eV

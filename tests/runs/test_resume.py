@@ -1,0 +1,163 @@
+"""A training that is interrupted ends as if it had not been."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import polars
+import polars.testing
+import pytest
+import torch
+from command_line import TINY, Ended, only_point, run, train
+
+EIGHT_STEPS = (
+    *TINY,
+    *("trainer.max_steps=8", "trainer.val_every=2"),
+    "+trainer.callbacks.interruption._target_=interruptions.Interruption",
+)
+PLATEAU = ("lr_schedule=plateau", "lr_schedule.scheduler.patience=0")
+LINEAR = ("lr_schedule=linear",)
+INTERRUPTED_AT = 5
+"""Between two validations: a step is lost and done again."""
+
+
+def checkpoint(point: Path, name: str) -> dict[str, Any]:
+    return torch.load(point / name, weights_only=True)
+
+
+def record_of(point: Path) -> dict[str, Any]:
+    return json.loads((point / "run.json").read_text())
+
+
+def assert_same_training(point: Path, other: Path) -> None:
+    for name in ("best.ckpt", "last.ckpt"):
+        one, two = checkpoint(point, name), checkpoint(other, name)
+        assert one["global_step"] == two["global_step"]
+        for part in ("state_dict", "current_model_state"):
+            torch.testing.assert_close(one[part], two[part], rtol=1e-6, atol=0)
+        torch.testing.assert_close(
+            one["optimizer_states"][0]["state"], two["optimizer_states"][0]["state"]
+        )
+        assert one["lr_schedulers"] == two["lr_schedulers"]
+    for name in ("samples", "by_species", "by_atom"):
+        tables = [polars.read_parquet(folder / f"{name}.parquet") for folder in (point, other)]
+        polars.testing.assert_frame_equal(*tables, rel_tol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
+    points = {}
+    for schedule in (LINEAR, PLATEAU):
+        folder = tmp_path_factory.mktemp("uninterrupted")
+        assert train(folder, *EIGHT_STEPS, *schedule).status == 0
+        points[schedule] = only_point(folder)
+    return points
+
+
+def test_schedules_tell_a_lost_step_apart(
+    uninterrupted: dict[tuple[str, ...], Path],
+) -> None:
+    """The comparison below can fail: the learning rate is another after each validation."""
+    rates = checkpoint(uninterrupted[PLATEAU], "last.ckpt")["lr_schedulers"][0]["_last_lr"]
+    assert rates[0] < 0.003
+    assert record_of(uninterrupted[LINEAR])["steps"] == 8
+
+
+def test_killed_process_is_resumed_exactly(
+    tmp_path: Path, uninterrupted: dict[tuple[str, ...], Path]
+) -> None:
+    killed = run("train.py", tmp_path, *EIGHT_STEPS, *PLATEAU, INTERRUPTION=f"kill@{INTERRUPTED_AT}")
+    point = only_point(tmp_path)
+    assert killed.status == -signal.SIGKILL
+    assert record_of(point)["state"] == "running"
+    assert checkpoint(point, "last.ckpt")["global_step"] == 4
+    assert not (point / "samples.parquet").exists()
+
+    resumed = train(tmp_path, *EIGHT_STEPS, *PLATEAU)
+    assert resumed.status == 0, resumed
+    assert_same_training(point, uninterrupted[PLATEAU])
+
+
+def test_failed_training_is_resumed_exactly_where_it_was_moved(
+    tmp_path: Path, uninterrupted: dict[tuple[str, ...], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERRUPTION", f"raise@{INTERRUPTED_AT}")
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    failed = train(here, *EIGHT_STEPS, *LINEAR)
+    assert failed.status == 1
+    assert "failed: RuntimeError: interrupted at step 5" in failed.out
+    record = record_of(only_point(here))
+    assert record["failure"]["cause"] == "RuntimeError: interrupted at step 5"
+    assert "on_train_batch_start" in record["failure"]["traceback"]
+
+    here.rename(there)
+    monkeypatch.delenv("INTERRUPTION")
+    resumed = train(there, *EIGHT_STEPS, *LINEAR)
+    assert resumed.status == 0, resumed
+    point = only_point(there)
+    assert record_of(point)["failure"] is None
+    assert record_of(point)["started"] == record["started"]
+    assert_same_training(point, uninterrupted[LINEAR])
+
+
+def test_interrupt_leaves_a_point_that_can_be_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERRUPTION", "interrupt@3")
+    stopped = train(tmp_path, "-m", *EIGHT_STEPS, "seed=0,1")
+    assert stopped.status == 1
+    assert " stopped" in stopped.out
+    assert " not run" in stopped.out, "Ctrl-C ends the sweep, not only its point"
+    assert record_of(only_point(tmp_path))["state"] == "stopped"
+
+
+def test_seconds_of_resumed_sessions_add_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training time is that of all the steps that the weights have seen."""
+    monkeypatch.setenv("INTERRUPTION", f"raise@{INTERRUPTED_AT}")
+    train(tmp_path, *EIGHT_STEPS)
+    point = only_point(tmp_path)
+    last = checkpoint(point, "last.ckpt")
+    timer = last["callbacks"]["Timer"]["time_elapsed"]
+    timer["train"] = 1000.0  # as if the first four steps had taken that long
+    torch.save(last, point / "last.ckpt")
+    monkeypatch.delenv("INTERRUPTION")
+    assert train(tmp_path, *EIGHT_STEPS).status == 0
+    seconds = record_of(point)["seconds"]
+    assert 1000 < seconds["train"] < 1100
+    assert seconds["total"] == pytest.approx(
+        seconds["prepare"] + seconds["train"] + seconds["test"], abs=0.03
+    )
+
+
+def test_point_that_failed_in_its_test_is_not_trained_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("saibench.runs.evaluation._write", None)
+        assert train(tmp_path, *TINY).status == 1
+    point = only_point(tmp_path)
+    weights = (point / "last.ckpt").read_bytes()
+    ended = train(tmp_path, *TINY)
+    assert ended.status == 0, ended
+    assert (point / "last.ckpt").read_bytes() == weights
+
+
+def test_interrupted_training_on_other_data_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERRUPTION", f"raise@{INTERRUPTED_AT}")
+    train(tmp_path, *EIGHT_STEPS)
+    point = only_point(tmp_path)
+    record = record_of(point)
+    record["data"]["hash"] = "0" * 64
+    (point / "run.json").write_text(json.dumps(record))
+    monkeypatch.delenv("INTERRUPTION")
+    ended: Ended = train(tmp_path, *EIGHT_STEPS)
+    assert ended.status == 1
+    assert "the data have changed" in ended.out

@@ -1,0 +1,77 @@
+"""Every shipped study in a smoke size: two points, a few steps, a tiny net."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars
+import pytest
+from command_line import QUIET, REPOSITORY, TRAJECTORY, train
+
+from saibench.config.compose import compose_command
+
+STUDIES = sorted((REPOSITORY / "sweeps").rglob("*.yaml"))
+SMALL = (
+    *TRAJECTORY,
+    *QUIET,
+    *("model.net.num_layers=1", "model.net.num_features=4"),
+    *("trainer.max_steps=4", "trainer.val_every=2", "trainer.max_time=null"),
+)
+TWO_POINTS = {
+    "time_extrapolation": (
+        "subset.count=20",
+        "window={start: 0, size: 0.3},{start: 0.6, size: 0.3}",
+    ),
+    "sample_efficiency": ("subset.count=20,40",),
+    "equivariance": ("subset.count=20",),
+}
+
+
+def name_of(study: Path) -> str:
+    return str(study.relative_to(REPOSITORY / "sweeps").with_suffix(""))
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=name_of)
+def test_study_runs_to_its_report(study: Path, tmp_path: Path) -> None:
+    two_points = TWO_POINTS[study.stem.removesuffix("_mini")]
+    ended = train(tmp_path, f"+sweeps={name_of(study)}", *SMALL, *two_points)
+    assert ended.status == 0, ended.err
+    (report,) = tmp_path.glob("outputs/*/report.html")
+    points = polars.read_parquet(report.parent / "evidence" / "points.parquet")
+    assert points["state"].to_list() == ["complete", "complete"]
+    assert "force MAE" in report.read_text()
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=name_of)
+def test_first_comment_says_what_it_shows_and_how_to_run_it(study: Path) -> None:
+    lines = study.read_text().splitlines()
+    comment = [line for line in lines[1:] if line.startswith("#")]
+    assert lines[0] == "# @package _global_"
+    assert any(f"+sweeps={name_of(study)}" in line for line in comment)
+
+
+def test_time_extrapolation_has_the_15_windows_of_the_paper() -> None:
+    command = compose_command("train", ["+sweeps=force_field/time_extrapolation"])
+    windows = [(point.window.start, point.window.size) for point in command.points]
+    starts, sizes = (0, 0.15, 0.3, 0.45, 0.6), (0.3, 0.45, 0.6, 0.75, 0.9)
+    fitting = [(start, size) for start in starts for size in sizes if start + size < 0.9 + 1e-9]
+    assert sorted(windows) == fitting
+    assert {point.subset.count for point in command.points} == {15000}
+
+
+def test_sample_efficiency_has_the_sizes_of_the_paper_and_equal_wall_time() -> None:
+    command = compose_command("train", ["+sweeps=force_field/sample_efficiency"])
+    counts = [point.subset.count for point in command.points]
+    assert counts == [200, 400, 600, 800, 1000, 15000, 50000]
+    assert {point.trainer.max_steps for point in command.points} == {None}
+    assert len({point.trainer.max_time for point in command.points}) == 1
+
+
+def test_sizes_that_the_data_cannot_hold_are_listed_and_are_no_failure(tmp_path: Path) -> None:
+    ended = train(
+        tmp_path, "+sweeps=force_field/sample_efficiency", *SMALL, "subset.count=20,50000"
+    )
+    assert ended.status == 0, ended.err
+    assert "not_applicable" in ended.out
+    (points,) = tmp_path.glob("outputs/*/evidence/points.parquet")
+    assert set(polars.read_parquet(points)["state"]) == {"complete", "not_applicable"}
