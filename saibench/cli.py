@@ -111,8 +111,12 @@ def _refuse_alone(outcome: Outcome) -> None:
 
 def _concluded(points: Sequence[Point], outcomes: Sequence[Outcome]) -> int:
     """Report every study that the command touched; the worst status of all."""
+    from saibench.runs.point import Point
     from saibench.runs.study import conclude
 
+    if outcomes:  # where the points are in truth: a folder may be named by the clock
+        folders = [outcome.folder for outcome in outcomes]
+        points = [Point(p.settings, f.parent) for p, f in zip(points, folders, strict=True)]
     by_folder = {outcome.folder: outcome for outcome in outcomes}
     studies: dict[Path, list[Point]] = {}
     for point in points:

@@ -48,6 +48,7 @@ class StructuralDataModule(LightningDataModule):
         test: Sequence[str],
     ) -> None:
         super().__init__()
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # a rank without a sample
         self.evaluation: EvaluationPass | None = None
         self.training_sampler = training
         self.subset = subset

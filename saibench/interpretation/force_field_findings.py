@@ -23,6 +23,8 @@ from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Finding
 
 TURN = 1000
 """Samples beyond which the paper sees gains shrink (§4.1)."""
+FEWEST_WINDOWS = 5
+"""Fewer windows fall into the order of their similarity by chance too often to say anything."""
 CHARGE_RATIO = 8 / 6
 """Nuclear charge of oxygen over that of carbon."""
 
@@ -66,8 +68,9 @@ def findings(evidence: StudyEvidence, partition: str = "last_tenth") -> list[Fin
         key = ["window_start", "window_end"]
         errors = _by(evidence, partition, windows, key)
         found += [_wider_is_better(errors), _zig_zag(errors)]
-        near = _by(evidence, partition, windows, key, "soap_similarity_window_centred")
-        found.append(_similarity_tracks(errors, near))
+        if len(errors.cells) >= FEWEST_WINDOWS:
+            near = _by(evidence, partition, windows, key, "soap_similarity_window_centred")
+            found.append(_similarity_tracks(errors, near))
     return [finding for finding in found if finding is not None]
 
 
@@ -260,4 +263,4 @@ def _verdict(difference: Interval) -> str:
 def _text(interval: Interval) -> str:
     digits = 1 if abs(interval.estimate) >= 1 else 2
     shown = (f"{value:.{digits}f}" for value in (interval.estimate, interval.low, interval.high))
-    return "{} [{}, {}]".format(*shown)
+    return "{} [{}, {}]".format(*shown).replace("-", "−")

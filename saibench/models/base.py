@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lightning import LightningModule
-from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from saibench.evidence.statistic import Statistic
 
@@ -31,19 +29,3 @@ class BenchmarkModule(LightningModule):
 
     def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         raise NotImplementedError
-
-
-class WarmedUpEMA(WeightAveraging):
-    """Exponential moving average of the weights, used for validation and in checkpoints.
-
-    The decay at step n is min(decay, (1 + n) / (10 + n)), as nequip warms it up.
-    """
-
-    def __init__(self, decay: float) -> None:
-        def average(averaged: Any, current: Any, num_averaged: Tensor) -> None:
-            steps = int(num_averaged)
-            get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(
-                averaged, current, num_averaged
-            )
-
-        super().__init__(use_buffers=False, multi_avg_fn=average)

@@ -18,7 +18,8 @@ from saibench.metrics.functional.force_field import (
     force_component_error,
     force_norm_error,
 )
-from saibench.models.base import BenchmarkModule, WarmedUpEMA
+from saibench.models.base import BenchmarkModule
+from saibench.models.ema import ExponentialMovingAverage
 from saibench.models.force_field_statistics import force_field_statistics
 from saibench.units import MEV_PER_EV
 
@@ -85,7 +86,7 @@ class ForceFieldModule(BenchmarkModule):
 
     def configure_callbacks(self) -> list[Callback]:
         decay = self.hparams["ema_decay"]
-        return [] if decay is None else [WarmedUpEMA(decay)]
+        return [] if decay is None else [ExponentialMovingAverage(decay)]
 
     def training_step(self, batch: MoleculeBatch, batch_idx: int) -> Tensor:
         energy, forces = self(batch)

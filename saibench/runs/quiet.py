@@ -12,7 +12,6 @@ _ON_PURPOSE = (
     r"`isinstance\(treespec, LeafSpec\)` is deprecated",
     r".*torch\.jit\..* is deprecated",
     r"It is recommended to use `self\.log\(.*sync_dist=True\)`",
-    r"You're using the WeightAveraging callback, but loading a checkpoint outside the 'fit' stage",
     r".*Found .* module\(s\) in eval mode at the start of training",
     # a training that resumes begins at the end of a round, whose validation is not done again
     r"`ModelCheckpoint\(monitor='val/loss'\)` could not find the monitored key",

@@ -47,7 +47,7 @@ def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | N
     """
     _take_notes(folder)
     command = [
-        *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+        *(sys.executable, "-m", "saibench.runs.torchrun", "--standalone"),
         f"--nproc_per_node={devices}",
         *("-m", "saibench.runs.worker", task, str(folder), json.dumps(changes or {})),
         str(os.getpid()),

@@ -38,7 +38,7 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
         raise UserError(f"run={folder} is {state}, not complete: finish it with train.py first.")
     if settings["test"] is None:
         settings["test"] = [*own["test"], *settings["partitions"]]
-    build(_config(folder, settings).datamodule, "datamodule").check()
+    build(_changed(own, settings).datamodule, "datamodule").check()
     return folder, settings
 
 
@@ -57,9 +57,7 @@ def lacks(folder: Path, changes: dict[str, Any]) -> list[str]:
     Raises:
         UserError: the data are not those that the point was trained on.
     """
-    data = build(_config(folder, changes).datamodule, "datamodule")
-    check_data(folder, data)
-    return missing_tests(folder, data)
+    return _lacks(folder, _changed(load_point(folder).settings, changes))
 
 
 def test_again(folder: Path, changes: dict[str, Any]) -> None:
@@ -70,13 +68,21 @@ def test_again(folder: Path, changes: dict[str, Any]) -> None:
     Args:
         changes: `test`, `partitions`, `trainer` and `logger` in place of the point's own.
     """
-    config = _config(folder, {**changes, "test": lacks(folder, changes)})
+    config = _changed(load_point(folder).settings, changes)
+    config.datamodule.test = _lacks(folder, config)
     with rank_of(folder, config, "evaluate") as rank:
         rank.test()
 
 
-def _config(folder: Path, changes: dict[str, Any]) -> DictConfig:
-    config = OmegaConf.create(load_point(folder).settings)
+def _lacks(folder: Path, config: DictConfig) -> list[str]:
+    data = build(config.datamodule, "datamodule")
+    check_data(folder, data)
+    return missing_tests(folder, data)
+
+
+def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
+    """A point's own settings with those of an evaluation in their place."""
+    config = OmegaConf.create(settings)
     OmegaConf.update(config, "trainer", changes["trainer"], merge=True)
     config.logger = changes["logger"]
     config.datamodule.test = changes["test"]

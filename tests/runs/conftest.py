@@ -43,6 +43,12 @@ def _trained(folder: Path, *arguments: str) -> Path:
 
 
 @pytest.fixture
+def without_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidence is joined, but no figure is drawn: for tests that look at points alone."""
+    monkeypatch.setattr("saibench.report.page.write_report", lambda folder: folder)
+
+
+@pytest.fixture
 def copied(tmp_path: Path) -> Callable[[Path], Path]:
     """Copies a point into a study of this test; the copy's folder below it."""
 

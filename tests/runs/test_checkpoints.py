@@ -15,6 +15,8 @@ from command_line import TINY, evaluate, only_point, train
 from saibench.config.identity import point_hash
 from saibench.runs.point import load_point
 
+pytestmark = pytest.mark.usefixtures("without_page")
+
 Copied = Callable[[Path], Path]
 BUILTINS = (dict, list, tuple, str, bool, int, float, type(None))
 

@@ -13,6 +13,8 @@ import pytest
 from command_line import QUIET, Ended, evaluate
 from filelock import FileLock
 
+pytestmark = pytest.mark.usefixtures("without_page")
+
 Copied = Callable[[Path], Path]
 WINDOW = "{_target_: saibench.datamodules.samplers.Window, start: 0.8, size: 0.1}"
 LATE = "+partitions.late={samplers: [" + WINDOW + "]}"
@@ -61,7 +63,7 @@ def test_point_that_is_not_complete_is_refused(not_complete: Path, tmp_path: Pat
 
 
 MISTAKES = {
-    "an unknown partition": (["test=[whole]"], "did you mean 'whole_trajectory'?"),
+    "an unknown partition": (["test=[whole]"], "known: last_tenth, last_tenth_rotated, whole_trajectory"),
     "an unknown setting": (["window.start=0.3"], "'window' is an unknown key"),
     "an unknown sampler": (
         ["+partitions.late={samplers: [{_target_: saibench.datamodules.samplers.Windw}]}"],
@@ -85,7 +87,7 @@ def test_mistake_is_refused_in_one_sentence(
     refused(ended, part, tmp_path, set())
 
 
-def test_own_partition_is_added_to_the_evidence_and_the_report(
+def test_own_partition_is_added_to_the_evidence_of_point_and_study(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained)
@@ -101,7 +103,6 @@ def test_own_partition_is_added_to_the_evidence_and_the_report(
     )
     joined = polars.read_parquet(point.parent / "evidence" / "samples.parquet")
     assert set(joined["partition"]) == {"last_tenth", "late"}
-    assert (point.parent / "report.html").exists()
 
 
 def test_what_was_found_is_printed_with_unit_and_count(
@@ -187,7 +188,7 @@ def test_turning_molecules_shows_which_net_is_equivariant(
         assert samples_of(point, "last_tenth")["equivariance_error"].null_count() == 30
         found[name] = metrics_of(point)["last_tenth_rotated"]["equivariance_error"]["value"]
     assert found["nequip"] < 1e-2, "rounding only"
-    assert found["cartesian"] > 1
+    assert found["cartesian"] > 0.1, "even a tiny net after four steps"
 
 
 def test_equivariant_net_errs_alike_on_turned_molecules(

@@ -13,6 +13,8 @@ import pytest
 import torch
 from command_line import TINY, Ended, only_point, run, train
 
+pytestmark = pytest.mark.usefixtures("without_page")
+
 EIGHT_STEPS = (
     *TINY,
     *("trainer.max_steps=8", "trainer.val_every=2"),

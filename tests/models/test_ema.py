@@ -1,0 +1,93 @@
+"""The moving average of the weights, against its recursion written out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from command_line import QUIET, TRAJECTORY, only_point, train
+from lightning import LightningModule, Trainer
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from saibench.models.ema import LIVE, ExponentialMovingAverage
+
+DECAY = 0.5
+STEPS = 8
+
+
+class Line(LightningModule):
+    """One weight that moves by a known amount a step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.seen: list[float] = []
+
+    def training_step(self, batch: Tensor, batch_idx: int) -> Tensor:
+        return -self.weight.sum()
+
+    def validation_step(self, batch: Tensor, batch_idx: int) -> None:
+        self.seen.append(float(self.weight))
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=1.0)
+
+
+def fit(folder: Path, steps: int, checkpoint: Path | None = None) -> tuple[Line, Trainer]:
+    module = Line()
+    trainer = Trainer(
+        max_steps=steps,
+        max_epochs=-1,
+        limit_train_batches=4,
+        accelerator="cpu",
+        logger=False,
+        callbacks=[ExponentialMovingAverage(DECAY)],
+        default_root_dir=folder,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    batches, one = DataLoader(torch.zeros(4, 1)), DataLoader(torch.zeros(1, 1))
+    trainer.fit(module, batches, one, ckpt_path=checkpoint, weights_only=True)
+    return module, trainer
+
+
+def expected(steps: int) -> float:
+    """The weight is n after n steps; its average starts at 0."""
+    average = 0.0
+    for step in range(steps):
+        decay = min(DECAY, (1 + step) / (10 + step))
+        average = decay * average + (1 - decay) * (step + 1)
+    return average
+
+
+def test_validation_sees_the_average_and_training_goes_on_from_the_weights(tmp_path: Path) -> None:
+    module, _ = fit(tmp_path, STEPS)
+    assert module.seen == pytest.approx([expected(4), expected(8)])
+    assert float(module.weight) == STEPS
+
+
+def test_checkpoint_holds_the_average_and_the_weights(tmp_path: Path) -> None:
+    _, trainer = fit(tmp_path, STEPS)
+    trainer.save_checkpoint(tmp_path / "end.ckpt")
+    saved = torch.load(tmp_path / "end.ckpt", weights_only=True)
+    assert float(saved["state_dict"]["weight"]) == pytest.approx(expected(STEPS))
+    assert float(saved[LIVE]["weight"]) == STEPS
+
+
+def test_resumed_average_is_that_of_uninterrupted_training(tmp_path: Path) -> None:
+    _, half = fit(tmp_path, 4)
+    half.save_checkpoint(tmp_path / "half.ckpt")
+    module, _ = fit(tmp_path, STEPS, tmp_path / "half.ckpt")
+    assert module.seen == pytest.approx([expected(8)])
+    assert float(module.weight) == STEPS
+
+
+def test_a_net_with_parity_whose_copy_has_other_buffers_trains(tmp_path: Path) -> None:
+    net = ("model=nequip", "model.net.num_layers=1", "model.net.num_features=2")
+    budget = ("model.net.l_max=2", "subset.count=10", "trainer.max_steps=2", "trainer.val_every=1")
+    ended = train(tmp_path, *TRAJECTORY, *QUIET, *net, *budget)
+    assert ended.status == 0, ended.err
+    assert (only_point(tmp_path) / "best.ckpt").exists()

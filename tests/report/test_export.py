@@ -1,0 +1,63 @@
+"""A study's results as small files, readable without the points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars
+import pytest
+from synthetic_study import FIGURES, Made, write_study
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.report.export import export
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyEvidence, Path]:
+    folder = tmp_path_factory.mktemp("export")
+    made = [Made(0.0, size, 1000, 0) for size in (0.3, 0.6, 0.9)] + [Made(0.0, 0.9, 200, 0)]
+    figures = [*FIGURES, "saibench.figures.point_errors"]  # the last needs a point alone
+    evidence = StudyEvidence.load(write_study(folder / "study", made, figures=figures))
+    return evidence, export(evidence, folder / "out", ["samples", "by_species"])
+
+
+def test_exported_evidence_is_the_study_to_seven_digits(
+    exported: tuple[StudyEvidence, Path],
+) -> None:
+    evidence, target = exported
+    again = StudyEvidence.load(target)
+    assert again.points.equals(evidence.points)
+    keys = ["point", "partition", "sample_id"]
+    before, after = evidence.samples.sort(keys), again.samples.sort(keys)
+    assert after["time"].equals(before["time"])
+    assert after["force_mae"].to_list() == pytest.approx(before["force_mae"].to_list(), rel=1e-6)
+    assert again.units["force_mae"] == evidence.units["force_mae"]
+
+
+def test_every_drawn_figure_comes_with_image_and_numbers(
+    exported: tuple[StudyEvidence, Path],
+) -> None:
+    _, target = exported
+    text = (target / "README.md").read_text()
+    drawn = sorted(path.stem for path in (target / "figures").glob("*.svg"))
+    assert drawn
+    for name in drawn:
+        assert (target / "figures" / f"{name}.png").stat().st_size > 1000
+        assert polars.read_csv(target / "tables" / f"{name}.csv").height
+        assert f"](figures/{name}.png)" in text
+
+
+def test_text_holds_commands_hashes_and_the_reason_for_what_is_not_drawn(
+    exported: tuple[StudyEvidence, Path],
+) -> None:
+    evidence, target = exported
+    text = (target / "README.md").read_text()
+    for record in evidence.records.values():
+        assert record["command"] in text
+        assert record["point"] in text
+    assert "Not drawn: " in text
+
+
+def test_no_exported_file_is_over_a_megabyte(exported: tuple[StudyEvidence, Path]) -> None:
+    _, target = exported
+    assert max(path.stat().st_size for path in target.rglob("*.*")) < 1_000_000

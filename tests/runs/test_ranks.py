@@ -1,0 +1,165 @@
+"""Several processes at one point; all tests start real process groups."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import polars
+import polars.testing
+import pytest
+import torch
+from command_line import QUIET, REPOSITORY, TINY, evaluate, only_point, train
+
+from saibench.errors import NotHeldByData, UserError
+from saibench.runs.ranks import RankFailed, _failure, _take_notes, leave_note
+
+pytestmark = [pytest.mark.usefixtures("without_page"), pytest.mark.slow]
+TWO = (
+    "+partitions.two={samplers: [{_target_: saibench.datamodules.samplers.Tail, size: 0.005}], "
+    "transform: {_target_: saibench.datamodules.force_field.transforms.RandomRotation, seed: 7}}"
+)
+"""The last 2 of 300 frames, turned in a way of their own: of three ranks, one has none of them."""
+
+
+@pytest.fixture(autouse=True)
+def modules_for_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"))
+
+
+def record_of(point: Path) -> dict:
+    return json.loads((point / "run.json").read_text())
+
+
+def test_two_devices_train_the_weights_of_one(trained: Path, tmp_path: Path) -> None:
+    """A batch of 5 is dealt as 3 and 2; gradients differ by the order of additions alone."""
+    ended = train(tmp_path, *TINY, "trainer.devices=2")
+    assert ended.status == 0, ended
+    point = only_point(tmp_path)
+    assert point.name == trained.name, "one point, whatever it runs on"
+    for name in ("best.ckpt", "last.ckpt"):
+        one, two = (torch.load(folder / name, weights_only=True) for folder in (trained, point))
+        assert one["global_step"] == two["global_step"]
+        for part in ("state_dict", "current_model_state"):
+            torch.testing.assert_close(two[part], one[part], rtol=1e-4, atol=1e-6)
+    one, two = (json.loads((folder / "metrics.json").read_text()) for folder in (trained, point))
+    for name, entry in one["last_tenth"].items():
+        found = two["last_tenth"][name]
+        assert found["count"] == entry["count"]
+        assert found["value"] == pytest.approx(entry["value"], rel=1e-3), name
+
+
+def test_one_checkpoint_is_evaluated_alike_on_one_two_and_three_ranks(
+    tmp_path: Path,
+) -> None:
+    """In double precision nothing is left but what ranks would do wrong."""
+    assert train(tmp_path, *TINY, "model.net.dtype=float64").status == 0
+    trained = only_point(tmp_path)
+    tables = {}
+    for devices in (1, 2, 3):
+        point = Path(shutil.copytree(trained, tmp_path / f"on-{devices}" / trained.name))
+        tests = ("test=[whole_trajectory,last_tenth_rotated,two]", TWO)
+        ended = evaluate(tmp_path, f"run={point}", f"trainer.devices={devices}", *QUIET, *tests)
+        assert ended.status == 0, ended
+        counts = {
+            partition: entries["force_mae"]["count"]
+            for partition, entries in json.loads((point / "metrics.json").read_text()).items()
+        }
+        assert counts == {
+            "last_tenth": 30,
+            "whole_trajectory": 300,
+            "last_tenth_rotated": 30,
+            "two": 2,
+        }
+        tables[devices] = {
+            name: polars.read_parquet(point / f"{name}.parquet").sort("partition", "sample_id")
+            for name in ("samples", "by_species", "by_atom")
+        }
+    for devices in (2, 3):
+        for name, expected in tables[1].items():
+            polars.testing.assert_frame_equal(tables[devices][name], expected, rel_tol=1e-6)
+
+
+def test_failing_rank_leaves_its_cause_in_the_record(tmp_path: Path) -> None:
+    failing = "+trainer.callbacks.failure={_target_: interruptions.Failure, step: 1, rank: 1}"
+    ended = train(tmp_path, *TINY, "trainer.devices=2", failing)
+    assert ended.status == 1
+    assert "failed: RuntimeError: a deliberate failure" in ended.out
+    point = only_point(tmp_path)
+    record = record_of(point)
+    assert record["state"] == "failed"
+    assert record["failure"]["cause"] == "RuntimeError: a deliberate failure"
+    assert "interruptions.py" in record["failure"]["traceback"]
+    assert not list(point.glob(".failure-*"))
+
+
+def test_ranks_end_with_the_process_that_asked_for_them(trained: Path, tmp_path: Path) -> None:
+    """They would train on in a folder whose lock is free."""
+    program = (
+        "from pathlib import Path\n"
+        "from saibench.runs.ranks import run_ranks\n"
+        f"run_ranks(Path({str(tmp_path)!r}), 2, 'train')\n"
+    )
+    shutil.copy(trained / "config.yaml", tmp_path)
+    parent = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    try:
+        ranks = until(lambda: running(tmp_path))
+    finally:
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    until(lambda: not any(exists(process) for process in ranks))
+    assert not running(tmp_path)
+
+
+def test_what_a_rank_says_reaches_the_parent_as_what_it_is(tmp_path: Path) -> None:
+    for error in (NotHeldByData("too few"), UserError("a mistake"), KeyError("x")):
+        leave_note(tmp_path, 1, error, "a traceback")
+        raised = _failure(_take_notes(tmp_path), 1)
+        if isinstance(error, UserError):
+            assert type(raised) is type(error)
+            assert str(raised) == str(error)
+        else:
+            assert isinstance(raised, RankFailed)
+            assert str(raised) == "KeyError: 'x'"
+            assert raised.details == "a traceback"
+    assert not list(tmp_path.iterdir())
+    assert "status 9" in str(_failure([], 9)), "a rank that was killed says nothing"
+
+
+def running(folder: Path) -> list[int]:
+    """Ranks that work on a point below `folder`, from the table of processes."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes().split(b"\0")
+        except OSError:  # it has ended
+            continue
+        if b"saibench.runs.worker" in command and b"saibench.runs.torchrun" not in command:
+            if any(str(folder).encode() in part for part in command):
+                found.append(int(path.parent.name))
+    return found
+
+
+def exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def until(condition: Callable[[], object], seconds: float = 120) -> object:
+    """What the condition gives once it is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.5)
+    raise AssertionError("waited in vain")

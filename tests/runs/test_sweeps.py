@@ -1,0 +1,139 @@
+"""Several points in one command."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars
+import pytest
+from command_line import TINY, run, train
+
+FAILING = "+trainer.callbacks.failure={_target_: interruptions.Failure, step: 2, seed: 1}"
+
+
+def records(folder: Path) -> dict[int, dict]:
+    """By seed: the records of the points below `folder`."""
+    found = [json.loads(path.read_text()) for path in folder.glob("outputs/*/*/run.json")]
+    return {record["settings"]["seed"]: record for record in found}
+
+
+def states(folder: Path) -> dict[int, str]:
+    return {seed: record["state"] for seed, record in records(folder).items()}
+
+
+def test_sweep_goes_on_past_a_failed_point_and_reports_the_rest(tmp_path: Path) -> None:
+    ended = train(tmp_path, "-m", "seed=0,1,2", *TINY, FAILING)
+    assert ended.status == 1
+    assert states(tmp_path) == {0: "complete", 1: "failed", 2: "complete"}
+    failed = records(tmp_path)[1]
+    name = f"{failed['slug']}-{failed['point']}"
+    assert f"\n{name} failed: RuntimeError: a deliberate failure\n" in ended.out
+    assert 'raise RuntimeError("a deliberate failure")' in failed["failure"]["traceback"]
+    assert "Traceback" not in ended.err + ended.out
+
+    study = tmp_path / "outputs" / "force_field"
+    points = polars.read_parquet(study / "evidence" / "points.parquet")
+    assert dict(points.select("seed", "state").iter_rows()) == states(tmp_path)
+    samples = polars.read_parquet(study / "evidence" / "samples.parquet")
+    complete = {record["point"] for seed, record in records(tmp_path).items() if seed != 1}
+    assert set(samples["point"]) == complete
+    assert samples.height == 2 * 30
+    page = (study / "report.html").read_text()
+    assert all(record["point"] in page for record in records(tmp_path).values())
+
+
+@pytest.mark.usefixtures("without_page")
+def test_sweep_is_finished_by_the_same_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    callback = "+trainer.callbacks.interruption._target_=interruptions.Interruption"
+    command = ("-m", "seed=0,1", *TINY, callback, "on_failure=stop")
+    with monkeypatch.context() as patch:
+        patch.setenv("INTERRUPTION", "raise@3")
+        assert train(tmp_path, *command).status == 1
+    assert states(tmp_path) == {0: "failed"}
+    assert train(tmp_path, *command).status == 0
+    assert states(tmp_path) == {0: "complete", 1: "complete"}
+
+
+@pytest.mark.usefixtures("without_page")
+def test_on_failure_stop_stops_at_the_first(tmp_path: Path) -> None:
+    ended = train(tmp_path, "-m", "seed=0,1,2", *TINY, FAILING, "on_failure=stop")
+    assert ended.status == 1
+    assert states(tmp_path) == {0: "complete", 1: "failed"}
+    assert ended.out.count(" not run") == 1
+    assert ended.out.count("failed: RuntimeError: a deliberate failure") == 1
+    assert "Traceback" not in ended.err + ended.out
+
+
+@pytest.mark.usefixtures("without_page")
+def test_point_that_its_data_cannot_hold_is_listed_and_is_no_failure(tmp_path: Path) -> None:
+    ended = train(tmp_path, "-m", *TINY, "subset.count=20,5000")
+    assert ended.status == 0, ended
+    found = {}
+    for path in tmp_path.glob("outputs/*/*/run.json"):
+        record = json.loads(path.read_text())
+        found[record["settings"]["subset.count"]] = record
+    assert found[20]["state"] == "complete"
+    assert found[5000]["state"] == "not_applicable"
+    assert "at most 220" in found[5000]["failure"]["cause"]
+    assert "not_applicable: subset.count=5000" in ended.out
+
+
+@pytest.mark.usefixtures("without_page")
+def test_points_of_one_process_do_not_change_each_other(tmp_path: Path) -> None:
+    """A sweep's second point is the one that its own command gives."""
+    swept, alone = tmp_path / "swept", tmp_path / "alone"
+    swept.mkdir()
+    alone.mkdir()
+    assert train(swept, "-m", "seed=0,1", *TINY).status == 0
+    assert train(alone, "seed=1", *TINY).status == 0
+    tables = [
+        polars.read_parquet(next(folder.glob("outputs/*/*seed1*/samples.parquet")))
+        for folder in (swept, alone)
+    ]
+    assert tables[0].equals(tables[1])
+
+
+@pytest.mark.usefixtures("without_page")
+def test_names_and_numbers_of_the_table_stand_on_one_line(tmp_path: Path) -> None:
+    long_study = "study=a_study_whose_folder_is_long_enough_to_fill_a_line_of_eighty_characters"
+    ended = train(tmp_path, *TINY, long_study)
+    (path,) = tmp_path.glob("outputs/*/*/metrics.json")
+    value = json.loads(path.read_text())["last_tenth"]["force_mae"]["value"]
+    heading = "force_mae [meV/Å] on last_tenth"
+    assert heading in ended.out
+    (row,) = [line for line in ended.out.splitlines() if line.startswith(path.parent.name)]
+    assert f"{value:.4g}" in row
+    assert "complete" in row
+
+
+@pytest.mark.usefixtures("without_page")
+def test_points_of_several_studies_are_reported_each_in_its_own(tmp_path: Path) -> None:
+    ended = train(tmp_path, "-m", "study=one,two", *TINY)
+    assert ended.status == 0, ended
+    for study in ("one", "two"):
+        assert (tmp_path / "outputs" / study / "evidence" / "points.parquet").exists()
+        assert ended.out.count(f"/outputs/{study}\n") >= 1
+
+
+@pytest.mark.usefixtures("without_page")
+def test_study_folder_that_the_clock_names_is_that_in_which_the_points_are(
+    tmp_path: Path,
+) -> None:
+    ended = train(tmp_path, *TINY, "hydra.run.dir='outputs/${now:%S-%f}'")
+    assert ended.status == 0, ended
+    (record,) = tmp_path.glob("outputs/*/*/run.json")
+    assert (record.parents[1] / "evidence").is_dir()
+
+
+def test_points_run_at_once_with_joblib(tmp_path: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    parallel = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
+    ended = run("train.py", tmp_path, "-m", "seed=0,1", *TINY, *parallel, FAILING)
+    assert ended.status == 1, ended
+    assert states(tmp_path) == {0: "complete", 1: "failed"}
+    assert "failed: RuntimeError: a deliberate failure" in ended.out
+    assert "Traceback" not in ended.err
+    assert (tmp_path / "outputs" / "force_field" / "report.html").exists()
