@@ -48,11 +48,11 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
 
 def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
     samples = _samples(evidence, partition)
-    errors = samples["energy_error"].to_numpy()
+    errors, forces = samples["energy_error"].to_numpy(), samples["force_mae"].to_numpy()
     return (
         f"Over {partition_text(evidence, partition)}: (a) error of a frame's total energy [meV], "
         f"mean absolute {np.abs(errors).mean():.1f}, mean {errors.mean():+.1f}; (b) {FORCE_MAE} "
-        f"[meV/Å], mean {samples['force_mae'].mean():.1f}; (c) the same by atom of the molecule, "
+        f"[meV/Å], mean {forces.mean():.1f}; (c) the same by atom of the molecule, "
         "averaged over the frames."
     )
 

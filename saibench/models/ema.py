@@ -84,7 +84,7 @@ class ExponentialMovingAverage(Callback):
     def _swap(self, pl_module: LightningModule) -> None:
         """Exchange weights and averages; before training starts there is nothing to exchange."""
         if self.averages:
-            weights = list(pl_module.parameters())
+            weights: list[Tensor] = list(pl_module.parameters())
             kept = [weight.clone() for weight in weights]
             torch._foreach_copy_(weights, self.averages)
             torch._foreach_copy_(self.averages, kept)
