@@ -49,9 +49,7 @@ class Poison(Callback):
     def __init__(self, step: int, value: float = float("nan")) -> None:
         self.step, self.value = step, value
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, *batch: Any
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *batch: Any) -> None:
         if trainer.global_step == self.step:
             with torch.no_grad():
                 next(pl_module.parameters()).fill_(self.value)

@@ -1,7 +1,7 @@
 """Make the committed results again: `make results`, or `python docs/results/run.py <study> …`.
 
-Points are trained below `outputs/results/`, one after another (with joblib: `--jobs 2`), skipped when
-they are complete and resumed when they were stopped, so that a few hours can be cut into pieces.
+Points are trained below `outputs/results/`, one after another (with joblib: `--jobs 2`), skipped
+when they are complete and resumed when they were stopped, so that hours can be cut into pieces.
 """
 
 from __future__ import annotations

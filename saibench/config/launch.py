@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from saibench.config.compose import Command, parse, started_hydra
 from saibench.config.locations import conf, register_studies
+from saibench.errors import UserError
 
 Result = TypeVar("Result")
 
@@ -21,12 +22,18 @@ def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Resul
     A task says of a failure in its result: Hydra would run the points after one that raised an
     exception all the same, and then forget every result. What is no `Exception`, such as
     `SystemExit`, ends the sweep.
+
+    Raises:
+        UserError: the folder of the study cannot be made.
     """
-    overrides = list(command.overrides)
+    name, overrides = command.config_name, list(command.overrides)
     with started_hydra(command.config_dir) as started:
-        if not command.multirun:
-            return [started.run(command.config_name, task, overrides).return_value]
-        batches = started.multirun(command.config_name, task, [*overrides, "hydra.mode=MULTIRUN"])
+        try:
+            if not command.multirun:
+                return [started.run(name, task, overrides).return_value]
+            batches = started.multirun(name, task, [*overrides, "hydra.mode=MULTIRUN"])
+        except OSError as error:
+            raise UserError(f"the folder of the study cannot be made: {error}.") from error
         return [job.return_value for batch in batches for job in batch]
 
 

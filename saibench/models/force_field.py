@@ -70,7 +70,7 @@ class ForceFieldModule(BenchmarkModule):
         num_species = len(facts["type_names"])
         self.validation_forces = PerAtomForceError(num_species)
         self.validation_energy = PerAtomEnergyError()
-        self.validation_loss = MeanMetric()
+        self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN is not to vanish
 
     def forward(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         """Energies `(B,)` in eV, less the training mean, and forces `(B, A, 3)` in eV/Å."""

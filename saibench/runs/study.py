@@ -56,7 +56,7 @@ def report(folder: Path, console: Console | None = None) -> bool:
     try:
         join(folder)
         console.print(f"report: {write_report(folder)}", markup=False)
-    except UserError as error:  # of another point in this folder: this command's own are done
+    except (UserError, OSError) as error:  # another point's damage, a full disk: points are done
         console.print(f"no report: {error}", markup=False)
         return False
     return True

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from command_line import QUIET, TINY, TRAJECTORY, only_point, train
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty cache of trajectories, for this process and those that it starts."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("SAIBENCH_CACHE_DIR", str(folder))
-        for name in [name for name in os.environ if name.startswith(("WANDB_", "HYDRA_"))]:
-            patch.delenv(name)
-        yield folder
 
 
 @pytest.fixture(scope="session")

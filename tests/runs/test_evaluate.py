@@ -63,7 +63,10 @@ def test_point_that_is_not_complete_is_refused(not_complete: Path, tmp_path: Pat
 
 
 MISTAKES = {
-    "an unknown partition": (["test=[whole]"], "known: last_tenth, last_tenth_rotated, whole_trajectory"),
+    "an unknown partition": (
+        ["test=[whole]"],
+        "known: last_tenth, last_tenth_rotated, whole_trajectory",
+    ),
     "an unknown setting": (["window.start=0.3"], "'window' is an unknown key"),
     "an unknown sampler": (
         ["+partitions.late={samplers: [{_target_: saibench.datamodules.samplers.Windw}]}"],
@@ -162,9 +165,7 @@ def test_evaluation_of_a_point_that_is_worked_on_is_refused(
     assert "is being worked on by another process" in ended.err
 
 
-def test_evaluation_on_other_data_is_refused(
-    trained: Path, copied: Copied, tmp_path: Path
-) -> None:
+def test_evaluation_on_other_data_is_refused(trained: Path, copied: Copied, tmp_path: Path) -> None:
     point = copied(trained)
     record = json.loads((point / "run.json").read_text())
     record["data"]["hash"] = "0" * 64

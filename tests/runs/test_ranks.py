@@ -141,9 +141,9 @@ def running(folder: Path) -> list[int]:
             command = path.read_bytes().split(b"\0")
         except OSError:  # it has ended
             continue
-        if b"saibench.runs.worker" in command and b"saibench.runs.torchrun" not in command:
-            if any(str(folder).encode() in part for part in command):
-                found.append(int(path.parent.name))
+        is_rank = b"saibench.runs.worker" in command and b"saibench.runs.torchrun" not in command
+        if is_rank and any(str(folder).encode() in part for part in command):
+            found.append(int(path.parent.name))
     return found
 
 

@@ -71,7 +71,8 @@ def test_schedules_tell_a_lost_step_apart(
 def test_killed_process_is_resumed_exactly(
     tmp_path: Path, uninterrupted: dict[tuple[str, ...], Path]
 ) -> None:
-    killed = run("train.py", tmp_path, *EIGHT_STEPS, *PLATEAU, INTERRUPTION=f"kill@{INTERRUPTED_AT}")
+    kill = f"kill@{INTERRUPTED_AT}"
+    killed = run("train.py", tmp_path, *EIGHT_STEPS, *PLATEAU, INTERRUPTION=kill)
     point = only_point(tmp_path)
     assert killed.status == -signal.SIGKILL
     assert record_of(point)["state"] == "running"

@@ -140,7 +140,8 @@ def test_partition_that_is_defined_anew_is_tested_anew(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained)
-    late = "+partitions.late={{samplers: [{{_target_: saibench.datamodules.samplers.Tail, size: {}}}]}}"
+    tail = "{{_target_: saibench.datamodules.samplers.Tail, size: {}}}"
+    late = "+partitions.late={{samplers: [" + tail + "]}}"
     for size, count in ((0.05, 15), (0.02, 6)):
         ended = train(tmp_path, *TINY, "test=[late]", late.format(size))
         assert ended.status == 0, ended.err

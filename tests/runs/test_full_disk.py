@@ -1,0 +1,94 @@
+"""A disk that is full, or forbidden: the cause is told, and no file is half of one."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import QUIET, TINY, evaluate, only_point, train
+
+pytestmark = pytest.mark.usefixtures("without_page")
+UNTESTED = {".lock", "config.yaml", "run.json", "best.ckpt", "last.ckpt"}
+
+
+@contextmanager
+def no_file_above(size: int) -> Iterator[None]:
+    """The kernel lets no file grow beyond `size` bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def contents(point: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in point.iterdir()}
+
+
+def test_evaluation_that_cannot_be_written_leaves_the_point_as_it_was(
+    trained: Path, copied: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    point = copied(trained)
+    before = contents(point)
+    with no_file_above(4096):
+        ended = evaluate(tmp_path, f"run={point}", "test=[whole_trajectory]", *QUIET)
+    assert ended.status == 1
+    assert f"{point}: OSError: [Errno {errno.EFBIG}]" in ended.err
+    assert contents(point) == before
+
+
+def test_training_that_cannot_be_written_fails_with_the_cause(tmp_path: Path) -> None:
+    with no_file_above(16_384):
+        ended = train(tmp_path, *TINY, "trainer.max_steps=2")
+    point = only_point(tmp_path)
+    record = json.loads((point / "run.json").read_text())
+    assert ended.status == 1
+    assert (record["state"], "Errno" in record["failure"]["cause"]) == ("failed", True)
+    assert set(contents(point)) <= UNTESTED
+
+
+@pytest.mark.parametrize("file", ["samples.parquet", "by_atom.parquet", "metrics.json", "run.json"])
+def test_full_disk_at_any_file_of_the_evidence_leaves_none_of_it(
+    file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(write: Callable[..., Any]) -> Callable[..., Any]:
+        def written(path: Path, *content: Any) -> None:
+            if path.name == file:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            write(path, *content)
+
+        return written
+
+    from saibench.runs import evaluation
+
+    with monkeypatch.context() as patch:
+        for name in ("write_table", "write_json"):
+            patch.setattr(evaluation, name, full(getattr(evaluation, name)))
+        ended = train(tmp_path, *TINY)
+    point = only_point(tmp_path)
+    record = json.loads((point / "run.json").read_text())
+    assert ended.status == 1
+    assert record["state"] == "failed"
+    assert "No space left on device" in record["failure"]["cause"]
+    assert "partitions" not in record
+    assert set(contents(point)) == UNTESTED
+
+    assert train(tmp_path, *TINY).status == 0, "with room again, the same command ends it"
+    assert {"samples.parquet", "by_atom.parquet", "metrics.json"} <= set(contents(point))
+
+
+def test_study_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "outputs").write_text("a file")
+    ended = train(tmp_path, *TINY)
+    assert ended.status == 2
+    assert ended.err.startswith("the folder of the study cannot be made")
+    assert "outputs" in ended.err
+    assert ended.err.count("\n") == 1
