@@ -23,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from saibench.config.locations import conf, register_studies
+from saibench.config.locations import conf, make_importable, register_studies
 from saibench.config.sentences import first_line, not_composed, unknown_key
 from saibench.errors import UserError
 
@@ -112,6 +112,7 @@ def started_hydra(config_dir: str | None) -> Iterator[Hydra]:
         folder = Path(config_dir).resolve()
         if not folder.is_dir():
             raise UserError(f"--config-dir {config_dir} is not a folder.")
+        make_importable(folder)
         search_path.prepend("command-line", f"file://{folder}", "main")
     try:
         yield Hydra.create_main_hydra2("saibench", search_path)

@@ -62,7 +62,8 @@ def findings(evidence: StudyEvidence, partition: str = "last_tenth") -> list[Fin
     sizes = points.filter(polars.col("window_start") == 0, polars.col("window_end") == 0.9)
     if sizes["subset.count"].n_unique() > 1:
         found.append(_gains_shrink(_by(evidence, partition, sizes, ["subset.count"])))
-    found += [_hydrogen_least(evidence, points), _oxygen_by_charge(evidence, points)]
+    if "species" in evidence.by_species.columns:
+        found += [_hydrogen_least(evidence, points), _oxygen_by_charge(evidence, points)]
     windows = points.filter(polars.col("subset.count") == points["subset.count"].mode().max())
     if windows["window"].n_unique() > 1:
         key = ["window_start", "window_end"]

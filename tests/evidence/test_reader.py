@@ -157,6 +157,7 @@ def test_points_that_differ_in_what_their_records_leave_out_are_told_apart(tmp_p
     for point, net, layers, device in zip(made, ("A", "B"), (3, 4), ("cpu", "gpu"), strict=True):
         config = {
             "seed": point.seed,
+            "workload": {"name": "force_field"},
             "subset": {"seed": point.seed},
             "model": {"net": {"_target_": f"nets.{net}", "num_layers": layers, "l_max": 1}},
             "trainer": {"accelerator": device},

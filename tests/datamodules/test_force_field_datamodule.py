@@ -1,0 +1,177 @@
+"""What a force field is trained and tested on: frames, batches, and how ranks share them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from command_line import TRAJECTORY
+
+from saibench.config.check import build
+from saibench.config.compose import compose_command
+from saibench.datamodules.force_field.module import ForceFieldDataModule
+from saibench.errors import UserError
+
+
+def made(*overrides: str, step: int = 0, rank: int = 0, ranks: int = 1) -> ForceFieldDataModule:
+    """The data of a point on 300 frames of ethanol, as a rank at some step of it has them."""
+    settings = (*TRAJECTORY, "subset.count=20", "trainer.val_every=10", *overrides)
+    (config,) = compose_command("train", settings).points
+    data = build(config.datamodule, "datamodule")
+    data.trainer = SimpleNamespace(
+        global_step=step,
+        global_rank=rank,
+        world_size=ranks,
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+    )
+    return data
+
+
+def ids(batches: Any) -> list[list[int]]:
+    return [batch.sample_id.tolist() for batch in batches]
+
+
+@pytest.fixture(scope="module")
+def data() -> ForceFieldDataModule:
+    return made()
+
+
+def test_training_validation_and_test_share_no_frame(data: ForceFieldDataModule) -> None:
+    train, validation = (set(part.sample_ids.tolist()) for part in data.split)
+    test = set(data.tests["last_tenth"].sample_ids.tolist())
+    assert (len(train), len(validation), len(test)) == (20, 50, 30)
+    assert test == set(range(270, 300))
+    assert not train & validation
+    assert not (train | validation) & test
+
+
+def test_larger_training_set_holds_the_smaller_one() -> None:
+    small, large = (
+        set(made(f"subset.count={count}").split[0].sample_ids.tolist()) for count in (20, 100)
+    )
+    assert small < large
+
+
+def test_batches_hold_the_trajectory_in_the_units_of_the_net(data: ForceFieldDataModule) -> None:
+    trajectory = data.trajectory
+    row_of = {sample: row for row, sample in enumerate(trajectory.sample_id.tolist())}
+    batch = next(iter(data.train_dataloader()))
+    rows = [row_of[sample] for sample in batch.sample_id.tolist()]
+    assert (batch.positions.dtype, batch.energy.dtype) == (torch.float32, torch.float64)
+    np.testing.assert_allclose(batch.positions, trajectory.positions[rows], atol=1e-5)
+    np.testing.assert_allclose(batch.forces, trajectory.forces[rows], atol=1e-5)
+    mean = trajectory.energies[data.split[0].rows].mean()
+    np.testing.assert_allclose(batch.energy, trajectory.energies[rows] - mean, rtol=0, atol=1e-12)
+    symbols = [data.type_names[kind] for kind in batch.species.tolist()]
+    assert tuple(symbols) == trajectory.symbols
+
+
+def test_facts_are_of_the_training_frames_alone(data: ForceFieldDataModule) -> None:
+    from ase import Atoms
+    from ase.neighborlist import neighbor_list
+
+    rows, trajectory, facts = data.split[0].rows, data.trajectory, data.facts()
+    neighbors = [
+        len(neighbor_list("i", Atoms(trajectory.symbols, trajectory.positions[row]), 4.0))
+        for row in rows
+    ]
+    assert facts["avg_num_neighbors"] == pytest.approx(np.mean(neighbors) / 9)
+    assert facts["force_rms"] == pytest.approx(np.sqrt((trajectory.forces[rows] ** 2).mean()))
+    assert facts["energy_mean"] == pytest.approx(trajectory.energies[rows].mean(), rel=1e-14)
+    assert facts["type_names"] == ["C", "H", "O"]
+    assert [type(value) for value in facts.values()] == [list, list, float, float, float]
+
+
+def test_every_frame_is_seen_once_a_pass_in_another_order() -> None:
+    rounds = ids(made("trainer.val_every=12").train_dataloader())  # 60 draws of 20 frames
+    seen = np.concatenate(rounds).reshape(3, 20)
+    training = sorted(made().split[0].sample_ids.tolist())
+    assert all(sorted(one.tolist()) == training for one in seen)
+    assert len({tuple(one.tolist()) for one in seen}) == 3
+
+
+def test_order_depends_on_the_seed() -> None:
+    one, again, other = (
+        ids(made(seed).train_dataloader()) for seed in ("seed=1", "seed=1", "seed=2")
+    )
+    assert one == again
+    assert one != other
+
+
+@pytest.mark.parametrize("step", [3, 8, 10])
+def test_stream_that_resumes_goes_on_where_it_stopped(step: int) -> None:
+    whole = ids(made("trainer.val_every=20").train_dataloader())
+    resumed = ids(made(step=step).train_dataloader())
+    assert resumed == whole[step : step + 10]
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 5])
+def test_ranks_share_each_batch_and_weigh_its_frames_alike(ranks: int) -> None:
+    alone = made().train_dataloader()
+    shared = [made(rank=rank, ranks=ranks).train_dataloader() for rank in range(ranks)]
+    for whole, *parts in zip(alone, *shared, strict=True):
+        assert sorted(np.concatenate(ids(parts)).tolist()) == sorted(whole.sample_id.tolist())
+        assert whole.frame_weight == pytest.approx(1 / 5)
+        # DDP averages the gradients of the ranks: together each frame has the weight 1 / 5
+        assert [part.frame_weight / ranks for part in parts] == [pytest.approx(1 / 5)] * ranks
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 7])
+def test_ranks_deal_a_test_without_repeating_or_losing_a_frame(ranks: int) -> None:
+    dealt = []
+    for rank in range(ranks):
+        data = made("datamodule.evaluation_batch_size=4", rank=rank, ranks=ranks)
+        loader = data.test_dataloader()
+        batches = ids(loader)
+        assert len(loader) == len(batches)
+        assert all(len(batch) <= 4 for batch in batches)
+        dealt += np.concatenate(batches).tolist()
+    assert sorted(dealt) == list(range(270, 300))
+
+
+def test_rank_without_a_frame_has_no_batch() -> None:
+    late = (
+        "+partitions.late={samplers: [{_target_: saibench.datamodules.samplers.Tail, size: 0.005}]}"
+    )
+    loader = made(late, "test=[late]", rank=2, ranks=3).test_dataloader()
+    assert (len(loader), list(loader)) == (0, [])
+
+
+def test_partitions_of_one_transform_are_looked_at_together() -> None:
+    """A model sees each test sample once per transform."""
+    data = made("test=[last_tenth,whole_trajectory,last_tenth_rotated]")
+    plain, turned = data.passes()
+    assert [partition.name for partition in plain.partitions] == ["last_tenth", "whole_trajectory"]
+    assert plain.rows.tolist() == list(range(300))
+    assert [partition.name for partition in turned.partitions] == ["last_tenth_rotated"]
+    batch = next(iter(data.evaluation_loader(turned)))
+    torch.testing.assert_close(batch.original.positions.norm(dim=-1), batch.positions.norm(dim=-1))
+    assert (batch.positions - batch.original.positions).abs().max() > 0.1
+
+
+def test_similarity_to_the_training_frames_is_the_mean_of_all_cosines(
+    data: ForceFieldDataModule,
+) -> None:
+    from ase import Atoms
+    from dscribe.descriptors import SOAP
+
+    soap = SOAP(species=["C", "H", "O"], r_cut=5.0, n_max=8, l_max=6, sigma=0.5, average="inner")
+    trajectory = data.trajectory
+    every = soap.create([Atoms(trajectory.symbols, at) for at in trajectory.positions])
+    every /= np.linalg.norm(every, axis=1, keepdims=True)
+    rows = data.tests["last_tenth"].rows
+    found = data.features(rows)
+    window = np.arange(270)
+    for name, near in (("", data.split[0].rows), ("_window", window)):
+        expected = (every[rows] @ every[near].T).mean(axis=1)
+        np.testing.assert_allclose(found[f"soap_similarity{name}"], expected, rtol=1e-5)
+    assert found["time"].to_list() == pytest.approx(trajectory.time[rows].tolist())
+    assert set(found.columns) == {"sample_id"} | {field.name for field in data.feature_fields()}
+
+
+def test_test_partition_that_is_not_defined_is_refused() -> None:
+    with pytest.raises(UserError, match="known: last_tenth, last_tenth_rotated, whole_trajectory"):
+        made("test=[early]")
