@@ -23,7 +23,8 @@ class Interruption(Callback):
         if deed and trainer.global_step == int(step):
             if deed == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if deed == "interrupt":
+            if deed == "interrupt":  # a process started in the background ignores Ctrl-C
+                signal.signal(signal.SIGINT, signal.default_int_handler)
                 os.kill(os.getpid(), signal.SIGINT)
             raise RuntimeError(f"interrupted at step {step}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -29,6 +30,7 @@ def check_point(config: DictConfig) -> None:
     _check_budget(config, trainer)
     check_devices(trainer)
     check_targets(settings)
+    _check_precision(settings["model"], trainer)
     _check_batch(settings["datamodule"].get("batch_size"), trainer.devices)
     slug(settings)
     build(config.datamodule, "datamodule").check()
@@ -79,6 +81,24 @@ def _check_budget(config: DictConfig, trainer: TrainerSettings) -> None:
             f"trainer.max_steps={steps} is not a multiple of trainer.val_every={every}; "
             f"{below} or {below + every} steps would work."
         )
+
+
+def _check_precision(model: dict[str, Any], trainer: TrainerSettings) -> None:
+    """Refuse what the model would fail at, or Lightning would silently replace."""
+    known = getattr(get_class(model["_target_"]), "precisions", (trainer.precision,))
+    if trainer.precision not in known:
+        raise UserError(
+            f"trainer.precision={trainer.precision} is not for {model['_target_']}; "
+            f"{' or '.join(known)} would work."
+        )
+    if trainer.precision == "16-mixed" and not _on_gpu(trainer):
+        raise UserError("trainer.precision=16-mixed needs a GPU; bf16-mixed would work without.")
+
+
+def _on_gpu(trainer: TrainerSettings) -> bool:
+    import torch
+
+    return trainer.accelerator != "cpu" and torch.cuda.is_available()
 
 
 def _check_batch(batch_size: Any, devices: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from lightning import LightningModule
 from torch import Tensor
@@ -22,6 +22,9 @@ class BenchmarkModule(LightningModule):
     - returns from `test_step` a dict of `Statistic.key` → `(B,)`, or `(B, axis)`, in the order
       of the batch.
     """
+
+    precisions: ClassVar[tuple[str, ...]] = ("32-true", "bf16-mixed", "16-mixed")
+    """Values of `trainer.precision` that the model can be trained with."""
 
     def statistics(self) -> list[Statistic]:
         """The statistics that `test_step` returns, with unit and normalisation."""

@@ -46,6 +46,8 @@ class ForceFieldModule(BenchmarkModule):
         seed: seed of the initial weights.
     """
 
+    precisions = ("32-true",)  # forces are small differences; a net has its own `dtype`
+
     def __init__(
         self,
         net: dict[str, Any],

@@ -88,7 +88,7 @@ def _row(point: Point, end: Outcome) -> dict[str, str]:
     if end.state != COMPLETE:
         return row
     record, metrics = read_record(point.folder), read_json(point.folder / "metrics.json")
-    row["seconds"] = f"{record.get('seconds', {}).get('total', 0):.0f}"
+    row["seconds"] = f"{record.get('seconds', {}).get('total', 0):.1f}"
     partition = next((name for name in point.settings["test"] if name in metrics), None)
     if partition is not None:
         row |= _headline(partition, metrics[partition], record.get("headline") or [])

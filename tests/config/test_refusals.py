@@ -75,6 +75,11 @@ REFUSED = {
         "lr_schedule=plateau or lr_schedule=constant would work",
     ),
     "a time that is no duration": (["trainer.max_time=5m"], "DD:HH:MM:SS"),
+    "a precision that the model cannot have": (
+        ["trainer.precision=bf16-mixed"],
+        "32-true would work",
+    ),
+    "an unknown precision": (["trainer.precision=64"], "'32-true', 'bf16-mixed' or '16-mixed'"),
     "an unknown accelerator": (["trainer.accelerator=gup"], "'gpu'"),
     "no device": (["trainer.devices=0"], "greater than or equal to 1"),
     "more devices than frames in a batch": (

@@ -208,3 +208,16 @@ def test_wall_time_ends_training_between_two_validations(tmp_path: Path) -> None
     record = record_of(only_point(tmp_path))
     assert record["steps"] > 1
     assert 1 <= record["seconds"]["train"] < 5
+
+
+@pytest.mark.usefixtures("without_page")
+def test_point_that_its_data_cannot_hold_is_an_error_when_asked_for_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Data that cannot be previewed tell only once they are there."""
+    check = "saibench.datamodules.structural.StructuralDataModule.check"
+    monkeypatch.setattr(check, lambda data: None)
+    ended = train(tmp_path, *TINY, "subset.count=5000")
+    assert ended.status == 2, ended
+    assert "\nsubset.count=5000 and 250 validation samples do not fit" in f"\n{ended.err}"
+    assert record_of(only_point(tmp_path))["state"] == "not_applicable"
