@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -68,39 +68,42 @@ def _recorded(folder: Path) -> Outcome:
     return Outcome(folder, record.get("state", NOT_RUN), cause)
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A point in the table; `heading` says what `value` is, where there is one."""
+
+    name: str
+    state: str
+    seconds: str = ""
+    heading: str = ""
+    value: str = ""
+
+
 def _table(folder: Path, points: Sequence[Point], ends: Sequence[Outcome]) -> Table:
     rows = [_row(point, end) for point, end in zip(points, ends, strict=True)]
-    metric = next((row["metric"] for row in rows if row["metric"]), "")
+    heading = next((row.heading for row in rows if row.heading), "")
     table = Table(title=escape(str(folder)), title_justify="left", box=None, pad_edge=False)
     table.add_column("point", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
-    table.add_column(escape(metric), justify="right", no_wrap=True)
+    table.add_column(escape(heading), justify="right", no_wrap=True)
     for row in rows:
-        state = f"[{_COLOURS.get(row['state'], 'red')}]{row['state']}[/]"
-        table.add_row(row["name"], state, row["seconds"], row["value"])
+        state = f"[{_COLOURS.get(row.state, 'red')}]{row.state}[/]"
+        table.add_row(row.name, state, row.seconds, row.value)
     return table
 
 
-def _row(point: Point, end: Outcome) -> dict[str, str]:
-    """The cells of a point: its first headline metric on the first partition it was tested on."""
-    row = {"name": point.name, "state": end.state, "seconds": "", "metric": "", "value": ""}
+def _row(point: Point, end: Outcome) -> _Row:
+    """A point with its first headline metric, on the first partition that it was tested on."""
     if end.state != COMPLETE:
-        return row
+        return _Row(point.name, end.state)
     record, metrics = read_record(point.folder), read_json(point.folder / "metrics.json")
-    row["seconds"] = f"{record.get('seconds', {}).get('total', 0):.1f}"
-    partition = next((name for name in point.settings["test"] if name in metrics), None)
-    if partition is not None:
-        row |= _headline(partition, metrics[partition], record.get("headline") or [])
-    return row
-
-
-def _headline(partition: str, metrics: Mapping[str, Any], wanted: Sequence[str]) -> dict[str, str]:
-    name = next((name for name in [*wanted, *metrics] if name in metrics), None)
-    if name is None or metrics[name]["value"] is None:
-        return {}
-    unit = f" [{metrics[name]['unit']}]" if metrics[name]["unit"] else ""
-    return {
-        "metric": f"{name}{unit} on {partition}",
-        "value": f"{metrics[name]['value']:.4g}",
-    }
+    seconds = f"{record.get('seconds', {}).get('total', 0):.1f}"
+    for partition in (name for name in point.settings["test"] if name in metrics):
+        for name in [*(record.get("headline") or []), *metrics[partition]]:
+            entry = metrics[partition].get(name)
+            if entry is not None and entry["value"] is not None:
+                unit = f" [{entry['unit']}]" if entry["unit"] else ""
+                heading = f"{name}{unit} on {partition}"
+                return _Row(point.name, end.state, seconds, heading, f"{entry['value']:.4g}")
+    return _Row(point.name, end.state, seconds)
