@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from saibench.datamodules.force_field.neighbors import neighbor_edges
 from saibench.models.global_state import preserved_global_state
-from saibench.models.nets.lean_graphs import lean_graphs
+from saibench.models.nets.component_major import make_component_major
 
 
 class NequIP(nn.Module):
@@ -74,8 +74,7 @@ class NequIP(nn.Module):
                 per_type_energy_scales=force_rms,
                 per_type_energy_shifts=0.0,
             )
-        if not compile:
-            lean_graphs(self.graph_model)
+        make_component_major(self.graph_model)
 
     def forward(self, positions: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
         """Energies `(B,)` in eV, less the training mean, and forces `(B, A, 3)` in eV/Å.
