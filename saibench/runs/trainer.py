@@ -22,16 +22,18 @@ def build_trainer(settings: DictConfig, folder: Path, logger: Logger | None) -> 
         settings: the node `trainer` of a point's settings.
         folder: the point's.
     """
-    steps = settings.max_steps
+    steps, round_ = settings.max_steps, settings.val_every
+    if steps is not None:
+        round_ = min(round_, steps)
     return Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
         strategy="auto" if settings.devices == 1 else "ddp",
         precision=settings.precision,
-        max_steps=-1 if steps is None else steps,
-        max_epochs=-1,
-        # an epoch is the round of steps up to a validation; the last one is validated too
-        limit_train_batches=settings.val_every if steps is None else min(settings.val_every, steps),
+        # An epoch is the round of steps up to a validation; the last one is validated too. A
+        # step is a batch, though Lightning counts one for each optimizer that a batch moves.
+        max_epochs=-1 if steps is None else steps // round_,
+        limit_train_batches=round_,
         check_val_every_n_epoch=1,
         num_sanity_val_steps=0,
         gradient_clip_val=settings.gradient_clip,
@@ -45,6 +47,11 @@ def build_trainer(settings: DictConfig, folder: Path, logger: Logger | None) -> 
         callbacks=_callbacks(settings, folder),
         default_root_dir=folder,
     )
+
+
+def steps_trained(trainer: Trainer) -> int:
+    """Batches trained on, in all sessions."""
+    return trainer.fit_loop.epoch_loop.total_batch_idx + 1
 
 
 def seconds_trained(trainer: Trainer) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from saibench.runs.evaluation import evaluate
 from saibench.runs.point import LAST, load_point
 from saibench.runs.quiet import quiet_lightning
 from saibench.runs.record import read_record, update_record
-from saibench.runs.trainer import build_trainer, seconds_trained
+from saibench.runs.trainer import build_trainer, seconds_trained, steps_trained
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def train_and_test(folder: Path) -> None:
         if rank.writes:
             update_record(folder, data=rank.data.describe_data())
         rank.fit()
-        fitted, steps = time.perf_counter(), rank.trainer.global_step
+        fitted, steps = time.perf_counter(), steps_trained(rank.trainer)
         session, trained = seconds_trained(rank.trainer)  # a test sets its clock back to the best
         rank.test()
         if rank.writes:

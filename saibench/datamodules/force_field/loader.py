@@ -15,6 +15,7 @@ from torch import Tensor
 
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.transforms import MoleculeTransform
+from saibench.datamodules.stream import Ranks, rows_of_steps
 
 
 @dataclass(frozen=True)
@@ -38,21 +39,8 @@ class FrameTensors:
         )
 
 
-@dataclass(frozen=True)
-class Ranks:
-    """How many processes share the work, and which of them this is."""
-
-    rank: int = 0
-    world_size: int = 1
-
-
 class TrainingStream:
-    """One round of an endless, seeded stream of shuffled batches.
-
-    The batch of step k depends on (seed, k) alone: the stream is the training rows permuted
-    anew for each pass over them, cut into full batches. A run that stops and resumes at any
-    round therefore sees the batches of one that never stopped, and any number of ranks sees the
-    same global batch.
+    """One round of the stream of `rows_of_steps`.
 
     Args:
         frames: the training frames alone.
@@ -83,24 +71,13 @@ class TrainingStream:
         return self.steps
 
     def __iter__(self) -> Iterator[MoleculeBatch]:
-        rows = self._rows(self.first_step()).to(self.frames.positions.device)
-        local = rows[:, self.ranks.rank :: self.ranks.world_size]
+        rows = rows_of_steps(
+            len(self.frames.energy), self.batch_size, self.steps, self.first_step(), self.seed
+        )
+        local = torch.from_numpy(self.ranks.share(rows).copy()).to(self.frames.positions.device)
         weight = self.ranks.world_size / self.batch_size
         for step in range(self.steps):
             yield self.frames.batch(local[step], weight)
-
-    def _rows(self, first_step: int) -> Tensor:
-        """Rows `(steps, batch_size)` of the round that begins at `first_step`."""
-        num_frames = len(self.frames.energy)
-        start, stop = first_step * self.batch_size, (first_step + self.steps) * self.batch_size
-        first_pass, last_pass = start // num_frames, (stop - 1) // num_frames
-        permutations = [
-            np.random.Generator(np.random.PCG64([self.seed, number])).permutation(num_frames)
-            for number in range(first_pass, last_pass + 1)
-        ]
-        offset = first_pass * num_frames
-        rows = np.concatenate(permutations)[start - offset : stop - offset]
-        return torch.from_numpy(rows.reshape(self.steps, self.batch_size))
 
 
 class EvaluationFrames:
@@ -123,7 +100,7 @@ class EvaluationFrames:
         transform: MoleculeTransform | None = None,
     ) -> None:
         self.frames = frames
-        self.rows = torch.from_numpy(np.asarray(rows)[ranks.rank :: ranks.world_size].copy())
+        self.rows = torch.from_numpy(ranks.share(np.asarray(rows)).copy())
         self.batch_size = batch_size
         self.transform = transform
 

@@ -16,7 +16,6 @@ from saibench.datamodules.cache import cache_root
 from saibench.datamodules.force_field.loader import (
     EvaluationFrames,
     FrameTensors,
-    Ranks,
     TrainingStream,
 )
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
@@ -28,6 +27,7 @@ from saibench.datamodules.force_field.soap import (
 )
 from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource
 from saibench.datamodules.samplers import Sampler, Subset
+from saibench.datamodules.stream import Ranks
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.schema import Field
@@ -123,7 +123,7 @@ class ForceFieldDataModule(StructuralDataModule):
             batch_size=self.batch_size,
             steps=self.steps_per_round,
             seed=self.seed,
-            first_step=lambda: self._attached.global_step,
+            first_step=lambda: self._attached.current_epoch * self.steps_per_round,
             ranks=self._ranks(),
         )
 

@@ -9,12 +9,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from saibench.datamodules.files import data_roots, file_sha256, find_file
 from saibench.datamodules.force_field.npz import (
     Keys,
     NpzTrajectory,
-    data_roots,
-    file_sha256,
-    find_file,
     in_order,
 )
 from saibench.datamodules.force_field.published import MOLECULES

@@ -1,0 +1,1 @@
+"""Rain events: readers, a simulator, and the partitions of them."""

@@ -1,0 +1,152 @@
+"""Rain events, read a batch at a time while the net works on the batch before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from saibench.datamodules.nowcasting.batch import RainBatch
+from saibench.datamodules.nowcasting.event import OBSERVED_FRAMES, RainEvent, RainEvents
+from saibench.datamodules.stream import Ranks, rows_of_steps
+
+Sample = tuple[int, RainEvent]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A row of the index, and the key of the crop that is cut from its event."""
+
+    row: int
+    key: int = 0
+
+
+class EventDataset(Dataset[Sample]):
+    """Events by the rows of their index, whole or cropped.
+
+    Args:
+        events: those there are.
+        crop: pixels of a side of the crop, or None for the whole event.
+        seed: of the place of the crops.
+    """
+
+    def __init__(self, events: RainEvents, crop: int | None = None, seed: int = 0) -> None:
+        self.events = events
+        self.crop = crop
+        self.seed = seed
+        self.sample_ids = events.index["sample_id"].to_numpy()
+
+    def __len__(self) -> int:
+        return len(self.sample_ids)
+
+    def __getitem__(self, draw: Draw) -> Sample:
+        event = self.events.read(draw.row)
+        if self.crop is not None:
+            event = _cropped(event, self.crop, np.random.default_rng([self.seed, draw.key]))
+        return int(self.sample_ids[draw.row]), event
+
+
+class TrainingBatches:
+    """Draws of one round of the stream of `rows_of_steps`, a batch at a time."""
+
+    def __init__(
+        self,
+        rows: np.ndarray,
+        batch_size: int,
+        steps: int,
+        seed: int,
+        first_step: Callable[[], int],
+        ranks: Ranks,
+    ) -> None:
+        self.rows = rows
+        self.batch_size = batch_size
+        self.steps = steps
+        self.seed = seed
+        self.first_step = first_step
+        self.ranks = ranks
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        first = self.first_step()
+        chosen = rows_of_steps(len(self.rows), self.batch_size, self.steps, first, self.seed)
+        keys = first * self.batch_size + np.arange(chosen.size).reshape(chosen.shape)
+        shares = self.ranks.share(self.rows[chosen]), self.ranks.share(keys)
+        for rows, of_rows in zip(*shares, strict=True):
+            yield [Draw(int(row), int(key)) for row, key in zip(rows, of_rows, strict=True)]
+
+
+class EvaluationBatches:
+    """Draws of chosen rows in order, each once, dealt over the ranks without padding."""
+
+    def __init__(self, rows: np.ndarray, batch_size: int, ranks: Ranks) -> None:
+        self.rows = ranks.share(rows)
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.batch_size)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        for start in range(0, len(self.rows), self.batch_size):
+            yield [Draw(int(row)) for row in self.rows[start : start + self.batch_size]]
+
+
+def rain_loader(
+    dataset: EventDataset,
+    batches: TrainingBatches | EvaluationBatches,
+    event_weight: float,
+    workers: int,
+) -> DataLoader[Any]:
+    """A loader of `RainBatch`es; with workers, they read ahead in processes of their own."""
+    return DataLoader(
+        dataset,
+        batch_sampler=batches,  # type: ignore[arg-type]
+        num_workers=workers,
+        collate_fn=_Collate(dataset.events.pixel_km, event_weight),
+        pin_memory=torch.cuda.is_available(),
+        multiprocessing_context="spawn" if workers else None,  # threads of a net don't survive fork
+        persistent_workers=workers > 0,
+    )
+
+
+@dataclass(frozen=True)
+class _Collate:
+    pixel_km: float
+    event_weight: float
+
+    def __call__(self, samples: list[Sample]) -> RainBatch:
+        events = [event for _, event in samples]
+        rate = torch.from_numpy(np.stack([event.rate for event in events]))
+        valid = torch.from_numpy(np.stack([event.valid for event in events]))
+        return RainBatch(
+            sample_id=torch.tensor([sample_id for sample_id, _ in samples]),
+            observed=rate[:, :OBSERVED_FRAMES],
+            target=rate[:, OBSERVED_FRAMES:],
+            mask=valid[:, OBSERVED_FRAMES:],
+            pixel_km=self.pixel_km,
+            event_weight=self.event_weight,
+            motion=_stacked([event.motion for event in events]),
+            source=_stacked([event.source for event in events]),
+        )
+
+
+def _stacked(arrays: list[np.ndarray | None]) -> torch.Tensor | None:
+    known = [array for array in arrays if array is not None]
+    return torch.from_numpy(np.stack(known)) if len(known) == len(arrays) else None
+
+
+def _cropped(event: RainEvent, size: int, rng: np.random.Generator) -> RainEvent:
+    height, width = event.rate.shape[1:]
+    top, left = rng.integers(height - size + 1), rng.integers(width - size + 1)
+    inside = np.s_[:, top : top + size, left : left + size]
+    return RainEvent(
+        rate=event.rate[inside],
+        valid=event.valid[inside],
+        motion=None if event.motion is None else event.motion[inside],
+        source=None if event.source is None else event.source[inside],
+    )

@@ -1,0 +1,139 @@
+"""Rain events, partitioned by what was observed of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from lightning import Trainer
+
+from saibench.datamodules.cache import cache_root
+from saibench.datamodules.nowcasting.event import RainEvents, RainSource
+from saibench.datamodules.nowcasting.loader import (
+    EvaluationBatches,
+    EventDataset,
+    TrainingBatches,
+    rain_loader,
+)
+from saibench.datamodules.samplers import Sampler, Subset
+from saibench.datamodules.stream import Ranks
+from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
+from saibench.errors import UserError
+from saibench.evidence.schema import Field
+
+
+class NowcastingDataModule(StructuralDataModule):
+    """Rain events: those that a net is trained on, validated on, and tested on.
+
+    Args:
+        source: where the events come from.
+        training, subset, held_out, partitions, test: see `StructuralDataModule`.
+        batch_size: events a step, over all ranks.
+        evaluation_batch_size: events a batch in validation and test, on each rank.
+        crop: side in pixels of the part of an event that is trained on, drawn anew each time;
+            None for the whole event.
+        workers: processes that read ahead, on each rank; 0 reads in the process that trains.
+        steps_per_round: training steps between two validations.
+        seed: of the order of the training events, and of the crops.
+        cache: folder of what is prepared once; the default is `cache_root()`.
+    """
+
+    def __init__(
+        self,
+        source: RainSource,
+        training: Sampler,
+        subset: Subset,
+        held_out: str,
+        partitions: Mapping[str, Mapping[str, Any]],
+        test: Sequence[str],
+        batch_size: int = 8,
+        evaluation_batch_size: int = 8,
+        crop: int | None = None,
+        workers: int = 0,
+        steps_per_round: int = 200,
+        seed: int = 0,
+        cache: str | None = None,
+    ) -> None:
+        super().__init__(training, subset, held_out, partitions, test)
+        for name, value, least in (
+            ("batch_size", batch_size, 1),
+            ("evaluation_batch_size", evaluation_batch_size, 1),
+            ("workers", workers, 0),
+        ):
+            if value < least:
+                raise UserError(f"datamodule.{name}={value} is not at least {least}.")
+        if crop is not None and (crop < 32 or crop % 32):
+            raise UserError(
+                f"datamodule.crop={crop} is not a multiple of 32; 256 or null would work."
+            )
+        self.source = source
+        self.batch_size = batch_size
+        self.evaluation_batch_size = evaluation_batch_size
+        self.crop = crop
+        self.workers = workers
+        self.steps_per_round = steps_per_round
+        self.seed = seed
+        self.cache = cache_root() if cache is None else Path(cache)
+
+    @cached_property
+    def events(self) -> RainEvents:
+        events = self.source.load(self.cache)
+        smallest = min(events.height, events.width)
+        if self.crop is not None and self.crop > smallest:
+            raise UserError(
+                f"datamodule.crop={self.crop} is larger than the events, which have {events.height}"
+                f" x {events.width} pixels; {smallest // 32 * 32} or null would work."
+            )
+        return events
+
+    def load_index(self) -> pl.DataFrame:
+        return self.events.index
+
+    def describe_data(self) -> dict[str, str]:
+        return {"hash": self.events.data_hash, "describe": self.source.describe()}
+
+    def facts(self) -> dict[str, Any]:
+        return {"pixel_km": self.events.pixel_km, "has_truth": self.events.has_truth}
+
+    def prepare_data(self) -> None:
+        """Prepare what is kept once; every rank then only reads."""
+        self.source.load(self.cache)
+
+    def train_dataloader(self) -> Any:
+        ranks = self._ranks()
+        batches = TrainingBatches(
+            self.split[0].rows,
+            self.batch_size,
+            self.steps_per_round,
+            self.seed,
+            lambda: self._attached.current_epoch * self.steps_per_round,
+            ranks,
+        )
+        dataset = EventDataset(self.events, self.crop, self.seed)
+        return rain_loader(dataset, batches, ranks.world_size / self.batch_size, self.workers)
+
+    def val_dataloader(self) -> Any:
+        return self._evaluated(self.split[1].rows)
+
+    def evaluation_loader(self, evaluation: EvaluationPass) -> Any:
+        return self._evaluated(evaluation.rows)
+
+    def feature_fields(self) -> list[Field]:
+        return self.events.feature_fields()
+
+    def _evaluated(self, rows: np.ndarray) -> Any:
+        batches = EvaluationBatches(rows, self.evaluation_batch_size, self._ranks())
+        return rain_loader(EventDataset(self.events), batches, 0.0, self.workers)
+
+    def _ranks(self) -> Ranks:
+        return Ranks(self._attached.global_rank, self._attached.world_size)
+
+    @property
+    def _attached(self) -> Trainer:
+        if self.trainer is None:
+            raise RuntimeError("loaders need the trainer that this data module is given to.")
+        return self.trainer

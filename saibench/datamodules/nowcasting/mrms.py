@@ -1,0 +1,179 @@
+"""MRMS radar events in the layout that NowcastNet's authors publish (10.24433/CO.0832447.v1)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from tqdm import tqdm
+
+from saibench.datamodules.cache import cached_arrays, new_array
+from saibench.datamodules.files import data_roots
+from saibench.datamodules.nowcasting.event import FRAMES, RainEvent
+from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES, observed_features
+from saibench.datamodules.nowcasting.radar_png import PngHeader, read_frame, read_header
+from saibench.errors import UserError
+from saibench.evidence.schema import Field
+
+PIXEL_KM = 2.0
+"""0.02 degrees after averaging 2 x 2."""
+FEATURE_THREADS = 4
+
+
+@dataclass(frozen=True)
+class MRMS:
+    """Events of 29 radar frames, each a folder of PNG files: `<root>/<event>/<event>-00.png`.
+
+    root: folder of the events, which may lie in `figure/` or `mrms/figure/` below it; by default
+        `SAIBENCH_DATA_DIR`, then `mrms` in the cache
+    events: how many of the folders, in order of their number, are used; by default all
+
+    Raises UserError: later, when a frame is missing or faulty.
+    """
+
+    root: str | None = None
+    events: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.events is not None and self.events < 1:
+            raise UserError(f"data.events={self.events} is not at least 1; null takes all.")
+
+    @property
+    def name(self) -> str:
+        return "mrms"
+
+    def describe(self) -> str:
+        header = self._header
+        return (
+            f"{len(self._folders):,} MRMS radar events over the United States, {header.height} x "
+            f"{header.width} pixels of {PIXEL_KM:g} km."
+        )
+
+    def preview(self) -> pl.DataFrame:
+        return pl.DataFrame({"sample_id": list(self._folders)}, schema={"sample_id": pl.Int64})
+
+    def recipe(self) -> dict[str, Any]:
+        """The files' names and sizes stand for their content, of which there may be terabytes."""
+        digest = hashlib.sha256()
+        for folder in self._folders.values():
+            for path in _frames(folder):
+                digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        return {"source": self.name, "version": 1, "files": digest.hexdigest()}
+
+    def load(self, cache: Path) -> RadarEvents:
+        recipe = self.recipe()
+        features = cached_arrays(
+            cache,
+            "mrms-features",
+            recipe,
+            self._features,
+            {field.name: field.unit for field in OBSERVED_FEATURES},
+        )
+        index = self.preview().with_columns(
+            pl.Series(field.name, features[field.name]) for field in OBSERVED_FEATURES
+        )
+        data_hash = hashlib.sha256(f"{recipe['files']} {features.data_hash}".encode()).hexdigest()
+        return RadarEvents(index, list(self._folders.values()), self._header, data_hash)
+
+    def _features(self, folder: Path) -> Mapping[str, np.ndarray]:
+        """One pass over all events: what the index says of them."""
+        names = [field.name for field in OBSERVED_FEATURES]
+        arrays = {name: new_array(folder, name, (len(self._folders),), float) for name in names}
+
+        def features(event: Path) -> Mapping[str, float]:
+            found = read_event(event, self._header)
+            return observed_features(found.rate, found.valid, PIXEL_KM)
+
+        with ThreadPoolExecutor(FEATURE_THREADS) as pool:  # decoding releases the interpreter
+            for row, values in enumerate(
+                tqdm(
+                    _in_order(pool, features, list(self._folders.values())),
+                    desc="reading radar",
+                    unit="event",
+                    total=len(self._folders),
+                )
+            ):
+                for name in names:
+                    arrays[name][row] = values[name]
+        return arrays
+
+    @cached_property
+    def _header(self) -> PngHeader:
+        return read_header(_frames(next(iter(self._folders.values())))[0])
+
+    @cached_property
+    def _folders(self) -> dict[int, Path]:
+        """Number → folder of the events, by number."""
+        roots = data_roots(self.root, "mrms")
+        for root in roots:
+            for below in ("", "figure", "mrms/figure"):
+                if found := _event_folders(root / below):
+                    numbers = sorted(found)[: self.events]
+                    return {number: found[number] for number in numbers}
+        raise UserError(
+            f"No event as 00000/00000-00.png is in {' or '.join(map(str, roots))}, nor there in "
+            "figure or mrms/figure: set data.root to the folder of the unpacked events."
+        )
+
+
+class RadarEvents:
+    """Radar events, read from their files whenever they are asked for: memory stays flat."""
+
+    has_truth = False
+    pixel_km = PIXEL_KM
+
+    def __init__(
+        self, index: pl.DataFrame, folders: list[Path], header: PngHeader, data_hash: str
+    ) -> None:
+        self.index = index
+        self.data_hash = data_hash
+        self.height, self.width = header.height, header.width
+        self._folders = folders
+        self._header = header
+
+    def read(self, row: int) -> RainEvent:
+        return read_event(self._folders[row], self._header)
+
+    def feature_fields(self) -> list[Field]:
+        return list(OBSERVED_FEATURES)
+
+
+def read_event(folder: Path, header: PngHeader) -> RainEvent:
+    """The 29 frames of a folder. Raises UserError: one is missing or faulty."""
+    frames = [read_frame(path, header) for path in _frames(folder)]
+    rate, valid = (np.stack(part) for part in zip(*frames, strict=True))
+    return RainEvent(rate, valid)
+
+
+def _frames(folder: Path) -> list[Path]:
+    """The files of an event, in order of time."""
+    paths = [folder / f"{folder.name}-{frame:02d}.png" for frame in range(FRAMES)]
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"{path} is missing: an event has {FRAMES} frames, 00 to {FRAMES - 1}.")
+    return paths
+
+
+def _event_folders(root: Path) -> dict[int, Path]:
+    if not root.is_dir():
+        return {}
+    named = [path for path in root.iterdir() if re.fullmatch(r"\d{5,}", path.name)]
+    return {int(path.name): path for path in named if path.is_dir()}
+
+
+def _in_order(pool: ThreadPoolExecutor, function: Any, items: list[Path]) -> Iterator[Any]:
+    """Results in the order of `items`, with only a few of them waiting at any time."""
+    waiting: list[Any] = []
+    for item in items:
+        waiting.append(pool.submit(function, item))
+        if len(waiting) > 2 * FEATURE_THREADS:
+            yield waiting.pop(0).result()
+    yield from (future.result() for future in waiting)

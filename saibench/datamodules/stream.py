@@ -1,0 +1,47 @@
+"""Which samples each step of training, and each rank, is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """How many processes share the work, and which of them this is."""
+
+    rank: int = 0
+    world_size: int = 1
+
+    def share(self, rows: np.ndarray) -> np.ndarray:
+        """This rank's rows, along the last axis: all rows are dealt out once, none is repeated."""
+        return rows[..., self.rank :: self.world_size]
+
+
+def rows_of_steps(
+    num_samples: int, batch_size: int, steps: int, first_step: int, seed: int
+) -> np.ndarray:
+    """Rows `(steps, batch_size)` of an endless, seeded stream of shuffled batches.
+
+    The batch of step k depends on (seed, k) alone: the stream is the samples permuted anew for
+    each pass over them, cut into full batches. A run that stops and resumes at any round
+    therefore sees the batches of one that never stopped, and any number of ranks sees the same
+    global batch.
+
+    Args:
+        num_samples: of the training partition.
+        batch_size: samples a step over all ranks.
+        steps: how many.
+        first_step: number of the first of them.
+        seed: of the permutations.
+    """
+    start, stop = first_step * batch_size, (first_step + steps) * batch_size
+    first_pass, last_pass = start // num_samples, (stop - 1) // num_samples
+    permutations = [
+        np.random.Generator(np.random.PCG64([seed, number])).permutation(num_samples)
+        for number in range(first_pass, last_pass + 1)
+    ]
+    offset = first_pass * num_samples
+    rows = np.concatenate(permutations)[start - offset : stop - offset]
+    return rows.reshape(steps, batch_size)

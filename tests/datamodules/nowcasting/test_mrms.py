@@ -1,0 +1,128 @@
+"""Radar events are decoded as published, and every faulty file is refused in one sentence."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from saibench.datamodules.nowcasting.event import FRAMES, RainEvent
+from saibench.datamodules.nowcasting.mrms import MRMS
+from saibench.errors import UserError
+
+SIDE = 32
+
+
+def write_event(root: Path, number: int, counts: np.ndarray) -> Path:
+    """An event whose pixels in frame t are `counts` + t."""
+    folder = root / f"{number:05d}"
+    folder.mkdir(parents=True)
+    for frame in range(FRAMES):
+        pixels = (counts + frame).astype(np.uint16)
+        Image.fromarray(pixels).save(folder / f"{number:05d}-{frame:02d}.png")
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for number in (3, 12):
+        write_event(tmp_path / "figure", number, rng.integers(30, 200, (SIDE, SIDE)))
+    return tmp_path
+
+
+def read(root: Path, row: int = 0) -> RainEvent:
+    return MRMS(str(root)).load(root / "cache").read(row)
+
+
+def test_counts_become_rates_and_missing_pixels(tmp_path: Path) -> None:
+    counts = np.full((SIDE, SIDE), 30)
+    counts[0, :6] = [0, 8, 22, 29, 31, 1400]
+    write_event(tmp_path, 0, counts)
+    event = read(tmp_path)
+    np.testing.assert_allclose(event.rate[0, 0, :7], [0, 0, 0, 0, 0.1, 128, 0], atol=1e-6)
+    assert event.valid[0, 0, :7].tolist() == [False, False, False, False, True, True, True]
+    np.testing.assert_allclose(event.rate[5, 0, 4], 0.6, atol=1e-6)
+
+
+def test_events_are_found_by_number_whatever_lies_beside_them(root: Path) -> None:
+    (root / "figure" / "notes").mkdir()
+    (root / "figure" / "readme.txt").write_text("about")
+    source = MRMS(str(root))
+    assert source.preview()["sample_id"].to_list() == [3, 12]
+    assert MRMS(str(root), events=1).preview()["sample_id"].to_list() == [3]
+    assert "2 MRMS radar events" in source.describe()
+
+
+def test_the_real_events_have_the_published_statistics(data_dir: Path, tmp_path: Path) -> None:
+    events = MRMS(str(data_dir)).load(tmp_path)
+    assert events.index["sample_id"].to_list() == [0, 1, 2, 3, 4]
+    event = events.read(4)
+    assert event.rate.shape == (29, 512, 512)
+    assert 0.005 < 1 - event.valid.mean() < 0.007
+    np.testing.assert_allclose((event.rate > 0).mean(), 0.220, atol=2e-3)
+    np.testing.assert_allclose((event.rate >= 16).mean(), 0.0153, atol=2e-4)
+    assert event.rate.max() == 128
+    features = events.index.row(4, named=True)
+    observed, seen = event.rate[:9].astype(float), event.valid[:9]
+    np.testing.assert_allclose(features["mean_intensity"], observed[seen].mean(), rtol=1e-6)
+    np.testing.assert_allclose(features["wet_fraction"], (observed > 0)[seen].mean(), rtol=1e-9)
+    means = [event.rate[t][event.valid[t]].astype(float).mean() for t in (9, 26)]
+    np.testing.assert_allclose(features["target_trend"], means[1] - means[0], rtol=1e-6)
+
+
+def test_a_missing_frame_is_named(root: Path) -> None:
+    (root / "figure" / "00012" / "00012-07.png").unlink()
+    with pytest.raises(UserError, match=r"00012-07\.png is missing: an event has 29 frames"):
+        read(root)
+
+
+def test_a_truncated_frame_is_named(root: Path) -> None:
+    path = root / "figure" / "00003" / "00003-28.png"
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UserError, match=r"00003-28\.png is not a whole PNG"):
+        read(root)
+
+
+def test_what_is_no_png_is_named(root: Path) -> None:
+    path = root / "figure" / "00003" / "00003-02.png"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(UserError, match=r"00003-02\.png is not a whole PNG"):
+        read(root)
+
+
+def test_an_eight_bit_frame_is_refused(root: Path) -> None:
+    path = root / "figure" / "00003" / "00003-02.png"
+    Image.fromarray(np.zeros((SIDE, SIDE), np.uint8)).save(path)
+    with pytest.raises(UserError, match=r"8 bits, greyscale: rain rates are coded in 16"):
+        read(root)
+
+
+def test_a_frame_of_another_size_is_refused(root: Path) -> None:
+    path = root / "figure" / "00012" / "00012-02.png"
+    Image.fromarray(np.zeros((SIDE, 64), np.uint16)).save(path)
+    with pytest.raises(UserError, match=r"64 x 32 pixels, where the first frame .* 32 x 32"):
+        read(root)
+
+
+def test_a_folder_without_events_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"No event as 00000/00000-00\.png"):
+        MRMS(str(tmp_path)).preview()
+
+
+def test_an_event_without_rain_has_no_displacement(tmp_path: Path) -> None:
+    folder = write_event(tmp_path, 0, np.full((SIDE, SIDE), 30))
+    for path in folder.iterdir():
+        Image.fromarray(np.full((SIDE, SIDE), 30, np.uint16)).save(path)
+    features = MRMS(str(tmp_path)).load(tmp_path / "cache").index.row(0, named=True)
+    assert features["mean_intensity"] == features["max_intensity"] == 0
+    assert np.isnan(features["observed_displacement"])
+
+
+def test_changed_files_change_the_hash(root: Path, tmp_path: Path) -> None:
+    before = MRMS(str(root)).load(tmp_path / "cache").data_hash
+    shutil.rmtree(root / "figure" / "00012")
+    assert MRMS(str(root)).load(tmp_path / "cache").data_hash != before
