@@ -31,6 +31,7 @@ def check_point(config: DictConfig) -> None:
     check_devices(trainer)
     check_targets(settings)
     _check_precision(settings["model"], trainer)
+    _check_model(settings["model"], trainer)
     _check_batch(settings["datamodule"].get("batch_size"), trainer.devices)
     slug(settings)
     build(config.datamodule, "datamodule").check()
@@ -93,6 +94,12 @@ def _check_precision(model: dict[str, Any], trainer: TrainerSettings) -> None:
         )
     if trainer.precision == "16-mixed" and not _on_gpu(trainer):
         raise UserError("trainer.precision=16-mixed needs a GPU; bf16-mixed would work without.")
+
+
+def _check_model(model: dict[str, Any], trainer: TrainerSettings) -> None:
+    check = getattr(get_class(model["_target_"]), "check", None)
+    if check is not None:
+        check(model, trainer.max_steps)
 
 
 def _on_gpu(trainer: TrainerSettings) -> bool:

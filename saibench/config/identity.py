@@ -75,7 +75,10 @@ def _lookup(settings: dict[str, Any], key: str) -> Any:
     value: Any = settings
     for part in key.split("."):
         if not isinstance(value, dict) or part not in value:
-            raise UserError(f"workload.label names '{key}', which the settings do not have.")
+            raise UserError(
+                f"workload={settings['workload'].get('name')} names a point by '{key}', which "
+                "these settings do not have: the data or the model may be another workload's."
+            )
         value = value[part]
     return value
 

@@ -51,7 +51,7 @@ class Devices(_Strict):
 class TrainerSettings(Devices):
     """`conf/trainer/`: the budget of a point and what it runs on."""
 
-    max_steps: int | None = Field(ge=1)
+    max_steps: int | None = Field(ge=0)
     max_time: Annotated[str, AfterValidator(_duration)] | None
     val_every: int = Field(ge=1)
     gradient_clip: float | None = Field(gt=0)

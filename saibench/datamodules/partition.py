@@ -124,6 +124,13 @@ def training_split(
     )
 
 
+def untrained_split(index: polars.DataFrame) -> tuple[Partition, Partition]:
+    """The partitions `train` and `validation` of a model that is not trained: both empty."""
+    none = np.array([], dtype=np.int64)
+    train = Partition.of("train", index, none, "no samples: the model is not trained")
+    return train, Partition.of("validation", index, none.copy(), train.describe)
+
+
 def validation_count(count: int) -> int:
     """Validation samples beside `count` training samples: 5 % of them, rounded up, at least 50."""
     return max(LEAST_VALIDATION, -(-count // 20))

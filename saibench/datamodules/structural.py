@@ -11,7 +11,12 @@ import numpy as np
 import polars as pl
 from lightning import LightningDataModule
 
-from saibench.datamodules.partition import Partition, test_partition, training_split
+from saibench.datamodules.partition import (
+    Partition,
+    test_partition,
+    training_split,
+    untrained_split,
+)
 from saibench.datamodules.samplers import Sampler, Subset
 from saibench.errors import UserError, closest
 
@@ -37,6 +42,7 @@ class StructuralDataModule(LightningDataModule):
         held_out: name of the partition that training may never touch.
         partitions: name → `{samplers: [...], transform: ...}`, the partitions there are.
         test: names of the partitions that the trained model is tested on.
+        steps: budget of the training; 0 trains on nothing, so that no sample is taken for it.
     """
 
     def __init__(
@@ -46,12 +52,14 @@ class StructuralDataModule(LightningDataModule):
         held_out: str,
         partitions: Mapping[str, Mapping[str, Any]],
         test: Sequence[str],
+        steps: int | None = None,
     ) -> None:
         super().__init__()
         self.allow_zero_length_dataloader_with_multiple_devices = True  # a rank without a sample
         self.evaluation: EvaluationPass | None = None
         self.training_sampler = training
         self.subset = subset
+        self.steps = steps
         self.held_out = held_out
         self.partitions = {name: _checked(name, given) for name, given in partitions.items()}
         self.test = list(dict.fromkeys(test))
@@ -133,6 +141,8 @@ class StructuralDataModule(LightningDataModule):
         return self.evaluation_loader(self.evaluation or self.passes()[0])
 
     def _split(self, index: pl.DataFrame) -> tuple[Partition, Partition]:
+        if self.steps == 0:
+            return untrained_split(index)
         held_out = self._test_partition(index, self.held_out)
         return training_split(index, self.training_sampler, self.subset, [held_out])
 

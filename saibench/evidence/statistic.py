@@ -38,6 +38,9 @@ class Statistic:
         axis: None for one value a sample.
         summaries: metric name → how samples are reduced to it (`SUMMARIES`). Names of statistics
             with an axis are completed by the label (`force_mae` → `force_mae_H`).
+        partial: whether it may have no value, NaN, for a sample (the centre of mass of a dry
+            frame). Elsewhere NaN means that the model diverged. (Along an axis some positions
+            may always be undefined: a species that is absent.)
     """
 
     name: str
@@ -46,6 +49,7 @@ class Statistic:
     describe: str
     axis: Axis | None = None
     summaries: Mapping[str, str] = field(default_factory=dict)
+    partial: bool = False
 
     def __post_init__(self) -> None:
         unknown = set(self.summaries.values()) - SUMMARIES

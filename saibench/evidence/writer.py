@@ -50,23 +50,20 @@ def check_ids(expected: np.ndarray, given: np.ndarray) -> None:
         )
 
 
-def check_finite(values: Mapping[str, np.ndarray]) -> None:
+def check_finite(statistics: Sequence[Statistic], values: Mapping[str, np.ndarray]) -> None:
     """A prediction that is not a number is an error, never a missing value.
 
-    Along an axis a statistic may be undefined for some labels (a species that is absent), but
-    not for all of them.
-
     Raises:
-        RuntimeError: a statistic of some sample is NaN or infinite.
+        RuntimeError: a statistic of some sample is infinite, or is NaN and not `partial`.
     """
-    for name, column in values.items():
-        if name == "sample_id" or not np.issubdtype(column.dtype, np.floating):
-            continue
-        finite = np.isfinite(column).reshape(len(column), -1).any(axis=1)
-        if not finite.all():
-            ids = values["sample_id"][~finite]
+    for statistic in (s for s in statistics if s.key in values):
+        column = values[statistic.key].reshape(len(values["sample_id"]), -1)
+        numbers = np.isfinite(column).any(axis=1) | statistic.partial
+        numbers &= ~np.isinf(column).any(axis=1)
+        if not numbers.all():
+            ids = values["sample_id"][~numbers]
             raise RuntimeError(
-                f"{name} is not a finite number for {len(ids)} of {len(column)} samples "
+                f"{statistic.key} is not a finite number for {len(ids)} of {len(column)} samples "
                 f"(ids {ids[:5].tolist()}): the model diverged."
             )
 
@@ -99,7 +96,12 @@ def axis_table(
     )
     label = pl.Series(axis.name, list(axis.labels) * size)
     extra = [pl.Series(name, list(column) * size) for name, column in axis.columns.items()]
-    columns = [pl.Series(s.name, values[s.key].astype(np.float32).ravel()) for s in along]
+    columns = [
+        pl.Series(s.name, values[s.key].astype(np.float32).ravel())
+        if s.key in values
+        else pl.Series(s.name, [None] * (size * labels), dtype=pl.Float32)
+        for s in along
+    ]
     fields = [
         Field(axis.name, _dtype(label), role="key", describe=f"position on the axis {axis.name}"),
         *(

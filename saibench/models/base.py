@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from lightning import LightningModule
@@ -25,6 +26,24 @@ class BenchmarkModule(LightningModule):
 
     precisions: ClassVar[tuple[str, ...]] = ("32-true", "bf16-mixed", "16-mixed")
     """Values of `trainer.precision` that the model can be trained with."""
+
+    finds_unused_parameters: ClassVar[bool] = False
+    """Whether a step may leave parameters without a gradient, which DDP has to look for."""
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
+        """Refuse settings that can't work, before anything is written.
+
+        Args:
+            settings: the node `model` of a point's settings.
+            max_steps: the budget, None where it is wall time.
+
+        Raises:
+            UserError: what does not fit, and what would work.
+        """
+
+    def load_initial_weights(self) -> None:
+        """Load weights that the model starts from; called before the first step of all."""
 
     def statistics(self) -> list[Statistic]:
         """The statistics that `test_step` returns, with unit and normalisation."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning import LightningModule
 from torch import nn
 
 from saibench.config.sentences import first_line
@@ -14,6 +17,25 @@ from saibench.errors import UserError
 
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError)
 """What torch raises for a file that is cut short, garbled, or was written by something else."""
+
+
+def save_untrained(module: LightningModule, path: Path) -> None:
+    """Write the initial weights as the checkpoint of a point that is not trained."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")  # every rank writes the same
+    try:
+        torch.save(
+            {
+                "state_dict": module.state_dict(),
+                "hyper_parameters": dict(module.hparams),
+                "epoch": 0,
+                "global_step": 0,
+                "pytorch-lightning_version": version("lightning"),
+            },
+            aside,
+        )
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def check_checkpoint(path: Path, module: nn.Module) -> None:

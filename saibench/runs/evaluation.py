@@ -98,7 +98,7 @@ def _evidence(
     metrics: dict[str, Any] = {}
     statistics = module.statistics()
     for number, evaluation in enumerate(data.passes()):
-        values = _in_order(evaluation, data, join_parts(parts, number))
+        values = _in_order(evaluation, data, statistics, join_parts(parts, number))
         for partition in evaluation.partitions:
             chosen = np.searchsorted(values["sample_id"], partition.sample_ids)
             of_partition = {name: column[chosen] for name, column in values.items()}
@@ -111,11 +111,14 @@ def _evidence(
 
 
 def _in_order(
-    evaluation: EvaluationPass, data: StructuralDataModule, values: dict[str, np.ndarray]
+    evaluation: EvaluationPass,
+    data: StructuralDataModule,
+    statistics: Sequence[Statistic],
+    values: dict[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
     """The values by ascending sample id, every expected sample once, all of them numbers."""
     writer.check_ids(data.index["sample_id"].to_numpy()[evaluation.rows], values["sample_id"])
-    writer.check_finite(values)
+    writer.check_finite(statistics, values)
     order = np.argsort(values["sample_id"])
     return {name: column[order] for name, column in values.items()}
 

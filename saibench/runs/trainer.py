@@ -11,24 +11,30 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from saibench.config.check import build
+from saibench.models.base import BenchmarkModule
 from saibench.runs.divergence import MONITORED, DivergenceGuard
 from saibench.runs.point import BEST, LAST
 
 
-def build_trainer(settings: DictConfig, folder: Path, logger: Logger | None) -> Trainer:
+def build_trainer(
+    settings: DictConfig, folder: Path, module: BenchmarkModule, logger: Logger | None
+) -> Trainer:
     """A Trainer that ends after the budget and leaves its checkpoints in the point's folder.
 
     Args:
         settings: the node `trainer` of a point's settings.
         folder: the point's.
+        module: what it will train; one that optimizes by itself also clips by itself.
+        logger: where its numbers go.
     """
     steps, round_ = settings.max_steps, settings.val_every
-    if steps is not None:
+    if steps:
         round_ = min(round_, steps)
     return Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
-        strategy="auto" if settings.devices == 1 else "ddp",
+        strategy=_strategy(settings.devices, module),
+        sync_batchnorm=settings.devices > 1 and settings.accelerator != "cpu",
         precision=settings.precision,
         # An epoch is the round of steps up to a validation; the last one is validated too. A
         # step is a batch, though Lightning counts one for each optimizer that a batch moves.
@@ -36,7 +42,7 @@ def build_trainer(settings: DictConfig, folder: Path, logger: Logger | None) -> 
         limit_train_batches=round_,
         check_val_every_n_epoch=1,
         num_sanity_val_steps=0,
-        gradient_clip_val=settings.gradient_clip,
+        gradient_clip_val=settings.gradient_clip if module.automatic_optimization else None,
         deterministic=settings.deterministic,
         inference_mode=False,  # forces are gradients, in evaluation too
         log_every_n_steps=1,
@@ -47,6 +53,12 @@ def build_trainer(settings: DictConfig, folder: Path, logger: Logger | None) -> 
         callbacks=_callbacks(settings, folder),
         default_root_dir=folder,
     )
+
+
+def _strategy(devices: int, module: BenchmarkModule) -> str:
+    if devices == 1:
+        return "auto"
+    return "ddp_find_unused_parameters_true" if module.finds_unused_parameters else "ddp"
 
 
 def steps_trained(trainer: Trainer) -> int:

@@ -18,9 +18,9 @@ from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError
 from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.models.base import BenchmarkModule
-from saibench.runs.checkpoints import check_checkpoint
+from saibench.runs.checkpoints import check_checkpoint, save_untrained
 from saibench.runs.evaluation import evaluate
-from saibench.runs.point import LAST, load_point
+from saibench.runs.point import BEST, LAST, load_point
 from saibench.runs.quiet import quiet_lightning
 from saibench.runs.record import read_record, update_record
 from saibench.runs.trainer import build_trainer, seconds_trained, steps_trained
@@ -42,8 +42,13 @@ class Rank:
         return self.trainer.is_global_zero
 
     def fit(self) -> None:
-        """Train, from the last checkpoint if there is one."""
+        """Train, from the last checkpoint if there is one; with no step, keep what there is."""
         last = self.folder / LAST
+        if not last.exists():
+            self.module.load_initial_weights()
+        if self.trainer.max_epochs == 0:
+            save_untrained(self.module, self.folder / BEST)
+            return
         if last.exists():
             check_checkpoint(last, self.module)
         self.trainer.fit(
@@ -123,7 +128,8 @@ def rank_of(folder: Path, config: DictConfig, job_type: str) -> Iterator[Rank]:
         data = build(config.datamodule, "datamodule")
         module = build(config.model, "model", facts=data.facts(), _recursive_=False)
         logger = build_logger(config.logger, LogContext(folder, job_type))
-        yield Rank(folder, data, module, build_trainer(config.trainer, folder, logger), logger)
+        trainer = build_trainer(config.trainer, folder, module, logger)
+        yield Rank(folder, data, module, trainer, logger)
     finally:
         finish(logger)
         torch.set_num_threads(threads)

@@ -23,13 +23,25 @@ STUDIES = sorted(
     path.relative_to(root() / "sweeps").with_suffix("")
     for path in (root() / "sweeps").rglob("*.yaml")
 )
-DOWNLOADED = ("data/md17", "data/rmd17")
-NEEDED_BESIDE = {"lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"]}
+DOWNLOADED = ("data/md17", "data/mrms", "data/rmd17")
+UNTRAINED = ["workload=nowcasting", "model=persistence"]
+NEEDED_BESIDE = {
+    "lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"],
+    "trainer/none": UNTRAINED,
+}
 
 
 @cache
 def composed(*arguments: str) -> Command:
     return compose_command("train", arguments)
+
+
+def settings_shown(option: Path) -> list[str]:
+    """What the first command in the option's comment sets beside it, paths apart."""
+    text = (conf() / option).with_suffix(".yaml").read_text(encoding="utf-8")
+    command = next((line for line in text.splitlines() if "python train.py" in line), "")
+    given = command.partition("train.py")[2].split()
+    return [one for one in given if one.startswith(("workload=", "trainer=", "model="))]
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
@@ -40,7 +52,7 @@ def test_option_composes_to_a_point_that_can_run(
         monkeypatch.setattr(
             "saibench.datamodules.structural.StructuralDataModule.check", lambda data: None
         )
-    beside = NEEDED_BESIDE.get(str(option), [])
+    beside = NEEDED_BESIDE.get(str(option)) or settings_shown(option)
     (config,) = composed(f"{option.parent}={option.name}", *beside).points
     check_point(config)
 

@@ -67,7 +67,7 @@ REFUSED = {
     ),
     "a partition without samplers": (["+partitions.late={sampler: []}"], "'sampler'"),
     "an unknown molecule": (["data.molecule=unobtainium"], "unobtainium"),
-    "no steps": (["trainer.max_steps=0"], "greater than or equal to 1"),
+    "fewer steps than none": (["trainer.max_steps=-1"], "greater than or equal to 0"),
     "steps that end between two validations": (["trainer.max_steps=300"], "200 or 400 steps"),
     "no end": (["trainer.max_steps=null"], "without an end"),
     "a schedule without an end": (
@@ -91,7 +91,7 @@ REFUSED = {
         ["+trainer.callbacks.mine._target_=nowhere.Callback"],
         "No module named 'nowhere'",
     ),
-    "a label of no setting": (["workload.label=[nope]"], "workload.label names 'nope'"),
+    "a label of no setting": (["workload.label=[nope]"], "names a point by 'nope'"),
     "an unknown way to go on": (["on_failure=halt"], "'continue' or 'stop'"),
     "a configuration folder that is not there": (["--config-dir", "nope"], "is not a folder"),
     "another primary config": (["--config-name", "evaluate"], "--config-dir"),

@@ -23,6 +23,7 @@ class RainBatch:
             batch, so that the mean over ranks is the mean over events, however they are dealt.
         motion: `(B, 2, H, W)` true motion along x and y in pixels per frame, or None.
         source: `(B, 20, H, W)` true source of each target frame in mm/h, or None.
+        draws: how often each event is to be predicted, or None for once.
     """
 
     sample_id: Tensor
@@ -33,6 +34,7 @@ class RainBatch:
     event_weight: float = 0.0
     motion: Tensor | None = None
     source: Tensor | None = None
+    draws: int | None = None
 
     def to(self, device: Any, non_blocking: bool = False) -> RainBatch:
         """The batch on another device."""

@@ -101,13 +101,14 @@ def rain_loader(
     batches: TrainingBatches | EvaluationBatches,
     event_weight: float,
     workers: int,
+    draws: int | None = None,
 ) -> DataLoader[Any]:
     """A loader of `RainBatch`es; with workers, they read ahead in processes of their own."""
     return DataLoader(
         dataset,
         batch_sampler=batches,  # type: ignore[arg-type]
         num_workers=workers,
-        collate_fn=_Collate(dataset.events.pixel_km, event_weight),
+        collate_fn=_Collate(dataset.events.pixel_km, event_weight, draws),
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context="spawn" if workers else None,  # threads of a net don't survive fork
         persistent_workers=workers > 0,
@@ -118,6 +119,7 @@ def rain_loader(
 class _Collate:
     pixel_km: float
     event_weight: float
+    draws: int | None
 
     def __call__(self, samples: list[Sample]) -> RainBatch:
         events = [event for _, event in samples]
@@ -132,6 +134,7 @@ class _Collate:
             event_weight=self.event_weight,
             motion=_stacked([event.motion for event in events]),
             source=_stacked([event.source for event in events]),
+            draws=self.draws,
         )
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from lightning import Trainer
 
 from saibench.datamodules.cache import cache_root
+from saibench.datamodules.nowcasting.draws import RepeatedDraws
 from saibench.datamodules.nowcasting.event import RainEvents, RainSource
 from saibench.datamodules.nowcasting.loader import (
     EvaluationBatches,
@@ -31,7 +32,7 @@ class NowcastingDataModule(StructuralDataModule):
 
     Args:
         source: where the events come from.
-        training, subset, held_out, partitions, test: see `StructuralDataModule`.
+        training, subset, held_out, partitions, test, steps: see `StructuralDataModule`.
         batch_size: events a step, over all ranks.
         evaluation_batch_size: events a batch in validation and test, on each rank.
         crop: side in pixels of the part of an event that is trained on, drawn anew each time;
@@ -50,6 +51,7 @@ class NowcastingDataModule(StructuralDataModule):
         held_out: str,
         partitions: Mapping[str, Mapping[str, Any]],
         test: Sequence[str],
+        steps: int | None = None,
         batch_size: int = 8,
         evaluation_batch_size: int = 8,
         crop: int | None = None,
@@ -58,7 +60,7 @@ class NowcastingDataModule(StructuralDataModule):
         seed: int = 0,
         cache: str | None = None,
     ) -> None:
-        super().__init__(training, subset, held_out, partitions, test)
+        super().__init__(training, subset, held_out, partitions, test, steps)
         for name, value, least in (
             ("batch_size", batch_size, 1),
             ("evaluation_batch_size", evaluation_batch_size, 1),
@@ -120,14 +122,17 @@ class NowcastingDataModule(StructuralDataModule):
         return self._evaluated(self.split[1].rows)
 
     def evaluation_loader(self, evaluation: EvaluationPass) -> Any:
-        return self._evaluated(evaluation.rows)
+        transform = evaluation.transform
+        return self._evaluated(
+            evaluation.rows, transform.count if isinstance(transform, RepeatedDraws) else None
+        )
 
     def feature_fields(self) -> list[Field]:
         return self.events.feature_fields()
 
-    def _evaluated(self, rows: np.ndarray) -> Any:
+    def _evaluated(self, rows: np.ndarray, draws: int | None = None) -> Any:
         batches = EvaluationBatches(rows, self.evaluation_batch_size, self._ranks())
-        return rain_loader(EventDataset(self.events), batches, 0.0, self.workers)
+        return rain_loader(EventDataset(self.events), batches, 0.0, self.workers, draws)
 
     def _ranks(self) -> Ranks:
         return Ranks(self._attached.global_rank, self._attached.world_size)

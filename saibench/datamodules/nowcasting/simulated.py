@@ -173,7 +173,7 @@ class SimulatedRain:
             "motion": new_array(folder, "motion", (self.events, 2, *shape), np.float32),
             "source": new_array(folder, "source", (self.events, TARGET_FRAMES, *shape), np.float16),
         }
-        for number in tqdm(range(self.events), desc="simulating rain", unit="event"):
+        for number in tqdm(range(self.events), "simulating rain", unit="event", mininterval=1.0):
             event = self.event(number)
             for name, array in arrays.items():
                 array[number] = getattr(event, name)
