@@ -72,6 +72,17 @@ class StudyEvidence:
         return next(iter(self.records.values())).get("study") or self.folder.name
 
     @cached_property
+    def held_out(self) -> str:
+        """The partition that training may not touch, on which findings and figures look.
+
+        Where no record names it, the first that a point was tested on; empty if none was.
+        """
+        tested = [name for metrics in self.metrics.values() for name in metrics]
+        recorded = (record["settings"].get("held_out") for record in self.records.values())
+        named = [name for name in recorded if name] or tested
+        return next((name for name in named if name in tested), "".join(named[:1]))
+
+    @cached_property
     def points(self) -> polars.DataFrame:
         """One row a point, whatever its state (see `points_table`)."""
         return points_table(self.records, self.metrics)[0]

@@ -13,9 +13,10 @@ from saibench.evidence.reader import StudyEvidence
 
 SEED = "seed"
 WINDOW = ["window_start", "window_end"]
-WINDOW_SETTINGS = ("window.start", "window.size")
+LIMIT = "training.limit"
+WINDOW_SETTINGS = ("window.start", "window.size", LIMIT)
 TEST_START = 0.9
-"""Where a window without a size ends: the test is the last tenth."""
+"""Where a window without a size ends in records that do not say it."""
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,25 @@ class Variant:
     cells: tuple[Cell, ...]
 
 
-def tested(evidence: StudyEvidence, partition: str) -> polars.DataFrame:
-    """The points that were tested on `partition`, with their windows."""
+def tested(evidence: StudyEvidence) -> polars.DataFrame:
+    """The points that were tested on the held-out partition, with their windows."""
     points = with_windows(evidence.points)
     if "partition" not in evidence.samples.columns:
         return points.clear()
-    rows = evidence.samples.filter(polars.col("partition") == partition)
+    rows = evidence.samples.filter(polars.col("partition") == evidence.held_out)
     return points.filter(polars.col("point").is_in(rows["point"].unique().to_list()))
 
 
-def why_untested(evidence: StudyEvidence, partition: str, columns: Iterable[str]) -> str | None:
-    """One sentence if no point has these statistics on `partition`, else None."""
-    if not tested(evidence, partition).height:
-        return f"No point was tested on the partition {partition}."
-    rows = evidence.samples.filter(polars.col("partition") == partition)
+def why_untested(evidence: StudyEvidence, columns: Iterable[str]) -> str | None:
+    """One sentence if no point has these statistics on the held-out partition, else None."""
+    if not evidence.held_out:
+        return "No point was tested."
+    if not tested(evidence).height:
+        return f"No point was tested on the partition {evidence.held_out}."
+    rows = evidence.samples.filter(polars.col("partition") == evidence.held_out)
     for name in columns:
         if name not in rows.columns or rows[name].is_null().all():
-            return f"The samples of {partition} have no {name}."
+            return f"The samples of {evidence.held_out} have no {name}."
     return None
 
 
@@ -75,13 +78,20 @@ def with_windows(points: polars.DataFrame) -> polars.DataFrame:
     missing = polars.lit(None, dtype=polars.Float64)
     size = polars.col("window.size") if "window.size" in points.columns else missing
     start = polars.col("window.start").cast(polars.Float64)
-    end = (start + size.cast(polars.Float64)).fill_null(TEST_START)
+    limit = polars.col(LIMIT) if LIMIT in points.columns else missing
+    end = (start + size.cast(polars.Float64)).fill_null(limit).fill_null(TEST_START)
     bounded = points.with_columns(window_start=start.round(9), window_end=end.round(9))
     names = [
         None if begin is None else f"{100 * begin:.4g}–{100 * end:.4g} %"
         for begin, end in bounded.select(WINDOW).iter_rows()
     ]
     return bounded.with_columns(window=polars.Series(names, dtype=polars.String))
+
+
+def test_start(points: polars.DataFrame) -> float:
+    """The fraction of the trajectory at which the test of these points begins."""
+    recorded = points[LIMIT].drop_nulls().to_list() if LIMIT in points.columns else []
+    return max(recorded, default=TEST_START)
 
 
 def variants(points: polars.DataFrame, across: Sequence[str], by: Sequence[str]) -> list[Variant]:
@@ -103,6 +113,27 @@ def variants(points: polars.DataFrame, across: Sequence[str], by: Sequence[str])
             for key, cell in group.sort(by, maintain_order=True).group_by(by, maintain_order=True)
         ]
         found.append(Variant(label, tuple(cells)))
+    return found
+
+
+def windows_of_equal_count(points: polars.DataFrame) -> list[Variant]:
+    """Variants whose cells are training windows, with equally many samples drawn from each.
+
+    Where counts differ between windows (a fraction, or all samples), windows are compared with
+    those of the same count alone. A window without its like is in none.
+    """
+    if "window" not in points.columns:
+        return []
+    found = []
+    for variant in variants(points, ["window"], by=[*WINDOW, "window", "train_count"]):
+        counts = {cell.shared["train_count"] for cell in variant.cells}
+        for count in sorted(counts):
+            cells = tuple(cell for cell in variant.cells if cell.shared["train_count"] == count)
+            label = [variant.label] if variant.label else []
+            if len(counts) > 1:
+                label.append(f"{count:,} samples")
+            if len(cells) > 1:
+                found.append(Variant(", ".join(label), cells))
     return found
 
 

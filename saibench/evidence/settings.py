@@ -9,15 +9,21 @@ from saibench.config.identity import canonical
 
 Settings = Mapping[str, Any]
 
+ALWAYS = ("held_out", "training.limit")
+"""What readers of evidence need to know of every point: the partition that its training may not
+touch, and where a window without a size ends."""
+
 
 def differing_settings(
     settings: Mapping[str, Settings], configs: Mapping[str, Settings]
 ) -> dict[str, dict[str, Any]]:
-    """By point: its recorded settings and all else in which the configs of the study differ.
+    """By point: its recorded settings, `ALWAYS`, and all else in which the study's configs differ.
 
     A record names the settings that a workload usually varies. A study may vary any other, and
     two models must not be taken for two seeds of one. Of settings that always change together,
-    such as those of a net, the first stands for all; copies of a recorded one are left out.
+    such as those of a net, the first stands for all; a recorded class stands for what changes with
+    it, but a recorded number does not: a figure that lays out `subset.count` must still see that
+    the larger sets were trained for longer. Copies of a recorded setting are left out.
 
     Args:
         settings: `run.json`'s settings, by point.
@@ -25,14 +31,16 @@ def differing_settings(
     """
     leaves = {point: _leaves(canonical(dict(config))) for point, config in configs.items()}
     names = dict.fromkeys(name for config in leaves.values() for name in config)
-    copies = {
-        _column({point: settings[point].get(name) for point in leaves})
-        for name in dict.fromkeys(name for recorded in settings.values() for name in recorded)
+    recorded = {
+        name: {point: settings[point].get(name) for point in leaves}
+        for name in dict.fromkeys(name for point in settings.values() for name in point)
     }
-    found: dict[str, dict[str, Any]] = {
-        point: dict(recorded) for point, recorded in settings.items()
-    }
-    patterns = set()
+    copies = {_column(values) for values in recorded.values()}
+    found = {point: dict(of_point) for point, of_point in settings.items()}
+    for point, config in leaves.items():
+        for name in (name for name in ALWAYS if name in config):
+            found[point].setdefault(name, config[name])
+    patterns = {_pattern(values) for name, values in recorded.items() if name.endswith("._target_")}
     for name in names:
         values = {point: config.get(name) for point, config in leaves.items()}
         column, pattern = _column(values), _pattern(values)

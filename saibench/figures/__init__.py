@@ -16,7 +16,10 @@ from saibench.evidence.reader import StudyEvidence
 
 
 class FigureModule(Protocol):
-    """What a module must offer to be drawn in a report."""
+    """What a module must offer to be drawn in a report.
+
+    One that also has `single_point = True` is for reports of a point that stands alone.
+    """
 
     title: str
     paper: str

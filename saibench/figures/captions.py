@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import polars
-
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import tested
+from saibench.evidence.selection import rows_of, tested
 from saibench.interpretation.bootstrap import Interval
 
 FORCE_MAE = "mean absolute error of a force component, averaged over a frame's atoms"
@@ -16,15 +14,17 @@ INTERVALS = (
 SEEDS = "open dots beside a point: its single seeds"
 
 
-def partition_text(evidence: StudyEvidence, partition: str) -> str:
-    """`964 samples of last_tenth (the last 10 % of the samples in order of time)`."""
-    point = tested(evidence, partition)["point"][0]
-    rows = evidence.samples.filter(
-        (polars.col("point") == point) & (polars.col("partition") == partition)
-    )
-    recorded = (evidence.records[point].get("partitions") or {}).get(partition) or {}
+def partition_text(evidence: StudyEvidence) -> str:
+    """`964 samples of last_tenth (the last 10 % of the samples in order of time)`.
+
+    Points of other data may have other counts: `100 or 964 samples`.
+    """
+    points, name = tested(evidence)["point"].to_list(), evidence.held_out
+    rows = rows_of(evidence.samples, points, name)
+    counts = sorted(set(rows.group_by("point").len()["len"]))
+    recorded = (evidence.records[points[0]].get("partitions") or {}).get(name) or {}
     describe = f" ({recorded['describe']})" if recorded.get("describe") else ""
-    return f"{rows.height:,} samples of {partition}{describe}"
+    return f"{' or '.join(f'{count:,}' for count in counts)} samples of {name}{describe}"
 
 
 def shared_text(variant: str) -> str:

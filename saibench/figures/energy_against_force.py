@@ -22,27 +22,27 @@ AXES = ["force_mae", "energy_error_absolute"]
 NUM_GROUPS = 10
 
 
-def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
-    untested = why_untested(evidence, partition, ["energy_error", "force_mae", "time"])
-    if untested or few_and_many(evidence, partition):
+def needs(evidence: StudyEvidence) -> str | None:
+    untested = why_untested(evidence, ["energy_error", "force_mae", "time"])
+    if untested or few_and_many(evidence):
         return untested
     return "It takes two training set sizes, drawn from the same window, to compare their errors."
 
 
-def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.DataFrame:
+def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a frame and model: force MAE [meV/Å] and absolute energy error [meV]."""
     return polars.concat(
-        _errors(evidence, partition, model).with_columns(model=polars.lit(model.label))
-        for model in _pair(evidence, partition)
+        _errors(evidence, model).with_columns(model=polars.lit(model.label))
+        for model in _pair(evidence)
     )
 
 
 @styled
-def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
-    pair = _pair(evidence, partition)
+def draw(evidence: StudyEvidence) -> Figure:
+    pair = _pair(evidence)
     figure, axes = panels(1, 2, 3.9, sharex=True, sharey=True)
     for letter, model, colour, panel in zip("ab", pair, PALETTE, axes[0], strict=False):
-        errors = _errors(evidence, partition, model)
+        errors = _errors(evidence, model)
         _draw_errors(panel, errors, colour)
         rho = rank_correlation(errors)
         panel_title(panel, letter, f"{model.label}, ρ = {interval_text(rho)}")
@@ -54,12 +54,12 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
     return figure
 
 
-def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
-    pair = _pair(evidence, partition)
+def caption(evidence: StudyEvidence) -> str:
+    pair = _pair(evidence)
     return (
         "One dot a frame: absolute error of its total energy [meV], not divided by the number of "
         "atoms, against its force MAE [meV/Å, mean absolute error of a force component], over "
-        f"{partition_text(evidence, partition)}; trained on {pair.first.label} (a) and "
+        f"{partition_text(evidence)}; trained on {pair.first.label} (a) and "
         f"{pair.second.label} (b), one seed each.{shared_text(pair.shared)} Line: means of "
         f"{NUM_GROUPS} groups of equally many frames by force MAE. ρ is Spearman's rank "
         "correlation with its 95 % interval from resampling 20 contiguous blocks of the test."
@@ -72,15 +72,15 @@ def rank_correlation(errors: polars.DataFrame) -> Interval:
     return block_bootstrap(columns, blocks_of(errors), spearman, num_resamples=1000)
 
 
-def _pair(evidence: StudyEvidence, partition: str) -> Pair:
-    pair = few_and_many(evidence, partition)
+def _pair(evidence: StudyEvidence) -> Pair:
+    pair = few_and_many(evidence)
     assert pair is not None  # `needs` has been asked
     return pair
 
 
-def _errors(evidence: StudyEvidence, partition: str, model: Model) -> polars.DataFrame:
+def _errors(evidence: StudyEvidence, model: Model) -> polars.DataFrame:
     energy = polars.col("energy_error").abs().alias("energy_error_absolute")
-    samples = model.samples(evidence, partition)
+    samples = model.samples(evidence)
     return samples.select("point", "sample_id", "time", "force_mae", energy)
 
 

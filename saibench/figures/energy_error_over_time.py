@@ -17,17 +17,17 @@ title = "Energy error over time"
 paper = "Figure 5"
 
 
-def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
-    untested = why_untested(evidence, partition, ["energy_error", "time"])
-    if untested or _pairs(evidence, partition):
+def needs(evidence: StudyEvidence) -> str | None:
+    untested = why_untested(evidence, ["energy_error", "time"])
+    if untested or _pairs(evidence):
         return untested
     return "It takes two windows at equal settings, or two training set sizes from one window."
 
 
-def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.DataFrame:
+def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a frame and model: time [ps] and signed energy error [meV]."""
     return polars.concat(
-        model.samples(evidence, partition).select(
+        model.samples(evidence).select(
             polars.lit(effect).alias("effect"),
             polars.lit(model.label).alias("model"),
             "point",
@@ -35,19 +35,19 @@ def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.Data
             "time",
             "energy_error",
         )
-        for effect, pair in _pairs(evidence, partition)
+        for effect, pair in _pairs(evidence)
         for model in pair
     )
 
 
 @styled
-def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
-    pairs = _pairs(evidence, partition)
+def draw(evidence: StudyEvidence) -> Figure:
+    pairs = _pairs(evidence)
     figure, axes = panels(len(pairs), 1, 0.4 + 2.7 * len(pairs), sharex=True, sharey=True)
     for letter, (effect, pair), panel in zip("ab", pairs, axes[:, 0], strict=False):
         panel.axhline(0, color=INK, linewidth=0.8)
         for model, colour in zip(pair, PALETTE, strict=False):
-            _draw_errors(panel, model.samples(evidence, partition), model, colour)
+            _draw_errors(panel, model.samples(evidence), model, colour)
         panel_title(panel, letter, f"{effect}, {pair.shared}" if pair.shared else effect)
         panel.set_ylabel("energy error [meV]")
         panel.legend(ncols=2, loc="upper right")
@@ -56,22 +56,22 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
     return figure
 
 
-def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
+def caption(evidence: StudyEvidence) -> str:
     panels_shown = " ".join(
         f"({letter}) {effect.capitalize()}: {pair.first.label} against {pair.second.label}."
-        for letter, (effect, pair) in zip("ab", _pairs(evidence, partition), strict=False)
+        for letter, (effect, pair) in zip("ab", _pairs(evidence), strict=False)
     )
     return (
         "Error of the total energy of a frame, predicted less reference [meV], not divided by the "
-        f"number of atoms, over {partition_text(evidence, partition)}; one line a model, one seed "
+        f"number of atoms, over {partition_text(evidence)}; one line a model, one seed "
         f"each. {panels_shown} The legend gives the mean absolute error and the mean (bias)."
     )
 
 
-def _pairs(evidence: StudyEvidence, partition: str) -> list[tuple[str, Pair]]:
+def _pairs(evidence: StudyEvidence) -> list[tuple[str, Pair]]:
     options = [
-        ("effect of the training window", narrow_and_wide(evidence, partition)),
-        ("effect of the training set's size", few_and_many(evidence, partition)),
+        ("effect of the training window", narrow_and_wide(evidence)),
+        ("effect of the training set's size", few_and_many(evidence)),
     ]
     return [(effect, pair) for effect, pair in options if pair is not None]
 

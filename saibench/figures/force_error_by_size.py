@@ -21,27 +21,27 @@ ENERGY = "energy MAE per atom"
 MAX_VARIANTS = 6
 
 
-def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
-    untested = why_untested(evidence, partition, ["force_mae", "energy_error_per_atom", "time"])
-    if untested or _variants(evidence, partition):
+def needs(evidence: StudyEvidence) -> str | None:
+    untested = why_untested(evidence, ["force_mae", "energy_error_per_atom", "time"])
+    if untested or _variants(evidence):
         return untested
     return "It takes two training set sizes, drawn from the same window, to show the efficiency."
 
 
-def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.DataFrame:
+def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a (variant, size, statistic, species); rows with a point are single seeds."""
     rows = [
         row
-        for variant in _variants(evidence, partition)
+        for variant in _variants(evidence)
         for cell in variant.cells
-        for row in _rows(evidence, partition, variant, cell)
+        for row in _rows(evidence, variant, cell)
     ]
     return polars.DataFrame(rows, infer_schema_length=None)
 
 
 @styled
-def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
-    numbers = table(evidence, partition)
+def draw(evidence: StudyEvidence) -> Figure:
+    numbers = table(evidence)
     labels = numbers["variant"].unique(maintain_order=True).to_list()[:MAX_VARIANTS]
     figure, axes = panels(len(labels), 2, 0.5 + 3.1 * len(labels), sharex=True, sharey="col")
     for (forces, energy), label in zip(axes, labels, strict=True):
@@ -61,27 +61,25 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
     return figure
 
 
-def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
-    found = _variants(evidence, partition)
+def caption(evidence: StudyEvidence) -> str:
+    found = _variants(evidence)
     return (
         f"(a) Force MAE [meV/Å], {FORCE_MAE}, overall and by species; (b) absolute error of the "
         "total energy over the number of atoms [meV/atom], averaged over frames; against the "
-        f"number of frames trained on. Tested on {partition_text(evidence, partition)}. "
+        f"number of frames trained on. Tested on {partition_text(evidence)}. "
         f"{INTERVALS}; {SEEDS}.{first_of(MAX_VARIANTS, len(found))}"
     )
 
 
-def _variants(evidence: StudyEvidence, partition: str) -> list[Variant]:
-    points = tested(evidence, partition)
+def _variants(evidence: StudyEvidence) -> list[Variant]:
+    points = tested(evidence)
     across = ["subset.count", "subset.fraction"]
     found = variants(points, across, by=["train_count"])
     return [variant for variant in found if len(variant.cells) > 1]
 
 
-def _rows(
-    evidence: StudyEvidence, partition: str, variant: Variant, cell: Cell
-) -> list[dict[str, object]]:
-    frames = rows_of(evidence.samples, cell.points, partition)
+def _rows(evidence: StudyEvidence, variant: Variant, cell: Cell) -> list[dict[str, object]]:
+    frames = rows_of(evidence.samples, cell.points, evidence.held_out)
     energy = polars.col("energy_error_per_atom").abs()
     estimates = [
         (FORCES, "all", "meV/Å", estimate_mean(frames, "force_mae")),
@@ -89,7 +87,7 @@ def _rows(
     ]
     if "species" in evidence.axes:
         keys = ["point", "partition", "sample_id"]
-        atoms = rows_of(evidence.by_species, cell.points, partition)
+        atoms = rows_of(evidence.by_species, cell.points, evidence.held_out)
         atoms = atoms.join(frames.select(*keys, "time"), on=keys)
         for (species,), rows in sorted(atoms.group_by("species"), key=lambda group: group[0]):
             estimate = estimate_mean(rows, "force_mae", weight="num_atoms")

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import polars
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import WINDOW, Cell, rows_of, tested, variants
+from saibench.evidence.selection import (
+    WINDOW,
+    Cell,
+    rows_of,
+    tested,
+    variants,
+    windows_of_equal_count,
+)
 
 
 @dataclass(frozen=True)
@@ -18,9 +25,9 @@ class Model:
     point: str
     label: str
 
-    def samples(self, evidence: StudyEvidence, partition: str) -> polars.DataFrame:
+    def samples(self, evidence: StudyEvidence) -> polars.DataFrame:
         """Its samples in order of time."""
-        return rows_of(evidence.samples, [self.point], partition).sort("time")
+        return rows_of(evidence.samples, [self.point], evidence.held_out).sort("time")
 
 
 @dataclass(frozen=True)
@@ -35,17 +42,17 @@ class Pair:
         return iter((self.first, self.second))
 
 
-def narrow_and_wide(evidence: StudyEvidence, partition: str) -> Pair | None:
-    """The narrowest window (the earliest, of several) and the widest, at equal settings."""
-    points = tested(evidence, partition)
-    if points.is_empty() or "window" not in points.columns:
-        return None
+def narrow_and_wide(evidence: StudyEvidence) -> Pair | None:
+    """The narrowest window (the earliest, of several) and the widest, at equal settings and counts.
+
+    Where several settings or counts have such a pair: the widest apart, then the largest count.
+    """
     found = [
         (_width(cells[-1]) - _width(cells[0]), _count(cells[0]), variant.label, cells)
-        for variant in variants(points, ["window"], by=[*WINDOW, "window", "train_count"])
+        for variant in windows_of_equal_count(tested(evidence))
         for cells in [sorted(variant.cells, key=_width)]
     ]
-    span, _, shared, cells = max(found, key=lambda option: option[:2])
+    span, _, shared, cells = max(found, key=lambda option: option[:2], default=(0, 0, "", []))
     if span <= 0:
         return None
     narrow, wide = (
@@ -54,9 +61,9 @@ def narrow_and_wide(evidence: StudyEvidence, partition: str) -> Pair | None:
     return Pair(narrow, wide, shared)
 
 
-def few_and_many(evidence: StudyEvidence, partition: str) -> Pair | None:
+def few_and_many(evidence: StudyEvidence) -> Pair | None:
     """The smallest and the largest training set, from the widest window that has two sizes."""
-    points = tested(evidence, partition)
+    points = tested(evidence)
     window = [name for name in (*WINDOW, "window") if name in points.columns]
     found = [
         (_width(variant.cells[0]), len(variant.cells), variant.label, variant.cells)

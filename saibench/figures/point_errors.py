@@ -16,50 +16,52 @@ from saibench.figures.style import INK, PALETTE, colour_of, from_zero, panel_tit
 
 title = "Errors of one point"
 paper = ""
+single_point = True
+"""Reports of several points leave it out."""
 
 
-def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
-    untested = why_untested(evidence, partition, ["energy_error", "force_mae", "time"])
-    if untested or tested(evidence, partition).height == 1:
+def needs(evidence: StudyEvidence) -> str | None:
+    untested = why_untested(evidence, ["energy_error", "force_mae", "time"])
+    if untested or tested(evidence).height == 1:
         return untested
     return "It shows a point that stands alone; figures of the study compare its points."
 
 
-def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.DataFrame:
+def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a frame: time [ps], signed energy error [meV], force MAE [meV/Å]."""
-    return _samples(evidence, partition).select("sample_id", "time", "energy_error", "force_mae")
+    return _samples(evidence).select("sample_id", "time", "energy_error", "force_mae")
 
 
 @styled
-def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
-    samples = _samples(evidence, partition)
+def draw(evidence: StudyEvidence) -> Figure:
+    samples = _samples(evidence)
     figure, axes = panels(1, 3, 3.4, width_ratios=(3, 3, 2))
     energy, force, atoms = axes[0]
     energy.axhline(0, color=INK, linewidth=0.8)
     _line(energy, samples, "energy_error", "energy error [meV]")
     _line(force, samples, "force_mae", "force MAE [meV/Å]")
     from_zero(force)
-    _draw_atoms(atoms, evidence, partition)
+    _draw_atoms(atoms, evidence)
     panel_title(energy, "a", "total energy, predicted less reference")
     panel_title(force, "b", "force MAE of a frame")
     panel_title(atoms, "c", "force MAE of an atom")
     return figure
 
 
-def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
-    samples = _samples(evidence, partition)
+def caption(evidence: StudyEvidence) -> str:
+    samples = _samples(evidence)
     errors, forces = samples["energy_error"].to_numpy(), samples["force_mae"].to_numpy()
     return (
-        f"Over {partition_text(evidence, partition)}: (a) error of a frame's total energy [meV], "
+        f"Over {partition_text(evidence)}: (a) error of a frame's total energy [meV], "
         f"mean absolute {np.abs(errors).mean():.1f}, mean {errors.mean():+.1f}; (b) {FORCE_MAE} "
         f"[meV/Å], mean {forces.mean():.1f}; (c) the same by atom of the molecule, "
         "averaged over the frames."
     )
 
 
-def _samples(evidence: StudyEvidence, partition: str) -> polars.DataFrame:
-    points = tested(evidence, partition)["point"].to_list()
-    return rows_of(evidence.samples, points, partition).sort("time")
+def _samples(evidence: StudyEvidence) -> polars.DataFrame:
+    points = tested(evidence)["point"].to_list()
+    return rows_of(evidence.samples, points, evidence.held_out).sort("time")
 
 
 def _line(axes: Axes, samples: polars.DataFrame, column: str, label: str) -> None:
@@ -69,10 +71,10 @@ def _line(axes: Axes, samples: polars.DataFrame, column: str, label: str) -> Non
     axes.margins(x=0.01)
 
 
-def _draw_atoms(axes: Axes, evidence: StudyEvidence, partition: str) -> None:
-    points = tested(evidence, partition)["point"].to_list()
+def _draw_atoms(axes: Axes, evidence: StudyEvidence) -> None:
+    points = tested(evidence)["point"].to_list()
     means = (
-        rows_of(evidence.by_atom, points, partition)
+        rows_of(evidence.by_atom, points, evidence.held_out)
         .group_by("atom", "species")
         .agg(polars.col("force_mae").mean())
         .sort("atom")

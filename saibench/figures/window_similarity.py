@@ -26,23 +26,23 @@ CENTRED = "soap_similarity_window_centred"
 MIN_WINDOWS = 3
 
 
-def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
-    untested = why_untested(evidence, partition, [PLAIN, CENTRED, "force_mae", "time"])
-    if untested or len(_windows(evidence, partition).cells) >= MIN_WINDOWS:
+def needs(evidence: StudyEvidence) -> str | None:
+    untested = why_untested(evidence, [PLAIN, CENTRED, "force_mae", "time"])
+    if untested or len(_windows(evidence).cells) >= MIN_WINDOWS:
         return untested
     return f"It takes {MIN_WINDOWS} training windows to relate their similarity to the test error."
 
 
-def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.DataFrame:
+def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a window: similarity to the test, plain and centred, and force MAE [meV/Å].
 
     Intervals of similarities are of what sets a window apart from the mean over windows: a test
     frame that is unlike all of them moves all alike and says nothing about their order.
     """
-    cells = _windows(evidence, partition).cells
+    cells = _windows(evidence).cells
     rows = [dict(cell.shared) for cell in cells]
     for name in (PLAIN, CENTRED):
-        values, blocks = _by_window(evidence, partition, name)
+        values, blocks = _by_window(evidence, name)
         for row, column in zip(rows, values.T, strict=True):
             mean = column.mean()
             beyond = block_bootstrap(column - values.mean(axis=1), blocks)
@@ -50,7 +50,7 @@ def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.Data
             row[name] = mean
             row |= {f"{name}_low": beyond.low + shift, f"{name}_high": beyond.high + shift}
     for row, cell in zip(rows, cells, strict=True):
-        samples = rows_of(evidence.samples, cell.points, partition)
+        samples = rows_of(evidence.samples, cell.points, evidence.held_out)
         error = estimate_mean(samples, "force_mae").interval
         row["force_mae"] = error.estimate
         row |= {"force_mae_low": error.low, "force_mae_high": error.high}
@@ -58,27 +58,25 @@ def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.Data
     return polars.DataFrame(rows, infer_schema_length=None)
 
 
-def rank_correlation(
-    evidence: StudyEvidence, similarity: str = CENTRED, partition: str = "last_tenth"
-) -> Interval:
+def rank_correlation(evidence: StudyEvidence, similarity: str = CENTRED) -> Interval:
     """Spearman's ρ over windows between similarity to the test and force MAE on it.
 
     The windows are held fixed and the test's blocks resampled, for similarity and error alike:
     windows overlap and are too few to be resampled themselves.
     """
-    similarities, blocks = _by_window(evidence, partition, similarity)
-    errors, _ = _by_window(evidence, partition, "force_mae")
+    similarities, blocks = _by_window(evidence, similarity)
+    errors, _ = _by_window(evidence, "force_mae")
     return block_bootstrap(np.hstack([similarities, errors]), blocks, _spearman_of_means)
 
 
 @styled
-def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
-    numbers = table(evidence, partition)
+def draw(evidence: StudyEvidence) -> Figure:
+    numbers = table(evidence)
     figure, axes = panels(1, 3, 3.6)
     _draw_by_start(axes[0, 0], numbers, PLAIN)
     _draw_by_start(axes[0, 1], numbers, CENTRED)
     _draw_against_error(axes[0, 2], numbers)
-    rho = rank_correlation(evidence, CENTRED, partition)
+    rho = rank_correlation(evidence, CENTRED)
     panel_title(axes[0, 0], "a", "plain cosine")
     panel_title(axes[0, 1], "b", "centred cosine")
     panel_title(axes[0, 2], "c", f"ρ = {interval_text(rho)}")
@@ -89,17 +87,17 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
     return figure
 
 
-def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
-    plain, centred = (rank_correlation(evidence, name, partition) for name in (PLAIN, CENTRED))
-    numbers = table(evidence, partition)
+def caption(evidence: StudyEvidence) -> str:
+    plain, centred = (rank_correlation(evidence, name) for name in (PLAIN, CENTRED))
+    numbers = table(evidence)
     spread = np.ptp(numbers[PLAIN].to_numpy())
     return (
         "Mean cosine of SOAP vectors over all pairs of a frame of the training window and a frame "
-        f"of the test, no unit, {partition_text(evidence, partition)}. (a) Plain, as in the paper: "
+        f"of the test, no unit, {partition_text(evidence)}. (a) Plain, as in the paper: "
         f"all {numbers.height} windows lie within {spread:.2g}; equal starts stand side by side. "
         "(b) After subtracting the mean vector of everything before the test, the same for every "
         "window. (c) Centred similarity against force MAE [meV/Å, mean absolute error of a force "
-        f"component].{shared_text(_windows(evidence, partition).label)} Spearman's ρ of similarity "
+        f"component].{shared_text(_windows(evidence).label)} Spearman's ρ of similarity "
         f"and error is {interval_text(centred)} centred and {interval_text(plain)} plain; its "
         "interval resamples the test and holds the windows, which overlap, fixed: it says nothing "
         f"of other windows. {INTERVALS}; those of similarities show what sets a window apart from "
@@ -107,22 +105,20 @@ def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
     )
 
 
-def _windows(evidence: StudyEvidence, partition: str) -> Variant:
+def _windows(evidence: StudyEvidence) -> Variant:
     """The variant that has most windows, with whatever else is equal; empty without windows."""
-    points = tested(evidence, partition)
+    points = tested(evidence)
     if points.is_empty() or "window" not in points.columns:
         return Variant("", ())
     found = variants(points, ["window"], by=[*WINDOW, "window"])
     return max(found, key=lambda variant: len(variant.cells))
 
 
-def _by_window(
-    evidence: StudyEvidence, partition: str, column: str
-) -> tuple[Floats, NDArray[np.int64]]:
+def _by_window(evidence: StudyEvidence, column: str) -> tuple[Floats, NDArray[np.int64]]:
     """A column averaged over seeds, `(samples, windows)`, and the samples' blocks `(samples,)`."""
     columns = []
-    for cell in _windows(evidence, partition).cells:
-        samples = rows_of(evidence.samples, cell.points, partition)
+    for cell in _windows(evidence).cells:
+        samples = rows_of(evidence.samples, cell.points, evidence.held_out)
         mean = polars.col(column).mean()
         by_sample = samples.group_by("sample_id", "time").agg(mean).sort("sample_id")
         columns.append(by_sample[column].to_numpy())

@@ -10,10 +10,10 @@ from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
-    TEST_START,
     WINDOW,
     Variant,
     rows_of,
+    test_start,
     tested,
     variants,
     why_untested,
@@ -28,21 +28,21 @@ paper = "Figure 3"
 MAX_VARIANTS = 4
 
 
-def needs(evidence: StudyEvidence, partition: str = "last_tenth") -> str | None:
-    untested = why_untested(evidence, partition, ["force_mae"])
-    if untested or window_variants(evidence, partition):
+def needs(evidence: StudyEvidence) -> str | None:
+    untested = why_untested(evidence, ["force_mae"])
+    if untested or window_variants(evidence):
         return untested
     return "It takes two training windows with equal settings otherwise to compare windows."
 
 
-def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.DataFrame:
+def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a (variant, window), best first; rows with a point are single seeds."""
     rows = [
         {"variant": variant.label, **cell.shared, "unit": "meV/Å", **row}
-        for variant in window_variants(evidence, partition)
+        for variant in window_variants(evidence)
         for cell in variant.cells
         for row in estimate_mean(
-            rows_of(evidence.samples, cell.points, partition), "force_mae"
+            rows_of(evidence.samples, cell.points, evidence.held_out), "force_mae"
         ).rows()
     ]
     window = ["variant", *WINDOW]
@@ -53,8 +53,8 @@ def table(evidence: StudyEvidence, partition: str = "last_tenth") -> polars.Data
 
 
 @styled
-def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
-    numbers = table(evidence, partition)
+def draw(evidence: StudyEvidence) -> Figure:
+    numbers = table(evidence)
     labels = numbers["variant"].unique(maintain_order=True).to_list()[:MAX_VARIANTS]
     groups = [numbers.filter(polars.col("variant") == label) for label in labels]
     lengths = [group.filter(polars.col("point").is_null()).height for group in groups]
@@ -69,7 +69,7 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
         height_ratios=lengths,
     )
     for (windows, bars), label, group in zip(axes, labels, groups, strict=True):
-        _draw_windows(windows, group)
+        _draw_windows(windows, group, test_start(tested(evidence)))
         _draw_bars(bars, group, right)
         panel_title(windows, "a", "training windows, best on top", label)
         panel_title(bars, "b", "force MAE on the test")
@@ -78,19 +78,19 @@ def draw(evidence: StudyEvidence, partition: str = "last_tenth") -> Figure:
     return figure
 
 
-def caption(evidence: StudyEvidence, partition: str = "last_tenth") -> str:
-    found = window_variants(evidence, partition)
+def caption(evidence: StudyEvidence) -> str:
+    found = window_variants(evidence)
     return (
         "(a) Each line is a training window, coloured by its width; the test region is shaded. "
         f"(b) Force MAE [meV/Å] of the model trained on it, {FORCE_MAE}, over "
-        f"{partition_text(evidence, partition)}. {INTERVALS}; white dots: single seeds."
+        f"{partition_text(evidence)}. {INTERVALS}; white dots: single seeds."
         f"{first_of(MAX_VARIANTS, len(found))}"
     )
 
 
-def window_variants(evidence: StudyEvidence, partition: str) -> list[Variant]:
+def window_variants(evidence: StudyEvidence) -> list[Variant]:
     """The points in groups whose training windows differ, two windows or more each."""
-    points = tested(evidence, partition)
+    points = tested(evidence)
     if "window" not in points.columns:
         return []
     found = variants(points, ["window"], by=[*WINDOW, "window"])
@@ -103,9 +103,9 @@ def width_colours(numbers: polars.DataFrame) -> dict[float, tuple[float, float, 
     return dict(zip(widths, reversed(shades(len(widths))), strict=True))
 
 
-def _draw_windows(axes: Axes, numbers: polars.DataFrame) -> None:
+def _draw_windows(axes: Axes, numbers: polars.DataFrame, test: float) -> None:
     colours = width_colours(numbers)
-    axes.axvspan(100 * TEST_START, 100, color=TEST_REGION, linewidth=0, zorder=0)
+    axes.axvspan(100 * test, 100, color=TEST_REGION, linewidth=0, zorder=0)
     means = numbers.filter(polars.col("point").is_null())
     for row, (start, end) in enumerate(means.select(WINDOW).iter_rows()):
         colour = colours[round(end - start, 6)]
@@ -115,7 +115,7 @@ def _draw_windows(axes: Axes, numbers: polars.DataFrame) -> None:
     axes.set_xlim(0, 100)
     axes.xaxis.set_major_locator(matplotlib.ticker.MultipleLocator(15))
     axes.grid(axis="y", visible=False)
-    axes.text(95, -0.5, "test", ha="center", va="top", fontsize=8.5)
+    axes.text(50 * (1 + test), -0.5, "test", ha="center", va="top", fontsize=8.5)
 
 
 def _draw_bars(axes: Axes, numbers: polars.DataFrame, right: float) -> None:

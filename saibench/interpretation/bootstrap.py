@@ -70,6 +70,7 @@ def block_bootstrap(
     statistic: Statistic = weighted_mean,
     *,
     weights: ArrayLike | None = None,
+    of_means: bool = False,
     seed: int = 0,
     num_resamples: int = NUM_RESAMPLES,
     level: float = LEVEL,
@@ -85,6 +86,8 @@ def block_bootstrap(
         blocks: a label for each sample, such as `contiguous_blocks(time)` or an event's number.
         statistic: a function of values and weights; `weighted_mean` or `spearman`.
         weights: of the samples, `(samples,)`; 1 if None.
+        of_means: whether the statistic depends on weighted means alone, as `weighted_mean` does;
+            then blocks stand for their samples, which is much faster.
     """
     samples: Floats = np.asarray(values, dtype=np.float64)
     base: Floats = np.ones(len(samples)) if weights is None else np.asarray(weights, np.float64)
@@ -95,7 +98,7 @@ def block_bootstrap(
         return Interval(math.nan, math.nan, math.nan, 0, 0)
     labels, block_of = np.unique(np.asarray(blocks)[defined], return_inverse=True)
     estimate = float(statistic(samples, base[None])[0])
-    if statistic is weighted_mean:
+    if of_means or statistic is weighted_mean:
         samples, base, block_of = _merged(samples, base, block_of)
     draws = draw_blocks(len(labels), seed, num_resamples)
     rows = max(1, MAX_WEIGHTS // len(samples))
@@ -143,7 +146,9 @@ def _merged(
 ) -> tuple[Floats, Floats, NDArray[np.intp]]:
     """One sample a block, its mean with its whole weight: all that a mean needs to know."""
     block_weights: Floats = np.bincount(block_of, weights).astype(np.float64)
-    block_means = np.bincount(block_of, weights * values) / block_weights
+    sums = np.zeros((len(block_weights), *values.shape[1:]))
+    np.add.at(sums, block_of, (weights * values.T).T)
+    block_means = (sums.T / block_weights).T
     return block_means, block_weights, np.arange(len(block_weights))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -9,6 +10,10 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 
 SEEN, NOT_SEEN, UNDECIDED = "seen", "not seen", "undecided"
+NOT_ASKED = "not asked"
+
+Answer = tuple[str, str]
+"""A verdict, and the numbers behind it."""
 
 
 @dataclass(frozen=True)
@@ -17,31 +22,59 @@ class Finding:
 
     Args:
         claim: one clause with its source.
-        verdict: `seen`, `not seen`, or `undecided` when the interval holds both answers.
-        numbers: the numbers behind the verdict, with unit and interval.
+        verdict: `seen`, `not seen`, `undecided` when the interval holds both answers, or
+            `not asked` when the evidence does not allow the question.
+        numbers: the numbers behind the verdict, with unit and interval, or why it was not asked.
+        variant: what the points that were asked share, where the study varies it.
+        error: the defect of the program that kept it from being asked. Whoever shows findings
+            raises it afterwards: one question is not to cost the others, nor be lost.
     """
 
     claim: str
     verdict: str
     numbers: str
+    variant: str = ""
+    error: Exception | None = None
+
+
+def ask(claim: str, variant: str, question: Callable[[], Answer | None]) -> list[Finding]:
+    """The answer to a question, or why there is none; nothing where it does not arise."""
+    try:
+        answer = question()
+    except UserError as error:
+        return [Finding(claim, NOT_ASKED, str(error), variant)]
+    except Exception as error:
+        return [Finding(claim, NOT_ASKED, f"{type(error).__name__}: {error}", variant, error)]
+    return [] if answer is None else [Finding(claim, *answer, variant)]
 
 
 def study_findings(evidence: StudyEvidence) -> list[Finding]:
-    """The findings of every module that the study's records name under `findings`.
-
-    Raises:
-        UserError: a name is no module with a function `findings(evidence)`.
-    """
+    """The findings of every module that the study's records name under `findings`."""
     named = dict.fromkeys(
         name for record in evidence.records.values() for name in record.get("findings") or []
     )
-    found: list[Finding] = []
-    for name in named:
-        try:
-            find = import_module(name).findings
-        except (ImportError, AttributeError) as error:
-            raise UserError(
-                f"workload.findings names '{name}', which has no findings(evidence): {error}."
-            ) from error
-        found += find(evidence)
-    return found
+    return [finding for name in named for finding in _of_module(name, evidence)]
+
+
+def find_function(name: str) -> Callable[[StudyEvidence], list[Finding]]:
+    """`findings` of a dotted module name.
+
+    Raises:
+        UserError: there is no such module, or it has no findings.
+    """
+    try:
+        return import_module(name).findings
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"workload.findings names '{name}', which has no findings(evidence): {error}."
+        ) from error
+
+
+def _of_module(name: str, evidence: StudyEvidence) -> list[Finding]:
+    try:
+        return find_function(name)(evidence)
+    except UserError as error:
+        return [Finding(f"findings of {name}", NOT_ASKED, str(error))]
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        return [Finding(f"findings of {name}", NOT_ASKED, reason, error=error)]

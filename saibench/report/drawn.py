@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 
 from matplotlib.figure import Figure
 
+from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import FigureModule, figure_module
 from saibench.figures.style import svg
@@ -16,7 +18,11 @@ from saibench.figures.style import svg
 
 @dataclass(frozen=True)
 class DrawnFigure:
-    """What the template shows of one figure; `reason` says why there is no image."""
+    """What the template shows of one figure; `reason` says why there is no image.
+
+    `error` is the defect of the program that kept it from being drawn: whoever shows figures raises
+    it afterwards, so that one figure costs neither the others nor itself in silence.
+    """
 
     name: str
     title: str
@@ -25,47 +31,65 @@ class DrawnFigure:
     image: str = ""
     csv: str = ""
     reason: str = ""
+    error: Exception | None = None
 
 
 def study_figures(evidence: StudyEvidence) -> list[str]:
-    """The figures that the points' records name, in their order."""
+    """The figures that the points' records name, in their order.
+
+    Those of a point that stands alone are left out of a study of several.
+    """
     named = (name for record in evidence.records.values() for name in record.get("figures") or ())
-    return list(dict.fromkeys(named))
+    several = len(evidence.metrics) > 1
+    return [name for name in dict.fromkeys(named) if not (several and _is_for_one_point(name))]
 
 
 def drawable(evidence: StudyEvidence) -> dict[str, Figure]:
     """The study's figures that its evidence suffices for, by the name of their module."""
-    modules = {name.rpartition(".")[2]: figure_module(name) for name in study_figures(evidence)}
-    return {
-        name: module.draw(evidence)
-        for name, module in modules.items()
-        if module.needs(evidence) is None
-    }
+    found = {}
+    for name in study_figures(evidence):
+        try:
+            module = figure_module(name)
+            if module.needs(evidence) is None:
+                found[name.rpartition(".")[2]] = module.draw(evidence)
+        except UserError:  # the report says so in the figure's place
+            continue
+    return found
 
 
 def draw_figures(
     evidence: StudyEvidence, figures: Sequence[str | FigureModule | ModuleType]
 ) -> list[DrawnFigure]:
-    """Draws each figure, given as a module or by its dotted name."""
-    return [
-        draw_figure(evidence, figure_module(figure) if isinstance(figure, str) else figure)
-        for figure in figures
-    ]
+    """Draws each figure."""
+    return [draw_figure(evidence, figure) for figure in figures]
 
 
-def draw_figure(evidence: StudyEvidence, figure: FigureModule | ModuleType) -> DrawnFigure:
-    name = getattr(figure, "__name__", figure.title).rpartition(".")[2]
-    reason = figure.needs(evidence)
-    if reason is not None:
-        return DrawnFigure(name, figure.title, figure.paper, reason=reason)
-    return DrawnFigure(
-        name,
-        figure.title,
-        figure.paper,
-        caption=figure.caption(evidence),
-        image=data_uri("image/svg+xml", svg(figure.draw(evidence))),
-        csv=data_uri("text/csv;charset=utf-8", figure.table(evidence).write_csv().encode()),
-    )
+def _is_for_one_point(name: str) -> bool:
+    try:
+        return getattr(figure_module(name), "single_point", False)
+    except Exception:  # met again, and said, where the figure is drawn
+        return False
+
+
+def draw_figure(evidence: StudyEvidence, figure: str | FigureModule | ModuleType) -> DrawnFigure:
+    """The figure, given as a module or by its dotted name, or why it is not drawn."""
+    name = figure if isinstance(figure, str) else getattr(figure, "__name__", figure.title)
+    drawn = partial(DrawnFigure, name.rpartition(".")[2], name, "")
+    try:
+        figure = figure_module(figure) if isinstance(figure, str) else figure
+        drawn = partial(DrawnFigure, name.rpartition(".")[2], figure.title, figure.paper)
+        reason = figure.needs(evidence)
+        if reason is not None:
+            return drawn(reason=reason)
+        return drawn(
+            caption=figure.caption(evidence),
+            image=data_uri("image/svg+xml", svg(figure.draw(evidence))),
+            csv=data_uri("text/csv;charset=utf-8", figure.table(evidence).write_csv().encode()),
+        )
+    except UserError as error:
+        return drawn(reason=str(error))
+    except Exception as error:
+        return drawn(reason=f"{type(error).__name__}: {error}", error=error)
 
 
 def data_uri(mime: str, content: bytes) -> str:

@@ -168,5 +168,64 @@ def test_points_that_differ_in_what_their_records_leave_out_are_told_apart(tmp_p
     settings = [record["settings"] for record in StudyEvidence.load(study).records.values()]
     assert {one["model.net._target_"] for one in settings} == {"nets.A", "nets.B"}
     added = set(settings[0]) - set(made[0].settings)
-    assert added == {"model.net._target_"}  # stands for num_layers, which changes with it
+    # the net stands for num_layers, which changes with it; every point names what is held out
+    assert added == {"model.net._target_", "held_out"}
     assert StudyEvidence.load(join(study).parent).points["model.net._target_"].n_unique() == 2
+
+
+def save_configs(study: Path, configs: dict[Made, dict]) -> None:
+    for made, config in configs.items():
+        whole = {
+            "seed": made.seed,
+            "subset": {"count": made.count},
+            "workload": {"name": "force_field"},
+            "training": {"limit": 0.8},
+            "partitions": {PARTITION: {}},
+            "held_out": PARTITION,
+            **config,
+        }
+        OmegaConf.save(OmegaConf.create(whole), folder_of(study, made) / "config.yaml")
+
+
+def added(study: Path, *made: Made) -> set[str]:
+    settings = [record["settings"] for record in StudyEvidence.load(study).records.values()]
+    return {name for one in settings for name in one} - set(made[0].settings)
+
+
+def test_recorded_class_stands_for_what_changes_with_it(tmp_path: Path) -> None:
+    made = Made(seed=0), Made(seed=1)
+    study = write_study(tmp_path, made, frames=20)
+    nets = {"NequIP": 16, "Cartesian": 64}
+    for point, net in zip(made, nets, strict=True):
+        path = folder_of(study, point) / "run.json"
+        record = json.loads(path.read_text())
+        record["settings"]["model.net._target_"] = f"nets.{net}"
+        path.write_text(json.dumps(record))
+    models = [
+        {"model": {"net": {"_target_": f"nets.{net}", "num_features": features}}}
+        for net, features in nets.items()
+    ]
+    save_configs(study, dict(zip(made, models, strict=True)))
+    assert added(study, *made) == {"model.net._target_", "held_out", "training.limit"}
+
+
+def test_recorded_number_does_not_stand_for_what_changes_with_it(tmp_path: Path) -> None:
+    """Else a longer training would be taken for the effect of a larger set."""
+    made = Made(count=200), Made(count=1000)
+    study = write_study(tmp_path, made, frames=20)
+    save_configs(study, {point: {"trainer": {"max_steps": point.count * 5}} for point in made})
+    assert added(study, *made) == {"trainer.max_steps", "held_out", "training.limit"}
+
+
+def test_held_out_partition_is_the_recorded_one_even_if_another_was_tested_first(
+    tmp_path: Path,
+) -> None:
+    made = Made(seed=0), Made(seed=1)
+    study = write_study(tmp_path, made, frames=20)
+    for point in made:
+        path = folder_of(study, point) / "metrics.json"
+        path.write_text(json.dumps({"whole": {}, **json.loads(path.read_text())}))
+    assert StudyEvidence.load(study).held_out == "whole", "nothing says which it is"
+    save_configs(study, {point: {} for point in made})
+    assert StudyEvidence.load(study).held_out == PARTITION
+    assert StudyEvidence.load(join(study).parent).held_out == PARTITION

@@ -140,6 +140,17 @@ def test_window_without_a_size_reaches_up_to_the_test(tmp_path: Path) -> None:
     assert names == {"15–90 %", "0–30 %"}
 
 
+def test_test_region_begins_where_the_records_say(tmp_path: Path) -> None:
+    study = write_study(tmp_path, [Made(0.15, None), Made(0.0, 0.3)], frames=40)
+    for path in study.glob("*/run.json"):
+        recorded = '"settings": {"training.limit": 0.75,'
+        path.write_text(path.read_text().replace('"settings": {', recorded))
+    evidence = StudyEvidence.load(study)
+    assert set(windows.table(evidence)["window"]) == {"15–75 %", "0–30 %"}
+    shaded = windows.draw(evidence).axes[0].patches[0]
+    assert shaded.get_x() == pytest.approx(75)
+
+
 def test_rank_correlation_is_spearmans_over_windows(evidence: StudyEvidence) -> None:
     made = [one for one in WINDOWS if one.size != 0.9]
     numbers = window_similarity.table(evidence)
@@ -200,7 +211,10 @@ def test_study_that_cannot_fill_a_figure_is_told_why(figure: ModuleType, tmp_pat
     write_point(tmp_path / "one", Made(), frames=30)
     alone = figure.needs(StudyEvidence.load(tmp_path))
     assert alone is not None and alone.startswith("It takes ")
-    untested = figure.needs(StudyEvidence.load(tmp_path), partition="whole_trajectory")
+    record = tmp_path / "one" / "run.json"
+    settings = '"settings": {\n  "held_out": "whole_trajectory",'
+    record.write_text(record.read_text().replace('"settings": {', settings))
+    untested = figure.needs(StudyEvidence.load(tmp_path))
     assert untested == "No point was tested on the partition whole_trajectory."
     nothing = write_study(tmp_path / "failed", [Made(state="failed", cause="out of memory")])
     assert figure.needs(StudyEvidence.load(nothing)).startswith("No point was tested")
