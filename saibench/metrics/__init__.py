@@ -5,6 +5,29 @@ batches and ranks. `conformance` holds the test that a new metric must pass.
 """
 
 from saibench.metrics.force_field import EnergyError, PerAtomEnergyError, PerAtomForceError
+from saibench.metrics.rain import (
+    ActiveAreaMAE,
+    CenterOfMassDisplacement,
+    CriticalSuccessIndex,
+    CumulativeCSI,
+    DifferentialTrend,
+    MeanAbsoluteErrorByLead,
+    PredictionStability,
+    RainMetric,
+)
 from saibench.metrics.strict import StrictMetric
 
-__all__ = ["EnergyError", "PerAtomEnergyError", "PerAtomForceError", "StrictMetric"]
+__all__ = [
+    "ActiveAreaMAE",
+    "CenterOfMassDisplacement",
+    "CriticalSuccessIndex",
+    "CumulativeCSI",
+    "DifferentialTrend",
+    "EnergyError",
+    "MeanAbsoluteErrorByLead",
+    "PerAtomEnergyError",
+    "PerAtomForceError",
+    "PredictionStability",
+    "RainMetric",
+    "StrictMetric",
+]

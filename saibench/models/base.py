@@ -42,6 +42,11 @@ class BenchmarkModule(LightningModule):
             UserError: what does not fit, and what would work.
         """
 
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to train; a baseline says no, and is tested as it is."""
+        return True
+
     def load_initial_weights(self) -> None:
         """Load weights that the model starts from; called before the first step of all."""
 

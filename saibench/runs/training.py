@@ -46,7 +46,7 @@ class Rank:
         last = self.folder / LAST
         if not last.exists():
             self.module.load_initial_weights()
-        if self.trainer.max_epochs == 0:
+        if self.trainer.max_epochs == 0 or not self.module.trains:
             save_untrained(self.module, self.folder / BEST)
             return
         if last.exists():

@@ -20,7 +20,7 @@ from saibench.datamodules.nowcasting.loader import (
     TrainingBatches,
     rain_loader,
 )
-from saibench.datamodules.samplers import Sampler, Subset
+from saibench.datamodules.samplers import Chain, Sampler, Subset
 from saibench.datamodules.stream import Ranks
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
@@ -91,6 +91,13 @@ class NowcastingDataModule(StructuralDataModule):
                 f" x {events.width} pixels; {smallest // 32 * 32} or null would work."
             )
         return events
+
+    def preview_index(self) -> pl.DataFrame | None:
+        """The events' ids, if no sampler asks for what only reading the events tells."""
+        preview = self.source.preview()
+        samplers = [s for given in self.partitions.values() for s in given["samplers"]]
+        asked = Chain((self.training_sampler, *samplers)).features()
+        return preview if preview is not None and asked <= set(preview.columns) else None
 
     def load_index(self) -> pl.DataFrame:
         return self.events.index

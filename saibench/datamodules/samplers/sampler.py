@@ -32,6 +32,10 @@ class Sampler(ABC):
     def describe(self) -> str:
         """One English clause, without a full stop, that says which samples are selected."""
 
+    def features(self) -> set[str]:
+        """The features that it reads, beside `sample_id`."""
+        return {getattr(self, "by", None)} - {None}
+
     def hash(self) -> str:
         """12 hexadecimal digits of SHA-256 over class name and fields, alike in every process."""
         text = json.dumps(_document(self), sort_keys=True, separators=(",", ":"))
@@ -80,6 +84,9 @@ class Chain(Sampler):
             if not rows.size:  # what follows could only blame the wrong sampler
                 break
         return rows
+
+    def features(self) -> set[str]:
+        return {name for sampler in self.samplers for name in sampler.features()}
 
     def describe(self) -> str:
         return ", then ".join(sampler.describe() for sampler in self.samplers)

@@ -1,5 +1,6 @@
 """The pure core of the metrics: tensors in, tensors out, no state."""
 
+from saibench.metrics.functional.cumulative_csi import cumulative_csi, responds_at_every_lead
 from saibench.metrics.functional.force_field import (
     by_species,
     energy_error,
@@ -8,12 +9,41 @@ from saibench.metrics.functional.force_field import (
     per_atom_energy_error,
     per_atom_force_error,
 )
+from saibench.metrics.functional.rain import RainFrameSums, rain_frame_sums
+from saibench.metrics.functional.rain_statistics import (
+    active_area_error,
+    center_of_mass_displacement,
+    critical_success_index,
+    differential_trend,
+    mean_absolute_rain_error,
+    mean_observed_rate,
+    mean_predicted_rate,
+    observed_center_of_mass,
+    predicted_center_of_mass,
+)
+from saibench.metrics.functional.spread import spread_over_draws
+from saibench.metrics.functional.trend_quadrants import QUADRANTS
 
 __all__ = [
+    "QUADRANTS",
+    "RainFrameSums",
+    "active_area_error",
     "by_species",
+    "center_of_mass_displacement",
+    "critical_success_index",
+    "cumulative_csi",
+    "differential_trend",
     "energy_error",
     "force_component_error",
     "force_norm_error",
+    "mean_absolute_rain_error",
+    "mean_observed_rate",
+    "mean_predicted_rate",
+    "observed_center_of_mass",
     "per_atom_energy_error",
     "per_atom_force_error",
+    "predicted_center_of_mass",
+    "rain_frame_sums",
+    "responds_at_every_lead",
+    "spread_over_draws",
 ]

@@ -1,0 +1,1 @@
+"""What the nowcasting benchmarks run and compare."""

@@ -1,0 +1,64 @@
+"""Spread of a score over repeated stochastic predictions of the same event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Over the draws of each event at each lead time; NaN where there are too few.
+
+    Args:
+        mean, std, lowest, highest: (E, L) float64; std is that of a sample, of two draws or more.
+        count: (E, L) int64, the draws for which the score is defined.
+        outliers: (E, D, L) bool.
+    """
+
+    mean: Tensor
+    std: Tensor
+    lowest: Tensor
+    highest: Tensor
+    count: Tensor
+    outliers: Tensor
+
+
+def spread_over_draws(values: Tensor, fence: float = 3.0) -> Spread:
+    """Mean, spread and outliers of each event's draws (fig. 20).
+
+    A draw is an outlier when it lies more than `fence` times the interquartile range below the
+    first or above the third quartile of its event's draws (Tukey's fences; 1.5 are the whiskers
+    of a box plot, 3 mark what is far out).
+
+    Args:
+        values: (E, D, L), NaN where a draw is missing or its score undefined.
+        fence: a multiple of the interquartile range.
+
+    >>> values = torch.tensor([1.0, 2.0, 3.0, 4.0, 100.0]).reshape(1, 5, 1)
+    >>> spread = spread_over_draws(values)
+    >>> spread.mean.item(), spread.highest.item(), spread.outliers.flatten().tolist()
+    (22.0, 100.0, [False, False, False, False, True])
+    """
+    values = values.double()
+    defined = ~values.isnan()
+    count = defined.sum(dim=1)
+    mean = torch.where(defined, values, 0.0).sum(dim=1) / count
+    squares = torch.where(defined, values - mean.unsqueeze(1), 0.0).square().sum(dim=1)
+    lowest = torch.where(defined, values, torch.inf).amin(dim=1)
+    highest = torch.where(defined, values, -torch.inf).amax(dim=1)
+    first, third = torch.nanquantile(
+        values, torch.tensor([0.25, 0.75], dtype=values.dtype, device=values.device), dim=1
+    )
+    reach = fence * (third - first)
+    outliers = (values < (first - reach).unsqueeze(1)) | (values > (third + reach).unsqueeze(1))
+    return Spread(
+        mean=mean,
+        std=torch.where(count > 1, squares / (count - 1), torch.nan).sqrt(),
+        lowest=torch.where(count > 0, lowest, torch.nan),
+        highest=torch.where(count > 0, highest, torch.nan),
+        count=count,
+        outliers=outliers,
+    )
