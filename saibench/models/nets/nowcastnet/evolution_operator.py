@@ -1,0 +1,99 @@
+"""The evolution operator: frame by frame, rain moves along its motion and gains its intensity.
+
+NowcastNet's semi-Lagrangian scheme (Zhang et al. 2023, doi:10.1038/s41586-023-06184-4, Methods):
+the rain at a pixel is what was, one frame before, at the pixel plus its motion. Outside the field
+the nearest pixel of the border counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """What the evolution network says of the L frames to come.
+
+    Args:
+        fields: (B, L, H, W) in mm/h, the last observed frame evolved.
+        motion: (B, L, 2, H, W) in pixels a frame, x (column) before y (row), pointing to where
+            the rain comes from.
+        intensity: (B, L, H, W) in mm/h, what a frame adds.
+    """
+
+    fields: Tensor
+    motion: Tensor
+    intensity: Tensor
+
+    def detach(self) -> Evolution:
+        """The same, decoupled from the evolution network's gradient."""
+        return Evolution(self.fields.detach(), self.motion.detach(), self.intensity.detach())
+
+
+def warp(
+    field: Tensor, motion: Tensor, mode: Literal["nearest", "bilinear"] = "bilinear"
+) -> Tensor:
+    """`field` at each pixel plus its motion.
+
+    Positions are in float32 at least, under autocast too: bfloat16 can't count 512 pixels.
+
+    Args:
+        field: (B, C, H, W).
+        motion: (B, 2, H, W) in pixels, x before y.
+        mode: `nearest` keeps intensities as they are, but has no gradient by the motion;
+            `bilinear` has one, and smooths.
+
+    Returns:
+        (B, C, H, W), in float32 for inputs of less.
+    """
+    height, width = field.shape[-2:]
+    dtype = torch.promote_types(torch.promote_types(field.dtype, motion.dtype), torch.float32)
+    x, y = motion.to(dtype).unbind(dim=1)
+    columns = torch.arange(width, device=motion.device, dtype=dtype)
+    rows = torch.arange(height, device=motion.device, dtype=dtype).unsqueeze(1)
+    positions = torch.stack(
+        (2 * (columns + x) / max(width - 1, 1) - 1, 2 * (rows + y) / max(height - 1, 1) - 1), dim=-1
+    )
+    with torch.autocast(field.device.type, enabled=False):
+        return grid_sample(
+            field.to(dtype), positions, mode=mode, padding_mode="border", align_corners=True
+        )
+
+
+def evolve(start: Tensor, motion: Tensor, intensity: Tensor) -> Evolution:
+    """Evolve the last observed frame, each step from the one before.
+
+    Rain is carried to the nearest pixel, so that it is not smoothed twenty times. No gradient
+    passes from a step to the one before (Methods): a frame teaches its own intensity alone, and
+    its motion is taught by `carried`.
+
+    Args:
+        start: (B, H, W) in mm/h, the last observed frame.
+        motion: (B, L, 2, H, W), as in `Evolution`.
+        intensity: (B, L, H, W), as in `Evolution`.
+    """
+    frame, frames = start.unsqueeze(1), []
+    for step in range(motion.shape[1]):
+        frame = warp(frame.detach(), motion[:, step], "nearest") + intensity[:, step, None]
+        frames.append(frame)
+    return Evolution(torch.cat(frames, dim=1), motion, intensity)
+
+
+def carried(start: Tensor, evolution: Evolution) -> Tensor:
+    """Each frame before its intensity is added, and carried bilinearly: what teaches the motion.
+
+    Args:
+        start: (B, H, W) in mm/h, the last observed frame.
+        evolution: of that frame.
+
+    Returns:
+        (B, L, H, W) in mm/h; frame t has a gradient by the motion of frame t and by nothing else.
+    """
+    before = torch.cat((start.unsqueeze(1), evolution.fields[:, :-1]), dim=1).detach()
+    moved = warp(before.flatten(0, 1).unsqueeze(1), evolution.motion.flatten(0, 1), "bilinear")
+    return moved.view_as(evolution.fields)
