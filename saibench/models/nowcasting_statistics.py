@@ -1,0 +1,194 @@
+"""What is reported of every tested rain event, with unit and normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from saibench.evidence.statistic import Axis, Statistic
+from saibench.metrics.functional.rain import RainFrameSums
+from saibench.metrics.functional.rain_statistics import (
+    active_area_error,
+    center_of_mass_displacement,
+    critical_success_index,
+    mean_absolute_rain_error,
+    mean_observed_rate,
+    mean_predicted_rate,
+)
+
+MINUTES_PER_LEAD = 10
+
+
+def lead_axis(leads: int) -> Axis:
+    """The frames to come, by their lead time in minutes after the last observed frame."""
+    return Axis("lead", tuple(MINUTES_PER_LEAD * (lead + 1) for lead in range(leads)))
+
+
+def draw_axis(draws: int, leads: int) -> Axis:
+    """Repeated predictions of an event: every draw at every lead time, in that order."""
+    pairs = [
+        (draw, MINUTES_PER_LEAD * (lead + 1)) for draw in range(draws) for lead in range(leads)
+    ]
+    number, minutes = zip(*pairs, strict=True)
+    return Axis("draw", tuple(range(len(pairs))), {"number": number, "lead": minutes})
+
+
+def nowcasting_statistics(
+    leads: int, thresholds: Sequence[float], active_threshold: float, has_truth: bool
+) -> list[Statistic]:
+    """Errors of an event, and of its frames by lead time.
+
+    Args:
+        leads: frames that are predicted.
+        thresholds: of the critical success index, mm/h.
+        active_threshold: of the active area, mm/h.
+        has_truth: whether the true motion and source of the events are known.
+    """
+    axis = lead_axis(leads)
+    error = "mean absolute error of the rain rate"
+    statistics = [
+        Statistic("mae", "mm/h", "pixel", error, None, {"mae": "mean"}),
+        Statistic("mae", "mm/h", "pixel", error, axis, {"mae": "mean"}),
+        Statistic(
+            "active_area_mae",
+            "mm/h",
+            "active pixel",
+            f"mean absolute error where {active_threshold:g} mm/h were observed",
+            axis,
+            {"active_area_mae": "mean"},
+            partial=True,
+        ),
+        Statistic(
+            "union_area_mae",
+            "mm/h",
+            "active pixel",
+            f"mean absolute error where {active_threshold:g} mm/h were observed or predicted",
+            axis,
+            {"union_area_mae": "mean"},
+            partial=True,
+        ),
+        *(statistic for level in thresholds for statistic in _at_threshold(level, axis)),
+        *_displacement(axis),
+        Statistic("observed_rate", "mm/h", "pixel", "mean observed rain rate", axis),
+        Statistic("predicted_rate", "mm/h", "pixel", "mean predicted rain rate", axis),
+        Statistic("valid_pixels", "", "frame", "pixels that the radar saw", axis),
+        Statistic("active_pixels", "", "frame", "pixels of the active area", axis),
+    ]
+    return [*statistics, *_against_truth(axis)] if has_truth else statistics
+
+
+def frame_statistics(sums: RainFrameSums, pixel_km: float) -> dict[str, Tensor]:
+    """The values of `nowcasting_statistics` that follow from the sums of frames, `(B, leads)`."""
+    displacement = center_of_mass_displacement(sums, pixel_km)
+    error = mean_absolute_rain_error(sums)
+    values = {
+        "mae": _mean_over_leads(error),
+        "lead/mae": error,
+        "lead/active_area_mae": active_area_error(sums),
+        "lead/union_area_mae": active_area_error(sums, "union"),
+        "lead/displacement_x": displacement.dx,
+        "lead/displacement_y": displacement.dy,
+        "lead/displacement": displacement.dr,
+        "lead/observed_rate": mean_observed_rate(sums),
+        "lead/predicted_rate": mean_predicted_rate(sums),
+        "lead/valid_pixels": sums.pixels.double(),
+        "lead/active_pixels": sums.active.double(),
+    }
+    for number, level in enumerate(sums.thresholds):
+        values[f"lead/csi_{level:g}"] = critical_success_index(sums, level)
+        for name in ("hits", "misses", "false_alarms"):
+            values[f"lead/{name}_{level:g}"] = getattr(sums, name)[..., number].double()
+    return values
+
+
+def draw_statistics(draws: int, leads: int) -> list[Statistic]:
+    """What is reported of events that are predicted repeatedly (paper fig. 20)."""
+    axis = draw_axis(draws, leads)
+    return [
+        Statistic("mae", "mm/h", "pixel", "mean absolute error of a draw", axis, partial=True),
+        Statistic(
+            "displacement",
+            "km",
+            "frame",
+            "displacement of a draw's centre of mass",
+            axis,
+            partial=True,
+        ),
+    ]
+
+
+def _at_threshold(level: float, axis: Axis) -> list[Statistic]:
+    csi = f"critical success index at {level:g} mm/h"
+    counts = (
+        ("hits", "observed and predicted"),
+        ("misses", "observed, not predicted"),
+        ("false_alarms", "predicted, not observed"),
+    )
+    return [
+        Statistic(
+            f"csi_{level:g}", "", "frame", csi, axis, {f"csi_{level:g}": "mean"}, partial=True
+        ),
+        *(
+            Statistic(f"{name}_{level:g}", "", "frame", f"pixels {what} at {level:g} mm/h", axis)
+            for name, what in counts
+        ),
+    ]
+
+
+def _displacement(axis: Axis) -> list[Statistic]:
+    """Of the centre of mass, from the observed to the predicted."""
+    along = "displacement of the centre of mass"
+    return [
+        Statistic("displacement_x", "km", "frame", f"{along} along x", axis, partial=True),
+        Statistic("displacement_y", "km", "frame", f"{along} along y", axis, partial=True),
+        Statistic(
+            "displacement", "km", "frame", along, axis, {"displacement": "mean"}, partial=True
+        ),
+    ]
+
+
+def _against_truth(axis: Axis) -> list[Statistic]:
+    return [
+        Statistic(
+            "motion_error",
+            "km/h",
+            "rainy pixel",
+            "distance of the predicted from the true motion, weighed by the observed rain",
+            axis,
+            {"motion_error": "mean"},
+            partial=True,
+        ),
+        Statistic(
+            "source_error",
+            "mm/h",
+            "pixel",
+            "mean absolute error of the predicted source",
+            axis,
+            {"source_error": "mean"},
+            partial=True,
+        ),
+        Statistic(
+            "velocity_part",
+            "mm/h",
+            "pixel",
+            "mean absolute error of rain evolved with the predicted motion and the true source",
+            axis,
+            {"velocity_part": "mean"},
+            partial=True,
+        ),
+        Statistic(
+            "source_part",
+            "mm/h",
+            "pixel",
+            "mean absolute error of rain evolved with the true motion and the predicted source",
+            axis,
+            {"source_part": "mean"},
+            partial=True,
+        ),
+    ]
+
+
+def _mean_over_leads(values: Tensor) -> Tensor:
+    return torch.nanmean(values, dim=1)
