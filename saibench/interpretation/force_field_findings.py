@@ -128,11 +128,16 @@ def _hydrogen_least(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     ]
     least, not_least = decided(single)
     of_species = ", ".join(f"{name} {shown(_mean(errors, columns[name]))}" for name in columns)
+    each = (
+        f", which errs least in {least} of {len(single)}, not in {not_least}, undecided in "
+        f"{len(single) - least - not_least}"
+        if len(single) > 1
+        else ""
+    )
     return (
         verdict_of_several(margin, least, not_least),
         f"force MAE{_averaged(variant)}: {of_species} meV/Å; the next best species errs by "
-        f"{shown(margin)} meV/Å more than hydrogen, which errs least in {least} of "
-        f"{len(single)}, not in {not_least}, undecided in {len(single) - least - not_least}.",
+        f"{shown(margin)} meV/Å more than hydrogen{each}.",
     )
 
 

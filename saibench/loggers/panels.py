@@ -24,7 +24,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing
 from saibench.loggers.account import logged_in
 from saibench.loggers.results import STEP, numeric_features
-from saibench.report.headline import Metric, headline_metrics
+from saibench.report.headline import Metric, metrics_on
 
 CELL = wr.Config("cell")
 """Runs that differ in their seed alone: panels show their mean and range."""
@@ -137,7 +137,7 @@ def _error_title(settings: Sequence[str]) -> str:
 def _metrics(evidence: StudyEvidence) -> list[tuple[str, Metric]]:
     """Every partition that points were tested on, with each metric to compare."""
     partitions = dict.fromkeys(name for tested in evidence.metrics.values() for name in tested)
-    return [(name, metric) for name in partitions for metric in headline_metrics(evidence, name)]
+    return [(name, metric) for name in partitions for metric in metrics_on(evidence, name)]
 
 
 def _bars(partition: str, metric: Metric) -> wr.BarPlot:

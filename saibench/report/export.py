@@ -8,40 +8,61 @@ from pathlib import Path
 import jinja2
 import polars
 
+from saibench.errors import UserError, closest
+from saibench.evidence.points import points_table
 from saibench.evidence.reader import JOINED, StudyEvidence
 from saibench.evidence.schema import write_table
-from saibench.figures import figure_module
+from saibench.figures import FigureModule, figure_module
 from saibench.figures.style import svg
-from saibench.interpretation.finding import study_findings
+from saibench.interpretation.finding import Finding, study_findings
 from saibench.report.drawn import study_figures
+from saibench.report.failures import raise_failures
 from saibench.report.headline import headline_metrics, headline_partition, headline_values
 from saibench.report.text import FILTERS
 
 PNG_DPI = 150
+TABLES = ("samples", "by_species")
+"""Copied unless others are asked for; errors by atom are many and follow from the trained nets."""
 
 
-def export(evidence: StudyEvidence, target: Path, tables: Sequence[str]) -> Path:
+def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None = None) -> Path:
     """Write `evidence/`, `figures/` (SVG and PNG), `tables/` (CSV) and `README.md` to `target`.
 
     Args:
         evidence: the study.
         target: a folder; files of an earlier export are replaced.
-        tables: evidence tables to copy, in float32; `points` always goes with them.
+        tables: evidence tables to copy, in float32, by default `TABLES` as far as there are;
+            `points` always goes with them.
 
     Returns:
         the folder; `StudyEvidence.load` reads it.
+
+    Raises:
+        UserError: the study has no such table, or the folder cannot be written.
+        ExceptionGroup: findings failed for a defect; the text says which.
     """
-    evidence.join()
-    joined = target / JOINED
+    if tables is None:
+        tables = [name for name in TABLES if name in evidence.sources]
     for name in tables:
-        if name in evidence.sources:
-            write_table(joined / f"{name}.parquet", _single(evidence.table(name)),
-                        evidence.fields(name))  # fmt: skip
-    points = evidence.folder / JOINED / "points.parquet"
-    (joined / points.name).write_bytes(points.read_bytes())
-    figures = [_figure(evidence, name, target) for name in study_figures(evidence)]
-    (target / "README.md").write_text(_text(evidence, figures))
+        if name not in evidence.sources:
+            raise UserError(f"--tables {name}: {closest(name, evidence.sources)}")
+    findings = study_findings(evidence)
+    try:
+        _write_tables(evidence, target / JOINED, tables)
+        figures = [_figure(evidence, name, target) for name in study_figures(evidence)]
+        (target / "README.md").write_text(_text(evidence, findings, figures), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{target} cannot take the results: {error}.") from error
+    raise_failures(target / "README.md", findings)
     return target
+
+
+def _write_tables(evidence: StudyEvidence, folder: Path, tables: Sequence[str]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in tables:
+        rows = _single(evidence.table(name))
+        write_table(folder / f"{name}.parquet", rows, evidence.fields(name))
+    write_table(folder / "points.parquet", *points_table(evidence.records, evidence.metrics))
 
 
 def _single(table: polars.DataFrame) -> polars.DataFrame:
@@ -54,25 +75,35 @@ def _single(table: polars.DataFrame) -> polars.DataFrame:
 
 def _figure(evidence: StudyEvidence, name: str, target: Path) -> dict[str, str]:
     """Draw one figure and write its numbers; what the text needs to know of it."""
-    module = figure_module(name)
-    about = {"name": name.rpartition(".")[2], "title": module.title, "paper": module.paper}
-    reason = module.needs(evidence)
-    if reason is not None:
-        return {**about, "reason": reason}
+    about = {"name": name.rpartition(".")[2], "title": name, "paper": ""}
+    try:
+        module = figure_module(name)
+        about |= {"title": module.title, "paper": module.paper}
+        reason = module.needs(evidence)
+        if reason is not None:
+            return {**about, "reason": reason}
+        _write_figure(evidence, module, target, about["name"])
+        return {**about, "caption": module.caption(evidence)}
+    except UserError as error:
+        return {**about, "reason": str(error)}
+
+
+def _write_figure(evidence: StudyEvidence, module: FigureModule, target: Path, name: str) -> None:
     for folder in ("figures", "tables"):
         (target / folder).mkdir(parents=True, exist_ok=True)
     figure = module.draw(evidence)
-    image = target / "figures" / about["name"]
+    image = target / "figures" / name
     image.with_suffix(".svg").write_bytes(svg(figure))
     figure.savefig(image.with_suffix(".png"), dpi=PNG_DPI)
-    module.table(evidence).write_csv(target / "tables" / f"{about['name']}.csv")
-    return {**about, "caption": module.caption(evidence)}
+    module.table(evidence).write_csv(target / "tables" / f"{name}.csv")
 
 
-def _text(evidence: StudyEvidence, figures: Sequence[dict[str, str]]) -> str:
+def _text(
+    evidence: StudyEvidence, findings: Sequence[Finding], figures: Sequence[dict[str, str]]
+) -> str:
     partition = headline_partition(evidence)
-    metrics = headline_metrics(evidence, partition) if partition else []
-    values = headline_values(evidence, partition, metrics) if partition else {}
+    metrics = headline_metrics(evidence)
+    values = headline_values(evidence, metrics)
     environment = jinja2.Environment(  # Markdown, not HTML: nothing to escape for
         loader=jinja2.PackageLoader("saibench.report"), trim_blocks=True, lstrip_blocks=True
     )
@@ -84,6 +115,6 @@ def _text(evidence: StudyEvidence, figures: Sequence[dict[str, str]]) -> str:
         partition=partition,
         metrics=metrics,
         values=values,
-        findings=study_findings(evidence),
+        findings=findings,
         figures=figures,
     )

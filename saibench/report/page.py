@@ -15,9 +15,10 @@ import jinja2
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_value, settings_of
-from saibench.figures import FigureModule
-from saibench.interpretation.finding import study_findings
-from saibench.report.drawn import draw_figures, drawable, study_figures
+from saibench.figures import FigureModule, figure_module
+from saibench.interpretation.finding import Finding, study_findings
+from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_figures
+from saibench.report.failures import raise_failures
 from saibench.report.headline import (
     Metric,
     Value,
@@ -49,15 +50,48 @@ class Row:
     metrics: Mapping[str, Any]
 
 
+def write_report(folder: Path, figures: Figures | None = None) -> Path:
+    """Writes `report.html` of the study in `folder`, all or nothing; returns its path.
+
+    Raises:
+        UserError: the study has no point or a damaged file, or a figure asked for is unknown.
+        ExceptionGroup: findings or figures failed for a defect; the page says which.
+    """
+    for name in (figure for figure in figures or () if isinstance(figure, str)):
+        figure_module(name)
+    evidence = StudyEvidence.load(folder)
+    findings, drawn = study_findings(evidence), _drawn(evidence, figures)
+    page = _rendered(evidence, findings, drawn)
+    path = folder / "report.html"
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(page, encoding="utf-8")
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+    raise_failures(path, [*findings, *drawn])
+    return path
+
+
 def render(evidence: StudyEvidence, figures: Figures | None = None) -> str:
-    """The page as HTML.
+    """The page as HTML; of findings and figures that fail it says why.
 
     Args:
         figures: modules or dotted names of modules; by default those that the study names.
     """
+    return _rendered(evidence, study_findings(evidence), _drawn(evidence, figures))
+
+
+def _drawn(evidence: StudyEvidence, figures: Figures | None) -> list[DrawnFigure]:
+    return draw_figures(evidence, study_figures(evidence) if figures is None else figures)
+
+
+def _rendered(
+    evidence: StudyEvidence, findings: Sequence[Finding], figures: Sequence[DrawnFigure]
+) -> str:
     partition = headline_partition(evidence)
-    metrics = headline_metrics(evidence, partition) if partition else []
-    rows = _rows(evidence, partition, metrics)
+    metrics = headline_metrics(evidence)
+    rows = _rows(evidence, metrics)
     points = evidence.points
     records = [evidence.records[point] for point in points["point"]]
     varying = differing(points)
@@ -79,30 +113,13 @@ def render(evidence: StudyEvidence, figures: Figures | None = None) -> str:
         varying=varying,
         shared={name: points[name][0] for name in settings_of(points) if name not in varying},
         partition=partition,
-        tested=_tested(evidence, partition),
+        tested=_tested(evidence, metrics),
         metrics=metrics,
         largest=_largest(metrics, rows),
         rows=rows,
-        findings=study_findings(evidence),
-        figures=draw_figures(evidence, study_figures(evidence) if figures is None else figures),
+        findings=findings,
+        figures=figures,
     )
-
-
-def write_report(folder: Path, figures: Figures | None = None) -> Path:
-    """Writes `report.html` of the study in `folder`, all or nothing; returns its path.
-
-    Raises:
-        UserError: the study has no point or a damaged file, or a figure is unknown.
-    """
-    path = folder / "report.html"
-    page = render(StudyEvidence.load(folder), figures)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        aside.write_text(page, encoding="utf-8")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
-    return path
 
 
 def record_sections(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -120,8 +137,8 @@ def record_sections(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]
     return [(heading, dict(content)) for heading, content in sections.items() if content]
 
 
-def _rows(evidence: StudyEvidence, partition: str | None, metrics: Sequence[Metric]) -> list[Row]:
-    values = headline_values(evidence, partition, metrics) if partition else {}
+def _rows(evidence: StudyEvidence, metrics: Sequence[Metric]) -> list[Row]:
+    values = headline_values(evidence, metrics)
     varying = differing(evidence.points)
     return [
         Row(
@@ -140,21 +157,20 @@ def _rows(evidence: StudyEvidence, partition: str | None, metrics: Sequence[Metr
     ]
 
 
-def _tested(evidence: StudyEvidence, partition: str | None) -> str:
-    """What the headline's partition holds, as the first point that has it recorded."""
+def _tested(evidence: StudyEvidence, metrics: Sequence[Metric]) -> dict[str, str]:
+    """The headline's partitions, and what each holds as the first point that says it recorded."""
+    found = dict.fromkeys((metric.partition for metric in metrics), "")
     for record in evidence.records.values():
-        recorded = (record.get("partitions") or {}).get(partition) or {}
-        if recorded.get("describe"):
-            return str(recorded["describe"])
-    return ""
+        for name, partition in (record.get("partitions") or {}).items():
+            if name in found and not found[name]:
+                found[name] = str(partition.get("describe") or "")
+    return found
 
 
 def _largest(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, float]:
     """The largest absolute value of each metric, for the length of its bars."""
     values = {
-        metric.name: [
-            abs(row.values[metric.name].value) for row in rows if metric.name in row.values
-        ]
+        metric.key: [abs(row.values[metric.key].value) for row in rows if metric.key in row.values]
         for metric in metrics
     }
     return {name: max(filter(isfinite, column), default=0.0) for name, column in values.items()}

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from saibench.errors import UserError
+from saibench.evidence.metrics import located
 from saibench.runs.execute import Outcome
 from saibench.runs.point import Point
 from saibench.runs.record import COMPLETE, NOT_APPLICABLE, read_json, read_record
@@ -94,16 +95,17 @@ def _table(folder: Path, points: Sequence[Point], ends: Sequence[Outcome]) -> Ta
 
 
 def _row(point: Point, end: Outcome) -> _Row:
-    """A point with its first headline metric, on the first partition that it was tested on."""
+    """A point with its first headline metric, on the first partition that has it."""
     if end.state != COMPLETE:
         return _Row(point.name, end.state)
     record, metrics = read_record(point.folder), read_json(point.folder / "metrics.json")
     seconds = f"{record.get('seconds', {}).get('total', 0):.1f}"
-    for partition in (name for name in point.settings["test"] if name in metrics):
-        for name in [*(record.get("headline") or []), *metrics[partition]]:
-            entry = metrics[partition].get(name)
-            if entry is not None and entry["value"] is not None:
-                unit = f" [{entry['unit']}]" if entry["unit"] else ""
-                heading = f"{name}{unit} on {partition}"
-                return _Row(point.name, end.state, seconds, heading, f"{entry['value']:.4g}")
+    first = point.settings["test"][0]
+    for wanted in [*(record.get("headline") or []), *metrics.get(first, {})]:
+        if place := located([metrics], wanted, first):
+            partition, name = place
+            entry = metrics[partition][name]
+            unit = f" [{entry['unit']}]" if entry["unit"] else ""
+            heading = f"{name}{unit} on {partition}"
+            return _Row(point.name, end.state, seconds, heading, f"{entry['value']:.4g}")
     return _Row(point.name, end.state, seconds)

@@ -106,12 +106,12 @@ def test_provenance_of_every_point_is_on_the_page(page: Page) -> None:
 
 
 def test_headline_values_carry_intervals_and_counts(evidence: StudyEvidence, page: Page) -> None:
-    metrics = headline_metrics(evidence, PARTITION)
+    metrics = headline_metrics(evidence)
     assert [metric.name for metric in metrics] == ["force_mae", "energy_mae_per_atom"]
-    values = headline_values(evidence, PARTITION, metrics)
+    values = headline_values(evidence, metrics)
     for made in MADE[:5]:
         samples = evidence.samples.filter(pl.col("point") == made.point)
-        energy = values[made.point]["energy_mae_per_atom"]
+        energy = values[made.point][f"{PARTITION}/energy_mae_per_atom"]
         expected = estimate_mean(samples, pl.col("energy_error_per_atom").abs()).interval
         assert energy.interval == expected
         assert energy.value == pytest.approx(expected.estimate, rel=1e-12)
@@ -121,6 +121,32 @@ def test_headline_values_carry_intervals_and_counts(evidence: StudyEvidence, pag
     assert "meV/atom · per frame · n = 60" in page.shown
 
 
+def test_headline_finds_a_metric_on_the_partition_that_has_it(tmp_path: Path) -> None:
+    """Turned molecules have an equivariance error; those as they are do not."""
+    study = write_study(tmp_path, MADE[:2], frames=30, figures=[])
+    for made, error in zip(MADE, (0.0012, 3.4), strict=False):
+        edit_record(
+            study,
+            made,
+            headline=["equivariance_error", "force_mae", "turned/force_mae", "not_a_metric"],
+        )
+        path = study / f"{made.slug}-{made.point}" / "metrics.json"
+        metrics = json.loads(path.read_text())
+        turned = {"value": error, "unit": "meV/Å", "per": "component", "count": 30}
+        forces = {**metrics[PARTITION]["force_mae"], "value": 100 * error}
+        metrics["turned"] = {"equivariance_error": turned, "force_mae": forces}
+        path.write_text(json.dumps(metrics))
+    evidence = StudyEvidence.load(study)
+    keys = [metric.key for metric in headline_metrics(evidence)]
+    assert keys == ["turned/equivariance_error", f"{PARTITION}/force_mae", "turned/force_mae"]
+    values = headline_values(evidence, headline_metrics(evidence))
+    assert values[MADE[1].point]["turned/force_mae"].value == pytest.approx(340)
+    shown = Page(render(evidence)).shown
+    assert "equivariance error on turned meV/Å · per component · n = 30" in shown
+    assert "force MAE meV/Å" in shown and "force MAE on turned meV/Å" in shown
+    assert "0.00120" in shown and "3.40" in shown
+
+
 def test_metric_that_no_statistic_reproduces_has_no_interval(tmp_path: Path) -> None:
     study = write_study(tmp_path, MADE[:1], frames=30)
     path = study / f"{MADE[0].slug}-{MADE[0].point}" / "metrics.json"
@@ -128,10 +154,10 @@ def test_metric_that_no_statistic_reproduces_has_no_interval(tmp_path: Path) -> 
     metrics[PARTITION]["force_mae"]["value"] *= 1.01
     path.write_text(json.dumps(metrics))
     evidence = StudyEvidence.load(study)
-    headline = headline_metrics(evidence, PARTITION)
-    values = headline_values(evidence, PARTITION, headline)[MADE[0].point]
-    assert values["force_mae"].interval is None
-    assert values["energy_mae_per_atom"].interval is not None
+    headline = headline_metrics(evidence)
+    values = headline_values(evidence, headline)[MADE[0].point]
+    assert values[f"{PARTITION}/force_mae"].interval is None
+    assert values[f"{PARTITION}/energy_mae_per_atom"].interval is not None
 
 
 def test_numbers_behind_a_figure_can_be_downloaded(evidence: StudyEvidence, page: Page) -> None:
@@ -215,12 +241,12 @@ def test_another_workload_has_its_own_columns(tmp_path: Path) -> None:
     evidence = StudyEvidence.load(tmp_path)
     page = Page(render(evidence, FIGURES))
     assert page.shown.count("Not drawn: ") == 5
-    assert "No point was tested on the partition last_tenth." in page.shown
+    assert "The samples of test have no force_mae." in page.shown
     assert "subset.fraction" in page.shown and "accuracy" in page.shown and "0.98" in page.shown
-    values = headline_values(evidence, "test", headline_metrics(evidence, "test"))
-    accuracy = values["aaaaaaaaaaaa"]["accuracy"].interval
+    values = headline_values(evidence, headline_metrics(evidence))
+    accuracy = values["aaaaaaaaaaaa"]["test/accuracy"].interval
     assert accuracy is not None and accuracy.num_blocks == 200
-    assert values["aaaaaaaaaaaa"]["auc"].interval is None
+    assert values["aaaaaaaaaaaa"]["test/auc"].interval is None
 
 
 def test_study_without_any_result_has_a_page(tmp_path: Path) -> None:
@@ -256,6 +282,31 @@ def test_page_of_committed_evidence_is_the_same(study: Path, tmp_path: Path) -> 
     page = write_report(tmp_path, [windows.__name__]).read_text()
     assert page == render(StudyEvidence.load(study), [windows.__name__])
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["report.html"]
+
+
+def test_defect_of_a_figure_is_said_on_the_page_and_raised_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = write_study(tmp_path, MADE[:3], frames=30)
+
+    def broken(evidence: StudyEvidence) -> None:
+        raise KeyError("nowhere")
+
+    monkeypatch.setattr(windows, "draw", broken)
+    with pytest.raises(ExceptionGroup, match="is written without what failed") as failed:
+        write_report(study)
+    assert [type(error) for error in failed.value.exceptions] == [KeyError]
+    shown = Page((study / "report.html").read_text()).shown
+    assert "Not drawn: KeyError: 'nowhere'" in shown
+    assert "Figure 5 of the paper Error of the total energy" in shown, "the others are drawn"
+
+
+def test_figure_of_records_that_is_not_there_does_not_cost_the_page(tmp_path: Path) -> None:
+    names = ["saibench.figures.none", windows.__name__]
+    study = write_study(tmp_path, MADE[:2], frames=30, figures=names)
+    shown = Page(write_report(study).read_text()).shown
+    assert "Not drawn: figures: there is no module 'saibench.figures.none'" in shown
+    assert "Figure 3 of the paper (a) Each line is a training window" in shown
 
 
 def test_unknown_figure_is_refused_and_nothing_written(tmp_path: Path) -> None:
