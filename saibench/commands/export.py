@@ -19,7 +19,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--tables",
         nargs="*",
-        default=["samples", "by_species"],
+        default=None,
         metavar="TABLE",
         help="evidence tables to copy (default: samples by_species)",
     )

@@ -8,6 +8,7 @@ import polars
 import pytest
 from synthetic_study import FIGURES, Made, write_study
 
+from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.report.export import export
 
@@ -16,7 +17,7 @@ from saibench.report.export import export
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyEvidence, Path]:
     folder = tmp_path_factory.mktemp("export")
     made = [Made(0.0, size, 1000, 0) for size in (0.3, 0.6, 0.9)] + [Made(0.0, 0.9, 200, 0)]
-    figures = [*FIGURES, "saibench.figures.point_errors"]  # the last needs a point alone
+    figures = [*FIGURES, "saibench.figures.point_errors", "saibench.figures.nothing"]
     evidence = StudyEvidence.load(write_study(folder / "study", made, figures=figures))
     return evidence, export(evidence, folder / "out", ["samples", "by_species"])
 
@@ -55,7 +56,34 @@ def test_text_holds_commands_hashes_and_the_reason_for_what_is_not_drawn(
     for record in evidence.records.values():
         assert record["command"] in text
         assert record["point"] in text
-    assert "Not drawn: " in text
+    assert text.count("Not drawn: ") == 1
+    assert "Not drawn: figures: there is no module 'saibench.figures.nothing'" in text
+    assert "Errors of one point" not in text, "of a study, whose points are compared"
+
+
+def test_unknown_table_is_refused_and_nothing_written(
+    exported: tuple[StudyEvidence, Path], tmp_path: Path
+) -> None:
+    evidence, _ = exported
+    with pytest.raises(UserError, match=r"--tables by_specis: did you mean 'by_species'\?"):
+        export(evidence, tmp_path / "new", ["samples", "by_specis"])
+    assert not (tmp_path / "new").exists()
+
+
+def test_points_alone_are_exported_into_a_folder_that_is_not_there_yet(
+    exported: tuple[StudyEvidence, Path], tmp_path: Path
+) -> None:
+    evidence, _ = exported
+    target = export(evidence, tmp_path / "a" / "b", [])
+    assert StudyEvidence.load(target).points.equals(evidence.points)
+
+
+def test_folder_that_cannot_be_written_is_named(
+    exported: tuple[StudyEvidence, Path], tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file/results cannot take the results: "):
+        export(exported[0], tmp_path / "file" / "results")
 
 
 def test_no_exported_file_is_over_a_megabyte(exported: tuple[StudyEvidence, Path]) -> None:
