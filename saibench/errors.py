@@ -27,3 +27,9 @@ def closest(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean '{near[0]}'?"
     return f"known: {', '.join(names)}." if names else "none are known."
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says first, without its full stop."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".")

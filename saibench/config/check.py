@@ -9,10 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from saibench.config.identity import slug
-from saibench.config.sentences import first_line
 from saibench.config.settings import Devices, PointSettings, TrainerSettings, validated
 from saibench.config.targets import build, check_targets
-from saibench.errors import UserError
+from saibench.errors import UserError, first_line
 
 __all__ = ["build", "check_devices", "check_point", "check_targets", "resolved"]
 

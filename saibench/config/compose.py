@@ -24,8 +24,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from saibench.config.locations import conf, make_importable, register_studies
-from saibench.config.sentences import first_line, not_composed, unknown_key
-from saibench.errors import UserError
+from saibench.config.sentences import not_composed, unknown_key
+from saibench.errors import UserError, first_line
 
 OPEN_NODES = ("partitions", "trainer.callbacks", "sweeps", "hydra")
 """Where `+key=value` may add: named partitions, callbacks and whole studies. A node with a

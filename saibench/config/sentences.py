@@ -10,13 +10,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from saibench.config.locations import STUDIES
-from saibench.errors import closest
-
-
-def first_line(error: BaseException) -> str:
-    """What an exception says first, without its full stop."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0].rstrip(".")
+from saibench.errors import closest, first_line
 
 
 def not_composed(

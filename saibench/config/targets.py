@@ -14,9 +14,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pydantic import TypeAdapter, ValidationError
 
-from saibench.config.sentences import first_line
 from saibench.config.settings import value_refused
-from saibench.errors import UserError, closest
+from saibench.errors import UserError, closest, first_line
 
 _PLAIN = (bool, int, float, str, type(None))
 

@@ -14,7 +14,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from saibench.errors import UserError
+from saibench.errors import UserError, first_line
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.settings import differing_settings
@@ -196,7 +196,9 @@ def _read_record(path: Path) -> Record:
     record = _read_json(path)
     missing = {"point", "state", "settings"} - set(record)
     if missing:
-        raise UserError(f"{path} has no {', '.join(sorted(missing))}; run its point again.")
+        raise UserError(
+            f"{path} has no {', '.join(sorted(missing))}; remove it and run its point again."
+        )
     return record
 
 
@@ -204,17 +206,20 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
-        raise UserError(f"{path} is not readable ({error}); run its point again.") from error
+        raise UserError(
+            f"{path} is not readable ({first_line(error)}); run its point again."
+        ) from error
     if not isinstance(config, dict):
         raise UserError(f"{path} does not hold settings; run its point again.")
     return {str(name): value for name, value in config.items()}
 
 
 def _read_json(path: Path) -> dict[str, Any]:
+    mend = "remove it and run" if path.name == "run.json" else "run"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is not readable ({error}); run its point again.") from error
+        raise UserError(f"{path} is not readable ({error}); {mend} its point again.") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path} does not hold a JSON object; run its point again.")
+        raise UserError(f"{path} does not hold a JSON object; {mend} its point again.")
     return content

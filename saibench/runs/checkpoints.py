@@ -12,8 +12,7 @@ import torch
 from lightning import LightningModule
 from torch import nn
 
-from saibench.config.sentences import first_line
-from saibench.errors import UserError
+from saibench.errors import UserError, first_line
 
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError)
 """What torch raises for a file that is cut short, garbled, or was written by something else."""

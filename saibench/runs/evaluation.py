@@ -80,8 +80,11 @@ def _look(
 
 
 def missing_tests(folder: Path, data: StructuralDataModule) -> list[str]:
-    """Test partitions of `data` that the point's evidence does not hold yet, or holds otherwise."""
-    if not ((folder / METRICS).exists() and (folder / SAMPLES).exists()):
+    """Test partitions of `data` that the point's evidence does not hold yet, or holds otherwise.
+
+    All of them where a file of the evidence is missing or damaged: it is made again as a whole.
+    """
+    if _broken(folder):
         return list(data.tests)
     held = read_record(folder).get("partitions", {})
     return [
@@ -89,6 +92,19 @@ def missing_tests(folder: Path, data: StructuralDataModule) -> list[str]:
         for name, partition in data.tests.items()
         if held.get(name, {}).get("hash") != partition.hash
     ]
+
+
+def _broken(folder: Path) -> list[Path]:
+    """The files of a point's evidence that are missing or cannot be read."""
+    files = [folder / METRICS, folder / SAMPLES, *sorted(folder.glob("by_*.parquet"))]
+    return [path for path in files if not _is_readable(path)]
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        return bool(read_json(path)) if path.name == METRICS else read_table(path).height > 0
+    except UserError:
+        return False
 
 
 def _evidence(
@@ -160,19 +176,24 @@ def _write(
 ) -> None:
     """Add to what the point's folder holds, replacing partitions of the same name.
 
-    Everything is written aside before anything is moved: a full disk leaves what there was.
+    Everything is written aside before anything is moved: a full disk leaves what there was. A file
+    that is damaged is replaced; the record then forgets the partitions that it held beside these,
+    so that they are tested again when they are asked for.
     """
     finished = folder / _UNFINISHED / "finished"
     finished.mkdir()
+    broken = _broken(folder)
     for name, parts in tables.items():
         rows, fields = pl.concat([part.rows for part in parts]), parts[0].fields
         held = folder / f"{name}.parquet"
-        if held.exists():
+        if held.exists() and held not in broken:
             rows = _merged(held, rows, fields)
         write_table(finished / held.name, rows, fields)
-    write_json(finished / METRICS, {**read_json(folder / METRICS), **metrics})
+    before = {} if folder / METRICS in broken else read_json(folder / METRICS)
+    write_json(finished / METRICS, {**before, **metrics})
     record = read_record(folder)
-    record["partitions"] = {**record.get("partitions", {}), **_described(data)}
+    kept = {} if broken else record.get("partitions", {})
+    record["partitions"] = {**kept, **_described(data)}
     write_json(finished / FILE, record)
     for name in (*(f"{name}.parquet" for name in tables), METRICS, FILE):  # the record comes last
         (finished / name).replace(folder / name)

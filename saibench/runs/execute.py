@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saibench.errors import NotHeldByData
+from saibench.errors import NotHeldByData, UserError
 from saibench.runs import record
-from saibench.runs.point import Point, PointIsBusy, locked
+from saibench.runs.point import Point, PointIsBusy, load_point, locked
 from saibench.runs.provenance import provenance
 from saibench.runs.ranks import RankFailed, cause_of, run_ranks
 
@@ -20,11 +20,19 @@ BUSY = "busy"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a point ended: its folder, its state, and the cause in one sentence if it failed."""
+    """How a point ended.
+
+    Args:
+        folder: the point's.
+        state: as in its record, or `BUSY`.
+        cause: why it failed, in one sentence.
+        is_users: whether the cause is the user's to mend.
+    """
 
     folder: Path
     state: str
     cause: str | None = None
+    is_users: bool = False
 
 
 def execute(point: Point) -> Outcome:
@@ -49,14 +57,15 @@ def _outcome(folder: Path, work: Callable[[], Outcome]) -> Outcome:
         with locked(folder):
             return work()
     except PointIsBusy as error:
-        return Outcome(folder, BUSY, str(error))
+        return Outcome(folder, BUSY, str(error), is_users=True)
     except Exception as error:
-        return Outcome(folder, record.FAILED, cause_of(error))
+        return Outcome(folder, record.FAILED, cause_of(error), isinstance(error, UserError))
 
 
 def _trained(point: Point) -> Outcome:
     before = record.read_record(point.folder)
     if before.get("state") == record.COMPLETE:
+        _refresh(point)
         changed = ("test", "partitions", "trainer", "logger")
         return _tested(point.folder, {key: point.settings[key] for key in changed})
     point.freeze()
@@ -80,6 +89,20 @@ def _trained(point: Point) -> Outcome:
         raise
     record.update_record(point.folder, state=record.COMPLETE, ended=record.now())
     return Outcome(point.folder, record.COMPLETE)
+
+
+def _refresh(point: Point) -> None:
+    """Bring the record's words on the report up to date, and a damaged frozen config back.
+
+    What is reported, and how, is no part of what was trained, and may be asked for otherwise.
+    """
+    reported = point.reported()
+    if {name: record.read_record(point.folder).get(name) for name in reported} != reported:
+        record.update_record(point.folder, **reported)
+    try:
+        load_point(point.folder)
+    except UserError:
+        point.freeze()
 
 
 def _run(folder: Path, devices: int) -> None:
@@ -108,4 +131,4 @@ def _ended(folder: Path, state: str, error: Exception) -> Outcome:
     details = error.details if isinstance(error, RankFailed) else traceback.format_exc()
     failure = {"cause": cause_of(error), "traceback": details}
     record.update_record(folder, state=state, ended=record.now(), failure=failure)
-    return Outcome(folder, state, cause_of(error))
+    return Outcome(folder, state, cause_of(error), isinstance(error, UserError))

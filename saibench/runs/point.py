@@ -14,8 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from saibench.config.identity import labels, point_hash, slug
-from saibench.config.sentences import first_line
-from saibench.errors import UserError
+from saibench.errors import UserError, first_line
 
 CONFIG = "config.yaml"
 LAST = "last.ckpt"
@@ -61,8 +60,12 @@ class Point:
             "study": self.settings["study"],
             "workload": self.settings["workload"]["name"],
             "settings": labels(self.settings),
-            **{part: self.settings["workload"].get(part) or [] for part in REPORTED},
+            **self.reported(),
         }
+
+    def reported(self) -> dict[str, Any]:
+        """Entries of the record that say what a report shows of this point."""
+        return {part: self.settings["workload"].get(part) or [] for part in REPORTED}
 
     def freeze(self) -> None:
         """Write the settings that every rank and every later evaluation will read."""
@@ -72,17 +75,6 @@ class Point:
             aside.replace(self.folder / CONFIG)
         finally:
             aside.unlink(missing_ok=True)
-
-    @contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the point alone.
-
-        Raises:
-            PointIsBusy: another process holds it.
-        """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with locked(self.folder):
-            yield
 
 
 @contextmanager
@@ -115,6 +107,8 @@ def load_point(folder: Path) -> Point:
         settings = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (YAMLError, OmegaConfBaseException, OSError) as error:
         raise UserError(
-            f"{path} is damaged ({first_line(error)}): remove {folder} and run its point again."
+            f"{path} is damaged ({first_line(error)}): run its point again, which writes it anew."
         ) from error
+    if not isinstance(settings, dict):
+        raise UserError(f"{path} holds no settings: run its point again, which writes it anew.")
     return Point(cast(dict[str, Any], settings), folder.parent)

@@ -46,9 +46,8 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(
-            f"{path} is damaged ({error}): remove {path.parent} and run its point again."
-        ) from error
+        mend = "remove it and run" if path.name == FILE else "run"
+        raise UserError(f"{path} is damaged ({error}): {mend} its point again.") from error
 
 
 def write_json(path: Path, content: Any) -> None:

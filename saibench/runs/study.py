@@ -14,7 +14,7 @@ from saibench.errors import UserError
 from saibench.evidence.metrics import located
 from saibench.runs.execute import Outcome
 from saibench.runs.point import Point
-from saibench.runs.record import COMPLETE, NOT_APPLICABLE, read_json, read_record
+from saibench.runs.record import COMPLETE, FAILED, NOT_APPLICABLE, read_json, read_record
 
 NOT_RUN = "not run"
 _COLOURS = {COMPLETE: "green", NOT_APPLICABLE: "yellow"}
@@ -64,7 +64,10 @@ def report(folder: Path, console: Console | None = None) -> bool:
 
 
 def _recorded(folder: Path) -> Outcome:
-    record = read_record(folder)
+    try:
+        record = read_record(folder)
+    except UserError as error:
+        return Outcome(folder, FAILED, str(error))
     cause = (record.get("failure") or {}).get("cause")
     return Outcome(folder, record.get("state", NOT_RUN), cause)
 
