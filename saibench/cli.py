@@ -102,10 +102,7 @@ def train_point(config: DictConfig) -> Outcome:
 
 def _refuse_alone(outcome: Outcome) -> None:
     """What a sweep lists and passes over is an error for a point that was asked for alone."""
-    from saibench.runs.execute import BUSY
-    from saibench.runs.record import NOT_APPLICABLE
-
-    if outcome.state in (BUSY, NOT_APPLICABLE):
+    if outcome.is_users:
         raise UserError(outcome.cause)
 
 

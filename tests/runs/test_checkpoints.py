@@ -126,16 +126,16 @@ def test_damaged_checkpoint_of_an_unfinished_point_is_named(
     (point / "run.json").write_text(json.dumps({**record, "state": "running"}))
     cut(point / "last.ckpt")
     ended = train(tmp_path, *TINY)
-    assert ended.status == 1
-    assert f"{point / 'last.ckpt'} is not a whole checkpoint" in ended.out
+    assert ended.status == 2
+    assert ended.err.startswith(f"{point / 'last.ckpt'} is not a whole checkpoint")
 
 
 @pytest.mark.parametrize("value", ["nan", "1e30"])
 def test_diverged_training_is_said_to_have_diverged(value: str, tmp_path: Path) -> None:
     poison = "{_target_: interruptions.Poison, step: 3, value: " + value + "}"
     ended = train(tmp_path, *TINY, f"+trainer.callbacks.poison={poison}")
-    assert ended.status == 1
-    assert "the model diverged" in ended.out
+    assert ended.status == 2
+    assert "\nthe model diverged: " in f"\n{ended.err}"
     point = only_point(tmp_path)
     record = json.loads((point / "run.json").read_text())
     assert record["state"] == "failed"

@@ -162,5 +162,5 @@ def test_interrupted_training_on_other_data_is_refused(
     (point / "run.json").write_text(json.dumps(record))
     monkeypatch.delenv("INTERRUPTION")
     ended: Ended = train(tmp_path, *EIGHT_STEPS)
-    assert ended.status == 1
-    assert "the data have changed" in ended.out
+    assert ended.status == 2
+    assert "the data have changed" in ended.err

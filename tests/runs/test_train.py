@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars
 import pytest
-from command_line import TINY, only_point, train
+from command_line import TINY, evaluate, only_point, train
 from filelock import FileLock
 
 from saibench.config.identity import point_hash
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
 from saibench.runs.point import load_point
 
 Copied = Callable[[Path], Path]
@@ -162,6 +165,58 @@ def test_lost_evidence_of_a_complete_point_is_written_again(
     assert polars.read_parquet(point / "samples.parquet").equals(expected)
 
 
+@pytest.mark.parametrize("name", ["samples.parquet", "by_species.parquet", "metrics.json"])
+def test_damaged_evidence_of_a_complete_point_is_written_again(
+    name: str, trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the partitions that a damaged file held beside are tested again when asked for."""
+    point = copied(trained)
+    whole = ("test=[last_tenth,whole_trajectory]",)
+    assert train(tmp_path, *TINY, *whole).status == 0
+    expected = {path.name: path.read_bytes() for path in point.glob("*.parquet")}
+    (point / name).write_bytes((point / name).read_bytes()[:-40])
+    no_training(monkeypatch)
+    for asked, partitions in (((), {"last_tenth"}), (whole, {"last_tenth", "whole_trajectory"})):
+        ended = train(tmp_path, *TINY, *asked)
+        assert ended.status == 0, ended
+        assert set(metrics_of(point)) >= partitions
+        held = polars.read_parquet(point / "by_species.parquet")["partition"]
+        assert set(held) >= partitions
+    for table, content in expected.items():
+        found = polars.read_parquet(point / table).sort("partition", "sample_id")
+        assert found.equals(polars.read_parquet(content).sort("partition", "sample_id")), table
+
+
+def test_damaged_config_of_a_complete_point_is_written_again(
+    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = copied(trained)
+    (point / "config.yaml").write_text("study: [\n  a\nb: ]")
+    shown = evaluate(tmp_path, f"run={point}", "logger=none")
+    assert shown.status == 2
+    assert re.fullmatch(
+        r"[^\n]+config.yaml is damaged [^\n]+: run its point again[^\n]+\n", shown.err
+    )
+    with pytest.raises(UserError) as refused:
+        StudyEvidence.load(point)
+    assert "\n" not in str(refused.value)
+    no_training(monkeypatch)
+    assert train(tmp_path, *TINY).status == 0
+    assert load_point(point).hash == record_of(point)["point"]
+
+
+def test_what_a_report_shows_of_a_complete_point_may_be_asked_for_otherwise(
+    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = copied(trained)
+    no_training(monkeypatch)
+    ended = train(tmp_path, *TINY, "workload.figures=[]", "workload.headline=[energy_mae]")
+    assert ended.status == 0, ended
+    assert record_of(point) == {**record_of(trained), "figures": [], "headline": ["energy_mae"]}
+    page = (point.parent / "report.html").read_text()
+    assert "energy MAE" in page and "<figure" not in page
+
+
 def test_point_that_another_process_holds_is_refused(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
@@ -182,17 +237,23 @@ def test_complete_point_of_other_data_is_refused(
     record["data"]["hash"] = "0" * 64
     (point / "run.json").write_text(json.dumps(record))
     ended = train(tmp_path, *TINY)
-    assert ended.status == 1
-    assert "the data have changed" in ended.out
+    assert ended.status == 2
+    assert ended.err.startswith("the data have changed")
     assert record_of(point) == record
 
 
 def test_damaged_record_says_what_to_do(trained: Path, copied: Copied, tmp_path: Path) -> None:
     point = copied(trained)
+    weights = (point / "last.ckpt").read_bytes()
     (point / "run.json").write_text("{")
     ended = train(tmp_path, *TINY)
-    assert ended.status == 1
-    assert f"{point / 'run.json'} is damaged" in ended.out
+    assert ended.status == 2
+    message = rf"{point / 'run.json'} is damaged \(.+\): remove it and run its point again\.\n"
+    assert re.fullmatch(message, ended.err)
+    (point / "run.json").unlink()
+    assert train(tmp_path, *TINY).status == 0, "as it says"
+    assert record_of(point)["state"] == "complete"
+    assert (point / "last.ckpt").read_bytes() == weights
 
 
 def test_steps_below_the_validation_interval_are_validated_at_their_end(tmp_path: Path) -> None:
