@@ -11,12 +11,15 @@ from command_line import QUIET, REPOSITORY, TRAJECTORY, train
 from saibench.config.compose import compose_command
 
 STUDIES = sorted((REPOSITORY / "sweeps").rglob("*.yaml"))
-SMALL = (
-    *TRAJECTORY,
-    *QUIET,
-    *("model.net.num_layers=1", "model.net.num_features=4"),
-    *("trainer.max_steps=4", "trainer.val_every=2", "trainer.max_time=null"),
-)
+FOUR_STEPS = ("trainer.max_steps=4", "trainer.val_every=2", "trainer.max_time=null")
+SMALL = {
+    "force_field": (
+        *(*TRAJECTORY, *FOUR_STEPS),
+        *("model.net.num_layers=1", "model.net.num_features=4"),
+    ),
+    "nowcasting": ("data.events=130", "datamodule.batch_size=2", *FOUR_STEPS),
+}
+SHOWN = {"force_field": "force MAE", "nowcasting": "mm/h"}
 TWO_POINTS = {
     "time_extrapolation": (
         "subset.count=20",
@@ -24,22 +27,35 @@ TWO_POINTS = {
     ),
     "sample_efficiency": ("subset.count=20,40",),
     "equivariance": ("subset.count=20",),
+    "lead_time": ("subset.count=9", "model=persistence,nowcastnet_narrow"),
+    "displacement_demo": ("subset.count=9", "seed=0,1"),
+    "stability": ("subset.count=9", "seed=0,1", "partitions.ten_events.transform.count=3"),
+    "error_tracing": ("subset.count=9", "seed=0,1"),
+    "trend_imbalance": ("subset.count=9",),
+    "intensity_extrapolation": ("subset.count=9", "weakest=0.6667,1.0"),
 }
+ON_TWO_CORES = ("displacement_demo",)
+RUN = [
+    study
+    for study in STUDIES  # of nowcasting, the small forms: the others differ in size alone
+    if study.parent.name == "force_field" or study.stem.endswith("_mini")
+] + [study for study in STUDIES if study.stem in ON_TWO_CORES]
 
 
 def name_of(study: Path) -> str:
     return str(study.relative_to(REPOSITORY / "sweeps").with_suffix(""))
 
 
-@pytest.mark.parametrize("study", STUDIES, ids=name_of)
+@pytest.mark.parametrize("study", RUN, ids=name_of)
 def test_study_runs_to_its_report(study: Path, tmp_path: Path) -> None:
     two_points = TWO_POINTS[study.stem.removesuffix("_mini")]
-    ended = train(tmp_path, f"+sweeps={name_of(study)}", *SMALL, *two_points)
+    workload = study.parent.name
+    ended = train(tmp_path, f"+sweeps={name_of(study)}", *QUIET, *SMALL[workload], *two_points)
     assert ended.status == 0, ended.err
     (report,) = tmp_path.glob("outputs/*/report.html")
     points = polars.read_parquet(report.parent / "evidence" / "points.parquet")
     assert points["state"].to_list() == ["complete", "complete"]
-    assert "force MAE" in report.read_text()
+    assert SHOWN[workload] in report.read_text()
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=name_of)
@@ -68,8 +84,9 @@ def test_sample_efficiency_has_the_sizes_of_the_paper_and_equal_wall_time() -> N
 
 
 def test_sizes_that_the_data_cannot_hold_are_listed_and_are_no_failure(tmp_path: Path) -> None:
+    small = (*QUIET, *SMALL["force_field"])
     ended = train(
-        tmp_path, "+sweeps=force_field/sample_efficiency", *SMALL, "subset.count=20,50000"
+        tmp_path, "+sweeps=force_field/sample_efficiency", *small, "subset.count=20,50000"
     )
     assert ended.status == 0, ended.err
     assert "not_applicable" in ended.out
