@@ -34,8 +34,11 @@ class ExponentialMovingAverage(Callback):
         self.averages: list[Tensor] = []
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        weights = [weight.detach() for weight in pl_module.parameters()]
         if not self.averages:
-            self.averages = [weight.detach().clone() for weight in pl_module.parameters()]
+            self.averages = [weight.clone() for weight in weights]
+        # a checkpoint is loaded before the module is moved to its device
+        self.averages = [a.to(w) for a, w in zip(self.averages, weights, strict=True)]
 
     @torch.no_grad()
     def on_train_batch_end(
@@ -69,8 +72,7 @@ class ExponentialMovingAverage(Callback):
         if not trainer.training:
             return
         self.averages = [
-            checkpoint["state_dict"][name].to(weight.device, copy=True)
-            for name, weight in pl_module.named_parameters()
+            checkpoint["state_dict"][name].clone() for name, _ in pl_module.named_parameters()
         ]
         pl_module.load_state_dict(checkpoint[LIVE])
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 from command_line import QUIET, TRAJECTORY, only_point, train
-from lightning import LightningModule, Trainer
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies import SingleDeviceStrategy, Strategy
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -35,13 +36,16 @@ class Line(LightningModule):
         return torch.optim.SGD(self.parameters(), lr=1.0)
 
 
-def fit(folder: Path, steps: int, checkpoint: Path | None = None) -> tuple[Line, Trainer]:
+def fit(
+    folder: Path, steps: int, checkpoint: Path | None = None, strategy: Strategy | str = "auto"
+) -> tuple[Line, Trainer]:
     module = Line()
     trainer = Trainer(
         max_steps=steps,
         max_epochs=-1,
         limit_train_batches=4,
         accelerator="cpu",
+        strategy=strategy,
         logger=False,
         callbacks=[ExponentialMovingAverage(DECAY)],
         default_root_dir=folder,
@@ -83,6 +87,37 @@ def test_resumed_average_is_that_of_uninterrupted_training(tmp_path: Path) -> No
     module, _ = fit(tmp_path, STEPS, tmp_path / "half.ckpt")
     assert module.seen == pytest.approx([expected(8)])
     assert float(module.weight) == STEPS
+
+
+class MovedToDouble(SingleDeviceStrategy):
+    """Moves the module when a strategy moves it to its device: a stand-in for a GPU."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu")
+        self.averages: list[torch.dtype] = []
+
+    def model_to_device(self) -> None:
+        assert self.lightning_module is not None
+        (average,) = (c for c in self._callbacks if isinstance(c, ExponentialMovingAverage))
+        self.averages = [weight.dtype for weight in average.averages]
+        self.lightning_module.double()
+
+    @property
+    def _callbacks(self) -> list[Callback]:
+        assert self.lightning_module is not None
+        return self.lightning_module.trainer.callbacks
+
+
+def test_resumed_average_follows_the_weights_to_their_device(tmp_path: Path) -> None:
+    """Averages come with the checkpoint, before the module is moved."""
+    _, half = fit(tmp_path, 4)
+    half.save_checkpoint(tmp_path / "half.ckpt")
+    strategy = MovedToDouble()
+    module, trainer = fit(tmp_path, STEPS, tmp_path / "half.ckpt", strategy)
+    assert strategy.averages == [torch.float32], "they were there, and elsewhere"
+    (average,) = (c for c in trainer.callbacks if isinstance(c, ExponentialMovingAverage))
+    assert [weight.dtype for weight in average.averages] == [torch.float64]
+    assert module.seen == pytest.approx([expected(8)])
 
 
 def test_a_net_with_parity_whose_copy_has_other_buffers_trains(tmp_path: Path) -> None:
