@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 from importlib.metadata import version
@@ -10,12 +11,33 @@ from typing import Any
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from saibench.errors import UserError, first_line
 
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError)
 """What torch raises for a file that is cut short, garbled, or was written by something else."""
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes a checkpoint aside, in the same folder, and renames it: a kill leaves the one before.
+
+    Lightning writes it to the system's temporary folder, from where it may have to be copied.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        path = Path(path)
+        aside = path.with_name(f".{path.name}")  # one rank writes, and holds the point alone
+        content = io.BytesIO()  # torch does not say why it could not write to a file
+        torch.save(checkpoint, content)
+        try:
+            aside.write_bytes(content.getbuffer())
+            os.replace(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
 
 
 def save_untrained(module: LightningModule, path: Path) -> None:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from saibench.config.check import build
 from saibench.models.base import BenchmarkModule
+from saibench.runs.checkpoints import WholeFiles
 from saibench.runs.divergence import MONITORED, DivergenceGuard
 from saibench.runs.point import BEST, LAST
 
@@ -51,6 +52,7 @@ def build_trainer(
         enable_progress_bar=settings.progress,
         logger=False if logger is None else logger,
         callbacks=_callbacks(settings, folder),
+        plugins=[WholeFiles()],
         default_root_dir=folder,
     )
 

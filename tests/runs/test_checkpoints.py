@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -64,6 +65,31 @@ def test_best_checkpoint_is_that_of_the_smallest_validation_loss(tmp_path: Path)
 
 def test_frozen_config_gives_the_hash_of_the_folder(trained: Path) -> None:
     assert trained.name.endswith(point_hash(load_point(trained).settings))
+
+
+def test_training_that_ends_while_it_writes_a_checkpoint_keeps_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is written whole beside its place, never through another file system."""
+    moved: list[str] = []
+    replace = os.replace
+
+    def ending(source: str | Path, target: str | Path) -> None:
+        if Path(target).suffix == ".ckpt":
+            assert Path(source).parent == Path(target).parent
+            torch.load(source, weights_only=True)
+            moved.append(Path(target).name)
+            if moved.count("last.ckpt") == 2:
+                raise RuntimeError("the end")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", ending)
+    ended = train(tmp_path, *TINY)
+    assert "failed: RuntimeError: the end" in ended.out
+    assert set(moved) == {"best.ckpt", "last.ckpt"}
+    point = only_point(tmp_path)
+    assert torch.load(point / "last.ckpt", weights_only=True)["global_step"] == 2
+    assert not list(point.glob(".*.ckpt"))
 
 
 def cut(path: Path) -> None:
