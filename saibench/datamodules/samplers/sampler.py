@@ -34,7 +34,8 @@ class Sampler(ABC):
 
     def features(self) -> set[str]:
         """The features that it reads, beside `sample_id`."""
-        return {getattr(self, "by", None)} - {None}
+        by = getattr(self, "by", None)
+        return set() if by is None else {by}
 
     def hash(self) -> str:
         """12 hexadecimal digits of SHA-256 over class name and fields, alike in every process."""
