@@ -14,6 +14,7 @@ from saibench.errors import NotHeldByData, UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from saibench.config.compose import Command
     from saibench.runs.execute import Outcome
     from saibench.runs.point import Point
 
@@ -60,7 +61,7 @@ def _train(arguments: Sequence[str]) -> int:
         show("train", arguments)
         return 0
     command = compose_command("train", arguments)
-    points = [_checked(config, command.multirun) for config in command.points]
+    points = _checked_points(command)
     try:
         outcomes = launch(command, train_point)
     except (KeyboardInterrupt, SystemExit):  # what is done so far is on the disk
@@ -70,18 +71,24 @@ def _train(arguments: Sequence[str]) -> int:
     return _concluded(points, outcomes)
 
 
-def _checked(config: DictConfig, multirun: bool) -> Point:
-    """The point of a config, refused before anything is written if it cannot work."""
-    from saibench.config.check import check_point, resolved
+def _checked_points(command: Command) -> list[Point]:
+    """The points of a command, refused before anything is written if one of them cannot work.
+
+    A sweep may hold points that its data cannot, but not only such points.
+    """
+    from saibench.config.check import check_point, refuse_if_none_is_held, resolved
     from saibench.runs.point import Point
 
-    try:
-        check_point(config)
-    except NotHeldByData:
-        if not multirun:
-            raise
-    directory = config.hydra.sweep.dir if multirun else config.hydra.run.dir
-    return Point(resolved(config), Path(directory).absolute())
+    points, not_held = [], []
+    for config in command.points:
+        try:
+            check_point(config)
+        except NotHeldByData as error:
+            not_held.append(error)
+        directory = config.hydra.sweep.dir if command.multirun else config.hydra.run.dir
+        points.append(Point(resolved(config), Path(directory).absolute()))
+    refuse_if_none_is_held(len(points), not_held)
+    return points
 
 
 def train_point(config: DictConfig) -> Outcome:

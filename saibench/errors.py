@@ -17,7 +17,14 @@ class NotHeldByData(UserError):
     """A request that this data set is too small for (50,000 samples of 9,633).
 
     Inside a study such a point is listed as `not_applicable`; asked for alone it is an error.
+
+    Args:
+        largest: the count that would work, where there is one.
     """
+
+    def __init__(self, sentence: str, largest: int | None = None) -> None:
+        super().__init__(sentence)
+        self.largest = largest
 
 
 def closest(name: str, known: Iterable[str]) -> str:

@@ -2,38 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any, cast
 
-from hydra.utils import get_class
+from hydra.utils import get_class, get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from saibench.config.identity import slug
+from saibench.config.reported import check_built, check_reported
 from saibench.config.settings import Devices, PointSettings, TrainerSettings, validated
 from saibench.config.targets import build, check_targets
-from saibench.errors import UserError, first_line
+from saibench.config.typed import typed_key
+from saibench.errors import NotHeldByData, UserError, first_line
 
-__all__ = ["build", "check_devices", "check_point", "check_targets", "resolved"]
+__all__ = ["build", "check_devices", "check_logger", "check_point", "check_targets", "resolved"]
 
 
 def check_point(config: DictConfig) -> None:
     """Refuse a point that cannot work.
 
     Raises:
-        UserError: a missing or unknown key, a value of the wrong kind, a device that is not
-            there, a window that reaches into the test.
+        UserError: a missing or unknown key, a value of the wrong kind, a device, a login or a
+            figure that is not there, a window that reaches into the test, a model that cannot be
+            built.
         NotHeldByData: a subset larger than its window.
     """
     settings = resolved(config)
     trainer = validated(PointSettings, settings).trainer
     _check_budget(config, trainer)
     check_devices(trainer)
-    check_targets(settings)
+    check_targets(settings, partial(typed_key, config))
     _check_precision(settings["model"], trainer)
     _check_model(settings["model"], trainer)
     _check_batch(settings["datamodule"].get("batch_size"), trainer.devices)
+    check_logger(settings["logger"])
+    check_reported(settings["workload"])
     slug(settings)
-    build(config.datamodule, "datamodule").check()
+    data = build(config.datamodule, "datamodule")
+    data.check()
+    check_built(settings, data.preview_facts(), _is_typed(config, "workload.headline"))
+
+
+def refuse_if_none_is_held(points: int, not_held: Sequence[NotHeldByData]) -> None:
+    """Refuse a command all of whose points ask for more than their data hold.
+
+    Raises:
+        NotHeldByData: the sentence of the only point, or one that names a count for all.
+    """
+    if not not_held or len(not_held) < points:
+        return
+    if points == 1:
+        raise not_held[0]
+    counts = [error.largest for error in not_held if error.largest is not None]
+    fitting = f"; subset.count={min(counts)} would work for all" if len(counts) == points else ""
+    raise NotHeldByData(f"none of {points} points can be had: {first_line(not_held[0])}{fitting}.")
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -60,6 +84,19 @@ def check_devices(wanted: Devices) -> None:
             f"trainer.devices={wanted.devices} is more than the GPUs that are here; "
             f"trainer.devices={there} would work."
         )
+
+
+def _is_typed(config: DictConfig, key: str) -> bool:
+    """Whether the command line gives a value to this very key."""
+    given = OmegaConf.select(config, "hydra.overrides.task") or []
+    return any(override.lstrip("+").startswith(f"{key}=") for override in given)
+
+
+def check_logger(node: dict[str, Any] | None) -> None:
+    """Refuse a logger that knows by its class method `check` that it cannot work."""
+    check = getattr(get_object(node["_target_"]), "check", None) if node else None
+    if check is not None:
+        check(node)
 
 
 def _check_budget(config: DictConfig, trainer: TrainerSettings) -> None:

@@ -60,6 +60,16 @@ class TrainerSettings(Devices):
     callbacks: dict[str, dict[str, Any]]
 
 
+class WorkloadSettings(_Open):
+    """What a workload says of its points: their names and their report."""
+
+    name: str = Field(min_length=1)
+    label: list[str] = []
+    headline: list[str] | None = None
+    findings: list[str] | None = None
+    figures: list[str] | None = None
+
+
 class PointSettings(_Open):
     """`conf/train.yaml`: the keys that the life of a point itself reads."""
 
@@ -69,7 +79,7 @@ class PointSettings(_Open):
     test: list[str]
     held_out: str
     partitions: Partitions
-    workload: dict[str, Any]
+    workload: WorkloadSettings
     datamodule: dict[str, Any]
     model: dict[str, Any]
     trainer: TrainerSettings

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import traceback
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import _locate
@@ -17,35 +19,53 @@ from pydantic import TypeAdapter, ValidationError
 from saibench.config.settings import value_refused
 from saibench.errors import UserError, closest, first_line
 
-_PLAIN = (bool, int, float, str, type(None))
+_PLAIN = (bool, int, float, str, type(None), typing.Any)
 
 
-def check_targets(settings: dict[str, Any], path: str = "") -> None:
+def check_targets(settings: dict[str, Any], typed: Callable[[str], str] = str) -> None:
     """Check every node with a `_target_` against what it configures.
+
+    Args:
+        settings: of a point or an evaluation.
+        typed: from the key of a value to the key that a user gives it by (`typed_key`).
 
     Raises:
         UserError: a target that cannot be imported, an option that it does not take, a plain
             value of the wrong kind.
     """
-    for where, node in _targets(settings, path):
-        _check_options(where, node)
+    for where, node in _targets(settings, ""):
+        _check_options(where, node, typed)
 
 
-def build(node: DictConfig, name: str, **given: Any) -> Any:
+def build(node: DictConfig | Mapping[str, Any], name: str, *inputs: Any, **given: Any) -> Any:
     """Instantiate a node.
+
+    Args:
+        node: what has a `_target_`.
+        name: its key in the settings.
+        inputs, given: further arguments of the target.
 
     Raises:
         UserError: a user's mistake inside, as the sentence it is, or options that do not fit.
     """
     try:
-        return instantiate(node, _convert_="all", **given)
+        return instantiate(node, *inputs, _convert_="all", **given)
     except InstantiationException as error:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, UserError):
-                raise cause from error
+        cause: BaseException = error
+        while cause.__cause__ is not None and not isinstance(cause, UserError):
             cause = cause.__cause__
-        raise UserError(f"{name} cannot be built: {' '.join(str(error).split())}") from error
+        if isinstance(cause, UserError):
+            raise cause from error
+        raise UserError(f"{name} cannot be built: {_reason(cause)}.") from error
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong inside, and where, for whoever wrote what is built."""
+    if isinstance(error, InstantiationException):
+        return " ".join(str(error).split())
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    said = f"{type(error).__name__}: {first_line(error)}"
+    return f"{said} ({Path(last.filename).name}, line {last.lineno})"
 
 
 def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -60,7 +80,7 @@ def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from _targets(value, f"{path}[{number}]")
 
 
-def _check_options(path: str, node: dict[str, Any]) -> None:
+def _check_options(path: str, node: dict[str, Any], typed: Callable[[str], str]) -> None:
     target = _imported(path, node["_target_"])
     parameters = inspect.signature(target).parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
@@ -74,7 +94,7 @@ def _check_options(path: str, node: dict[str, Any]) -> None:
                 f"'{path}.{key}' is not an option of {node['_target_']}: {closest(key, parameters)}"
             )
         if key in hints and _is_plain(hints[key]):
-            _check_value(f"{path}.{key}", value, hints[key])
+            _check_value(typed(f"{path}.{key}"), value, hints[key])
 
 
 def _imported(path: str, name: str) -> Any:
@@ -88,7 +108,7 @@ def _imported(path: str, name: str) -> Any:
 def _hints(target: Any) -> dict[str, Any]:
     function = target.__init__ if inspect.isclass(target) else target
     try:
-        return typing.get_type_hints(function)
+        return typing.get_type_hints(function, include_extras=True)
     except (NameError, TypeError):  # annotations of a third party that do not resolve
         return {}
 
@@ -96,6 +116,8 @@ def _hints(target: Any) -> dict[str, Any]:
 def _is_plain(hint: Any) -> bool:
     """Whether a value of this kind comes from YAML as it is."""
     origin = typing.get_origin(hint)
+    if origin is typing.Annotated:
+        return _is_plain(typing.get_args(hint)[0])
     if origin in (types.UnionType, typing.Union, list, dict):
         return all(_is_plain(part) for part in typing.get_args(hint))
     return origin is typing.Literal or hint in _PLAIN

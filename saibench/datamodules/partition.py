@@ -155,7 +155,8 @@ def _training_count(candidates: int, sampler: Sampler, subset: Subset) -> int:
         raise NotHeldByData(
             f"subset.count={subset.count} and {validation_count(subset.count)} validation samples "
             f"do not fit: {sampler.describe()} are {candidates}, of which at most {largest} + "
-            f"{validation_count(largest)} validation samples would work."
+            f"{validation_count(largest)} validation samples would work.",
+            largest=largest,
         )
     return subset.size_within(largest)
 

@@ -84,6 +84,13 @@ class StructuralDataModule(LightningDataModule):
         """What a model needs to know of the training partition, in builtins."""
         return {}
 
+    def preview_facts(self) -> dict[str, Any] | None:
+        """Facts with which a model can be built before the data are made, else None.
+
+        Their numbers may be others than those of `facts`; what decides the model's shape may not.
+        """
+        return None
+
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """Data features of these rows for the evidence, with `sample_id`."""
         return self.index[rows]
@@ -152,6 +159,7 @@ class StructuralDataModule(LightningDataModule):
 
 
 def _checked(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    example = "[{_target_: saibench.datamodules.samplers.Tail, size: 0.1}]"
     unknown = set(given) - {"samplers", "transform"}
     if unknown or "samplers" not in given:
         key = sorted(unknown)[0] if unknown else "(no samplers)"
@@ -159,4 +167,7 @@ def _checked(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
             f"partitions.{name} holds '{key}': a partition has samplers and, if wanted, "
             "a transform."
         )
+    samplers = given["samplers"]
+    if isinstance(samplers, str) or not isinstance(samplers, Sequence):
+        raise UserError(f"partitions.{name}.samplers is not a list; {example} would work.")
     return given

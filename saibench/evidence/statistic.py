@@ -57,6 +57,17 @@ class Statistic:
             raise ValueError(f"{self.name}: {sorted(unknown)} are no summaries; {SUMMARIES} are.")
 
     @property
+    def metrics(self) -> dict[str, tuple[str, int | None]]:
+        """By the name of a metric: how samples are reduced, and at which position of the axis."""
+        if self.axis is None:
+            return {name: (how, None) for name, how in self.summaries.items()}
+        return {
+            f"{name}_{label}": (how, position)
+            for name, how in self.summaries.items()
+            for position, label in enumerate(self.axis.labels)
+        }
+
+    @property
     def key(self) -> str:
         """Key of the values in what a test step returns: `force_mae`, `species/force_mae`."""
         return self.name if self.axis is None else f"{self.axis.name}/{self.name}"

@@ -123,13 +123,10 @@ def metrics(
     found: dict[str, dict[str, Any]] = {}
     for statistic in (s for s in statistics if s.key in values):
         column = values[statistic.key][chosen].astype(np.float64)
-        for name, how in statistic.summaries.items():
-            reduced = np.abs(column) if how == "mean_abs" else column
-            if statistic.axis is None:
-                found[name] = _metric(statistic, reduced)
-            else:
-                for number, label in enumerate(statistic.axis.labels):
-                    found[f"{name}_{label}"] = _metric(statistic, reduced[:, number])
+        for name, (how, position) in statistic.metrics.items():
+            values_of = column if position is None else column[:, position]
+            reduced = np.abs(values_of) if how == "mean_abs" else values_of
+            found[name] = _metric(statistic, reduced)
     return found
 
 

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.modules import nearest_module
 
 
 class FigureModule(Protocol):
@@ -49,10 +50,9 @@ def figure_module(name: str) -> FigureModule:
     except ModuleNotFoundError as error:
         if error.name is None or not name.startswith(error.name):
             raise  # the figure is there, and something that it imports is not
-        raise UserError(
-            f"figures: there is no module '{name}'; "
-            "saibench.figures.windows, for example, would work."
-        ) from error
+        near = nearest_module(name)
+        works = f"did you mean '{near}'?" if near else "saibench.figures.windows would work."
+        raise UserError(f"figures: there is no module '{name}': {works}") from error
     offered = ("title", "paper", "needs", "draw", "caption", "table")
     missing = [part for part in offered if not hasattr(module, part)]
     if missing:

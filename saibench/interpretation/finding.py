@@ -8,6 +8,7 @@ from importlib import import_module
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.modules import nearest_module
 
 SEEN, NOT_SEEN, UNDECIDED = "seen", "not seen", "undecided"
 NOT_ASKED = "not asked"
@@ -65,8 +66,10 @@ def find_function(name: str) -> Callable[[StudyEvidence], list[Finding]]:
     try:
         return import_module(name).findings
     except (ImportError, AttributeError) as error:
+        near = nearest_module(name) if isinstance(error, ImportError) else None
+        works = f"did you mean '{near}'?" if near else f"{error}."
         raise UserError(
-            f"workload.findings names '{name}', which has no findings(evidence): {error}."
+            f"workload.findings names '{name}', which has no findings(evidence): {works}"
         ) from error
 
 

@@ -62,6 +62,15 @@ class PointWandbLogger(WandbLogger):
         self._tested_before = {} if job_type == "train" else _tested(folder)
         self._curves: set[str] = set()
 
+    @classmethod
+    def check(cls, settings: Mapping[str, Any]) -> None:
+        """Refuse a mode that cannot be had here.
+
+        Raises:
+            UserError: as `choose_mode`.
+        """
+        choose_mode(settings.get("mode"))
+
     @property
     @rank_zero_experiment
     def experiment(self) -> Run | RunDisabled:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+import torch
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torchmetrics import MeanMetric
 
+from saibench.config.targets import build
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.evidence.statistic import Statistic
 from saibench.metrics import PerAtomEnergyError, PerAtomForceError
@@ -21,6 +24,7 @@ from saibench.metrics.functional.force_field import (
 from saibench.models.base import BenchmarkModule
 from saibench.models.ema import ExponentialMovingAverage
 from saibench.models.force_field_statistics import force_field_statistics
+from saibench.options import Decay
 from saibench.units import MEV_PER_EV
 
 LOG_EVERY = 50
@@ -42,7 +46,7 @@ class ForceFieldModule(BenchmarkModule):
             `force_rms` (eV/Å), `energy_mean` (eV).
         loss: weights `energy` and `forces`.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
-        ema_decay: decay of the moving average of the weights, or None for none.
+        ema_decay: decay of the moving average of the weights, in [0, 1), or None for none.
         seed: seed of the initial weights.
     """
 
@@ -55,7 +59,7 @@ class ForceFieldModule(BenchmarkModule):
         facts: dict[str, Any],
         loss: dict[str, float],
         lr_schedule: dict[str, Any] | None = None,
-        ema_decay: float | None = 0.99,
+        ema_decay: Decay | None = 0.99,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -73,6 +77,15 @@ class ForceFieldModule(BenchmarkModule):
         self.validation_forces = PerAtomForceError(num_species)
         self.validation_energy = PerAtomEnergyError()
         self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN is not to vanish
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
+        """Refuse an optimizer or a learning-rate schedule that cannot be made."""
+        weights = [torch.nn.Parameter(torch.zeros(1))]
+        optimizer = build(settings["optimizer"], "model.optimizer", weights)
+        schedule = settings.get("lr_schedule")
+        if schedule is not None:
+            build(schedule["scheduler"], "lr_schedule.scheduler", optimizer)
 
     def forward(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         """Energies `(B,)` in eV, less the training mean, and forces `(B, A, 3)` in eV/Å."""

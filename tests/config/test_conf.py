@@ -49,9 +49,11 @@ def test_option_composes_to_a_point_that_can_run(
     option: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if str(option) in DOWNLOADED:
-        monkeypatch.setattr(
-            "saibench.datamodules.structural.StructuralDataModule.check", lambda data: None
-        )
+        module = "saibench.datamodules.structural.StructuralDataModule"
+        monkeypatch.setattr(f"{module}.check", lambda data: None)
+        for source in ("md17.MD17", "rmd17.RMD17"):
+            path = f"saibench.datamodules.force_field.{source}.preview_symbols"
+            monkeypatch.setattr(path, lambda source: ["C", "H"])
     beside = NEEDED_BESIDE.get(str(option)) or settings_shown(option)
     (config,) = composed(f"{option.parent}={option.name}", *beside).points
     check_point(config)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from command_line import Ended, train
 
+from saibench.datamodules.force_field.simulator import GFN2Simulation
 from saibench.runs.point import Point
 
 REFUSED = {
@@ -52,7 +54,7 @@ REFUSED = {
     "a window after the test": (["window.start=0.95"], "window.start=0.95"),
     "a subset larger than its window": (["subset.count=4000"], "at most 3428"),
     "an empty subset": (["subset.count=0"], "is not at least 1"),
-    "a count and a fraction": (["subset.fraction=0.5"], "exclude each other"),
+    "a count and a fraction": (["subset.count=9", "subset.fraction=0.5"], "exclude each other"),
     "too few frames to validate on": (["window.start=0.89"], "too few"),
     "a held-out partition inside the window": (
         ["held_out=whole_trajectory"],
@@ -92,6 +94,64 @@ REFUSED = {
         "No module named 'nowhere'",
     ),
     "a label of no setting": (["workload.label=[nope]"], "names a point by 'nope'"),
+    "an optimizer that cannot be": (["model.optimizer.lr=-1"], "Invalid learning rate: -1"),
+    "a schedule that cannot be": (
+        ["lr_schedule=constant", "lr_schedule.scheduler.factor=2"],
+        "lr_schedule.scheduler cannot be built",
+    ),
+    "a net without layers": (
+        ["model.net.num_layers=0"],
+        "model.net.num_layers=0: input should be greater than or equal to 1",
+    ),
+    "no net": (["model.net=null"], "model.net=null: input should be a valid dictionary"),
+    "a net that cannot be built": (
+        ["model.net.polynomial_cutoff_p=0"],
+        "model cannot be built: ",
+    ),
+    "an average that never moves": (["model.ema_decay=1"], "model.ema_decay=1: input should be"),
+    "an average beyond": (["model.ema_decay=1.5"], "model.ema_decay=1.5: input should be less"),
+    "a login that is not there": (["logger.mode=online"], "needs a Weights & Biases login"),
+    "a fraction of frames": (["data.frames=0.5"], "data.frames=0.5"),
+    "text for a start": (["window.start=abc"], "window.start=abc: input should be a valid number"),
+    "half a sample": (["subset.count=5.5"], "subset.count=5.5: input should be a valid integer"),
+    "a fraction beside the default count": (
+        ["subset.fraction=0.1"],
+        "subset.count=null subset.fraction=0.1 would work.",
+    ),
+    "a misspelt figure": (
+        ["workload.figures=[saibench.figures.windws]"],
+        "did you mean 'saibench.figures.windows'?",
+    ),
+    "a module that is no figure": (["workload.figures=[saibench.units]"], "is no figure"),
+    "a figure without brackets": (
+        ["workload.figures=saibench.figures.windows"],
+        "'workload.figures=[saibench.figures.windows]' would work",
+    ),
+    "misspelt findings": (
+        ["workload.findings=[saibench.interpretation.force_field_finding]"],
+        "did you mean 'saibench.interpretation.force_field_findings'?",
+    ),
+    "a misspelt metric": (["workload.headline=[force_ame]"], "did you mean 'force_mae'?"),
+    "a metric of no partition": (
+        ["workload.headline=[last_tent/force_mae]"],
+        "the partition 'last_tent': did you mean 'last_tenth'?",
+    ),
+    "one sampler without brackets": (
+        ["+partitions.late={samplers: {_target_: saibench.datamodules.samplers.Tail}}"],
+        "partitions.late.samplers is not a list; [{_target_:",
+    ),
+    "a word for samplers": (
+        ["+partitions.late={samplers: tail}"],
+        "partitions.late.samplers is not a list; [{_target_:",
+    ),
+    "a sweep of nothing but what the data cannot hold": (
+        ["-m", "subset.count=4000,5000", "window.start=0,0.45"],
+        "none of 4 points can be had: subset.count=4000 and 200 validation samples do not fit: ",
+    ),
+    "the count that would fit such a sweep": (
+        ["-m", "subset.count=4000,5000", "window.start=0,0.45"],
+        "; subset.count=1714 would work for all.",
+    ),
     "an unknown way to go on": (["on_failure=halt"], "'continue' or 'stop'"),
     "a configuration folder that is not there": (["--config-dir", "nope"], "is not a folder"),
     "another primary config": (["--config-name", "evaluate"], "--config-dir"),
@@ -136,6 +196,56 @@ def test_sweep_whose_last_point_is_wrong_writes_nothing(tmp_path: Path) -> None:
 def test_sweep_over_a_misspelt_option_writes_nothing(tmp_path: Path) -> None:
     ended = train(tmp_path, "-m", "model=nequip_small,cartesain")
     assert_refused(ended, "did you mean 'cartesian'?", tmp_path)
+
+
+def test_mode_of_the_environment_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "online")
+    assert_refused(train(tmp_path), "WANDB_MODE=online needs a Weights & Biases login", tmp_path)
+
+
+def test_whole_float_is_taken_for_its_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """YAML reads 1e3 as a float; it is the same trajectory."""
+    asked: list[Point] = []
+
+    def execute(point: Point) -> None:
+        asked.append(point)
+        raise SystemExit(0)
+
+    monkeypatch.setattr("saibench.runs.execute.execute", execute)
+    for frames in ("1000", "1e3"):
+        train(tmp_path, f"data.frames={frames}", "subset.count=20", "logger=none")
+    one, two = asked
+    assert one.hash == two.hash
+    assert GFN2Simulation(frames=1e3) == GFN2Simulation(frames=1000)
+    assert type(GFN2Simulation(frames=1e3).recipe()["frames"]) is int
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ({"nuclear_charges": [6, 8], "coords": [0.0], "energies": [0.0]}, "no key 'forces'"),
+        ({"nuclear_charges": [6, 0], "coords": [0.0], "energies": [0.0], "forces": [0.0]},
+         "has 0 in row 1: an atomic number is 1 to 118"),
+        (None, "is not a whole npz file"),
+    ],
+    ids=["a missing key", "no element", "half a file"],
+)  # fmt: skip
+def test_faulty_file_is_refused_before_anything_is_written(
+    content: dict[str, list] | None, part: str, tmp_path: Path
+) -> None:
+    root, here = tmp_path / "data", tmp_path / "here"
+    root.mkdir()
+    here.mkdir()
+    path = root / "rmd17_aspirin.npz"
+    np.savez(path, old_indices=np.arange(2000), **(content or {}))
+    if content is None:
+        path.write_bytes(path.read_bytes()[:-100])
+    ended = train(here, "data=rmd17", "data.molecule=aspirin", f"data.root={root}")
+    assert_refused(ended, part, here)
 
 
 def test_missing_data_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,6 +78,12 @@ class MD17:
         """The index; of the file, only the energies are read, to count them."""
         return _index(len(NpzTrajectory(self.path()).array(KEYS.energies)))
 
+    def preview_symbols(self) -> list[str]:
+        """Chemical symbols of the atoms, once the file's other keys are seen to be there."""
+        file = NpzTrajectory(self.path())
+        file.check(KEYS)
+        return file.symbols(KEYS.atomic_numbers)
+
     def recipe(self) -> dict[str, Any]:
         return {"source": "md17", "molecule": self.molecule, "sha256": file_sha256(self.path())}
 

@@ -102,6 +102,19 @@ class ForceFieldDataModule(StructuralDataModule):
         """Mean total energy of the training partition in eV, in float64."""
         return float(self.trajectory.energies[self.split[0].rows].mean())
 
+    def preview_facts(self) -> dict[str, Any] | None:
+        """The species, where the source knows them, with numbers of no meaning."""
+        known = getattr(self.source, "preview_symbols", None)
+        if known is None or type(self).facts is not ForceFieldDataModule.facts:
+            return None
+        symbols = known()
+        type_names = sorted(set(symbols))
+        return {
+            "type_names": type_names,
+            "species": [type_names.index(symbol) for symbol in symbols],
+            **dict.fromkeys(("avg_num_neighbors", "force_rms", "energy_mean"), 1.0),
+        }
+
     def facts(self) -> dict[str, Any]:
         train = self.split[0].rows
         positions = torch.from_numpy(self.trajectory.positions[train].astype(np.float32))

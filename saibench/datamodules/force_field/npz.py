@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from saibench.datamodules.cache import Arrays
 from saibench.datamodules.force_field.trajectory import centred
@@ -52,6 +53,17 @@ class NpzTrajectory:
         if array.size == 0:
             raise UserError(f"{self.path}, key '{key}' is empty: a trajectory has frames.")
         return array
+
+    def check(self, keys: Keys) -> None:
+        """Refuse a key that is missing, by what the file says of itself; no array is read."""
+        for key in (keys.atomic_numbers, keys.positions, keys.energies, keys.forces):
+            if key not in self.file:
+                raise UserError(f"{self.path} has no key '{key}': {closest(key, self.file.files)}")
+
+    def symbols(self, key: str) -> list[str]:
+        """The chemical symbols of the atomic numbers under a key."""
+        numbers = self._elements(key, self._shaped(key, (None,)))
+        return [chemical_symbols[number] for number in numbers]
 
     def frames(self, keys: Keys) -> dict[str, np.ndarray]:
         """Atomic numbers, centred positions in Å, energies in eV and forces in eV/Å.

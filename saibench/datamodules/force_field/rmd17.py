@@ -67,6 +67,12 @@ class RMD17:
         sample_id = np.sort(self._file().distinct("old_indices"))
         return trajectory_index(sample_id, _time(sample_id))
 
+    def preview_symbols(self) -> list[str]:
+        """Chemical symbols of the atoms, once the file's other keys are seen to be there."""
+        file = self._file()
+        file.check(KEYS)
+        return file.symbols(KEYS.atomic_numbers)
+
     def recipe(self) -> dict[str, Any]:
         return {"source": "rmd17", "molecule": self.molecule, "sha256": file_sha256(self.path())}
 

@@ -17,6 +17,7 @@ from saibench.datamodules.force_field.trajectory import (
     centred,
     trajectory_index,
 )
+from saibench.datamodules.samplers.fields import whole_number
 from saibench.errors import UserError
 from saibench.units import PS_PER_FS
 
@@ -61,6 +62,9 @@ class GFN2Simulation:
                 raise UserError(
                     f"data.{name}={getattr(self, name)} is not above 0: {works} would work."
                 )
+        for name in ("frames", "stride", "seed"):  # YAML reads 1e3 as a float
+            whole = whole_number(f"data.{name}", getattr(self, name))
+            object.__setattr__(self, name, whole)
         for name, works in (("frames", 4000), ("stride", 4)):
             if getattr(self, name) < 1:
                 raise UserError(
@@ -85,6 +89,9 @@ class GFN2Simulation:
         """The index, which is known before the simulation runs."""
         frame = np.arange(self.frames, dtype=np.int64)
         return trajectory_index(frame, frame * self.stride * self.timestep * PS_PER_FS)
+
+    def preview_symbols(self) -> list[str]:
+        return initial_geometry(self.molecule).get_chemical_symbols()
 
     def recipe(self) -> dict[str, Any]:
         versions = {package: version(package) for package in ("tblite", "ase")}

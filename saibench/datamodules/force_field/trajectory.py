@@ -60,7 +60,8 @@ class TrajectorySource(Protocol):
     """Where a trajectory comes from: a reader or a simulation.
 
     A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`; a new one is
-    one file with the five members below (`cached_trajectory` does most of `load`).
+    one file with the five members below (`cached_trajectory` does most of `load`). With a sixth,
+    `preview_symbols()`, the chemical symbols of the atoms, models are built before anything runs.
     """
 
     @property

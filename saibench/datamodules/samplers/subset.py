@@ -31,7 +31,7 @@ class Subset(Sampler):
         if self.count is not None and self.fraction is not None:
             raise UserError(
                 f"subset.count={self.count} and subset.fraction={shown(self.fraction)} exclude "
-                "each other; either of them alone would work."
+                f"each other; subset.count=null subset.fraction={shown(self.fraction)} would work."
             )
         if self.count is not None and self.count < 1:
             self._refuse("count", "is not at least 1; null would keep all samples")
@@ -55,7 +55,8 @@ class Subset(Sampler):
         if self.count > available:
             raise NotHeldByData(
                 f"subset.count={self.count} of {available} samples is more than there are; "
-                f"a count of at most {available} would work."
+                f"a count of at most {available} would work.",
+                largest=available,
             )
         return self.count
 

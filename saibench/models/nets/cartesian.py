@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from saibench.datamodules.force_field.neighbors import neighbor_edges
+from saibench.options import Count, Positive
 
 
 class CartesianMessagePassing(nn.Module):
@@ -36,9 +37,9 @@ class CartesianMessagePassing(nn.Module):
         force_rms: float,
         dtype: Literal["float32", "float64"] = "float32",
         seed: int = 0,
-        r_max: float = 4.0,
-        num_layers: int = 3,
-        num_features: int = 64,
+        r_max: Positive = 4.0,
+        num_layers: Count = 3,
+        num_features: Count = 64,
     ) -> None:
         super().__init__()
         self.r_max = r_max

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from saibench.datamodules.force_field.neighbors import neighbor_edges
 from saibench.models.global_state import preserved_global_state
 from saibench.models.nets.component_major import make_component_major
+from saibench.options import Count, Degree, Positive
 
 
 class NequIP(nn.Module):
@@ -36,14 +37,14 @@ class NequIP(nn.Module):
         dtype: Literal["float32", "float64"] = "float32",
         compile: bool = False,
         seed: int = 0,
-        r_max: float = 4.0,
-        num_layers: int = 4,
-        l_max: int = 1,
+        r_max: Positive = 4.0,
+        num_layers: Count = 4,
+        l_max: Degree = 1,
         parity: bool = True,
-        num_features: int | list[int] = 32,
+        num_features: Count | list[Count] = 32,
         radial_mlp_depth: int = 1,
-        radial_mlp_width: int = 128,
-        num_bessels: int = 8,
+        radial_mlp_width: Count = 128,
+        num_bessels: Count = 8,
         bessel_trainable: bool = False,
         polynomial_cutoff_p: int = 6,
     ) -> None:

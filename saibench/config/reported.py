@@ -1,0 +1,63 @@
+"""What a workload says of its report, and the model that is to give it: checked before training."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from saibench.config.targets import build
+from saibench.errors import UserError, closest
+
+
+def check_reported(workload: dict[str, Any]) -> None:
+    """Refuse figures and findings that are not there.
+
+    Raises:
+        UserError: a name is no module of such, with the closest that is.
+    """
+    from saibench.figures import figure_module
+    from saibench.interpretation.finding import find_function
+
+    for name in workload.get("figures") or []:
+        figure_module(name)
+    for name in workload.get("findings") or []:
+        find_function(name)
+
+
+def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline: bool) -> None:
+    """Build the model as it will be built once the data are there.
+
+    Args:
+        settings: of a point.
+        facts: what the data module foresees of its `facts()`; None where it cannot.
+        headline: whether every metric of the headline is to be one of the model's; a workload's
+            own headline may name some that only other models have.
+
+    Raises:
+        UserError: the model cannot be built, or has no such metric.
+    """
+    if facts is None:
+        return
+    known = _metric_names(json.dumps(settings["model"]), json.dumps(facts))
+    for name in (settings["workload"].get("headline") or []) if headline else []:
+        partition, _, metric = name.rpartition("/")
+        if partition and partition not in settings["partitions"]:
+            nearest = closest(partition, settings["partitions"])
+            raise UserError(f"workload.headline names the partition '{partition}': {nearest}")
+        if metric not in known:
+            nearest = closest(metric, known)
+            raise UserError(f"workload.headline names '{metric}', no metric here: {nearest}")
+
+
+@lru_cache
+def _metric_names(model: str, facts: str) -> frozenset[str]:
+    """Metrics of a model; the points of a sweep mostly share it."""
+    from saibench.models.global_state import preserved_global_state
+
+    with preserved_global_state():
+        node = OmegaConf.create(json.loads(model))
+        built = build(node, "model", facts=json.loads(facts), _recursive_=False)
+        return frozenset(name for statistic in built.statistics() for name in statistic.metrics)
