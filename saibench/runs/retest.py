@@ -7,7 +7,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from saibench.config.check import build, check_devices, check_targets, resolved
+from saibench.config.check import (
+    build,
+    check_devices,
+    check_logger,
+    check_targets,
+    resolved,
+)
 from saibench.config.settings import EvaluationSettings, validated
 from saibench.errors import UserError
 from saibench.runs import record
@@ -31,8 +37,9 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
     settings = resolved(config)
     check_devices(validated(EvaluationSettings, settings).trainer)
     check_targets(settings)
+    check_logger(settings["logger"])
     folder = Path(settings.pop("run")).absolute()
-    own = load_point(folder).settings
+    own = _own_settings(folder)
     state = record.read_record(folder).get("state", "not begun")
     if state != record.COMPLETE:
         raise UserError(f"run={folder} is {state}, not complete: finish it with train.py first.")
@@ -40,6 +47,19 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
         settings["test"] = [*own["test"], *settings["partitions"]]
     build(_changed(own, settings).datamodule, "datamodule").check()
     return folder, settings
+
+
+def _own_settings(folder: Path) -> dict[str, Any]:
+    """The settings that the point was trained with, and whose classes can be found here."""
+    settings = load_point(folder).settings
+    try:
+        check_targets(settings)
+    except UserError as error:
+        raise UserError(
+            f"{folder.name} cannot be built again: {str(error).rstrip('.')}; the --config-dir that "
+            "it was trained with would work."
+        ) from error
+    return settings
 
 
 def retest_point(config: DictConfig) -> Outcome:
