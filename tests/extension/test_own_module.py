@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
@@ -77,6 +78,13 @@ def test_own_module_trains_evaluates_and_reports_without_an_edit_to_the_core(
     metrics = json.loads((record.parent / "metrics.json").read_text())
     assert metrics["whole_trajectory"]["force_mae"]["count"] == 400
 
+    lost = run("evaluate.py", f"run={record.parent}", "logger=none", folder=tmp_path)
+    assert lost.returncode == 2
+    assert lost.stderr.count("\n") == 1
+    assert "springs.Springs cannot be imported: No module named 'springs'; the --config-dir" in (
+        lost.stderr
+    )
+
     reported = subprocess.run(
         [sys.executable, "-m", "saibench", "report", str(record.parents[1])],
         capture_output=True,
@@ -85,3 +93,21 @@ def test_own_module_trains_evaluates_and_reports_without_an_edit_to_the_core(
     )
     assert reported.returncode == 0, reported.stderr
     assert "force MAE" in (tmp_path / "outputs/force_field/report.html").read_text()
+
+
+@pytest.mark.slow
+def test_own_module_trains_on_two_devices_what_it_trains_on_one(
+    project: Path, tmp_path: Path
+) -> None:
+    """A batch of 5 is dealt as 3 and 2."""
+    weights = []
+    for devices in (1, 2):
+        folder = tmp_path / str(devices)
+        folder.mkdir()
+        several = ("trainer.accelerator=cpu", f"trainer.devices={devices}")
+        own = (f"--config-dir={project}", "model=springs")
+        ended = run("train.py", *own, *SMALL, *several, folder=folder)
+        assert ended.returncode == 0, ended.stderr
+        (checkpoint,) = folder.glob("outputs/*/*/best.ckpt")
+        weights.append(torch.load(checkpoint, weights_only=True)["state_dict"])
+    torch.testing.assert_close(weights[1], weights[0], rtol=1e-4, atol=1e-6)
