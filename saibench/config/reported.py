@@ -13,18 +13,21 @@ from saibench.errors import UserError, closest
 
 
 def check_reported(workload: dict[str, Any]) -> None:
-    """Refuse figures and findings that are not there.
+    """Refuse figures, findings and explorers that are not there.
 
     Raises:
         UserError: a name is no module of such, with the closest that is.
     """
     from saibench.figures import figure_module
     from saibench.interpretation.finding import find_function
+    from saibench.report.explorers import explorer_module
 
     for name in workload.get("figures") or []:
         figure_module(name)
     for name in workload.get("findings") or []:
         find_function(name)
+    for name in workload.get("explorers") or []:
+        explorer_module(name)
 
 
 def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline: bool) -> None:

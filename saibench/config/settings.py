@@ -68,6 +68,7 @@ class WorkloadSettings(_Open):
     headline: list[str] | None = None
     findings: list[str] | None = None
     figures: list[str] | None = None
+    explorers: list[str] | None = None
 
 
 class PointSettings(_Open):

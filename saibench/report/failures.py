@@ -7,9 +7,10 @@ from pathlib import Path
 
 from saibench.interpretation.finding import Finding
 from saibench.report.drawn import DrawnFigure
+from saibench.report.explorers import Explored
 
 
-def raise_failures(written: Path, parts: Iterable[Finding | DrawnFigure]) -> None:
+def raise_failures(written: Path, parts: Iterable[Finding | DrawnFigure | Explored]) -> None:
     """Raise what kept these parts out of the file that is written all the same.
 
     Raises:

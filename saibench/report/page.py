@@ -18,6 +18,7 @@ from saibench.evidence.selection import differing, setting_name, setting_value, 
 from saibench.figures import FigureModule, figure_module
 from saibench.interpretation.finding import Finding, study_findings
 from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_figures
+from saibench.report.explorers import Explored, explored
 from saibench.report.failures import raise_failures
 from saibench.report.headline import (
     Metric,
@@ -61,7 +62,8 @@ def write_report(folder: Path, figures: Figures | None = None) -> Path:
         figure_module(name)
     evidence = StudyEvidence.load(folder)
     findings, drawn = study_findings(evidence), _drawn(evidence, figures)
-    page = _rendered(evidence, findings, drawn)
+    explorers = explored(evidence)
+    page = _rendered(evidence, findings, drawn, explorers)
     path = folder / "report.html"
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -69,7 +71,7 @@ def write_report(folder: Path, figures: Figures | None = None) -> Path:
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
-    raise_failures(path, [*findings, *drawn])
+    raise_failures(path, [*findings, *drawn, *explorers])
     return path
 
 
@@ -79,7 +81,8 @@ def render(evidence: StudyEvidence, figures: Figures | None = None) -> str:
     Args:
         figures: modules or dotted names of modules; by default those that the study names.
     """
-    return _rendered(evidence, study_findings(evidence), _drawn(evidence, figures))
+    findings, drawn = study_findings(evidence), _drawn(evidence, figures)
+    return _rendered(evidence, findings, drawn, explored(evidence))
 
 
 def _drawn(evidence: StudyEvidence, figures: Figures | None) -> list[DrawnFigure]:
@@ -87,7 +90,10 @@ def _drawn(evidence: StudyEvidence, figures: Figures | None) -> list[DrawnFigure
 
 
 def _rendered(
-    evidence: StudyEvidence, findings: Sequence[Finding], figures: Sequence[DrawnFigure]
+    evidence: StudyEvidence,
+    findings: Sequence[Finding],
+    figures: Sequence[DrawnFigure],
+    explorers: Sequence[Explored],
 ) -> str:
     partition = headline_partition(evidence)
     metrics = headline_metrics(evidence)
@@ -119,6 +125,7 @@ def _rendered(
         rows=rows,
         findings=findings,
         figures=figures,
+        explorers=explorers,
     )
 
 

@@ -19,7 +19,7 @@ from saibench.errors import UserError, first_line
 CONFIG = "config.yaml"
 LAST = "last.ckpt"
 BEST = "best.ckpt"
-REPORTED = ("headline", "findings", "figures")
+REPORTED = ("headline", "findings", "figures", "explorers")
 """What a workload's config says of its report; every point's record carries it."""
 
 
@@ -89,6 +89,15 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether some process works on the point in `folder`."""
+    try:
+        with locked(folder):
+            return False
+    except PointIsBusy:
+        return True
 
 
 def load_point(folder: Path) -> Point:

@@ -1,0 +1,73 @@
+"""How the observed rain of the test events develops over the time to be predicted."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+from matplotlib.figure import Figure
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.rain_captions import events_text, intervals_text
+from saibench.figures.rain_panels import draw_histogram, histogram_edges, histogram_rows, hours
+from saibench.figures.style import PALETTE, panel_title, panels, styled
+from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.event_means import mean_over_events, relative_change
+from saibench.interpretation.rain_errors import HOURS, rain_errors, why_no_rain
+
+title = "Mean intensity of the events"
+paper = "Figure 16"
+
+
+def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
+    return why_no_rain(evidence, ["observed_rate"], partition, HOURS)
+
+
+def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
+    """One row a (lead [min], bin [mm/h]): how many events' mean observed rate is in it."""
+    rates = _rates(evidence, partition)
+    edges = histogram_edges(list(rates.values()))
+    return polars.DataFrame(
+        [
+            {"lead": lead, **row}
+            for lead, values in rates.items()
+            for row in histogram_rows(values, edges)
+        ]
+    )
+
+
+@styled
+def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
+    rates = _rates(evidence, partition)
+    edges = histogram_edges(list(rates.values()))
+    figure, axes = panels(1, len(HOURS), 3.0, sharex=True, sharey=True)
+    for letter, panel, (lead, values) in zip("abc", axes[0], rates.items(), strict=True):
+        draw_histogram(panel, values, edges, PALETTE[0])
+        panel_title(panel, letter, f"{hours(lead)}: mean {np.nanmean(values):.3g} mm/h")
+        panel.set_xlabel("mean observed rain rate [mm/h]")
+    axes[0, 0].set_ylabel("events")
+    return figure
+
+
+def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
+    errors, rates = rain_errors(evidence, partition), _rates(evidence, partition)
+    first, last = rates[HOURS[0]], rates[HOURS[-1]]
+    means = ", ".join(
+        f"{mean.estimate:.3g} [{mean.low:.3g}, {mean.high:.3g}] at {hours(lead)}"
+        for lead, mean in ((lead, mean_over_events(values)) for lead, values in rates.items())
+    )
+    change = relative_change(first, last)
+    lighter = int((last < first).sum())
+    return (
+        "Observed rain rate averaged over a frame's valid pixels [mm/h], one value an event, at 1, "
+        f"2 and 3 hours of lead time, over {events_text(errors)}. The line is the mean over "
+        f"events: {means} mm/h, a change of {100 * change.estimate:+.0f} % "
+        f"[{100 * change.low:+.0f}, {100 * change.high:+.0f}] from 1 h to 3 h; {lighter:,} of "
+        f"{len(first):,} events rain less at 3 h than at 1 h. The last bin holds what is beyond "
+        f"it. {intervals_text(errors)}"
+    ).replace("-", "−")
+
+
+def _rates(evidence: StudyEvidence, partition: str | None) -> dict[int, Floats]:
+    """Observed rates of the events by lead time; the same for every model."""
+    errors = rain_errors(evidence, partition)
+    return {lead: errors.at(errors.models[0], "observed_rate", lead) for lead in HOURS}

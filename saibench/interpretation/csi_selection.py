@@ -1,0 +1,35 @@
+"""Which events a critical success index can be followed in, over all lead times (paper eq. 5)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saibench.interpretation.rain_errors import RainErrors, RainModel
+
+Counts = NDArray[np.int64]
+
+
+def hits_and_relevant(
+    errors: RainErrors, model: RainModel, threshold: str
+) -> tuple[Counts, Counts]:
+    """`(E, L)` pixels A that are hits, and A + B + C that are hits, misses or false alarms.
+
+    Of the model's first seed: counts of several are no counts.
+    """
+    hits, misses, false_alarms = (
+        errors.values(model.first_seed(), f"{name}_{threshold}").round().astype(np.int64)
+        for name in ("hits", "misses", "false_alarms")
+    )
+    return hits, hits + misses + false_alarms
+
+
+def responding_events(
+    errors: RainErrors, models: tuple[RainModel, ...], threshold: str
+) -> NDArray[np.bool_]:
+    """`(E,)` events with A + B + C > 0 at every lead time, for each of these models.
+
+    C depends on the model and so does what it selects; the intersection makes models compare.
+    """
+    relevant = [hits_and_relevant(errors, model, threshold)[1] for model in models]
+    return np.stack(relevant).min(axis=(0, 2)) > 0

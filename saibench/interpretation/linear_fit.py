@@ -1,0 +1,66 @@
+"""A straight line through rain events, with the band in which other events would put it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from saibench.interpretation.bootstrap import Floats, Interval
+from saibench.interpretation.event_means import Reduce, interval_of_means
+
+NUM_POSITIONS = 25
+
+
+@dataclass(frozen=True, eq=False)
+class LinearFit:
+    """Least squares of y on x, one pair an event.
+
+    Args:
+        slope: with its interval.
+        r_squared: share of y's variance that the line explains, with its interval.
+        x: `(positions,)`, from the smallest to the largest x.
+        line: `(positions,)`, the fitted y.
+        low, high: `(positions,)`, the 95 % band of the line.
+    """
+
+    slope: Interval
+    r_squared: Interval
+    x: Floats
+    line: Floats
+    low: Floats
+    high: Floats
+
+
+def linear_fit(x: ArrayLike, y: ArrayLike) -> LinearFit:
+    """Fit events `(events,)`, of which two at least are defined; one with a NaN does not count."""
+    across, up = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    centre = np.nanmean(across)  # squares of numbers far from 0 lose digits
+    moments = across - centre, up, (across - centre) ** 2, (across - centre) * up
+    defined = across[~np.isnan(across + up)]
+    positions = np.linspace(defined.min(), defined.max(), NUM_POSITIONS)
+    fitted = [interval_of_means(_line_at(position - centre), *moments) for position in positions]
+    return LinearFit(
+        slope=interval_of_means(_slope, *moments),
+        r_squared=interval_of_means(_r_squared, *moments, up**2),
+        x=positions,
+        line=np.array([at.estimate for at in fitted]),
+        low=np.array([at.low for at in fitted]),
+        high=np.array([at.high for at in fitted]),
+    )
+
+
+def _slope(x: Floats, y: Floats, xx: Floats, xy: Floats) -> Floats:
+    return (xy - x * y) / (xx - x**2)
+
+
+def _line_at(position: float) -> Reduce:
+    def line(x: Floats, y: Floats, xx: Floats, xy: Floats) -> Floats:
+        return y + _slope(x, y, xx, xy) * (position - x)
+
+    return line
+
+
+def _r_squared(x: Floats, y: Floats, xx: Floats, xy: Floats, yy: Floats) -> Floats:
+    return (xy - x * y) ** 2 / ((xx - x**2) * (yy - y**2))

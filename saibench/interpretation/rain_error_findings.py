@@ -1,0 +1,173 @@
+"""What errors by lead time say of the paper's findings on scores (§6.1, §6.2) and of persistence.
+
+Every question takes the errors of a study and one of its models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from saibench.errors import UserError
+from saibench.interpretation.bootstrap import Floats, Interval
+from saibench.interpretation.csi_selection import responding_events
+from saibench.interpretation.event_means import (
+    difference,
+    interval_of_means,
+    mean_over_events,
+    relative_change,
+)
+from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
+from saibench.interpretation.rain_claims import (
+    answer,
+    answer_positive,
+    opposite,
+    percent,
+    text,
+)
+from saibench.interpretation.rain_errors import FEWEST_EVENTS, HOURS, RainErrors, RainModel
+from saibench.interpretation.rain_skill import csi_gain, error_skill, pooled_csi
+
+ACTIVE_GROWS = "active-area MAE grows with lead time (§6.2, table 2)"
+RAW_HIDES = (
+    "from 2 h to 3 h raw MAE hides the decay that active-area MAE shows: it does not grow "
+    "(§6.2, table 2)"
+)
+EVENTS_FADE = "events lose intensity over the time to be predicted (§6.2, fig. 16)"
+CSI_DECAYS = "CSI decays faster at higher thresholds (§6.1, fig. 15)"
+LOWER_MAE = "at 60 minutes its MAE is lower than persistence's"
+LOWER_ACTIVE_AREA_MAE = "at 60 minutes its active-area MAE is lower than persistence's"
+HIGHER_CSI = "at 60 minutes its CSI at the lowest threshold is higher than persistence's"
+"""Three scores: a forecast of no rain at all has a low MAE."""
+
+
+def active_grows(errors: RainErrors, model: RainModel) -> Answer:
+    first, second, third = (errors.at(model, "active_area_mae", lead) for lead in HOURS)
+    growth = difference(third, first)
+    means = ", ".join(text(mean_over_events(values)) for values in (first, second, third))
+    return answer_positive(
+        growth,
+        f"active-area MAE {means} mm/h at 1, 2, 3 h; from 1 h to 3 h it changes by "
+        f"{text(growth, 'mm/h')} over the {growth.count:,} events that are active at both.",
+    )
+
+
+def raw_hides(errors: RainErrors, model: RainModel) -> Answer:
+    changes = {
+        name: relative_change(*(errors.at(model, name, lead) for lead in HOURS[1:]))
+        for name in ("mae", "active_area_mae")
+    }
+    raw, active = changes.values()
+    found = UNDECIDED
+    if active.low > 0 and raw.high < 0:
+        found = SEEN
+    elif active.high < 0 or raw.low > 0:
+        found = NOT_SEEN
+    return answer(
+        found,
+        min(raw.count, active.count),
+        f"from 2 h to 3 h raw MAE changes by {percent(raw)} and active-area MAE by "
+        f"{percent(active)}, over {raw.count:,} and {active.count:,} events.",
+    )
+
+
+def events_fade(errors: RainErrors, model: RainModel) -> Answer:
+    first, last = (errors.at(model, "observed_rate", lead) for lead in (HOURS[0], HOURS[-1]))
+    change = relative_change(first, last)
+    return answer_positive(
+        opposite(change),
+        f"the mean observed rain rate changes by {percent(change)} from 1 h to 3 h; "
+        f"{int((last < first).sum()):,} of {len(first):,} events rain less at 3 h.",
+    )
+
+
+def csi_decays(errors: RainErrors, model: RainModel) -> Answer | None:
+    """By the share of the first hour's mean CSI that is lost by the third hour.
+
+    Raises:
+        UserError: the first hour has no hit, so that there is nothing to lose.
+    """
+    lowest, *higher = errors.thresholds or [""]
+    found = {level: _more_lost(errors, model, lowest, level) for level in higher}
+    found = {level: lost for level, lost in found.items() if lost.more.count}
+    if not found:
+        return None
+    enough = [lost for lost in found.values() if lost.more.count >= FEWEST_EVENTS]
+    decisive = enough[-1] if enough else next(iter(found.values()))
+    numbers = "; ".join(
+        f"{percent(lost.low)} at {lowest} and {percent(lost.high)} at {level} mm/h, "
+        f"{percent(lost.more)} of it more ({lost.more.count:,} events)"
+        for level, lost in found.items()
+    )
+    return answer_positive(
+        decisive.more,
+        f"of the first hour's mean CSI is lost by the third hour: {numbers}; over events that "
+        "respond to the higher threshold at every lead time.",
+    )
+
+
+def lower_mae(errors: RainErrors, model: RainModel) -> Answer | None:
+    return _lower_error(errors, model, "mae")
+
+
+def lower_active_area_mae(errors: RainErrors, model: RainModel) -> Answer | None:
+    return _lower_error(errors, model, "active_area_mae")
+
+
+def higher_csi(errors: RainErrors, model: RainModel) -> Answer | None:
+    persistence = errors.persistence
+    if persistence is None or model == persistence or not errors.thresholds:
+        return None
+    level = errors.thresholds[0]
+    gain = csi_gain(errors, model, persistence, level, HOURS[0])
+    own, other = (pooled_csi(errors, one, level, HOURS[0]) for one in (model, persistence))
+    return answer_positive(
+        gain,
+        f"CSI at {level} mm/h of all pixels together is {text(own)}, persistence's {text(other)}, "
+        f"a gain of {text(gain)}, paired over {gain.count:,} events.",
+    )
+
+
+def _lower_error(errors: RainErrors, model: RainModel, statistic: str) -> Answer | None:
+    persistence = errors.persistence
+    if persistence is None or model == persistence:
+        return None
+    skill = error_skill(errors, model, persistence, statistic, HOURS[0])
+    own, other = (
+        mean_over_events(errors.at(one, statistic, HOURS[0])) for one in (model, persistence)
+    )
+    return answer_positive(
+        skill,
+        f"{text(own)} against {text(other, 'mm/h')}: a skill of {percent(skill)}, paired over "
+        f"{skill.count:,} events.",
+    )
+
+
+@dataclass(frozen=True)
+class Lost:
+    """Shares of the CSI lost at two thresholds, and how much more at the higher one."""
+
+    low: Interval
+    high: Interval
+    more: Interval
+
+
+def _more_lost(errors: RainErrors, model: RainModel, low: str, high: str) -> Lost:
+    """Over events that respond to the higher threshold at every lead time, and so to both."""
+    chosen = responding_events(errors, (model,), high)
+    first, third = errors.leads <= 60, (errors.leads > 120) & (errors.leads <= 180)
+    means = [
+        errors.values(model, f"csi_{level}")[chosen][:, hour].mean(axis=1)
+        for level in (low, high)
+        for hour in (first, third)
+    ]
+    if chosen.any() and not (means[0].any() and means[2].any()):
+        raise UserError(f"{model.label} has no hit in the first hour, so no CSI that could decay.")
+
+    def lost(before: Floats, after: Floats) -> Floats:
+        return 1 - after / before
+
+    return Lost(
+        low=interval_of_means(lost, *means[:2]),
+        high=interval_of_means(lost, *means[2:]),
+        more=interval_of_means(lambda a, b, c, d: lost(c, d) - lost(a, b), *means),
+    )

@@ -1,0 +1,217 @@
+"""Errors of a study's nowcasting models, by event and lead time, aligned so that they compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars
+from numpy.typing import NDArray
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import SEED, differing, setting_text
+from saibench.interpretation.bootstrap import Floats
+
+BY_LEAD = "by_lead"
+HOURS = (60, 120, 180)
+"""Lead times in minutes at which the paper looks: 1, 2 and 3 hours."""
+FEWEST_EVENTS = 20
+"""Fewer events say nothing of others: their intervals miss too often to carry a claim."""
+
+NAME = "model.name"
+PERSISTENCE = "persistence"
+BASELINES = (PERSISTENCE, "extrapolation", "steps")
+"""Models that others are measured against, by their names."""
+
+
+@dataclass(frozen=True)
+class RainModel:
+    """Points of a study that differ in their seed alone.
+
+    Args:
+        name: of the model.
+        label: the words that tell it from the study's others.
+        points: one a seed.
+        settings: those in which the study's models differ.
+    """
+
+    name: str
+    label: str
+    points: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+    @property
+    def is_baseline(self) -> bool:
+        return self.name in BASELINES
+
+    def first_seed(self) -> RainModel:
+        """Its first point alone, where a mean over seeds would not be a prediction."""
+        return replace(self, points=self.points[:1])
+
+    def seeds(self) -> list[RainModel]:
+        """Its points, each as a model of its own."""
+        return [replace(self, points=(point,)) for point in self.points]
+
+
+@dataclass(frozen=True, eq=False)
+class RainErrors:
+    """What the models of a study did on one test partition, the same events for all.
+
+    Args:
+        partition: the events' name.
+        describe: what it holds.
+        models: those under study, then baselines, persistence last.
+        rows: `by_lead` of the partition, sorted by point, sample_id and lead.
+    """
+
+    partition: str
+    describe: str
+    models: tuple[RainModel, ...]
+    rows: polars.DataFrame
+
+    @cached_property
+    def _tables(self) -> dict[str, polars.DataFrame]:
+        groups = self.rows.partition_by("point", as_dict=True, maintain_order=True)
+        return {str(key[0]): table for key, table in groups.items()}
+
+    @cached_property
+    def events(self) -> NDArray[np.int64]:
+        """`(E,)` sample_id, ascending."""
+        return self.rows["sample_id"].unique().sort().to_numpy()
+
+    @cached_property
+    def leads(self) -> NDArray[np.int64]:
+        """`(L,)` lead times in minutes, ascending."""
+        return self.rows["lead"].unique().sort().to_numpy()
+
+    @property
+    def thresholds(self) -> list[str]:
+        """Rain rates of the critical success index in mm/h, ascending, as columns have them."""
+        found = [name.removeprefix("csi_") for name in self.rows.columns if name.startswith("csi_")]
+        return sorted(found, key=float)
+
+    @property
+    def subjects(self) -> tuple[RainModel, ...]:
+        """The models under study, or all if there are only baselines."""
+        return tuple(model for model in self.models if not model.is_baseline) or self.models
+
+    @property
+    def persistence(self) -> RainModel | None:
+        """What the others must beat, if the study has it."""
+        return next((model for model in self.models if model.name == PERSISTENCE), None)
+
+    def has(self, model: RainModel, statistic: str) -> bool:
+        """Whether the statistic was reported of this model."""
+        if statistic not in self.rows.columns:
+            return False
+        return any(not self._tables[point][statistic].is_null().all() for point in model.points)
+
+    def values(self, model: RainModel, statistic: str) -> Floats:
+        """`(E, L)`, the mean over the model's seeds; NaN where no seed defines it."""
+        shape = len(self.events), len(self.leads)
+        of_seeds = np.stack(
+            [
+                self._tables[point][statistic]
+                .cast(polars.Float64)
+                .fill_null(np.nan)
+                .to_numpy()
+                .reshape(shape)
+                for point in model.points
+            ]
+        )
+        defined = ~np.isnan(of_seeds)
+        with np.errstate(invalid="ignore"):
+            return np.where(defined, of_seeds, 0.0).sum(axis=0) / defined.sum(axis=0)
+
+    def at(self, model: RainModel, statistic: str, lead: int) -> Floats:
+        """`(E,)` at one lead time in minutes."""
+        return self.values(model, statistic)[:, int(np.flatnonzero(self.leads == lead)[0])]
+
+
+def rain_partitions(evidence: StudyEvidence) -> list[str]:
+    """The partitions whose frames were scored, in the order in which they were tested."""
+    table = evidence.table(BY_LEAD)
+    scored = set(table["partition"].unique()) if "partition" in table.columns else set()
+    tested = dict.fromkeys(name for metrics in evidence.metrics.values() for name in metrics)
+    return [name for name in tested if name in scored]
+
+
+def why_no_rain(
+    evidence: StudyEvidence,
+    statistics: Iterable[str],
+    partition: str | None = None,
+    leads: Sequence[int] = (),
+) -> str | None:
+    """One sentence if the models' errors do not hold these statistics, else None."""
+    partitions = rain_partitions(evidence)
+    if not partitions:
+        return "No point has errors by lead time."
+    partition = partition or partitions[0]
+    if partition not in partitions:
+        return f"No point was tested on the partition {partition}."
+    rows = _rows(evidence, partition)
+    if len({_tested_on(evidence, point, partition) for point in rows["point"].unique()}) > 1:
+        return f"{partition} is not the same events for all points; those of one data set compare."
+    for name in statistics:
+        if name not in rows.columns or rows[name].is_null().all():
+            return f"The frames of {partition} have no {name}."
+    missing = sorted(set(leads) - set(rows["lead"].unique()))
+    if missing:
+        return f"There is no lead time of {missing[0]} minutes."
+    return None
+
+
+def rain_errors(evidence: StudyEvidence, partition: str | None = None) -> RainErrors:
+    """The errors on `partition`, by default the first; `why_no_rain` has returned None."""
+    partition = partition or rain_partitions(evidence)[0]
+    rows = _rows(evidence, partition)
+    points = evidence.points.filter(polars.col("point").is_in(rows["point"].unique().to_list()))
+    recorded = evidence.records[points["point"][0]].get("partitions") or {}
+    describe = str((recorded.get(partition) or {}).get("describe") or "")
+    return RainErrors(partition, describe, tuple(rain_models(points)), rows)
+
+
+def rain_models(points: polars.DataFrame) -> list[RainModel]:
+    """The points in models, those under study before the baselines.
+
+    A label is the model's name, and whatever else it takes to tell models of one name apart.
+    """
+    apart = [name for name in differing(points) if name != SEED]
+    groups = [group for _, group in points.group_by(apart, maintain_order=True)] if apart else []
+    models = [_model(points, group, apart) for group in groups or [points]]
+    return sorted(models, key=lambda model: (model.is_baseline, model.name == PERSISTENCE))
+
+
+def _model(points: polars.DataFrame, cell: polars.DataFrame, apart: Sequence[str]) -> RainModel:
+    name = str(cell[NAME][0]) if NAME in cell.columns else ""
+    alike = points.filter(polars.col(NAME) == name) if name else points
+    words = [setting_text(setting, cell[setting][0]) for setting in _telling(alike, apart)]
+    if name and (not words or alike.height < points.height):
+        words.insert(0, name.replace("_", " "))
+    settings = {setting: cell[setting][0] for setting in apart}
+    return RainModel(name, ", ".join(words) or "model", tuple(cell["point"]), settings)
+
+
+def _telling(points: polars.DataFrame, apart: Sequence[str]) -> list[str]:
+    """The first settings that tell these points' models apart: others only follow them."""
+    telling: list[str] = []
+    for setting in apart:
+        found = points.select(telling).unique().height if telling else 1
+        if points.select(*telling, setting).unique().height > found:
+            telling.append(setting)
+    return telling
+
+
+def _rows(evidence: StudyEvidence, partition: str) -> polars.DataFrame:
+    table = evidence.table(BY_LEAD)
+    return table.filter(polars.col("partition") == partition).sort("point", "sample_id", "lead")
+
+
+def _tested_on(evidence: StudyEvidence, point: str, partition: str) -> tuple[str | None, ...]:
+    """Hashes of the data and of the events chosen from it."""
+    record = evidence.records[point]
+    chosen = (record.get("partitions") or {}).get(partition) or {}
+    return (record.get("data") or {}).get("hash"), chosen.get("hash")

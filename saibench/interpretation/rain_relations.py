@@ -1,0 +1,56 @@
+"""How an event's error, displacement and intensity go together (paper §6.6, fig. 21)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.correlation import spearman
+from saibench.interpretation.event_means import event_blocks
+from saibench.interpretation.partial_correlation import partial_spearman
+from saibench.interpretation.rain_errors import RainErrors, RainModel
+
+NUM_RESAMPLES = 1000
+MAE, DISPLACEMENT, INTENSITY = "mae", "displacement", "observed_rate"
+PAIRS = ((INTENSITY, MAE), (DISPLACEMENT, MAE), (INTENSITY, DISPLACEMENT))
+"""What goes across, what up."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Rank correlations of two numbers of the events.
+
+    Args:
+        rho: Spearman's ρ.
+        partial: the same where the third number is held still.
+    """
+
+    rho: Interval
+    partial: Interval
+
+
+def event_numbers(errors: RainErrors, model: RainModel) -> dict[str, Floats]:
+    """MAE, δr and observed rate of each event `(E,)`, means over its lead times.
+
+    A lead time at which one is undefined (δr of a dry frame) counts in none of that event's means.
+    """
+    values = {name: errors.values(model, name) for name in (MAE, DISPLACEMENT, INTENSITY)}
+    defined = ~np.isnan(np.sum(list(values.values()), axis=0))
+    with np.errstate(invalid="ignore"):
+        return {
+            name: np.where(defined, value, 0.0).sum(axis=1) / defined.sum(axis=1)
+            for name, value in values.items()
+        }
+
+
+def relation(numbers: dict[str, Floats], across: str, up: str) -> Relation:
+    """Of two of MAE, δr and observed rate, the third held still in the partial correlation."""
+    third = next(name for name in numbers if name not in (across, up))
+    columns = np.stack([numbers[across], numbers[up], numbers[third]], axis=1)
+    blocks = event_blocks(len(columns))
+    return Relation(
+        rho=block_bootstrap(columns[:, :2], blocks, spearman, num_resamples=NUM_RESAMPLES),
+        partial=block_bootstrap(columns, blocks, partial_spearman, num_resamples=NUM_RESAMPLES),
+    )

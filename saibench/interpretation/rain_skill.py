@@ -1,0 +1,52 @@
+"""How much better a model does than another on the same events: skill, and gain in CSI."""
+
+from __future__ import annotations
+
+from saibench.interpretation.bootstrap import Floats, Interval
+from saibench.interpretation.event_means import interval_of_means
+from saibench.interpretation.rain_errors import RainErrors, RainModel
+
+
+def error_skill(
+    errors: RainErrors, model: RainModel, reference: RainModel, statistic: str, lead: int
+) -> Interval:
+    """1 − mean error / the reference's mean error, over events that define both."""
+    return interval_of_means(
+        lambda one, other: 1 - one / other,
+        errors.at(model, statistic, lead),
+        errors.at(reference, statistic, lead),
+    )
+
+
+def csi_gain(
+    errors: RainErrors, model: RainModel, reference: RainModel, threshold: str, lead: int
+) -> Interval:
+    """CSI of all events' pixels together, less the reference's.
+
+    Pooled, every event counts. Averaged over events, one that a model alone predicts would have
+    no CSI to compare with, and its false alarms would cost nothing.
+    """
+
+    def gain(hits: Floats, relevant: Floats, other_hits: Floats, other: Floats) -> Floats:
+        return hits / relevant - other_hits / other
+
+    columns = (
+        *_hits_and_relevant(errors, model, threshold, lead),
+        *_hits_and_relevant(errors, reference, threshold, lead),
+    )
+    return interval_of_means(gain, *columns)
+
+
+def pooled_csi(errors: RainErrors, model: RainModel, threshold: str, lead: int) -> Interval:
+    """CSI of all events' pixels together."""
+    columns = _hits_and_relevant(errors, model, threshold, lead)
+    return interval_of_means(lambda hits, relevant: hits / relevant, *columns)
+
+
+def _hits_and_relevant(
+    errors: RainErrors, model: RainModel, threshold: str, lead: int
+) -> tuple[Floats, Floats]:
+    hits, misses, false_alarms = (
+        errors.at(model, f"{name}_{threshold}", lead) for name in ("hits", "misses", "false_alarms")
+    )
+    return hits, hits + misses + false_alarms

@@ -1,0 +1,83 @@
+"""What growing and decaying events say of the paper's findings on trends (§6.4, fig. 19)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from saibench.interpretation.bootstrap import Floats, Interval
+from saibench.interpretation.event_means import interval_of_means, mean_over_events
+from saibench.interpretation.finding import Answer
+from saibench.interpretation.rain_claims import answer_positive, less, opposite, percent, text
+from saibench.interpretation.rain_errors import HOURS, RainErrors, RainModel
+from saibench.interpretation.rain_trend import Trends, differential_trend
+
+FEW_GROW = "fewer events grow than decay (§6.4, fig. 19)"
+FIRST_QUADRANT = (
+    "growing events are hardly ever predicted to grow: the first quadrant is almost empty "
+    "(§6.4, fig. 19)"
+)
+UNDER_PREDICTED = "growing events are under-predicted (§6.4, fig. 19)"
+
+
+def few_grow(errors: RainErrors, model: RainModel) -> Answer:
+    shares = [mean_over_events(growth_indicators(errors, model, lead)[0]) for lead in HOURS]
+    numbers = ", ".join(percent(share) for share in shares)
+    return answer_positive(
+        opposite(less(shares[-1], 0.5)),
+        f"{numbers} of {shares[-1].count:,} events have more rain at 1, 2, 3 h than in the first "
+        "target frame.",
+    )
+
+
+def first_quadrant(errors: RainErrors, model: RainModel) -> Answer:
+    """By how much rarer growth is recognised than decay."""
+    rows = []
+    for lead in HOURS:
+        grows, both_grow, decays, both_decay = growth_indicators(errors, model, lead)
+        recognised = interval_of_means(lambda a, b: a / b, both_grow, grows)
+        other = interval_of_means(lambda a, b: a / b, both_decay, decays)
+        rows.append(f"{percent(recognised)} and {percent(other)} at {lead // 60} h")
+        behind = interval_of_means(
+            lambda g, gg, d, dd: dd / d - gg / g, grows, both_grow, decays, both_decay
+        )
+    growing = int(np.nansum(grows))
+    decided = Interval(behind.low, behind.estimate, behind.high, behind.num_blocks, growing)
+    return answer_positive(
+        decided,
+        f"predicted to grow of those that grow, and to decay of those that decay: "
+        f"{'; '.join(rows)}; {growing:,} of {len(grows):,} events grow until 3 h.",
+    )
+
+
+def under_predicted(errors: RainErrors, model: RainModel) -> Answer:
+    shortfalls = []
+    for lead in HOURS:
+        trends = differential_trend(errors, model, lead)
+        grows = trends.observed > 0
+        shortfalls.append(mean_over_events(trends.observed[grows] - trends.predicted[grows]))
+    numbers = ", ".join(text(shortfall) for shortfall in shortfalls)
+    return answer_positive(
+        shortfalls[-1],
+        f"events that grow fall short of the observed mean rate by {numbers} mm/h at 1, 2, 3 h; "
+        f"{shortfalls[-1].count:,} of {len(errors.events):,} events grow until 3 h.",
+    )
+
+
+def growth_indicators(
+    errors: RainErrors, model: RainModel, lead: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Of each event, 0 or 1: it grows, and is predicted to; it decays, and is predicted to.
+
+    The mean over seeds of what each seed predicts; NaN where undefined.
+    """
+    found = [_indicators(differential_trend(errors, seed, lead)) for seed in model.seeds()]
+    grows, both_grow, decays, both_decay = np.mean(found, axis=0)
+    return grows, both_grow, decays, both_decay
+
+
+def _indicators(trends: Trends) -> Floats:
+    """`(4, E)`."""
+    observed, predicted = trends.observed, trends.predicted
+    grows, decays = observed > 0, observed < 0
+    found = np.stack([grows, grows & (predicted > 0), decays, decays & (predicted < 0)])
+    return np.where(np.isnan(observed + predicted), np.nan, found)

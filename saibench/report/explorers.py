@@ -1,0 +1,79 @@
+"""Parts of a page that are looked through by hand, named by a workload as its figures are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.modules import nearest_module
+
+
+class ExplorerModule(Protocol):
+    """What a module must offer to be part of a page."""
+
+    title: str
+
+    def needs(self, evidence: StudyEvidence) -> str | None:
+        """None if it can be shown, else one sentence that says what is missing."""
+
+    def fragment(self, evidence: StudyEvidence) -> str:
+        """HTML that needs nothing from outside, with its own style and script."""
+
+
+@dataclass(frozen=True)
+class Explored:
+    """What the page shows of one explorer; `reason` says why there is none.
+
+    `error` is the defect of the program that kept it away; whoever shows it raises it afterwards.
+    """
+
+    title: str
+    html: str = ""
+    reason: str = ""
+    error: Exception | None = None
+
+
+def explored(evidence: StudyEvidence) -> list[Explored]:
+    """The explorers that the points' records name, in their order."""
+    named = (name for record in evidence.records.values() for name in record.get("explorers") or ())
+    return [_explored(evidence, name) for name in dict.fromkeys(named)]
+
+
+def explorer_module(name: str) -> ExplorerModule:
+    """The explorer of a dotted module name.
+
+    Raises:
+        UserError: there is no such module, or it is no explorer.
+    """
+    try:
+        module = import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not name.startswith(error.name):
+            raise  # the explorer is there, and something that it imports is not
+        near = nearest_module(name)
+        works = f"did you mean '{near}'?" if near else "saibench.report.event_viewer would work."
+        raise UserError(f"explorers: there is no module '{name}': {works}") from error
+    missing = [part for part in ("title", "needs", "fragment") if not hasattr(module, part)]
+    if missing:
+        raise UserError(
+            f"explorers: module '{name}' is no explorer: it has no {', '.join(missing)}."
+        )
+    return cast(ExplorerModule, module)
+
+
+def _explored(evidence: StudyEvidence, name: str) -> Explored:
+    title = name
+    try:
+        explorer = explorer_module(name)
+        title = explorer.title
+        reason = explorer.needs(evidence)
+        if reason is not None:
+            return Explored(title, reason=reason)
+        return Explored(title, html=explorer.fragment(evidence))
+    except UserError as error:
+        return Explored(title, reason=str(error))
+    except Exception as error:
+        return Explored(title, reason=f"{type(error).__name__}: {error}", error=error)
