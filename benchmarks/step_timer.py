@@ -80,16 +80,18 @@ class StepClock:
 
 
 class StepTimer(Callback):
-    """A Lightning callback that writes the `StepTimes` of a fit of `max_steps` steps.
+    """A Lightning callback that writes the `StepTimes` of a fit.
 
     Args:
         path: the JSON file to write.
         warm_up_steps: first steps, which are not timed.
+        total_steps: all steps of the fit; its Trainer may count epochs instead.
     """
 
-    def __init__(self, path: str, warm_up_steps: int) -> None:
+    def __init__(self, path: str, warm_up_steps: int, total_steps: int) -> None:
         self.path = Path(path)
         self.warm_up_steps = warm_up_steps
+        self.total_steps = total_steps
         self.clock: StepClock | None = None
 
     def on_train_batch_start(
@@ -99,7 +101,7 @@ class StepTimer(Callback):
             self.clock = StepClock(
                 self.path,
                 self.warm_up_steps,
-                trainer.max_steps,
+                self.total_steps,
                 device_synchronizer(trainer.strategy.root_device),
             )
             self.clock.begin_first_step()

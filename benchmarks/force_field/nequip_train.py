@@ -135,6 +135,7 @@ def _config(task: Task, frames: Frames, data: dict[str, Any], times_file: Path) 
                     "_target_": "benchmarks.step_timer.StepTimer",
                     "path": str(times_file),
                     "warm_up_steps": task.warm_up_steps,
+                    "total_steps": task.total_steps,
                 }
             ],
         },

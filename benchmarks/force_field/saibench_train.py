@@ -45,6 +45,7 @@ def _overrides(task: Task, folder: Path, times_file: Path) -> list[str]:
         f"{timer}._target_=benchmarks.step_timer.StepTimer",
         f"{timer}.path={times_file}",
         f"{timer}.warm_up_steps={task.warm_up_steps}",
+        f"{timer}.total_steps={task.total_steps}",
         f"hydra.run.dir={folder / 'study'}",
     ]
 
