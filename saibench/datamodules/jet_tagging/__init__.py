@@ -1,0 +1,1 @@
+"""Jets: readers, a generator, their index, batches and partitions."""
