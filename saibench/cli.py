@@ -62,13 +62,20 @@ def _train(arguments: Sequence[str]) -> int:
         return 0
     command = compose_command("train", arguments)
     points = _checked_points(command)
+    outcomes, interrupted = [], False
     try:
         outcomes = launch(command, train_point)
-    except (KeyboardInterrupt, SystemExit):  # what is done so far is on the disk
-        outcomes = []
+    except KeyboardInterrupt:  # what is done so far is on the disk
+        interrupted = True
+    except SystemExit:  # on_failure=stop
+        pass
     if not command.multirun and outcomes:
         _refuse_alone(outcomes[0])
-    return _concluded(points, outcomes)
+    status = _concluded(points, outcomes)
+    if not interrupted:
+        return status
+    print("Interrupted: the same command goes on from each point's last checkpoint.")
+    return INTERRUPTED
 
 
 def _checked_points(command: Command) -> list[Point]:

@@ -36,7 +36,11 @@ class Outcome:
 
 
 def execute(point: Point) -> Outcome:
-    """Bring a point to completion, or say why it could not be; only an interrupt raises."""
+    """Bring a point to completion, or say why it could not be.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted; what is trained so far is kept and can be resumed.
+    """
     return _outcome(point.folder, lambda: _trained(point))
 
 
@@ -45,7 +49,7 @@ def retest(folder: Path, changes: dict[str, Any]) -> Outcome:
 
     Args:
         folder: the point's.
-        changes: `test`, `partitions`, `trainer` and `logger` in place of the point's own.
+        changes: `test`, `partitions`, `shown`, `trainer` and `logger` in place of the point's own.
     """
     return _outcome(folder, lambda: _tested(folder, changes))
 
@@ -66,8 +70,8 @@ def _trained(point: Point) -> Outcome:
     before = record.read_record(point.folder)
     if before.get("state") == record.COMPLETE:
         _refresh(point)
-        changed = ("test", "partitions", "trainer", "logger")
-        return _tested(point.folder, {key: point.settings[key] for key in changed})
+        changed = ("test", "partitions", "shown", "trainer", "logger")
+        return _tested(point.folder, {key: point.settings.get(key) for key in changed})
     point.freeze()
     record.update_record(
         point.folder,
@@ -84,9 +88,9 @@ def _trained(point: Point) -> Outcome:
         return _ended(point.folder, record.NOT_APPLICABLE, error)
     except Exception as error:
         return _ended(point.folder, record.FAILED, error)
-    except BaseException:  # an interrupt: what is trained so far is kept and can be resumed
+    except BaseException as error:  # Lightning makes a SystemExit of an interrupt
         record.update_record(point.folder, state=record.STOPPED, ended=record.now())
-        raise
+        raise KeyboardInterrupt from error
     record.update_record(point.folder, state=record.COMPLETE, ended=record.now())
     return Outcome(point.folder, record.COMPLETE)
 

@@ -13,8 +13,17 @@ from rich.table import Table
 from saibench.errors import UserError
 from saibench.evidence.metrics import located
 from saibench.runs.execute import Outcome
-from saibench.runs.point import Point
-from saibench.runs.record import COMPLETE, FAILED, NOT_APPLICABLE, read_json, read_record
+from saibench.runs.point import Point, is_locked
+from saibench.runs.record import (
+    COMPLETE,
+    FAILED,
+    NOT_APPLICABLE,
+    RUNNING,
+    STOPPED,
+    read_json,
+    read_record,
+    update_record,
+)
 
 NOT_RUN = "not run"
 _COLOURS = {COMPLETE: "green", NOT_APPLICABLE: "yellow"}
@@ -68,8 +77,12 @@ def _recorded(folder: Path) -> Outcome:
         record = read_record(folder)
     except UserError as error:
         return Outcome(folder, FAILED, str(error))
+    state = record.get("state", NOT_RUN)
+    if state == RUNNING and not is_locked(folder):  # its process was killed
+        state = STOPPED
+        update_record(folder, state=state)
     cause = (record.get("failure") or {}).get("cause")
-    return Outcome(folder, record.get("state", NOT_RUN), cause)
+    return Outcome(folder, state, cause)
 
 
 @dataclass(frozen=True)

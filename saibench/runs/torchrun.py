@@ -1,10 +1,11 @@
-"""PyTorch's launcher, without its pages about a rank that failed: that rank has left a note."""
+"""PyTorch's launcher, without its pages about ranks that were stopped or failed with a note."""
 
 from __future__ import annotations
 
 import logging
 import sys
 
+from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import parse_args, run
 
@@ -15,6 +16,8 @@ def main() -> None:
         run(parse_args(sys.argv[1:]))
     except ChildFailedError:
         sys.exit(1)
+    except SignalException as stopped:
+        sys.exit(128 + stopped.sigval)
 
 
 if __name__ == "__main__":

@@ -163,3 +163,33 @@ def until(condition: Callable[[], object], seconds: float = 120) -> object:
             return found
         time.sleep(0.5)
     raise AssertionError("waited in vain")
+
+
+def test_interrupt_ends_all_ranks_in_silence(tmp_path: Path) -> None:
+    """Ctrl-C in a terminal reaches the command and PyTorch's launcher at once."""
+    endless = ("trainer.max_steps=100000", "trainer.val_every=4", "trainer.devices=2")
+    others = [setting for setting in TINY if "steps" not in setting and "val_every" not in setting]
+    with subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "train.py"), *others, *endless],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # even in the background
+    ) as command:
+        _wait_for(lambda: bool(list(tmp_path.glob("outputs/*/*/last.ckpt"))))
+        os.killpg(command.pid, signal.SIGINT)
+        out, err = command.communicate(timeout=60)
+    assert command.returncode == 130, err
+    assert "the same command goes on" in out
+    assert "Traceback" not in out + err
+    record = json.loads((only_point(tmp_path) / "run.json").read_text())
+    assert record["state"] == "stopped"
+
+
+def _wait_for(happened: Callable[[], bool], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < until, "nothing happened"
+        time.sleep(0.1)

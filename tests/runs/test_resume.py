@@ -112,7 +112,8 @@ def test_interrupt_leaves_a_point_that_can_be_resumed(
 ) -> None:
     monkeypatch.setenv("INTERRUPTION", "interrupt@3")
     stopped = train(tmp_path, "-m", *EIGHT_STEPS, "seed=0,1")
-    assert stopped.status == 1
+    assert stopped.status == 130, "as shells say it of Ctrl-C"
+    assert "the same command goes on" in stopped.out
     assert " stopped" in stopped.out
     assert " not run" in stopped.out, "Ctrl-C ends the sweep, not only its point"
     assert record_of(only_point(tmp_path))["state"] == "stopped"

@@ -68,6 +68,21 @@ def test_on_failure_stop_stops_at_the_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_page")
+@pytest.mark.slow
+def test_no_point_of_a_parallel_sweep_that_stopped_is_said_to_run(tmp_path: Path) -> None:
+    """Joblib kills the other points of a sweep that stops at a failure."""
+    parallel = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=1,0")
+    others = [setting for setting in TINY if "max_steps" not in setting]
+    ended = run(
+        *("train.py", tmp_path, "-m", *others, "trainer.max_steps=4000", *parallel),
+        *(FAILING, "on_failure=stop"),
+    )
+    assert ended.status == 1
+    assert states(tmp_path) == {0: "stopped", 1: "failed"}
+    assert "Traceback" not in ended.err + ended.out
+
+
+@pytest.mark.usefixtures("without_page")
 def test_point_that_its_data_cannot_hold_is_listed_and_is_no_failure(tmp_path: Path) -> None:
     ended = train(tmp_path, "-m", *TINY, "subset.count=20,5000")
     assert ended.status == 0, ended
