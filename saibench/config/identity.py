@@ -24,7 +24,9 @@ _BESIDE_THE_RESULT = {
     "trainer.devices",
     "trainer.threads",
     "trainer.progress",
+    "shown",
     "datamodule.test",
+    "datamodule.shown",
     "datamodule.partitions",
     "datamodule.evaluation_batch_size",
 }

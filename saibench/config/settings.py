@@ -80,6 +80,7 @@ class PointSettings(_Open):
     test: list[str]
     held_out: str
     partitions: Partitions
+    shown: list[int] | None = None
     workload: WorkloadSettings
     datamodule: dict[str, Any]
     model: dict[str, Any]
@@ -93,6 +94,7 @@ class EvaluationSettings(_Strict):
     run: str
     test: list[str] | None
     partitions: Partitions
+    shown: list[int] | None
     trainer: Devices
     logger: dict[str, Any] | None
 

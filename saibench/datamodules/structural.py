@@ -43,6 +43,7 @@ class StructuralDataModule(LightningDataModule):
         partitions: name → `{samplers: [...], transform: ...}`, the partitions there are.
         test: names of the partitions that the trained model is tested on.
         steps: budget of the training; 0 trains on nothing, so that no sample is taken for it.
+        shown: ids of tested samples that the report is to show whole; None for the model's choice.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class StructuralDataModule(LightningDataModule):
         partitions: Mapping[str, Mapping[str, Any]],
         test: Sequence[str],
         steps: int | None = None,
+        shown: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.allow_zero_length_dataloader_with_multiple_devices = True  # a rank without a sample
@@ -60,6 +62,7 @@ class StructuralDataModule(LightningDataModule):
         self.training_sampler = training
         self.subset = subset
         self.steps = steps
+        self.shown = shown
         self.held_out = held_out
         self.partitions = {name: _checked(name, given) for name, given in partitions.items()}
         self.test = list(dict.fromkeys(test))
@@ -115,6 +118,27 @@ class StructuralDataModule(LightningDataModule):
     def tests(self) -> dict[str, Partition]:
         return {name: self._test_partition(self.index, name) for name in self.test}
 
+    def shown_rows(self) -> np.ndarray | None:
+        """Rows of the samples in `shown`, in their order, or None for the model's choice.
+
+        Raises:
+            UserError: one of them is in no test partition.
+        """
+        if self.shown is None:
+            return None
+        self._check_shown(list(self.tests.values()))
+        ids = self.index["sample_id"].to_numpy()
+        return np.array([int(np.flatnonzero(ids == chosen)[0]) for chosen in self.shown], int)
+
+    def _check_shown(self, tests: Sequence[Partition]) -> None:
+        tested = np.unique(np.concatenate([partition.sample_ids for partition in tests]))
+        strange = [chosen for chosen in self.shown or () if chosen not in tested]
+        if strange:
+            raise UserError(
+                f"shown={list(self.shown or ())}: sample {strange[0]} is in none of the tested "
+                f"partitions, whose {len(tested)} ids lie between {tested[0]} and {tested[-1]}."
+            )
+
     @cached_property
     def split(self) -> tuple[Partition, Partition]:
         """The training and the validation partition."""
@@ -125,8 +149,7 @@ class StructuralDataModule(LightningDataModule):
         index = self.preview_index()
         if index is not None:
             self._split(index)
-            for name in self.test:
-                self._test_partition(index, name)
+            self._check_shown([self._test_partition(index, name) for name in self.test])
 
     def passes(self) -> list[EvaluationPass]:
         """The fewest looks that cover all test partitions: one a transform."""

@@ -14,7 +14,6 @@ from saibench.errors import UserError
 
 FIELDS = "fields.npz"
 """Name of the file in a point's folder."""
-MAX_EVENTS = 2
 MAX_SIDE = 256
 """Pixels of a side from which fields are halved: a page shows no more."""
 
@@ -50,13 +49,13 @@ def kept_fields(
     pixel_km: float,
     motion: ArrayLike | None = None,
 ) -> RainFields:
-    """The first two events, their pixels averaged two by two while a side has more than 256.
+    """Events to be kept, their pixels averaged two by two while a side has more than 256.
 
     Args: as the fields of `RainFields`, in any floating type.
     """
 
     def kept(values: ArrayLike) -> Floats:
-        return np.asarray(values, dtype=np.float32)[:MAX_EVENTS]
+        return np.asarray(values, dtype=np.float32)
 
     rain = [kept(values) for values in (observed, target, predicted)]
     flow = None if motion is None else kept(motion)
@@ -65,7 +64,7 @@ def kept_fields(
         flow = None if flow is None else halved(flow) / 2  # the pixels are twice as wide
         pixel_km *= 2
     return RainFields(
-        sample_id=np.asarray(sample_id, dtype=np.int64)[:MAX_EVENTS],
+        sample_id=np.asarray(sample_id, dtype=np.int64),
         observed=rain[0].astype(np.float16),
         target=rain[1].astype(np.float16),
         predicted=rain[2].astype(np.float16),

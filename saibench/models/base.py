@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 from lightning import LightningModule
 from torch import Tensor
 
+from saibench.datamodules.structural import StructuralDataModule
 from saibench.evidence.statistic import Statistic
 
 
@@ -49,6 +51,12 @@ class BenchmarkModule(LightningModule):
 
     def load_initial_weights(self) -> None:
         """Load weights that the model starts from; called before the first step of all."""
+
+    def keep_shown(self, folder: Path, data: StructuralDataModule) -> None:
+        """Keep in the point's folder what its report shows of single samples, `data.shown`.
+
+        Called in one process, after the test, with the tested weights. By default nothing is kept.
+        """
 
     def statistics(self) -> list[Statistic]:
         """The statistics that `test_step` returns, with unit and normalisation."""

@@ -29,9 +29,12 @@ class DisplacementDemo(BenchmarkModule):
         name: of the model, in the names of points.
         shifts: in pixels, ascending.
         seed: unused; points are named by it.
+        steps: 0; there is nothing to train.
     """
 
-    def __init__(self, facts: dict[str, Any], name: str, shifts: list[int], seed: int = 0) -> None:
+    def __init__(
+        self, facts: dict[str, Any], name: str, shifts: list[int], seed: int = 0, steps: int = 0
+    ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.facts = facts

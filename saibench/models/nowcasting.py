@@ -13,6 +13,8 @@ from torchmetrics import MeanMetric
 
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.datamodules.nowcasting.draws import RepeatedDraws
+from saibench.datamodules.nowcasting.module import NowcastingDataModule
+from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import Statistic
 from saibench.metrics.functional.rain import RainFrameSums, rain_frame_sums
@@ -26,6 +28,7 @@ from saibench.models.nowcasting_statistics import (
     frame_statistics,
     nowcasting_statistics,
 )
+from saibench.models.shown_events import keep_shown_events
 
 LEADS = 20
 LOG_EVERY = 50
@@ -45,12 +48,13 @@ class NowcastingModule(BenchmarkModule):
             the truth is known.
         facts: of the data: `pixel_km`, `has_truth`.
         name: of the model, in the names of points.
-        optimizer: `_target_` and settings of a torch optimizer; None for a net without parameters.
+        optimizer: `_target_` and settings of a torch optimizer; unused if nothing is trained.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
         checkpoint: file of weights to start from, with the net's names and shapes, or None.
         thresholds: rain rates in mm/h at which the critical success index is taken.
         active_threshold: rain rate in mm/h from which a pixel is active.
         seed: of the noise in evaluation.
+        steps: 0 for a net without parameters, which is tested as it is.
     """
 
     precisions = ("32-true", "bf16-mixed")
@@ -66,6 +70,7 @@ class NowcastingModule(BenchmarkModule):
         thresholds: Sequence[float] = (16.0, 32.0, 64.0),
         active_threshold: float = 5.0,
         seed: int = 0,
+        steps: int | None = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -88,7 +93,7 @@ class NowcastingModule(BenchmarkModule):
 
     @property
     def trains(self) -> bool:
-        return self.hparams["optimizer"] is not None
+        return self.hparams["steps"] != 0
 
     def load_initial_weights(self) -> None:
         if self.hparams["checkpoint"] is not None:
@@ -99,8 +104,6 @@ class NowcastingModule(BenchmarkModule):
         return self.net(batch.observed, EventNoise(batch.sample_id, self.seed))
 
     def configure_optimizers(self) -> Any:
-        if self.hparams["optimizer"] is None:
-            return None
         optimizer = instantiate(self.hparams["optimizer"], self.net.parameters())
         schedule = self.hparams["lr_schedule"]
         if schedule is None:
@@ -155,6 +158,10 @@ class NowcastingModule(BenchmarkModule):
                 batch.pixel_km,
             )
         return values
+
+    def keep_shown(self, folder: Path, data: StructuralDataModule) -> None:
+        assert isinstance(data, NowcastingDataModule)
+        keep_shown_events(folder, self, data)
 
     def _repeated(self, batch: RainBatch, draws: int) -> dict[str, Tensor]:
         """Errors of every draw; what the event's first draw has in common with a single look."""

@@ -96,10 +96,6 @@ class NowcastNetModule(NowcastingModule):
                 f"for the generator; {max_steps // 2}, or model.evolution_only=true, would work."
             )
 
-    @property
-    def trains(self) -> bool:
-        return True
-
     def forward(self, batch: RainBatch) -> Tensor:
         if self.evolution_only:
             return self.net.evolve(batch.observed).fields

@@ -20,7 +20,7 @@ from saibench.models.base import BenchmarkModule
 from saibench.runs.checkpoints import check_checkpoint
 from saibench.runs.collect import StatisticsCollector, join_parts
 from saibench.runs.point import BEST
-from saibench.runs.record import FILE, read_json, read_record, write_json
+from saibench.runs.record import FILE, read_json, read_record, update_record, write_json
 
 METRICS = "metrics.json"
 SAMPLES = "samples.parquet"
@@ -53,6 +53,8 @@ def evaluate(
             return {}
         tables, metrics = _evidence(read_record(folder)["point"], module, data, unfinished)
         _write(folder, data, tables, metrics)
+        module.keep_shown(folder, data)
+        update_record(folder, shown=data.shown)
         return metrics
     finally:
         if trainer.is_global_zero:
@@ -82,11 +84,13 @@ def _look(
 def missing_tests(folder: Path, data: StructuralDataModule) -> list[str]:
     """Test partitions of `data` that the point's evidence does not hold yet, or holds otherwise.
 
-    All of them where a file of the evidence is missing or damaged: it is made again as a whole.
+    All of them where a file of the evidence is missing or damaged: it is made again as a whole. And
+    all where other samples are to be shown than those that were kept.
     """
-    if _broken(folder):
+    record = read_record(folder)
+    if _broken(folder) or data.shown not in (None, record.get("shown")):
         return list(data.tests)
-    held = read_record(folder).get("partitions", {})
+    held = record.get("partitions", {})
     return [
         name
         for name, partition in data.tests.items()

@@ -86,7 +86,7 @@ def test_again(folder: Path, changes: dict[str, Any]) -> None:
     Every rank calls this with the same arguments.
 
     Args:
-        changes: `test`, `partitions`, `trainer` and `logger` in place of the point's own.
+        changes: `test`, `partitions`, `shown`, `trainer` and `logger` in place of the point's own.
     """
     config = _changed(load_point(folder).settings, changes)
     config.datamodule.test = _lacks(folder, config)
@@ -107,6 +107,13 @@ def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
     config.logger = changes["logger"]
     config.datamodule.test = changes["test"]
     config.datamodule.partitions = {**config.datamodule.partitions, **changes["partitions"]}
+    if changes.get("shown") is not None:
+        if "shown" not in config.datamodule:
+            raise UserError(
+                f"shown={changes['shown']}: workload={settings['workload']['name']} shows no "
+                "single samples; shown=null would work."
+            )
+        config.datamodule.shown = changes["shown"]
     return config
 
 

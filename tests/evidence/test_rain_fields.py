@@ -28,11 +28,11 @@ def fields(side: int, events: int = 3) -> RainFields:
     return kept_fields(range(10, 10 + events), observed, target, predicted, 2.0, motion)
 
 
-def test_two_events_are_kept_and_read_again_as_they_were(tmp_path: Path) -> None:
+def test_events_are_kept_and_read_again_as_they_were(tmp_path: Path) -> None:
     kept = fields(32)
     write_fields(tmp_path / FIELDS, kept)
     found = read_fields(tmp_path / FIELDS)
-    assert found.sample_id.tolist() == [10, 11]
+    assert found.sample_id.tolist() == [10, 11, 12]
     assert found.pixel_km == 2.0
     for name in ("observed", "target", "predicted", "motion"):
         assert np.array_equal(getattr(found, name), getattr(kept, name))

@@ -12,6 +12,7 @@ import torch
 from command_line import QUIET, REPOSITORY, evaluate, only_point, train
 
 from saibench.datamodules.nowcasting.simulated import SimulatedRain
+from saibench.evidence.rain_fields import FIELDS, read_fields
 
 pytestmark = [pytest.mark.usefixtures("without_page"), pytest.mark.slow]
 RAIN = (
@@ -94,6 +95,46 @@ def test_two_devices_train_both_stages(tmp_path: Path, monkeypatch: pytest.Monke
 def test_training_in_bfloat16_ends_in_numbers(tmp_path: Path) -> None:
     point = trained(tmp_path, *BOTH, "trainer.precision=bf16-mixed")
     assert all(value.isfinite().all() for value in weights(point).values())
+
+
+def test_rainiest_events_are_kept_as_they_were_predicted(two_stages: Path) -> None:
+    kept = read_fields(two_stages / FIELDS)
+    rain = SimulatedRain(events=75)
+    rates = {number: rain.event(number).rate.clip(0, 128) for number in range(60, 75)}
+    rainiest = sorted(rates, key=lambda number: -rates[number][:9].mean())[:2]
+    assert set(kept.sample_id.tolist()) == set(rainiest)
+    by_lead = polars.read_parquet(two_stages / "by_lead.parquet")
+    for number, event in enumerate(kept.sample_id.tolist()):
+        np.testing.assert_allclose(kept.observed[number], rates[event][:9], rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(kept.target[number], rates[event][9:], rtol=1e-3, atol=1e-6)
+        errors = np.abs(kept.predicted[number].clip(0) - kept.target[number].astype(float))
+        scored = by_lead.filter(sample_id=event).sort("lead")["mae"]
+        np.testing.assert_allclose(errors.mean(axis=(1, 2)), scored, rtol=0.01)
+    assert kept.motion is not None and kept.motion.shape == (2, 20, 2, 64, 64)
+
+
+def test_other_events_are_shown_when_asked_for(tmp_path: Path) -> None:
+    point = trained(tmp_path, *RAIN, "model=persistence")
+    assert evaluate(tmp_path, f"run={point}", "shown=[61]", *QUIET).status == 0
+    assert read_fields(point / FIELDS).sample_id.tolist() == [61]
+    assert trained(tmp_path, *RAIN, "model=persistence", "shown=[62, 60]") == point
+    assert read_fields(point / FIELDS).sample_id.tolist() == [62, 60]
+    strange = evaluate(tmp_path, f"run={point}", "shown=[3]", *QUIET)
+    assert strange.status == 2
+    assert "sample 3 is in none of the tested partitions, whose 15 ids lie between" in strange.err
+
+
+def test_baseline_needs_no_events_to_train_on(tmp_path: Path, data_dir: Path) -> None:
+    point = trained(
+        tmp_path,
+        *RAIN[: len(QUIET) + 3],
+        *("data=mrms", f"data.root={data_dir / 'mrms'}", "data.events=2"),
+        *("model=persistence", "test=[all_events]"),
+    )
+    record = json.loads((point / "run.json").read_text())
+    assert record["partitions"]["all_events"]["count"] == 2
+    assert record["partitions"]["train"]["count"] == 0
+    assert read_fields(point / FIELDS).predicted.shape == (2, 20, 256, 256)
 
 
 def test_repeated_draws_leave_a_table_of_draws(two_stages: Path) -> None:

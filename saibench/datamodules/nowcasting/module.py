@@ -12,6 +12,7 @@ import polars as pl
 from lightning import Trainer
 
 from saibench.datamodules.cache import cache_root
+from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.datamodules.nowcasting.draws import RepeatedDraws
 from saibench.datamodules.nowcasting.event import RainEvents, RainSource
 from saibench.datamodules.nowcasting.loader import (
@@ -32,7 +33,7 @@ class NowcastingDataModule(StructuralDataModule):
 
     Args:
         source: where the events come from.
-        training, subset, held_out, partitions, test, steps: see `StructuralDataModule`.
+        training, subset, held_out, partitions, test, steps, shown: see `StructuralDataModule`.
         batch_size: events a step, over all ranks.
         evaluation_batch_size: events a batch in validation and test, on each rank.
         crop: side in pixels of the part of an event that is trained on, drawn anew each time;
@@ -52,6 +53,7 @@ class NowcastingDataModule(StructuralDataModule):
         partitions: Mapping[str, Mapping[str, Any]],
         test: Sequence[str],
         steps: int | None = None,
+        shown: Sequence[int] | None = None,
         batch_size: int = 8,
         evaluation_batch_size: int = 8,
         crop: int | None = None,
@@ -60,7 +62,7 @@ class NowcastingDataModule(StructuralDataModule):
         seed: int = 0,
         cache: str | None = None,
     ) -> None:
-        super().__init__(training, subset, held_out, partitions, test, steps)
+        super().__init__(training, subset, held_out, partitions, test, steps, shown)
         for name, value, least in (
             ("batch_size", batch_size, 1),
             ("evaluation_batch_size", evaluation_batch_size, 1),
@@ -127,6 +129,11 @@ class NowcastingDataModule(StructuralDataModule):
 
     def val_dataloader(self) -> Any:
         return self._evaluated(self.split[1].rows)
+
+    def batch_of(self, rows: np.ndarray) -> RainBatch:
+        """Whole events as one batch, in the order of `rows`."""
+        batches = EvaluationBatches(rows, len(rows), Ranks(0, 1))
+        return next(iter(rain_loader(EventDataset(self.events), batches, 0.0, workers=0)))
 
     def evaluation_loader(self, evaluation: EvaluationPass) -> Any:
         transform = evaluation.transform
