@@ -1,0 +1,172 @@
+"""Jets on disk, and what a source of them must offer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+
+from saibench.datamodules.cache import Arrays, cached_arrays
+from saibench.datamodules.growing import GrowingArray
+from saibench.datamodules.jet_tagging.momenta import ENERGY, JET_FEATURES, PX, PY, kinematics
+from saibench.evidence.schema import Field
+
+SPLITS = ("train", "val", "test")
+"""The files of TopLandscape; `split` is a position in this tuple."""
+
+QCD, TOP = 0, 1
+"""Labels."""
+
+COLUMNS: dict[str, tuple[tuple[int, ...], type, str]] = {
+    "momenta": ((4,), np.float32, "GeV"),
+    "end": ((), np.int64, ""),
+    "label": ((), np.int8, ""),
+    "split": ((), np.int8, ""),
+    "jet_energy": ((), np.float64, "GeV"),
+    "jet_pt": ((), np.float64, "GeV"),
+    "jet_eta": ((), np.float64, ""),
+    "jet_mass": ((), np.float64, "GeV"),
+    "num_constituents": ((), np.int64, ""),
+}
+"""Array → shape of a row, type, unit. Row i of all but `momenta` is jet i."""
+
+FEATURE_FIELDS = [
+    Field("label", "int64", "", "jet", "feature", "1 for a top jet, 0 for a QCD jet"),
+    Field("split", "string", "", "jet", "feature", "the part of the data set that it is of"),
+    Field("jet_energy", "float64", "GeV", "jet", "feature", "energy of the jet"),
+    Field("jet_pt", "float64", "GeV", "jet", "feature", "transverse momentum of the jet"),
+    Field("jet_eta", "float64", "", "jet", "feature", "pseudorapidity of the jet"),
+    Field("jet_mass", "float64", "GeV", "jet", "feature", "mass of the jet"),
+    Field("num_constituents", "int64", "", "jet", "feature", "constituents of the jet"),
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Jets:
+    """N jets, their constituents one jet after another, in read-only memory maps.
+
+    momenta: (C, 4) float32 E, px, py, pz in GeV of all constituents, a jet's by falling pT
+    end: (N,) int64, the row of `momenta` behind the jet's last constituent
+    label: (N,) int8, 1 for a top jet, 0 for a QCD jet
+    split: (N,) int8, position in `SPLITS`
+    jet_energy, jet_pt, jet_eta, jet_mass: (N,) float64 in GeV, of the sum of the constituents
+    num_constituents: (N,) int64
+    data_hash: of all arrays above
+
+    A jet's row is its `sample_id`.
+    """
+
+    momenta: np.ndarray
+    end: np.ndarray
+    label: np.ndarray
+    split: np.ndarray
+    jet_energy: np.ndarray
+    jet_pt: np.ndarray
+    jet_eta: np.ndarray
+    jet_mass: np.ndarray
+    num_constituents: np.ndarray
+    data_hash: str
+
+    def __len__(self) -> int:
+        return len(self.end)
+
+    def index(self) -> pl.DataFrame:
+        """One row a jet: `sample_id`, `label`, `split` and the features of the whole jet."""
+        labels = {"label": self.label.astype(np.int64)}
+        features = {name: np.asarray(getattr(self, name)) for name in JET_FEATURES}
+        return jet_index(self.split).with_columns(
+            pl.Series(name, values) for name, values in (labels | features).items()
+        )
+
+
+class JetSource(Protocol):
+    """Where jets come from: a reader or a simulation.
+
+    A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`; a new one is
+    one file with the members below (`cached_jets` and `JetWriter` do most of `load`).
+    """
+
+    @property
+    def name(self) -> str:
+        """One word."""
+
+    def describe(self) -> str:
+        """One sentence: what it is, and how many jets."""
+
+    def preview(self) -> pl.DataFrame | None:
+        """`sample_id`, `split` and what else of the index is to be had at once; None for nothing.
+
+        Raises UserError: the jets can't be had.
+        """
+
+    def recipe(self) -> dict[str, Any]:
+        """Everything that changes the jets, as JSON can hold it."""
+
+    def load(self, cache: Path) -> Jets:
+        """The jets, from the cache below this root once they have been prepared."""
+
+
+def cached_jets(source: JetSource, cache: Path, build: Callable[[Path], Arrays]) -> Jets:
+    """What `build` makes (the arrays of `COLUMNS`), through the cache."""
+    units = {name: unit for name, (_, _, unit) in COLUMNS.items()}
+    kept = cached_arrays(cache, source.name, source.recipe(), build, units)
+    return Jets(data_hash=kept.data_hash, **kept.arrays)
+
+
+def jet_index(split: np.ndarray) -> pl.DataFrame:
+    """`sample_id` and the name of the split of each row."""
+    rows = np.arange(len(split), dtype=np.int64)
+    names = pl.Series("split", list(SPLITS))[np.asarray(split, dtype=np.int64)]
+    return pl.DataFrame({"sample_id": rows, "split": names})
+
+
+class JetWriter:
+    """Appends padded jets to the arrays of `COLUMNS`, holding no more than one chunk in memory."""
+
+    def __init__(self, folder: Path) -> None:
+        self._arrays = {
+            name: GrowingArray(folder, name, shape, dtype)
+            for name, (shape, dtype, _) in COLUMNS.items()
+        }
+
+    def append(self, momenta: np.ndarray, label: np.ndarray, split: int) -> None:
+        """Add jets of one split, each with one constituent or more.
+
+        Args:
+            momenta: (n, P, 4) E, px, py, pz in GeV; a slot without energy is padding.
+            label: (n,).
+            split: position in `SPLITS`.
+        """
+        there = momenta[..., ENERGY] != 0
+        counts = there.sum(axis=1, dtype=np.int64)
+        starts = np.cumsum(counts) - counts
+        constituents = by_falling_pt(momenta[there].astype(np.float32, copy=False), counts)
+        total = np.add.reduceat(constituents, starts, axis=0, dtype=np.float64)
+        rows = {
+            "momenta": constituents,
+            "end": self._arrays["momenta"].rows + starts + counts,
+            "label": label.astype(np.int8),
+            "split": np.full(len(label), split, dtype=np.int8),
+            "num_constituents": counts,
+            **kinematics(total),
+        }
+        for name, values in rows.items():
+            self._arrays[name].append(values)
+
+    def closed(self) -> Arrays:
+        return {name: array.closed() for name, array in self._arrays.items()}
+
+
+def by_falling_pt(constituents: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Constituents (C, 4) of successive jets, each jet's by falling pT, equal ones as they were."""
+    pt_squared = np.square(constituents[:, PX], dtype=np.float64)
+    pt_squared += np.square(constituents[:, PY], dtype=np.float64)
+    jet = np.repeat(np.arange(len(counts)), counts)
+    rises = (pt_squared[1:] > pt_squared[:-1]) & (jet[1:] == jet[:-1])
+    if not rises.any():  # as the published files are
+        return constituents
+    return constituents[np.lexsort((-pt_squared, jet))]

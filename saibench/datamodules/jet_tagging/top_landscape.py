@@ -1,0 +1,85 @@
+"""TopLandscape, the Top Quark Tagging Reference Dataset (doi:10.5281/zenodo.2603256)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from tqdm import tqdm
+
+from saibench.datamodules.files import data_roots, find_file
+from saibench.datamodules.jet_tagging.jets import SPLITS, Jets, JetWriter, cached_jets, jet_index
+from saibench.datamodules.jet_tagging.pytables_file import PyTablesFile
+from saibench.errors import UserError
+
+HOW_TO_GET = (
+    "python -m saibench data download top_landscape brings it, or set data.root to its folder"
+)
+
+
+@dataclass(frozen=True)
+class TopLandscape:
+    """Top jets and QCD jets with 550 < pT < 650 GeV and |η| < 2: 14 TeV, Pythia 8 and Delphes.
+
+    The three files are read once, a chunk at a time, into memory-mapped arrays. `sample_id` is
+    the jet's row in train.h5, val.h5 and test.h5 one after the other.
+
+    root: folder of the files, which may lie in `top_landscape/` below it; by default
+        `SAIBENCH_DATA_DIR`, then `top_landscape` in the cache
+
+    Raises UserError: later, when a file is missing or faulty.
+    """
+
+    root: str | None = None
+
+    @property
+    def name(self) -> str:
+        return "top_landscape"
+
+    def describe(self) -> str:
+        return (
+            f"{sum(self._counts):,} top and QCD jets of TopLandscape, 550-650 GeV in pT, from "
+            "Pythia 8 and Delphes at 14 TeV."
+        )
+
+    def preview(self) -> pl.DataFrame:
+        """`sample_id` and `split`, from the sizes of the tables."""
+        return jet_index(np.repeat(np.arange(len(SPLITS)), self._counts))
+
+    def recipe(self) -> dict[str, Any]:
+        """Sizes and times of the files stand for their gigabytes of content."""
+        facts = {split: path.stat() for split, path in self._paths.items()}
+        files = {split: [stat.st_size, stat.st_mtime_ns] for split, stat in facts.items()}
+        return {"source": self.name, "version": 1, "files": files}
+
+    def load(self, cache: Path) -> Jets:
+        return cached_jets(self, cache, self._read)
+
+    @cached_property
+    def _paths(self) -> dict[str, Path]:
+        """Split → file. Raises UserError: there is none, and how to get it."""
+        below = ["top_landscape"]
+        train = find_file(["train.h5"], data_roots(self.root, self.name), below, HOW_TO_GET)
+        paths = {split: train.with_name(f"{split}.h5") for split in SPLITS}
+        for path in paths.values():
+            if not path.is_file():
+                raise UserError(f"{path.name} is not beside {train}: {HOW_TO_GET}.")
+        return paths
+
+    @cached_property
+    def _counts(self) -> list[int]:
+        return [PyTablesFile(path).num_jets() for path in self._paths.values()]
+
+    def _read(self, folder: Path) -> Mapping[str, np.ndarray]:
+        writer = JetWriter(folder)
+        with tqdm(total=sum(self._counts), desc="reading jets", unit="jet", mininterval=1.0) as bar:
+            for number, path in enumerate(self._paths.values()):
+                for momenta, label in PyTablesFile(path).chunks():
+                    writer.append(momenta, label, number)
+                    bar.update(len(label))
+        return writer.closed()

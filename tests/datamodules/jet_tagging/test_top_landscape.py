@@ -1,0 +1,264 @@
+"""TopLandscape's files are read whole, in their order, and every faulty one is named."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from saibench.datamodules.jet_tagging.jets import Jets
+from saibench.datamodules.jet_tagging.momenta import jet_features
+from saibench.datamodules.jet_tagging.top_landscape import TopLandscape
+from saibench.errors import UserError
+
+Dataset = Mapping[str, Any]
+
+
+def load(root: Path) -> Jets:
+    return TopLandscape(str(root)).load(root / "cache")
+
+
+def padded(jets: Jets, slots: int = 200) -> np.ndarray:
+    momenta = np.zeros((len(jets), slots, 4), np.float32)
+    for row, (end, count) in enumerate(zip(jets.end, jets.num_constituents, strict=True)):
+        momenta[row, :count] = jets.momenta[end - count : end]
+    return momenta
+
+
+def test_every_row_is_there_in_the_order_of_the_files(dataset: Dataset) -> None:
+    jets = load(dataset["root"])
+    momenta, label = (np.concatenate(part) for part in zip(*dataset["jets"].values(), strict=True))
+    np.testing.assert_array_equal(padded(jets), momenta)
+    np.testing.assert_array_equal(jets.label, label)
+    index = jets.index()
+    assert index["sample_id"].to_list() == list(range(48))
+    assert index["split"].to_list() == ["train"] * 30 + ["val"] * 7 + ["test"] * 11
+    for name, values in jet_features(momenta).items():
+        np.testing.assert_allclose(index[name].to_numpy(), values, rtol=1e-12, err_msg=name)
+
+
+def test_chunks_make_no_difference(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = load(dataset["root"])
+    monkeypatch.setattr("saibench.datamodules.jet_tagging.pytables_file.CHUNK", 4)
+    parts = TopLandscape(str(dataset["root"])).load(dataset["root"] / "another")
+    assert parts.data_hash == whole.data_hash
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_the_real_excerpt_is_as_pandas_reads_it(
+    data_dir: Path, split: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    source = TopLandscape(str(data_dir))
+    jets = source.load(tmp_path_factory.getbasetemp() / "excerpt")
+    frame = pandas.read_hdf(data_dir / "top_landscape" / f"{split}.h5", key="table")
+    rows = np.flatnonzero(jets.split == ("train", "val", "test").index(split))
+    columns = [f"{c}_{slot}" for slot in range(200) for c in ("E", "PX", "PY", "PZ")]
+    momenta = frame[columns].to_numpy().reshape(-1, 200, 4)
+    np.testing.assert_array_equal(padded(jets)[rows], momenta)
+    np.testing.assert_array_equal(jets.label[rows], frame["is_signal_new"])
+    assert source.preview().height == len(jets) == 2998
+
+
+def test_the_real_excerpt_has_the_published_kinematics(
+    data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    jets = TopLandscape(str(data_dir)).load(tmp_path_factory.getbasetemp() / "excerpt")
+    assert ((jets.jet_pt > 550) & (jets.jet_pt < 650)).all()
+    assert (np.abs(jets.jet_eta) < 2).all()
+    assert round(jets.jet_energy.min()) == 555 and round(jets.jet_energy.max()) == 2393
+    top = jets.label == 1
+    assert 173 <= np.median(jets.jet_mass[top]) <= 176
+    assert 77 <= np.median(jets.jet_mass[~top]) <= 85
+
+
+def test_constituents_out_of_order_are_sorted(tmp_path: Path, make_jets: Any, write_file: Any):
+    momenta, label = make_jets(20, seed=3)
+    shuffled = momenta.copy()
+    rng = np.random.default_rng(0)
+    for jet in shuffled:
+        jet[:] = jet[rng.permutation(200)]
+    for split in ("train", "val", "test"):
+        write_file(tmp_path / f"{split}.h5", shuffled, label)
+    np.testing.assert_array_equal(padded(load(tmp_path))[:20], momenta)
+
+
+def test_columns_in_another_order_are_found_by_name(
+    tmp_path: Path, make_jets: Any, write_file: Any
+) -> None:
+    momenta, label = make_jets(5, seed=3)
+    for split in ("train", "val", "test"):
+        write_file(tmp_path / f"{split}.h5", momenta, label, reverse=True)
+    np.testing.assert_array_equal(padded(load(tmp_path))[:5], momenta)
+
+
+def broken(column: int, value: float, slot: int = 0) -> Callable[[np.ndarray], None]:
+    def breaks(momenta: np.ndarray) -> None:
+        momenta[17, slot, column] = value
+
+    return breaks
+
+
+def emptied(momenta: np.ndarray) -> None:
+    momenta[17] = 0
+
+
+@pytest.mark.parametrize(
+    ("breaks", "says"),
+    [
+        (broken(2, np.nan), "row 17 of .*train.h5 holds a value not finite"),
+        (broken(0, np.inf), "row 17 of .*train.h5 holds a value not finite"),
+        (broken(0, np.nan, slot=199), "row 17 of .*train.h5 holds a value not finite"),
+        (broken(0, -1.0), "row 17 of .*train.h5 has a constituent of negative energy"),
+        (broken(3, 2.0, slot=150), "row 17 of .*train.h5 has a constituent with momentum but no"),
+        (emptied, "row 17 of .*train.h5 is a jet without constituents"),
+    ],
+)
+def test_a_faulty_jet_is_named_by_its_row(
+    dataset: Dataset, write_file: Any, breaks: Any, says: str
+) -> None:
+    momenta, label = dataset["jets"]["train"]
+    breaks(momenta)
+    (dataset["root"] / "train.h5").unlink()
+    write_file(dataset["root"] / "train.h5", momenta, label)
+    with pytest.raises(UserError, match=says):
+        load(dataset["root"])
+    assert not list((dataset["root"] / "cache").glob("*/manifest.json"))
+
+
+def test_a_row_is_counted_over_chunks(
+    dataset: Dataset, write_file: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("saibench.datamodules.jet_tagging.pytables_file.CHUNK", 4)
+    test_a_faulty_jet_is_named_by_its_row(dataset, write_file, emptied, "row 17 of .*train.h5")
+
+
+def test_an_unknown_label_is_named(dataset: Dataset, write_file: Any) -> None:
+    momenta, label = dataset["jets"]["val"]
+    (dataset["root"] / "val.h5").unlink()
+    write_file(dataset["root"] / "val.h5", momenta, np.where(np.arange(7) == 5, 2, label))
+    with pytest.raises(UserError, match=r"row 5 of .*val.h5 has an is_signal_new other than"):
+        load(dataset["root"])
+
+
+@pytest.mark.parametrize(
+    ("drop", "says"),
+    [
+        (("PX_17",), "lacks column PX_17: "),
+        (("is_signal_new",), "lacks column is_signal_new: "),
+        (("E_0", "PZ_199"), "lacks column E_0 and 1 others: "),
+    ],
+)
+def test_missing_columns_are_named_before_anything_is_read(
+    dataset: Dataset, write_file: Any, drop: tuple[str, ...], says: str
+) -> None:
+    (dataset["root"] / "test.h5").unlink()
+    write_file(dataset["root"] / "test.h5", *dataset["jets"]["test"], drop=drop)
+    with pytest.raises(UserError, match=says):
+        TopLandscape(str(dataset["root"])).preview()
+
+
+def test_a_table_under_another_key_is_another_layout(dataset: Dataset, write_file: Any) -> None:
+    (dataset["root"] / "test.h5").unlink()
+    write_file(dataset["root"] / "test.h5", *dataset["jets"]["test"], key="jets")
+    with pytest.raises(UserError, match="key 'table': it has no dataset /table/table"):
+        TopLandscape(str(dataset["root"])).preview()
+
+
+def test_pandas_fixed_format_is_another_layout(dataset: Dataset) -> None:
+    pandas = pytest.importorskip("pandas")
+    path = dataset["root"] / "test.h5"
+    path.unlink()
+    pandas.DataFrame({"E_0": [1.0]}).to_hdf(path, key="table", format="fixed")
+    with pytest.raises(UserError, match="key 'table': it has no dataset /table/table"):
+        TopLandscape(str(dataset["root"])).preview()
+
+
+def test_an_array_without_columns_is_another_layout(dataset: Dataset) -> None:
+    tables = pytest.importorskip("tables")
+    path = dataset["root"] / "test.h5"
+    with tables.open_file(str(path), "w") as file:
+        file.create_array("/table", "table", np.zeros((3, 800)), createparents=True)
+    with pytest.raises(UserError, match="does not name the columns of its table"):
+        TopLandscape(str(dataset["root"])).preview()
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.99])
+def test_a_truncated_file_is_one_sentence(dataset: Dataset, kept: float) -> None:
+    path = dataset["root"] / "val.h5"
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))])
+    with pytest.raises(UserError, match=r"val\.h5 is damaged or no HDF5 file \(.*trunc") as raised:
+        TopLandscape(str(dataset["root"])).preview()
+    assert "\n" not in str(raised.value)
+
+
+def test_a_damaged_chunk_is_one_sentence(dataset: Dataset) -> None:
+    tables = pytest.importorskip("tables")
+    path = dataset["root"] / "train.h5"
+    with tables.open_file(str(path)) as file:
+        chunk = file.root.table.table.chunk_info((0,))
+    content = bytearray(path.read_bytes())
+    content[chunk.offset : chunk.offset + 64] = bytes(64)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"train\.h5 is damaged or no HDF5 file"):
+        load(dataset["root"])
+
+
+def test_what_is_no_hdf5_is_one_sentence(dataset: Dataset) -> None:
+    (dataset["root"] / "val.h5").write_text("<html>not found</html>")
+    with pytest.raises(UserError, match=r"val\.h5 is damaged or no HDF5 file"):
+        TopLandscape(str(dataset["root"])).preview()
+
+
+def test_missing_files_are_named_with_how_to_get_them(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"train\.h5 is not in .*data download top_landscape"):
+        TopLandscape(str(tmp_path / "nowhere")).preview()
+    (dataset["root"] / "test.h5").unlink()
+    with pytest.raises(UserError, match=r"test\.h5 is not beside .*data download top_landscape"):
+        TopLandscape(str(dataset["root"])).preview()
+
+
+def test_without_pytables_the_extra_is_named(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tables", None)
+    with pytest.raises(UserError, match=r"pip install saibench\[jets\] would work"):
+        TopLandscape(str(dataset["root"])).preview()
+
+
+def test_processes_that_ask_at_once_read_the_files_once(dataset: Dataset) -> None:
+    script = (
+        "import sys, pathlib\n"
+        "from saibench.datamodules.jet_tagging.top_landscape import TopLandscape\n"
+        "jets = TopLandscape(sys.argv[1]).load(pathlib.Path(sys.argv[1]) / 'cache')\n"
+        "print(jets.data_hash)\n"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, str(dataset["root"])],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ},
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    shown = [process.communicate() for process in processes]
+    assert len({hashes for hashes, _ in shown}) == 1 and all(hashes for hashes, _ in shown)
+    assert sum("reading jets" in progress for _, progress in shown) == 1
+    assert len(list((dataset["root"] / "cache").glob("top_landscape-*/"))) == 1
+
+
+def test_changed_files_are_read_again(dataset: Dataset, write_file: Any) -> None:
+    before = load(dataset["root"]).data_hash
+    momenta, label = dataset["jets"]["val"]
+    (dataset["root"] / "val.h5").unlink()
+    write_file(dataset["root"] / "val.h5", momenta, 1 - label)
+    assert load(dataset["root"]).data_hash != before
