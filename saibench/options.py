@@ -15,3 +15,5 @@ Degree = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 """Of a moving average: 1 would never move."""
+Share = Annotated[float, Field(ge=0, lt=1)]
+"""Of something, never all of it: a dropout of 1 would leave nothing."""

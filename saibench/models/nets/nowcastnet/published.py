@@ -2,96 +2,17 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from saibench.errors import UserError
-
-NAMED = 3
-"""How many tensors that differ an error names."""
-
-OWN = "net."
-"""What the names of the net begin with in a checkpoint of a `NowcastingModule`."""
-
-_DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, ValueError)
+from saibench.models.nets.published import load_weights
 
 
 def load_published(net: nn.Module, path: str | Path) -> None:
-    """Load a checkpoint into `net`, every name and shape of it or nothing.
-
-    The file holds a state dict, or a dict with one below `state_dict`; nothing but tensors and
-    builtins is read from it. In a checkpoint of saibench itself, the net's names stand below
-    `net.`, beside what only training needs.
-
-    Args:
-        net: such as `NowcastNet()`, for `mrms_model.ckpt`.
-        path: the checkpoint's file.
+    """Load a checkpoint such as `mrms_model.ckpt` into a `NowcastNet()`, all of it or nothing.
 
     Raises:
-        UserError: the file is missing, damaged, no checkpoint or holds other objects, or its
-            names or shapes are not the net's.
+        UserError: see `load_weights`.
     """
-    state = _of_the_net(_read_state(Path(path)))
-    own = net.state_dict()
-    misfits = _misfits(state, own)
-    if misfits:
-        few = "; ".join(misfits[:NAMED]) + ("; …" if len(misfits) > NAMED else "")
-        raise UserError(
-            f"{path} is a checkpoint of another model: {len(misfits)} of its tensors do not fit "
-            f"the {len(own)} of this net ({few}); the checkpoint of this net, or the "
-            "base_channels that it was trained with, would work."
-        )
-    net.load_state_dict(state, strict=True)
-
-
-def _read_state(path: Path) -> dict[str, Tensor]:
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise UserError(f"There is no checkpoint {path}: an existing file would work.") from error
-    except pickle.UnpicklingError as error:
-        raise UserError(
-            f"{path} is refused: it is no checkpoint, or holds other objects than tensors, which "
-            "could run code when loaded; a file made by torch.save(net.state_dict()) would work."
-        ) from error
-    except _DAMAGED as error:
-        raise UserError(
-            f"{path} is no whole checkpoint, it may have been cut short "
-            f"({path.stat().st_size:,} bytes): fetching the file again would work."
-        ) from error
-    nested = content.get("state_dict", content) if isinstance(content, dict) else content
-    if not _is_state(nested):
-        raise UserError(
-            f"{path} holds no weights: a dict of tensors by name, or one below 'state_dict', "
-            "would work."
-        )
-    return nested
-
-
-def _of_the_net(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    below = {name.removeprefix(OWN): value for name, value in state.items() if name.startswith(OWN)}
-    return below or state
-
-
-def _is_state(content: Any) -> bool:
-    return (
-        isinstance(content, dict)
-        and bool(content)
-        and all(isinstance(value, Tensor) for value in content.values())
-    )
-
-
-def _misfits(state: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
-    """A phrase for each tensor that is missing, unknown or of another shape."""
-    missing = [f"{name} is missing" for name in own if name not in state]
-    unknown = [f"{name} is unknown" for name in state if name not in own]
-    reshaped = [
-        f"{name} is {tuple(state[name].shape)} and not {tuple(own[name].shape)}"
-        for name in own
-        if name in state and state[name].shape != own[name].shape
-    ]
-    return missing + unknown + reshaped
+    load_weights(net, path, settings="base_channels")

@@ -1,0 +1,46 @@
+"""Loading the weights that the authors of the Particle Transformer released.
+
+github.com/jet-universe/particle_transformer, folder models. They were saved by an older weaver.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from saibench.models.nets.published import load_weights
+
+SETTINGS = "model.net settings (features, widths, layers)"
+MOD = "mod."
+"""What the names begin with in a released file, and in our nets."""
+
+
+def load_released(net: nn.Module, path: str | Path, fresh_head: bool) -> None:
+    """Load a checkpoint into a `ParticleTransformer` or `ParticleNet`.
+
+    Args:
+        net: of `saibench.models.nets.jets`.
+        path: the checkpoint's file: released, weaver's, or saibench's own.
+        fresh_head: leave the last layer as it is, to fine-tune a net that told other classes
+            apart (those released for JetClass tell ten).
+
+    Raises:
+        UserError: see `load_weights`.
+    """
+    head = max(name for name in net.state_dict() if name.startswith(f"{MOD}fc."))
+    fresh = f"{head.rpartition('.')[0]}." if fresh_head else None
+    load_weights(net, path, SETTINGS, rename=current_name, fresh=fresh)
+
+
+def current_name(name: str) -> str:
+    """The name that our nets give to a tensor of a released file.
+
+    >>> current_name("mod.blocks.0.attn.in_proj_weight")
+    'mod.blocks.0.attn.in_proj.weight'
+    """
+    name = MOD + name.removeprefix(MOD)
+    for old in ("in_proj_weight", "in_proj_bias"):
+        if name.endswith(f"attn.{old}"):
+            return name.replace(old, old.replace("proj_", "proj."))
+    return name

@@ -1,0 +1,25 @@
+"""weaver-core (github.com/hqucms/weaver-core), imported by whoever needs it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from saibench.errors import UserError
+
+
+def weaver_class(name: str) -> Any:
+    """A net of weaver-core: `ParticleTransformer` or `ParticleNet`.
+
+    Raises:
+        UserError: weaver-core is not installed.
+    """
+    try:
+        return getattr(import_module(f"weaver.nn.model.{name}"), name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != "weaver":
+            raise
+        raise UserError(
+            f"{name} is weaver-core's, which is not installed: pip install 'saibench[jets]' "
+            "would work."
+        ) from error
