@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from hydra.utils import instantiate
@@ -36,7 +36,7 @@ class ForceFieldModule(BenchmarkModule):
 
     The loss of a batch is Σ_frames [w_E (E − Ẽ)² + w_F mean_components (f − f̃)²] / B, with E the
     total energy less the training partition's mean (paper eq. 1; weights as published for
-    NequIP on rMD17).
+    NequIP on rMD17). Of absolute errors it is Σ_frames [w_E |E − Ẽ| + w_F mean_atoms ‖f − f̃‖] / B.
 
     Args:
         net: `_target_` and settings of the net, `forward(positions (B, A, 3) Å, species (A,))`
@@ -45,6 +45,7 @@ class ForceFieldModule(BenchmarkModule):
         facts: of the training partition: `type_names`, `species`, `avg_num_neighbors`,
             `force_rms` (eV/Å), `energy_mean` (eV).
         loss: weights `energy` and `forces`.
+        loss_of: `squared` or `absolute` errors.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
         ema_decay: decay of the moving average of the weights, in [0, 1), or None for none.
         seed: seed of the initial weights.
@@ -58,6 +59,7 @@ class ForceFieldModule(BenchmarkModule):
         optimizer: dict[str, Any],
         facts: dict[str, Any],
         loss: dict[str, float],
+        loss_of: Literal["squared", "absolute"] = "squared",
         lr_schedule: dict[str, Any] | None = None,
         ema_decay: Decay | None = 0.99,
         seed: int = 0,
@@ -66,6 +68,7 @@ class ForceFieldModule(BenchmarkModule):
         self.save_hyperparameters()
         self.facts = facts
         self.loss_weights = loss
+        self.loss_of = loss_of
         self.net = instantiate(
             net,
             type_names=facts["type_names"],
@@ -112,8 +115,13 @@ class ForceFieldModule(BenchmarkModule):
 
     def frame_losses(self, energy: Tensor, forces: Tensor, batch: MoleculeBatch) -> Tensor:
         """Loss of each frame `(B,)`."""
-        energy_part = (energy - batch.energy).square()
-        force_part = (forces - batch.forces).square().mean(dim=(1, 2))
+        of_energy, of_forces = energy - batch.energy, forces - batch.forces
+        if self.loss_of == "squared":
+            energy_part = of_energy.square()
+            force_part = of_forces.square().mean(dim=(1, 2))
+        else:
+            energy_part = of_energy.abs()
+            force_part = of_forces.norm(dim=2).mean(dim=1)
         return self.loss_weights["energy"] * energy_part + self.loss_weights["forces"] * force_part
 
     def on_validation_epoch_start(self) -> None:

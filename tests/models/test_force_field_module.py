@@ -69,6 +69,15 @@ def test_loss_is_the_weighted_mean_square_of_energies_and_force_components() -> 
     assert module.training_step(batch, 0).item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_loss_of_absolute_errors_is_of_energies_and_lengths_of_forces() -> None:
+    module, batch = made(loss_of="absolute")
+    module.log = lambda *_: None
+    energy = (module.net.energy - batch.energy).numpy()
+    force = (module.net.forces - batch.forces).numpy()
+    expected = 2.0 * np.mean(np.abs(energy)) + 30.0 * np.mean(np.linalg.norm(force, axis=2))
+    assert module.training_step(batch, 0).item() == pytest.approx(expected, rel=1e-12)
+
+
 def test_statistics_of_a_frame_are_those_of_numpy() -> None:
     module, batch = made()
     found = {name: values.numpy() for name, values in module.test_step(batch, 0).items()}
