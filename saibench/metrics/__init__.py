@@ -5,6 +5,7 @@ batches and ranks. `conformance` holds the test that a new metric must pass.
 """
 
 from saibench.metrics.force_field import EnergyError, PerAtomEnergyError, PerAtomForceError
+from saibench.metrics.jets import BinnedROC, TaggingAccuracy
 from saibench.metrics.rain import (
     ActiveAreaMAE,
     CenterOfMassDisplacement,
@@ -19,6 +20,7 @@ from saibench.metrics.strict import StrictMetric
 
 __all__ = [
     "ActiveAreaMAE",
+    "BinnedROC",
     "CenterOfMassDisplacement",
     "CriticalSuccessIndex",
     "CumulativeCSI",
@@ -30,4 +32,5 @@ __all__ = [
     "PredictionStability",
     "RainMetric",
     "StrictMetric",
+    "TaggingAccuracy",
 ]

@@ -15,7 +15,14 @@ import torch
 from torch import Tensor
 
 import saibench
-from saibench.metrics import EnergyError, PerAtomEnergyError, PerAtomForceError, StrictMetric
+from saibench.metrics import (
+    BinnedROC,
+    EnergyError,
+    PerAtomEnergyError,
+    PerAtomForceError,
+    StrictMetric,
+    TaggingAccuracy,
+)
 
 WORLD_SIZE = 2
 NUM_FRAMES = 7
@@ -44,16 +51,22 @@ def metrics_of(frames: list[int]) -> dict[str, StrictMetric]:
     component = PerAtomForceError(NUM_SPECIES)
     norm = PerAtomForceError(NUM_SPECIES, kind="norm")
     energy_of_atom, energy_of_frame = PerAtomEnergyError(), EnergyError()
+    logits, labels = random(NUM_FRAMES), torch.tensor([0, 1, 1, 0, 1, 0, 0])
+    accuracy, roc = TaggingAccuracy(), BinnedROC(num_bins=20, limit=2.0)
     for frame in frames:
         component.update(forces[frame], forces_target[frame], species)
         norm.update(forces[frame], forces_target[frame], species)
         energy_of_atom.update(energies[frame], energies_target[frame], NUM_ATOMS + frame)
         energy_of_frame.update(energies[frame], energies_target[frame])
+        for tagging in (accuracy, roc):
+            tagging.update(logits[frame : frame + 1], labels[frame : frame + 1])
     return {
         "component": component,
         "norm": norm,
         "energy_of_atom": energy_of_atom,
         "energy_of_frame": energy_of_frame,
+        "accuracy": accuracy,
+        "roc": roc,
     }
 
 

@@ -1,5 +1,12 @@
 """The pure core of the metrics: tensors in, tensors out, no state."""
 
+from saibench.metrics.functional.classification import (
+    ROC,
+    area_under_roc,
+    background_rejection,
+    class_accuracies,
+    roc_curve,
+)
 from saibench.metrics.functional.cumulative_csi import cumulative_csi, responds_at_every_lead
 from saibench.metrics.functional.force_field import (
     by_species,
@@ -26,10 +33,14 @@ from saibench.metrics.functional.trend_quadrants import QUADRANTS
 
 __all__ = [
     "QUADRANTS",
+    "ROC",
     "RainFrameSums",
     "active_area_error",
+    "area_under_roc",
+    "background_rejection",
     "by_species",
     "center_of_mass_displacement",
+    "class_accuracies",
     "critical_success_index",
     "cumulative_csi",
     "differential_trend",
@@ -45,5 +56,6 @@ __all__ = [
     "predicted_center_of_mass",
     "rain_frame_sums",
     "responds_at_every_lead",
+    "roc_curve",
     "spread_over_draws",
 ]

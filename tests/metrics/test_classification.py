@@ -1,0 +1,205 @@
+"""Accuracies, ROC, AUC and background rejection against scikit-learn and plain loops."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
+from sklearn.metrics import roc_curve as roc_curve_of_sklearn
+from torch import Tensor
+
+from saibench.metrics import BinnedROC, TaggingAccuracy
+from saibench.metrics.conformance import assert_metric_conforms
+from saibench.metrics.functional import (
+    area_under_roc,
+    background_rejection,
+    class_accuracies,
+    roc_curve,
+)
+
+
+def scored(samples: int, seed: int = 0, decimals: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Scores in (0, 1) and labels; few decimals make ties."""
+    generator = np.random.default_rng(seed)
+    label = generator.integers(0, 2, samples)
+    label[:2] = 0, 1
+    logit = generator.normal(2.0 * label - 1, 1.5)
+    return np.round(1 / (1 + np.exp(-logit)), decimals), label
+
+
+CASES = pytest.mark.parametrize(
+    ("samples", "decimals"), [(2, 6), (50, 6), (5000, 6), (5000, 2), (5000, 0)]
+)
+
+
+@CASES
+def test_curve_is_that_of_scikit_learn(samples: int, decimals: int) -> None:
+    score, label = scored(samples, decimals=decimals)
+    false_positive, true_positive, thresholds = roc_curve_of_sklearn(
+        label, score, drop_intermediate=False
+    )
+    found = roc_curve(score, label)
+    np.testing.assert_array_equal(found.thresholds, thresholds)
+    np.testing.assert_allclose(found.signal_efficiency, true_positive, rtol=1e-14)
+    np.testing.assert_allclose(found.background_efficiency, false_positive, rtol=1e-14)
+
+
+@CASES
+def test_area_is_that_of_scikit_learn(samples: int, decimals: int) -> None:
+    score, label = scored(samples, decimals=decimals)
+    assert area_under_roc(score, label) == pytest.approx(roc_auc_score(label, score), rel=1e-12)
+
+
+@pytest.mark.parametrize("wanted", [0.3, 0.5, 0.77, 1.0])
+@CASES
+def test_rejection_is_read_from_the_curve_of_scikit_learn(samples, decimals, wanted) -> None:
+    score, label = scored(samples, decimals=decimals)
+    false_positive, true_positive, _ = roc_curve_of_sklearn(label, score, drop_intermediate=False)
+    passed = min(f for f, t in zip(false_positive, true_positive, strict=True) if t >= wanted)
+    expected = 1 / passed if passed else math.inf
+    assert background_rejection(score, label, wanted) == pytest.approx(expected, rel=1e-12)
+
+
+def test_accuracies_are_those_of_scikit_learn() -> None:
+    score, label = scored(5000)
+    predicted = score > 0.5
+    expected = (
+        accuracy_score(label, predicted),
+        recall_score(label, predicted, pos_label=1),
+        recall_score(label, predicted, pos_label=0),
+    )
+    assert class_accuracies(score, label) == pytest.approx(expected, rel=1e-14)
+
+
+def test_tensors_are_taken_as_arrays_are() -> None:
+    score, label = scored(100)
+    assert area_under_roc(torch.tensor(score), torch.tensor(label)) == area_under_roc(score, label)
+
+
+@pytest.mark.parametrize("only", [0, 1])
+def test_a_class_that_is_absent_leaves_nan(only: int) -> None:
+    score, label = [0.2, 0.7, 0.9], [only] * 3
+    assert math.isnan(area_under_roc(score, label))
+    assert math.isnan(background_rejection(score, label, 0.5))
+    curve = roc_curve(score, label)
+    absent = curve.background_efficiency if only else curve.signal_efficiency
+    assert np.isnan(absent).all()
+    whole, signal, background = class_accuracies(score, label)
+    assert whole == pytest.approx(2 / 3 if only else 1 / 3)
+    assert math.isnan(background if only else signal)
+
+
+def test_no_sample_at_all_leaves_nan() -> None:
+    assert math.isnan(area_under_roc([], []))
+    assert math.isnan(background_rejection([], [], 0.5))
+    assert all(math.isnan(value) for value in class_accuracies([], []))
+
+
+@pytest.mark.parametrize("function", [area_under_roc, roc_curve, class_accuracies])
+def test_scores_that_are_nan_are_refused(function) -> None:
+    with pytest.raises(ValueError, match="1 of 2 scores are NaN"):
+        function([0.5, math.nan], [0, 1])
+
+
+def test_other_labels_and_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="1 for signal and 0 for background"):
+        area_under_roc([0.5, 0.6], [0, 2])
+    with pytest.raises(ValueError, match="must both be"):
+        area_under_roc([0.5, 0.6], [0, 1, 1])
+    with pytest.raises(ValueError, match="within"):
+        background_rejection([0.5, 0.6], [0, 1], 0.0)
+
+
+def batch(samples: int, seed: int) -> tuple[Tensor, Tensor]:
+    score, label = scored(samples, seed)
+    return torch.tensor(np.log(score / (1 - score))), torch.tensor(label)
+
+
+BATCHES = [batch(40, 0), batch(7, 1), batch(90, 2)]
+
+
+def accuracy_by_loop(preds: Tensor, target: Tensor) -> dict:
+    right: dict[int, list[bool]] = {0: [], 1: []}
+    for logit, label in zip(preds.tolist(), target.tolist(), strict=True):
+        right[label].append((logit > 0) == (label == 1))
+    return {
+        "all": mean(right[0] + right[1]),
+        "signal": mean(right[1]),
+        "background": mean(right[0]),
+        "count": len(target),
+        "counts": [len(right[0]), len(right[1])],
+    }
+
+
+def mean(values: list[bool]) -> float:
+    return sum(values) / len(values) if values else math.nan
+
+
+def test_tagging_accuracy_conforms() -> None:
+    assert_metric_conforms(TaggingAccuracy, BATCHES, accuracy_by_loop)
+
+
+BINS, LIMIT = 50, 4.0
+
+
+def roc_by_loop(preds: Tensor, target: Tensor) -> dict:
+    """Exact values of scikit-learn, of logits that are moved to the lower edge of their bin."""
+    width = 2 * LIMIT / BINS
+    bins = [min(max(math.floor((logit + LIMIT) / width), 0), BINS - 1) for logit in preds.tolist()]
+    labels = target.tolist()
+    edges = range(BINS, -1, -1)
+    curve = {
+        name: [
+            mean([bin_ >= edge for bin_, of in zip(bins, labels, strict=True) if of == label])
+            for edge in edges
+        ]
+        for name, label in (("signal_efficiency", 1), ("background_efficiency", 0))
+    }
+    both = 0 < sum(labels) < len(labels)
+
+    def rejection(wanted: float) -> float:
+        pairs = zip(*curve.values(), strict=True)
+        passed = next(background for signal, background in pairs if signal >= wanted)
+        return 1 / passed if passed else math.inf
+
+    return {
+        "auc": roc_auc_score(labels, bins) if both else math.nan,
+        "rejection_30": rejection(0.3) if both else math.nan,
+        "rejection_50": rejection(0.5) if both else math.nan,
+        **curve,
+        "counts": [labels.count(0), labels.count(1)],
+    }
+
+
+def test_binned_roc_conforms() -> None:
+    assert_metric_conforms(lambda: BinnedROC(BINS, LIMIT), BATCHES, roc_by_loop)
+
+
+def test_bins_are_fine_enough_for_the_exact_values() -> None:
+    preds, target = batch(20_000, seed=7)
+    roc = BinnedROC()
+    roc.update(preds, target)
+    found = roc.compute()
+    assert found["auc"].item() == pytest.approx(roc_auc_score(target, preds), abs=2e-5)
+    for percent in (30, 50):
+        exact = background_rejection(preds, target, percent / 100)
+        assert found[f"rejection_{percent}"].item() == pytest.approx(exact, rel=0.02)
+
+
+@pytest.mark.parametrize("metric", [TaggingAccuracy, BinnedROC])
+def test_metrics_refuse_other_labels_and_shapes(metric) -> None:
+    logits = torch.zeros(3)
+    with pytest.raises(ValueError, match=r"labels other than 0 .* \(1 found\)"):
+        metric().update(logits, torch.tensor([0, 1, 2]))
+    with pytest.raises(ValueError, match="labels must hold integers"):
+        metric().update(logits, torch.zeros(3))
+    with pytest.raises(ValueError, match="logits must be floating point"):
+        metric().update(torch.zeros(3, 2), torch.tensor([0, 1, 1]))
+
+
+def test_bins_that_do_not_exist_are_refused() -> None:
+    with pytest.raises(ValueError, match="0 bins"):
+        BinnedROC(num_bins=0)
