@@ -63,4 +63,5 @@ def _metric_names(model: str, facts: str) -> frozenset[str]:
     with preserved_global_state():
         node = OmegaConf.create(json.loads(model))
         built = build(node, "model", facts=json.loads(facts), _recursive_=False)
-        return frozenset(name for statistic in built.statistics() for name in statistic.metrics)
+        means = {name for statistic in built.statistics() for name in statistic.metrics}
+        return frozenset(means | {metric.name for metric in built.partition_metrics()})

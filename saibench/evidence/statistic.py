@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
 
 SUMMARIES = {"mean", "mean_abs"}
 """How a partition's samples become one metric: their mean, or that of their absolute values."""
@@ -71,3 +73,28 @@ class Statistic:
     def key(self) -> str:
         """Key of the values in what a test step returns: `force_mae`, `species/force_mae`."""
         return self.name if self.axis is None else f"{self.axis.name}/{self.name}"
+
+
+@dataclass(frozen=True)
+class PartitionMetric:
+    """A metric that is no mean over samples: it is taken of columns of a whole partition at once.
+
+    Args:
+        name: the metric.
+        unit: unit of the value.
+        per: what it is normalised by.
+        columns: what it is taken of: keys of statistics, and names of data features.
+        compute: function of these columns, `(B,)` or `(B, axis)`, B samples in one order. A value
+            that is not finite is undefined.
+    """
+
+    name: str
+    unit: str
+    per: str
+    columns: tuple[str, ...]
+    compute: Callable[..., float]
+
+    def of(self, columns: Mapping[str, np.ndarray]) -> float | None:
+        """The value, or None where it is undefined."""
+        value = float(self.compute(*(columns[name] for name in self.columns)))
+        return value if np.isfinite(value) else None

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from saibench.evidence.schema import Field
-from saibench.evidence.statistic import Axis, Statistic
+from saibench.evidence.statistic import Axis, PartitionMetric, Statistic
 
 KEYS = [
     Field("point", "string", role="key", describe="hash of the point's settings"),
@@ -128,6 +128,27 @@ def metrics(
             reduced = np.abs(values_of) if how == "mean_abs" else values_of
             found[name] = _metric(statistic, reduced)
     return found
+
+
+def partition_metrics(
+    wanted: Sequence[PartitionMetric], columns: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, Any]]:
+    """`{metric: {value, unit, per, count}}` of the metrics whose columns are there.
+
+    Args:
+        wanted: what to take.
+        columns: statistics by their key and data features by their name, of one partition.
+    """
+    return {
+        metric.name: {
+            "value": metric.of(columns),
+            "unit": metric.unit,
+            "per": metric.per,
+            "count": len(columns[metric.columns[0]]),
+        }
+        for metric in wanted
+        if all(name in columns for name in metric.columns)
+    }
 
 
 def _metric(statistic: Statistic, column: np.ndarray) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from lightning import LightningModule
 from torch import Tensor
 
 from saibench.datamodules.structural import StructuralDataModule
-from saibench.evidence.statistic import Statistic
+from saibench.evidence.statistic import PartitionMetric, Statistic
 
 
 class BenchmarkModule(LightningModule):
@@ -61,6 +61,10 @@ class BenchmarkModule(LightningModule):
     def statistics(self) -> list[Statistic]:
         """The statistics that `test_step` returns, with unit and normalisation."""
         raise NotImplementedError
+
+    def partition_metrics(self) -> list[PartitionMetric]:
+        """Metrics of a partition that are no means of its statistics, such as the area of a ROC."""
+        return []
 
     def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         raise NotImplementedError

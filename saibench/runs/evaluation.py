@@ -122,12 +122,21 @@ def _evidence(
         for partition in evaluation.partitions:
             chosen = np.searchsorted(values["sample_id"], partition.sample_ids)
             of_partition = {name: column[chosen] for name, column in values.items()}
-            for name, table in _tables(
-                point, partition.name, partition.rows, data, statistics, of_partition
-            ).items():
+            written = _tables(point, partition.name, partition.rows, data, statistics, of_partition)
+            for name, table in written.items():
                 tables.setdefault(name, []).append(table)
-            metrics[partition.name] = writer.metrics(statistics, values, chosen)
+            columns = _features(data, written["samples"]) | of_partition
+            metrics[partition.name] = {
+                **writer.metrics(statistics, values, chosen),
+                **writer.partition_metrics(module.partition_metrics(), columns),
+            }
     return tables, metrics
+
+
+def _features(data: StructuralDataModule, samples: writer.Table) -> dict[str, np.ndarray]:
+    """The data features of a table's samples that are numbers, by name."""
+    names = [field.name for field in data.feature_fields() if field.dtype != "string"]
+    return {name: samples.rows[name].to_numpy() for name in names}
 
 
 def _in_order(
