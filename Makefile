@@ -6,16 +6,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	-c constraints.txt
 
 .PHONY: setup demo test check results clean
 
 setup: $(VENV)/.installed
 
-# Two steps: the index with PyTorch's CPU build is pip's to find, and comes before all else.
+# Two steps: the index with PyTorch's CPU build is pip's to find, and comes before all else. Python
+# compiles what is imported, which is a small part of what is installed.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(INSTALL) torch
+	$(INSTALL) -e '.[dev]'
 	touch $@
 
 demo: setup

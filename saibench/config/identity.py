@@ -30,6 +30,7 @@ _BESIDE_THE_RESULT = {
     "datamodule.partitions",
     "datamodule.evaluation_batch_size",
 }
+_OF_TRAINING = ("window.", "subset.")
 _PATHS = {"root", "cache"}
 """Keys that hold a folder, wherever they stand."""
 
@@ -62,8 +63,16 @@ def slug(settings: dict[str, Any]) -> str:
 
 
 def labels(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that `workload.label` lists: what tells the points of a study apart."""
-    return {key: _lookup(settings, key) for key in settings["workload"].get("label") or ["seed"]}
+    """The settings that `workload.label` lists: what tells the points of a study apart.
+
+    Those of a training are null for a model that is not trained.
+    """
+    listed = settings["workload"].get("label") or ["seed"]
+    untrained = settings["datamodule"].get("steps") == 0
+    return {
+        key: None if untrained and key.startswith(_OF_TRAINING) else _lookup(settings, key)
+        for key in listed
+    }
 
 
 def _named(key: str, value: Any) -> str:

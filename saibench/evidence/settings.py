@@ -9,6 +9,7 @@ from saibench.config.identity import canonical
 
 Settings = Mapping[str, Any]
 
+_NAMES = ("._target_", ".name")
 ALWAYS = ("held_out", "training.limit")
 """What readers of evidence need to know of every point: the partition that its training may not
 touch, and where a window without a size ends."""
@@ -21,9 +22,10 @@ def differing_settings(
 
     A record names the settings that a workload usually varies. A study may vary any other, and
     two models must not be taken for two seeds of one. Of settings that always change together,
-    such as those of a net, the first stands for all; a recorded class stands for what changes with
-    it, but a recorded number does not: a figure that lays out `subset.count` must still see that
-    the larger sets were trained for longer. Copies of a recorded setting are left out.
+    such as those of a net, the first stands for all; a recorded class or name stands for what
+    follows from it, but a recorded number does not: a figure that lays out `subset.count` must
+    still see that the larger sets were trained for longer. Copies of a recorded setting are left
+    out.
 
     Args:
         settings: `run.json`'s settings, by point.
@@ -40,16 +42,24 @@ def differing_settings(
     for point, config in leaves.items():
         for name in (name for name in ALWAYS if name in config):
             found[point].setdefault(name, config[name])
-    patterns = {_pattern(values) for name, values in recorded.items() if name.endswith("._target_")}
+    naming = [_pattern(values) for name, values in recorded.items() if name.endswith(_NAMES)]
+    patterns: set[tuple[int, ...]] = set()
     for name in names:
         values = {point: config.get(name) for point, config in leaves.items()}
         column, pattern = _column(values), _pattern(values)
         if len(set(pattern)) < 2 or column in copies or pattern in patterns:
             continue
+        if any(_follows(pattern, named) for named in naming):
+            continue
         patterns.add(pattern)
         for point, value in values.items():
             found[point].setdefault(name, value)
     return found
+
+
+def _follows(pattern: tuple[int, ...], names: tuple[int, ...]) -> bool:
+    """Whether points that are named alike have equal values."""
+    return len(set(zip(names, pattern, strict=True))) == len(set(names))
 
 
 def _leaves(node: Any, path: str = "") -> dict[str, Any]:

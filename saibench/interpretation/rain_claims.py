@@ -42,6 +42,8 @@ def opposite(interval: Interval) -> Interval:
 
 def text(interval: Interval, unit: str = "", digits: int = 2) -> str:
     """`9.52 [8.96, 10.14] mm/h`; without brackets where one event allows no interval."""
+    if math.isnan(interval.estimate):
+        return "undefined"
     estimate, *bounds = (
         f"{value:.{digits}f}".replace("-", "−")
         for value in (interval.estimate, interval.low, interval.high)

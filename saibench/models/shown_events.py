@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from saibench.datamodules.nowcasting.event import OBSERVED_FRAMES
 from saibench.datamodules.nowcasting.module import NowcastingDataModule
@@ -38,12 +39,19 @@ def rainiest(data: NowcastingDataModule) -> np.ndarray:
     return tested[np.argsort(-intensity, kind="stable")[:NUM_SHOWN]]
 
 
+def _motion(module: Any, observed: Tensor) -> Tensor | None:
+    """By which the net moves rain, `(B, L, 2, H, W)`, if it says."""
+    if module.evolves:
+        return module.net.evolve(observed).motion
+    return module.net.motion_field(observed) if hasattr(module.net, "motion_field") else None
+
+
 @torch.no_grad()
 def _fields(rows: np.ndarray, module: Any, data: NowcastingDataModule) -> RainFields:
     module.eval()
     batch = data.batch_of(rows).to(module.device)
     predicted = module(batch)
-    motion = module.net.evolve(batch.observed).motion if module.evolves else None
+    motion = _motion(module, batch.observed)
     events = [data.events.read(int(row)) for row in rows]
     seen = np.stack([np.where(event.valid, event.rate, np.nan) for event in events])
     return kept_fields(

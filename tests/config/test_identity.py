@@ -113,3 +113,9 @@ def test_slug_has_no_sign_that_a_command_line_or_a_file_system_knows() -> None:
     assert re.fullmatch(r"[A-Za-z0-9._-]+", slug(odd))
     assert "NequIP" in slug(odd)
     assert "nets" not in slug(odd), "of a target the last part tells enough"
+
+
+def test_point_that_is_not_trained_is_not_named_by_what_it_would_be_trained_on() -> None:
+    untrained = slug(settings("workload=nowcasting", "model=persistence"))
+    assert untrained == "SimulatedRain-persistence-seed0"
+    assert "count340" in slug(settings("workload=nowcasting"))

@@ -167,6 +167,17 @@ def test_a_dry_event_stays_dry_beside_a_wet_one(
 
 
 @pytest.mark.usefixtures("pysteps")
+def test_motion_field_points_to_where_the_rain_comes_from() -> None:
+    y, x = np.mgrid[:SIZE, :SIZE]
+    frames = [40 * np.exp(-((x - 20 - 2 * n) ** 2 + (y - 30) ** 2) / 60) for n in range(9)]
+    observed = torch.tensor(np.stack(frames), dtype=torch.float32)[None]
+    motion = LagrangianExtrapolation(LEADS).motion_field(observed)
+    assert motion.shape == (1, LEADS, 2, SIZE, SIZE)
+    assert motion[0, 0, 0, 30, 36].item() == pytest.approx(-2, abs=0.5)  # from the left
+    assert motion[0, 0, 1, 30, 36].item() == pytest.approx(0, abs=0.5)
+
+
+@pytest.mark.usefixtures("pysteps")
 def test_frames_that_do_not_differ_are_refused_by_steps() -> None:
     still = torch.zeros(1, FRAMES, SIZE, SIZE)
     still[..., 30:34, 30:34] = 5

@@ -46,6 +46,18 @@ class LagrangianExtrapolation(nn.Module):
         predicted = np.stack([self._extrapolate(event) for event in events])
         return torch.from_numpy(predicted).to(observed)
 
+    def motion_field(self, observed: Tensor) -> Tensor:
+        """Motion (B, L, 2, H, W) in pixels a frame, x before y, to where the rain comes from."""
+        events = observed.detach().double().cpu().numpy()
+        found = [
+            np.zeros((2, *event.shape[1:]))
+            if event[-1].max() < WET
+            else -rain_motion(event, self.motion)
+            for event in events
+        ]
+        field = torch.from_numpy(np.stack(found)).to(observed)
+        return field.unsqueeze(1).expand(-1, self.leads, -1, -1, -1)
+
     def _extrapolate(self, observed: np.ndarray) -> np.ndarray:
         if observed[-1].max() < WET:
             return np.zeros((self.leads, *observed.shape[1:]))
