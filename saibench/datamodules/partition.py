@@ -98,9 +98,9 @@ def training_split(
 ) -> tuple[Partition, Partition]:
     """The partitions `train` and `validation`, both drawn from the samples that `sampler` selects.
 
-    The training samples are the candidates with the smallest keys of `subset.seed`, the validation
-    samples those with the largest, `validation_count` of them. So with one seed a training set is
-    part of every larger one, and never shares a sample with the validation set of any of them.
+    The training samples are the first candidates in the order of `subset`, the validation samples
+    the last, `validation_count` of them. So with one seed a training set is part of every larger
+    one, and never shares a sample with the validation set of any of them.
     A `subset.fraction` is one of `largest_training_count`.
 
     Raises
@@ -113,14 +113,15 @@ def training_split(
     candidates = _selected("train", index, sampler)
     _check_held_out(sample_ids(index)[candidates], sampler, held_out)
     count = _training_count(candidates.size, sampler, subset)
-    by_key = candidates[Subset(seed=subset.seed).select(index[candidates])]
+    in_order = candidates[subset.order(index[candidates])]
     validating = validation_count(count)
     origin = f"of {candidates.size} candidates ({sampler.describe()})"
+    drawn = f"drawn with seed {subset.seed}"
+    if subset.stratify is not None:
+        drawn += f", values of {subset.stratify} in their shares"
     return (
-        Partition.of(
-            "train", index, by_key[:count], f"{count} {origin} drawn with seed {subset.seed}"
-        ),
-        Partition.of("validation", index, by_key[-validating:], f"{validating} others {origin}"),
+        Partition.of("train", index, in_order[:count], f"{count} {origin} {drawn}"),
+        Partition.of("validation", index, in_order[-validating:], f"{validating} others {origin}"),
     )
 
 

@@ -274,6 +274,63 @@ def test_a_draw_after_equal_bins_takes_evenly_from_them() -> None:
     assert 160 < few < 240  # 200 expected, standard deviation 9
 
 
+def energy_range(last: int, seed: int = 0) -> Bins:
+    """Training range `last` of the paper's figure 10b."""
+    grid = {"start": 550, "width": 236.25, "count": 8}
+    return Bins("jet_energy", **grid, keep=range(last + 1), size_of=0, seed=seed)
+
+
+@given(rows=st.integers(30, 400), last=st.integers(0, 7), seed=st.integers(0, 2**63))
+@settings(deadline=None)
+def test_every_range_of_bins_is_as_large_as_its_first_bin(rows: int, last: int, seed: int) -> None:
+    index = make_index(rows)
+    bins = energy_range(last, seed)
+    selected = bins.select(index)
+    counts = bins.counts(index)
+    assert len(selected) == len(set(selected.tolist())) == counts[0]
+    assert set(bins.assign(index)[selected].tolist()) <= set(range(last + 1))
+    assert ids_of(bins, index) == ids_of(bins, shuffled(index))
+    if last == 0:
+        assert selected.tolist() == np.flatnonzero(bins.assign(index) == 0).tolist()
+
+
+def test_one_probability_draws_from_all_bins_of_a_range() -> None:
+    index = make_index(40_000)
+    bins = energy_range(7)
+    counts = np.array([bins.counts(index)[i] for i in range(8)])
+    drawn = np.bincount(bins.assign(index)[bins.select(index)], minlength=8)
+    probability = counts[0] / counts.sum()
+    deviation = np.sqrt(counts * probability * (1 - probability))
+    assert (np.abs(drawn - counts * probability) < 4 * deviation).all()
+    assert (drawn > 0).all() and drawn[0] > 2 * drawn[7]
+
+
+def test_empty_bin_makes_a_point_inapplicable() -> None:
+    index = polars.DataFrame({"sample_id": [0, 1], "jet_energy": [600.0, 1100.0]})
+    with pytest.raises(NotHeldByData, match=r"bin 1 of 'jet_energy', from 786\.25 to 1022\.5, hol"):
+        energy_range(2).select(index)
+    assert ids_of(energy_range(0), index) == [0]
+
+
+@pytest.mark.parametrize("count", [1, 10, 99, 300])
+def test_stratified_draws_hold_every_label_in_its_share(count: int) -> None:
+    label = np.random.default_rng(0).permutation(np.repeat(["top", "qcd", "other"], [200, 90, 10]))
+    index = polars.DataFrame({"sample_id": np.arange(300), "label": label})
+    draw = Subset(count=count, stratify="label", seed=4)
+    drawn = index[draw.select(index)]["label"].to_numpy()
+    for name, held in (("top", 200), ("qcd", 90), ("other", 10)):
+        assert abs((drawn == name).sum() - count * held / 300) <= 1
+    assert set(ids_of(draw, index)) <= set(ids_of(Subset(stratify="label", seed=4), index)[:count])
+    assert ids_of(draw, index) == ids_of(draw, shuffled(index))
+
+
+def test_another_seed_draws_others_of_a_label() -> None:
+    index = make_index(300)
+    one, other = (set(ids_of(Subset(count=60, stratify="label", seed=s), index)) for s in (0, 1))
+    assert 0 < len(one & other) < 40
+    assert one != set(ids_of(Subset(count=60), index))
+
+
 def test_empty_bin_is_refused_by_number() -> None:
     index = polars.DataFrame({"sample_id": [0, 1], "x": [0.5, 2.5]})
     with pytest.raises(UserError, match=r"bin 1 of 'x', from 1 to 2, .* keep=\[0, 2\] would work"):
@@ -335,6 +392,11 @@ DESCRIBED = [
         "samples in bins 0, 1 of the 8 bins of jet_energy that start at 550 and are 236.25 wide, "
         "as many from each, seed 0",
     ),
+    (
+        Bins("x", count=4, keep=[0, 1], size_of=0),
+        "samples in bins 0, 1 of the 4 bins of x that part its range equally, together as many as "
+        "bin 0 holds, seed 0",
+    ),
     (Bins("x", edges=[0, 1, 2.5]), "samples in any of the 2 bins of x with edges 0, 1, 2.5"),
     (Bins("x", count=4), "samples in any of the 4 bins of x that part its range equally"),
     (Where("label", one_of=[2, 0]), "samples whose label is one of 0, 2"),
@@ -364,6 +426,12 @@ HASHED = [  # SHA-256 of the JSON texts written by hand, such as ["Tail",{"by":"
 @pytest.mark.parametrize(("sampler", "digits"), HASHED)
 def test_hashes_stay(sampler: Sampler, digits: str) -> None:
     assert sampler.hash() == digits
+
+
+def test_a_draw_that_differs_has_another_hash() -> None:
+    alike = [energy_range(3), energy_range(2), Bins("x", count=2), Bins("x", count=2, size_of=1)]
+    alike += [Subset(9), Subset(9, stratify="label"), Subset(9, stratify="kind")]
+    assert len({sampler.hash() for sampler in alike}) == len(alike)
 
 
 def test_hash_is_the_same_in_another_process() -> None:
@@ -466,6 +534,13 @@ def test_a_mistake_in_yaml_is_the_cause_that_hydra_reports() -> None:
         (Bins, {"by": "x", "count": 2, "keep": [2]}, "bins.keep=[2] names a bin outside 0 to 1"),
         (Bins, {"by": "x", "count": 2, "keep": []}, "bins.keep=[] is empty"),
         (Bins, {"by": "x", "count": 2, "equal_count": 1}, "bins.equal_count=1 is neither"),
+        (Bins, {"by": "x", "count": 2, "size_of": 2}, "bins.size_of=2 is no bin that is kept"),
+        (
+            Bins,
+            {"by": "x", "count": 2, "size_of": 0, "equal_count": True},
+            "bins.size_of=0 excludes bins.equal_count=true",
+        ),
+        (Subset, {"stratify": 3}, "subset.stratify=3 is not a name"),
         (Bins, {"by": "x", "start": 0, "width": -1, "count": 2}, "bins.width=-1 is not above 0"),
         (Where, {"by": "x"}, "where.by='x' has no condition"),
         (Where, {"by": "x", "at_least": 2, "below": 2}, "where.at_least=2 is not below"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars
@@ -18,8 +18,8 @@ from saibench.datamodules.samplers.fields import (
     whole_number,
 )
 from saibench.datamodules.samplers.keys import rows_by_key
-from saibench.datamodules.samplers.sampler import Sampler
-from saibench.errors import UserError
+from saibench.datamodules.samplers.sampler import ADDED, Sampler
+from saibench.errors import NotHeldByData, UserError
 
 OUTSIDE = -1
 """The bin number of a sample that is in no bin; one whose feature is NaN is in none."""
@@ -36,6 +36,8 @@ class Bins(Sampler):
     `start + i*width` for `count` bins; or, from `count` alone, equal parts of the range from the
     smallest to the largest value of the rows seen, where the last bin is closed. `keep=None`
     keeps all bins. `equal_count` draws from every kept bin as many as the smallest of them holds.
+    `size_of` draws from all kept bins together, each sample with the same probability, as many as
+    that one of them holds: ranges of bins then differ in what they cover, not in their size.
     """
 
     by: str
@@ -45,6 +47,7 @@ class Bins(Sampler):
     start: float | None = None
     keep: tuple[int, ...] | None = None
     equal_count: bool = False
+    size_of: int | None = field(default=None, metadata=ADDED)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -56,6 +59,7 @@ class Bins(Sampler):
             start=optional(number),
             keep=optional(list_of(whole_number)),
             equal_count=flag,
+            size_of=optional(whole_number),
             seed=whole_number,
         )
         self._check_grid()
@@ -63,6 +67,11 @@ class Bins(Sampler):
             object.__setattr__(self, "keep", tuple(sorted(set(self.keep))))
             if not set(self.keep) <= set(range(self.number)):
                 self._refuse("keep", f"names a bin outside 0 to {self.number - 1}; [0] would work")
+        if self.size_of is not None:
+            if self.size_of not in self.kept:
+                self._refuse("size_of", f"is no bin that is kept; {self.kept[0]} would work")
+            if self.equal_count:
+                self._refuse("size_of", "excludes bins.equal_count=true; null would work")
         if not 0 <= self.seed < 2**64:
             self._refuse("seed", "is not in [0, 2^64); 0 would work")
 
@@ -124,9 +133,13 @@ class Bins(Sampler):
         return {i: int((numbers == i).sum()) for i in (*range(self.number), OUTSIDE)}
 
     def select(self, index: polars.DataFrame) -> np.ndarray:
+        """Raises NotHeldByData: a bin that is to be kept is empty."""
         ids, numbers, counts = sample_ids(index), self.assign(index), self.counts(index)
         self._check_none_empty(index, counts)
         by_key = rows_by_key(ids, self.seed, DRAW_STREAM)
+        if self.size_of is not None:
+            rows = by_key[np.isin(numbers[by_key], self.kept)][: counts[self.size_of]]
+            return rows[np.lexsort((ids[rows], numbers[rows]))]
         drawn = min(counts[i] for i in self.kept) if self.equal_count else index.height
         rows = np.concatenate([by_key[numbers[by_key] == i][:drawn] for i in self.kept])
         return rows[np.lexsort((ids[rows], numbers[rows]))]
@@ -138,7 +151,7 @@ class Bins(Sampler):
         edges = self.edges_of(index).tolist()
         filled = [i for i in self.kept if counts[i]]
         advice = f"keep={shown(filled)}" if filled else "bins where the data lie"
-        raise UserError(
+        raise NotHeldByData(
             f"bin {empty[0]} of '{self.by}', from {shown(edges[empty[0]])} to "
             f"{shown(edges[empty[0] + 1])}, holds none of {index.height} samples; "
             f"{advice} would work."
@@ -153,4 +166,6 @@ class Bins(Sampler):
             grid = "that part its range equally"
         which = "any" if self.keep is None else f"bins {', '.join(map(str, self.keep))}"
         clause = f"samples in {which} of the {self.number} bins of {self.by} {grid}"
+        if self.size_of is not None:
+            return clause + f", together as many as bin {self.size_of} holds, seed {self.seed}"
         return clause + (f", as many from each, seed {self.seed}" if self.equal_count else "")

@@ -15,6 +15,10 @@ from omegaconf import OmegaConf
 
 from saibench.datamodules.samplers.fields import Convert, list_of, refuse
 
+ADDED = {"added": True}
+"""Metadata of a field that a sampler was given after hashes of it were published: left out of the
+hash while it has its default, with which the sampler selects as before."""
+
 
 @dataclass(frozen=True)
 class Sampler(ABC):
@@ -104,6 +108,10 @@ def _sampler(field: str, value: Any) -> Sampler:
 def _document(value: Any) -> Any:
     """What a sampler is, in the types of JSON."""
     if isinstance(value, Sampler):
-        fields = {f.name: _document(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        fields = {
+            f.name: _document(getattr(value, f.name))
+            for f in dataclasses.fields(value)
+            if not (f.metadata.get("added") and getattr(value, f.name) == f.default)
+        }
         return [type(value).__name__, fields]
     return [_document(item) for item in value] if isinstance(value, tuple) else value

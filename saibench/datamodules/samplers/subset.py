@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars
 
-from saibench.datamodules.samplers.features import row_bound, sample_ids
-from saibench.datamodules.samplers.fields import number, optional, percent, shown, whole_number
+from saibench.datamodules.samplers.features import feature, row_bound, sample_ids
+from saibench.datamodules.samplers.fields import (
+    number,
+    optional,
+    percent,
+    shown,
+    text,
+    whole_number,
+)
 from saibench.datamodules.samplers.keys import rows_by_key
-from saibench.datamodules.samplers.sampler import Sampler
+from saibench.datamodules.samplers.sampler import ADDED, Sampler
 from saibench.errors import NotHeldByData, UserError
 
 
@@ -20,14 +27,23 @@ class Subset(Sampler):
 
     Rows are in ascending order of key (see `sample_keys`), so a draw is the beginning of every
     larger draw with the same seed, on every machine and whatever the order of the index.
+
+    With `stratify`, the order goes round the values of that feature in proportion to how often
+    each occurs, so that every draw holds them in their shares of the whole, to one sample.
     """
 
     count: int | None = None
     fraction: float | None = None
     seed: int = 0
+    stratify: str | None = field(default=None, metadata=ADDED)
 
     def __post_init__(self) -> None:
-        self._convert(count=optional(whole_number), fraction=optional(number), seed=whole_number)
+        self._convert(
+            count=optional(whole_number),
+            fraction=optional(number),
+            seed=whole_number,
+            stratify=optional(text),
+        )
         if self.count is not None and self.fraction is not None:
             raise UserError(
                 f"subset.count={self.count} and subset.fraction={shown(self.fraction)} exclude "
@@ -41,7 +57,23 @@ class Subset(Sampler):
             self._refuse("seed", "is not in [0, 2^64); 0 would work")
 
     def select(self, index: polars.DataFrame) -> np.ndarray:
-        return rows_by_key(sample_ids(index), self.seed)[: self.size_within(index.height)]
+        return self.order(index)[: self.size_within(index.height)]
+
+    def order(self, index: polars.DataFrame) -> np.ndarray:
+        """All rows in the order in which they are drawn, int64."""
+        by_key = rows_by_key(sample_ids(index), self.seed)
+        if self.stratify is None:
+            return by_key
+        column = feature(index, self._field("stratify"), self.stratify)
+        stratum = column.rank("dense").fill_null(0).to_numpy()[by_key]
+        place = np.empty(len(by_key))
+        for one in np.unique(stratum):
+            own = np.flatnonzero(stratum == one)
+            place[own] = (np.arange(len(own)) + 0.5) / len(own)
+        return by_key[np.argsort(place, kind="stable")]
+
+    def features(self) -> set[str]:
+        return set() if self.stratify is None else {self.stratify}
 
     def size_within(self, available: int) -> int:
         """How many of `available` samples are drawn."""
@@ -61,8 +93,9 @@ class Subset(Sampler):
         return self.count
 
     def describe(self) -> str:
+        shares = "" if self.stratify is None else f", values of {self.stratify} in their shares"
         if self.count is not None:
-            return f"{self.count} samples drawn with seed {self.seed}"
+            return f"{self.count} samples drawn with seed {self.seed}{shares}"
         if self.fraction is not None:
-            return f"{percent(self.fraction)} of the samples drawn with seed {self.seed}"
+            return f"{percent(self.fraction)} of the samples drawn with seed {self.seed}{shares}"
         return "all samples"
