@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,8 +30,20 @@ the published 0.01 with AMSGrad 55."""
 SHORT, LONG = "trainer.max_steps=3000", "trainer.max_steps=8000"
 NARROW = ",".join(f"{{start: {start}, size: 0.3}}" for start in (0, 0.15, 0.3, 0.45, 0.6))
 
-STUDIES: dict[str, list[list[str]]] = {
-    "force_field/time_extrapolation": [
+MRMS = ["workload=nowcasting", "data=mrms", "test=[all_events]", "logger=none"]
+
+
+def radar() -> list[list[str]]:
+    """Baselines on radar, and the net that the study of simulated rain has trained."""
+    (weights,) = (RUNS / "nowcasting" / "lead_time").glob("*nowcastnet_narrow*/best.ckpt")
+    return [
+        [*MRMS, "model=persistence,extrapolation,steps"],
+        [*MRMS, "model=nowcastnet_narrow", "trainer=none", f"model.checkpoint='{weights}'"],
+    ]
+
+
+STUDIES: dict[str, Callable[[], list[list[str]]]] = {
+    "force_field/time_extrapolation": lambda: [
         ["+sweeps=force_field/time_extrapolation", "subset.count=1000", *ASPIRIN, *NET, SHORT],
         [
             "+sweeps=force_field/time_extrapolation",
@@ -42,7 +55,7 @@ STUDIES: dict[str, list[list[str]]] = {
             SHORT,
         ],
     ],
-    "force_field/sample_efficiency": [
+    "force_field/sample_efficiency": lambda: [
         [
             "+sweeps=force_field/sample_efficiency",
             "subset.count=200,1000,400,600,800,2000,4000,8000",
@@ -53,6 +66,8 @@ STUDIES: dict[str, list[list[str]]] = {
             LONG,
         ],
     ],
+    "nowcasting/lead_time": lambda: [["+sweeps=nowcasting/lead_time_mini", "logger=none"]],
+    "nowcasting/radar": radar,
 }
 """Study under `docs/results/` → the commands whose points it joins."""
 
@@ -66,7 +81,7 @@ def main() -> int:
     for study in options.studies:
         folder = RUNS / study
         place = [f"study={folder.name}", f"hydra.sweep.dir={folder}"]
-        for overrides in STUDIES[study]:
+        for overrides in STUDIES[study]():
             chosen = launcher if options.jobs > 1 else []
             _run("train.py", "-m", *overrides, *place, *chosen)
         _run("-m", "saibench", "export", str(folder), str(RESULTS / study))
