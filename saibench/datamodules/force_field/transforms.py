@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,10 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saibench.datamodules.samplers import sample_keys
-
-_ROTATION_STREAMS = (101, 102, 103)
-"""Streams of the three uniform numbers of a rotation, apart from those that draw samples."""
+from saibench.datamodules.rotations import uniform_rotations
 
 
 class MoleculeTransform(Protocol):
@@ -32,8 +28,7 @@ class MoleculeTransform(Protocol):
 class RandomRotation:
     """A uniformly random rotation of each frame about its centre, fixed by frame and seed.
 
-    Rotations are drawn as unit quaternions (Shoemake 1992, "Uniform random rotations") from
-    keys of (sample_id, seed), so that every rank and machine turns a frame the same way.
+    See `uniform_rotations`: every rank and machine turns a frame the same way.
     """
 
     seed: int = 0
@@ -59,16 +54,4 @@ class RandomRotation:
 
     def matrices(self, sample_id: np.ndarray) -> np.ndarray:
         """Rotation matrices `(B, 3, 3)`, float64."""
-        first, second, third = (
-            (sample_keys(sample_id, self.seed, stream) >> np.uint64(11)) * 2.0**-53
-            for stream in _ROTATION_STREAMS
-        )
-        inner, outer = np.sqrt(1 - first), np.sqrt(first)
-        x, y = inner * np.sin(2 * math.pi * second), inner * np.cos(2 * math.pi * second)
-        z, w = outer * np.sin(2 * math.pi * third), outer * np.cos(2 * math.pi * third)
-        rows = (
-            (1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)),
-            (2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)),
-            (2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)),
-        )
-        return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+        return uniform_rotations(sample_id, self.seed)

@@ -1,0 +1,224 @@
+"""Test-time transforms of jets: symmetries that a tagger should have, and probes of its input.
+
+What a transform draws at random belongs to the jet (its `sample_id`) and the seed alone, so that
+neither batches nor ranks matter.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from saibench.datamodules.jet_tagging.batch import JetBatch
+from saibench.datamodules.rotations import uniform_rotations, unit_interval
+from saibench.datamodules.samplers import sample_keys
+from saibench.datamodules.samplers.keys import splitmix64
+from saibench.errors import UserError
+
+_SMEARING_STREAM, _PERMUTATION_STREAM = 111, 112
+"""Streams of random numbers, apart from those that draw samples and rotations."""
+
+
+class JetTransform(Protocol):
+    """A change made to jets before they are scored."""
+
+    def hash(self) -> str: ...
+
+    def describe(self) -> str: ...
+
+    def apply(self, batch: JetBatch) -> JetBatch: ...
+
+
+@dataclass(frozen=True)
+class BeamRotations:
+    """Each jet is scored `count` times, turned about the beam by 0, 1, … times `step_degrees`.
+
+    The paper's figure 9 has 36 angles, 0° to 175°. The physics does not depend on them.
+
+    Raises UserError: fewer than two angles, or a step that is no angle in (0, 360).
+    """
+
+    step_degrees: float = 5.0
+    count: int = 36
+
+    def __post_init__(self) -> None:
+        if self.count < 2:
+            raise UserError(f"BeamRotations count={self.count} is not at least 2; 36 would work.")
+        if not 0 < self.step_degrees < 360:
+            raise UserError(
+                f"BeamRotations step_degrees={self.step_degrees} is not in (0, 360); 5 would work."
+            )
+
+    def hash(self) -> str:
+        """Digits that change whenever the angles do."""
+        return f"BeamRotations-{self.step_degrees:g}-{self.count}"
+
+    def describe(self) -> str:
+        last = (self.count - 1) * self.step_degrees
+        return f"turned about the beam by 0°, {self.step_degrees:g}°, …, {last:g}°"
+
+    def apply(self, batch: JetBatch) -> JetBatch:
+        degrees = torch.arange(self.count, dtype=torch.float64) * self.step_degrees
+        return replace(batch, angles=torch.deg2rad(degrees))
+
+
+@dataclass(frozen=True)
+class BeamBoost:
+    """A Lorentz boost along the beam, which adds `rapidity` to every rapidity."""
+
+    rapidity: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not abs(self.rapidity) <= 5:
+            raise UserError(
+                f"BeamBoost rapidity={self.rapidity} is not in [-5, 5]; 0.5 would work."
+            )
+
+    def hash(self) -> str:
+        """Digits that change whenever the boost does."""
+        return f"BeamBoost-{self.rapidity!r}"
+
+    def describe(self) -> str:
+        return f"boosted along the beam by {self.rapidity:g} units of rapidity"
+
+    def apply(self, batch: JetBatch) -> JetBatch:
+        energy, px, py, pz = batch.momenta.double().unbind(-1)
+        cosh, sinh = math.cosh(self.rapidity), math.sinh(self.rapidity)
+        boosted = [energy * cosh + pz * sinh, px, py, pz * cosh + energy * sinh]
+        return replace(batch, momenta=torch.stack(boosted, dim=-1).to(batch.momenta.dtype))
+
+
+@dataclass(frozen=True)
+class RandomRotation3D:
+    """Each jet turned by its own uniformly random rotation, which moves it along the beam too."""
+
+    seed: int = 0
+
+    def hash(self) -> str:
+        """Digits that change whenever the rotations do."""
+        return f"RandomRotation3D-{self.seed}"
+
+    def describe(self) -> str:
+        return f"each jet turned by its own random 3-D rotation, seed {self.seed}"
+
+    def apply(self, batch: JetBatch) -> JetBatch:
+        matrices = torch.from_numpy(uniform_rotations(batch.sample_id.cpu().numpy(), self.seed))
+        energy, momentum = batch.momenta.double().split([1, 3], dim=-1)
+        turned = torch.einsum("bij,bpj->bpi", matrices.to(momentum), momentum)
+        momenta = torch.cat([energy, turned], dim=-1).to(batch.momenta.dtype)
+        return replace(batch, momenta=momenta)
+
+
+@dataclass(frozen=True)
+class ConstituentSmearing:
+    """Each constituent measured with a limited resolution, as by a detector.
+
+    A constituent's four-momentum is scaled by exp(s·g - s²/2), g a normal number and
+    s = `energy`, so that it stays positive and right on average; then its η and φ are shifted by
+    normal numbers of standard deviation `angle`, with pT and mass as they are.
+
+    energy: relative resolution
+    angle: resolution of η and of φ
+
+    Raises UserError: a resolution below 0, or both 0.
+    """
+
+    energy: float = 0.1
+    angle: float = 0.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("energy", "angle"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(
+                    f"ConstituentSmearing {name}={getattr(self, name)} is not in [0, 1]; "
+                    "0.1 would work."
+                )
+        if self.energy == self.angle == 0:
+            raise UserError(
+                "ConstituentSmearing smears neither energy nor angle; energy=0.1 would."
+            )
+
+    def hash(self) -> str:
+        """Digits that change whenever the smearing does."""
+        return f"ConstituentSmearing-{self.energy!r}-{self.angle!r}-{self.seed}"
+
+    def describe(self) -> str:
+        return (
+            f"constituents smeared by {100 * self.energy:g} % in energy and {self.angle:g} in η "
+            f"and φ, seed {self.seed}"
+        )
+
+    def apply(self, batch: JetBatch) -> JetBatch:
+        draws = [
+            torch.from_numpy(normal).to(batch.momenta.device)
+            for normal in _normals(_keys(batch, self.seed, _SMEARING_STREAM), count=3)
+        ]
+        scale = torch.exp(self.energy * draws[0] - self.energy**2 / 2)
+        momenta = batch.momenta.double() * scale[..., None]
+        if self.angle:
+            momenta = _shifted(momenta, self.angle * draws[1], self.angle * draws[2])
+        momenta = momenta.to(batch.momenta.dtype) * batch.mask[..., None]
+        return replace(batch, momenta=momenta)
+
+
+@dataclass(frozen=True)
+class Permutation:
+    """The constituents of each jet in an order of its own: a set has none."""
+
+    seed: int = 0
+
+    def hash(self) -> str:
+        """Digits that change whenever the orders do."""
+        return f"Permutation-{self.seed}"
+
+    def describe(self) -> str:
+        return f"constituents in random order, seed {self.seed}"
+
+    def apply(self, batch: JetBatch) -> JetBatch:
+        keys = unit_interval(_keys(batch, self.seed, _PERMUTATION_STREAM))
+        keys[~batch.mask.cpu().numpy()] = 2.0  # constituents stay in front of the padding
+        order = torch.from_numpy(np.argsort(keys, axis=1)).to(batch.momenta.device)
+        momenta = batch.momenta.gather(1, order[..., None].expand_as(batch.momenta))
+        return replace(batch, momenta=momenta)
+
+
+def _keys(batch: JetBatch, seed: int, stream: int) -> np.ndarray:
+    """A key `(B, P)` of each constituent, by its jet and its place in it."""
+    of_jet = sample_keys(batch.sample_id.cpu().numpy(), seed, stream)
+    place = np.arange(batch.momenta.shape[1], dtype=np.uint64)
+    return splitmix64(of_jet[:, None] ^ splitmix64(place))
+
+
+def _normals(keys: np.ndarray, count: int) -> list[np.ndarray]:
+    """`count` standard normal numbers of each key (Box and Muller 1958)."""
+    normals = []
+    for _ in range(count):
+        radius, keys = 1 - unit_interval(keys), splitmix64(keys)
+        angle, keys = unit_interval(keys), splitmix64(keys)
+        normals.append(np.sqrt(-2 * np.log(radius)) * np.cos(2 * np.pi * angle))
+    return normals
+
+
+def _shifted(momenta: torch.Tensor, eta: torch.Tensor, phi: torch.Tensor) -> torch.Tensor:
+    """Four-momenta moved by these η and φ, their pT and mass kept; those without pT stay."""
+    energy, px, py, pz = momenta.unbind(-1)
+    pt = torch.hypot(px, py)
+    moves = pt > 0
+    mass_squared = energy**2 - pt**2 - pz**2
+    new_eta = torch.asinh(pz / torch.where(moves, pt, 1.0)) + eta
+    new_phi = torch.atan2(py, px) + phi
+    new_pz = torch.where(moves, pt * torch.sinh(new_eta), pz)
+    return torch.stack(
+        [
+            torch.sqrt((mass_squared + pt**2 + new_pz**2).clamp(min=0)),
+            pt * torch.cos(new_phi),
+            pt * torch.sin(new_phi),
+            new_pz,
+        ],
+        dim=-1,
+    )
