@@ -169,6 +169,18 @@ def test_discriminator_of_the_published_width_joins_kernels_of_four_horizons() -
     assert net.blocks[0].conv_0.in_channels == 2 * 26 + 4 * 21 + 8 * 10 + 64
 
 
+def test_maps_of_the_discriminator_are_those_of_its_3d_convolutions() -> None:
+    net = TemporalDiscriminator(base_channels=32)
+    frames = torch.randn(2, 29, 32, 32)
+    expected = [conv(frames.unsqueeze(1)).flatten(1, 2) for conv in net.temporal]
+    found = net.temporal_maps(frames)
+    torch.testing.assert_close(found, torch.cat(expected, dim=1), rtol=1e-4, atol=1e-5)
+    weights = [conv.weight for conv in net.temporal]
+    gradients = torch.autograd.grad(found.square().sum(), weights)
+    of_3d = torch.autograd.grad(torch.cat(expected, dim=1).square().sum(), weights)
+    torch.testing.assert_close(gradients, of_3d, rtol=1e-3, atol=1e-2)
+
+
 def test_discriminator_learns_to_tell_two_kinds_of_rain_apart() -> None:
     net = TemporalDiscriminator(base_channels=4)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d, leaky_relu
+from torch.nn.functional import avg_pool2d, conv2d, leaky_relu, pad
 
 from saibench.models.nets.nowcastnet.spectral_norm import SpectralConv2d
 
@@ -31,7 +31,8 @@ class TemporalDiscriminator(nn.Module):
 
     def __init__(self, observed: int = 9, leads: int = 20, base_channels: int = 32):
         super().__init__()
-        n, horizon = base_channels, observed + leads
+        n, self.horizon = base_channels, observed + leads
+        horizon = self.horizon
         kernels = {4: n // 16, observed: n // 8, leads: n // 4, horizon: 2 * n}
         channels = {frames: max(1, count) for frames, count in kernels.items()}
         self.temporal = nn.ModuleList(
@@ -54,9 +55,35 @@ class TemporalDiscriminator(nn.Module):
             observed: (B, T, H, W) in mm/h; H and W multiples of 16.
             following: (B, L, H, W) in mm/h, observed or predicted.
         """
-        frames = torch.cat((observed, following), dim=1).unsqueeze(1)
-        maps = torch.cat([conv(frames).flatten(1, 2) for conv in self.temporal], dim=1)
+        maps = self.temporal_maps(torch.cat((observed, following), dim=1))
         return self.logits(leaky_relu(self.blocks(maps), SLOPE)).squeeze(1)
+
+
+    def temporal_maps(self, frames: Tensor) -> Tensor:
+        """Maps (B, M, H/2, W/2) of frames (B, T + L, H, W): a channel's moments side by side.
+
+        One 2-D convolution over all frames, with zeros outside a kernel's frames: twice the
+        arithmetic of the 3-D ones, and a fraction of their time, which goes to shapes of one
+        channel.
+        """
+        kernels, biases = [], []
+        for name, values in self.temporal.named_parameters():
+            if name.endswith(".weight"):
+                kernels.append(at_every_moment(values[:, 0], self.horizon))
+            else:  # comes after its weight
+                biases.append(values.repeat_interleave(len(kernels[-1]) // len(values)))
+        return conv2d(frames, torch.cat(kernels), torch.cat(biases), stride=2, padding=4)
+
+
+def at_every_moment(kernel: Tensor, horizon: int) -> Tensor:
+    """A kernel (C, F, h, w) of F frames at each of its places in `horizon` frames.
+
+    Returns:
+        (C * (horizon - F + 1), horizon, h, w), a channel's places one after the other.
+    """
+    spare = horizon - kernel.shape[1]
+    padded = pad(kernel, (0, 0, 0, 0, 0, spare))
+    return torch.stack([padded.roll(place, 1) for place in range(spare + 1)], 1).flatten(0, 1)
 
 
 class DiscriminatorBlock(nn.Module):
