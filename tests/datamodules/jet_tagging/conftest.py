@@ -6,48 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from jet_files import random_jets, write_pytables
 
 Write = Callable[..., Path]
-
-
-def random_jets(count: int, seed: int, slots: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """Padded momenta (count, slots, 4) float32 by falling pT, and labels (count,)."""
-    rng = np.random.default_rng(seed)
-    momenta = np.zeros((count, slots, 4), np.float32)
-    for jet in momenta:
-        number = rng.integers(1, 60)
-        pt = np.sort(rng.exponential(20, number) + 0.1)[::-1]
-        eta, phi = rng.normal(1, 0.2, number), rng.normal(-2, 0.2, number)
-        p = np.stack([pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)], axis=1)
-        jet[:number, 1:] = p
-        jet[:number, 0] = np.sqrt(np.square(p).sum(axis=1) + 0.14**2)
-    return momenta, rng.integers(0, 2, count)
-
-
-def write_pytables(
-    path: Path,
-    momenta: np.ndarray,
-    label: np.ndarray,
-    key: str = "table",
-    drop: tuple[str, ...] = (),
-    reverse: bool = False,
-) -> Path:
-    """A file as pandas writes it, with the 806 columns of TopLandscape."""
-    import pandas
-
-    names = [f"{c}_{slot}" for slot in range(momenta.shape[1]) for c in ("E", "PX", "PY", "PZ")]
-    momenta = momenta.reshape(len(momenta), -1)
-    if reverse:
-        names, momenta = names[::-1], momenta[:, ::-1]
-    frame = pandas.DataFrame(momenta, columns=names)
-    truth = [f"truth{c}" for c in ("E", "PX", "PY", "PZ")]
-    frame = pandas.concat(
-        [frame, pandas.DataFrame(0.0, index=frame.index, columns=truth, dtype=np.float32)], axis=1
-    )
-    integers = pandas.DataFrame({"ttv": 0, "is_signal_new": label}, index=frame.index)
-    frame = pandas.concat([frame, integers], axis=1).drop(columns=list(drop))
-    frame.to_hdf(path, key=key, format="table", complib="blosc", complevel=1)
-    return path
 
 
 @pytest.fixture

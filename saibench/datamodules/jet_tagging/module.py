@@ -1,0 +1,146 @@
+"""Jets, partitioned by what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from lightning import Trainer
+
+from saibench.datamodules.cache import cache_root
+from saibench.datamodules.jet_tagging.batch import JetBatch
+from saibench.datamodules.jet_tagging.jets import FEATURE_FIELDS, Jets, JetSource
+from saibench.datamodules.jet_tagging.loader import EvaluationJets, JetArrays, TrainingJets
+from saibench.datamodules.samplers import Chain, Sampler, Subset
+from saibench.datamodules.stream import Ranks
+from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
+from saibench.errors import UserError
+from saibench.evidence.schema import Field
+
+
+class JetTaggingDataModule(StructuralDataModule):
+    """Top jets and QCD jets: those that a net is trained on, validated on, and tested on.
+
+    Args:
+        source: where the jets come from.
+        training, subset, held_out, partitions, test, steps, shown: see `StructuralDataModule`.
+        batch_size: jets a step, over all ranks.
+        evaluation_batch_size: jets a batch in validation and test, on each rank.
+        max_constituents: the hardest constituents of a jet by pT that are kept.
+        bucketed: whether training batches hold jets of like length.
+        steps_per_round: training steps between two validations.
+        seed: of the order of the training jets.
+        cache: folder of the prepared arrays; the default is `cache_root()`.
+    """
+
+    def __init__(
+        self,
+        source: JetSource,
+        training: Sampler,
+        subset: Subset,
+        held_out: str,
+        partitions: Mapping[str, Mapping[str, Any]],
+        test: Sequence[str],
+        steps: int | None = None,
+        shown: Sequence[int] | None = None,
+        batch_size: int = 512,
+        evaluation_batch_size: int = 512,
+        max_constituents: int = 128,
+        bucketed: bool = False,
+        steps_per_round: int = 200,
+        seed: int = 0,
+        cache: str | None = None,
+    ) -> None:
+        super().__init__(training, subset, held_out, partitions, test, steps, shown)
+        for name, value, works in (
+            ("batch_size", batch_size, 512),
+            ("evaluation_batch_size", evaluation_batch_size, 512),
+            ("max_constituents", max_constituents, 128),
+        ):
+            if value < 1:
+                raise UserError(f"datamodule.{name}={value} is not at least 1; {works} would work.")
+        self.source = source
+        self.batch_size = batch_size
+        self.evaluation_batch_size = evaluation_batch_size
+        self.max_constituents = max_constituents
+        self.bucketed = bucketed
+        self.steps_per_round = steps_per_round
+        self.seed = seed
+        self.cache = cache_root() if cache is None else Path(cache)
+
+    @cached_property
+    def jets(self) -> Jets:
+        return self.source.load(self.cache)
+
+    def preview_index(self) -> pl.DataFrame | None:
+        """What is known before the jets are prepared, if no sampler asks for more."""
+        preview = self.source.preview()
+        used = (self.held_out, *self.test)
+        samplers = [s for name in used for s in self.partitions[name]["samplers"]]
+        asked = Chain((self.training_sampler, *samplers)).features() | self.subset.features()
+        return preview if preview is not None and asked <= set(preview.columns) else None
+
+    def load_index(self) -> pl.DataFrame:
+        return self.jets.index()
+
+    def describe_data(self) -> dict[str, str]:
+        return {"hash": self.jets.data_hash, "describe": self.source.describe()}
+
+    def preview_facts(self) -> dict[str, Any]:
+        """None: inputs are standardised by the field's constants, not by the training jets."""
+        return {}
+
+    def prepare_data(self) -> None:
+        """Prepare the jets once; every rank then only maps them."""
+        self.source.load(self.cache)
+
+    def train_dataloader(self) -> TrainingJets:
+        return TrainingJets(
+            self._arrays,
+            self.split[0].rows,
+            self.batch_size,
+            self.steps_per_round,
+            self.seed,
+            lambda: self._attached.current_epoch * self.steps_per_round,
+            self._ranks(),
+            self.bucketed,
+        )
+
+    def val_dataloader(self) -> EvaluationJets:
+        return self._evaluated(self.split[1].rows)
+
+    def evaluation_loader(self, evaluation: EvaluationPass) -> EvaluationJets:
+        return self._evaluated(evaluation.rows, evaluation.transform)
+
+    def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
+        """Batches come in pinned memory, from which they are copied while the net works."""
+        return batch.to(device, non_blocking=True)
+
+    def batch_of(self, rows: np.ndarray) -> JetBatch:
+        """These jets as one batch, in the order of `rows`."""
+        return self._arrays.batch(rows)
+
+    def feature_fields(self) -> list[Field]:
+        return list(FEATURE_FIELDS)
+
+    @property
+    def _arrays(self) -> JetArrays:
+        return JetArrays(self.jets, self.max_constituents)
+
+    def _evaluated(self, rows: np.ndarray, transform: Any = None) -> EvaluationJets:
+        return EvaluationJets(
+            self._arrays, rows, self.evaluation_batch_size, self._ranks(), transform
+        )
+
+    def _ranks(self) -> Ranks:
+        return Ranks(self._attached.global_rank, self._attached.world_size)
+
+    @property
+    def _attached(self) -> Trainer:
+        if self.trainer is None:
+            raise RuntimeError("loaders need the trainer that this data module is given to.")
+        return self.trainer

@@ -1,0 +1,131 @@
+"""The jet tagging data module: partitions of the files, ranges of energy, checks beforehand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from jet_files import random_jets, write_pytables
+
+from saibench.datamodules.jet_tagging.module import JetTaggingDataModule
+from saibench.datamodules.jet_tagging.top_landscape import TopLandscape
+from saibench.datamodules.jet_tagging.transforms import BeamRotations
+from saibench.datamodules.samplers import Bins, Chain, Sampler, Subset, Where
+from saibench.errors import NotHeldByData, UserError
+
+TRAIN = Where("split", equals="train")
+HELD_OUT = Where("split", equals="test")
+
+
+def energy_bins(*keep: int, **draw: Any) -> Bins:
+    return Bins("jet_energy", start=200, width=250, count=8, keep=keep, **draw)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("files")
+    for seed, (split, count) in enumerate([("train", 300), ("val", 10), ("test", 60)]):
+        write_pytables(folder / f"{split}.h5", *random_jets(count, seed))
+    return folder
+
+
+def data(root: Path, **changed: Any) -> JetTaggingDataModule:
+    settings: dict[str, Any] = {
+        "training": Chain((TRAIN,)),
+        "subset": Subset(count=100, stratify="label"),
+        "held_out": "held_out",
+        "partitions": {
+            "held_out": {"samplers": [HELD_OUT]},
+            "rotated": {"samplers": [HELD_OUT], "transform": BeamRotations()},
+            **{f"bin_{k}": {"samplers": [HELD_OUT, energy_bins(k)]} for k in range(8)},
+        },
+        "test": ["held_out"],
+        "cache": str(root / "cache"),
+    }
+    return JetTaggingDataModule(TopLandscape(str(root)), **(settings | changed))
+
+
+def test_training_candidates_are_the_rows_of_the_training_file(root: Path) -> None:
+    module = data(root, test=["held_out", "rotated", "bin_2"])
+    train, validation = module.split
+    assert (train.count, validation.count) == (100, 50)
+    assert set(module.index[np.concatenate([train.rows, validation.rows])]["split"]) == {"train"}
+    assert set(module.index[module.tests["held_out"].rows]["split"]) == {"test"}
+    assert module.tests["held_out"].sample_ids.tolist() == list(range(310, 370))
+    assert [look.transform for look in module.passes()] == [None, BeamRotations()]
+
+
+def test_a_subset_has_the_labels_shares(root: Path) -> None:
+    index = data(root).index
+    share = index.filter(split="train")["label"].mean()
+    for count in (21, 100, 200):
+        train, _ = data(root, subset=Subset(count=count, stratify="label")).split
+        assert abs(index[train.rows]["label"].sum() - count * share) <= 1
+
+
+def test_features_are_those_that_evidence_expects(root: Path) -> None:
+    module = data(root)
+    features = module.features(np.array([3, 1]))
+    assert features["sample_id"].to_list() == [3, 1]
+    named = {"sample_id", *(field.name for field in module.feature_fields())}
+    assert set(features.columns) == named == {
+        *("sample_id", "label", "split", "jet_energy", "jet_pt", "jet_eta", "jet_mass"),
+        "num_constituents",
+    }  # fmt: skip
+
+
+def training_range(last: int) -> Sampler:
+    return TRAIN | energy_bins(*range(last + 1), size_of=0)
+
+
+def test_training_ranges_have_equal_sizes(root: Path) -> None:
+    index = data(root).index
+    first = energy_bins(0).counts(index.filter(split="train"))[0]
+    sizes = {training_range(last).select(index).size for last in range(6)}
+    assert sizes == {first}
+
+
+def test_an_empty_energy_bin_makes_its_point_inapplicable(root: Path) -> None:
+    energies = data(root).index["jet_energy"]
+    assert energies.max() < 6000
+    far = Bins("jet_energy", start=6000, width=250, count=8, keep=[7])
+    for module in (
+        data(root, training=TRAIN | far),
+        data(root, partitions={"held_out": {"samplers": [HELD_OUT, far]}}),
+    ):
+        with pytest.raises(NotHeldByData, match=r"bin 7 of 'jet_energy', from 7750 to 8000, holds"):
+            module.split  # noqa: B018
+            module.tests  # noqa: B018
+
+
+def test_too_large_a_subset_is_refused_before_the_files_are_read(root: Path) -> None:
+    module = data(root, subset=Subset(count=290), cache=str(root / "never"))
+    with pytest.raises(NotHeldByData, match=r"subset\.count=290 and 50 validation samples do not"):
+        module.check()
+    assert not (root / "never").exists()
+
+
+def test_training_on_held_out_jets_is_refused(root: Path) -> None:
+    with pytest.raises(UserError, match="takes 60 of 60 samples of the held-out partition"):
+        data(
+            root, training=Where("split", one_of=["train", "test"]), subset=Subset(count=9)
+        ).check()
+
+
+@pytest.mark.parametrize("fraction", [0, -0.1, 1.01])
+def test_a_fraction_is_in_0_1(fraction: float) -> None:
+    with pytest.raises(UserError, match=r"subset\.fraction=.* is not in \(0, 1\]"):
+        Subset(fraction=fraction, stratify="label")
+
+
+@pytest.mark.parametrize("name", ["batch_size", "evaluation_batch_size", "max_constituents"])
+def test_numbers_below_one_are_refused(root: Path, name: str) -> None:
+    with pytest.raises(UserError, match=rf"datamodule\.{name}=0 is not at least 1"):
+        data(root, **{name: 0})
+
+
+def test_missing_files_are_refused_beforehand(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="data download top_landscape"):
+        data(tmp_path).check()
