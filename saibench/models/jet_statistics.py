@@ -1,0 +1,119 @@
+"""What is reported of every tested jet, and of the jets of a partition together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from saibench.evidence.statistic import Axis, PartitionMetric, Statistic
+from saibench.metrics.functional.classification import (
+    area_under_roc,
+    background_rejection,
+    class_accuracies,
+)
+
+SIGNAL_EFFICIENCIES = (30, 50)
+"""Percent of the top jets that are kept where the rejection of QCD jets is told."""
+
+
+def angle_labels(step_degrees: float, count: int) -> tuple[int, ...] | tuple[str, ...]:
+    """`count` angles from 0°, `step_degrees` apart: whole numbers, or text if some are not whole.
+
+    >>> angle_labels(5, 3), angle_labels(2.5, 3)
+    ((0, 5, 10), ('0', '2.5', '5'))
+    """
+    degrees = [step_degrees * number for number in range(count)]
+    if all(float(angle).is_integer() for angle in degrees):
+        return tuple(int(angle) for angle in degrees)
+    return tuple(f"{angle:g}" for angle in degrees)
+
+
+def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
+    """Score of a jet, and its scores by the angle about the beam by which it was turned.
+
+    Args:
+        degrees: labels of the angles, None where jets are scored as they are.
+    """
+    statistics = [
+        Statistic("score", "", "jet", "predicted probability of a top jet"),
+        Statistic("logit", "", "jet", "log-odds of a top jet, predicted"),
+        Statistic(
+            "correct",
+            "",
+            "jet",
+            "1 where the jet is taken for what it is, else 0",
+            summaries={"accuracy": "mean"},
+        ),
+    ]
+    if degrees is None:
+        return statistics
+    return [
+        *statistics,
+        Statistic(
+            "score_range",
+            "",
+            "jet",
+            "largest less smallest score of the jet over the angles",
+            summaries={"score_range": "mean"},
+        ),
+        Statistic(
+            "score", "", "jet", "probability of a top jet, turned", Axis("angle", tuple(degrees))
+        ),
+    ]
+
+
+def jet_metrics(degrees: Sequence[int | str] | None) -> list[PartitionMetric]:
+    """Exact metrics of a partition: AUC, rejections, accuracy of either class, AUC by angle.
+
+    The AUC is taken of the logits: scores near 1 are equal in floating point, logits are not.
+    """
+    metrics = [
+        PartitionMetric("auc", "", "pair of jets", ("logit", "label"), area_under_roc),
+        *(
+            PartitionMetric(
+                f"rejection_{percent}",
+                "",
+                "accepted QCD jet",
+                ("logit", "label"),
+                partial(background_rejection, signal_efficiency=percent / 100),
+            )
+            for percent in SIGNAL_EFFICIENCIES
+        ),
+        PartitionMetric("signal_accuracy", "", "top jet", ("logit", "label"), _signal_accuracy),
+        PartitionMetric(
+            "background_accuracy", "", "QCD jet", ("logit", "label"), _background_accuracy
+        ),
+    ]
+    for position, label in enumerate(degrees or ()):
+        metrics += [
+            PartitionMetric(
+                f"{name}_{label}",
+                "",
+                per,
+                ("angle/score", "label"),
+                partial(function, position=position),
+            )
+            for name, per, function in (
+                ("auc", "pair of jets", _area_at),
+                ("accuracy", "jet", _accuracy_at),
+            )
+        ]
+    return metrics
+
+
+def _signal_accuracy(logit: np.ndarray, label: np.ndarray) -> float:
+    return class_accuracies(logit, label, threshold=0.0)[1]
+
+
+def _background_accuracy(logit: np.ndarray, label: np.ndarray) -> float:
+    return class_accuracies(logit, label, threshold=0.0)[2]
+
+
+def _area_at(scores: np.ndarray, label: np.ndarray, position: int) -> float:
+    return area_under_roc(scores[:, position], label)
+
+
+def _accuracy_at(scores: np.ndarray, label: np.ndarray, position: int) -> float:
+    return class_accuracies(scores[:, position], label)[0]
