@@ -58,7 +58,6 @@ class TemporalDiscriminator(nn.Module):
         maps = self.temporal_maps(torch.cat((observed, following), dim=1))
         return self.logits(leaky_relu(self.blocks(maps), SLOPE)).squeeze(1)
 
-
     def temporal_maps(self, frames: Tensor) -> Tensor:
         """Maps (B, M, H/2, W/2) of frames (B, T + L, H, W): a channel's moments side by side.
 
