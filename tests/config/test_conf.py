@@ -23,7 +23,7 @@ STUDIES = sorted(
     path.relative_to(root() / "sweeps").with_suffix("")
     for path in (root() / "sweeps").rglob("*.yaml")
 )
-DOWNLOADED = ("data/md17", "data/mrms", "data/rmd17")
+DOWNLOADED = ("data/md17", "data/mrms", "data/rmd17", "data/top_landscape")
 UNTRAINED = ["workload=nowcasting", "model=persistence"]
 NEEDED_BESIDE = {
     "lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"],
