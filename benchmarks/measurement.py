@@ -45,20 +45,24 @@ class ContestantFailed(RuntimeError):
     """A training ended with an error; the message ends with the end of its output."""
 
 
+@dataclass(frozen=True)
+class Timing:
+    """One training, from outside and from within.
+
+    Args:
+        started, stopped: of the process, on the clock of `StepTimes`.
+        steps: what it wrote down itself.
+    """
+
+    started: float
+    stopped: float
+    steps: StepTimes
+
+
 def measure(name: str, contestant: Contestant, task: Task, repeat: int) -> Measurement:
     """Train once in a fresh process on one thread."""
-    with tempfile.TemporaryDirectory(prefix=f"{name}-") as scratch:
-        times_file = Path(scratch) / "times.json"
-        command = contestant(task, Path(scratch), times_file)
-        started = time.perf_counter()
-        ended = subprocess.run(
-            command, cwd=REPOSITORY, env=_environment(), capture_output=True, text=True, check=False
-        )
-        stopped = time.perf_counter()
-        if ended.returncode or not times_file.exists():
-            output = (ended.stdout + ended.stderr)[-3000:]
-            raise ContestantFailed(f"{name} ended with code {ended.returncode}:\n{output}")
-        times = StepTimes(**json.loads(times_file.read_text()))
+    timing = timed(name, lambda folder, times_file: contestant(task, folder, times_file))
+    times = timing.steps
     num_frames = times.timed_steps * task.batch_size
     return Measurement(
         contestant=name,
@@ -67,9 +71,40 @@ def measure(name: str, contestant: Contestant, task: Task, repeat: int) -> Measu
         repeat=repeat,
         frames_per_second=num_frames / (times.timing_ended - times.timing_began),
         frames_per_cpu_second=num_frames / times.cpu_seconds,
-        seconds_to_first_step=times.first_step_began - started,
-        seconds_after_last_step=stopped - times.timing_ended,
+        seconds_to_first_step=times.first_step_began - timing.started,
+        seconds_after_last_step=timing.stopped - times.timing_ended,
     )
+
+
+def timed(name: str, command: Callable[[Path, Path], list[str]], **environment: str) -> Timing:
+    """Run a training in a fresh process on one thread.
+
+    Args:
+        name: of the contestant.
+        command: from a scratch folder and the file for the times to the command; what it does by
+            itself is not timed.
+        environment: further variables of the process.
+
+    Raises:
+        ContestantFailed: the training ended with an error, or wrote no times.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{name}-") as scratch:
+        times_file = Path(scratch) / "times.json"
+        arguments = command(Path(scratch), times_file)
+        started = time.perf_counter()
+        ended = subprocess.run(
+            arguments,
+            cwd=REPOSITORY,
+            env={**_environment(), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        stopped = time.perf_counter()
+        if ended.returncode or not times_file.exists():
+            output = (ended.stdout + ended.stderr)[-3000:]
+            raise ContestantFailed(f"{name} ended with code {ended.returncode}:\n{output}")
+        return Timing(started, stopped, StepTimes(**json.loads(times_file.read_text())))
 
 
 def _environment() -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""One task and the contestants that train on it."""
