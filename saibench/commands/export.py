@@ -21,7 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         nargs="*",
         default=None,
         metavar="TABLE",
-        help="evidence tables to copy (default: samples by_species)",
+        help="evidence tables to copy (default: all but by_atom)",
     )
     parser.set_defaults(run=run)
 

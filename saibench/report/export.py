@@ -21,8 +21,8 @@ from saibench.report.headline import headline_metrics, headline_partition, headl
 from saibench.report.text import FILTERS
 
 PNG_DPI = 150
-TABLES = ("samples", "by_species")
-"""Copied unless others are asked for; errors by atom are many and follow from the trained nets."""
+LEFT_OUT = ("by_atom",)
+"""Not copied unless asked for: errors by atom are many and follow from the trained nets."""
 
 
 def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None = None) -> Path:
@@ -31,8 +31,8 @@ def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None =
     Args:
         evidence: the study.
         target: a folder; files of an earlier export are replaced.
-        tables: evidence tables to copy, in float32, by default `TABLES` as far as there are;
-            `points` always goes with them.
+        tables: evidence tables to copy, in float32, by default all but `LEFT_OUT`; `points` always
+            goes with them.
 
     Returns:
         the folder; `StudyEvidence.load` reads it.
@@ -42,7 +42,7 @@ def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None =
         ExceptionGroup: findings failed for a defect; the text says which.
     """
     if tables is None:
-        tables = [name for name in TABLES if name in evidence.sources]
+        tables = [name for name in evidence.sources if name not in LEFT_OUT]
     for name in tables:
         if name not in evidence.sources:
             raise UserError(f"--tables {name}: {closest(name, evidence.sources)}")
