@@ -155,7 +155,7 @@ def _merged(
 def _interval(
     estimate: float, resampled: Floats, num_blocks: int, count: int, level: float
 ) -> Interval:
-    if num_blocks < 2:
+    if num_blocks < 2 or np.isnan(resampled).all():  # no draw has the estimate
         return Interval(math.nan, estimate, math.nan, num_blocks, count)
     student = stats.t.ppf((1 - level) / 2, num_blocks - 1)
     tail = stats.norm.cdf(student * math.sqrt(num_blocks / (num_blocks - 1)))
