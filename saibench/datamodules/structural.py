@@ -98,6 +98,13 @@ class StructuralDataModule(LightningDataModule):
         """Data features of these rows for the evidence, with `sample_id`."""
         return self.index[rows]
 
+    def partition_counts(self, rows: np.ndarray) -> dict[str, Any]:
+        """What the record tells of a partition beside its count, in builtins.
+
+        Evidence holds the tested samples; of those trained on, this is all that a report knows.
+        """
+        return {}
+
     def feature_fields(self) -> list[Any]:
         """`evidence.schema.Field`s of the columns that `features` gives."""
         raise NotImplementedError

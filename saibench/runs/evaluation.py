@@ -216,7 +216,12 @@ def _described(data: StructuralDataModule) -> dict[str, Any]:
     train, validation = data.split
     partitions = {"train": train, "validation": validation, **data.tests}
     return {
-        name: {"hash": part.hash, "count": part.count, "describe": part.describe}
+        name: {
+            "hash": part.hash,
+            "count": part.count,
+            "describe": part.describe,
+            **data.partition_counts(part.rows),
+        }
         for name, part in partitions.items()
     }
 

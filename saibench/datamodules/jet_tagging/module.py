@@ -13,6 +13,7 @@ from lightning import Trainer
 
 from saibench.datamodules.cache import cache_root
 from saibench.datamodules.jet_tagging.batch import JetBatch
+from saibench.datamodules.jet_tagging.energy_bins import class_counts
 from saibench.datamodules.jet_tagging.jets import FEATURE_FIELDS, Jets, JetSource
 from saibench.datamodules.jet_tagging.loader import EvaluationJets, JetArrays, TrainingJets
 from saibench.datamodules.samplers import Chain, Sampler, Subset
@@ -123,6 +124,11 @@ class JetTaggingDataModule(StructuralDataModule):
     def batch_of(self, rows: np.ndarray) -> JetBatch:
         """These jets as one batch, in the order of `rows`."""
         return self._arrays.batch(rows)
+
+    def partition_counts(self, rows: np.ndarray) -> dict[str, list[int]]:
+        """Top jets and QCD jets by the paper's bins of energy, those outside last."""
+        chosen = self.index[rows]
+        return class_counts(chosen["jet_energy"].to_numpy(), chosen["label"].to_numpy())
 
     def feature_fields(self) -> list[Field]:
         return list(FEATURE_FIELDS)

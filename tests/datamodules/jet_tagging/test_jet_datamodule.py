@@ -14,6 +14,7 @@ from saibench.datamodules.jet_tagging.top_landscape import TopLandscape
 from saibench.datamodules.jet_tagging.transforms import BeamRotations
 from saibench.datamodules.samplers import Bins, Chain, Sampler, Subset, Where
 from saibench.errors import NotHeldByData, UserError
+from saibench.runs.evaluation import _described
 
 TRAIN = Where("split", equals="train")
 HELD_OUT = Where("split", equals="test")
@@ -129,3 +130,15 @@ def test_numbers_below_one_are_refused(root: Path, name: str) -> None:
 def test_missing_files_are_refused_beforehand(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="data download top_landscape"):
         data(tmp_path).check()
+
+
+def test_records_tell_how_many_jets_of_each_bin_were_trained_on(root: Path) -> None:
+    module = data(root)
+    train, _ = module.split
+    counts = _described(module)["train"]
+    label = module.index[train.rows]["label"].to_numpy()
+    energy = module.index[train.rows]["jet_energy"].to_numpy()
+    assert counts["count"] == 100
+    assert sum(counts["top_jets"]) == (label == 1).sum()
+    first = (energy >= 550) & (energy < 786.25)
+    assert counts["qcd_jets"][0] == (first & (label == 0)).sum()
