@@ -1,0 +1,188 @@
+"""Scores of taggers, with intervals from resampling jets.
+
+Every score is a sum of means over groups of jets, so that sums over blocks of jets are all that it
+takes to resample it: an accuracy is one mean; a balanced one is half of each class's; the area
+under a ROC curve is the mean rank of a top jet among the QCD jets, and its interval that of
+DeLong's components (DeLong, DeLong, Clarke-Pearson, Biometrics 44, 1988).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.estimates import INDEPENDENT_BLOCKS
+
+FEWEST_JETS = 20
+"""Fewer jets of a class say nothing of others: their intervals miss too often to carry a claim."""
+
+Reduce = Callable[[Floats], Floats]
+"""`(resamplings, scores)` → one number a resampling."""
+
+
+@dataclass(frozen=True, eq=False)
+class JetScore:
+    """`offset` + Σ over groups of `factors` × the group's mean, in sums over B blocks of jets.
+
+    Args:
+        sums: `(B, G)`, of the values in a block.
+        jets: `(B, G)`, how many values those are.
+        factors: `(G,)`.
+        offset: what is added.
+        tops, qcds: jets of either class behind the score.
+    """
+
+    sums: Floats
+    jets: Floats
+    factors: Floats
+    offset: float
+    tops: int
+    qcds: int
+
+    def of(self, sums: Floats, jets: Floats) -> Floats:
+        """The score of resampled totals `(R, G)`; NaN where a group is empty."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (sums / jets) @ self.factors + self.offset
+
+    @property
+    def estimate(self) -> float:
+        return float(self.of(self.sums.sum(axis=0)[None], self.jets.sum(axis=0)[None])[0])
+
+    @property
+    def count(self) -> int:
+        return self.tops + self.qcds
+
+    @property
+    def is_few(self) -> bool:
+        """Whether a class has too few jets for a claim."""
+        return min(self.tops, self.qcds) < FEWEST_JETS
+
+
+def dealt_blocks(label: ArrayLike) -> NDArray[np.int64]:
+    """`(N,)` labels of at most 200 blocks, to which the jets of either class are dealt in turn.
+
+    A test set's share of top jets is chosen, not found, so all blocks have the same.
+    """
+    labels = np.asarray(label)
+    block = np.empty(labels.size, dtype=np.int64)
+    for one in np.unique(labels):
+        own = np.flatnonzero(labels == one)
+        block[own] = np.arange(own.size) % min(INDEPENDENT_BLOCKS, labels.size)
+    return block
+
+
+def mean_score(
+    values: Floats,
+    label: ArrayLike,
+    blocks: NDArray[np.int64],
+    chosen: NDArray[np.bool_] | None = None,
+) -> JetScore:
+    """The mean of one number of each jet, over all jets or those `chosen`."""
+    return _score(values, label, blocks, chosen, classes=(None,), factors=(1.0,))
+
+
+def class_mean_score(
+    values: Floats,
+    label: ArrayLike,
+    blocks: NDArray[np.int64],
+    chosen: NDArray[np.bool_] | None = None,
+    factors: tuple[float, float] = (0.5, 0.5),
+    offset: float = 0.0,
+) -> JetScore:
+    """`factors` × the means over top jets and QCD jets; by default as if both were as frequent."""
+    used = tuple(zip((1, 0), factors, strict=True))
+    kept = [(one, factor) for one, factor in used if factor]
+    classes, of_classes = zip(*kept, strict=True)
+    return _score(values, label, blocks, chosen, classes, of_classes, offset)
+
+
+def auc_score(
+    components: Floats,
+    label: ArrayLike,
+    blocks: NDArray[np.int64],
+    chosen: NDArray[np.bool_] | None = None,
+) -> JetScore:
+    """Area under the ROC curve from its `auc_components`; NaN where a class is absent."""
+    score = class_mean_score(components, label, blocks, chosen, (1.0, 1.0))
+    return replace(score, offset=-score.estimate / 2)  # both means are the area
+
+
+def auc_components(score: ArrayLike, label: ArrayLike) -> Floats:
+    """`(N,)`: of a top jet the share of QCD jets that score lower, of a QCD jet that of top jets
+    that score higher, ties counted half; NaN where the other class is absent.
+    """
+    scores, is_top = np.asarray(score, np.float64), np.asarray(label) == 1
+    found = np.full(scores.size, np.nan)
+    tops, qcds = np.sort(scores[is_top]), np.sort(scores[~is_top])
+    if tops.size and qcds.size:
+        found[is_top] = _share_below(scores[is_top], qcds)
+        found[~is_top] = 1 - _share_below(scores[~is_top], tops)
+    return found
+
+
+def interval(scores: Sequence[JetScore], reduce: Reduce | None = None) -> Interval:
+    """The interval of a score, or of what `reduce` makes of several of the same jets.
+
+    All are resampled together: what a hard jet adds to two models cancels in their difference.
+    Its count is the smallest of the scores'.
+    """
+    count = min(score.count for score in scores)
+    columns = np.hstack([part for score in scores for part in (score.sums, score.jets)])
+    bounds = np.cumsum([0, *(score.sums.shape[1] for score in scores for _ in range(2))])
+
+    def statistic(values: Floats, weights: Floats) -> Floats:
+        totals = weights @ values
+        parts = [totals[:, start:end] for start, end in pairwise(bounds)]
+        values_of = [s.of(parts[2 * n], parts[2 * n + 1]) for n, s in enumerate(scores)]
+        found = np.stack(values_of, axis=1)
+        return found[:, 0] if reduce is None else reduce(found)
+
+    if math.isnan(float(statistic(columns, np.ones((1, len(columns))))[0])):
+        return Interval(math.nan, math.nan, math.nan, 0, count)
+    return replace(block_bootstrap(columns, np.arange(len(columns)), statistic), count=count)
+
+
+def average(scores: Sequence[JetScore]) -> JetScore:
+    """The mean of like scores of the same jets, such as those of several seeds."""
+    first = scores[0]
+    return replace(
+        first,
+        sums=np.mean([score.sums for score in scores], axis=0),
+        offset=float(np.mean([score.offset for score in scores])),
+    )
+
+
+def _score(
+    values: Floats,
+    label: ArrayLike,
+    blocks: NDArray[np.int64],
+    chosen: NDArray[np.bool_] | None,
+    classes: Sequence[int | None],
+    factors: Sequence[float],
+    offset: float = 0.0,
+) -> JetScore:
+    labels = np.asarray(label)
+    used = np.ones(labels.size, dtype=bool) if chosen is None else chosen
+    size = int(blocks.max(initial=-1)) + 1
+    sums: list[Floats] = []
+    jets: list[Floats] = []
+    for one in classes:
+        own = used if one is None else used & (labels == one)
+        total = np.bincount(blocks[own], weights=values[own], minlength=size)
+        sums.append(total.astype(np.float64))
+        jets.append(np.bincount(blocks[own], minlength=size).astype(np.float64))
+    tops = int((labels[used] == 1).sum())
+    columns = np.stack(sums, axis=1), np.stack(jets, axis=1)
+    return JetScore(*columns, np.array(factors), offset, tops, int(used.sum()) - tops)
+
+
+def _share_below(scores: Floats, ordered: Floats) -> Floats:
+    below = np.searchsorted(ordered, scores, side="left")
+    not_above = np.searchsorted(ordered, scores, side="right")
+    return (below + not_above) / (2 * ordered.size)
