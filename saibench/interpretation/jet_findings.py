@@ -1,0 +1,39 @@
+"""The paper's findings on jet tagging (§5), asked of a study's own evidence.
+
+Each question is answered with numbers, their intervals from resampling jets, and a verdict. It is
+asked of points that have everything in common but what the question is about; seeds alone are
+averaged.
+"""
+
+from __future__ import annotations
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import tested
+from saibench.interpretation.energy_decay import range_text, traced_cell, training_ranges
+from saibench.interpretation.finding import Finding
+from saibench.interpretation.jet_energy_findings import of_energies
+from saibench.interpretation.jet_rotation_findings import of_rotation
+from saibench.interpretation.jet_size_findings import of_features, of_sizes
+from saibench.interpretation.jet_tracing_findings import of_tracing
+from saibench.interpretation.tested_jets import tested_jets, why_no_jets
+
+
+def findings(evidence: StudyEvidence) -> list[Finding]:
+    """The findings that this study's points can speak to, in the paper's order."""
+    if why_no_jets(evidence) is not None:
+        return []
+    return [
+        *of_sizes(evidence),
+        *of_features(evidence),
+        *of_rotation(evidence),
+        *of_energies(evidence),
+        *_traced(evidence),
+    ]
+
+
+def _traced(evidence: StudyEvidence) -> list[Finding]:
+    """Of the model trained on the two lowest bins, where the study varies or names the energies."""
+    if not training_ranges(tested(evidence)):
+        return []
+    cell = traced_cell(evidence)
+    return of_tracing(tested_jets(evidence, [cell]), cell, f"trained on {range_text(cell)}")
