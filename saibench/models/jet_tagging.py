@@ -15,13 +15,16 @@ from torchmetrics import MeanMetric
 
 from saibench.config.targets import build
 from saibench.datamodules.jet_tagging.batch import JetBatch
+from saibench.datamodules.jet_tagging.module import JetTaggingDataModule
 from saibench.datamodules.jet_tagging.transforms import BeamRotations
+from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import PartitionMetric, Statistic
 from saibench.metrics import BinnedROC, TaggingAccuracy
 from saibench.models.base import BenchmarkModule
 from saibench.models.jet_statistics import angle_labels, jet_metrics, jet_statistics
 from saibench.models.nets.jets.published import load_released
+from saibench.models.shown_jets import keep_shown_jets
 
 LOG_EVERY = 50
 """Steps between two logged training losses."""
@@ -151,6 +154,10 @@ class JetTaggingModule(BenchmarkModule):
             "score_range": scores.amax(dim=1) - scores.amin(dim=1),
             "angle/score": scores,
         }
+
+    def keep_shown(self, folder: Path, data: StructuralDataModule) -> None:
+        assert isinstance(data, JetTaggingDataModule)
+        keep_shown_jets(folder, self, data)
 
     def _log_odds(self, momenta: Tensor, batch: JetBatch) -> Tensor:
         """`(B,)` in double precision, in which scores near 1 still differ."""
