@@ -13,7 +13,7 @@ from scipy.stats import ks_2samp
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested
 from saibench.figures.jet_panels import interval_row
-from saibench.figures.style import INK, PALETTE, panel_title, panels, styled
+from saibench.figures.style import PALETTE, panel_title, panels, styled
 from saibench.interpretation.jet_scores import dealt_blocks, interval, mean_score
 from saibench.interpretation.tested_jets import why_no_jets
 
@@ -93,13 +93,8 @@ def draw(evidence: StudyEvidence) -> Figure:
             far = numbers.filter(
                 polars.col("class") == of_class, feature=feature, source=sources[1].name
             )["ks"].item()
-            panel.text(
-                0.97, 0.95, f"distance {far:.2f}", transform=panel.transAxes,
-                ha="right", va="top", fontsize=8.5, color=INK,
-            )  # fmt: skip
             panel.set_yticks([])
-            panel.set_ylim(0, 1.18 * panel.get_ylim()[1])
-            panel_title(panel, next(letters), f"{of_class} jets")
+            panel_title(panel, next(letters), f"{of_class} jets, distance {far:.2f}")
             if label == 0:
                 panel.set_xlabel(text)
         row[0].set_ylabel("share of the jets")
@@ -111,7 +106,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 def caption(evidence: StudyEvidence) -> str:
     sources = _sources(evidence)
     numbers = table(evidence)
-    told = "; ".join(f"{source.name}: {source.describe}" for source in sources[:2])
+    told = "; ".join(f"{source.name}: {source.describe.rstrip('.')}" for source in sources[:2])
     means = "; ".join(
         f"{of_class} {FEATURES[feature].partition(' [')[0]} "
         + " and ".join(f"{value:.0f}" for value in of_feature["estimate"])
@@ -147,6 +142,9 @@ def _edges(columns: list[np.ndarray]) -> np.ndarray:
     values = np.concatenate(columns)
     low, high = np.quantile(values, WITHIN)
     count = int(np.clip(2 * len(values) ** (1 / 3), 8, NUM_BINS))
+    if (values == values.round()).all():  # bins of whole numbers hold equally many of them
+        step = max(1, round((high - low) / count))
+        return np.arange(np.floor(low), high + step, step) - 0.5
     return np.linspace(low, max(high, low + 1e-9), count + 1)
 
 

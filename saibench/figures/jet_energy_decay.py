@@ -106,7 +106,7 @@ def caption(evidence: StudyEvidence) -> str:
         f"bins of {WIDTH:g} GeV, bins weighed by their jets, those with fewer than 20 jets of a "
         "class left out; (b, d) the curvature c, below 0 where the decay grows with the distance. "
         f"Ranges with fewer than {FEWEST_BINS} such bins are not fitted. Over "
-        f"{jets_text(evidence, jets, evidence.held_out)}. {gaps_text(jets)} "
+        f"{jets_text(evidence, jets, evidence.held_out)}. {gaps_text(jets, 'Left out')} "
         f"{intervals_text(jets)}{first_of(1, len(found))}"
     )
 

@@ -97,7 +97,7 @@ def caption(evidence: StudyEvidence) -> str:
         f"Jets by their energy [GeV], in 8 bins of 236.25 GeV: (a) tested, "
         f"{jets_text(evidence, jets, evidence.held_out)}, {100 * first:.0f} % of them in bin 0; "
         f"(b) trained on, by training range, as many in all ranges where the data hold them "
-        f"({trained} jets). {gaps_text(jets)}{first_of(1, len(found))}"
+        f"({trained} jets). {gaps_text(jets, 'Few')}{first_of(1, len(found))}"
     )
 
 

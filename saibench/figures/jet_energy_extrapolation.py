@@ -8,14 +8,15 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import tested
 from saibench.figures.captions import first_of
 from saibench.figures.jet_panels import (
+    PALE,
     PERCENT,
     bin_axis,
     draw_curve,
+    few_jets,
     gaps_text,
     intervals_text,
     jets_text,
@@ -28,7 +29,6 @@ from saibench.interpretation.energy_decay import (
     train_bins,
     training_ranges,
 )
-from saibench.interpretation.jet_scores import FEWEST_JETS
 from saibench.interpretation.tested_jets import tested_jets, why_no_jets
 
 title = "Energy extrapolation"
@@ -99,28 +99,17 @@ def _draw_range(
     """Lines broken at gaps; bins of few jets are pale and off the line."""
     scale = PERCENT if is_share else 1.0
     moved = line.with_columns(polars.col("bin") + beside)
-    few = polars.min_horizontal("top_jets", "qcd_jets") < FEWEST_JETS
+    few = few_jets(moved)
     name = line["range"][0]
-    many = moved.with_columns(
-        polars.when(~few).then(polars.col(column)).alias(column)
-        for column in ("estimate", "low", "high")
-    )
-    draw_curve(axes, many, "bin", colour, scale, marker="", label=f"trained on {name}")
-    draw_curve(axes, moved.filter(few), "bin", colour, scale, marker="", linestyle="", alpha=0.3)
-    for inside in (True, False):
-        for pale in (True, False):
-            chosen = moved.filter(
-                polars.col("trained_on") == inside,
-                few == pale,
-                polars.col("estimate").is_not_null(),
-            )
+    draw_curve(axes, moved, "bin", colour, scale, marker="", label=f"trained on {name}")
+    for row, pale in zip(moved.iter_rows(named=True), few, strict=True):
+        if row["estimate"] is not None:
             axes.scatter(
-                chosen["bin"],
-                scale * chosen["estimate"],
+                row["bin"],
+                scale * row["estimate"],
                 s=24,
-                facecolors=[colour] if inside else "white",
+                facecolors=[colour] if row["trained_on"] else "white",
                 edgecolors=[colour],
-                alpha=0.3 if pale else 1.0,
+                alpha=PALE if pale else 1.0,
                 zorder=3,
             )
-    assert line.height == NUM_BINS

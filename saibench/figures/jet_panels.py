@@ -29,6 +29,8 @@ FEATURE_NAMES = {
 JETS_TRAINED_ON = "jets trained on (log scale)"
 ENERGY_BIN = "bin of the jet's energy"
 PERCENT = 100.0
+PALE = 0.3
+"""Opacity of what rests on few jets."""
 INTERVALS = "Error bars and bands: 95 % intervals from resampling jets"
 
 
@@ -54,7 +56,7 @@ def intervals_text(jets: ScoredJets) -> str:
     return f"{INTERVALS}{groups}.{warning}"
 
 
-def gaps_text(jets: ScoredJets) -> str:
+def gaps_text(jets: ScoredJets, shown_few: str = "Pale") -> str:
     """Sentences that name empty bins, bins of one class, and bins of few jets."""
     tops, qcds = (
         np.bincount(jets.bins[(jets.label == one) & (jets.bins >= 0)], minlength=NUM_BINS)
@@ -73,7 +75,7 @@ def gaps_text(jets: ScoredJets) -> str:
         said.append(f"Gaps: {missing}, so that its AUC is undefined.")
     if few:
         counts = ", ".join(f"{n}: {tops[n]} top and {qcds[n]} QCD" for n in few)
-        said.append(f"Pale: fewer than {FEWEST_JETS} jets of a class, no claim (bin {counts}).")
+        said.append(f"{shown_few}: fewer than {FEWEST_JETS} jets of a class (bin {counts}).")
     if outside:
         said.append(f"{outside:,} jets are outside all bins.")
     return " ".join(said)
@@ -111,14 +113,29 @@ def feature_name(features: str) -> str:
 def draw_curve(
     axes: Axes, rows: polars.DataFrame, x: str, colour: Any, scale: float = 1.0, **style: Any
 ) -> None:
-    """`estimate` with its interval against a column, gaps where it is null."""
-    columns = [
-        scale * rows[name].cast(polars.Float64).fill_null(np.nan).to_numpy()
-        for name in ("estimate", "low", "high")
-    ]
+    """`estimate` with its interval against a column: gaps where it is null, pale where jets of a
+    class are few.
+    """
     usual: dict[str, Any] = {"marker": "o", "markersize": 4.5, "capsize": 3, "linewidth": 1.6}
-    yerr = error_bars(*columns)
-    axes.errorbar(rows[x], columns[0], yerr=yerr, color=colour, **usual | style)
+    few = few_jets(rows)
+    for pale in (False, True):
+        columns = [
+            np.where(few == pale, scale * rows[name].cast(polars.Float64).fill_null(np.nan), np.nan)
+            for name in ("estimate", "low", "high")
+        ]
+        if not np.isnan(columns[0]).all() or not pale:
+            changed = {"alpha": PALE, "linestyle": "", "label": None} if pale else {}
+            yerr = error_bars(*columns)
+            look = usual | style | changed
+            axes.errorbar(rows[x], columns[0], yerr=yerr, color=colour, **look)
+
+
+def few_jets(rows: polars.DataFrame) -> np.ndarray:
+    """Which rows of a table rest on too few jets of a class for a claim."""
+    if "top_jets" not in rows.columns:
+        return np.zeros(rows.height, dtype=bool)
+    fewest = polars.min_horizontal("top_jets", "qcd_jets").fill_null(FEWEST_JETS)
+    return rows.select(few=fewest < FEWEST_JETS)["few"].to_numpy()
 
 
 def count_axis(axes: Axes, counts: Sequence[int]) -> None:

@@ -42,6 +42,7 @@ def classifier_part(jets: ScoredJets, cell: Cell, before: int, after: int) -> In
 
 
 def _scores(jets: ScoredJets, cell: Cell, before: int, after: int) -> list[JetScore]:
+    jets = jets.with_free_shares  # the shares are one of the parts
     chosen = [jets.bins == number for number in (before, after)]
     return [
         score

@@ -48,12 +48,13 @@ def of_tracing(jets: ScoredJets, cell: Cell, label: str) -> list[Finding]:
 
 def ratio_falls(jets: ScoredJets) -> Answer:
     """By the slope of the share on the bins' number."""
-    return _falls(jets, [jets.signal_ratio(jets.bins == n) for n in range(NUM_BINS)], "top jets")
+    free = jets.with_free_shares
+    return _falls([free.signal_ratio(jets.bins == n) for n in range(NUM_BINS)], "top jets")
 
 
 def signal_falls(jets: ScoredJets, cell: Cell) -> Answer:
     scores = [jets.class_accuracy(cell, 1, jets.bins == n) for n in range(NUM_BINS)]
-    return _falls(jets, scores, "accuracy on top jets")
+    return _falls(scores, "accuracy on top jets")
 
 
 def background_rises(jets: ScoredJets, cell: Cell) -> Answer:
@@ -114,7 +115,7 @@ def bump_is_balance(jets: ScoredJets, cell: Cell) -> Answer:
     return UNDECIDED, numbers
 
 
-def _falls(jets: ScoredJets, scores: list[JetScore], name: str) -> Answer:
+def _falls(scores: list[JetScore], name: str) -> Answer:
     """By the slope of least squares on the bins' number, bins weighed by their jets."""
     used = [n for n, score in enumerate(scores) if not score.is_few]
     if len(used) < 3:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -42,15 +42,24 @@ class ScoredJets:
         label: (N,) 1 for a top jet, 0 for a QCD jet.
         energy: (N,) GeV.
         scores: by point, (N,), above 0 where the jet is taken for a top jet.
+        keeps_shares: whether resampled jets have the same share of top jets, which is chosen, not
+            found; what asks for that share itself takes the jets `with_free_shares`.
     """
 
     label: NDArray[np.int64]
     energy: Floats
     scores: Mapping[str, Floats]
+    keeps_shares: bool = True
 
     @cached_property
     def blocks(self) -> NDArray[np.int64]:
-        return dealt_blocks(self.label)
+        """(N,) labels of the blocks that are resampled."""
+        return dealt_blocks(self.label if self.keeps_shares else np.zeros_like(self.label))
+
+    @cached_property
+    def with_free_shares(self) -> ScoredJets:
+        """The same jets in blocks that do not fix the classes' shares."""
+        return replace(self, keeps_shares=False)
 
     @cached_property
     def bins(self) -> NDArray[np.int64]:
@@ -71,9 +80,8 @@ class ScoredJets:
         return class_mean_score(self._correct(cell), self.label, self.blocks, chosen)
 
     def signal_ratio(self, chosen: Chosen = None) -> JetScore:
-        """Share of top jets; of jets in blocks that do not fix it."""
-        blocks = np.arange(len(self.label)) % max(1, min(200, len(self.label)))
-        return mean_score(self.label.astype(np.float64), self.label, blocks, chosen)
+        """Share of top jets."""
+        return mean_score(self.label.astype(np.float64), self.label, self.blocks, chosen)
 
     def auc(self, cell: Cell, chosen: Chosen = None) -> JetScore:
         """Area under the ROC curve, the mean over seeds."""

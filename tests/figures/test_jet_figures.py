@@ -200,7 +200,8 @@ def test_sources_are_compared_class_by_class(studies: Studies) -> None:
     rows = numbers.filter(pl.col("class") == "top", feature="num_constituents")
     assert sorted(rows["estimate"]) == pytest.approx(sorted(float(one.mean()) for one in tops))
     assert rows["ks"].max() == pytest.approx(ks_2samp(*tops).statistic)
-    assert "made-up top_landscape." in jet_data_sources.caption(studies[jet_data_sources])
+    caption = jet_data_sources.caption(studies[jet_data_sources])
+    assert "TopLandscape: made-up top_landscape)" in caption
 
 
 def test_points_of_other_jets_are_not_compared(tmp_path: Path) -> None:

@@ -132,6 +132,24 @@ def test_parts_of_a_change_add_up_and_are_those_of_kitagawa() -> None:
     assert sum(part.estimate for part in change.parts.values()) == pytest.approx(whole)
 
 
+def test_a_change_is_told_of_fewer_jets_than_blocks() -> None:
+    given = made(60)
+    energy = np.where(np.arange(60) % 2, 600.0, 900.0)
+    jets = ScoredJets(given.label, energy, given.scores)
+    change = accuracy_change(jets, CELL, 0, 1)
+    right = (jets.scores["one"] > 0) == (jets.label == 1)
+    whole = right[jets.bins == 1].mean() - right[jets.bins == 0].mean()
+    assert change.whole.estimate == pytest.approx(whole)
+
+
+def test_share_of_top_jets_has_the_width_of_a_binomial() -> None:
+    jets = made().with_free_shares
+    share = jets.label.mean()
+    found = interval([jets.signal_ratio()])
+    expected = 2 * 1.96 * np.sqrt(share * (1 - share) / JETS)
+    assert found.high - found.low == pytest.approx(expected, rel=0.15)
+
+
 def test_quadratic_fit_is_numpys_and_wants_enough_bins() -> None:
     jets = made(4000)
     scores = [jets.accuracy(CELL, jets.bins == number) for number in range(8)]
