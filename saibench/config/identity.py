@@ -68,7 +68,7 @@ def labels(settings: dict[str, Any]) -> dict[str, Any]:
     Those of a training are null for a model that is not trained.
     """
     listed = settings["workload"].get("label") or ["seed"]
-    untrained = settings["datamodule"].get("steps") == 0
+    untrained = settings.get("datamodule", {}).get("steps") == 0
     return {
         key: None if untrained and key.startswith(_OF_TRAINING) else _lookup(settings, key)
         for key in listed
