@@ -34,7 +34,7 @@ def evaluate() -> None:
 
 
 def main() -> None:
-    """`python -m saibench report | data | panels …`."""
+    """`python -m saibench report | trust | data | panels …`."""
     sys.exit(_guarded(_commands))
 
 
@@ -167,7 +167,8 @@ def _commands(arguments: Sequence[str]) -> int:
     from saibench.commands import COMMANDS
 
     parser = argparse.ArgumentParser(
-        prog="saibench", description="Reports, data and panels of saibench's studies."
+        prog="saibench",
+        description="Reports, trusted ranges, data and panels of saibench's studies.",
     )
     subparsers = parser.add_subparsers(dest="command", required=True)
     for command in COMMANDS:

@@ -60,6 +60,17 @@ class TrainerSettings(Devices):
     callbacks: dict[str, dict[str, Any]]
 
 
+class TrustSettings(_Strict):
+    """What a workload's trusted ranges are of, where nothing else is asked for."""
+
+    feature: str | list[str]
+    statistic: str = Field(min_length=1)
+    tolerance: float | None = Field(default=None, gt=0)
+    coverage: float = Field(default=0.9, gt=0, lt=1)
+    ideal: float = 0.0
+    mean_of: int = Field(default=1, ge=1)
+
+
 class WorkloadSettings(_Open):
     """What a workload says of its points: their names and their report."""
 
@@ -69,6 +80,7 @@ class WorkloadSettings(_Open):
     findings: list[str] | None = None
     figures: list[str] | None = None
     explorers: list[str] | None = None
+    trust: TrustSettings | None = None
 
 
 class PointSettings(_Open):

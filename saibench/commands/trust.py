@@ -1,0 +1,169 @@
+"""`python -m saibench trust <study folder>`: where its models' errors stay within a tolerance."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saibench.errors import UserError
+
+if TYPE_CHECKING:
+    from saibench.evidence.reader import StudyEvidence
+    from saibench.interpretation.trusted_range.of_evidence import Wanted
+    from saibench.interpretation.trusted_range.trusted_range import TrustedRange
+
+OF_A_STUDY = ("feature", "statistic", "coverage", "point", "partition", "blocks", "mean_of", "save")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser of `python -m saibench`."""
+    parser = subparsers.add_parser(
+        "trust",
+        help="find where a model's error stays within a tolerance, and how sure that is",
+        description="Fits a study's errors as a function of features, with an upper bound that is "
+        "calibrated on blocks of samples, and says where it stays within a tolerance. Feature, "
+        "statistic and tolerance are by default those of the study's workload.",
+    )
+    parser.add_argument("folder", type=Path, nargs="?", help="study folder")
+    parser.add_argument("--feature", nargs="+", metavar="NAME", help="what the error may follow")
+    parser.add_argument("--statistic", metavar="NAME", help="error: force_mae, lead/mae, …")
+    parser.add_argument("--tolerance", type=float, help="largest error, in the statistic's unit")
+    parser.add_argument("--coverage", type=float, help="share of new samples (default: 0.9)")
+    parser.add_argument("--point", nargs="+", metavar="POINT", help="by default each alone")
+    parser.add_argument("--together", action="store_true", help="take the points together")
+    parser.add_argument("--partition", nargs="+", help="by default the held-out one")
+    parser.add_argument("--blocks", type=int, help="number of independent blocks (default: found)")
+    parser.add_argument("--mean-of", type=int, help="bound the mean over so many like samples")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the range as JSON")
+    parser.add_argument("--load", type=Path, metavar="FILE", help="a range that --save wrote")
+    parser.add_argument(
+        "--check", nargs="+", metavar="FEATURE=VALUE", help="what the range says of a sample"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints sentences; returns the exit code."""
+    if args.load is not None:
+        return _run_loaded(args)
+    if args.folder is None:
+        raise UserError("trust needs a study's folder, or --load with a file that --save wrote.")
+    from saibench.evidence.reader import StudyEvidence
+    from saibench.interpretation.trusted_range.conformal import TooFewBlocks
+    from saibench.interpretation.trusted_range.of_evidence import chosen_points, wanted
+
+    _refuse(args)
+    evidence = StudyEvidence.load(args.folder)
+    asked = wanted(
+        evidence,
+        statistic=args.statistic,
+        features=args.feature,
+        tolerance=args.tolerance,
+        coverage=args.coverage,
+        mean_of=args.mean_of,
+        num_blocks=args.blocks,
+        partitions=None if args.partition is None else tuple(args.partition),
+    )
+    points = chosen_points(evidence, args.point)
+    groups = [points] if args.together else [[point] for point in points]
+    if args.save is not None and len(groups) > 1:
+        raise UserError(
+            f"--save writes one range, and there are {len(groups)} points; --point with one of "
+            "them, or --together, would work."
+        )
+    ranges, refused = [], []
+    for group in groups:
+        try:
+            ranges.append(_told(evidence, group, asked))
+        except TooFewBlocks as error:
+            refused.append((group, error))
+    if not ranges:
+        raise refused[0][1]
+    for group, reason in refused:
+        print(f"{_heading(evidence, group)}\n  Refused: {reason}")
+    if args.save is not None:
+        print(f"Saved as {ranges[0].save(args.save)}.")
+    return 0
+
+
+def _told(evidence: StudyEvidence, points: list[str], asked: Wanted) -> TrustedRange:
+    """Print what is found of points taken together.
+
+    Raises:
+        TooFewBlocks: nothing is printed.
+    """
+    from saibench.interpretation.trusted_range import sentences
+    from saibench.interpretation.trusted_range.conformal import TooFewBlocks
+    from saibench.interpretation.trusted_range.of_evidence import fitted, read, validation_of
+
+    samples = read(evidence, points, asked)
+    trusted = fitted(samples, asked)
+    lines = [sentences.fit_sentence(trusted)]
+    if trusted.tolerance is not None:
+        held = (trusted.trusted(feature=feature) for feature in asked.features)
+        lines += [sentences.held_sentence(trusted, one) for one in held]
+    try:
+        validation = validation_of(samples, asked)
+    except TooFewBlocks as error:
+        lines.append(f"Not validated: {error}")
+    else:
+        lines.append(sentences.coverage_sentence(validation))
+        lines.append(sentences.width_sentence(trusted, validation))
+    print("\n  ".join([_heading(evidence, points), *lines]))
+    return trusted
+
+
+def _heading(evidence: StudyEvidence, points: list[str]) -> str:
+    slugs = [str(evidence.records[point].get("slug") or point) for point in points]
+    return slugs[0] if len(slugs) == 1 else f"{len(slugs)} points together: {', '.join(slugs)}"
+
+
+def _run_loaded(args: argparse.Namespace) -> int:
+    from saibench.interpretation.trusted_range import TrustedRange, sentences
+
+    given = [name for name in OF_A_STUDY if getattr(args, name) is not None]
+    if args.folder is not None or given:
+        what = f"--{given[0].replace('_', '-')}" if given else f"{args.folder}"
+        raise UserError(f"{what} is of a study, and --load asks a saved range; give one of them.")
+    trusted = TrustedRange.load(args.load)
+    tolerance = trusted.tolerance if args.tolerance is None else args.tolerance
+    print(sentences.fit_sentence(trusted))
+    if args.check:
+        values = _values(args.check)
+        print("\n".join(sentences.check_sentences(trusted, values, tolerance)))
+    elif tolerance is not None:
+        for quantity in trusted.features:
+            held = trusted.trusted(tolerance, quantity.name)
+            print(sentences.held_sentence(trusted, held))
+    return 0
+
+
+def _values(texts: list[str]) -> dict[str, float]:
+    found = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            found[name] = float(value)
+        except ValueError as error:
+            raise UserError(
+                f"--check {text} is not FEATURE=NUMBER; soap_similarity=0.999 would work."
+            ) from error
+        if not math.isfinite(found[name]):
+            raise UserError(f"--check {text} is not a finite number.")
+    return found
+
+
+def _refuse(args: argparse.Namespace) -> None:
+    if args.check:
+        raise UserError("--check asks a saved range; --load FILE would name it.")
+    if args.coverage is not None and not 0 < args.coverage < 1:
+        raise UserError(f"--coverage {args.coverage:g} is not between 0 and 1; 0.9 would work.")
+    if args.tolerance is not None and not (args.tolerance > 0 and math.isfinite(args.tolerance)):
+        raise UserError(f"--tolerance {args.tolerance:g} is not a positive error.")
+    for name, least in (("blocks", 2), ("mean_of", 1)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"{option} {value} is too few; {least} at least would work.")

@@ -1,0 +1,108 @@
+"""Where along one feature a bound stays below a tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from saibench.interpretation.bootstrap import Floats
+
+POSITIONS = 2001
+"""At which the bound is looked at across the fitted range; crossings are then bisected."""
+BISECTIONS = 60
+FAR = 100.0
+"""How many widths of the fitted range are looked at beyond its edges."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Intervals of a feature in which the bound is at most the tolerance.
+
+    Args:
+        tolerance: in the statistic's unit.
+        feature: its name.
+        at: the values at which other features are held.
+        low, high: the fitted range of the feature.
+        intervals: within the fitted range, ascending; empty if there is none.
+        below, above: how far beyond the fitted range the widened bound still stays below, None
+            where it does not; no data speak for these.
+        least_bound, least_at: the lowest bound within the fitted range, and where it is.
+    """
+
+    tolerance: float
+    feature: str
+    at: Mapping[str, float]
+    low: float
+    high: float
+    intervals: tuple[tuple[float, float], ...]
+    below: float | None
+    above: float | None
+    least_bound: float
+    least_at: float
+
+    def __contains__(self, value: float) -> bool:
+        return any(low <= value <= high for low, high in self.intervals)
+
+
+def held_below(
+    bound: Callable[[Floats], Floats],
+    low: float,
+    high: float,
+    tolerance: float,
+    feature: str,
+    at: Mapping[str, float],
+) -> Held:
+    """Look for the intervals; their ends err to the inside."""
+    positions = np.linspace(low, high, POSITIONS)
+    bounds = bound(positions)
+    under = bounds <= tolerance
+    least = int(np.argmin(bounds))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], under, [False]]).astype(int)))
+    intervals = []
+    for start, stop in edges.reshape(-1, 2):
+        first, last = positions[start], positions[stop - 1]
+        if start:
+            first = _crossing(bound, first, positions[start - 1], tolerance)
+        if stop < POSITIONS:
+            last = _crossing(bound, last, positions[stop], tolerance)
+        intervals.append((float(first), float(last)))
+    reach = FAR * (high - low)
+    return Held(
+        tolerance=tolerance,
+        feature=feature,
+        at=dict(at),
+        low=low,
+        high=high,
+        intervals=tuple(intervals),
+        below=_beyond(bound, low, low - reach, tolerance) if under[0] else None,
+        above=_beyond(bound, high, high + reach, tolerance) if under[-1] else None,
+        least_bound=float(bounds[least]),
+        least_at=float(positions[least]),
+    )
+
+
+def _beyond(
+    bound: Callable[[Floats], Floats], edge: float, far: float, tolerance: float
+) -> float | None:
+    """How far from the edge the bound, which only grows, stays below."""
+    last = _crossing(bound, edge, far, tolerance)
+    return None if last == edge else last
+
+
+def _crossing(
+    bound: Callable[[Floats], Floats], under: float, over: float, tolerance: float
+) -> float:
+    """The last value before `over` at which the bound is below, as far as bisection tells."""
+    if bound(np.array([over]))[0] <= tolerance:
+        return float(over)
+    for _ in range(BISECTIONS):
+        middle = (under + over) / 2
+        if middle in (under, over):
+            break
+        if bound(np.array([middle]))[0] <= tolerance:
+            under = middle
+        else:
+            over = middle
+    return float(under)

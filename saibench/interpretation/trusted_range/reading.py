@@ -1,0 +1,249 @@
+"""A study's evidence as errors, features and blocks that a trusted range is fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+import numpy as np
+import polars
+from numpy.typing import NDArray
+
+from saibench.errors import UserError, closest
+from saibench.evidence.points import points_table
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import with_windows
+from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.trusted_range.records import Quantity, Source
+from saibench.interpretation.trusted_range.stretches import block_labels
+
+KEYS = ("point", "partition", "sample_id")
+WINDOW_BOUND = "of the training window, as a fraction of the trajectory"
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Samples of a study; all arrays have one row a sample.
+
+    Args:
+        features: `(samples, features)`.
+        errors: `(samples,)`, not negative.
+        blocks: stretches of time, or groups of events; a sample that several points or lead
+            times share is in one block.
+        groups: number of the sample's point and partition in `group_names`.
+        quantities: what the features are.
+        statistic: what the errors are.
+        source: where they come from.
+    """
+
+    features: Floats
+    errors: Floats
+    blocks: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    group_names: tuple[str, ...]
+    quantities: tuple[Quantity, ...]
+    statistic: Quantity
+    source: Source
+
+
+def measured(
+    evidence: StudyEvidence,
+    statistic: str,
+    features: Sequence[str],
+    *,
+    points: Sequence[str],
+    partitions: Sequence[str] | None = None,
+    ideal: float = 0.0,
+    mean_of: int = 1,
+    num_blocks: int | None = None,
+) -> Measured:
+    """Read the errors of points on partitions, without samples that they were trained on.
+
+    Args:
+        evidence: the study.
+        statistic: a column of the samples, or of an axis as `lead/mae`.
+        features: columns of the same table or of the samples, or numeric settings of the points,
+            such as `window_end` or `train_count`.
+        points: hashes of the points that are taken together.
+        partitions: by default the held-out one, or where no point was tested on it the first.
+        ideal: the statistic's value where there is no error (1 for `correct`); the error is the
+            distance from it.
+        mean_of: errors are averaged over about so many samples of a block whose first feature is
+            alike; for statistics that are 0 or 1.
+        num_blocks: by default as many as are independent (see `block_labels`).
+
+    Raises:
+        UserError: a name is unknown, or no sample is left.
+    """
+    partitions = default_partitions(evidence) if partitions is None else list(partitions)
+    table, name, rows = _rows(evidence, statistic, points, partitions, ideal)
+    rows, quantities = _with_features(evidence, table, rows, name, features)
+    unseen = rows.filter(~polars.col("seen_in_training").fill_null(False))
+    defined = unseen.drop_nulls([_ERROR, *features])
+    if defined.is_empty():
+        raise UserError(
+            f"{', '.join(partitions)} holds no sample of {statistic} that is defined, has "
+            f"{', '.join(features)}, and was not trained on."
+        )
+    group = defined.select(polars.struct("point", "partition").rank("dense") - 1).to_series()
+    found = Measured(
+        features=defined.select(features).to_numpy().astype(np.float64),
+        errors=defined[_ERROR].to_numpy(),
+        blocks=block_labels(defined, _ERROR, num_blocks),
+        groups=group.to_numpy().astype(np.int64),
+        group_names=_group_names(evidence, defined),
+        quantities=quantities,
+        statistic=_statistic(evidence, table, name, statistic, ideal),
+        source=Source(
+            study=evidence.study,
+            workload=str(evidence.records[points[0]].get("workload") or ""),
+            data=str((evidence.records[points[0]].get("data") or {}).get("hash") or ""),
+            points=tuple(points),
+            partitions=tuple(partitions),
+            seen_in_training=rows.height - unseen.height,
+            undefined=unseen.height - defined.height,
+            saibench=version("saibench"),
+        ),
+    )
+    return _averaged(found, mean_of) if mean_of > 1 else found
+
+
+def default_partitions(evidence: StudyEvidence) -> list[str]:
+    """The held-out partition, or the first that a point was tested on instead."""
+    tested = [name for metrics in evidence.metrics.values() for name in metrics]
+    return [evidence.held_out] if evidence.held_out in tested else tested[:1]
+
+
+def known_features(evidence: StudyEvidence, table: str = "samples") -> list[str]:
+    """Columns that can be features: data features, positions on the table's axis, settings."""
+    names = [field.name for field in evidence.fields("samples") if field.role == "feature"]
+    axis = table.removeprefix("by_")
+    axes = [axis] if table != "samples" else []
+    points = with_windows(evidence.points)
+    numeric = [name for name, kind in points.schema.items() if kind.is_numeric()]
+    return list(dict.fromkeys([*names, *axes, *numeric]))
+
+
+_ERROR = "__error"
+
+
+def _rows(
+    evidence: StudyEvidence,
+    statistic: str,
+    points: Sequence[str],
+    partitions: Sequence[str],
+    ideal: float,
+) -> tuple[str, str, polars.DataFrame]:
+    """The table's name, the statistic's column, and the rows with `_ERROR`."""
+    axis, _, name = statistic.rpartition("/")
+    table = f"by_{axis}" if axis else "samples"
+    if table not in evidence.sources:
+        raise UserError(f"'{statistic}' names the axis '{axis}': {closest(axis, evidence.axes)}")
+    rows = evidence.samples if table == "samples" else evidence.table(table)
+    known = [f.name for f in evidence.fields(table) if f.role in ("statistic", "feature")]
+    if name not in rows.columns or name not in known or not rows[name].dtype.is_numeric():
+        statistics = [f.name for f in evidence.fields(table) if f.role == "statistic"]
+        prefix = f"{axis}/" if axis else ""
+        raise UserError(
+            f"'{statistic}' is no statistic of {evidence.study}: "
+            f"{closest(statistic, [prefix + known for known in statistics])}"
+        )
+    tested = rows["partition"].unique().to_list()
+    for partition in partitions:
+        if partition not in tested:
+            raise UserError(f"no point was tested on '{partition}': {closest(partition, tested)}")
+    of_points = polars.col("point").is_in(list(points))
+    rows = rows.filter(of_points & polars.col("partition").is_in(list(partitions)))
+    value = polars.col(name).cast(polars.Float64).fill_nan(None)
+    return table, name, rows.with_columns((value - ideal).abs().alias(_ERROR))
+
+
+def _with_features(
+    evidence: StudyEvidence,
+    table: str,
+    rows: polars.DataFrame,
+    statistic: str,
+    features: Sequence[str],
+) -> tuple[polars.DataFrame, tuple[Quantity, ...]]:
+    """The rows with all features as floats, and what the features are."""
+    points = with_windows(evidence.points)
+    of_samples = evidence.samples
+    if table != "samples":  # time decides on blocks, and what was trained on is left out
+        needed = [n for n in ("time", "seen_in_training") if n in of_samples.columns]
+        rows = rows.join(
+            of_samples.select(*KEYS, *(n for n in needed if n not in rows.columns)),
+            on=list(KEYS),
+            how="left",
+            maintain_order="left",
+        )
+    if "seen_in_training" not in rows.columns:
+        rows = rows.with_columns(seen_in_training=polars.lit(False))
+    for name in features:
+        if name in rows.columns and rows[name].dtype.is_numeric() and name != statistic:
+            continue
+        if name in of_samples.columns and of_samples[name].dtype.is_numeric():
+            columns = of_samples.select(*KEYS, name)
+            rows = rows.join(columns, on=list(KEYS), how="left", maintain_order="left")
+        elif name in points.columns and points[name].dtype.is_numeric():
+            columns = points.select("point", name)
+            rows = rows.join(columns, on="point", how="left", maintain_order="left")
+        else:
+            known = known_features(evidence, table)
+            raise UserError(f"'{name}' is no feature of {evidence.study}: {closest(name, known)}")
+    floats = [polars.col(name).cast(polars.Float64).fill_nan(None) for name in features]
+    return rows.with_columns(floats), tuple(_feature(evidence, table, name) for name in features)
+
+
+def _feature(evidence: StudyEvidence, table: str, name: str) -> Quantity:
+    fields = [*evidence.fields("samples"), *evidence.fields(table)]
+    fields += points_table(evidence.records, evidence.metrics)[1]
+    for field in fields:
+        if field.name == name:
+            return Quantity(name, field.unit, field.per, field.describe)
+    if name in ("window_start", "window_end"):
+        return Quantity(name, describe=f"{name.removeprefix('window_')} {WINDOW_BOUND}")
+    return Quantity(name)
+
+
+def _statistic(
+    evidence: StudyEvidence, table: str, column: str, name: str, ideal: float
+) -> Quantity:
+    field = next(field for field in evidence.fields(table) if field.name == column)
+    describe = field.describe if not ideal else f"distance from {ideal:g} of: {field.describe}"
+    return Quantity(name, field.unit, field.per, describe)
+
+
+def _group_names(evidence: StudyEvidence, rows: polars.DataFrame) -> tuple[str, ...]:
+    pairs = rows.select("point", "partition").unique().sort("point", "partition")
+    several = pairs["partition"].n_unique() > 1
+    slugs = {point: evidence.records[point].get("slug") or point for point in pairs["point"]}
+    return tuple(
+        f"{slugs[point]} on {partition}" if several else slugs[point]
+        for point, partition in pairs.iter_rows()
+    )
+
+
+def _averaged(single: Measured, mean_of: int) -> Measured:
+    """Means over about `mean_of` samples of one group and block, alike in the first feature."""
+    keys = single.features[:, 0], single.blocks, single.groups
+    order = np.lexsort(keys)
+    cells = np.stack([single.groups, single.blocks], axis=1)[order]
+    starts = np.flatnonzero(np.any(np.diff(cells, axis=0, prepend=-1) != 0, axis=1))
+    pieces = [
+        piece
+        for cell in np.split(order, starts[1:])
+        for piece in np.array_split(cell, max(1, len(cell) // mean_of))
+    ]
+    first = np.array([piece[0] for piece in pieces])
+    described = replace(
+        single.statistic, describe=f"{single.statistic.describe}, mean over {mean_of} like samples"
+    )
+    return replace(
+        single,
+        features=np.array([single.features[piece].mean(axis=0) for piece in pieces]),
+        errors=np.array([single.errors[piece].mean() for piece in pieces]),
+        blocks=single.blocks[first],
+        groups=single.groups[first],
+        statistic=described,
+    )

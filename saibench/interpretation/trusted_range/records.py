@@ -1,0 +1,60 @@
+"""What a trusted range is of, what it rests on, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saibench.interpretation.bootstrap import Floats
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A feature or an error: its name, unit, what one value is normalised by, and one clause."""
+
+    name: str
+    unit: str = ""
+    per: str = ""
+    describe: str = ""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the samples of a range come from; `samples` counts those that were used."""
+
+    study: str = ""
+    workload: str = ""
+    data: str = ""
+    points: tuple[str, ...] = ()
+    partitions: tuple[str, ...] = ()
+    seen_in_training: int = 0
+    """Samples left out because the model was trained on them."""
+    undefined: int = 0
+    """Samples left out because their error or a feature is undefined."""
+    saibench: str = ""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many samples and independent blocks the range rests on."""
+
+    samples: int
+    fitted_blocks: int
+    calibration_blocks: int
+    seed: int
+    """Of the draw that parts the blocks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """What a trusted range says of samples, `(samples,)` each.
+
+    Where a feature is not a number nothing is known: no expected error, an infinite bound.
+    """
+
+    expected: Floats
+    upper: Floats
+    inside: NDArray[np.bool_]
+    """Whether all features lie in the range that was fitted; elsewhere the bound is a guess."""

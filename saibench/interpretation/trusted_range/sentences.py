@@ -1,0 +1,170 @@
+"""What a trusted range, a check and a validation say in plain sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from saibench.interpretation.bootstrap import Interval
+from saibench.interpretation.trusted_range.held import Held
+from saibench.interpretation.trusted_range.records import Check, Quantity
+from saibench.interpretation.trusted_range.trusted_range import TrustedRange
+from saibench.interpretation.trusted_range.validation import Validation
+
+NO_INFORMATION = "this feature carries no information on the error"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Significant digits as `60.5` or `0.99874`."""
+    if not math.isfinite(value):
+        return "infinite" if value > 0 else "undefined"
+    if value == 0:
+        return "0"
+    text = f"{value:#.{digits}g}".rstrip(".")
+    return (f"{value:,.0f}" if "e+" in text else text).replace("-", "−")
+
+
+def in_range(value: float, low: float, high: float) -> str:
+    """A feature's value with digits that tell a thousandth of its range."""
+    width = high - low
+    if width <= 0 or not math.isfinite(width):
+        return number(value)
+    decimals = max(0, 3 - math.floor(math.log10(width)))
+    return f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def with_unit(value: float, quantity: Quantity) -> str:
+    return f"{number(value)} {quantity.unit}".rstrip()
+
+
+def fit_sentence(trusted: TrustedRange) -> str:
+    """What was fitted to what."""
+    counts, model, source = trusted.counts, trusted.model, trusted.source
+    names = " and ".join(
+        f"{quantity.name} [{quantity.unit}]" if quantity.unit else quantity.name
+        for quantity in trusted.features
+    )
+    left = [
+        f"{count:,} {why} are left out"
+        for count, why in (
+            (source.seen_in_training, "that were trained on"),
+            (source.undefined, "with undefined values"),
+        )
+        if count
+    ]
+    return (
+        f"{_named(trusted.statistic)} as a {model.mean.kind} function of {names}, fitted to "
+        f"{counts.fitted_blocks} and calibrated on {counts.calibration_blocks} independent blocks "
+        f"of {counts.samples:,} samples{''.join(f'; {clause}' for clause in left)}."
+    )
+
+
+def held_sentence(trusted: TrustedRange, held: Held) -> str:
+    """Where the bound stays below the tolerance, or that it does nowhere."""
+    name, statistic = held.feature, trusted.statistic
+
+    def at(value: float) -> str:
+        return in_range(value, held.low, held.high)
+
+    limit = f"{held.tolerance:g} {statistic.unit}".rstrip()
+    share = f"{100 * trusted.coverage:g} %"
+    others = ", ".join(f"{other} = {number(value, 4)}" for other, value in held.at.items())
+    where = f" at {others}" if others else ""
+    fitted = f"fitted from {at(held.low)} to {at(held.high)}"
+    if not held.intervals:
+        return (
+            f"Trusted nowhere: no {name} ({fitted}){where} keeps {statistic.name} below {limit} "
+            f"for {share} of new samples; the lowest bound is "
+            f"{with_unit(held.least_bound, statistic)}, at {at(held.least_at)}."
+        )
+    spans = " and ".join(f"from {at(low)} to {at(high)}" for low, high in held.intervals)
+    beyond = [
+        f"{side} to {at(value)}"
+        for side, value in (("down", held.below), ("up", held.above))
+        if value is not None
+    ]
+    guess = (
+        f" Beyond the data the widening bound stays below it {' and '.join(beyond)}, "
+        "which no sample has tested."
+        if beyond
+        else ""
+    )
+    return (
+        f"Trusted for {name} {spans} ({fitted}){where}: there the bound that holds for {share} of "
+        f"new samples stays at or below {limit}.{guess}"
+    )
+
+
+def coverage_sentence(validation: Validation) -> str:
+    """Observed against nominal coverage."""
+    observed = validation.at_coverage
+    agrees = (
+        "the interval holds the nominal value"
+        if validation.holds_nominal
+        else "the bound is too low"
+        if observed.high < validation.coverage
+        else "the bound is wider than it need be"
+    )
+    return (
+        f"On {validation.what}, {percent(observed)} of {observed.count:,} samples inside the "
+        f"fitted range lie below their {100 * validation.coverage:g} % bound "
+        f"({observed.num_blocks} blocks): {agrees}."
+    )
+
+
+def width_sentence(trusted: TrustedRange, validation: Validation) -> str:
+    """The mean bound beside that without the feature, and what that says of the feature."""
+    bounds = (
+        f"The mean bound is {with_unit(validation.mean_bound, trusted.statistic)}; without "
+        f"{' and '.join(quantity.name for quantity in trusted.features)} it is "
+        f"{with_unit(validation.unconditional, trusted.statistic)}"
+    )
+    gain = validation.gain
+    if validation.informs:
+        return f"{bounds}, so it is {percent(gain)} narrower."
+    return f"{bounds}, so it is no narrower ({percent(gain)}): {NO_INFORMATION} here."
+
+
+def check_sentences(
+    trusted: TrustedRange, features: Mapping[str, float], tolerance: float | None
+) -> list[str]:
+    """What the range says of one sample."""
+    found: Check = trusted.check(features)
+    statistic = trusted.statistic
+    given = ", ".join(f"{name} = {value:g}" for name, value in features.items())
+    upper = float(found.upper[0])
+    lines = [
+        f"At {given} a {statistic.name} of {with_unit(float(found.expected[0]), statistic)} is "
+        f"expected, and at most {with_unit(upper, statistic)} for {100 * trusted.coverage:g} % of "
+        "new samples."
+    ]
+    for quantity, low, high in zip(
+        trusted.features, trusted.model.low, trusted.model.high, strict=True
+    ):
+        value = features[quantity.name]
+        if not low <= value <= high:
+            lines.append(
+                f"{quantity.name} = {value:g} lies outside the fitted range from "
+                f"{in_range(low, low, high)} to {in_range(high, low, high)}: the bound is widened "
+                "and is a guess."
+            )
+    if tolerance is not None:
+        inside = bool(found.inside[0]) and upper <= tolerance
+        limit = f"{tolerance:g} {statistic.unit}".rstrip()
+        verdict = "inside" if inside else "outside"
+        lines.append(f"It is {verdict} the trusted range for a tolerance of {limit}.")
+    return lines
+
+
+def percent(interval: Interval) -> str:
+    """`92.1 % [89.7, 94.0]`."""
+    if math.isnan(interval.low):
+        return f"{100 * interval.estimate:.1f} %".replace("-", "−")
+    low, estimate, high = (100 * part for part in (interval.low, interval.estimate, interval.high))
+    return f"{estimate:.1f} % [{low:.1f}, {high:.1f}]".replace("-", "−")
+
+
+def _named(quantity: Quantity) -> str:
+    unit = f"{quantity.unit} per {quantity.per}" if quantity.unit and quantity.per else ""
+    unit = unit or quantity.unit
+    return f"{quantity.name} [{unit}]" if unit else quantity.name

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars
+import pytest
+from made_trust import write_trust_study
+
+from saibench.config.settings import TrustSettings, validated
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures import figure_module, trusted_range
+from saibench.figures.style import svg
+
+TRUST = {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
+    folder = tmp_path_factory.mktemp("study")
+    return StudyEvidence.load(write_trust_study(folder, record={"trust": TRUST}))
+
+
+def test_figure_is_drawn_with_points_together_and_alone(evidence: StudyEvidence) -> None:
+    module = figure_module("saibench.figures.trusted_range")
+    assert module.needs(evidence) is None
+    figure = module.draw(evidence)
+    assert len(figure.axes) == 9
+    labels = [axes.get_ylabel() for axes in figure.axes[:3]]
+    assert labels == ["force_mae [meV/Å]", "observed [%]", "mean bound [meV/Å]"]
+    assert svg(figure) == svg(module.draw(evidence))
+
+
+def test_table_holds_what_is_drawn(evidence: StudyEvidence) -> None:
+    numbers = trusted_range.table(evidence)
+    assert numbers["points"].unique(maintain_order=True)[0] == "all 2 points together"
+    upper = numbers.filter(polars.col("curve").str.starts_with("upper bound"))
+    assert "upper bound beyond the data" in upper["curve"].to_list()
+    coverage = numbers.filter(polars.col("curve") == "observed coverage")
+    assert (coverage["low"] <= coverage["value"] + 1e-12).all()
+    assert set(coverage["position"]) >= {0.8, 0.9}
+
+
+def test_caption_tells_range_coverage_and_width(evidence: StudyEvidence) -> None:
+    caption = trusted_range.caption(evidence)
+    for part in ("Trusted for distance", "90 % bound", "narrower", "[meV/Å per component]"):
+        assert part in caption
+
+
+def test_caption_says_that_a_feature_carries_no_information(tmp_path: Path) -> None:
+    record = {"trust": {**TRUST, "feature": "chance"}}
+    evidence = StudyEvidence.load(write_trust_study(tmp_path / "study", ["near"], record=record))
+    assert "this feature carries no information" in trusted_range.caption(evidence)
+
+
+def test_few_blocks_are_refused_in_place_of_the_figure(tmp_path: Path) -> None:
+    folder = write_trust_study(tmp_path / "study", ["near"], 8, 1, {"trust": TRUST})
+    reason = trusted_range.needs(StudyEvidence.load(folder))
+    assert reason is not None and "independent blocks" in reason
+    bare = write_trust_study(tmp_path / "bare", ["near"])
+    assert "workload.trust" in str(trusted_range.needs(StudyEvidence.load(bare)))
+
+
+def test_trust_of_a_workload_takes_no_other_key() -> None:
+    assert validated(TrustSettings, dict(TRUST)).coverage == 0.9
+    with pytest.raises(UserError, match="unknown key"):
+        validated(TrustSettings, {**TRUST, "tolerence": 1})
+    with pytest.raises(UserError, match="less than 1"):
+        validated(TrustSettings, {**TRUST, "coverage": 90})
