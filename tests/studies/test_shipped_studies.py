@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars
 import pytest
 from command_line import QUIET, REPOSITORY, TRAJECTORY, train
+from jet_files import random_jets, write_pytables
 
 from saibench.config.compose import compose_command
 
@@ -18,8 +20,12 @@ SMALL = {
         *("model.net.num_layers=1", "model.net.num_features=4"),
     ),
     "nowcasting": ("data.events=130", "datamodule.batch_size=2", *FOUR_STEPS),
+    "jet_tagging": (
+        *("data=top_landscape", "datamodule.batch_size=8", *FOUR_STEPS),
+        *("model.net.num_layers=1", "model.net.embed_dims=[8,8]", "model.net.num_heads=2"),
+    ),
 }
-SHOWN = {"force_field": "force MAE", "nowcasting": "mm/h"}
+SHOWN = {"force_field": "force MAE", "nowcasting": "mm/h", "jet_tagging": "[% of jets]"}
 TWO_POINTS = {
     "time_extrapolation": (
         "subset.count=20",
@@ -27,6 +33,13 @@ TWO_POINTS = {
     ),
     "sample_efficiency": ("subset.count=20,40",),
     "equivariance": ("subset.count=20",),
+    "physical_prior": ("model.net.features=kinematic,raw", "subset.fraction=0.3"),
+    "rotation": (
+        *("model.net.features=kinematic,raw", "subset.fraction=0.3"),
+        "partitions.rotated.transform.count=3",
+    ),
+    "energy_extrapolation": ("train_bins=[0],[0,1]",),
+    "data_sources": ("seed=0,1",),
     "lead_time": ("subset.count=9", "model=persistence,nowcastnet_narrow"),
     "displacement_demo": ("subset.count=9", "seed=0,1"),
     "stability": ("subset.count=9", "seed=0,1", "partitions.ten_events.transform.count=3"),
@@ -34,10 +47,14 @@ TWO_POINTS = {
     "trend_imbalance": ("subset.count=9",),
     "intensity_extrapolation": ("subset.count=9", "weakest=0.6667,1.0"),
 }
-ON_TWO_CORES = ("displacement_demo",)
+OF_JETS = {  # where studies of several workloads have one name
+    "sample_efficiency": ("subset.fraction=0.3,1.0",),
+    "error_tracing": ("seed=0,1",),
+}
+ON_TWO_CORES = ("displacement_demo", "data_sources")
 RUN = [
     study
-    for study in STUDIES  # of nowcasting, the small forms: the others differ in size alone
+    for study in STUDIES  # of others, the small forms: the large ones differ in size alone
     if study.parent.name == "force_field" or study.stem.endswith("_mini")
 ] + [study for study in STUDIES if study.stem in ON_TWO_CORES]
 
@@ -46,10 +63,25 @@ def name_of(study: Path) -> str:
     return str(study.relative_to(REPOSITORY / "sweeps").with_suffix(""))
 
 
+def made_files(folder: Path) -> Path:
+    """Files in TopLandscape's layout, of random jets that fill the lowest bins of energy."""
+    pytest.importorskip("pandas")
+    root = folder / "top_landscape"
+    root.mkdir()
+    for seed, (split, count) in enumerate([("train", 400), ("val", 10), ("test", 60)]):
+        momenta, label = random_jets(count, seed)
+        energy = np.linspace(560, 1240, count)  # GeV: every jet is scaled to its own
+        momenta *= (energy / momenta[..., 0].sum(axis=1))[:, None, None].astype(np.float32)
+        write_pytables(root / f"{split}.h5", momenta, label)
+    return root
+
+
 @pytest.mark.parametrize("study", RUN, ids=name_of)
 def test_study_runs_to_its_report(study: Path, tmp_path: Path) -> None:
-    two_points = TWO_POINTS[study.stem.removesuffix("_mini")]
-    workload = study.parent.name
+    name, workload = study.stem.removesuffix("_mini"), study.parent.name
+    two_points = TWO_POINTS.get(name, ())
+    if workload == "jet_tagging":
+        two_points = (*OF_JETS.get(name, two_points), f"data.root={made_files(tmp_path)}")
     ended = train(tmp_path, f"+sweeps={name_of(study)}", *QUIET, *SMALL[workload], *two_points)
     assert ended.status == 0, ended.err
     (report,) = tmp_path.glob("outputs/*/report.html")
@@ -92,3 +124,16 @@ def test_sizes_that_the_data_cannot_hold_are_listed_and_are_no_failure(tmp_path:
     assert "not_applicable" in ended.out
     (points,) = tmp_path.glob("outputs/*/evidence/points.parquet")
     assert set(polars.read_parquet(points)["state"]) == {"complete", "not_applicable"}
+
+
+def test_studies_of_jets_have_the_shares_and_ranges_of_the_paper_and_equal_steps() -> None:
+    sizes = compose_command("train", ["+sweeps=jet_tagging/sample_efficiency"]).points
+    assert [point.subset.fraction for point in sizes] == [0.01, 0.05, 0.2, 0.5, 1.0]
+    assert len({point.trainer.max_steps for point in sizes}) == 1
+    ranges = compose_command("train", ["+sweeps=jet_tagging/energy_extrapolation"]).points
+    assert [list(point.train_bins) for point in ranges] == [list(range(k + 1)) for k in range(8)]
+    assert {point.training.samplers[1].size_of for point in ranges} == {0}
+    turned = compose_command("train", ["+sweeps=jet_tagging/rotation"]).points
+    assert {point.model.net.features for point in turned} == {"kinematic", "raw", "raw_no_pair"}
+    assert {point.partitions.rotated.transform["count"] for point in turned} == {36}
+    assert all(list(point.test) == ["held_out", "rotated"] for point in turned)
