@@ -66,7 +66,8 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
     found = _drawn(evidence)
-    figure, axes = panels(len(found), 3, 0.5 + 3.1 * len(found), width_ratios=(2.3, 1.25, 1))
+    # whole ratios: the layout solver rounds others differently from one drawing to the next
+    figure, axes = panels(len(found), 3, 0.5 + 3.1 * len(found), width_ratios=(2, 1, 1))
     letters = iter("abcdefghi")
     for (errors, coverage, width), one in zip(axes, found, strict=True):
         _draw_errors(errors, one)

@@ -24,6 +24,8 @@ STUDIES = sorted(
     for path in (root() / "sweeps").rglob("*.yaml")
 )
 DOWNLOADED = ("data/md17", "data/mrms", "data/rmd17", "data/top_landscape")
+OF_DOWNLOADED = ("data_sources",)
+"""Studies that compare data which must be downloaded first."""
 UNTRAINED = ["workload=nowcasting", "model=persistence"]
 NEEDED_BESIDE = {
     "lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"],
@@ -67,7 +69,12 @@ def test_option_begins_with_how_to_use_it(option: Path) -> None:
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=str)
-def test_study_composes_to_distinct_points_that_can_run(study: Path) -> None:
+def test_study_composes_to_distinct_points_that_can_run(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if study.name in OF_DOWNLOADED:
+        module = "saibench.datamodules.structural.StructuralDataModule"
+        monkeypatch.setattr(f"{module}.check", lambda data: None)
     command = composed(f"+sweeps={study}")
     assert command.multirun
     assert len(command.points) > 1 or study.name == "displacement_demo"

@@ -25,7 +25,7 @@ SMALL = {
         *("model.net.num_layers=1", "model.net.embed_dims=[8,8]", "model.net.num_heads=2"),
     ),
 }
-SHOWN = {"force_field": "force MAE", "nowcasting": "mm/h", "jet_tagging": "[% of jets]"}
+SHOWN = {"force_field": "force MAE", "nowcasting": "mm/h", "jet_tagging": "taken for"}
 TWO_POINTS = {
     "time_extrapolation": (
         "subset.count=20",
