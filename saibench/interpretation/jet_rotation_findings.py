@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import polars
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, rows_of, tested, variants
-from saibench.interpretation.finding import NOT_SEEN, SEEN, Answer, Finding, ask
+from saibench.evidence.selection import Cell, Variant, tested, variants
+from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.jet_claims import (
     answer_positive,
     judged,
     number_of,
 )
-from saibench.interpretation.jet_scores import JetScore, interval
+from saibench.interpretation.jet_scores import JetScore, interval, mean_score
 from saibench.interpretation.tested_jets import (
     FEATURES,
     SIZES,
@@ -25,7 +26,9 @@ from saibench.interpretation.tested_jets import (
 )
 from saibench.interpretation.turned_scores import best_less_worst, extremes
 
-INVARIANT = "kinematic inputs: the score of a jet is the same however it is turned (§5.3)"
+INVARIANT = (
+    "kinematic inputs: but for rounding, a jet's score is the same however it is turned (§5.3)"
+)
 SENSITIVE = "four-momenta: the AUC depends on how jets are turned (§5.3, fig. 9)"
 NOT_UPRIGHT = "four-momenta: jets as they are need not be those done best (§5.3, fig. 9)"
 MITIGATED = "the gap between best and worst angle shrinks with the training set (§5.3, fig. 9)"
@@ -35,8 +38,10 @@ WORST_WINS = (
 
 COUNT = "train_count"
 PRIOR = "kinematic"
-ROUNDING = 1e-3
-"""Change of a score that single precision explains: features differ by 1e-6, logits by more."""
+ROUNDING = 0.02
+"""Share of the scores' spread that single precision explains: in the masses of nearly parallel
+pairs large numbers cancel, and their logarithms are inputs. Of a small Particle Transformer trained
+on 1,800 jets of TopLandscape it is 0.5 %, and 1e-11 in double precision."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,17 +92,28 @@ def of_rotation(evidence: StudyEvidence) -> list[Finding]:
 
 
 def invariant(evidence: StudyEvidence, cells: list[Cell], partition: str) -> Answer:
-    """By the largest change of any jet's score: no interval, this is a property of the inputs."""
-    points = [point for cell in cells for point in cell.points]
-    rows = rows_of(evidence.samples, points, partition)
-    if "score_range" in rows.columns and not rows["score_range"].is_null().all():
-        largest = float(rows["score_range"].drop_nulls().max())  # type: ignore[arg-type]
-    else:
-        largest = max(_largest_change(evidence, cell, partition) for cell in cells)
-    return (
-        SEEN if largest < ROUNDING else NOT_SEEN,
-        f"turned by any angle, no score of {rows['sample_id'].n_unique():,} jets by {len(points)} "
-        f"models changes by more than {largest:.1e}; rounding explains up to {ROUNDING:g}.",
+    """By how far a jet's scores lie apart over the angles, beside how far those of jets do."""
+    apart, spreads, largest = [], [], 0.0
+    for cell in cells:
+        _, turned = turned_jets(evidence, cell, partition)
+        for point in cell.points:
+            scores = np.stack([jets.scores[point] for jets in turned])
+            apart.append(np.ptp(scores, axis=0))
+            spreads.append(float(scores[0].std()))
+            largest = max(largest, float(apart[-1].max()))
+    jets, spread = turned[0], float(np.mean(spreads))
+    mean = interval([mean_score(np.mean(apart, axis=0), jets.label, jets.blocks)])
+    low, share, high = (100 * number / spread for number in (mean.low, mean.estimate, mean.high))
+    found = UNDECIDED
+    if mean.high < ROUNDING * spread:
+        found = SEEN
+    elif mean.low > ROUNDING * spread:
+        found = NOT_SEEN
+    return found, (
+        f"over all angles a jet's scores lie {mean.estimate:.1e} apart on average, at most "
+        f"{largest:.1e}: {share:.2g} [{low:.2g}, {high:.2g}] % of the scores' standard deviation "
+        f"{spread:.2f}, over {len(jets.label):,} jets and {len(apart)} models; rounding explains "
+        f"up to {100 * ROUNDING:g} %."
     )
 
 
@@ -160,12 +176,3 @@ def _by_features(variant: Variant) -> Mapping[str, list[Cell]]:
 def _turned(evidence: StudyEvidence, cell: Cell, partition: str) -> Turned:
     angles, jets = turned_jets(evidence, cell, partition)
     return Turned(cell, list(angles), [of_angle.auc(cell) for of_angle in jets])
-
-
-def _largest_change(evidence: StudyEvidence, cell: Cell, partition: str) -> float:
-    _, jets = turned_jets(evidence, cell, partition)
-    return max(
-        float(abs(of_angle.scores[point] - jets[0].scores[point]).max())
-        for of_angle in jets
-        for point in cell.points
-    )
