@@ -25,6 +25,7 @@ from saibench.interpretation.class_balance import BALANCE, PARTS, accuracy_chang
 from saibench.interpretation.energy_decay import (
     TRAIN_BINS,
     by_bin,
+    is_ambiguous,
     range_text,
     traced_cell,
 )
@@ -45,6 +46,8 @@ def needs(evidence: StudyEvidence) -> str | None:
     lacking = why_no_jets(evidence)
     if lacking:
         return lacking
+    if is_ambiguous(evidence):
+        return "It takes one model, or points that were trained on ranges of energy (train_bins)."
     jets = tested_jets(evidence, [traced_cell(evidence)])
     if len(set(jets.bins.tolist()) - {-1}) > 1:
         return None

@@ -76,6 +76,13 @@ def traced_cell(evidence: StudyEvidence) -> Cell:
     return variants(points, [], by=[*names, "train_count"])[0].cells[0]
 
 
+def is_ambiguous(evidence: StudyEvidence) -> bool:
+    """Whether several models could be traced, none of which was trained on a range of energies."""
+    points = tested(evidence)
+    of_all = variants(points, [], by=["train_count"])
+    return not training_ranges(points) and (len(of_all) > 1 or len(of_all[0].cells) > 1)
+
+
 def range_text(cell: Cell) -> str:
     """`bins 0–2`, `bin 0`."""
     bins = train_bins(cell)

@@ -36,6 +36,7 @@ class JetScore:
         factors: `(G,)`.
         offset: what is added.
         tops, qcds: jets of either class behind the score.
+        largest: what it cannot exceed, nor can its interval, which is linear in the components.
     """
 
     sums: Floats
@@ -44,6 +45,7 @@ class JetScore:
     offset: float
     tops: int
     qcds: int
+    largest: float = math.inf
 
     def of(self, sums: Floats, jets: Floats) -> Floats:
         """The score of resampled totals `(R, G)`; NaN where a group is empty."""
@@ -110,7 +112,8 @@ def auc_score(
 ) -> JetScore:
     """Area under the ROC curve from its `auc_components`; NaN where a class is absent."""
     score = class_mean_score(components, label, blocks, chosen, (1.0, 1.0))
-    return replace(score, offset=-score.estimate / 2)  # both means are the area
+    # both means are the area
+    return replace(score, offset=-score.estimate / 2, largest=1.0)
 
 
 def auc_components(score: ArrayLike, label: ArrayLike) -> Floats:
@@ -145,7 +148,8 @@ def interval(scores: Sequence[JetScore], reduce: Reduce | None = None) -> Interv
 
     if math.isnan(float(statistic(columns, np.ones((1, len(columns))))[0])):
         return Interval(math.nan, math.nan, math.nan, 0, count)
-    return replace(block_bootstrap(columns, np.arange(len(columns)), statistic), count=count)
+    found = replace(block_bootstrap(columns, np.arange(len(columns)), statistic), count=count)
+    return found if reduce is not None else replace(found, high=min(found.high, scores[0].largest))
 
 
 def average(scores: Sequence[JetScore]) -> JetScore:

@@ -188,6 +188,8 @@ def test_error_tracing_takes_the_model_of_the_two_lowest_bins(studies: Studies) 
     classes = [right[first & (index["label"] == one)].mean() for one in (1, 0)]
     row = numbers.filter(bin=0, measure="balanced")
     assert row["estimate"].item() == pytest.approx(np.mean(classes))
+    alone = studies[jet_sample_efficiency]  # models of several sizes
+    assert str(jet_error_tracing.needs(alone)).startswith("It takes one model")
     parts = numbers.filter(pl.col("measure").is_in(list(jet_error_tracing.PARTS)), bin=3)
     whole = numbers.filter(bin=3, measure=jet_error_tracing.WHOLE)["estimate"].item()
     assert parts["estimate"].sum() == pytest.approx(whole)

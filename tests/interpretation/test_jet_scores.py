@@ -88,6 +88,14 @@ def test_a_missing_class_leaves_the_area_undefined_and_the_accuracy_not() -> Non
     assert jets.auc(CELL).is_few
 
 
+def test_interval_of_an_area_ends_at_one() -> None:
+    label = np.arange(40) % 2
+    scores = label - 0.5 + np.where(np.arange(40) < 4, 0.6 * (1 - 2 * label), 0)
+    jets = ScoredJets(label, np.full(40, 600.0), {"one": scores})
+    found = interval([jets.auc(CELL)])
+    assert found.estimate < found.high == 1.0
+
+
 def test_blocks_share_out_both_classes() -> None:
     label = made().label
     blocks = dealt_blocks(label)
