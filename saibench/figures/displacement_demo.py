@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.rain_captions import too_few
 from saibench.figures.rain_panels import draw_band, interval_row
 from saibench.figures.style import INK, MUTED, PALETTE, from_zero, panel_title, panels, styled
 from saibench.interpretation.bootstrap import Floats
@@ -66,7 +67,7 @@ def caption(evidence: StudyEvidence) -> str:
         "over the pixels of the unmoved field; (b) distance of the centres of mass δr [km]; thin "
         "lines: events, thick: their mean, in its 95 % interval from resampling whole events. The "
         f"mean MAE reaches 90 % of its largest value at {enough} km and says little of what is "
-        "beyond; δr stays equal to the shift."
+        f"beyond; δr stays equal to the shift.{too_few(events)}"
     )
 
 

@@ -31,9 +31,12 @@ def intervals_text(errors: RainErrors) -> str:
 
 def few_text(errors: RainErrors) -> str:
     """A sentence if the events are too few to speak for others."""
-    if len(errors.events) >= FEWEST_EVENTS:
-        return ""
-    return f" {counted(len(errors.events)).capitalize()}: too few for a claim."
+    return too_few(len(errors.events))
+
+
+def too_few(events: int) -> str:
+    """As `few_text`, of a number of events."""
+    return "" if events >= FEWEST_EVENTS else f" {counted(events)}: too few for a claim."
 
 
 def single_seeds(models: Sequence[RainModel]) -> str:

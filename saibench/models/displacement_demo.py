@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from saibench.datamodules.nowcasting.batch import RainBatch
+from saibench.errors import UserError
 from saibench.evidence.statistic import Axis, Statistic
 from saibench.metrics.functional.rain import rain_frame_sums
 from saibench.metrics.functional.rain_statistics import (
@@ -30,6 +31,10 @@ class DisplacementDemo(BenchmarkModule):
         shifts: in pixels, ascending.
         seed: unused; points are named by it.
         steps: 0; there is nothing to train.
+
+    Raises:
+        UserError: shifts that are no whole numbers from 0 on, or that whole kilometres don't tell
+            apart.
     """
 
     def __init__(
@@ -39,6 +44,18 @@ class DisplacementDemo(BenchmarkModule):
         self.save_hyperparameters()
         self.facts = facts
         self.shifts = shifts
+        self.kilometres = tuple(round(shift * facts["pixel_km"]) for shift in shifts)
+        if (
+            not shifts
+            or shifts[0] < 0
+            or len(set(self.kilometres)) < len(shifts)
+            or (sorted(shifts) != list(shifts))
+        ):
+            raise UserError(
+                f"model.shifts={list(shifts)} are not ascending numbers of pixels from 0 on that "
+                f"are a kilometre apart, at {facts['pixel_km']:g} km a pixel; [0, 4, 8, 16] would "
+                "work."
+            )
         self.net = nn.Module()
 
     @property
@@ -46,8 +63,7 @@ class DisplacementDemo(BenchmarkModule):
         return False
 
     def statistics(self) -> list[Statistic]:
-        kilometres = tuple(round(shift * self.facts["pixel_km"]) for shift in self.shifts)
-        axis = Axis("shift", kilometres)
+        axis = Axis("shift", self.kilometres)
         moved = "of a frame and the same frame moved"
         return [
             Statistic(

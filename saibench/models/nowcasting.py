@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
 from torch import Tensor
 from torchmetrics import MeanMetric
 
@@ -27,6 +28,7 @@ from saibench.models.nowcasting_statistics import (
     draw_statistics,
     frame_statistics,
     nowcasting_statistics,
+    refuse_not_finite,
 )
 from saibench.models.shown_events import keep_shown_events
 
@@ -46,7 +48,7 @@ class NowcastingModule(BenchmarkModule):
             `(B, 20, H, W)` mm/h; noise is an `EventNoise`, for nets that draw at random. A net
             that also has `evolve(observed)` → `Evolution` is asked for motion and source where
             the truth is known.
-        facts: of the data: `pixel_km`, `has_truth`.
+        facts: of the data: `pixel_km`, which is also given to a net that takes it, and `has_truth`.
         name: of the model, in the names of points.
         optimizer: `_target_` and settings of a torch optimizer; unused if nothing is trained.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
@@ -78,7 +80,7 @@ class NowcastingModule(BenchmarkModule):
         self.thresholds = tuple(float(level) for level in thresholds)
         self.active_threshold = active_threshold
         self.seed = seed
-        self.net = instantiate(net)
+        self.net = instantiate(net, **_facts_asked_for(net, facts))
         self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN is not to vanish
         self.validation_error = MeanMetric(nan_strategy="disable")
 
@@ -126,7 +128,8 @@ class NowcastingModule(BenchmarkModule):
         predicted = self(batch).float().clamp(min=0)
         self.validation_loss.update(weighted_distance(predicted, batch.target, batch.mask))
         sums = self._sums(predicted, batch)
-        self.validation_error.update((sums.absolute_error / sums.pixels).float())
+        seen = (sums.pixels > 0) | sums.absolute_error.isnan()  # a NaN is not to vanish
+        self.validation_error.update((sums.absolute_error / sums.pixels)[seen].float())
 
     def on_validation_epoch_end(self) -> None:
         self.log("val/loss", self.validation_loss.compute(), prog_bar=True)
@@ -147,7 +150,7 @@ class NowcastingModule(BenchmarkModule):
     def test_step(self, batch: RainBatch, batch_idx: int) -> dict[str, Tensor]:
         if batch.draws is not None:
             return self._repeated(batch, batch.draws)
-        values = frame_statistics(self._sums(self(batch), batch), batch.pixel_km)
+        values = self._scored(self(batch), batch)
         if batch.motion is not None and batch.source is not None and self.evolves:
             values |= truth_statistics(
                 self.net.evolve(batch.observed),
@@ -172,7 +175,7 @@ class NowcastingModule(BenchmarkModule):
             )
         noise = EventNoise(batch.sample_id, self.seed)
         frames = [
-            frame_statistics(self._sums(predicted, batch), batch.pixel_km)
+            self._scored(predicted, batch)
             for predicted in self.net.draws(batch.observed, draws, noise)
         ]
         of_draws = {
@@ -183,6 +186,8 @@ class NowcastingModule(BenchmarkModule):
 
     def _draws(self) -> int | None:
         """How often the partitions now tested want events predicted, if repeatedly."""
+        if self._trainer is None:  # built to be looked at
+            return None
         looks = self.trainer.datamodule.passes()  # type: ignore[attr-defined]
         transforms = [look.transform for look in looks]
         counts = {look.count for look in transforms if isinstance(look, RepeatedDraws)}
@@ -193,7 +198,19 @@ class NowcastingModule(BenchmarkModule):
             )
         return counts.pop() if counts else None
 
+    def _scored(self, predicted: Tensor, batch: RainBatch) -> dict[str, Tensor]:
+        sums = self._sums(predicted, batch)
+        refuse_not_finite(sums, batch.sample_id)
+        return frame_statistics(sums, batch.pixel_km)
+
     def _sums(self, predicted: Tensor, batch: RainBatch) -> RainFrameSums:
         return rain_frame_sums(
             predicted, batch.target, batch.mask, self.thresholds, self.active_threshold
         )
+
+
+def _facts_asked_for(net: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The size of a pixel, for a net that takes it and has none set."""
+    takes = signature(get_object(net["_target_"])).parameters
+    asked = "pixel_km" in takes and "pixel_km" not in net
+    return {"pixel_km": facts["pixel_km"]} if asked else {}

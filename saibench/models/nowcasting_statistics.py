@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from saibench.evidence.statistic import Axis, Statistic
+from saibench.metrics.functional.cumulative_csi import responds_at_every_lead
 from saibench.metrics.functional.rain import RainFrameSums
 from saibench.metrics.functional.rain_statistics import (
     active_area_error,
@@ -49,8 +50,9 @@ def nowcasting_statistics(
     axis = lead_axis(leads)
     error = "mean absolute error of the rain rate"
     statistics = [
-        Statistic("mae", "mm/h", "pixel", error, None, {"mae": "mean"}),
-        Statistic("mae", "mm/h", "pixel", error, axis, {"mae": "mean"}),
+        # partial: a frame, or a whole event, may lie where the radar saw nothing
+        Statistic("mae", "mm/h", "pixel", error, None, {"mae": "mean"}, partial=True),
+        Statistic("mae", "mm/h", "pixel", error, axis, {"mae": "mean"}, partial=True),
         Statistic(
             "active_area_mae",
             "mm/h",
@@ -71,8 +73,8 @@ def nowcasting_statistics(
         ),
         *(statistic for level in thresholds for statistic in _at_threshold(level, axis)),
         *_displacement(axis),
-        Statistic("observed_rate", "mm/h", "pixel", "mean observed rain rate", axis),
-        Statistic("predicted_rate", "mm/h", "pixel", "mean predicted rain rate", axis),
+        _mean_rate("observed", axis),
+        _mean_rate("predicted", axis),
         Statistic("valid_pixels", "", "frame", "pixels that the radar saw", axis),
         Statistic("active_pixels", "", "frame", "pixels of the active area", axis),
     ]
@@ -97,6 +99,7 @@ def frame_statistics(sums: RainFrameSums, pixel_km: float) -> dict[str, Tensor]:
         "lead/active_pixels": sums.active.double(),
     }
     for number, level in enumerate(sums.thresholds):
+        values[f"responds_{level:g}"] = responds_at_every_lead(sums, level).double()
         values[f"lead/csi_{level:g}"] = critical_success_index(sums, level)
         for name in ("hits", "misses", "false_alarms"):
             values[f"lead/{name}_{level:g}"] = getattr(sums, name)[..., number].double()
@@ -119,6 +122,30 @@ def draw_statistics(draws: int, leads: int) -> list[Statistic]:
     ]
 
 
+def refuse_not_finite(sums: RainFrameSums, sample_ids: Tensor) -> None:
+    """A prediction that is not a number is an error, whatever its other frames are.
+
+    Statistics are undefined for it as they are for a frame without a valid pixel; here the two are
+    told apart.
+
+    Raises:
+        RuntimeError: a rate of some event is NaN or infinite.
+    """
+    for whose, count in (("predicted", sums.pred_not_finite), ("observed", sums.target_not_finite)):
+        events = sample_ids[count.any(dim=1)].tolist()
+        if events:
+            raise RuntimeError(
+                f"{whose} rain rates are NaN or infinite in {int((count > 0).sum())} frames of "
+                f"{len(events)} events (ids {events[:5]})"
+                + (": the model diverged." if whose == "predicted" else ".")
+            )
+
+
+def _mean_rate(whose: str, axis: Axis) -> Statistic:
+    name, describe = f"{whose}_rate", f"mean {whose} rain rate"
+    return Statistic(name, "mm/h", "pixel", describe, axis, partial=True)
+
+
 def _at_threshold(level: float, axis: Axis) -> list[Statistic]:
     csi = f"critical success index at {level:g} mm/h"
     counts = (
@@ -126,7 +153,9 @@ def _at_threshold(level: float, axis: Axis) -> list[Statistic]:
         ("misses", "observed, not predicted"),
         ("false_alarms", "predicted, not observed"),
     )
+    selected = f"1 if pixels are hit, missed or falsely alarmed at {level:g} mm/h in every frame"
     return [
+        Statistic(f"responds_{level:g}", "", "event", selected),
         Statistic(
             f"csi_{level:g}", "", "frame", csi, axis, {f"csi_{level:g}": "mean"}, partial=True
         ),
