@@ -35,7 +35,10 @@ def cache_root() -> Path:
 
 @dataclass(frozen=True)
 class CachedArrays:
-    """Read-only memory maps of the arrays in a cache folder, and how they came about."""
+    """Read-only memory maps of the arrays in a cache folder, and how they came about.
+
+    Pickled, they are the folder alone: a process that reads ahead maps them too, without a copy.
+    """
 
     folder: Path
     arrays: Arrays
@@ -48,6 +51,9 @@ class CachedArrays:
     def data_hash(self) -> str:
         """sha256 of names, types, shapes and bytes: equal arrays have it on every machine."""
         return self.manifest["data_hash"]
+
+    def __reduce__(self) -> tuple[Callable[[Path], CachedArrays], tuple[Path]]:
+        return _mapped, (self.folder,)
 
 
 def cached_arrays(
@@ -122,6 +128,14 @@ def _open(folder: Path) -> CachedArrays | None:
         log.warning("%s is damaged (%s): building it again", folder, error)
         return None
     return CachedArrays(folder, arrays, manifest)
+
+
+def _mapped(folder: Path) -> CachedArrays:
+    """The arrays of a folder that another process has found whole."""
+    found = _open(folder)
+    if found is None:
+        raise RuntimeError(f"{folder} was removed while it was read.")
+    return found
 
 
 def _build(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -70,6 +71,17 @@ def test_arrays_come_back_unchanged_mapped_and_read_only(tmp_path: Path) -> None
     assert isinstance(kept["forces"], np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         kept["forces"][0] = 0
+
+
+def test_another_process_is_sent_the_folder_and_maps_it(tmp_path: Path) -> None:
+    """Workers that read ahead would else be sent a copy of all events."""
+    large = cached_arrays(tmp_path, "large", {}, lambda folder: {"time": np.arange(100_000.0)})
+    sent = pickle.dumps(large)
+    assert len(sent) < 1000
+    received = pickle.loads(sent)
+    assert isinstance(received["time"], np.memmap)
+    np.testing.assert_array_equal(received["time"], np.arange(100_000.0))
+    assert received.manifest == large.manifest
 
 
 def test_the_second_caller_does_not_build(tmp_path: Path) -> None:

@@ -63,8 +63,17 @@ class RainEvents(Protocol):
 class RainSource(Protocol):
     """Where events come from: a reader or a simulation.
 
-    A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`.
+    A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`. It knows
+    `pixel_km` and `has_truth` of its events before they are made.
     """
+
+    @property
+    def pixel_km(self) -> float:
+        """Side of a pixel in km."""
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether events know their motion and source."""
 
     @property
     def name(self) -> str:

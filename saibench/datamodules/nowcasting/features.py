@@ -46,27 +46,39 @@ OBSERVED_FEATURES = [
 
 
 def observed_features(rate: np.ndarray, valid: np.ndarray, pixel_km: float) -> Mapping[str, float]:
-    """The features of `OBSERVED_FEATURES`, NaN where one is undefined.
+    """The features of `OBSERVED_FEATURES`, NaN where one is undefined: the radar saw nothing.
 
     Args:
         rate: (29, H, W) in mm/h, 0 where it is missing.
         valid: (29, H, W), False where it is missing.
         pixel_km: side of a pixel.
     """
-    observed, seen = rate[:OBSERVED_FRAMES], valid[:OBSERVED_FRAMES]
-    pixels = np.maximum(valid.sum(axis=(1, 2)), 1)
-    means = rate.sum(axis=(1, 2), dtype=np.float64) / pixels
-    hours = np.arange(OBSERVED_FRAMES) / HOUR
+    means = mean_rates(rate, valid)
+    observed, pixels = rate[:OBSERVED_FRAMES], int(valid[:OBSERVED_FRAMES].sum())
     first, last = center_of_mass(observed[0]), center_of_mass(observed[-1])
     target = means[OBSERVED_FRAMES:]
     return {
-        "mean_intensity": float(observed.sum(dtype=np.float64) / max(seen.sum(), 1)),
-        "max_intensity": float(observed.max()),
-        "wet_fraction": float((observed > 0).sum() / max(seen.sum(), 1)),
-        "observed_trend": float(np.polyfit(hours, means[:OBSERVED_FRAMES], 1)[0]),
+        "mean_intensity": float(observed.sum(dtype=np.float64) / pixels) if pixels else np.nan,
+        "max_intensity": float(observed.max()) if pixels else np.nan,
+        "wet_fraction": float((observed > 0).sum() / pixels) if pixels else np.nan,
+        "observed_trend": slope(means[:OBSERVED_FRAMES]),
         "observed_displacement": float(pixel_km * np.hypot(*(last - first))),
         "target_trend": float(target[THREE_HOURS] - target[0]),
     }
+
+
+def mean_rates(rate: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Mean rate of each frame's valid pixels in mm/h `(T,)`, NaN for a frame that has none."""
+    pixels, totals = valid.sum(axis=(1, 2)), rate.sum(axis=(1, 2), dtype=np.float64)
+    return np.where(pixels > 0, totals / np.maximum(pixels, 1), np.nan)
+
+
+def slope(means: np.ndarray) -> float:
+    """Of the least squares line through successive frames, an hour; NaN of fewer than two."""
+    known = ~np.isnan(means)
+    if known.sum() < 2:
+        return np.nan
+    return float(np.polyfit(np.flatnonzero(known) / HOUR, means[known], 1)[0])
 
 
 def center_of_mass(frame: np.ndarray) -> np.ndarray:

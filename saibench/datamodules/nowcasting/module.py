@@ -110,6 +110,9 @@ class NowcastingDataModule(StructuralDataModule):
     def facts(self) -> dict[str, Any]:
         return {"pixel_km": self.events.pixel_km, "has_truth": self.events.has_truth}
 
+    def preview_facts(self) -> dict[str, Any]:
+        return {"pixel_km": self.source.pixel_km, "has_truth": self.source.has_truth}
+
     def prepare_data(self) -> None:
         """Prepare what is kept once; every rank then only reads."""
         self.source.load(self.cache)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -20,12 +20,14 @@ from saibench.datamodules.files import data_roots
 from saibench.datamodules.nowcasting.event import FRAMES, RainEvent
 from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES, observed_features
 from saibench.datamodules.nowcasting.radar_png import PngHeader, read_frame, read_header
-from saibench.errors import UserError
+from saibench.errors import NotHeldByData, UserError
 from saibench.evidence.schema import Field
 
 PIXEL_KM = 2.0
 """0.02 degrees after averaging 2 x 2."""
 FEATURE_THREADS = 4
+NAMED = 10
+"""Faulty events that an error names."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,11 @@ class MRMS:
         `SAIBENCH_DATA_DIR`, then `mrms` in the cache
     events: how many of the folders, in order of their number, are used; by default all
 
-    Raises UserError: later, when a frame is missing or faulty.
+    Raises UserError: later, when a frame is missing or faulty, or events are too few.
     """
+
+    pixel_km: ClassVar[float] = PIXEL_KM
+    has_truth: ClassVar[bool] = False
 
     root: str | None = None
     events: int | None = None
@@ -62,11 +67,7 @@ class MRMS:
 
     def recipe(self) -> dict[str, Any]:
         """The files' names and sizes stand for their content, of which there may be terabytes."""
-        digest = hashlib.sha256()
-        for folder in self._folders.values():
-            for path in _frames(folder):
-                digest.update(f"{path.name} {path.stat().st_size}\n".encode())
-        return {"source": self.name, "version": 1, "files": digest.hexdigest()}
+        return {"source": self.name, "version": 2, "files": self._digest}
 
     def load(self, cache: Path) -> RadarEvents:
         recipe = self.recipe()
@@ -88,22 +89,41 @@ class MRMS:
         names = [field.name for field in OBSERVED_FEATURES]
         arrays = {name: new_array(folder, name, (len(self._folders),), float) for name in names}
 
-        def features(event: Path) -> Mapping[str, float]:
-            found = read_event(event, self._header)
+        def features(event: Path) -> Mapping[str, float] | UserError:
+            try:
+                found = read_event(event, self._header)
+            except UserError as fault:
+                return fault
             return observed_features(found.rate, found.valid, PIXEL_KM)
 
+        folders = list(self._folders.values())
+        faults: dict[str, UserError] = {}
         with ThreadPoolExecutor(FEATURE_THREADS) as pool:  # decoding releases the interpreter
+            found = _in_order(pool, features, folders)
             for row, values in enumerate(
-                tqdm(
-                    _in_order(pool, features, list(self._folders.values())),
-                    desc="reading radar",
-                    unit="event",
-                    total=len(self._folders),
-                )
+                tqdm(found, desc="reading radar", unit="event", total=len(folders))
             ):
+                if isinstance(values, UserError):
+                    faults[folders[row].name] = values
+                    continue
                 for name in names:
                     arrays[name][row] = values[name]
+        refuse_faulty(faults)
         return arrays
+
+    @cached_property
+    def _digest(self) -> str:
+        """Of the names and sizes of all files; read once, for there may be millions."""
+        digest = hashlib.sha256()
+        faults: dict[str, UserError] = {}
+        for folder in self._folders.values():
+            try:
+                for path in _frames(folder):
+                    digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+            except UserError as fault:
+                faults[folder.name] = fault
+        refuse_faulty(faults)
+        return digest.hexdigest()
 
     @cached_property
     def _header(self) -> PngHeader:
@@ -116,6 +136,11 @@ class MRMS:
         for root in roots:
             for below in ("", "figure", "mrms/figure"):
                 if found := _event_folders(root / below):
+                    if self.events is not None and self.events > len(found):
+                        raise NotHeldByData(
+                            f"data.events={self.events} are more than the {len(found)} events in "
+                            f"{root / below}; {len(found)} or null would work."
+                        )
                     numbers = sorted(found)[: self.events]
                     return {number: found[number] for number in numbers}
         raise UserError(
@@ -151,6 +176,19 @@ def read_event(folder: Path, header: PngHeader) -> RainEvent:
     frames = [read_frame(path, header) for path in _frames(folder)]
     rate, valid = (np.stack(part) for part in zip(*frames, strict=True))
     return RainEvent(rate, valid)
+
+
+def refuse_faulty(faults: Mapping[str, UserError]) -> None:
+    """Raise the first fault, and name the other events that have one: all can be mended at once."""
+    if not faults:
+        return
+    (first, *others), names = faults.values(), list(faults)[1:]
+    if not others:
+        raise first
+    named = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
+    raise UserError(
+        f"{str(first).removesuffix('.')}; {len(others)} more of the events are faulty: {named}."
+    )
 
 
 def _frames(folder: Path) -> list[Path]:

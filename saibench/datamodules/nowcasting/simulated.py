@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import polars as pl
@@ -95,6 +95,8 @@ class SimulatedRain:
     growth: float = -0.3
     growth_spread: float = 0.6
     seed: int = 0
+
+    has_truth: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.events < 1:

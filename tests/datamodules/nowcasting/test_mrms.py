@@ -11,7 +11,7 @@ from PIL import Image
 
 from saibench.datamodules.nowcasting.event import FRAMES, RainEvent
 from saibench.datamodules.nowcasting.mrms import MRMS
-from saibench.errors import UserError
+from saibench.errors import NotHeldByData, UserError
 
 SIDE = 32
 
@@ -80,6 +80,25 @@ def test_a_missing_frame_is_named(root: Path) -> None:
         read(root)
 
 
+def test_all_faulty_events_are_named_at_once(root: Path) -> None:
+    """Hours of reading would else be lost to each of them in turn."""
+    (root / "figure" / "00012" / "00012-07.png").unlink()
+    (root / "figure" / "00003" / "00003-01.png").unlink()
+    with pytest.raises(
+        UserError, match=r"00003-01\.png is missing: .*; 1 more .* faulty: 00012\.$"
+    ):
+        read(root)
+
+
+def test_all_events_with_damaged_frames_are_named_at_once(root: Path) -> None:
+    for name in ("00003/00003-20.png", "00012/00012-00.png"):
+        path = root / "figure" / name
+        path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(UserError, match=r"00003-20\.png is not .*; 1 more .* faulty: 00012\.$"):
+        read(root)
+    assert not list((root / "cache").glob("*/")), "nothing half-made is kept"
+
+
 def test_a_truncated_frame_is_named(root: Path) -> None:
     path = root / "figure" / "00003" / "00003-28.png"
     path.write_bytes(path.read_bytes()[:-200])
@@ -120,6 +139,32 @@ def test_an_event_without_rain_has_no_displacement(tmp_path: Path) -> None:
     features = MRMS(str(tmp_path)).load(tmp_path / "cache").index.row(0, named=True)
     assert features["mean_intensity"] == features["max_intensity"] == 0
     assert np.isnan(features["observed_displacement"])
+
+
+def test_frames_that_the_radar_did_not_see_are_in_no_feature(tmp_path: Path) -> None:
+    """Their mean rate is not 0: it is not known."""
+    folder = write_event(tmp_path, 0, np.full((SIDE, SIDE), 130))  # 10 mm/h and 0.1 more a frame
+    blank = np.zeros((SIDE, SIDE), np.uint16)
+    for frame in (2, 9):
+        Image.fromarray(blank).save(folder / f"00000-{frame:02d}.png")
+    for frame in range(FRAMES):
+        (tmp_path / "00001").mkdir(exist_ok=True)
+        Image.fromarray(blank).save(tmp_path / "00001" / f"00001-{frame:02d}.png")
+    seen, unseen = MRMS(str(tmp_path)).load(tmp_path / "cache").index.iter_rows(named=True)
+    rates = [10 + 0.1 * frame for frame in range(9) if frame != 2]
+    assert seen["mean_intensity"] == pytest.approx(np.mean(rates), rel=1e-5)
+    assert seen["wet_fraction"] == 1
+    assert seen["observed_trend"] == pytest.approx(0.6, rel=1e-4), "mm/h an hour of six frames"
+    assert np.isnan(seen["target_trend"]), "the first target frame is unknown"
+    assert all(np.isnan(value) for name, value in unseen.items() if name != "sample_id")
+
+
+def test_more_events_than_there_are_is_refused(root: Path) -> None:
+    with pytest.raises(
+        NotHeldByData, match=r"^data\.events=3 are more than the 2 events in .*; 2 "
+    ):
+        MRMS(str(root), events=3).preview()
+    assert MRMS(str(root), events=2).preview().height == 2
 
 
 def test_changed_files_change_the_hash(root: Path, tmp_path: Path) -> None:
