@@ -77,7 +77,9 @@ def test_another_width_is_refused_and_nothing_is_loaded(
     assert str(path) in str(refusal.value) and expected in str(refusal.value)
     count = sum(value.shape != before[name].shape for name, value in published.items())
     assert f"{count} of its tensors do not fit the 667" in str(refusal.value)
+    assert f"({count} of another shape: " in str(refusal.value)
     assert str(refusal.value).count("and not") == 3, "the first few of them"
+    assert "\n".join(refusal.value.__notes__).count("and not") == count, "all of them"
     assert all(torch.equal(value, before[name]) for name, value in small.state_dict().items())
 
 
@@ -86,8 +88,25 @@ def test_missing_and_unknown_names_are_listed(small: NowcastNet, tmp_path: Path)
     state["gen_dec.other"] = state.pop("evo_net.gamma")
     with pytest.raises(
         UserError,
-        match=r"2 of its .*\(evo_net.gamma is missing; gen_dec.other is unknown\); .*\.$",
+        match=r"2 of its .*\(1 missing: evo_net.gamma; 1 unknown: gen_dec.other\); .*\.$",
     ):
+        load_published(small, saved(state, tmp_path))
+
+
+def test_up_to_a_dozen_tensors_that_differ_are_all_listed(
+    small: NowcastNet, tmp_path: Path
+) -> None:
+    state = small.state_dict()
+    gone = [name for name in state if name.startswith("evo_net.down1.")][:7]
+    for name in gone:
+        state[f"module.{name}"] = state.pop(name)[None]
+    state["gen_dec.fc.bias"] = state["gen_dec.fc.bias"][:1]
+    with pytest.raises(UserError) as refusal:
+        load_published(
+            small, saved({n: v for n, v in state.items() if n[:6] != "module"}, tmp_path)
+        )
+    assert all(name in str(refusal.value) for name in [*gone, "gen_dec.fc.bias is (1,)"])
+    with pytest.raises(UserError, match=r"7 missing: .*, …; 7 unknown: .*, …; 1 of another shape"):
         load_published(small, saved(state, tmp_path))
 
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from saibench.errors import UserError
 
-NAMED = 3
-"""How many tensors that differ an error names."""
+FEW, NAMED = 12, 3
+"""Tensors that do not fit are all named up to the first number, else so many of each kind."""
 
 OWN = "net."
 """What the names of the net begin with in a checkpoint of saibench itself."""
@@ -43,7 +43,7 @@ def load_weights(
 
     Raises:
         UserError: the file is missing, damaged, no checkpoint or holds other objects, or its
-            names or shapes are not the net's.
+            names or shapes are not the net's, which are then listed.
     """
     state = {rename(name): value for name, value in _of_the_net(_read_state(Path(path))).items()}
     own = net.state_dict()
@@ -51,13 +51,8 @@ def load_weights(
         state = {name: value for name, value in state.items() if not name.startswith(fresh)}
         state |= {name: value for name, value in own.items() if name.startswith(fresh)}
     misfits = _misfits(state, own)
-    if misfits:
-        few = "; ".join(misfits[:NAMED]) + ("; …" if len(misfits) > NAMED else "")
-        raise UserError(
-            f"{path} is a checkpoint of another model: {len(misfits)} of its tensors do not fit "
-            f"the {len(own)} of this net ({few}); the checkpoint of this net, or the "
-            f"{settings} that it was trained with, would work."
-        )
+    if any(misfits.values()):
+        raise _of_another_model(path, misfits, len(own), settings)
     net.load_state_dict(state, strict=True)
 
 
@@ -98,13 +93,36 @@ def _is_state(content: Any) -> bool:
     )
 
 
-def _misfits(state: dict[str, Tensor], own: dict[str, Tensor]) -> list[str]:
-    """A phrase for each tensor that is missing, unknown or of another shape."""
-    missing = [f"{name} is missing" for name in own if name not in state]
-    unknown = [f"{name} is unknown" for name in state if name not in own]
-    reshaped = [
-        f"{name} is {tuple(state[name].shape)} and not {tuple(own[name].shape)}"
-        for name in own
-        if name in state and state[name].shape != own[name].shape
-    ]
-    return missing + unknown + reshaped
+def _misfits(state: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, list[str]]:
+    """By kind, a phrase for each tensor that is missing, unknown or of another shape."""
+    return {
+        "missing": [name for name in own if name not in state],
+        "unknown": [name for name in state if name not in own],
+        "of another shape": [
+            f"{name} is {tuple(state[name].shape)} and not {tuple(own[name].shape)}"
+            for name in own
+            if name in state and state[name].shape != own[name].shape
+        ],
+    }
+
+
+def _of_another_model(
+    path: str | Path, misfits: dict[str, list[str]], size: int, settings: str
+) -> UserError:
+    """Names them in the sentence; where they are many, all of them in a note of the traceback."""
+    count = sum(map(len, misfits.values()))
+    most = FEW if count <= FEW else NAMED
+    kinds = "; ".join(
+        f"{len(names)} {kind}: {', '.join(names[:most])}" + (", …" if len(names) > most else "")
+        for kind, names in misfits.items()
+        if names
+    )
+    error = UserError(
+        f"{path} is a checkpoint of another model: {count} of its tensors do not fit the {size} "
+        f"of this net ({kinds}); the checkpoint of this net, or the {settings} that it was trained "
+        "with, would work."
+    )
+    if count > most:
+        listed = (f"{kind}: {name}" for kind, names in misfits.items() for name in names)
+        error.add_note("\n".join(listed))
+    return error

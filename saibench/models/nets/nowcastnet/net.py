@@ -39,6 +39,9 @@ class NowcastNet(nn.Module):
             too, as the published code does; otherwise predictions of one event are independent
             draws.
         seed: seed of the initial weights.
+
+    Raises:
+        UserError: a width below 1.
     """
 
     def __init__(
@@ -50,6 +53,8 @@ class NowcastNet(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if base_channels < 1:
+            raise UserError(f"NowcastNet can't have base_channels={base_channels}; 8 would work.")
         self.observed = observed
         self.leads = leads
         self.noise_channels = base_channels
