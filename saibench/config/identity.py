@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from pathlib import Path
 from typing import Any
 
+from saibench.datamodules.files import file_sha256
 from saibench.errors import UserError
 
 _BESIDE_THE_RESULT = {
@@ -33,6 +35,8 @@ _BESIDE_THE_RESULT = {
 _OF_TRAINING = ("window.", "subset.")
 _PATHS = {"root", "cache"}
 """Keys that hold a folder, wherever they stand."""
+WEIGHTS = "checkpoint"
+"""Key of a file of weights, wherever it stands: it is its content that changes a result."""
 
 
 def canonical(settings: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +102,7 @@ def _kept(node: Any, path: str) -> Any:
     if isinstance(node, dict):
         children = {key: (f"{path}.{key}" if path else str(key), node[key]) for key in node}
         return {
-            key: _kept(value, where)
+            key: _content(value) if key == WEIGHTS else _kept(value, where)
             for key, (where, value) in children.items()
             if where not in _BESIDE_THE_RESULT and key not in _PATHS
         }
@@ -107,3 +111,9 @@ def _kept(node: Any, path: str) -> Any:
     if isinstance(node, int | float) and not isinstance(node, bool):
         return float(node) + 0.0  # adding 0.0 turns -0.0 into 0.0
     return node
+
+
+def _content(path: Any) -> Any:
+    """The hash of a file of weights; what is no file is refused elsewhere."""
+    is_file = isinstance(path, str) and Path(path).is_file()
+    return f"sha256:{file_sha256(Path(path))}" if is_file else path

@@ -40,7 +40,7 @@ def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline
             own headline may name some that only other models have.
 
     Raises:
-        UserError: the model cannot be built, or has no such metric.
+        UserError: the model cannot be built or started from its checkpoint, or has no such metric.
     """
     if facts is None:
         return
@@ -63,5 +63,6 @@ def _metric_names(model: str, facts: str) -> frozenset[str]:
     with preserved_global_state():
         node = OmegaConf.create(json.loads(model))
         built = build(node, "model", facts=json.loads(facts), _recursive_=False)
+        built.load_initial_weights()
         means = {name for statistic in built.statistics() for name in statistic.metrics}
         return frozenset(means | {metric.name for metric in built.partition_metrics()})

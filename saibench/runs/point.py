@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from saibench.config.identity import labels, point_hash, slug
+from saibench.config.identity import WEIGHTS, canonical, labels, point_hash, slug
 from saibench.errors import UserError, first_line
 
 CONFIG = "config.yaml"
@@ -54,12 +54,14 @@ class Point:
 
     def identity(self) -> dict[str, Any]:
         """Entries of the record that say which point this is."""
+        weights = canonical(self.settings)["model"].get(WEIGHTS)
         return {
             "point": self.hash,
             "slug": slug(self.settings),
             "study": self.settings["study"],
             "workload": self.settings["workload"]["name"],
             "settings": labels(self.settings),
+            **({"weights": weights} if weights is not None else {}),
             **self.reported(),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +120,16 @@ def test_point_that_is_not_trained_is_not_named_by_what_it_would_be_trained_on()
     untrained = slug(settings("workload=nowcasting", "model=persistence"))
     assert untrained == "SimulatedRain-persistence-seed0"
     assert "count340" in slug(settings("workload=nowcasting"))
+
+
+def test_weights_to_start_from_are_known_by_their_content(tmp_path: Path) -> None:
+    """A file may move; another file of the same name is another point."""
+    one, moved = tmp_path / "one.ckpt", tmp_path / "moved.ckpt"
+    one.write_bytes(b"weights")
+    moved.write_bytes(b"weights")
+    rain = "workload=nowcasting"
+    before = point_hash(settings(rain, f"model.checkpoint={one}"))
+    assert point_hash(settings(rain, f"model.checkpoint={moved}")) == before
+    one.write_bytes(b"others!")
+    assert point_hash(settings(rain, f"model.checkpoint={one}")) != before
+    assert point_hash(settings(rain)) != before
