@@ -87,6 +87,15 @@ def test_study_composes_to_distinct_points_that_can_run(
             continue
 
 
+@pytest.mark.parametrize(
+    "study", [one for one in STUDIES if one.parent.name == "nowcasting"], ids=str
+)
+def test_rain_studies_can_be_had_of_weights_that_are_there(study: Path) -> None:
+    """What `trainer=none` says is not undone by the study's own budget."""
+    command = composed(f"+sweeps={study}", "trainer=none")
+    assert all(config.trainer.max_steps == 0 for config in command.points)
+
+
 def test_time_extrapolation_is_the_papers_grid_of_15_windows() -> None:
     command = composed("+sweeps=force_field/time_extrapolation")
     found = {(config.window.start, config.window.size) for config in command.points}
