@@ -33,7 +33,7 @@ def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataF
     """One row an (event, threshold [mm/h], lead [min]): its CSI, null where it is undefined."""
     errors = rain_errors(evidence, partition)
     model = errors.subjects[0].first_seed()
-    rates = errors.values(model, "observed_rate").mean(axis=1)
+    rates = np.nanmean(errors.values(model, "observed_rate"), axis=1)
     rows = [
         {
             "response": rank,
@@ -93,15 +93,18 @@ def chosen_events(errors: RainErrors) -> list[int]:
 
 def _draw_event(axes: Axes, event: polars.DataFrame) -> None:
     thresholds = event["threshold"].unique(maintain_order=True).to_list()
-    for threshold, colour in zip(thresholds, shades(len(thresholds)), strict=True):
+    widest = len(thresholds) - 1  # lines that coincide stay visible below one another
+    for narrower, (threshold, colour) in enumerate(
+        zip(thresholds, shades(len(thresholds)), strict=True)
+    ):
         line = event.filter(polars.col("threshold") == threshold)
         axes.plot(
             line["lead"],
             line["csi"].cast(polars.Float64).fill_null(np.nan),
             color=colour,
             marker="o",
-            markersize=3,
-            linewidth=1.6,
+            markersize=3 + 1.6 * (widest - narrower),
+            linewidth=1.3 + 0.9 * (widest - narrower),
             label=f"≥ {threshold:g} mm/h",
         )
     if event["csi"].null_count() == event.height:

@@ -54,12 +54,14 @@ def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataF
 def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     errors, numbers = rain_errors(evidence, partition), table(evidence, partition)
     lines = 1 + len(AREAS) * len(errors.models)
-    heights = (0.27 * lines + 0.5, 2.7, 2.4, 2.4)
+    heights = (0.27 * lines + 0.5, 3.0, 2.4, 2.4)
     figure = Figure(figsize=(PAGE_WIDTH, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
     text, curves, *histograms = parts.flat
     _draw_table(text.subplots(), numbers)
     _draw_curves(curves.subplots(1, len(AREAS)), errors, numbers)
+    handles, labels = curves.axes[0].get_legend_handles_labels()
+    curves.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
     letters = iter("defghijkl")
     for part, name in zip(histograms, AREAS, strict=True):
         _draw_distributions(part.subplots(1, len(HOURS), sharex=True, sharey=True), errors, name)
@@ -127,7 +129,6 @@ def _draw_curves(axes: np.ndarray, errors: RainErrors, numbers: polars.DataFrame
         panel.set_ylabel("MAE [mm/h]")
         lead_axis(panel)
         from_zero(panel)
-    axes[0].legend(loc="best")
 
 
 def _draw_distributions(axes: np.ndarray, errors: RainErrors, name: str) -> None:

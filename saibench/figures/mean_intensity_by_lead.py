@@ -56,13 +56,13 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
         for lead, mean in ((lead, mean_over_events(values)) for lead, values in rates.items())
     )
     change = relative_change(first, last)
-    lighter = int((last < first).sum())
+    lighter, known = int((last < first).sum()), int((~np.isnan(first + last)).sum())
     return (
         "Observed rain rate averaged over a frame's valid pixels [mm/h], one value an event, at 1, "
         f"2 and 3 hours of lead time, over {events_text(errors)}. The line is the mean over "
         f"events: {means} mm/h, a change of {100 * change.estimate:+.0f} % "
         f"[{100 * change.low:+.0f}, {100 * change.high:+.0f}] from 1 h to 3 h; {lighter:,} of "
-        f"{len(first):,} events rain less at 3 h than at 1 h. The last bin holds what is beyond "
+        f"{known:,} events rain less at 3 h than at 1 h. The last bin holds what is beyond "
         f"it. {intervals_text(errors)}"
     ).replace("-", "−")
 

@@ -76,7 +76,7 @@ def events_fade(errors: RainErrors, model: RainModel) -> Answer:
     return answer_positive(
         opposite(change),
         f"the mean observed rain rate changes by {percent(change)} from 1 h to 3 h; "
-        f"{int((last < first).sum()):,} of {len(first):,} events rain less at 3 h.",
+        f"{int((last < first).sum()):,} of {change.count:,} events rain less at 3 h.",
     )
 
 

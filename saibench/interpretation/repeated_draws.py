@@ -35,7 +35,10 @@ def repeated_draws(evidence: StudyEvidence) -> polars.DataFrame:
 
 
 def spread(evidence: StudyEvidence, statistic: str) -> polars.DataFrame:
-    """One row an event and lead: how the statistic is spread over the draws that define it."""
+    """One row an event and lead: how the statistic is spread over the draws that define it.
+
+    `outlier_draws` names the `outliers` by their number: `3, 17`.
+    """
     value = polars.col(statistic)
     return (
         repeated_draws(evidence)
@@ -52,8 +55,16 @@ def spread(evidence: StudyEvidence, statistic: str) -> polars.DataFrame:
                 return_dtype=polars.Int64,
                 returns_scalar=True,
             ),
+            outlier_draws=polars.struct("number", statistic).map_batches(
+                _named_outliers, return_dtype=polars.String, returns_scalar=True
+            ),
         )
     )
+
+
+def _named_outliers(draws: polars.Series) -> str:
+    number, values = draws.struct.unnest().drop_nulls()
+    return ", ".join(map(str, number.filter(outliers(values.to_numpy()))))
 
 
 def outliers(values: Floats, fence: float = FENCE) -> NDArray[np.bool_]:

@@ -293,6 +293,7 @@ def test_spread_over_draws_and_outliers_are_those_of_plain_numpy(tmp_path: Path)
         statistic="displacement", lead=60, sample_id=2
     )
     assert far["outliers"].item() >= 1 and far["highest"].item() == 900
+    assert "1" in far["outlier_draws"].item().split(", "), "the draw that lies far out is named"
     axes = prediction_stability.draw(evidence).axes
     assert [label.get_text() for label in axes[0].get_yticklabels()] == [str(n) for n in range(10)]
     assert "30 predictions of each of 10 events" in prediction_stability.caption(evidence)
