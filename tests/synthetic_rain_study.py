@@ -170,6 +170,7 @@ def by_lead(made: MadeRain, events: int, partition: str = PARTITION) -> polars.D
         columns["source_error"] = 0.1 * intensity * noise
         columns["velocity_part"] = 0.4 * mae
         columns["source_part"] = 0.7 * mae * noise
+        columns["scheme_part"] = 0.2 * mae
     keys = {
         "point": [made.point] * mae.size,
         "partition": [partition] * mae.size,

@@ -33,6 +33,7 @@ LABELS = {
     INTENSITY: "mean observed rain rate [mm/h]",
 }
 PARTS = {"velocity_part": "motion's part", "source_part": "source's part", "mae": "whole error"}
+SCHEME = "scheme_part"
 FIT = "#d62728"
 MAX_MODELS = 3
 
@@ -65,7 +66,8 @@ def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataF
         rows += [
             {"model": model.label, "of": part, "with": None, "lead": lead, "statistic": "mean"}
             | interval_row(interval)
-            for part in (*PARTS, "motion_error", "source_error")
+            for part in (*PARTS, SCHEME, "motion_error", "source_error")
+            if errors.has(model, part)
             for lead, interval in _by_lead(errors, model, part)
         ]
     return polars.DataFrame(rows, infer_schema_length=None)
@@ -97,11 +99,17 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     errors = rain_errors(evidence, partition)
     known = _with_truth(errors)[:1]
+    scheme = (
+        " and of what both parts have in common, the error with both true: pixels are interpolated "
+        "and rain comes in from outside (dotted)"
+        if known and errors.has(known[0], SCHEME)
+        else ""
+    )
     parts = (
         " Bottom: where true motion and source are known, the last observed frame evolves with "
         "the predicted motion and the true source (motion's part), or with the true motion and "
         "the predicted source (source's part); their MAE by lead time beside that of the whole "
-        "prediction, the same against the event's mean rain rate, and the distance of the "
+        f"prediction{scheme}, the same against the event's mean rain rate, and the distance of the "
         "predicted from the true motion [km/h], weighed by the rain."
         if known
         else ""
@@ -150,6 +158,9 @@ def _draw_parts(axes: np.ndarray, errors: RainErrors, model: RainModel) -> None:
     colours = (PALETTE[0], PALETTE[1], INK)
     for (part, label), colour in zip(PARTS.items(), colours, strict=True):
         _draw_lead_curve(by_lead, errors, model, part, colour, label)
+    if errors.has(model, SCHEME):
+        means = [mean.estimate for _, mean in _by_lead(errors, model, SCHEME)]
+        by_lead.plot(errors.leads, means, color=INK, linestyle=":", label="both true")
     by_lead.legend(loc="upper left")
     by_lead.set_ylabel("MAE [mm/h]")
     intensity = errors.values(model, INTENSITY).mean(axis=1)

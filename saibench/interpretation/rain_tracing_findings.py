@@ -64,12 +64,18 @@ def source_more(errors: RainErrors, model: RainModel) -> Answer | None:
             f"{text(mean_over_events(source))} and {text(mean_over_events(motion), 'mm/h')} at "
             f"{lead // 60} h"
         )
+    common = ""
+    if errors.has(model, "scheme_part"):
+        left = mean_over_events(errors.at(model, "scheme_part", HOURS[0]))
+        common = (
+            f" (with both true {text(left, 'mm/h')} are left at 1 h, which both have in common)"
+        )
     more = difference(*(errors.at(model, n, HOURS[0]) for n in ("source_part", "velocity_part")))
     return answer_positive(
         more,
         "MAE with the true motion and the predicted source, and with the predicted motion and the "
-        f"true source: {'; '.join(rows)}; the source's less the motion's is {text(more, 'mm/h')} "
-        "at 1 h.",
+        f"true source: {'; '.join(rows)}{common}; the source's less the motion's is "
+        f"{text(more, 'mm/h')} at 1 h.",
     )
 
 

@@ -2,7 +2,8 @@
 
 The continuity equation dx/dt + (v . grad) x = s (paper eq. 3) has two terms that a net predicts. In
 simulated rain both are known exactly, so that each can be replaced by the truth: what error is
-left is the other's.
+left is the other's, and that of the scheme, which is left when both are true. Pixels are
+interpolated at every step, and what flows in over the border was not observed.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def truth_statistics(
         "lead/source_error": (evolution.intensity - source).abs().mean(dim=(-2, -1)),
         "lead/velocity_part": _error(start, evolution.motion, source, target),
         "lead/source_part": _error(start, true_origin, evolution.intensity, target),
+        "lead/scheme_part": _error(start, true_origin, source, target),
     }
 
 

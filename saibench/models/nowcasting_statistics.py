@@ -216,6 +216,15 @@ def _against_truth(axis: Axis) -> list[Statistic]:
             {"source_part": "mean"},
             partial=True,
         ),
+        Statistic(
+            "scheme_part",
+            "mm/h",
+            "pixel",
+            "mean absolute error of rain evolved with the true motion and the true source",
+            axis,
+            {"scheme_part": "mean"},
+            partial=True,
+        ),
     ]
 
 

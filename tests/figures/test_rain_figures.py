@@ -276,6 +276,10 @@ def test_parts_of_the_error_are_shown_where_the_truth_is_known(
     net = np.mean([values(MadeRain("nowcastnet", seed), "source_part") for seed in (0, 1)], axis=0)
     row = parts.filter(pl.col("of") == "source_part", pl.col("lead") == 60)
     assert row["estimate"].item() == pytest.approx(net[:, 5].mean(), rel=1e-12)
+    scheme = parts.filter(pl.col("of") == "scheme_part", pl.col("lead") == 60)
+    mae = np.mean([values(MadeRain("nowcastnet", seed), "mae") for seed in (0, 1)], axis=0)
+    assert scheme["estimate"].item() == pytest.approx(0.2 * mae[:, 5].mean(), rel=1e-12)
+    assert "the error with both true" in rain_error_tracing.caption(evidence)
     unknown = StudyEvidence.load(write_rain_study(tmp_path, [PERSISTENCE]))
     assert len(rain_error_tracing.draw(unknown).axes) == 3
     assert "true motion" not in rain_error_tracing.caption(unknown)

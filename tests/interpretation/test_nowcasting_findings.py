@@ -140,6 +140,7 @@ def test_parts_of_the_error_are_asked_only_where_the_truth_is_known(
     found: dict[str, Finding], tmp_path: Path
 ) -> None:
     assert found[rain_tracing_findings.SOURCE_MORE].verdict == SEEN
+    assert "with both true " in found[rain_tracing_findings.SOURCE_MORE].numbers
     assert found[rain_tracing_findings.SOURCE_SCALES].verdict == SEEN
     unknown = asked(write_rain_study(tmp_path / "unknown", [PERSISTENCE]))
     assert rain_tracing_findings.SOURCE_MORE not in unknown
