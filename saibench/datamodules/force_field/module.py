@@ -19,12 +19,8 @@ from saibench.datamodules.force_field.loader import (
     TrainingStream,
 )
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
-from saibench.datamodules.force_field.soap import (
-    centred_unit_vectors,
-    mean_unit_vector,
-    similarity_to,
-    soap_unit_vectors,
-)
+from saibench.datamodules.force_field.similarity import TrainingSimilarity
+from saibench.datamodules.force_field.soap import soap_unit_vectors
 from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource
 from saibench.datamodules.samplers import Sampler, Subset
 from saibench.datamodules.stream import Ranks
@@ -161,29 +157,30 @@ class ForceFieldDataModule(StructuralDataModule):
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """Time and SOAP similarity of frames to the training partition and to its window."""
-        training = {
-            "soap_similarity": self.split[0].rows,
-            "soap_similarity_window": self.training_sampler.select(self.index),
-        }
-        columns = {
-            f"{name}{suffix}": similarity_to(vectors[rows], mean_unit_vector(vectors, near))
-            for suffix, vectors in (("", self._soap), ("_centred", self._centred_soap))
-            for name, near in training.items()
-        }
+        columns = self.training_similarity.of(self._soap[rows])
         return self.index[rows].with_columns(
             pl.Series(name, values) for name, values in columns.items()
         )
 
     @cached_property
-    def _soap(self) -> np.ndarray:
-        return soap_unit_vectors(self.trajectory, self.cache)
+    def training_similarity(self) -> TrainingSimilarity:
+        """Similarity of any frame to the training partition and to its window.
+
+        Centred on all that is not held out: the same reference for every window.
+        """
+        held_out = self._test_partition(self.index, self.held_out).rows
+        return TrainingSimilarity.to(
+            self._soap,
+            {
+                "soap_similarity": self.split[0].rows,
+                "soap_similarity_window": self.training_sampler.select(self.index),
+            },
+            reference=np.setdiff1d(np.arange(self.index.height), held_out),
+        )
 
     @cached_property
-    def _centred_soap(self) -> np.ndarray:
-        """Centred on all that is not held out: the same reference for every window."""
-        held_out = self._test_partition(self.index, self.held_out).rows
-        reference = np.setdiff1d(np.arange(self.index.height), held_out)
-        return centred_unit_vectors(self._soap, reference)
+    def _soap(self) -> np.ndarray:
+        return soap_unit_vectors(self.trajectory, self.cache)
 
     def feature_fields(self) -> list[Field]:
         fields = [Field("time", "float64", "ps", "frame", "feature", "time of the frame")]
