@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from saibench.commands import data, export, panels, report, trust
+from saibench.commands import data, export, guard, panels, report, trust
 
-COMMANDS = (report, export, trust, data, panels)
+COMMANDS = (report, export, trust, guard, data, panels)
