@@ -71,6 +71,14 @@ class TrustSettings(_Strict):
     mean_of: int = Field(default=1, ge=1)
 
 
+class LearningCurveSettings(_Strict):
+    """What a workload's learning curves are of, and the value that is to be reached."""
+
+    statistic: str = Field(min_length=1)
+    ideal: float = 0.0
+    target: float | None = None
+
+
 class WorkloadSettings(_Open):
     """What a workload says of its points: their names and their report."""
 
@@ -81,6 +89,7 @@ class WorkloadSettings(_Open):
     figures: list[str] | None = None
     explorers: list[str] | None = None
     trust: TrustSettings | None = None
+    learning_curve: LearningCurveSettings | None = None
 
 
 class PointSettings(_Open):
