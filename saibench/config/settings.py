@@ -116,6 +116,7 @@ class EvaluationSettings(_Strict):
     test: list[str] | None
     partitions: Partitions
     shown: list[int] | None
+    trust: str | None
     trainer: Devices
     logger: dict[str, Any] | None
 
