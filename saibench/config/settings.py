@@ -79,6 +79,18 @@ class LearningCurveSettings(_Strict):
     target: float | None = None
 
 
+class TraceSettings(_Strict):
+    """What a workload's errors are traced to, where nothing else is asked for."""
+
+    response: str | list[str]
+    ideal: dict[str, float] = {}
+    bias: str | None = None
+    along: str = "time"
+    bins: dict[str, list[float]] = {}
+    parts: dict[str, dict[str, str]] = {}
+    across: list[str] = Field(default=[], max_length=2)
+
+
 class WorkloadSettings(_Open):
     """What a workload says of its points: their names and their report."""
 
@@ -89,6 +101,7 @@ class WorkloadSettings(_Open):
     figures: list[str] | None = None
     explorers: list[str] | None = None
     trust: TrustSettings | None = None
+    trace: TraceSettings | None = None
     learning_curve: LearningCurveSettings | None = None
 
 
