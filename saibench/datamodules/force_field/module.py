@@ -13,6 +13,7 @@ import torch
 from lightning import Trainer
 
 from saibench.datamodules.cache import cache_root
+from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.loader import (
     EvaluationFrames,
     FrameTensors,
@@ -34,7 +35,7 @@ class ForceFieldDataModule(StructuralDataModule):
 
     Args:
         source: where the trajectory comes from.
-        training, subset, held_out, partitions, test: see `StructuralDataModule`.
+        training, subset, held_out, partitions, test, shown: see `StructuralDataModule`.
         batch_size: frames a step, over all ranks.
         evaluation_batch_size: frames a batch in validation and test, on each rank.
         r_max: cutoff radius in Å at which the mean number of neighbours is counted.
@@ -52,6 +53,7 @@ class ForceFieldDataModule(StructuralDataModule):
         held_out: str,
         partitions: Mapping[str, Mapping[str, Any]],
         test: Sequence[str],
+        shown: Sequence[int] | None = None,
         batch_size: int = 5,
         evaluation_batch_size: int = 100,
         r_max: float = 4.0,
@@ -60,7 +62,7 @@ class ForceFieldDataModule(StructuralDataModule):
         seed: int = 0,
         cache: str | None = None,
     ) -> None:
-        super().__init__(training, subset, held_out, partitions, test)
+        super().__init__(training, subset, held_out, partitions, test, shown=shown)
         for name, value in (
             ("batch_size", batch_size),
             ("evaluation_batch_size", evaluation_batch_size),
@@ -154,6 +156,11 @@ class ForceFieldDataModule(StructuralDataModule):
     def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
         """Batches are gathered on the device already."""
         return batch
+
+    def batch_of(self, rows: np.ndarray) -> MoleculeBatch:
+        """These frames as one batch, in the order of `rows`."""
+        frames = self._tensors(rows)
+        return frames.batch(torch.arange(len(rows), device=frames.positions.device))
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """Time and SOAP similarity of frames to the training partition and to its window."""
