@@ -126,8 +126,9 @@ class GuardedCalculator(Calculator):
     def _read(self) -> Reading:
         assert self.atoms is not None
         vectors = self._descriptor.unit_vectors(self.atoms.positions[None])
-        known = self.force_field.similarity.of(vectors)
-        features = {one.name: float(known[one.name][0]) for one in self.range.features}
+        names = [quantity.name for quantity in self.range.features]
+        known = self.force_field.similarity.of(vectors, names)
+        features = {name: float(known[name][0]) for name in names}
         check = self.range.check(features)
         return Reading(
             step=self._steps,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,19 +54,25 @@ class TrainingSimilarity:
         """Of what `of` returns, in its order."""
         return (*self.means, *(f"{name}_centred" for name in self.centred_means))
 
-    def of(self, vectors: np.ndarray) -> dict[str, np.ndarray]:
+    def of(self, vectors: np.ndarray, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         """Name → `(N,)` float64 for unit vectors `(N, D)`; centred ones as `<name>_centred`.
 
         A descriptor that equals the centre has no direction: its centred similarity is NaN.
+
+        Args:
+            names: those that are wanted; by default all.
         """
-        found = {name: similarity_to(vectors, mean) for name, mean in self.means.items()}
-        for name, mean in self.centred_means.items():
-            parts = [
-                similarity_to(centred_on(self.centre, vectors[start : start + CHUNK]), mean)
-                for start in range(0, len(vectors), CHUNK)
-            ]
-            found[f"{name}_centred"] = np.concatenate(parts) if parts else np.empty(0)
-        return found
+        return {name: self._one(name, vectors) for name in names or self.names}
+
+    def _one(self, name: str, vectors: np.ndarray) -> np.ndarray:
+        if name in self.means:
+            return similarity_to(vectors, self.means[name])
+        mean = self.centred_means[name.removesuffix("_centred")]
+        parts = [
+            similarity_to(centred_on(self.centre, vectors[start : start + CHUNK]), mean)
+            for start in range(0, len(vectors), CHUNK)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0)
 
 
 def _centred_mean(vectors: np.ndarray, rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
