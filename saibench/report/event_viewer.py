@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 import polars
 
-from saibench.evidence.rain_fields import FIELDS, RainFields, read_fields
+from saibench.evidence.rain_fields import FIELDS, RainFields, read_events, read_fields
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.radar import (
     DIFFERENCE_COLOURS,
@@ -98,7 +98,7 @@ def samples(evidence: StudyEvidence) -> dict[str, list[int]]:
     """By point the events that are on the page."""
     found: dict[str, list[int]] = {}
     for kept in _kept(evidence):
-        for event in read_fields(kept.path).sample_id.tolist():
+        for event in read_events(kept.path):
             if sum(map(len, found.values())) < MAX_VIEWERS:
                 found.setdefault(kept.point, []).append(event)
     return found

@@ -20,6 +20,7 @@ from saibench.report.headline import headline_metrics
 from saibench.report.measured import Measured, Number
 from saibench.report.packed import Packer
 from saibench.report.sample_columns import SampleColumns
+from saibench.report.sample_errors import SampleErrors, error_statistics, ideals
 
 BLOCK_BUDGET = 3_000_000
 """Characters that the blocks of metrics may take; if they are more, the headline comes first."""
@@ -47,6 +48,11 @@ class PageStudy:
     def shown(self) -> dict[str, list[int]]:
         """By point the samples that the page shows whole."""
         return shown_samples(self.evidence)
+
+    @cached_property
+    def errors(self) -> SampleErrors:
+        """What the samples are ranked by."""
+        return SampleErrors(error_statistics(self.measured), ideals(self.evidence))
 
     def key(self, point: str) -> str:
         """Name of a point on the page: that of two studies may be the same."""
@@ -90,7 +96,7 @@ def page_data(studies: Sequence[PageStudy], packer: Packer) -> dict[str, Any]:
     sums = _PackedBlocks(studies, packer)
     cells: dict[str, dict[str, Any]] = {}
     for study in studies:
-        columns = _sample_columns(study, share=1 / len(studies))
+        columns = SampleColumns(study.measured, study.shown, study.errors, 1 / len(studies))
         for point, partition in study.measured.cells():
             cells.setdefault(study.key(point), {})[partition] = {
                 **_described(study.evidence.records[point], partition),
@@ -106,6 +112,8 @@ def page_data(studies: Sequence[PageStudy], packer: Packer) -> dict[str, Any]:
         "headline": list(
             dict.fromkeys(m.name for s in studies for m in headline_metrics(s.evidence))
         ),
+        "errors": list(dict.fromkeys(name for s in studies for name in s.errors.names)),
+        "ideals": {name: value for s in studies for name, value in s.errors.ideals.items()},
         "tails": {str(number): percentile_tail(number) for number in sorted(sums.numbers)},
     }
 
@@ -173,21 +181,6 @@ def _metric(number: Number) -> dict[str, Any]:
         "unit": number.unit,
         "per": number.per,
     }
-
-
-def _sample_columns(study: PageStudy, share: float) -> SampleColumns:
-    headline = headline_metrics(study.evidence)
-    error = None
-    for point, partition in study.measured.cells():
-        statistics = study.measured.statistics(point, partition)
-        number = (
-            study.measured.numbers(point, partition).get(headline[0].name) if headline else None
-        )
-        if statistics is not None and number is not None:
-            place = statistics.column_of(headline[0].name, number.unit, number.value)
-            error = None if place is None else statistics.names[place[0]]
-            break
-    return SampleColumns(study.measured, study.shown, error, share)
 
 
 def _described(record: Mapping[str, Any], partition: str) -> dict[str, Any]:

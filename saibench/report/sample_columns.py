@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from saibench.report.measured import Measured
 from saibench.report.packed import Packer, shortened
+from saibench.report.sample_errors import SampleErrors
 
 BUDGET = 6_000_000
 """Characters that the samples of a page may take; beyond it only every k-th is on the page."""
@@ -36,12 +37,12 @@ class Thinning:
     def rows(
         self, point: str, ids: NDArray[np.int64], errors: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
-        """Of samples in ascending `ids`, `(N,)`; the largest absolute `errors` are kept too."""
+        """Of samples in ascending `ids`, `(N,)`; those with the largest `errors` are kept too."""
         if self.stride == 1:
             return np.ones(len(ids), dtype=bool)
         chosen = np.arange(len(ids)) % self.stride == 0
         chosen |= np.isin(ids, list(self.always.get(point, ())))
-        worst = np.argsort(-np.nan_to_num(np.abs(errors), nan=-1.0), kind="stable")[:NUM_WORST]
+        worst = np.argsort(-np.nan_to_num(errors, nan=-1.0), kind="stable")[:NUM_WORST]
         chosen[worst] = True
         return chosen
 
@@ -52,7 +53,7 @@ class SampleColumns:
     Args:
         measured: the study.
         always: samples by point that a page is to hold, since they are shown whole.
-        error: the statistic of the samples whose largest values are held.
+        errors: of which samples the largest are held.
         share: of the page's budget.
     """
 
@@ -60,11 +61,11 @@ class SampleColumns:
         self,
         measured: Measured,
         always: Mapping[str, Collection[int]],
-        error: str | None,
+        errors: SampleErrors,
         share: float = 1.0,
     ) -> None:
         self.measured = measured
-        self.error = error
+        self.errors = errors
         plain, along = _expected(measured)
         self.plain = Thinning(max(1, int(np.ceil(plain / (share * BUDGET)))), always)
         stride = max(self.plain.stride, int(np.ceil(along / (share * AXIS_BUDGET))))
@@ -77,7 +78,7 @@ class SampleColumns:
             return None
         samples = samples.sort("sample_id")
         ids = samples["sample_id"].to_numpy()
-        errors = _errors(samples, self.error)
+        errors = self.errors.sizes(samples)
         statistics = self.measured.statistics_of("samples", samples)
         kept = samples.filter(polars.Series(self.plain.rows(point, ids, errors)))
         names = [n for n in samples.columns if n not in ("point", "partition")]
@@ -139,9 +140,3 @@ def _expected(measured: Measured) -> tuple[float, float]:
             else:
                 along += size * len(names)
     return plain, along
-
-
-def _errors(samples: polars.DataFrame, name: str | None) -> NDArray[np.float64]:
-    if name is None or name not in samples.columns or not samples[name].dtype.is_numeric():
-        return np.zeros(samples.height)
-    return samples[name].cast(polars.Float64).fill_null(float("nan")).to_numpy()

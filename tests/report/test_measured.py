@@ -18,6 +18,7 @@ from saibench.report.measured import Measured
 from saibench.report.packed import Packer
 from saibench.report.page_data import page_data, page_studies
 from saibench.report.sample_columns import Thinning
+from saibench.report.sample_errors import SampleErrors, error_statistics, ideals
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +62,10 @@ def test_area_under_a_roc_curve_has_an_interval(tmp_path: Path) -> None:
 
 
 def test_thinned_samples_hold_every_kth_the_worst_and_the_shown() -> None:
-    ids, errors = np.arange(5000) * 2, np.random.default_rng(0).normal(size=5000)
+    ids, errors = np.arange(5000) * 2, np.random.default_rng(0).gamma(1.0, size=5000)
     chosen = Thinning(10, {"a": [2, 4]}).rows("a", ids, errors)
     assert chosen[::10].all() and chosen[[1, 2]].all()
-    assert chosen[np.argsort(-np.abs(errors))[:100]].all()
+    assert chosen[np.argsort(-errors)[:100]].all()
     assert 500 <= chosen.sum() <= 602
     assert Thinning(1, {}).rows("a", ids, errors).all()
 
@@ -84,3 +85,19 @@ def test_page_of_many_samples_keeps_to_its_budget(
         sizes[budget] = kept["kept"], packer.size
     assert sizes[10_000_000][0] == 120 and sizes[1_000][0] < 30
     assert sizes[1_000][1] < 0.5 * sizes[10_000_000][1]
+
+
+def test_samples_are_ranked_by_their_distance_from_what_is_right(tmp_path: Path) -> None:
+    trace = {"response": ["lead/none", "correct"], "ideal": {"correct": 1}}
+    made = MadeTagger(0.1)
+    folder = write_jet_study(tmp_path, [made], jets=100, record={"trace": trace})
+    evidence = StudyEvidence.load(folder)
+    errors = SampleErrors(error_statistics(Measured(evidence)), ideals(evidence))
+    assert errors.names[0] == "correct"
+    sizes = errors.sizes(evidence.samples)
+    np.testing.assert_array_equal(sizes, 1 - evidence.samples["correct"].to_numpy())
+
+
+def test_force_fields_without_a_trace_are_ranked_by_their_headline(evidence: StudyEvidence) -> None:
+    names = error_statistics(Measured(evidence))
+    assert names[:2] == ["force_mae", "energy_error_per_atom"]

@@ -291,6 +291,28 @@ def test_command_joins_the_study_and_writes_its_page(
     assert Page((study / "report.html").read_text()).shown.count("of the paper") == 1
 
 
+def test_command_writes_one_page_of_two_studies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, made in (("one", MADE[0]), ("two", MADE[1])):
+        write_study(tmp_path / name, [made], frames=30, figures=[])
+        edit_record(tmp_path / name, made, study=name)
+    parser = argparse.ArgumentParser()
+    report.add_parser(parser.add_subparsers())
+    both = ["report", str(tmp_path / "one"), str(tmp_path / "two")]
+    arguments = parser.parse_args(both)
+    assert arguments.run(arguments) == 0
+    target = tmp_path / "one" / "compared.html"
+    assert capsys.readouterr().out.strip() == str(target)
+    page = Page(target.read_text())
+    assert "one and two" in page.shown and "Studies compared" in page.shown
+    assert all(page.shown.count(made.point) >= 2 for made in MADE[:2])
+    assert not (tmp_path / "one" / "report.html").exists()
+    arguments = parser.parse_args([*both, "--output", str(tmp_path / "none" / "page.html")])
+    with pytest.raises(UserError, match="none is not a folder; make it first"):
+        arguments.run(arguments)
+
+
 def test_page_of_committed_evidence_is_the_same(study: Path, tmp_path: Path) -> None:
     joined = StudyEvidence.load(study).join()
     joined.rename(tmp_path / "evidence")

@@ -53,7 +53,7 @@ const firstFeature = (columns, names) => {
 const cellPlot = (columns, cell, key, partition) => {
   const names = numericNames(columns);
   const holder = html("div", { class: "wide" });
-  let yName = firstError(cell, names);
+  let yName = firstError(names);
   let xName = firstFeature(columns, names);
   const ids = columns.get("sample_id");
   const draw = () => holder.replaceChildren(scatter({
@@ -95,7 +95,7 @@ const showCell = async (section, key, partition) => {
   const columns = await columnsOf(cell);
   const seen = new Set(pointOf.get(key).shown);
   const table = samplesTable(columns, {
-    sortBy: firstError(cell, numericNames(columns)), seen, fileBase: fileName(partition, wordsOf(key), "samples"),
+    sortBy: firstError(numericNames(columns)), seen, fileBase: fileName(partition, wordsOf(key), "samples"),
     open: (id) => address("sample", key, partition, id),
   });
   currentOrder.cell = `${key}/${partition}`;

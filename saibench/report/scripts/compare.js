@@ -30,7 +30,7 @@ const differenceCells = ({ value, interval, paired }) => [
 
 const comparisonTable = async (a, b) => {
   const names = Object.keys(a.metrics).filter((name) => b.metrics[name]);
-  names.sort((x, y) => study.headline.includes(y) - study.headline.includes(x));
+  names.sort(headlineFirst);
   const rows = [], numbers = [];
   for (const name of names) {
     const [x, y] = [a.metrics[name], b.metrics[name]];
@@ -75,7 +75,7 @@ const sampleAgainstSample = async (a, b, toSample) => {
   const pairs = [...idsA].map((id, at) => [id, at, inB.get(String(id))]).filter(([, , at]) => at !== undefined);
   if (!pairs.length) return note("The two were tested on different samples.");
   const holder = html("div", { class: "wide" });
-  let name = firstError(a, names);
+  let name = firstError(names);
   const values = () => [pairs.map(([, at]) => first.get(name)[at]), pairs.map(([, , at]) => second.get(name)[at])];
   const draw = () => {
     const [xs, ys] = values();

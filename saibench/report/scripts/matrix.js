@@ -99,6 +99,17 @@ const showCompareLink = () => {
   link.href = address("compare", a, shared ?? partitionsOf(a)[0], b, shared ?? partitionsOf(b)[0]);
 };
 
+// every number of the page, a row each
+const allNumbers = () => {
+  const heads = ["study", "point", ...study.settings, "trained_on", "partition", "metric", "value", "low", "high",
+    "unit", "per", "samples", "blocks"];
+  const rows = study.points.flatMap((point) => partitionsOf(point.key).flatMap((partition) =>
+    Object.entries(cellOf(point.key, partition).metrics).map(([name, { v, i, n, unit, per }]) =>
+      [point.study, point.point, ...study.settings.map((one) => point.settings[one]), point.train, partition, name,
+        v, ...(i ?? ["", "", ""]).slice(0, 2), unit, per, n, i ? i[2] : ""])));
+  return csv(heads, rows);
+};
+
 const startMatrix = () => {
   const holder = document.getElementById("matrix");
   const headline = document.getElementById("points");
@@ -135,9 +146,10 @@ const startMatrix = () => {
   const views = [[HEADLINE, "headline"],
     ...allMetrics.map((name) => [`m${name}`, `${name} on every partition`]),
     ...allPartitions.map((name) => [`p${name}`, `every metric on ${name}`])];
+  const file = button("All numbers as CSV", () => save(`${fileName("numbers")}.csv`, allNumbers(), "text/csv"));
   const link = html("a", { id: "compare-chosen", hidden: true }, "Compare the two chosen");
   document.getElementById("matrix-controls").append(
-    picker("Columns", views, HEADLINE, show), input, count, unknown, link);
+    picker("Columns", views, HEADLINE, show), input, count, unknown, file, link);
   document.querySelector("#matrix-controls select").id = "matrix-view";
   filter();
 };

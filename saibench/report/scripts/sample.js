@@ -5,17 +5,19 @@ const positionOf = async (cell, id) => {
   return ids ? [...ids].findIndex((one) => String(one) === id) : -1;
 };
 
-// share of the partition's samples on this page with a smaller value
-const rankText = (values, at) => {
-  const size = Math.abs(values[at]);
+// share of the partition's samples on this page with a smaller error
+const rankText = (name, values, at) => {
+  const size = errorSize(name, values[at]);
   if (!Number.isFinite(size)) return "";
   let below = 0, defined = 0;
   for (const value of values) {
     if (Number.isNaN(value)) continue;
     defined += 1;
-    below += Math.abs(value) < size ? 1 : 0;
+    below += errorSize(name, value) < size ? 1 : 0;
   }
-  return `larger than ${Math.round(100 * below / Math.max(1, defined - 1))} % of ${defined.toLocaleString("en-US")}`;
+  const ideal = study.ideals[name] ?? 0;
+  const than = ideal ? `further from ${ideal} than` : "larger than";
+  return `${than} ${Math.round(100 * below / Math.max(1, defined - 1))} % of ${defined.toLocaleString("en-US")}`;
 };
 
 const factsTable = (columns, at) => html("table", { class: "pairs facts-table" }, html("tbody", {},
@@ -24,7 +26,7 @@ const factsTable = (columns, at) => html("table", { class: "pairs facts-table" }
     html("td", { class: "number" }, name === "seen_in_training" ? (values[at] ? "yes" : "no")
       : isStatistic(name) ? shown(values[at]) : exact(values[at])),
     html("td", {}, unitText(fieldUnit(name), study.fields[name]?.per ?? "")),
-    html("td", { class: "interval" }, isStatistic(name) && !Array.isArray(values) ? rankText(values, at) : "")))));
+    html("td", { class: "interval" }, isStatistic(name) && !Array.isArray(values) ? rankText(name, values, at) : "")))));
 
 // the same sample under the other points that were tested on it
 const otherPoints = async (key, partition, id, name) => {
@@ -36,7 +38,7 @@ const otherPoints = async (key, partition, id, name) => {
     const values = at < 0 ? null : await column(cell, name);
     if (values) found.push([point, values[at]]);
   }
-  return found.sort((a, b) => Math.abs(a[1]) - Math.abs(b[1]));
+  return found.sort((a, b) => errorSize(name, a[1]) - errorSize(name, b[1]));
 };
 
 const otherPointsTable = (found, key, partition, id, name) => {
@@ -113,7 +115,7 @@ const showSample = async (section, key, partition, id) => {
   const at = cell?.samples ? await positionOf(cell, id) : -1;
   if (at < 0) return notFound(section, `Sample ${id} is not on this page.`);
   const columns = await columnsOf(cell);
-  const name = firstError(cell, numericNames(columns));
+  const name = firstError(numericNames(columns));
   const [others, profiles] = [await otherPoints(key, partition, id, name), await sampleProfiles(cell, id)];
   section.replaceChildren(
     html("h2", {}, `Sample ${id} `, html("small", {}, `${partition} · ${wordsOf(key)}`)),

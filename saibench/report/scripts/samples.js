@@ -6,8 +6,8 @@ const ROWS_A_PAGE = 25;
 const samplesTable = (columns, { sortBy, open, seen, fileBase }) => {
   const ids = columns.get("sample_id");
   const names = ["sample_id", ...[...columns.keys()].filter((name) => name !== "sample_id")];
-  const place = (name) => name === "sample_id" ? 0 : isStatistic(name) ? 1 : name === "seen_in_training" ? 3 : 2;
-  names.sort((a, b) => place(a) - place(b));
+  const rank = (name) => name === "sample_id" ? 0 : isStatistic(name) ? 1 : name === "seen_in_training" ? 3 : 2;
+  names.sort((a, b) => rank(a) - rank(b));
   const state = { by: sortBy, down: true, rows: [], limit: ROWS_A_PAGE };
   const body = html("tbody"), count = html("output"), unknown = html("span", { class: "unknown" });
   const more = button("More rows", () => { state.limit += 4 * ROWS_A_PAGE; draw(); });
@@ -28,7 +28,7 @@ const samplesTable = (columns, { sortBy, open, seen, fileBase }) => {
   const arrange = () => {
     const values = columns.get(state.by);
     if (values) {
-      const size = (at) => (isStatistic(state.by) && state.down ? Math.abs(values[at]) : values[at]);
+      const size = (at) => (state.down ? errorSize(state.by, values[at]) : values[at]);
       state.rows.sort((a, b) => inOrder(blank(size(a)), blank(size(b)), state.down));
     }
     draw();

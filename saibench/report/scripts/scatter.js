@@ -83,7 +83,7 @@ const scatter = ({ xs, ys, ids, xLabel, yLabel, diagonal, chosen, choose }) => {
   diagonal ? svg("path", {
     class: "diagonal", d: `M${x.at(both[0])} ${y.at(both[0])}L${x.at(both[1])} ${y.at(both[1])}`,
   }) : null,
-  svg("path", { class: "dots", d: path }), mark);
+  svg("path", { class: "dots", d: path, style: drawn.length < 300 ? "stroke-width: 7" : null }), mark);
   const at = chosen === null || chosen === undefined ? -1 : ids.indexOf(chosen);
   if (at >= 0) place(at);
   return drawing;

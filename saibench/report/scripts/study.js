@@ -15,7 +15,9 @@ const isStatistic = (name) => study.fields[name]?.role === "statistic";
 const allPartitions = [...new Set(Object.values(study.cells).flatMap(Object.keys))];
 const allMetrics = [...new Set(Object.values(study.cells).flatMap((tested) =>
   Object.values(tested).flatMap((cell) => Object.keys(cell.metrics))))];
-allMetrics.sort((a, b) => study.headline.includes(b) - study.headline.includes(a));
+const headlineFirst = (a, b) => place(a) - place(b);
+const place = (name) => (study.headline.includes(name) ? study.headline.indexOf(name) : study.headline.length);
+allMetrics.sort(headlineFirst);
 
 // columns of a cell's samples by name, in ascending sample_id, each inflated when asked for
 const column = async (cell, name) => {
@@ -32,10 +34,12 @@ const columnsOf = async (cell) => {
 const numericNames = (columns) =>
   [...columns.keys()].filter((name) => name !== "sample_id" && !Array.isArray(columns.get(name)));
 
-const firstError = (cell, names) => {
-  const statistics = names.filter(isStatistic);
-  return study.headline.find((name) => statistics.includes(name)) ?? statistics[0] ?? names[0];
-};
+// the statistic that samples are ranked by
+const firstError = (names) => study.errors.find((name) => names.includes(name)) ?? names[0];
+
+// how far a statistic is from where there is no error; of other columns the value itself
+const errorSize = (name, value) =>
+  isStatistic(name) && typeof value === "number" ? Math.abs(value - (study.ideals[name] ?? 0)) : value;
 
 const keptText = ({ total, kept, stride }) => kept === total
   ? `all ${total.toLocaleString("en-US")} samples`
