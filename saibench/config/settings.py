@@ -91,10 +91,20 @@ class TraceSettings(_Strict):
     across: list[str] = Field(default=[], max_length=2)
 
 
+class Characterization(_Strict):
+    """A workload's row of the paper's table 1."""
+
+    input_space: Literal["point cloud", "dense matrix", "token sequence"]
+    quantitative: bool
+    qualitative: bool
+    time_series: bool
+
+
 class WorkloadSettings(_Open):
     """What a workload says of its points: their names and their report."""
 
     name: str = Field(min_length=1)
+    characterization: Characterization | None = None
     label: list[str] = []
     headline: list[str] | None = None
     findings: list[str] | None = None
