@@ -14,6 +14,7 @@ from lightning import Trainer
 
 from saibench.datamodules.cache import cache_root
 from saibench.datamodules.force_field.batch import MoleculeBatch
+from saibench.datamodules.force_field.likeness import frame_likeness
 from saibench.datamodules.force_field.loader import (
     EvaluationFrames,
     FrameTensors,
@@ -23,6 +24,7 @@ from saibench.datamodules.force_field.neighbors import mean_num_neighbors
 from saibench.datamodules.force_field.similarity import TrainingSimilarity
 from saibench.datamodules.force_field.soap import soap_unit_vectors
 from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource
+from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.samplers import Sampler, Subset
 from saibench.datamodules.stream import Ranks
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
@@ -188,6 +190,9 @@ class ForceFieldDataModule(StructuralDataModule):
     @cached_property
     def _soap(self) -> np.ndarray:
         return soap_unit_vectors(self.trajectory, self.cache)
+
+    def likeness(self) -> Likeness:
+        return frame_likeness(self.trajectory, self._soap)
 
     def feature_fields(self) -> list[Field]:
         fields = [Field("time", "float64", "ps", "frame", "feature", "time of the frame")]
