@@ -45,6 +45,11 @@ def evaluate(folder: Path, *arguments: str) -> Ended:
     return _called(cli.evaluate, "evaluate.py", folder, arguments)
 
 
+def saibench(folder: Path, *arguments: str) -> Ended:
+    """`python -m saibench <arguments>` in `folder`, in this process."""
+    return _called(cli.main, "-m", folder, arguments)
+
+
 def _called(
     entry_point: Callable[[], None], script: str, folder: Path, arguments: tuple[str, ...]
 ) -> Ended:

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from saibench.commands import data, export, panels, report, trust
+from saibench.commands (
+    audit,
+    data,
+    export,
+    guard,
+    learning_curve,
+    panels,
+    report,
+    trace,
+    trust,
+)
 
-COMMANDS = (report, export, trust, data, panels)
+COMMANDS = (report, export, trust, guard, trace, learning_curve, audit, data, panels)

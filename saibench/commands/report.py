@@ -1,19 +1,31 @@
-"""`python -m saibench report <study folder>`: join a study's points and write its page."""
+"""`python -m saibench report <study folder> […]`: join studies' points and write their page."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from saibench.errors import UserError
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "report",
-        help="write report.html of a study",
-        description="Joins the points of a study into evidence/ and writes report.html beside it.",
+        help="write report.html of a study, or of several compared",
+        description="Joins the points of a study into evidence/ and writes report.html beside it. "
+        "Of several studies it writes one page on which any of their points can be compared.",
     )
-    parser.add_argument("folder", type=Path, help="study folder, such as outputs/my_study")
+    parser.add_argument(
+        "folder", type=Path, nargs="+", help="study folder, such as outputs/my_study"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="where the page goes (default: report.html in the study's folder; of several, "
+        "compared.html in the first's)",
+    )
     parser.add_argument(
         "--figures",
         nargs="+",
@@ -27,9 +39,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Writes the report and prints where it is; returns the exit code."""
     from saibench.evidence.reader import join
-    from saibench.report import write_report
+    from saibench.report import write_comparison
 
-    if not (args.folder / "run.json").exists():  # a single point has nothing to be joined with
-        join(args.folder)
-    print(write_report(args.folder, args.figures))
+    folders = list(dict.fromkeys(args.folder))
+    for folder in folders:
+        if not (folder / "run.json").exists():  # a single point has nothing to be joined with
+            join(folder)
+    name = "report.html" if len(folders) == 1 else "compared.html"
+    target = args.output or folders[0] / name
+    if not target.parent.is_dir():
+        raise UserError(f"--output {target}: {target.parent} is not a folder; make it first.")
+    print(write_comparison(folders, target, args.figures))
     return 0

@@ -71,16 +71,48 @@ class TrustSettings(_Strict):
     mean_of: int = Field(default=1, ge=1)
 
 
+class LearningCurveSettings(_Strict):
+    """What a workload's learning curves are of, and the value that is to be reached."""
+
+    statistic: str = Field(min_length=1)
+    ideal: float = 0.0
+    target: float | None = None
+
+
+class TraceSettings(_Strict):
+    """What a workload's errors are traced to, where nothing else is asked for."""
+
+    response: str | list[str]
+    ideal: dict[str, float] = {}
+    bias: str | None = None
+    along: str = "time"
+    bins: dict[str, list[float]] = {}
+    parts: dict[str, dict[str, str]] = {}
+    across: list[str] = Field(default=[], max_length=2)
+
+
+class Characterization(_Strict):
+    """A workload's row of the paper's table 1."""
+
+    input_space: Literal["point cloud", "dense matrix", "token sequence"]
+    quantitative: bool
+    qualitative: bool
+    time_series: bool
+
+
 class WorkloadSettings(_Open):
     """What a workload says of its points: their names and their report."""
 
     name: str = Field(min_length=1)
+    characterization: Characterization | None = None
     label: list[str] = []
     headline: list[str] | None = None
     findings: list[str] | None = None
     figures: list[str] | None = None
     explorers: list[str] | None = None
     trust: TrustSettings | None = None
+    trace: TraceSettings | None = None
+    learning_curve: LearningCurveSettings | None = None
 
 
 class PointSettings(_Open):
@@ -107,6 +139,7 @@ class EvaluationSettings(_Strict):
     test: list[str] | None
     partitions: Partitions
     shown: list[int] | None
+    trust: str | None
     trainer: Devices
     logger: dict[str, Any] | None
 

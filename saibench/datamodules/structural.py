@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from lightning import LightningDataModule
 
+from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.partition import (
     Partition,
     test_partition,
@@ -104,6 +105,10 @@ class StructuralDataModule(LightningDataModule):
         Evidence holds the tested samples; of those trained on, this is all that a report knows.
         """
         return {}
+
+    def likeness(self) -> Likeness | None:
+        """What makes two samples alike, for an audit of leaks; None if that is not known."""
+        return None
 
     def feature_fields(self) -> list[Any]:
         """`evidence.schema.Field`s of the columns that `features` gives."""

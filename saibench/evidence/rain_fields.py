@@ -93,6 +93,19 @@ def write_fields(path: Path, kept: RainFields) -> None:
         aside.unlink(missing_ok=True)
 
 
+def read_events(path: Path) -> list[int]:
+    """The ids of the events alone, without their fields.
+
+    Raises:
+        UserError: the file is damaged or holds other arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return arrays["sample_id"].tolist()
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise _unreadable(path, error) from error
+
+
 def read_fields(path: Path) -> RainFields:
     """What `write_fields` wrote.
 
@@ -104,6 +117,10 @@ def read_fields(path: Path) -> RainFields:
             found = {name: arrays[name] for name in arrays.files}
         return RainFields(**found | {"pixel_km": float(found["pixel_km"])})
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path} does not hold the fields of rain events ({error}); run its point again."
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{path} does not hold the fields of rain events ({error}); run its point again."
+    )

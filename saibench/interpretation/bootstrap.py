@@ -89,16 +89,48 @@ def block_bootstrap(
         of_means: whether the statistic depends on weighted means alone, as `weighted_mean` does;
             then blocks stand for their samples, which is much faster.
     """
+
+    def single(values: Floats, weights: Floats) -> Floats:
+        return statistic(values, weights)[:, None]
+
+    found = block_bootstraps(
+        values,
+        blocks,
+        single,
+        weights=weights,
+        of_means=of_means or statistic is weighted_mean,
+        seed=seed,
+        num_resamples=num_resamples,
+        level=level,
+    )
+    return found[0] if found else Interval(math.nan, math.nan, math.nan, 0, 0)
+
+
+def block_bootstraps(
+    values: ArrayLike,
+    blocks: ArrayLike,
+    statistic: Statistic,
+    *,
+    weights: ArrayLike | None = None,
+    of_means: bool = False,
+    seed: int = 0,
+    num_resamples: int = NUM_RESAMPLES,
+    level: float = LEVEL,
+) -> list[Interval]:
+    """Intervals of several numbers, `(resamplings, numbers)`, of which all see the same draws.
+
+    Args are those of `block_bootstrap`. The list is empty if no sample is defined.
+    """
     samples: Floats = np.asarray(values, dtype=np.float64)
     base: Floats = np.ones(len(samples)) if weights is None else np.asarray(weights, np.float64)
     defined = ~np.isnan(samples.reshape(len(samples), -1)).any(axis=1) & (base > 0)
     samples, base = samples[defined], base[defined]
     count = len(samples)
     if not count:
-        return Interval(math.nan, math.nan, math.nan, 0, 0)
+        return []
     labels, block_of = np.unique(np.asarray(blocks)[defined], return_inverse=True)
-    estimate = float(statistic(samples, base[None])[0])
-    if of_means or statistic is weighted_mean:
+    estimates = statistic(samples, base[None])[0]
+    if of_means:
         samples, base, block_of = _merged(samples, base, block_of)
     draws = draw_blocks(len(labels), seed, num_resamples)
     rows = max(1, MAX_WEIGHTS // len(samples))
@@ -108,7 +140,10 @@ def block_bootstrap(
             for start in range(0, len(draws), rows)
         ]
     )
-    return _interval(estimate, resampled, len(labels), count, level)
+    return [
+        percentile_interval(float(estimate), column, len(labels), count, level)
+        for estimate, column in zip(estimates, resampled.T, strict=True)
+    ]
 
 
 def paired_difference(
@@ -152,12 +187,18 @@ def _merged(
     return block_means, block_weights, np.arange(len(block_weights))
 
 
-def _interval(
-    estimate: float, resampled: Floats, num_blocks: int, count: int, level: float
+def percentile_interval(
+    estimate: float, resampled: Floats, num_blocks: int, count: int, level: float = LEVEL
 ) -> Interval:
+    """The widened percentiles of an estimate's resamplings, as `block_bootstrap` takes them."""
     if num_blocks < 2 or np.isnan(resampled).all():  # no draw has the estimate
         return Interval(math.nan, estimate, math.nan, num_blocks, count)
-    student = stats.t.ppf((1 - level) / 2, num_blocks - 1)
-    tail = stats.norm.cdf(student * math.sqrt(num_blocks / (num_blocks - 1)))
+    tail = percentile_tail(num_blocks, level)
     low, high = np.nanquantile(resampled, [tail, 1 - tail])
     return Interval(float(low), estimate, float(high), num_blocks, count)
+
+
+def percentile_tail(num_blocks: int, level: float = LEVEL) -> float:
+    """The share of resamplings that is left out on either side, for at least two blocks."""
+    student = stats.t.ppf((1 - level) / 2, num_blocks - 1)
+    return float(stats.norm.cdf(student * math.sqrt(num_blocks / (num_blocks - 1))))

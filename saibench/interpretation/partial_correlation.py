@@ -22,7 +22,7 @@ def partial_spearman(values: Floats, weights: Floats) -> Floats:
         values: `(samples, 3)`.
         weights: `(resamplings, samples)`.
     """
-    first, second, third = (_standard_ranks(values[:, column], weights) for column in range(3))
+    first, second, third = (standard_ranks(values[:, column], weights) for column in range(3))
     with np.errstate(invalid="ignore", divide="ignore"):
         pair = (weights * first * second).sum(axis=1)
         with_first = (weights * first * third).sum(axis=1)
@@ -32,7 +32,7 @@ def partial_spearman(values: Floats, weights: Floats) -> Floats:
         return (pair - with_first * with_second) / np.sqrt(left)
 
 
-def _standard_ranks(column: Floats, weights: Floats) -> Floats:
+def standard_ranks(column: Floats, weights: Floats) -> Floats:
     """Weighted ranks of mean 0 whose weighted squares sum to 1."""
     ranks = weighted_ranks(column, weights)
     ranks -= (weights * ranks).sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True)

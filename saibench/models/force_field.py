@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -13,6 +14,8 @@ from torchmetrics import MeanMetric
 
 from saibench.config.targets import build
 from saibench.datamodules.force_field.batch import MoleculeBatch
+from saibench.datamodules.force_field.module import ForceFieldDataModule
+from saibench.datamodules.structural import StructuralDataModule
 from saibench.evidence.statistic import Statistic
 from saibench.metrics import PerAtomEnergyError, PerAtomForceError
 from saibench.metrics.functional.force_field import (
@@ -24,6 +27,7 @@ from saibench.metrics.functional.force_field import (
 from saibench.models.base import BenchmarkModule
 from saibench.models.ema import ExponentialMovingAverage
 from saibench.models.force_field_statistics import force_field_statistics
+from saibench.models.shown_frames import keep_shown_frames
 from saibench.options import Decay
 from saibench.units import MEV_PER_EV
 
@@ -146,6 +150,10 @@ class ForceFieldModule(BenchmarkModule):
         self.log("val/loss", self.validation_loss.compute())
         self.log("val/force_mae", force_mae, prog_bar=True)
         self.log("val/energy_mae_per_atom", energy_mae, prog_bar=True)
+
+    def keep_shown(self, folder: Path, data: StructuralDataModule) -> None:
+        assert isinstance(data, ForceFieldDataModule)
+        keep_shown_frames(folder, self, data)
 
     def statistics(self) -> list[Statistic]:
         return force_field_statistics(self.facts["type_names"], self.facts["species"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,10 +29,17 @@ class DrawnFigure:
     title: str
     paper: str
     caption: str = ""
-    image: str = ""
-    csv: str = ""
+    image: bytes = b""
+    """SVG."""
+    csv: bytes = b""
     reason: str = ""
     error: Exception | None = None
+
+    @property
+    def shape(self) -> str:
+        """Width and height of the image, so that the page keeps its place free: `691 / 320`."""
+        found = re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', self.image[:2000])
+        return " / ".join(side.decode() for side in found.groups()) if found else "auto"
 
 
 def study_figures(evidence: StudyEvidence) -> list[str]:
@@ -83,8 +91,8 @@ def draw_figure(evidence: StudyEvidence, figure: str | FigureModule | ModuleType
             return drawn(reason=reason)
         return drawn(
             caption=figure.caption(evidence),
-            image=data_uri("image/svg+xml", svg(figure.draw(evidence))),
-            csv=data_uri("text/csv;charset=utf-8", figure.table(evidence).write_csv().encode()),
+            image=svg(figure.draw(evidence)),
+            csv=figure.table(evidence).write_csv().encode(),
         )
     except UserError as error:
         return drawn(reason=str(error))

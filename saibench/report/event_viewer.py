@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 import polars
 
-from saibench.evidence.rain_fields import FIELDS, RainFields, read_fields
+from saibench.evidence.rain_fields import FIELDS, RainFields, read_events, read_fields
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.radar import (
     DIFFERENCE_COLOURS,
@@ -31,7 +31,7 @@ title = "Events to look through"
 
 MINUTES = 10
 """Between two frames."""
-MAX_VIEWERS = 4
+MAX_VIEWERS = 8
 FIRST_SHOWN = 60
 """Lead time in minutes that is shown first."""
 SCORES = {"mae": "MAE {} mm/h", "csi_16": "CSI at 16 mm/h {}", "displacement": "δr {} km"}
@@ -43,6 +43,7 @@ class Viewer:
     """What the template shows of one event and model."""
 
     event: int
+    point: str
     model: str
     height: int
     width: int
@@ -93,6 +94,16 @@ def needs(evidence: StudyEvidence) -> str | None:
     return None if _kept(evidence) else "No point kept the fields of an event."
 
 
+def samples(evidence: StudyEvidence) -> dict[str, list[int]]:
+    """By point the events that are on the page."""
+    found: dict[str, list[int]] = {}
+    for kept in _kept(evidence):
+        for event in read_events(kept.path):
+            if sum(map(len, found.values())) < MAX_VIEWERS:
+                found.setdefault(kept.point, []).append(event)
+    return found
+
+
 def fragment(evidence: StudyEvidence) -> str:
     """Sliders through the frames of the first events that were kept."""
     found = [viewer for kept in _kept(evidence) for viewer in _viewers(evidence, kept)]
@@ -128,10 +139,10 @@ def _kept(evidence: StudyEvidence) -> list[Kept]:
 def _viewers(evidence: StudyEvidence, kept: Kept) -> Iterator[Viewer]:
     fields = read_fields(kept.path)
     for number, event in enumerate(fields.sample_id.tolist()):
-        yield _viewer(fields, number, kept.model, _scores(evidence, kept.point, event))
+        yield _viewer(fields, number, kept, _scores(evidence, kept.point, event))
 
 
-def _viewer(fields: RainFields, number: int, model: str, scores: dict[int, str]) -> Viewer:
+def _viewer(fields: RainFields, number: int, kept: Kept, scores: dict[int, str]) -> Viewer:
     past = fields.observed.shape[1]
     observed = np.concatenate([fields.observed[number], fields.target[number]]).astype(np.float32)
     predicted = np.clip(fields.predicted[number].astype(np.float32), 0, None)
@@ -140,7 +151,8 @@ def _viewer(fields: RainFields, number: int, model: str, scores: dict[int, str])
     motion = None if fields.motion is None else fields.motion[number].astype(np.float32)
     return Viewer(
         event=int(fields.sample_id[number]),
-        model=model,
+        point=kept.point,
+        model=kept.model,
         height=height,
         width=width,
         leads=leads,

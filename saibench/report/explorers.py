@@ -12,7 +12,12 @@ from saibench.modules import nearest_module
 
 
 class ExplorerModule(Protocol):
-    """What a module must offer to be part of a page."""
+    """What a module must offer to be part of a page.
+
+    One that also has `samples(evidence)`, the ids that it shows by point, is offered where the
+    page shows a single sample: its script adds `(point, sample) → element or null` to the list
+    `saibench.sampleViews`.
+    """
 
     title: str
 
@@ -38,8 +43,21 @@ class Explored:
 
 def explored(evidence: StudyEvidence) -> list[Explored]:
     """The explorers that the points' records name, in their order."""
-    named = (name for record in evidence.records.values() for name in record.get("explorers") or ())
-    return [_explored(evidence, name) for name in dict.fromkeys(named)]
+    return [_explored(evidence, name) for name in _named(evidence)]
+
+
+def shown_samples(evidence: StudyEvidence) -> dict[str, list[int]]:
+    """By point the samples that explorers show."""
+    found: dict[str, list[int]] = {}
+    for name in _named(evidence):
+        try:
+            samples = getattr(explorer_module(name), "samples", None)
+            if samples is not None:
+                for point, ids in samples(evidence).items():
+                    found[point] = [*found.get(point, []), *ids]
+        except Exception:  # met again, and said, where the explorer stands
+            continue
+    return found
 
 
 def explorer_module(name: str) -> ExplorerModule:
@@ -62,6 +80,11 @@ def explorer_module(name: str) -> ExplorerModule:
             f"explorers: module '{name}' is no explorer: it has no {', '.join(missing)}."
         )
     return cast(ExplorerModule, module)
+
+
+def _named(evidence: StudyEvidence) -> list[str]:
+    named = (name for record in evidence.records.values() for name in record.get("explorers") or ())
+    return list(dict.fromkeys(named))
 
 
 def _explored(evidence: StudyEvidence, name: str) -> Explored:

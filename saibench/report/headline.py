@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import polars
 
 from saibench.evidence.metrics import located
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import rows_of
-from saibench.interpretation.bootstrap import Interval
-from saibench.interpretation.estimates import estimate_mean
+from saibench.report.measured import Measured, Number
 
 MAX_METRICS = 4
-AGREEMENT = 1e-4
-"""Relative distance up to which a mean over samples is the recorded metric."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +38,6 @@ class Metric:
     @property
     def label(self) -> str:
         return self.name.replace("_", " ").replace("mae", "MAE").replace("rmse", "RMSE")
-
-
-@dataclass(frozen=True)
-class Value:
-    """A cell of the table; `interval` is None if the samples do not reproduce the metric."""
-
-    value: float
-    count: int
-    interval: Interval | None
 
 
 def headline_partition(evidence: StudyEvidence) -> str | None:
@@ -87,17 +70,17 @@ def metrics_on(evidence: StudyEvidence, partition: str) -> list[Metric]:
 
 
 def headline_values(
-    evidence: StudyEvidence, metrics: Sequence[Metric]
-) -> dict[str, dict[str, Value]]:
+    evidence: StudyEvidence, metrics: Sequence[Metric], measured: Measured | None = None
+) -> dict[str, dict[str, Number]]:
     """By point and metric's key: the recorded value, with its interval."""
+    measured = measured or Measured(evidence)
     return {
         point: {
-            metric.key: _value(evidence, point, metric, entry)
+            metric.key: number
             for metric in metrics
-            if (entry := (recorded.get(metric.partition) or {}).get(metric.name, {})).get("value")
-            is not None
+            if (number := measured.numbers(point, metric.partition).get(metric.name)) is not None
         }
-        for point, recorded in evidence.metrics.items()
+        for point in evidence.metrics
     }
 
 
@@ -117,35 +100,3 @@ def _metric(evidence: StudyEvidence, partition: str, name: str) -> Metric:
     counts = tuple(sorted({entry["count"] for entry in entries if "count" in entry}))
     unit, per = entries[0].get("unit") or "", entries[0].get("per") or ""
     return Metric(name, partition, unit, per, counts)
-
-
-def _value(evidence: StudyEvidence, point: str, metric: Metric, entry: Mapping[str, Any]) -> Value:
-    samples = polars.DataFrame()
-    if "partition" in evidence.samples.columns:
-        samples = rows_of(evidence.samples, [point], metric.partition)
-    interval = metric_interval(evidence, samples, metric, entry["value"])
-    return Value(float(entry["value"]), entry.get("count", samples.height), interval)
-
-
-def metric_interval(
-    evidence: StudyEvidence, samples: polars.DataFrame, metric: Metric, value: float
-) -> Interval | None:
-    """Interval of a metric that is the mean, or mean absolute value, of a statistic.
-
-    Which statistic is found by its unit and its number: the one whose mean over the samples is
-    the recorded value. A metric that no statistic reproduces (an area under a curve) has none.
-    """
-    statistics = [
-        name
-        for name in samples.columns
-        if evidence.units.get(name, {}).get("role") == "statistic"
-        and evidence.units[name]["unit"] == metric.unit
-        and samples[name].dtype.is_numeric()
-    ]
-    for name in sorted(statistics, key=lambda name: name != metric.name):
-        for mean_of in (polars.col(name), polars.col(name).abs()):
-            mean = samples.select(mean_of.cast(polars.Float64).fill_nan(None).mean()).item()
-            if mean is not None and math.isclose(mean, value, rel_tol=AGREEMENT):
-                interval = estimate_mean(samples, mean_of).interval
-                return None if math.isnan(interval.low) else interval
-    return None

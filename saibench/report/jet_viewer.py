@@ -17,7 +17,7 @@ from saibench.report.text import number
 
 title = "Jets to look at"
 
-MAX_JETS = 8
+MAX_JETS = 24
 MAX_SCORES = 8
 """Models whose scores are listed beside a jet."""
 RADIUS = 0.8
@@ -56,6 +56,7 @@ class Viewer:
     """What the template shows of one jet."""
 
     jet: int
+    data: str
     label: str
     why: str
     model: str
@@ -86,13 +87,18 @@ def needs(evidence: StudyEvidence) -> str | None:
     return None if _kept(evidence) else "No point kept jets to look at."
 
 
+def samples(evidence: StudyEvidence) -> dict[str, list[int]]:
+    """By point the jets that are on the page: those of its data, whichever point kept them."""
+    found: dict[str, list[int]] = {}
+    for kept, jet in _chosen(evidence)[:MAX_JETS]:
+        for point in _alike(evidence, kept.data):
+            found.setdefault(point, []).append(jet.sample_id)
+    return found
+
+
 def fragment(evidence: StudyEvidence) -> str:
     """Maps of the first jets that were kept, each jet once."""
-    found: dict[tuple[str, int], tuple[Kept, ShownJet]] = {}
-    for kept in _kept(evidence):
-        for jet in read_jets(kept.path):
-            found.setdefault((kept.data, jet.sample_id), (kept, jet))
-    chosen = list(found.values())
+    chosen = _chosen(evidence)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("saibench.report"),
         autoescape=True,
@@ -134,6 +140,21 @@ def _hover(jet: ShownJet, constituent: int) -> str:
     return f"pT {pt} GeV, Δη {eta:.2f}, Δφ {phi:.2f}".replace("-", "−")
 
 
+def _chosen(evidence: StudyEvidence) -> list[tuple[Kept, ShownJet]]:
+    """Each jet that was kept once, with the first point that kept it."""
+    found: dict[tuple[str, int], tuple[Kept, ShownJet]] = {}
+    for kept in _kept(evidence):
+        for jet in read_jets(kept.path):
+            found.setdefault((kept.data, jet.sample_id), (kept, jet))
+    return list(found.values())
+
+
+def _alike(evidence: StudyEvidence, data: str) -> list[str]:
+    """The points of the same data, in the study's order."""
+    hashes = {p: (r.get("data") or {}).get("hash") or "" for p, r in evidence.records.items()}
+    return [point for point in evidence.points["point"] if str(hashes[point]) == data]
+
+
 def _kept(evidence: StudyEvidence) -> list[Kept]:
     """In the study's order."""
     folders = [evidence.folder, *sorted(evidence.folder.glob("*/"))]
@@ -163,6 +184,7 @@ def _viewer(evidence: StudyEvidence, kept: Kept, jet: ShownJet) -> Viewer:
     facts = rows.row(0, named=True) if rows.height else {}
     return Viewer(
         jet=jet.sample_id,
+        data=kept.data,
         label=CLASSES[jet.label],
         why=jet.why,
         model=words[kept.point],
@@ -183,11 +205,7 @@ def _rows(evidence: StudyEvidence, kept: Kept, jet: ShownJet) -> polars.DataFram
     """The jet in the samples: one row a point of the same data, those of the study's order."""
     if "sample_id" not in evidence.samples.columns:
         return polars.DataFrame()
-    alike = [
-        point
-        for point in evidence.points["point"]
-        if str((evidence.records[point].get("data") or {}).get("hash") or "") == kept.data
-    ]
+    alike = _alike(evidence, kept.data)
     partitions = [evidence.held_out, *evidence.samples["partition"].unique(maintain_order=True)]
     found = polars.concat(
         rows_of(evidence.samples, alike, name).filter(polars.col("sample_id") == jet.sample_id)

@@ -1,4 +1,4 @@
-"""The page of a study: evidence and figures in, one self-contained HTML file out."""
+"""The page of a study, or of several: evidence and figures in, one self-contained HTML file out."""
 
 from __future__ import annotations
 
@@ -20,35 +20,52 @@ from saibench.interpretation.finding import Finding, study_findings
 from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_figures
 from saibench.report.explorers import Explored, explored
 from saibench.report.failures import raise_failures
-from saibench.report.headline import (
-    Metric,
-    Value,
-    headline_metrics,
-    headline_partition,
-    headline_values,
-)
+from saibench.report.headline import Metric, headline_metrics, headline_partition, headline_values
+from saibench.report.measured import Number
+from saibench.report.packed import Packer
+from saibench.report.page_data import PageStudy, all_points, as_json, page_data, page_studies
+from saibench.report.reproduce import Recipe, recipe
+from saibench.report.scripts import script
 from saibench.report.text import FILTERS
 
-__all__ = ["drawable", "render", "write_report"]
+__all__ = ["drawable", "render", "write_comparison", "write_report"]
 
 Figures = Sequence[str | FigureModule | ModuleType]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A point in the study's table, and its record for those who look further."""
+    """A point in the table, and its record for those who look further."""
 
+    key: str
     point: str
+    study: str
     slug: str
     state: str
     cause: str | None
     seconds: float | None
     record: Mapping[str, Any]
     settings: Mapping[str, Any]
-    """Those in which the study's points differ."""
+    """Those in which the page's points differ."""
     train_count: int | None
-    values: Mapping[str, Value]
-    metrics: Mapping[str, Any]
+    values: Mapping[str, Number]
+    metrics: Mapping[str, Mapping[str, Number]]
+    """By partition and name, those that have a value."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a page shows of one study beside its points."""
+
+    name: str
+    findings: Sequence[Finding]
+    figures: Sequence[DrawnFigure]
+    explorers: Sequence[Explored]
+    recipe: Recipe
+
+    @property
+    def shown(self) -> list[Finding | DrawnFigure | Explored]:
+        return [*self.findings, *self.figures, *self.explorers]
 
 
 def write_report(folder: Path, figures: Figures | None = None) -> Path:
@@ -58,48 +75,62 @@ def write_report(folder: Path, figures: Figures | None = None) -> Path:
         UserError: the study has no point or a damaged file, or a figure asked for is unknown.
         ExceptionGroup: findings or figures failed for a defect; the page says which.
     """
+    return write_comparison([folder], folder / "report.html", figures)
+
+
+def write_comparison(folders: Sequence[Path], target: Path, figures: Figures | None = None) -> Path:
+    """Writes one page of several studies, whose points are compared; returns its path.
+
+    Raises:
+        UserError: a study has no point or a damaged file, or a figure asked for is unknown.
+        ExceptionGroup: findings or figures failed for a defect; the page says which.
+    """
     for name in (figure for figure in figures or () if isinstance(figure, str)):
         figure_module(name)
-    evidence = StudyEvidence.load(folder)
-    findings, drawn = study_findings(evidence), _drawn(evidence, figures)
-    explorers = explored(evidence)
-    page = _rendered(evidence, findings, drawn, explorers)
-    path = folder / "report.html"
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    studies = page_studies([StudyEvidence.load(folder) for folder in folders])
+    parts = [_part(study, figures) for study in studies]
+    page = _rendered(studies, parts)
+    aside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         aside.write_text(page, encoding="utf-8")
-        os.replace(aside, path)
+        os.replace(aside, target)
     finally:
         aside.unlink(missing_ok=True)
-    raise_failures(path, [*findings, *drawn, *explorers])
-    return path
+    raise_failures(target, [one for part in parts for one in part.shown])
+    return target
 
 
-def render(evidence: StudyEvidence, figures: Figures | None = None) -> str:
+def render(
+    evidence: StudyEvidence | Sequence[StudyEvidence], figures: Figures | None = None
+) -> str:
     """The page as HTML; of findings and figures that fail it says why.
 
     Args:
-        figures: modules or dotted names of modules; by default those that the study names.
+        evidence: of the study, or of several that are compared.
+        figures: modules or dotted names of modules; by default those that each study names.
     """
-    findings, drawn = study_findings(evidence), _drawn(evidence, figures)
-    return _rendered(evidence, findings, drawn, explored(evidence))
+    evidences = [evidence] if isinstance(evidence, StudyEvidence) else evidence
+    studies = page_studies(evidences)
+    return _rendered(studies, [_part(study, figures) for study in studies])
 
 
-def _drawn(evidence: StudyEvidence, figures: Figures | None) -> list[DrawnFigure]:
-    return draw_figures(evidence, study_figures(evidence) if figures is None else figures)
+def _part(study: PageStudy, figures: Figures | None) -> Part:
+    evidence = study.evidence
+    names = study_figures(evidence) if figures is None else figures
+    return Part(
+        name=study.name,
+        findings=study_findings(evidence),
+        figures=draw_figures(evidence, names),
+        explorers=explored(evidence),
+        recipe=recipe(evidence),
+    )
 
 
-def _rendered(
-    evidence: StudyEvidence,
-    findings: Sequence[Finding],
-    figures: Sequence[DrawnFigure],
-    explorers: Sequence[Explored],
-) -> str:
-    partition = headline_partition(evidence)
-    metrics = headline_metrics(evidence)
-    rows = _rows(evidence, metrics)
-    points = evidence.points
-    records = [evidence.records[point] for point in points["point"]]
+def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
+    metrics = _headline(studies)
+    rows = _rows(studies, metrics)
+    points = all_points(studies)
+    records = [row.record for row in rows]
     varying = differing(points)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("saibench.report"),
@@ -110,22 +141,26 @@ def _rendered(
     )
     environment.filters.update(FILTERS, setting_name=setting_name, setting_value=setting_value)
     environment.globals["sections"] = record_sections
+    packer = Packer()
+    data = page_data(studies, packer)
     return environment.get_template("study.html.j2").render(
-        study=evidence.study,
+        title=" and ".join(study.name for study in studies),
         workloads=_distinct(record.get("workload") for record in records),
         data=_distinct(_described(record.get("data")) for record in records),
         commits=_distinct(record.get("commit") for record in records),
         states=Counter(record["state"] for record in records),
         varying=varying,
         shared={name: points[name][0] for name in settings_of(points) if name not in varying},
-        partition=partition,
-        tested=_tested(evidence, metrics),
+        partitions=_distinct(headline_partition(study.evidence) for study in studies),
+        tested=_tested(studies, metrics),
         metrics=metrics,
         largest=_largest(metrics, rows),
         rows=rows,
-        findings=findings,
-        figures=figures,
-        explorers=explorers,
+        parts=parts,
+        figures=_together(parts),
+        page_data=as_json(data),
+        script=script(),
+        packer=packer,
     )
 
 
@@ -144,30 +179,51 @@ def record_sections(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]
     return [(heading, dict(content)) for heading, content in sections.items() if content]
 
 
-def _rows(evidence: StudyEvidence, metrics: Sequence[Metric]) -> list[Row]:
-    values = headline_values(evidence, metrics)
-    varying = differing(evidence.points)
-    return [
-        Row(
-            point=point["point"],
-            slug=point["slug"],
-            state=point["state"],
-            cause=point["cause"],
-            seconds=point["seconds_total"],
-            record=evidence.records[point["point"]],
-            settings={name: point[name] for name in varying},
-            train_count=point["train_count"],
-            values=values.get(point["point"], {}),
-            metrics=evidence.metrics.get(point["point"], {}),
+def _headline(studies: Sequence[PageStudy]) -> list[Metric]:
+    """The columns of the table, those of several studies together."""
+    found: dict[str, Metric] = {}
+    for metric in (m for study in studies for m in headline_metrics(study.evidence)):
+        before = found.get(metric.key)
+        counts = {*metric.counts, *(before.counts if before else ())}
+        found[metric.key] = Metric(
+            metric.name, metric.partition, metric.unit, metric.per, tuple(sorted(counts))
         )
-        for point in evidence.points.iter_rows(named=True)
-    ]
+    return list(found.values())
 
 
-def _tested(evidence: StudyEvidence, metrics: Sequence[Metric]) -> dict[str, str]:
+def _rows(studies: Sequence[PageStudy], metrics: Sequence[Metric]) -> list[Row]:
+    points = all_points(studies)
+    varying = differing(points)
+    by_key = {row["point"]: row for row in points.iter_rows(named=True)}
+    found = {}
+    for study in studies:
+        values = headline_values(study.evidence, metrics, study.measured)
+        for point, record in study.evidence.records.items():
+            row = by_key[study.key(point)]
+            found[study.key(point)] = Row(
+                key=study.key(point),
+                point=point,
+                study=study.name,
+                slug=row["slug"],
+                state=row["state"],
+                cause=row["cause"],
+                seconds=row["seconds_total"],
+                record=record,
+                settings={name: row[name] for name in varying},
+                train_count=row["train_count"],
+                values=values.get(point, {}),
+                metrics={
+                    partition: study.measured.numbers(point, partition)
+                    for partition in study.evidence.metrics.get(point, {})
+                },
+            )
+    return [found[key] for key in by_key]
+
+
+def _tested(studies: Sequence[PageStudy], metrics: Sequence[Metric]) -> dict[str, str]:
     """The headline's partitions, and what each holds as the first point that says it recorded."""
     found = dict.fromkeys((metric.partition for metric in metrics), "")
-    for record in evidence.records.values():
+    for record in (r for study in studies for r in study.evidence.records.values()):
         for name, partition in (record.get("partitions") or {}).items():
             if name in found and not found[name]:
                 found[name] = str(partition.get("describe") or "")
@@ -181,6 +237,13 @@ def _largest(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, float]
         for metric in metrics
     }
     return {name: max(filter(isfinite, column), default=0.0) for name, column in values.items()}
+
+
+def _together(parts: Sequence[Part]) -> list[tuple[str, DrawnFigure]]:
+    """Each figure with its study; those of one name follow each other."""
+    names = list(dict.fromkeys(figure.name for part in parts for figure in part.figures))
+    found = [(part.name, figure) for part in parts for figure in part.figures]
+    return sorted(found, key=lambda one: names.index(one[1].name))
 
 
 def _described(data: Mapping[str, Any] | None) -> str | None:

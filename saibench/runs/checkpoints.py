@@ -66,6 +66,15 @@ def check_checkpoint(path: Path, module: nn.Module) -> None:
         UserError: the file is missing, damaged, holds other objects than tensors and builtins,
             or is another model's.
     """
+    _fitting_state(path, module)
+
+
+def load_weights(path: Path, module: nn.Module) -> None:
+    """Load a checkpoint's weights, refused as by `check_checkpoint`."""
+    module.load_state_dict(_fitting_state(path, module))
+
+
+def _fitting_state(path: Path, module: nn.Module) -> dict[str, Any]:
     mend = f"remove {path.parent} and train the point again"
     state = _state(path, mend)
     own = module.state_dict()
@@ -79,6 +88,7 @@ def check_checkpoint(path: Path, module: nn.Module) -> None:
             f"{path} is a checkpoint of another model: {len(strange)} of its tensors do not fit, "
             f"the first is {strange[0]}; {mend}."
         )
+    return state
 
 
 def _state(path: Path, mend: str) -> dict[str, Any]:

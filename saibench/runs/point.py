@@ -19,7 +19,7 @@ from saibench.errors import UserError, first_line
 CONFIG = "config.yaml"
 LAST = "last.ckpt"
 BEST = "best.ckpt"
-REPORTED = ("headline", "findings", "figures", "explorers", "trust")
+REPORTED = ("headline", "findings", "figures", "explorers", "trust", "trace", "learning_curve")
 """What a workload's config says of its report; every point's record carries it."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from omegaconf import DictConfig, OmegaConf
 
 from saibench.config.check import (
@@ -15,12 +16,18 @@ from saibench.config.check import (
     resolved,
 )
 from saibench.config.settings import EvaluationSettings, validated
-from saibench.errors import UserError
+from saibench.errors import UserError, closest
+from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.trusted_range import TrustedRange
+from saibench.interpretation.trusted_range.checked import check_evidence, checked_sentence
 from saibench.runs import record
 from saibench.runs.evaluation import missing_tests
 from saibench.runs.execute import Outcome, retest
 from saibench.runs.point import load_point
 from saibench.runs.training import check_data, rank_of
+
+TRUSTED = "trusted.parquet"
+"""File in a point's folder: each sample of the last evaluation with `trust`, and whether it is."""
 
 
 def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
@@ -45,7 +52,10 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
         raise UserError(f"run={folder} is {state}, not complete: finish it with train.py first.")
     if settings["test"] is None:
         settings["test"] = [*own["test"], *settings["partitions"]]
-    build(_changed(own, settings).datamodule, "datamodule").check()
+    data = build(_changed(own, settings).datamodule, "datamodule")
+    data.check()
+    if settings["trust"] is not None:
+        _check_trust(settings["trust"], data)
     return folder, settings
 
 
@@ -68,6 +78,8 @@ def retest_point(config: DictConfig) -> Outcome:
     outcome = retest(folder, changes)
     if outcome.cause is None:
         _print_metrics(folder, changes["test"])
+        if changes["trust"] is not None:
+            _print_trust(folder, changes["test"], Path(changes["trust"]))
     return outcome
 
 
@@ -115,6 +127,37 @@ def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
             )
         config.datamodule.shown = changes["shown"]
     return config
+
+
+def _check_trust(path: str, data: Any) -> None:
+    """Refuse a trusted range that cannot be asked of these data.
+
+    Raises:
+        UserError: the file is no range, or one of a feature that these data do not have.
+    """
+    trusted = TrustedRange.load(path)
+    if "/" in trusted.statistic.name:  # of an axis, whose positions are features as well
+        return
+    known = [field.name for field in data.feature_fields()]
+    for quantity in trusted.features:
+        if quantity.name not in known:
+            raise UserError(
+                f"trust={path} follows {quantity.name}, which these data do not have; "
+                f"{closest(quantity.name, known)}"
+            )
+
+
+def _print_trust(folder: Path, test: list[str], path: Path) -> None:
+    """Say which samples lie in the range, and keep it for each of them."""
+    trusted = TrustedRange.load(path)
+    found = check_evidence(StudyEvidence.load(folder), trusted, test)
+    for one in found:
+        print(checked_sentence(one, trusted, None))
+    target = folder / TRUSTED
+    aside = target.with_name(f".{TRUSTED}")
+    pl.concat([one.samples for one in found]).write_parquet(aside)
+    aside.replace(target)
+    print(f"  each sample: {target}")
 
 
 def _print_metrics(folder: Path, test: list[str]) -> None:

@@ -5,24 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
+from command_line import QUIET, TRAJECTORY, evaluate, only_point, saibench, train
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = [
-    "data.frames=400",
-    "data.stride=1",
-    "data.equilibration=0",
-    "subset.count=40",
-    "trainer.max_steps=10",
-    "trainer.val_every=5",
-    "trainer.progress=false",
-    "logger=none",
-]
+SMALL = (*TRAJECTORY, *QUIET, "subset.count=40", "trainer.max_steps=10", "trainer.val_every=5")
 
 
 @pytest.fixture(scope="module")
@@ -39,15 +32,36 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(script: str, *arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(ROOT / script), *arguments],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@contextmanager
+def imports_of_its_own() -> Iterator[None]:
+    """A command within finds the project's module as a process would: if it is told where."""
+    path, inherited = list(sys.path), os.environ.get("PYTHONPATH", "")
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        sys.modules.pop("springs", None)
+        os.environ["PYTHONPATH"] = inherited
+
+
+@pytest.fixture(autouse=True)
+def separate_imports(point: Path) -> Iterator[None]:
+    with imports_of_its_own():
+        yield
+
+
+@pytest.fixture(scope="module")
+def point(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the module trained on one device."""
+    folder = tmp_path_factory.mktemp("one_device")
+    with imports_of_its_own():
+        ended = train(folder, f"--config-dir={project}", "model=springs", *SMALL)
+    assert ended.status == 0, ended.err
+    return only_point(folder)
+
+
+def metrics_of(point: Path) -> dict:
+    return json.loads((point / "metrics.json").read_text())
 
 
 def test_readme_shows_the_extension_in_under_40_lines(project: Path) -> None:
@@ -56,58 +70,41 @@ def test_readme_shows_the_extension_in_under_40_lines(project: Path) -> None:
 
 
 def test_own_module_trains_evaluates_and_reports_without_an_edit_to_the_core(
-    project: Path, tmp_path: Path
+    project: Path, point: Path
 ) -> None:
-    trained = run("train.py", f"--config-dir={project}", "model=springs", *SMALL, folder=tmp_path)
-    assert trained.returncode == 0, trained.stderr
-    (record,) = tmp_path.glob("outputs/force_field/*/run.json")
-    metrics = json.loads((record.parent / "metrics.json").read_text())
-    assert metrics["last_tenth"]["force_mae"]["count"] == 40
-    assert metrics["last_tenth"]["force_mae"]["unit"] == "meV/Å"
+    assert metrics_of(point)["last_tenth"]["force_mae"]["count"] == 30
+    assert metrics_of(point)["last_tenth"]["force_mae"]["unit"] == "meV/Å"
 
-    evaluated = run(
-        "evaluate.py",
-        f"--config-dir={project}",
-        f"run={record.parent}",
-        "test=[whole_trajectory]",
-        "logger=none",
-        "trainer.progress=false",
-        folder=tmp_path,
-    )
-    assert evaluated.returncode == 0, evaluated.stderr
-    metrics = json.loads((record.parent / "metrics.json").read_text())
-    assert metrics["whole_trajectory"]["force_mae"]["count"] == 400
+    again = (f"run={point}", "test=[whole_trajectory]", *QUIET)
+    evaluated = evaluate(point.parent, f"--config-dir={project}", *again)
+    assert evaluated.status == 0, evaluated.err
+    assert metrics_of(point)["whole_trajectory"]["force_mae"]["count"] == 300
 
-    lost = run("evaluate.py", f"run={record.parent}", "logger=none", folder=tmp_path)
-    assert lost.returncode == 2
-    assert lost.stderr.count("\n") == 1
+    (point.parent / "report.html").unlink()
+    reported = saibench(point.parent, "report", str(point.parent))
+    assert reported.status == 0, reported.err
+    assert "force MAE" in (point.parent / "report.html").read_text()
+
+
+def test_module_that_is_not_found_is_named(point: Path) -> None:
+    lost = evaluate(point.parent, f"run={point}", *QUIET)
+    assert lost.status == 2
+    assert lost.err.count("\n") == 1
     assert "springs.Springs cannot be imported: No module named 'springs'; the --config-dir" in (
-        lost.stderr
+        lost.err
     )
-
-    reported = subprocess.run(
-        [sys.executable, "-m", "saibench", "report", str(record.parents[1])],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert reported.returncode == 0, reported.stderr
-    assert "force MAE" in (tmp_path / "outputs/force_field/report.html").read_text()
 
 
 @pytest.mark.slow
 def test_own_module_trains_on_two_devices_what_it_trains_on_one(
-    project: Path, tmp_path: Path
+    project: Path, point: Path, tmp_path: Path
 ) -> None:
-    """A batch of 5 is dealt as 3 and 2."""
-    weights = []
-    for devices in (1, 2):
-        folder = tmp_path / str(devices)
-        folder.mkdir()
-        several = ("trainer.accelerator=cpu", f"trainer.devices={devices}")
-        own = (f"--config-dir={project}", "model=springs")
-        ended = run("train.py", *own, *SMALL, *several, folder=folder)
-        assert ended.returncode == 0, ended.stderr
-        (checkpoint,) = folder.glob("outputs/*/*/best.ckpt")
-        weights.append(torch.load(checkpoint, weights_only=True)["state_dict"])
-    torch.testing.assert_close(weights[1], weights[0], rtol=1e-4, atol=1e-6)
+    """A batch of 5 is dealt as 3 and 2; the ranks are processes, which find the module too."""
+    own = (f"--config-dir={project}", "model=springs")
+    ended = train(tmp_path, *own, *SMALL, "trainer.devices=2")
+    assert ended.status == 0, ended.err
+    one, two = (
+        torch.load(folder / "best.ckpt", weights_only=True)["state_dict"]
+        for folder in (point, only_point(tmp_path))
+    )
+    torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-6)

@@ -75,7 +75,7 @@ def test_words_are_escaped_and_nothing_is_asked_for_from_outside(study: Path) ->
     html = jet_viewer.fragment(StudyEvidence.load(study))
     assert "&lt;b&gt;most&lt;/b&gt; wrong" in html and WHY not in html
     page = Page(html)
-    assert page.addresses == [] and "script" not in page.tags
+    assert page.addresses == [] and page.tags.count("script") == 1  # its own
 
 
 def test_circles_have_their_place_and_their_area_goes_by_pt(study: Path) -> None:

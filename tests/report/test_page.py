@@ -6,6 +6,8 @@ import io
 import json
 import subprocess
 import sys
+import zlib
+from dataclasses import astuple
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
 from saibench.figures import windows
+from saibench.figures.style import svg
 from saibench.interpretation.estimates import estimate_mean
 from saibench.report import drawable, render, write_report
 from saibench.report.headline import headline_metrics, headline_values
@@ -34,21 +37,32 @@ class Page(HTMLParser):
         self.addresses: list[tuple[str, str, str]] = []
         self.text: list[str] = []
         self.tags: list[str] = []
-        self.downloads: dict[str, str] = {}
+        self.figures: dict[str, tuple[int, int]] = {}
+        self.blocks: dict[int, str] = {}
+        self._block: int | None = None
         self.feed(page)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         found = dict(attrs)
-        if "download" in found:
-            self.downloads[found["download"]] = found["href"]
+        if "data-image" in found:
+            self.figures[found["data-file"]] = int(found["data-image"]), int(found["data-csv"])
+        block = (found.get("id") or "") if tag == "script" else ""
+        self._block = int(block.removeprefix("block-")) if block.startswith("block-") else None
         for name in ("src", "href", "srcset", "action", "poster", "data"):
             if name in found:
                 self.addresses.append((tag, name, found[name] or ""))
 
     def handle_data(self, data: str) -> None:
+        if self._block is not None:
+            self.blocks[self._block] = data
+            self._block = None
         self.text.append(data)
+
+    def document(self, block: int) -> bytes:
+        """A file that the page holds."""
+        return zlib.decompress(base64.b64decode(self.blocks[block]))
 
     @property
     def shown(self) -> str:
@@ -113,7 +127,8 @@ def test_headline_values_carry_intervals_and_counts(evidence: StudyEvidence, pag
         samples = evidence.samples.filter(pl.col("point") == made.point)
         energy = values[made.point][f"{PARTITION}/energy_mae_per_atom"]
         expected = estimate_mean(samples, pl.col("energy_error_per_atom").abs()).interval
-        assert energy.interval == expected
+        assert energy.interval is not None
+        assert astuple(energy.interval) == pytest.approx(astuple(expected), rel=1e-12)
         assert energy.value == pytest.approx(expected.estimate, rel=1e-12)
         assert energy.count == 60
         shown = f"{number(energy.value)} [{number(expected.low)}, {number(expected.high)}]"
@@ -160,11 +175,10 @@ def test_metric_that_no_statistic_reproduces_has_no_interval(tmp_path: Path) -> 
     assert values[f"{PARTITION}/energy_mae_per_atom"].interval is not None
 
 
-def test_numbers_behind_a_figure_can_be_downloaded(evidence: StudyEvidence, page: Page) -> None:
-    address = page.downloads["made_up_study-windows.csv"]
-    head, _, content = address.partition(";base64,")
-    assert head == "data:text/csv;charset=utf-8"
-    numbers = pl.read_csv(io.BytesIO(base64.b64decode(content)))
+def test_image_and_numbers_of_a_figure_are_on_the_page(evidence: StudyEvidence, page: Page) -> None:
+    image, csv = map(page.document, page.figures["made_up_study-windows"])
+    assert image == svg(windows.draw(evidence))
+    numbers = pl.read_csv(io.BytesIO(csv))
     assert numbers.columns == windows.table(evidence).columns
     assert numbers["estimate"].to_list() == pytest.approx(
         windows.table(evidence)["estimate"].to_list()
@@ -203,7 +217,8 @@ def test_text_of_a_study_is_escaped(tmp_path: Path) -> None:
         failure={"cause": attack, "traceback": attack},
     )
     page = Page(render(StudyEvidence.load(study)))
-    assert page.tags.count("script") == 1  # the page's own
+    plain = Page(render(StudyEvidence.load(write_study(tmp_path / "plain", MADE[:2], 30, []))))
+    assert page.tags.count("script") == plain.tags.count("script") == 3 + len(page.blocks)
     assert page.shown.count(attack) >= 5
     assert "javascript:" not in "".join(address for _, _, address in page.addresses)
 
@@ -274,6 +289,28 @@ def test_command_joins_the_study_and_writes_its_page(
     assert capsys.readouterr().out.strip() == str(study / "report.html")
     assert (study / "evidence" / "points.parquet").exists()
     assert Page((study / "report.html").read_text()).shown.count("of the paper") == 1
+
+
+def test_command_writes_one_page_of_two_studies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, made in (("one", MADE[0]), ("two", MADE[1])):
+        write_study(tmp_path / name, [made], frames=30, figures=[])
+        edit_record(tmp_path / name, made, study=name)
+    parser = argparse.ArgumentParser()
+    report.add_parser(parser.add_subparsers())
+    both = ["report", str(tmp_path / "one"), str(tmp_path / "two")]
+    arguments = parser.parse_args(both)
+    assert arguments.run(arguments) == 0
+    target = tmp_path / "one" / "compared.html"
+    assert capsys.readouterr().out.strip() == str(target)
+    page = Page(target.read_text())
+    assert "one and two" in page.shown and "Studies compared" in page.shown
+    assert all(page.shown.count(made.point) >= 2 for made in MADE[:2])
+    assert not (tmp_path / "one" / "report.html").exists()
+    arguments = parser.parse_args([*both, "--output", str(tmp_path / "none" / "page.html")])
+    with pytest.raises(UserError, match="none is not a folder; make it first"):
+        arguments.run(arguments)
 
 
 def test_page_of_committed_evidence_is_the_same(study: Path, tmp_path: Path) -> None:

@@ -7,11 +7,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import polars
 import polars.testing
 import pytest
 from command_line import QUIET, Ended, evaluate
 from filelock import FileLock
+
+from saibench.interpretation.trusted_range import TrustedRange
+from saibench.interpretation.trusted_range.records import Quantity
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -114,6 +118,44 @@ def test_what_was_found_is_printed_with_unit_and_count(
     ended = look(f"run={copied(trained)}", "test=[last_tenth]", folder=tmp_path)
     value = metrics_of(trained)["last_tenth"]["energy_mae"]["value"]
     assert f"energy_mae = {value:.4g} meV, per frame (n = 30)" in ended.out
+
+
+@pytest.fixture
+def of_similarity(tmp_path: Path) -> Path:
+    """A saved range that trusts similarities above 0.99."""
+    similarity = np.linspace(0.99, 1, 400)
+    random = np.random.default_rng(0)
+    return TrustedRange.fit(
+        similarity,
+        2000 * (1.0001 - similarity) * random.uniform(0.8, 1.2, 400),
+        np.arange(400) // 4,
+        names=["soap_similarity"],
+        statistic=Quantity("force_mae", "meV/Å"),
+    ).save(tmp_path / "range.json")
+
+
+def test_trusted_samples_are_told_and_kept(
+    trained: Path, copied: Copied, tmp_path: Path, of_similarity: Path
+) -> None:
+    point = copied(trained)
+    ended = look(f"run={point}", f"trust={of_similarity}", "test=[last_tenth]", folder=tmp_path)
+    assert ended.status == 0, ended.err
+    assert "of 30 samples lie in the trusted range (soap_similarity)" in ended.out
+    kept = polars.read_parquet(point / "trusted.parquet").sort("sample_id")
+    samples = samples_of(point, "last_tenth").sort("sample_id")
+    assert kept["error"].to_list() == samples["force_mae"].to_list()
+    assert kept["trusted"].to_list() == (samples["soap_similarity"] >= 0.99).to_list()
+
+
+def test_range_of_another_feature_is_refused_before_anything_runs(
+    trained: Path, tmp_path: Path
+) -> None:
+    file = TrustedRange.fit(
+        np.linspace(0, 1, 100), np.linspace(1, 2, 100), np.arange(100) // 2, names=["tme"]
+    ).save(tmp_path / "range.json")
+    ended = look(f"run={trained}", f"trust={file}", folder=tmp_path)
+    assert ended.status == 2
+    assert "follows tme, which these data do not have; did you mean 'time'?" in ended.err
 
 
 def test_evaluation_finds_what_the_training_found(

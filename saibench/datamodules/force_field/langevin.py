@@ -58,7 +58,7 @@ def simulate(
     random = np.random.RandomState(seed)  # a stream that no version of NumPy changes (NEP 19)
     atoms = atoms.copy()
     atoms.calc = GFN2()
-    _start(atoms, thermostat.temperature, random)
+    maxwell_boltzmann(atoms, thermostat.temperature, random)
     dynamics = Langevin(
         atoms,
         thermostat.timestep * units.fs,
@@ -92,7 +92,7 @@ def simulate(
     return record
 
 
-def _start(atoms: Atoms, temperature: float, random: np.random.RandomState) -> None:
+def maxwell_boltzmann(atoms: Atoms, temperature: float, random: np.random.RandomState) -> None:
     """Give Maxwell-Boltzmann velocities without linear or angular momentum."""
     spread = np.sqrt(atoms.get_masses() * units.kB * temperature)
     atoms.set_momenta(random.standard_normal((len(atoms), 3)) * spread[:, None])

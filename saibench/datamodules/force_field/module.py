@@ -13,19 +13,18 @@ import torch
 from lightning import Trainer
 
 from saibench.datamodules.cache import cache_root
+from saibench.datamodules.force_field.batch import MoleculeBatch
+from saibench.datamodules.force_field.likeness import frame_likeness
 from saibench.datamodules.force_field.loader import (
     EvaluationFrames,
     FrameTensors,
     TrainingStream,
 )
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
-from saibench.datamodules.force_field.soap import (
-    centred_unit_vectors,
-    mean_unit_vector,
-    similarity_to,
-    soap_unit_vectors,
-)
+from saibench.datamodules.force_field.similarity import TrainingSimilarity
+from saibench.datamodules.force_field.soap import soap_unit_vectors
 from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource
+from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.samplers import Sampler, Subset
 from saibench.datamodules.stream import Ranks
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
@@ -38,7 +37,7 @@ class ForceFieldDataModule(StructuralDataModule):
 
     Args:
         source: where the trajectory comes from.
-        training, subset, held_out, partitions, test: see `StructuralDataModule`.
+        training, subset, held_out, partitions, test, shown: see `StructuralDataModule`.
         batch_size: frames a step, over all ranks.
         evaluation_batch_size: frames a batch in validation and test, on each rank.
         r_max: cutoff radius in Å at which the mean number of neighbours is counted.
@@ -56,6 +55,7 @@ class ForceFieldDataModule(StructuralDataModule):
         held_out: str,
         partitions: Mapping[str, Mapping[str, Any]],
         test: Sequence[str],
+        shown: Sequence[int] | None = None,
         batch_size: int = 5,
         evaluation_batch_size: int = 100,
         r_max: float = 4.0,
@@ -64,7 +64,7 @@ class ForceFieldDataModule(StructuralDataModule):
         seed: int = 0,
         cache: str | None = None,
     ) -> None:
-        super().__init__(training, subset, held_out, partitions, test)
+        super().__init__(training, subset, held_out, partitions, test, shown=shown)
         for name, value in (
             ("batch_size", batch_size),
             ("evaluation_batch_size", evaluation_batch_size),
@@ -159,31 +159,40 @@ class ForceFieldDataModule(StructuralDataModule):
         """Batches are gathered on the device already."""
         return batch
 
+    def batch_of(self, rows: np.ndarray) -> MoleculeBatch:
+        """These frames as one batch, in the order of `rows`."""
+        frames = self._tensors(rows)
+        return frames.batch(torch.arange(len(rows), device=frames.positions.device))
+
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """Time and SOAP similarity of frames to the training partition and to its window."""
-        training = {
-            "soap_similarity": self.split[0].rows,
-            "soap_similarity_window": self.training_sampler.select(self.index),
-        }
-        columns = {
-            f"{name}{suffix}": similarity_to(vectors[rows], mean_unit_vector(vectors, near))
-            for suffix, vectors in (("", self._soap), ("_centred", self._centred_soap))
-            for name, near in training.items()
-        }
+        columns = self.training_similarity.of(self._soap[rows])
         return self.index[rows].with_columns(
             pl.Series(name, values) for name, values in columns.items()
+        )
+
+    @cached_property
+    def training_similarity(self) -> TrainingSimilarity:
+        """Similarity of any frame to the training partition and to its window.
+
+        Centred on all that is not held out: the same reference for every window.
+        """
+        held_out = self._test_partition(self.index, self.held_out).rows
+        return TrainingSimilarity.to(
+            self._soap,
+            {
+                "soap_similarity": self.split[0].rows,
+                "soap_similarity_window": self.training_sampler.select(self.index),
+            },
+            reference=np.setdiff1d(np.arange(self.index.height), held_out),
         )
 
     @cached_property
     def _soap(self) -> np.ndarray:
         return soap_unit_vectors(self.trajectory, self.cache)
 
-    @cached_property
-    def _centred_soap(self) -> np.ndarray:
-        """Centred on all that is not held out: the same reference for every window."""
-        held_out = self._test_partition(self.index, self.held_out).rows
-        reference = np.setdiff1d(np.arange(self.index.height), held_out)
-        return centred_unit_vectors(self._soap, reference)
+    def likeness(self) -> Likeness:
+        return frame_likeness(self.trajectory, self._soap)
 
     def feature_fields(self) -> list[Field]:
         fields = [Field("time", "float64", "ps", "frame", "feature", "time of the frame")]

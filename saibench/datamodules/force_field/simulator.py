@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from ase.calculators.calculator import Calculator
 
 from saibench.datamodules.force_field.molecules import initial_geometry
 from saibench.datamodules.force_field.trajectory import (
@@ -92,6 +93,12 @@ class GFN2Simulation:
 
     def preview_symbols(self) -> list[str]:
         return initial_geometry(self.molecule).get_chemical_symbols()
+
+    def calculator(self) -> Calculator:
+        """What energies and forces come from, as an ASE calculator of one thread."""
+        from saibench.datamodules.force_field.langevin import GFN2
+
+        return GFN2()
 
     def recipe(self) -> dict[str, Any]:
         versions = {package: version(package) for package in ("tblite", "ase")}

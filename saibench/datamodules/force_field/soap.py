@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -68,36 +68,57 @@ def similarity_to(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
     return similarity
 
 
-def centred_unit_vectors(vectors: np.ndarray, reference_rows: np.ndarray) -> np.ndarray:
-    """(T, D) float32, unit vectors from the mean of the reference rows to each vector.
+def centred_on(centre: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """(N, D) float64, unit vectors from the centre to each of these vectors.
 
     All frames of one molecule have nearly the same descriptor, so that plain cosines differ in
     the fourth decimal; without their common part the cosines spread over -1 … 1. A vector that
-    equals the mean has no direction and becomes NaN. The result is held in memory.
+    equals the centre has no direction and becomes NaN.
     """
-    mean = mean_unit_vector(vectors, reference_rows)
-    centred = np.empty(vectors.shape, dtype=np.float32)
-    for chunk in _chunks(np.arange(len(vectors))):
-        difference = vectors[chunk] - mean
-        with np.errstate(invalid="ignore"):
-            centred[chunk] = difference / np.linalg.norm(difference, axis=1, keepdims=True)
-    return centred
+    difference = vectors - centre
+    with np.errstate(invalid="ignore"):
+        return difference / np.linalg.norm(difference, axis=1, keepdims=True)
+
+
+class SoapDescriptor:
+    """Averaged SOAP descriptors of one molecule's frames.
+
+    Args:
+        symbols: of its A atoms.
+    """
+
+    def __init__(self, symbols: Sequence[str], settings: SoapSettings | None = None) -> None:
+        # dscribe takes seconds to import, which a cache that is there should not cost
+        from dscribe.descriptors import SOAP
+
+        self.symbols = list(symbols)
+        self._soap = SOAP(
+            species=sorted(set(symbols)), periodic=False, **asdict(settings or SoapSettings())
+        )
+
+    @property
+    def size(self) -> int:
+        """D, the length of a descriptor."""
+        return self._soap.get_number_of_features()
+
+    def unit_vectors(self, positions: np.ndarray) -> np.ndarray:
+        """(N, D) float64 of Euclidean norm 1 for positions (N, A, 3) in Å."""
+        from ase import Atoms
+
+        atoms = [Atoms(self.symbols, at) for at in positions]
+        descriptors = self._soap.create(atoms).reshape(len(atoms), -1)
+        return descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
 
 
 def _compute(trajectory: Trajectory, settings: SoapSettings, folder: Path) -> np.ndarray:
-    # dscribe takes seconds to import, which a cache that is there should not cost
-    from ase import Atoms
-    from dscribe.descriptors import SOAP
     from tqdm import tqdm
 
     frames = len(trajectory.positions)
-    soap = SOAP(species=sorted(set(trajectory.symbols)), periodic=False, **asdict(settings))
-    vectors = new_array(folder, "soap", (frames, soap.get_number_of_features()), np.float32)
+    descriptor = SoapDescriptor(trajectory.symbols, settings)
+    vectors = new_array(folder, "soap", (frames, descriptor.size), np.float32)
     with tqdm(total=frames, desc=f"SOAP of {trajectory.name}", unit="frame") as progress:
         for chunk in _chunks(np.arange(frames)):
-            atoms = [Atoms(trajectory.symbols, at) for at in trajectory.positions[chunk]]
-            descriptors = soap.create(atoms).reshape(len(chunk), -1)
-            vectors[chunk] = descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
+            vectors[chunk] = descriptor.unit_vectors(trajectory.positions[chunk])
             progress.update(len(chunk))
     return vectors
 

@@ -15,7 +15,9 @@ from saibench.datamodules.cache import cache_root
 from saibench.datamodules.jet_tagging.batch import JetBatch
 from saibench.datamodules.jet_tagging.energy_bins import class_counts
 from saibench.datamodules.jet_tagging.jets import FEATURE_FIELDS, Jets, JetSource
+from saibench.datamodules.jet_tagging.likeness import jet_likeness
 from saibench.datamodules.jet_tagging.loader import EvaluationJets, JetArrays, TrainingJets
+from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.samplers import Chain, Sampler, Subset
 from saibench.datamodules.stream import Ranks
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
@@ -129,6 +131,9 @@ class JetTaggingDataModule(StructuralDataModule):
         """Top jets and QCD jets by the paper's bins of energy, those outside last."""
         chosen = self.index[rows]
         return class_counts(chosen["jet_energy"].to_numpy(), chosen["label"].to_numpy())
+
+    def likeness(self) -> Likeness:
+        return jet_likeness(self.jets)
 
     def feature_fields(self) -> list[Field]:
         return list(FEATURE_FIELDS)

@@ -12,9 +12,11 @@ import polars as pl
 from lightning import Trainer
 
 from saibench.datamodules.cache import cache_root
+from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.datamodules.nowcasting.draws import RepeatedDraws
 from saibench.datamodules.nowcasting.event import RainEvents, RainSource
+from saibench.datamodules.nowcasting.likeness import event_likeness
 from saibench.datamodules.nowcasting.loader import (
     EvaluationBatches,
     EventDataset,
@@ -143,6 +145,9 @@ class NowcastingDataModule(StructuralDataModule):
         return self._evaluated(
             evaluation.rows, transform.count if isinstance(transform, RepeatedDraws) else None
         )
+
+    def likeness(self) -> Likeness:
+        return event_likeness(self.events)
 
     def feature_fields(self) -> list[Field]:
         return self.events.feature_fields()

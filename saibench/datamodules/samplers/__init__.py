@@ -21,6 +21,7 @@ from saibench.datamodules.samplers.sampler import Chain, Sampler
 from saibench.datamodules.samplers.subset import Subset
 from saibench.datamodules.samplers.where import Where
 from saibench.datamodules.samplers.window import Tail, Window
+from saibench.datamodules.samplers.without import Without
 
 __all__ = [
     "OUTSIDE",
@@ -31,5 +32,6 @@ __all__ = [
     "Tail",
     "Where",
     "Window",
+    "Without",
     "sample_keys",
 ]

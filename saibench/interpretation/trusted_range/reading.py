@@ -77,10 +77,11 @@ def measured(
         UserError: a name is unknown, or no sample is left.
     """
     partitions = default_partitions(evidence) if partitions is None else list(partitions)
-    table, name, rows = _rows(evidence, statistic, points, partitions, ideal)
-    rows, quantities = _with_features(evidence, table, rows, name, features)
+    table, name, rows, quantities = rows_of(
+        evidence, statistic, features, points, partitions, ideal
+    )
     unseen = rows.filter(~polars.col("seen_in_training").fill_null(False))
-    defined = unseen.drop_nulls([_ERROR, *features])
+    defined = unseen.drop_nulls([ERROR, *features])
     if defined.is_empty():
         raise UserError(
             f"{', '.join(partitions)} holds no sample of {statistic} that is defined, has "
@@ -89,8 +90,8 @@ def measured(
     group = defined.select(polars.struct("point", "partition").rank("dense") - 1).to_series()
     found = Measured(
         features=defined.select(features).to_numpy().astype(np.float64),
-        errors=defined[_ERROR].to_numpy(),
-        blocks=block_labels(defined, _ERROR, num_blocks),
+        errors=defined[ERROR].to_numpy(),
+        blocks=block_labels(defined, ERROR, num_blocks),
         groups=group.to_numpy().astype(np.int64),
         group_names=_group_names(evidence, defined),
         quantities=quantities,
@@ -125,7 +126,26 @@ def known_features(evidence: StudyEvidence, table: str = "samples") -> list[str]
     return list(dict.fromkeys([*names, *axes, *numeric]))
 
 
-_ERROR = "__error"
+ERROR = "__error"
+
+
+def rows_of(
+    evidence: StudyEvidence,
+    statistic: str,
+    features: Sequence[str],
+    points: Sequence[str],
+    partitions: Sequence[str],
+    ideal: float = 0.0,
+) -> tuple[str, str, polars.DataFrame, tuple[Quantity, ...]]:
+    """The samples of these points and partitions, whether they were trained on or not.
+
+    Returns:
+        the table's name, the statistic's column in it, its rows with the features as floats and
+        the distance of the statistic from `ideal` as `ERROR`, and what the features are.
+    """
+    table, name, rows = _rows(evidence, statistic, points, partitions, ideal)
+    rows, quantities = _with_features(evidence, table, rows, name, features)
+    return table, name, rows, quantities
 
 
 def _rows(
@@ -135,7 +155,7 @@ def _rows(
     partitions: Sequence[str],
     ideal: float,
 ) -> tuple[str, str, polars.DataFrame]:
-    """The table's name, the statistic's column, and the rows with `_ERROR`."""
+    """The table's name, the statistic's column, and the rows with `ERROR`."""
     axis, _, name = statistic.rpartition("/")
     table = f"by_{axis}" if axis else "samples"
     if table not in evidence.sources:
@@ -156,7 +176,7 @@ def _rows(
     of_points = polars.col("point").is_in(list(points))
     rows = rows.filter(of_points & polars.col("partition").is_in(list(partitions)))
     value = polars.col(name).cast(polars.Float64).fill_nan(None)
-    return table, name, rows.with_columns((value - ideal).abs().alias(_ERROR))
+    return table, name, rows.with_columns((value - ideal).abs().alias(ERROR))
 
 
 def _with_features(

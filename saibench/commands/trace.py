@@ -1,0 +1,107 @@
+"""`python -m saibench trace <study folder>`: what its models' errors come from."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from saibench.errors import UserError
+
+if TYPE_CHECKING:
+    from saibench.evidence.reader import StudyEvidence
+    from saibench.interpretation.tracing import Asked
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser of `python -m saibench`."""
+    parser = subparsers.add_parser(
+        "trace",
+        help="trace a model's errors to features, components and stretches of the data",
+        description="Finds which data features, named components and stretches of time the errors "
+        "of a study's points go with, with intervals from resampling blocks and a control of the "
+        "number of comparisons. What is traced is by default what the study's workload names.",
+    )
+    parser.add_argument("folder", type=Path, help="study folder")
+    parser.add_argument("--response", nargs="+", metavar="NAME", help="errors: force_mae, lead/mae")
+    parser.add_argument("--feature", nargs="+", metavar="NAME", help="by default all data features")
+    parser.add_argument("--point", nargs="+", metavar="POINT", help="by default each")
+    parser.add_argument("--partition", nargs="+", help="by default the held-out one")
+    parser.add_argument(
+        "--ideal", type=float, help="the responses' value where there is no error (default: 0)"
+    )
+    parser.add_argument(
+        "--bias", metavar="NAME", help="signed error: energy_error, 'score - label'"
+    )
+    parser.add_argument("--along", metavar="NAME", help="feature along which the bias may change")
+    parser.add_argument(
+        "--across", nargs=2, metavar="SETTING", help="settings whose effects are told apart"
+    )
+    parser.add_argument("--level", type=float, help="false discovery rate (default: 0.05)")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write all numbers as JSON")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints sentences and tables; returns the exit code."""
+    from saibench.evidence.reader import StudyEvidence
+    from saibench.interpretation.tracing import trace_points
+    from saibench.interpretation.tracing.comparisons import tested_in
+    from saibench.interpretation.tracing.file import write_traces
+    from saibench.interpretation.tracing.sentences import comparisons_sentence, point_sentences
+    from saibench.interpretation.tracing.tables import printed
+    from saibench.interpretation.trusted_range.of_evidence import chosen_points
+
+    if args.level is not None and not 0 < args.level < 1:
+        raise UserError(f"--level {args.level:g} is not between 0 and 1; 0.05 would work.")
+    evidence = StudyEvidence.load(args.folder)
+    wanted = _asked(evidence, args)
+    points = chosen_points(evidence, args.point)
+    traces = trace_points(evidence, points, wanted)
+    for trace in traces:
+        print("\n  ".join([trace.slug, *point_sentences(trace, wanted.level)]))
+        for response in trace.responses:
+            print("\n    ".join(["", *printed(response)]))
+        print()
+    print(comparisons_sentence(tested_in(traces), wanted.level))
+    if args.point is None and (args.across or len(points) > 1):
+        _tell_across(evidence, wanted, required=args.across is not None)
+    if args.save is not None:
+        print(f"Saved as {write_traces(evidence, traces, wanted, args.save)}.")
+    return 0
+
+
+def _asked(evidence: StudyEvidence, args: argparse.Namespace) -> Asked:
+    from saibench.interpretation.tracing import asked
+
+    ideal = None
+    if args.ideal is not None:
+        if not args.response:
+            raise UserError("--ideal is of a response; --response would name it.")
+        ideal = dict.fromkeys(args.response, args.ideal)
+    return asked(
+        evidence,
+        responses=args.response,
+        features=args.feature,
+        partitions=args.partition,
+        ideal=ideal,
+        bias=args.bias,
+        along=args.along,
+        across=args.across,
+        level=args.level,
+    )
+
+
+def _tell_across(evidence: StudyEvidence, wanted: Asked, required: bool) -> None:
+    """Print how the effects of two settings differ, or what the study lacks for it."""
+    from saibench.interpretation.two_axes import sentences, two_axes
+
+    statistic = wanted.bias or wanted.responses[0]
+    try:
+        parted = two_axes(evidence, statistic, wanted.along, wanted.across)
+    except UserError as error:
+        if required:
+            raise
+        print(f"Effects of two settings are not told apart: {error}")
+        return
+    print("\n".join(sentences(parted)))

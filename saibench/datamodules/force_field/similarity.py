@@ -1,0 +1,82 @@
+"""How like the frames that a net was trained on a frame is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from saibench.datamodules.force_field.soap import (
+    CHUNK,
+    centred_on,
+    mean_unit_vector,
+    similarity_to,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingSimilarity:
+    """Mean cosines of SOAP descriptors to sets of frames, in time that does not depend on them.
+
+    Args:
+        means: name of a set → `(D,)`, mean of its unit vectors.
+        centre: `(D,)`, the mean descriptor that `centred_means` are centred on.
+        centred_means: name of a set → `(D,)`, mean of its unit vectors once centred.
+    """
+
+    means: Mapping[str, np.ndarray]
+    centre: np.ndarray
+    centred_means: Mapping[str, np.ndarray]
+
+    @classmethod
+    def to(
+        cls, vectors: np.ndarray, sets: Mapping[str, np.ndarray], reference: np.ndarray
+    ) -> TrainingSimilarity:
+        """Similarity to some rows of a trajectory.
+
+        Args:
+            vectors: `(T, D)` unit vectors of all frames.
+            sets: name → rows.
+            reference: rows whose mean is the centre: the same for every set that is compared.
+        """
+        centre = mean_unit_vector(vectors, reference)
+        return cls(
+            means={name: mean_unit_vector(vectors, rows) for name, rows in sets.items()},
+            centre=centre,
+            centred_means={
+                name: _centred_mean(vectors, rows, centre) for name, rows in sets.items()
+            },
+        )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of what `of` returns, in its order."""
+        return (*self.means, *(f"{name}_centred" for name in self.centred_means))
+
+    def of(self, vectors: np.ndarray, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+        """Name → `(N,)` float64 for unit vectors `(N, D)`; centred ones as `<name>_centred`.
+
+        A descriptor that equals the centre has no direction: its centred similarity is NaN.
+
+        Args:
+            names: those that are wanted; by default all.
+        """
+        return {name: self._one(name, vectors) for name in names or self.names}
+
+    def _one(self, name: str, vectors: np.ndarray) -> np.ndarray:
+        if name in self.means:
+            return similarity_to(vectors, self.means[name])
+        mean = self.centred_means[name.removesuffix("_centred")]
+        parts = [
+            similarity_to(centred_on(self.centre, vectors[start : start + CHUNK]), mean)
+            for start in range(0, len(vectors), CHUNK)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _centred_mean(vectors: np.ndarray, rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    total = np.zeros(vectors.shape[1])
+    for start in range(0, len(rows), CHUNK):
+        total += centred_on(centre, vectors[rows[start : start + CHUNK]]).sum(axis=0)
+    return total / len(rows)

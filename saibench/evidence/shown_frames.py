@@ -1,0 +1,71 @@
+"""A few tested frames of a molecule with the errors of their forces, kept for a report to show."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saibench.errors import UserError
+
+FILE = "frames.npz"
+"""Name of the file in a point's folder."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class ShownFrames:
+    """S frames of one molecule of A atoms, as the data have them: no test-time transform.
+
+    sample_id: (S,) int64
+    why: (S,) str, why the frame is shown
+    atomic_numbers: (A,) int64
+    positions: (S, A, 3) float32, Å
+    forces: (S, A, 3) float32, meV/Å, of the reference
+    force_error: (S, A, 3) float32, meV/Å, predicted less reference
+    """
+
+    sample_id: NDArray[np.int64]
+    why: NDArray[np.str_]
+    atomic_numbers: NDArray[np.int64]
+    positions: Floats
+    forces: Floats
+    force_error: Floats
+
+    def __post_init__(self) -> None:
+        shape = (len(self.sample_id), len(self.atomic_numbers), 3)
+        if {self.positions.shape, self.forces.shape, self.force_error.shape} != {shape}:
+            raise ValueError(f"its arrays are not all of shape {shape}")
+        if len(self.why) != len(self.sample_id):
+            raise ValueError("there are not as many reasons as frames")
+
+
+def write_frames(path: Path, frames: ShownFrames) -> None:
+    """Write a compressed `frames.npz`, all or nothing."""
+    aside = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        arrays = {field.name: getattr(frames, field.name) for field in fields(frames)}
+        np.savez_compressed(aside, **arrays)
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def read_frames(path: Path) -> ShownFrames:
+    """What `write_frames` wrote.
+
+    Raises:
+        UserError: the file is damaged or holds other arrays.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return ShownFrames(**{name: arrays[name] for name in arrays.files})
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path} does not hold frames to be shown ({error}); run its point again."
+        ) from error

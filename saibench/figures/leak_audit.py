@@ -1,0 +1,125 @@
+"""What training has seen of a test: how near its samples lie to training, and in which ways."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.captions import first_of
+from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
+from saibench.interpretation.leak_audit.of_evidence import Audited, audits_of
+from saibench.interpretation.leak_audit.records import QUANTILES, Audit, Share
+from saibench.interpretation.leak_audit.sentences import story
+
+title = "Leak audit"
+paper = "Section 4"
+
+MAX_ROWS = 3
+TEST, AMONG = PALETTE[1], MUTED
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    if audits_of(evidence):
+        return None
+    return "No point was audited; `python -m saibench audit` of the study's folder would do it."
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (point, partition, leak): share of the test samples with its interval."""
+    rows = []
+    for one in audits_of(evidence):
+        about = {"point": one.point, "label": one.label, "partition": one.audit.partition}
+        for name, share in _shares(one.audit):
+            bounds = {"share": share.estimate, "low": share.low, "high": share.high}
+            rows.append({**about, "leak": name, **bounds, "samples": share.count})
+    return polars.DataFrame(rows, infer_schema_length=None)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    drawn = _drawn(audits_of(evidence))
+    figure, axes = panels(len(drawn), 2, 0.6 + 2.7 * len(drawn))
+    letters = iter("abcdef")
+    for (distances, shares), one in zip(axes, drawn, strict=True):
+        _draw_distances(distances, one.audit)
+        _draw_shares(shares, one.audit)
+        label = ", ".join(dict.fromkeys([one.label, one.audit.partition]))
+        panel_title(distances, next(letters), "distance to training", label)
+        panel_title(shares, next(letters), "of the test samples")
+    handles = [
+        Line2D([], [], color=TEST, linewidth=1.8, label="test samples"),
+        Line2D([], [], color=AMONG, linewidth=1.8, label="independent training samples"),
+        Line2D([], [], color=INK, linewidth=1, linestyle="--", label="near-duplicate below"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    found = audits_of(evidence)
+    first = found[0].audit
+    described = f" ({first.describe_descriptor})" if first.describe_descriptor else ""
+    parts = [
+        f"Left: share of samples whose nearest training sample is closer than this, by their "
+        f"{first.descriptor}{described}, over the mean distance of independent training samples. "
+        "Right: share of the test samples that training has seen the like of (the score), and why, "
+        "with 95 % intervals from resampling blocks of the test."
+    ]
+    for one in _drawn(found):
+        label = f"{one.label}: " if len(found) > 1 else ""
+        parts.append(label + " ".join(story(one.audit)))
+    return " ".join(parts) + first_of(MAX_ROWS, len(found))
+
+
+def _drawn(found: list[Audited]) -> list[Audited]:
+    """Those with the highest scores."""
+    ranked = sorted(found, key=lambda one: -one.audit.score.estimate)[:MAX_ROWS]
+    return [one for one in found if one in ranked]
+
+
+def _shares(audit: Audit) -> list[tuple[str, Share]]:
+    """What is known, by its name on the axis."""
+    named = (
+        ("score: any of them", audit.score),
+        ("within a correlation time", audit.interleaved),
+        ("near-duplicate", audit.near),
+        (f"same {audit.part or 'sample'}", audit.same),
+    )
+    return [(name, share) for name, share in named if share is not None]
+
+
+def _draw_distances(axes: Axes, audit: Audit) -> None:
+    axes.set_ylabel("share closer [%]")
+    axes.set_xlabel("distance / mean of independent ones")
+    among, of_test = np.array(audit.among_training), np.array(audit.to_training)
+    if not among.size or not of_test.size or audit.threshold is None:
+        axes.text(0.5, 0.5, "not known", ha="center", va="center", transform=axes.transAxes)
+        return
+    scale = float(among.mean())
+    axes.plot(among / scale, 100 * QUANTILES, color=AMONG, linewidth=1.8)
+    axes.plot(of_test / scale, 100 * QUANTILES, color=TEST, linewidth=1.8)
+    axes.axvline(audit.threshold / scale, color=INK, linewidth=1, linestyle="--")
+    axes.set_xlim(0, 1.02 * max(among[-2], of_test[-2]) / scale)
+    axes.set_ylim(0, 101)
+
+
+def _draw_shares(axes: Axes, audit: Audit) -> None:
+    shares = _shares(audit)
+    names = [name for name, _ in shares]
+    estimate, low, high = 100 * np.array([(s.estimate, s.low, s.high) for _, s in shares]).T
+    colours = [TEST, *[PALETTE[0]] * (len(shares) - 1)]
+    axes.barh(names, estimate, color=colours, alpha=0.85, height=0.6)
+    axes.errorbar(
+        estimate, names, xerr=error_bars(estimate, low, high), fmt="none", ecolor=INK, capsize=2.5
+    )
+    for position, (value, end) in enumerate(zip(estimate, high, strict=True)):
+        axes.text(np.nanmax([value, end]) + 2, position, f"{value:.1f} %", va="center", fontsize=9)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 118)
+    axes.set_xticks([0, 25, 50, 75, 100])
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("share [%]")

@@ -1,0 +1,13 @@
+"""A trained force field at work: molecular dynamics that knows where its net can be trusted."""
+
+from saibench.guard.calculator import GuardedCalculator
+from saibench.guard.reading import OutOfTrustedRange, OutOfTrustedRangeWarning, Reading
+from saibench.guard.trained import TrainedForceField
+
+__all__ = [
+    "GuardedCalculator",
+    "OutOfTrustedRange",
+    "OutOfTrustedRangeWarning",
+    "Reading",
+    "TrainedForceField",
+]

@@ -1,0 +1,97 @@
+"""A force field that a point has trained, ready to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+
+from saibench.config.check import build, check_targets
+from saibench.datamodules.force_field.module import ForceFieldDataModule
+from saibench.datamodules.force_field.similarity import TrainingSimilarity
+from saibench.errors import UserError
+from saibench.models.force_field import ForceFieldModule
+from saibench.runs.checkpoints import load_weights
+from saibench.runs.point import BEST, load_point
+from saibench.runs.record import COMPLETE, read_record
+from saibench.runs.training import check_data
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedForceField:
+    """A complete point of the force-field workload.
+
+    Args:
+        folder: the point's.
+        module: with the tested weights, in evaluation mode, on a CPU.
+        data: the data that it was trained on.
+    """
+
+    folder: Path
+    module: ForceFieldModule
+    data: ForceFieldDataModule
+
+    @classmethod
+    def load(cls, folder: Path | str) -> TrainedForceField:
+        """Build the net and its data again, and load the weights.
+
+        Raises:
+            UserError: no complete point of this workload, other data than it was trained on, a
+                missing or damaged checkpoint, a class that cannot be found.
+        """
+        folder = Path(folder)
+        settings = load_point(folder).settings
+        state = read_record(folder).get("state", "not begun")
+        if state != COMPLETE:
+            raise UserError(f"{folder} is {state}, not complete: finish it with train.py first.")
+        check_targets(settings)
+        config: Any = OmegaConf.create(settings)
+        data = build(config.datamodule, "datamodule")
+        if not isinstance(data, ForceFieldDataModule):
+            name = settings["workload"]["name"]
+            raise UserError(f"{folder} is a point of {name}; one of force_field would work.")
+        check_data(folder, data)
+        module = build(config.model, "model", facts=data.facts(), _recursive_=False)
+        load_weights(folder / BEST, module)
+        return cls(folder, module.eval(), data)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Chemical symbols of the molecule, in the order of the training frames."""
+        return self.data.trajectory.symbols
+
+    @property
+    def similarity(self) -> TrainingSimilarity:
+        """Of any frame to those that were trained on."""
+        return self.data.training_similarity
+
+    def types_of(self, symbols: Sequence[str]) -> torch.Tensor:
+        """`(A,)` atom types of the net.
+
+        Raises:
+            UserError: the atoms are not those of the molecule that was trained on.
+        """
+        if sorted(symbols) != sorted(self.symbols):
+            raise UserError(
+                f"{self.folder} was trained on {self.data.source.name} "
+                f"({_formula(self.symbols)}), not on {_formula(symbols)}."
+            )
+        return torch.tensor([self.data.type_names.index(symbol) for symbol in symbols])
+
+    def predict(self, positions: np.ndarray, species: torch.Tensor) -> tuple[float, np.ndarray]:
+        """Total energy in eV and forces `(A, 3)` in eV/Å of one frame, `(A, 3)` in Å."""
+        centred = torch.from_numpy(positions - positions.mean(axis=0)).to(self.data.dtype)
+        energy, forces = self.module.net(centred.unsqueeze(0), species)
+        total = energy[0].item() + float(self.module.facts["energy_mean"])
+        return total, forces[0].detach().numpy().astype(np.float64)
+
+
+def _formula(symbols: Sequence[str]) -> str:
+    from ase import Atoms
+
+    return str(Atoms(symbols).get_chemical_formula())

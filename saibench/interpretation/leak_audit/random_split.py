@@ -1,0 +1,128 @@
+"""The same net on a random split and on one in time: what the first hides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars
+
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Variant, differing, rows_of, variants, with_windows
+from saibench.interpretation.bootstrap import (
+    Floats,
+    Interval,
+    draw_blocks,
+    percentile_interval,
+)
+from saibench.interpretation.estimates import blocks_of
+from saibench.interpretation.leak_audit.of_evidence import audits_of
+from saibench.interpretation.leak_audit.records import Audit
+from saibench.interpretation.learning_curve.reading import Asked, asked_of
+from saibench.interpretation.trusted_range.records import Quantity
+
+SPLIT = "split"
+RANDOM, TIME = "random", "time"
+
+
+@dataclass(frozen=True, eq=False)
+class TestedSplit:
+    """One split's net on one partition.
+
+    Args:
+        split: `random` or `time`.
+        partition: what was tested on.
+        is_held_out: whether it is the one that training may not touch.
+        error: with its interval, the mean over seeds.
+        draws: of the error, over resampled blocks of this partition.
+        audit: of the first of the points, where one was made.
+    """
+
+    split: str
+    partition: str
+    is_held_out: bool
+    error: Interval
+    draws: Floats
+    audit: Audit | None
+
+    @property
+    def label(self) -> str:
+        return f"{self.split} split, {self.partition}"
+
+
+@dataclass(frozen=True, eq=False)
+class SplitStudy:
+    """What the points of one variant show; `label` is what they share."""
+
+    label: str
+    statistic: Quantity
+    tested: tuple[TestedSplit, ...]
+
+    def held_out(self, split: str) -> TestedSplit | None:
+        return next((t for t in self.tested if t.split == split and t.is_held_out), None)
+
+    def between(self) -> TestedSplit | None:
+        """The net that is split in time, on frames between those that it was trained on."""
+        return next((t for t in self.tested if t.split == TIME and not t.is_held_out), None)
+
+
+def split_studies(evidence: StudyEvidence) -> list[SplitStudy]:
+    """By variant.
+
+    Raises:
+        UserError: the study does not vary how it is split.
+    """
+    points = with_windows(evidence.points).filter(polars.col("point").is_in(list(evidence.metrics)))
+    if SPLIT not in points.columns or points[SPLIT].n_unique() < 2:
+        raise UserError("The study does not train on a random and on a time-ordered split.")
+    asked = asked_of(evidence)
+    field = next((f for f in evidence.fields("samples") if f.name == asked.statistic), None)
+    if field is None:
+        raise UserError(f"The samples have no {asked.statistic}.")
+    statistic = Quantity(field.name, field.unit, field.per, field.describe)
+    follows = [name for name in differing(points) if _follows(points, name)]
+    return [
+        SplitStudy(variant.label, statistic, tuple(_tested(evidence, variant, asked)))
+        for variant in variants(points, follows, by=[SPLIT])
+    ]
+
+
+def _follows(points: polars.DataFrame, name: str) -> bool:
+    """Whether a setting has one value a split, such as the sampler of what is trained on."""
+    return points.select({SPLIT, name}).n_unique() == points[SPLIT].n_unique()
+
+
+def difference(first: TestedSplit, second: TestedSplit) -> Interval:
+    """Error of the first less that of the second, whose tests are independent of each other."""
+    blocks = min(first.error.num_blocks, second.error.num_blocks)
+    count = first.error.count + second.error.count
+    estimate = first.error.estimate - second.error.estimate
+    return percentile_interval(estimate, first.draws - second.draws, blocks, count)
+
+
+def _tested(evidence: StudyEvidence, variant: Variant, asked: Asked) -> list[TestedSplit]:
+    audits = {(one.point, one.audit.partition): one.audit for one in audits_of(evidence)}
+    found: list[TestedSplit] = []
+    for cell in variant.cells:
+        record = evidence.records[cell.points[0]]
+        held_out = record["settings"].get("held_out")
+        for partition in evidence.metrics[cell.points[0]]:
+            rows = rows_of(evidence.samples, cell.points, partition)
+            seed = len(found)  # draws of other partitions are independent
+            error, draws = _mean(rows, asked, seed)
+            audit = audits.get((cell.points[0], partition))
+            split = str(cell.shared[SPLIT])
+            found.append(TestedSplit(split, partition, partition == held_out, error, draws, audit))
+    return sorted(found, key=lambda one: (one.split != RANDOM, one.is_held_out))
+
+
+def _mean(rows: polars.DataFrame, asked: Asked, seed: int) -> tuple[Interval, Floats]:
+    keys = [name for name in ("sample_id", "time") if name in rows.columns]
+    error = (polars.col(asked.statistic).cast(polars.Float64) - asked.ideal).abs().fill_nan(None)
+    samples = rows.group_by(keys).agg(error.mean().alias("error")).drop_nulls().sort("sample_id")
+    values = samples["error"].to_numpy()
+    labels, block_of = np.unique(blocks_of(samples), return_inverse=True)
+    weights = draw_blocks(len(labels), seed)
+    draws = weights @ np.bincount(block_of, values) / (weights @ np.bincount(block_of))
+    return percentile_interval(float(values.mean()), draws, len(labels), len(values)), draws

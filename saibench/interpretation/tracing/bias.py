@@ -1,0 +1,208 @@
+"""Stretches in which the signed error of a point is biased, and how their samples differ."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import polars
+
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.bootstrap import (
+    Floats,
+    Interval,
+    block_bootstrap,
+    block_bootstraps,
+    contiguous_blocks,
+)
+from saibench.interpretation.tracing.change_points import Segments, segments
+from saibench.interpretation.tracing.columns import column_of, data_features, rows_of_point
+from saibench.interpretation.tracing.reading import FEWEST_SAMPLES, is_timed, told_apart
+from saibench.interpretation.tracing.records import BiasTrace, Contrast, Stretch, Tested
+from saibench.interpretation.trusted_range.records import Quantity
+
+BLOCKS_OF_STRETCH = 5
+"""A stretch shorter than so many blocks is cut into so many, or its interval would rest on less."""
+INDEPENDENT_BLOCKS = 200
+CLEAR_BIAS = 1 / 3
+"""Shares of the bias are told where at least so much of it is sure: else they are of nothing."""
+
+
+def trace_bias(
+    evidence: StudyEvidence,
+    point: str,
+    partition: str,
+    statistic: str,
+    along: str,
+    level: float = 0.05,
+) -> BiasTrace:
+    """Change points of the signed error in order of time, or of a feature of independent samples.
+
+    Args:
+        evidence: the study.
+        point: its hash.
+        partition: one that it was tested on.
+        statistic: signed: `energy_error`, or a difference as `score - label`.
+        along: the feature.
+        level: of the search for change points.
+
+    Raises:
+        UserError: a name is unknown, or there are too few samples.
+    """
+    rows, _ = rows_of_point(evidence, point, partition)
+    error = column_of(evidence, rows, statistic)
+    order = column_of(evidence, rows, along)
+    defined = np.isfinite(error.values) & np.isfinite(order.values)
+    if defined.sum() < FEWEST_SAMPLES:
+        raise UserError(
+            f"{defined.sum()} samples of {partition} are too few to find where {statistic} is "
+            f"biased: at least {FEWEST_SAMPLES} would work."
+        )
+    rows = rows.filter(polars.Series(defined))
+    values, position = error.values[defined], order.values[defined]
+    sorting = np.argsort(position, kind="stable")
+    rows, values, position = rows[sorting], values[sorting], position[sorting]
+    if np.all(values >= 0) or np.all(values <= 0):
+        raise UserError(
+            f"{statistic} has one sign for all samples, so it is no signed error; a difference "
+            "such as 'predicted_rate - observed_rate' would work."
+        )
+    if is_timed(rows) and along != "time":
+        raise UserError(
+            f"samples that are neighbours in time resemble each other, so chance and bias along "
+            f"{along} cannot be told apart; --along time would work."
+        )
+    cut = segments(values, remembers=along == "time", level=level)
+    return BiasTrace(
+        statistic=error.quantity,
+        along=order.quantity,
+        mean=_mean(values, cut.block),
+        first=Tested(_step(values, cut), cut.first.p),
+        stretches=_stretches(evidence, rows, values, position, cut, along),
+    )
+
+
+def _stretches(
+    evidence: StudyEvidence,
+    rows: polars.DataFrame,
+    values: Floats,
+    position: Floats,
+    cut: Segments,
+    along: str,
+) -> tuple[Stretch, ...]:
+    if len(cut.bounds) < 3:
+        return ()
+    names = [name for name in data_features(evidence, rows) if name not in (along, "time")]
+    columns = [column_of(evidence, rows, name) for name in names]
+    columns = [one for one in columns if np.isfinite(one.values).all() and np.ptp(one.values) > 0]
+    kept = (
+        told_apart(np.stack([one.values for one in columns], axis=1), columns)[0] if columns else []
+    )
+    features = {columns[number].quantity: columns[number].values for number in kept}
+    ids = rows["sample_id"].to_numpy()
+    found = []
+    for number, (start, stop) in enumerate(pairwise(cut.bounds)):
+        inside = np.zeros(len(values), dtype=bool)
+        inside[start:stop] = True
+        of_bounds = cut.p[max(0, number - 1) : number + 1]
+        of_error, of_bias = _carried(values, inside, cut.block)
+        found.append(
+            Stretch(
+                low=float(position[start]),
+                high=float(position[stop - 1]),
+                mean=_mean(values[inside], cut.block),
+                elsewhere=_mean(values[~inside], cut.block),
+                change=Tested(_difference(values, inside, cut.block), max(of_bounds)),
+                share_of_error=of_error,
+                share_of_bias=of_bias,
+                contrasts=_contrasts(features, inside, cut.block),
+                sample_ids=tuple(int(one) for one in ids[inside]),
+            )
+        )
+    return tuple(found)
+
+
+def _mean(values: Floats, block: int) -> Interval:
+    """With an interval from resampling blocks of neighbours, five at least."""
+    few = min(BLOCKS_OF_STRETCH, len(values))
+    num_blocks = min(INDEPENDENT_BLOCKS, max(few, len(values) // block))
+    return block_bootstrap(values, contiguous_blocks(np.arange(len(values)), num_blocks))
+
+
+def _blocks(inside: np.ndarray, block: int) -> np.ndarray:
+    """Blocks of neighbours, those inside and outside of the stretch apart."""
+    labels = np.empty(len(inside), dtype=np.int64)
+    first = 0
+    for own in (inside, ~inside):
+        count = int(own.sum())
+        num_blocks = min(INDEPENDENT_BLOCKS, max(min(BLOCKS_OF_STRETCH, count), count // block))
+        labels[own] = first + contiguous_blocks(np.arange(count), num_blocks)
+        first += num_blocks
+    return labels
+
+
+def _difference(values: Floats, inside: np.ndarray, block: int) -> Interval:
+    """Mean inside less mean outside."""
+    columns = np.stack([values * inside, inside, values * ~inside, ~inside], axis=1)
+    return block_bootstrap(columns, _blocks(inside, block), _means_apart, of_means=True)
+
+
+def _means_apart(values: Floats, weights: Floats) -> Floats:
+    own, count, rest, others = (weights @ values).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return own / count - rest / others
+
+
+def _step(values: Floats, cut: Segments) -> Interval:
+    """The difference at the sharpest stretch; it was sought, so its interval is none."""
+    inside = np.zeros(len(values), dtype=bool)
+    inside[cut.first.start : cut.first.stop] = True
+    if inside.all() or not inside.any():
+        return Interval(math.nan, 0.0, math.nan, 0, len(values))
+    return _difference(values, inside, cut.block)
+
+
+def _carried(values: Floats, inside: np.ndarray, block: int) -> tuple[Interval, Interval | None]:
+    """Shares of the absolute and of the signed error; None for the latter if that may be 0.
+
+    How many samples are inside is not left to chance: means are resampled, not sums.
+    """
+    size, length = np.abs(values), inside.mean()
+    columns = np.stack(
+        [inside, ~inside, size * inside, size * ~inside, values * inside, values * ~inside], axis=1
+    )
+
+    def shares(values: Floats, weights: Floats) -> Floats:
+        count, others, *sums = (weights @ values).T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            own = [length * total / count for total in sums[::2]]
+            rest = [(1 - length) * total / others for total in sums[1::2]]
+            return np.stack([a / (a + b) for a, b in zip(own, rest, strict=True)], axis=1)
+
+    of_error, of_bias = block_bootstraps(columns, _blocks(inside, block), shares, of_means=True)
+    whole = _mean(values, block)
+    surely = max(whole.low, -whole.high)
+    return of_error, of_bias if surely >= CLEAR_BIAS * abs(whole.estimate) else None
+
+
+def _contrasts(
+    features: dict[Quantity, Floats], inside: np.ndarray, block: int
+) -> tuple[Contrast, ...]:
+    """How the features differ inside and outside, the most different first."""
+    labels = _blocks(inside, block)
+    found = []
+    for quantity, values in features.items():
+        spread = values.std()
+        columns = np.stack([values * inside, inside, values * ~inside, ~inside], axis=1)
+
+        def of_both(values: Floats, weights: Floats, spread: float = spread) -> Floats:
+            own, count, rest, others = (weights @ values).T
+            with np.errstate(invalid="ignore", divide="ignore"):
+                first, second = own / count, rest / others
+                return np.stack([first, second, (first - second) / spread], axis=1)
+
+        found.append(Contrast(quantity, *block_bootstraps(columns, labels, of_both, of_means=True)))
+    found.sort(key=lambda one: -abs(one.difference.estimate))
+    return tuple(found)

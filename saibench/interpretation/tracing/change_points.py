@@ -1,0 +1,159 @@
+"""Where the mean of a series changes: stretches that chance and memory do not explain.
+
+The stretch whose mean differs most from the rest is sought among all stretches of the series
+(circular binary segmentation). It is a discovery if its contrast is larger than that of the best
+stretch of permuted series, which are put together from blocks of neighbours, so that their memory
+is that of the series. Then each of the three parts is searched in turn.
+
+Source: Olshen, Venkatraman, Lucito, Wigler, Biostatistics 5, 557 (2004); circular blocks of
+Politis and Romano in place of single samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.tracing.permutations import block_permutations, p_value
+from saibench.interpretation.trusted_range.stretches import TIMES_IN_BLOCK, correlation_time
+
+NUM_PERMUTATIONS = 999
+LEVEL = 0.05
+MAX_CELLS = 240
+"""Longer series are averaged over as many neighbours as it takes; change points lie between
+such cells."""
+FEWEST_BLOCKS = 6
+"""Blocks in a series below which its permutations are too few to say anything."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The stretch `[start, stop)` whose mean differs most from the rest; its p-value."""
+
+    start: int
+    stop: int
+    p: float
+
+
+@dataclass(frozen=True)
+class Segments:
+    """A series cut at its change points.
+
+    Args:
+        bounds: ascending, from 0 to the length.
+        p: of the change at each inner bound.
+        first: the sharpest stretch of the whole series, whether a discovery or not.
+        block: length in samples of what was permuted.
+    """
+
+    bounds: tuple[int, ...]
+    p: tuple[float, ...]
+    first: Candidate
+    block: int
+
+
+def segments(
+    series: Floats,
+    *,
+    remembers: bool = True,
+    level: float = LEVEL,
+    num_permutations: int = NUM_PERMUTATIONS,
+    seed: int = 0,
+) -> Segments:
+    """Cut a series where its mean changes beyond doubt.
+
+    Under no change anywhere a cut is made in `level` of all series.
+
+    Args:
+        series: `(samples,)` in order.
+        remembers: whether neighbours resemble each other; blocks are then as long as five
+            correlation times of what the sharpest stretch leaves, else one sample.
+        level: of each search.
+    """
+    count = len(series)
+    width = -(-count // MAX_CELLS)
+    starts = np.arange(0, count, width)
+    cells = np.add.reduceat(series, starts) / np.diff(starts, append=count)
+    block = _block_length(cells) if remembers else 1
+    found: dict[int, float] = {}
+    first = _search(cells, block, num_permutations, seed)
+    if first.p <= level:
+        parts = _cut(0, len(cells), first, found)
+        while parts:
+            begin, end = parts.pop()
+            if end - begin < FEWEST_BLOCKS * block or end - begin < 4:
+                continue
+            best = _search(cells[begin:end], block, num_permutations, seed)
+            if best.p <= level:
+                parts += _cut(begin, end, best, found)
+    inner = sorted(found)
+    return Segments(
+        bounds=(0, *(int(starts[at]) for at in inner), count),
+        p=tuple(found[at] for at in inner),
+        first=Candidate(int(starts[first.start]), min(count, first.stop * width), first.p),
+        block=block * width,
+    )
+
+
+def best_stretch(series: Floats) -> tuple[int, int, float]:
+    """Start, stop and contrast of the stretch whose mean differs most from the rest.
+
+    The contrast is |mean inside − mean outside| √(n (N − n) / N) for n of N samples inside; with
+    white noise of unit variance it is a standard normal's absolute value.
+    """
+    sums = np.concatenate([[0.0], np.cumsum(series - series.mean())])
+    contrast, start, stop = 0.0, 0, len(series)
+    for length in range(1, len(series)):
+        differences = np.abs(sums[length:] - sums[:-length])
+        at = int(np.argmax(differences))
+        own = float(differences[at]) / _scale(length, len(series))
+        if own > contrast:
+            contrast, start, stop = own, at, at + length
+    return start, stop, contrast
+
+
+def largest_contrasts(series: Floats) -> Floats:
+    """The contrast of the best stretch of each row, `(rows,)`."""
+    centred = series - series.mean(axis=1, keepdims=True)
+    sums = np.zeros((len(series), series.shape[1] + 1))
+    np.cumsum(centred, axis=1, out=sums[:, 1:])
+    found = np.zeros(len(series))
+    for length in range(1, series.shape[1]):
+        differences = np.abs(sums[:, length:] - sums[:, :-length]).max(axis=1)
+        np.maximum(found, differences / _scale(length, series.shape[1]), out=found)
+    return found
+
+
+def _search(series: Floats, block: int, num_permutations: int, seed: int) -> Candidate:
+    start, stop, contrast = best_stretch(series)
+    if len(series) < FEWEST_BLOCKS * block or contrast == 0:
+        return Candidate(start, stop, 1.0)
+    larger = 0
+    for index in block_permutations(len(series), block, num_permutations, seed):
+        larger += int((largest_contrasts(series[index]) >= contrast - 1e-12).sum())
+    return Candidate(start, stop, p_value(larger, num_permutations))
+
+
+def _cut(begin: int, end: int, best: Candidate, found: dict[int, float]) -> list[tuple[int, int]]:
+    """Note the bounds of the stretch; the parts that it leaves to be searched."""
+    start, stop = begin + best.start, begin + best.stop
+    for bound in (start, stop):
+        if begin < bound < end:
+            found[bound] = best.p
+    return [(low, high) for low, high in ((begin, start), (start, stop), (stop, end)) if high > low]
+
+
+def _block_length(series: Floats) -> int:
+    """Five correlation times of what is left without the means of the best stretch and the rest."""
+    start, stop, _ = best_stretch(series)
+    inside = (np.arange(len(series)) >= start) & (np.arange(len(series)) < stop)
+    left = series - np.where(inside, series[inside].mean(), series[~inside].mean())
+    time = correlation_time([left])
+    return max(1, min(round(TIMES_IN_BLOCK * time) if np.isfinite(time) else len(series),
+                      len(series)))  # fmt: skip
+
+
+def _scale(length: int, count: int) -> float:
+    return float(np.sqrt(length * (count - length) / count))

@@ -1,0 +1,149 @@
+"""Shares of an error by named components (species, lead times, classes, bins) and by causes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstraps
+from saibench.interpretation.tracing.records import Component, Part, Tested
+
+
+@dataclass(frozen=True, eq=False)
+class Contributions:
+    """What the components of one kind add to the error of each of N samples.
+
+    Args:
+        of: the axis or feature.
+        names: of K components.
+        errors: `(N, K)`, error times size.
+        sizes: `(N, K)`, what the error is averaged over: atoms, lead times; 1 where a sample is of
+            the component, else 0.
+        counted: what sizes count.
+    """
+
+    of: str
+    names: tuple[str, ...]
+    errors: Floats
+    sizes: Floats
+    counted: str = "samples"
+
+
+def component_shares(
+    contributions: Contributions, blocks: NDArray[np.int64]
+) -> tuple[Component, ...]:
+    """Share of the whole error, and mean error over that of all, of each component.
+
+    How large the components are is not left to chance: their means are resampled.
+    Whether a component errs like all is tested by Student's t of the block sums of the linearised
+    difference of the two means, which respects that neighbours resemble each other.
+    """
+    count = len(contributions.names)
+    columns = np.hstack([contributions.errors, contributions.sizes])
+
+    sizes = contributions.sizes.sum(axis=0)
+    size = sizes / sizes.sum()
+
+    def statistic(values: Floats, weights: Floats) -> Floats:
+        total = weights @ values
+        with np.errstate(invalid="ignore", divide="ignore"):
+            carried = size * total[:, :count] / total[:, count:]
+            shares = carried / carried.sum(axis=1, keepdims=True)
+            return np.hstack([shares, shares / size])
+
+    intervals = block_bootstraps(columns, blocks, statistic, of_means=True)
+    return tuple(
+        Component(
+            of=contributions.of,
+            name=name,
+            share=intervals[number],
+            size=float(size[number]),
+            counted=contributions.counted,
+            relative=Tested(
+                intervals[count + number], _p_of_difference(contributions, number, blocks)
+            ),
+        )
+        for number, name in enumerate(contributions.names)
+    )
+
+
+def _p_of_difference(contributions: Contributions, number: int, blocks: NDArray[np.int64]) -> float:
+    """Of the mean error of one component less that of all."""
+    own, own_size = contributions.errors[:, number], contributions.sizes[:, number]
+    whole, size = contributions.errors.sum(axis=1), contributions.sizes.sum(axis=1)
+    if not 0 < own_size.sum() < size.sum():
+        return math.nan
+    mean, mean_of_all = own.sum() / own_size.sum(), whole.sum() / size.sum()
+    influence = (own - mean * own_size) / own_size.sum() - (whole - mean_of_all * size) / size.sum()
+    label = np.unique(blocks, return_inverse=True)[1]
+    sums = np.bincount(label, influence)
+    spread = math.sqrt(len(sums) / max(1, len(sums) - 1) * float((sums**2).sum()))
+    if len(sums) < 2 or spread == 0:
+        return math.nan
+    return float(2 * stats.t.sf(abs(mean - mean_of_all) / spread, len(sums) - 1))
+
+
+def of_classes(
+    of: str, names: Sequence[str], member: NDArray[np.int64], errors: Floats
+) -> Contributions:
+    """Components to which samples belong as a whole.
+
+    Args:
+        member: `(N,)` number of the sample's component in `names`; −1 in none.
+        errors: `(N,)`.
+    """
+    sizes = (member[:, None] == np.arange(len(names))).astype(np.float64)
+    kept: list[bool] = (sizes.sum(axis=0) > 0).tolist()
+    names = [name for name, used in zip(names, kept, strict=True) if used]
+    return Contributions(of, tuple(names), (sizes * errors[:, None])[:, kept], sizes[:, kept])
+
+
+def binned(edges: Sequence[float], values: Floats) -> tuple[list[str], NDArray[np.int64]]:
+    """Names of bins and the bin of each value; bins hold their lower edge, the last both.
+
+    >>> names, member = binned([0, 60, 120], np.array([0.0, 60.0, 120.0, 130.0]))
+    >>> names, member.tolist()
+    (['0 to 60', '60 to 120'], [0, 1, 1, -1])
+    """
+    bounds = np.asarray(edges, dtype=np.float64)
+    member = np.searchsorted(bounds, values, side="right") - 1
+    member[values == bounds[-1]] = len(bounds) - 2
+    member[(values < bounds[0]) | (values > bounds[-1]) | np.isnan(values)] = -1
+    names = [f"{low:g} to {high:g}" for low, high in pairwise(bounds)]
+    return names, member.astype(np.int64)
+
+
+def cause_shares(
+    whole: Floats, alone: Mapping[str, Floats], blocks: NDArray[np.int64]
+) -> tuple[Part, ...]:
+    """Shapley shares of two causes of an error, one of which can be replaced by the truth.
+
+    With both true there is no error, with one of them predicted there is `alone`, with both
+    `whole`. A cause's share is the mean of what it adds to none and to the other, over the whole:
+    (aloneᵢ + whole − aloneⱼ) / (2 whole); the two sum to 1.
+
+    Args:
+        whole: `(N,)` error of each sample.
+        alone: `(N,)` of each of two causes.
+
+    Raises:
+        ValueError: there are not two causes.
+    """
+    if len(alone) != 2:
+        raise ValueError(f"shares of {len(alone)} causes are not defined, of 2 they are")
+    columns = np.stack([whole, *alone.values()], axis=1)
+
+    def statistic(values: Floats, weights: Floats) -> Floats:
+        mean = weights @ values / weights.sum(axis=1, keepdims=True)
+        both, first, second = mean.T
+        more = (first - second) / (2 * both)
+        return np.stack([first, second, 0.5 + more, 0.5 - more], axis=1)
+
+    found: list[Interval] = block_bootstraps(columns, blocks, statistic, of_means=True)
+    return tuple(Part(name, found[number], found[2 + number]) for number, name in enumerate(alone))

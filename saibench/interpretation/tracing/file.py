@@ -1,0 +1,65 @@
+"""Traces as a JSON file: every number, and the ids of all samples behind it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.tracing.asked import Asked
+from saibench.interpretation.tracing.records import PointTrace
+from saibench.interpretation.tracing.sentences import point_sentences
+
+FORMAT = "saibench error trace"
+VERSION = 1
+
+
+def write_traces(
+    evidence: StudyEvidence, traces: Sequence[PointTrace], asked: Asked, path: Path
+) -> Path:
+    """Write all or nothing; what is undefined is null.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "saibench": version("saibench"),
+        "study": evidence.study,
+        "data": sorted(
+            {
+                str((evidence.records[trace.point].get("data") or {}).get("hash") or "")
+                for trace in traces
+            }
+        ),
+        "level": asked.level,
+        "points": [
+            {**asdict(trace), "sentences": point_sentences(trace, asked.level)} for trace in traces
+        ],
+    }
+    text = json.dumps(_defined(document), indent=1, ensure_ascii=False, allow_nan=False)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        aside.write_text(text + "\n", encoding="utf-8")
+        os.replace(aside, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error}.") from error
+    finally:
+        aside.unlink(missing_ok=True)
+    return path
+
+
+def _defined(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {str(name): _defined(value) for name, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [_defined(value) for value in node]
+    return None if isinstance(node, float) and not math.isfinite(node) else node

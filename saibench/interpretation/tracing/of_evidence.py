@@ -1,0 +1,55 @@
+"""Traces of the points of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.tracing.asked import Asked
+from saibench.interpretation.tracing.bias import trace_bias
+from saibench.interpretation.tracing.comparisons import adjusted
+from saibench.interpretation.tracing.reading import traced_partition
+from saibench.interpretation.tracing.records import BiasTrace, PointTrace, ResponseTrace
+from saibench.interpretation.tracing.trace import trace_response
+from saibench.interpretation.trusted_range.of_evidence import point_label
+
+
+def trace_points(evidence: StudyEvidence, points: Sequence[str], asked: Asked) -> list[PointTrace]:
+    """Trace each point; the number of comparisons is that of all points together.
+
+    Where the data of a point are too few, or lack a statistic that others have, its trace says so.
+
+    Raises:
+        UserError: no point can be traced; why the first cannot.
+    """
+    traces = [_trace_point(evidence, point, asked) for point in points]
+    if not any(trace.responses or trace.bias for trace in traces):
+        raise UserError(traces[0].refused[0])
+    return adjusted(traces)
+
+
+def _trace_point(evidence: StudyEvidence, point: str, asked: Asked) -> PointTrace:
+    partition = traced_partition(evidence, point, asked.partitions)
+    responses: list[ResponseTrace] = []
+    refused: list[str] = []
+    for name in asked.responses:
+        try:
+            responses.append(trace_response(evidence, point, partition, name, asked))
+        except UserError as error:
+            refused.append(str(error))
+    bias: BiasTrace | None = None
+    if asked.bias is not None:
+        try:
+            bias = trace_bias(evidence, point, partition, asked.bias, asked.along, asked.level)
+        except UserError as error:
+            refused.append(str(error))
+    return PointTrace(
+        point=point,
+        slug=str(evidence.records[point].get("slug") or point),
+        label=point_label(evidence, point),
+        partition=partition,
+        responses=tuple(responses),
+        bias=bias,
+        refused=tuple(dict.fromkeys(refused)),
+    )

@@ -1,0 +1,190 @@
+"""A study's evidence as errors of samples, their features, blocks and components."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars
+from numpy.typing import NDArray
+
+from saibench.errors import UserError, closest
+from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.tracing.columns import (
+    KEYS,
+    Column,
+    column_of,
+    data_features,
+    rows_of_point,
+)
+from saibench.interpretation.tracing.ranks import ranks_of
+from saibench.interpretation.trusted_range.records import Quantity
+from saibench.interpretation.trusted_range.stretches import block_labels
+
+FEWEST_SAMPLES = 20
+FEWEST_BLOCKS = 6
+"""Fewer independent samples or blocks say nothing of others."""
+ALIKE = 0.95
+"""Rank correlation from which two features are not told apart."""
+MANY_UNDEFINED = 0.1
+MAX_FEATURES = 10
+
+
+@dataclass(frozen=True, eq=False)
+class TracedSamples:
+    """Samples of one point and partition, in order of time if they have one.
+
+    Args:
+        response: what the errors are.
+        errors: `(N,)`, not negative.
+        sample_ids: `(N,)`.
+        features: `(N, p)`.
+        quantities: what the p features are.
+        blocks: `(N,)` labels: stretches of time, or groups of independent samples.
+        timed: whether neighbours resemble each other.
+        rows: of the samples, in the same order.
+        notes: what is left out and why, in sentences.
+    """
+
+    response: Quantity
+    errors: Floats
+    sample_ids: NDArray[np.int64]
+    features: Floats
+    quantities: tuple[Quantity, ...]
+    blocks: NDArray[np.int64]
+    timed: bool
+    rows: polars.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def num_blocks(self) -> int:
+        return len(np.unique(self.blocks))
+
+    @property
+    def piece(self) -> int:
+        """Neighbours that stay together in a permutation."""
+        return max(1, round(len(self.errors) / self.num_blocks)) if self.timed else 1
+
+
+def traced_samples(
+    evidence: StudyEvidence,
+    point: str,
+    partition: str,
+    response: str,
+    features: Sequence[str] | None = None,
+    ideal: float = 0.0,
+) -> TracedSamples:
+    """Read the errors of a point on a partition, without samples that it was trained on.
+
+    Args:
+        evidence: the study.
+        point: its hash.
+        partition: one that it was tested on.
+        response: a statistic of the samples; with an axis, as `lead/mae`, its mean over the axis.
+        features: columns as responses are named; all data features by default.
+        ideal: the statistic's value where there is no error; the error is the distance from it.
+
+    Raises:
+        UserError: a name is unknown, or there are too few samples to say anything.
+    """
+    rows, notes = rows_of_point(evidence, point, partition)
+    error = column_of(evidence, rows, response, ideal=ideal)
+    chosen = data_features(evidence, rows) if features is None else list(features)
+    columns = [column_of(evidence, rows, name) for name in chosen if name != response]
+    columns, left_out = _usable(columns, explicit=features is not None)
+    if not columns:
+        raise UserError(
+            f"{partition} has no feature that differs between samples; --feature would name one."
+        )
+    values, every = np.stack([column.values for column in columns], axis=1), range(len(columns))
+    defined = np.isfinite(error.values) & np.isfinite(values).all(axis=1)
+    undefined = int((~defined).sum())
+    if undefined:
+        notes.append(f"{undefined:,} samples with undefined values are left out.")
+    rows, values = rows.filter(polars.Series(defined)), values[defined]
+    errors = error.values[defined]
+    if len(errors) < FEWEST_SAMPLES:
+        raise UserError(
+            f"{len(errors)} samples of {partition} are too few to trace {response}: at least "
+            f"{FEWEST_SAMPLES} would work."
+        )
+    labelled = rows.select(*KEYS, *(["time"] if "time" in rows.columns else []))
+    blocks = block_labels(labelled.with_columns(__error=polars.Series(errors)), "__error", None)
+    num_blocks = len(np.unique(blocks))
+    if num_blocks < FEWEST_BLOCKS:
+        raise UserError(
+            f"{len(errors):,} samples of {partition} fall into {num_blocks} independent blocks, "
+            f"too few to trace {response}: at least {FEWEST_BLOCKS} would work."
+        )
+    kept, alike = told_apart(values, columns) if features is None else (every, [])
+    return TracedSamples(
+        response=error.quantity,
+        errors=errors,
+        sample_ids=rows["sample_id"].to_numpy().astype(np.int64),
+        features=values[:, kept],
+        quantities=tuple(columns[number].quantity for number in kept),
+        blocks=blocks,
+        timed=is_timed(rows),
+        rows=rows,
+        notes=(*notes, *left_out, *alike),
+    )
+
+
+def is_timed(rows: polars.DataFrame) -> bool:
+    """Whether the samples have a time."""
+    return "time" in rows.columns and rows["time"].null_count() == 0
+
+
+def traced_partition(evidence: StudyEvidence, point: str, partitions: Sequence[str] | None) -> str:
+    """The partition on which a point is traced.
+
+    Raises:
+        UserError: the point was not tested on it.
+    """
+    tested = list(evidence.metrics[point])
+    wanted = list(partitions or [evidence.held_out, *tested])
+    found = next((name for name in wanted if name in tested), None)
+    if found is None:
+        raise UserError(f"no point was tested on '{wanted[0]}': {closest(wanted[0], tested)}")
+    return found
+
+
+def _usable(columns: list[Column], explicit: bool) -> tuple[list[Column], list[str]]:
+    """Features that differ and are mostly defined; why others are left out."""
+    kept, notes = [], []
+    for column in columns:
+        finite = np.isfinite(column.values)
+        name = column.quantity.name
+        if finite.any() and (~finite).mean() > MANY_UNDEFINED:
+            share = f"{100 * (~finite).mean():.0f} %"
+            notes.append(f"{name} is left out: it is undefined for {share} of the samples.")
+        elif len(np.unique(column.values[finite])) > 1:
+            kept.append(column)
+        elif explicit:
+            notes.append(f"{name} is left out: it is the same for all samples.")
+    if not explicit and len(kept) > MAX_FEATURES:
+        names = ", ".join(column.quantity.name for column in kept[MAX_FEATURES:])
+        notes.append(f"{names} are left out: at most {MAX_FEATURES} features share an error.")
+        kept = kept[:MAX_FEATURES]
+    return kept, notes
+
+
+def told_apart(values: Floats, columns: Sequence[Column]) -> tuple[list[int], list[str]]:
+    """Which columns of `(N, p)` values are no near copies of earlier ones; the others, in words."""
+    ranks = ranks_of(values)
+    rho = ranks.T @ ranks
+    kept: list[int] = []
+    notes = []
+    for number, column in enumerate(columns):
+        near = [other for other in kept if abs(rho[number, other]) >= ALIKE]
+        if not near:
+            kept.append(number)
+            continue
+        like = f"{rho[number, near[0]]:.2f}".replace("-", "−")
+        notes.append(
+            f"{column.quantity.name} is not told apart from {columns[near[0]].quantity.name} "
+            f"(ρ = {like})."
+        )
+    return kept, notes

@@ -1,0 +1,188 @@
+"""One error of one point, traced to features and components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars
+
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap, block_bootstraps
+from saibench.interpretation.tracing.asked import Asked
+from saibench.interpretation.tracing.columns import axis_contributions, column_of
+from saibench.interpretation.tracing.components import (
+    Contributions,
+    binned,
+    cause_shares,
+    component_shares,
+    of_classes,
+)
+from saibench.interpretation.tracing.explained import explained_shares
+from saibench.interpretation.tracing.information import information_interval, information_p_value
+from saibench.interpretation.tracing.permutations import correlation_p_values
+from saibench.interpretation.tracing.ranges import feature_ranges
+from saibench.interpretation.tracing.ranks import (
+    partial_with_first,
+    rank_correlations,
+    ranks_of,
+    with_first,
+)
+from saibench.interpretation.tracing.reading import TracedSamples, traced_samples
+from saibench.interpretation.tracing.records import (
+    Association,
+    Component,
+    Part,
+    ResponseTrace,
+    Tested,
+)
+
+NUM_RESAMPLES = 1000
+MAX_SAMPLES = 10_000
+"""Of correlations and shares; more samples are thinned evenly, which a note says."""
+FEW_CLASSES = 8
+
+
+def trace_response(
+    evidence: StudyEvidence, point: str, partition: str, response: str, asked: Asked
+) -> ResponseTrace:
+    """Trace one error of a point.
+
+    Raises:
+        UserError: a name is unknown, or the data are too few.
+    """
+    ideal = asked.ideal.get(response, 0.0)
+    samples = traced_samples(evidence, point, partition, response, asked.features, ideal)
+    notes = samples.notes
+    every = -(-len(samples.errors) // MAX_SAMPLES)
+    if every > 1:
+        used = len(samples.errors[::every])
+        notes = (*notes, f"Relations to features are those of {used:,} samples, 1 of {every}.")
+    associations, together = associate(samples, every)
+    return ResponseTrace(
+        response=samples.response,
+        mean=block_bootstrap(samples.errors, samples.blocks),
+        timed=samples.timed,
+        associations=associations,
+        together=together,
+        components=_components(evidence, samples, asked, response, ideal),
+        parts=_parts(evidence, samples, asked, response, ideal),
+        notes=notes,
+    )
+
+
+def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association, ...], Interval]:
+    """How the errors go with each feature, the largest share first, and what all explain."""
+    errors, features = samples.errors[::every], samples.features[::every]
+    blocks = samples.blocks[::every]
+    piece = max(1, round(samples.piece / every))
+    count = features.shape[1]
+    values = np.column_stack([errors, features])
+
+    def correlations(values: Floats, weights: Floats) -> Floats:
+        found = rank_correlations(values, weights)
+        return np.hstack([with_first(found), partial_with_first(found)])
+
+    # a matrix of all columns is held for each resampling
+    intervals = block_bootstraps(values, blocks, correlations, num_resamples=NUM_RESAMPLES)
+    p_values, partial_p = correlation_p_values(ranks_of(values), piece)
+    explained = explained_shares(features, errors, blocks)
+    found = [
+        Association(
+            feature=samples.quantities[number],
+            rho=Tested(intervals[number], float(p_values[number])),
+            partial=(
+                Tested(intervals[count + number], float(partial_p[number])) if count > 1 else None
+            ),
+            information=Tested(
+                information_interval(features[:, number], errors, blocks),
+                information_p_value(features[:, number], errors, piece),
+            ),
+            share=explained.shares[number],
+            ranges=feature_ranges(
+                samples.features[:, number], samples.errors, samples.blocks, samples.sample_ids
+            ),
+        )
+        for number in range(count)
+    ]
+    found.sort(key=lambda one: -one.share.estimate)
+    return tuple(found), explained.together
+
+
+def _components(
+    evidence: StudyEvidence, samples: TracedSamples, asked: Asked, response: str, ideal: float
+) -> tuple[Component, ...]:
+    kinds = [
+        *_of_axes(evidence, samples, asked, response, ideal),
+        *_of_features(evidence, samples, asked),
+    ]
+    return tuple(
+        component
+        for contributions in kinds
+        if len(contributions.names) > 1
+        for component in component_shares(contributions, samples.blocks)
+    )
+
+
+def _of_axes(
+    evidence: StudyEvidence, samples: TracedSamples, asked: Asked, response: str, ideal: float
+) -> Iterator[Contributions]:
+    """The axis that the response is a mean over, or all that have a statistic of its name."""
+    axis, _, column = response.rpartition("/")
+    for name in [axis] if axis else evidence.axes:
+        if not axis and column not in (field.name for field in evidence.fields(f"by_{name}")):
+            continue
+        found = axis_contributions(evidence, samples.rows, name, column, ideal)
+        if found.sizes.any():
+            yield _in_bins(found, asked.bins[name]) if name in asked.bins else found
+
+
+def _in_bins(contributions: Contributions, edges: Sequence[float]) -> Contributions:
+    names, member = binned(edges, np.array([float(name) for name in contributions.names]))
+    summed = [
+        np.stack([column[:, member == number].sum(axis=1) for number in range(len(names))], axis=1)
+        for column in (contributions.errors, contributions.sizes)
+    ]
+    kept = np.flatnonzero(summed[1].any(axis=0))
+    left = tuple(names[number] for number in kept)
+    return replace(contributions, names=left, errors=summed[0][:, kept], sizes=summed[1][:, kept])
+
+
+def _of_features(
+    evidence: StudyEvidence, samples: TracedSamples, asked: Asked
+) -> Iterator[Contributions]:
+    """Classes, which are data features of few whole values or words, and asked-for bins."""
+    for field in evidence.fields("samples"):
+        if field.role != "feature" or field.name not in samples.rows.columns:
+            continue
+        column = samples.rows[field.name]
+        if field.name in asked.bins and column.dtype.is_numeric():
+            values = column.cast(polars.Float64).fill_null(float("nan")).to_numpy()
+            names, member = binned(asked.bins[field.name], values)
+            yield of_classes(field.name, names, member, samples.errors)
+        elif not column.dtype.is_float() and 1 < column.n_unique() <= FEW_CLASSES:
+            names = [str(name) for name in column.unique().sort()]
+            member = np.array([names.index(str(name)) for name in column], dtype=np.int64)
+            yield of_classes(field.name, names, member, samples.errors)
+
+
+def _parts(
+    evidence: StudyEvidence, samples: TracedSamples, asked: Asked, response: str, ideal: float
+) -> tuple[Part, ...]:
+    """Where the truth of the causes is known for these samples."""
+    named = asked.parts.get(response) or {}
+    if not named:
+        return ()
+    try:
+        columns = {
+            name: column_of(evidence, samples.rows, column).values for name, column in named.items()
+        }
+    except UserError:  # other points or data of the workload have them
+        return ()
+    defined = np.isfinite(np.sum(list(columns.values()), axis=0))
+    if not defined.any():
+        return ()
+    alone = {name: values[defined] for name, values in columns.items()}
+    return cause_shares(samples.errors[defined], alone, samples.blocks[defined])

@@ -1,0 +1,123 @@
+"""Which samples of a point lie in a trusted range, and how their errors differ from the others'."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.bootstrap import Interval, block_bootstrap
+from saibench.interpretation.trusted_range.reading import ERROR, KEYS, default_partitions, rows_of
+from saibench.interpretation.trusted_range.sentences import number, percent
+from saibench.interpretation.trusted_range.stretches import block_labels
+from saibench.interpretation.trusted_range.trusted_range import TrustedRange
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A partition's samples, asked of a trusted range.
+
+    Args:
+        partition: its name.
+        samples: `point`, `partition`, `sample_id`, a position on an axis if the statistic has
+            one, the features, `expected`, `bound`, `inside`, `trusted` and the true `error`.
+        trusted: share of the samples that are trusted.
+        error_if_trusted, error_if_not: mean error of either, None where there are none.
+    """
+
+    partition: str
+    samples: pl.DataFrame
+    trusted: Interval
+    error_if_trusted: Interval | None
+    error_if_not: Interval | None
+
+
+def check_evidence(
+    evidence: StudyEvidence,
+    trusted: TrustedRange,
+    partitions: Sequence[str] | None = None,
+    tolerance: float | None = None,
+) -> list[Checked]:
+    """Ask a range of every sample of the evidence.
+
+    A sample is trusted inside the fitted range where its bound is at most the tolerance.
+
+    Args:
+        evidence: of the points that are to be checked, together.
+        trusted: a range of the same statistic.
+        partitions: by default the held-out one.
+        tolerance: by default the range's; with none, all samples inside are trusted.
+
+    Raises:
+        UserError: the evidence lacks the range's statistic or one of its features.
+    """
+    tolerance = trusted.tolerance if tolerance is None else tolerance
+    names = default_partitions(evidence) if partitions is None else list(partitions)
+    statistic = trusted.statistic.name
+    features = [quantity.name for quantity in trusted.features]
+    table, _, rows, _ = rows_of(
+        evidence, statistic, features, list(evidence.metrics), names, _ideal(evidence, statistic)
+    )
+    check = trusted.check(rows.select(features).fill_null(float("nan")).to_numpy())
+    is_trusted = check.inside & (check.upper <= (np.inf if tolerance is None else tolerance))
+    rows = rows.with_columns(
+        expected=pl.Series(check.expected),
+        bound=pl.Series(check.upper),
+        inside=pl.Series(check.inside),
+        trusted=pl.Series(is_trusted),
+    )
+    axis = [table.removeprefix("by_")] if table != "samples" else []
+    columns = [*KEYS, *axis, *(name for name in features if name not in axis)]
+    columns += ["expected", "bound", "inside", "trusted", ERROR]
+    return [
+        _checked(name, rows.filter(pl.col("partition") == name), columns, trusted) for name in names
+    ]
+
+
+def checked_sentence(found: Checked, trusted: TrustedRange, tolerance: float | None) -> str:
+    """How many samples are trusted, and the errors of those and of the others."""
+    tolerance = trusted.tolerance if tolerance is None else tolerance
+    statistic, unit = trusted.statistic.name, trusted.statistic.unit
+    limit = "" if tolerance is None else f" with a bound of at most {tolerance:g} {unit}".rstrip()
+    parts = [
+        f"{found.partition}: {percent(found.trusted)} of {found.samples.height:,} samples lie in "
+        f"the trusted range ({', '.join(one.name for one in trusted.features)}{limit})"
+    ]
+    for whose, error in (("their", found.error_if_trusted), ("the others'", found.error_if_not)):
+        if error is not None:
+            interval = f" [{number(error.low)}, {number(error.high)}]"
+            text = f"{number(error.estimate)}{interval if error.num_blocks > 1 else ''} {unit}"
+            parts.append(f"{whose} mean {statistic} is {text.rstrip()} (n = {error.count:,})")
+    return "; ".join(parts) + "."
+
+
+def _checked(
+    name: str, rows: pl.DataFrame, columns: Sequence[str], trusted: TrustedRange
+) -> Checked:
+    if rows.is_empty():
+        raise UserError(f"{name} holds no sample of {trusted.statistic.name}.")
+    known = rows.filter(pl.col(ERROR).is_not_null())
+    blocks = block_labels(known, ERROR, None)
+    errors, good = known[ERROR].to_numpy(), known["trusted"].to_numpy()
+
+    def mean_error(chosen: np.ndarray) -> Interval | None:
+        return block_bootstrap(errors[chosen], blocks[chosen]) if chosen.any() else None
+
+    return Checked(
+        partition=name,
+        samples=rows.select(columns).rename({ERROR: "error"}),
+        trusted=block_bootstrap(good.astype(float), blocks),
+        error_if_trusted=mean_error(good),
+        error_if_not=mean_error(~good),
+    )
+
+
+def _ideal(evidence: StudyEvidence, statistic: str) -> float:
+    """The statistic's value where there is no error, as the workload records it."""
+    recorded = [record.get("trust") or {} for record in evidence.records.values()]
+    of_statistic = [one for one in recorded if one.get("statistic") == statistic]
+    return float(of_statistic[0].get("ideal") or 0.0) if of_statistic else 0.0

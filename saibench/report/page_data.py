@@ -1,0 +1,232 @@
+"""What the script of a page knows: points, partitions, metrics by block, and where samples are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars
+
+from saibench.evidence.points import Record, points_table
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import differing, setting_name, setting_text, setting_value
+from saibench.interpretation.bootstrap import percentile_tail
+from saibench.report.explorers import shown_samples
+from saibench.report.headline import headline_metrics
+from saibench.report.measured import Measured, Number
+from saibench.report.packed import Packer
+from saibench.report.sample_columns import SampleColumns
+from saibench.report.sample_errors import SampleErrors, error_statistics, ideals
+
+BLOCK_BUDGET = 3_000_000
+"""Characters that the blocks of metrics may take; if they are more, the headline comes first."""
+
+
+@dataclass(frozen=True, eq=False)
+class PageStudy:
+    """One of the studies that a page shows.
+
+    Args:
+        name: that tells it from the page's other studies.
+        prefix: of the keys of its points, empty where the study stands alone.
+        evidence: what it measured.
+    """
+
+    name: str
+    prefix: str
+    evidence: StudyEvidence
+
+    @cached_property
+    def measured(self) -> Measured:
+        return Measured(self.evidence)
+
+    @cached_property
+    def shown(self) -> dict[str, list[int]]:
+        """By point the samples that the page shows whole."""
+        return shown_samples(self.evidence)
+
+    @cached_property
+    def errors(self) -> SampleErrors:
+        """What the samples are ranked by."""
+        return SampleErrors(error_statistics(self.measured), ideals(self.evidence))
+
+    def key(self, point: str) -> str:
+        """Name of a point on the page: that of two studies may be the same."""
+        return f"{self.prefix}{point}"
+
+
+def page_studies(evidences: Sequence[StudyEvidence]) -> list[PageStudy]:
+    """The studies in their order; those of one name are told apart by their folders."""
+    if len(evidences) == 1:
+        return [PageStudy(evidences[0].study, "", evidences[0])]
+    names = [evidence.study for evidence in evidences]
+    if len(set(names)) < len(names):
+        names = [evidence.folder.resolve().name for evidence in evidences]
+    if len(set(names)) < len(names):
+        names = [f"{name} ({number})" for number, name in enumerate(names, start=1)]
+    return [
+        PageStudy(name, f"{number}.", evidence)
+        for number, (name, evidence) in enumerate(zip(names, evidences, strict=True), start=1)
+    ]
+
+
+def all_points(studies: Sequence[PageStudy]) -> polars.DataFrame:
+    """One row a point of all studies; `point` is its key, and several are told apart by `study`."""
+    if len(studies) == 1:
+        return studies[0].evidence.points
+    records: dict[str, Record] = {}
+    metrics: dict[str, Record] = {}
+    for study in studies:
+        for point, record in study.evidence.records.items():
+            settings = {"study": study.name, **record["settings"]}
+            records[study.key(point)] = {**record, "settings": settings}
+        metrics |= {study.key(p): m for p, m in study.evidence.metrics.items()}
+    return points_table(records, metrics)[0]
+
+
+def page_data(studies: Sequence[PageStudy], packer: Packer) -> dict[str, Any]:
+    """What the page's script reads; the samples go to `packer`."""
+    points = all_points(studies)
+    varying = differing(points)
+    study_of = {study.key(point): study for study in studies for point in study.evidence.records}
+    sums = _PackedBlocks(studies, packer)
+    cells: dict[str, dict[str, Any]] = {}
+    for study in studies:
+        columns = SampleColumns(study.measured, study.shown, study.errors, 1 / len(studies))
+        for point, partition in study.measured.cells():
+            cells.setdefault(study.key(point), {})[partition] = {
+                **_described(study.evidence.records[point], partition),
+                "metrics": sums.metrics(study, point, partition),
+                "samples": columns.of(point, partition, packer),
+            }
+    return {
+        "studies": [study.name for study in studies],
+        "settings": [setting_name(name) for name in varying],
+        "points": [_point(row, varying, study_of) for row in points.iter_rows(named=True)],
+        "cells": cells,
+        "fields": _fields(studies),
+        "headline": list(
+            dict.fromkeys(m.name for s in studies for m in headline_metrics(s.evidence))
+        ),
+        "errors": list(dict.fromkeys(name for s in studies for name in s.errors.names)),
+        "ideals": {name: value for s in studies for name, value in s.errors.ideals.items()},
+        "tails": {str(number): percentile_tail(number) for number in sorted(sums.numbers)},
+    }
+
+
+def as_json(content: Mapping[str, Any]) -> str:
+    """JSON that cannot end the script element that it stands in; numbers that are none are null."""
+    text = json.dumps(_finite(content), ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+class _PackedBlocks:
+    """Metrics by block, as many of each cell as the page has room for."""
+
+    def __init__(self, studies: Sequence[PageStudy], packer: Packer) -> None:
+        self.packer = packer
+        self.numbers: set[int] = set()
+        cells = [(s, point, partition) for s in studies for point, partition in s.measured.cells()]
+        sizes = [
+            5 * number.blocks.means.size
+            for study, point, partition in cells
+            for number in study.measured.numbers(point, partition).values()
+            if number.blocks is not None
+        ]
+        fits = BLOCK_BUDGET / max(1, sum(sizes))
+        self.share = min(1.0, fits)
+        self.headlines = {
+            study.name: [metric.name for metric in headline_metrics(study.evidence)]
+            for study in studies
+        }
+
+    def metrics(self, study: PageStudy, point: str, partition: str) -> dict[str, Any]:
+        """By metric: value `v`, interval `i`, count `n`, unit and normalisation, blocks `b`."""
+        numbers = study.measured.numbers(point, partition)
+        headline = self.headlines[study.name]
+        order = sorted(numbers, key=lambda name: name not in headline)
+        room = int(np.ceil(self.share * len(order)))
+        found = {name: _metric(number) for name, number in numbers.items()}
+        for name in order[:room]:
+            if numbers[name].blocks is not None:
+                found[name]["b"] = self._block(numbers[name])
+        return found
+
+    def _block(self, number: Number) -> dict[str, Any]:
+        assert number.blocks is not None
+        blocks = number.blocks
+        size = len(blocks.means)
+        if size >= 2:
+            self.numbers.add(size)
+        return {
+            "means": self.packer.numbers(blocks.means.T),
+            "counts": self.packer.numbers(blocks.counts.T),
+            "size": size,
+            "factors": list(blocks.factors),
+            "offset": blocks.offset,
+            "samples": blocks.samples,
+        }
+
+
+def _metric(number: Number) -> dict[str, Any]:
+    interval = number.interval
+    return {
+        "v": number.value,
+        "i": None if interval is None else [interval.low, interval.high, interval.num_blocks],
+        "n": number.count,
+        "unit": number.unit,
+        "per": number.per,
+    }
+
+
+def _described(record: Mapping[str, Any], partition: str) -> dict[str, Any]:
+    """What the record says of a partition, and of which data it is one."""
+    found = (record.get("partitions") or {}).get(partition) or {}
+    return {
+        "describe": found.get("describe") or "",
+        "hash": found.get("hash") or "",
+        "count": found.get("count"),
+        "data": (record.get("data") or {}).get("hash") or "",
+    }
+
+
+def _point(
+    row: Mapping[str, Any], varying: Sequence[str], study_of: Mapping[str, PageStudy]
+) -> dict[str, Any]:
+    study = study_of[row["point"]]
+    point = row["point"].removeprefix(study.prefix)
+    record = study.evidence.records[point]
+    told = [name for name in varying if row[name] is not None]
+    return {
+        "key": row["point"],
+        "point": point,
+        "study": study.name,
+        "slug": row["slug"],
+        "state": row["state"],
+        "folder": f"outputs/{record.get('study') or study.name}/{row['slug']}-{point}",
+        "words": ", ".join(setting_text(name, row[name]) for name in told) or row["slug"],
+        "settings": {setting_name(name): setting_value(name, row[name]) for name in varying},
+        "data": (record.get("data") or {}).get("hash") or "",
+        "train": row["train_count"],
+        "shown": study.shown.get(point, []),
+    }
+
+
+def _fields(studies: Sequence[PageStudy]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for study in studies:
+        for name, field in study.evidence.units.items():
+            found.setdefault(name, field)
+    return found
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {str(name): _finite(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not np.isfinite(content) else content

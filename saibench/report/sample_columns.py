@@ -1,0 +1,142 @@
+"""The samples behind a study's numbers, as columns that a page can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars
+from numpy.typing import NDArray
+
+from saibench.report.measured import Measured
+from saibench.report.packed import Packer, shortened
+from saibench.report.sample_errors import SampleErrors
+
+BUDGET = 6_000_000
+"""Characters that the samples of a page may take; beyond it only every k-th is on the page."""
+AXIS_BUDGET = 2_500_000
+"""Characters that their statistics by lead time, species, … may take."""
+CHARACTERS = 3.3
+"""That a packed statistic takes, about."""
+NUM_WORST = 100
+"""Samples with the largest errors of each cell that are on the page whatever their number."""
+
+Cell = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Thinning:
+    """Which samples of a cell are on the page: every `stride`-th by id, and those in `always`."""
+
+    stride: int
+    always: Mapping[str, Collection[int]]
+    """By point."""
+
+    def rows(
+        self, point: str, ids: NDArray[np.int64], errors: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Of samples in ascending `ids`, `(N,)`; those with the largest `errors` are kept too."""
+        if self.stride == 1:
+            return np.ones(len(ids), dtype=bool)
+        chosen = np.arange(len(ids)) % self.stride == 0
+        chosen |= np.isin(ids, list(self.always.get(point, ())))
+        worst = np.argsort(-np.nan_to_num(errors, nan=-1.0), kind="stable")[:NUM_WORST]
+        chosen[worst] = True
+        return chosen
+
+
+class SampleColumns:
+    """Packs the samples of a study, cell by cell.
+
+    Args:
+        measured: the study.
+        always: samples by point that a page is to hold, since they are shown whole.
+        errors: of which samples the largest are held.
+        share: of the page's budget.
+    """
+
+    def __init__(
+        self,
+        measured: Measured,
+        always: Mapping[str, Collection[int]],
+        errors: SampleErrors,
+        share: float = 1.0,
+    ) -> None:
+        self.measured = measured
+        self.errors = errors
+        plain, along = _expected(measured)
+        self.plain = Thinning(max(1, int(np.ceil(plain / (share * BUDGET)))), always)
+        stride = max(self.plain.stride, int(np.ceil(along / (share * AXIS_BUDGET))))
+        self.along = Thinning(stride, always)
+
+    def of(self, point: str, partition: str, packer: Packer) -> dict[str, Any] | None:
+        """What the page's script knows of a cell's samples, None where there are none."""
+        samples = self.measured.rows("samples", point, partition)
+        if samples is None or "sample_id" not in samples.columns:
+            return None
+        samples = samples.sort("sample_id")
+        ids = samples["sample_id"].to_numpy()
+        errors = self.errors.sizes(samples)
+        statistics = self.measured.statistics_of("samples", samples)
+        kept = samples.filter(polars.Series(self.plain.rows(point, ids, errors)))
+        names = [n for n in samples.columns if n not in ("point", "partition")]
+        return {
+            "total": samples.height,
+            "kept": kept.height,
+            "stride": self.plain.stride,
+            "columns": {
+                name: packer.column(kept[name], statistic=name in statistics)
+                for name in names
+                if kept[name].null_count() < kept.height
+            },
+            "axes": self._axes(point, partition, ids, errors, packer),
+        }
+
+    def _axes(
+        self,
+        point: str,
+        partition: str,
+        ids: NDArray[np.int64],
+        errors: NDArray[np.float64],
+        packer: Packer,
+    ) -> dict[str, Any]:
+        found = {}
+        chosen = ids[self.along.rows(point, ids, errors)]
+        for axis in self.measured.evidence.axes:
+            rows = self.measured.rows(f"by_{axis}", point, partition)
+            if rows is None:
+                continue
+            labels = rows[axis].unique(maintain_order=True).to_list()
+            rows = rows.filter(polars.col("sample_id").is_in(chosen.tolist()))
+            rows = rows.sort("sample_id", maintain_order=True)
+            if rows.height != len(chosen) * len(labels):
+                continue
+            found[axis] = {
+                "ids": packer.column(polars.Series("sample_id", chosen)),
+                "labels": [str(label) for label in labels],
+                "columns": {
+                    name: packer.numbers(shortened(rows[name].cast(polars.Float64).to_numpy()))
+                    for name in self.measured.statistics_of(f"by_{axis}", rows)
+                },
+            }
+        return found
+
+
+def _expected(measured: Measured) -> tuple[float, float]:
+    """Characters that all samples would take, and their statistics with an axis."""
+    plain = along = 0.0
+    for point, partition in measured.cells():
+        for table in measured.evidence.sources:
+            rows = measured.rows(table, point, partition)
+            if rows is None:
+                continue
+            names = measured.statistics_of(table, rows)
+            size = CHARACTERS * rows.height
+            if table == "samples":
+                features = len(rows.columns) - len(names)
+                plain += size * (len(names) + 0.3 * features)  # most are alike for all points
+            else:
+                along += size * len(names)
+    return plain, along

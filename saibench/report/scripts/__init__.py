@@ -1,0 +1,36 @@
+"""The page's own script: plain JavaScript, one file a part, joined into one in this order."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+PARTS = (
+    "elements",
+    "numbers",
+    "packed",
+    "downloads",
+    "study",
+    "filter",
+    "sortable",
+    "matrix",
+    "scatter",
+    "profile",
+    "samples",
+    "cell",
+    "sample",
+    "bootstrap",
+    "compare",
+    "figures",
+    "routes",
+)
+
+
+def script() -> str:
+    """All parts in one scope that the page's other scripts do not see."""
+    parts = "\n".join(source(name) for name in PARTS)
+    return f'"use strict";\n(() => {{\n{parts}\n}})();\n'
+
+
+def source(name: str) -> str:
+    """One file of this folder."""
+    return (files(__name__) / f"{name}.js").read_text(encoding="utf-8")

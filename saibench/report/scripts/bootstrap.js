@@ -1,0 +1,60 @@
+// Intervals of differences, from resampling blocks of samples: `saibench.interpretation.bootstrap`.
+
+const NUM_RESAMPLES = 2000;
+
+// a small generator with a seed, so that a page shows the same interval each time (mulberry32)
+const random = (seed) => () => {
+  seed = (seed + 0x6d2b79f5) | 0;
+  let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+  return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+};
+
+// how often each of `size` blocks is drawn: NUM_RESAMPLES × size
+const drawsOf = new Map();
+const draws = (size, seed) => {
+  const name = `${size}/${seed}`;
+  if (!drawsOf.has(name)) {
+    const next = random(seed), counts = new Uint16Array(NUM_RESAMPLES * size);
+    for (let row = 0; row < NUM_RESAMPLES; row += 1) {
+      for (let draw = 0; draw < size; draw += 1) counts[row * size + Math.floor(next() * size)] += 1;
+    }
+    drawsOf.set(name, counts);
+  }
+  return drawsOf.get(name);
+};
+
+// offset + Σ factor × mean, for each resampling
+const resampled = async ({ means, counts, size, factors, offset }, seed) => {
+  const [mean, count] = await Promise.all([unpack(means), unpack(counts)]);
+  const drawn = draws(size, seed), found = new Float64Array(NUM_RESAMPLES).fill(offset);
+  for (let row = 0; row < NUM_RESAMPLES; row += 1) {
+    for (let group = 0; group < factors.length; group += 1) {
+      let sum = 0, weight = 0;
+      for (let block = 0; block < size; block += 1) {
+        const times = drawn[row * size + block] * count[group * size + block];
+        sum += times * mean[group * size + block];
+        weight += times;
+      }
+      found[row] += factors[group] * sum / weight;
+    }
+  }
+  return found;
+};
+
+const quantile = (sorted, share) => {
+  const at = share * (sorted.length - 1), low = Math.floor(at);
+  return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+};
+
+// B − A of a metric: { value, interval: [low, high] or null, paired }
+const difference = async (a, b) => {
+  const value = b.v - a.v;
+  if (!a.b || !b.b || a.b.size < 2 || b.b.size < 2) return { value, interval: null, paired: false };
+  const paired = a.b.samples === b.b.samples && a.b.size === b.b.size;
+  const [first, second] = [await resampled(a.b, 1), await resampled(b.b, paired ? 1 : 2)];
+  const found = second.map((one, at) => one - first[at]).filter(Number.isFinite).sort();
+  if (!found.length) return { value, interval: null, paired };
+  const tail = study.tails[Math.min(a.b.size, b.b.size)];
+  return { value, interval: [quantile(found, tail), quantile(found, 1 - tail)], paired };
+};

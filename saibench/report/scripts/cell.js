@@ -1,0 +1,108 @@
+// A point on a partition: what the partition holds, every metric, and its samples.
+
+const metricRow = (name, metric) => html("tr", {},
+  html("th", {}, name), html("td", { class: "number" }, shown(metric.v)),
+  html("td", { class: "number" }, metric.i ? bounds(metric.i) : html("span", { class: "interval" }, "no mean of samples")),
+  html("td", {}, metric.unit), html("td", {}, metric.per),
+  html("td", { class: "number" }, metric.n.toLocaleString("en-US")),
+  html("td", { class: "number" }, metric.i ? String(metric.i[2]) : NOTHING));
+
+const metricsTable = (entries) => html("div", { class: "wide" }, html("table", { class: "pairs metrics" },
+  html("thead", {}, html("tr", {}, ["metric", "value", "95 % interval", "unit", "mean over", "samples", "blocks"]
+    .map((text) => html("th", {}, text)))),
+  html("tbody", {}, entries.map(([name, metric]) => metricRow(name, metric)))));
+
+// metrics along an axis (force_mae_H, mae_10, …) by what they are of: { name, axis, labels, entries }
+const groupedMetrics = (cell) => {
+  const groups = new Map();
+  const plain = [];
+  const places = Object.entries(cell.samples?.axes ?? {})
+    .flatMap(([axis, { labels }]) => labels.map((label) => [axis, label]));
+  for (const [name, metric] of Object.entries(cell.metrics)) {
+    const [axis, label] = places.find(([, one]) => name.endsWith(`_${one}`)) ?? [];
+    if (label === undefined) { plain.push([name, metric]); continue; }
+    const of = name.slice(0, -label.length - 1);
+    if (!groups.has(of)) groups.set(of, { name: of, axis, labels: [], entries: [] });
+    groups.get(of).labels.push(label);
+    groups.get(of).entries.push([name, metric]);
+  }
+  return [plain, [...groups.values()]];
+};
+
+const alongAxis = ({ name, axis, labels, entries }) => {
+  const metrics = entries.map(([, metric]) => metric);
+  const unit = metrics[0].unit ? `${name} [${metrics[0].unit}]` : name;
+  return html("details", {}, html("summary", {}, `${name} by ${axis}, ${counted(entries.length, "value")}`),
+    profile(labels, metrics.map(({ v }) => v), axisLabel(axis), unit, metrics.map(({ i }) => i)),
+    metricsTable(entries));
+};
+
+const cellMetrics = (cell) => {
+  const [plain, groups] = groupedMetrics(cell);
+  const along = groups.flatMap(({ entries }) => entries);
+  const few = along.length <= 12;
+  return html("div", {}, metricsTable(few ? [...plain, ...along] : plain), few ? null : groups.map(alongAxis));
+};
+
+// time, or a feature that tells samples apart
+const firstFeature = (columns, names) => {
+  const apart = (name) => new Set(columns.get(name).slice(0, 1000)).size > 2;
+  return names.includes("time") ? "time" : names.find((name) => !isStatistic(name) && apart(name)) ?? names[0];
+};
+
+const cellPlot = (columns, cell, key, partition) => {
+  const names = numericNames(columns);
+  const holder = html("div", { class: "wide" });
+  let yName = firstError(names);
+  let xName = firstFeature(columns, names);
+  const ids = columns.get("sample_id");
+  const draw = () => holder.replaceChildren(scatter({
+    xs: columns.get(xName), ys: columns.get(yName), ids, xLabel: axisLabel(xName), yLabel: axisLabel(yName),
+    choose: (id) => { location.hash = address("sample", key, partition, id); },
+  }));
+  const options = names.map((name) => [name, name]);
+  draw();
+  return html("div", { class: "cell-plot" },
+    html("div", { class: "controls" },
+      picker("y", options, yName, (name) => { yName = name; draw(); }),
+      picker("x", options, xName, (name) => { xName = name; draw(); })),
+    holder,
+    drawingDownloads(fileName(partition, wordsOf(key)), () => holder.querySelector("svg"),
+      () => csv(["sample_id", axisLabel(xName), axisLabel(yName)],
+        [...ids].map((id, at) => [id, columns.get(xName)[at], columns.get(yName)[at]]))),
+    note("A dot a sample; a click on one opens it."));
+};
+
+const currentOrder = { cell: "", ids: [] };
+
+const showCell = async (section, key, partition) => {
+  const cell = cellOf(key, partition);
+  if (!cell) return notFound(section, "This page has no such point and partition.");
+  const holds = [cell.describe, cell.hash && `hash ${cell.hash}`].filter(Boolean).join(" · ");
+  section.replaceChildren(
+    html("h2", {}, `${partition} `, html("small", {}, wordsOf(key))),
+    html("p", { class: "note" }, holds),
+    html("p", { class: "controls" },
+      html("a", { href: `#point-${key}` }, "settings and provenance"),
+      html("a", { href: compareAddress(key, partition) }, "compare with another point"),
+      ...partitionsOf(key).filter((one) => one !== partition).slice(0, 12)
+        .map((one) => html("a", { href: cellAddress(key, one) }, one))),
+    cellMetrics(cell));
+  if (!cell.samples) {
+    section.append(note("The evidence holds no samples of this partition."));
+    return;
+  }
+  const columns = await columnsOf(cell);
+  const seen = new Set(pointOf.get(key).shown);
+  const table = samplesTable(columns, {
+    sortBy: firstError(numericNames(columns)), seen, fileBase: fileName(partition, wordsOf(key), "samples"),
+    open: (id) => address("sample", key, partition, id),
+  });
+  currentOrder.cell = `${key}/${partition}`;
+  currentOrder.ids = table.order;
+  section.append(html("h3", {}, "Samples"), cellPlot(columns, cell, key, partition), table.element,
+    note(`On this page: ${keptText(cell.samples)}. Statistics have four digits here.` +
+      (seen.size ? " ◉ marks samples that are shown whole." : "")));
+};
+
+const notFound = (section, text) => section.replaceChildren(html("p", { class: "reason" }, text));

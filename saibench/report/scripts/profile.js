@@ -1,0 +1,58 @@
+// Statistics along an axis, of a sample or a partition: lead times as a line, species and atoms as
+// bars; with intervals where there are some.
+
+const SMALL = { width: 430, height: 230, left: 62, right: 10, top: 10, bottom: 42 };
+
+const profile = (labels, values, xLabel, yLabel, intervals = []) => {
+  const numbers = labels.map(Number);
+  const asLine = labels.length > 1 && numbers.every(Number.isFinite) && xLabel !== "atom";
+  const [low, high] = extent([...values, ...intervals.filter(Boolean).flatMap(([from, to]) => [from, to])]);
+  const y = axisScale([Math.min(0, low), Math.max(0, high)], SMALL.height - SMALL.bottom, SMALL.top);
+  const x = asLine
+    ? axisScale(extent(numbers), SMALL.left, SMALL.width - SMALL.right)
+    : axisScale([-0.5, labels.length - 0.5], SMALL.left, SMALL.width - SMALL.right);
+  const base = SMALL.height - SMALL.bottom;
+  const marks = asLine ? linePath(numbers, values, x, y) : labels.map((label, at) => {
+    if (!Number.isFinite(values[at])) return null;
+    const [left, right] = [x.at(at - 0.38), x.at(at + 0.38)];
+    const [from, to] = [y.at(0), y.at(values[at])];
+    return svg("rect", {
+      class: "column", fill: "#0072b2", "fill-opacity": 0.75, x: left, width: right - left,
+      y: Math.min(from, to), height: Math.abs(from - to),
+    }, svg("title", {}, `${xLabel} ${label}: ${shown(values[at])}`));
+  });
+  const every = Math.ceil(labels.length / 12);
+  const xTicks = asLine
+    ? ticks(x.start, x.end).map((value) => [x.at(value), tickText(value)])
+    : labels.map((label, at) => [x.at(at), label]).filter((_, at) => at % every === 0);
+  return svg("svg", {
+    class: "plot small", viewBox: `0 0 ${SMALL.width} ${SMALL.height}`, role: "img",
+    "aria-label": `${yLabel} by ${xLabel}`,
+  },
+  ticks(y.start, y.end, 5).map((value) => [
+    svg("path", { class: "grid", d: `M${SMALL.left} ${y.at(value).toFixed(1)}H${SMALL.width - SMALL.right}` }),
+    svg("text", { x: SMALL.left - 6, y: (y.at(value) + 4).toFixed(1), "text-anchor": "end" }, tickText(value)),
+  ]).flat(),
+  xTicks.map(([at, text]) => svg("text", { x: at.toFixed(1), y: base + 15, "text-anchor": "middle" }, text)),
+  svg("path", { class: "frame", d: `M${SMALL.left} ${SMALL.top}V${base}H${SMALL.width - SMALL.right}` }),
+  marks,
+  intervals.map((interval, at) => interval && svg("path", {
+    stroke: "#1d2733", d: `M${x.at(asLine ? numbers[at] : at).toFixed(1)} ${y.at(interval[0]).toFixed(1)}V${y.at(interval[1]).toFixed(1)}`,
+  })),
+  svg("text", { x: (SMALL.left + SMALL.width) / 2, y: SMALL.height - 7, "text-anchor": "middle" }, xLabel),
+  svg("text", { transform: `translate(13 ${(SMALL.top + base) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel));
+};
+
+// undefined values leave a gap
+const linePath = (numbers, values, x, y) => {
+  let path = "", open = false;
+  const dots = [];
+  numbers.forEach((number, at) => {
+    if (!Number.isFinite(values[at])) { open = false; return; }
+    path += `${open ? "L" : "M"}${x.at(number).toFixed(1)} ${y.at(values[at]).toFixed(1)}`;
+    open = true;
+    dots.push(svg("circle", { cx: x.at(number), cy: y.at(values[at]), r: 2.2, fill: "#0072b2" },
+      svg("title", {}, `${number}: ${shown(values[at])}`)));
+  });
+  return [svg("path", { class: "line", d: path }), ...dots];
+};

@@ -1,0 +1,138 @@
+"""The audit of a point: its partitions are drawn again from its frozen config; no model is run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars
+from omegaconf import OmegaConf
+
+from saibench.config.check import build, check_targets
+from saibench.datamodules.likeness import Likeness
+from saibench.datamodules.partition import Partition
+from saibench.datamodules.structural import StructuralDataModule
+from saibench.errors import UserError, closest
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import rows_of
+from saibench.interpretation.leak_audit.audit import (
+    Seen,
+    Split,
+    distance_ratio,
+    look,
+    share,
+    worst_pairs,
+)
+from saibench.interpretation.leak_audit.effect import effect_of
+from saibench.interpretation.leak_audit.records import Audit, Effect, quantiles
+from saibench.interpretation.learning_curve.reading import asked_of
+from saibench.runs.point import load_point
+from saibench.runs.record import read_record, update_record
+from saibench.runs.training import check_data
+
+AUDIT = "audit"
+"""The record's entry: partition → audit."""
+
+
+def audit_point(folder: Path, partitions: Sequence[str] | None = None) -> list[Audit]:
+    """Audit partitions of a point and keep what is found in its record.
+
+    Args:
+        folder: of the point; whether it is trained does not matter, evidence adds to the audit.
+        partitions: names of its config; by default those that it is tested on.
+
+    Raises:
+        UserError: no such point or partition, data that are not there or have changed, or a model
+            that is not trained.
+    """
+    data = _data(folder)
+    names = list(partitions or data.test)
+    for name in names:
+        if name not in data.partitions:
+            nearest = closest(name, data.partitions)
+            raise UserError(f"--partition {name} is no partition of {folder.name}: {nearest}")
+    data.test = names
+    if not data.split[0].count:
+        raise UserError(
+            f"{folder.name} is a model that is not trained, so that nothing can leak; a trained "
+            "point would work."
+        )
+    found = [_audit(folder, data, data.tests[name]) for name in names]
+    kept = read_record(folder).get(AUDIT) or {}
+    update_record(folder, **{AUDIT: {**kept, **{one.partition: one.to_json() for one in found}}})
+    return found
+
+
+def _data(folder: Path) -> StructuralDataModule:
+    settings = load_point(folder).settings
+    check_targets(settings["datamodule"])
+    data: StructuralDataModule = build(OmegaConf.create(settings).datamodule, "datamodule")
+    check_data(folder, data)
+    return data
+
+
+def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
+    train, validation = data.split
+    training = np.concatenate([train.rows, validation.rows])
+    likeness = data.likeness()
+    split = _split(data, test.rows, training, likeness)
+    seen = look(split)
+    field = next((f for f in data.feature_fields() if likeness and f.name == likeness.along), None)
+    memory = seen.memory
+    found = Audit(
+        partition=test.name,
+        describe=test.describe,
+        test=test.count,
+        training=len(training),
+        training_hash=train.hash,
+        test_hash=test.hash,
+        score=share(seen.any, split),
+        same=share(seen.same.count > 0, split),
+        interleaved=None if seen.interleaved is None else share(seen.interleaved, split),
+        near=None if seen.near is None else share(seen.near, split),
+        part=likeness.part if likeness else "",
+        correlation_time=None if memory is None else memory.value,
+        unit="" if field is None else field.unit,
+        is_resolved=memory is not None and memory.is_resolved,
+        along=likeness.along if likeness else None,
+        descriptor=likeness.name if likeness else "",
+        describe_descriptor=likeness.describe if likeness else "",
+        threshold=float(seen.threshold) if np.isfinite(seen.threshold) else None,
+        to_training=() if seen.to_training is None else quantiles(seen.to_training.distance),
+        among_training=quantiles(seen.among_training),
+        ratio=distance_ratio(seen, split),
+        pairs=worst_pairs(seen, split),
+    )
+    return replace(found, effect=_effect(folder, test, split, seen))
+
+
+def _split(
+    data: StructuralDataModule, test: np.ndarray, training: np.ndarray, likeness: Likeness | None
+) -> Split:
+    ids = data.index["sample_id"].to_numpy()
+    if likeness is None:
+        return Split(test, training, ids)
+    times = None
+    if likeness.along is not None:
+        times = data.index[likeness.along].to_numpy().astype(np.float64)
+    return Split(test, training, ids, times, likeness.vectors, likeness.contents)
+
+
+def _effect(folder: Path, test: Partition, split: Split, seen: Seen) -> Effect | None:
+    """By the evidence of the point, if it has the partition; turned samples are others."""
+    if test.transform is not None or not (folder / "samples.parquet").exists():
+        return None
+    evidence = StudyEvidence.load(folder)
+    try:
+        asked = asked_of(evidence)
+    except UserError:  # the workload names no statistic, and its samples are compared all the same
+        return None
+    rows = rows_of(evidence.samples, list(evidence.metrics), test.name)
+    columns = rows.schema
+    if asked.statistic not in columns or columns[asked.statistic] == polars.String:
+        return None
+    unit = evidence.units[asked.statistic]["unit"]
+    ids = split.ids[split.test]
+    return effect_of(rows, asked.statistic, unit, ids, seen.any, split.blocks, asked.ideal)

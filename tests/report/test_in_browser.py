@@ -1,0 +1,246 @@
+"""The page in a real browser: opened, filtered, and followed from the matrix to a sample."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from browser import Page, browser, chromium
+from PIL import Image
+from synthetic_study import PARTITION, WINDOWS, Made, write_study
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.shown_frames import FILE, ShownFrames, write_frames
+from saibench.figures import windows
+from saibench.figures.style import svg
+from saibench.interpretation.bootstrap import paired_difference
+from saibench.interpretation.estimates import blocks_of
+from saibench.report import write_comparison, write_report
+
+pytestmark = pytest.mark.skipif(
+    chromium() is None, reason="no Chromium here: install one, or name it in CHROME_PATH"
+)
+
+VIEWER = "saibench.report.molecule_viewer"
+MADE = [*WINDOWS[:3], Made(size=0.9, count=400)]
+ATTACK = "<img src=x onerror='window.attacked=1'>\"';</script><script>window.attacked=1</script>"
+WATER = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]], np.float32)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    with browser(tmp_path_factory.mktemp("chromium")) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_wrong(page: Page) -> Iterator[None]:
+    page._events.clear()
+    yield
+    assert page.problems == []
+
+
+def change_record(folder: Path, made: Made, **changes: object) -> None:
+    path = folder / f"{made.slug}-{made.point}" / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def frames(*ids: int) -> ShownFrames:
+    """Water, whose oxygen has an error of 5 meV/Å times the place of the frame."""
+    count = len(ids)
+    error = np.zeros((count, 3, 3), np.float32)
+    error[:, 0] = np.array([3.0, 4.0, 0.0]) * np.arange(1, count + 1)[:, None]
+    return ShownFrames(
+        sample_id=np.array(ids),
+        why=np.array([ATTACK] * count),
+        atomic_numbers=np.array([8, 1, 1]),
+        positions=np.stack([WATER] * count),
+        forces=np.ones((count, 3, 3), np.float32),
+        force_error=error,
+    )
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_study(
+        tmp_path_factory.mktemp("browser") / "study", MADE, 200, figures=[windows.__name__]
+    )
+    for made in MADE:
+        change_record(folder, made, explorers=[VIEWER])
+        write_frames(folder / f"{made.slug}-{made.point}" / FILE, frames(9500, 9501))
+    write_report(folder)
+    return folder / "report.html"
+
+
+def rows_shown(page: Page) -> list[str]:
+    return page.value(
+        "[...document.querySelectorAll('#matrix tbody tr')].filter((row) => !row.hidden)"
+        ".map((row) => row.dataset.key)"
+    )
+
+
+def test_matrix_is_filtered_sorted_and_seen_by_partition(page: Page, study: Path) -> None:
+    page.open(study)
+    assert len(rows_shown(page)) == len(MADE)
+    page.type("#filter-points", "subset.count<=400")
+    assert rows_shown(page) == [MADE[3].point]
+    page.type("#filter-points", "nonsense>3")
+    assert rows_shown(page) == []
+    assert "no setting or metric nonsense" in page.text("#matrix-controls")
+    page.type("#filter-points", "")
+    metrics = StudyEvidence.load(study.parent).metrics
+    by_error = sorted(metrics, key=lambda point: metrics[point][PARTITION]["force_mae"]["value"])
+    column = page.value(
+        "[...document.querySelectorAll('#points thead th')]"
+        ".findIndex((head) => head.textContent.includes('force MAE'))"
+    )
+    page.click(f"#points thead th:nth-child({column + 1})")
+    assert rows_shown(page) == by_error
+    page.value(
+        "(() => { const s = document.getElementById('matrix-view'); s.value = 'menergy_bias';"
+        "s.dispatchEvent(new Event('change')); })()"
+    )
+    assert f"{PARTITION}\nmeV · per frame" in page.text("#matrix thead")
+    bias = metrics[MADE[0].point][PARTITION]["energy_bias"]["value"]
+    shown = page.text(f"#matrix tr[data-key='{MADE[0].point}']").replace("−", "-")
+    assert f"{bias:.3g}" in shown and "n = 200" in shown
+
+
+def test_a_click_leads_from_the_matrix_to_a_sample_and_its_molecule(
+    page: Page, study: Path
+) -> None:
+    page.open(study)
+    page.click(f"#points tr[data-key='{MADE[0].point}'] td.number a")
+    page.until("document.querySelector('#cell .samples')")
+    cell = page.text("#cell")
+    assert PARTITION in cell and "the last 10 % of the samples in order of time" in cell
+    samples = StudyEvidence.load(study.parent).samples.filter(point=MADE[0].point)
+    worst = samples.sort("force_mae")["sample_id"][-1]
+    assert page.text("#cell .samples tbody th").startswith(str(worst))
+    page.type("#filter-samples", "sample_id=9500")
+    assert page.text("#cell .samples tbody th").startswith("9500 ◉")
+    page.click("#cell .samples tbody th a")
+    page.until("document.querySelector('#sample canvas')?.width > 100")
+    sample = page.text("#sample")
+    row = samples.row(by_predicate=pl.col("sample_id") == 9500, named=True)
+    assert f"{row['force_mae']:.3g}" in sample and "largest error 5.00 meV/Å" in sample
+    assert "force MAE 0.778 meV/Å per component, n = 3 atoms" in sample  # (3 + 4) / 9
+    assert ATTACK in sample and page.value("window.attacked === undefined")
+    coloured = page.value(
+        "(() => { const c = document.querySelector('#sample canvas');"
+        "const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;"
+        "const seen = new Set(); for (let i = 0; i < d.length; i += 4) if (d[i + 3])"
+        "seen.add(`${d[i]},${d[i + 1]},${d[i + 2]}`); return seen.size; })()"
+    )
+    assert coloured > 50
+    page.value("history.back()")
+    page.until("location.hash.startsWith('#/cell')")
+
+
+def test_a_click_on_a_dot_opens_its_sample(page: Page, study: Path) -> None:
+    page.open(study, f"#/cell/{MADE[1].point}/{PARTITION}")
+    page.until("document.querySelector('#cell .dots')")
+    drawn = page.value(
+        "(() => { const p = document.querySelector('#cell .dots');"
+        "p.scrollIntoView({ block: 'center' });"
+        "const b = p.ownerSVGElement.getBoundingClientRect(), s = b.width / 880;"
+        "const [, x, y] = /^M([\\d.]+) ([\\d.]+)/.exec(p.getAttribute('d'));"
+        "return [b.x + s * x, b.y + s * y]; })()"
+    )
+    page.click_at(*drawn)
+    page.until("location.hash.startsWith('#/sample')")
+    page.until("document.querySelector('#sample h2')")
+    opened = int(page.text("#sample h2").split()[1])
+    assert 9433 <= opened < 9633
+
+
+def test_difference_of_two_points_is_that_of_the_paired_bootstrap(page: Page, study: Path) -> None:
+    first, second = MADE[0].point, MADE[2].point
+    page.open(study, f"#/compare/{first}/{PARTITION}/{second}/{PARTITION}")
+    page.until("document.querySelector('#compare .comparison')")
+    cells = page.value(
+        "[...document.querySelectorAll('#compare .comparison tbody tr')]"
+        ".map((row) => [...row.cells].map((cell) => cell.innerText))"
+    )
+    row = next(row for row in cells if row[0] == "force_mae")
+    samples = StudyEvidence.load(study.parent).samples.sort("sample_id")
+    a, b = (samples.filter(point=point) for point in (first, second))
+    expected = paired_difference(b["force_mae"], a["force_mae"], blocks_of(a))
+    low, high = (float(part.strip("[] ").replace("−", "-")) for part in row[5].split(","))
+    width = expected.high - expected.low
+    assert float(row[4].replace("−", "-")) == pytest.approx(expected.estimate, rel=0.01)
+    assert low == pytest.approx(expected.low, abs=0.06 * width)  # other draws of the same blocks
+    assert high == pytest.approx(expected.high, abs=0.06 * width)
+    assert row[7] == "same samples"
+    assert "200 samples that both were tested on" in page.text("#compare")
+
+
+def test_figures_are_drawn_when_they_are_near_and_can_be_taken_away(
+    page: Page, study: Path, tmp_path: Path
+) -> None:
+    page.open(study)
+    assert not page.value("document.querySelector('#figure-windows img').naturalWidth")
+    page.value("document.getElementById('figure-windows').scrollIntoView()")
+    page.until("document.querySelector('#figure-windows img').naturalWidth > 300")
+    page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    for place in (1, 2, 3):
+        page.click(f"#figure-windows .downloads button:nth-child({place})")
+        time.sleep(0.3)
+    files = {kind: tmp_path / f"made_up_study-windows.{kind}" for kind in ("svg", "png", "csv")}
+    page.wait(lambda: all(path.exists() for path in files.values()))
+    evidence = StudyEvidence.load(study.parent)
+    assert files["svg"].read_bytes() == svg(windows.draw(evidence))
+    assert files["csv"].read_bytes() == windows.table(evidence).write_csv().encode()
+    with Image.open(files["png"]) as image:
+        assert image.width > 2000 and len(image.convert("RGB").getcolors(1 << 24)) > 20
+
+
+def test_text_of_files_stays_text(page: Page, tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study", MADE[:2], frames=60, figures=[])
+    settings = {**MADE[0].settings, "model.name": ATTACK, f"window{ATTACK}": ATTACK}
+    partitions = {PARTITION: {"count": 60, "hash": ATTACK, "describe": ATTACK}}
+    change_record(
+        folder, MADE[0], settings=settings, slug=ATTACK, command=ATTACK, study=ATTACK,
+        data={"describe": ATTACK, "hash": ATTACK}, partitions=partitions, versions={ATTACK: ATTACK},
+    )  # fmt: skip
+    page.open(write_report(folder), f"#/cell/{MADE[0].point}/{PARTITION}")
+    page.until("document.querySelector('#cell .samples')")
+    assert ATTACK in page.text("#cell") and ATTACK in page.text("h1")
+    page.value("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    assert page.value("document.body.innerText").count(ATTACK) >= 10
+    assert page.value("window.attacked === undefined && !document.querySelector('img[src=x]')")
+
+
+def test_two_studies_are_compared_on_one_page(page: Page, tmp_path: Path) -> None:
+    for name, seed in (("one", 0), ("two", 1)):
+        made = [Made(0.0, 0.9, count, seed) for count in (200, 400)]
+        write_study(tmp_path / name, made, frames=80, figures=[])
+        for one in made:
+            settings = {key: value for key, value in one.settings.items() if key != "seed"}
+            change_record(tmp_path / name, one, study=name, settings=settings)
+    target = write_comparison([tmp_path / "one", tmp_path / "two"], tmp_path / "compared.html")
+    page.open(target)
+    page.until("document.querySelector('#studies .comparison')")
+    assert len(rows_shown(page)) == 4
+    compared = page.value("document.querySelectorAll('#studies tbody tr').length")
+    assert compared == 4  # two sizes, two headline metrics
+    page.click("#studies tbody a")
+    page.until("document.querySelector('#compare .comparison')")
+    assert "study\tone\ttwo" in page.text("#compare")
+
+
+def test_page_of_ten_thousand_samples_is_small_and_quick(page: Page, tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study", WINDOWS[:2], frames=9633, figures=[])
+    path = write_report(folder)
+    assert path.stat().st_size < 15e6
+    page.open(path)
+    paints = page.until("performance.getEntriesByType('paint').map((one) => one.startTime)")
+    assert min(paints) < 2000
+    page.click("#points td.number a")
+    page.until("document.querySelector('#cell .samples')")
+    assert page.text("#cell .controls output") == "9,633 samples"

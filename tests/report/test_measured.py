@@ -1,0 +1,103 @@
+"""Recorded metrics get the intervals of the samples behind them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+from synthetic_jet_study import MadeTagger, write_jet_study
+from synthetic_study import PARTITION, WINDOWS, write_study
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.estimates import estimate_mean
+from saibench.report.measured import Measured
+from saibench.report.packed import Packer
+from saibench.report.page_data import page_data, page_studies
+from saibench.report.sample_columns import Thinning
+from saibench.report.sample_errors import SampleErrors, error_statistics, ideals
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
+    folder = tmp_path_factory.mktemp("measured") / "study"
+    return StudyEvidence.load(write_study(folder, WINDOWS[:2], frames=120, figures=[]))
+
+
+def test_metric_of_a_species_has_the_interval_of_its_rows(evidence: StudyEvidence) -> None:
+    point = WINDOWS[0].point
+    numbers = Measured(evidence).numbers(point, PARTITION)
+    times = evidence.samples.filter(point=point).select("sample_id", "time")
+    rows = evidence.by_species.filter(point=point, species="O").join(times, on="sample_id")
+    expected = estimate_mean(rows, "force_mae").interval
+    found = numbers["force_mae_O"]
+    assert found.interval is not None and (found.unit, found.per) == ("meV/Å", "component")
+    assert astuple(found.interval) == pytest.approx(astuple(expected), rel=1e-9)
+    assert all(number.interval is not None for number in numbers.values())
+
+
+def test_area_under_a_roc_curve_has_an_interval(tmp_path: Path) -> None:
+    made = MadeTagger(0.1)
+    folder = write_jet_study(tmp_path, [made], jets=600)
+    evidence = StudyEvidence.load(folder)
+    rows = evidence.samples.filter(partition="held_out").sort("sample_id")
+    label, logit = rows["label"].to_numpy(), rows["logit"].to_numpy()
+    area = {"auc": {"value": roc_auc_score(label, logit), "unit": "", "count": 600}}
+    (folder / made.point / "metrics.json").write_text(json.dumps({"held_out": area}))
+    found = Measured(StudyEvidence.load(folder)).numbers(made.point, "held_out")["auc"]
+    rng = np.random.default_rng(0)
+    again = []
+    for _ in range(400):
+        drawn = np.concatenate(
+            [rng.choice(np.flatnonzero(label == one), (label == one).sum()) for one in (0, 1)]
+        )
+        again.append(roc_auc_score(label[drawn], logit[drawn]))
+    low, high = np.quantile(again, [0.025, 0.975])
+    assert found.interval is not None
+    assert found.interval.low == pytest.approx(low, abs=0.2 * (high - low))
+    assert found.interval.high == pytest.approx(high, abs=0.2 * (high - low))
+
+
+def test_thinned_samples_hold_every_kth_the_worst_and_the_shown() -> None:
+    ids, errors = np.arange(5000) * 2, np.random.default_rng(0).gamma(1.0, size=5000)
+    chosen = Thinning(10, {"a": [2, 4]}).rows("a", ids, errors)
+    assert chosen[::10].all() and chosen[[1, 2]].all()
+    assert chosen[np.argsort(-errors)[:100]].all()
+    assert 500 <= chosen.sum() <= 602
+    assert Thinning(1, {}).rows("a", ids, errors).all()
+
+
+def test_page_of_many_samples_keeps_to_its_budget(
+    evidence: StudyEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {}
+    for budget in (1_000, 10_000_000):
+        monkeypatch.setattr("saibench.report.sample_columns.BUDGET", budget)
+        monkeypatch.setattr("saibench.report.sample_columns.AXIS_BUDGET", budget)
+        monkeypatch.setattr("saibench.report.sample_columns.NUM_WORST", 3)
+        packer = Packer()
+        data = page_data(page_studies([evidence]), packer)
+        kept = data["cells"][WINDOWS[0].point][PARTITION]["samples"]
+        assert kept["total"] == 120
+        sizes[budget] = kept["kept"], packer.size
+    assert sizes[10_000_000][0] == 120 and sizes[1_000][0] < 30
+    assert sizes[1_000][1] < 0.5 * sizes[10_000_000][1]
+
+
+def test_samples_are_ranked_by_their_distance_from_what_is_right(tmp_path: Path) -> None:
+    trace = {"response": ["lead/none", "correct"], "ideal": {"correct": 1}}
+    made = MadeTagger(0.1)
+    folder = write_jet_study(tmp_path, [made], jets=100, record={"trace": trace})
+    evidence = StudyEvidence.load(folder)
+    errors = SampleErrors(error_statistics(Measured(evidence)), ideals(evidence))
+    assert errors.names[0] == "correct"
+    sizes = errors.sizes(evidence.samples)
+    np.testing.assert_array_equal(sizes, 1 - evidence.samples["correct"].to_numpy())
+
+
+def test_force_fields_without_a_trace_are_ranked_by_their_headline(evidence: StudyEvidence) -> None:
+    names = error_statistics(Measured(evidence))
+    assert names[:2] == ["force_mae", "energy_error_per_atom"]
