@@ -197,7 +197,7 @@ def test_mistakes_are_refused_before_anything_is_written(
     ("arguments", "says"),
     [
         (["model.net.base_channels=0"], "base_channels=0"),
-        (["model=extrapolation", "model.net.motion=proesman"], "did you mean 'proesmans'?"),
+        (["model=extrapolation", "model.net.motion=proesman"], "'proesmans' or 'vet'"),
         (["model=steps", "model.net.members=0"], "STEPS can't predict with 0 members"),
         (["model=persistence", "workload.headline=[mae_61]"], "no metric here"),
         (["model=displacement_demo", "model.shifts=[0, 4, 4]"], "model.shifts=[0, 4, 4] are not"),
