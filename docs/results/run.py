@@ -76,10 +76,24 @@ STUDIES: dict[str, Callable[[], list[list[str]]]] = {
             LONG,
         ],
     ],
+    "force_field/random_split": lambda: [
+        [
+            "+sweeps=force_field/random_split",
+            "lr_schedule=linear",
+            "trainer.max_time=null",
+            *ASPIRIN,
+            *NET,
+            LONG,
+        ],
+    ],
+    "force_field/random_split_mini": lambda: [["+sweeps=force_field/random_split_mini", *ASPIRIN]],
     "nowcasting/lead_time": lambda: [["+sweeps=nowcasting/lead_time_mini", "logger=none"]],
     "nowcasting/radar": radar,
 }
 """Study under `docs/results/` → the commands whose points it joins."""
+
+AUDITED = ("force_field/",)
+"""Studies, by the beginning of their names, whose splits are audited for leaks."""
 
 
 def main() -> int:
@@ -98,6 +112,8 @@ def main() -> int:
         for overrides in STUDIES[study]():
             chosen = launcher if options.jobs > 1 else []
             _run("train.py", "-m", *overrides, *place, *chosen)
+        if study.startswith(AUDITED):
+            _run("-m", "saibench", "audit", str(folder))
         _run("-m", "saibench", "export", str(folder), str(RESULTS / study))
         copy_points(ROOT / folder, kept)
     return 0

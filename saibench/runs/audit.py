@@ -54,11 +54,6 @@ def audit_point(folder: Path, partitions: Sequence[str] | None = None) -> list[A
             nearest = closest(name, data.partitions)
             raise UserError(f"--partition {name} is no partition of {folder.name}: {nearest}")
     data.test = names
-    if not data.split[0].count:
-        raise UserError(
-            f"{folder.name} is a model that is not trained, so that nothing can leak; a trained "
-            "point would work."
-        )
     found = [_audit(folder, data, data.tests[name]) for name in names]
     kept = read_record(folder).get(AUDIT) or {}
     update_record(folder, **{AUDIT: {**kept, **{one.partition: one.to_json() for one in found}}})
@@ -69,6 +64,11 @@ def _data(folder: Path) -> StructuralDataModule:
     settings = load_point(folder).settings
     check_targets(settings["datamodule"])
     data: StructuralDataModule = build(OmegaConf.create(settings).datamodule, "datamodule")
+    if data.steps == 0:
+        raise UserError(
+            f"{folder.name} is a model that is not trained, so that nothing can leak; a trained "
+            "point would work."
+        )
     check_data(folder, data)
     return data
 
