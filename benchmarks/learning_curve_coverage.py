@@ -73,7 +73,8 @@ def main() -> None:
         f"`python -m benchmarks.learning_curve_coverage --curves {curves}`; "
         f"{time.perf_counter() - start:.0f} s. Sizes {', '.join(map(str, SIZES))}; 400 test "
         "samples in 20 blocks; a training's luck 3 %, known to none of the fits. Nominal 95 %, "
-        f"standard error of a coverage {error:.1f} points; width of the interval over the truth, median.\n\n"
+        f"standard error of a coverage {error:.1f} points; width of the interval over the truth, "
+        "median.\n\n"
         f"{table}\n\nWith one training a size the noise of trainings is estimated from the scatter "
         "about the law, with two or more from their differences.\n",
         encoding="utf-8",
