@@ -5,6 +5,7 @@ const kept = JSON.parse(host.querySelector("script.frames").textContent);
 const RAMP = [[255, 247, 236], [253, 212, 158], [252, 141, 89], [215, 48, 31], [127, 0, 0]];
 const ELEMENTS = { H: "#9aa5b1", C: "#3d434a", N: "#0072b2", O: "#c1121f", S: "#b58900", F: "#2a9d5c" };
 const BOND_REACH = 1.25; // times the sum of covalent radii
+const SIDES = ["A", "B"];
 const ARROW_REACH = 1.3; // Å, of the longest arrow
 
 const rampColour = (share) => {
@@ -136,7 +137,7 @@ const drawMolecule = (canvas, frame, bonds, view, largest) => {
   return atoms.map(([x, y, z], atom) => ({ atom, x, y, z, radius: radius(atom) }));
 };
 
-const startView = () => ({ yaw: 0.5, pitch: 0.3, zoom: 1, arrows: true, labels: true });
+const startView = () => ({ yaw: 0.5, pitch: 0.3, zoom: 1.1, arrows: true, labels: true });
 
 const listen = (canvas, view, redraw, point) => {
   let last = null;
@@ -164,8 +165,8 @@ const meanOf = (values) => values.reduce((sum, one) => sum + one, 0) / values.le
 const componentMae = (vector) => meanOf(vector.map(Math.abs));
 
 // one molecule that follows `view`, with what it is of
-const stage = (frame, view, largest, redrawAll) => {
-  const { html, shown } = window.saibench;
+const stage = (frame, side, view, largest, redrawAll) => {
+  const { html, button, save, shown } = window.saibench;
   const canvas = html("canvas", { role: "img", "aria-label": "molecule with the force errors of its atoms" });
   const tip = html("p", { class: "tip" });
   const bonds = bondsOf(frame);
@@ -179,23 +180,28 @@ const stage = (frame, view, largest, redrawAll) => {
     tip.textContent = hit ? `${frame.symbols[hit.atom]}, atom ${hit.atom}: error ${shown(frame.norms[hit.atom])} of ` +
       `${shown(length(frame.forces[hit.atom]))} meV/Å` : "";
   });
-  const caption = html("p", {}, html("strong", {}, frame.words), ` · force MAE ` +
+  const caption = html("p", {}, html("strong", {}, [side, frame.words].filter(Boolean).join(": ")), ` · force MAE ` +
     `${shown(meanOf(frame.error.map(componentMae)))} meV/Å per component, n = ${frame.symbols.length} atoms; ` +
-    `largest error ${shown(Math.max(...frame.norms))} meV/Å`);
+    `largest error ${shown(Math.max(...frame.norms))} meV/Å `,
+    button("PNG", () => canvas.toBlob((png) => save("molecule.png", png, "image/png"))));
   return { draw, element: html("div", { class: "stage" }, caption, canvas, tip) };
 };
 
-const atomTable = (frame) => {
+// the errors of each atom, of one point or of two beside each other
+const atomTable = (frames) => {
   const { html, shown } = window.saibench;
-  const order = frame.norms.map((_, atom) => atom).sort((a, b) => frame.norms[b] - frame.norms[a]);
-  return html("div", { class: "by-atom" },
-    html("table", { class: "pairs" }, html("thead", {}, html("tr", {},
-      ["atom", "element", "force error [meV/Å]", "MAE of its components [meV/Å]", "reference force [meV/Å]"]
-        .map((text) => html("th", {}, text)))),
-    html("tbody", {}, order.map((atom) => html("tr", {}, html("td", {}, String(atom)),
-      html("td", {}, frame.symbols[atom]), html("td", { class: "number" }, shown(frame.norms[atom])),
-      html("td", { class: "number" }, shown(componentMae(frame.error[atom]))),
-      html("td", { class: "number" }, shown(length(frame.forces[atom]))))))));
+  const [first] = frames;
+  const order = first.norms.map((_, atom) => atom).sort((a, b) => first.norms[b] - first.norms[a]);
+  const heads = ["atom", "element", "reference force [meV/Å]", ...(frames.length > 1
+    ? frames.map((_, at) => `error of ${SIDES[at]} [meV/Å]`)
+    : ["force error [meV/Å]", "MAE of its components [meV/Å]"])];
+  const errors = (atom) => frames.length > 1 ? frames.map(({ norms }) => norms[atom])
+    : [first.norms[atom], componentMae(first.error[atom])];
+  return html("div", { class: "by-atom" }, html("table", { class: "pairs" },
+    html("thead", {}, html("tr", {}, heads.map((text) => html("th", {}, text)))),
+    html("tbody", {}, order.map((atom) => html("tr", {},
+      html("td", {}, String(atom)), html("td", {}, first.symbols[atom]),
+      [length(first.forces[atom]), ...errors(atom)].map((value) => html("td", { class: "number" }, shown(value))))))));
 };
 
 // the molecule of a point, and beside it that of another point which kept the same frame
@@ -210,8 +216,8 @@ const molecule = (point, sample) => {
   const show = async (other) => {
     const frames = await Promise.all([point, ...(other ? [other] : [])].map((one) => frameOf(one, sample)));
     const largest = Math.max(...frames.flatMap(({ norms }) => norms), 1e-9);
-    drawn = frames.map((frame) => stage(frame, view, largest, redraw));
-    stages.replaceChildren(...drawn.map(({ element }) => element), ...frames.map(atomTable));
+    drawn = frames.map((frame, at) => stage(frame, other ? SIDES[at] : "", view, largest, redraw));
+    stages.replaceChildren(...drawn.map(({ element }) => element), atomTable(frames));
     top.textContent = `${shown(largest)} meV/Å`;
     root.dataset.why = frames[0].why;
     why.textContent = frames[0].why;
