@@ -45,14 +45,15 @@ def draw(run: pl.DataFrame, trusted: TrustedRange, tolerance: float | None) -> F
     errors.set_ylabel(_label(trusted.statistic))
     errors.set_ylim(0, _top(run, tolerance))
     panel_title(errors, "a", "error of the net along its own dynamics")
-    errors.legend(ncols=4, loc="upper left")
+    errors.legend(ncols=5, loc="upper left", columnspacing=1.2)
 
     first = trusted.features[0]
     features.plot(time, run[first.name], color=MUTED, linewidth=0.7)
     low, high = trusted.model.low[0], trusted.model.high[0]
     for edge in (low, high):
         features.axhline(edge, color=RANGE, linestyle=":", linewidth=1.2)
-    features.set_ylabel(first.name.replace("_", " "))
+    features.set_ylabel(first.name.replace("_", " ").replace("soap", "SOAP"))
+    features.set_xlim(time[0], time[-1])
     features.set_xlabel("time [ps]")
     panel_title(features, "b", "what the guard reads (dotted: fitted range)")
     return figure
@@ -89,4 +90,4 @@ def _top(run: pl.DataFrame, tolerance: float | None) -> float:
 
 def _label(quantity: Quantity) -> str:
     unit = f" [{quantity.unit}]" if quantity.unit else ""
-    return f"{quantity.name.replace('_', ' ')}{unit}"
+    return f"{quantity.name.replace('_', ' ').replace('mae', 'MAE')}{unit}"
