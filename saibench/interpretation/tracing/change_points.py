@@ -151,7 +151,9 @@ def _cut(begin: int, end: int, best: Candidate, found: dict[int, float]) -> list
 
 def _block_length(series: Floats) -> int:
     """Correlation times of what is left without the means of the best stretch and the rest."""
-    start, stop, _ = best_stretch(series)
+    start, stop, contrast = best_stretch(series)
+    if contrast == 0:
+        return 1
     inside = (np.arange(len(series)) >= start) & (np.arange(len(series)) < stop)
     left = series - np.where(inside, series[inside].mean(), series[~inside].mean())
     time = correlation_time([left])
