@@ -34,7 +34,7 @@ def evaluate() -> None:
 
 
 def main() -> None:
-    """`python -m saibench report | trust | data | panels …`."""
+    """`python -m saibench report | trust | studies | reproduce …`."""
     sys.exit(_guarded(_commands))
 
 
@@ -55,12 +55,22 @@ def _guarded(command: Callable[[Sequence[str]], int]) -> int:
 
 def _train(arguments: Sequence[str]) -> int:
     from saibench.config.compose import compose_command, runs_points
-    from saibench.config.launch import launch, show
+    from saibench.config.launch import show
 
     if not runs_points(arguments):
         show("train", arguments)
         return 0
-    command = compose_command("train", arguments)
+    return train_points(compose_command("train", arguments))
+
+
+def train_points(command: Command) -> int:
+    """Bring all points of a command to completion and report their studies; the exit code.
+
+    Raises:
+        UserError: a point that cannot work; nothing is written.
+    """
+    from saibench.config.launch import launch
+
     points = _checked_points(command)
     outcomes, interrupted = [], False
     try:

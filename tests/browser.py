@@ -102,11 +102,11 @@ class Page:
         return self.value(f"document.querySelector({json.dumps(selector)}).innerText")
 
     def click(self, selector: str) -> None:
-        """Press and release the mouse in the middle of an element."""
+        """Press and release the mouse in the middle of an element, or of its first line."""
         element = f"document.querySelector({json.dumps(selector)})"
         self.value(f"{element}.scrollIntoView({{block: 'center'}})")
         place = self.value(
-            f"(() => {{ const b = {element}.getBoundingClientRect();"
+            f"(() => {{ const b = {element}.getClientRects()[0];"
             "return [b.x + b.width / 2, b.y + b.height / 2]; })()"
         )
         self.click_at(*place)

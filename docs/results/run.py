@@ -43,6 +43,36 @@ KEPT = (
 MRMS = ["workload=nowcasting", "data=mrms", "test=[all_events]", "logger=none"]
 
 
+BETWEEN = (
+    "+partitions.interleaved={samplers: ["
+    "{_target_: saibench.datamodules.samplers.Window, by: time, start: 0, size: 0.9}, "
+    "{_target_: saibench.datamodules.samplers.Without, samplers: "
+    "[{_target_: saibench.datamodules.samplers.Subset, count: 1000, seed: 0}]}, "
+    "{_target_: saibench.datamodules.samplers.Subset, count: 964, seed: 5}]}"
+)
+"""Frames that lie between the 1,000 that a net was trained on."""
+
+
+def between_frames() -> list[list[str]]:
+    """The net of sample efficiency that was trained on 1,000 frames, between and after them."""
+    (trained,) = (RUNS / "force_field" / "sample_efficiency").glob("*count1000*")
+    place = RUNS / "force_field" / "between_frames" / trained.name
+    shutil.copytree(trained, place, dirs_exist_ok=True)
+    return [
+        [
+            "+sweeps=force_field/sample_efficiency",
+            "subset.count=1000",
+            "lr_schedule=linear",
+            "trainer.max_time=null",
+            *ASPIRIN,
+            *NET,
+            LONG,
+            "test=[last_tenth,interleaved]",
+            BETWEEN,
+        ],
+    ]
+
+
 def radar() -> list[list[str]]:
     """Baselines on radar, and the net that the study of simulated rain has trained."""
     (weights,) = (RUNS / "nowcasting" / "lead_time").glob("*nowcastnet_narrow*/best.ckpt")
@@ -76,10 +106,25 @@ STUDIES: dict[str, Callable[[], list[list[str]]]] = {
             LONG,
         ],
     ],
+    "force_field/between_frames": between_frames,
+    "force_field/random_split": lambda: [
+        [
+            "+sweeps=force_field/random_split",
+            "lr_schedule=linear",
+            "trainer.max_time=null",
+            *ASPIRIN,
+            *NET,
+            LONG,
+        ],
+    ],
+    "force_field/random_split_mini": lambda: [["+sweeps=force_field/random_split_mini", *ASPIRIN]],
     "nowcasting/lead_time": lambda: [["+sweeps=nowcasting/lead_time_mini", "logger=none"]],
     "nowcasting/radar": radar,
 }
 """Study under `docs/results/` → the commands whose points it joins."""
+
+AUDITED = ("force_field/",)
+"""Studies, by the beginning of their names, whose splits are audited for leaks."""
 
 
 def main() -> int:
@@ -98,6 +143,8 @@ def main() -> int:
         for overrides in STUDIES[study]():
             chosen = launcher if options.jobs > 1 else []
             _run("train.py", "-m", *overrides, *place, *chosen)
+        if study.startswith(AUDITED):
+            _run("-m", "saibench", "audit", str(folder))
         _run("-m", "saibench", "export", str(folder), str(RESULTS / study))
         copy_points(ROOT / folder, kept)
     return 0

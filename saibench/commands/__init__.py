@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from saibench.commands (
+from saibench.commands import (
     audit,
     data,
     export,
@@ -10,8 +10,22 @@ from saibench.commands (
     learning_curve,
     panels,
     report,
+    reproduce,
+    studies,
     trace,
     trust,
 )
 
-COMMANDS = (report, export, trust, guard, trace, learning_curve, audit, data, panels)
+COMMANDS = (
+    reproduce,
+    studies,
+    report,
+    export,
+    trust,
+    guard,
+    trace,
+    learning_curve,
+    audit,
+    data,
+    panels,
+)

@@ -65,7 +65,10 @@ def run(args: argparse.Namespace) -> int:
     drawn = figure.draw(found, trusted, calculator.tolerance)
     folder = write_run(args.out or args.point / "guard", found, drawn)
     if found.height < plan.steps // calculator.every + 1:
-        print(f"The molecule breaks after {found['time'][-1]:.3g} ps, where the run ends.")
+        print(
+            f"The run ends after {found['time'][-1]:.3g} ps: the molecule is broken, or the "
+            "reference finds no solution."
+        )
     print("\n".join(sentences(found, trusted, calculator.tolerance)))
     print(folder)
     return 0

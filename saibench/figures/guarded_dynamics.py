@@ -12,6 +12,8 @@ from saibench.interpretation.trusted_range import TrustedRange
 from saibench.interpretation.trusted_range.records import Quantity
 
 ERROR, BOUND, RANGE = INK, PALETTE[1], PALETTE[2]
+WIDE = 10
+"""Ratio of the largest to a typical error from which the axis has decades."""
 
 
 @styled
@@ -43,16 +45,17 @@ def draw(run: pl.DataFrame, trusted: TrustedRange, tolerance: float | None) -> F
     if tolerance is not None:
         errors.axhline(tolerance, color=RANGE, linestyle="--", linewidth=1.2, label="tolerance")
     errors.set_ylabel(_label(trusted.statistic))
-    errors.set_ylim(0, _top(run, tolerance))
+    _scale(errors, run, tolerance)
     panel_title(errors, "a", "error of the net along its own dynamics")
-    errors.legend(ncols=4, loc="upper left")
+    errors.legend(ncols=5, loc="upper left", columnspacing=1.2)
 
     first = trusted.features[0]
     features.plot(time, run[first.name], color=MUTED, linewidth=0.7)
     low, high = trusted.model.low[0], trusted.model.high[0]
     for edge in (low, high):
         features.axhline(edge, color=RANGE, linestyle=":", linewidth=1.2)
-    features.set_ylabel(first.name.replace("_", " "))
+    features.set_ylabel(first.name.replace("_", " ").replace("soap", "SOAP"))
+    features.set_xlim(time[0], time[-1])
     features.set_xlabel("time [ps]")
     panel_title(features, "b", "what the guard reads (dotted: fitted range)")
     return figure
@@ -81,12 +84,19 @@ def _smooth(time: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.convolve(time, kernel, "valid"), np.convolve(values, kernel, "valid")
 
 
-def _top(run: pl.DataFrame, tolerance: float | None) -> float:
-    values = [run["bound"].to_numpy(), run["error"].drop_nulls().to_numpy()]
-    known = np.concatenate(values)
-    return 1.25 * max(float(np.quantile(known[np.isfinite(known)], 0.995)), tolerance or 0)
+def _scale(axes: Axes, run: pl.DataFrame, tolerance: float | None) -> None:
+    """From zero where the errors are alike, in decades where a molecule broke."""
+    values = np.concatenate([run["bound"].to_numpy(), run["error"].drop_nulls().to_numpy()])
+    known = values[np.isfinite(values) & (values > 0)]
+    low, middle, high = np.quantile(known, [0.005, 0.5, 0.995])
+    high = max(float(high), tolerance or 0)
+    if high > WIDE * middle:
+        axes.set_yscale("log")
+        axes.set_ylim(low / 2, 8 * known.max())
+    else:
+        axes.set_ylim(0, 1.25 * high)
 
 
 def _label(quantity: Quantity) -> str:
     unit = f" [{quantity.unit}]" if quantity.unit else ""
-    return f"{quantity.name.replace('_', ' ')}{unit}"
+    return f"{quantity.name.replace('_', ' ').replace('mae', 'MAE')}{unit}"

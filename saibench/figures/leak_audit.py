@@ -85,7 +85,7 @@ def _shares(audit: Audit) -> list[tuple[str, Share]]:
     """What is known, by its name on the axis."""
     named = (
         ("score: any of them", audit.score),
-        ("within a correlation time", audit.interleaved),
+        ("within correlation time", audit.interleaved),
         ("near-duplicate", audit.near),
         (f"same {audit.part or 'sample'}", audit.same),
     )

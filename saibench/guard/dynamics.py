@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from ase import Atoms, units
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import CalculationFailed, Calculator
 from ase.md.langevin import Langevin
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
@@ -55,7 +55,8 @@ def guarded_dynamics(
 ) -> pl.DataFrame:
     """Run the net's own dynamics from a frame that it was trained on.
 
-    The run ends early where the molecule breaks, which a net that is not to be trusted may do.
+    The run ends early where the molecule breaks, which a net that is not to be trusted may do, or
+    where the reference finds no solution.
 
     Args:
         calculator: a fresh one.
@@ -103,6 +104,10 @@ def guarded_dynamics(
             forces = atoms.get_forces()
             if not _is_whole(atoms, forces):
                 break
+            try:
+                error = _error(statistic, atoms, forces, reference)
+            except CalculationFailed:  # of a geometry that is no molecule any more
+                break
             reading = calculator.readings[-1]  # of these very positions
             rows.append(
                 {
@@ -110,7 +115,7 @@ def guarded_dynamics(
                     **reading.features,
                     "expected": reading.expected,
                     "bound": reading.bound,
-                    "error": _error(statistic, atoms, forces, reference),
+                    "error": error,
                     "inside": reading.inside,
                     "trusted": reading.trusted,
                 }

@@ -54,7 +54,7 @@ def study_findings(evidence: StudyEvidence) -> list[Finding]:
     named = dict.fromkeys(
         name for record in evidence.records.values() for name in record.get("findings") or []
     )
-    return [finding for name in named for finding in _of_module(name, evidence)]
+    return [finding for name in named for finding in module_findings(name, evidence)]
 
 
 def find_function(name: str) -> Callable[[StudyEvidence], list[Finding]]:
@@ -73,7 +73,8 @@ def find_function(name: str) -> Callable[[StudyEvidence], list[Finding]]:
         ) from error
 
 
-def _of_module(name: str, evidence: StudyEvidence) -> list[Finding]:
+def module_findings(name: str, evidence: StudyEvidence) -> list[Finding]:
+    """The findings of a module, or the one that says why they could not be asked."""
     try:
         return find_function(name)(evidence)
     except UserError as error:

@@ -59,7 +59,7 @@ def fragment(evidence: StudyEvidence) -> str:
     )
     return environment.get_template("molecule_viewer.html.j2").render(
         content=json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
-        script=source("molecule"),
+        script=source("molecule_canvas") + source("molecule"),
         left_out=max(0, len(kept) - MAX_POINTS),
     )
 

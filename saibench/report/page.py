@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,10 +19,15 @@ from saibench.interpretation.finding import Finding, study_findings
 from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_figures
 from saibench.report.explorers import Explored, explored
 from saibench.report.failures import raise_failures
-from saibench.report.headline import Metric, headline_metrics, headline_partition, headline_values
-from saibench.report.measured import Number
+from saibench.report.headline import headline_partition
 from saibench.report.packed import Packer
 from saibench.report.page_data import PageStudy, all_points, as_json, page_data, page_studies
+from saibench.report.point_rows import (
+    headline_columns,
+    largest_values,
+    point_rows,
+    tested_partitions,
+)
 from saibench.report.reproduce import Recipe, recipe
 from saibench.report.scripts import script
 from saibench.report.text import FILTERS
@@ -31,26 +35,6 @@ from saibench.report.text import FILTERS
 __all__ = ["drawable", "render", "write_comparison", "write_report"]
 
 Figures = Sequence[str | FigureModule | ModuleType]
-
-
-@dataclass(frozen=True)
-class Row:
-    """A point in the table, and its record for those who look further."""
-
-    key: str
-    point: str
-    study: str
-    slug: str
-    state: str
-    cause: str | None
-    seconds: float | None
-    record: Mapping[str, Any]
-    settings: Mapping[str, Any]
-    """Those in which the page's points differ."""
-    train_count: int | None
-    values: Mapping[str, Number]
-    metrics: Mapping[str, Mapping[str, Number]]
-    """By partition and name, those that have a value."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +111,8 @@ def _part(study: PageStudy, figures: Figures | None) -> Part:
 
 
 def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
-    metrics = _headline(studies)
-    rows = _rows(studies, metrics)
+    metrics = headline_columns(studies)
+    rows = point_rows(studies, metrics)
     points = all_points(studies)
     records = [row.record for row in rows]
     varying = differing(points)
@@ -152,9 +136,9 @@ def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
         varying=varying,
         shared={name: points[name][0] for name in settings_of(points) if name not in varying},
         partitions=_distinct(headline_partition(study.evidence) for study in studies),
-        tested=_tested(studies, metrics),
+        tested=tested_partitions(studies, metrics),
         metrics=metrics,
-        largest=_largest(metrics, rows),
+        largest=largest_values(metrics, rows),
         rows=rows,
         parts=parts,
         figures=_together(parts),
@@ -177,66 +161,6 @@ def record_sections(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]
         "Hardware": record.get("hardware"),
     }
     return [(heading, dict(content)) for heading, content in sections.items() if content]
-
-
-def _headline(studies: Sequence[PageStudy]) -> list[Metric]:
-    """The columns of the table, those of several studies together."""
-    found: dict[str, Metric] = {}
-    for metric in (m for study in studies for m in headline_metrics(study.evidence)):
-        before = found.get(metric.key)
-        counts = {*metric.counts, *(before.counts if before else ())}
-        found[metric.key] = Metric(
-            metric.name, metric.partition, metric.unit, metric.per, tuple(sorted(counts))
-        )
-    return list(found.values())
-
-
-def _rows(studies: Sequence[PageStudy], metrics: Sequence[Metric]) -> list[Row]:
-    points = all_points(studies)
-    varying = differing(points)
-    by_key = {row["point"]: row for row in points.iter_rows(named=True)}
-    found = {}
-    for study in studies:
-        values = headline_values(study.evidence, metrics, study.measured)
-        for point, record in study.evidence.records.items():
-            row = by_key[study.key(point)]
-            found[study.key(point)] = Row(
-                key=study.key(point),
-                point=point,
-                study=study.name,
-                slug=row["slug"],
-                state=row["state"],
-                cause=row["cause"],
-                seconds=row["seconds_total"],
-                record=record,
-                settings={name: row[name] for name in varying},
-                train_count=row["train_count"],
-                values=values.get(point, {}),
-                metrics={
-                    partition: study.measured.numbers(point, partition)
-                    for partition in study.evidence.metrics.get(point, {})
-                },
-            )
-    return [found[key] for key in by_key]
-
-
-def _tested(studies: Sequence[PageStudy], metrics: Sequence[Metric]) -> dict[str, str]:
-    """The headline's partitions, and what each holds as the first point that says it recorded."""
-    found = dict.fromkeys((metric.partition for metric in metrics), "")
-    for record in (r for study in studies for r in study.evidence.records.values()):
-        for name, partition in (record.get("partitions") or {}).items():
-            if name in found and not found[name]:
-                found[name] = str(partition.get("describe") or "")
-    return found
-
-
-def _largest(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, float]:
-    """The largest absolute value of each metric, for the length of its bars."""
-    values = {
-        metric.key: [abs(row.values[metric.key].value) for row in rows if metric.key in row.values]
-        for metric in metrics
-    }
-    return {name: max(filter(isfinite, column), default=0.0) for name, column in values.items()}
 
 
 def _together(parts: Sequence[Part]) -> list[tuple[str, DrawnFigure]]:

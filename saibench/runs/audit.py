@@ -16,6 +16,7 @@ from saibench.datamodules.partition import Partition
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError, closest
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import read_table
 from saibench.evidence.selection import rows_of
 from saibench.interpretation.leak_audit.audit import (
     Seen,
@@ -28,6 +29,7 @@ from saibench.interpretation.leak_audit.audit import (
 from saibench.interpretation.leak_audit.effect import effect_of
 from saibench.interpretation.leak_audit.records import Audit, Effect, quantiles
 from saibench.interpretation.learning_curve.reading import asked_of
+from saibench.runs.evaluation import SAMPLES
 from saibench.runs.point import load_point
 from saibench.runs.record import read_record, update_record
 from saibench.runs.training import check_data
@@ -41,34 +43,58 @@ def audit_point(folder: Path, partitions: Sequence[str] | None = None) -> list[A
 
     Args:
         folder: of the point; whether it is trained does not matter, evidence adds to the audit.
-        partitions: names of its config; by default those that it is tested on.
+        partitions: names; by default those that it is tested on, by its config or its evidence.
 
     Raises:
         UserError: no such point or partition, data that are not there or have changed, or a model
             that is not trained.
     """
     data = _data(folder)
-    names = list(partitions or data.test)
-    for name in names:
-        if name not in data.partitions:
-            nearest = closest(name, data.partitions)
-            raise UserError(f"--partition {name} is no partition of {folder.name}: {nearest}")
-    data.test = names
-    if not data.split[0].count:
-        raise UserError(
-            f"{folder.name} is a model that is not trained, so that nothing can leak; a trained "
-            "point would work."
-        )
-    found = [_audit(folder, data, data.tests[name]) for name in names]
+    tests = _tests(folder, data, partitions)
+    found = [_audit(folder, data, test) for test in tests]
     kept = read_record(folder).get(AUDIT) or {}
     update_record(folder, **{AUDIT: {**kept, **{one.partition: one.to_json() for one in found}}})
     return found
+
+
+def _tests(
+    folder: Path, data: StructuralDataModule, names: Sequence[str] | None
+) -> list[Partition]:
+    """Partitions of the config, and those that the evidence alone knows."""
+    evaluated = [name for name in _evaluated(folder) if name not in data.partitions]
+    for name in names or ():
+        if name not in (*data.partitions, *evaluated):
+            nearest = closest(name, [*data.partitions, *evaluated])
+            raise UserError(f"--partition {name} is no partition of {folder.name}: {nearest}")
+    wanted = list(names or dict.fromkeys([*data.test, *evaluated]))
+    data.test = [name for name in wanted if name in data.partitions]
+    return [data.tests.get(name) or _from_evidence(folder, data, name) for name in wanted]
+
+
+def _evaluated(folder: Path) -> list[str]:
+    """Partitions that the evidence holds, whether the config defines them or evaluate.py did."""
+    if not (folder / SAMPLES).exists():
+        return []
+    return sorted(read_table(folder / SAMPLES)["partition"].unique().to_list())
+
+
+def _from_evidence(folder: Path, data: StructuralDataModule, name: str) -> Partition:
+    samples = read_table(folder / SAMPLES).filter(polars.col("partition") == name)
+    ids = data.index["sample_id"].to_numpy()
+    rows = np.flatnonzero(np.isin(ids, samples["sample_id"].to_numpy()))
+    recorded = (read_record(folder).get("partitions") or {}).get(name) or {}
+    return Partition.of(name, data.index, rows, str(recorded.get("describe") or name))
 
 
 def _data(folder: Path) -> StructuralDataModule:
     settings = load_point(folder).settings
     check_targets(settings["datamodule"])
     data: StructuralDataModule = build(OmegaConf.create(settings).datamodule, "datamodule")
+    if data.steps == 0:
+        raise UserError(
+            f"{folder.name} is a model that is not trained, so that nothing can leak; a trained "
+            "point would work."
+        )
     check_data(folder, data)
     return data
 
@@ -122,7 +148,7 @@ def _split(
 
 def _effect(folder: Path, test: Partition, split: Split, seen: Seen) -> Effect | None:
     """By the evidence of the point, if it has the partition; turned samples are others."""
-    if test.transform is not None or not (folder / "samples.parquet").exists():
+    if test.transform is not None or not (folder / SAMPLES).exists():
         return None
     evidence = StudyEvidence.load(folder)
     try:

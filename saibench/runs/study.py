@@ -106,7 +106,8 @@ def _table(folder: Path, points: Sequence[Point], ends: Sequence[Outcome]) -> Ta
     table.add_column(escape(heading), justify="right", no_wrap=True)
     for row in rows:
         state = f"[{_COLOURS.get(row.state, 'red')}]{row.state}[/]"
-        table.add_row(row.name, state, row.seconds, row.value)
+        other = escape(f" ({row.heading})") if row.value and row.heading != heading else ""
+        table.add_row(row.name, state, row.seconds, f"{row.value}{other}")
     return table
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
 
 from saibench.commands import guard
 from saibench.datamodules.force_field.langevin import GFN2, Thermostat
@@ -80,6 +80,26 @@ def test_run_ends_where_the_molecule_breaks(
     run = guarded_dynamics(calculator(force_field, trusted), Dynamics(THERMOSTAT, steps=400))
     assert 0 < run.height < 100
     assert run["error"].null_count() == run.height
+
+
+class Unsolved(Shifted):
+    """A reference that finds no solution from its third geometry on."""
+
+    asked = 0
+
+    def calculate(self, *arguments, **options):  # type: ignore[no-untyped-def]
+        self.asked += 1
+        if self.asked > 2:
+            raise CalculationFailed("not converged")
+        super().calculate(*arguments, **options)
+
+
+def test_run_ends_where_the_reference_finds_no_solution(
+    force_field: TrainedForceField, trusted: TrustedRange
+) -> None:
+    plan = Dynamics(THERMOSTAT, steps=20)
+    run = guarded_dynamics(calculator(force_field, trusted), plan, Unsolved(force_field))
+    assert run.height == 2 and run["error"].null_count() == 0
 
 
 def made_run() -> pl.DataFrame:

@@ -176,7 +176,7 @@ def test_difference_of_two_points_is_that_of_the_paired_bootstrap(page: Page, st
     assert float(row[4].replace("−", "-")) == pytest.approx(expected.estimate, rel=0.01)
     assert low == pytest.approx(expected.low, abs=0.06 * width)  # other draws of the same blocks
     assert high == pytest.approx(expected.high, abs=0.06 * width)
-    assert row[7] == "same samples"
+    assert row[7] == "paired"
     assert "200 samples that both were tested on" in page.text("#compare")
 
 

@@ -33,6 +33,7 @@ TWO_POINTS = {
     ),
     "sample_efficiency": ("subset.count=20,40",),
     "equivariance": ("subset.count=20",),
+    "random_split": ("subset.count=20",),
     "physical_prior": ("model.net.features=kinematic,raw", "subset.fraction=0.3"),
     "rotation": (
         *("model.net.features=kinematic,raw", "subset.fraction=0.3"),

@@ -17,13 +17,17 @@ from saibench.interpretation.leak_audit.random_split import (
     TestedSplit,
     difference,
     split_studies,
+    tests_of_point,
 )
 from saibench.interpretation.leak_audit.records import Audit
+from saibench.interpretation.learning_curve.reading import asked_of
+from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.verdict import verdict
 
 NO_LEAK = "training has not seen the like of the test (§4)"
 HIDES = "a random split hides errors: split in time, the same net errs more (§4)"
 ONE_NET_HIDES = "one net errs less between the frames that it was trained on than after them (§4)"
+SEEN_IS_EASIER = "one net errs less on a test that training has seen the like of (§4)"
 INTERLEAVES = "a random split interleaves test and training in time (§4)"
 
 
@@ -38,6 +42,9 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
         found += ask(HIDES, study.label, partial(_hides, study))
         found += ask(ONE_NET_HIDES, study.label, partial(_one_net_hides, study))
         found += ask(INTERLEAVES, study.label, partial(_interleaves, study))
+    audited = dict.fromkeys((one.point, one.label) for one in audits_of(evidence))
+    for point, label in audited if not studies else ():
+        found += ask(SEEN_IS_EASIER, label, partial(_seen_is_easier, evidence, point))
     for one in audits_of(evidence):
         label = f"{one.label}, {one.audit.partition}"
         found += ask(NO_LEAK, label, partial(_no_leak, one.audit))
@@ -53,11 +60,25 @@ def _no_leak(audit: Audit) -> Answer:
 
 
 def _hides(study: SplitStudy) -> Answer | None:
-    return _more(study, study.held_out(TIME), study.held_out(RANDOM))
+    return _more(study.statistic, study.held_out(TIME), study.held_out(RANDOM))
 
 
 def _one_net_hides(study: SplitStudy) -> Answer | None:
-    return _more(study, study.held_out(TIME), study.between())
+    return _more(study.statistic, study.held_out(TIME), study.between())
+
+
+def _seen_is_easier(evidence: StudyEvidence, point: str) -> Answer | None:
+    """Of the tests with the lowest and the highest score, where these differ for certain."""
+    if point not in evidence.metrics:
+        return None
+    tests = tests_of_point(evidence, point)
+    if len(tests) < 2:
+        return None
+    most, least = tests[0], tests[-1]
+    if most.audit is None or least.audit is None or most.audit.score.low <= least.audit.score.high:
+        return None
+    field = next(f for f in evidence.fields("samples") if f.name == asked_of(evidence).statistic)
+    return _more(Quantity(field.name, field.unit), least, most)
 
 
 def _interleaves(study: SplitStudy) -> Answer | None:
@@ -76,22 +97,24 @@ def _interleaves(study: SplitStudy) -> Answer | None:
 
 
 def _more(
-    study: SplitStudy, first: TestedSplit | None, second: TestedSplit | None
+    statistic: Quantity, first: TestedSplit | None, second: TestedSplit | None
 ) -> Answer | None:
     if first is None or second is None:
         return None
     more = difference(first, second)
-    unit = f" {study.statistic.unit}" if study.statistic.unit else ""
+    unit = f" {statistic.unit}" if statistic.unit else ""
     return verdict(more), (
-        f"{study.statistic.name} is {_number(first.error)}{unit} on {first.partition} "
-        f"({first.split} split, {first.error.count:,} samples{_score(first)}) and "
-        f"{_number(second.error)}{unit} on {second.partition} ({second.split} split, "
-        f"{second.error.count:,} samples{_score(second)}): {_number(more)}{unit} more."
+        f"{statistic.name} is {_number(first.error)}{unit} on {_described(first)} and "
+        f"{_number(second.error)}{unit} on {_described(second)}: {_number(more)}{unit} more."
     )
 
 
-def _score(one: TestedSplit) -> str:
-    return "" if one.audit is None else f", audit's score {one.audit.score.estimate:.2f}"
+def _described(one: TestedSplit) -> str:
+    """`last_tenth (time split, 964 samples, audit's score 0.02)`."""
+    score = "" if one.audit is None else f"audit's score {one.audit.score.estimate:.2f}"
+    split = f"{one.split} split" if one.split else ""
+    about = ", ".join(filter(None, [split, f"{one.error.count:,} samples", score]))
+    return f"{one.partition} ({about})"
 
 
 def _number(interval: Interval) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import differing, setting_text, with_windows
 from saibench.interpretation.leak_audit.records import Audit
-from saibench.interpretation.trusted_range.of_evidence import point_label
 
 AUDIT = "audit"
 """The record's entry: partition → audit, as `Audit.to_json` gives it."""
+HELD_OUT = "held_out"
+"""A setting that the audited partition tells already."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,11 @@ class Audited:
 
 def audits_of(evidence: StudyEvidence) -> list[Audited]:
     """By point, in the order of the table of points."""
+    points = with_windows(evidence.points)
+    names = [name for name in differing(points) if name != HELD_OUT]
     found = []
-    for point in evidence.points["point"]:
-        record = evidence.records[point]
-        label = record.get("slug") or point
-        if len(evidence.records) > 1 and point in evidence.metrics:
-            label = point_label(evidence, point)
-        kept = (record.get(AUDIT) or {}).values()
-        found += [Audited(point, label, Audit.from_json(one)) for one in kept]
+    for row in points.iter_rows(named=True):
+        label = ", ".join(setting_text(name, row[name]) for name in names) or row["slug"]
+        kept = (evidence.records[row["point"]].get(AUDIT) or {}).values()
+        found += [Audited(row["point"], label, Audit.from_json(one)) for one in kept]
     return found

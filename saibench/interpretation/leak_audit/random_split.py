@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,20 +103,41 @@ def difference(first: TestedSplit, second: TestedSplit) -> Interval:
     return percentile_interval(estimate, first.draws - second.draws, blocks, count)
 
 
+def tests_of_point(evidence: StudyEvidence, point: str) -> list[TestedSplit]:
+    """One net on all partitions that were audited, by falling score."""
+    asked = asked_of(evidence)
+    if asked.statistic not in evidence.samples.columns:
+        return []
+    found = _of_points(evidence, [point], "", asked)
+    audited = [(one.audit.score.estimate, one) for one in found if one.audit is not None]
+    return [one for _, one in sorted(audited, key=lambda pair: -pair[0])]
+
+
 def _tested(evidence: StudyEvidence, variant: Variant, asked: Asked) -> list[TestedSplit]:
-    audits = {(one.point, one.audit.partition): one.audit for one in audits_of(evidence)}
-    found: list[TestedSplit] = []
-    for cell in variant.cells:
-        record = evidence.records[cell.points[0]]
-        held_out = record["settings"].get("held_out")
-        for partition in evidence.metrics[cell.points[0]]:
-            rows = rows_of(evidence.samples, cell.points, partition)
-            seed = len(found)  # draws of other partitions are independent
-            error, draws = _mean(rows, asked, seed)
-            audit = audits.get((cell.points[0], partition))
-            split = str(cell.shared[SPLIT])
-            found.append(TestedSplit(split, partition, partition == held_out, error, draws, audit))
+    found = [
+        one
+        for cell in variant.cells
+        for one in _of_points(evidence, cell.points, str(cell.shared[SPLIT]), asked)
+    ]
     return sorted(found, key=lambda one: (one.split != RANDOM, one.is_held_out))
+
+
+def _of_points(
+    evidence: StudyEvidence, points: Sequence[str], split: str, asked: Asked
+) -> list[TestedSplit]:
+    """Points that differ in their seed alone, on each of their partitions."""
+    audits = {
+        one.audit.partition: one.audit for one in audits_of(evidence) if one.point == points[0]
+    }
+    held_out = evidence.records[points[0]]["settings"].get("held_out")
+    found = []
+    for partition in evidence.metrics[points[0]]:
+        rows = rows_of(evidence.samples, points, partition)
+        seed = zlib.crc32(f"{split} {partition}".encode())  # other tests are drawn independently
+        error, draws = _mean(rows, asked, seed)
+        audit = audits.get(partition)
+        found.append(TestedSplit(split, partition, partition == held_out, error, draws, audit))
+    return found
 
 
 def _mean(rows: polars.DataFrame, asked: Asked, seed: int) -> tuple[Interval, Floats]:

@@ -99,7 +99,7 @@ def pair_lines(audit: Audit, count: int) -> list[str]:
     head = ["test sample", "training sample", "distance", "of independent"]
     timed = any(pair.gap is not None for pair in pairs)
     head += [f"apart [{audit.unit}]" if audit.unit else "apart"] if timed else []
-    head += [f"equal {audit.part or 'part'}s"]
+    head += [f"same {audit.part or 'sample'}"]
     rows = [head, *(_cells(pair, timed) for pair in pairs)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))

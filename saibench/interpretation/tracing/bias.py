@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +19,7 @@ from saibench.interpretation.bootstrap import (
     contiguous_blocks,
 )
 from saibench.interpretation.tracing.change_points import Segments, segments
-from saibench.interpretation.tracing.columns import column_of, data_features, rows_of_point
+from saibench.interpretation.tracing.columns import Column, column_of, data_features, rows_of_point
 from saibench.interpretation.tracing.reading import FEWEST_SAMPLES, is_timed, told_apart
 from saibench.interpretation.tracing.records import BiasTrace, Contrast, Stretch, Tested
 from saibench.interpretation.trusted_range.records import Quantity
@@ -51,19 +52,8 @@ def trace_bias(
     Raises:
         UserError: a name is unknown, or there are too few samples.
     """
-    rows, _ = rows_of_point(evidence, point, partition)
-    error = column_of(evidence, rows, statistic)
-    order = column_of(evidence, rows, along)
-    defined = np.isfinite(error.values) & np.isfinite(order.values)
-    if defined.sum() < FEWEST_SAMPLES:
-        raise UserError(
-            f"{defined.sum()} samples of {partition} are too few to find where {statistic} is "
-            f"biased: at least {FEWEST_SAMPLES} would work."
-        )
-    rows = rows.filter(polars.Series(defined))
-    values, position = error.values[defined], order.values[defined]
-    sorting = np.argsort(position, kind="stable")
-    rows, values, position = rows[sorting], values[sorting], position[sorting]
+    rows, error, order = _in_order(evidence, point, partition, statistic, along)
+    values, position = error.values, order.values
     if np.all(values >= 0) or np.all(values <= 0):
         raise UserError(
             f"{statistic} has one sign for all samples, so it is no signed error; a difference "
@@ -82,6 +72,32 @@ def trace_bias(
         first=Tested(_step(values, cut), cut.first.p),
         stretches=_stretches(evidence, rows, values, position, cut, along),
     )
+
+
+def signed_errors(
+    evidence: StudyEvidence, point: str, partition: str, statistic: str, along: str
+) -> tuple[Floats, Floats]:
+    """The feature, ascending, and the signed error of each sample, `(N,)` each."""
+    _, error, order = _in_order(evidence, point, partition, statistic, along)
+    return order.values, error.values
+
+
+def _in_order(
+    evidence: StudyEvidence, point: str, partition: str, statistic: str, along: str
+) -> tuple[polars.DataFrame, Column, Column]:
+    rows, _ = rows_of_point(evidence, point, partition)
+    error = column_of(evidence, rows, statistic)
+    order = column_of(evidence, rows, along)
+    defined = np.isfinite(error.values) & np.isfinite(order.values)
+    if defined.sum() < FEWEST_SAMPLES:
+        raise UserError(
+            f"{defined.sum()} samples of {partition} are too few to find where {statistic} is "
+            f"biased: at least {FEWEST_SAMPLES} would work."
+        )
+    chosen = np.flatnonzero(defined)
+    chosen = chosen[np.argsort(order.values[chosen], kind="stable")]
+    error = replace(error, values=error.values[chosen])
+    return rows[chosen], error, replace(order, values=order.values[chosen])
 
 
 def _stretches(

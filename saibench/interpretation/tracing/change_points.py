@@ -17,13 +17,17 @@ import numpy as np
 
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.tracing.permutations import block_permutations, p_value
-from saibench.interpretation.trusted_range.stretches import TIMES_IN_BLOCK, correlation_time
+from saibench.interpretation.trusted_range.stretches import correlation_time
 
 NUM_PERMUTATIONS = 999
 LEVEL = 0.05
 MAX_CELLS = 240
 """Longer series are averaged over as many neighbours as it takes; change points lie between
 such cells."""
+TIMES_IN_BLOCK = 8
+"""Correlation times that stay together in a permutation. Of 964 samples of AR(1) series without a
+change, 3 % are cut at a level of 5 % where there is no memory, 8 % at a correlation time of 4.5
+samples and 9 % at 9.5; blocks of five correlation times cut 11 and 12 %."""
 FEWEST_BLOCKS = 6
 """Blocks in a series below which its permutations are too few to say anything."""
 
@@ -68,7 +72,7 @@ def segments(
 
     Args:
         series: `(samples,)` in order.
-        remembers: whether neighbours resemble each other; blocks are then as long as five
+        remembers: whether neighbours resemble each other; blocks are then as long as eight
             correlation times of what the sharpest stretch leaves, else one sample.
         level: of each search.
     """
@@ -146,8 +150,10 @@ def _cut(begin: int, end: int, best: Candidate, found: dict[int, float]) -> list
 
 
 def _block_length(series: Floats) -> int:
-    """Five correlation times of what is left without the means of the best stretch and the rest."""
-    start, stop, _ = best_stretch(series)
+    """Correlation times of what is left without the means of the best stretch and the rest."""
+    start, stop, contrast = best_stretch(series)
+    if contrast == 0:
+        return 1
     inside = (np.arange(len(series)) >= start) & (np.arange(len(series)) < stop)
     left = series - np.where(inside, series[inside].mean(), series[~inside].mean())
     time = correlation_time([left])

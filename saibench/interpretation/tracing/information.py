@@ -7,13 +7,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
-from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
 from saibench.interpretation.bootstrap import LEVEL, Floats, Interval
 from saibench.interpretation.tracing.permutations import sequential_p_value
 
 NUM_NEIGHBOURS = 3
-NUM_HALVES = 60
+NUM_HALVES = 40
 NUM_PERMUTATIONS = 199
 FEW_VALUES = 10
 """A column of at most so many different values is taken as classes."""
@@ -30,11 +29,14 @@ def mutual_information(feature: Floats, response: Floats) -> float:
     Source: Kraskov, Stögbauer, Grassberger, Phys. Rev. E 69, 066138 (2004); for classes Ross,
     PLoS ONE 9, e87357 (2014).
     """
+    from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
+
     ranks = stats.rankdata(np.stack([feature, response], axis=1), axis=0) / len(response)
     options = {"n_neighbors": NUM_NEIGHBOURS, "random_state": 0}
-    column, is_class = ranks[:, :1], _is_class(feature)
+    is_class = _is_class(feature)
+    column = _classes(feature)[:, None] if is_class else ranks[:, :1]
     if _is_class(response):
-        labels = np.unique(response, return_inverse=True)[1]
+        labels = _classes(response)
         return float(mutual_info_classif(column, labels, discrete_features=is_class, **options)[0])
     return float(
         mutual_info_regression(column, ranks[:, 1], discrete_features=is_class, **options)[0]
@@ -88,6 +90,10 @@ def thinned(*columns: NDArray) -> list[NDArray]:
 
 def _step(num_samples: int) -> int:
     return math.ceil(num_samples / MAX_SAMPLES)
+
+
+def _classes(column: Floats) -> NDArray[np.int64]:
+    return np.unique(column, return_inverse=True)[1].astype(np.int64)
 
 
 def _is_class(column: Floats) -> bool:

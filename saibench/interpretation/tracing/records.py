@@ -164,12 +164,14 @@ class BiasTrace:
 
     @property
     def biased(self) -> list[Stretch]:
-        """Stretches whose signed error is beyond doubt further from 0 than the others'."""
+        """Stretches whose signed error is beyond doubt above 0 and above that of the others, or
+        below both.
+        """
         return [
             one
             for one in self.stretches
-            if (one.mean.low > 0 or one.mean.high < 0)
-            and abs(one.mean.estimate) > abs(one.elsewhere.estimate)
+            if min(one.mean.low, one.change.interval.low) > 0
+            or max(one.mean.high, one.change.interval.high) < 0
         ]
 
 

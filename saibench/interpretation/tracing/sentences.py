@@ -30,7 +30,7 @@ def response_sentences(trace: ResponseTrace, level: float) -> list[str]:
     """All that is found of one error."""
     return [
         heading(trace),
-        *([_together(trace)] if trace.together else []),
+        *([together_sentence(trace)] if trace.together else []),
         *(association_sentence(trace, one, level) for one in held(trace.associations, level)),
         *_unheld(trace.associations, level),
         *component_sentences(trace, level),
@@ -53,7 +53,8 @@ def heading(trace: ResponseTrace) -> str:
     )
 
 
-def _together(trace: ResponseTrace) -> str:
+def together_sentence(trace: ResponseTrace) -> str:
+    """The share that all features explain, and each one's."""
     assert trace.together is not None
     shares = ", ".join(f"{one.feature.name} {percent(one.share)}" for one in trace.associations)
     return (

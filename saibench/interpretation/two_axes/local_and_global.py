@@ -4,8 +4,9 @@ Two models are tested on the same samples, which fall into regions (stretches of
 feature). In region r of n samples the worse one has the mean squared error A(r), the better one
 B(r), and signed means a(r) and b(r).
 
-- **Amplitude**: α² is the median over regions, weighed by n, of A(r) / B(r): by what the typical
-  region errs more. A model whose errors are those of the other times one factor has it everywhere.
+- **Amplitude**: log α² is the typical value of log A(r) / B(r): Tukey's biweight mean over regions,
+  weighed by n, which starts from the median and passes over regions that are far from most. A model
+  whose errors are those of the other times one factor has it everywhere.
 - **Global part** of the change: (α² − 1) Σ n B / Σ n (A − B).
 - **Local part**: what is left, Σ n (A − α² B) / Σ n (A − B): what only some regions err more. It is
   the sum of a **signed** part, Σ n (a² − α² b²) / Σ n (A − B), bias that holds its sign through a
@@ -26,6 +27,9 @@ from numpy.typing import NDArray
 
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstraps
 
+REACH = 3.0
+"""Robust standard deviations beyond which a region counts nothing."""
+STEPS = 8
 SUMS = 5
 """n, Σ e² and Σ e of the worse model, Σ e² and Σ e of the better one."""
 
@@ -137,7 +141,7 @@ def _numbers(totals: Floats) -> Floats:
     """`(resamplings, 7)` numbers of `Change` from `(resamplings, pairs, regions, SUMS)`."""
     count, worse, of_worse, better, of_better = np.moveaxis(totals, -1, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        squared = _weighted_median(worse / better, count)  # (resamplings, pairs)
+        squared = _typical_ratio(worse, better, count)  # (resamplings, pairs)
         extra = (worse - squared[:, :, None] * better).sum(axis=(1, 2))
         signed = of_worse**2 / count - squared[:, :, None] * of_better**2 / count
         signed = np.nan_to_num(signed).sum(axis=(1, 2))
@@ -157,10 +161,31 @@ def _numbers(totals: Floats) -> Floats:
         )
 
 
+def _typical_ratio(worse: Floats, better: Floats, weights: Floats) -> Floats:
+    """Tukey's biweight mean of the log ratio over the last axis, as a ratio.
+
+    Regions of no weight, or without an error, count nothing. Where most ratios are equal, so that
+    they have no spread, it is their median.
+
+    Source: Mosteller and Tukey, Data Analysis and Regression (1977), §10.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        logs = np.log(worse / better)
+    weights = np.where(np.isfinite(logs), weights, 0.0)
+    logs = np.where(np.isfinite(logs), logs, 0.0)
+    typical = _weighted_median(logs, weights)
+    spread = _weighted_median(np.abs(logs - typical[..., None]), weights) / 0.6745
+    reach = np.where(spread > 0, REACH * spread, np.inf)[..., None]
+    for _ in range(STEPS):
+        far = (logs - typical[..., None]) / reach
+        near = weights * np.where(np.abs(far) < 1, (1 - far**2) ** 2, 0.0)
+        moved = (near * logs).sum(axis=-1) / near.sum(axis=-1)
+        typical = np.where(spread > 0, moved, typical)
+    return np.exp(typical)
+
+
 def _weighted_median(values: Floats, weights: Floats) -> Floats:
-    """Over the last axis; samples of no weight, and values that are not numbers, count nothing."""
-    weights = np.where(np.isfinite(values), weights, 0.0)
-    values = np.where(np.isfinite(values), values, np.inf)
+    """Over the last axis."""
     order = np.argsort(values, axis=-1)
     ordered = np.take_along_axis(values, order, axis=-1)
     reached = np.cumsum(np.take_along_axis(weights, order, axis=-1), axis=-1)

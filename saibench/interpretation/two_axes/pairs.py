@@ -139,7 +139,8 @@ def tested_pairs(
     defined = np.isfinite(np.sum(list(errors.values()), axis=0)) & np.isfinite(order.values)
     rows = rows.filter(polars.Series(defined))
     errors = {point: values[defined] for point, values in errors.items()}
-    blocks = _blocks(rows, errors)
+    better = dict.fromkeys(pair[1] for axis in axes for pair in axis.pairs)
+    blocks = _blocks(rows, [errors[point] for point in better])
     by_time = along == "time" and is_timed(rows)
     return TestedPairs(
         statistic=next(iter(columns.values())).quantity,
@@ -150,12 +151,14 @@ def tested_pairs(
     )
 
 
-def _blocks(rows: polars.DataFrame, errors: dict[str, Floats]) -> NDArray[np.int64]:
-    """By the memory of all points' squared errors."""
+def _blocks(rows: polars.DataFrame, errors: Sequence[Floats]) -> NDArray[np.int64]:
+    """By the memory of the squared errors of the better models: what is local to others is none."""
     keys = [name for name in ("sample_id", "partition", "time") if name in rows.columns]
     series = polars.concat(
-        rows.select(keys).with_columns(point=polars.lit(point), __error=polars.Series(values**2))
-        for point, values in errors.items()
+        rows.select(keys).with_columns(
+            point=polars.lit(str(number)), __error=polars.Series(values**2)
+        )
+        for number, values in enumerate(errors)
     )
     labels = block_labels(series, "__error", None)[: rows.height]
     if len(np.unique(labels)) < FEWEST_BLOCKS:

@@ -53,7 +53,7 @@ const firstFeature = (columns, names) => {
 const cellPlot = (columns, cell, key, partition) => {
   const names = numericNames(columns);
   const holder = html("div", { class: "wide" });
-  let yName = firstError(names);
+  let yName = tellingError(columns, names);
   let xName = firstFeature(columns, names);
   const ids = columns.get("sample_id");
   const draw = () => holder.replaceChildren(scatter({

@@ -25,7 +25,7 @@ const differenceCells = ({ value, interval, paired }) => [
   html("td", { class: "number" }, shown(value)),
   html("td", { class: "number interval" }, interval ? bounds(interval) : NOTHING),
   html("td", {}, verdictOf(interval, "A")),
-  html("td", { class: "interval" }, interval ? (paired ? "same samples" : "other samples") : ""),
+  html("td", { class: "interval" }, interval ? (paired ? "paired" : "not paired") : ""),
 ];
 
 const comparisonTable = async (a, b) => {
@@ -75,7 +75,7 @@ const sampleAgainstSample = async (a, b, toSample) => {
   const pairs = [...idsA].map((id, at) => [id, at, inB.get(String(id))]).filter(([, , at]) => at !== undefined);
   if (!pairs.length) return note("The two were tested on different samples.");
   const holder = html("div", { class: "wide" });
-  let name = firstError(names);
+  let name = tellingError(first, names);
   const values = () => [pairs.map(([, at]) => first.get(name)[at]), pairs.map(([, , at]) => second.get(name)[at])];
   const draw = () => {
     const [xs, ys] = values();
@@ -95,8 +95,8 @@ const sampleAgainstSample = async (a, b, toSample) => {
 };
 
 const DIFFERENCE_NOTE = "Differences are B less A, with 95 % intervals from resampling whole blocks of test " +
-  "samples: the same blocks of both where both were tested on the same samples, so that what a hard block " +
-  "adds to both cancels; else blocks of each alone. “Undecided”: the interval holds zero.";
+  "samples: “paired”, the same blocks of both where both were tested on the same samples, so that what a hard " +
+  "block adds to both cancels; else blocks of each alone. “Undecided”: the interval holds zero.";
 
 const showCompare = async (section, keyA, partA, keyB, partB) => {
   const [a, b] = [cellOf(keyA, partA), cellOf(keyB, partB)];
@@ -139,12 +139,12 @@ const startStudies = async () => {
         rows.push(html("tr", {},
           html("td", {}, html("a", { href: address("compare", a.key, partition, b.key, partition) },
             a.words.replace(/^study = [^,]*(, )?/, "") || a.slug)),
-          html("td", {}, partition), html("td", {}, name), html("td", {}, x[name].unit),
+          html("td", {}, partition), html("td", {}, x[name].unit ? `${name} [${x[name].unit}]` : name),
           sideCell(x[name]), sideCell(y[name]), ...differenceCells(await difference(x[name], y[name]))));
       }
     }
   }
-  const heads = ["points", "partition", "metric", "unit", `A: ${study.studies[0]}`, `B: ${study.studies[1]}`,
+  const heads = ["points", "partition", "metric", `A: ${study.studies[0]}`, `B: ${study.studies[1]}`,
     "B − A", "95 % interval", "", ""];
   holder.replaceChildren(rows.length
     ? html("div", { class: "wide" }, sortable(html("table", { class: "pairs comparison" },

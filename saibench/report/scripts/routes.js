@@ -38,7 +38,7 @@ const follow = async () => {
   section.scrollIntoView({ behavior: "instant", block: "start" });
 };
 
-Object.assign(window.saibench, { decoded, html, picker, shown });
+Object.assign(window.saibench, { button, decoded, html, picker, save, shown });
 window.saibench.whenReady.forEach((ready) => ready());
 startMatrix();
 startFigures();

@@ -115,7 +115,7 @@ const showSample = async (section, key, partition, id) => {
   const at = cell?.samples ? await positionOf(cell, id) : -1;
   if (at < 0) return notFound(section, `Sample ${id} is not on this page.`);
   const columns = await columnsOf(cell);
-  const name = firstError(numericNames(columns));
+  const name = tellingError(columns, numericNames(columns));
   const [others, profiles] = [await otherPoints(key, partition, id, name), await sampleProfiles(cell, id)];
   section.replaceChildren(
     html("h2", {}, `Sample ${id} `, html("small", {}, `${partition} · ${wordsOf(key)}`)),

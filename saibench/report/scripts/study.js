@@ -37,6 +37,12 @@ const numericNames = (columns) =>
 // the statistic that samples are ranked by
 const firstError = (names) => study.errors.find((name) => names.includes(name)) ?? names[0];
 
+// the statistic, or else a feature, that tells samples apart: more than right and wrong
+const tellingError = (columns, names) => {
+  const apart = names.filter((name) => new Set(columns.get(name).slice(0, 1000)).size > 2);
+  return firstError(apart.length ? apart : names);
+};
+
 // how far a statistic is from where there is no error; of other columns the value itself
 const errorSize = (name, value) =>
   isStatistic(name) && typeof value === "number" ? Math.abs(value - (study.ideals[name] ?? 0)) : value;

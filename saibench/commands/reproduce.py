@@ -1,0 +1,41 @@
+"""`python -m saibench reproduce fig3`: a figure or table of the paper, from points run here."""
+
+from __future__ import annotations
+
+import argparse
+
+from saibench.errors import UserError, closest
+
+FULL = "--full"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser of `python -m saibench`."""
+    parser = subparsers.add_parser(
+        "reproduce",
+        help="run what a figure or table of the paper takes, draw it, and compare the findings",
+        description="Runs the points that a figure or table of the paper takes, or reuses those "
+        "that are complete, draws it to outputs/reproduced/, and prints what the paper found "
+        "beside what is found here. Settings are those of train.py, as data=rmd17.",
+        usage="python -m saibench reproduce [--full] <fig2…fig21|table1…table3> [setting …]",
+    )
+    parser.add_argument(FULL, action="store_true", help="in the paper's size, not in minutes")
+    parser.add_argument("name", help="fig2 to fig21, table1 to table3")
+    parser.add_argument(
+        "settings",
+        nargs=argparse.REMAINDER,
+        metavar="setting",
+        help="of train.py, for all points: data=rmd17 data.molecule=aspirin",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs, draws and compares; returns the exit code."""
+    from saibench.reproduction.reproduce import reproduce
+
+    full = args.full or FULL in args.settings
+    settings = [one for one in args.settings if one != FULL]
+    for flag in (one for one in settings if one.startswith("-")):
+        raise UserError(f"{flag} is no flag of reproduce: {closest(flag, [FULL])}")
+    return reproduce(args.name, full, settings)

@@ -1,0 +1,149 @@
+"""Where the signed error is biased: the series, and the stretches between its change points."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.style import INK, MUTED, PALETTE, panel_title, panels, styled
+from saibench.interpretation.tracing import sentences
+from saibench.interpretation.tracing.bias import signed_errors
+from saibench.interpretation.tracing.records import BiasTrace, PointTrace
+from saibench.interpretation.tracing.study_traces import study_traces
+
+title = "Stretches of biased errors"
+paper = "Figure 5"
+
+MAX_PANELS = 4
+SERIES, MEAN, BELOW, ABOVE = MUTED, INK, PALETTE[0], PALETTE[1]
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    try:
+        found = study_traces(evidence)
+    except UserError as error:
+        return str(error)
+    if any(trace.bias for trace in found.traces):
+        return None
+    if found.wanted.bias is None:
+        return "The workload names no signed error under workload.trace."
+    return next(reason for trace in found.traces for reason in trace.refused)
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (points, stretch): its bounds, signed mean, p and q, and what it carries."""
+    rows: list[dict[str, object]] = []
+    for trace in _drawn(evidence):
+        assert trace.bias is not None
+        for one in trace.bias.stretches:
+            rows.append(
+                {
+                    "points": trace.label,
+                    "from": one.low,
+                    "to": one.high,
+                    "biased": one in trace.bias.biased,
+                    "mean": one.mean.estimate,
+                    "low": one.mean.low,
+                    "high": one.mean.high,
+                    "samples": one.mean.count,
+                    "p": one.change.p,
+                    "q": one.change.q,
+                    "share of error": one.share_of_error.estimate,
+                }
+            )
+        if not trace.bias.stretches:
+            mean = trace.bias.mean
+            rows.append(
+                {"points": trace.label, "from": None, "to": None, "biased": False}
+                | {"mean": mean.estimate, "low": mean.low, "high": mean.high}
+                | {"samples": mean.count, "p": trace.bias.first.p, "q": trace.bias.first.q}
+                | {"share of error": 1.0}
+            )
+    return polars.DataFrame(rows, infer_schema_length=None)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    traces = _drawn(evidence)
+    level = study_traces(evidence).wanted.level
+    figure, axes = panels(len(traces), 1, 0.9 + 2.2 * len(traces), sharex=True)
+    for letter, trace, panel in zip("abcd", traces, axes[:, 0], strict=False):
+        assert trace.bias is not None
+        _draw_bias(panel, evidence, trace, trace.bias, level)
+        unit = f" [{trace.bias.statistic.unit}]" if trace.bias.statistic.unit else ""
+        label = f"\n{unit.strip()}" if len(trace.bias.statistic.name) > 16 else unit
+        panel.set_ylabel(_short(trace.bias.statistic.name) + label)
+        panel_title(panel, letter, trace.label if len(traces) > 1 else trace.bias.statistic.name)
+    along = traces[0].bias.along if traces[0].bias else None
+    assert along is not None
+    axes[-1, 0].set_xlabel(f"{along.describe or along.name} [{along.unit}]" if along.unit
+                           else along.describe or along.name)  # fmt: skip
+    legend = [
+        Line2D([], [], color=MEAN, linewidth=1.6, label="mean between change points, 95 %"),
+        Patch(color=BELOW, alpha=0.22, label="biased downwards"),
+        Patch(color=ABOVE, alpha=0.22, label="biased upwards"),
+    ]
+    figure.legend(handles=legend, loc="outside lower center", ncols=3)
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    found, traces = study_traces(evidence), _drawn(evidence)
+    first = traces[0].bias
+    assert first is not None
+    unit = f" [{first.statistic.unit}]" if first.statistic.unit else ""
+    parts = [
+        f"{first.statistic.describe or first.statistic.name}{unit} in order of {first.along.name}, "
+        f"{first.mean.count:,} samples of {traces[0].partition}; cut where its mean changes, found "
+        "by circular binary segmentation and tested against series that are put together from "
+        f"permuted blocks of neighbours, at a level of {100 * found.wanted.level:g} %. Shaded: "
+        "stretches whose mean is beyond doubt above 0 and above that of all others, or below both."
+    ]
+    for trace in traces:
+        assert trace.bias is not None
+        told = " ".join(sentences.bias_sentences(trace.bias, found.wanted.level))
+        parts.append(f"{trace.label}: {told}" if len(traces) > 1 else told)
+    if found.untold:
+        parts.append(f"{found.untold} further points are not drawn.")
+    return " ".join(parts)
+
+
+def _drawn(evidence: StudyEvidence) -> list[PointTrace]:
+    return [trace for trace in study_traces(evidence).traces if trace.bias][:MAX_PANELS]
+
+
+def _draw_bias(
+    axes: Axes, evidence: StudyEvidence, trace: PointTrace, bias: BiasTrace, level: float
+) -> None:
+    position, values = signed_errors(
+        evidence, trace.point, trace.partition, bias.statistic.name, bias.along.name
+    )
+    timed = bias.along.name == "time"
+    style = {"linewidth": 0.8} if timed else {"linestyle": "", "marker": "o", "markersize": 2.5}
+    axes.plot(position, values, color=SERIES, alpha=0.8, rasterized=len(values) > 5000, **style)
+    axes.axhline(0, color=INK, linewidth=0.8)
+    sure = bias.first.holds(level)
+    spans = [(one.low, one.high, one.mean) for one in bias.stretches] if sure else []
+    for low, high, mean in spans or [(position[0], position[-1], bias.mean)]:
+        axes.plot([low, high], [mean.estimate] * 2, color=MEAN, linewidth=1.6)
+        axes.fill_between([low, high], mean.low, mean.high, color=MEAN, alpha=0.18, linewidth=0)
+    for one in bias.biased if sure else []:
+        colour = BELOW if one.mean.estimate < 0 else ABOVE
+        axes.axvspan(one.low, one.high, color=colour, alpha=0.22, linewidth=0)
+    low, high = np.quantile(values, [0.001, 0.999])
+    axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+    axes.margins(x=0.01)
+
+
+def _short(name: str) -> str:
+    """A name that fits beside a panel: a difference in two lines."""
+    first, minus, second = name.partition(" - ")
+    if not minus or len(name) <= 16:
+        return name.replace(" - ", " − ")
+    return f"{first.rpartition('/')[2]}\n− {second.rpartition('/')[2]}"

@@ -1,0 +1,175 @@
+"""Where an error comes from: shares of features, and of components beside their size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
+from saibench.interpretation.tracing import sentences, tables
+from saibench.interpretation.tracing.comparisons import tested_in
+from saibench.interpretation.tracing.records import Association, Component, ResponseTrace
+from saibench.interpretation.tracing.study_traces import study_traces
+
+title = "Where errors come from"
+paper = "Section 2.5"
+
+MAX_ROWS = 4
+MAX_BARS = 9
+SURE, OPEN, SIZE = PALETTE[0], "#c9d6df", PALETTE[4]
+Traced = tuple[str, ResponseTrace]
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    try:
+        found = study_traces(evidence)
+    except UserError as error:
+        return str(error)
+    if any(trace.responses for trace in found.traces):
+        return None
+    return next(reason for trace in found.traces for reason in trace.refused)
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a number: shares, correlations, information, components, stretches; p and q."""
+    return tables.table(study_traces(evidence).traces)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    level, rows = study_traces(evidence).wanted.level, _rows(evidence)
+    heights = [max(2, len(trace.associations), _bars(trace.components)) for _, trace in rows]
+    # whole ratios: the layout solver rounds others differently from one drawing to the next
+    figure, axes = panels(
+        len(rows), 2, 0.7 + sum(0.9 + 0.27 * count for count in heights), width_ratios=(3, 2),
+        height_ratios=[3 + count for count in heights],
+    )  # fmt: skip
+    letters = iter("abcdefgh")
+    for (left, right), (label, trace) in zip(axes, rows, strict=True):
+        _draw_features(left, trace.associations, level)
+        _draw_components(right, trace.components, level)
+        several = len({name for name, _ in rows}) > 1
+        panel_title(left, next(letters), f"{trace.response.name} by feature", label * several)
+        panel_title(right, next(letters), "by component", " " if several else "")
+    legend = [
+        Patch(color=SURE, label="beyond doubt"),
+        Patch(color=OPEN, label="not beyond doubt"),
+        Line2D([], [], color=SIZE, marker="|", markersize=11, markeredgewidth=2.2, linestyle="",
+               label="share if all erred alike"),
+    ]  # fmt: skip
+    figure.legend(handles=legend, loc="outside lower center", ncols=3)
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    found = study_traces(evidence)
+    rows = _rows(evidence)
+    traced = [trace for _, trace in rows]
+    parts = [
+        "Left: share of the variation of the error's rank that each feature explains (Shapley "
+        "value of R², predicted in blocks that were not fitted), with Spearman's ρ; a share may "
+        "be below 0 where a feature predicts nothing. Right: share of the summed error that each "
+        "component carries, beside its share of what errors are averaged over. 95 % intervals "
+        f"from resampling blocks, over {_counts(traced)}. Beyond doubt: at a false discovery rate "
+        f"of {100 * found.wanted.level:g} % over {_num_tests(found.traces)} comparisons."
+    ]
+    told = [
+        f"{label}: {sentences.together_sentence(trace)}" for label, trace in rows if trace.together
+    ]
+    parts += told
+    parts += dict.fromkeys(note for trace in traced for note in trace.notes)
+    drawn = sum(len(trace.responses) for trace in found.traces)
+    if drawn > len(rows) or found.untold:
+        parts.append(
+            f"{drawn - len(rows)} further errors of these points and {found.untold} further points "
+            "are not drawn (`python -m saibench trace` tells all)."
+        )
+    return " ".join(parts)
+
+
+def _rows(evidence: StudyEvidence) -> list[Traced]:
+    """The first response of each point, then the others."""
+    traces = study_traces(evidence).traces
+    most = max(len(trace.responses) for trace in traces)
+    rows = [
+        (trace.label, trace.responses[number])
+        for number in range(most)
+        for trace in traces
+        if number < len(trace.responses)
+    ]
+    return rows[:MAX_ROWS]
+
+
+def _draw_features(axes: Axes, associations: Sequence[Association], level: float) -> None:
+    place = np.arange(len(associations))
+    shares = [100 * one.share.estimate for one in associations]
+    low, high = ([100 * getattr(one.share, end) for one in associations] for end in ("low", "high"))
+    held = sentences.held(associations, level)
+    axes.barh(
+        place, shares, xerr=error_bars(shares, low, high), height=0.68, ecolor=INK,
+        color=[SURE if one in held else OPEN for one in associations],
+        error_kw={"linewidth": 1.1, "capsize": 2},
+    )  # fmt: skip
+    right = max(1.0, *high, *shares)
+    left = min(0.0, *low)
+    for at, one in zip(place, associations, strict=True):
+        rho = f"ρ {one.rho.interval.estimate:+.2f}".replace("-", "−")
+        axes.text(1.36 * right, float(at), rho, va="center", ha="right", fontsize=8.5, color=INK)
+    axes.set_xlim(1.12 * left, 1.38 * right)
+    axes.set_yticks(place, [one.feature.name for one in associations])
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+    axes.grid(axis="y", visible=False)
+    axes.invert_yaxis()
+    axes.set_xlabel("explained variation [%]")
+
+
+def _bars(components: Sequence[Component]) -> int:
+    return min(MAX_BARS, len(components))
+
+
+def _draw_components(axes: Axes, components: Sequence[Component], level: float) -> None:
+    if not components:
+        axes.axis("off")
+        axes.text(0, 0.5, "no components", color=MUTED, transform=axes.transAxes)
+        return
+    shown = components
+    if len(components) > MAX_BARS:
+        shown = sorted(components, key=lambda one: -one.share.estimate)[:MAX_BARS]
+    place = np.arange(len(shown))
+    shares = [100 * one.share.estimate for one in shown]
+    low, high = ([100 * getattr(one.share, end) for one in shown] for end in ("low", "high"))
+    colours = [SURE if one.relative.holds(level) else OPEN for one in shown]
+    axes.barh(
+        place, shares, xerr=error_bars(shares, low, high), height=0.68, ecolor=INK, color=colours,
+        error_kw={"linewidth": 1.1, "capsize": 2},
+    )  # fmt: skip
+    axes.plot(
+        [100 * one.size for one in shown], place, linestyle="", marker="|", markersize=11,
+        markeredgewidth=2.2, color=SIZE,
+    )  # fmt: skip
+    axes.set_yticks(place, [f"{one.of} {one.name}" for one in shown])
+    axes.set_xlim(0, 1.08 * max(*high, *(100 * one.size for one in shown)))
+    axes.grid(axis="y", visible=False)
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the error [%]")
+
+
+def _counts(traced: Sequence[ResponseTrace]) -> str:
+    counts = sorted({trace.mean.count for trace in traced})
+    blocks = sorted({trace.mean.num_blocks for trace in traced})
+    return (
+        f"{' or '.join(f'{count:,}' for count in counts)} samples in "
+        f"{' or '.join(map(str, blocks))} blocks"
+    )
+
+
+def _num_tests(traces: object) -> int:
+    return sum(one.q == one.q for one in tested_in(traces))

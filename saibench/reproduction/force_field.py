@@ -1,0 +1,115 @@
+"""Figures 2 to 6, on force fields (§4)."""
+
+from __future__ import annotations
+
+from saibench.interpretation import force_field_findings as found
+from saibench.reproduction.result import Result, Said, of_study
+
+ASPIRIN = ("data=rmd17", "data.molecule=aspirin")
+FINDINGS = "saibench.interpretation.force_field_findings"
+SIZES, WINDOWS = "force_field/sample_efficiency", "force_field/time_extrapolation"
+
+RESULTS = (
+    Result(
+        "fig2",
+        "sample efficiency of a force field",
+        (of_study(SIZES, "force_error_by_size"),),
+        ASPIRIN,
+        FINDINGS,
+        (
+            Said(
+                "The energy errs by less than 4 meV an atom after 200 frames alone.",
+                "§4.1",
+                compare="energy_error_per_atom at the smallest size in force_error_by_size.csv "
+                "[meV/atom]",
+            ),
+            Said(
+                "Errors fall in proportion up to 1,000 frames, and gain little beyond.",
+                "§4.1",
+                claim=found.GAINS_SHRINK,
+            ),
+            Said("Hydrogen errs much less than carbon and oxygen.", "§4.1", found.HYDROGEN_LEAST),
+            Said(
+                "Oxygen errs less than its charge, against carbon's, would let expect.",
+                "§4.1",
+                claim=found.OXYGEN_SHORT,
+            ),
+        ),
+    ),
+    Result(
+        "fig3",
+        "extrapolation in time",
+        (of_study(WINDOWS, "windows"),),
+        ASPIRIN,
+        FINDINGS,
+        (
+            Said(
+                "The widest window, 0 to 90 %, is best; the earliest narrow one, 0 to 30 %, worst.",
+                "§4.2",
+                compare="the first and last row of windows.csv, which is sorted by force MAE "
+                "[meV/Å]",
+            ),
+            Said("At an equal start, wider windows are better.", "§4.2", found.WIDER_BETTER),
+            Said(
+                "Windows of equal width do not get better steadily as they near the test: a "
+                "zig-zag.",
+                "§4.2",
+                claim=found.ZIG_ZAG,
+            ),
+        ),
+    ),
+    Result(
+        "fig4",
+        "similarity of training windows to the test",
+        (of_study(WINDOWS, "window_similarity"),),
+        ASPIRIN,
+        FINDINGS,
+        (
+            Said(
+                "The similarity of 30 % windows to the test does not rise steadily towards it: the "
+                "trajectory comes back to earlier conformations.",
+                "§4.2",
+                compare="the plain and the centred similarity of the narrowest windows, by their "
+                "start, in window_similarity.csv",
+            ),
+            Said("Windows more similar to the test do better.", "§4.2", found.SIMILAR_BETTER),
+        ),
+    ),
+    Result(
+        "fig5",
+        "what the window and the number of frames do to the energy error",
+        (of_study(WINDOWS, "energy_error_over_time"), of_study(SIZES, "energy_error_over_time")),
+        ASPIRIN,
+        FINDINGS,
+        (
+            Said(
+                "A narrow window leaves a stretch of time in which all energies are too low; a "
+                "wide one does not.",
+                "§4.3",
+                compare="the signed energy error [meV] by time, in energy_error_over_time.csv; "
+                "`python -m saibench trace` of the study finds such stretches",
+            ),
+            Said(
+                "More frames lower the error everywhere alike, and with it the spike at the start.",
+                "§4.3",
+                compare="the absolute energy error [meV] of the smallest and the largest training "
+                "set by time, in energy_error_over_time.csv",
+            ),
+        ),
+    ),
+    Result(
+        "fig6",
+        "energy error against force error",
+        (of_study(SIZES, "energy_against_force"),),
+        ASPIRIN,
+        FINDINGS,
+        (
+            Said(
+                "Small errors of energy and forces are unrelated; large ones rise together.",
+                "§4.3",
+                compare="Spearman's ρ with its interval in the caption of energy_against_force, "
+                "and the frames of large error in its CSV",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,75 @@
+"""Change points against brute force, and on series whose changes are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_traces import ar1
+
+from saibench.interpretation.tracing.change_points import (
+    best_stretch,
+    largest_contrasts,
+    segments,
+)
+
+
+def test_best_stretch_is_that_of_all_pairs() -> None:
+    for seed in range(5):
+        series = np.random.default_rng(seed).standard_normal(23)
+        found = []
+        for start in range(23):
+            for stop in range(start + 1, 24):
+                inside = np.zeros(23, dtype=bool)
+                inside[start:stop] = True
+                if inside.all():
+                    continue
+                count = stop - start
+                apart = abs(series[inside].mean() - series[~inside].mean())
+                found.append((apart * np.sqrt(count * (23 - count) / 23), start, stop))
+        contrast, start, stop = max(found)
+        assert best_stretch(series)[2] == pytest.approx(contrast)
+        own = best_stretch(series)[:2]
+        assert own == (start, stop) or set(range(*own)) == set(range(23)) - set(range(start, stop))
+    rows = np.random.default_rng(9).standard_normal((6, 31))
+    expected = [best_stretch(row)[2] for row in rows]
+    np.testing.assert_allclose(largest_contrasts(rows), expected)
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.6])
+def test_biased_stretch_is_found_where_it_is(memory: float) -> None:
+    series = ar1(np.random.default_rng(3), 400, memory)
+    series[150:230] -= 3.0
+    found = segments(series, num_permutations=199)
+    start, stop = (min(found.bounds, key=lambda at, own=own: abs(at - own)) for own in (150, 230))
+    assert abs(start - 150) <= 6 and abs(stop - 230) <= 6
+    assert found.first.p <= 0.01 and max(found.p) <= 0.05
+
+
+def test_step_is_one_change_point() -> None:
+    series = np.random.default_rng(4).standard_normal(200)
+    series[120:] += 2.5
+    found = segments(series, remembers=False, num_permutations=199)
+    assert len(found.bounds) == 3
+    assert abs(found.bounds[1] - 120) <= 3
+
+
+def test_memory_is_no_change_but_single_samples_would_say_so() -> None:
+    with_memory, without = [], []
+    for seed in range(24):
+        series = ar1(np.random.default_rng(seed), 240, 0.7)
+        with_memory.append(segments(series, num_permutations=39, level=0.0).first.p)
+        options = {"remembers": False, "num_permutations": 39, "level": 0.0}
+        without.append(segments(series, **options).first.p)
+    assert np.mean(np.array(with_memory) <= 0.05) <= 0.2
+    assert np.mean(np.array(without) <= 0.05) >= 0.7
+
+
+def test_single_outlier_is_no_stretch() -> None:
+    series = np.random.default_rng(5).standard_normal(150)
+    series[70] = 25.0
+    assert segments(series, num_permutations=99).first.p > 0.05
+
+
+def test_short_or_constant_series_have_no_change() -> None:
+    assert segments(np.ones(50)).bounds == (0, 50)
+    assert segments(np.arange(5.0)).bounds == (0, 5)

@@ -1,0 +1,46 @@
+"""Frames that a trained force field keeps for its report, and others that are asked for later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from command_line import QUIET, evaluate
+
+from saibench.evidence.shown_frames import FILE, ShownFrames, read_frames
+
+pytestmark = pytest.mark.usefixtures("without_page")
+
+
+def assert_errors_of_evidence(frames: ShownFrames, point: Path) -> None:
+    """Lengths and components of the kept errors are those that the test found for each atom."""
+    by_atom = pl.read_parquet(point / "by_atom.parquet").filter(partition="last_tenth")
+    for sample, error in zip(frames.sample_id.tolist(), frames.force_error, strict=True):
+        rows = by_atom.filter(sample_id=sample).sort("atom")
+        length, mae = np.linalg.norm(error, axis=1), np.abs(error).mean(axis=1)
+        np.testing.assert_allclose(length, rows["force_error_norm"].to_numpy(), rtol=1e-4)
+        np.testing.assert_allclose(mae, rows["force_mae"].to_numpy(), rtol=1e-4)
+
+
+def test_trained_point_keeps_its_worst_frames(trained: Path) -> None:
+    frames = read_frames(trained / FILE)
+    samples = pl.read_parquet(trained / "samples.parquet").sort("force_mae", descending=True)
+    assert frames.sample_id[0] == samples["sample_id"][0]
+    assert_errors_of_evidence(frames, trained)
+
+
+def test_other_frames_are_kept_when_they_are_asked_for(
+    trained: Path, copied: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    point = copied(trained)
+    ids = pl.read_parquet(point / "samples.parquet")["sample_id"].to_list()
+    asked = [ids[3], ids[1]]
+    assert evaluate(tmp_path, f"run={point}", f"shown={asked}", *QUIET).status == 0
+    frames = read_frames(point / FILE)
+    assert frames.sample_id.tolist() == asked
+    assert_errors_of_evidence(frames, point)
+    strange = evaluate(tmp_path, f"run={point}", "shown=[1]", *QUIET)
+    assert strange.status == 2 and "sample 1 is in none of the tested partitions" in strange.err
