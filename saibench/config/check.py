@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from hydra.utils import get_class, get_object
 from omegaconf import DictConfig, OmegaConf
@@ -62,11 +62,17 @@ def refuse_if_none_is_held(points: int, not_held: Sequence[NotHeldByData]) -> No
 
 def resolved(config: DictConfig) -> dict[str, Any]:
     """The settings as builtins, without Hydra's own, every interpolation replaced."""
-    settings = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     try:
-        return cast(dict[str, Any], OmegaConf.to_container(settings, resolve=True))
+        return {str(key): _value(config, key) for key in config if key != "hydra"}
     except OmegaConfBaseException as error:
         raise UserError(f"the settings do not resolve: {first_line(error)}.") from error
+
+
+def _value(config: DictConfig, key: Any) -> Any:
+    if OmegaConf.is_missing(config, key):
+        return "???"
+    value = config[key]
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def check_devices(wanted: Devices) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_automatic_config_search_path, get_args_parser
+from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -23,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from saibench.config.locations import conf, make_importable, register_studies
+from saibench.config.locations import ShippedSource, conf, make_importable, register_studies
 from saibench.config.sentences import not_composed, unknown_key
 from saibench.errors import UserError, first_line
 
@@ -107,7 +107,7 @@ def started_hydra(config_dir: str | None) -> Iterator[Hydra]:
     """A Hydra that finds the shipped configs and studies, and the user's own."""
     register_studies()
     GlobalHydra.instance().clear()
-    search_path = create_automatic_config_search_path(None, None, str(conf()))
+    search_path = create_config_search_path(f"{ShippedSource.scheme()}://{conf()}")
     if config_dir is not None:
         folder = Path(config_dir).resolve()
         if not folder.is_dir():

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 STUDIES = "sweeps"
@@ -26,7 +29,24 @@ def conf() -> Path:
     return root() / "conf"
 
 
-class StudiesSource(FileConfigSource):
+class ShippedSource(FileConfigSource):
+    """A folder of configs, each parsed once: a sweep composes every point twice."""
+
+    _parsed: ClassVar[dict[tuple[Path, int], ConfigResult]] = {}
+
+    @staticmethod
+    def scheme() -> str:
+        return "shipped"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        file = Path(self.path, self._normalize_file_name(config_path)).resolve()
+        version = file.stat().st_mtime_ns if file.is_file() else 0
+        if (file, version) not in self._parsed:
+            self._parsed[file, version] = super().load_config(config_path)
+        return copy.deepcopy(self._parsed[file, version])
+
+
+class StudiesSource(ShippedSource):
     """The folder that holds `sweeps/`, in which Hydra sees nothing else.
 
     In a checkout that folder also holds the code and a virtual environment, every folder of which
@@ -53,6 +73,7 @@ class StudiesSearchPath(SearchPathPlugin):
 def register_studies() -> None:
     """Add the shipped studies to every Hydra search path of this process."""
     plugins = Plugins.instance()
+    plugins.register(ShippedSource)
     plugins.register(StudiesSource)
     plugins.register(StudiesSearchPath)
 

@@ -7,6 +7,7 @@ import traceback
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -81,20 +82,37 @@ def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _check_options(path: str, node: dict[str, Any], typed: Callable[[str], str]) -> None:
-    target = _imported(path, node["_target_"])
-    parameters = inspect.signature(target).parameters
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+    options = _options(_imported(path, node["_target_"]))
+    if options is None:
         return
-    hints = _hints(target)
     for key, value in node.items():
         if key.startswith("_") and key.endswith("_"):  # Hydra's own, as _partial_
             continue
-        if key not in parameters:
+        if key not in options:
             raise UserError(
-                f"'{path}.{key}' is not an option of {node['_target_']}: {closest(key, parameters)}"
+                f"'{path}.{key}' is not an option of {node['_target_']}: {closest(key, options)}"
             )
-        if key in hints and _is_plain(hints[key]):
-            _check_value(typed(f"{path}.{key}"), value, hints[key])
+        if kind := options[key]:
+            try:
+                _check_value(kind, value)
+            except ValidationError as error:
+                inside = error.errors()[0]["loc"][:1] if isinstance(value, dict) else ()
+                given = typed(f"{path}.{key}")
+                raise value_refused(".".join([given, *map(str, inside)]), error) from error
+
+
+@lru_cache
+def _options(target: Any) -> dict[str, TypeAdapter[Any] | None] | None:
+    """What a target can be given, with what checks a value that comes from YAML as it is.
+
+    None for a target that takes whatever it is given.
+    """
+    parameters = inspect.signature(target).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return None
+    hints = _hints(target)
+    plain = {name: hints[name] for name in parameters if name in hints and _is_plain(hints[name])}
+    return {name: TypeAdapter(plain[name]) if name in plain else None for name in parameters}
 
 
 def _imported(path: str, name: str) -> Any:
@@ -123,12 +141,8 @@ def _is_plain(hint: Any) -> bool:
     return origin is typing.Literal or hint in _PLAIN
 
 
-def _check_value(path: str, value: Any, hint: Any) -> None:
+def _check_value(kind: TypeAdapter[Any], value: Any) -> None:
     """Refuse a value of the wrong kind; a whole float is left to what converts it (`1e3`)."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    try:
-        TypeAdapter(hint).validate_python(value, strict=True)
-    except ValidationError as error:
-        inside = error.errors()[0]["loc"][:1] if isinstance(value, dict) else ()
-        raise value_refused(".".join([path, *map(str, inside)]), error) from error
+    kind.validate_python(value, strict=True)

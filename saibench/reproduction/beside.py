@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures import figure_module
 from saibench.interpretation.finding import Finding
 from saibench.reproduction.result import Result, Said
 
@@ -12,24 +14,31 @@ WIDTH = 100
 NO_QUESTION = "not asked of these points"
 
 
-def beside(result: Result, findings: Sequence[Finding]) -> list[str]:
-    """Lines of text: each finding of the paper, and under it what was found here."""
+def beside(result: Result, findings: Sequence[Finding], evidence: StudyEvidence) -> list[str]:
+    """Lines of text: each finding of the paper, and under it what was found here.
+
+    Args:
+        findings: of all the result's studies.
+        evidence: of the first, from which numbers are taken.
+    """
+    lacking = figure_module(result.parts[0].figures[0]).needs(evidence)
     lines = []
     for said in result.said:
         lines += ["", *_line("paper", f"{said.text} ({said.section})")]
-        for here in found_here(said, findings):
-            lines += _line("here", here)
+        if said.numbers is not None:
+            here = [lacking or said.numbers(evidence)]
+        else:
+            here = [f"compare {said.compare}."] if said.compare else answers(said, findings)
+        lines += [line for one in here for line in _line("here", one)]
     return lines[1:]
 
 
-def found_here(said: Said, findings: Sequence[Finding]) -> list[str]:
-    """What there is to set beside one finding of the paper."""
-    if said.compare:
-        return [f"compare {said.compare}."]
-    asked = [finding for finding in findings if finding.claim == said.claim]
+def answers(said: Said, findings: Sequence[Finding]) -> list[str]:
+    """Every verdict on the claim, with its numbers and the points that it is of."""
     return [
         f"{finding.verdict}{f' ({finding.variant})' if finding.variant else ''}: {finding.numbers}"
-        for finding in asked
+        for finding in findings
+        if finding.claim == said.claim
     ] or [NO_QUESTION]
 
 

@@ -6,10 +6,11 @@ from saibench.interpretation import nowcasting_findings as found
 from saibench.interpretation import rain_error_findings as errors
 from saibench.interpretation import rain_tracing_findings as tracing
 from saibench.interpretation import rain_trend_findings as trends
+from saibench.reproduction import numbers
 from saibench.reproduction.result import Result, Said, of_study
 
 MRMS = ("data=mrms",)
-FINDINGS = "saibench.interpretation.nowcasting_findings"
+FINDINGS = ("saibench.interpretation.nowcasting_findings",)
 LEAD_TIME, DEMO = "nowcasting/lead_time", "nowcasting/displacement_demo"
 TWO_AREAS = (
     Said(
@@ -58,7 +59,7 @@ RESULTS = (
                 "Some events respond to every threshold, some are cut off as they weaken, and some "
                 "never respond.",
                 "§6.1",
-                compare="the lead times without a CSI, by event and threshold, in event_csi.csv",
+                numbers=numbers.responses_of_events,
             ),
         ),
     ),
@@ -118,14 +119,12 @@ RESULTS = (
             Said(
                 "The displacement has no preferred direction: the predicted motion has no bias.",
                 "§6.3",
-                compare="the mean displacements along x and y with their intervals, in "
-                "displacement_by_lead.csv [km]",
+                numbers=numbers.mean_direction,
             ),
             Said(
                 "Displacements add up with lead time, in all events.",
                 "§6.3",
-                compare="the mean displacement at 1, 2 and 3 hours with its interval, in "
-                "displacement_by_lead.csv [km]",
+                numbers=numbers.growth_of_displacement,
             ),
         ),
     ),
@@ -173,6 +172,11 @@ RESULTS = (
             Said("MAE rises linearly with the intensity.", "§6.6", tracing.PROPORTIONAL),
             Said("MAE and displacement go weakly together.", "§6.6", tracing.WEAKLY_RELATED),
             Said("Displacement and intensity are unrelated.", "§6.6", tracing.UNRELATED),
+            Said(
+                "Beside displacement, a component that is not observed adds to the MAE.",
+                "§6.6",
+                claim=tracing.SOURCE_MORE,
+            ),
             Said(
                 "What makes MAE proportional to intensity must be the residual, not the motion.",
                 "§6.6",

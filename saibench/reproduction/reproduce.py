@@ -58,9 +58,10 @@ def _told(result: Result, ran: Sequence[Ran]) -> int:
     folder = OUTPUTS / result.name
     findings: list[Finding] = []
     written: list[Written] = []
-    for part, points in zip(result.parts, ran, strict=True):
-        evidence = points.evidence()
-        findings += module_findings(result.findings, evidence)
+    studies = [points.evidence() for points in ran]
+    for part, evidence in zip(result.parts, studies, strict=True):
+        for module in result.findings:
+            findings += module_findings(module, evidence)
         for module in part.figures:
             name = _file_name(result, part, module)
             written.append(write_figure(evidence, module, folder, name))
@@ -69,7 +70,7 @@ def _told(result: Result, ran: Sequence[Ran]) -> int:
         "",
         f"{result.label}: {result.title}",
         "",
-        *beside(result, findings),
+        *beside(result, findings, studies[0]),
     ]
     print("\n".join(lines))
     drawn = [one for one in written if one.stem is not None]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from saibench.evidence.reader import StudyEvidence
 
 
 @dataclass(frozen=True)
@@ -13,17 +16,20 @@ class Said:
         text: the paper's finding, in our words.
         section: where it says so.
         claim: `Finding.claim` that asks the same of a study's evidence.
-        compare: where no finding asks it, the numbers to be compared.
+        numbers: where no finding asks it, what says the numbers that stand against it.
+        compare: where those are many, which to look at.
     """
 
     text: str
     section: str
     claim: str = ""
+    numbers: Callable[[StudyEvidence], str] | None = None
     compare: str = ""
 
     def __post_init__(self) -> None:
-        if bool(self.claim) == bool(self.compare):
-            raise ValueError(f"'{self.text}' takes a claim or what to compare, one of the two.")
+        given = [answer for answer in (self.claim, self.numbers, self.compare) if answer]
+        if len(given) != 1:
+            raise ValueError(f"'{self.text}' takes a claim, numbers or what to compare, just one.")
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Result:
         title: what it shows.
         parts: the studies that it takes, each with the figures drawn from it.
         data: the settings that choose the data of the paper.
-        findings: the module that asks the claims.
+        findings: the modules that ask the claims.
         said: what the paper reads from it.
     """
 
@@ -58,7 +64,7 @@ class Result:
     title: str
     parts: tuple[Part, ...]
     data: tuple[str, ...]
-    findings: str
+    findings: tuple[str, ...]
     said: tuple[Said, ...]
 
     @property

@@ -19,13 +19,13 @@ class Ran:
     Args:
         study: below `sweeps/`.
         folder: of the study.
-        points: their folders.
+        points: their hashes.
         status: the exit code of `train.py`.
     """
 
     study: str
     folder: Path
-    points: tuple[Path, ...]
+    points: tuple[str, ...]
     status: int
 
     def evidence(self) -> StudyEvidence:
@@ -35,17 +35,12 @@ class Ran:
             UserError: none of them has results.
         """
         found = StudyEvidence.load(self.folder)
-        names = {point.name for point in self.points}
-        records = {
-            point: record
-            for point, record in found.records.items()
-            if f"{record.get('slug')}-{point}" in names
-        }
+        records = {point: record for point, record in found.records.items() if point in self.points}
         if not records:
             raise UserError(f"{self.folder} has no record of any point of {self.study}.")
         metrics = {point: one for point, one in found.metrics.items() if point in records}
         sources = {
-            name: tuple(path for path in paths if path.parent.name in names)
+            name: tuple(path for path in paths if path.parent.name.endswith(self.points))
             for name, paths in found.sources.items()
         }
         held = {name: paths for name, paths in sources.items() if paths}
@@ -71,7 +66,7 @@ def run_study(study: str, overrides: Sequence[str]) -> Ran:
     ]
     with _typed("train.py", arguments):
         status = train_points(command)
-    return Ran(study, points[0].study, tuple(point.folder for point in points), status)
+    return Ran(study, points[0].study, tuple(point.hash for point in points), status)
 
 
 @contextmanager

@@ -168,4 +168,5 @@ def _print_metrics(folder: Path, test: list[str]) -> None:
             unit = ", ".join(
                 part for part in (entry["unit"], entry["per"] and f"per {entry['per']}") if part
             )
-            print(f"  {name} = {entry['value']:.4g} {unit} (n = {entry['count']})")
+            value = "undefined" if entry["value"] is None else f"{entry['value']:.4g} {unit}"
+            print(f"  {name} = {value} (n = {entry['count']})")

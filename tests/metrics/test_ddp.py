@@ -1,20 +1,12 @@
-"""Metrics over two real gloo processes equal one process, whoever holds which samples.
-
-The file is its own worker: each rank runs it as a script, with memory of its own.
-"""
+"""Metrics over two real gloo processes equal one process, whoever holds which samples."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from process_group import found_on_ranks
 from torch import Tensor
 
-import saibench
 from saibench.metrics import (
     BinnedROC,
     EnergyError,
@@ -24,11 +16,9 @@ from saibench.metrics import (
     TaggingAccuracy,
 )
 
-WORLD_SIZE = 2
 NUM_FRAMES = 7
 NUM_ATOMS = 5
 NUM_SPECIES = 3
-SECONDS_TO_START_AND_FINISH = 120
 
 FRAMES_OF_RANK = {
     "seven_frames_on_two_ranks": ([0, 2, 4, 6], [1, 3, 5]),
@@ -82,38 +72,18 @@ def refusal_of_another_rank(rank: int) -> str:
         return str(error)
 
 
-def run_rank(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD_SIZE
-    )
+def found_on(rank: int) -> dict:
     found = {
         case: {name: metric.compute() for name, metric in metrics_of(frames[rank]).items()}
         for case, frames in FRAMES_OF_RANK.items()
     }
-    torch.save({"found": found, "refusal": refusal_of_another_rank(rank)}, folder / f"{rank}.pt")
-    torch.distributed.destroy_process_group()
+    return {"found": found, "refusal": refusal_of_another_rank(rank)}
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     """What each rank found, from two processes."""
-    folder = tmp_path_factory.mktemp("ranks")
-    environment = os.environ | {
-        "PYTHONPATH": str(Path(saibench.__file__).parents[1]),
-        "OMP_NUM_THREADS": "1",
-    }
-    workers = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(folder)], env=environment)
-        for rank in range(WORLD_SIZE)
-    ]
-    try:
-        codes = [worker.wait(timeout=SECONDS_TO_START_AND_FINISH) for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
-    assert codes == [0] * WORLD_SIZE
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(WORLD_SIZE)]
+    return found_on_ranks(found_on, tmp_path_factory.mktemp("ranks"))
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method:UserWarning")  # of no frame at all
@@ -139,7 +109,3 @@ def test_a_value_refused_on_one_rank_stops_every_rank(ranks):
     for rank in ranks:
         assert "can't score predicted force components" in rank["refusal"]
         assert "(1 found)" in rank["refusal"]
-
-
-if __name__ == "__main__":
-    run_rank(rank=int(sys.argv[1]), folder=Path(sys.argv[2]))

@@ -1,19 +1,11 @@
-"""Rain metrics over two real gloo processes equal one process, whoever holds which events.
-
-The file is its own worker: each rank runs it as a script, with memory of its own.
-"""
+"""Rain metrics over two real gloo processes equal one process, whoever holds which events."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from process_group import found_on_ranks
 
-import saibench
 from saibench.metrics import (
     ActiveAreaMAE,
     CenterOfMassDisplacement,
@@ -26,10 +18,8 @@ from saibench.metrics import (
 )
 from saibench.metrics.functional import rain_frame_sums
 
-WORLD_SIZE = 2
 NUM_EVENTS = 7
 LEADS = 3
-SECONDS_TO_START_AND_FINISH = 240
 
 EVENTS_OF_RANK = {
     "seven_events_on_two_ranks": ([0, 2, 4, 6], [1, 3, 5]),
@@ -74,39 +64,19 @@ def twice_the_same_draw() -> str:
         return str(error)
 
 
-def run_rank(rank: int, folder: Path) -> None:
-    torch.set_num_threads(1)
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=WORLD_SIZE
-    )
+def found_on(rank: int) -> dict:
     found = {
         case: {name: metric.compute() for name, metric in metrics_of(events[rank]).items()}
         for case, events in EVENTS_OF_RANK.items()
     }
-    torch.save({"found": found, "twice": twice_the_same_draw()}, folder / f"{rank}.pt")
-    torch.distributed.destroy_process_group()
+    return {"found": found, "twice": twice_the_same_draw()}
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
     """What each rank found, from two processes."""
-    metrics_of([0])  # the ranks then find compiled kernels
-    folder = tmp_path_factory.mktemp("ranks")
-    environment = os.environ | {
-        "PYTHONPATH": str(Path(saibench.__file__).parents[1]),
-        "OMP_NUM_THREADS": "1",
-    }
-    workers = [
-        subprocess.Popen([sys.executable, __file__, str(rank), str(folder)], env=environment)
-        for rank in range(WORLD_SIZE)
-    ]
-    try:
-        codes = [worker.wait(timeout=SECONDS_TO_START_AND_FINISH) for worker in workers]
-    finally:
-        for worker in workers:
-            worker.kill()
-    assert codes == [0] * WORLD_SIZE
-    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(WORLD_SIZE)]
+    metrics_of([0])  # the copies then have compiled kernels
+    return found_on_ranks(found_on, tmp_path_factory.mktemp("ranks"))
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method:UserWarning")  # of no event at all
@@ -131,7 +101,3 @@ def test_seven_events_on_two_ranks_count_as_seven(ranks):
 def test_a_draw_given_to_two_ranks_stops_both(ranks):
     for rank in ranks:
         assert "Draw 0 of event 00007 was given 2 times" in rank["twice"]
-
-
-if __name__ == "__main__":
-    run_rank(rank=int(sys.argv[1]), folder=Path(sys.argv[2]))

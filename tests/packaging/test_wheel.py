@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from command_line import TINY
 
 ROOT = Path(__file__).resolve().parents[2]
 IMPORT_NAMES = {"hydra-core": "hydra", "pillow": "PIL", "pyyaml": "yaml"}
@@ -37,11 +38,9 @@ def test_configs_and_studies_are_inside_the_wheel(wheel: Path) -> None:
 def test_installed_wheel_trains_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
     """A fresh environment with the wheel; its dependencies are lent by this environment."""
     environment = tmp_path / "environment"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-    python = environment / "bin" / "python"
-    subprocess.run(
-        [str(python), "-m", "pip", "install", "--quiet", "--no-deps", str(wheel)], check=True
-    )
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+    install = ["--python", str(environment), "install", "--quiet", "--no-deps", "--no-compile"]
+    subprocess.run([sys.executable, "-m", "pip", *install, str(wheel)], check=True)
     (packages,) = environment.glob("lib/python*/site-packages")
     # a folder that a .pth names is searched, but its own .pth files, such as that of an
     # editable saibench, are not read
@@ -52,10 +51,8 @@ def test_installed_wheel_trains_in_an_empty_folder(wheel: Path, tmp_path: Path) 
     trained = subprocess.run(
         [
             str(environment / "bin" / "saibench-train"),
-            *("data.frames=400", "data.stride=1", "data.equilibration=0", "subset.count=40"),
-            *("trainer.max_steps=4", "trainer.val_every=2", "logger=none"),
             "+sweeps=force_field/sample_efficiency_mini",
-            "subset.count=20,40",
+            *(*TINY, "subset.count=20,40"),
         ],
         cwd=empty,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},

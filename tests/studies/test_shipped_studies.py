@@ -9,6 +9,7 @@ import polars
 import pytest
 from command_line import QUIET, REPOSITORY, TRAJECTORY, train
 from jet_files import random_jets, write_pytables
+from toolbox_offers import assert_techniques_ran
 
 from saibench.config.compose import compose_command
 
@@ -31,6 +32,10 @@ TWO_POINTS = {
         "subset.count=20",
         "window={start: 0, size: 0.3},{start: 0.6, size: 0.3}",
     ),
+    "time_slices": (
+        "subset.count=20",
+        "window={start: 0, size: 0.3},{start: 0.6, size: 0.3}",
+    ),
     "sample_efficiency": ("subset.count=20,40",),
     "equivariance": ("subset.count=20",),
     "random_split": ("subset.count=20",),
@@ -48,6 +53,7 @@ TWO_POINTS = {
     "trend_imbalance": ("subset.count=9",),
     "intensity_extrapolation": ("subset.count=9", "weakest=0.6667,1.0"),
 }
+OF_RAIN = {"sample_efficiency": ("subset.fraction=0.1,0.3",)}
 OF_JETS = {  # where studies of several workloads have one name
     "sample_efficiency": ("subset.fraction=0.3,1.0",),
     "error_tracing": ("seed=0,1",),
@@ -81,6 +87,8 @@ def made_files(folder: Path) -> Path:
 def test_study_runs_to_its_report(study: Path, tmp_path: Path) -> None:
     name, workload = study.stem.removesuffix("_mini"), study.parent.name
     two_points = TWO_POINTS.get(name, ())
+    if workload == "nowcasting":
+        two_points = OF_RAIN.get(name, two_points)
     if workload == "jet_tagging":
         two_points = (*OF_JETS.get(name, two_points), f"data.root={made_files(tmp_path)}")
     ended = train(tmp_path, f"+sweeps={name_of(study)}", *QUIET, *SMALL[workload], *two_points)
@@ -89,6 +97,7 @@ def test_study_runs_to_its_report(study: Path, tmp_path: Path) -> None:
     points = polars.read_parquet(report.parent / "evidence" / "points.parquet")
     assert points["state"].to_list() == ["complete", "complete"]
     assert SHOWN[workload] in report.read_text()
+    assert_techniques_ran(name_of(study), report.parent)
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=name_of)

@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 import polars
 
-from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.bootstrap import (
     Floats,
@@ -20,7 +19,12 @@ from saibench.interpretation.bootstrap import (
 )
 from saibench.interpretation.tracing.change_points import Segments, segments
 from saibench.interpretation.tracing.columns import Column, column_of, data_features, rows_of_point
-from saibench.interpretation.tracing.reading import FEWEST_SAMPLES, is_timed, told_apart
+from saibench.interpretation.tracing.reading import (
+    FEWEST_SAMPLES,
+    Untraceable,
+    is_timed,
+    told_apart,
+)
 from saibench.interpretation.tracing.records import BiasTrace, Contrast, Stretch, Tested
 from saibench.interpretation.trusted_range.records import Quantity
 
@@ -50,17 +54,18 @@ def trace_bias(
         level: of the search for change points.
 
     Raises:
-        UserError: a name is unknown, or there are too few samples.
+        Untraceable: there are too few samples, or they have no order but time.
+        UserError: a name is unknown.
     """
     rows, error, order = _in_order(evidence, point, partition, statistic, along)
     values, position = error.values, order.values
     if np.all(values >= 0) or np.all(values <= 0):
-        raise UserError(
+        raise Untraceable(
             f"{statistic} has one sign for all samples, so it is no signed error; a difference "
             "such as 'predicted_rate - observed_rate' would work."
         )
     if is_timed(rows) and along != "time":
-        raise UserError(
+        raise Untraceable(
             f"samples that are neighbours in time resemble each other, so chance and bias along "
             f"{along} cannot be told apart; --along time would work."
         )
@@ -90,7 +95,7 @@ def _in_order(
     order = column_of(evidence, rows, along)
     defined = np.isfinite(error.values) & np.isfinite(order.values)
     if defined.sum() < FEWEST_SAMPLES:
-        raise UserError(
+        raise Untraceable(
             f"{defined.sum()} samples of {partition} are too few to find where {statistic} is "
             f"biased: at least {FEWEST_SAMPLES} would work."
         )

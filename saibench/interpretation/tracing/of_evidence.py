@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.tracing.asked import Asked
 from saibench.interpretation.tracing.bias import trace_bias
 from saibench.interpretation.tracing.comparisons import adjusted
-from saibench.interpretation.tracing.reading import traced_partition
+from saibench.interpretation.tracing.reading import Untraceable, traced_partition
 from saibench.interpretation.tracing.records import BiasTrace, PointTrace, ResponseTrace
 from saibench.interpretation.tracing.trace import trace_response
 from saibench.interpretation.trusted_range.of_evidence import point_label
@@ -18,14 +17,15 @@ from saibench.interpretation.trusted_range.of_evidence import point_label
 def trace_points(evidence: StudyEvidence, points: Sequence[str], asked: Asked) -> list[PointTrace]:
     """Trace each point; the number of comparisons is that of all points together.
 
-    Where the data of a point are too few, or lack a statistic that others have, its trace says so.
+    Where the samples of a point are too few, or lack what others have, its trace says so.
 
     Raises:
-        UserError: no point can be traced; why the first cannot.
+        Untraceable: no point can be traced; why the first cannot.
+        UserError: a name is unknown.
     """
     traces = [_trace_point(evidence, point, asked) for point in points]
     if not any(trace.responses or trace.bias for trace in traces):
-        raise UserError(traces[0].refused[0])
+        raise Untraceable(traces[0].refused[0])
     return adjusted(traces)
 
 
@@ -36,13 +36,13 @@ def _trace_point(evidence: StudyEvidence, point: str, asked: Asked) -> PointTrac
     for name in asked.responses:
         try:
             responses.append(trace_response(evidence, point, partition, name, asked))
-        except UserError as error:
+        except Untraceable as error:
             refused.append(str(error))
     bias: BiasTrace | None = None
     if asked.bias is not None:
         try:
             bias = trace_bias(evidence, point, partition, asked.bias, asked.along, asked.level)
-        except UserError as error:
+        except Untraceable as error:
             refused.append(str(error))
     return PointTrace(
         point=point,

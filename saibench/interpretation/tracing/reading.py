@@ -32,6 +32,10 @@ MANY_UNDEFINED = 0.1
 MAX_FEATURES = 10
 
 
+class Untraceable(UserError):
+    """The samples of a point do not hold what is asked of them; those of another may."""
+
+
 @dataclass(frozen=True, eq=False)
 class TracedSamples:
     """Samples of one point and partition, in order of time if they have one.
@@ -87,7 +91,8 @@ def traced_samples(
         ideal: the statistic's value where there is no error; the error is the distance from it.
 
     Raises:
-        UserError: a name is unknown, or there are too few samples to say anything.
+        Untraceable: there are too few samples to say anything.
+        UserError: a name is unknown.
     """
     rows, notes = rows_of_point(evidence, point, partition)
     error = column_of(evidence, rows, response, ideal=ideal)
@@ -95,7 +100,7 @@ def traced_samples(
     columns = [column_of(evidence, rows, name) for name in chosen if name != response]
     columns, left_out = _usable(columns, explicit=features is not None)
     if not columns:
-        raise UserError(
+        raise Untraceable(
             f"{partition} has no feature that differs between samples; --feature would name one."
         )
     values, every = np.stack([column.values for column in columns], axis=1), range(len(columns))
@@ -106,7 +111,7 @@ def traced_samples(
     rows, values = rows.filter(polars.Series(defined)), values[defined]
     errors = error.values[defined]
     if len(errors) < FEWEST_SAMPLES:
-        raise UserError(
+        raise Untraceable(
             f"{len(errors)} samples of {partition} are too few to trace {response}: at least "
             f"{FEWEST_SAMPLES} would work."
         )
@@ -114,7 +119,7 @@ def traced_samples(
     blocks = block_labels(labelled.with_columns(__error=polars.Series(errors)), "__error", None)
     num_blocks = len(np.unique(blocks))
     if num_blocks < FEWEST_BLOCKS:
-        raise UserError(
+        raise Untraceable(
             f"{len(errors):,} samples of {partition} fall into {num_blocks} independent blocks, "
             f"too few to trace {response}: at least {FEWEST_BLOCKS} would work."
         )

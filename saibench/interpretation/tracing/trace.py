@@ -61,6 +61,7 @@ def trace_response(
         used = len(samples.errors[::every])
         notes = (*notes, f"Relations to features are those of {used:,} samples, 1 of {every}.")
     associations, together = associate(samples, every)
+    parts, unknown = _parts(evidence, samples, asked, response)
     return ResponseTrace(
         response=samples.response,
         mean=block_bootstrap(samples.errors, samples.blocks),
@@ -68,8 +69,8 @@ def trace_response(
         associations=associations,
         together=together,
         components=_components(evidence, samples, asked, response, ideal),
-        parts=_parts(evidence, samples, asked, response, ideal),
-        notes=notes,
+        parts=parts,
+        notes=(*notes, *unknown),
     )
 
 
@@ -169,20 +170,21 @@ def _of_features(
 
 
 def _parts(
-    evidence: StudyEvidence, samples: TracedSamples, asked: Asked, response: str, ideal: float
-) -> tuple[Part, ...]:
-    """Where the truth of the causes is known for these samples."""
+    evidence: StudyEvidence, samples: TracedSamples, asked: Asked, response: str
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """Where the truth of the causes is known for these samples; else a sentence that says so."""
     named = asked.parts.get(response) or {}
     if not named:
-        return ()
+        return (), ()
+    unknown = (f"The truth of {' and '.join(named)} is not known for these samples.",)
     try:
         columns = {
             name: column_of(evidence, samples.rows, column).values for name, column in named.items()
         }
-    except UserError:  # other points or data of the workload have them
-        return ()
+    except UserError:  # measured data have no such truth, simulated ones do
+        return (), unknown
     defined = np.isfinite(np.sum(list(columns.values()), axis=0))
     if not defined.any():
-        return ()
+        return (), unknown
     alone = {name: values[defined] for name, values in columns.items()}
-    return cause_shares(samples.errors[defined], alone, samples.blocks[defined])
+    return cause_shares(samples.errors[defined], alone, samples.blocks[defined]), ()

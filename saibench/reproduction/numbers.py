@@ -1,0 +1,128 @@
+"""Numbers of a study that stand beside what the paper says where no finding decides it."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures import (
+    energy_against_force,
+    event_csi,
+    force_error_by_size,
+    jet_energy_distribution,
+    window_similarity,
+    windows,
+)
+from saibench.interpretation.event_means import mean_over_events
+from saibench.interpretation.rain_claims import text
+from saibench.interpretation.rain_errors import HOURS, RainModel, rain_errors
+from saibench.interpretation.verdict import shown
+
+
+def energy_of_fewest_frames(evidence: StudyEvidence) -> str:
+    """Energy MAE of an atom at the smallest training set."""
+    of_energy = polars.col("statistic") == force_error_by_size.ENERGY
+    rows = force_error_by_size.table(evidence).filter(of_energy, polars.col("point").is_null())
+    row = rows.sort("train_count").row(0, named=True)
+    return f"{_of(row)} meV/atom after {row['train_count']:,} frames, over {row['samples']:,}."
+
+
+def best_and_worst_window(evidence: StudyEvidence) -> str:
+    """Force MAE of the best and the worst training window."""
+    rows = windows.table(evidence).filter(polars.col("point").is_null())
+    first = rows["variant"][0]
+    of_first = rows.filter(polars.col("variant") == first).sort("estimate")
+    best, worst = of_first.row(0, named=True), of_first.row(-1, named=True)
+    return (
+        f"the best of {of_first.height} windows is {best['window']} with a force MAE of "
+        f"{_of(best)} meV/Å, the worst {worst['window']} with {_of(worst)} meV/Å, over "
+        f"{best['samples']:,} frames{f' ({first})' if first else ''}."
+    )
+
+
+def similarity_by_start(evidence: StudyEvidence) -> str:
+    """Centred SOAP similarity to the test of the narrowest windows, by their start."""
+    name = window_similarity.CENTRED
+    rows = window_similarity.table(evidence).sort("window_start")
+    widths = (rows["window_end"] - rows["window_start"]).round(6)
+    narrow = rows.filter(widths == widths.min())
+    listed = ", ".join(
+        f"{row['window']}: {row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
+        for row in narrow.iter_rows(named=True)
+    )
+    steps = np.diff(narrow[name].to_numpy())
+    return (
+        f"centred similarity of the narrowest windows, {listed}; of {len(steps)} steps towards the "
+        f"test {int((steps > 0).sum())} raise it."
+    )
+
+
+def relation_of_errors(evidence: StudyEvidence) -> str:
+    """Spearman's ρ of energy and force error over frames, for few and for many frames."""
+    numbers = energy_against_force.table(evidence)
+    models = numbers["model"].unique(maintain_order=True).to_list()
+    listed = "; ".join(
+        f"{shown(energy_against_force.rank_correlation(numbers.filter(model=model)))} with {model}"
+        for model in models
+    )
+    frames = numbers.height // len(models)
+    return f"Spearman's ρ of the two errors is {listed}, over {frames:,} frames."
+
+
+def jets_by_range(evidence: StudyEvidence) -> str:
+    """How many jets each training range has."""
+    numbers = jet_energy_distribution.table(evidence).filter(part="trained on")
+    totals = numbers.group_by("range", maintain_order=True).agg(
+        polars.sum_horizontal("top_jets", "qcd_jets").sum().alias("jets")
+    )
+    listed = ", ".join(f"{name}: {jets:,}" for name, jets in totals.iter_rows())
+    return f"jets trained on by range, {listed}."
+
+
+def responses_of_events(evidence: StudyEvidence) -> str:
+    """At how many lead times single events have a CSI, by threshold."""
+    numbers = event_csi.table(evidence)
+    counted = numbers.group_by("response", "sample_id", "threshold", maintain_order=True).agg(
+        polars.col("csi").is_not_null().sum().alias("defined"), polars.len().alias("leads")
+    )
+    events = [
+        f"event {rows['sample_id'][0]} "
+        + ", ".join(
+            f"{row['defined']} of {row['leads']} at {row['threshold']:g} mm/h"
+            for row in rows.iter_rows(named=True)
+        )
+        for rows in counted.partition_by("sample_id", maintain_order=True)
+    ]
+    return f"lead times with a CSI: {'; '.join(events)}."
+
+
+def mean_direction(evidence: StudyEvidence) -> str:
+    """Mean displacement along x and y at 1, 2 and 3 hours, of the first model."""
+    errors, model = rain_errors(evidence), _subject(evidence)
+    listed = "; ".join(
+        f"{text(mean_over_events(errors.at(model, 'displacement_x', lead)))} and "
+        f"{text(mean_over_events(errors.at(model, 'displacement_y', lead)), 'km')} at "
+        f"{lead // 60} h"
+        for lead in HOURS
+    )
+    name, count = model.label or model.name, len(errors.events)
+    return f"mean displacement of {name} along x and y: {listed}; {count:,} events."
+
+
+def growth_of_displacement(evidence: StudyEvidence) -> str:
+    """Mean length of the displacement at 1, 2 and 3 hours, of the first model."""
+    errors, model = rain_errors(evidence), _subject(evidence)
+    listed = ", ".join(
+        text(mean_over_events(errors.at(model, "displacement", lead))) for lead in HOURS
+    )
+    return f"mean displacement of {model.label or model.name}: {listed} km at 1, 2, 3 h."
+
+
+def _subject(evidence: StudyEvidence) -> RainModel:
+    """The model in question: the first that is no baseline, its first seed."""
+    return rain_errors(evidence).subjects[0].first_seed()
+
+
+def _of(row: dict[str, float]) -> str:
+    return f"{row['estimate']:.1f} [{row['low']:.1f}, {row['high']:.1f}]"

@@ -1,0 +1,48 @@
+"""Whether a study that ran is what the toolbox says: its partitions, statistics and figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from command_line import saibench
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.toolbox import TECHNIQUES, Offered
+
+MORE_THAN_TINY = ("learning_curve", "window_similarity", "trusted_range")
+"""Figures that two points of a few frames do not suffice for."""
+
+
+def assert_techniques_ran(study: str, folder: Path) -> None:
+    """Every technique that names this study has what it names; new ones are also drawn.
+
+    Args:
+        study: below `sweeps/`.
+        folder: of its points, with a report.
+    """
+    for technique in TECHNIQUES:
+        for offer in technique.offers.values():
+            if offer.mini == study:
+                _assert_named(offer, folder)
+                if not offer.in_paper:
+                    _assert_shown(offer, folder)
+
+
+def _assert_named(offer: Offered, folder: Path) -> None:
+    frozen = next(folder.glob("*/config.yaml")).read_text()
+    assert not [part for part in offer.parts if f"_target_: {part}" not in frozen]
+    evidence = StudyEvidence.load(folder)
+    partitions = [tested for point in evidence.metrics.values() for tested in point.values()]
+    for statistic in offer.statistics:
+        axis, _, name = statistic.rpartition("/")
+        columns = evidence.table(f"by_{axis}" if axis else "samples").columns
+        assert name in columns or any(name in metrics for metrics in partitions)
+
+
+def _assert_shown(offer: Offered, folder: Path) -> None:
+    page = (folder / "report.html").read_text()
+    for name in (figure.rpartition(".")[2] for figure in offer.figures):
+        assert name in MORE_THAN_TINY or f'id="figure-{name}"' in page
+    if offer.command:
+        ended = saibench(folder, offer.command, str(folder))
+        assert ended.status == 0, ended.err
