@@ -5,7 +5,9 @@
 
 Events are read from their PNG files by the loader that a training uses, with 0, 1 and more worker
 processes, and set against the net's forward and backward pass on batches of the same size, which
-take less than a training step. A ratio above 1 says that the net never waits for its data.
+take less than a training step. A ratio above 1 says that the net never waits for its data. The
+processor time is that of the training process itself: what its workers take is not in it, and on a
+machine that others keep busy its ratio is the one to trust.
 
 The last line tells the memory that a reading process holds at most while it reads more and more
 events, linked from those there are; it must not grow with them.
@@ -55,7 +57,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--root", type=Path, required=True, help="folder of the events, 00000 and so on")
+    add("--root", type=Path, required=True, help="folder of the events, 00000 and so on, or above")
     add("--events", type=int, default=20, help="read from, linked from those there are")
     add("--batch", type=int, default=4, help="events a batch")
     add("--batches", type=int, default=5, help="timed")
@@ -65,12 +67,24 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--repeats", type=int, default=3)
     add("--memory-events", nargs="+", type=int, default=[5, 50, 500])
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if not folders(options.root):
+        parser.error(f"--root {options.root}: no event as 00000 is there, nor in figure below it")
+    return options
+
+
+def folders(root: Path) -> list[Path]:
+    """Those of the events, in order of their number."""
+    for place in (root, root / "figure"):
+        inside = place.iterdir() if place.is_dir() else ()
+        if found := sorted(path for path in inside if path.is_dir() and path.name.isdigit()):
+            return found
+    return []
 
 
 def linked(root: Path, count: int, folder: Path) -> Path:
     """A tree of `count` events whose frames are links to those of `root`."""
-    events = sorted(path for path in root.iterdir() if path.is_dir())
+    events = folders(root)
     tree = folder / f"events-{count}"
     for number in range(count):
         event = events[number % len(events)].absolute()
@@ -108,18 +122,22 @@ def rates(plain: ReadingTask, options: argparse.Namespace) -> str:
     """Events a second of the net and of the loaders, which take turns."""
     tasks = {f"{count} workers": replace(plain, workers=count) for count in options.workers}
     net = f"net ({options.width} channels)"
-    seconds: dict[str, list[float]] = {name: [] for name in (net, *tasks)}
+    results: dict[str, list[ReadingResult]] = {name: [] for name in (net, *tasks)}
     for _ in range(options.repeats):
         for name, task in {net: replace(plain, base_channels=options.width), **tasks}.items():
-            seconds[name].append(run(task).seconds)
+            results[name].append(run(task))
     events = plain.batches * plain.batch_size
     lines = [
         f"batches of {plain.batch_size} events, side {plain.crop or 'whole'}, {plain.device}",
-        f"{'':20}{'events/s':>12}{'/ net':>10}",
+        f"{'':20}{'events/s':>12}{'/ net':>10}{'per CPU s':>12}{'/ net':>10}",
     ]
-    for name, of_name in seconds.items():
-        ratio = median(n / s for n, s in zip(seconds[net], of_name, strict=True))
-        lines.append(f"{name:20}{events / median(of_name):12.2f}{ratio:10.2f}")
+    for name in results:
+        line = f"{name:20}"
+        for kind in ("seconds", "cpu_seconds"):
+            own, of_net = ([getattr(one, kind) for one in results[who]] for who in (name, net))
+            ratio = median(n / s for n, s in zip(of_net, own, strict=True))
+            line += f"{events / median(own):12.2f}{ratio:10.2f}"
+        lines.append(line)
     return "\n".join(lines)
 
 
