@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -162,18 +160,6 @@ def test_weights_may_come_from_a_file(two_stages: Path, tmp_path: Path) -> None:
     point = trained(tmp_path, *NET, *untrained)
     one, two = (json.loads((folder / "metrics.json").read_text()) for folder in (two_stages, point))
     assert two["held_out"]["mae_60"]["value"] == pytest.approx(one["held_out"]["mae_60"]["value"])
-    digest = hashlib.sha256((two_stages / "best.ckpt").read_bytes()).hexdigest()
-    assert json.loads((point / "run.json").read_text())["weights"] == f"sha256:{digest}"
-
-
-def test_weights_of_another_width_are_refused_before_anything_is_written(
-    two_stages: Path, tmp_path: Path
-) -> None:
-    untrained = ("trainer=none", f"model.checkpoint={two_stages / 'best.ckpt'}")
-    ended = train(tmp_path, *NET, *untrained, "model.net.base_channels=16")
-    assert ended.status == 2
-    assert re.search(r"tensors do not fit .* of another shape: evo_net\.inc\S+ is ", ended.err)
-    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -189,24 +175,5 @@ def test_mistakes_are_refused_before_anything_is_written(
     arguments: list[str], says: str, tmp_path: Path
 ) -> None:
     ended = train(tmp_path, *NET, *arguments)
-    assert ended.status == 2 and says in ended.err
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["model.net.base_channels=0"], "base_channels=0"),
-        (["model=extrapolation", "model.net.motion=proesman"], "'proesmans' or 'vet'"),
-        (["model=steps", "model.net.members=0"], "STEPS can't predict with 0 members"),
-        (["model=persistence", "workload.headline=[mae_61]"], "no metric here"),
-        (["model=displacement_demo", "model.shifts=[0, 4, 4]"], "model.shifts=[0, 4, 4] are not"),
-    ],
-)
-def test_models_that_cannot_be_built_are_refused_before_rain_is_made(
-    arguments: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SAIBENCH_CACHE_DIR", str(tmp_path / "cache"))
-    ended = train(tmp_path, *RAIN, *arguments)
     assert ended.status == 2 and says in ended.err
     assert not list(tmp_path.iterdir())
