@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-import subprocess
-import sys
+import importlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
 from dscribe.descriptors import SOAP
+from imported_anew import imported_anew
 from scipy.spatial.transform import Rotation
 
 from saibench.datamodules.force_field.rmd17 import RMD17
@@ -153,22 +153,11 @@ def test_a_cached_descriptor_needs_no_dscribe(
     aspirin: tuple[Trajectory, Path], vectors: np.ndarray
 ) -> None:
     cache = aspirin[1]
-    script = (
-        "import sys; from pathlib import Path\n"
-        "from saibench.datamodules.force_field.rmd17 import RMD17\n"
-        "from saibench.datamodules.force_field.soap import soap_unit_vectors\n"
-        "root, cache = sys.argv[1:]\n"
-        "trajectory = RMD17('aspirin', root=root).load(Path(cache))\n"
-        "print(soap_unit_vectors(trajectory, Path(cache)).shape, 'dscribe' in sys.modules)"
-    )
-    found = subprocess.run(
-        [sys.executable, "-c", script, cache.parent, cache],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert found.stdout.strip() == "(97, 2100) False"
+    with imported_anew(without="dscribe"):
+        rmd17 = importlib.import_module("saibench.datamodules.force_field.rmd17")
+        soap = importlib.import_module("saibench.datamodules.force_field.soap")
+        trajectory = rmd17.RMD17("aspirin", root=cache.parent).load(cache)
+        assert soap.soap_unit_vectors(trajectory, cache).shape == (97, 2100)
 
 
 def test_windows_of_real_aspirin_have_the_similarities_found_before(

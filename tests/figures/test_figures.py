@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import subprocess
-import sys
+import importlib
 from pathlib import Path
 from types import ModuleType
 
@@ -9,6 +8,7 @@ import matplotlib
 import numpy as np
 import polars as pl
 import pytest
+from imported_anew import imported_anew
 from scipy import stats
 from synthetic_study import FIGURES, PARTITION, WINDOWS, Made, write_point, write_study
 
@@ -85,8 +85,9 @@ def test_nothing_drawn_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_figures_leave_pyplot_alone() -> None:
-    check = f"import sys, {', '.join(FIGURES)}; sys.exit('matplotlib.pyplot' in sys.modules)"
-    subprocess.run([sys.executable, "-c", check], check=True)
+    with imported_anew(without="matplotlib.pyplot"):
+        for name in FIGURES:
+            importlib.import_module(name)
 
 
 def test_errors_by_size_are_means_over_frames_and_seeds(evidence: StudyEvidence) -> None:

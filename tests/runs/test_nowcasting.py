@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.usefixtures("without_page"), pytest.mark.slow]
 RAIN = (
     *QUIET,
     *("workload=nowcasting", "workload.figures=[]", "workload.findings=[]"),
-    *("data.events=75", "subset.count=9", "datamodule.batch_size=2"),
+    *("data.events=40", "subset.count=9", "datamodule.batch_size=2"),
 )
 NET = (
     *RAIN,
@@ -27,7 +28,15 @@ NET = (
     "+trainer.callbacks.interruption._target_=interruptions.Interruption",
 )
 EVOLUTION = (*NET, "model.evolution_only=true")
+FEW = (
+    "+partitions.few.samplers=[{_target_: saibench.datamodules.samplers.Tail, "
+    "by: sample_id, size: 0.075}]"
+)
+"""The last 3 of 40 events."""
 BOTH = (*NET, "trainer.max_steps=4", "model.evolution_steps=2")
+
+
+RAIN_MADE = SimulatedRain(events=40)
 
 
 def trained(folder: Path, *arguments: str) -> Path:
@@ -38,6 +47,14 @@ def trained(folder: Path, *arguments: str) -> Path:
 
 def weights(point: Path) -> dict[str, torch.Tensor]:
     return torch.load(point / "last.ckpt", weights_only=True)["state_dict"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_validation() -> Iterator[None]:
+    """Predicting 50 events would take longer than all else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("saibench.datamodules.partition.LEAST_VALIDATION", 4)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +68,12 @@ def two_stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_persistence_is_scored_as_numpy_scores_it(tmp_path: Path) -> None:
     point = trained(tmp_path, *RAIN, "model=persistence")
     metrics = json.loads((point / "metrics.json").read_text())["held_out"]
-    rates = [SimulatedRain(events=75).event(number).rate for number in range(60, 75)]
+    rates = [RAIN_MADE.event(number).rate for number in range(32, 40)]
     errors = [np.abs(rate[8].clip(0, 128) - rate[14].clip(0, 128)).mean() for rate in rates]
-    assert metrics["mae_60"]["count"] == 15
+    assert metrics["mae_60"]["count"] == 8
     assert metrics["mae_60"]["value"] == pytest.approx(np.mean(errors), rel=1e-3)
     by_lead = polars.read_parquet(point / "by_lead.parquet")
-    assert by_lead.height == 15 * 20
+    assert by_lead.height == 8 * 20
     assert by_lead["lead"].unique().sort().to_list() == list(range(10, 201, 10))
 
 
@@ -86,21 +103,23 @@ def test_resumed_training_equals_uninterrupted(
 def test_two_devices_train_both_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batch normalisation sees its rank's events alone, so weights are not those of one device."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"))
-    point = trained(tmp_path, *BOTH, "trainer.devices=2")
+    whole = ("data.events=75", "trainer.val_every=4")  # ranks do validate on 50 events
+    point = trained(tmp_path, *BOTH, *whole, "trainer.devices=2")
     record = json.loads((point / "run.json").read_text())
     assert record["state"] == "complete" and record["steps"] == 4
     assert polars.read_parquet(point / "samples.parquet").height == 15
 
 
 def test_training_in_bfloat16_ends_in_numbers(tmp_path: Path) -> None:
-    point = trained(tmp_path, *BOTH, "trainer.precision=bf16-mixed")
+    """A step of each stage and few events: convolutions in bfloat16 are slow on many processors."""
+    steps = ("trainer.max_steps=2", "model.evolution_steps=1")
+    point = trained(tmp_path, *NET, *steps, "trainer.precision=bf16-mixed", FEW, "test=[few]")
     assert all(value.isfinite().all() for value in weights(point).values())
 
 
 def test_rainiest_events_are_kept_as_they_were_predicted(two_stages: Path) -> None:
     kept = read_fields(two_stages / FIELDS)
-    rain = SimulatedRain(events=75)
-    rates = {number: rain.event(number).rate.clip(0, 128) for number in range(60, 75)}
+    rates = {number: RAIN_MADE.event(number).rate.clip(0, 128) for number in range(32, 40)}
     rainiest = sorted(rates, key=lambda number: -rates[number][:9].mean())[:2]
     assert set(kept.sample_id.tolist()) == set(rainiest)
     by_lead = polars.read_parquet(two_stages / "by_lead.parquet")
@@ -115,13 +134,13 @@ def test_rainiest_events_are_kept_as_they_were_predicted(two_stages: Path) -> No
 
 def test_other_events_are_shown_when_asked_for(tmp_path: Path) -> None:
     point = trained(tmp_path, *RAIN, "model=persistence")
-    assert evaluate(tmp_path, f"run={point}", "shown=[61]", *QUIET).status == 0
-    assert read_fields(point / FIELDS).sample_id.tolist() == [61]
-    assert trained(tmp_path, *RAIN, "model=persistence", "shown=[62, 60]") == point
-    assert read_fields(point / FIELDS).sample_id.tolist() == [62, 60]
+    assert evaluate(tmp_path, f"run={point}", "shown=[33]", *QUIET).status == 0
+    assert read_fields(point / FIELDS).sample_id.tolist() == [33]
+    assert trained(tmp_path, *RAIN, "model=persistence", "shown=[34, 32]") == point
+    assert read_fields(point / FIELDS).sample_id.tolist() == [34, 32]
     strange = evaluate(tmp_path, f"run={point}", "shown=[3]", *QUIET)
     assert strange.status == 2
-    assert "sample 3 is in none of the tested partitions, whose 15 ids lie between" in strange.err
+    assert "sample 3 is in none of the tested partitions, whose 8 ids lie between" in strange.err
 
 
 def test_baseline_needs_no_events_to_train_on(tmp_path: Path, data_dir: Path) -> None:
@@ -139,12 +158,8 @@ def test_baseline_needs_no_events_to_train_on(tmp_path: Path, data_dir: Path) ->
 
 def test_repeated_draws_leave_a_table_of_draws(two_stages: Path) -> None:
     folder = two_stages.parents[2]
-    partition = (
-        "+partitions.few={samplers: [{_target_: saibench.datamodules.samplers.Tail, "
-        "by: sample_id, size: 0.04}], "
-        "transform: {_target_: saibench.datamodules.nowcasting.draws.RepeatedDraws, count: 3}}"
-    )
-    ended = evaluate(folder, f"run={two_stages}", partition, *QUIET)
+    draws = "{_target_: saibench.datamodules.nowcasting.draws.RepeatedDraws, count: 3}"
+    ended = evaluate(folder, f"run={two_stages}", FEW, f"+partitions.few.transform={draws}", *QUIET)
     assert ended.status == 0, ended
     draws = polars.read_parquet(two_stages / "by_draw.parquet")
     assert draws.height == 3 * 3 * 20

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 from command_line import QUIET, evaluate
+from omegaconf import OmegaConf
 
 from saibench.evidence.shown_frames import FILE, ShownFrames, read_frames
 
@@ -44,3 +45,16 @@ def test_other_frames_are_kept_when_they_are_asked_for(
     assert_errors_of_evidence(frames, point)
     strange = evaluate(tmp_path, f"run={point}", "shown=[1]", *QUIET)
     assert strange.status == 2 and "sample 1 is in none of the tested partitions" in strange.err
+
+
+def test_point_of_before_frames_were_kept_can_keep_some(
+    trained: Path, copied: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    point = copied(trained)
+    (point / FILE).unlink()
+    config = OmegaConf.load(point / "config.yaml")
+    del config.datamodule.shown
+    OmegaConf.save(config, point / "config.yaml")
+    sample = pl.read_parquet(point / "samples.parquet")["sample_id"][0]
+    assert evaluate(tmp_path, f"run={point}", f"shown=[{sample}]", *QUIET).status == 0
+    assert read_frames(point / FILE).sample_id.tolist() == [sample]

@@ -7,9 +7,15 @@ from pathlib import Path
 
 import polars
 import pytest
-from command_line import TINY, only_point, run, train
+from command_line import TINY, only_point, train
 
 FAILING = "+trainer.callbacks.failure={_target_: interruptions.Failure, step: 2, seed: 1}"
+
+
+def in_parallel(folder: Path) -> tuple[str, ...]:
+    """Two processes of joblib's, which go on to the next test in the folder of the first."""
+    study = f"hydra.sweep.dir={folder}/outputs/force_field"
+    return ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", study)
 
 
 def records(folder: Path) -> dict[int, dict]:
@@ -64,21 +70,6 @@ def test_on_failure_stop_stops_at_the_first(tmp_path: Path) -> None:
     assert states(tmp_path) == {0: "complete", 1: "failed"}
     assert ended.out.count(" not run") == 1
     assert ended.out.count("failed: RuntimeError: a deliberate failure") == 1
-    assert "Traceback" not in ended.err + ended.out
-
-
-@pytest.mark.usefixtures("without_page")
-@pytest.mark.slow
-def test_no_point_of_a_parallel_sweep_that_stopped_is_said_to_run(tmp_path: Path) -> None:
-    """Joblib kills the other points of a sweep that stops at a failure."""
-    parallel = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=1,0")
-    others = [setting for setting in TINY if "max_steps" not in setting]
-    ended = run(
-        *("train.py", tmp_path, "-m", *others, "trainer.max_steps=4000", *parallel),
-        *(FAILING, "on_failure=stop"),
-    )
-    assert ended.status == 1
-    assert states(tmp_path) == {0: "stopped", 1: "failed"}
     assert "Traceback" not in ended.err + ended.out
 
 
@@ -145,12 +136,27 @@ def test_study_folder_that_the_clock_names_is_that_in_which_the_points_are(
     assert (record.parents[1] / "evidence").is_dir()
 
 
-def test_points_run_at_once_with_joblib(tmp_path: Path) -> None:
-    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    parallel = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2")
-    ended = run("train.py", tmp_path, "-m", "seed=0,1", *TINY, *parallel, FAILING)
+def test_points_run_at_once_with_joblib(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    ended = train(tmp_path, "-m", "seed=0,1", *TINY, *in_parallel(tmp_path), FAILING)
     assert ended.status == 1, ended
     assert states(tmp_path) == {0: "complete", 1: "failed"}
     assert "failed: RuntimeError: a deliberate failure" in ended.out
-    assert "Traceback" not in ended.err
+    assert "Traceback" not in ended.err + capfd.readouterr().err
     assert (tmp_path / "outputs" / "force_field" / "report.html").exists()
+
+
+@pytest.mark.usefixtures("without_page")
+@pytest.mark.slow
+def test_no_point_of_a_parallel_sweep_that_stopped_is_said_to_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Joblib kills the other points of a sweep that stops at a failure.
+
+    Its processes are those of the test before, which need not import anything again.
+    """
+    others = [setting for setting in TINY if "max_steps" not in setting]
+    endless = (*others, "trainer.max_steps=4000", "seed=1,0")
+    ended = train(tmp_path, "-m", *endless, *in_parallel(tmp_path), FAILING, "on_failure=stop")
+    assert ended.status == 1
+    assert states(tmp_path) == {0: "stopped", 1: "failed"}
+    assert "Traceback" not in ended.err + ended.out + capfd.readouterr().err
