@@ -37,7 +37,6 @@ class Likeness:
 def digest(parts: Sequence[np.ndarray]) -> np.ndarray:
     """`(n,)` uint64, one of each array's bytes; never `NOTHING`."""
     found = [
-        int.from_bytes(hashlib.blake2b(part.tobytes(), digest_size=8).digest())
-        for part in parts
+        int.from_bytes(hashlib.blake2b(part.tobytes(), digest_size=8).digest()) for part in parts
     ]
     return np.array([value or 1 for value in found], dtype=np.uint64)

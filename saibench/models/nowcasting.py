@@ -92,6 +92,11 @@ class NowcastingModule(BenchmarkModule):
                 f"model.checkpoint={checkpoint} is not a file; the path of a checkpoint, or null, "
                 "would work."
             )
+        if checkpoint is None and max_steps == 0 and settings.get("steps") != 0:
+            raise UserError(
+                f"trainer.max_steps=0 leaves model={settings['name']} with the random weights that "
+                "it begins with; model.checkpoint=<a file of weights> would work."
+            )
 
     @property
     def trains(self) -> bool:

@@ -181,8 +181,10 @@ def test_motion_field_points_to_where_the_rain_comes_from() -> None:
 def test_frames_that_do_not_differ_are_refused_by_steps() -> None:
     still = torch.zeros(1, FRAMES, SIZE, SIZE)
     still[..., 30:34, 30:34] = 5
-    with pytest.raises(UserError, match=r"^STEPS can't be fitted to an event of 64×64 pixels "):
+    with pytest.raises(UserError, match=r"^STEPS can't be fitted to event 0 of 64×64 pixels "):
         Steps(LEADS)(still)
+    with pytest.raises(UserError, match=r"^STEPS can't be fitted to event 7 of 64×64 pixels "):
+        Steps(LEADS)(still, EventNoise(torch.tensor([7])))
 
 
 @pytest.mark.usefixtures("pysteps")

@@ -44,6 +44,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["model=extrapolation", "model.net.motion=proesman"], "'proesmans' or 'vet'"),
         (["model=steps", "model.net.members=0"], "STEPS can't predict with 0 members"),
         (["model=persistence", "workload.headline=[mae_61]"], "no metric here"),
+        (["trainer=none"], "model=nowcastnet_narrow with the random weights that it begins with"),
         (["model=displacement_demo", "model.shifts=[0, 4, 4]"], "model.shifts=[0, 4, 4] are not"),
     ],
 )

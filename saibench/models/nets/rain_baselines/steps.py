@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saibench.errors import UserError
-from saibench.models.nets.event_noise import Noise, random_seeds
+from saibench.models.nets.event_noise import EventNoise, Noise, random_seeds
 from saibench.models.nets.rain_baselines.motion import (
     MotionMethod,
     check_motion_method,
@@ -93,10 +93,12 @@ class Steps(nn.Module):
         """
         events = observed.detach().double().cpu().numpy()
         motions = [self._motion(event) for event in events]
+        ids = noise.sample_id.tolist() if isinstance(noise, EventNoise) else range(len(events))
+        names = [f"event {number}" for number in ids]
         for draw in range(count):
             seeds = random_seeds(noise, len(events), draw)
             predicted = [
-                self._predict(*event) for event in zip(events, motions, seeds, strict=True)
+                self._predict(*event) for event in zip(events, motions, seeds, names, strict=True)
             ]
             yield torch.from_numpy(np.stack(predicted)).to(observed)
 
@@ -104,7 +106,9 @@ class Steps(nn.Module):
         """Motion (2, H, W), or None for an event that is dry."""
         return None if observed[-1].max() < WET else rain_motion(observed, self.motion)
 
-    def _predict(self, observed: np.ndarray, motion: np.ndarray | None, seed: int) -> np.ndarray:
+    def _predict(
+        self, observed: np.ndarray, motion: np.ndarray | None, seed: int, name: str
+    ) -> np.ndarray:
         if motion is None:
             return np.zeros((self.leads, *observed.shape[1:]))
         try:
@@ -122,7 +126,7 @@ class Steps(nn.Module):
                 )
         except (np.linalg.LinAlgError, ValueError) as error:
             raise UserError(
-                f"STEPS can't be fitted to an event of {observed.shape[1]}×{observed.shape[2]} "
+                f"STEPS can't be fitted to {name} of {observed.shape[1]}×{observed.shape[2]} "
                 f"pixels ({error}): fields that vary, and differ from frame to frame, would work."
             ) from error
         return from_decibel(ensemble).mean(axis=0)
