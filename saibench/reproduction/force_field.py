@@ -68,7 +68,7 @@ RESULTS = (
         FINDINGS,
         (
             Said(
-                "The similarity of 30 % windows to the test does not rise steadily as they near it.",
+                "The similarity of 30 % windows to the test does not rise steadily towards it.",
                 "§4.2",
                 numbers=numbers.similarity_by_start,
             ),

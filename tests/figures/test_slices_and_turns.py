@@ -13,6 +13,8 @@ from synthetic_study import SAMPLES, Made, write_study
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
 from saibench.figures import time_slices, turned_molecules
+from saibench.interpretation import equivariance_findings
+from saibench.interpretation.finding import NOT_SEEN, SEEN
 
 MADE = [Made(0.0, 0.3), Made(0.6, 0.3)]
 FRAMES = 200
@@ -87,6 +89,35 @@ def test_turning_is_measured_frame_by_frame(tmp_path: Path) -> None:
         assert any(error == pytest.approx(mean) for mean in means)
     assert "0.25 [0.25, 0.25] meV/Å" in turned_molecules.caption(evidence)
     assert turned_molecules.draw(evidence).axes[0].get_xscale() == "log"
+
+
+def test_a_model_is_equivariant_where_turning_changes_no_more_than_rounding(tmp_path: Path) -> None:
+    shares = {MADE[0].point: 1e-5, MADE[1].point: 0.5}
+
+    def by_point(rows: polars.DataFrame) -> polars.DataFrame:
+        share = shares[rows["point"][0]]
+        return turned(rows).with_columns(
+            force_mae=polars.col("force_mae") - 1,
+            equivariance_error=share * (polars.col("force_mae") - 1),
+            energy_error=(1 + share) * (polars.col("energy_error") + 5),
+        )
+
+    evidence = with_rows(tmp_path / "study", by_point, TURN)
+    found = equivariance_findings.findings(evidence)
+    assert not [finding for finding in found if finding.error is not None]
+    verdicts = {(f.claim, f.variant): (f.verdict, f.numbers) for f in found}
+    assert len(verdicts) == 4
+    for claim in (equivariance_findings.EQUIVARIANT, equivariance_findings.INVARIANT):
+        same, changed = (
+            next(
+                answer for (of, label), answer in verdicts.items() if of == claim and name in label
+            )
+            for name in (" 0–30 %", " 60–90 %")
+        )
+        assert same[0] == SEEN
+        assert "1e-05 [1e-05, 1e-05]" in same[1]
+        assert changed[0] == NOT_SEEN
+        assert "0.5 [0.5, 0.5]" in changed[1]
 
 
 def test_turning_needs_turned_molecules(tmp_path: Path) -> None:
