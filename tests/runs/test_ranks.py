@@ -107,7 +107,8 @@ def test_ranks_end_with_the_process_that_asked_for_them(trained: Path, tmp_path:
         "from saibench.runs.ranks import run_ranks\n"
         f"run_ranks(Path({str(tmp_path)!r}), 2, 'train')\n"
     )
-    shutil.copy(trained / "config.yaml", tmp_path)
+    for name in ("config.yaml", "run.json"):
+        shutil.copy(trained / name, tmp_path)
     parent = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
     try:
         ranks = until(lambda: running(tmp_path))
