@@ -117,10 +117,14 @@ def _options(target: Any) -> dict[str, TypeAdapter[Any] | None] | None:
 
 def _imported(path: str, name: str) -> Any:
     try:
-        return _locate(name)  # `hydra.utils.get_object` would log what is said here
+        found = _locate(name)  # `hydra.utils.get_object` would log what is said here
     except Exception as error:  # whatever the import of a user's module raises
         cause = first_line(error.__cause__ or error)
         raise UserError(f"{path}._target_={name} cannot be imported: {cause}.") from error
+    if not callable(found):
+        kind = type(found).__name__
+        raise UserError(f"{path}._target_={name} is a {kind}; a class or a function would work.")
+    return found
 
 
 def _hints(target: Any) -> dict[str, Any]:
