@@ -87,7 +87,10 @@ def _refuse_another_held_out(own: dict[str, Any], added: dict[str, Any]) -> None
 
 def retest_point(config: DictConfig) -> Outcome:
     """Test the point and say what was found."""
-    folder, changes = check_retest(config)
+    try:
+        folder, changes = check_retest(config)
+    except UserError as error:  # the point has changed since all points were checked
+        return Outcome(Path(config.run).absolute(), record.FAILED, str(error), is_users=True)
     outcome = retest(folder, changes)
     if outcome.cause is None:
         _print_metrics(folder, changes["test"])
