@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from hydra.utils import get_class, get_object
-from lightning.pytorch.callbacks import Callback
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -180,6 +179,8 @@ def _check_rounds(datamodule: dict[str, Any], trainer: TrainerSettings) -> None:
 
 
 def _check_callbacks(trainer: TrainerSettings) -> None:
+    from lightning import Callback
+
     for name, node in trainer.callbacks.items():
         built = build(node, f"trainer.callbacks.{name}")
         if not isinstance(built, Callback):

@@ -49,6 +49,8 @@ def build(node: DictConfig | Mapping[str, Any], name: str, *inputs: Any, **given
     Raises:
         UserError: a user's mistake inside, as the sentence it is, or options that do not fit.
     """
+    for key in sorted(set(map(str, node)) & set(given)):  # it would be ignored
+        raise UserError(f"'{name}.{key}' is not to be set, since saibench itself gives it.")
     try:
         return instantiate(node, *inputs, _convert_="all", **given)
     except InstantiationException as error:

@@ -75,8 +75,9 @@ class ForceFieldModule(BenchmarkModule):
         self.facts = facts
         self.loss_weights = loss
         self.loss_of = loss_of
-        self.net = instantiate(
+        self.net = build(
             net,
+            "model.net",
             type_names=facts["type_names"],
             avg_num_neighbors=facts["avg_num_neighbors"],
             force_rms=facts["force_rms"],

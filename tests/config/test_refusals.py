@@ -105,8 +105,8 @@ REFUSED = {
     ),
     "no net": (["model.net=null"], "model.net=null: input should be a valid dictionary"),
     "a net that cannot be built": (
-        ["model.net.polynomial_cutoff_p=0"],
-        "model cannot be built: ",
+        ["model.net.num_features=[4, 4, 4]"],
+        "model.net cannot be built: ",
     ),
     "an average that never moves": (["model.ema_decay=1"], "model.ema_decay=1: input should be"),
     "an average beyond": (["model.ema_decay=1.5"], "model.ema_decay=1.5: input should be less"),
@@ -151,6 +151,14 @@ REFUSED = {
     "the count that would fit such a sweep": (
         ["-m", "subset.count=4000,5000", "window.start=0,0.45"],
         "; subset.count=1714 would work for all.",
+    ),
+    "a cutoff that is not smooth": (
+        ["model.net.polynomial_cutoff_p=0"],
+        "model.net.polynomial_cutoff_p=0: input should be greater than or equal to 2",
+    ),
+    "what the data decide": (
+        ["+model.net.type_names=[H]"],
+        "'model.net.type_names' is not to be set, since saibench itself gives it",
     ),
     "a value for a whole node": (
         ["window=0.3"],

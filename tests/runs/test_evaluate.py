@@ -162,17 +162,6 @@ def test_range_of_another_feature_is_refused_before_anything_runs(
     assert "follows tme, which these data do not have; did you mean 'time'?" in ended.err
 
 
-def test_undefined_metric_is_printed_as_such(trained: Path, copied: Copied, tmp_path: Path) -> None:
-    """A partition without an event has no score."""
-    point = copied(trained)
-    metrics = metrics_of(point)
-    metrics["last_tenth"]["force_mae"] |= {"value": None, "count": 0}
-    (point / "metrics.json").write_text(json.dumps(metrics))
-    ended = look(f"run={point}", "test=[last_tenth]", folder=tmp_path)
-    assert ended.status == 0, ended.err
-    assert "  force_mae = undefined (n = 0)\n" in ended.out
-
-
 @pytest.mark.parametrize("part", ["a half", "another"])
 def test_config_that_is_not_the_points_is_refused(
     part: str, trained: Path, copied: Copied, tmp_path: Path
