@@ -51,6 +51,14 @@ def _guarded(command: Callable[[Sequence[str]], int]) -> int:
     except BrokenPipeError:  # `--help | head`; what is left would fail to be written at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:
+        from saibench.datamodules.disk import FORBIDDEN, FULL
+
+        if error.errno not in (*FULL, *FORBIDDEN):
+            raise
+        where = "a file" if error.filename is None else error.filename
+        print(f"{where} cannot be read or written: {error.strerror}.", file=sys.stderr)
+        return USER_ERROR
 
 
 def _train(arguments: Sequence[str]) -> int:
@@ -105,12 +113,26 @@ def _checked_points(command: Command) -> list[Point]:
         directory = config.hydra.sweep.dir if command.multirun else config.hydra.run.dir
         points.append(Point(resolved(config), Path(directory).absolute()))
     refuse_if_none_is_held(len(points), not_held)
+    _refuse_twins(points)
     return points
+
+
+def _refuse_twins(points: Sequence[Point]) -> None:
+    """Side by side, the second of two equal points would find its folder busy."""
+    seen = set()
+    for point in points:
+        if point.folder in seen:
+            raise UserError(
+                f"two points of this sweep are one, {point.name}: what they differ in, if in "
+                "anything, changes nothing of what is trained; each would work alone."
+            )
+        seen.add(point.folder)
 
 
 def train_point(config: DictConfig) -> Outcome:
     """Hydra's task function: one point of the command. It never raises for a failure."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
 
     from saibench.config.check import resolved
     from saibench.runs.execute import execute
@@ -119,7 +141,8 @@ def train_point(config: DictConfig) -> Outcome:
 
     point = Point(resolved(config), Path(HydraConfig.get().runtime.output_dir))
     outcome = execute(point)
-    if config.on_failure == "stop" and outcome.state not in (COMPLETE, NOT_APPLICABLE):
+    sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
+    if sweeps and config.on_failure == "stop" and outcome.state not in (COMPLETE, NOT_APPLICABLE):
         raise SystemExit(FAILED)  # Hydra goes on after any Exception
     return outcome
 
@@ -159,6 +182,8 @@ def _evaluate(arguments: Sequence[str]) -> int:
     for config in command.points:
         check_retest(config)
     outcomes = launch(command, evaluate_point)
+    if not command.multirun:
+        _refuse_alone(outcomes[0])
     failures = [outcome for outcome in outcomes if outcome.cause is not None]
     for outcome in failures:
         print(f"{outcome.folder}: {outcome.cause}", file=sys.stderr)

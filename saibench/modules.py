@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import difflib
 import pkgutil
+from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
+
+
+def named_module(name: str) -> ModuleType:
+    """The module of a dotted name.
+
+    Raises:
+        ModuleNotFoundError: there is none; of a text that is no dotted name, there never is.
+    """
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise ModuleNotFoundError(f"'{name}' is not the dotted name of a module", name=name)
+    return import_module(name)
 
 
 def nearest_module(name: str) -> str | None:

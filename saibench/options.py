@@ -13,6 +13,8 @@ from pydantic import Field
 Count = Annotated[int, Field(ge=1)]
 Degree = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**64)]
+"""Of `sample_keys`, which take it as an unsigned integer of 64 bits."""
 Decay = Annotated[float, Field(ge=0, lt=1)]
 """Of a moving average: 1 would never move."""
 Share = Annotated[float, Field(ge=0, lt=1)]

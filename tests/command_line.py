@@ -7,9 +7,11 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from saibench import cli
 
@@ -38,6 +40,14 @@ class Ended:
 def train(folder: Path, *arguments: str) -> Ended:
     """`python train.py <arguments>` in `folder`, in this process."""
     return _called(cli.train, "train.py", folder, arguments)
+
+
+@contextlib.contextmanager
+def no_page() -> Iterator[None]:
+    """Within, studies are joined but get no page, which takes longer than a tiny net."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("saibench.report.page.write_report", lambda folder: folder)
+        yield
 
 
 def evaluate(folder: Path, *arguments: str) -> Ended:

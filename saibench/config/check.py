@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -36,7 +37,8 @@ def check_point(config: DictConfig) -> None:
     check_targets(settings, partial(typed_key, config))
     _check_precision(settings["model"], trainer)
     _check_model(settings["model"], trainer)
-    _check_batch(settings["datamodule"].get("batch_size"), trainer.devices)
+    _check_rounds(settings["datamodule"], trainer)
+    _check_callbacks(trainer)
     check_logger(settings["logger"])
     check_reported(settings["workload"])
     slug(settings)
@@ -65,7 +67,17 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     try:
         return {str(key): _value(config, key) for key in config if key != "hydra"}
     except OmegaConfBaseException as error:
-        raise UserError(f"the settings do not resolve: {first_line(error)}.") from error
+        raise UserError(_unresolved(config, first_line(error))) from error
+
+
+def _unresolved(config: DictConfig, said: str) -> str:
+    """The sentence for settings of which OmegaConf says that they do not resolve."""
+    if found := re.search(r"trying to access (\S+): node `(\S+)` is not a container", said):
+        wanted, replaced = found.groups()
+        value = OmegaConf.select(config, replaced)
+        given = f"{replaced}={'null' if value is None else value}"
+        return f"{given} leaves no '{wanted}', which other settings take their value from."
+    return f"the settings do not resolve: {said}."
 
 
 def _value(config: DictConfig, key: Any) -> Any:
@@ -150,10 +162,29 @@ def _on_gpu(trainer: TrainerSettings) -> bool:
     return trainer.accelerator != "cpu" and torch.cuda.is_available()
 
 
-def _check_batch(batch_size: Any, devices: int) -> None:
-    if isinstance(batch_size, int) and 0 < batch_size < devices:
+def _check_rounds(datamodule: dict[str, Any], trainer: TrainerSettings) -> None:
+    """Refuse batches that leave a device without a sample, and rounds of two lengths."""
+    batch_size, steps = datamodule.get("batch_size"), datamodule.get("steps_per_round")
+    if isinstance(batch_size, int) and 0 < batch_size < trainer.devices:
         raise UserError(
-            f"trainer.devices={devices} leaves a device without a sample, since "
+            f"trainer.devices={trainer.devices} leaves a device without a sample, since "
             f"datamodule.batch_size={batch_size} is the batch of all devices together; "
             f"trainer.devices={batch_size} would work."
         )
+    if steps not in (None, trainer.val_every):
+        raise UserError(
+            f"datamodule.steps_per_round={steps} is not trainer.val_every={trainer.val_every}, "
+            f"the steps between two validations; trainer.val_every={steps} alone would work."
+        )
+
+
+def _check_callbacks(trainer: TrainerSettings) -> None:
+    from lightning import Callback
+
+    for name, node in trainer.callbacks.items():
+        built = build(node, f"trainer.callbacks.{name}")
+        if not isinstance(built, Callback):
+            raise UserError(
+                f"trainer.callbacks.{name} makes a {type(built).__name__}, which is no Lightning "
+                "callback; {_target_: lightning.pytorch.callbacks.LearningRateMonitor} would work."
+            )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.hydra import Hydra
@@ -79,6 +80,8 @@ def compose_command(config_name: str, arguments: Sequence[str]) -> Command:
             swept = [f"{key}={value}" for key, value in params.items()]
             every = composer.expanded(composer.parse([*swept, *args.overrides]))
             points = [composer.compose(point) for point in every]
+            if not points:
+                raise UserError("the sweep has no point: one of its lists is empty.")
         else:
             _refuse_lists(overrides)
             points = [master]
@@ -91,7 +94,9 @@ def parse(arguments: Sequence[str]) -> Namespace:
     Raises:
         UserError: a flag that is not known, or that would lead away from the shipped config.
     """
-    args, unknown = get_args_parser().parse_known_intermixed_args(list(arguments))
+    parser = get_args_parser()
+    parser.error = _refuse_flag  # type: ignore[method-assign]
+    args, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
         raise UserError(f"{unknown[0]} is not a flag; --help says how to give a setting.")
     if args.config_name or args.config_path:
@@ -99,7 +104,15 @@ def parse(arguments: Sequence[str]) -> Namespace:
             "--config-name and --config-path have no use here; --config-dir=<folder> adds configs "
             "of your own to the shipped ones."
         )
+    if args.experimental_rerun:
+        raise UserError("--experimental-rerun has no use here; the same command goes on by itself.")
+    if (args.resolve or args.package) and not args.cfg:
+        raise UserError("--resolve and --package say how --cfg shows a config; --cfg job would do.")
     return args
+
+
+def _refuse_flag(message: str) -> NoReturn:
+    raise UserError(f"{message.rstrip('.')}; --help says how flags and settings are given.")
 
 
 @contextmanager

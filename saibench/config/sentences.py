@@ -24,11 +24,18 @@ def not_composed(
     """
     text = str(error)
     if found := re.search(r"Could not (?:override|delete from config\.) '([^']+)'", text):
-        return unknown_key(base, found[1])
+        # the cause names a key inside a value, `sise` of `window={start: 0, sise: 0.3}`
+        key = getattr(error.__cause__, "full_key", None) or found[1]
+        return _deleted_key(base, key, overrides) or unknown_key(base, key)
     if found := re.search(r"Could not find '([^']+)'", text):
         return _unknown_option(hydra, found[1], overrides)
-    given = " ".join(override.input_line or "" for override in overrides)
-    return f"the settings {given} do not compose: {first_line(error)}."
+    groups = hydra.config_loader.list_groups("")
+    for group in (o.key_or_group for o in overrides if o.value() is None and not o.is_delete()):
+        if group in groups:
+            return _unknown_option(hydra, f"{group}/null", overrides)
+    lines = [override.input_line or "" for override in overrides]
+    given = " ".join([line for line in lines if line and line in text] or lines)
+    return f"{given} does not compose: {first_line(error.__cause__ or error)}."
 
 
 def unknown_key(base: DictConfig, key: str) -> str:
@@ -45,6 +52,14 @@ def unknown_key(base: DictConfig, key: str) -> str:
     if node is not None:
         return f"'{key}' is an unknown key: '{parent}' is a value without keys of its own."
     return unknown_key(base, parent)
+
+
+def _deleted_key(base: DictConfig, key: str, overrides: list[Override]) -> str | None:
+    """The sentence for a key that there is, but for an override that takes it away."""
+    deletions = [override.input_line for override in overrides if override.is_delete()]
+    if not deletions or OmegaConf.select(base, key) is None:
+        return None
+    return f"'{key}' cannot be set beside {' and '.join(map(str, deletions))}, which takes it away."
 
 
 def _unknown_option(hydra: Hydra, path: str, overrides: list[Override]) -> str:

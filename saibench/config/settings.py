@@ -33,6 +33,8 @@ def _partition_name(name: str) -> str:
 def _duration(text: str) -> str:
     if not re.fullmatch(r"\d+:\d\d:\d\d:\d\d", text):
         raise ValueError("is not DD:HH:MM:SS; 00:01:30:00 would be an hour and a half")
+    if not int(text.replace(":", "")):
+        raise ValueError("leaves no time to train; 00:01:30:00 would be an hour and a half")
     return text
 
 
@@ -58,6 +60,16 @@ class TrainerSettings(Devices):
     precision: Literal["32-true", "bf16-mixed", "16-mixed"]
     deterministic: bool
     callbacks: dict[str, dict[str, Any]]
+
+
+class ScheduleSettings(_Strict):
+    """`conf/lr_schedule/`: a scheduler, and when Lightning moves it."""
+
+    scheduler: dict[str, Any]
+    interval: Literal["step", "epoch"]
+    frequency: int = Field(ge=1)
+    monitor: str | None
+    strict: bool = True
 
 
 class TrustSettings(_Strict):
@@ -129,6 +141,7 @@ class PointSettings(_Open):
     datamodule: dict[str, Any]
     model: dict[str, Any]
     trainer: TrainerSettings
+    lr_schedule: ScheduleSettings
     logger: dict[str, Any] | None
 
 
@@ -185,8 +198,11 @@ def _reason(message: str) -> str:
 
 
 def _would_work(path: str, first: Any) -> str:
-    if first["type"] == "list_type" and isinstance(first["input"], str):
-        return f"; '{path}=[{first['input']}]' would work"
+    kind, value = first["type"], first["input"]
+    if kind == "list_type" and isinstance(value, str):
+        return f"; '{path}=[{value}]' would work"
+    if kind == "int_type" and isinstance(value, float) and value.is_integer():
+        return f"; {path}={value:.0f} would work"  # YAML reads 1e4 as a float
     return ""
 
 

@@ -49,6 +49,8 @@ def build(node: DictConfig | Mapping[str, Any], name: str, *inputs: Any, **given
     Raises:
         UserError: a user's mistake inside, as the sentence it is, or options that do not fit.
     """
+    for key in sorted(set(map(str, node)) & set(given)):  # it would be ignored
+        raise UserError(f"'{name}.{key}' is not to be set, since saibench itself gives it.")
     try:
         return instantiate(node, *inputs, _convert_="all", **given)
     except InstantiationException as error:
@@ -117,10 +119,14 @@ def _options(target: Any) -> dict[str, TypeAdapter[Any] | None] | None:
 
 def _imported(path: str, name: str) -> Any:
     try:
-        return _locate(name)  # `hydra.utils.get_object` would log what is said here
+        found = _locate(name)  # `hydra.utils.get_object` would log what is said here
     except Exception as error:  # whatever the import of a user's module raises
         cause = first_line(error.__cause__ or error)
         raise UserError(f"{path}._target_={name} cannot be imported: {cause}.") from error
+    if not callable(found):
+        kind = type(found).__name__
+        raise UserError(f"{path}._target_={name} is a {kind}; a class or a function would work.")
+    return found
 
 
 def _hints(target: Any) -> dict[str, Any]:

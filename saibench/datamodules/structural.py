@@ -58,6 +58,12 @@ class StructuralDataModule(LightningDataModule):
         shown: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
+        for name, given, kind in (("training", training, Sampler), ("subset", subset, Subset)):
+            if not isinstance(given, kind):
+                raise UserError(
+                    f"{name} is a {type(given).__name__}, not a {kind.__name__} of "
+                    "saibench.datamodules.samplers; a node whose _target_ is one would work."
+                )
         self.allow_zero_length_dataloader_with_multiple_devices = True  # a rank without a sample
         self.evaluation: EvaluationPass | None = None
         self.training_sampler = training

@@ -5,7 +5,6 @@ A study's config names its figures by their modules, so a new one is one new fil
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Protocol, cast
 
 import polars
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.modules import nearest_module
+from saibench.modules import named_module, nearest_module
 
 
 class FigureModule(Protocol):
@@ -46,7 +45,7 @@ def figure_module(name: str) -> FigureModule:
         UserError: there is no such module, or it is not a figure.
     """
     try:
-        module = import_module(name)
+        module = named_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not name.startswith(error.name):
             raise  # the figure is there, and something that it imports is not

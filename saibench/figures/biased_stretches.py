@@ -58,13 +58,11 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
                 }
             )
         if not trace.bias.stretches:
-            mean = trace.bias.mean
-            rows.append(
-                {"points": trace.label, "from": None, "to": None, "biased": False}
-                | {"mean": mean.estimate, "low": mean.low, "high": mean.high}
-                | {"samples": mean.count, "p": trace.bias.first.p, "q": trace.bias.first.q}
-                | {"share of error": 1.0}
-            )
+            mean, first = trace.bias.mean, trace.bias.first
+            row: dict[str, object] = {"points": trace.label, "from": None, "to": None}
+            row |= {"biased": False, "mean": mean.estimate, "low": mean.low, "high": mean.high}
+            row |= {"samples": mean.count, "p": first.p, "q": first.q, "share of error": 1.0}
+            rows.append(row)
     return polars.DataFrame(rows, infer_schema_length=None)
 
 

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Variant, rows_of, tested, variants, why_untested
+from saibench.evidence.selection import Variant, tested, variants, why_untested
 from saibench.figures.style import PALETTE, error_bars, panel_title, panels, styled
 from saibench.interpretation.estimates import estimate_mean
+from saibench.interpretation.turned_frames import turned_pairs, turned_partition
 
 title = "Turned molecules"
 paper = ""
@@ -29,14 +30,14 @@ UNITS = {**dict.fromkeys(FORCES, "meV/Å"), **dict.fromkeys(ENERGIES, "meV")}
 
 def needs(evidence: StudyEvidence) -> str | None:
     untested = why_untested(evidence, ["force_mae", "energy_error"])
-    if untested or _turned(evidence):
+    if untested or turned_partition(evidence):
         return untested
     return "No point was tested on turned molecules; test=[last_tenth,last_tenth_rotated] would."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a (model, quantity): its mean over frames with its interval."""
-    pairs, rows = _pairs(evidence), []
+    pairs, rows = turned_pairs(evidence), []
     for variant in _variants(evidence):
         points = [point for cell in variant.cells for point in cell.points]
         of_model = pairs.filter(polars.col("point").is_in(points))
@@ -89,39 +90,6 @@ def caption(evidence: StudyEvidence) -> str:
 
 def _variants(evidence: StudyEvidence) -> list[Variant]:
     return variants(tested(evidence), [], by=["train_count"])
-
-
-def _turned(evidence: StudyEvidence) -> str | None:
-    """The first partition of turned molecules."""
-    if "equivariance_error" not in evidence.samples.columns:
-        return None
-    rows = evidence.samples.drop_nulls("equivariance_error")
-    return rows["partition"][0] if rows.height else None
-
-
-def _pairs(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (point, frame): errors as it is and turned, and the change between them."""
-    keys = ["point", "sample_id"]
-    turned = _turned(evidence)
-    assert turned is not None
-    points = evidence.points["point"].to_list()
-    upright = rows_of(evidence.samples, points, evidence.held_out)
-    other = rows_of(evidence.samples, points, turned).select(
-        *keys,
-        "equivariance_error",
-        turned_force_mae="force_mae",
-        turned_energy="energy_error",
-    )
-    energy, of_turned = polars.col("energy_error"), polars.col("turned_energy")
-    return (
-        upright.drop("equivariance_error")
-        .join(other, on=keys)
-        .with_columns(
-            energy_mae=energy.abs(),
-            turned_energy_mae=of_turned.abs(),
-            energy_change=(of_turned - energy).abs(),
-        )
-    )
 
 
 def _draw(

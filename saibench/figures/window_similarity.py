@@ -81,7 +81,6 @@ def draw(evidence: StudyEvidence) -> Figure:
     panel_title(axes[0, 1], "b", "centred cosine")
     panel_title(axes[0, 2], "c", f"ρ = {interval_text(rho)}")
     axes[0, 0].set_ylabel("mean SOAP similarity to the test")
-    axes[0, 0].yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%.5f"))
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, title="window width", loc="outside right center")
     return figure

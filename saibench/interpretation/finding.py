@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.modules import nearest_module
+from saibench.modules import named_module, nearest_module
 
 SEEN, NOT_SEEN, UNDECIDED = "seen", "not seen", "undecided"
 NOT_ASKED = "not asked"
@@ -64,7 +63,7 @@ def find_function(name: str) -> Callable[[StudyEvidence], list[Finding]]:
         UserError: there is no such module, or it has no findings.
     """
     try:
-        return import_module(name).findings
+        return named_module(name).findings
     except (ImportError, AttributeError) as error:
         near = nearest_module(name) if isinstance(error, ImportError) else None
         works = f"did you mean '{near}'?" if near else f"{error}."

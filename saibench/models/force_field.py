@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from saibench.config.targets import build
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.module import ForceFieldDataModule
 from saibench.datamodules.structural import StructuralDataModule
+from saibench.errors import UserError
 from saibench.evidence.statistic import Statistic
 from saibench.metrics import PerAtomEnergyError, PerAtomForceError
 from saibench.metrics.functional.force_field import (
@@ -73,8 +75,9 @@ class ForceFieldModule(BenchmarkModule):
         self.facts = facts
         self.loss_weights = loss
         self.loss_of = loss_of
-        self.net = instantiate(
+        self.net = build(
             net,
+            "model.net",
             type_names=facts["type_names"],
             avg_num_neighbors=facts["avg_num_neighbors"],
             force_rms=facts["force_rms"],
@@ -87,7 +90,8 @@ class ForceFieldModule(BenchmarkModule):
 
     @classmethod
     def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
-        """Refuse an optimizer or a learning-rate schedule that cannot be made."""
+        """Refuse a loss, an optimizer or a learning-rate schedule that cannot be made."""
+        _check_loss(settings["loss"])
         weights = [torch.nn.Parameter(torch.zeros(1))]
         optimizer = build(settings["optimizer"], "model.optimizer", weights)
         schedule = settings.get("lr_schedule")
@@ -182,3 +186,14 @@ class ForceFieldModule(BenchmarkModule):
         _, plain = self(batch.original)
         expected = batch.transform.forces(plain, batch.sample_id)
         return {"equivariance_error": MEV_PER_EV * (forces - expected).abs().mean(dim=(1, 2))}
+
+
+def _check_loss(weights: Mapping[str, float]) -> None:
+    for name in ("energy", "forces"):
+        weight = weights.get(name)
+        if weight is None:
+            raise UserError(f"model.loss has no weight '{name}'; model.loss.{name}=0 would work.")
+        if not 0 <= weight < math.inf:
+            raise UserError(f"model.loss.{name}={weight:g} is no weight; 1 would work.")
+    if not any(weights.values()):
+        raise UserError("model.loss.energy=0 and model.loss.forces=0 leave nothing to learn from.")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Protocol, cast
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.modules import nearest_module
+from saibench.modules import named_module, nearest_module
 
 
 class ExplorerModule(Protocol):
@@ -67,7 +66,7 @@ def explorer_module(name: str) -> ExplorerModule:
         UserError: there is no such module, or it is no explorer.
     """
     try:
-        module = import_module(name)
+        module = named_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not name.startswith(error.name):
             raise  # the explorer is there, and something that it imports is not

@@ -68,8 +68,7 @@ RESULTS = (
         FINDINGS,
         (
             Said(
-                "The similarity of 30 % windows to the test does not rise steadily towards it: the "
-                "trajectory comes back to earlier conformations.",
+                "The similarity of 30 % windows to the test does not rise steadily towards it.",
                 "§4.2",
                 numbers=numbers.similarity_by_start,
             ),

@@ -14,15 +14,16 @@ FINDINGS = ("saibench.interpretation.nowcasting_findings",)
 LEAD_TIME, DEMO = "nowcasting/lead_time", "nowcasting/displacement_demo"
 TWO_AREAS = (
     Said(
-        "Raw MAE is 0.440, 0.535 and 0.524 mm/h at 1, 2 and 3 hours: it hides the decay.",
+        "Raw MAE is 0.440, 0.535, 0.524 and active-area MAE 10.84, 11.82, 11.96 mm/h at 1, 2, 3 h.",
+        "§6.2",
+        numbers=numbers.raw_and_active,
+    ),
+    Said(
+        "Raw MAE hides the decay from 2 to 3 hours that active-area MAE shows.",
         "§6.2",
         claim=errors.RAW_HIDES,
     ),
-    Said(
-        "Active-area MAE is 10.84, 11.82 and 11.96 mm/h: it grows with lead time.",
-        "§6.2",
-        claim=errors.ACTIVE_GROWS,
-    ),
+    Said("Active-area MAE grows with lead time.", "§6.2", claim=errors.ACTIVE_GROWS),
 )
 
 RESULTS = (

@@ -25,7 +25,8 @@ def energy_of_fewest_frames(evidence: StudyEvidence) -> str:
     of_energy = polars.col("statistic") == force_error_by_size.ENERGY
     rows = force_error_by_size.table(evidence).filter(of_energy, polars.col("point").is_null())
     row = rows.sort("train_count").row(0, named=True)
-    return f"{_of(row)} meV/atom after {row['train_count']:,} frames, over {row['samples']:,}."
+    trained, tested = (f"{row[name]:,}" for name in ("train_count", "samples"))
+    return f"{_of(row)} meV/atom, trained on {trained} frames and tested on {tested}."
 
 
 def best_and_worst_window(evidence: StudyEvidence) -> str:
@@ -53,9 +54,9 @@ def similarity_by_start(evidence: StudyEvidence) -> str:
     )
     steps = np.diff(narrow[name].to_numpy())
     return (
-        f"centred similarity of the narrowest windows, {listed}; of {len(steps)} steps towards the "
-        f"test {int((steps > 0).sum())} raise it."
-    )
+        f"centred similarity of the narrowest windows, {listed}; steps towards the test that raise "
+        f"it: {int((steps > 0).sum())} of {len(steps)}."
+    ).replace("-", "−")
 
 
 def relation_of_errors(evidence: StudyEvidence) -> str:
@@ -108,6 +109,18 @@ def mean_direction(evidence: StudyEvidence) -> str:
     )
     name, count = model.label or model.name, len(errors.events)
     return f"mean displacement of {name} along x and y: {listed}; {count:,} events."
+
+
+def raw_and_active(evidence: StudyEvidence) -> str:
+    """Raw and active-area MAE at 1, 2 and 3 hours, of the first model."""
+    errors, model = rain_errors(evidence), _subject(evidence)
+    listed = []
+    for name, area in (("mae", "raw"), ("active_area_mae", "active-area")):
+        found = [mean_over_events(errors.at(model, name, lead)) for lead in HOURS]
+        counts = ", ".join(f"{one.count:,}" for one in found)
+        values = ", ".join(text(one) for one in found)
+        listed.append(f"{area} MAE {values} mm/h ({counts} events)")
+    return f"{model.label or model.name}: {' and '.join(listed)}."
 
 
 def growth_of_displacement(evidence: StudyEvidence) -> str:

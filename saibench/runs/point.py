@@ -15,6 +15,7 @@ from yaml import YAMLError
 
 from saibench.config.identity import WEIGHTS, canonical, labels, point_hash, slug
 from saibench.errors import UserError, first_line
+from saibench.runs.record import read_record
 
 CONFIG = "config.yaml"
 LAST = "last.ckpt"
@@ -106,7 +107,7 @@ def load_point(folder: Path) -> Point:
     """The point that was frozen in `folder`.
 
     Raises:
-        UserError: there is no frozen config, or it is damaged.
+        UserError: there is no frozen config, it is damaged, or it is not that of the record.
     """
     path = folder / CONFIG
     if not path.is_file():
@@ -120,6 +121,18 @@ def load_point(folder: Path) -> Point:
         raise UserError(
             f"{path} is damaged ({first_line(error)}): run its point again, which writes it anew."
         ) from error
-    if not isinstance(settings, dict):
-        raise UserError(f"{path} holds no settings: run its point again, which writes it anew.")
+    recorded = read_record(folder).get("point")
+    if not isinstance(settings, dict) or recorded not in (None, _hash(settings)):
+        raise UserError(
+            f"{path} does not hold the settings of its point (a part is missing, or was changed): "
+            "run its point again, which writes it anew."
+        )
     return Point(cast(dict[str, Any], settings), folder.parent)
+
+
+def _hash(settings: Any) -> str:
+    """The hash of what may be a part of some settings; empty if that is too little for one."""
+    try:
+        return point_hash(settings)
+    except (AttributeError, LookupError, TypeError):
+        return ""

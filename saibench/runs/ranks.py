@@ -1,7 +1,8 @@
 """Several devices: one fresh process group a point, started by PyTorch's own launcher.
 
 Lightning never starts ranks itself: under a Hydra sweep its children would run the whole sweep
-again. torchrun starts them on the frozen config instead, and a rank that fails leaves a note.
+again. torchrun's launcher starts them on the frozen config instead, and a rank that fails leaves a
+note.
 """
 
 from __future__ import annotations
@@ -47,10 +48,8 @@ def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | N
     """
     _take_notes(folder)
     command = [
-        *(sys.executable, "-m", "saibench.runs.torchrun", "--standalone"),
-        f"--nproc_per_node={devices}",
-        *("-m", "saibench.runs.worker", task, str(folder), json.dumps(changes or {})),
-        str(os.getpid()),
+        *(sys.executable, "-m", "saibench.runs.torchrun", str(devices)),
+        *(task, str(folder), json.dumps(changes or {}), str(os.getpid())),
     ]
     environment = {k: v for k, v in os.environ.items() if k not in _LAUNCHER_VARIABLES}
     environment.setdefault("OMP_NUM_THREADS", "1")
@@ -58,7 +57,7 @@ def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | N
         try:
             status = group.wait()
         except BaseException:
-            group.terminate()  # torchrun passes it on to the ranks
+            group.terminate()  # the launcher passes it on to the ranks
             group.wait()
             raise
     if status:

@@ -17,6 +17,8 @@ RUNNING = "running"
 STOPPED = "stopped"
 
 FILE = "run.json"
+_ALWAYS = {"point", "settings"}
+"""Entries that every record has from its first second."""
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -25,7 +27,11 @@ def read_record(folder: Path) -> dict[str, Any]:
     Raises:
         UserError: the file is damaged.
     """
-    return read_json(folder / FILE)
+    path = folder / FILE
+    record = read_json(path)
+    if path.exists() and (missing := sorted(_ALWAYS - set(record))):
+        raise _damaged(path, f"it has no {', '.join(missing)}")
+    return record
 
 
 def update_record(folder: Path, **changes: Any) -> dict[str, Any]:
@@ -44,10 +50,17 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        mend = "remove it and run" if path.name == FILE else "run"
-        raise UserError(f"{path} is damaged ({error}): {mend} its point again.") from error
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+    if not isinstance(content, dict):
+        raise _damaged(path, "it does not hold a JSON object")
+    return content
+
+
+def _damaged(path: Path, how: str) -> UserError:
+    mend = "remove it and run" if path.name == FILE else "run"
+    return UserError(f"{path} is damaged ({how}): {mend} its point again.")
 
 
 def write_json(path: Path, content: Any) -> None:

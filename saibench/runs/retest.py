@@ -52,6 +52,7 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
     state = record.read_record(folder).get("state", "not begun")
     if state != record.COMPLETE:
         raise UserError(f"run={folder} is {state}, not complete: finish it with train.py first.")
+    _refuse_another_held_out(own, settings["partitions"])
     if settings["test"] is None:
         settings["test"] = [*own["test"], *settings["partitions"]]
     data = build(_changed(own, settings).datamodule, "datamodule")
@@ -74,9 +75,22 @@ def _own_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
+def _refuse_another_held_out(own: dict[str, Any], added: dict[str, Any]) -> None:
+    """The held-out partition decides what training may not touch, and is what figures look at."""
+    name = own["held_out"]
+    if name in added and added[name] != own["partitions"][name]:
+        raise UserError(
+            f"partitions.{name} is the held-out partition of this point, which was trained "
+            "outside it: another name for this one would work."
+        )
+
+
 def retest_point(config: DictConfig) -> Outcome:
     """Test the point and say what was found."""
-    folder, changes = check_retest(config)
+    try:
+        folder, changes = check_retest(config)
+    except UserError as error:  # the point has changed since all points were checked
+        return Outcome(Path(config.run).absolute(), record.FAILED, str(error), is_users=True)
     outcome = retest(folder, changes)
     if outcome.cause is None:
         _print_metrics(folder, changes["test"])

@@ -1,24 +1,41 @@
-"""One rank of a process group, started by torchrun.
-
-`python -m saibench.runs.worker <task> <point folder> <changes> <process that asked for it>`
-"""
+"""One rank of a process group, as PyTorch's launcher starts it."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 from saibench.runs.ranks import leave_note
 
 ORPHANED = 3
+INTERRUPTED = 130
 
 
-def main(task: str, folder: Path, changes: str) -> None:
+def work(task: str, folder: Path, changes: dict[str, Any], parent: int) -> None:
+    """Do a rank's part of a task, or leave a note of what went wrong and end the process.
+
+    Args:
+        task: `train` or `evaluate`.
+        folder: the point's.
+        changes: of an evaluation.
+        parent: the process that asked for it, without which this one ends.
+    """
+    _end_with(parent)
+    try:
+        _do(task, folder, changes)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        leave_note(folder, int(os.environ.get("RANK", 0)), error, traceback.format_exc())
+        sys.exit(1)
+
+
+def _do(task: str, folder: Path, changes: dict[str, Any]) -> None:
     if task == "train":
         from saibench.runs.training import train_and_test
 
@@ -26,10 +43,10 @@ def main(task: str, folder: Path, changes: str) -> None:
     else:
         from saibench.runs.retest import test_again
 
-        test_again(folder, json.loads(changes))
+        test_again(folder, changes)
 
 
-def end_with(process: int) -> None:
+def _end_with(process: int) -> None:
     """End this rank when that process is gone: it held the point's lock, which is now open."""
 
     def watch() -> None:
@@ -46,14 +63,3 @@ def _exists(process: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-if __name__ == "__main__":
-    task, folder, changes, parent = sys.argv[1:]
-    end_with(int(parent))
-    try:
-        main(task, Path(folder), changes)
-    except Exception as error:
-        rank = int(os.environ.get("RANK", 0))
-        leave_note(Path(folder), rank, error, traceback.format_exc())
-        sys.exit(1)

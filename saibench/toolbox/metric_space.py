@@ -173,7 +173,7 @@ STABILITY = Technique(
         "nowcasting": offered(
             "nowcasting/stability",
             (TAIL, SUBSET, DRAWN_AGAIN),
-            ("lead_draw/mae", "lead_draw/displacement"),
+            ("draw/mae", "draw/displacement"),
             ("prediction_stability",),
         ),
     },

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -161,13 +162,15 @@ def test_every_named_molecule_starts_near_its_equilibrium(molecule: str) -> None
     [
         ({"molecule": "ethanole"}, "did you mean 'ethanol'"),
         ({"molecule": "H"}, "no molecule"),
-        ({"temperature": 0.0}, "data.temperature=0.0"),
+        ({"temperature": 0.0}, "data.temperature=0 is not above 0"),
+        ({"temperature": math.inf}, "data.temperature=inf is not finite"),
         ({"timestep": -0.5}, "data.timestep=-0.5"),
-        ({"friction": float("nan")}, "data.friction=nan"),
+        ({"friction": math.nan}, "data.friction=nan"),
         ({"frames": 0}, "data.frames=0"),
         ({"stride": 0}, "data.stride=0"),
-        ({"equilibration": -1.0}, "data.equilibration=-1.0"),
+        ({"equilibration": -1.0}, "data.equilibration=-1 is below 0"),
         ({"seed": -1}, "data.seed=-1"),
+        ({"seed": 2**32}, "data.seed=4294967296"),
     ],
 )
 def test_an_impossible_value_is_refused(wrong: dict[str, Any], sentence: str) -> None:

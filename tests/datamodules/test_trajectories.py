@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,13 @@ def test_a_single_array_or_a_pickle_is_refused(tmp_path: Path) -> None:
         with (tmp_path / "rmd17_aspirin.npz").open("wb") as file:
             np.save(file, array)
         assert "not a whole npz file" in refusal(RMD17("aspirin", root=str(tmp_path)).preview)
+
+
+def test_an_archive_of_something_else_is_refused_with_its_key(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "rmd17_aspirin.npz", "w") as archive:
+        archive.writestr("old_indices", "0,1,2")
+    sentence = refusal(RMD17("aspirin", root=str(tmp_path)).preview)
+    assert "rmd17_aspirin.npz, key 'old_indices' is not a whole npz file" in sentence
 
 
 def test_a_damaged_array_is_refused_with_its_key(tmp_path: Path) -> None:

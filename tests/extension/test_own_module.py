@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import QUIET, TRAJECTORY, evaluate, only_point, saibench, train
+from command_line import QUIET, TRAJECTORY, evaluate, no_page, only_point, saibench, train
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (*TRAJECTORY, *QUIET, "subset.count=40", "trainer.max_steps=10", "trainer.val_every=5")
@@ -54,7 +54,7 @@ def separate_imports(point: Path) -> Iterator[None]:
 def point(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the module trained on one device."""
     folder = tmp_path_factory.mktemp("one_device")
-    with imports_of_its_own():
+    with imports_of_its_own(), no_page():
         ended = train(folder, f"--config-dir={project}", "model=springs", *SMALL)
     assert ended.status == 0, ended.err
     return only_point(folder)
@@ -76,11 +76,11 @@ def test_own_module_trains_evaluates_and_reports_without_an_edit_to_the_core(
     assert metrics_of(point)["last_tenth"]["force_mae"]["unit"] == "meV/Å"
 
     again = (f"run={point}", "test=[whole_trajectory]", *QUIET)
-    evaluated = evaluate(point.parent, f"--config-dir={project}", *again)
+    with no_page():
+        evaluated = evaluate(point.parent, f"--config-dir={project}", *again)
     assert evaluated.status == 0, evaluated.err
     assert metrics_of(point)["whole_trajectory"]["force_mae"]["count"] == 300
 
-    (point.parent / "report.html").unlink()
     reported = saibench(point.parent, "report", str(point.parent))
     assert reported.status == 0, reported.err
     assert "force MAE" in (point.parent / "report.html").read_text()
@@ -101,7 +101,8 @@ def test_own_module_trains_on_two_devices_what_it_trains_on_one(
 ) -> None:
     """A batch of 5 is dealt as 3 and 2; the ranks are processes, which find the module too."""
     own = (f"--config-dir={project}", "model=springs")
-    ended = train(tmp_path, *own, *SMALL, "trainer.devices=2")
+    with no_page():
+        ended = train(tmp_path, *own, *SMALL, "trainer.devices=2")
     assert ended.status == 0, ended.err
     one, two = (
         torch.load(folder / "best.ckpt", weights_only=True)["state_dict"]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 from synthetic_study import Made, write_point
+
+from saibench.config.identity import point_hash
 
 SETTINGS = {
     "study": "made_up_study",
@@ -21,11 +24,22 @@ SETTINGS = {
 }
 
 
+class Frozen(Made):
+    """A made-up point whose hash is that of its frozen config."""
+
+    @property
+    def point(self) -> str:
+        return point_hash(_settings(self.start))
+
+
 def make_point(folder: Path, start: float = 0.15) -> Path:
-    write_point(folder, Made(start=start), frames=400)
+    write_point(folder, Frozen(start=start), frames=400)
     record = json.loads((folder / "run.json").read_text())
     del record["wandb"]
     (folder / "run.json").write_text(json.dumps(record))
-    settings = SETTINGS | {"window": {"start": start, "size": None}}
-    OmegaConf.save(OmegaConf.create(settings), folder / "config.yaml")
+    OmegaConf.save(OmegaConf.create(_settings(start)), folder / "config.yaml")
     return folder
+
+
+def _settings(start: float) -> dict[str, Any]:
+    return SETTINGS | {"window": {"start": start, "size": None}}

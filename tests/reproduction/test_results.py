@@ -25,7 +25,8 @@ ALL = pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
 
 def claims(module: ModuleType) -> list[str]:
     """The constants that name a figure or table of the paper."""
-    texts = [value for value in vars(module).values() if isinstance(value, str)]
+    constants = {name: value for name, value in vars(module).items() if name.isupper()}
+    texts = [value for value in constants.values() if isinstance(value, str)]
     return [text for text in texts if re.search(r"\(§[\d.]+, (fig\.|table) \d+", text)]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from command_line import QUIET, TINY, TRAJECTORY, only_point, train
+from command_line import QUIET, TINY, TRAJECTORY, no_page, only_point, train
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,8 @@ def trained_nequip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a complete point of a small NequIP, not to be changed."""
     small = ("model=nequip_small", "model.net.num_features=4", "model.net.num_layers=2")
     budget = ("subset.count=20", "trainer.max_steps=2", "trainer.val_every=2")
-    return _trained(tmp_path_factory.mktemp("nequip"), *TRAJECTORY, *QUIET, *small, *budget)
+    with no_page():
+        return _trained(tmp_path_factory.mktemp("nequip"), *TRAJECTORY, *QUIET, *small, *budget)
 
 
 def _trained(folder: Path, *arguments: str) -> Path:
@@ -31,9 +32,10 @@ def _trained(folder: Path, *arguments: str) -> Path:
 
 
 @pytest.fixture
-def without_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_page() -> Iterator[None]:
     """Evidence is joined, but no figure is drawn: for tests that look at points alone."""
-    monkeypatch.setattr("saibench.report.page.write_report", lambda folder: folder)
+    with no_page():
+        yield
 
 
 @pytest.fixture

@@ -81,6 +81,10 @@ MISTAKES = {
         "partition 'late' is empty",
     ),
     "an option of no sampler": ([LATE.replace("start", "begin")], "start"),
+    "another held-out partition": (
+        [LATE.replace("late", "last_tenth"), "test=[last_tenth]"],
+        "partitions.last_tenth is the held-out partition of this point",
+    ),
     "no device": (["trainer.devices=0"], "greater than or equal to 1"),
     "an unknown accelerator": (["trainer.accelerator=tpu"], "trainer.accelerator=tpu"),
 }
@@ -158,6 +162,32 @@ def test_range_of_another_feature_is_refused_before_anything_runs(
     assert "follows tme, which these data do not have; did you mean 'time'?" in ended.err
 
 
+@pytest.mark.parametrize("part", ["a half", "another"])
+def test_config_that_is_not_the_points_is_refused(
+    part: str, trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    lines = (point / "config.yaml").read_text().splitlines(keepends=True)
+    text = "".join(lines)
+    changed = "".join(lines[:20]) if part == "a half" else text.replace("count: 20", "count: 21")
+    assert changed != text
+    (point / "config.yaml").write_text(changed)
+    before = set(tmp_path.rglob("*"))
+    ended = look(f"run={point}", folder=tmp_path)
+    refused(ended, "config.yaml does not hold the settings of its point", tmp_path, before)
+
+
+@pytest.mark.parametrize("content", ["[]", "null", '{"state": "complete"}'])
+def test_record_that_is_none_is_refused(
+    content: str, trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    (point / "run.json").write_text(content)
+    before = set(tmp_path.rglob("*"))
+    ended = look(f"run={point}", folder=tmp_path)
+    refused(ended, "run.json is damaged", tmp_path, before)
+
+
 def test_evaluation_finds_what_the_training_found(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
@@ -203,8 +233,8 @@ def test_evaluation_of_a_point_that_is_worked_on_is_refused(
     point = copied(trained)
     with FileLock(point / ".lock"):
         ended = look(f"run={point}", LATE, folder=tmp_path)
-    assert ended.status == 1
-    assert "is being worked on by another process" in ended.err
+    assert ended.status == 2
+    assert ended.err == f"{point} is being worked on by another process.\n"
 
 
 def test_evaluation_on_other_data_is_refused(trained: Path, copied: Copied, tmp_path: Path) -> None:
@@ -213,8 +243,8 @@ def test_evaluation_on_other_data_is_refused(trained: Path, copied: Copied, tmp_
     record["data"]["hash"] = "0" * 64
     (point / "run.json").write_text(json.dumps(record))
     ended = look(f"run={point}", LATE, folder=tmp_path)
-    assert ended.status == 1
-    assert "the data have changed" in ended.err
+    assert ended.status == 2
+    assert ended.err.startswith("the data have changed")
 
 
 def test_turning_molecules_shows_which_net_is_equivariant(

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 from command_line import QUIET, TINY, evaluate, only_point, train
+from synthetic_study import Made, write_study
+
+from saibench import cli
 
 pytestmark = pytest.mark.usefixtures("without_page")
 UNTESTED = {".lock", "config.yaml", "run.json", "best.ckpt", "last.ckpt"}
@@ -83,6 +86,34 @@ def test_full_disk_at_any_file_of_the_evidence_leaves_none_of_it(
 
     assert train(tmp_path, *TINY).status == 0, "with room again, the same command ends it"
     assert {"samples.parquet", "by_atom.parquet", "metrics.json"} <= set(contents(point))
+
+
+def test_command_that_may_not_write_says_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The report of a study that lies in somebody else's folder."""
+    study = write_study(tmp_path / "study", [Made(size=0.9)], frames=50)
+
+    def forbidden(self: Path, *_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "mkdir", forbidden)
+    monkeypatch.setattr("sys.argv", ["saibench", "report", str(study)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said == f"{study / 'evidence'} cannot be read or written: Permission denied.\n"
+
+
+def test_error_of_the_system_that_is_no_matter_of_folders_is_not_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(_: object) -> int:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+    with pytest.raises(ConnectionRefusedError):
+        cli._guarded(refused)
 
 
 def test_study_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

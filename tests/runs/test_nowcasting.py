@@ -10,7 +10,7 @@ import numpy as np
 import polars
 import pytest
 import torch
-from command_line import QUIET, REPOSITORY, evaluate, only_point, train
+from command_line import QUIET, REPOSITORY, evaluate, no_page, only_point, train
 
 from saibench.datamodules.nowcasting.simulated import SimulatedRain
 from saibench.evidence.rain_fields import FIELDS, read_fields
@@ -60,8 +60,7 @@ def short_validation() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def two_stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("stages")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("saibench.report.page.write_report", lambda folder: folder)
+    with no_page():
         return trained(folder, *BOTH)
 
 

@@ -107,7 +107,8 @@ def test_ranks_end_with_the_process_that_asked_for_them(trained: Path, tmp_path:
         "from saibench.runs.ranks import run_ranks\n"
         f"run_ranks(Path({str(tmp_path)!r}), 2, 'train')\n"
     )
-    shutil.copy(trained / "config.yaml", tmp_path)
+    for name in ("config.yaml", "run.json"):
+        shutil.copy(trained / name, tmp_path)
     parent = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
     try:
         ranks = until(lambda: running(tmp_path))
@@ -134,17 +135,17 @@ def test_what_a_rank_says_reaches_the_parent_as_what_it_is(tmp_path: Path) -> No
 
 
 def running(folder: Path) -> list[int]:
-    """Ranks that work on a point below `folder`, from the table of processes."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
+    """Ranks that work on a point below `folder`: children of a child of their launcher."""
+    parents, launchers = {}, set()
+    for path in Path("/proc").glob("[0-9]*"):
         try:
-            command = path.read_bytes().split(b"\0")
+            command = (path / "cmdline").read_bytes()
+            parents[int(path.name)] = int(_status(path)[1])
         except OSError:  # it has ended
             continue
-        is_rank = b"saibench.runs.worker" in command and b"saibench.runs.torchrun" not in command
-        if is_rank and any(str(folder).encode() in part for part in command):
-            found.append(int(path.parent.name))
-    return found
+        if b"saibench.runs.torchrun" in command and str(folder).encode() in command:
+            launchers.add(int(path.name))
+    return [rank for rank, parent in parents.items() if parents.get(parent) in launchers]
 
 
 def exists(process: int) -> bool:
@@ -152,10 +153,15 @@ def exists(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    return _status(Path(f"/proc/{process}"))[0] != "Z"
 
 
-def until(condition: Callable[[], object], seconds: float = 120) -> object:
+def _status(process: Path) -> list[str]:
+    """State, parent and more of a process, after its name."""
+    return (process / "stat").read_text().rpartition(")")[2].split()
+
+
+def until(condition: Callable[[], object], seconds: float = 300) -> object:
     """What the condition gives once it is true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -180,7 +186,7 @@ def test_interrupt_ends_all_ranks_in_silence(tmp_path: Path) -> None:
     ) as command:
         _wait_for(lambda: bool(list(tmp_path.glob("outputs/*/*/last.ckpt"))))
         os.killpg(command.pid, signal.SIGINT)
-        out, err = command.communicate(timeout=60)
+        out, err = command.communicate(timeout=180)
     assert command.returncode == 130, err
     assert "the same command goes on" in out
     assert "Traceback" not in out + err
@@ -188,7 +194,7 @@ def test_interrupt_ends_all_ranks_in_silence(tmp_path: Path) -> None:
     assert record["state"] == "stopped"
 
 
-def _wait_for(happened: Callable[[], bool], seconds: float = 120) -> None:
+def _wait_for(happened: Callable[[], bool], seconds: float = 300) -> None:
     until = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < until, "nothing happened"

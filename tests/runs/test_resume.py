@@ -11,7 +11,7 @@ import polars
 import polars.testing
 import pytest
 import torch
-from command_line import TINY, Ended, only_point, run, train
+from command_line import TINY, Ended, no_page, only_point, run, train
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -54,7 +54,8 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, .
     points = {}
     for schedule in (LINEAR, PLATEAU):
         folder = tmp_path_factory.mktemp("uninterrupted")
-        assert train(folder, *EIGHT_STEPS, *schedule).status == 0
+        with no_page():
+            assert train(folder, *EIGHT_STEPS, *schedule).status == 0
         points[schedule] = only_point(folder)
     return points
 

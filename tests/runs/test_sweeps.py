@@ -136,13 +136,17 @@ def test_study_folder_that_the_clock_names_is_that_in_which_the_points_are(
     assert (record.parents[1] / "evidence").is_dir()
 
 
+@pytest.mark.usefixtures("without_page")
+@pytest.mark.slow
 def test_points_run_at_once_with_joblib(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     ended = train(tmp_path, "-m", "seed=0,1", *TINY, *in_parallel(tmp_path), FAILING)
     assert ended.status == 1, ended
     assert states(tmp_path) == {0: "complete", 1: "failed"}
     assert "failed: RuntimeError: a deliberate failure" in ended.out
     assert "Traceback" not in ended.err + capfd.readouterr().err
-    assert (tmp_path / "outputs" / "force_field" / "report.html").exists()
+    evidence = tmp_path / "outputs" / "force_field" / "evidence"
+    points = polars.read_parquet(evidence / "points.parquet")
+    assert dict(points.select("seed", "state").iter_rows()) == states(tmp_path)
 
 
 @pytest.mark.usefixtures("without_page")

@@ -205,6 +205,16 @@ def test_damaged_config_of_a_complete_point_is_written_again(
     assert load_point(point).hash == record_of(point)["point"]
 
 
+def test_config_of_a_complete_point_that_was_changed_is_written_again(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    point = copied(trained)
+    text = (point / "config.yaml").read_text()
+    (point / "config.yaml").write_text(text.replace("count: 20", "count: 21"))
+    assert train(tmp_path, *TINY).status == 0
+    assert (point / "config.yaml").read_text() == text
+
+
 def test_what_a_report_shows_of_a_complete_point_may_be_asked_for_otherwise(
     trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,11 +232,12 @@ def test_point_that_another_process_holds_is_refused(
 ) -> None:
     point = copied(trained)
     before = record_of(point)
-    with FileLock(point / ".lock"):
-        ended = train(tmp_path, *TINY)
-    assert ended.status == 2
-    assert ended.err == f"{point} is being worked on by another process.\n"
-    assert record_of(point) == before
+    for way in ("continue", "stop"):
+        with FileLock(point / ".lock"):
+            ended = train(tmp_path, *TINY, f"on_failure={way}")
+        assert ended.status == 2
+        assert ended.err == f"{point} is being worked on by another process.\n"
+        assert record_of(point) == before
 
 
 def test_complete_point_of_other_data_is_refused(

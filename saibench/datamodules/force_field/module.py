@@ -30,6 +30,7 @@ from saibench.datamodules.stream import Ranks
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.schema import Field
+from saibench.options import Count, Positive
 
 
 class ForceFieldDataModule(StructuralDataModule):
@@ -56,21 +57,21 @@ class ForceFieldDataModule(StructuralDataModule):
         partitions: Mapping[str, Mapping[str, Any]],
         test: Sequence[str],
         shown: Sequence[int] | None = None,
-        batch_size: int = 5,
-        evaluation_batch_size: int = 100,
-        r_max: float = 4.0,
+        batch_size: Count = 5,
+        evaluation_batch_size: Count = 100,
+        r_max: Positive = 4.0,
         dtype: Literal["float32", "float64"] = "float32",
-        steps_per_round: int = 200,
+        steps_per_round: Count = 200,
         seed: int = 0,
         cache: str | None = None,
     ) -> None:
         super().__init__(training, subset, held_out, partitions, test, shown=shown)
-        for name, value in (
-            ("batch_size", batch_size),
-            ("evaluation_batch_size", evaluation_batch_size),
-        ):
-            if value < 1:
-                raise UserError(f"datamodule.{name}={value} is not at least 1; 5 would work.")
+        for name in ("name", "describe", "preview", "recipe", "load"):
+            if not hasattr(source, name):
+                raise UserError(
+                    f"data is no source of a trajectory: {type(source).__name__} has no '{name}', "
+                    "which saibench.datamodules.force_field.trajectory.TrajectorySource asks for."
+                )
         self.source = source
         self.batch_size = batch_size
         self.evaluation_batch_size = evaluation_batch_size
@@ -118,10 +119,16 @@ class ForceFieldDataModule(StructuralDataModule):
     def facts(self) -> dict[str, Any]:
         train = self.split[0].rows
         positions = torch.from_numpy(self.trajectory.positions[train].astype(np.float32))
+        neighbors = mean_num_neighbors(positions, self.r_max)
+        if not neighbors:
+            raise UserError(
+                f"datamodule.r_max={self.r_max:g}: no two atoms of {self.trajectory.name} come as "
+                "near as that many Å; 4 would work."
+            )
         return {
             "type_names": self.type_names,
             "species": [self.type_names.index(symbol) for symbol in self.trajectory.symbols],
-            "avg_num_neighbors": mean_num_neighbors(positions, self.r_max),
+            "avg_num_neighbors": neighbors,
             "force_rms": float(np.sqrt(np.square(self.trajectory.forces[train]).mean())),
             "energy_mean": self.energy_mean,
         }

@@ -50,6 +50,8 @@ class NpzTrajectory:
             array = self.file[key]
         except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise self._incomplete(f", key '{key}'") from error
+        if not isinstance(array, np.ndarray):  # the archive's member is no .npy file
+            raise self._incomplete(f", key '{key}'")
         if array.size == 0:
             raise UserError(f"{self.path}, key '{key}' is empty: a trajectory has frames.")
         return array

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import polars as pl
@@ -18,8 +18,7 @@ from saibench.datamodules.force_field.trajectory import (
     centred,
     trajectory_index,
 )
-from saibench.datamodules.samplers.fields import whole_number
-from saibench.errors import UserError
+from saibench.datamodules.samplers.fields import Convert, number, refuse, whole_number
 from saibench.units import PS_PER_FS
 
 
@@ -58,22 +57,26 @@ class GFN2Simulation:
 
     def __post_init__(self) -> None:
         initial_geometry(self.molecule)
-        for name, works in (("temperature", 500), ("timestep", 0.5), ("friction", 2)):
-            if not getattr(self, name) > 0:
-                raise UserError(
-                    f"data.{name}={getattr(self, name)} is not above 0: {works} would work."
-                )
         for name in ("frames", "stride", "seed"):  # YAML reads 1e3 as a float
-            whole = whole_number(f"data.{name}", getattr(self, name))
-            object.__setattr__(self, name, whole)
+            self._convert(name, whole_number)
+        for name in ("temperature", "timestep", "friction", "equilibration"):
+            self._convert(name, number)
+        for name, works in (("temperature", 500), ("timestep", 0.5), ("friction", 2)):
+            if getattr(self, name) <= 0:
+                self._refuse(name, f"is not above 0: {works} would work")
         for name, works in (("frames", 4000), ("stride", 4)):
             if getattr(self, name) < 1:
-                raise UserError(
-                    f"data.{name}={getattr(self, name)} is not at least 1: {works} would work."
-                )
-        for name in ("equilibration", "seed"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"data.{name}={getattr(self, name)} is below 0: 0 would work.")
+                self._refuse(name, f"is not at least 1: {works} would work")
+        if self.equilibration < 0:
+            self._refuse("equilibration", "is below 0: 0 would work")
+        if not 0 <= self.seed < 2**32:
+            self._refuse("seed", "is not in [0, 2^32): 0 would work")
+
+    def _convert(self, name: str, convert: Convert) -> None:
+        object.__setattr__(self, name, convert(f"data.{name}", getattr(self, name)))
+
+    def _refuse(self, name: str, reason: str) -> NoReturn:
+        refuse(f"data.{name}", getattr(self, name), reason)
 
     @property
     def name(self) -> str:

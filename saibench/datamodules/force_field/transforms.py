@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from saibench.datamodules.rotations import uniform_rotations
+from saibench.options import Seed
 
 
 class MoleculeTransform(Protocol):
@@ -31,7 +32,7 @@ class RandomRotation:
     See `uniform_rotations`: every rank and machine turns a frame the same way.
     """
 
-    seed: int = 0
+    seed: Seed = 0
 
     def hash(self) -> str:
         """Digits that change whenever the rotations do."""

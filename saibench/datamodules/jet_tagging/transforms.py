@@ -18,6 +18,7 @@ from saibench.datamodules.rotations import uniform_rotations, unit_interval
 from saibench.datamodules.samplers import sample_keys
 from saibench.datamodules.samplers.keys import splitmix64
 from saibench.errors import UserError
+from saibench.options import Seed
 
 _SMEARING_STREAM, _PERMUTATION_STREAM = 111, 112
 """Streams of random numbers, apart from those that draw samples and rotations."""
@@ -96,7 +97,7 @@ class BeamBoost:
 class RandomRotation3D:
     """Each jet turned by its own uniformly random rotation, which moves it along the beam too."""
 
-    seed: int = 0
+    seed: Seed = 0
 
     def hash(self) -> str:
         """Digits that change whenever the rotations do."""
@@ -129,7 +130,7 @@ class ConstituentSmearing:
 
     energy: float = 0.1
     angle: float = 0.0
-    seed: int = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
         for name in ("energy", "angle"):
@@ -170,7 +171,7 @@ class ConstituentSmearing:
 class Permutation:
     """The constituents of each jet in an order of its own: a set has none."""
 
-    seed: int = 0
+    seed: Seed = 0
 
     def hash(self) -> str:
         """Digits that change whenever the orders do."""

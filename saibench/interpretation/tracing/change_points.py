@@ -11,9 +11,11 @@ Politis and Romano in place of single samples.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.tracing.permutations import block_permutations, p_value
@@ -28,6 +30,8 @@ TIMES_IN_BLOCK = 8
 """Correlation times that stay together in a permutation. Of 964 samples of AR(1) series without a
 change, 3 % are cut at a level of 5 % where there is no memory, 8 % at a correlation time of 4.5
 samples and 9 % at 9.5; blocks of five correlation times cut 11 and 12 %."""
+SHORTEST = 5
+"""Samples, or cells, in a stretch: a single outlier is none, and must not hide one."""
 FEWEST_BLOCKS = 6
 """Blocks in a series below which its permutations are too few to say anything."""
 
@@ -87,7 +91,7 @@ def segments(
         parts = _cut(0, len(cells), first, found)
         while parts:
             begin, end = parts.pop()
-            if end - begin < FEWEST_BLOCKS * block or end - begin < 4:
+            if end - begin < max(FEWEST_BLOCKS * block, 2 * SHORTEST):
                 continue
             best = _search(cells[begin:end], block, num_permutations, seed)
             if best.p <= level:
@@ -101,33 +105,45 @@ def segments(
     )
 
 
-def best_stretch(series: Floats) -> tuple[int, int, float]:
+def best_stretch(series: Floats, shortest: int = SHORTEST) -> tuple[int, int, float]:
     """Start, stop and contrast of the stretch whose mean differs most from the rest.
+
+    Neither the stretch nor what is on one side of it is shorter than `shortest`, unless empty.
 
     The contrast is |mean inside − mean outside| √(n (N − n) / N) for n of N samples inside; with
     white noise of unit variance it is a standard normal's absolute value.
     """
     sums = np.concatenate([[0.0], np.cumsum(series - series.mean())])
     contrast, start, stop = 0.0, 0, len(series)
-    for length in range(1, len(series)):
-        differences = np.abs(sums[length:] - sums[:-length])
+    for length, starts in _lengths(len(series), shortest):
+        differences = np.abs(sums[starts + length] - sums[starts])
         at = int(np.argmax(differences))
         own = float(differences[at]) / _scale(length, len(series))
         if own > contrast:
-            contrast, start, stop = own, at, at + length
+            contrast, start, stop = own, int(starts[at]), int(starts[at]) + length
     return start, stop, contrast
 
 
-def largest_contrasts(series: Floats) -> Floats:
+def largest_contrasts(series: Floats, shortest: int = SHORTEST) -> Floats:
     """The contrast of the best stretch of each row, `(rows,)`."""
-    centred = series - series.mean(axis=1, keepdims=True)
-    sums = np.zeros((len(series), series.shape[1] + 1))
-    np.cumsum(centred, axis=1, out=sums[:, 1:])
+    count = series.shape[1]
+    sums = np.zeros((len(series), count + 1))
+    np.cumsum(series - series.mean(axis=1, keepdims=True), axis=1, out=sums[:, 1:])
     found = np.zeros(len(series))
-    for length in range(1, series.shape[1]):
-        differences = np.abs(sums[:, length:] - sums[:, :-length]).max(axis=1)
-        np.maximum(found, differences / _scale(length, series.shape[1]), out=found)
+    for length, starts in _lengths(count, shortest):
+        differences = np.abs(sums[:, starts + length] - sums[:, starts]).max(axis=1)
+        np.maximum(found, differences / _scale(length, count), out=found)
     return found
+
+
+def _lengths(count: int, shortest: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """Lengths of stretches, and where those of each may begin."""
+    for length in range(shortest, count - shortest + 1):
+        starts = np.arange(count - length + 1)
+        before, after = starts, count - starts - length
+        enough = ((before == 0) | (before >= shortest)) & ((after == 0) | (after >= shortest))
+        if enough.any():
+            yield length, starts[enough]
 
 
 def _search(series: Floats, block: int, num_permutations: int, seed: int) -> Candidate:

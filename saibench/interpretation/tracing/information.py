@@ -9,83 +9,102 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from saibench.interpretation.bootstrap import LEVEL, Floats, Interval
-from saibench.interpretation.tracing.permutations import sequential_p_value
+from saibench.interpretation.tracing.permutations import block_permutations, p_value
 
 NUM_NEIGHBOURS = 3
 NUM_HALVES = 40
 NUM_PERMUTATIONS = 199
+ENOUGH_LARGER = 10
+FEWEST_BLOCKS = 4
 FEW_VALUES = 10
 """A column of at most so many different values is taken as classes."""
 MAX_SAMPLES = 1500
 """More are thinned evenly: the estimator is slow, and its bias is below 0.01 nats by then."""
 
 
-def mutual_information(feature: Floats, response: Floats) -> float:
-    """scikit-learn's estimate in nats, of nearest neighbours among the ranks; 0 at least.
+def mutual_information(features: Floats, response: Floats) -> Floats:
+    """scikit-learn's estimates in nats, of nearest neighbours among the ranks; 0 at least.
 
     Args:
-        feature, response: `(samples,)`; monotone transformations change nothing.
+        features: `(samples, features)`; monotone transformations change nothing.
+        response: `(samples,)`.
+
+    Returns:
+        `(features,)`.
 
     Source: Kraskov, Stögbauer, Grassberger, Phys. Rev. E 69, 066138 (2004); for classes Ross,
     PLoS ONE 9, e87357 (2014).
     """
     from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 
-    ranks = stats.rankdata(np.stack([feature, response], axis=1), axis=0) / len(response)
-    options = {"n_neighbors": NUM_NEIGHBOURS, "random_state": 0}
-    is_class = _is_class(feature)
-    column = _classes(feature)[:, None] if is_class else ranks[:, :1]
+    columns = stats.rankdata(features, axis=0) / len(response)
+    are_classes = np.array([_is_class(column) for column in features.T])
+    for number in np.flatnonzero(are_classes):
+        columns[:, number] = _classes(features[:, number])
     if _is_class(response):
-        labels = _classes(response)
-        return float(mutual_info_classif(column, labels, discrete_features=is_class, **options)[0])
-    return float(
-        mutual_info_regression(column, ranks[:, 1], discrete_features=is_class, **options)[0]
+        estimator, target = mutual_info_classif, _classes(response)
+    else:
+        estimator, target = mutual_info_regression, stats.rankdata(response) / len(response)
+    found = estimator(
+        columns, target, discrete_features=are_classes, n_neighbors=NUM_NEIGHBOURS, random_state=0
     )
+    return np.asarray(found, dtype=np.float64)
 
 
-def information_interval(
-    feature: Floats, response: Floats, blocks: NDArray[np.int64], seed: int = 0
-) -> Interval:
-    """The estimate with an interval from halves of the blocks, drawn without replacement.
+def information_intervals(
+    features: Floats, response: Floats, blocks: NDArray[np.int64], seed: int = 0
+) -> list[Interval]:
+    """The estimates with intervals from halves of the blocks, drawn without replacement.
 
     Samples drawn twice would be each other's nearest neighbours, so blocks are left out, not
     drawn again: the spread over halves is that of the estimate (Shao and Wu, Ann. Statist. 17,
     1989).
     """
-    feature, response, blocks = thinned(feature, response, blocks)
-    estimate = mutual_information(feature, response)
+    every = _step(len(response))
+    features, response, blocks = features[::every], response[::every], blocks[::every]
+    estimates = mutual_information(features, response)
     labels, block_of = np.unique(blocks, return_inverse=True)
-    if len(labels) < 4:
-        return Interval(math.nan, estimate, math.nan, len(labels), len(feature))
     rng = np.random.default_rng(seed)
     halves = []
-    for _ in range(NUM_HALVES):
+    for _ in range(NUM_HALVES if len(labels) >= FEWEST_BLOCKS else 0):
         kept = np.zeros(len(labels), dtype=bool)
         kept[rng.permutation(len(labels))[: len(labels) // 2]] = True
         own = kept[block_of]
-        halves.append(mutual_information(feature[own], response[own]))
-    reach = stats.t.ppf((1 + LEVEL) / 2, len(labels) - 1) * float(np.std(halves, ddof=1))
-    return Interval(
-        max(0.0, estimate - reach), estimate, estimate + reach, len(labels), len(feature)
-    )
+        halves.append(mutual_information(features[own], response[own]))
+    spread = np.std(halves, axis=0, ddof=1) if halves else np.full(len(estimates), np.nan)
+    reach = stats.t.ppf((1 + LEVEL) / 2, len(labels) - 1) * spread
+    return [
+        Interval(max(0.0, one - own), one, one + own, len(labels), len(response))
+        if np.isfinite(own)
+        else Interval(math.nan, one, math.nan, len(labels), len(response))
+        for one, own in zip(estimates.tolist(), reach.tolist(), strict=True)
+    ]
 
 
-def information_p_value(feature: Floats, response: Floats, length: int, seed: int = 0) -> float:
-    """By permuting the response in pieces of `length` neighbours; samples in their order."""
-    step = _step(len(feature))
-    feature, response = feature[::step], response[::step]
+def information_p_values(
+    features: Floats, response: Floats, length: int, seed: int = 0
+) -> list[float]:
+    """By permuting the response in pieces of `length` neighbours; samples in their order.
 
-    def statistic(index: NDArray[np.int64]) -> float:
-        return mutual_information(feature, response[index])
-
-    return sequential_p_value(
-        statistic, len(feature), max(1, round(length / step)), NUM_PERMUTATIONS, seed
-    )
-
-
-def thinned(*columns: NDArray) -> list[NDArray]:
-    """Every so many-th sample, where there are more than `MAX_SAMPLES`."""
-    return [column[:: _step(len(column))] for column in columns]
+    A feature whose value is reached by ten permutations is tested no further (Besag and Clifford,
+    Biometrika 78, 1991): its p-value is 10 / those made.
+    """
+    every = _step(len(response))
+    features, response = features[::every], response[::every]
+    observed = mutual_information(features, response)
+    larger, made = np.zeros(len(observed), dtype=int), np.zeros(len(observed), dtype=int)
+    rows = block_permutations(len(response), max(1, round(length / every)), NUM_PERMUTATIONS, seed)
+    for index in (index for some in rows for index in some):
+        open_ = np.flatnonzero(larger < ENOUGH_LARGER)
+        if not len(open_):
+            break
+        found = mutual_information(features[:, open_], response[index])
+        larger[open_] += found >= observed[open_]
+        made[open_] += 1
+    return [
+        reached / num if reached == ENOUGH_LARGER else p_value(reached, num)
+        for reached, num in zip(larger.tolist(), made.tolist(), strict=True)
+    ]
 
 
 def _step(num_samples: int) -> int:

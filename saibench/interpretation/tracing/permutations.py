@@ -11,7 +11,7 @@ permuted residuals for partial correlations Freedman and Lane's (J. Bus. Econ. S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from numpy.typing import NDArray
 from saibench.interpretation.bootstrap import MAX_WEIGHTS, Floats
 
 NUM_PERMUTATIONS = 1999
-ENOUGH_LARGER = 10
-"""Permutations that reach the observed value after which a test may stop (Besag and Clifford,
-Biometrika 78, 1991): then p = 10 / those made."""
 
 
 def block_permutations(
@@ -75,24 +72,6 @@ def correlation_p_values(
     undefined = np.isnan(np.stack([observed, np.array(partial)]))
     p_values[undefined] = np.nan
     return p_values[0], p_values[1]
-
-
-def sequential_p_value(
-    statistic: Callable[[NDArray[np.int64]], float],
-    num_samples: int,
-    length: int,
-    num: int,
-    seed: int = 0,
-) -> float:
-    """p-value of a slow statistic of permuted samples, large values speaking for a relation."""
-    observed, larger, made = statistic(np.arange(num_samples)), 0, 0
-    for rows in block_permutations(num_samples, length, num, seed):
-        for index in rows:
-            larger += statistic(index) >= observed
-            made += 1
-            if larger == ENOUGH_LARGER:
-                return larger / made
-    return p_value(larger, made)
 
 
 def _left(ranks: Floats, column: int) -> tuple[Floats, Floats, Floats]:

@@ -21,7 +21,7 @@ from saibench.interpretation.tracing.components import (
     of_classes,
 )
 from saibench.interpretation.tracing.explained import explained_shares
-from saibench.interpretation.tracing.information import information_interval, information_p_value
+from saibench.interpretation.tracing.information import information_intervals, information_p_values
 from saibench.interpretation.tracing.permutations import correlation_p_values
 from saibench.interpretation.tracing.ranges import feature_ranges
 from saibench.interpretation.tracing.ranks import (
@@ -89,6 +89,8 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
     # a matrix of all columns is held for each resampling
     intervals = block_bootstraps(values, blocks, correlations, num_resamples=NUM_RESAMPLES)
     p_values, partial_p = correlation_p_values(ranks_of(values), piece)
+    information = information_intervals(features, errors, blocks)
+    information_p = information_p_values(features, errors, piece)
     explained = explained_shares(features, errors, blocks)
     found = [
         Association(
@@ -97,10 +99,7 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
             partial=(
                 Tested(intervals[count + number], float(partial_p[number])) if count > 1 else None
             ),
-            information=Tested(
-                information_interval(features[:, number], errors, blocks),
-                information_p_value(features[:, number], errors, piece),
-            ),
+            information=Tested(information[number], information_p[number]),
             share=explained.shares[number],
             ranges=feature_ranges(
                 samples.features[:, number], samples.errors, samples.blocks, samples.sample_ids

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from saibench.datamodules.force_field.neighbors import neighbor_edges
@@ -42,11 +43,11 @@ class NequIP(nn.Module):
         l_max: Degree = 1,
         parity: bool = True,
         num_features: Count | list[Count] = 32,
-        radial_mlp_depth: int = 1,
+        radial_mlp_depth: Degree = 1,
         radial_mlp_width: Count = 128,
         num_bessels: Count = 8,
         bessel_trainable: bool = False,
-        polynomial_cutoff_p: int = 6,
+        polynomial_cutoff_p: Annotated[int, Field(ge=2)] = 6,
     ) -> None:
         super().__init__()
         self.r_max = r_max

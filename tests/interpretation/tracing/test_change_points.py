@@ -21,18 +21,18 @@ def test_best_stretch_is_that_of_all_pairs() -> None:
             for stop in range(start + 1, 24):
                 inside = np.zeros(23, dtype=bool)
                 inside[start:stop] = True
-                if inside.all():
+                sides = {start, stop - start, 23 - stop} - {0}
+                if inside.all() or min(sides) < 3:
                     continue
                 count = stop - start
                 apart = abs(series[inside].mean() - series[~inside].mean())
                 found.append((apart * np.sqrt(count * (23 - count) / 23), start, stop))
         contrast, start, stop = max(found)
-        assert best_stretch(series)[2] == pytest.approx(contrast)
-        own = best_stretch(series)[:2]
+        assert best_stretch(series, 3)[2] == pytest.approx(contrast)
+        own = best_stretch(series, 3)[:2]
         assert own == (start, stop) or set(range(*own)) == set(range(23)) - set(range(start, stop))
     rows = np.random.default_rng(9).standard_normal((6, 31))
-    expected = [best_stretch(row)[2] for row in rows]
-    np.testing.assert_allclose(largest_contrasts(rows), expected)
+    np.testing.assert_allclose(largest_contrasts(rows), [best_stretch(row)[2] for row in rows])
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.6])
@@ -64,10 +64,14 @@ def test_memory_is_no_change_but_single_samples_would_say_so() -> None:
     assert np.mean(np.array(without) <= 0.05) >= 0.7
 
 
-def test_single_outlier_is_no_stretch() -> None:
+def test_single_outlier_is_no_stretch_and_hides_none() -> None:
     series = np.random.default_rng(5).standard_normal(150)
     series[70] = 25.0
     assert segments(series, num_permutations=99).first.p > 0.05
+    series[100:] += 6.0
+    found = segments(series, remembers=False, num_permutations=99)
+    assert found.first.p <= 0.05
+    assert min(abs(bound - 100) for bound in found.bounds) <= 3
 
 
 def test_short_or_constant_series_have_no_change() -> None:

@@ -16,8 +16,8 @@ from saibench.interpretation.partial_correlation import partial_spearman
 from saibench.interpretation.tracing import explained
 from saibench.interpretation.tracing.explained import explained_shares
 from saibench.interpretation.tracing.information import (
-    information_interval,
-    information_p_value,
+    information_intervals,
+    information_p_values,
     mutual_information,
 )
 from saibench.interpretation.tracing.permutations import (
@@ -106,33 +106,34 @@ def test_partial_p_value_tells_cause_from_follower() -> None:
 def test_information_of_normal_pairs_is_the_formulas() -> None:
     rng = np.random.default_rng(2)
     first = rng.standard_normal(1200)
-    for rho in (0.0, 0.6, 0.9):
-        second = rho * first + np.sqrt(1 - rho**2) * rng.standard_normal(1200)
-        truth = -0.5 * np.log(1 - rho**2)
-        assert mutual_information(first, second) == pytest.approx(truth, abs=0.06)
-        assert mutual_information(np.exp(first), second**3) == pytest.approx(truth, abs=0.06)
+    rho = np.array([0.0, 0.6, 0.9])
+    others = rho * first[:, None] + np.sqrt(1 - rho**2) * rng.standard_normal((1200, 3))
+    truth = -0.5 * np.log(1 - rho**2)
+    np.testing.assert_allclose(mutual_information(others, first), truth, atol=0.06)
+    np.testing.assert_allclose(mutual_information(others**3, np.exp(first)), truth, atol=0.06)
 
 
 def test_information_sees_what_ranks_do_not() -> None:
     rng = np.random.default_rng(3)
-    feature = rng.uniform(-1, 1, 250)
-    response = feature**2 + 0.05 * rng.standard_normal(250)
-    assert abs(stats.spearmanr(feature, response).statistic) < 0.2
-    interval = information_interval(feature, response, np.arange(250))
-    assert interval.low > 0.5
-    assert information_p_value(feature, response, 1) == pytest.approx(1 / 200)
-    assert information_p_value(feature, rng.standard_normal(250), 1) > 0.02
+    features = rng.uniform(-1, 1, (250, 2))
+    response = features[:, 0] ** 2 + 0.05 * rng.standard_normal(250)
+    assert abs(stats.spearmanr(features[:, 0], response).statistic) < 0.2
+    of_square, of_chance = information_intervals(features, response, np.arange(250))
+    assert of_square.low > 0.5 and of_chance.low == 0.0
+    p_square, p_chance = information_p_values(features, response, 1)
+    assert p_square == pytest.approx(1 / 200) and p_chance > 0.02
 
 
 def test_information_of_a_class_is_at_most_its_entropy() -> None:
     rng = np.random.default_rng(4)
     label = rng.integers(0, 2, 600)
     apart = label + 0.1 * rng.standard_normal(600)
-    assert mutual_information(label.astype(float), apart) == pytest.approx(np.log(2), abs=0.02)
+    columns = label[:, None].astype(float)
+    assert mutual_information(columns, apart)[0] == pytest.approx(np.log(2), abs=0.02)
     right = (rng.random(600) < np.where(label == 1, 0.9, 0.6)).astype(float)
     joint = np.array([[np.mean((label == a) & (right == b)) for b in (0, 1)] for a in (0, 1)])
     truth = (joint * np.log(joint / joint.sum(0) / joint.sum(1)[:, None])).sum()
-    assert mutual_information(label.astype(float), right) == pytest.approx(truth, abs=1e-6)
+    assert mutual_information(columns, right)[0] == pytest.approx(truth, abs=1e-6)
 
 
 def test_shares_of_independent_features_are_their_squared_correlations() -> None:

@@ -1,0 +1,192 @@
+"""The command on a study whose errors are known, what it saves, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+from made_traces import BIAS, BIASED, CORNERS, TRACE, write_traced_study
+
+from saibench.cli import main
+from saibench.config.settings import TraceSettings, validated
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures import biased_stretches, error_shares
+from saibench.figures.style import svg
+from saibench.interpretation.finding import study_findings
+from saibench.interpretation.tracing import asked, comparisons, records, trace_points
+from saibench.interpretation.trusted_range.of_evidence import chosen_points
+
+Run = Callable[..., tuple[int, str, str]]
+NARROW = CORNERS[0].slug
+
+
+@pytest.fixture
+def trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["saibench", "trace", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_status:
+            main()
+        out, err = capsys.readouterr()
+        return int(exit_status.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    record = {
+        **TRACE,
+        "findings": ["saibench.interpretation.tracing.findings"],
+        "figures": ["saibench.figures.error_shares", "saibench.figures.biased_stretches"],
+    }
+    return write_traced_study(tmp_path_factory.mktemp("study"), record=record)
+
+
+@pytest.fixture(scope="module")
+def evidence(study: Path) -> StudyEvidence:
+    return StudyEvidence.load(study)
+
+
+@pytest.fixture(scope="module")
+def narrow(evidence: StudyEvidence) -> records.PointTrace:
+    return trace_points(evidence, chosen_points(evidence, [NARROW]), asked(evidence))[0]
+
+
+def test_errors_are_traced_to_what_made_them(narrow: records.PointTrace) -> None:
+    force = narrow.responses[0]
+    assert force.response.name == "force_mae"
+    first = force.associations[0]
+    assert first.feature.name == "distance" and first.rho.holds(0.05) and first.share.low > 0.5
+    others = {one.feature.name: one for one in force.associations[1:]}
+    assert set(others) == {"time", "chance", "kind"}
+    assert not any(one.rho.holds(0.05) for one in others.values())
+    assert first.worst is first.ranges[-1]
+    by_name = {one.name: one for one in force.components}
+    assert by_name["O"].share.estimate == pytest.approx(0.5)
+    assert by_name["O"].size == pytest.approx(1 / 3)
+    assert by_name["O"].counted == "atoms"
+    assert by_name["O"].relative.holds(0.05)
+    assert force.mean.count == 396
+    notes = " ".join(force.notes)
+    assert "4 samples that were trained on are left out" in notes
+    assert "copy is not told apart from distance" in notes
+
+
+def test_biased_stretch_is_found_with_its_samples(narrow: records.PointTrace) -> None:
+    assert narrow.bias is not None
+    (stretch,) = narrow.bias.biased
+    ids = set(stretch.sample_ids)
+    truth = set(range(1000 + BIASED.start, 1000 + BIASED.stop))
+    assert len(ids ^ truth) <= 12
+    assert stretch.mean.low <= BIAS <= stretch.mean.high
+    assert stretch.change.p <= 0.01 and stretch.change.holds(0.05)
+    (reason,) = narrow.refused
+    assert "too few to trace energy_error" in reason, "the stretch is as long as a memory"
+
+
+def test_q_values_are_benjamini_and_hochbergs(narrow: records.PointTrace) -> None:
+    tests = [one for one in comparisons.tested_in(narrow) if not np.isnan(one.p)]
+    p = np.array([one.p for one in tests])
+    order = np.argsort(p)
+    raw = p[order] * len(p) / np.arange(1, len(p) + 1)
+    q = np.empty(len(p))
+    q[order] = np.minimum.accumulate(raw[::-1])[::-1]
+    np.testing.assert_allclose([one.q for one in tests], np.minimum(q, 1.0))
+    interval = tests[0].interval
+    (undefined,) = comparisons.adjusted([records.Tested(interval, float("nan"))])
+    assert np.isnan(undefined.q)
+
+
+def test_command_prints_sentences_and_tables_and_saves_all(
+    trace: Run, study: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "traces.json"
+    options = ["--point", NARROW, "--response", "force_mae", "--feature", "distance", "chance"]
+    status, out, _ = trace(study, *options, "--save", path)
+    assert status == 0
+    assert "It rises with distance: ρ = 0." in out
+    assert "No relation beyond doubt to chance." in out
+    assert "O carries 50.0 %" in out and "of force_mae with 33.3 % of the atoms" in out
+    assert "are biased: −" in out and "carry" in out
+    assert "comparisons hold at a false discovery rate of 5 %" in out
+    assert "partial ρ" in out
+    document = json.loads(path.read_text())
+    assert document["format"] == "saibench error trace"
+    (point,) = document["points"]
+    ranges = point["responses"][0]["associations"][0]["ranges"]
+    samples = [one for part in ranges for one in part["sample_ids"]]
+    assert sorted(samples) == list(range(1004, 1400))
+    assert any("It rises with distance" in line for line in point["sentences"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--response", "force_mea"], "did you mean 'force_mae'"),
+        (["--feature", "distanse"], "did you mean 'distance'"),
+        (["--response", "spezies/force_mae"], "did you mean 'species'"),
+        (["--response", "species/force_mea"], "did you mean 'species/force_mae'"),
+        (["--partition", "last_tent"], "did you mean 'last_tenth'"),
+        (["--point", "size0.3-count100-seed0"], "did you mean 'size0.3-count1000-seed0'"),
+        (["--level", "5"], "0.05 would work"),
+        (["--ideal", "1"], "--response would name it"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    trace: Run, study: Path, arguments: list[str], sentence: str
+) -> None:
+    status, out, err = trace(study, *arguments)
+    assert status == 2
+    assert sentence in err
+    assert len(err.strip().splitlines()) == 1 and out == ""
+
+
+def test_too_few_samples_are_refused(trace: Run, tmp_path: Path) -> None:
+    status, _, err = trace(write_traced_study(tmp_path / "few", CORNERS[1:2], frames=15))
+    assert status == 2 and "11 samples of last_tenth are too few to trace force_mae" in err
+
+
+def test_report_has_findings_and_figures(evidence: StudyEvidence) -> None:
+    found = {(one.claim.partition(" (§")[0], one.variant): one for one in study_findings(evidence)}
+    assert not any(one.error for one in found.values())
+    narrow = "subset.count = 1000, window = 0–30 %"
+    assert found["energy_error is biased in stretches of time", narrow].verdict == "seen"
+    assert found["force_mae goes with data features", narrow].verdict == "seen"
+    assert found["force_mae is uneven over species and kind", narrow].verdict == "seen"
+    local = found["errors by window are more local than errors by subset.count", "energy_error"]
+    assert local.verdict == "seen" and "points above" in local.numbers
+    for module in (error_shares, biased_stretches):
+        assert module.needs(evidence) is None
+        figure = module.draw(evidence)
+        assert svg(figure) == svg(module.draw(evidence))
+        assert module.table(evidence).height > 3
+    assert "Shapley" in error_shares.caption(evidence)
+    assert "are biased: −" in biased_stretches.caption(evidence)
+    shaded = biased_stretches.table(evidence).filter(polars.col("biased"))
+    assert shaded["points"].to_list() == [narrow]
+
+
+def test_single_point_without_a_signed_error_says_what_is_missing(tmp_path: Path) -> None:
+    record = {"trace": {"response": ["force_mae"]}}
+    folder = write_traced_study(tmp_path / "study", CORNERS[1:2], frames=60, record=record)
+    evidence = StudyEvidence.load(folder)
+    assert "names no signed error" in str(biased_stretches.needs(evidence))
+
+
+def test_records_without_trace_take_the_shipped_workloads(tmp_path: Path) -> None:
+    folder = write_traced_study(tmp_path / "study", CORNERS[:1], frames=40, record={"trace": []})
+    wanted = asked(StudyEvidence.load(folder))
+    assert wanted.responses == ("force_mae", "energy_error")
+    assert wanted.across == ("window", "subset.count")
+
+
+def test_trace_of_a_workload_takes_no_other_key() -> None:
+    assert validated(TraceSettings, dict(TRACE["trace"])).along == "time"
+    with pytest.raises(UserError, match="unknown key"):
+        validated(TraceSettings, {**TRACE["trace"], "feature": "time"})
