@@ -12,6 +12,7 @@ from torch import Tensor
 
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.errors import UserError
+from saibench.models.batch_statistics import share_batch_statistics
 from saibench.models.nets.event_noise import EventNoise
 from saibench.models.nets.nowcastnet.discriminator import TemporalDiscriminator
 from saibench.models.nowcasting import LOG_EVERY, NowcastingModule
@@ -116,6 +117,7 @@ class NowcastNetModule(NowcastingModule):
             losses = self._train_evolution(batch, step)
         else:
             losses = self._train_generator(batch, step)
+        share_batch_statistics(self)
         if batch_idx % LOG_EVERY == 0:
             self.log_dict({f"train/{name}": loss.detach() for name, loss in losses.items()})
         return torch.stack([loss.detach() for loss in losses.values()]).sum()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
@@ -35,7 +36,7 @@ def build_trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
         strategy=_strategy(settings.devices, module),
-        sync_batchnorm=settings.devices > 1 and settings.accelerator != "cpu",
+        sync_batchnorm=_synchronizes_batches(settings),
         precision=settings.precision,
         # An epoch is the round of steps up to a validation; the last one is validated too. A
         # step is a batch, though Lightning counts one for each optimizer that a batch moves.
@@ -61,6 +62,12 @@ def _strategy(devices: int, module: BenchmarkModule) -> str:
     if devices == 1:
         return "auto"
     return "ddp_find_unused_parameters_true" if module.finds_unused_parameters else "ddp"
+
+
+def _synchronizes_batches(settings: DictConfig) -> bool:
+    """PyTorch normalises over the batches of all ranks on GPUs alone."""
+    on_gpus = settings.accelerator != "cpu" and torch.cuda.is_available()
+    return settings.devices > 1 and on_gpus
 
 
 def steps_trained(trainer: Trainer) -> int:
