@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED
-from saibench.interpretation.tracing.sentences import digits
+from saibench.interpretation.tracing.text import digits
 from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.trusted_range.sentences import number, percent
 from saibench.interpretation.two_axes.local_and_global import Change, changes
