@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from saibench.errors import NotHeldByData, UserError
 
@@ -198,10 +198,17 @@ def evaluate_point(config: DictConfig) -> Outcome:
     return retest_point(config)
 
 
+class _OneSentence(argparse.ArgumentParser):
+    """A parser that answers a mistake as all of saibench does, not with how it is used as well."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message.rstrip('.')}; {self.prog} --help says what would work.")
+
+
 def _commands(arguments: Sequence[str]) -> int:
     from saibench.commands import COMMANDS
 
-    parser = argparse.ArgumentParser(
+    parser = _OneSentence(
         prog="saibench",
         description="Reports, trusted ranges, data and panels of saibench's studies.",
     )

@@ -37,10 +37,12 @@ NARROW = ",".join(f"{{start: {start}, size: 0.3}}" for start in (0, 0.15, 0.3, 0
 
 KEPT = (
     *("config.yaml", "run.json", "metrics.json", "samples.parquet"),
-    *("by_species.parquet", "by_lead.parquet"),
+    *("by_species.parquet", "by_lead.parquet", "by_angle.parquet"),
 )
 """Of a point; its checkpoints and its errors by atom are large, and follow from its settings."""
 MRMS = ["workload=nowcasting", "data=mrms", "test=[all_events]", "logger=none"]
+EXCERPT = ["data=top_landscape", "logger=none"]
+SIMULATED = ["data.top_jets=25000", "data.qcd_jets=25000", "trainer.max_steps=1500", "logger=none"]
 
 
 BETWEEN = (
@@ -82,6 +84,21 @@ def radar() -> list[list[str]]:
     ]
 
 
+def of_inputs(data: list[str]) -> list[list[str]]:
+    """Sample efficiency, physical prior and rotation, whose points are each other's."""
+    return [
+        ["+sweeps=jet_tagging/sample_efficiency_mini", *data],
+        ["+sweeps=jet_tagging/rotation_mini", *data],
+    ]
+
+
+def of_energy(data: list[str]) -> list[list[str]]:
+    return [
+        ["+sweeps=jet_tagging/energy_extrapolation_mini", *data],
+        ["+sweeps=jet_tagging/error_tracing_mini", *data],
+    ]
+
+
 STUDIES: dict[str, Callable[[], list[list[str]]]] = {
     "force_field/time_extrapolation": lambda: [
         ["+sweeps=force_field/time_extrapolation", "subset.count=1000", *ASPIRIN, *NET, SHORT],
@@ -118,6 +135,11 @@ STUDIES: dict[str, Callable[[], list[list[str]]]] = {
         ],
     ],
     "force_field/random_split_mini": lambda: [["+sweeps=force_field/random_split_mini", *ASPIRIN]],
+    "jet_tagging/excerpt_inputs": lambda: of_inputs(EXCERPT),
+    "jet_tagging/excerpt_energy": lambda: of_energy(EXCERPT),
+    "jet_tagging/simulated_inputs": lambda: of_inputs(SIMULATED),
+    "jet_tagging/simulated_energy": lambda: of_energy(SIMULATED),
+    "jet_tagging/data_sources": lambda: [["+sweeps=jet_tagging/data_sources", "logger=none"]],
     "nowcasting/lead_time": lambda: [["+sweeps=nowcasting/lead_time_mini", "logger=none"]],
     "nowcasting/radar": radar,
 }

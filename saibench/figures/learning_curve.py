@@ -28,6 +28,8 @@ MAX_ROWS = 3
 POSITIONS = 81
 AHEAD = 4.0
 """Times the largest size up to which the law is drawn, at least."""
+FARTHEST = 3.0
+"""Ratio up to which an interval is drawn; a wider one runs out of its panel."""
 SEEN, LAW, TARGET = INK, PALETTE[0], PALETTE[2]
 OTHERS = dict(zip((law.name for law in LAWS), (PALETTE[4], PALETTE[5], PALETTE[3], PALETTE[1]),
                   strict=True))  # fmt: skip
@@ -199,6 +201,11 @@ def _draw_ratios(axes: Axes, one: Found) -> None:
                 [ratio.estimate], [len(names) + offset], color=LAW, fmt="s", markersize=4.5,
                 xerr=error_bars([ratio.estimate], [ratio.low], [ratio.high]), capsize=2.5,
             )  # fmt: skip
+    known = [*(ratio for name in names for ratio in law.ratios[name] if np.isfinite(ratio))]
+    for predicted in one.check.predictions if one.check else ():
+        known += [max(predicted.ratio.low, 1 / FARTHEST), min(predicted.ratio.high, FARTHEST)]
+    margin = 0.08 * (max(*known, 1) - min(*known, 1))
+    axes.set_xlim(min(*known, 1) - margin, max(*known, 1) + margin)
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)

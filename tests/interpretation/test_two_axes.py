@@ -11,6 +11,8 @@ from made_traces import AMPLITUDE, BIAS, CORNERS, MadePoint, ar1, write_traced_s
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures import local_and_global
+from saibench.figures.style import svg
 from saibench.interpretation.two_axes import PairErrors, changes, sentences, two_axes
 
 COUNT, BLOCKS = 960, np.repeat(np.arange(48), 20)
@@ -144,3 +146,17 @@ def test_other_samples_are_refused(tmp_path: Path) -> None:
     write_table(path, read_table(path).with_columns(polars.col("sample_id") + 1), fields)
     with pytest.raises(UserError, match="different samples of last_tenth"):
         two_axes(StudyEvidence.load(folder), "energy_error", "time", ())
+
+
+def test_figure_shows_both_axes(study: StudyEvidence, tmp_path: Path) -> None:
+    assert local_and_global.needs(study) is None
+    figure = local_and_global.draw(study)
+    assert len(figure.axes) == 4
+    assert svg(figure) == svg(local_and_global.draw(study))
+    numbers = local_and_global.table(study)
+    ratios = numbers.filter(number="ratio in a region", setting="window", statistic="energy_error")
+    worst = ratios.sort("estimate")["at"].to_list()[-1]
+    assert 60 <= worst <= 90, "where the bias was put, frames 120 to 180 of 0.5 ps"
+    assert "is local to some of" in local_and_global.caption(study)
+    alone = StudyEvidence.load(write_traced_study(tmp_path / "study", CORNERS[:2], frames=60))
+    assert "varies window alone" in str(local_and_global.needs(alone))

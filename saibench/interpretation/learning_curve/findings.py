@@ -9,12 +9,9 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import tested
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.learning_curve import sentences
-from saibench.interpretation.learning_curve.curve import LearningCurve
-from saibench.interpretation.learning_curve.data_needed import ANSWERED, REACHED, data_needed
-from saibench.interpretation.learning_curve.extrapolation import FEWEST_SIZES, extrapolate
+from saibench.interpretation.learning_curve.data_needed import ANSWERED, REACHED
 from saibench.interpretation.learning_curve.laws import LAWS, LOG_LINEAR
-from saibench.interpretation.learning_curve.prediction import check
-from saibench.interpretation.learning_curve.reading import Asked, asked_of, learning_curves
+from saibench.interpretation.learning_curve.study_laws import Found, found_laws
 
 PREDICTS = "the error of the largest training sets follows from that of smaller ones (§2.5)"
 IS_LOG_LINEAR = "the error falls log-linearly with the training set (§5.1)"
@@ -28,40 +25,38 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
     if not tested(evidence).height:
         return []
     try:
-        asked = asked_of(evidence)
-        curves = [c for c in learning_curves(evidence, asked) if len(c.sizes) >= FEWEST_SIZES]
+        laws = [one for one in found_laws(evidence) if one.law is not None]
     except UserError:  # the figure says so in its place
         return []
     found: list[Finding] = []
-    for curve in curves:
-        found += ask(PREDICTS, curve.label, partial(_predicts, curve))
-        found += ask(IS_LOG_LINEAR, curve.label, partial(_is_log_linear, curve))
-        if asked.target is not None:
-            found += ask(DATA_HELP, curve.label, partial(_data_help, curve, asked))
+    for one in laws:
+        found += ask(PREDICTS, one.curve.label, partial(_predicts, one))
+        found += ask(IS_LOG_LINEAR, one.curve.label, partial(_is_log_linear, one))
+        found += ask(DATA_HELP, one.curve.label, partial(_data_help, one))
     return found
 
 
-def _predicts(curve: LearningCurve) -> Answer | None:
-    found = check(curve)
+def _predicts(one: Found) -> Answer | None:
+    found = one.check
     if found is None:
         return None
     verdict = NOT_SEEN if found.misses else SEEN if found.agrees else UNDECIDED
-    return verdict, sentences.check_sentence(found, curve)
+    return verdict, sentences.check_sentence(found, one.curve)
 
 
-def _is_log_linear(curve: LearningCurve) -> Answer:
-    found = extrapolate(curve)
-    share = float((found.chosen == LAWS.index(LOG_LINEAR)).mean())
+def _is_log_linear(one: Found) -> Answer:
+    assert one.law is not None
+    share = float((one.law.chosen == LAWS.index(LOG_LINEAR)).mean())
     verdict = SEEN if share >= DECIDED else NOT_SEEN if share <= 1 - DECIDED else UNDECIDED
-    told = sentences.law_sentence(found)
+    told = sentences.law_sentence(one.law)
     return verdict, f"{100 * share:.0f} % of the resamplings choose the log-linear law. {told}"
 
 
-def _data_help(curve: LearningCurve, asked: Asked) -> Answer:
-    found, error = extrapolate(curve), asked.target_error
-    assert error is not None and asked.target is not None
-    needed = data_needed(found, error)
-    told = sentences.needed_sentence(needed, found, asked.target)
-    if needed.verdict == REACHED or (needed.verdict == ANSWERED and needed.is_bounded):
+def _data_help(one: Found) -> Answer | None:
+    if one.law is None or one.needed is None or one.target is None:
+        return None
+    told = sentences.needed_sentence(one.needed, one.law, one.target)
+    verdict = one.needed.verdict
+    if verdict == REACHED or (verdict == ANSWERED and one.needed.is_bounded):
         return SEEN, told
-    return (NOT_SEEN if needed.is_out_of_reach else UNDECIDED), told
+    return (NOT_SEEN if one.needed.is_out_of_reach else UNDECIDED), told

@@ -68,7 +68,8 @@ def _scales(sizes: Floats) -> Floats:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−")
+    text = f"{value:.3g}"
+    return (f"{value:,.0f}" if "e+" in text else text).replace("-", "−")
 
 
 def _power_inverse(value: Floats, shape: Floats) -> Floats:

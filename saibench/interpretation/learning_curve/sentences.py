@@ -95,7 +95,7 @@ def needed_sentence(needed: DataNeeded, found: Extrapolation, target: float) -> 
     if needed.verdict == NEVER:
         return (
             f"{goal} is refused: the law ends at {amount(found.limit(), curve)}, above it, so that "
-            f"no number of such samples is expected to reach it.{at_least}"
+            f"no number of such samples, trained alike, is expected to reach it.{at_least}"
         )
     if needed.verdict == BEYOND:
         return (

@@ -14,6 +14,9 @@ from scipy import stats
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstraps
 from saibench.interpretation.tracing.records import Component, Part, Tested
 
+FEWEST_SAMPLES = 20
+"""Samples of a component below which it is not tested: five jets without an error say nothing."""
+
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
@@ -77,7 +80,7 @@ def _p_of_difference(contributions: Contributions, number: int, blocks: NDArray[
     """Of the mean error of one component less that of all."""
     own, own_size = contributions.errors[:, number], contributions.sizes[:, number]
     whole, size = contributions.errors.sum(axis=1), contributions.sizes.sum(axis=1)
-    if not 0 < own_size.sum() < size.sum():
+    if not 0 < own_size.sum() < size.sum() or np.count_nonzero(own_size) < FEWEST_SAMPLES:
         return math.nan
     mean, mean_of_all = own.sum() / own_size.sum(), whole.sum() / size.sum()
     influence = (own - mean * own_size) / own_size.sum() - (whole - mean_of_all * size) / size.sum()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.tracing.records import (
     Association,
     BiasTrace,
@@ -16,8 +15,9 @@ from saibench.interpretation.tracing.records import (
     Stretch,
     Tested,
 )
+from saibench.interpretation.tracing.text import decimals, digits, probability, values
 from saibench.interpretation.trusted_range.records import Quantity
-from saibench.interpretation.trusted_range.sentences import in_range, number, percent
+from saibench.interpretation.trusted_range.sentences import in_range, percent
 
 FEW_SAMPLES = 5
 """Samples that a sentence names; the saved file has all."""
@@ -113,11 +113,14 @@ def component_sentences(trace: ResponseTrace, level: float) -> list[str]:
     found = []
     for of in dict.fromkeys(one.of for one in trace.components):
         own = [one for one in trace.components if one.of == of]
+        few = [one.name for one in own if math.isnan(one.relative.p)]
         sure = [one for one in own if one.relative.holds(level)]
         sure.sort(key=lambda one: -abs(one.share.estimate - one.size))
         if not sure:
             found.append(f"No {of} errs unlike the mean beyond doubt.")
         found += [component_sentence(trace, one) for one in sure[:TOLD_COMPONENTS]]
+        if few:
+            found.append(f"Too few samples for a claim: {of} {', '.join(few)}.")
     return found
 
 
@@ -196,7 +199,7 @@ def comparisons_sentence(tests: Sequence[Tested], level: float) -> str:
     return (
         f"{sum(one.holds(level) for one in made)} of {len(made)} comparisons hold at a false "
         f"discovery rate of {100 * level:g} % (Benjamini and Hochberg); p-values are from "
-        "permuting blocks of neighbours."
+        "permuting blocks of neighbours, those of components from sums over blocks."
     )
 
 
@@ -211,37 +214,6 @@ def point_sentences(trace: PointTrace, level: float) -> list[str]:
 def first_samples(sample_ids: Sequence[int]) -> str:
     shown = ", ".join(str(one) for one in sample_ids[:FEW_SAMPLES])
     return f"samples {shown}" if len(sample_ids) > 1 else f"sample {shown}"
-
-
-def values(interval: Interval, quantity: Quantity) -> str:
-    """`35.1 [33.9, 36.2] meV/Å`."""
-    return f"{digits(interval)} {quantity.unit}".rstrip()
-
-
-def digits(interval: Interval) -> str:
-    """Digits that the interval's width bears, two of it."""
-    width = interval.high - interval.low
-    if not math.isfinite(width) or width <= 0:
-        return number(interval.estimate)
-    places = max(0, 1 - math.floor(math.log10(width)))
-    parts = (interval.estimate, interval.low, interval.high)
-    return "{} [{}, {}]".format(*(f"{part:,.{places}f}" for part in parts)).replace("-", "−")
-
-
-def decimals(interval: Interval) -> str:
-    """`0.52 [0.43, 0.60]`."""
-    parts = (interval.estimate, interval.low, interval.high)
-    if math.isnan(interval.low):
-        return f"{interval.estimate:.2f}".replace("-", "−")
-    return "{:.2f} [{:.2f}, {:.2f}]".format(*parts).replace("-", "−")
-
-
-def probability(value: float, name: str = "") -> str:
-    """`0.03`, or as `q = 0.03`; what is below a thousandth is said to be."""
-    if value < 0.001:
-        return f"{name} < 0.001" if name else "< 0.001"
-    text = f"{value:.1g}" if value < 0.095 else f"{value:.2f}"
-    return f"{name} = {text}" if name else text
 
 
 def _per(quantity: Quantity) -> str:

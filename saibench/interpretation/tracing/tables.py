@@ -8,7 +8,7 @@ import polars
 
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.tracing.records import PointTrace, ResponseTrace, Tested
-from saibench.interpretation.tracing.sentences import decimals, probability
+from saibench.interpretation.tracing.text import decimals, probability
 from saibench.interpretation.trusted_range.sentences import percent
 
 HEADER = ("", "share", "ρ", "partial ρ", "information [nats]", "least q")

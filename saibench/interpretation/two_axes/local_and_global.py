@@ -124,6 +124,17 @@ def changes(
     return parted, apart
 
 
+def region_ratios(pairs: Sequence[PairErrors], regions: NDArray[np.int64]) -> Floats:
+    """Root mean square of the worse models over that of the better ones, `(regions,)` ascending."""
+    region = np.unique(regions, return_inverse=True)[1]
+    worse, better = (
+        sum(np.bincount(region, getattr(pair, end) ** 2) for pair in pairs)
+        for end in ("worse", "better")
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(np.sqrt(worse / better), dtype=np.float64)
+
+
 def _sums(pair: PairErrors, region: NDArray[np.intp], block: NDArray[np.intp]) -> Floats:
     """`(blocks, regions, SUMS)`."""
     shape = int(block.max() + 1), int(region.max() + 1)

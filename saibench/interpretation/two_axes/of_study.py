@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED
-from saibench.interpretation.tracing.sentences import digits
+from saibench.interpretation.tracing.text import digits
 from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.trusted_range.sentences import number, percent
-from saibench.interpretation.two_axes.local_and_global import Change, changes
+from saibench.interpretation.two_axes.local_and_global import Change, changes, region_ratios
 from saibench.interpretation.two_axes.pairs import axes_of, tested_pairs
 
 HALF = 0.5
@@ -30,6 +30,8 @@ class TwoAxes:
         more_local: local share of the first axis less that of the second.
         is_signed: whether the statistic has both signs; else bias in a region says nothing.
         partition: tested on.
+        places: mean of `along` in each region.
+        ratios: of each axis, root mean square of the worse over the better models by region.
     """
 
     statistic: Quantity
@@ -40,6 +42,8 @@ class TwoAxes:
     more_local: Interval
     is_signed: bool
     partition: str
+    places: tuple[float, ...]
+    ratios: tuple[tuple[float, ...], tuple[float, ...]]
 
     def verdicts(self) -> dict[str, str]:
         """Of the three parts of the statement that the first axis's errors are local and the
@@ -90,6 +94,11 @@ def two_axes(
         more_local=apart[0][1],
         is_signed=any((errors < 0).any() for errors in pairs.errors.values()),
         partition=evidence.held_out,
+        places=tuple(pairs.places.tolist()),
+        ratios=(
+            tuple(region_ratios(pairs.of(axes[0]), pairs.regions).tolist()),
+            tuple(region_ratios(pairs.of(axes[1]), pairs.regions).tolist()),
+        ),
     )
 
 

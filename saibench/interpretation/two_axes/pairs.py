@@ -50,13 +50,21 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class TestedPairs:
-    """Signed errors of all points `(N,)`, and how the N samples are parted."""
+    """Signed errors of all points `(N,)`, how the N samples are parted, and the feature."""
 
     statistic: Quantity
     along: Quantity
     errors: dict[str, Floats]
     regions: NDArray[np.int64]
     blocks: NDArray[np.int64]
+    positions: Floats
+
+    @property
+    def places(self) -> Floats:
+        """Mean of the feature in each region, ascending by region."""
+        region = np.unique(self.regions, return_inverse=True)[1]
+        means = np.bincount(region, self.positions) / np.bincount(region)
+        return np.asarray(means, dtype=np.float64)
 
     def of(self, axis: Axis) -> list[PairErrors]:
         return [PairErrors(self.errors[worse], self.errors[better]) for worse, better in axis.pairs]
@@ -148,6 +156,7 @@ def tested_pairs(
         errors=errors,
         regions=blocks if by_time else _bins(order.values[defined]),
         blocks=blocks,
+        positions=order.values[defined],
     )
 
 

@@ -41,6 +41,16 @@ def test_classes_that_err_alike_are_found_alike_and_others_not() -> None:
     assert np.mean(np.array(apart) <= 0.05) > 0.9
 
 
+def test_components_of_few_samples_are_not_tested() -> None:
+    member = (np.arange(100) < 5).astype(int)
+    errors = np.where(member == 1, 0.0, 1.0)
+    large, small = component_shares(
+        of_classes("bin", ["large", "small"], member, errors), np.arange(100)
+    )
+    assert small.share.estimate == 0.0 and np.isnan(small.relative.p)
+    assert not np.isnan(large.relative.p)
+
+
 def test_interval_of_a_share_covers_the_truth() -> None:
     covered = []
     for seed in range(80):

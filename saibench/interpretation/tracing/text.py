@@ -1,0 +1,42 @@
+"""How numbers of a trace read, with their intervals."""
+
+from __future__ import annotations
+
+import math
+
+from saibench.interpretation.bootstrap import Interval
+from saibench.interpretation.trusted_range.records import Quantity
+from saibench.interpretation.trusted_range.sentences import number
+
+
+def values(interval: Interval, quantity: Quantity) -> str:
+    """`35.1 [33.9, 36.2] meV/Å`."""
+    return f"{digits(interval)} {quantity.unit}".rstrip()
+
+
+def digits(interval: Interval) -> str:
+    """Digits that the interval's width bears, two of it."""
+    width = interval.high - interval.low
+    if not math.isfinite(width) or width <= 0:
+        return number(interval.estimate)
+    places = max(0, 1 - math.floor(math.log10(width)))
+    parts = (interval.estimate, interval.low, interval.high)
+    return "{} [{}, {}]".format(*(f"{part:,.{places}f}" for part in parts)).replace("-", "−")
+
+
+def decimals(interval: Interval) -> str:
+    """`0.52 [0.43, 0.60]`."""
+    parts = (interval.estimate, interval.low, interval.high)
+    if math.isnan(interval.low):
+        return f"{interval.estimate:.2f}".replace("-", "−")
+    return "{:.2f} [{:.2f}, {:.2f}]".format(*parts).replace("-", "−")
+
+
+def probability(value: float, name: str = "") -> str:
+    """`0.03`, or as `q = 0.03`; what is below a thousandth is said to be; `–` if not tested."""
+    if math.isnan(value):
+        return "–"
+    if value < 0.001:
+        return f"{name} < 0.001" if name else "< 0.001"
+    text = f"{value:.1g}" if value < 0.095 else f"{value:.2f}"
+    return f"{name} = {text}" if name else text

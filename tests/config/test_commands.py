@@ -1,0 +1,34 @@
+"""Mistakes in `python -m saibench <command>`: one sentence, exit code 2."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from command_line import saibench
+
+MISTAKES = {
+    "no command": ([], "required: command; saibench --help says"),
+    "an unknown command": (["reprt", "outputs"], "invalid choice: 'reprt'"),
+    "no folder": (["report"], "required: folder; saibench report --help says"),
+    "an unknown flag": (["report", "outputs", "--figure"], "--figure"),
+    "an unknown data set": (["data", "download", "rmd18"], "invalid choice: 'rmd18'"),
+    "an unknown molecule": (
+        ["data", "download", "rmd17_small", "--molecule", "asprin"],
+        "did you mean 'aspirin'?",
+    ),
+    "a folder that is not there": (["report", "outputs"], "outputs is not a folder"),
+    "a range of nothing": (["trust", "outputs", "--tolerance", "-1"], "--tolerance -1"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "part"), MISTAKES.values(), ids=list(MISTAKES))
+def test_mistake_is_answered_in_one_sentence(
+    arguments: list[str], part: str, tmp_path: Path
+) -> None:
+    ended = saibench(tmp_path, *arguments)
+    assert part in ended.err
+    assert re.fullmatch(r"[^\n]+[.?]\n", ended.err), "one sentence"
+    assert (ended.status, ended.out) == (2, "")
+    assert not list(tmp_path.iterdir())
