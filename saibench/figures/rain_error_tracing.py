@@ -161,7 +161,7 @@ def _draw_parts(axes: np.ndarray, errors: RainErrors, model: RainModel) -> None:
     if errors.has(model, SCHEME):
         means = [mean.estimate for _, mean in _by_lead(errors, model, SCHEME)]
         by_lead.plot(errors.leads, means, color=INK, linestyle=":", label="both true")
-    by_lead.legend(loc="upper left")
+    by_lead.legend(loc="upper left", ncols=2, columnspacing=0.8, handlelength=1.4, borderpad=0.2)
     by_lead.set_ylabel("MAE [mm/h]")
     intensity = errors.values(model, INTENSITY).mean(axis=1)
     for (part, label), colour in list(zip(PARTS.items(), colours, strict=True))[:2]:
@@ -174,6 +174,7 @@ def _draw_parts(axes: np.ndarray, errors: RainErrors, model: RainModel) -> None:
     by_intensity.set_xlim(left=0)
     for panel in axes:
         from_zero(panel)
+    by_lead.set_ylim(0, 1.3 * by_lead.get_ylim()[1])  # room for the legend
 
 
 def _draw_lead_curve(
