@@ -46,16 +46,13 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
                 "global share": change.global_share,
                 **({"share of bias in a region": change.signed} if parted.is_signed else {}),
             }
-            rows += [
-                {**about, "setting": name, "number": key, "at": None, "estimate": one.estimate}
-                | {"low": one.low, "high": one.high, "samples": one.count, "blocks": one.num_blocks}
-                for key, one in numbers.items()
-            ]
-            rows += [
-                {**about, "setting": name, "number": "ratio in a region", "at": place}
-                | {"estimate": ratio, "low": None, "high": None, "samples": None, "blocks": None}
-                for place, ratio in zip(parted.places, parted.ratios[number], strict=True)
-            ]
+            for key, one in numbers.items():
+                row: dict[str, object] = {**about, "setting": name, "number": key, "at": None}
+                row |= {"estimate": one.estimate, "low": one.low, "high": one.high}
+                rows.append({**row, "samples": one.count, "blocks": one.num_blocks})
+            for place, ratio in zip(parted.places, parted.ratios[number], strict=True):
+                row = {**about, "setting": name, "number": "ratio in a region", "at": place}
+                rows.append({**row, "estimate": ratio})
     return polars.DataFrame(rows, infer_schema_length=None)
 
 

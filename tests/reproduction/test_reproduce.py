@@ -26,26 +26,24 @@ def records(folder: Path) -> list[dict]:
     return [json.loads(path.read_text()) for path in sorted(folder.glob("outputs/*/*/run.json"))]
 
 
-def test_force_field_points_are_run_once_and_those_of_the_command_alone_are_drawn(
-    tmp_path: Path,
-) -> None:
-    two = "window={start: 0, size: 0.3},{start: 0, size: 0.6}"
-    ended = reproduced(tmp_path, "fig3", *TINY_NET, two)
-    assert ended.status == 0, ended.err
-    assert "force_field/time_extrapolation_mini" in ended.out
-    assert "At an equal start, wider windows are better. (§4.2)" in ended.out
-    assert "here   the best of 2 windows is" in ended.out
+def test_force_field_points_are_run_once_and_drawn_where_they_suffice(tmp_path: Path) -> None:
+    one, other = "{start: 0, size: 0.3}", "{start: 0, size: 0.6}"
+    alone = reproduced(tmp_path, "fig3", *TINY_NET, f"window={one}")
+    assert alone.status == 1, alone.err
+    assert "not drawn: It takes two training windows" in alone.out
+    assert not (tmp_path / "outputs" / "reproduced").exists()
     before = records(tmp_path)
-    assert [record["state"] for record in before] == ["complete"] * 2
+    assert [record["state"] for record in before] == ["complete"]
     assert before[0]["command"].startswith("train.py -m +sweeps=force_field/time_extrapolation_")
-    more = "window={start: 0, size: 0.3},{start: 0.3, size: 0.3}"
-    again = reproduced(tmp_path, "fig3", *TINY_NET, more)
-    assert again.status == 0, again.err
+    both = reproduced(tmp_path, "fig3", *TINY_NET, f"window={one},{other}")
+    assert both.status == 0, both.err
+    assert "At an equal start, wider windows are better. (§4.2)" in both.out
+    assert "here   the best of 2 windows is" in both.out
     after = records(tmp_path)
-    assert len(after) == 3
-    assert [one for one in after if one in before] == before
+    assert len(after) == 2
+    assert before[0] in after
     numbers = polars.read_csv(tmp_path / "outputs" / "reproduced" / "fig3" / "windows.csv")
-    assert sorted(numbers["window"]) == ["0–30 %", "30–60 %"]
+    assert sorted(numbers["window"]) == ["0–30 %", "0–60 %"]
 
 
 def test_jets_are_drawn_from_real_files(tmp_path: Path) -> None:
@@ -66,10 +64,10 @@ def test_jets_are_drawn_from_real_files(tmp_path: Path) -> None:
 
 
 def test_rain_is_drawn_from_untrained_points(tmp_path: Path) -> None:
-    ended = reproduced(tmp_path, "fig13", "data.events=24", "datamodule.evaluation_batch_size=8")
+    ended = reproduced(tmp_path, "fig13", "data.events=20", "data.size=32")
     assert ended.status == 0, ended.err
     assert "As in the paper: python -m saibench reproduce fig13 data=mrms\n" in ended.out
-    assert "here   seen: the way from 32 to 64 km brings" in ended.out
+    assert "here   seen: the way from " in ended.out
     assert (tmp_path / "outputs/reproduced/fig13/displacement_demo.svg").is_file()
 
 
@@ -104,10 +102,3 @@ def test_mistakes_are_answered_in_one_sentence_and_nothing_is_written(
     assert says in ended.err
     assert len(ended.err.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
-
-
-def test_a_figure_that_its_points_do_not_suffice_for_says_what_is_missing(tmp_path: Path) -> None:
-    ended = reproduced(tmp_path, "fig3", *TINY_NET, "window={start: 0, size: 0.3}")
-    assert ended.status == 1
-    assert "not drawn: It takes two training windows" in ended.out
-    assert not (tmp_path / "outputs" / "reproduced").exists()

@@ -23,6 +23,8 @@ def trace_points(evidence: StudyEvidence, points: Sequence[str], asked: Asked) -
         Untraceable: no point can be traced; why the first cannot.
         UserError: a name is unknown.
     """
+    if not points:
+        raise Untraceable(f"no point of {evidence.folder} was tested.")
     traces = [_trace_point(evidence, point, asked) for point in points]
     if not any(trace.responses or trace.bias for trace in traces):
         raise Untraceable(traces[0].refused[0])
