@@ -32,6 +32,10 @@ TRUSTED = "trusted.parquet"
 """File in a point's folder: each sample of the last evaluation with `trust`, and whether it is."""
 
 
+ON_A_SCREEN = 40
+"""Metrics of a partition that are all printed."""
+
+
 def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
     """The folder of the point to be tested again, and the settings that differ from its own.
 
@@ -182,12 +186,19 @@ def _can_show(datamodule: DictConfig) -> bool:
 
 
 def _print_metrics(folder: Path, test: list[str]) -> None:
+    """All metrics of each partition; those of the headline where they would fill a screen."""
     metrics = record.read_json(folder / "metrics.json")
+    headline = [name.rpartition("/")[2] for name in record.read_record(folder).get("headline", [])]
     for partition in test:
         print(f"{partition}:")
-        for name, entry in metrics[partition].items():
+        every = metrics[partition]
+        chosen = {name: every[name] for name in dict.fromkeys(headline) if name in every}
+        shown = chosen if chosen and len(every) > ON_A_SCREEN else every
+        for name, entry in shown.items():
             unit = ", ".join(
                 part for part in (entry["unit"], entry["per"] and f"per {entry['per']}") if part
             )
             value = "undefined" if entry["value"] is None else f"{entry['value']:.4g} {unit}"
             print(f"  {name} = {value} (n = {entry['count']})")
+        if len(shown) < len(every):
+            print(f"  and {len(every) - len(shown)} more in {folder / 'metrics.json'}")

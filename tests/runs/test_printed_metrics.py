@@ -1,0 +1,48 @@
+"""What evaluate.py prints of a point's metrics."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from saibench.runs.retest import ON_A_SCREEN, _print_metrics
+
+
+def point(folder: Path, metrics: int, headline: list[str]) -> Path:
+    entry = {"value": 0.5, "unit": "mm/h", "per": "pixel", "count": 7}
+    of_leads = {f"mae_{10 * (lead + 1)}": entry for lead in range(metrics)}
+    (folder / "metrics.json").write_text(json.dumps({"held_out": of_leads}))
+    record = {"point": "0a1b", "settings": {}, "headline": headline}
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+def printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    _print_metrics(folder, ["held_out"])
+    return capsys.readouterr().out.splitlines()
+
+
+def test_few_are_all_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(point(tmp_path, ON_A_SCREEN, ["mae_60"]), capsys)
+    assert len(lines) == 1 + ON_A_SCREEN
+    assert lines[6] == "  mae_60 = 0.5 mm/h, per pixel (n = 7)"
+
+
+def test_of_hundreds_those_of_the_headline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed(point(tmp_path, 220, ["held_out/mae_60", "mae_180", "csi_16_60"]), capsys)
+    assert lines == [
+        "held_out:",
+        "  mae_60 = 0.5 mm/h, per pixel (n = 7)",
+        "  mae_180 = 0.5 mm/h, per pixel (n = 7)",
+        f"  and 218 more in {tmp_path / 'metrics.json'}",
+    ]
+
+
+def test_all_are_printed_where_the_headline_names_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(printed(point(tmp_path, 220, []), capsys)) == 221
