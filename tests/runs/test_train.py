@@ -39,7 +39,7 @@ def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_point_leaves_its_record_its_evidence_and_nothing_else(trained: Path) -> None:
     assert {path.name for path in trained.iterdir()} == {
         *(".lock", "config.yaml", "run.json", "metrics.json", "best.ckpt", "last.ckpt"),
-        *("samples.parquet", "by_species.parquet", "by_atom.parquet"),
+        *("samples.parquet", "by_species.parquet", "by_atom.parquet", "frames.npz"),
     }
     assert {path.name for path in trained.parent.iterdir()} == {
         *(trained.name, "evidence", "report.html"),
