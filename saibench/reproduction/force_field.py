@@ -92,7 +92,7 @@ RESULTS = (
                 "More frames lower the error everywhere alike, and with it the spike at the start.",
                 "§4.3",
                 compare="the absolute energy error [meV] of the smallest and the largest training "
-                "set by time, in energy_error_over_time.csv",
+                "set by time, in energy_error_over_time-sample_efficiency.csv",
             ),
         ),
     ),
