@@ -10,6 +10,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.report.measured import Measured, Number
 
 MAX_METRICS = 4
+ABBREVIATIONS = ("mae", "rmse", "csi", "auc", "roc")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Metric:
 
     @property
     def label(self) -> str:
-        return self.name.replace("_", " ").replace("mae", "MAE").replace("rmse", "RMSE")
+        words = self.name.split("_")
+        return " ".join(word.upper() if word in ABBREVIATIONS else word for word in words)
 
 
 def headline_partition(evidence: StudyEvidence) -> str | None:
