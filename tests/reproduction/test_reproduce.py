@@ -18,6 +18,14 @@ TINY_NET = (
 )
 
 
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few samples to validate on, and little resampling: their reports are tested elsewhere."""
+    monkeypatch.setattr("saibench.datamodules.partition.LEAST_VALIDATION", 4)
+    monkeypatch.setattr("saibench.interpretation.tracing.information.NUM_HALVES", 4)
+    monkeypatch.setattr("saibench.interpretation.tracing.information.NUM_PERMUTATIONS", 19)
+
+
 def reproduced(folder: Path, name: str, *settings: str) -> Ended:
     return saibench(folder, "reproduce", name, *QUIET, *settings)
 
@@ -48,7 +56,7 @@ def test_force_field_points_are_run_once_and_drawn_where_they_suffice(tmp_path: 
 
 def test_jets_are_drawn_from_real_files(tmp_path: Path) -> None:
     pytest.importorskip("pandas")
-    for seed, (split, count) in enumerate([("train", 240), ("val", 10), ("test", 40)]):
+    for seed, (split, count) in enumerate([("train", 80), ("val", 10), ("test", 40)]):
         write_pytables(tmp_path / f"{split}.h5", *random_jets(count, seed))
     ended = reproduced(
         tmp_path,
