@@ -131,7 +131,7 @@ STUDIES: dict[str, Callable[[], list[list[str]]]] = {
             "trainer.max_time=null",
             *ASPIRIN,
             *NET,
-            LONG,
+            SHORT,
         ],
     ],
     "force_field/random_split_mini": lambda: [["+sweeps=force_field/random_split_mini", *ASPIRIN]],
