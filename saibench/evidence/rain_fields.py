@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from saibench.errors import UserError
+from saibench.whole_files import written_whole
 
 FIELDS = "fields.npz"
 """Name of the file in a point's folder."""
@@ -85,12 +85,8 @@ def halved(values: Floats) -> Floats:
 def write_fields(path: Path, kept: RainFields) -> None:
     """Write a compressed `fields.npz`, all or nothing."""
     arrays = {field.name: getattr(kept, field.name) for field in fields(kept)}
-    aside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    with written_whole(path) as aside:
         np.savez_compressed(aside, **{name: a for name, a in arrays.items() if a is not None})
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def read_events(path: Path) -> list[int]:

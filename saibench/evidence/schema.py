@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow
 import pyarrow.parquet
 
 from saibench.errors import UserError
+from saibench.whole_files import written_whole
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,7 @@ def write_table(path: Path, table: polars.DataFrame, fields: Sequence[Field]) ->
         [_as_given(field.to_arrow(), arrow.schema.field(field.name).type) for field in fields]
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with written_whole(path) as aside:
         pyarrow.parquet.write_table(
             arrow.cast(schema),
             aside,
@@ -92,9 +91,6 @@ def write_table(path: Path, table: polars.DataFrame, fields: Sequence[Field]) ->
             use_dictionary=[f.name for f in schema if not pyarrow.types.is_floating(f.type)],
             use_byte_stream_split=[f.name for f in schema if pyarrow.types.is_floating(f.type)],
         )
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def read_table(path: Path) -> polars.DataFrame:

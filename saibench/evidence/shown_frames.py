@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saibench.errors import UserError
+from saibench.whole_files import written_whole
 
 FILE = "frames.npz"
 """Name of the file in a point's folder."""
@@ -47,13 +47,9 @@ class ShownFrames:
 
 def write_frames(path: Path, frames: ShownFrames) -> None:
     """Write a compressed `frames.npz`, all or nothing."""
-    aside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        arrays = {field.name: getattr(frames, field.name) for field in fields(frames)}
+    arrays = {field.name: getattr(frames, field.name) for field in fields(frames)}
+    with written_whole(path) as aside:
         np.savez_compressed(aside, **arrays)
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def read_frames(path: Path) -> ShownFrames:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saibench.errors import UserError
+from saibench.whole_files import written_whole
 
 FILE = "jets.npz"
 """Name of the file in a point's folder."""
@@ -68,14 +68,10 @@ class ShownJets:
 
 def write_jets(path: Path, jets: ShownJets) -> None:
     """Write a compressed `jets.npz`, all or nothing."""
-    aside = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    with written_whole(path) as aside:
         np.savez_compressed(
             aside, **{field.name: getattr(jets, field.name) for field in fields(jets)}
         )
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def read_jets(path: Path) -> ShownJets:

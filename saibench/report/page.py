@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from saibench.report.point_rows import (
 from saibench.report.reproduce import Recipe, recipe
 from saibench.report.scripts import script
 from saibench.report.text import FILTERS
+from saibench.whole_files import written_whole
 
 __all__ = ["drawable", "render", "write_comparison", "write_report"]
 
@@ -74,12 +74,8 @@ def write_comparison(folders: Sequence[Path], target: Path, figures: Figures | N
     studies = page_studies([StudyEvidence.load(folder) for folder in folders])
     parts = [_part(study, figures) for study in studies]
     page = _rendered(studies, parts)
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
+    with written_whole(target) as aside:
         aside.write_text(page, encoding="utf-8")
-        os.replace(aside, target)
-    finally:
-        aside.unlink(missing_ok=True)
     raise_failures(target, [one for part in parts for one in part.shown])
     return target
 

@@ -15,6 +15,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from saibench.errors import UserError, first_line
+from saibench.whole_files import written_whole
 
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError)
 """What torch raises for a file that is cut short, garbled, or was written by something else."""
@@ -42,21 +43,15 @@ class WholeFiles(TorchCheckpointIO):
 
 def save_untrained(module: LightningModule, path: Path) -> None:
     """Write the initial weights as the checkpoint of a point that is not trained."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")  # every rank writes the same
-    try:
-        torch.save(
-            {
-                "state_dict": module.state_dict(),
-                "hyper_parameters": dict(module.hparams),
-                "epoch": 0,
-                "global_step": 0,
-                "pytorch-lightning_version": version("lightning"),
-            },
-            aside,
-        )
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    content = {
+        "state_dict": module.state_dict(),
+        "hyper_parameters": dict(module.hparams),
+        "epoch": 0,
+        "global_step": 0,
+        "pytorch-lightning_version": version("lightning"),
+    }
+    with written_whole(path) as aside:  # every rank writes the same
+        torch.save(content, aside)
 
 
 def check_checkpoint(path: Path, module: nn.Module) -> None:

@@ -16,6 +16,7 @@ from yaml import YAMLError
 from saibench.config.identity import WEIGHTS, canonical, labels, point_hash, slug
 from saibench.errors import UserError, first_line
 from saibench.runs.record import read_record
+from saibench.whole_files import written_whole
 
 CONFIG = "config.yaml"
 LAST = "last.ckpt"
@@ -72,12 +73,8 @@ class Point:
 
     def freeze(self) -> None:
         """Write the settings that every rank and every later evaluation will read."""
-        aside = self.folder / f".{CONFIG}"
-        try:
+        with written_whole(self.folder / CONFIG) as aside:
             OmegaConf.save(OmegaConf.create(self.settings), aside)
-            aside.replace(self.folder / CONFIG)
-        finally:
-            aside.unlink(missing_ok=True)
 
 
 @contextmanager

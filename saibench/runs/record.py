@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from saibench.errors import UserError
+from saibench.whole_files import written_whole
 
 COMPLETE = "complete"
 FAILED = "failed"
@@ -64,14 +64,10 @@ def _damaged(path: Path, how: str) -> UserError:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write aside, then rename: a reader never sees half a file."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        text = json.dumps(content, indent=1, ensure_ascii=False)
+    """Write JSON, all or nothing."""
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    with written_whole(path) as aside:
         aside.write_text(text + "\n", encoding="utf-8")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def now() -> str:

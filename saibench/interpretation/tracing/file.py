@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -16,6 +15,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.tracing.asked import Asked
 from saibench.interpretation.tracing.records import PointTrace
 from saibench.interpretation.tracing.sentences import point_sentences
+from saibench.whole_files import written_whole
 
 FORMAT = "saibench error trace"
 VERSION = 1
@@ -46,14 +46,11 @@ def write_traces(
         ],
     }
     text = json.dumps(_defined(document), indent=1, ensure_ascii=False, allow_nan=False)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        aside.write_text(text + "\n", encoding="utf-8")
-        os.replace(aside, path)
+        with written_whole(path) as aside:
+            aside.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error}.") from error
-    finally:
-        aside.unlink(missing_ok=True)
     return path
 
 

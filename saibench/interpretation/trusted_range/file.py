@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from saibench.errors import UserError, first_line
 from saibench.interpretation.trusted_range.trusted_range import TrustedRange
+from saibench.whole_files import written_whole
 
 FORMAT = "saibench trusted range"
 VERSION = 1
@@ -32,14 +32,11 @@ def write_range(trusted: TrustedRange, path: Path) -> Path:
         "trusted_range": content,
     }
     text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        aside.write_text(text + "\n", encoding="utf-8")
-        os.replace(aside, path)
+        with written_whole(path) as aside:
+            aside.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error}.") from error
-    finally:
-        aside.unlink(missing_ok=True)
     return path
 
 
