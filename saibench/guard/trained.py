@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 
-from saibench.config.check import build, check_targets
+from saibench.config.check import build
 from saibench.datamodules.force_field.module import ForceFieldDataModule
 from saibench.datamodules.force_field.similarity import TrainingSimilarity
 from saibench.errors import UserError
 from saibench.models.force_field import ForceFieldModule
 from saibench.runs.checkpoints import load_weights
-from saibench.runs.point import BEST, load_point
-from saibench.runs.record import COMPLETE, read_record
+from saibench.runs.point import BEST
+from saibench.runs.rebuilt import trained_settings
 from saibench.runs.training import check_data
 
 
@@ -45,11 +45,7 @@ class TrainedForceField:
                 missing or damaged checkpoint, a class that cannot be found.
         """
         folder = Path(folder)
-        settings = load_point(folder).settings
-        state = read_record(folder).get("state", "not begun")
-        if state != COMPLETE:
-            raise UserError(f"{folder} is {state}, not complete: finish it with train.py first.")
-        check_targets(settings)
+        settings = trained_settings(folder)
         config: Any = OmegaConf.create(settings)
         data = build(config.datamodule, "datamodule")
         if not isinstance(data, ForceFieldDataModule):

@@ -10,7 +10,7 @@ import numpy as np
 import polars
 from omegaconf import OmegaConf
 
-from saibench.config.check import build, check_targets
+from saibench.config.check import build
 from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.partition import Partition
 from saibench.datamodules.structural import StructuralDataModule
@@ -30,7 +30,7 @@ from saibench.interpretation.leak_audit.effect import effect_of
 from saibench.interpretation.leak_audit.records import Audit, Effect, quantiles
 from saibench.interpretation.learning_curve.reading import asked_of
 from saibench.runs.evaluation import SAMPLES
-from saibench.runs.point import load_point
+from saibench.runs.rebuilt import settings_of
 from saibench.runs.record import read_record, update_record
 from saibench.runs.training import check_data
 
@@ -87,9 +87,8 @@ def _from_evidence(folder: Path, data: StructuralDataModule, name: str) -> Parti
 
 
 def _data(folder: Path) -> StructuralDataModule:
-    settings = load_point(folder).settings
-    check_targets(settings["datamodule"])
-    data: StructuralDataModule = build(OmegaConf.create(settings).datamodule, "datamodule")
+    config = OmegaConf.create(settings_of(folder, "datamodule"))
+    data: StructuralDataModule = build(config.datamodule, "datamodule")
     if data.steps == 0:
         raise UserError(
             f"{folder.name} is a model that is not trained, so that nothing can leak; a trained "

@@ -6,7 +6,6 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
@@ -18,19 +17,14 @@ from saibench.config.check import (
     resolved,
 )
 from saibench.config.settings import EvaluationSettings, validated
-from saibench.errors import UserError, closest
-from saibench.evidence.reader import StudyEvidence
-from saibench.interpretation.trusted_range import TrustedRange
-from saibench.interpretation.trusted_range.checked import check_evidence, checked_sentence
+from saibench.errors import UserError
 from saibench.runs import record
 from saibench.runs.evaluation import missing_tests
 from saibench.runs.execute import Outcome, retest
 from saibench.runs.point import load_point
+from saibench.runs.rebuilt import trained_settings
 from saibench.runs.training import check_data, rank_of
-
-TRUSTED = "trusted.parquet"
-"""File in a point's folder: each sample of the last evaluation with `trust`, and whether it is."""
-
+from saibench.runs.trust import check_trust, keep_trust
 
 ON_A_SCREEN = 40
 """Metrics of a partition that are all printed."""
@@ -52,31 +46,15 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
     check_targets(settings)
     check_logger(settings["logger"])
     folder = Path(settings.pop("run")).absolute()
-    own = _own_settings(folder)
-    state = record.read_record(folder).get("state", "not begun")
-    if state != record.COMPLETE:
-        raise UserError(f"run={folder} is {state}, not complete: finish it with train.py first.")
+    own = trained_settings(folder)
     _refuse_another_held_out(own, settings["partitions"])
     if settings["test"] is None:
         settings["test"] = [*own["test"], *settings["partitions"]]
     data = build(_changed(own, settings).datamodule, "datamodule")
     data.check()
     if settings["trust"] is not None:
-        _check_trust(settings["trust"], data)
+        check_trust(folder, settings["trust"])
     return folder, settings
-
-
-def _own_settings(folder: Path) -> dict[str, Any]:
-    """The settings that the point was trained with, and whose classes can be found here."""
-    settings = load_point(folder).settings
-    try:
-        check_targets(settings)
-    except UserError as error:
-        raise UserError(
-            f"{folder.name} cannot be built again: {str(error).rstrip('.')}; the --config-dir that "
-            "it was trained with would work."
-        ) from error
-    return settings
 
 
 def _refuse_another_held_out(own: dict[str, Any], added: dict[str, Any]) -> None:
@@ -99,7 +77,7 @@ def retest_point(config: DictConfig) -> Outcome:
     if outcome.cause is None:
         _print_metrics(folder, changes["test"])
         if changes["trust"] is not None:
-            _print_trust(folder, changes["test"], Path(changes["trust"]))
+            keep_trust(folder, changes["test"], changes["trust"])
     return outcome
 
 
@@ -147,37 +125,6 @@ def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
             )
         config.datamodule.shown = changes["shown"]
     return config
-
-
-def _check_trust(path: str, data: Any) -> None:
-    """Refuse a trusted range that cannot be asked of these data.
-
-    Raises:
-        UserError: the file is no range, or one of a feature that these data do not have.
-    """
-    trusted = TrustedRange.load(path)
-    if "/" in trusted.statistic.name:  # of an axis, whose positions are features as well
-        return
-    known = [field.name for field in data.feature_fields()]
-    for quantity in trusted.features:
-        if quantity.name not in known:
-            raise UserError(
-                f"trust={path} follows {quantity.name}, which these data do not have; "
-                f"{closest(quantity.name, known)}"
-            )
-
-
-def _print_trust(folder: Path, test: list[str], path: Path) -> None:
-    """Say which samples lie in the range, and keep it for each of them."""
-    trusted = TrustedRange.load(path)
-    found = check_evidence(StudyEvidence.load(folder), trusted, test)
-    for one in found:
-        print(checked_sentence(one, trusted, None))
-    target = folder / TRUSTED
-    aside = target.with_name(f".{TRUSTED}")
-    pl.concat([one.samples for one in found]).write_parquet(aside)
-    aside.replace(target)
-    print(f"  each sample: {target}")
 
 
 def _can_show(datamodule: DictConfig) -> bool:

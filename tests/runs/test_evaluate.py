@@ -14,6 +14,7 @@ import pytest
 from command_line import QUIET, Ended, evaluate
 from filelock import FileLock
 
+from saibench.evidence.schema import read_fields
 from saibench.interpretation.trusted_range import TrustedRange
 from saibench.interpretation.trusted_range.records import Quantity
 
@@ -149,17 +150,48 @@ def test_trusted_samples_are_told_and_kept(
     samples = samples_of(point, "last_tenth").sort("sample_id")
     assert kept["error"].to_list() == samples["force_mae"].to_list()
     assert kept["trusted"].to_list() == (samples["soap_similarity"] >= 0.99).to_list()
+    units = {field.name: field.unit for field in read_fields(point / "trusted.parquet")}
+    assert units["error"] == units["bound"] == "meV/Å"
 
 
-def test_range_of_another_feature_is_refused_before_anything_runs(
-    trained: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("feature", "statistic", "said"),
+    [
+        ("tme", "force_mae", "'tme' is no feature of"),
+        ("time", "force_mea", "'force_mea' is no statistic of"),
+    ],
+)
+def test_range_of_something_else_is_refused_before_anything_runs(
+    feature: str, statistic: str, said: str, trained: Path, tmp_path: Path
 ) -> None:
     file = TrustedRange.fit(
-        np.linspace(0, 1, 100), np.linspace(1, 2, 100), np.arange(100) // 2, names=["tme"]
+        np.linspace(0, 1, 100),
+        np.linspace(1, 2, 100),
+        np.arange(100) // 2,
+        names=[feature],
+        statistic=Quantity(statistic),
     ).save(tmp_path / "range.json")
+    before = set(trained.rglob("*"))
     ended = look(f"run={trained}", f"trust={file}", folder=tmp_path)
     assert ended.status == 2
-    assert "follows tme, which these data do not have; did you mean 'time'?" in ended.err
+    assert said in ended.err
+    assert "did you mean" in ended.err
+    assert set(trained.rglob("*")) == before
+
+
+def test_range_may_follow_a_setting_of_the_point(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    file = TrustedRange.fit(
+        np.linspace(0, 1, 100),
+        np.linspace(1, 2, 100),
+        np.arange(100) // 2,
+        names=["window_end"],
+        statistic=Quantity("force_mae", "meV/Å"),
+    ).save(tmp_path / "range.json")
+    ended = look(f"run={copied(trained)}", f"trust={file}", "test=[last_tenth]", folder=tmp_path)
+    assert ended.status == 0, ended.err
+    assert "lie in the trusted range (window_end)" in ended.out
 
 
 @pytest.mark.parametrize("part", ["a half", "another"])

@@ -78,6 +78,17 @@ def check_evidence(
     ]
 
 
+def refuse_unlike(evidence: StudyEvidence, trusted: TrustedRange) -> None:
+    """Refuse a range that cannot be asked of any sample of the evidence.
+
+    Raises:
+        UserError: the evidence lacks the range's statistic or one of its features.
+    """
+    statistic, features = trusted.statistic.name, [one.name for one in trusted.features]
+    tested = default_partitions(evidence)
+    rows_of(evidence, statistic, features, list(evidence.metrics), tested)
+
+
 def checked_sentence(found: Checked, trusted: TrustedRange, tolerance: float | None) -> str:
     """How many samples are trusted, and the errors of those and of the others."""
     tolerance = trusted.tolerance if tolerance is None else tolerance

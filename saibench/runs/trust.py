@@ -1,0 +1,68 @@
+"""`evaluate.py trust=<range>`: which tested samples of a point a trusted range holds for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import Field, write_table
+from saibench.interpretation.trusted_range import TrustedRange
+from saibench.interpretation.trusted_range.checked import (
+    check_evidence,
+    checked_sentence,
+    refuse_unlike,
+)
+
+TRUSTED = "trusted.parquet"
+"""File in a point's folder: each sample of the last evaluation with `trust`, and whether it is."""
+
+
+def check_trust(folder: Path, path: str) -> None:
+    """Refuse a trusted range that cannot be asked of this point.
+
+    Raises:
+        UserError: the file is no range, or its statistic or a feature of it is not in the point's
+            evidence.
+    """
+    refuse_unlike(StudyEvidence.load(folder), TrustedRange.load(path))
+
+
+def keep_trust(folder: Path, partitions: Sequence[str], path: str) -> None:
+    """Say which samples of the partitions lie in the range, and keep it for each of them."""
+    trusted = TrustedRange.load(path)
+    found = check_evidence(StudyEvidence.load(folder), trusted, partitions)
+    for one in found:
+        print(checked_sentence(one, trusted, None))
+    rows = polars.concat([one.samples for one in found])
+    write_table(folder / TRUSTED, rows, _fields(rows, trusted))
+    print(f"  each sample: {folder / TRUSTED}")
+
+
+def _fields(rows: polars.DataFrame, trusted: TrustedRange) -> list[Field]:
+    """Keys, features, and what the range says, each with its unit."""
+    error = trusted.statistic
+    said = [
+        Field("expected", "float64", error.unit, error.per, describe="expected error"),
+        Field("bound", "float64", error.unit, error.per, describe=f"for {trusted.coverage:g}"),
+        Field("inside", "bool", describe="whether all features lie in the fitted range"),
+        Field("trusted", "bool", describe="whether inside, with a bound within the tolerance"),
+        Field("error", "float64", error.unit, error.per, describe=error.describe),
+    ]
+    features = [
+        Field(one.name, "float64", one.unit, one.per, "feature", one.describe)
+        for one in trusted.features
+    ]
+    known = {field.name: field for field in [*features, *said]}
+    return [
+        known.get(name) or Field(name, _alias(kind), role="key")
+        for name, kind in rows.schema.items()
+    ]
+
+
+def _alias(kind: polars.DataType) -> str:
+    if kind.is_float():
+        return "float64"
+    return "int64" if kind.is_integer() else "string"
