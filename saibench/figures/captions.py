@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested
-from saibench.interpretation.bootstrap import Interval
 
 FORCE_MAE = "mean absolute error of a force component, averaged over a frame's atoms"
 INTERVALS = (
@@ -35,9 +34,3 @@ def shared_text(variant: str) -> str:
 def first_of(limit: int, found: int) -> str:
     """A sentence if a figure shows only the first variants of those that were found."""
     return f" The first {limit} of {found} variants are drawn." if found > limit else ""
-
-
-def interval_text(interval: Interval) -> str:
-    """`−0.75 [−0.91, −0.52]`."""
-    text = f"{interval.estimate:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
-    return text.replace("-", "−")

@@ -8,12 +8,13 @@ from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import why_untested
-from saibench.figures.captions import interval_text, partition_text, shared_text
+from saibench.figures.captions import partition_text, shared_text
 from saibench.figures.pairs import Model, Pair, few_and_many
 from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.correlation import spearman
 from saibench.interpretation.estimates import blocks_of
+from saibench.interpretation.wording import fixed
 
 title = "Energy error against force error"
 paper = "Figure 6"
@@ -45,7 +46,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         errors = _errors(evidence, model)
         _draw_errors(panel, errors, colour)
         rho = rank_correlation(errors)
-        panel_title(panel, letter, f"{model.label}, ρ = {interval_text(rho)}")
+        panel_title(panel, letter, f"{model.label}, ρ = {fixed(rho)}")
         panel.set_xlabel("force MAE of the frame [meV/Å]")
     axes[0, 0].set_xlim(left=0)
     from_zero(axes[0, 0])

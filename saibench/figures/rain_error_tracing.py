@@ -23,6 +23,7 @@ from saibench.interpretation.rain_relations import (
     event_numbers,
     relation,
 )
+from saibench.interpretation.wording import fixed
 
 title = "Error tracing"
 paper = "Figure 21"
@@ -134,10 +135,7 @@ def _by_lead(errors: RainErrors, model: RainModel, name: str) -> list[tuple[int,
 
 
 def _correlations(rho: Interval, partial: Interval) -> str:
-    def text(interval: Interval) -> str:
-        return f"{interval.estimate:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
-
-    return f"ρ {text(rho)}\nρ′ {text(partial)}".replace("-", "−")
+    return f"ρ {fixed(rho)}\nρ′ {fixed(partial)}"
 
 
 def _draw_pair(axes: Axes, numbers: dict[str, Floats], across: str, up: str, colour: str) -> None:

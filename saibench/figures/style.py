@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from io import BytesIO
+from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib
@@ -14,6 +15,8 @@ from matplotlib.figure import Figure
 
 PAGE_WIDTH = 9.6
 """Width in inches at which text of 10 points reads well on the report's page."""
+
+PNG_DPI = 150
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's colours, https://jfly.uni-koeln.de/color/."""
@@ -67,6 +70,13 @@ def svg(figure: Figure) -> bytes:
     with matplotlib.rc_context(STYLE):
         figure.savefig(content, format="svg", dpi=160, metadata={"Date": None, "Creator": None})
     return content.getvalue()
+
+
+def save_images(figure: Figure, stem: Path) -> None:
+    """Write `<stem>.svg` and `<stem>.png`, making their folder."""
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    stem.with_suffix(".svg").write_bytes(svg(figure))
+    figure.savefig(stem.with_suffix(".png"), dpi=PNG_DPI)
 
 
 def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, np.ndarray]:

@@ -15,10 +15,10 @@ from matplotlib.ticker import MaxNLocator
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
-from saibench.interpretation.trusted_range import sentences
 from saibench.interpretation.trusted_range.of_evidence import wanted
 from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.trusted_range.study_ranges import Found, fit_all, further, story
+from saibench.interpretation.wording import number
 
 title = "Trusted operating range"
 paper = "Section 2.5"
@@ -191,7 +191,7 @@ def _draw_widths(axes: Axes, one: Found) -> None:
     labels = ["with", "without"]
     axes.bar(labels, bounds, color=[BOUND, SEEN], width=0.6, alpha=0.85)
     for position, bound in enumerate(bounds):
-        axes.text(position, bound, sentences.number(bound), ha="center", va="bottom", fontsize=9)
+        axes.text(position, bound, number(bound), ha="center", va="bottom", fontsize=9)
     axes.set_ylim(0, 1.18 * max(bounds))
     axes.grid(axis="x", visible=False)
     axes.set_ylabel(_axis("mean bound", trusted.statistic.unit))

@@ -12,11 +12,12 @@ from scipy.stats import rankdata
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import WINDOW, Variant, rows_of, tested, variants, why_untested
-from saibench.figures.captions import INTERVALS, interval_text, partition_text, shared_text
+from saibench.figures.captions import INTERVALS, partition_text, shared_text
 from saibench.figures.style import MUTED, error_bars, panel_title, panels, styled
 from saibench.figures.windows import width_colours
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
 from saibench.interpretation.estimates import blocks_of, estimate_mean
+from saibench.interpretation.wording import fixed
 
 title = "Similarity of training windows to the test"
 paper = "Figure 4"
@@ -79,7 +80,7 @@ def draw(evidence: StudyEvidence) -> Figure:
     rho = rank_correlation(evidence, CENTRED)
     panel_title(axes[0, 0], "a", "plain cosine")
     panel_title(axes[0, 1], "b", "centred cosine")
-    panel_title(axes[0, 2], "c", f"ρ = {interval_text(rho)}")
+    panel_title(axes[0, 2], "c", f"ρ = {fixed(rho)}")
     axes[0, 0].set_ylabel("mean SOAP similarity to the test")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, title="window width", loc="outside right center")
@@ -97,7 +98,7 @@ def caption(evidence: StudyEvidence) -> str:
         "(b) After subtracting the mean vector of everything before the test, the same for every "
         "window. (c) Centred similarity against force MAE [meV/Å, mean absolute error of a force "
         f"component].{shared_text(_windows(evidence).label)} Spearman's ρ of similarity "
-        f"and error is {interval_text(centred)} centred and {interval_text(plain)} plain; its "
+        f"and error is {fixed(centred)} centred and {fixed(plain)} plain; its "
         "interval resamples the test and holds the windows, which overlap, fixed: it says nothing "
         f"of other windows. {INTERVALS}; those of similarities show what sets a window apart from "
         "the mean over windows."

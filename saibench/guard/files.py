@@ -8,7 +8,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from saibench.errors import UserError
-from saibench.figures.style import svg
+from saibench.figures.style import save_images
 
 
 def write_run(folder: Path, run: pl.DataFrame, figure: Figure) -> Path:
@@ -18,10 +18,8 @@ def write_run(folder: Path, run: pl.DataFrame, figure: Figure) -> Path:
         UserError: they cannot be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        save_images(figure, folder / "dynamics")
         run.write_csv(folder / "dynamics.csv", float_precision=6)
-        (folder / "dynamics.svg").write_bytes(svg(figure))
-        figure.savefig(folder / "dynamics.png", dpi=160)
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error}.") from error
     return folder

@@ -9,8 +9,8 @@ import polars as pl
 
 from saibench.interpretation.bootstrap import Interval, block_bootstrap, contiguous_blocks
 from saibench.interpretation.trusted_range import TrustedRange
-from saibench.interpretation.trusted_range.sentences import number, percent
 from saibench.interpretation.trusted_range.stretches import TIMES_IN_BLOCK, correlation_time
+from saibench.interpretation.wording import bracketed, percent
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def sentences(run: pl.DataFrame, trusted: TrustedRange, tolerance: float | None)
         if chosen.any():
             mean = block_bootstrap(error[chosen], blocks[chosen])
             lines.append(
-                f"Where the net is {word}, the true {name} is {_interval(mean)} {unit} in the mean "
+                f"Where the net is {word}, the true {name} is {bracketed(mean)} {unit} in the mean "
                 f"(n = {mean.count:,})."
             )
     below = error <= run["bound"].to_numpy()
@@ -129,9 +129,3 @@ def _share(event: np.ndarray, among: np.ndarray, blocks: np.ndarray) -> Interval
 
 def _first(run: pl.DataFrame, chosen: np.ndarray) -> float | None:
     return float(run["time"].to_numpy()[chosen][0]) if chosen.any() else None
-
-
-def _interval(interval: Interval) -> str:
-    if interval.num_blocks < 2:
-        return number(interval.estimate)
-    return f"{number(interval.estimate)} [{number(interval.low)}, {number(interval.high)}]"

@@ -8,6 +8,7 @@ from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.finding import UNDECIDED, Answer
 from saibench.interpretation.rain_errors import FEWEST_EVENTS
 from saibench.interpretation.verdict import verdict
+from saibench.interpretation.wording import fixed
 
 
 def answer(verdict_found: str, events: int, numbers: str, fewest: int = FEWEST_EVENTS) -> Answer:
@@ -44,12 +45,7 @@ def text(interval: Interval, unit: str = "", digits: int = 2) -> str:
     """`9.52 [8.96, 10.14] mm/h`; without brackets where one event allows no interval."""
     if math.isnan(interval.estimate):
         return "undefined"
-    estimate, *bounds = (
-        f"{value:.{digits}f}".replace("-", "−")
-        for value in (interval.estimate, interval.low, interval.high)
-    )
-    numbers = estimate if math.isnan(interval.low) else f"{estimate} [{', '.join(bounds)}]"
-    return f"{numbers} {unit}".rstrip()
+    return f"{fixed(interval, digits)} {unit}".rstrip()
 
 
 def percent(interval: Interval) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED
+from saibench.interpretation.wording import fixed
 
 
 def decided(differences: Iterable[Interval]) -> tuple[int, int]:
@@ -30,6 +31,4 @@ def verdict_of_several(mean: Interval, positive: int, negative: int) -> str:
 
 def shown(interval: Interval) -> str:
     """`6.4 [5.2, 8.1]`."""
-    digits = 1 if abs(interval.estimate) >= 1 else 2
-    numbers = (interval.estimate, interval.low, interval.high)
-    return "{} [{}, {}]".format(*(f"{number:.{digits}f}" for number in numbers)).replace("-", "−")
+    return fixed(interval, 1 if abs(interval.estimate) >= 1 else 2)

@@ -13,14 +13,13 @@ from saibench.evidence.points import points_table
 from saibench.evidence.reader import JOINED, StudyEvidence
 from saibench.evidence.schema import write_table
 from saibench.figures import FigureModule, figure_module
-from saibench.figures.style import svg
+from saibench.figures.style import save_images
 from saibench.interpretation.finding import Finding, study_findings
 from saibench.report.drawn import study_figures
 from saibench.report.failures import raise_failures
 from saibench.report.headline import headline_metrics, headline_partition, headline_values
 from saibench.report.text import FILTERS
 
-PNG_DPI = 150
 LEFT_OUT = ("by_atom",)
 """Not copied unless asked for: errors by atom are many and follow from the trained nets."""
 
@@ -89,12 +88,8 @@ def _figure(evidence: StudyEvidence, name: str, target: Path) -> dict[str, str]:
 
 
 def _write_figure(evidence: StudyEvidence, module: FigureModule, target: Path, name: str) -> None:
-    for folder in ("figures", "tables"):
-        (target / folder).mkdir(parents=True, exist_ok=True)
-    figure = module.draw(evidence)
-    image = target / "figures" / name
-    image.with_suffix(".svg").write_bytes(svg(figure))
-    figure.savefig(image.with_suffix(".png"), dpi=PNG_DPI)
+    save_images(module.draw(evidence), target / "figures" / name)
+    (target / "tables").mkdir(parents=True, exist_ok=True)
     module.table(evidence).write_csv(target / "tables" / f"{name}.csv")
 
 

@@ -8,9 +8,7 @@ from pathlib import Path
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import figure_module
-from saibench.figures.style import svg
-
-PNG_DPI = 150
+from saibench.figures.style import save_images
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,7 @@ def write_figure(evidence: StudyEvidence, module: str, folder: Path, name: str) 
     drawn, caption = figure.draw(evidence), figure.caption(evidence)
     stem = folder / name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stem.with_suffix(".svg").write_bytes(svg(drawn))
-        drawn.savefig(stem.with_suffix(".png"), dpi=PNG_DPI)
+        save_images(drawn, stem)
         figure.table(evidence).write_csv(stem.with_suffix(".csv"))
     except OSError as error:
         raise UserError(f"{folder} cannot take the figure: {error}.") from error

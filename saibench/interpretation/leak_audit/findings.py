@@ -6,7 +6,6 @@ from functools import partial
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.leak_audit import sentences
 from saibench.interpretation.leak_audit.of_evidence import audits_of
@@ -23,6 +22,7 @@ from saibench.interpretation.leak_audit.records import Audit
 from saibench.interpretation.learning_curve.reading import asked_of
 from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.verdict import verdict
+from saibench.interpretation.wording import fixed
 
 NO_LEAK = "training has not seen the like of the test (§4)"
 HIDES = "a random split hides errors: split in time, the same net errs more (§4)"
@@ -104,8 +104,8 @@ def _more(
     more = difference(first, second)
     unit = f" {statistic.unit}" if statistic.unit else ""
     return verdict(more), (
-        f"{statistic.name} is {_number(first.error)}{unit} on {_described(first)} and "
-        f"{_number(second.error)}{unit} on {_described(second)}: {_number(more)}{unit} more."
+        f"{statistic.name} is {fixed(first.error, 1)}{unit} on {_described(first)} and "
+        f"{fixed(second.error, 1)}{unit} on {_described(second)}: {fixed(more, 1)}{unit} more."
     )
 
 
@@ -115,8 +115,3 @@ def _described(one: TestedSplit) -> str:
     split = f"{one.split} split" if one.split else ""
     about = ", ".join(filter(None, [split, f"{one.error.count:,} samples", score]))
     return f"{one.partition} ({about})"
-
-
-def _number(interval: Interval) -> str:
-    shown = (f"{value:.1f}" for value in (interval.estimate, interval.low, interval.high))
-    return "{} [{}, {}]".format(*shown).replace("-", "−")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-from saibench.interpretation.leak_audit.records import Audit, Pair, Share
+from saibench.interpretation.leak_audit.records import Audit, Pair
+from saibench.interpretation.wording import bracketed, percent
 
 WITHOUT_LEAK = 0.05
 """Score up to which a test is called free of leaks: near-duplicates are 1 % by chance alone."""
@@ -63,8 +62,8 @@ def near_sentence(audit: Audit) -> str:
     ratio = ""
     if audit.ratio is not None:
         ratio = (
-            f" A test sample lies {number(audit.ratio)} times as far from training as independent "
-            "training samples from each other, on average."
+            f" A test sample lies {bracketed(audit.ratio)} times as far from training as "
+            "independent training samples from each other, on average."
         )
     return (
         f"{percent(audit.near)} are near-duplicates by their {audit.descriptor}: closer to a "
@@ -86,8 +85,8 @@ def effect_sentence(audit: Audit) -> str:
     )
     return (
         f"{effect.statistic} of the {effect.seen.count:,} that training saw the like of is "
-        f"{number(effect.seen)}{unit}, of the {effect.others.count:,} others "
-        f"{number(effect.others)}{unit}: {number(effect.difference)}{unit} more, {verdict}."
+        f"{bracketed(effect.seen)}{unit}, of the {effect.others.count:,} others "
+        f"{bracketed(effect.others)}{unit}: {bracketed(effect.difference)}{unit} more, {verdict}."
     )
 
 
@@ -111,18 +110,3 @@ def _cells(pair: Pair, timed: bool) -> list[str]:
     cells = [f"{pair.test}", f"{pair.training}", f"{pair.distance:.4g}", relative]
     cells += [("–" if pair.gap is None else f"{pair.gap:.3g}")] if timed else []
     return [*cells, f"{pair.same}"]
-
-
-def percent(share: Share) -> str:
-    """`84.2 % [80.1, 87.9]`."""
-    if math.isnan(share.low):
-        return f"{100 * share.estimate:.1f} %"
-    low, high = 100 * share.low, 100 * share.high
-    return f"{100 * share.estimate:.1f} % [{low:.1f}, {high:.1f}]"
-
-
-def number(share: Share) -> str:
-    """`24.1 [22.0, 26.3]`, to three digits."""
-    values = [share.estimate, share.low, share.high]
-    shown = [f"{value:#.3g}".rstrip(".").replace("-", "−") for value in values]
-    return shown[0] if math.isnan(share.low) else f"{shown[0]} [{shown[1]}, {shown[2]}]"

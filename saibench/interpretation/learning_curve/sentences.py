@@ -15,6 +15,7 @@ from saibench.interpretation.learning_curve.data_needed import (
 )
 from saibench.interpretation.learning_curve.extrapolation import Extrapolation
 from saibench.interpretation.learning_curve.prediction import Check, Predicted
+from saibench.interpretation.wording import bracketed, fixed, number
 
 FIGURES = 3
 
@@ -118,18 +119,9 @@ def count(size: float) -> str:
     return f"{round(size, -digits):,.0f}"
 
 
-def number(value: float) -> str:
-    """Three significant digits."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else "undefined"
-    return f"{value:#.{FIGURES}g}".rstrip(".").replace("-", "−")
-
-
 def amount(interval: Interval, curve: LearningCurve) -> str:
     """`24.1 [22.0, 26.3] meV/Å`; without brackets where one block allows no interval."""
-    estimate, low, high = (number(v) for v in (interval.estimate, interval.low, interval.high))
-    shown = estimate if math.isnan(interval.low) else f"{estimate} [{low}, {high}]"
-    return f"{shown} {curve.statistic.unit}".rstrip()
+    return f"{bracketed(interval)} {curve.statistic.unit}".rstrip()
 
 
 def error_name(curve: LearningCurve) -> str:
@@ -143,7 +135,7 @@ def _predicted(one: Predicted, curve: LearningCurve) -> str:
     ratio = one.ratio
     return (
         f"{amount(one.expected, curve)} at {count(one.size)}, seen {amount(one.seen, curve)}, "
-        f"{ratio.estimate:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] times as much"
+        f"{fixed(ratio)} times as much"
     )
 
 

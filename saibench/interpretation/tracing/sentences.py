@@ -15,9 +15,10 @@ from saibench.interpretation.tracing.records import (
     Stretch,
     Tested,
 )
-from saibench.interpretation.tracing.text import decimals, digits, probability, values
+from saibench.interpretation.tracing.text import digits, probability, values
 from saibench.interpretation.trusted_range.records import Quantity
-from saibench.interpretation.trusted_range.sentences import in_range, percent
+from saibench.interpretation.trusted_range.sentences import in_range
+from saibench.interpretation.wording import fixed, percent
 
 FEW_SAMPLES = 5
 """Samples that a sentence names; the saved file has all."""
@@ -67,16 +68,16 @@ def association_sentence(trace: ResponseTrace, one: Association, level: float) -
     """How the error goes with a feature, and where it is largest."""
     name, rho = one.feature.name, one.rho
     information = (
-        f"mutual information {decimals(one.information.interval)} nats{_sure(one.information)}"
+        f"mutual information {fixed(one.information.interval)} nats{_sure(one.information)}"
     )
     if rho.holds(level):
         verb = "rises" if rho.interval.estimate > 0 else "falls"
-        relation = f"It {verb} with {name}: ρ = {decimals(rho.interval)}{_sure(rho)}"
+        relation = f"It {verb} with {name}: ρ = {fixed(rho.interval)}{_sure(rho)}"
     else:
-        relation = f"It depends on {name}, not by rising or falling: ρ = {decimals(rho.interval)}"
+        relation = f"It depends on {name}, not by rising or falling: ρ = {fixed(rho.interval)}"
     still = ""
     if one.partial is not None and not math.isnan(one.partial.interval.estimate):
-        still = f", {decimals(one.partial.interval)} with the other features held still"
+        still = f", {fixed(one.partial.interval)} with the other features held still"
         still += _sure(one.partial)
     return f"{relation}{still}; {information}. {worst_sentence(trace, one)}"
 
@@ -128,7 +129,7 @@ def component_sentence(trace: ResponseTrace, one: Component) -> str:
     name = one.name if one.of == "species" else f"{one.of} {one.name}"
     return (
         f"{name} carries {percent(one.share)} of {trace.response.name} with "
-        f"{100 * one.size:.3g} % of the {one.counted}: {decimals(one.relative.interval)} "
+        f"{100 * one.size:.3g} % of the {one.counted}: {fixed(one.relative.interval)} "
         f"times the mean error{_sure(one.relative)}."
     )
 

@@ -8,8 +8,8 @@ import polars
 
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.tracing.records import PointTrace, ResponseTrace, Tested
-from saibench.interpretation.tracing.text import decimals, probability
-from saibench.interpretation.trusted_range.sentences import percent
+from saibench.interpretation.tracing.text import probability
+from saibench.interpretation.wording import fixed, percent
 
 HEADER = ("", "share", "ρ", "partial ρ", "information [nats]", "least q")
 COMPONENTS = ("", "share", "size", "times the mean", "q")
@@ -21,9 +21,9 @@ def printed(trace: ResponseTrace) -> list[str]:
         (
             one.feature.name,
             percent(one.share),
-            decimals(one.rho.interval),
-            decimals(one.partial.interval) if one.partial else "–",
-            decimals(one.information.interval),
+            fixed(one.rho.interval),
+            fixed(one.partial.interval) if one.partial else "–",
+            fixed(one.information.interval),
             probability(min(one.rho.q, one.information.q)),
         )
         for one in trace.associations
@@ -34,7 +34,7 @@ def printed(trace: ResponseTrace) -> list[str]:
             f"{one.of} {one.name}",
             percent(one.share),
             f"{100 * one.size:.1f} %",
-            decimals(one.relative.interval),
+            fixed(one.relative.interval),
             probability(one.relative.q),
         )
         for one in trace.components

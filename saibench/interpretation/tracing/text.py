@@ -6,7 +6,7 @@ import math
 
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.trusted_range.records import Quantity
-from saibench.interpretation.trusted_range.sentences import number
+from saibench.interpretation.wording import fixed, number
 
 
 def values(interval: Interval, quantity: Quantity) -> str:
@@ -19,17 +19,7 @@ def digits(interval: Interval) -> str:
     width = interval.high - interval.low
     if not math.isfinite(width) or width <= 0:
         return number(interval.estimate)
-    places = max(0, 1 - math.floor(math.log10(width)))
-    parts = (interval.estimate, interval.low, interval.high)
-    return "{} [{}, {}]".format(*(f"{part:,.{places}f}" for part in parts)).replace("-", "−")
-
-
-def decimals(interval: Interval) -> str:
-    """`0.52 [0.43, 0.60]`."""
-    parts = (interval.estimate, interval.low, interval.high)
-    if math.isnan(interval.low):
-        return f"{interval.estimate:.2f}".replace("-", "−")
-    return "{:.2f} [{:.2f}, {:.2f}]".format(*parts).replace("-", "−")
+    return fixed(interval, max(0, 1 - math.floor(math.log10(width))))
 
 
 def probability(value: float, name: str = "") -> str:

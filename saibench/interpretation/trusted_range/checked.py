@@ -12,9 +12,9 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.trusted_range.reading import ERROR, KEYS, default_partitions, rows_of
-from saibench.interpretation.trusted_range.sentences import number, percent
 from saibench.interpretation.trusted_range.stretches import block_labels
 from saibench.interpretation.trusted_range.trusted_range import TrustedRange
+from saibench.interpretation.wording import bracketed, percent
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,8 @@ def checked_sentence(found: Checked, trusted: TrustedRange, tolerance: float | N
     ]
     for whose, error in (("their", found.error_if_trusted), ("the others'", found.error_if_not)):
         if error is not None:
-            interval = f" [{number(error.low)}, {number(error.high)}]"
-            text = f"{number(error.estimate)}{interval if error.num_blocks > 1 else ''} {unit}"
-            parts.append(f"{whose} mean {statistic} is {text.rstrip()} (n = {error.count:,})")
+            mean = f"{bracketed(error)} {unit}".rstrip()
+            parts.append(f"{whose} mean {statistic} is {mean} (n = {error.count:,})")
     return "; ".join(parts) + "."
 
 

@@ -5,23 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.trusted_range.held import Held
 from saibench.interpretation.trusted_range.records import Check, Quantity
 from saibench.interpretation.trusted_range.trusted_range import TrustedRange
 from saibench.interpretation.trusted_range.validation import Validation
+from saibench.interpretation.wording import number, percent
 
 NO_INFORMATION = "this feature carries no information on the error"
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Significant digits as `60.5` or `0.99874`."""
-    if not math.isfinite(value):
-        return "infinite" if value > 0 else "undefined"
-    if value == 0:
-        return "0"
-    text = f"{value:#.{digits}g}".rstrip(".")
-    return (f"{value:,.0f}" if "e+" in text else text).replace("-", "−")
 
 
 def in_range(value: float, low: float, high: float) -> str:
@@ -154,14 +144,6 @@ def check_sentences(
         verdict = "inside" if inside else "outside"
         lines.append(f"It is {verdict} the trusted range for a tolerance of {limit}.")
     return lines
-
-
-def percent(interval: Interval) -> str:
-    """`92.1 % [89.7, 94.0]`."""
-    if math.isnan(interval.low):
-        return f"{100 * interval.estimate:.1f} %".replace("-", "−")
-    low, estimate, high = (100 * part for part in (interval.low, interval.estimate, interval.high))
-    return f"{estimate:.1f} % [{low:.1f}, {high:.1f}]".replace("-", "−")
 
 
 def _named(quantity: Quantity) -> str:

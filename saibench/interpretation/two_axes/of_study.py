@@ -10,9 +10,9 @@ from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED
 from saibench.interpretation.tracing.text import digits
 from saibench.interpretation.trusted_range.records import Quantity
-from saibench.interpretation.trusted_range.sentences import number, percent
 from saibench.interpretation.two_axes.local_and_global import Change, changes, region_ratios
 from saibench.interpretation.two_axes.pairs import axes_of, tested_pairs
+from saibench.interpretation.wording import bracketed, percent, points
 
 HALF = 0.5
 
@@ -127,8 +127,8 @@ def axis_sentence(parted: TwoAxes, at: int) -> str:
     return (
         f"{opening}. Of this change in the mean square {percent(change.local)} is local to some of "
         f"{change.num_regions} regions of {parted.along.name}{signed}; "
-        f"{percent(change.global_share)} is a global amplitude, {factor(change.amplitude)} times "
-        "the error everywhere."
+        f"{percent(change.global_share)} is a global amplitude, {bracketed(change.amplitude)} "
+        "times the error everywhere."
     )
 
 
@@ -136,7 +136,7 @@ def difference_sentence(parted: TwoAxes) -> str:
     """How much more local the first axis's change is."""
     first, second = parted.axes
     return (
-        f"The local share of the change by {first} is {points_more(parted.more_local)} points "
+        f"The local share of the change by {first} is {points(parted.more_local)} points "
         f"above that by {second}."
     )
 
@@ -148,14 +148,3 @@ def levels_text(levels: Sequence[tuple[str, str]]) -> str:
     if len(distinct) == 1:
         return f"{worse} against {better}"
     return f"{len(distinct)} pairs of levels, such as {worse} against {better}"
-
-
-def factor(interval: Interval) -> str:
-    return "{} [{}, {}]".format(
-        *(number(part) for part in (interval.estimate, interval.low, interval.high))
-    )
-
-
-def points_more(interval: Interval) -> str:
-    parts = (interval.estimate, interval.low, interval.high)
-    return "{:.0f} [{:.0f}, {:.0f}]".format(*(100 * part for part in parts)).replace("-", "−")
