@@ -46,7 +46,7 @@ class Devices(_Strict):
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda"]
     devices: int = Field(ge=1)
-    threads: int | None = Field(ge=1)
+    threads: int | None = Field(ge=1, le=1024)
     progress: bool
 
 

@@ -79,12 +79,22 @@ class Point:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the point in `folder` alone; `PointIsBusy` if another process holds it."""
+    """Hold the point in `folder` alone.
+
+    Raises:
+        PointIsBusy: another process holds it.
+        UserError: the folder cannot be written.
+    """
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise PointIsBusy(f"{folder} is being worked on by another process.") from error
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be written ({error.strerror}): a folder of one's own, as study=mine "
+            "makes, would work."
+        ) from error
     try:
         yield
     finally:
@@ -92,11 +102,11 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether some process works on the point in `folder`."""
+    """Whether some process works on the point in `folder`, or may where it cannot be told."""
     try:
         with locked(folder):
             return False
-    except PointIsBusy:
+    except UserError:
         return True
 
 

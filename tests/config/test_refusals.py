@@ -83,6 +83,7 @@ REFUSED = {
     ),
     "an unknown precision": (["trainer.precision=64"], "'32-true', 'bf16-mixed' or '16-mixed'"),
     "an unknown accelerator": (["trainer.accelerator=gup"], "'gpu'"),
+    "more threads than any machine": (["trainer.threads=1000000"], "less than or equal to 1024"),
     "no device": (["trainer.devices=0"], "greater than or equal to 1"),
     "more devices than frames in a batch": (
         ["trainer.accelerator=cpu", "trainer.devices=6"],

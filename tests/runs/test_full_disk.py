@@ -123,3 +123,15 @@ def test_study_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     assert ended.err.startswith("the folder of the study cannot be made")
     assert "outputs" in ended.err
     assert ended.err.count("\n") == 1
+
+
+def test_point_that_cannot_be_locked_is_refused_in_one_sentence(
+    trained: Path, copied: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    point = copied(trained)
+    (point / ".lock").unlink()
+    (point / ".lock").mkdir()  # the superuser may write anywhere else
+    ended = evaluate(tmp_path, f"run={point}", "test=[whole_trajectory]", *QUIET)
+    assert ended.status == 2
+    assert f"{point} cannot be written" in ended.err
+    assert "Traceback" not in ended.err
