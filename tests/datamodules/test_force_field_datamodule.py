@@ -157,6 +157,7 @@ def test_similarity_to_the_training_frames_is_the_mean_of_all_cosines(
 ) -> None:
     from ase import Atoms
     from dscribe.descriptors import SOAP
+    from scipy.spatial.distance import cdist
 
     soap = SOAP(species=["C", "H", "O"], r_cut=5.0, n_max=8, l_max=6, sigma=0.5, average="inner")
     trajectory = data.trajectory
@@ -168,6 +169,8 @@ def test_similarity_to_the_training_frames_is_the_mean_of_all_cosines(
     for name, near in (("", data.split[0].rows), ("_window", window)):
         expected = (every[rows] @ every[near].T).mean(axis=1)
         np.testing.assert_allclose(found[f"soap_similarity{name}"], expected, rtol=1e-5)
+    apart = np.sort(cdist(every[rows], every[data.split[0].rows]), axis=1)
+    np.testing.assert_allclose(found["soap_distance"], apart[:, :5].mean(axis=1), rtol=1e-4)
     assert found["time"].to_list() == pytest.approx(trajectory.time[rows].tolist())
     assert set(found.columns) == {"sample_id"} | {field.name for field in data.feature_fields()}
 

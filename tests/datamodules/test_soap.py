@@ -14,6 +14,7 @@ from saibench.datamodules.force_field.rmd17 import RMD17
 from saibench.datamodules.force_field.soap import (
     SoapSettings,
     centred_on,
+    distance_to_nearest,
     mean_unit_vector,
     similarity_to,
     soap_unit_vectors,
@@ -187,3 +188,18 @@ def test_windows_of_real_aspirin_have_the_similarities_found_before(
         [0.019, 0.015, -0.001, -0.027, -0.017, 0.008],
         atol=1e-3,
     )
+
+
+def test_distance_to_the_nearest_is_that_of_all_pairs() -> None:
+    random = np.random.default_rng(0)
+    vectors, others = random.normal(size=(700, 6)), random.normal(size=(40, 6))
+    apart = np.sort(np.linalg.norm(vectors[:, None] - others[None], axis=2), axis=1)
+    for count in (1, 5, 40, 60):
+        expected = apart[:, :count].mean(axis=1)
+        found = distance_to_nearest(vectors, others.astype(np.float32), count)
+        np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
+def test_distance_of_a_frame_to_itself_is_nothing() -> None:
+    others = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
+    np.testing.assert_allclose(distance_to_nearest(others[:3], others, 1), 0, atol=2e-3)

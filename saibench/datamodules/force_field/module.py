@@ -22,7 +22,7 @@ from saibench.datamodules.force_field.loader import (
 )
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
 from saibench.datamodules.force_field.similarity import TrainingSimilarity
-from saibench.datamodules.force_field.soap import soap_unit_vectors
+from saibench.datamodules.force_field.soap import NEAREST, soap_unit_vectors
 from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource
 from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.samplers import Sampler, Subset
@@ -172,7 +172,7 @@ class ForceFieldDataModule(StructuralDataModule):
         return frames.batch(torch.arange(len(rows), device=frames.positions.device))
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
-        """Time and SOAP similarity of frames to the training partition and to its window."""
+        """Time of frames, their SOAP similarity to training and its window, their distance."""
         columns = self.training_similarity.of(self._soap[rows])
         return self.index[rows].with_columns(
             pl.Series(name, values) for name, values in columns.items()
@@ -192,6 +192,7 @@ class ForceFieldDataModule(StructuralDataModule):
                 "soap_similarity_window": self.training_sampler.select(self.index),
             },
             reference=np.setdiff1d(np.arange(self.index.height), held_out),
+            nearest={"soap_distance": self.split[0].rows},
         )
 
     @cached_property
@@ -212,7 +213,11 @@ class ForceFieldDataModule(StructuralDataModule):
             ):
                 describe = cosine + near + how
                 fields.append(Field(f"{name}{suffix}", "float64", "", "frame", "feature", describe))
-        return fields
+        describe = (
+            f"mean distance of the SOAP descriptor, of length 1, to those of the {NEAREST} nearest "
+            "frames of the training partition"
+        )
+        return [*fields, Field("soap_distance", "float64", "", "frame", "feature", describe)]
 
     def _tensors(self, rows: np.ndarray) -> FrameTensors:
         device = self._attached.strategy.root_device

@@ -10,6 +10,7 @@ import numpy as np
 from saibench.datamodules.force_field.soap import (
     CHUNK,
     centred_on,
+    distance_to_nearest,
     mean_unit_vector,
     similarity_to,
 )
@@ -17,28 +18,37 @@ from saibench.datamodules.force_field.soap import (
 
 @dataclass(frozen=True, eq=False)
 class TrainingSimilarity:
-    """Mean cosines of SOAP descriptors to sets of frames, in time that does not depend on them.
+    """Mean cosines of SOAP descriptors to sets of frames, and the distance to the nearest ones.
+
+    The time of a cosine does not depend on the set; that of a distance grows with it.
 
     Args:
         means: name of a set → `(D,)`, mean of its unit vectors.
         centre: `(D,)`, the mean descriptor that `centred_means` are centred on.
         centred_means: name of a set → `(D,)`, mean of its unit vectors once centred.
+        neighbours: name of a distance → `(M, D)` float32, unit vectors of its frames less `centre`.
     """
 
     means: Mapping[str, np.ndarray]
     centre: np.ndarray
     centred_means: Mapping[str, np.ndarray]
+    neighbours: Mapping[str, np.ndarray]
 
     @classmethod
     def to(
-        cls, vectors: np.ndarray, sets: Mapping[str, np.ndarray], reference: np.ndarray
+        cls,
+        vectors: np.ndarray,
+        sets: Mapping[str, np.ndarray],
+        reference: np.ndarray,
+        nearest: Mapping[str, np.ndarray],
     ) -> TrainingSimilarity:
         """Similarity to some rows of a trajectory.
 
         Args:
             vectors: `(T, D)` unit vectors of all frames.
-            sets: name → rows.
+            sets: name of a similarity → rows.
             reference: rows whose mean is the centre: the same for every set that is compared.
+            nearest: name of a distance → rows.
         """
         centre = mean_unit_vector(vectors, reference)
         return cls(
@@ -47,17 +57,23 @@ class TrainingSimilarity:
             centred_means={
                 name: _centred_mean(vectors, rows, centre) for name, rows in sets.items()
             },
+            neighbours={
+                name: (vectors[rows] - centre).astype(np.float32) for name, rows in nearest.items()
+            },
         )
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of what `of` returns, in its order."""
-        return (*self.means, *(f"{name}_centred" for name in self.centred_means))
+        centred = (f"{name}_centred" for name in self.centred_means)
+        return (*self.means, *centred, *self.neighbours)
 
     def of(self, vectors: np.ndarray, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
-        """Name → `(N,)` float64 for unit vectors `(N, D)`; centred ones as `<name>_centred`.
+        """Name → `(N,)` float64 for unit vectors `(N, D)`; centred cosines as `<name>_centred`.
 
-        A descriptor that equals the centre has no direction: its centred similarity is NaN.
+        A distance is the mean of the Euclidean ones to the `NEAREST` frames of the set, all if it
+        has fewer. A descriptor that equals the centre has no direction: its centred similarity is
+        NaN.
 
         Args:
             names: those that are wanted; by default all.
@@ -67,6 +83,8 @@ class TrainingSimilarity:
     def _one(self, name: str, vectors: np.ndarray) -> np.ndarray:
         if name in self.means:
             return similarity_to(vectors, self.means[name])
+        if name in self.neighbours:
+            return distance_to_nearest(vectors - self.centre, self.neighbours[name])
         mean = self.centred_means[name.removesuffix("_centred")]
         parts = [
             similarity_to(centred_on(self.centre, vectors[start : start + CHUNK]), mean)

@@ -15,6 +15,9 @@ from saibench.datamodules.force_field.trajectory import Trajectory
 CHUNK = 500
 """Frames handled at once."""
 
+NEAREST = 5
+"""Frames that a distance to a set is averaged over: one alone would be a matter of chance."""
+
 
 @dataclass(frozen=True)
 class SoapSettings:
@@ -78,6 +81,25 @@ def centred_on(centre: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     difference = vectors - centre
     with np.errstate(invalid="ignore"):
         return difference / np.linalg.norm(difference, axis=1, keepdims=True)
+
+
+def distance_to_nearest(
+    vectors: np.ndarray, others: np.ndarray, count: int = NEAREST
+) -> np.ndarray:
+    """(N,) float64, mean Euclidean distance to the `count` nearest of the others, all if fewer.
+
+    Vectors (N, D) and others (M, D) from a common origin close to them, as distances come from
+    products whose rounding grows with the vectors' lengths. About N · M · D multiplications.
+    """
+    count = min(count, len(others))
+    squares = np.einsum("md,md->m", others, others)
+    distance = np.empty(len(vectors))
+    for chunk in _chunks(np.arange(len(vectors))):
+        near = vectors[chunk].astype(np.float32)
+        squared = squares - 2 * near @ others.T + np.einsum("nd,nd->n", near, near)[:, None]
+        nearest = np.partition(squared, count - 1, axis=1)[:, :count]
+        distance[chunk] = np.sqrt(nearest.clip(min=0)).mean(axis=1, dtype=np.float64)
+    return distance
 
 
 class SoapDescriptor:
