@@ -24,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         required=True,
         metavar="FILE",
-        help="a range of its SOAP similarity, which trust --save wrote",
+        help="a range of its SOAP distance or similarity, which trust --save wrote",
     )
     parser.add_argument("--tolerance", type=float, help="largest error (default: the range's)")
     parser.add_argument("--steps", type=int, default=4000, help="of the run (default: 4000)")

@@ -148,7 +148,7 @@ def _values(texts: list[str]) -> dict[str, float]:
             found[name] = float(value)
         except ValueError as error:
             raise UserError(
-                f"--check {text} is not FEATURE=NUMBER; soap_similarity=0.999 would work."
+                f"--check {text} is not FEATURE=NUMBER; soap_distance=0.02 would work."
             ) from error
         if not math.isfinite(found[name]):
             raise UserError(f"--check {text} is not a finite number.")

@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 
 from saibench.datamodules.force_field.rmd17 import RMD17
 from saibench.datamodules.force_field.soap import (
+    NearestFrames,
     SoapSettings,
     centred_on,
-    distance_to_nearest,
     mean_unit_vector,
     similarity_to,
     soap_unit_vectors,
@@ -193,13 +193,17 @@ def test_windows_of_real_aspirin_have_the_similarities_found_before(
 def test_distance_to_the_nearest_is_that_of_all_pairs() -> None:
     random = np.random.default_rng(0)
     vectors, others = random.normal(size=(700, 6)), random.normal(size=(40, 6))
+    origin = np.full(6, 0.1)
+    nearest = NearestFrames(origin, (others - origin).astype(np.float32))
     apart = np.sort(np.linalg.norm(vectors[:, None] - others[None], axis=2), axis=1)
     for count in (1, 5, 40, 60):
         expected = apart[:, :count].mean(axis=1)
-        found = distance_to_nearest(vectors, others.astype(np.float32), count)
-        np.testing.assert_allclose(found, expected, rtol=1e-3)
+        np.testing.assert_allclose(nearest.distance(vectors, count), expected, rtol=1e-3)
+        alone = nearest.distance(vectors[:1], count)
+        np.testing.assert_allclose(alone, expected[:1], rtol=1e-3)
 
 
 def test_distance_of_a_frame_to_itself_is_nothing() -> None:
     others = np.random.default_rng(0).normal(size=(40, 6)).astype(np.float32)
-    np.testing.assert_allclose(distance_to_nearest(others[:3], others, 1), 0, atol=2e-3)
+    nearest = NearestFrames(np.zeros(6), others)
+    np.testing.assert_allclose(nearest.distance(others[:3], 1), 0, atol=2e-3)

@@ -9,8 +9,8 @@ import numpy as np
 
 from saibench.datamodules.force_field.soap import (
     CHUNK,
+    NearestFrames,
     centred_on,
-    distance_to_nearest,
     mean_unit_vector,
     similarity_to,
 )
@@ -26,13 +26,13 @@ class TrainingSimilarity:
         means: name of a set → `(D,)`, mean of its unit vectors.
         centre: `(D,)`, the mean descriptor that `centred_means` are centred on.
         centred_means: name of a set → `(D,)`, mean of its unit vectors once centred.
-        neighbours: name of a distance → `(M, D)` float32, unit vectors of its frames less `centre`.
+        nearest: name of a distance → the frames that it is to.
     """
 
     means: Mapping[str, np.ndarray]
     centre: np.ndarray
     centred_means: Mapping[str, np.ndarray]
-    neighbours: Mapping[str, np.ndarray]
+    nearest: Mapping[str, NearestFrames]
 
     @classmethod
     def to(
@@ -57,8 +57,9 @@ class TrainingSimilarity:
             centred_means={
                 name: _centred_mean(vectors, rows, centre) for name, rows in sets.items()
             },
-            neighbours={
-                name: (vectors[rows] - centre).astype(np.float32) for name, rows in nearest.items()
+            nearest={
+                name: NearestFrames(centre, (vectors[rows] - centre).astype(np.float32))
+                for name, rows in nearest.items()
             },
         )
 
@@ -66,7 +67,7 @@ class TrainingSimilarity:
     def names(self) -> tuple[str, ...]:
         """Of what `of` returns, in its order."""
         centred = (f"{name}_centred" for name in self.centred_means)
-        return (*self.means, *centred, *self.neighbours)
+        return (*self.means, *centred, *self.nearest)
 
     def of(self, vectors: np.ndarray, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         """Name → `(N,)` float64 for unit vectors `(N, D)`; centred cosines as `<name>_centred`.
@@ -83,8 +84,8 @@ class TrainingSimilarity:
     def _one(self, name: str, vectors: np.ndarray) -> np.ndarray:
         if name in self.means:
             return similarity_to(vectors, self.means[name])
-        if name in self.neighbours:
-            return distance_to_nearest(vectors - self.centre, self.neighbours[name])
+        if name in self.nearest:
+            return self.nearest[name].distance(vectors)
         mean = self.centred_means[name.removesuffix("_centred")]
         parts = [
             similarity_to(centred_on(self.centre, vectors[start : start + CHUNK]), mean)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -83,23 +84,44 @@ def centred_on(centre: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         return difference / np.linalg.norm(difference, axis=1, keepdims=True)
 
 
-def distance_to_nearest(
-    vectors: np.ndarray, others: np.ndarray, count: int = NEAREST
-) -> np.ndarray:
-    """(N,) float64, mean Euclidean distance to the `count` nearest of the others, all if fewer.
+@dataclass(frozen=True, eq=False)
+class NearestFrames:
+    """How far descriptors lie from the nearest of some frames' descriptors.
 
-    Vectors (N, D) and others (M, D) from a common origin close to them, as distances come from
-    products whose rounding grows with the vectors' lengths. About N · M · D multiplications.
+    Args:
+        origin: `(D,)`, close to all of them, as distances come from products whose rounding grows
+            with the vectors' lengths.
+        vectors: `(M, D)` float32, the frames' descriptors less the origin.
     """
-    count = min(count, len(others))
-    squares = np.einsum("md,md->m", others, others)
-    distance = np.empty(len(vectors))
-    for chunk in _chunks(np.arange(len(vectors))):
-        near = vectors[chunk].astype(np.float32)
-        squared = squares - 2 * near @ others.T + np.einsum("nd,nd->n", near, near)[:, None]
-        nearest = np.partition(squared, count - 1, axis=1)[:, :count]
-        distance[chunk] = np.sqrt(nearest.clip(min=0)).mean(axis=1, dtype=np.float64)
-    return distance
+
+    origin: np.ndarray
+    vectors: np.ndarray
+
+    @cached_property
+    def squares(self) -> np.ndarray:
+        """`(M,)`, squared lengths of the vectors."""
+        return np.einsum("md,md->m", self.vectors, self.vectors)
+
+    def distance(self, vectors: np.ndarray, count: int = NEAREST) -> np.ndarray:
+        """(N,) float64, mean Euclidean distance of (N, D) to the `count` nearest, all if fewer.
+
+        It takes N · M · D multiplications.
+        """
+        count = min(count, len(self.vectors))
+        distance = np.empty(len(vectors))
+        for chunk in _chunks(np.arange(len(vectors))):
+            near = (vectors[chunk] - self.origin).astype(np.float32)
+            own = np.einsum("nd,nd->n", near, near)[:, None]
+            squared = self.squares - 2 * self._products(near) + own
+            nearest = np.partition(squared, count - 1, axis=1)[:, :count]
+            distance[chunk] = np.sqrt(nearest.clip(min=0)).mean(axis=1, dtype=np.float64)
+        return distance
+
+    def _products(self, near: np.ndarray) -> np.ndarray:
+        if len(near) > 1:
+            return near @ self.vectors.T
+        # a step of dynamics: BLAS would wake its threads, which then wait for the net's
+        return np.einsum("md,nd->nm", self.vectors, near)
 
 
 class SoapDescriptor:
