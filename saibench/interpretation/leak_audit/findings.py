@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.leak_audit import sentences
-from saibench.interpretation.leak_audit.of_evidence import audits_of
+from saibench.interpretation.leak_audit.of_evidence import Audited, audits_of
 from saibench.interpretation.leak_audit.random_split import (
     RANDOM,
     TIME,
@@ -30,6 +31,9 @@ ONE_NET_HIDES = "one net errs less between the frames that it was trained on tha
 SEEN_IS_EASIER = "one net errs less on a test that training has seen the like of (§4)"
 INTERLEAVES = "a random split interleaves test and training in time (§4)"
 
+TOLD_ONE_BY_ONE = 3
+"""Points of one partition; the audits of more are summed up."""
+
 
 def findings(evidence: StudyEvidence) -> list[Finding]:
     """Of the audits that the records keep, and of the studies of splits."""
@@ -45,18 +49,42 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
     audited = dict.fromkeys((one.point, one.label) for one in audits_of(evidence))
     for point, label in audited if not studies else ():
         found += ask(SEEN_IS_EASIER, label, partial(_seen_is_easier, evidence, point))
+    by_partition: dict[str, list[Audited]] = {}
     for one in audits_of(evidence):
-        label = f"{one.label}, {one.audit.partition}"
-        found += ask(NO_LEAK, label, partial(_no_leak, one.audit))
+        by_partition.setdefault(one.audit.partition, []).append(one)
+    for partition, of_points in by_partition.items():
+        if len(of_points) > TOLD_ONE_BY_ONE:
+            found += ask(NO_LEAK, partition, partial(_no_leaks, of_points))
+            continue
+        for one in of_points:
+            found += ask(NO_LEAK, f"{one.label}, {partition}", partial(_no_leak, one.audit))
     return found
 
 
 def _no_leak(audit: Audit) -> Answer:
+    return _leaks(audit), " ".join(sentences.story(audit))
+
+
+def _no_leaks(of_points: Sequence[Audited]) -> Answer:
+    """Of many points together: seen if it is of all, with the story of the highest score."""
+    ordered = sorted(of_points, key=lambda one: one.audit.score.estimate)
+    least, most = ordered[0], ordered[-1]
+    verdicts = [_leaks(one.audit) for one in of_points]
+    worst = next(one for one in (NOT_SEEN, UNDECIDED, SEEN) if one in verdicts)
+    return worst, (
+        f"Scores of {len(of_points)} points lie between {least.audit.score.estimate:.3f} "
+        f"({least.label}) and {most.audit.score.estimate:.3f} ({most.label}); seen of "
+        f"{verdicts.count(SEEN)}, not of {verdicts.count(NOT_SEEN)}, undecided of "
+        f"{verdicts.count(UNDECIDED)}. The highest: {' '.join(sentences.story(most.audit))}"
+    )
+
+
+def _leaks(audit: Audit) -> str:
+    """Whether the claim of no leak is seen."""
     limit = sentences.WITHOUT_LEAK
-    found = SEEN if audit.score.high <= limit else UNDECIDED
     if audit.score.low > limit:
-        found = NOT_SEEN
-    return found, " ".join(sentences.story(audit))
+        return NOT_SEEN
+    return SEEN if audit.score.high <= limit else UNDECIDED
 
 
 def _hides(study: SplitStudy) -> Answer | None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from command_line import TINY, train
 from jet_files import random_jets, write_pytables
 from matplotlib.figure import Figure
+from synthetic_study import Made, write_study
 
 from saibench.cli import _commands
 from saibench.config.check import resolved
@@ -16,9 +18,15 @@ from saibench.config.compose import compose_command
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import figure_module
-from saibench.interpretation.leak_audit.findings import HIDES, INTERLEAVES, ONE_NET_HIDES, findings
+from saibench.interpretation.leak_audit.findings import (
+    HIDES,
+    INTERLEAVES,
+    NO_LEAK,
+    ONE_NET_HIDES,
+    findings,
+)
 from saibench.interpretation.leak_audit.of_evidence import audits_of
-from saibench.interpretation.leak_audit.records import Audit
+from saibench.interpretation.leak_audit.records import Audit, Share
 from saibench.runs.audit import audit_point
 from saibench.runs.point import Point
 
@@ -135,3 +143,16 @@ def test_jets_on_both_sides_are_found(tmp_path: Path) -> None:
     assert audit.interleaved is None and audit.effect is None
     assert audit.near is not None and audit.near.estimate >= audit.same.estimate
     assert not np.isnan(audit.score.low)
+
+
+def test_audits_of_many_points_are_one_finding(evidence: StudyEvidence, tmp_path: Path) -> None:
+    kept = next(one.audit for one in audits_of(evidence) if one.audit.partition == "last_tenth")
+    made = write_study(tmp_path / "study", [Made(size=0.9, seed=seed) for seed in range(5)])
+    for number, path in enumerate(sorted(made.glob("*/run.json"))):
+        score = Share(0.01 * number, 0.005 * number, 0.03 * number, 100)
+        audit = replace(kept, score=score).to_json()
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"audit": {"last_tenth": audit}}))
+    (found,) = [one for one in findings(StudyEvidence.load(made)) if one.claim == NO_LEAK]
+    assert found.verdict == "undecided"
+    assert "between 0.000" in found.numbers and "and 0.040" in found.numbers
+    assert "seen of 2, not of 0, undecided of 3" in found.numbers
