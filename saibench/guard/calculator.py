@@ -22,9 +22,9 @@ class GuardedCalculator(Calculator):
     """Energies and forces of a trained point, guarded by its trusted range.
 
     At every `every`-th new geometry the frame's distance from the training partition, or what else
-    the range follows, is read, and from it the expected error and its bound. `readings` keeps what was read, `results`
-    holds the last of it beside energy (eV) and forces (eV/Å): `expected_error`, `error_bound`
-    (unit of the range's statistic) and `trusted`.
+    the range follows, is read, and from it the expected error and its bound. `readings` keeps what
+    was read, `results` holds the last of it beside energy (eV) and forces (eV/Å):
+    `expected_error`, `error_bound` (unit of the range's statistic) and `trusted`.
 
     Args:
         force_field: a trained point, or its folder.
