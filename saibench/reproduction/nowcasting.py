@@ -75,7 +75,7 @@ RESULTS = (
             Said(
                 "A lower threshold is not better throughout: its histogram is wider.",
                 "§6.1",
-                compare="the counts by threshold and bin of CSI, in cumulative_csi.csv",
+                numbers=numbers.width_of_csi,
             ),
         ),
     ),
@@ -90,8 +90,7 @@ RESULTS = (
             Said(
                 "Some keep their intensity: a peak near 10 mm/h stands at all three lead times.",
                 "§6.2",
-                compare="the fullest bins of intensity at 1, 2 and 3 hours, in "
-                "mean_intensity_by_lead.csv [mm/h]",
+                numbers=numbers.fullest_intensity,
             ),
         ),
     ),
@@ -105,7 +104,7 @@ RESULTS = (
             Said(
                 "Raw MAE peaks near zero; active-area MAE has two peaks, at 6 and at 15 mm/h.",
                 "§6.2",
-                compare="panels (d) to (i) of mae_distributions, and the means in its CSV [mm/h]",
+                numbers=numbers.spread_of_errors,
             ),
             *TWO_AREAS,
         ),

@@ -11,9 +11,12 @@ from saibench.figures import (
     event_csi,
     force_error_by_size,
     jet_energy_distribution,
+    mean_intensity_by_lead,
     window_similarity,
     windows,
 )
+from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.csi_selection import responding_events
 from saibench.interpretation.event_means import mean_over_events
 from saibench.interpretation.rain_claims import text
 from saibench.interpretation.rain_errors import HOURS, RainModel, rain_errors
@@ -130,6 +133,57 @@ def growth_of_displacement(evidence: StudyEvidence) -> str:
         text(mean_over_events(errors.at(model, "displacement", lead))) for lead in HOURS
     )
     return f"mean displacement of {model.label or model.name}: {listed} km at 1, 2, 3 h."
+
+
+def width_of_csi(evidence: StudyEvidence) -> str:
+    """Middle half of the events' CSI in the first hour, by threshold, of the first model."""
+    errors, model = rain_errors(evidence), _subject(evidence)
+    listed = []
+    for level in errors.thresholds:
+        chosen = responding_events(errors, (model,), level)
+        if chosen.any():
+            values = errors.at(model, f"csi_{level}", HOURS[0])[chosen]
+            listed.append(f"{_middle(values, 3)} at {level} mm/h ({chosen.sum():,} events)")
+    return (
+        f"middle half of the CSI of {model.label or model.name} at 1 h over events that respond "
+        f"at every lead time: {', '.join(listed) or 'none responds'}."
+    )
+
+
+def fullest_intensity(evidence: StudyEvidence) -> str:
+    """Where most events' mean observed rain rate lies at 1, 2 and 3 hours."""
+    rows = mean_intensity_by_lead.table(evidence)
+    fullest = [
+        of_lead.sort("events", descending=True, maintain_order=True).row(0, named=True)
+        for of_lead in rows.partition_by("lead", maintain_order=True)
+    ]
+    listed = ", ".join(
+        f"{row['from']:.2g} to {row['to']:.2g} mm/h at {row['lead'] // 60} h ({row['events']:,})"
+        if row["to"] is not None
+        else f"above {row['from']:.2g} mm/h at {row['lead'] // 60} h ({row['events']:,})"
+        for row in fullest
+    )
+    events = rows.filter(lead=HOURS[0])["events"].sum()
+    return f"fullest bin of the mean observed rain rate: {listed}, of {events:,} events."
+
+
+def spread_of_errors(evidence: StudyEvidence) -> str:
+    """Middle half of the events' raw and active-area MAE at 1 hour, of the first model."""
+    errors, model = rain_errors(evidence), _subject(evidence)
+    listed = []
+    for name, area in (("mae", "raw"), ("active_area_mae", "active-area")):
+        values = errors.at(model, name, HOURS[0])
+        known = int(np.isfinite(values).sum())
+        listed.append(f"{area} MAE {_middle(values)} mm/h ({known:,} events)")
+    return f"middle half of the events of {model.label or model.name} at 1 h: {'; '.join(listed)}."
+
+
+def _middle(values: Floats, places: int = 2) -> str:
+    """`0.40 to 1.32`, the quartiles of what is defined."""
+    if not np.isfinite(values).any():
+        return "undefined"
+    low, high = np.nanquantile(values, [0.25, 0.75])
+    return f"{low:.{places}f} to {high:.{places}f}"
 
 
 def _subject(evidence: StudyEvidence) -> RainModel:

@@ -132,6 +132,16 @@ def test_events_respond_at_the_lead_times_that_have_a_csi(rain: StudyEvidence) -
     assert f"event {first} {defined} of 20 at 16 mm/h" in told
 
 
+def test_spreads_of_rain_are_those_of_its_events(rain: StudyEvidence) -> None:
+    told = numbers.spread_of_errors(rain)
+    for column in ("mae", "active_area_mae"):
+        low, high = np.nanquantile(at(60, column), [0.25, 0.75])
+        assert f"{low:.2f} to {high:.2f} mm/h" in told
+    of_events = rain.table("by_lead").filter(lead=60)["observed_rate"].to_numpy()
+    assert numbers.fullest_intensity(rain).endswith(f"of {len(of_events):,} events.")
+    assert "at 16 mm/h (" in numbers.width_of_csi(rain)
+
+
 def test_each_variant_of_a_claim_has_its_own_line() -> None:
     found = [
         Finding("a claim", SEEN, "3 [2, 4] mm/h.", "narrow"),
