@@ -35,28 +35,39 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
     samples = _samples(evidence)
-    figure, axes = panels(1, 3, 3.4, width_ratios=(3, 3, 2))
-    energy, force, atoms = axes[0]
+    widths = (3, 3, 2) if _has_atoms(evidence) else (3, 3)
+    figure, axes = panels(1, len(widths), 3.4, width_ratios=widths)
+    energy, force, *atoms = axes[0]
     energy.axhline(0, color=INK, linewidth=0.8)
     _line(energy, samples, "energy_error", "energy error [meV]")
     _line(force, samples, "force_mae", "force MAE [meV/Å]")
     from_zero(force)
-    _draw_atoms(atoms, evidence)
+    for panel in atoms:
+        _draw_atoms(panel, evidence)
+        panel_title(panel, "c", "force MAE of an atom")
     panel_title(energy, "a", "total energy, predicted less reference")
     panel_title(force, "b", "force MAE of a frame")
-    panel_title(atoms, "c", "force MAE of an atom")
     return figure
 
 
 def caption(evidence: StudyEvidence) -> str:
     samples = _samples(evidence)
     errors, forces = samples["energy_error"].to_numpy(), samples["force_mae"].to_numpy()
+    atoms = (
+        "; (c) the same by atom of the molecule, averaged over the frames"
+        if _has_atoms(evidence)
+        else ""
+    )
     return (
         f"Over {partition_text(evidence)}: (a) error of a frame's total energy [meV], "
         f"mean absolute {np.abs(errors).mean():.1f}, mean {errors.mean():+.1f}; (b) {FORCE_MAE} "
-        f"[meV/Å], mean {forces.mean():.1f}; (c) the same by atom of the molecule, "
-        "averaged over the frames."
+        f"[meV/Å], mean {forces.mean():.1f}{atoms}."
     )
+
+
+def _has_atoms(evidence: StudyEvidence) -> bool:
+    """Whether errors by atom are there; results that were made small go without them."""
+    return "atom" in evidence.axes
 
 
 def _samples(evidence: StudyEvidence) -> polars.DataFrame:

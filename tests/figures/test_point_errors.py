@@ -24,3 +24,12 @@ def test_bars_are_the_mean_errors_of_the_atoms(tmp_path: Path) -> None:
     bars = point_errors.draw(evidence).axes[2].patches
     means = evidence.by_atom.group_by("atom").agg(polars.col("force_mae").mean()).sort("atom")
     assert [bar.get_height() for bar in bars] == pytest.approx(means["force_mae"].to_list())
+
+
+def test_errors_by_atom_are_left_out_where_none_are_kept(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study", [Made(size=0.9)], frames=50)
+    for path in folder.rglob("by_atom.parquet"):
+        path.unlink()
+    evidence = StudyEvidence.load(folder)
+    assert len(point_errors.draw(evidence).axes) == 2
+    assert "by atom" not in point_errors.caption(evidence)
