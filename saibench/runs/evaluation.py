@@ -200,7 +200,7 @@ def _write(
         rows, fields = pl.concat([part.rows for part in parts]), parts[0].fields
         held = folder / f"{name}.parquet"
         if held.exists() and held not in broken:
-            rows = _merged(held, rows, fields)
+            rows, fields = _merged(held, rows, fields)
         write_table(finished / held.name, rows, fields)
     before = {} if folder / METRICS in broken else read_json(folder / METRICS)
     write_json(finished / METRICS, {**before, **metrics})
@@ -226,12 +226,24 @@ def _described(data: StructuralDataModule) -> dict[str, Any]:
     }
 
 
-def _merged(path: Path, rows: pl.DataFrame, fields: Sequence[Field]) -> pl.DataFrame:
-    before = read_table(path)
-    if [field.name for field in read_fields(path)] != [field.name for field in fields]:
+def _merged(
+    path: Path, rows: pl.DataFrame, fields: Sequence[Field]
+) -> tuple[pl.DataFrame, list[Field]]:
+    """The rows that are held and these, with the statistics of both: a transform brings its own."""
+    held = read_fields(path)
+    if _common(held) != _common(fields):
         raise UserError(
-            f"{path} has other columns than this version of saibench writes; "
+            f"{path} has other keys and features than this version of saibench writes; "
             "move it away and evaluate its partitions again."
         )
+    before = read_table(path)
     kept = before.filter(~pl.col("partition").is_in(rows["partition"].unique().to_list()))
-    return pl.concat([kept.select(rows.columns), rows])
+    new = {field.name: field for field in fields}
+    every = [*(new.pop(field.name, field) for field in held), *new.values()]
+    merged = pl.concat([kept, rows], how="diagonal_relaxed")
+    return merged.select(field.name for field in every), every
+
+
+def _common(fields: Sequence[Field]) -> list[str]:
+    """Columns that every partition has."""
+    return [field.name for field in fields if field.role != "statistic"]
