@@ -38,8 +38,8 @@ def bracketed(interval: Bounded, shown: Callable[[float], str] = number) -> str:
 
 
 def fixed(interval: Bounded, places: int = 2) -> str:
-    """`−0.52 [−0.60, −0.43]`, all with as many decimal places."""
-    return bracketed(interval, lambda value: f"{value:,.{places}f}".replace("-", "−"))
+    """`−0.52 [−0.60, −0.43]`, all with as many decimal places; no 0 has a sign."""
+    return bracketed(interval, lambda value: f"{value:z,.{places}f}".replace("-", "−"))
 
 
 def percent(interval: Bounded, places: int = 1) -> str:

@@ -37,6 +37,12 @@ def test_intervals_stand_in_brackets() -> None:
     assert points(SHARE) == "12 [−5, 20]"
 
 
+def test_no_zero_has_a_sign() -> None:
+    interval = Interval(-21.4, -12.2, -0.4, 20, 135)
+    assert fixed(interval, 0) == "−12 [−21, 0]"
+    assert percent(Interval(-0.0004, 0.0, 0.0004, 20, 135)) == "0.0 % [0.0, 0.0]"
+
+
 def test_one_block_has_no_interval() -> None:
     assert bracketed(ONE_BLOCK) == "0.125"
     assert percent(ONE_BLOCK) == "12.5 %"
