@@ -70,8 +70,8 @@ def learning_curves(evidence: StudyEvidence, asked: Asked) -> list[LearningCurve
     trainings are left out.
 
     Raises:
-        UserError: the statistic is unknown, or the points of a curve were tested on different
-            samples.
+        UserError: the statistic is unknown, the target is beyond what has no error, or the points
+            of a curve were tested on different samples.
     """
     points = tested(evidence)
     if not points.height:
@@ -148,7 +148,22 @@ def _rows(evidence: StudyEvidence, asked: Asked) -> tuple[polars.DataFrame, Quan
     value = polars.col(name).cast(polars.Float64).fill_nan(None)
     field = fields[name]
     quantity = Quantity(asked.statistic, field.unit, field.per, field.describe)
+    _refuse_beyond_ideal(rows.select(value).to_series(), asked)
     return rows.with_columns((value - asked.ideal).abs().alias(_ERROR)), quantity
+
+
+def _refuse_beyond_ideal(values: polars.Series, asked: Asked) -> None:
+    """A target on the other side of the ideal value than all samples is no error to be reached."""
+    if asked.target is None or asked.target == asked.ideal or values.null_count() == len(values):
+        return
+    above = asked.target > asked.ideal
+    nearer = values > asked.ideal if above else values < asked.ideal
+    if not nearer.any():
+        side = "above" if above else "below"
+        raise UserError(
+            f"a {asked.statistic} of {asked.target:g} is no target: no sample lies {side} "
+            f"{asked.ideal:g}, which is no error at all; one on the other side would work."
+        )
 
 
 def _by_sample(rows: polars.DataFrame, cell: Cell, partition: str) -> polars.DataFrame:

@@ -94,8 +94,11 @@ def needed_sentence(needed: DataNeeded, found: Extrapolation, target: float) -> 
         else ""
     )
     if needed.verdict == NEVER:
+        limit = found.limit()
+        ends = f"the law ends at {amount(limit, curve)}, "
+        ends += "above it" if limit.estimate > needed.error else "which it nears for ever"
         return (
-            f"{goal} is refused: the law ends at {amount(found.limit(), curve)}, above it, so that "
+            f"{goal} is refused: {ends}, so that "
             f"no number of such samples, trained alike, is expected to reach it.{at_least}"
         )
     if needed.verdict == BEYOND:

@@ -93,6 +93,7 @@ def test_targets_are_answered_or_refused_in_words() -> None:
     assert verdict == BEYOND and "beyond 10 times the largest training set, 64,000" in sentence
     verdict, sentence = told(5.0)
     assert verdict == NEVER and "no number of such samples, trained alike," in sentence
+    assert ", above it, so that" in sentence
     verdict, sentence = told(100.0)
     assert verdict == REACHED and "smallest training set, 200" in sentence
 

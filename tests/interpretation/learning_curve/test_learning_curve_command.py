@@ -76,6 +76,15 @@ def test_the_target_of_another_statistic_is_not_taken_over(evidence: StudyEviden
     assert asked_of(evidence, statistic="force_error_norm").target is None
 
 
+@pytest.mark.parametrize(("ideal", "target"), [(None, -5.0), (1000.0, 1200.0)])
+def test_a_target_beyond_no_error_is_refused(
+    evidence: StudyEvidence, ideal: float | None, target: float
+) -> None:
+    asked = asked_of(evidence, statistic="force_mae", ideal=ideal, target=target)
+    with pytest.raises(UserError, match=rf"a force_mae of {target:g} is no target: no sample lies"):
+        learning_curves(evidence, asked)
+
+
 def test_command_tells_law_check_and_data_needed(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
