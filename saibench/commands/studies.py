@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from saibench.errors import UserError
+
+OUTPUTS = Path("outputs")
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser of `python -m saibench`."""
@@ -23,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--outputs",
         type=Path,
-        default=Path("outputs"),
+        default=OUTPUTS,
         metavar="FOLDER",
         help="where points are looked for (default: outputs)",
     )
@@ -32,6 +36,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Prints the list, or one of it; returns the exit code."""
+    if args.outputs != OUTPUTS and not args.outputs.is_dir():
+        raise UserError(
+            f"--outputs {args.outputs} is no folder; the one that holds studies, as {OUTPUTS}, "
+            "would work."
+        )
     from saibench.toolbox.listing import all_lines, named_lines
 
     lines = all_lines(args.outputs) if args.name is None else named_lines(args.name, args.outputs)

@@ -102,9 +102,7 @@ def taken_here(study: ShippedStudy, outputs: Path) -> list[Taken]:
     """What the study's points under `outputs` took, by folder; those that are not complete not."""
     found = []
     for folder in sorted(path for path in outputs.glob("*") if study.is_folder(path.name)):
-        records = [
-            json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*/run.json")
-        ]
+        records = [_record(path) for path in sorted(folder.glob("*/run.json"))]
         seconds = [
             float((record.get("seconds") or {}).get("total") or 0)
             for record in records
@@ -113,6 +111,15 @@ def taken_here(study: ShippedStudy, outputs: Path) -> list[Taken]:
         if seconds:
             found.append(Taken(folder, len(seconds), sum(seconds)))
     return found
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """A point's record; nothing of one that is damaged, which is no complete point."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def characterization(workload: str) -> Characterization:

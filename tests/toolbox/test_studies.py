@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from saibench.cli import _commands
 from saibench.config.locations import root
 from saibench.errors import UserError
 from saibench.toolbox.listing import all_lines, named_lines
@@ -70,6 +71,20 @@ def test_time_is_that_of_the_complete_points_of_all_its_data(tmp_path: Path) -> 
     taken = taken_here(shipped_study("force_field/time_extrapolation"), tmp_path)
     assert [(one.complete, one.seconds) for one in taken] == [(1, 180.0), (1, 60.0)]
     assert "2 points took 4 min here" in "\n".join(all_lines(tmp_path))
+
+
+def test_a_damaged_record_is_no_complete_point_and_no_end_of_the_list(tmp_path: Path) -> None:
+    for name, text in (("cut", '{"workload": "force_'), ("list", "[]")):
+        place = tmp_path / "time_extrapolation-ethanol" / name
+        place.mkdir(parents=True)
+        (place / "run.json").write_text(text)
+    study = shipped_study("force_field/time_extrapolation")
+    assert study.is_folder("time_extrapolation-ethanol") and taken_here(study, tmp_path) == []
+
+
+def test_outputs_that_are_not_there_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--outputs .*/none is no folder; .*outputs, would work"):
+        _commands(["studies", "--outputs", str(tmp_path / "none")])
 
 
 def test_a_folder_of_another_workloads_points_is_not_its_own(tmp_path: Path) -> None:
