@@ -8,10 +8,17 @@ from typing import Any
 
 import yaml
 
-from saibench.errors import UserError
+from saibench.errors import UserError, refuse_repeated
 from saibench.evidence.reader import StudyEvidence
 
 LEVEL = 0.05
+KINDS = {
+    "responses": "response",
+    "features": "feature",
+    "across": "setting",
+    "partitions": "partition",
+}
+"""Lists of names, and what a name in them is of."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +32,8 @@ class Asked:
         bias: signed error: `energy_error`, or a difference as `score - label`.
         along: feature in whose order its change points are sought.
         bins: edges of bins of an axis or feature whose shares are told.
-        parts: by response, two causes and the error that each alone would make.
+        parts: by response, two causes and the error that each alone would make; as a third what
+            is left with neither.
         across: the two settings whose effects are told apart (see `two_axes`).
         partitions: by default the held-out one.
         level: false discovery rate of what is claimed.
@@ -49,7 +57,7 @@ def asked(evidence: StudyEvidence, **given: Any) -> Asked:
     Records from before there was such an entry take that of the shipped workload.
 
     Raises:
-        UserError: nothing names a response.
+        UserError: nothing names a response, or a name is given twice.
     """
     recorded: dict[str, Any] = next(
         (record["trace"] for record in evidence.records.values() if record.get("trace")), {}
@@ -61,10 +69,11 @@ def asked(evidence: StudyEvidence, **given: Any) -> Asked:
         raise UserError(
             f"{evidence.study} names no response under workload.trace; --response would give one."
         )
-    for name in ("responses", "features", "across", "partitions"):
+    for name, kind in KINDS.items():
         value = known.get(name)
         if value is not None:
             known[name] = (value,) if isinstance(value, str) else tuple(value)
+            refuse_repeated(kind, known[name])
     return Asked(**{name: value for name, value in known.items() if value is not None})
 
 

@@ -125,28 +125,32 @@ def binned(edges: Sequence[float], values: Floats) -> tuple[list[str], NDArray[n
 def cause_shares(
     whole: Floats, alone: Mapping[str, Floats], blocks: NDArray[np.int64]
 ) -> tuple[Part, ...]:
-    """Shapley shares of two causes of an error, one of which can be replaced by the truth.
+    """Shapley shares of two causes of an error, each of which can be replaced by the truth.
 
-    With both true there is no error, with one of them predicted there is `alone`, with both
-    `whole`. A cause's share is the mean of what it adds to none and to the other, over the whole:
-    (aloneᵢ + whole − aloneⱼ) / (2 whole); the two sum to 1.
+    With both true a rest is left (none if it is not given), with one of them predicted there is
+    `alone`, with both `whole`. A cause's share is the mean of what it adds to the rest and to the
+    other, over the whole: (aloneᵢ − rest + whole − aloneⱼ) / (2 whole); with the rest's they sum
+    to 1.
 
     Args:
         whole: `(N,)` error of each sample.
-        alone: `(N,)` of each of two causes.
+        alone: `(N,)` of each of two causes, and of the rest, if there is one, as the third.
 
     Raises:
         ValueError: there are not two causes.
     """
-    if len(alone) != 2:
-        raise ValueError(f"shares of {len(alone)} causes are not defined, of 2 they are")
+    if len(alone) not in (2, 3):
+        raise ValueError(f"shares of {len(alone)} causes are not defined, of 2 and a rest they are")
     columns = np.stack([whole, *alone.values()], axis=1)
 
     def statistic(values: Floats, weights: Floats) -> Floats:
         mean = weights @ values / weights.sum(axis=1, keepdims=True)
-        both, first, second = mean.T
+        both, first, second, *rest = mean.T
+        left = rest[0] / both if rest else np.zeros_like(both)
         more = (first - second) / (2 * both)
-        return np.stack([first, second, 0.5 + more, 0.5 - more], axis=1)
+        shares = [0.5 - left / 2 + more, 0.5 - left / 2 - more, *([left] if rest else [])]
+        return np.stack([first, second, *rest, *shares], axis=1)
 
     found: list[Interval] = block_bootstraps(columns, blocks, statistic, of_means=True)
-    return tuple(Part(name, found[number], found[2 + number]) for number, name in enumerate(alone))
+    shares = found[len(alone) :]
+    return tuple(Part(name, found[at], shares[at]) for at, name in enumerate(alone))

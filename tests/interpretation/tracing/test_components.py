@@ -80,8 +80,21 @@ def test_causes_share_by_what_they_add_to_none_and_to_the_other() -> None:
     assert motion.share.estimate == pytest.approx(((4 - 0) + (10 - 7)) / 2 / 10)
     assert source.share.estimate == pytest.approx(((7 - 0) + (10 - 4)) / 2 / 10)
     assert (motion.alone.estimate, source.alone.estimate) == (4.0, 7.0)
-    with pytest.raises(ValueError, match="of 3 causes"):
-        cause_shares(np.ones(4), dict.fromkeys("abc", np.ones(4)), np.arange(4))
+    with pytest.raises(ValueError, match="of 4 causes"):
+        cause_shares(np.ones(4), dict.fromkeys("abcd", np.ones(4)), np.arange(4))
+
+
+def test_what_is_left_with_both_causes_true_is_a_share_of_its_own() -> None:
+    first, second, rest = cause_shares(
+        np.full(40, 10.0),
+        {"motion": np.full(40, 5.0), "source": np.full(40, 7.0), "scheme": np.full(40, 2.0)},
+        np.arange(40),
+    )
+    # motion adds 3 to the scheme alone and 3 to the source, the source 5 and 5
+    assert first.share.estimate == pytest.approx(0.3)
+    assert second.share.estimate == pytest.approx(0.5)
+    assert rest.share.estimate == pytest.approx(0.2)
+    assert rest.alone.estimate == pytest.approx(2)
 
 
 def test_ranges_are_fifths_with_their_samples_worst_first() -> None:
