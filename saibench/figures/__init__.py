@@ -32,7 +32,10 @@ class FigureModule(Protocol):
         """The figure; `needs` has returned None."""
 
     def caption(self, evidence: StudyEvidence) -> str:
-        """What is shown: unit, normalisation, count, partition and error bars."""
+        """What is shown: unit, normalisation, count, partition and error bars.
+
+        Further lines say what was found, one of what is drawn a line.
+        """
 
     def table(self, evidence: StudyEvidence) -> polars.DataFrame:
         """The numbers that are drawn."""

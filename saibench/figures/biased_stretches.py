@@ -109,7 +109,7 @@ def caption(evidence: StudyEvidence) -> str:
         parts.append(f"{trace.label}: {told}" if len(traces) > 1 else told)
     if found.untold:
         parts.append(f"{found.untold} further points are not drawn.")
-    return " ".join(parts)
+    return "\n".join(parts)
 
 
 def _drawn(evidence: StudyEvidence) -> list[PointTrace]:

@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.captions import first_of
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
 from saibench.interpretation.leak_audit.of_evidence import Audited, audits_of
 from saibench.interpretation.leak_audit.records import QUANTILES, Audit, Share
@@ -72,7 +71,9 @@ def caption(evidence: StudyEvidence) -> str:
     for one in _drawn(found):
         label = f"{one.label}: " if len(found) > 1 else ""
         parts.append(label + " ".join(story(one.audit)))
-    return " ".join(parts) + first_of(MAX_ROWS, len(found))
+    if len(found) > MAX_ROWS:
+        parts.append(f"Drawn are the {MAX_ROWS} with the highest scores of {len(found)}.")
+    return "\n".join(parts)
 
 
 def _drawn(found: list[Audited]) -> list[Audited]:

@@ -100,7 +100,8 @@ def caption(evidence: StudyEvidence) -> str:
         named = [f"{one.label}:"] if len(found) > 1 else []
         parts.append(" ".join([*named, *story(one)]))
     parts += [f"{one.label} is refused: {one.refused}" for one in found if one.refused]
-    return " ".join(parts) + first_of(MAX_ROWS, len(with_law))
+    parts += filter(None, [first_of(MAX_ROWS, len(with_law)).strip()])
+    return "\n".join(parts)
 
 
 _last: tuple[weakref.ref[StudyEvidence], list[Found]] | None = None

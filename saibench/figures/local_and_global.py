@@ -74,14 +74,15 @@ def draw(evidence: StudyEvidence) -> Figure:
 def caption(evidence: StudyEvidence) -> str:
     found = _parted(evidence)
     along = found[0].along.name
-    told = " ".join(line for parted in found for line in sentences(parted))
-    return (
+    told = [" ".join(sentences(parted)) for parted in found]
+    shown = (
         "Left: root mean square error of the models with less over that of those with more, in "
         f"regions of {along}; the line is the typical region's (Tukey's biweight mean of the "
         "logarithm), a global amplitude. Right: share of the change of the mean squared error that "
         "only some regions have (local), and of the amplitude that all have (global); 95 % "
-        f"intervals from resampling blocks. {told}"
+        "intervals from resampling blocks."
     )
+    return "\n".join([shown, *told])
 
 
 _last: tuple[weakref.ref[StudyEvidence], list[TwoAxes]] | None = None

@@ -24,7 +24,8 @@ class Finding:
         claim: one clause with its source.
         verdict: `seen`, `not seen`, `undecided` when the interval holds both answers, or
             `not asked` when the evidence does not allow the question.
-        numbers: the numbers behind the verdict, with unit and interval, or why it was not asked.
+        numbers: the numbers behind the verdict, with unit and interval, or why it was not asked;
+            where they are many, a line each.
         variant: what the points that were asked share, where the study varies it.
         error: the defect of the program that kept it from being asked. Whoever shows findings
             raises it afterwards: one question is not to cost the others, nor be lost.

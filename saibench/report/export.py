@@ -111,5 +111,6 @@ def _text(
         metrics=metrics,
         values=values,
         findings=findings,
+        features=[field for field in evidence.fields("samples") if field.role == "feature"],
         figures=figures,
     )

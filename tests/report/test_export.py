@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars
 import pytest
+from matplotlib.figure import Figure
 from synthetic_study import FIGURES, Made, write_study
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.report.export import export
+from saibench.interpretation.finding import SEEN, Finding
+from saibench.report.export import _text, export
+from saibench.report.page import render
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +63,34 @@ def test_text_holds_commands_hashes_and_the_reason_for_what_is_not_drawn(
     assert text.count("Not drawn: ") == 1
     assert "Not drawn: figures: there is no module 'saibench.figures.nothing'" in text
     assert "Errors of one point" not in text, "of a study, whose points are compared"
+
+
+def test_statements_of_a_finding_and_of_a_caption_stand_in_lists(
+    exported: tuple[StudyEvidence, Path],
+) -> None:
+    evidence, _ = exported
+    found = [Finding("a claim", SEEN, "first\nsecond", "here"), Finding("another", SEEN, "alone")]
+    shown = {"name": "drawn", "title": "Drawn", "paper": "", "caption": "Shown.\nfound <b>"}
+    text = _text(evidence, found, [shown])
+    findings = "- a claim (here): **seen**.\n  - first\n  - second\n- another: **seen**.\n  alone\n"
+    assert findings in text
+    assert "Shown. Numbers: [drawn.csv](tables/drawn.csv).\n\n- found <b>\n" in text
+    assert "| time | ps | " in text, "what traced features are stands on the page"
+
+
+def test_statements_of_a_caption_are_a_list_on_the_page_too(
+    exported: tuple[StudyEvidence, Path],
+) -> None:
+    drawn = SimpleNamespace(
+        title="Drawn",
+        paper="",
+        needs=lambda evidence: None,
+        draw=lambda evidence: Figure(),
+        caption=lambda evidence: "Shown.\nfound <b>",
+        table=lambda evidence: polars.DataFrame({"number": [1]}),
+    )
+    page = render(exported[0], [drawn])
+    assert "Shown.<ul><li>found &lt;b&gt;</li></ul>" in page
 
 
 def test_unknown_table_is_refused_and_nothing_written(

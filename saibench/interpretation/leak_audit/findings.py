@@ -25,7 +25,7 @@ from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.verdict import verdict
 from saibench.interpretation.wording import fixed
 
-NO_LEAK = "training has not seen the like of the test (§4)"
+NO_LEAK = "the test is free of leaks: training has seen nothing like it (§4)"
 HIDES = "a random split hides errors: split in time, the same net errs more (§4)"
 ONE_NET_HIDES = "one net errs less between the frames that it was trained on than after them (§4)"
 SEEN_IS_EASIER = "one net errs less on a test that training has seen the like of (§4)"
@@ -62,7 +62,7 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
 
 
 def _no_leak(audit: Audit) -> Answer:
-    return _leaks(audit), " ".join(sentences.story(audit))
+    return _leaks(audit), "\n".join(sentences.story(audit))
 
 
 def _no_leaks(of_points: Sequence[Audited]) -> Answer:
@@ -75,7 +75,7 @@ def _no_leaks(of_points: Sequence[Audited]) -> Answer:
         f"Scores of {len(of_points)} points lie between {least.audit.score.estimate:.3f} "
         f"({least.label}) and {most.audit.score.estimate:.3f} ({most.label}); seen of "
         f"{verdicts.count(SEEN)}, not of {verdicts.count(NOT_SEEN)}, undecided of "
-        f"{verdicts.count(UNDECIDED)}. The highest: {' '.join(sentences.story(most.audit))}"
+        f"{verdicts.count(UNDECIDED)}.\nThe highest: {' '.join(sentences.story(most.audit))}"
     )
 
 

@@ -56,7 +56,7 @@ def _goes_with(trace: ResponseTrace, level: float, variant: str) -> Finding:
         rest = ", ".join(one.feature.name for one in held[TOLD_FEATURES:])
         numbers.append(f"It also goes with {rest}.")
     numbers += trace.notes
-    return Finding(claim, SEEN if held else UNDECIDED, " ".join(numbers), variant)
+    return Finding(claim, SEEN if held else UNDECIDED, "\n".join(numbers), variant)
 
 
 def _uneven(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:
@@ -68,13 +68,13 @@ def _uneven(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:
     if trace.parts:
         numbers.append(sentences.part_sentence(trace))
     claim = f"{trace.response.name} is uneven over {kinds} (§4.1, §5.5, §6.6)"
-    return [Finding(claim, SEEN if sure else UNDECIDED, " ".join(numbers), variant)]
+    return [Finding(claim, SEEN if sure else UNDECIDED, "\n".join(numbers), variant)]
 
 
 def _biased(trace: BiasTrace, level: float, variant: str) -> Finding:
     claim = f"{trace.statistic.name} is biased in stretches of {trace.along.name} (§4.3, fig. 5)"
     seen = bool(trace.biased) and trace.first.holds(level)
-    numbers = " ".join(sentences.bias_sentences(trace, level))
+    numbers = "\n".join(sentences.bias_sentences(trace, level))
     return Finding(claim, SEEN if seen else UNDECIDED, numbers, variant)
 
 
