@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
@@ -34,6 +34,20 @@ def closest(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean '{near[0]}'?"
     return f"known: {', '.join(names)}." if names else "none are known."
+
+
+def refuse_repeated(kind: str, names: Sequence[str]) -> None:
+    """Refuse a list in which a name stands twice.
+
+    Args:
+        kind: of what is named, such as `feature`.
+
+    Raises:
+        UserError: which does.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{kind} {name} is named twice; once would work.")
 
 
 def first_line(error: BaseException) -> str:

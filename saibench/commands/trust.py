@@ -96,7 +96,12 @@ def _told(evidence: StudyEvidence, points: list[str], asked: Wanted) -> TrustedR
     """
     from saibench.interpretation.trusted_range import sentences
     from saibench.interpretation.trusted_range.conformal import TooFewBlocks
-    from saibench.interpretation.trusted_range.of_evidence import fitted, read, validation_of
+    from saibench.interpretation.trusted_range.of_evidence import (
+        fitted,
+        read,
+        share_held,
+        validation_of,
+    )
 
     samples = read(evidence, points, asked)
     trusted = fitted(samples, asked)
@@ -104,6 +109,7 @@ def _told(evidence: StudyEvidence, points: list[str], asked: Wanted) -> TrustedR
     if trusted.tolerance is not None:
         held = (trusted.trusted(feature=feature) for feature in asked.features)
         lines += [sentences.held_sentence(trusted, one) for one in held]
+        lines.append(sentences.share_sentence(share_held(trusted, samples)))
     try:
         validation = validation_of(samples, asked)
     except TooFewBlocks as error:
@@ -127,6 +133,7 @@ def _run_loaded(args: argparse.Namespace) -> int:
     if args.folder is not None or given:
         what = f"--{given[0].replace('_', '-')}" if given else f"{args.folder}"
         raise UserError(f"{what} is of a study, and --load asks a saved range; give one of them.")
+    _refuse_tolerance(args.tolerance)
     trusted = TrustedRange.load(args.load)
     tolerance = trusted.tolerance if args.tolerance is None else args.tolerance
     print(sentences.fit_sentence(trusted))
@@ -144,6 +151,8 @@ def _values(texts: list[str]) -> dict[str, float]:
     found = {}
     for text in texts:
         name, _, value = text.partition("=")
+        if name in found:
+            raise UserError(f"--check names {name} twice; a sample has one value of it.")
         try:
             found[name] = float(value)
         except ValueError as error:
@@ -155,13 +164,17 @@ def _values(texts: list[str]) -> dict[str, float]:
     return found
 
 
+def _refuse_tolerance(tolerance: float | None) -> None:
+    if tolerance is not None and not (tolerance > 0 and math.isfinite(tolerance)):
+        raise UserError(f"--tolerance {tolerance:g} is not a positive error.")
+
+
 def _refuse(args: argparse.Namespace) -> None:
     if args.check:
         raise UserError("--check asks a saved range; --load FILE would name it.")
     if args.coverage is not None and not 0 < args.coverage < 1:
         raise UserError(f"--coverage {args.coverage:g} is not between 0 and 1; 0.9 would work.")
-    if args.tolerance is not None and not (args.tolerance > 0 and math.isfinite(args.tolerance)):
-        raise UserError(f"--tolerance {args.tolerance:g} is not a positive error.")
+    _refuse_tolerance(args.tolerance)
     for name, least in (("blocks", 2), ("mean_of", 1)):
         value = getattr(args, name)
         if value is not None and value < least:

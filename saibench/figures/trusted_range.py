@@ -15,9 +15,16 @@ from matplotlib.ticker import MaxNLocator
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
+from saibench.interpretation.trusted_range.held import lowest
 from saibench.interpretation.trusted_range.of_evidence import wanted
 from saibench.interpretation.trusted_range.records import Quantity
-from saibench.interpretation.trusted_range.study_ranges import Found, fit_all, further, story
+from saibench.interpretation.trusted_range.study_ranges import (
+    Found,
+    fit_all,
+    further,
+    refusals,
+    story,
+)
 from saibench.interpretation.wording import number
 
 title = "Trusted operating range"
@@ -97,8 +104,8 @@ def caption(evidence: StudyEvidence) -> str:
     for one in drawn:
         named = f"{one.label}: " if len(found) > 1 else ""
         parts.append(named + story(one))
-    parts += [f"{one.label} is refused: {one.refused}" for one in found if one.refused]
-    return " ".join([*parts, *further([one for one in found if one.trusted][len(drawn) :])])
+    parts += refusals(found)
+    return "\n".join([*parts, *further([one for one in found if one.trusted][len(drawn) :])])
 
 
 _last: tuple[weakref.ref[StudyEvidence], list[Found]] | None = None
@@ -122,7 +129,7 @@ def _line(one: Found) -> dict[str, np.ndarray]:
     assert trusted is not None
     low, high = trusted.model.low[0], trusted.model.high[0]
     reach = BEYOND * (high - low)
-    at = np.linspace(low - reach, high + reach, POSITIONS)
+    at = np.linspace(lowest(low, reach), high + reach, POSITIONS)
     features = np.tile(trusted.model.typical, (POSITIONS, 1))
     features[:, 0] = at
     check = trusted.check(features if features.shape[1] > 1 else at)

@@ -36,7 +36,7 @@ def write_range(trusted: TrustedRange, path: Path) -> Path:
         with written_whole(path) as aside:
             aside.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{path} cannot be written: {error}.") from error
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
     return path
 
 

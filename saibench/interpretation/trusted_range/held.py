@@ -27,7 +27,8 @@ class Held:
         low, high: the fitted range of the feature.
         intervals: within the fitted range, ascending; empty if there is none.
         below, above: how far beyond the fitted range the widened bound still stays below, None
-            where it does not; no data speak for these.
+            where it does not; no data speak for these. A feature that was never below 0, as a
+            distance or a lead time, is not taken there.
         least_bound, least_at: the lowest bound within the fitted range, and where it is.
     """
 
@@ -76,17 +77,28 @@ def held_below(
         low=low,
         high=high,
         intervals=tuple(intervals),
-        below=_beyond(bound, low, low - reach, tolerance) if under[0] else None,
+        below=_beyond(bound, low, lowest(low, reach), tolerance) if under[0] else None,
         above=_beyond(bound, high, high + reach, tolerance) if under[-1] else None,
         least_bound=float(bounds[least]),
         least_at=float(positions[least]),
     )
 
 
+def lowest(low: float, reach: float) -> float:
+    """The least value that is looked at: `reach` below the fitted range, at 0 if that has no sign.
+
+    >>> lowest(10.0, 25.0), lowest(-1.0, 25.0)
+    (0.0, -26.0)
+    """
+    return max(low - reach, 0.0) if low >= 0 else low - reach
+
+
 def _beyond(
     bound: Callable[[Floats], Floats], edge: float, far: float, tolerance: float
 ) -> float | None:
     """How far from the edge the bound, which only grows, stays below."""
+    if far == edge:
+        return None
     last = _crossing(bound, edge, far, tolerance)
     return None if last == edge else last
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import polars
 
-from saibench.errors import UserError, closest
+from saibench.errors import UserError, closest, refuse_repeated
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_text, with_windows
+from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.trusted_range.conformal import TooFewBlocks
 from saibench.interpretation.trusted_range.reading import Measured, measured
 from saibench.interpretation.trusted_range.trusted_range import TrustedRange
@@ -40,7 +41,7 @@ def wanted(evidence: StudyEvidence, **given: Any) -> Wanted:
     A tolerance is of one statistic: where another is given, the recorded one is dropped.
 
     Raises:
-        UserError: neither names the statistic or a feature.
+        UserError: neither names the statistic or a feature, or a feature is named twice.
     """
     recorded: dict[str, Any] = next(
         (record["trust"] for record in evidence.records.values() if record.get("trust")), {}
@@ -63,7 +64,9 @@ def wanted(evidence: StudyEvidence, **given: Any) -> Wanted:
                 f"{option} would give one."
             )
     features = asked.pop("features")
-    return Wanted(features=(features,) if isinstance(features, str) else tuple(features), **asked)
+    names = (features,) if isinstance(features, str) else tuple(features)
+    refuse_repeated("feature", names)
+    return Wanted(features=names, **asked)
 
 
 def read(evidence: StudyEvidence, points: Sequence[str], asked: Wanted) -> Measured:
@@ -160,6 +163,19 @@ def trusted_range_of(
             "together."
         )
     return fitted(read(evidence, chosen, asked), asked, seed)
+
+
+def share_held(trusted: TrustedRange, samples: Measured) -> Interval:
+    """Of the samples, those in the fitted range whose bound is at most the range's tolerance.
+
+    Raises:
+        ValueError: the range has no tolerance.
+    """
+    if trusted.tolerance is None:
+        raise ValueError("a range without a tolerance holds no share of the samples")
+    check = trusted.check(samples.features)
+    held = check.inside & (check.upper <= trusted.tolerance)
+    return block_bootstrap(held.astype(np.float64), samples.blocks)
 
 
 def validation_of(samples: Measured, asked: Wanted, seed: int = 0) -> Validation:

@@ -118,7 +118,11 @@ def default_partitions(evidence: StudyEvidence) -> list[str]:
 
 def known_features(evidence: StudyEvidence, table: str = "samples") -> list[str]:
     """Columns that can be features: data features, positions on the table's axis, settings."""
-    names = [field.name for field in evidence.fields("samples") if field.role == "feature"]
+    names = [
+        field.name
+        for field in evidence.fields("samples")
+        if field.role == "feature" and field.dtype != "bool"
+    ]
     axis = table.removeprefix("by_")
     axes = [axis] if table != "samples" else []
     points = with_windows(evidence.points)
@@ -200,7 +204,12 @@ def _with_features(
     if "seen_in_training" not in rows.columns:
         rows = rows.with_columns(seen_in_training=polars.lit(False))
     for name in features:
-        if name in rows.columns and rows[name].dtype.is_numeric() and name != statistic:
+        if name == statistic:
+            raise UserError(
+                f"'{name}' is the error that is to be bounded, and no feature that foretells it: "
+                f"{closest(name, known_features(evidence, table))}"
+            )
+        if name in rows.columns and rows[name].dtype.is_numeric():
             continue
         if name in of_samples.columns and of_samples[name].dtype.is_numeric():
             columns = of_samples.select(*KEYS, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.trusted_range.held import Held
 from saibench.interpretation.trusted_range.records import Check, Quantity
 from saibench.interpretation.trusted_range.trusted_range import TrustedRange
@@ -20,7 +21,7 @@ def in_range(value: float, low: float, high: float) -> str:
     if width <= 0 or not math.isfinite(width):
         return number(value)
     decimals = max(0, 3 - math.floor(math.log10(width)))
-    return f"{value:,.{decimals}f}".replace("-", "−")
+    return f"{value:z,.{decimals}f}".replace("-", "−")
 
 
 def with_unit(value: float, quantity: Quantity) -> str:
@@ -85,6 +86,11 @@ def held_sentence(trusted: TrustedRange, held: Held) -> str:
     )
 
 
+def share_sentence(share: Interval) -> str:
+    """How many of the samples the range is of, which its width alone does not say."""
+    return f"{percent(share)} of the {share.count:,} samples have so low a bound."
+
+
 def coverage_sentence(validation: Validation) -> str:
     """Observed against nominal coverage."""
     observed = validation.at_coverage
@@ -93,6 +99,10 @@ def coverage_sentence(validation: Validation) -> str:
         if validation.holds_nominal
         else "the bound is too low"
         if observed.high < validation.coverage
+        else "the bound is wider than nominal, as so few blocks take to be sure of it: "
+        f"{validation.calibration_blocks} to calibrate on may cover up to "
+        f"{100 * validation.at_most:.1f} %"
+        if observed.low <= validation.at_most
         else "the bound is wider than it need be"
     )
     return (

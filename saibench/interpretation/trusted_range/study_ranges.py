@@ -17,6 +17,7 @@ from saibench.interpretation.trusted_range.of_evidence import (
     fitted,
     point_label,
     read,
+    share_held,
     validation_of,
     wanted,
 )
@@ -89,12 +90,22 @@ def further(others: Sequence[Found]) -> list[str]:
     ]
 
 
+def refusals(found: Sequence[Found]) -> list[str]:
+    """Which rows have no range, and why the first of them has none."""
+    refused = [one for one in found if one.refused]
+    if len(refused) < 2:
+        return [f"{one.label} is refused: {one.refused}" for one in refused]
+    labels = "; ".join(one.label for one in refused)
+    return [f"{len(refused)} points are refused ({labels}); the first: {refused[0].refused}"]
+
+
 def story(one: Found) -> str:
     """What was found of one row, in sentences; it has a range."""
-    assert one.trusted is not None
+    assert one.trusted is not None and one.samples is not None
     told = [sentences.fit_sentence(one.trusted)]
     if one.trusted.tolerance is not None:
         told.append(sentences.held_sentence(one.trusted, one.trusted.trusted()))
+        told.append(sentences.share_sentence(share_held(one.trusted, one.samples)))
     if one.validation is None:
         return " ".join([*told, f"Not validated: {one.unvalidated}"])
     told.append(sentences.coverage_sentence(one.validation))

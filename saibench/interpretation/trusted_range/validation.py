@@ -15,6 +15,7 @@ from saibench.interpretation.trusted_range.conformal import (
     TooFewBlocks,
     block_quantile,
     block_weights,
+    calibration_blocks,
     needed_blocks,
 )
 from saibench.interpretation.trusted_range.error_model import FOLDS, block_folds
@@ -59,6 +60,7 @@ class Validation:
         unconditional: mean of the bounds that the same blocks give without a feature, of the
             same samples.
         gain: unconditional less conditional bound, a share of the former, with its interval.
+        calibration_blocks: that each of the bounds rests on, at least.
     """
 
     coverage: float
@@ -69,6 +71,12 @@ class Validation:
     mean_bound: float
     unconditional: float
     gain: Interval
+    calibration_blocks: int
+
+    @property
+    def at_most(self) -> float:
+        """Coverage that so many calibration blocks do not exceed on average, see `conformal`."""
+        return min(1.0, self.coverage + 2 / (self.calibration_blocks + 1))
 
     @property
     def at_coverage(self) -> Interval:
@@ -106,10 +114,12 @@ def validate(
     """
     folds = block_folds(measured.blocks, _folds(measured.blocks, coverage), seed)
     count = len(measured.errors)
-    levels: tuple[float, ...] = ()
-    bounds: dict[float, Floats] = {}
+    parts = list(_parts(measured, folds))
+    fewest = min(_num_calibrating(measured, kept, coverage, seed) for _, kept in parts)
+    levels = tuple(sorted({coverage, *(one for one in LEVELS if needed_blocks(one) <= fewest)}))
+    bounds = {level: np.full(count, np.nan) for level in levels}
     plain, inside = np.full(count, np.nan), np.zeros(count, dtype=bool)
-    for held, kept in _parts(measured, folds):
+    for held, kept in parts:
         trusted = TrustedRange.fit(
             measured.features[kept],
             measured.errors[kept],
@@ -120,10 +130,6 @@ def validate(
             **options,  # type: ignore[arg-type]
         )
         scores, blocks = _calibration(trusted, measured, kept, coverage, seed)
-        if not levels:
-            enough = trusted.counts.calibration_blocks
-            levels = tuple(sorted({coverage, *(n for n in LEVELS if needed_blocks(n) <= enough)}))
-            bounds = {level: np.full(count, np.nan) for level in levels}
         features = measured.features[held]
         inside[held] = trusted.model.inside(features)
         plain[held] = trusted.unconditional
@@ -153,6 +159,7 @@ def validate(
             weights=weights,
             of_means=True,
         ),
+        calibration_blocks=fewest,
     )
 
 
@@ -180,12 +187,16 @@ def _parts(measured: Measured, folds: NDArray) -> Iterable[tuple[NDArray, NDArra
                 yield held, others & (folds != fold)
 
 
+def _num_calibrating(measured: Measured, kept: NDArray, coverage: float, seed: int) -> int:
+    """Blocks that calibrate a range of what is kept."""
+    blocks = measured.blocks[kept]
+    return len(np.unique(blocks[calibration_blocks(blocks, coverage, seed)]))
+
+
 def _calibration(
     trusted: TrustedRange, measured: Measured, kept: NDArray, coverage: float, seed: int
 ) -> tuple[Floats, NDArray]:
     """Scores and blocks that the range was calibrated on."""
-    from saibench.interpretation.trusted_range.conformal import calibration_blocks
-
     chosen = np.flatnonzero(kept)[calibration_blocks(measured.blocks[kept], coverage, seed)]
     scores = trusted.model.scores(measured.features[chosen], measured.errors[chosen])
     return scores, measured.blocks[chosen]

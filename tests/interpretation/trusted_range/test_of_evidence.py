@@ -1,17 +1,28 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars
 import pytest
-from made_trust import write_trust_study
+from made_trust import blocks_of_errors, write_trust_study
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.interpretation.trusted_range import TooFewBlocks, trusted_range_of
-from saibench.interpretation.trusted_range.of_evidence import chosen_points, read, wanted
+from saibench.interpretation.bootstrap import Interval
+from saibench.interpretation.trusted_range import Quantity, Source, TooFewBlocks, trusted_range_of
+from saibench.interpretation.trusted_range.of_evidence import (
+    chosen_points,
+    fitted,
+    read,
+    share_held,
+    wanted,
+)
+from saibench.interpretation.trusted_range.reading import Measured
+from saibench.interpretation.trusted_range.sentences import coverage_sentence
 from saibench.interpretation.trusted_range.stretches import block_labels, correlation_time
+from saibench.interpretation.trusted_range.study_ranges import Found, refusals
 from saibench.interpretation.trusted_range.validation import validate
 
 TRUST = {"trust": {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}}
@@ -108,6 +119,65 @@ def test_validation_leaves_out_points_with_their_blocks(evidence: StudyEvidence)
     )
 
 
+def test_share_of_the_samples_that_a_range_holds_is_counted(evidence: StudyEvidence) -> None:
+    asked = wanted(evidence)
+    samples = read(evidence, chosen_points(evidence, ["near"]), asked)
+    trusted = fitted(samples, asked)
+    ((low, high),) = trusted.trusted().intervals
+    within = (samples.features[:, 0] >= low) & (samples.features[:, 0] <= high)
+    share = share_held(trusted, samples)
+    assert share.estimate == pytest.approx(within.mean(), abs=2e-3)
+    assert share.count == 992 and 0 < share.low < share.estimate < share.high < 1
+    with pytest.raises(ValueError, match="tolerance"):
+        share_held(replace(trusted, tolerance=None), samples)
+
+
+def partitions_of(few: int, many: int) -> Measured:
+    """Samples of a point on two partitions that share no block."""
+    feature, error, blocks = blocks_of_errors(np.random.default_rng(0), few + many, 5)
+    return Measured(
+        features=feature[:, None],
+        errors=error,
+        blocks=blocks,
+        groups=(blocks >= few).astype(np.int64),
+        group_names=("few", "many"),
+        quantities=(Quantity("distance"),),
+        statistic=Quantity("error"),
+        source=Source(points=("a",), partitions=("few", "many")),
+    )
+
+
+def test_coverages_are_validated_that_the_smallest_fit_holds() -> None:
+    """Without `many`, 24 blocks are left: 16 calibrate, fewer than the 19 that 95 % take."""
+    found = validate(partitions_of(30, 60), 0.9)
+    assert found.levels == (0.5, 0.6, 0.7, 0.8, 0.9)
+    assert 9 <= found.calibration_blocks <= 16
+    assert found.at_most == 1.0
+    assert replace(found, calibration_blocks=99).at_most == pytest.approx(0.92)
+
+
+def test_coverage_above_nominal_is_told_from_what_few_blocks_take() -> None:
+    found = validate(partitions_of(30, 60), 0.9)
+
+    def told(low: float, high: float) -> str:
+        seen = tuple(Interval(low, (low + high) / 2, high, 90, 450) for _ in found.levels)
+        return coverage_sentence(replace(found, observed=seen))
+
+    assert told(0.85, 0.92).endswith("the interval holds the nominal value.")
+    assert "too low" in told(0.8, 0.85)
+    assert f"up to {100 * found.at_most:.1f} %" in told(0.91, 0.95)
+    alike = replace(found, calibration_blocks=1000)
+    seen = tuple(Interval(0.95, 0.96, 0.97, 90, 450) for _ in found.levels)
+    assert "wider than it need be" in coverage_sentence(replace(alike, observed=seen))
+
+
+def test_refused_points_are_told_together() -> None:
+    refused = [Found(name, refused=f"{name} has few blocks.") for name in ("a", "b", "c")]
+    assert refusals([]) == []
+    assert refusals(refused[:1]) == ["a is refused: a has few blocks."]
+    assert refusals(refused) == ["3 points are refused (a; b; c); the first: a has few blocks."]
+
+
 def test_feature_without_information_is_told(evidence: StudyEvidence) -> None:
     asked = wanted(evidence, features=["chance"])
     validation = validate(read(evidence, chosen_points(evidence, ["near"]), asked), 0.9)
@@ -123,6 +193,9 @@ def test_refusals_name_what_would_work(evidence: StudyEvidence, tmp_path: Path) 
         ({"statistic": "led/mae"}, "did you mean 'lead'"),
         ({"partitions": ["last_tent"]}, "did you mean 'last_tenth'"),
         ({"points": ["nea"]}, "did you mean 'near'"),
+        ({"features": ["distance", "distance"]}, "feature distance is named twice"),
+        ({"features": ["force_mae"]}, "is the error that is to be bounded"),
+        ({"features": ["seen_in_training"]}, r"is no feature of \S+: (?!.*seen_in_training)"),
     ):
         with pytest.raises(UserError, match=match):
             trusted_range_of(evidence, **{"points": ["near"], **options})

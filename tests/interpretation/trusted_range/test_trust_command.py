@@ -37,6 +37,7 @@ def test_workloads_own_range_is_told_for_each_point(trust: Run, study: Path) -> 
     assert {"near", "far"} <= set(out.splitlines())
     assert "force_mae [meV/Å per component] as a monotone function of distance [Å]" in out
     assert "Trusted for distance from" in out and "at or below 60 meV/Å" in out
+    assert "] of the 992 samples have so low a bound." in out
     assert "inside the fitted range lie below their 90 % bound" in out
     assert "7 that were trained on are left out; 1 with undefined values are left out" in out
 
@@ -90,3 +91,8 @@ def test_check_needs_numbers(trust: Run, study: Path, tmp_path: Path) -> None:
     for text, sentence in (("distance=far", "is not FEATURE=NUMBER"), ("time=1", "is no feature")):
         status, _, err = trust("--load", path, "--check", text)
         assert status == 2 and sentence in err
+    status, _, err = trust("--load", path, "--check", "distance=1", "distance=2")
+    assert status == 2 and "--check names distance twice" in err
+    for tolerance in ("-3", "inf"):
+        status, _, err = trust("--load", path, "--tolerance", tolerance)
+        assert status == 2 and "is not a positive error" in err

@@ -92,11 +92,20 @@ def test_trusted_interval_ends_where_the_bound_crosses() -> None:
 
 
 def test_beyond_the_data_is_told_apart() -> None:
-    held = made(0, "monotone").trusted(3.0)
+    feature, error, blocks = blocks_of_errors(np.random.default_rng(0), 60, 10)
+    held = TrustedRange.fit(feature - 1, error, blocks, kind="monotone").trusted(3.0)
     assert held.above is None and held.below is not None and held.below < held.low
     nowhere = made(0, "monotone").trusted(0.5)
     assert nowhere.intervals == () and nowhere.below is None
     assert nowhere.least_bound > 0.5
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.05])
+def test_nothing_is_told_below_0_of_a_feature_that_was_never_there(shift: float) -> None:
+    feature, error, blocks = blocks_of_errors(np.random.default_rng(0), 60, 10)
+    held = TrustedRange.fit(feature + shift, error, blocks, kind="monotone").trusted(3.0)
+    assert held.intervals[0][0] == held.low >= shift
+    assert held.below == (0.0 if held.low > 0 else None)
 
 
 def test_error_that_follows_nothing_is_bounded_no_better() -> None:
