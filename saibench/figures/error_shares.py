@@ -24,6 +24,8 @@ paper = "Section 2.5"
 
 MAX_ROWS = 4
 MAX_BARS = 9
+RHO = 0.27
+"""Room for ρ beside the bars, as a share of their axis."""
 SURE, OPEN, SIZE = PALETTE[0], "#c9d6df", PALETTE[4]
 Traced = tuple[str, ResponseTrace]
 
@@ -92,7 +94,7 @@ def caption(evidence: StudyEvidence) -> str:
             f"{drawn - len(rows)} further errors of these points and {found.untold} further points "
             "are not drawn (`python -m saibench trace` tells all)."
         )
-    return " ".join(parts)
+    return "\n".join(parts)
 
 
 def _rows(evidence: StudyEvidence) -> list[Traced]:
@@ -120,10 +122,12 @@ def _draw_features(axes: Axes, associations: Sequence[Association], level: float
     )  # fmt: skip
     right = max(1.0, *high, *shares)
     left = min(0.0, *low)
+    width = right - left
     for at, one in zip(place, associations, strict=True):
         rho = f"ρ {one.rho.interval.estimate:+.2f}".replace("-", "−")
-        axes.text(1.36 * right, float(at), rho, va="center", ha="right", fontsize=8.5, color=INK)
-    axes.set_xlim(1.12 * left, 1.38 * right)
+        end = right + RHO * width
+        axes.text(end, float(at), rho, va="center", ha="right", fontsize=8.5, color=INK)
+    axes.set_xlim(left - 0.03 * width, right + (RHO + 0.01) * width)
     axes.set_yticks(place, [one.feature.name for one in associations])
     axes.axvline(0, color=MUTED, linewidth=0.8)
     axes.grid(axis="y", visible=False)
@@ -163,12 +167,14 @@ def _draw_components(axes: Axes, components: Sequence[Component], level: float) 
 
 
 def _counts(traced: Sequence[ResponseTrace]) -> str:
-    counts = sorted({trace.mean.count for trace in traced})
-    blocks = sorted({trace.mean.num_blocks for trace in traced})
-    return (
-        f"{' or '.join(f'{count:,}' for count in counts)} samples in "
-        f"{' or '.join(map(str, blocks))} blocks"
-    )
+    counts = [trace.mean.count for trace in traced]
+    blocks = [trace.mean.num_blocks for trace in traced]
+    return f"{_span(counts)} samples in {_span(blocks)} blocks"
+
+
+def _span(counts: Sequence[int]) -> str:
+    """`964`, or `68 to 95`."""
+    return " to ".join(f"{count:,}" for count in sorted({min(counts), max(counts)}))
 
 
 def _num_tests(traces: object) -> int:

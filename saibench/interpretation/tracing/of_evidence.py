@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.tracing.asked import Asked
 from saibench.interpretation.tracing.bias import trace_bias
+from saibench.interpretation.tracing.columns import column_of, rows_of_point
 from saibench.interpretation.tracing.comparisons import adjusted
 from saibench.interpretation.tracing.reading import Untraceable, traced_partition
 from saibench.interpretation.tracing.records import BiasTrace, PointTrace, ResponseTrace
@@ -25,10 +26,19 @@ def trace_points(evidence: StudyEvidence, points: Sequence[str], asked: Asked) -
     """
     if not points:
         raise Untraceable(f"no point of {evidence.folder} was tested.")
+    _refuse_unknown(evidence, points[0], asked)
     traces = [_trace_point(evidence, point, asked) for point in points]
     if not any(trace.responses or trace.bias for trace in traces):
         raise Untraceable(traces[0].refused[0])
     return adjusted(traces)
+
+
+def _refuse_unknown(evidence: StudyEvidence, point: str, asked: Asked) -> None:
+    """Look every name up, so that none is refused after minutes of tracing."""
+    rows, _ = rows_of_point(evidence, point, traced_partition(evidence, point, asked.partitions))
+    of_bias = () if asked.bias is None else (asked.bias, asked.along)
+    for name in (*asked.responses, *(asked.features or ()), *of_bias):
+        column_of(evidence, rows, name)
 
 
 def _trace_point(evidence: StudyEvidence, point: str, asked: Asked) -> PointTrace:

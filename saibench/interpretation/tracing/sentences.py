@@ -58,10 +58,10 @@ def together_sentence(trace: ResponseTrace) -> str:
     """The share that all features explain, and each one's."""
     assert trace.together is not None
     shares = ", ".join(f"{one.feature.name} {percent(one.share)}" for one in trace.associations)
-    return (
-        f"Its features explain {percent(trace.together)} of the variation of its rank in blocks "
-        f"that were not fitted: {shares}."
-    )
+    found, of = percent(trace.together), "of the variation of its rank in blocks that were not"
+    if trace.together.low <= 0:
+        return f"Its features explain nothing beyond doubt {of} fitted ({found}): {shares}."
+    return f"Its features explain {found} {of} fitted: {shares}."
 
 
 def association_sentence(trace: ResponseTrace, one: Association, level: float) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars
 import pytest
 from made_traces import BIAS, BIASED, CORNERS, TRACE, write_traced_study
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from saibench.cli import main
 from saibench.config.settings import TraceSettings, validated
@@ -18,8 +21,9 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import biased_stretches, error_shares
 from saibench.figures.style import svg
+from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.finding import study_findings
-from saibench.interpretation.tracing import asked, comparisons, records, trace_points
+from saibench.interpretation.tracing import asked, comparisons, records, sentences, trace_points
 from saibench.interpretation.trusted_range.of_evidence import chosen_points
 
 Run = Callable[..., tuple[int, str, str]]
@@ -136,6 +140,7 @@ def test_command_prints_sentences_and_tables_and_saves_all(
         (["--point", "size0.3-count100-seed0"], "did you mean 'size0.3-count1000-seed0'"),
         (["--level", "5"], "0.05 would work"),
         (["--ideal", "1"], "--response would name it"),
+        (["--feature", "distance", "distance"], "feature distance is named twice"),
     ],
 )
 def test_mistakes_are_one_sentence(
@@ -145,6 +150,42 @@ def test_mistakes_are_one_sentence(
     assert status == 2
     assert sentence in err
     assert len(err.strip().splitlines()) == 1 and out == ""
+
+
+def test_an_unknown_name_is_refused_before_anything_is_traced(
+    evidence: StudyEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def traced(*_: object) -> None:
+        raise AssertionError("traced before all names were looked up")
+
+    monkeypatch.setattr("saibench.interpretation.tracing.of_evidence.trace_response", traced)
+    points = chosen_points(evidence, [NARROW])
+    with pytest.raises(UserError, match="did you mean 'time'"):
+        trace_points(evidence, points, asked(evidence, along="tim"))
+
+
+def test_features_that_explain_nothing_are_not_said_to_explain_less(
+    narrow: records.PointTrace,
+) -> None:
+    force = narrow.responses[0]
+    assert "nothing" not in sentences.together_sentence(force)
+    nothing = replace(force, together=Interval(-0.046, -0.019, 0.008, 87, 964))
+    told = sentences.together_sentence(nothing)
+    assert told.startswith("Its features explain nothing beyond doubt of the variation of its rank")
+    assert "(−1.9 % [−4.6, 0.8])" in told
+
+
+def test_correlations_stand_clear_of_bars_that_reach_below_0(narrow: records.PointTrace) -> None:
+    below = Interval(-0.02, -0.012, 0.014, 87, 964)
+    bars = [replace(one, share=below) for one in narrow.responses[0].associations]
+    figure = Figure(figsize=(4.2, 2.5))
+    axes = figure.subplots()
+    error_shares._draw_features(axes, bars, 0.05)
+    FigureCanvasAgg(figure).draw()
+    to_data = axes.transData.inverted()
+    left = [to_data.transform(text.get_window_extent())[0][0] for text in axes.texts]
+    assert len(left) == len(bars) and min(left) > 100 * below.high
+    assert axes.get_xlim()[1] >= max(text.get_position()[0] for text in axes.texts)
 
 
 def test_too_few_samples_are_refused(trace: Run, tmp_path: Path) -> None:
