@@ -11,7 +11,7 @@ from saibench.evidence.selection import Cell, Variant, tested, variants
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.jet_claims import answer_positive, judged, number_of, percent_of
-from saibench.interpretation.jet_scores import interval
+from saibench.interpretation.jet_scores import FEWEST_JETS, interval
 from saibench.interpretation.rain_claims import text
 from saibench.interpretation.roc_bands import background_efficiency
 from saibench.interpretation.tested_jets import FEATURES, SIZES, tested_jets
@@ -119,13 +119,15 @@ def noisy(evidence: StudyEvidence, variant: Variant) -> Answer:
         )
         for cell in (variant.cells[0], variant.cells[-1])
     ]
-    qcds = int((jets.label == 0).sum())
+    tops, qcds = (int((jets.label == one).sum()) for one in (1, 0))
     shown = [text(each, digits=4) for each in passed]
     numbers = (
         f"where {100 * KEPT:.0f} % of the top jets are kept, so is a share of {shown[0]} of the "
         f"{qcds:,} QCD jets with {variant.cells[0].shared[COUNT]:,} training jets, and {shown[1]} "
         f"with {variant.cells[-1].shared[COUNT]:,}."
     )
+    if tops < FEWEST_JETS:
+        return UNDECIDED, f"too few top jets to keep 30 % of them: {numbers}"
     if qcds * NOISE < 10:
         return UNDECIDED, f"too few QCD jets to see 1 % of them: {numbers}"
     found = NOT_SEEN if passed[0].high < NOISE else UNDECIDED

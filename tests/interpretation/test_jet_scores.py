@@ -80,6 +80,25 @@ def test_seeds_are_averaged() -> None:
     assert jets.auc(both).estimate == pytest.approx(mean)
 
 
+@pytest.mark.parametrize("absent", [0, 1])
+def test_a_missing_class_leaves_the_curve_undefined(absent: int) -> None:
+    label = np.full(300, 1 - absent)
+    scores = [np.random.default_rng(0).normal(size=300)]
+    passed = background_efficiency(scores, label, dealt_blocks(label), 0.3)
+    assert np.isnan([passed.low, passed.estimate, passed.high]).all()
+    band = roc_band(scores, label, dealt_blocks(label))
+    assert np.isnan([band.signal, band.low, band.high]).all()
+
+
+def test_resamplings_without_a_rare_class_are_left_out() -> None:
+    label = np.zeros(400, dtype=np.int64)
+    label[:2] = 1
+    scores = np.where(label == 1, -1.0, np.random.default_rng(0).normal(size=400))
+    passed = background_efficiency([scores], label, dealt_blocks(label), 0.3)
+    assert passed.estimate == pytest.approx((scores >= -1.0)[2:].mean())
+    assert passed.low > 0.5  # a resampling without a top jet would put it at 0
+
+
 def test_a_missing_class_leaves_the_area_undefined_and_the_accuracy_not() -> None:
     jets = ScoredJets(np.ones(30, dtype=np.int64), np.full(30, 600.0), {"one": np.arange(30.0) - 5})
     found = interval([jets.auc(CELL)])
