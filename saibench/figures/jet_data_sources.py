@@ -51,9 +51,14 @@ def needs(evidence: StudyEvidence) -> str | None:
     missing = [name for name in FEATURES if name not in evidence.samples.columns]
     if missing:
         return f"The jets have no {missing[0]}."
-    if len(_sources(evidence)) > 1:
-        return None
-    return "It takes points of two data sets (data=simulated_jets,top_landscape) to compare them."
+    sources = _sources(evidence)[:2]
+    if len(sources) < 2:
+        return "It takes points of two data sets (data=simulated_jets,top_landscape) to compare."
+    for source in sources:
+        for label, name in CLASSES.items():
+            if not source.jets.filter(label=label).height:
+                return f"It takes jets of both classes: {source.name} has no {name} jet."
+    return None
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:

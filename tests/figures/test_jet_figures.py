@@ -206,6 +206,15 @@ def test_sources_are_compared_class_by_class(studies: Studies) -> None:
     assert "TopLandscape: made-up top_landscape)" in caption
 
 
+def test_a_source_without_a_class_is_named(tmp_path: Path) -> None:
+    only_qcd = np.zeros(100, dtype=np.int64)
+    write_jet_study(tmp_path / "study", [MadeTagger()], jets=100)
+    made = [MadeTagger(data="top_landscape")]
+    write_jet_study(tmp_path / "study", made, jets=100, label=only_qcd)
+    lacking = jet_data_sources.needs(StudyEvidence.load(tmp_path / "study"))
+    assert lacking == "It takes jets of both classes: TopLandscape has no top jet."
+
+
 def test_points_of_other_jets_are_not_compared(tmp_path: Path) -> None:
     write_jet_study(tmp_path / "study", SIZES[:1], jets=100)
     write_jet_study(tmp_path / "study", SIZES[1:2], jets=90)
