@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ from saibench.errors import UserError, closest
 from saibench.guard.reading import OutOfTrustedRange, OutOfTrustedRangeWarning, Reading
 from saibench.guard.trained import TrainedForceField
 from saibench.interpretation.trusted_range import TrustedRange
+
+LARGEST = 200.0
+"""Å across, beyond which a molecule is none any more, and its descriptor takes gigabytes."""
 
 
 class GuardedCalculator(Calculator):
@@ -123,12 +127,19 @@ class GuardedCalculator(Calculator):
         self._descriptor = SoapDescriptor(symbols)
         self._symbols = symbols
 
-    def _read(self) -> Reading:
+    def _features(self) -> dict[str, float]:
+        """Of the frame; not a number where the molecule has flown apart."""
         assert self.atoms is not None
-        vectors = self._descriptor.unit_vectors(self.atoms.positions[None])
         names = [quantity.name for quantity in self.range.features]
+        extent = np.ptp(self.atoms.positions, axis=0).max()
+        if not extent <= LARGEST:  # nor is it if a position is not a number
+            return dict.fromkeys(names, math.nan)
+        vectors = self._descriptor.unit_vectors(self.atoms.positions[None])
         known = self.force_field.similarity.of(vectors, names)
-        features = {name: float(known[name][0]) for name in names}
+        return {name: float(known[name][0]) for name in names}
+
+    def _read(self) -> Reading:
+        features = self._features()
         check = self.range.check(features)
         return Reading(
             step=self._steps,

@@ -69,7 +69,8 @@ def guarded_dynamics(
 
     Raises:
         OutOfTrustedRange: the calculator is one that stops.
-        UserError: no such frame, or the range bounds no error that a reference tells.
+        UserError: no such frame, one without forces, or the range bounds no error that a reference
+            tells.
     """
     statistic = calculator.range.statistic.name
     if reference is not None and statistic not in ERRORS:
@@ -120,6 +121,11 @@ def guarded_dynamics(
                     "trusted": reading.trusted,
                 }
             )
+    if not rows:
+        raise UserError(
+            f"start={plan.start} is a frame of which the net or the reference tells no forces; "
+            "another frame, or another net, would work."
+        )
     return pl.DataFrame(rows)
 
 

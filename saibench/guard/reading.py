@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -38,6 +39,8 @@ class Reading:
 
     def sentence(self) -> str:
         """Why the net is not to be trusted at this step, or that it is."""
+        if not all(map(math.isfinite, self.features.values())):
+            return f"Step {self.step}: the molecule is broken, and nothing is known of its error."
         where = ", ".join(f"{name} = {value:.6g}" for name, value in self.features.items())
         bound = f"at most {with_unit(self.bound, self.statistic)}"
         if not self.inside:

@@ -98,6 +98,19 @@ def test_reading_is_what_evidence_and_range_say_of_the_frame(
     assert calculator.results["trusted"] == found[-1].trusted
 
 
+@pytest.mark.parametrize("place", [1e4, np.nan])
+def test_a_broken_molecule_is_not_trusted(
+    force_field: TrainedForceField, trusted: TrustedRange, place: float
+) -> None:
+    atoms = frame(force_field, 3)
+    atoms.positions[0] = place
+    calculator = GuardedCalculator(force_field, trusted, action="record")
+    calculator.get_forces(atoms)
+    (reading,) = calculator.readings
+    assert not reading.trusted and reading.bound == np.inf
+    assert "the molecule is broken" in reading.sentence()
+
+
 def test_leaving_the_range_warns_once_an_excursion(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:

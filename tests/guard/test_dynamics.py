@@ -54,6 +54,21 @@ def test_error_is_the_distance_from_the_reference(
     assert run["trusted"].to_list() == list(check.inside & (check.upper <= 2.0))
 
 
+class NeverSolved(Shifted):
+    """A reference that finds no solution."""
+
+    def calculate(self, atoms=None, properties=("forces",), system_changes=tuple(all_changes)):  # type: ignore[no-untyped-def]
+        raise CalculationFailed("no convergence")
+
+
+def test_a_run_without_a_single_reading_is_refused(
+    force_field: TrainedForceField, trusted: TrustedRange
+) -> None:
+    plan = Dynamics(THERMOSTAT, steps=4)
+    with pytest.raises(UserError, match="start=0 is a frame of which the net or the reference"):
+        guarded_dynamics(calculator(force_field, trusted), plan, NeverSolved(force_field))
+
+
 def test_run_starts_at_a_training_frame_and_repeats(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
