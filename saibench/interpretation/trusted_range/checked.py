@@ -25,7 +25,7 @@ class Checked:
         partition: its name.
         samples: `point`, `partition`, `sample_id`, a position on an axis if the statistic has
             one, the features, `expected`, `bound`, `inside`, `trusted` and the true `error`.
-        trusted: share of the samples that are trusted.
+        trusted: share of the samples that are trusted, of those with a defined error.
         error_if_trusted, error_if_not: mean error of either, None where there are none.
     """
 
@@ -95,7 +95,7 @@ def checked_sentence(found: Checked, trusted: TrustedRange, tolerance: float | N
     statistic, unit = trusted.statistic.name, trusted.statistic.unit
     limit = "" if tolerance is None else f" with a bound of at most {tolerance:g} {unit}".rstrip()
     parts = [
-        f"{found.partition}: {percent(found.trusted)} of {found.samples.height:,} samples lie in "
+        f"{found.partition}: {percent(found.trusted)} of {found.trusted.count:,} samples lie in "
         f"the trusted range ({', '.join(one.name for one in trusted.features)}{limit})"
     ]
     for whose, error in (("their", found.error_if_trusted), ("the others'", found.error_if_not)):
