@@ -76,6 +76,7 @@ def test_statements_of_a_finding_and_of_a_caption_stand_in_lists(
     assert findings in text
     assert "Shown. Numbers: [drawn.csv](tables/drawn.csv).\n\n- found <b>\n" in text
     assert "| time | ps | " in text, "what traced features are stands on the page"
+    assert "| force MAE [meV/Å], n = 964 | " in text
 
 
 def test_statements_of_a_caption_are_a_list_on_the_page_too(
