@@ -21,12 +21,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(FULL, action="store_true", help="in the paper's size, not in minutes")
     parser.add_argument("name", help="fig2 to fig21, table1 to table3")
-    parser.add_argument(
+    settings = parser.add_argument(
         "settings",
         nargs=argparse.REMAINDER,
         metavar="setting",
         help="of train.py, for all points: data=rmd17 data.molecule=aspirin",
     )
+    settings.required = False  # argparse would ask for them where the name is missing
     parser.set_defaults(run=run)
 
 

@@ -91,6 +91,7 @@ def test_tables_of_words_stand_beside_the_configs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        ([], "arguments are required: name; saibench reproduce --help"),
         (["fig1"], "fig1 is a drawing of the method"),
         (["fig33"], "'fig33' is no figure or table of the paper: did you mean 'fig3'?"),
         (["table1", "--full"], "table1 takes no points, so that --full would change nothing"),
