@@ -35,10 +35,15 @@ def accuracy_change(jets: ScoredJets, cell: Cell, before: int, after: int) -> Ac
     return AccuracyChange(found[0], dict(zip(PARTS, found[1:], strict=True)))
 
 
-def classifier_part(jets: ScoredJets, cell: Cell, before: int, after: int) -> Interval:
-    """What both classes' accuracies change together."""
+def balance_less_classifier(jets: ScoredJets, cell: Cell, before: int, after: int) -> Interval:
+    """What class balance changes less what both classes' accuracies change together."""
     scores = _scores(jets, cell, before, after)
-    return interval(scores, lambda values: _parts(values)[2] + _parts(values)[3])
+
+    def lead(values: Floats) -> Floats:
+        _, balance, signal, background = _parts(values)
+        return balance - signal - background
+
+    return interval(scores, lead)
 
 
 def _scores(jets: ScoredJets, cell: Cell, before: int, after: int) -> list[JetScore]:

@@ -19,11 +19,16 @@ def judged(scores: Sequence[JetScore], reduce: Reduce, numbers: str) -> Answer:
 
 def answer_positive(scores: Sequence[JetScore], difference: Interval, numbers: str) -> Answer:
     """The same of an interval that is known, of these scores."""
+    return answer(verdict(difference), scores, numbers)
+
+
+def answer(found: str, scores: Sequence[JetScore], numbers: str) -> Answer:
+    """The verdict with its numbers, or `undecided` where a class has too few jets in a score."""
     fewest = min(min(score.tops, score.qcds) for score in scores)
     if fewest < FEWEST_JETS:
         jets = f"{fewest} of at least {FEWEST_JETS} jets of a class"
         return UNDECIDED, f"too few for a claim ({jets}): {numbers}"
-    return verdict(difference), numbers
+    return found, numbers
 
 
 def percent(found: Interval, digits: int = 1) -> str:

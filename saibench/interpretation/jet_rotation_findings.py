@@ -11,6 +11,7 @@ import polars
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, tested, variants
+from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.jet_claims import (
     answer_positive,
@@ -24,7 +25,12 @@ from saibench.interpretation.tested_jets import (
     turned_jets,
     turned_partition,
 )
-from saibench.interpretation.turned_scores import best_less_worst, extremes
+from saibench.interpretation.turned_scores import (
+    best_and_worst,
+    cross_fitted,
+    extremes,
+    mean_difference,
+)
 
 INVARIANT = (
     "kinematic inputs: but for rounding, a jet's score is the same however it is turned (§5.3)"
@@ -35,6 +41,8 @@ MITIGATED = "the gap between best and worst angle shrinks with the training set 
 WORST_WINS = (
     "with the most jets, four-momenta at the worst angle are better than kinematic inputs (§5.3)"
 )
+
+BY_OTHERS = "where other jets choose the angle"
 
 COUNT = "train_count"
 PRIOR = "kinematic"
@@ -55,6 +63,18 @@ class Turned:
     @property
     def ends(self) -> list[JetScore]:
         return [self.areas[position] for position in extremes(self.areas)]
+
+    @property
+    def ends_by_others(self) -> list[JetScore]:
+        """Best and worst, and once more: by either half of the jets, as the other half chooses."""
+        return cross_fitted(self.areas, best_and_worst)
+
+    @property
+    def gap(self) -> str:
+        best, worst = self.ends
+        by_others = number_of(*self.ends_by_others, reduce=mean_difference)
+        gap = best.estimate - worst.estimate
+        return f"{gap:.4f} ({by_others} {BY_OTHERS}) with {self.name}"
 
     @property
     def name(self) -> str:
@@ -118,50 +138,59 @@ def invariant(evidence: StudyEvidence, cells: list[Cell], partition: str) -> Ans
 
 
 def sensitive(turned: list[Turned]) -> Answer:
-    """By the gap between the best and the worst angle with the fewest jets."""
-    rows = ", ".join(
-        f"{number_of(*each.ends, reduce=best_less_worst)} with {each.name}" for each in turned
-    )
+    """By the gap between the best and the worst angle with the fewest jets, cross-fitted."""
+    rows = ", ".join(each.gap for each in turned)
     return judged(
-        turned[0].ends, best_less_worst, f"AUC at the best less at the worst angle: {rows}."
+        turned[0].ends_by_others,
+        mean_difference,
+        f"AUC at the best less at the worst angle: {rows}.",
     )
 
 
 def not_upright(turned: list[Turned]) -> Answer:
-    """By the model whose best angle gains most over 0°."""
-    gains = [(each, [each.ends[0], each.areas[0]]) for each in turned]
-    each, pair = max(gains, key=lambda gain: gain[1][0].estimate - gain[1][1].estimate)
+    """By the model whose best angle gains most over 0°, cross-fitted."""
+    gains = [(each, each.ends[0].estimate - each.areas[0].estimate) for each in turned]
+    each, gained = max(gains, key=lambda gain: gain[1])
     best = each.angles[extremes(each.areas)[0]]
-    gained = number_of(*pair, reduce=best_less_worst)
+    counts = [len(own.areas) for own in turned]
+    upright = np.repeat(np.cumsum([0, *counts[:-1]]), counts)  # of each area, that at 0°
+
+    def most_gaining(values: Floats) -> tuple[int, int]:
+        position, _ = best_and_worst(values - values[upright])
+        return position, int(upright[position])
+
+    areas = [area for own in turned for area in own.areas]
+    chosen = BY_OTHERS if len(turned) == 1 else "where other jets choose model and angle"
+    pairs = cross_fitted(areas, most_gaining)
     return judged(
-        pair,
-        best_less_worst,
-        f"with {each.name} the AUC is highest at {best}°, by {gained} more than at 0°.",
+        pairs,
+        mean_difference,
+        f"with {each.name} the AUC is highest at {best}°, by {gained:.4f} more than at 0° "
+        f"({number_of(*pairs, reduce=mean_difference)} {chosen}).",
     )
 
 
 def mitigated(turned: list[Turned]) -> Answer:
-    """By the gap with the fewest jets less that with the most."""
-    scores = [*turned[0].ends, *turned[-1].ends]
-    gaps = [number_of(*each.ends, reduce=best_less_worst) for each in (turned[0], turned[-1])]
-    shrinks = interval(scores, lambda v: v[:, 0] - v[:, 1] - v[:, 2] + v[:, 3])
-    return answer_positive(
-        scores,
-        shrinks,
-        f"AUC at the best less at the worst angle: {gaps[0]} with {turned[0].name}, {gaps[1]} with "
-        f"{turned[-1].name}.",
-    )
+    """By the gap with the fewest jets less that with the most, both cross-fitted."""
+    ends = turned[0], turned[-1]
+    scores = [score for each in ends for score in each.ends_by_others]
+    shrinks = interval(scores, lambda v: mean_difference(v[:, :4]) - mean_difference(v[:, 4:]))
+    rows = ", ".join(each.gap for each in ends)
+    return answer_positive(scores, shrinks, f"AUC at the best less at the worst angle: {rows}.")
 
 
 def worst_wins(turned: Turned, reference: Turned) -> Answer:
-    """By the AUC at the worst angle less that of the kinematic model, both on all angles' jets."""
-    pair = [turned.ends[1], reference.areas[0]]
+    """By the AUC at the worst angle, cross-fitted, less that of the kinematic model."""
+    pairs = cross_fitted(
+        [*turned.areas, reference.areas[0]],
+        lambda values: (best_and_worst(values[:-1])[1], len(values) - 1),
+    )
     return judged(
-        pair,
-        best_less_worst,
-        f"with {turned.name} the AUC is {number_of(pair[0])} at the worst angle and "
-        f"{number_of(pair[1])} with kinematic inputs, "
-        f"{number_of(*pair, reduce=best_less_worst)} more.",
+        pairs,
+        mean_difference,
+        f"with {turned.name} the AUC is {number_of(turned.ends[1])} at the worst angle and "
+        f"{number_of(reference.areas[0])} with kinematic inputs, "
+        f"{number_of(*pairs, reduce=mean_difference)} more {BY_OTHERS}.",
     )
 
 

@@ -15,10 +15,16 @@ from saibench.interpretation.class_balance import (
     BALANCE,
     SIGNAL,
     accuracy_change,
-    classifier_part,
+    balance_less_classifier,
 )
 from saibench.interpretation.finding import NOT_SEEN, UNDECIDED, Answer, Finding, ask
-from saibench.interpretation.jet_claims import answer_positive, judged, percent, percent_of
+from saibench.interpretation.jet_claims import (
+    answer,
+    answer_positive,
+    judged,
+    percent,
+    percent_of,
+)
 from saibench.interpretation.jet_scores import FEWEST_JETS, JetScore, interval
 from saibench.interpretation.rain_claims import opposite
 from saibench.interpretation.tested_jets import ScoredJets
@@ -93,26 +99,20 @@ def bump_is_balance(jets: ScoredJets, cell: Cell) -> Answer:
     chosen = [jets.bins == n for n in (BUMP_BIN - 1, BUMP_BIN)]
     plain = [jets.accuracy(cell, own) for own in chosen]
     balanced = [jets.balanced_accuracy(cell, own) for own in chosen]
-    by_balance, by_classifier = (
-        change.parts[BALANCE],
-        classifier_part(jets, cell, BUMP_BIN - 1, BUMP_BIN),
-    )
     rise = percent_of(*balanced, reduce=lambda values: values[:, 1] - values[:, 0])
     numbers = (
         f"from bin 5 to bin 6 the accuracy changes by {percent(change.whole)}: "
-        f"{percent(by_balance)} by class balance, {percent(change.parts[SIGNAL])} by the "
-        f"classifier on top jets, {percent(change.parts[BACKGROUND])} on QCD jets; at balanced "
+        f"{percent(change.parts[BALANCE])} by class balance, {percent(change.parts[SIGNAL])} by "
+        f"the classifier on top jets, {percent(change.parts[BACKGROUND])} on QCD jets; at balanced "
         f"classes by {rise}."
     )
     if change.whole.high < 0:
-        return NOT_SEEN, f"there is no rise: {numbers}"
-    if change.whole.low <= 0:
-        return UNDECIDED, f"no rise beyond doubt: {numbers}"
-    if by_balance.low > by_classifier.high:
-        return answer_positive(plain, by_balance, numbers)
-    if by_balance.high < by_classifier.low:
-        return NOT_SEEN, numbers
-    return UNDECIDED, numbers
+        found, numbers = NOT_SEEN, f"there is no rise: {numbers}"
+    elif change.whole.low <= 0:
+        found, numbers = UNDECIDED, f"no rise beyond doubt: {numbers}"
+    else:
+        found = verdict(balance_less_classifier(jets, cell, BUMP_BIN - 1, BUMP_BIN))
+    return answer(found, plain, numbers)
 
 
 def _falls(scores: list[JetScore], name: str) -> Answer:

@@ -18,6 +18,7 @@ from synthetic_jet_study import (
 )
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Cell
 from saibench.interpretation import (
     jet_energy_findings,
     jet_findings,
@@ -26,6 +27,9 @@ from saibench.interpretation import (
     jet_tracing_findings,
 )
 from saibench.interpretation.finding import NOT_ASKED, NOT_SEEN, SEEN, UNDECIDED, Finding
+from saibench.interpretation.jet_scores import interval
+from saibench.interpretation.tested_jets import ScoredJets
+from saibench.interpretation.turned_scores import mean_difference
 
 
 def asked(folder: Path) -> dict[tuple[str, str], Finding]:
@@ -76,6 +80,15 @@ def test_few_jets_carry_no_claim(tmp_path: Path) -> None:
     found = asked(write_jet_study(tmp_path, SIZES[::4], jets=24))
     more = found[jet_size_findings.MORE_HELPS, ""]
     assert more.verdict == UNDECIDED and "too few for a claim (" in more.numbers
+
+
+def test_few_top_jets_do_not_say_that_the_background_is_low(tmp_path: Path) -> None:
+    label = np.zeros(2000, dtype=np.int64)
+    label[:10] = 1
+    study = write_jet_study(tmp_path, SIZES[::4], jets=2000, label=label)
+    found = jet_size_findings.of_sizes(StudyEvidence.load(study))
+    noisy = next(finding for finding in found if finding.claim == jet_size_findings.NOISY)
+    assert noisy.verdict == UNDECIDED and noisy.numbers.startswith("too few top jets ")
 
 
 def test_kinematic_inputs_lead_with_few_jets_and_less_with_many(
@@ -132,19 +145,19 @@ def test_steady_accuracy_does_not_decay(tmp_path: Path) -> None:
     assert found[jet_energy_findings.OWED_TO_TRAINING, ""].verdict == UNDECIDED
 
 
-def with_bump(tmp_path: Path, by_balance: bool) -> dict[tuple[str, str], Finding]:
-    """Bins 5 and 6 of 1,000 jets: either their classes differ, or the classifier does."""
+def with_bump(tmp_path: Path, by_balance: bool, size: int = 1000) -> dict[tuple[str, str], Finding]:
+    """Bins 5 and 6 of `size` jets: either their classes differ, or the classifier does."""
     rng = np.random.default_rng(3)
-    energy = np.repeat([600.0, 900.0, 1850.0, 2100.0], 1000)
+    energy = np.repeat([600.0, 900.0, 1850.0, 2100.0], size)
     in_bump = energy == 2100.0
     share = np.where(in_bump & by_balance, 0.1, 0.5)
-    label = (rng.random(4000) < share).astype(np.int64)
+    label = (rng.random(4 * size) < share).astype(np.int64)
     chance = np.where(label == 1, 0.6, 0.95)  # top jets are hard
     if not by_balance:
         chance = np.where(in_bump, np.minimum(1, chance + 0.15), chance)
-    right = rng.random(4000) < chance
-    logits = np.where(right, 1.0, -1.0) * (2 * label - 1) + rng.normal(0, 0.1, 4000)
-    index = made_index(4000) | {"label": label, "jet_energy": energy}
+    right = rng.random(4 * size) < chance
+    logits = np.where(right, 1.0, -1.0) * (2 * label - 1) + rng.normal(0, 0.1, 4 * size)
+    index = made_index(4 * size) | {"label": label, "jet_energy": energy}
     for made in RANGES[:2]:
         write_jet_point(tmp_path / made.point, made, index, logits=logits)
     return asked(tmp_path)
@@ -163,6 +176,58 @@ def test_bump_is_traced_to_class_balance_or_to_the_classifier(
     rises = found[jet_tracing_findings.BACKGROUND_RISES, variant]
     assert (rises.verdict == SEEN) != by_balance
     assert found[jet_tracing_findings.CLASSES_DIFFER, variant].verdict == SEEN
+
+
+def test_few_jets_do_not_deny_that_a_bump_is_balance(tmp_path: Path) -> None:
+    energy = np.repeat([600.0, 900.0, 1850.0, 2100.0], 16)
+    label = np.tile([0, 1], 32).astype(np.int64)
+    falls = np.where(energy == 2100.0, -1.0, 1.0)  # all are right, but for bin 6
+    index = made_index(64) | {"label": label, "jet_energy": energy}
+    for made in RANGES[:2]:
+        write_jet_point(tmp_path / made.point, made, index, logits=falls * (2.0 * label - 1))
+    traced = asked(tmp_path)[jet_tracing_findings.BUMP_IS_BALANCE, "trained on bins 0–1"]
+    assert traced.verdict == UNDECIDED
+    assert traced.numbers.startswith("too few for a claim (8 of at least 20 jets of a class): ")
+
+
+def test_balance_is_told_from_the_classifier_by_their_difference(tmp_path: Path) -> None:
+    found = with_bump(tmp_path, True, size=200)
+    traced = found[jet_tracing_findings.BUMP_IS_BALANCE, "trained on bins 0–1"]
+    assert traced.verdict == SEEN  # though the intervals of the two overlap
+
+
+def chance_angles(seed: int, lame: float = 0.0) -> jet_rotation_findings.Turned:
+    """Of a tagger that no angle suits better, but for one if `lame`; scores change with all."""
+    rng = np.random.default_rng(seed)
+    label = rng.integers(0, 2, 1000)
+    upright = 1.5 * (2 * label - 1) + rng.normal(0, 1.2, 1000)
+    angles = [str(angle) for angle in range(0, 180, 15)]
+    cell = Cell({"train_count": 100}, ("one",))
+    areas = []
+    for angle in angles:
+        scores = upright + rng.normal(0, 0.5, 1000) - (angle == "60") * lame * (2 * label - 1)
+        areas.append(ScoredJets(label, np.full(1000, 600.0), {"one": scores}).auc(cell))
+    return jet_rotation_findings.Turned(cell, angles, areas)
+
+
+def test_the_best_of_many_angles_is_not_best_because_it_was_picked() -> None:
+    made = [chance_angles(seed) for seed in range(12)]
+    for asked_of in (jet_rotation_findings.sensitive, jet_rotation_findings.not_upright):
+        verdicts = [asked_of([turned])[0] for turned in made]
+        assert verdicts.count(SEEN) <= 2
+    gaps = [interval(turned.ends_by_others, mean_difference).estimate for turned in made]
+    plain = [turned.ends[0].estimate - turned.ends[1].estimate for turned in made]
+    assert abs(np.mean(gaps)) < 0.2 * np.mean(plain)
+
+
+def test_an_angle_that_is_worse_is_found_whoever_chooses() -> None:
+    turned = chance_angles(0, lame=0.5)
+    verdict, numbers = jet_rotation_findings.sensitive([turned])
+    assert verdict == SEEN and "where other jets choose the angle" in numbers
+    best, worst = turned.ends_by_others[:2]
+    gap = interval(turned.ends_by_others, mean_difference).estimate
+    assert gap == pytest.approx(turned.ends[0].estimate - turned.ends[1].estimate, abs=0.01)
+    assert best.estimate > worst.estimate
 
 
 def test_share_of_top_jets_that_falls_is_seen(ranges: dict[tuple[str, str], Finding]) -> None:
