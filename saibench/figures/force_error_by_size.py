@@ -20,6 +20,9 @@ FORCES = "force MAE"
 ENERGY = "energy MAE per atom"
 MAX_VARIANTS = 6
 
+LABEL_WIDTH = 0.085
+"""Of an axis, which a number of frames takes."""
+
 
 def needs(evidence: StudyEvidence) -> str | None:
     untested = why_untested(evidence, ["force_mae", "energy_error_per_atom", "time"])
@@ -125,9 +128,10 @@ def _draw_lines(axes: Axes, numbers: polars.DataFrame) -> None:
 def _log_counts(axes: Axes, counts: list[int]) -> None:
     """Logarithmic x with the sizes of the study as ticks, fewer where they would collide."""
     axes.set_xscale("log")
+    least = (counts[-1] / counts[0]) ** LABEL_WIDTH
     kept: list[int] = []
     for count in counts:
-        if not kept or count / kept[-1] > 1.18:
+        if not kept or count / kept[-1] > least:
             kept.append(count)
     axes.xaxis.set_major_locator(matplotlib.ticker.FixedLocator(kept))
     axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: f"{x:,.0f}"))
