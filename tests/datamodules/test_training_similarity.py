@@ -1,6 +1,7 @@
 """Similarity to training sets against all pairs of frames."""
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from saibench.datamodules.force_field.similarity import TrainingSimilarity
 
@@ -15,7 +16,7 @@ def test_similarities_are_means_over_all_pairs() -> None:
     sets = {"near": np.arange(0, 40), "window": np.arange(0, 700)}
     reference = np.arange(0, 1200)
 
-    similarity = TrainingSimilarity.to(vectors, sets, reference)
+    similarity = TrainingSimilarity.to(vectors, sets, reference, {"apart": np.arange(40)})
     frames = vectors[1200:]
     found = similarity.of(frames)
 
@@ -26,13 +27,17 @@ def test_similarities_are_means_over_all_pairs() -> None:
         np.testing.assert_allclose(
             found[f"{name}_centred"], (offsets[1200:] @ offsets[rows].T).mean(axis=1), atol=1e-12
         )
+    apart = np.sort(cdist(exact[1200:], exact[:40]), axis=1)[:, :5].mean(axis=1)
+    np.testing.assert_allclose(found["apart"], apart)
     assert tuple(found) == similarity.names
     assert np.ptp(found["near_centred"]) > 0.1
 
 
 def test_a_frame_alone_is_as_like_as_among_others() -> None:
     vectors = units(np.random.default_rng(1).normal(size=(600, 4))).astype(np.float32)
-    similarity = TrainingSimilarity.to(vectors, {"near": np.arange(9)}, np.arange(300))
+    similarity = TrainingSimilarity.to(
+        vectors, {"near": np.arange(9)}, np.arange(300), {"apart": np.arange(9)}
+    )
 
     whole = similarity.of(vectors)
     alone = similarity.of(vectors[555:556])

@@ -58,7 +58,7 @@ class TrainingSimilarity:
                 name: _centred_mean(vectors, rows, centre) for name, rows in sets.items()
             },
             nearest={
-                name: NearestFrames(centre, (vectors[rows] - centre).astype(np.float32))
+                name: NearestFrames(centre, vectors[rows] - centre)
                 for name, rows in nearest.items()
             },
         )

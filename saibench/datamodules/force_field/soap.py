@@ -91,7 +91,8 @@ class NearestFrames:
     Args:
         origin: `(D,)`, close to all of them, as distances come from products whose rounding grows
             with the vectors' lengths.
-        vectors: `(M, D)` float32, the frames' descriptors less the origin.
+        vectors: `(M, D)` float64, the frames' descriptors less the origin: in single precision a
+            frame would lie a thousandth of the usual distance from itself.
     """
 
     origin: np.ndarray
@@ -110,11 +111,11 @@ class NearestFrames:
         count = min(count, len(self.vectors))
         distance = np.empty(len(vectors))
         for chunk in _chunks(np.arange(len(vectors))):
-            near = (vectors[chunk] - self.origin).astype(np.float32)
+            near = vectors[chunk] - self.origin
             own = np.einsum("nd,nd->n", near, near)[:, None]
             squared = self.squares - 2 * self._products(near) + own
             nearest = np.partition(squared, count - 1, axis=1)[:, :count]
-            distance[chunk] = np.sqrt(nearest.clip(min=0)).mean(axis=1, dtype=np.float64)
+            distance[chunk] = np.sqrt(nearest.clip(min=0)).mean(axis=1)
         return distance
 
     def _products(self, near: np.ndarray) -> np.ndarray:
