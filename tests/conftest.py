@@ -9,6 +9,14 @@ import torch
 
 REAL_TRAJECTORY = "rmd17/npz_data/rmd17_aspirin.npz"
 
+SLOW = ("studies", "runs", "packaging", "extension", "guard", "report")
+"""Folders whose files take minutes: begun last, one would keep one process at work alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow folders first; `--no-loadscope-reorder` keeps this order among processes."""
+    items.sort(key=lambda item: item.path.parent.name not in SLOW)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
