@@ -64,8 +64,23 @@ def settings_of(points: polars.DataFrame) -> list[str]:
 
 
 def differing(points: polars.DataFrame) -> list[str]:
-    """The settings in which the points differ."""
-    return [name for name in settings_of(points) if points[name].n_unique() > 1]
+    """The settings in which the points differ.
+
+    Whole objects, such as a list of samplers, are left out where simple settings tell the points
+    apart as well: such an object is put together from them.
+    """
+    found = [name for name in settings_of(points) if points[name].n_unique() > 1]
+    simple = [name for name in found if not _holds_objects(points[name])]
+    if simple and points.select(simple).n_unique() == points.select(found).n_unique():
+        return simple
+    return found
+
+
+def _holds_objects(setting: polars.Series) -> bool:
+    """Whether a value is an object or a list of such, which the table of points has as JSON."""
+    if setting.dtype != polars.String:
+        return False
+    return bool(setting.str.contains(r"^\[?\{").any())
 
 
 def with_windows(points: polars.DataFrame) -> polars.DataFrame:
