@@ -184,7 +184,10 @@ def test_figures_are_drawn_when_they_are_near_and_can_be_taken_away(
     page: Page, study: Path, tmp_path: Path
 ) -> None:
     page.open(study)
-    assert not page.value("document.querySelector('#figure-windows img').naturalWidth")
+    last = "Array.from(document.querySelectorAll('#figures img')).at(-1)"
+    assert not page.value(f"{last}.naturalWidth")
+    page.value(f"{last}.scrollIntoView()")
+    page.until(f"{last}.naturalWidth > 300")
     page.value("document.getElementById('figure-windows').scrollIntoView()")
     page.until("document.querySelector('#figure-windows img').naturalWidth > 300")
     page.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
