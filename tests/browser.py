@@ -65,9 +65,9 @@ class Page:
             and event["params"].get("entry", {}).get("level", "error") == "error"
         ]
 
-    def open(self, path: Path, fragment: str = "", width: int = 1200) -> None:
+    def open(self, path: Path, fragment: str = "", width: int = 1200, height: int = 900) -> None:
         """Load a file and wait for it."""
-        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **size)
         self.call("Page.navigate", url="about:blank")  # an address of the same page would not load
         self.until("location.href === 'about:blank'")

@@ -16,7 +16,7 @@ from synthetic_study import PARTITION, WINDOWS, Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.shown_frames import FILE, ShownFrames, write_frames
-from saibench.figures import force_error_by_size, window_similarity, windows
+from saibench.figures import window_similarity, windows
 from saibench.figures.style import svg
 from saibench.interpretation.bootstrap import paired_difference
 from saibench.interpretation.estimates import blocks_of
@@ -71,7 +71,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("browser") / "study",
         MADE,
         200,
-        figures=[one.__name__ for one in (force_error_by_size, window_similarity, windows)],
+        figures=[one.__name__ for one in (window_similarity, windows)],
     )
     for made in MADE:
         change_record(folder, made, explorers=[VIEWER])
@@ -185,7 +185,8 @@ def test_difference_of_two_points_is_that_of_the_paired_bootstrap(page: Page, st
 def test_figures_are_drawn_when_they_are_near_and_can_be_taken_away(
     page: Page, study: Path, tmp_path: Path
 ) -> None:
-    page.open(study)
+    page.open(study, height=500)  # the second figure is then far: figures are drawn 600 ahead
+    assert page.value("document.getElementById('figure-windows').offsetTop") > 1200
     assert not page.value("document.querySelector('#figure-windows img').naturalWidth")
     page.value("document.getElementById('figure-windows').scrollIntoView()")
     page.until("document.querySelector('#figure-windows img').naturalWidth > 300")
