@@ -175,6 +175,7 @@ def main() -> int:
         if study.startswith(AUDITED):
             _run("-m", "saibench", "audit", str(folder))
         _run("-m", "saibench", "export", str(folder), str(RESULTS / study))
+        shutil.rmtree(kept, ignore_errors=True)
         copy_points(ROOT / folder, kept)
     return 0
 

@@ -33,15 +33,16 @@ def check_trust(folder: Path, path: str) -> None:
 def keep_trust(folder: Path, partitions: Sequence[str], path: str) -> None:
     """Say which samples of the partitions lie in the range, and keep it for each of them."""
     trusted = TrustedRange.load(path)
-    found = check_evidence(StudyEvidence.load(folder), trusted, partitions)
+    evidence = StudyEvidence.load(folder)
+    found = check_evidence(evidence, trusted, partitions)
     for one in found:
         print(checked_sentence(one, trusted, None))
     rows = polars.concat([one.samples for one in found])
-    write_table(folder / TRUSTED, rows, _fields(rows, trusted))
+    write_table(folder / TRUSTED, rows, _fields(rows, trusted, evidence))
     print(f"  each sample: {folder / TRUSTED}")
 
 
-def _fields(rows: polars.DataFrame, trusted: TrustedRange) -> list[Field]:
+def _fields(rows: polars.DataFrame, trusted: TrustedRange, evidence: StudyEvidence) -> list[Field]:
     """Keys, features, and what the range says, each with its unit."""
     error = trusted.statistic
     said = [
@@ -55,14 +56,6 @@ def _fields(rows: polars.DataFrame, trusted: TrustedRange) -> list[Field]:
         Field(one.name, "float64", one.unit, one.per, "feature", one.describe)
         for one in trusted.features
     ]
-    known = {field.name: field for field in [*features, *said]}
-    return [
-        known.get(name) or Field(name, _alias(kind), role="key")
-        for name, kind in rows.schema.items()
-    ]
-
-
-def _alias(kind: polars.DataType) -> str:
-    if kind.is_float():
-        return "float64"
-    return "int64" if kind.is_integer() else "string"
+    tables = [field for name in evidence.sources for field in evidence.fields(name)]
+    known = {field.name: field for field in [*tables, *features, *said]}
+    return [known[name] for name in rows.columns]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from omegaconf import OmegaConf
 
 from saibench.config.locations import STUDIES, conf, root
 from saibench.config.settings import Characterization, validated
+from saibench.errors import UserError
+from saibench.runs.record import COMPLETE, read_json
 
-COMPLETE = "complete"
 _INTERPOLATION = re.compile(r"\$\{[^}]*\}")
 
 
@@ -116,10 +116,9 @@ def taken_here(study: ShippedStudy, outputs: Path) -> list[Taken]:
 def _record(path: Path) -> dict[str, Any]:
     """A point's record; nothing of one that is damaged, which is no complete point."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path)
+    except UserError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def characterization(workload: str) -> Characterization:

@@ -46,11 +46,12 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
         found += ask(HIDES, study.label, partial(_hides, study))
         found += ask(ONE_NET_HIDES, study.label, partial(_one_net_hides, study))
         found += ask(INTERLEAVES, study.label, partial(_interleaves, study))
-    audited = dict.fromkeys((one.point, one.label) for one in audits_of(evidence))
-    for point, label in audited if not studies else ():
+    audits = audits_of(evidence)
+    audited = dict.fromkeys((one.point, one.label) for one in audits if not studies)
+    for point, label in audited:
         found += ask(SEEN_IS_EASIER, label, partial(_seen_is_easier, evidence, point))
     by_partition: dict[str, list[Audited]] = {}
-    for one in audits_of(evidence):
+    for one in audits:
         by_partition.setdefault(one.audit.partition, []).append(one)
     for partition, of_points in by_partition.items():
         if len(of_points) > TOLD_ONE_BY_ONE:
