@@ -46,7 +46,7 @@ TWO_STAGES = ["model.evolution_steps=4000", "trainer.max_steps=5200"]
 """After 600 steps the evolution network has not yet learned to move rain, and what the generator
 makes of it errs more than persistence does."""
 EXCERPT = ["data=top_landscape", "logger=none"]
-SIMULATED = ["data.top_jets=25000", "data.qcd_jets=25000", "trainer.max_steps=1500", "logger=none"]
+SIMULATED = ["data.top_jets=25000", "data.qcd_jets=25000", "trainer.max_steps=600", "logger=none"]
 
 
 BETWEEN = (

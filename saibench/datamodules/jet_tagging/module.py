@@ -14,6 +14,8 @@ from lightning import Trainer
 from saibench.datamodules.cache import cache_root
 from saibench.datamodules.jet_tagging.batch import JetBatch
 from saibench.datamodules.jet_tagging.energy_bins import class_counts
+from saibench.datamodules.jet_tagging.energy_deviation import FIELD as ENERGY_DEVIATION
+from saibench.datamodules.jet_tagging.energy_deviation import energy_deviation
 from saibench.datamodules.jet_tagging.jets import FEATURE_FIELDS, Jets, JetSource
 from saibench.datamodules.jet_tagging.likeness import jet_likeness
 from saibench.datamodules.jet_tagging.loader import EvaluationJets, JetArrays, TrainingJets
@@ -135,8 +137,14 @@ class JetTaggingDataModule(StructuralDataModule):
     def likeness(self) -> Likeness:
         return jet_likeness(self.jets)
 
+    def features(self, rows: np.ndarray) -> pl.DataFrame:
+        """What is known of the jets, and how far their energies lie from the training jets'."""
+        energy = self.index["jet_energy"].to_numpy()
+        deviation = energy_deviation(energy[rows], energy[self.split[0].rows])
+        return self.index[rows].with_columns(pl.Series(ENERGY_DEVIATION.name, deviation))
+
     def feature_fields(self) -> list[Field]:
-        return list(FEATURE_FIELDS)
+        return [*FEATURE_FIELDS, ENERGY_DEVIATION]
 
     @property
     def _arrays(self) -> JetArrays:

@@ -70,7 +70,8 @@ def measured(
         ideal: the statistic's value where there is no error (1 for `correct`); the error is the
             distance from it.
         mean_of: errors are averaged over about so many samples of a block whose first feature is
-            alike; for statistics that are 0 or 1.
+            alike; for statistics that are 0 or 1. Without a time samples are independent, and so
+            many that are alike are a block.
         num_blocks: by default as many as are independent (see `block_labels`).
 
     Raises:
@@ -91,7 +92,7 @@ def measured(
     found = Measured(
         features=defined.select(features).to_numpy().astype(np.float64),
         errors=defined[ERROR].to_numpy(),
-        blocks=block_labels(defined, ERROR, num_blocks),
+        blocks=block_labels(defined, ERROR, num_blocks, features[0], mean_of),
         groups=group.to_numpy().astype(np.int64),
         group_names=_group_names(evidence, defined),
         quantities=quantities,

@@ -20,16 +20,25 @@ SHORTEST = 10
 """Samples of a series below which it says nothing of its memory."""
 
 
-def block_labels(rows: polars.DataFrame, error: str, num_blocks: int | None) -> NDArray[np.int64]:
+def block_labels(
+    rows: polars.DataFrame,
+    error: str,
+    num_blocks: int | None,
+    feature: str | None = None,
+    mean_of: int = 1,
+) -> NDArray[np.int64]:
     """A block for each row: the same for all rows of a sample, whatever they differ in else.
 
     Samples with a time are parted into unbroken stretches of it, each of 5 correlation times of
-    the error, 200 at most. Others are independent; there are up to 200 groups of them.
+    the error, 200 at most. Others are independent; there are up to 200 groups of them. Where their
+    errors are to be averaged, those whose feature is alike make up a group.
 
     Args:
         rows: `point`, `partition`, `sample_id`, the error, and `time` where there is one.
         error: its column.
         num_blocks: instead of what is found.
+        feature: a column, its mean over a sample's rows counts.
+        mean_of: samples whose errors are averaged.
     """
     timed = "time" in rows.columns and rows["time"].null_count() == 0
     samples = rows.unique("sample_id").sort("sample_id")
@@ -40,6 +49,9 @@ def block_labels(rows: polars.DataFrame, error: str, num_blocks: int | None) -> 
         length = TIMES_IN_BLOCK * correlation_time(_series(rows, error))
         found = max(1, min(INDEPENDENT_BLOCKS, int(samples.height / length)))
         blocks = contiguous_blocks(samples["time"].to_numpy(), found)
+    elif feature is not None and mean_of > 1:
+        like = rows.group_by("sample_id").agg(polars.col(feature).mean()).sort("sample_id")
+        blocks = contiguous_blocks(like[feature].to_numpy(), max(1, samples.height // mean_of))
     else:
         blocks = blocks_of(samples)
     labels = samples.select("sample_id").with_columns(label=polars.Series(blocks))

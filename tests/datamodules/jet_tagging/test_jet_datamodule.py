@@ -73,8 +73,23 @@ def test_features_are_those_that_evidence_expects(root: Path) -> None:
     named = {"sample_id", *(field.name for field in module.feature_fields())}
     assert set(features.columns) == named == {
         *("sample_id", "label", "split", "jet_energy", "jet_pt", "jet_eta", "jet_mass"),
-        "num_constituents",
+        *("num_constituents", "energy_deviation"),
     }  # fmt: skip
+
+
+def test_energy_deviation_is_the_mean_distance_to_the_five_nearest_training_jets(
+    root: Path,
+) -> None:
+    module = data(root)
+    rows = np.arange(module.index.height)
+    energy = module.index["jet_energy"].to_numpy()
+    distance = np.abs(energy[:, None] - energy[module.split[0].rows])
+    expected = np.sort(distance, axis=1)[:, :5].mean(axis=1)
+    np.testing.assert_allclose(module.features(rows)["energy_deviation"], expected, rtol=1e-12)
+    few = data(root, subset=Subset(count=5, stratify="label"))
+    trained = energy[few.split[0].rows]
+    expected = np.abs(energy[:, None] - trained).mean(axis=1)
+    np.testing.assert_allclose(few.features(rows)["energy_deviation"], expected, rtol=1e-12)
 
 
 def training_range(last: int) -> Sampler:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,28 @@ def test_means_over_like_samples_bound_what_is_0_or_1(evidence: StudyEvidence) -
         np.testing.assert_allclose(
             samples.errors[samples.blocks == block], [piece.mean() for piece in pieces]
         )
+
+
+def test_independent_samples_that_are_alike_are_averaged_and_make_up_a_block() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(0, 1, (2, 1000))
+    rows = polars.DataFrame(
+        {
+            "point": np.repeat(["one", "other"], 1000),
+            "sample_id": np.tile(rng.permutation(1000), 2),
+            "feature": features.ravel(),
+            "error": np.zeros(2000),
+        }
+    )
+    labels = block_labels(rows, "error", None, "feature", mean_of=30).reshape(2, 1000)
+    np.testing.assert_array_equal(labels[0], labels[1])
+    assert set(np.bincount(labels[0])) <= {30, 31} and labels.max() == 32
+    mean = features.mean(axis=0)
+    edges = [
+        (mean[labels[0] == block].min(), mean[labels[0] == block].max()) for block in range(33)
+    ]
+    assert all(before[1] < after[0] for before, after in pairwise(edges))
+    assert len(np.unique(block_labels(rows, "error", None))) == 200
 
 
 def test_validation_leaves_out_points_with_their_blocks(evidence: StudyEvidence) -> None:

@@ -1,0 +1,39 @@
+"""How far a jet's energy lies from those that a net was trained on (paper §5.4)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from saibench.evidence.schema import Field
+
+NEAREST = 5
+"""Training jets that a jet's energy is compared with: one alone may be far from all others."""
+FIELD = Field(
+    "energy_deviation",
+    "float64",
+    "GeV",
+    "jet",
+    "feature",
+    f"mean distance of the jet's energy to the {NEAREST} nearest ones of the training jets",
+)
+
+
+def energy_deviation(energy: ArrayLike, trained: ArrayLike, count: int = NEAREST) -> np.ndarray:
+    """Mean distance (N,) float64 of energies to the `count` nearest of a training set, in GeV.
+
+    Args:
+        energy: (N,) GeV.
+        trained: (M,) GeV, M ≥ 1; all of them are the nearest if they are fewer than `count`.
+
+    >>> energy_deviation([600.0, 900.0], [500.0, 590.0, 610.0, 700.0], count=2).tolist()
+    [10.0, 245.0]
+    """
+    energy, ordered = np.asarray(energy, np.float64), np.sort(np.asarray(trained, np.float64))
+    count = min(count, len(ordered))
+    place = np.searchsorted(ordered, energy)[:, None]
+    around = place + np.arange(-count, count)  # the nearest are among as many on either side
+    known = (around >= 0) & (around < len(ordered))
+    near = ordered[around.clip(0, len(ordered) - 1)]
+    distance = np.where(known, np.abs(near - energy[:, None]), np.inf)
+    return np.partition(distance, count - 1, axis=1)[:, :count].mean(axis=1)
