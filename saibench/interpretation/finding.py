@@ -75,8 +75,13 @@ def find_function(name: str) -> Callable[[StudyEvidence], list[Finding]]:
 
 def module_findings(name: str, evidence: StudyEvidence) -> list[Finding]:
     """The findings of a module, or the one that says why they could not be asked."""
+    return findings_of(name, lambda: find_function(name)(evidence))
+
+
+def findings_of(name: str, part: Callable[[], list[Finding]]) -> list[Finding]:
+    """The findings of one part, or the one that says why none of them could be asked."""
     try:
-        return find_function(name)(evidence)
+        return part()
     except UserError as error:
         return [Finding(f"findings of {name}", NOT_ASKED, str(error))]
     except Exception as error:

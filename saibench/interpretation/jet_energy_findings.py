@@ -108,7 +108,7 @@ def quadratic(jets: ScoredJets, cell: Cell, statistic: str) -> Answer | None:
     return answer_positive(
         [scores[number] for number in fit.bins],
         opposite(fit.curvature),
-        f"least squares over bins {fit.bins[0]} to {fit.bins[-1]}: slope {slope} a bin, curvature "
+        f"least squares over bins {', '.join(map(str, fit.bins))}: slope {slope} a bin, curvature "
         f"{curvature} a bin².",
     )
 

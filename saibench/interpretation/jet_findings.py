@@ -7,10 +7,12 @@ averaged.
 
 from __future__ import annotations
 
+from functools import partial
+
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import tested
 from saibench.interpretation.energy_decay import range_text, traced_cell, training_ranges
-from saibench.interpretation.finding import Finding
+from saibench.interpretation.finding import Finding, findings_of
 from saibench.interpretation.jet_energy_findings import of_energies
 from saibench.interpretation.jet_rotation_findings import of_rotation
 from saibench.interpretation.jet_size_findings import of_features, of_sizes
@@ -22,12 +24,17 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
     """The findings that this study's points can speak to, in the paper's order."""
     if why_no_jets(evidence) is not None:
         return []
+    parts = {
+        "training sizes": of_sizes,
+        "inputs": of_features,
+        "rotation": of_rotation,
+        "energies": of_energies,
+        "error tracing": _traced,
+    }
     return [
-        *of_sizes(evidence),
-        *of_features(evidence),
-        *of_rotation(evidence),
-        *of_energies(evidence),
-        *_traced(evidence),
+        finding
+        for name, part in parts.items()
+        for finding in findings_of(name, partial(part, evidence))
     ]
 
 

@@ -65,6 +65,17 @@ def test_more_jets_help_and_what_a_doubling_brings_is_told(tmp_path: Path) -> No
     assert noisy.verdict == NOT_SEEN and "of the 1,349 QCD jets" in noisy.numbers
 
 
+def test_ranges_that_were_tested_on_other_jets_do_not_cost_what_is_asked_of_sizes(
+    tmp_path: Path,
+) -> None:
+    write_jet_study(tmp_path, [*SIZES[::2], RANGES[0]])
+    write_jet_study(tmp_path, [RANGES[1]], jets=900)
+    found = asked(tmp_path)
+    assert found[jet_size_findings.MORE_HELPS, "train_bins = none"].verdict == SEEN
+    energies = found["findings of energies", ""]
+    assert energies.verdict == NOT_ASKED and "not the same jets" in energies.numbers
+
+
 def test_jets_that_bring_nothing_are_no_gain(tmp_path: Path) -> None:
     index = made_index()
     for made in SIZES[:3]:
