@@ -16,6 +16,7 @@ NET = (
 ROTATED = ("test=[held_out,rotated]", "partitions.rotated.transform.count=3")
 
 
+@pytest.mark.usefixtures("without_page")
 def test_partition_of_a_transform_adds_its_own_statistics(tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     (tmp_path / "jets").mkdir()

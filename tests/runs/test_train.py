@@ -121,6 +121,7 @@ def test_complete_point_is_skipped(
     assert {**after, ".lock": 0} == {**before, ".lock": 0}
 
 
+@pytest.mark.usefixtures("without_page")
 def test_new_test_partition_of_a_complete_point_is_tested_without_training(
     trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +140,7 @@ def test_new_test_partition_of_a_complete_point_is_tested_without_training(
     assert list(metrics_of(point)) == ["last_tenth", "whole_trajectory"]
 
 
+@pytest.mark.usefixtures("without_page")
 def test_partition_that_is_defined_anew_is_tested_anew(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
@@ -153,6 +155,7 @@ def test_partition_that_is_defined_anew_is_tested_anew(
         assert samples.height == metrics_of(point)["late"]["force_mae"]["count"] == count
 
 
+@pytest.mark.usefixtures("without_page")
 def test_lost_evidence_of_a_complete_point_is_written_again(
     trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +168,7 @@ def test_lost_evidence_of_a_complete_point_is_written_again(
     assert polars.read_parquet(point / "samples.parquet").equals(expected)
 
 
+@pytest.mark.usefixtures("without_page")
 @pytest.mark.parametrize("name", ["samples.parquet", "by_species.parquet", "metrics.json"])
 def test_damaged_evidence_of_a_complete_point_is_written_again(
     name: str, trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -187,6 +191,7 @@ def test_damaged_evidence_of_a_complete_point_is_written_again(
         assert found.equals(polars.read_parquet(content).sort("partition", "sample_id")), table
 
 
+@pytest.mark.usefixtures("without_page")
 def test_damaged_config_of_a_complete_point_is_written_again(
     trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +210,7 @@ def test_damaged_config_of_a_complete_point_is_written_again(
     assert load_point(point).hash == record_of(point)["point"]
 
 
+@pytest.mark.usefixtures("without_page")
 def test_config_of_a_complete_point_that_was_changed_is_written_again(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
@@ -267,12 +273,14 @@ def test_damaged_record_says_what_to_do(trained: Path, copied: Copied, tmp_path:
     assert (point / "last.ckpt").read_bytes() == weights
 
 
+@pytest.mark.usefixtures("without_page")
 def test_steps_below_the_validation_interval_are_validated_at_their_end(tmp_path: Path) -> None:
     ended = train(tmp_path, *TINY, "trainer.max_steps=3", "trainer.val_every=200")
     assert ended.status == 0, ended.out
     assert record_of(only_point(tmp_path))["steps"] == 3
 
 
+@pytest.mark.usefixtures("without_page")
 def test_wall_time_ends_training_between_two_validations(tmp_path: Path) -> None:
     budget = ("trainer.max_steps=null", "trainer.max_time=00:00:00:01", "trainer.val_every=5000")
     ended = train(tmp_path, *TINY, *budget, "lr_schedule=plateau")
