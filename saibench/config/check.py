@@ -16,7 +16,7 @@ from saibench.config.reported import check_built, check_reported
 from saibench.config.settings import Devices, PointSettings, TrainerSettings, validated
 from saibench.config.targets import build, check_targets
 from saibench.config.typed import typed_key
-from saibench.errors import NotHeldByData, UserError, first_line
+from saibench.errors import NotHeldByData, UserError, closest, first_line
 
 __all__ = ["build", "check_devices", "check_logger", "check_point", "check_targets", "resolved"]
 
@@ -37,6 +37,7 @@ def check_point(config: DictConfig) -> None:
     check_targets(settings, partial(typed_key, config))
     _check_precision(settings["model"], trainer)
     _check_model(settings["model"], trainer)
+    _check_monitor(settings)
     _check_rounds(settings["datamodule"], trainer)
     _check_callbacks(trainer)
     check_logger(settings["logger"])
@@ -154,6 +155,17 @@ def _check_model(model: dict[str, Any], trainer: TrainerSettings) -> None:
     check = getattr(get_class(model["_target_"]), "check", None)
     if check is not None:
         check(model, trainer.max_steps)
+
+
+def _check_monitor(settings: dict[str, Any]) -> None:
+    """Refuse a schedule that follows what the model does not log: told after hours otherwise."""
+    monitor = (settings.get("lr_schedule") or {}).get("monitor")
+    known = getattr(get_class(settings["model"]["_target_"]), "validated", ())
+    if monitor is not None and known and monitor not in known:
+        raise UserError(
+            f"lr_schedule.monitor={monitor} is not logged in validation by "
+            f"{settings['model']['_target_']}: {closest(monitor, known)}"
+        )
 
 
 def _on_gpu(trainer: TrainerSettings) -> bool:

@@ -32,6 +32,9 @@ class BenchmarkModule(LightningModule):
     finds_unused_parameters: ClassVar[bool] = False
     """Whether a step may leave parameters without a gradient, which DDP has to look for."""
 
+    validated: ClassVar[tuple[str, ...]] = ()
+    """What it logs in validation, which `lr_schedule.monitor` may name; empty: not known."""
+
     @classmethod
     def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
         """Refuse settings that can't work, before anything is written.

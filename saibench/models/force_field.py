@@ -58,6 +58,7 @@ class ForceFieldModule(BenchmarkModule):
     """
 
     precisions = ("32-true",)  # forces are small differences; a net has its own `dtype`
+    validated = ("val/loss", "val/force_mae", "val/energy_mae_per_atom")
 
     def __init__(
         self,

@@ -49,6 +49,8 @@ class JetTaggingModule(BenchmarkModule):
         seed: of the initial weights and the dropout.
     """
 
+    validated = ("val/loss", "val/accuracy", "val/auc")
+
     def __init__(
         self,
         net: dict[str, Any],

@@ -60,6 +60,7 @@ class NowcastingModule(BenchmarkModule):
     """
 
     precisions = ("32-true", "bf16-mixed")
+    validated = ("val/loss", "val/mae")
 
     def __init__(
         self,

@@ -77,6 +77,10 @@ REFUSED = {
         "lr_schedule=plateau or lr_schedule=constant would work",
     ),
     "a time that is no duration": (["trainer.max_time=5m"], "DD:HH:MM:SS"),
+    "a schedule that follows what nobody logs": (
+        ["lr_schedule=plateau", "lr_schedule.monitor=val/forces_mae"],
+        "did you mean 'val/force_mae'?",
+    ),
     "a precision that the model cannot have": (
         ["trainer.precision=bf16-mixed"],
         "32-true would work",
