@@ -26,8 +26,8 @@ class Asked:
     """What the curves are of.
 
     Args:
-        statistic: `force_mae`; along an axis its mean, `species/force_mae`, or one position of it,
-            `species=O/force_mae`.
+        statistic: `force_mae`; along an axis the mean of its positions, `species/force_mae`, or
+            one of them, `species=O/force_mae`.
         ideal: the statistic's value where there is no error; the error is the distance from it.
         target: the value of the statistic that is to be reached.
     """
