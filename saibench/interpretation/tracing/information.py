@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from saibench.interpretation.bootstrap import LEVEL, Floats, Interval
+from saibench.interpretation.tracing.neighbours import of_classes, of_numbers, with_noise
 from saibench.interpretation.tracing.permutations import block_permutations, p_value
 
 NUM_NEIGHBOURS = 3
@@ -23,7 +24,7 @@ MAX_SAMPLES = 1500
 
 
 def mutual_information(features: Floats, response: Floats) -> Floats:
-    """scikit-learn's estimates in nats, of nearest neighbours among the ranks; 0 at least.
+    """Estimates in nats, of nearest neighbours among the ranks; 0 at least.
 
     Args:
         features: `(samples, features)`; monotone transformations change nothing.
@@ -35,20 +36,27 @@ def mutual_information(features: Floats, response: Floats) -> Floats:
     Source: Kraskov, Stögbauer, Grassberger, Phys. Rev. E 69, 066138 (2004); for classes Ross,
     PLoS ONE 9, e87357 (2014).
     """
-    from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
+    from sklearn.metrics import mutual_info_score
 
-    columns = stats.rankdata(features, axis=0) / len(response)
-    are_classes = np.array([_is_class(column) for column in features.T])
-    for number in np.flatnonzero(are_classes):
-        columns[:, number] = _classes(features[:, number])
+    rng = np.random.RandomState(0)
+    are_classes = [_is_class(column) for column in features.T]
+    numbers = [number for number, is_class in enumerate(are_classes) if not is_class]
+    ranks = with_noise(stats.rankdata(features[:, numbers], axis=0) / len(response), rng)
+    columns = dict(zip(numbers, ranks.T, strict=True))
+    found = np.empty(len(are_classes))
     if _is_class(response):
-        estimator, target = mutual_info_classif, _classes(response)
-    else:
-        estimator, target = mutual_info_regression, stats.rankdata(response) / len(response)
-    found = estimator(
-        columns, target, discrete_features=are_classes, n_neighbors=NUM_NEIGHBOURS, random_state=0
-    )
-    return np.asarray(found, dtype=np.float64)
+        label = _classes(response)
+        for number, column in columns.items():
+            found[number] = of_classes(column, label, NUM_NEIGHBOURS)
+        for number in np.flatnonzero(are_classes).tolist():
+            found[number] = mutual_info_score(_classes(features[:, number]), label)
+        return found
+    target = with_noise(stats.rankdata(response), rng)
+    for number, column in columns.items():
+        found[number] = of_numbers(column, target, NUM_NEIGHBOURS)
+    for number in np.flatnonzero(are_classes).tolist():
+        found[number] = of_classes(target, _classes(features[:, number]), NUM_NEIGHBOURS)
+    return found
 
 
 def information_intervals(

@@ -9,6 +9,7 @@ import pytest
 from made_traces import ar1
 from scipy import stats
 from sklearn.dummy import DummyRegressor
+from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 from sklearn.linear_model import LinearRegression
 
 from saibench.errors import UserError
@@ -111,6 +112,24 @@ def test_information_of_normal_pairs_is_the_formulas() -> None:
     truth = -0.5 * np.log(1 - rho**2)
     np.testing.assert_allclose(mutual_information(others, first), truth, atol=0.06)
     np.testing.assert_allclose(mutual_information(others**3, np.exp(first)), truth, atol=0.06)
+
+
+@pytest.mark.parametrize("classes", [False, True], ids=["of numbers", "of classes"])
+def test_information_is_what_scikit_learn_estimates(classes: bool) -> None:
+    rng = np.random.default_rng(6)
+    normal = rng.standard_normal((700, 3))
+    few, many = rng.integers(0, 4, 700), np.round(4 * normal[:, 1])
+    features = np.column_stack([normal, few, many, np.sort(normal[:, 0]), np.full(700, 2.0)])
+    response = normal[:, 0] + 0.3 * few + 0.5 * many
+    response = np.digitize(response, [-1.0, 0.5, 2.0]).astype(float) if classes else response
+    are_classes = np.array([len(np.unique(column)) <= 10 for column in features.T])
+    ranks = np.where(are_classes, features, stats.rankdata(features, axis=0) / 700)
+    estimator = mutual_info_classif if classes else mutual_info_regression
+    target = response if classes else stats.rankdata(response) / 700
+    expected = estimator(
+        ranks, target, discrete_features=are_classes, n_neighbors=3, random_state=0
+    )
+    np.testing.assert_allclose(mutual_information(features, response), expected, atol=1e-9)
 
 
 def test_information_sees_what_ranks_do_not() -> None:
