@@ -166,7 +166,7 @@ def _draw_errors(axes: Axes, one: Found) -> None:
     axes.set_xlim(line["at"][0], line["at"][-1])
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.set_xlabel(_axis(trusted.features[0].name, trusted.features[0].unit))
-    axes.set_ylabel(_axis(trusted.statistic.name, trusted.statistic.unit))
+    axes.set_ylabel(_axis(trusted.statistic.title, trusted.statistic.unit))
 
 
 def _draw_coverage(axes: Axes, one: Found) -> None:

@@ -161,7 +161,7 @@ def _distance(quantity: Quantity, ideal: float, signed: bool) -> Quantity:
     """Named as what it is: `|energy_error|`, `|correct − 1|`."""
     if ideal:
         describe = f"distance from {ideal:g} of: {quantity.describe}"
-        return replace(quantity, name=f"|{quantity.name} − {ideal:g}|", describe=describe)
+        return replace(quantity, name=replace(quantity, ideal=ideal).of_one, describe=describe)
     if signed:
         describe = f"absolute value of: {quantity.describe}"
         return replace(quantity, name=f"|{quantity.name}|", describe=describe)

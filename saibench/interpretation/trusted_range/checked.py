@@ -60,7 +60,7 @@ def check_evidence(
     statistic = trusted.statistic.name
     features = [quantity.name for quantity in trusted.features]
     table, _, rows, _ = rows_of(
-        evidence, statistic, features, list(evidence.metrics), names, _ideal(evidence, statistic)
+        evidence, statistic, features, list(evidence.metrics), names, trusted.statistic.ideal
     )
     check = trusted.check(rows.select(features).fill_null(float("nan")).to_numpy())
     is_trusted = check.inside & (check.upper <= (np.inf if tolerance is None else tolerance))
@@ -92,7 +92,7 @@ def refuse_unlike(evidence: StudyEvidence, trusted: TrustedRange) -> None:
 def checked_sentence(found: Checked, trusted: TrustedRange, tolerance: float | None) -> str:
     """How many samples are trusted, and the errors of those and of the others."""
     tolerance = trusted.tolerance if tolerance is None else tolerance
-    statistic, unit = trusted.statistic.name, trusted.statistic.unit
+    statistic, unit = trusted.statistic.of_one, trusted.statistic.unit
     limit = "" if tolerance is None else f" with a bound of at most {tolerance:g} {unit}".rstrip()
     parts = [
         f"{found.partition}: {percent(found.trusted)} of {found.trusted.count:,} samples lie in "
@@ -124,10 +124,3 @@ def _checked(
         error_if_trusted=mean_error(good),
         error_if_not=mean_error(~good),
     )
-
-
-def _ideal(evidence: StudyEvidence, statistic: str) -> float:
-    """The statistic's value where there is no error, as the workload records it."""
-    recorded = [record.get("trust") or {} for record in evidence.records.values()]
-    of_statistic = [one for one in recorded if one.get("statistic") == statistic]
-    return float(of_statistic[0].get("ideal") or 0.0) if of_statistic else 0.0

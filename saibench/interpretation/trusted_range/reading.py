@@ -241,7 +241,7 @@ def _statistic(
 ) -> Quantity:
     field = next(field for field in evidence.fields(table) if field.name == column)
     describe = field.describe if not ideal else f"distance from {ideal:g} of: {field.describe}"
-    return Quantity(name, field.unit, field.per, describe)
+    return Quantity(name, field.unit, field.per, describe, ideal)
 
 
 def _group_names(evidence: StudyEvidence, rows: polars.DataFrame) -> tuple[str, ...]:
@@ -267,7 +267,9 @@ def _averaged(single: Measured, mean_of: int) -> Measured:
     ]
     first = np.array([piece[0] for piece in pieces])
     described = replace(
-        single.statistic, describe=f"{single.statistic.describe}, mean over {mean_of} like samples"
+        single.statistic,
+        describe=f"{single.statistic.describe}, mean over {mean_of} like samples",
+        mean_of=mean_of,
     )
     return replace(
         single,

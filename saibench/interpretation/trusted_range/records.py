@@ -12,12 +12,29 @@ from saibench.interpretation.bootstrap import Floats
 
 @dataclass(frozen=True)
 class Quantity:
-    """A feature or an error: its name, unit, what one value is normalised by, and one clause."""
+    """A feature or an error: its name, unit, what one value is normalised by, and one clause.
+
+    Args:
+        ideal: of a statistic, its value where there is no error; the error is its distance.
+        mean_of: how many samples that are alike an error is averaged over.
+    """
 
     name: str
     unit: str = ""
     per: str = ""
     describe: str = ""
+    ideal: float = 0.0
+    mean_of: int = 1
+
+    @property
+    def of_one(self) -> str:
+        """What the error of one sample is called: `force_mae`, `|correct − 1|`."""
+        return f"|{self.name} − {self.ideal:g}|" if self.ideal else self.name
+
+    @property
+    def title(self) -> str:
+        """What errors are called: `|correct − 1| (mean of 25)`."""
+        return self.of_one if self.mean_of == 1 else f"{self.of_one} (mean of {self.mean_of})"
 
 
 @dataclass(frozen=True)

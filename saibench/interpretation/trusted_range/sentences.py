@@ -64,7 +64,7 @@ def held_sentence(trusted: TrustedRange, held: Held) -> str:
     fitted = f"fitted from {at(held.low)} to {at(held.high)}"
     if not held.intervals:
         return (
-            f"Trusted nowhere: no {name} ({fitted}){where} keeps {statistic.name} below {limit} "
+            f"Trusted nowhere: no {name} ({fitted}){where} keeps {statistic.title} below {limit} "
             f"for {share} of new samples; the lowest bound is "
             f"{with_unit(held.least_bound, statistic)}, at {at(held.least_at)}."
         )
@@ -134,7 +134,7 @@ def check_sentences(
     given = ", ".join(f"{name} = {value:g}" for name, value in features.items())
     upper = float(found.upper[0])
     lines = [
-        f"At {given} a {statistic.name} of {with_unit(float(found.expected[0]), statistic)} is "
+        f"At {given} a {statistic.title} of {with_unit(float(found.expected[0]), statistic)} is "
         f"expected, and at most {with_unit(upper, statistic)} for {100 * trusted.coverage:g} % of "
         "new samples."
     ]
@@ -159,4 +159,4 @@ def check_sentences(
 def _named(quantity: Quantity) -> str:
     unit = f"{quantity.unit} per {quantity.per}" if quantity.unit and quantity.per else ""
     unit = unit or quantity.unit
-    return f"{quantity.name} [{unit}]" if unit else quantity.name
+    return f"{quantity.title} [{unit}]" if unit else quantity.title

@@ -93,6 +93,7 @@ def test_means_over_like_samples_bound_what_is_0_or_1(evidence: StudyEvidence) -
         trusted_range_of(evidence, "right", points=["near"])
     asked = wanted(evidence, statistic="right", ideal=1.0, num_blocks=40, mean_of=12)
     samples = read(evidence, point, asked)
+    assert samples.statistic.title == "|right − 1| (mean of 12)"
     whole = read(evidence, point, single)
     assert len(samples.errors) == sum(
         max(1, int(count) // 12) for count in np.bincount(whole.blocks)
