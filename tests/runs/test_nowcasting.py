@@ -109,13 +109,6 @@ def test_two_devices_train_both_stages(tmp_path: Path, monkeypatch: pytest.Monke
     assert polars.read_parquet(point / "samples.parquet").height == 15
 
 
-def test_training_in_bfloat16_ends_in_numbers(tmp_path: Path) -> None:
-    """A step of each stage and few events: convolutions in bfloat16 are slow on many processors."""
-    steps = ("trainer.max_steps=2", "model.evolution_steps=1")
-    point = trained(tmp_path, *NET, *steps, "trainer.precision=bf16-mixed", FEW, "test=[few]")
-    assert all(value.isfinite().all() for value in weights(point).values())
-
-
 def test_rainiest_events_are_kept_as_they_were_predicted(two_stages: Path) -> None:
     kept = read_fields(two_stages / FIELDS)
     rates = {number: RAIN_MADE.event(number).rate.clip(0, 128) for number in range(32, 40)}

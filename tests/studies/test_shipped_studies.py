@@ -14,15 +14,15 @@ from toolbox_offers import assert_techniques_ran
 from saibench.config.compose import compose_command
 
 STUDIES = sorted((REPOSITORY / "sweeps").rglob("*.yaml"))
-FOUR_STEPS = ("trainer.max_steps=4", "trainer.val_every=2", "trainer.max_time=null")
+FEW_STEPS = ("trainer.max_steps=3", "trainer.val_every=3", "trainer.max_time=null")
 SMALL = {
     "force_field": (
-        *(*TRAJECTORY, *FOUR_STEPS),
+        *(*TRAJECTORY, *FEW_STEPS),
         *("model.net.num_layers=1", "model.net.num_features=4"),
     ),
-    "nowcasting": ("data.events=60", "datamodule.batch_size=2", *FOUR_STEPS),
+    "nowcasting": ("data.events=60", "datamodule.batch_size=2", *FEW_STEPS),
     "jet_tagging": (
-        *("data=top_landscape", "datamodule.batch_size=8", *FOUR_STEPS),
+        *("data=top_landscape", "datamodule.batch_size=8", *FEW_STEPS),
         *("model.net.num_layers=1", "model.net.embed_dims=[8,8]", "model.net.num_heads=2"),
     ),
 }
