@@ -52,7 +52,7 @@ def test_installed_wheel_trains_in_an_empty_folder(wheel: Path, tmp_path: Path) 
         [
             str(environment / "bin" / "saibench-train"),
             "+sweeps=force_field/sample_efficiency_mini",
-            *(*TINY, "subset.count=20,40"),
+            *TINY,
         ],
         cwd=empty,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
