@@ -40,6 +40,8 @@ KEPT = (
     *("by_species.parquet", "by_lead.parquet", "by_angle.parquet"),
 )
 """Of a point; its checkpoints and its errors by atom are large, and follow from its settings."""
+LARGE = 1_000_000
+"""Bytes of a file that git is not given."""
 MRMS = ["workload=nowcasting", "data=mrms", "test=[all_events]", "logger=none"]
 RAIN = ["logger=none"]
 TWO_STAGES = ["model.evolution_steps=4000", "trainer.max_steps=5200"]
@@ -178,7 +180,14 @@ def main() -> int:
         _run("-m", "saibench", "export", str(folder), str(RESULTS / study))
         shutil.rmtree(kept, ignore_errors=True)
         copy_points(ROOT / folder, kept)
+        drop_large(RESULTS / study / "evidence")
     return 0
+
+
+def drop_large(evidence: Path) -> None:
+    """Leave out joined evidence with a file over 1 MB: `points/` hold the same in small files."""
+    if any(path.stat().st_size > LARGE for path in evidence.glob("*.parquet")):
+        shutil.rmtree(evidence)
 
 
 def copy_points(source: Path, target: Path) -> None:
