@@ -158,6 +158,9 @@ AUDITED = ("force_field/", "jet_tagging/", "nowcasting/lead_time")
 """Studies, by the beginning of their names, whose splits are audited for leaks: nothing that radar
 was tested with had been trained on radar."""
 
+TOO_LARGE = ("jet_tagging/simulated_inputs",)
+"""Studies whose points, of 10,000 jets at 12 angles each, are more than git should hold."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -179,7 +182,8 @@ def main() -> int:
             _run("-m", "saibench", "audit", str(folder))
         _run("-m", "saibench", "export", str(folder), str(RESULTS / study))
         shutil.rmtree(kept, ignore_errors=True)
-        copy_points(ROOT / folder, kept)
+        if study not in TOO_LARGE:
+            copy_points(ROOT / folder, kept)
         drop_large(RESULTS / study / "evidence")
     return 0
 
