@@ -24,8 +24,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/python train.py -m window.start=0,0.15,0.3
 
-test: setup
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+test: setup  # threads of numpy's would wait for each other's turn beside other tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
