@@ -27,6 +27,8 @@ FEATURE_NAMES = {
 }
 """Inputs of a tagger, as figures name them."""
 JETS_TRAINED_ON = "jets trained on (log scale)"
+LABEL = 0.17
+"""Width of a label as a share of the axis of a third of the page."""
 ENERGY_BIN = "bin of the jet's energy"
 PERCENT = 100.0
 PALE = 0.3
@@ -141,9 +143,10 @@ def few_jets(rows: polars.DataFrame) -> np.ndarray:
 def count_axis(axes: Axes, counts: Sequence[int]) -> None:
     """Logarithmic x with the study's sizes as ticks, fewer where they would collide."""
     axes.set_xscale("log")
+    least = max(1.6, (max(counts) / min(counts)) ** LABEL)
     kept: list[int] = []
-    for count in sorted(counts):
-        if not kept or count / kept[-1] > 1.6:
+    for count in sorted(counts, reverse=True):
+        if not kept or kept[-1] / count > least:
             kept.append(count)
     axes.xaxis.set_major_locator(matplotlib.ticker.FixedLocator(kept))
     axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(_short_count))
