@@ -15,11 +15,11 @@ from saibench.evidence.selection import Cell, Variant, tested, variants
 from saibench.figures.captions import first_of
 from saibench.figures.jet_panels import (
     PERCENT,
-    count_axis,
     draw_curve,
     feature_colours,
     feature_name,
     intervals_text,
+    jets_axis,
     jets_text,
     score_row,
 )
@@ -110,7 +110,7 @@ def draw(evidence: StudyEvidence) -> Figure:
             line = numbers.filter(features=name, statistic=statistic, measure=measure)
             scale = PERCENT if statistic == "accuracy" else 1.0
             draw_curve(panel, line, COUNT, colours[name], scale, label=feature_name(name))
-        count_axis(panel, counts)
+        jets_axis(panel, counts)
         panel_title(panel, "def"[number], texts[number])
         panel.set_ylabel(labels_y[number])
         if measure == GAP:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import matplotlib.ticker
 import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -10,7 +9,15 @@ from matplotlib.figure import Figure
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, rows_of, tested, variants, why_untested
 from saibench.figures.captions import FORCE_MAE, INTERVALS, SEEDS, first_of, partition_text
-from saibench.figures.style import colour_of, error_bars, from_zero, panel_title, panels, styled
+from saibench.figures.style import (
+    colour_of,
+    count_axis,
+    error_bars,
+    from_zero,
+    panel_title,
+    panels,
+    styled,
+)
 from saibench.interpretation.estimates import estimate_mean
 
 title = "Sample efficiency"
@@ -57,7 +64,9 @@ def draw(evidence: StudyEvidence) -> Figure:
         energy.set_ylabel("energy MAE per atom [meV/atom]")
         forces.legend(ncols=2)
         for panel in (forces, energy):
-            _log_counts(panel, sorted(numbers["train_count"].unique()))
+            count_axis(
+                panel, numbers["train_count"].unique().to_list(), LABEL_WIDTH, "{:,.0f}".format
+            )
     for panel in axes[-1]:  # shared limits follow the data of all panels until they are set
         from_zero(panel)
         panel.set_xlabel("frames trained on (log scale)")
@@ -123,16 +132,3 @@ def _draw_lines(axes: Axes, numbers: polars.DataFrame) -> None:
         )
         beside = seeds["train_count"] * 1.025
         axes.scatter(beside, seeds["estimate"], s=11, facecolors="none", edgecolors=colour)
-
-
-def _log_counts(axes: Axes, counts: list[int]) -> None:
-    """Logarithmic x with the sizes of the study as ticks, fewer where they would collide."""
-    axes.set_xscale("log")
-    least = (counts[-1] / counts[0]) ** LABEL_WIDTH
-    kept: list[int] = []
-    for count in counts:
-        if not kept or count / kept[-1] > least:
-            kept.append(count)
-    axes.xaxis.set_major_locator(matplotlib.ticker.FixedLocator(kept))
-    axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: f"{x:,.0f}"))
-    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib.ticker
 import numpy as np
 import polars
 from matplotlib.axes import Axes
@@ -13,7 +12,7 @@ from matplotlib.axes import Axes
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS, START, WIDTH
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell
-from saibench.figures.style import PALETTE, error_bars
+from saibench.figures.style import PALETTE, count_axis, error_bars
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.energy_decay import bin_text
 from saibench.interpretation.estimates import INDEPENDENT_BLOCKS
@@ -27,8 +26,8 @@ FEATURE_NAMES = {
 }
 """Inputs of a tagger, as figures name them."""
 JETS_TRAINED_ON = "jets trained on (log scale)"
-LABEL = 0.17
-"""Width of a label as a share of the axis of a third of the page."""
+LABEL_WIDTH = 0.17
+"""Of an axis of a third of the page, which a number of jets takes."""
 ENERGY_BIN = "bin of the jet's energy"
 PERCENT = 100.0
 PALE = 0.3
@@ -140,17 +139,9 @@ def few_jets(rows: polars.DataFrame) -> np.ndarray:
     return rows.select(few=fewest < FEWEST_JETS)["few"].to_numpy()
 
 
-def count_axis(axes: Axes, counts: Sequence[int]) -> None:
-    """Logarithmic x with the study's sizes as ticks, fewer where they would collide."""
-    axes.set_xscale("log")
-    least = max(1.6, (max(counts) / min(counts)) ** LABEL)
-    kept: list[int] = []
-    for count in sorted(counts, reverse=True):
-        if not kept or kept[-1] / count > least:
-            kept.append(count)
-    axes.xaxis.set_major_locator(matplotlib.ticker.FixedLocator(kept))
-    axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(_short_count))
-    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+def jets_axis(axes: Axes, counts: Sequence[int]) -> None:
+    """x over the sizes of a study, in a panel of a third of the page."""
+    count_axis(axes, counts, LABEL_WIDTH, _short_count)
     axes.set_xlabel(JETS_TRAINED_ON)
 
 
@@ -169,7 +160,7 @@ def shared(cell: Cell, names: Sequence[str]) -> Mapping[str, Any]:
     return {name: cell.shared[name] for name in names}
 
 
-def _short_count(count: float, _: int) -> str:
+def _short_count(count: float) -> str:
     """`980`, `12.1k`, `1.21M`."""
     for size, unit in ((1e6, "M"), (1e3, "k")):
         if count >= size:

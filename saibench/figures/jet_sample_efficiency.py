@@ -14,10 +14,10 @@ from saibench.evidence.selection import Cell, Variant, tested, variants
 from saibench.figures.captions import SEEDS, first_of
 from saibench.figures.jet_panels import (
     PERCENT,
-    count_axis,
     draw_curve,
     interval_row,
     intervals_text,
+    jets_axis,
     jets_text,
     score_row,
 )
@@ -121,7 +121,7 @@ def _draw_accuracy(axes: Axes, numbers: polars.DataFrame) -> None:
         edgecolors=PALETTE[0],
     )
     axes.set_ylabel("accuracy [%]")
-    count_axis(axes, mean[COUNT].to_list())
+    jets_axis(axes, mean[COUNT].to_list())
     axes.set_xlabel("")
 
 

@@ -10,11 +10,11 @@ from saibench.evidence.selection import Variant, tested, variants
 from saibench.figures.captions import first_of, shared_text
 from saibench.figures.jet_panels import (
     PERCENT,
-    count_axis,
     draw_curve,
     feature_colours,
     feature_name,
     intervals_text,
+    jets_axis,
     jets_text,
     score_row,
 )
@@ -85,7 +85,7 @@ def draw(evidence: StudyEvidence) -> Figure:
                 scale = PERCENT if statistic == "accuracy" else 1.0
                 if line.height:
                     draw_curve(panel, line, COUNT, colours[name], scale, label=feature_name(name))
-            count_axis(panel, of_variant[COUNT].unique().to_list())
+            jets_axis(panel, of_variant[COUNT].unique().to_list())
         row[2].axhline(0, color=INK, linewidth=1)
         for panel, letter, text, label in zip(
             row,

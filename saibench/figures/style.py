@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib
+import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -101,6 +102,28 @@ def error_bars(estimate: Any, low: Any, high: Any) -> np.ndarray:
     estimate, low, high = (np.asarray(part, dtype=float) for part in (estimate, low, high))
     lengths = np.stack([estimate - low, high - estimate])
     return np.clip(np.nan_to_num(lengths), 0, None)
+
+
+def count_axis(
+    axes: Axes, counts: Sequence[int], label_width: float, form: Callable[[float], str]
+) -> None:
+    """Logarithmic x with the sizes of a study as ticks, fewer where they would collide.
+
+    The largest is always labelled.
+
+    Args:
+        label_width: of one label, as a share of the axis.
+        form: how a size is written.
+    """
+    axes.set_xscale("log")
+    least = (max(counts) / min(counts)) ** label_width
+    kept: list[int] = []
+    for count in sorted(counts, reverse=True):
+        if not kept or kept[-1] / count > least:
+            kept.append(count)
+    axes.xaxis.set_major_locator(matplotlib.ticker.FixedLocator(kept))
+    axes.xaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda x, _: form(x)))
+    axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
 
 
 def from_zero(axes: Axes) -> None:
