@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.spatial import KDTree
 
 from saibench.evidence.schema import Field
 
@@ -29,11 +30,6 @@ def energy_deviation(energy: ArrayLike, trained: ArrayLike, count: int = NEAREST
     >>> energy_deviation([600.0, 900.0], [500.0, 590.0, 610.0, 700.0], count=2).tolist()
     [10.0, 245.0]
     """
-    energy, ordered = np.asarray(energy, np.float64), np.sort(np.asarray(trained, np.float64))
-    count = min(count, len(ordered))
-    place = np.searchsorted(ordered, energy)[:, None]
-    around = place + np.arange(-count, count)  # the nearest are among as many on either side
-    known = (around >= 0) & (around < len(ordered))
-    near = ordered[around.clip(0, len(ordered) - 1)]
-    distance = np.where(known, np.abs(near - energy[:, None]), np.inf)
-    return np.partition(distance, count - 1, axis=1)[:, :count].mean(axis=1)
+    nearest = range(1, min(count, np.size(trained)) + 1)
+    tree = KDTree(np.asarray(trained, np.float64)[:, None])
+    return tree.query(np.asarray(energy, np.float64)[:, None], k=nearest)[0].mean(axis=1)
