@@ -102,12 +102,18 @@ def test_resumed_training_equals_uninterrupted(
 def test_two_devices_train_both_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batch normalisation sees its rank's events alone, so weights are not those of one device."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"))
-    steps = ("trainer.max_steps=2", "model.evolution_steps=1")
-    events = "data.events=75"  # ranks do validate on 50
-    point = trained(tmp_path, *NET, *steps, events, "trainer.devices=2")
+    whole = ("data.events=75", "trainer.val_every=4")  # ranks do validate on 50 events
+    point = trained(tmp_path, *BOTH, *whole, "trainer.devices=2")
     record = json.loads((point / "run.json").read_text())
-    assert record["state"] == "complete" and record["steps"] == 2
+    assert record["state"] == "complete" and record["steps"] == 4
     assert polars.read_parquet(point / "samples.parquet").height == 15
+
+
+def test_training_in_bfloat16_ends_in_numbers(tmp_path: Path) -> None:
+    """A step of each stage and few events: convolutions in bfloat16 are slow on many processors."""
+    steps = ("trainer.max_steps=2", "model.evolution_steps=1")
+    point = trained(tmp_path, *NET, *steps, "trainer.precision=bf16-mixed", FEW, "test=[few]")
+    assert all(value.isfinite().all() for value in weights(point).values())
 
 
 def test_rainiest_events_are_kept_as_they_were_predicted(two_stages: Path) -> None:
