@@ -189,7 +189,7 @@ def main() -> int:
 
 
 def drop_large(evidence: Path) -> None:
-    """Leave out joined evidence with a file over 1 MB: `points/` hold the same in small files."""
+    """Leave out joined evidence with a file over 1 MB; `points/`, where kept, hold the same."""
     if any(path.stat().st_size > LARGE for path in evidence.glob("*.parquet")):
         shutil.rmtree(evidence)
 

@@ -25,11 +25,14 @@ def energy_deviation(energy: ArrayLike, trained: ArrayLike, count: int = NEAREST
 
     Args:
         energy: (N,) GeV.
-        trained: (M,) GeV, M ≥ 1; all of them are the nearest if they are fewer than `count`.
+        trained: (M,) GeV; all of them are the nearest if they are fewer than `count`, and nothing
+            lies near (NaN) if there are none.
 
     >>> energy_deviation([600.0, 900.0], [500.0, 590.0, 610.0, 700.0], count=2).tolist()
     [10.0, 245.0]
     """
+    if np.size(trained) == 0:
+        return np.full(np.size(energy), np.nan)
     nearest = range(1, min(count, np.size(trained)) + 1)
     tree = KDTree(np.asarray(trained, np.float64)[:, None])
     return tree.query(np.asarray(energy, np.float64)[:, None], k=nearest)[0].mean(axis=1)

@@ -160,8 +160,8 @@ def axis_contributions(
 def _distance(quantity: Quantity, ideal: float, signed: bool) -> Quantity:
     """Named as what it is: `|energy_error|`, `|correct − 1|`."""
     if ideal:
-        describe = f"distance from {ideal:g} of: {quantity.describe}"
-        return replace(quantity, name=replace(quantity, ideal=ideal).of_one, describe=describe)
+        error = quantity.distance_from(ideal)
+        return replace(quantity, name=error.of_one, describe=error.describe)
     if signed:
         describe = f"absolute value of: {quantity.describe}"
         return replace(quantity, name=f"|{quantity.name}|", describe=describe)

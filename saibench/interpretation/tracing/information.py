@@ -41,7 +41,7 @@ def mutual_information(features: Floats, response: Floats) -> Floats:
     rng = np.random.RandomState(0)
     are_classes = [_is_class(column) for column in features.T]
     numbers = [number for number, is_class in enumerate(are_classes) if not is_class]
-    ranks = with_noise(stats.rankdata(features[:, numbers], axis=0) / len(response), rng)
+    ranks = with_noise(stats.rankdata(features[:, numbers], axis=0), rng)
     columns = dict(zip(numbers, ranks.T, strict=True))
     found = np.empty(len(are_classes))
     if _is_class(response):

@@ -240,8 +240,8 @@ def _statistic(
     evidence: StudyEvidence, table: str, column: str, name: str, ideal: float
 ) -> Quantity:
     field = next(field for field in evidence.fields(table) if field.name == column)
-    describe = field.describe if not ideal else f"distance from {ideal:g} of: {field.describe}"
-    return Quantity(name, field.unit, field.per, describe, ideal)
+    statistic = Quantity(name, field.unit, field.per, field.describe)
+    return statistic.distance_from(ideal) if ideal else statistic
 
 
 def _group_names(evidence: StudyEvidence, rows: polars.DataFrame) -> tuple[str, ...]:

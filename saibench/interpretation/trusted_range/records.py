@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,10 @@ class Quantity:
     def of_one(self) -> str:
         """What the error of one sample is called: `force_mae`, `|correct − 1|`."""
         return f"|{self.name} − {self.ideal:g}|" if self.ideal else self.name
+
+    def distance_from(self, ideal: float) -> Quantity:
+        """The error of this statistic whose ideal value is not 0, described as a distance."""
+        return replace(self, ideal=ideal, describe=f"distance from {ideal:g} of: {self.describe}")
 
     @property
     def title(self) -> str:

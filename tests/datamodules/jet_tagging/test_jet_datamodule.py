@@ -90,6 +90,8 @@ def test_energy_deviation_is_the_mean_distance_to_the_five_nearest_training_jets
     trained = energy[few.split[0].rows]
     expected = np.abs(energy[:, None] - trained).mean(axis=1)
     np.testing.assert_allclose(few.features(rows)["energy_deviation"], expected, rtol=1e-12)
+    untrained = data(root, steps=0).features(rows)
+    assert untrained["energy_deviation"].is_nan().all(), "nothing was trained on"
 
 
 def training_range(last: int) -> Sampler:
