@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from saibench.interpretation.trusted_range.of_evidence import Wanted
     from saibench.interpretation.trusted_range.trusted_range import TrustedRange
 
-OF_A_STUDY = ("feature", "statistic", "coverage", "point", "partition", "blocks", "mean_of", "save")
+OF_A_STUDY = (
+    *("feature", "statistic", "ideal", "coverage", "point", "partition", "blocks", "mean_of"),
+    "save",
+)
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,6 +32,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("folder", type=Path, nargs="?", help="study folder")
     parser.add_argument("--feature", nargs="+", metavar="NAME", help="what the error may follow")
     parser.add_argument("--statistic", metavar="NAME", help="error: force_mae, lead/mae, …")
+    parser.add_argument(
+        "--ideal", type=float, help="the statistic's value without error (1 for correct)"
+    )
     parser.add_argument("--tolerance", type=float, help="largest error, in the statistic's unit")
     parser.add_argument("--coverage", type=float, help="share of new samples (default: 0.9)")
     parser.add_argument("--point", nargs="+", metavar="POINT", help="by default each alone")
@@ -60,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
         evidence,
         statistic=args.statistic,
         features=args.feature,
+        ideal=args.ideal,
         tolerance=args.tolerance,
         coverage=args.coverage,
         mean_of=args.mean_of,
@@ -175,6 +182,8 @@ def _refuse(args: argparse.Namespace) -> None:
     if args.coverage is not None and not 0 < args.coverage < 1:
         raise UserError(f"--coverage {args.coverage:g} is not between 0 and 1; 0.9 would work.")
     _refuse_tolerance(args.tolerance)
+    if args.ideal is not None and not math.isfinite(args.ideal):
+        raise UserError(f"--ideal {args.ideal:g} is not a finite number; 1 would work.")
     for name, least in (("blocks", 2), ("mean_of", 1)):
         value = getattr(args, name)
         if value is not None and value < least:

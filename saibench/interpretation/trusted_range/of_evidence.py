@@ -125,6 +125,8 @@ def trusted_range_of(
     partitions: Sequence[str] | None = None,
     coverage: float | None = None,
     tolerance: float | None = None,
+    ideal: float | None = None,
+    mean_of: int | None = None,
     num_blocks: int | None = None,
     seed: int = 0,
 ) -> TrustedRange:
@@ -140,7 +142,7 @@ def trusted_range_of(
         points: names as `chosen_points` takes; by default the only one that was tested.
         partitions: by default the held-out one.
         coverage, tolerance: by default the workload's.
-        num_blocks: see `measured`.
+        ideal, mean_of, num_blocks: see `measured`; the first two by default the workload's.
         seed: of the draw that parts the blocks.
 
     Raises:
@@ -153,6 +155,8 @@ def trusted_range_of(
         features=features,
         coverage=coverage,
         tolerance=tolerance,
+        ideal=ideal,
+        mean_of=mean_of,
         num_blocks=num_blocks,
         partitions=None if partitions is None else tuple(partitions),
     )

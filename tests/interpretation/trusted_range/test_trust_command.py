@@ -59,6 +59,20 @@ def test_saved_range_answers_for_a_sample(trust: Run, study: Path, tmp_path: Pat
     assert "Trusted nowhere" in out
 
 
+def test_error_is_the_distance_from_the_ideal_value_that_is_given(
+    trust: Run, study: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "range.json"
+    status, out, _ = trust(study, "--point", "near", "--ideal", "1000", "--save", path)
+    assert status == 0 and "|force_mae − 1000| [meV/Å per component]" in out
+    from_ideal = TrustedRange.load(path)
+    trust(study, "--point", "near", "--save", path)
+    from_zero = TrustedRange.load(path)
+    assert (from_ideal.statistic.ideal, from_zero.statistic.ideal) == (1000, 0)
+    expected = 1000 - from_zero.check(0.2).expected[0]
+    assert from_ideal.check(0.2).expected[0] == pytest.approx(expected, rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -66,6 +80,7 @@ def test_saved_range_answers_for_a_sample(trust: Run, study: Path, tmp_path: Pat
         (["STUDY", "--feature", "distanse"], "did you mean 'distance'?"),
         (["STUDY", "--coverage", "90"], "is not between 0 and 1"),
         (["STUDY", "--tolerance", "-1"], "is not a positive error"),
+        (["STUDY", "--ideal", "nan"], "--ideal nan is not a finite number; 1 would work"),
         (["STUDY", "--blocks", "12"], "the data have 12; a coverage of at most 0.88 would work"),
         (["STUDY", "--blocks", "1"], "is too few"),
         (["STUDY", "--save", "range.json"], "--point with one of them"),
