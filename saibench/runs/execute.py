@@ -10,9 +10,10 @@ from typing import Any
 
 from saibench.errors import NotHeldByData, UserError
 from saibench.runs import record
+from saibench.runs.failure_notes import RankFailed, cause_of
 from saibench.runs.point import Point, PointIsBusy, load_point, locked
 from saibench.runs.provenance import provenance
-from saibench.runs.ranks import RankFailed, cause_of, run_ranks
+from saibench.runs.ranks import run_ranks
 
 BUSY = "busy"
 """State of a point that another process holds: never in its record, which is that process's."""

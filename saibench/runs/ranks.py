@@ -1,4 +1,4 @@
-"""Several devices: one fresh process group a point, started by PyTorch's own launcher.
+"""Several devices: one process group a point, started by PyTorch's own launcher.
 
 Lightning never starts ranks itself: under a Hydra sweep its children would run the whole sweep
 again. torchrun's launcher starts them on the frozen config instead, and a rank that fails leaves a
@@ -7,36 +7,26 @@ note.
 
 from __future__ import annotations
 
-import json
+import logging
+import multiprocessing
 import os
-import subprocess
-import sys
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
-from saibench.errors import NotHeldByData, UserError
+from saibench.runs.failure_notes import failure_told, take_notes
+from saibench.runs.worker import work
 
-_LAUNCHER_VARIABLES = (
-    *("RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE"),
-    *("MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_RUN_ID"),
-)
-_USERS = (NotHeldByData, UserError)
-"""Errors that reach the parent as what they are, the more special one first."""
+if TYPE_CHECKING:
+    from torch.distributed.launcher.api import LaunchConfig
 
-
-class RankFailed(RuntimeError):
-    """A rank failed; the message is its cause, `details` its traceback."""
-
-    def __init__(self, cause: str, details: str) -> None:
-        super().__init__(cause)
-        self.details = details
-
-
-def cause_of(error: BaseException) -> str:
-    """Why something failed, in one sentence."""
-    if isinstance(error, UserError | RankFailed):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+PRELOADED = ["lightning", "saibench.config.check"]
+"""What takes longest of what every rank imports; none of it starts threads, as polars does."""
+_HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
 def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | None = None) -> None:
@@ -45,46 +35,71 @@ def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | N
     Raises:
         UserError: the mistake that a rank reported as the user's.
         RankFailed: a rank failed.
+        KeyboardInterrupt: this process was told to end, and has ended the ranks.
     """
-    _take_notes(folder)
-    command = [
-        *(sys.executable, "-m", "saibench.runs.torchrun", str(devices)),
-        *(task, str(folder), json.dumps(changes or {}), str(os.getpid())),
-    ]
-    environment = {k: v for k, v in os.environ.items() if k not in _LAUNCHER_VARIABLES}
-    environment.setdefault("OMP_NUM_THREADS", "1")
-    with subprocess.Popen(command, env=environment) as group:
-        try:
-            status = group.wait()
-        except BaseException:
-            group.terminate()  # the launcher passes it on to the ranks
-            group.wait()
-            raise
-    if status:
-        raise _failure(_take_notes(folder), status)
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import elastic_launch
+
+    take_notes(folder)
+    _silence_launcher()
+    group = _group_of(devices)
+    try:
+        with _left_as_found(group.start_method):
+            elastic_launch(group, work)(task, folder, changes or {}, os.getpid(), dict(os.environ))
+    except ChildFailedError as failed:
+        _, first = failed.get_first_failure()
+        raise failure_told(take_notes(folder), first.exitcode) from None
+    except SignalException as stopped:
+        raise KeyboardInterrupt from stopped
 
 
-def leave_note(folder: Path, rank: int, error: BaseException, details: str) -> None:
-    """What a failing rank tells the process that started it."""
-    kind = next((kind.__name__ for kind in _USERS if isinstance(error, kind)), None)
-    note = {"kind": kind, "cause": cause_of(error), "traceback": details}
-    (folder / f".failure-{rank}.json").write_text(json.dumps(note))
+def _group_of(devices: int) -> LaunchConfig:
+    """One process imports for the ranks of all points, which are copies of it.
+
+    With a GPU to be had every rank imports for itself: CUDA does not work in a copy of a process
+    that has looked for it.
+    """
+    import torch
+    from torch.distributed.launcher.api import LaunchConfig
+
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOADED)
+    return LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=devices,
+        run_id=str(uuid4()),
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        start_method="spawn" if torch.cuda.is_available() else "forkserver",
+    )
 
 
-def _take_notes(folder: Path) -> list[dict[str, Any]]:
-    """The notes that ranks left, the first one first; none is left behind."""
-    paths = sorted(folder.glob(".failure-*.json"), key=lambda path: path.stat().st_mtime_ns)
-    notes = [json.loads(path.read_text()) for path in paths]
-    for path in paths:
-        path.unlink()
-    return notes
+def _silence_launcher() -> None:
+    """Without its pages about ranks that were stopped, or failed with a note."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("torch.distributed.elastic"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _failure(notes: list[dict[str, Any]], status: int) -> Exception:
-    if not notes:
-        return RankFailed(f"the process group ended with status {status}", "")
-    first = notes[0]
-    for kind in _USERS:
-        if first["kind"] == kind.__name__:
-            return kind(first["cause"])
-    return RankFailed(first["cause"], first["traceback"])
+@contextmanager
+def _left_as_found(start_method: str) -> Iterator[None]:
+    """PyTorch's launcher takes over signals and sets variables, and gives neither back.
+
+    Processes are also told what to start others by, which must not be joblib's way of a worker of
+    its own.
+    """
+    handlers = {number: signal.getsignal(number) for number in _HANDLED}
+    environment, found = dict(os.environ), multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method(start_method, force=True)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        yield
+    finally:
+        multiprocessing.set_start_method(found, force=True)
+        os.environ.clear()
+        os.environ.update(environment)
+        if threading.current_thread() is threading.main_thread():
+            for number, handler in handlers.items():
+                signal.signal(number, handler)

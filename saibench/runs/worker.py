@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -10,13 +11,18 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from saibench.runs.ranks import leave_note
+from saibench.runs.failure_notes import leave_note
 
 ORPHANED = 3
 INTERRUPTED = 130
+_GIVEN_BY_LAUNCHER = re.compile(
+    r"(LOCAL_|GROUP_|ROLE_)?(RANK|WORLD_SIZE)|ROLE_NAME|MASTER_(ADDR|PORT)|TORCHELASTIC_.*"
+)
 
 
-def work(task: str, folder: Path, changes: dict[str, Any], parent: int) -> None:
+def work(
+    task: str, folder: Path, changes: dict[str, Any], parent: int, environment: dict[str, str]
+) -> None:
     """Do a rank's part of a task, or leave a note of what went wrong and end the process.
 
     Args:
@@ -24,7 +30,9 @@ def work(task: str, folder: Path, changes: dict[str, Any], parent: int) -> None:
         folder: the point's.
         changes: of an evaluation.
         parent: the process that asked for it, without which this one ends.
+        environment: that process's; a rank that is a copy of another has that one's.
     """
+    _take_over(environment)
     _end_with(parent)
     try:
         _do(task, folder, changes)
@@ -33,6 +41,12 @@ def work(task: str, folder: Path, changes: dict[str, Any], parent: int) -> None:
     except Exception as error:
         leave_note(folder, int(os.environ.get("RANK", 0)), error, traceback.format_exc())
         sys.exit(1)
+
+
+def _take_over(environment: dict[str, str]) -> None:
+    own = {name: os.environ[name] for name in os.environ if _GIVEN_BY_LAUNCHER.fullmatch(name)}
+    os.environ.clear()
+    os.environ.update(environment | own)
 
 
 def _do(task: str, folder: Path, changes: dict[str, Any]) -> None:

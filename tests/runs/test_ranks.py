@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import polars
@@ -19,7 +21,7 @@ import torch
 from command_line import QUIET, REPOSITORY, TINY, evaluate, only_point, train
 
 from saibench.errors import NotHeldByData, UserError
-from saibench.runs.ranks import RankFailed, _failure, _take_notes, leave_note
+from saibench.runs.failure_notes import RankFailed, failure_told, leave_note, take_notes
 
 pytestmark = [pytest.mark.usefixtures("without_page"), pytest.mark.slow]
 TWO = (
@@ -100,6 +102,35 @@ def test_failing_rank_leaves_its_cause_in_the_record(tmp_path: Path) -> None:
     assert not list(point.glob(".failure-*"))
 
 
+def process_now() -> tuple[object, ...]:
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    return dict(os.environ), multiprocessing.get_start_method(allow_none=True), *handlers
+
+
+@pytest.fixture
+def a_worker_of_joblibs() -> Iterator[None]:
+    """This process, as joblib makes one: it starts others in a way that they do not know."""
+    pytest.importorskip("joblib.externals.loky.backend.context")
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method("loky", force=True)
+    yield
+    multiprocessing.set_start_method(before, force=True)
+
+
+@pytest.mark.usefixtures("a_worker_of_joblibs")
+def test_ranks_have_this_process_as_it_is_now_and_leave_it_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they are copies of began before the variable was set."""
+    forkserver.ensure_running()
+    monkeypatch.setenv("INTERRUPTION", "raise@2")
+    before = process_now()
+    interruption = "+trainer.callbacks.interruption._target_=interruptions.Interruption"
+    ended = train(tmp_path, *TINY, "trainer.devices=2", interruption)
+    assert "failed: RuntimeError: interrupted at step 2" in ended.out
+    assert process_now() == before
+
+
 def test_ranks_end_with_the_process_that_asked_for_them(trained: Path, tmp_path: Path) -> None:
     """They would train on in a folder whose lock is free."""
     program = (
@@ -111,18 +142,17 @@ def test_ranks_end_with_the_process_that_asked_for_them(trained: Path, tmp_path:
         shutil.copy(trained / name, tmp_path)
     parent = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
     try:
-        ranks = until(lambda: running(tmp_path))
+        ranks = until(lambda: ranks_of(parent.pid))
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     until(lambda: not any(exists(process) for process in ranks))
-    assert not running(tmp_path)
 
 
 def test_what_a_rank_says_reaches_the_parent_as_what_it_is(tmp_path: Path) -> None:
     for error in (NotHeldByData("too few"), UserError("a mistake"), KeyError("x")):
         leave_note(tmp_path, 1, error, "a traceback")
-        raised = _failure(_take_notes(tmp_path), 1)
+        raised = failure_told(take_notes(tmp_path), 1)
         if isinstance(error, UserError):
             assert type(raised) is type(error)
             assert str(raised) == str(error)
@@ -131,21 +161,18 @@ def test_what_a_rank_says_reaches_the_parent_as_what_it_is(tmp_path: Path) -> No
             assert str(raised) == "KeyError: 'x'"
             assert raised.details == "a traceback"
     assert not list(tmp_path.iterdir())
-    assert "status 9" in str(_failure([], 9)), "a rank that was killed says nothing"
+    assert "status 9" in str(failure_told([], 9)), "a rank that was killed says nothing"
 
 
-def running(folder: Path) -> list[int]:
-    """Ranks that work on a point below `folder`: children of a child of their launcher."""
-    parents, launchers = {}, set()
+def ranks_of(process: int) -> list[int]:
+    """Its ranks: copies, hence children, of a child that imports for them."""
+    parents = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            command = (path / "cmdline").read_bytes()
             parents[int(path.name)] = int(_status(path)[1])
         except OSError:  # it has ended
             continue
-        if b"saibench.runs.torchrun" in command and str(folder).encode() in command:
-            launchers.add(int(path.name))
-    return [rank for rank, parent in parents.items() if parents.get(parent) in launchers]
+    return [rank for rank, parent in parents.items() if parents.get(parent) == process]
 
 
 def exists(process: int) -> bool:
