@@ -39,8 +39,7 @@ def keep_shown_frames(folder: Path, module: Any, data: ForceFieldDataModule) -> 
 
 def _telling(samples: pl.DataFrame, data: ForceFieldDataModule) -> list[tuple[int, str]]:
     """Rows of the frames with the largest errors, then of some all over the test, and why."""
-    partition = data.held_out if data.held_out in data.tests else next(iter(data.tests))
-    tested = samples.filter(pl.col("partition") == partition).sort("time", "sample_id")
+    tested = samples.filter(pl.col("partition") == data.looked_at).sort("time", "sample_id")
     count = tested.height
     chosen: dict[int, str] = {}
     worst = tested.sort("force_mae", descending=True)["sample_id"].head(NUM_WORST)
@@ -59,7 +58,7 @@ def _kept(chosen: list[tuple[int, str]], module: Any, data: ForceFieldDataModule
     parts = np.array_split(rows, -(-len(rows) // data.evaluation_batch_size))
     errors = []
     for part in parts:
-        batch = data.batch_of(part)
+        batch = data.batch_of(part, module.device)  # after a test, no longer the trainer's
         _, predicted = module(batch)
         errors.append((predicted - batch.forces).double().cpu().numpy())
     trajectory = data.trajectory

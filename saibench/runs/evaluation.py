@@ -53,8 +53,10 @@ def evaluate(
             return {}
         tables, metrics = _evidence(read_record(folder)["point"], module, data, unfinished)
         _write(folder, data, tables, metrics)
-        module.keep_shown(folder, data)
-        update_record(folder, shown=data.shown)
+        record = read_record(folder)
+        if "shown" not in record or _shows_others(record, data):
+            module.keep_shown(folder, data)
+            update_record(folder, shown=data.shown)
         return metrics
     finally:
         if trainer.is_global_zero:
@@ -88,7 +90,7 @@ def missing_tests(folder: Path, data: StructuralDataModule) -> list[str]:
     all where other samples are to be shown than those that were kept.
     """
     record = read_record(folder)
-    if _broken(folder) or data.shown not in (None, record.get("shown")):
+    if _broken(folder) or _shows_others(record, data):
         return list(data.tests)
     held = record.get("partitions", {})
     return [
@@ -96,6 +98,11 @@ def missing_tests(folder: Path, data: StructuralDataModule) -> list[str]:
         for name, partition in data.tests.items()
         if held.get(name, {}).get("hash") != partition.hash
     ]
+
+
+def _shows_others(record: dict[str, Any], data: StructuralDataModule) -> bool:
+    """Whether other samples are asked for than those that were kept; by default these stay."""
+    return data.shown not in (None, record.get("shown"))
 
 
 def _broken(folder: Path) -> list[Path]:

@@ -117,13 +117,13 @@ def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
     config.logger = changes["logger"]
     config.datamodule.test = changes["test"]
     config.datamodule.partitions = {**config.datamodule.partitions, **changes["partitions"]}
-    if changes.get("shown") is not None:
-        if not _can_show(config.datamodule):
-            raise UserError(
-                f"shown={changes['shown']}: workload={settings['workload']['name']} shows no "
-                "single samples; shown=null would work."
-            )
-        config.datamodule.shown = changes["shown"]
+    if _can_show(config.datamodule):
+        config.datamodule.shown = changes.get("shown")
+    elif changes.get("shown") is not None:
+        raise UserError(
+            f"shown={changes['shown']}: workload={settings['workload']['name']} shows no single "
+            "samples; shown=null would work."
+        )
     return config
 
 

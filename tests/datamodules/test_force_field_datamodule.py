@@ -69,6 +69,21 @@ def test_batches_hold_the_trajectory_in_the_units_of_the_net(data: ForceFieldDat
     assert tuple(symbols) == trajectory.symbols
 
 
+def test_a_batch_can_be_had_elsewhere_than_the_trainer_works() -> None:
+    """Once a test has ended Lightning has moved the module from the GPU to the CPU."""
+    data = made()
+    data.trainer.strategy.root_device = torch.device("meta")
+    batch = data.batch_of(np.array([7, 3]), torch.device("cpu"))
+    np.testing.assert_allclose(batch.forces, data.trajectory.forces[[7, 3]], atol=1e-5)
+    assert next(iter(data.val_dataloader())).forces.is_meta
+
+
+def test_held_out_frames_are_looked_at_or_else_those_that_are_not_turned() -> None:
+    assert made("test=[whole_trajectory,last_tenth]").looked_at == "last_tenth"
+    assert made("test=[last_tenth_rotated,whole_trajectory]").looked_at == "whole_trajectory"
+    assert made("test=[last_tenth_rotated]").looked_at == "last_tenth_rotated"
+
+
 def test_facts_are_of_the_training_frames_alone(data: ForceFieldDataModule) -> None:
     from ase import Atoms
     from ase.neighborlist import neighbor_list

@@ -47,6 +47,32 @@ def test_other_frames_are_kept_when_they_are_asked_for(
     assert strange.status == 2 and "sample 1 is in none of the tested partitions" in strange.err
 
 
+def test_frames_stay_as_they_were_when_other_partitions_are_tested(
+    trained: Path, copied: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    point = copied(trained)
+    before = read_frames(point / FILE).sample_id.tolist()
+    others = "test=[last_tenth, whole_trajectory, last_tenth_rotated]"
+    assert evaluate(tmp_path, f"run={point}", others, *QUIET).status == 0
+    assert read_frames(point / FILE).sample_id.tolist() == before
+
+
+def test_chosen_frames_hinder_no_test_that_does_not_hold_them(
+    trained: Path, copied: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    point = copied(trained)
+    chosen = [pl.read_parquet(point / "samples.parquet")["sample_id"][0]]
+    assert evaluate(tmp_path, f"run={point}", f"shown={chosen}", *QUIET).status == 0
+    config = OmegaConf.load(point / "config.yaml")
+    config.datamodule.shown = chosen  # as a point that was trained so
+    OmegaConf.save(config, point / "config.yaml")
+    early = "{samplers: [{_target_: saibench.datamodules.samplers.Window, start: 0, size: 0.1}]}"
+    for tests in (["test=[early]"], []):
+        ended = evaluate(tmp_path, f"run={point}", f"+partitions.early={early}", *tests, *QUIET)
+        assert ended.status == 0, ended
+    assert read_frames(point / FILE).sample_id.tolist() == chosen
+
+
 def test_point_of_before_frames_were_kept_can_keep_some(
     trained: Path, copied: Callable[[Path], Path], tmp_path: Path
 ) -> None:

@@ -81,11 +81,10 @@ class TrainingStream:
 
 
 class EvaluationFrames:
-    """Chosen frames in order, each once, dealt over the ranks without padding.
+    """Frames in order, each once, dealt over the ranks without padding.
 
     Args:
-        frames: the whole trajectory.
-        rows: rows of it to be evaluated.
+        frames: those to be evaluated, and no others.
         batch_size: frames a batch on each rank.
         ranks: this process among its peers; a rank without a frame yields no batch.
         transform: applied to each batch; the batch then also holds the original frames.
@@ -94,13 +93,12 @@ class EvaluationFrames:
     def __init__(
         self,
         frames: FrameTensors,
-        rows: np.ndarray,
         batch_size: int,
         ranks: Ranks,
         transform: MoleculeTransform | None = None,
     ) -> None:
         self.frames = frames
-        self.rows = torch.from_numpy(ranks.share(np.asarray(rows)).copy())
+        self.rows = torch.from_numpy(ranks.share(np.arange(len(frames.energy))).copy())
         self.batch_size = batch_size
         self.transform = transform
 

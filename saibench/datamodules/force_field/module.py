@@ -148,15 +148,12 @@ class ForceFieldDataModule(StructuralDataModule):
         )
 
     def val_dataloader(self) -> EvaluationFrames:
-        rows = self.split[1].rows
-        return EvaluationFrames(
-            self._tensors(rows), np.arange(len(rows)), self.evaluation_batch_size, self._ranks()
-        )
+        frames = self._tensors(self.split[1].rows)
+        return EvaluationFrames(frames, self.evaluation_batch_size, self._ranks())
 
     def evaluation_loader(self, evaluation: EvaluationPass) -> EvaluationFrames:
         return EvaluationFrames(
             self._tensors(evaluation.rows),
-            np.arange(len(evaluation.rows)),
             self.evaluation_batch_size,
             self._ranks(),
             evaluation.transform,
@@ -166,10 +163,9 @@ class ForceFieldDataModule(StructuralDataModule):
         """Batches are gathered on the device already."""
         return batch
 
-    def batch_of(self, rows: np.ndarray) -> MoleculeBatch:
-        """These frames as one batch, in the order of `rows`."""
-        frames = self._tensors(rows)
-        return frames.batch(torch.arange(len(rows), device=frames.positions.device))
+    def batch_of(self, rows: np.ndarray, device: torch.device) -> MoleculeBatch:
+        """These frames as one batch on a device, in the order of `rows`."""
+        return self._tensors(rows, device).batch(torch.arange(len(rows), device=device))
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """Time of frames, their SOAP similarity to training and its window, their distance."""
@@ -219,8 +215,9 @@ class ForceFieldDataModule(StructuralDataModule):
         )
         return [*fields, Field("soap_distance", "float64", "", "frame", "feature", describe)]
 
-    def _tensors(self, rows: np.ndarray) -> FrameTensors:
-        device = self._attached.strategy.root_device
+    def _tensors(self, rows: np.ndarray, device: torch.device | None = None) -> FrameTensors:
+        """Frames on a device, by default the trainer's."""
+        device = device or self._attached.strategy.root_device
         trajectory = self.trajectory
         species = [self.type_names.index(symbol) for symbol in trajectory.symbols]
 
