@@ -153,8 +153,15 @@ def _check_precision(model: dict[str, Any], trainer: TrainerSettings) -> None:
 
 def _check_model(model: dict[str, Any], trainer: TrainerSettings) -> None:
     check = getattr(get_class(model["_target_"]), "check", None)
-    if check is not None:
+    if check is None:
+        return
+    try:
         check(model, trainer.max_steps)
+    except KeyError as missing:
+        name = missing.args[0]
+        raise UserError(
+            f"model.{name} is missing: {model['_target_']} needs it, as the shipped models have it."
+        ) from missing
 
 
 def _check_monitor(settings: dict[str, Any]) -> None:

@@ -219,4 +219,12 @@ def _checked(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
     samplers = given["samplers"]
     if isinstance(samplers, str) or not isinstance(samplers, Sequence):
         raise UserError(f"partitions.{name}.samplers is not a list; {example} would work.")
+    transform = given.get("transform")
+    if transform is not None and not (
+        hasattr(transform, "hash") and hasattr(transform, "describe")
+    ):
+        raise UserError(
+            f"partitions.{name}.transform of type {type(transform).__name__} is no transform: it has no "
+            "hash() and describe(); one as that of last_tenth_rotated would work."
+        )
     return given

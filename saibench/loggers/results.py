@@ -20,8 +20,9 @@ def scalars(evidence: StudyEvidence, partitions: Sequence[str]) -> dict[str, flo
         partitions: those to report.
 
     Returns:
-        the metrics, and the mean of each numeric data feature over the partition's samples, so
-        that runs can be compared by what they were tested on (similarity to the training data).
+        the metrics that are defined, and the mean of each numeric data feature over the
+        partition's samples, so that runs can be compared by what they were tested on (similarity
+        to the training data).
     """
     found: dict[str, float] = {}
     for partition in partitions:
@@ -30,7 +31,8 @@ def scalars(evidence: StudyEvidence, partitions: Sequence[str]) -> dict[str, flo
         }
         for metrics in evidence.metrics.values():
             entries = metrics.get(partition, {}).items()
-            found |= {f"{partition}/{name}": entry["value"] for name, entry in entries}
+            values = {f"{partition}/{name}": entry["value"] for name, entry in entries}
+            found |= {name: value for name, value in values.items() if value is not None}
     return found
 
 

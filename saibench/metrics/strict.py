@@ -68,6 +68,19 @@ class StrictMetric(Metric):
         """Raise `ValueError` if any update since the last `reset`, on any rank, was refused."""
         raise_if_refused(self.refused, self.refusals, by=type(self).__name__)
 
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Score the batch and add it; torchmetrics' own leaves a refusal half-way, not to be reset.
+
+        Its `_to_sync` would stay off, and `compute` after a `reset` give one rank's number.
+        """
+        on_cpu = self.compute_on_cpu
+        try:
+            return super().forward(*args, **kwargs)
+        except Exception:
+            self._to_sync, self._should_unsync = self.sync_on_compute, True
+            self._enable_grad, self.compute_on_cpu = False, on_cpu
+            raise
+
     def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
         """Add another metric's sums; unlike torchmetrics', this forgets a value computed before."""
         super().merge_state(incoming_state)

@@ -21,6 +21,7 @@ class BenchmarkModule(LightningModule):
 
     - takes `facts`, what the training partition says about itself (builtins only, so that the
       checkpoint can hold them), and calls `save_hyperparameters()`;
+    - logs `val/loss` in validation, whose smallest value chooses the weights that are tested;
     - lists its statistics in `statistics()`;
     - returns from `test_step` a dict of `Statistic.key` → `(B,)`, or `(B, axis)`, in the order
       of the batch.

@@ -119,7 +119,7 @@ class ForceFieldModule(BenchmarkModule):
         energy, forces = self(batch)
         loss = batch.frame_weight * self.frame_losses(energy, forces, batch).sum()
         if self.global_step % LOG_EVERY == 0:
-            self.log("train/loss", loss)
+            self.log("train/loss", loss, sync_dist=True)
         return loss
 
     def frame_losses(self, energy: Tensor, forces: Tensor, batch: MoleculeBatch) -> Tensor:

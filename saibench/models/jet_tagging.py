@@ -111,7 +111,7 @@ class JetTaggingModule(BenchmarkModule):
         torch.manual_seed(_seed_of(self.seed, self.global_step, self.global_rank))
         loss = batch.jet_weight * self.jet_losses(self(batch), batch).sum()
         if self.global_step % LOG_EVERY == 0:
-            self.log("train/loss", loss)
+            self.log("train/loss", loss, sync_dist=True)
         return loss
 
     def jet_losses(self, logits: Tensor, batch: JetBatch) -> Tensor:

@@ -123,7 +123,7 @@ class NowcastingModule(BenchmarkModule):
         losses = weighted_distance(self(batch), batch.target, batch.mask).mean(dim=1)
         loss = batch.event_weight * losses.sum()
         if batch_idx % LOG_EVERY == 0:
-            self.log("train/loss", loss)
+            self.log("train/loss", loss, sync_dist=True)
         return loss
 
     def on_validation_epoch_start(self) -> None:

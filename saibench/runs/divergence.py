@@ -19,7 +19,7 @@ class DivergenceGuard(Callback):
     Looking at each step would make a GPU wait for the CPU, so losses are only added up.
 
     Raises:
-        UserError: the model diverged.
+        UserError: the model diverged, or does not tell.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,12 @@ class DivergenceGuard(Callback):
         self.losses = None
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        value = trainer.callback_metrics[MONITORED]
+        value = trainer.callback_metrics.get(MONITORED)
+        if value is None:
+            raise UserError(
+                f"{type(pl_module).__name__} logs no {MONITORED}, by whose smallest value its best "
+                f'weights are chosen: self.log("{MONITORED}", …) in validation_step would work.'
+            )
         if not value.isfinite():
             raise _diverged(f"{MONITORED} is {value:g} at step {trainer.global_step}")
 

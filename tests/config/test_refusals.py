@@ -43,6 +43,12 @@ REFUSED = {
     "a fraction for a whole number": (["model.net.num_layers=3.5"], "valid integer"),
     "text for a weight": (["model.loss.energy=abc"], "model.loss.energy=abc"),
     "an unknown dtype": (["model.net.dtype=float16"], "'float32' or 'float64'"),
+    "a part of the model deleted": (["~model.loss"], "model.loss is missing"),
+    "a part of the optimizer deleted": (["~model.optimizer"], "model.optimizer is missing"),
+    "a number for a transform": (
+        ["+partitions.x={samplers: [], transform: 3}", "test=[x]"],
+        "partitions.x.transform of type int is no transform",
+    ),
     "a negative seed": (["seed=-1"], "greater than or equal to 0"),
     "several values without -m": (["seed=0,1"], "add -m"),
     "a range without -m": (["seed=range(3)"], "add -m"),

@@ -79,6 +79,8 @@ def test_folder_and_name_in_the_config_are_kept(tmp_path: Path) -> None:
 
 def test_tensorboard_holds_curves_and_results(point: Path) -> None:
     metrics = json.loads((point / "metrics.json").read_text())
+    metrics["last_tenth"]["of_none"] = metrics["last_tenth"]["force_mae"] | {"value": None}
+    (point / "metrics.json").write_text(json.dumps(metrics))
     logger = build("tensorboard", point)
     logger.log_metrics({"val/loss": 0.5}, step=200)
     log_results(logger, point, metrics)
@@ -89,6 +91,7 @@ def test_tensorboard_holds_curves_and_results(point: Path) -> None:
     assert (loss.step, loss.value) == (200, 0.5)
     (force_mae,) = events.Scalars("last_tenth/force_mae")
     assert force_mae.value == pytest.approx(metrics["last_tenth"]["force_mae"]["value"])
+    assert "last_tenth/of_none" not in events.Tags()["scalars"], "it is undefined"
 
 
 def test_other_loggers_do_not_import_wandb(point: Path) -> None:

@@ -106,6 +106,10 @@ class RoundedByItsModel(Mean):
     _apply = Metric._apply
 
 
+class StaysHalfWayThroughForward(Mean):
+    forward = Metric.forward
+
+
 class KeepsAValueComputedBeforeAMerge(Mean):
     merge_state = Metric.merge_state
 
@@ -145,6 +149,7 @@ def test_a_correct_metric_conforms():
         (GrowingList, "states are sums of fixed shape"),
         (ReducesByMean, "states are sums of fixed shape"),
         (RoundedByItsModel, "a model in half precision does not round it"),
+        (StaysHalfWayThroughForward, "a refusal in forward ends at reset"),
         (KeepsAValueComputedBeforeAMerge, "halves merge to the whole"),
         (KeepsAfterReset, "forward scores the batch and accumulates"),
         (UndeclaredDirection, "constants are declared"),

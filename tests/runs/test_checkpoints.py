@@ -7,6 +7,7 @@ import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ import torch
 from command_line import TINY, evaluate, only_point, train
 
 from saibench.config.identity import point_hash
+from saibench.errors import UserError
+from saibench.runs.divergence import DivergenceGuard
 from saibench.runs.point import load_point
 
 pytestmark = pytest.mark.usefixtures("without_page")
@@ -154,6 +157,13 @@ def test_damaged_checkpoint_of_an_unfinished_point_is_named(
     ended = train(tmp_path, *TINY)
     assert ended.status == 2
     assert ended.err.startswith(f"{point / 'last.ckpt'} is not a whole checkpoint")
+
+
+def test_model_that_logs_no_loss_to_choose_by_is_told_how() -> None:
+    trainer = SimpleNamespace(callback_metrics={}, global_step=2)
+    says = r'Linear logs no val/loss, .*self\.log\("val/loss", …\) in validation_step would work'
+    with pytest.raises(UserError, match=says):
+        DivergenceGuard().on_validation_end(trainer, torch.nn.Linear(1, 1))
 
 
 @pytest.mark.parametrize("value", ["nan", "1e30"])

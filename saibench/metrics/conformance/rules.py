@@ -159,6 +159,26 @@ def a_nan_prediction_is_refused(case: MetricCase) -> None:
     raise AssertionError(f"the metric returned {value}")
 
 
+def a_refusal_in_forward_ends_at_reset(case: MetricCase) -> None:
+    """Once it was caught and the metric reset, compute adds up all ranks again."""
+    preds, *others = case.batches[0]
+    if not preds.is_floating_point():
+        return
+    metric, gathered = case.make_metric(), []
+
+    def gather(state: torch.Tensor, group: object = None) -> list[torch.Tensor]:
+        gathered.append(state)
+        return [state]
+
+    with suppress(ValueError):
+        metric(torch.full_like(preds, torch.nan), *others)
+    metric.reset()
+    metric.dist_sync_fn, metric.distributed_available_fn = gather, lambda: True
+    metric.update(*case.batches[0])
+    case.assert_agrees(metric.compute(), case.batches[0])
+    assert gathered, "it gave this rank's number"
+
+
 def update_reads_nothing_from_an_accelerator(case: MetricCase) -> None:
     """update of tensors without values succeeds, so it can't stall a device to look at one."""
     metric = case.make_metric().to("meta")
@@ -181,5 +201,6 @@ RULES: tuple[Callable[[MetricCase], None], ...] = (
     low_precision_inputs_are_summed_in_float64,
     gradients_flow_if_promised,
     a_nan_prediction_is_refused,
+    a_refusal_in_forward_ends_at_reset,
     update_reads_nothing_from_an_accelerator,
 )
