@@ -223,8 +223,9 @@ def _checked(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
     if transform is not None and not (
         hasattr(transform, "hash") and hasattr(transform, "describe")
     ):
+        kind = type(transform).__name__
         raise UserError(
-            f"partitions.{name}.transform of type {type(transform).__name__} is no transform: it has no "
-            "hash() and describe(); one as that of last_tenth_rotated would work."
+            f"partitions.{name}.transform of type {kind} is no transform: it has no hash() and "
+            "describe(); one as that of last_tenth_rotated would work."
         )
     return given
