@@ -54,11 +54,13 @@ SIMULATED = ["data.top_jets=25000", "data.qcd_jets=25000", "trainer.max_steps=60
 BETWEEN = (
     "+partitions.interleaved={samplers: ["
     "{_target_: saibench.datamodules.samplers.Window, by: time, start: 0, size: 0.9}, "
+    "{_target_: saibench.datamodules.samplers.Subset, count: 8619, seed: 0}, "
     "{_target_: saibench.datamodules.samplers.Without, samplers: "
     "[{_target_: saibench.datamodules.samplers.Subset, count: 1000, seed: 0}]}, "
     "{_target_: saibench.datamodules.samplers.Subset, count: 964, seed: 5}]}"
 )
-"""Frames that lie between the 1,000 that a net was trained on."""
+"""Frames between the 1,000 that a net was trained on, the first of the draw, without the 50 that it
+was validated on, the last of the 8,669."""
 
 
 def between_frames() -> list[list[str]]:

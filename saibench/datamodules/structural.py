@@ -136,13 +136,12 @@ class StructuralDataModule(LightningDataModule):
     def tests(self) -> dict[str, Partition]:
         return {name: self._test_partition(self.index, name) for name in self.test}
 
-    @property
-    def looked_at(self) -> str:
-        """The tested partition whose samples a report shows: held out, or else as the data are."""
-        if self.held_out in self.tests:
+    def looked_at(self, tested: Sequence[str]) -> str:
+        """Of tested partitions, whose samples a report shows: held out, or else not transformed."""
+        if self.held_out in tested:
             return self.held_out
-        plain = (name for name, partition in self.tests.items() if partition.transform is None)
-        return next(plain, next(iter(self.tests)))
+        plain = (name for name in tested if self.partitions[name].get("transform") is None)
+        return next(plain, tested[0])
 
     def shown_rows(self) -> np.ndarray | None:
         """Rows of the samples in `shown`, in their order, or None for the model's choice.

@@ -39,7 +39,8 @@ def keep_shown_frames(folder: Path, module: Any, data: ForceFieldDataModule) -> 
 
 def _telling(samples: pl.DataFrame, data: ForceFieldDataModule) -> list[tuple[int, str]]:
     """Rows of the frames with the largest errors, then of some all over the test, and why."""
-    tested = samples.filter(pl.col("partition") == data.looked_at).sort("time", "sample_id")
+    partition = data.looked_at(samples["partition"].unique(maintain_order=True).to_list())
+    tested = samples.filter(pl.col("partition") == partition).sort("time", "sample_id")
     count = tested.height
     chosen: dict[int, str] = {}
     worst = tested.sort("force_mae", descending=True)["sample_id"].head(NUM_WORST)

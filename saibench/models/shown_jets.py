@@ -38,7 +38,8 @@ def keep_shown_jets(folder: Path, module: Any, data: JetTaggingDataModule) -> No
 
 def _telling(samples: pl.DataFrame, data: JetTaggingDataModule) -> list[tuple[int, str]]:
     """Rows of the jets of each class that are most confidently wrong and typical, and why."""
-    tested = samples.filter(pl.col("partition") == data.looked_at).sort("logit", "sample_id")
+    partition = data.looked_at(samples["partition"].unique(maintain_order=True).to_list())
+    tested = samples.filter(pl.col("partition") == partition).sort("logit", "sample_id")
     row_of = {int(one): row for row, one in enumerate(data.index["sample_id"])}
     chosen: dict[int, str] = {}
     for kind in (WRONG, TYPICAL):

@@ -27,7 +27,7 @@ from saibench.report.point_rows import (
     point_rows,
     tested_partitions,
 )
-from saibench.report.reproduce import Recipe, recipe
+from saibench.report.reproduce import Recipe, recipe, sessions_of
 from saibench.report.scripts import script
 from saibench.report.text import FILTERS
 from saibench.whole_files import written_whole
@@ -127,7 +127,7 @@ def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
         title=" and ".join(study.name for study in studies),
         workloads=_distinct(record.get("workload") for record in records),
         data=_distinct(_described(record.get("data")) for record in records),
-        commits=_distinct(record.get("commit") for record in records),
+        commits=_distinct(s.get("commit") for record in records for s in sessions_of(record)),
         states=Counter(record["state"] for record in records),
         varying=varying,
         shared={name: points[name][0] for name in settings_of(points) if name not in varying},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from saibench.evidence.reader import StudyEvidence
 
+SWEEP_DIR = "hydra.sweep.dir="
 OF_TRAINING = ("train", "validation")
 """Partitions that each point has its own of."""
 
@@ -43,19 +45,35 @@ def recipe(evidence: StudyEvidence) -> Recipe:
         for name, one in (record.get("partitions") or {}).items()
         if name not in OF_TRAINING
     ]
-    study = f"outputs/{evidence.study}"
+    sessions = [session for record in records for session in sessions_of(record)]
+    commands = _distinct(session.get("command") for session in sessions)
+    study = _place(evidence.study, commands)
     return Recipe(
         study=evidence.study,
-        commits=_distinct(record.get("commit") for record in records),
+        commits=_distinct(session.get("commit") for session in sessions),
         versions=next((r["versions"] for r in records if r.get("versions")), {}),
         commands=[
-            *(_typed(command) for command in _distinct(r.get("command") for r in records)),
-            f"python -m saibench report {study}",
-            f"python -m saibench export {study} results",
+            *map(_typed, commands),
+            f"python -m saibench report {shlex.quote(study)}",
+            f"python -m saibench export {shlex.quote(study)} results",
         ],
         data=_distinct((str(d.get("describe") or ""), str(d.get("hash") or "")) for d in data if d),
         tested=list(dict.fromkeys(tested)),
     )
+
+
+def sessions_of(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What trained a point, in one session or more, then what tested each partition."""
+    trained = record.get("sessions") or [record]
+    return [*trained, *(record.get("partitions") or {}).values()]
+
+
+def _place(study: str, commands: Iterable[str]) -> str:
+    """The folder that these commands leave the study in."""
+    for word in (word for command in commands for word in shlex.split(command)):
+        if word.startswith(SWEEP_DIR):
+            return word.removeprefix(SWEEP_DIR)
+    return f"outputs/{study}"
 
 
 def _typed(command: str) -> str:

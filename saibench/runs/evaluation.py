@@ -20,6 +20,7 @@ from saibench.models.base import BenchmarkModule
 from saibench.runs.checkpoints import check_checkpoint
 from saibench.runs.collect import StatisticsCollector, join_parts
 from saibench.runs.point import BEST
+from saibench.runs.provenance import provenance
 from saibench.runs.record import FILE, read_json, read_record, update_record, write_json
 
 METRICS = "metrics.json"
@@ -220,14 +221,18 @@ def _write(
 
 
 def _described(data: StructuralDataModule) -> dict[str, Any]:
+    """The partitions, those for testing with what tested them."""
     train, validation = data.split
     partitions = {"train": train, "validation": validation, **data.tests}
+    made_by = provenance()
+    tested_by = {name: made_by[name] for name in ("commit", "command")}
     return {
         name: {
             "hash": part.hash,
             "count": part.count,
             "describe": part.describe,
             **data.partition_counts(part.rows),
+            **(tested_by if name in data.tests else {}),
         }
         for name, part in partitions.items()
     }

@@ -12,7 +12,7 @@ from saibench.errors import NotHeldByData, UserError
 from saibench.runs import record
 from saibench.runs.failure_notes import RankFailed, cause_of
 from saibench.runs.point import Point, PointIsBusy, load_point, locked
-from saibench.runs.provenance import provenance
+from saibench.runs.provenance import OF_A_SESSION, provenance
 from saibench.runs.ranks import run_ranks
 
 BUSY = "busy"
@@ -74,10 +74,13 @@ def _trained(point: Point) -> Outcome:
         changed = ("test", "partitions", "shown", "trainer", "logger")
         return _tested(point.folder, {key: point.settings.get(key) for key in changed})
     point.freeze()
+    made_by = provenance()
+    session = {"started": record.now(), **{name: made_by[name] for name in OF_A_SESSION}}
     record.update_record(
         point.folder,
         **point.identity(),
-        **provenance(),
+        **made_by,
+        sessions=[*before.get("sessions", []), session],
         state=record.RUNNING,
         started=before.get("started", record.now()),
         ended=None,

@@ -60,7 +60,6 @@ class Point:
         return {
             "point": self.hash,
             "slug": slug(self.settings),
-            "study": self.settings["study"],
             "workload": self.settings["workload"]["name"],
             "settings": labels(self.settings),
             **({"weights": weights} if weights is not None else {}),
@@ -68,8 +67,9 @@ class Point:
         }
 
     def reported(self) -> dict[str, Any]:
-        """Entries of the record that say what a report shows of this point."""
-        return {part: self.settings["workload"].get(part) or [] for part in REPORTED}
+        """Entries of the record that say what a report shows of this point, and in which study."""
+        parts = {part: self.settings["workload"].get(part) or [] for part in REPORTED}
+        return {"study": self.settings["study"], **parts}
 
     def freeze(self) -> None:
         """Write the settings that every rank and every later evaluation will read."""

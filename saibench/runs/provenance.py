@@ -26,6 +26,10 @@ _PACKAGES = (
 )
 
 
+OF_A_SESSION = ("commit", "command", "hardware")
+"""What may differ between the sessions in which a point was trained and tested."""
+
+
 def provenance() -> dict[str, Any]:
     """Entries of the record that say where and by what a point was run."""
     return {

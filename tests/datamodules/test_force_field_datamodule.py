@@ -79,9 +79,10 @@ def test_a_batch_can_be_had_elsewhere_than_the_trainer_works() -> None:
 
 
 def test_held_out_frames_are_looked_at_or_else_those_that_are_not_turned() -> None:
-    assert made("test=[whole_trajectory,last_tenth]").looked_at == "last_tenth"
-    assert made("test=[last_tenth_rotated,whole_trajectory]").looked_at == "whole_trajectory"
-    assert made("test=[last_tenth_rotated]").looked_at == "last_tenth_rotated"
+    data = made()
+    assert data.looked_at(["whole_trajectory", "last_tenth"]) == "last_tenth"
+    assert data.looked_at(["last_tenth_rotated", "whole_trajectory"]) == "whole_trajectory"
+    assert data.looked_at(["last_tenth_rotated"]) == "last_tenth_rotated"
 
 
 def test_facts_are_of_the_training_frames_alone(data: ForceFieldDataModule) -> None:
