@@ -83,6 +83,7 @@ def test_killed_process_is_resumed_exactly(
     resumed = train(tmp_path, *EIGHT_STEPS, *PLATEAU)
     assert resumed.status == 0, resumed
     assert_same_training(point, uninterrupted[PLATEAU])
+    assert len(record_of(point)["sessions"]) == 2
 
 
 def test_failed_training_is_resumed_exactly_where_it_was_moved(

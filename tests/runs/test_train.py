@@ -138,6 +138,9 @@ def test_new_test_partition_of_a_complete_point_is_tested_without_training(
     same = whole.filter(polars.col("sample_id") >= 270).sort("sample_id")
     np.testing.assert_allclose(same["force_mae"], before.sort("sample_id")["force_mae"], rtol=1e-6)
     assert list(metrics_of(point)) == ["last_tenth", "whole_trajectory"]
+    partitions = json.loads((point / "run.json").read_text())["partitions"]
+    assert "test=[last_tenth" in partitions["whole_trajectory"]["command"]
+    assert "test=" not in partitions["last_tenth"]["command"]
 
 
 @pytest.mark.usefixtures("without_page")
