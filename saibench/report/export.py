@@ -18,6 +18,7 @@ from saibench.interpretation.finding import Finding, study_findings
 from saibench.report.drawn import study_figures
 from saibench.report.failures import raise_failures
 from saibench.report.headline import headline_metrics, headline_partition, headline_values
+from saibench.report.reproduce import recipe
 from saibench.report.text import FILTERS
 
 LEFT_OUT = ("by_atom",)
@@ -107,6 +108,7 @@ def _text(
         evidence=evidence,
         points=list(evidence.points.iter_rows(named=True)),
         records=evidence.records,
+        made=recipe(evidence),
         partition=partition,
         metrics=metrics,
         values=values,
