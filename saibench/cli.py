@@ -124,7 +124,8 @@ def _refuse_twins(points: Sequence[Point]) -> None:
         if point.folder in seen:
             raise UserError(
                 f"two points of this sweep are one, {point.name}: what they differ in, if in "
-                "anything, changes nothing of what is trained; each would work alone."
+                "anything, is no part of a point's name, as a folder of data is not; each would "
+                "work alone, in a study=… of its own."
             )
         seen.add(point.folder)
 

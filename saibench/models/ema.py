@@ -22,7 +22,7 @@ own averaging uses the same."""
 class ExponentialMovingAverage(Callback):
     """Averages the parameters after each step; validation and checkpoints see the averages.
 
-    The decay after step n is min(decay, (1 + n) / (10 + n)), n from 0, as nequip warms it up.
+    The decay after step n is min(decay, (1 + n) / (10 + n)), n from 1, as nequip warms it up.
 
     Args:
         decay: in [0, 1).
@@ -46,8 +46,8 @@ class ExponentialMovingAverage(Callback):
     ) -> None:
         if trainer.global_step == self.steps:  # gradients were only accumulated
             return
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps = trainer.global_step
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
         torch._foreach_lerp_(self.averages, list(pl_module.parameters()), 1 - decay)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -69,11 +69,10 @@ def sessions_of(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _place(study: str, commands: Iterable[str]) -> str:
-    """The folder that these commands leave the study in."""
-    for word in (word for command in commands for word in shlex.split(command)):
-        if word.startswith(SWEEP_DIR):
-            return word.removeprefix(SWEEP_DIR)
-    return f"outputs/{study}"
+    """The folder that these commands leave the study in: the last that one of them names."""
+    words = (word for command in commands for word in shlex.split(command))
+    named = [word.removeprefix(SWEEP_DIR) for word in words if word.startswith(SWEEP_DIR)]
+    return named[-1] if named else f"outputs/{study}"
 
 
 def _typed(command: str) -> str:

@@ -1,4 +1,4 @@
-"""The moving average of the weights, against its recursion written out."""
+"""The moving average of the weights, against nequip's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import torch
 from command_line import QUIET, TRAJECTORY, only_point, train
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.strategies import SingleDeviceStrategy, Strategy
+from nequip.train.ema import EMAWeights
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -59,12 +60,14 @@ def fit(
 
 
 def expected(steps: int) -> float:
-    """The weight is n after n steps; its average starts at 0."""
-    average = 0.0
+    """The weight is n after n steps; nequip's own average of that."""
+    line = Line()
+    ema = EMAWeights(line, DECAY)
+    ema.update_parameters(line)
     for step in range(steps):
-        decay = min(DECAY, (1 + step) / (10 + step))
-        average = decay * average + (1 - decay) * (step + 1)
-    return average
+        line.weight.data.fill_(step + 1)
+        ema.update_parameters(line)
+    return float(ema.ema_weights[0])
 
 
 def test_validation_sees_the_average_and_training_goes_on_from_the_weights(tmp_path: Path) -> None:

@@ -40,5 +40,6 @@ def test_a_record_of_before_sessions_were_kept_has_one() -> None:
 
 
 def test_a_study_lies_where_its_command_has_put_it() -> None:
-    record = {"commit": "a", "command": "train.py -m seed=0 'hydra.sweep.dir=a folder'"}
-    assert of("some", record)[2] == "python -m saibench report 'a folder'"
+    copied = {"commit": "a", "command": "train.py -m seed=0 hydra.sweep.dir=before"}
+    here = {"commit": "a", "command": "train.py -m seed=0 'hydra.sweep.dir=a folder'"}
+    assert of("some", {"sessions": [copied, here]})[3] == "python -m saibench report 'a folder'"
