@@ -59,7 +59,7 @@ def _kept(chosen: list[tuple[int, str]], module: Any, data: ForceFieldDataModule
     parts = np.array_split(rows, -(-len(rows) // data.evaluation_batch_size))
     errors = []
     for part in parts:
-        batch = data.batch_of(part, module.device)  # after a test, no longer the trainer's
+        batch = data.batch_of(part, module.device)
         _, predicted = module(batch)
         errors.append((predicted - batch.forces).double().cpu().numpy())
     trajectory = data.trajectory

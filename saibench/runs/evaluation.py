@@ -56,7 +56,9 @@ def evaluate(
         _write(folder, data, tables, metrics)
         record = read_record(folder)
         if "shown" not in record or _shows_others(record, data):
+            module.to(trainer.strategy.root_device)  # after a test Lightning leaves it on the CPU
             module.keep_shown(folder, data)
+            module.cpu()
             update_record(folder, shown=data.shown)
         return metrics
     finally:
