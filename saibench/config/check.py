@@ -141,6 +141,8 @@ def _check_budget(config: DictConfig, trainer: TrainerSettings) -> None:
 
 def _check_precision(model: dict[str, Any], trainer: TrainerSettings) -> None:
     """Refuse what the model would fail at, or Lightning would silently replace."""
+    if "_target_" not in model:
+        raise UserError("model has no _target_: the name of a class, as shipped models have it.")
     known = getattr(get_class(model["_target_"]), "precisions", (trainer.precision,))
     if trainer.precision not in known:
         raise UserError(

@@ -108,6 +108,11 @@ def parse(arguments: Sequence[str]) -> Namespace:
         raise UserError("--experimental-rerun has no use here; the same command goes on by itself.")
     if (args.resolve or args.package) and not args.cfg:
         raise UserError("--resolve and --package say how --cfg shows a config; --cfg job would do.")
+    if args.multirun and (args.cfg or args.info):
+        raise UserError(
+            "--cfg and --info show one point, and -m asks for several: without -m, and with one "
+            "value of each setting, they would."
+        )
     return args
 
 

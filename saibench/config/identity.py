@@ -50,6 +50,21 @@ def canonical(settings: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
+def moved(settings: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """A point's settings with the folders, no part of its name, that are asked for now."""
+    data = ("data", "datamodule")
+    return {**settings, **{key: _moved(settings.get(key), asked.get(key)) for key in data}}
+
+
+def _moved(node: Any, asked: Any) -> Any:
+    if isinstance(node, dict) and isinstance(asked, dict):
+        return {
+            key: asked[key] if key in _PATHS and key in asked else _moved(value, asked.get(key))
+            for key, value in node.items()
+        }
+    return node
+
+
 def point_hash(settings: dict[str, Any]) -> str:
     """12 hexadecimal digits of SHA-256 over the canonical settings."""
     text = json.dumps(canonical(settings), sort_keys=True, separators=(",", ":"))

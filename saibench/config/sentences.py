@@ -40,6 +40,8 @@ def not_composed(
 
 def unknown_key(base: DictConfig, key: str) -> str:
     """The sentence for a key that `base` does not have, or that nobody would read."""
+    if key == STUDIES:
+        return f"'{STUDIES}' is added to the settings: +{STUDIES}=<workload>/<study> would work."
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(base, parent) if parent else base
     if isinstance(node, DictConfig):

@@ -109,7 +109,10 @@ def _options(target: Any) -> dict[str, TypeAdapter[Any] | None] | None:
 
     None for a target that takes whatever it is given.
     """
-    parameters = inspect.signature(target).parameters
+    try:
+        parameters = inspect.signature(target).parameters
+    except ValueError:  # some classes of Python's own do not tell
+        return None
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return None
     hints = _hints(target)

@@ -219,12 +219,11 @@ def _checked(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
     if isinstance(samplers, str) or not isinstance(samplers, Sequence):
         raise UserError(f"partitions.{name}.samplers is not a list; {example} would work.")
     transform = given.get("transform")
-    if transform is not None and not (
-        hasattr(transform, "hash") and hasattr(transform, "describe")
-    ):
+    is_one = hasattr(transform, "hash") and hasattr(transform, "describe")
+    if transform is not None and (not is_one or isinstance(transform, Sampler)):
         kind = type(transform).__name__
         raise UserError(
-            f"partitions.{name}.transform of type {kind} is no transform: it has no hash() and "
-            "describe(); one as that of last_tenth_rotated would work."
+            f"partitions.{name}.transform of type {kind} is no transform of samples; "
+            "one as that of last_tenth_rotated would work."
         )
     return given

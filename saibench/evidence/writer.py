@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from saibench.errors import UserError
 from saibench.evidence.schema import Field
 from saibench.evidence.statistic import Axis, PartitionMetric, Statistic
 
@@ -47,6 +48,22 @@ def check_ids(expected: np.ndarray, given: np.ndarray) -> None:
             f"evaluation returned {len(given)} samples for {len(expected)} asked for: "
             f"{len(missing)} missing {missing[:5].tolist()}, {len(repeated)} repeated "
             f"{repeated[:5].tolist()}, {len(extra)} not asked for {extra[:5].tolist()}."
+        )
+
+
+def check_keys(statistics: Sequence[Statistic], values: Mapping[str, np.ndarray]) -> None:
+    """What a test step returned are statistics of the module, and some of them.
+
+    Raises:
+        UserError: it is not.
+    """
+    known = [statistic.key for statistic in statistics]
+    returned = [name for name in values if name != "sample_id"]
+    strange = [name for name in returned if name not in known]
+    if strange or not returned:
+        what = f"'{strange[0]}'" if strange else "nothing"
+        raise UserError(
+            f"test_step returned {what}, which is none of statistics(): {', '.join(known)}."
         )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from saibench.errors import UserError
 
 
 class StatisticsCollector(Callback):
@@ -26,7 +30,7 @@ class StatisticsCollector(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
-        statistics = {name: values.detach().cpu().numpy() for name, values in outputs.items()}
+        statistics = {name: _numbers(name, values, len(ids)) for name, values in _named(outputs)}
         self.batches.append({"sample_id": ids.cpu().numpy(), **statistics})
 
     def save(self, folder: Path, number: int, rank: int) -> None:
@@ -35,6 +39,25 @@ class StatisticsCollector(Callback):
         if self.batches:
             columns: dict[str, Any] = _concatenated(self.batches)
             np.savez(folder / f"pass{number}-rank{rank}.npz", **columns)
+
+
+def _named(outputs: Any) -> Iterable[tuple[str, Any]]:
+    if not isinstance(outputs, Mapping):
+        raise UserError(
+            f"test_step returned {type(outputs).__name__}; a dict of a tensor a statistic, (B,) or "
+            "(B, axis) for B samples, would work."
+        )
+    return outputs.items()
+
+
+def _numbers(name: str, values: Any, samples: int) -> np.ndarray:
+    if not isinstance(values, Tensor) or values.ndim not in (1, 2) or len(values) != samples:
+        given = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+        raise UserError(
+            f"test_step returned {given} as '{name}' of {samples} samples; a tensor of the shape "
+            f"({samples},), or ({samples}, axis), would work."
+        )
+    return values.detach().cpu().numpy()
 
 
 def join_parts(folder: Path, number: int) -> dict[str, np.ndarray]:

@@ -28,6 +28,8 @@ class DivergenceGuard(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *batch: Any
     ) -> None:
+        if not outputs:  # the module has left this batch out
+            return
         loss = outputs["loss"].detach().double()
         self.losses = loss if self.losses is None else self.losses + loss
 

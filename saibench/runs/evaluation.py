@@ -110,7 +110,9 @@ def _shows_others(record: dict[str, Any], data: StructuralDataModule) -> bool:
 
 def _broken(folder: Path) -> list[Path]:
     """The files of a point's evidence that are missing or cannot be read."""
-    files = [folder / METRICS, folder / SAMPLES, *sorted(folder.glob("by_*.parquet"))]
+    written = read_record(folder).get("evidence") or [SAMPLES]
+    found = [path.name for path in folder.glob("by_*.parquet")]
+    files = [folder / name for name in (METRICS, *sorted({*written, *found}))]
     return [path for path in files if not _is_readable(path)]
 
 
@@ -157,6 +159,7 @@ def _in_order(
 ) -> dict[str, np.ndarray]:
     """The values by ascending sample id, every expected sample once, all of them numbers."""
     writer.check_ids(data.index["sample_id"].to_numpy()[evaluation.rows], values["sample_id"])
+    writer.check_keys(statistics, values)
     writer.check_finite(statistics, values)
     order = np.argsort(values["sample_id"])
     return {name: column[order] for name, column in values.items()}
@@ -217,6 +220,8 @@ def _write(
     record = read_record(folder)
     kept = {} if broken else record.get("partitions", {})
     record["partitions"] = {**kept, **_described(data)}
+    names = {f"{name}.parquet" for name in tables}
+    record["evidence"] = sorted({*([] if broken else record.get("evidence", [])), *names})
     write_json(finished / FILE, record)
     for name in (*(f"{name}.parquet" for name in tables), METRICS, FILE):  # the record comes last
         (finished / name).replace(folder / name)

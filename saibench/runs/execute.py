@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
+from saibench.config.identity import moved
 from saibench.errors import NotHeldByData, UserError
 from saibench.runs import record
 from saibench.runs.failure_notes import RankFailed, cause_of
@@ -71,6 +74,7 @@ def _trained(point: Point) -> Outcome:
     before = record.read_record(point.folder)
     if before.get("state") == record.COMPLETE:
         _refresh(point)
+        _follow(point)
         changed = ("test", "partitions", "shown", "trainer", "logger")
         return _tested(point.folder, {key: point.settings.get(key) for key in changed})
     point.freeze()
@@ -111,6 +115,22 @@ def _refresh(point: Point) -> None:
         load_point(point.folder)
     except UserError:
         point.freeze()
+
+
+def _follow(point: Point) -> None:
+    """Take the data from the folders that are asked for now, if they are those trained on.
+
+    Raises:
+        UserError: they are not, or not to be had.
+    """
+    from saibench.config.targets import build
+    from saibench.runs.training import check_data
+
+    own = load_point(point.folder).settings
+    there = moved(own, point.settings)
+    if there != own:
+        check_data(point.folder, build(OmegaConf.create(there).datamodule, "datamodule"))
+        Point(there, point.folder.parent).freeze()
 
 
 def _run(folder: Path, devices: int) -> None:

@@ -64,6 +64,7 @@ def asked(evidence: StudyEvidence, **given: Any) -> Asked:
     )
     known = dict(recorded or _shipped(evidence))
     known["responses"] = known.pop("response", None)
+    known = _held(evidence, known)
     known.update({name: value for name, value in given.items() if value is not None})
     if not known["responses"]:
         raise UserError(
@@ -75,6 +76,23 @@ def asked(evidence: StudyEvidence, **given: Any) -> Asked:
             known[name] = (value,) if isinstance(value, str) else tuple(value)
             refuse_repeated(kind, known[name])
     return Asked(**{name: value for name, value in known.items() if value is not None})
+
+
+def _held(evidence: StudyEvidence, recorded: dict[str, Any]) -> dict[str, Any]:
+    """What the workload asks for, as far as this model has it; a module of one's own may not."""
+    tables = ("samples", *(f"by_{axis}" for axis in evidence.axes))
+    names = {field.name for table in tables for field in evidence.fields(table)}
+
+    def is_held(quantity: str) -> bool:
+        return all(part.rpartition("/")[2] in names for part in quantity.split(" - "))
+
+    responses, bias = recorded.get("responses"), recorded.get("bias")
+    wanted = [responses] if isinstance(responses, str) else list(responses or ())
+    return {
+        **recorded,
+        "responses": [name for name in wanted if is_held(name)],
+        "bias": bias if bias and is_held(bias) else None,
+    }
 
 
 def _shipped(evidence: StudyEvidence) -> dict[str, Any]:
