@@ -6,6 +6,7 @@ import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from saibench.config.targets import build
@@ -47,7 +48,9 @@ def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline
     """
     if facts is None:
         return
-    known = _metric_names(json.dumps(settings["model"]), json.dumps(facts))
+    model = settings["model"]
+    target = get_object(model["_target_"])
+    known = _metric_names(target, json.dumps(model), json.dumps(facts))
     for name in (settings["workload"].get("headline") or []) if headline else []:
         partition, _, metric = name.rpartition("/")
         if partition and partition not in settings["partitions"]:
@@ -59,8 +62,8 @@ def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline
 
 
 @lru_cache
-def _metric_names(model: str, facts: str) -> frozenset[str]:
-    """Metrics of a model; the points of a sweep mostly share it."""
+def _metric_names(target: Any, model: str, facts: str) -> frozenset[str]:
+    """Metrics of a model of this class; the points of a sweep mostly share it."""
     from saibench.models.global_state import preserved_global_state
 
     with preserved_global_state():

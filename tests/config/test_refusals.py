@@ -43,6 +43,17 @@ REFUSED = {
     "a fraction for a whole number": (["model.net.num_layers=3.5"], "valid integer"),
     "text for a weight": (["model.loss.energy=abc"], "model.loss.energy=abc"),
     "an unknown dtype": (["model.net.dtype=float16"], "'float32' or 'float64'"),
+    "a look at a sweep": (["-m", "seed=0,1", "--cfg", "job"], "--cfg and --info show one point"),
+    "a study without its plus": (["-m", "sweeps=force_field/x"], "+sweeps=<workload>/<study>"),
+    "a builtin for a class": (["model.optimizer._target_=builtins.dict"], "model.optimizer"),
+    "a sampler for a transform": (
+        [
+            "+partitions.x={samplers: [], transform: "
+            "{_target_: saibench.datamodules.samplers.Tail, by: time, size: 0.1}}",
+            "test=[x]",
+        ],
+        "partitions.x.transform of type Tail is no transform",
+    ),
     "a part of the model deleted": (["~model.loss"], "model.loss is missing"),
     "a part of the optimizer deleted": (["~model.optimizer"], "model.optimizer is missing"),
     "a number for a transform": (

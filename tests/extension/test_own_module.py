@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -95,6 +96,60 @@ def test_module_that_is_not_found_is_named(point: Path) -> None:
     assert "springs.Springs cannot be imported: No module named 'springs'; the --config-dir" in (
         lost.err
     )
+
+
+MISTAKES = {
+    "another base": ("(BenchmarkModule)", "(torch.nn.Module)", "Springs"),
+    "no validation": ("def validation_step", "def validate", "has no validation_step"),
+    "no statistics": ("def statistics", "def statistic", "has no statistics()"),
+    "no list": ("return [Statistic(", "return 3 or [Statistic(", "is no list of"),
+    "names for statistics": ("return [Statistic(", 'return ["x"] or [Statistic(', "is no list of"),
+    "an unknown summary": ('"mean"}', '"median"}', "['median'] are no summaries"),
+    "what no checkpoint holds": (
+        "self.save_hyperparameters()",
+        'self.save_hyperparameters(); self.hparams["x"] = object()',
+        "Springs.hparams holds a object as 'x'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong", "says"), MISTAKES.values(), ids=MISTAKES)
+def test_mistake_of_an_own_module_is_told_before_it_trains(
+    right: str, wrong: str, says: str, project: Path, tmp_path: Path
+) -> None:
+    mine, here = Path(shutil.copytree(project, tmp_path / "mine")), tmp_path / "here"
+    here.mkdir()
+    code = (mine / "springs.py").read_text()
+    assert right in code
+    (mine / "springs.py").write_text(code.replace(right, wrong))
+    ended = train(here, f"--config-dir={mine}", "model=springs", *SMALL)
+    assert ended.status == 2
+    assert says in ended.err and len(ended.err.strip().splitlines()) == 1
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("returned", "says"),
+    [
+        ('{"mae": 1000 * self.error(batch).detach().abs().mean((1, 2))}', "returned 'mae'"),
+        ('{"force_mae": self.error(batch).detach().abs().mean()}', "returned () as 'force_mae'"),
+        ("[1.0]", "test_step returned list"),
+    ],
+    ids=["another key", "one number", "a list"],
+)
+def test_what_a_test_step_must_return_is_told(
+    returned: str, says: str, project: Path, tmp_path: Path
+) -> None:
+    mine, here = Path(shutil.copytree(project, tmp_path / "mine")), tmp_path / "here"
+    here.mkdir()
+    code = (mine / "springs.py").read_text()
+    right = '{"force_mae": 1000 * self.error(batch).detach().abs().mean((1, 2))}'
+    assert right in code
+    (mine / "springs.py").write_text(code.replace(right, returned))
+    with no_page():
+        ended = train(here, f"--config-dir={mine}", "model=springs", *SMALL)
+    assert ended.status == 2
+    assert says in ended.err
 
 
 @pytest.mark.slow

@@ -172,6 +172,18 @@ def test_lost_evidence_of_a_complete_point_is_written_again(
 
 
 @pytest.mark.usefixtures("without_page")
+@pytest.mark.usefixtures("without_page")
+def test_a_lost_table_of_a_complete_point_is_written_again(
+    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = copied(trained)
+    expected = polars.read_parquet(point / "by_atom.parquet")
+    (point / "by_atom.parquet").unlink()
+    no_training(monkeypatch)
+    assert train(tmp_path, *TINY).status == 0
+    assert polars.read_parquet(point / "by_atom.parquet").equals(expected)
+
+
 @pytest.mark.parametrize("name", ["samples.parquet", "by_species.parquet", "metrics.json"])
 def test_damaged_evidence_of_a_complete_point_is_written_again(
     name: str, trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,58 @@
+"""A complete point whose data are asked for in another folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import TINY, TRAJECTORY, Ended, only_point, train
+from omegaconf import OmegaConf
+
+pytestmark = pytest.mark.usefixtures("without_page")
+SETTINGS = [setting for setting in TINY if setting not in TRAJECTORY]
+FRAMES = 200
+
+
+def write(root: Path, seed: int) -> Path:
+    """A file in rMD17's layout: four atoms that hardly move."""
+    root.mkdir()
+    random = np.random.default_rng(seed)
+    places = np.array([[0, 0, 0], [1.2, 0, 0], [0, 1, 0], [0, 0, 1]])
+    np.savez(
+        root / "rmd17_aspirin.npz",
+        nuclear_charges=np.array([6, 8, 1, 1], dtype=np.uint8),
+        coords=places + random.normal(scale=0.05, size=(FRAMES, 4, 3)),
+        energies=random.normal(-4e5, 5, FRAMES),
+        forces=random.normal(size=(FRAMES, 4, 3)),
+        old_indices=np.arange(FRAMES),
+    )
+    return root
+
+
+def run(folder: Path, root: Path) -> Ended:
+    return train(folder, *SETTINGS, "data=rmd17", "data.molecule=aspirin", f"data.root={root}")
+
+
+def test_same_data_are_taken_from_where_they_are_now(tmp_path: Path) -> None:
+    before = write(tmp_path / "before", seed=0)
+    assert run(tmp_path, before).status == 0
+    now = Path(shutil.move(before, tmp_path / "now"))
+    ended = run(tmp_path, now)
+    assert ended.status == 0, ended
+    frozen = OmegaConf.load(only_point(tmp_path) / "config.yaml")
+    assert frozen.data.root == frozen.datamodule.source.root == str(now)
+    assert frozen.trainer.max_steps == 4, "the rest is as it was"
+
+
+def test_other_data_are_no_reason_to_hand_the_old_result_back(tmp_path: Path) -> None:
+    assert run(tmp_path, write(tmp_path / "one", seed=0)).status == 0
+    before = (only_point(tmp_path) / "config.yaml").read_text()
+    ended = run(tmp_path, write(tmp_path / "other", seed=1))
+    assert ended.status == 2
+    assert ended.err.startswith("the data have changed since")
+    assert (only_point(tmp_path) / "config.yaml").read_text() == before
+    record = json.loads((only_point(tmp_path) / "run.json").read_text())
+    assert record["state"] == "complete", "it is what it was"
