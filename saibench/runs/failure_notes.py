@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from saibench.datamodules.disk import FULL
 from saibench.errors import NotHeldByData, UserError
 
 _USERS = (NotHeldByData, UserError)
@@ -24,6 +25,9 @@ def cause_of(error: BaseException) -> str:
     """Why something failed, in one sentence."""
     if isinstance(error, UserError | RankFailed):
         return str(error)
+    if isinstance(error, OSError) and error.errno in FULL:
+        where = f" at {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}: once there is room, the same command goes on."
     return f"{type(error).__name__}: {error}"
 
 

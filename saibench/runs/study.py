@@ -13,6 +13,7 @@ from rich.table import Table
 from saibench.errors import UserError
 from saibench.evidence.metrics import located
 from saibench.runs.execute import Outcome
+from saibench.runs.failure_notes import cause_of
 from saibench.runs.point import Point, is_locked
 from saibench.runs.record import (
     COMPLETE,
@@ -67,7 +68,7 @@ def report(folder: Path, console: Console | None = None) -> bool:
         join(folder)
         console.print(f"report: {write_report(folder)}", markup=False)
     except (UserError, OSError) as error:  # another point's damage, a full disk: points are done
-        console.print(f"no report: {error}", markup=False)
+        console.print(f"no report: {cause_of(error)}", markup=False)
         return False
     return True
 

@@ -81,6 +81,7 @@ def test_full_disk_at_any_file_of_the_evidence_leaves_none_of_it(
     assert ended.status == 1
     assert record["state"] == "failed"
     assert "No space left on device" in record["failure"]["cause"]
+    assert record["failure"]["cause"].endswith("once there is room, the same command goes on.")
     assert "partitions" not in record
     assert set(contents(point)) == UNTESTED
 
