@@ -70,9 +70,16 @@ def sessions_of(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _place(study: str, commands: Iterable[str]) -> str:
     """The folder that these commands leave the study in: the last that one of them names."""
-    words = (word for command in commands for word in shlex.split(command))
+    words = (word for command in commands for word in _words(command))
     named = [word.removeprefix(SWEEP_DIR) for word in words if word.startswith(SWEEP_DIR)]
     return named[-1] if named else f"outputs/{study}"
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # a record that was not written by saibench may hold any text
+        return command.split()
 
 
 def _typed(command: str) -> str:

@@ -62,7 +62,7 @@ def made(
 
 def test_loss_is_the_weighted_mean_square_of_energies_and_force_components() -> None:
     module, batch = made()
-    module.log = lambda *_: None
+    module.log = lambda *_, **__: None
     energy = (module.net.energy - batch.energy).numpy()
     force = (module.net.forces - batch.forces).numpy()
     expected = 2.0 * np.mean(energy**2) + 30.0 * np.mean(force**2)
@@ -71,7 +71,7 @@ def test_loss_is_the_weighted_mean_square_of_energies_and_force_components() -> 
 
 def test_loss_of_absolute_errors_is_of_energies_and_lengths_of_forces() -> None:
     module, batch = made(loss_of="absolute")
-    module.log = lambda *_: None
+    module.log = lambda *_, **__: None
     energy = (module.net.energy - batch.energy).numpy()
     force = (module.net.forces - batch.forces).numpy()
     expected = 2.0 * np.mean(np.abs(energy)) + 30.0 * np.mean(np.linalg.norm(force, axis=2))
