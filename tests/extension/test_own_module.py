@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import QUIET, TRAJECTORY, evaluate, no_page, only_point, saibench, train
+from command_line import QUIET, TRAJECTORY, Ended, evaluate, no_page, only_point, saibench, train
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (*TRAJECTORY, *QUIET, "subset.count=40", "trainer.max_steps=10", "trainer.val_every=5")
@@ -99,7 +99,11 @@ def test_module_that_is_not_found_is_named(point: Path) -> None:
 
 
 MISTAKES = {
-    "another base": ("(BenchmarkModule)", "(torch.nn.Module)", "Springs"),
+    "another base": (
+        "(BenchmarkModule)",
+        "(__import__('lightning').LightningModule)",
+        "Springs is no subclass of saibench.models.base.BenchmarkModule",
+    ),
     "no validation": ("def validation_step", "def validate", "has no validation_step"),
     "no statistics": ("def statistics", "def statistic", "has no statistics()"),
     "no list": ("return [Statistic(", "return 3 or [Statistic(", "is no list of"),
@@ -113,16 +117,22 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize(("right", "wrong", "says"), MISTAKES.values(), ids=MISTAKES)
-def test_mistake_of_an_own_module_is_told_before_it_trains(
-    right: str, wrong: str, says: str, project: Path, tmp_path: Path
-) -> None:
-    mine, here = Path(shutil.copytree(project, tmp_path / "mine")), tmp_path / "here"
+def train_changed(project: Path, folder: Path, right: str, wrong: str) -> tuple[Ended, Path]:
+    """The README's module with something else in it: how training ended, and where."""
+    mine, here = Path(shutil.copytree(project, folder / "mine")), folder / "here"
     here.mkdir()
     code = (mine / "springs.py").read_text()
     assert right in code
     (mine / "springs.py").write_text(code.replace(right, wrong))
-    ended = train(here, f"--config-dir={mine}", "model=springs", *SMALL)
+    with no_page():
+        return train(here, f"--config-dir={mine}", "model=springs", *SMALL), here
+
+
+@pytest.mark.parametrize(("right", "wrong", "says"), MISTAKES.values(), ids=MISTAKES)
+def test_mistake_of_an_own_module_is_told_before_it_trains(
+    right: str, wrong: str, says: str, project: Path, tmp_path: Path
+) -> None:
+    ended, here = train_changed(project, tmp_path, right, wrong)
     assert ended.status == 2
     assert says in ended.err and len(ended.err.strip().splitlines()) == 1
     assert not list(here.iterdir())
@@ -140,14 +150,8 @@ def test_mistake_of_an_own_module_is_told_before_it_trains(
 def test_what_a_test_step_must_return_is_told(
     returned: str, says: str, project: Path, tmp_path: Path
 ) -> None:
-    mine, here = Path(shutil.copytree(project, tmp_path / "mine")), tmp_path / "here"
-    here.mkdir()
-    code = (mine / "springs.py").read_text()
     right = '{"force_mae": 1000 * self.error(batch).detach().abs().mean((1, 2))}'
-    assert right in code
-    (mine / "springs.py").write_text(code.replace(right, returned))
-    with no_page():
-        ended = train(here, f"--config-dir={mine}", "model=springs", *SMALL)
+    ended, _ = train_changed(project, tmp_path, right, returned)
     assert ended.status == 2
     assert says in ended.err
 

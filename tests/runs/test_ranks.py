@@ -142,7 +142,7 @@ def test_ranks_end_with_the_process_that_asked_for_them(trained: Path, tmp_path:
         shutil.copy(trained / name, tmp_path)
     parent = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
     try:
-        ranks = until(lambda: ranks_of(parent.pid))
+        ranks = until(lambda: len(found := ranks_of(parent.pid)) == 2 and found)
     finally:
         parent.send_signal(signal.SIGKILL)
         parent.wait()

@@ -159,31 +159,20 @@ def test_partition_that_is_defined_anew_is_tested_anew(
 
 
 @pytest.mark.usefixtures("without_page")
+@pytest.mark.parametrize("name", ["samples.parquet", "by_atom.parquet"])
 def test_lost_evidence_of_a_complete_point_is_written_again(
-    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = copied(trained)
-    (point / "samples.parquet").unlink()
+    (point / name).unlink()
     no_training(monkeypatch)
     ended = train(tmp_path, *TINY)
     assert ended.status == 0, ended.err
-    expected = polars.read_parquet(trained / "samples.parquet")
-    assert polars.read_parquet(point / "samples.parquet").equals(expected)
+    expected = polars.read_parquet(trained / name)
+    assert polars.read_parquet(point / name).equals(expected)
 
 
 @pytest.mark.usefixtures("without_page")
-@pytest.mark.usefixtures("without_page")
-def test_a_lost_table_of_a_complete_point_is_written_again(
-    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    point = copied(trained)
-    expected = polars.read_parquet(point / "by_atom.parquet")
-    (point / "by_atom.parquet").unlink()
-    no_training(monkeypatch)
-    assert train(tmp_path, *TINY).status == 0
-    assert polars.read_parquet(point / "by_atom.parquet").equals(expected)
-
-
 @pytest.mark.parametrize("name", ["samples.parquet", "by_species.parquet", "metrics.json"])
 def test_damaged_evidence_of_a_complete_point_is_written_again(
     name: str, trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
