@@ -208,6 +208,7 @@ class _OneSentence(argparse.ArgumentParser):
 
 def _commands(arguments: Sequence[str]) -> int:
     from saibench.commands import COMMANDS
+    from saibench.commands.config_dir import use_config_dir
 
     parser = _OneSentence(
         prog="saibench",
@@ -217,4 +218,5 @@ def _commands(arguments: Sequence[str]) -> int:
     for command in COMMANDS:
         command.add_parser(subparsers)
     options = parser.parse_args(arguments)
+    use_config_dir(options)
     return options.run(options)

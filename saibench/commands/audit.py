@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from saibench.commands.config_dir import add_config_dir
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--pairs", type=int, default=3, help="worst pairs that are printed of each (default: 3)"
     )
+    add_config_dir(parser)
     parser.set_defaults(run=run)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from saibench.commands.config_dir import add_config_dir
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds the command to the parser of `python -m saibench`."""
@@ -23,6 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="TABLE",
         help="evidence tables to copy (default: all but by_atom)",
     )
+    add_config_dir(parser)
     parser.set_defaults(run=run)
 
 

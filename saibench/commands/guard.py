@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from saibench.commands.config_dir import add_config_dir
 from saibench.errors import UserError
 
 
@@ -35,6 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--start", type=int, default=0, help="training frame to start from")
     parser.add_argument("--seed", type=int, default=0, help="of velocities and thermostat")
     parser.add_argument("--out", type=Path, help="where the files go (default: <point>/guard)")
+    add_config_dir(parser)
     parser.set_defaults(run=run)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from saibench.commands.config_dir import add_config_dir
 from saibench.errors import UserError
 
 
@@ -33,6 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="figures to draw, as dotted modules (saibench.figures.windows); "
         "by default those that the study's config names",
     )
+    add_config_dir(parser)
     parser.set_defaults(run=run)
 
 

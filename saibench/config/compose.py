@@ -10,7 +10,6 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -24,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from saibench.config.locations import ShippedSource, conf, make_importable, register_studies
+from saibench.config.locations import ShippedSource, conf, own_folder, register_studies
 from saibench.config.sentences import not_composed, unknown_key
 from saibench.errors import UserError, first_line
 
@@ -127,11 +126,7 @@ def started_hydra(config_dir: str | None) -> Iterator[Hydra]:
     GlobalHydra.instance().clear()
     search_path = create_config_search_path(f"{ShippedSource.scheme()}://{conf()}")
     if config_dir is not None:
-        folder = Path(config_dir).resolve()
-        if not folder.is_dir():
-            raise UserError(f"--config-dir {config_dir} is not a folder.")
-        make_importable(folder)
-        search_path.prepend("command-line", f"file://{folder}", "main")
+        search_path.prepend("command-line", f"file://{own_folder(config_dir)}", "main")
     try:
         yield Hydra.create_main_hydra2("saibench", search_path)
     finally:

@@ -15,6 +15,8 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
+from saibench.errors import UserError
+
 STUDIES = "sweeps"
 Names = list[str]
 
@@ -76,6 +78,19 @@ def register_studies() -> None:
     plugins.register(ShippedSource)
     plugins.register(StudiesSource)
     plugins.register(StudiesSearchPath)
+
+
+def own_folder(config_dir: str | Path) -> Path:
+    """The folder of `--config-dir`, whose modules can be imported from now on.
+
+    Raises:
+        UserError: it is not a folder.
+    """
+    folder = Path(config_dir).resolve()
+    if not folder.is_dir():
+        raise UserError(f"--config-dir {config_dir} is not a folder.")
+    make_importable(folder)
+    return folder
 
 
 def make_importable(folder: Path) -> None:

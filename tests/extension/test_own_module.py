@@ -98,6 +98,16 @@ def test_module_that_is_not_found_is_named(point: Path) -> None:
     )
 
 
+def test_audit_finds_the_module_where_it_is_told_that_it_is(project: Path, point: Path) -> None:
+    lost = saibench(point.parent, "audit", str(point))
+    assert lost.status == 0, "an audit builds the data, and they are saibench's own"
+    found = saibench(point.parent, "audit", str(point), "--config-dir", str(project))
+    assert (found.status, found.out) == (0, lost.out)
+    nowhere = saibench(point.parent, "audit", str(point), "--config-dir", "nowhere")
+    assert nowhere.status == 2
+    assert "--config-dir nowhere" in nowhere.err
+
+
 MISTAKES = {
     "another base": (
         "(BenchmarkModule)",
