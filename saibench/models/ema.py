@@ -2,17 +2,21 @@
 
 Lightning's `WeightAveraging` copies the whole module. A copy of a nequip net with parity has one
 buffer more than the net, and the two no longer match; and pairing every buffer each step costs ten
-times what averaging does. Here the averages are a list beside the parameters.
+times what averaging does. Here an average belongs to its parameter, wherever the module keeps it
+and under however many names.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from torch import Tensor
+from torch import Tensor, nn
 
 LIVE = "current_model_state"
 """Key of the trained weights in a checkpoint whose `state_dict` holds their averages; Lightning's
@@ -22,7 +26,11 @@ own averaging uses the same."""
 class ExponentialMovingAverage(Callback):
     """Averages the parameters after each step; validation and checkpoints see the averages.
 
-    The decay after step n is min(decay, (1 + n) / (10 + n)), n from 1, as nequip warms it up.
+    The decay after step n is min(decay, (1 + n) / (10 + n)), n from 1, as nequip warms it up. What
+    is no floating-point number is not averaged, and neither are buffers (running statistics of
+    batch normalisation): validation and checkpoint have them as training left them, which is what
+    `torch.optim.swa_utils.AveragedModel` does by default. A checkpoint's `state_dict` is the
+    module's own while it holds the averages, that is, what validation ran with.
 
     Args:
         decay: in [0, 1).
@@ -31,14 +39,15 @@ class ExponentialMovingAverage(Callback):
     def __init__(self, decay: float) -> None:
         self.decay = decay
         self.steps = 0
-        self.averages: list[Tensor] = []
+        self.averages: dict[nn.Parameter, Tensor] = {}
+        self.is_exchanged = False
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        weights = [weight.detach() for weight in pl_module.parameters()]
-        if not self.averages:
-            self.averages = [weight.clone() for weight in weights]
         # a checkpoint is loaded before the module is moved to its device
-        self.averages = [a.to(w) for a, w in zip(self.averages, weights, strict=True)]
+        self.averages = {
+            weight: self.averages.get(weight, weight.detach().clone()).to(weight)
+            for weight in _averaged(pl_module)
+        }
 
     @torch.no_grad()
     def on_train_batch_end(
@@ -48,22 +57,29 @@ class ExponentialMovingAverage(Callback):
             return
         self.steps = trainer.global_step
         decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        torch._foreach_lerp_(self.averages, list(pl_module.parameters()), 1 - decay)
+        torch._foreach_lerp_(self._averages_of(pl_module), _averaged(pl_module), 1 - decay)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._swap(pl_module)
+        self._exchange(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._swap(pl_module)
+        self._exchange(pl_module)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """What stops training in the midst of a validation leaves the trained weights in place."""
+        if self.is_exchanged:
+            self._exchange(pl_module)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        live = checkpoint["state_dict"]
-        names = [name for name, _ in pl_module.named_parameters()]
-        averages = dict(zip(names, self.averages, strict=True))
-        checkpoint[LIVE] = live
-        checkpoint["state_dict"] = {name: averages.get(name, live[name]) for name in live}
+        there = deepcopy(checkpoint["state_dict"])
+        with self._other_weights(pl_module):
+            other = deepcopy(pl_module.state_dict())
+        averages, live = (there, other) if self.is_exchanged else (other, there)
+        checkpoint["state_dict"], checkpoint[LIVE] = averages, live
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -71,9 +87,7 @@ class ExponentialMovingAverage(Callback):
         """When training resumes, the module has the averages, and gets its own weights back."""
         if not trainer.training:
             return
-        self.averages = [
-            checkpoint["state_dict"][name].clone() for name, _ in pl_module.named_parameters()
-        ]
+        self.averages = {weight: weight.detach().clone() for weight in _averaged(pl_module)}
         pl_module.load_state_dict(checkpoint[LIVE])
 
     def state_dict(self) -> dict[str, Any]:
@@ -82,11 +96,33 @@ class ExponentialMovingAverage(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.steps = state_dict["steps"]
 
+    def _averages_of(self, pl_module: LightningModule) -> list[Tensor]:
+        """The average of each parameter; that of one that has come later starts from itself."""
+        return [
+            self.averages.setdefault(weight, weight.detach().clone())
+            for weight in _averaged(pl_module)
+        ]
+
+    @contextmanager
+    def _other_weights(self, pl_module: LightningModule) -> Iterator[None]:
+        """The averages where the trained weights are, or the other way round."""
+        self._exchange(pl_module)
+        try:
+            yield
+        finally:
+            self._exchange(pl_module)
+
     @torch.no_grad()
-    def _swap(self, pl_module: LightningModule) -> None:
+    def _exchange(self, pl_module: LightningModule) -> None:
         """Exchange weights and averages; before training starts there is nothing to exchange."""
         if self.averages:
-            weights: list[Tensor] = list(pl_module.parameters())
+            weights, averages = _averaged(pl_module), self._averages_of(pl_module)
             kept = [weight.clone() for weight in weights]
-            torch._foreach_copy_(weights, self.averages)
-            torch._foreach_copy_(self.averages, kept)
+            torch._foreach_copy_(weights, averages)
+            torch._foreach_copy_(averages, kept)
+            self.is_exchanged = not self.is_exchanged
+
+
+def _averaged(module: nn.Module) -> list[nn.Parameter]:
+    """The parameters that have averages, each once."""
+    return [w for w in module.parameters() if w.is_floating_point() or w.is_complex()]
