@@ -82,4 +82,6 @@ def describe(dataset: Downloadable) -> str:
     for option in dataset.options:
         choices = f": {', '.join(option.choices)}" if option.choices else ""
         lines.append(f"  --{option.name}  {option.help}{choices}")
+    if dataset.by_hand:
+        lines.append(f"  By hand: {dataset.by_hand}.")
     return "\n".join(lines)

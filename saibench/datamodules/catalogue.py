@@ -39,6 +39,7 @@ class Downloadable(ABC):
 
     name: what the user types
     folder: where it goes inside the cache, unless the user gives a folder
+    by_hand: how a user gets it where `download` cannot; empty where it can
     """
 
     name: ClassVar[str]
@@ -47,6 +48,7 @@ class Downloadable(ABC):
     size: ClassVar[str]
     licence: ClassVar[str]
     source: ClassVar[str]
+    by_hand: ClassVar[str] = ""
     options: ClassVar[tuple[Option, ...]] = ()
 
     @abstractmethod

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from saibench.datamodules.cache import cached_arrays, new_array
 from saibench.datamodules.files import data_roots
+from saibench.datamodules.nowcasting.downloads import HOW_TO_GET
 from saibench.datamodules.nowcasting.event import FRAMES, RainEvent
 from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES, observed_features
 from saibench.datamodules.nowcasting.radar_png import PngHeader, read_frame, read_header
@@ -145,7 +146,7 @@ class MRMS:
                     return {number: found[number] for number in numbers}
         raise UserError(
             f"No event as 00000/00000-00.png is in {' or '.join(map(str, roots))}, nor there in "
-            "figure or mrms/figure: set data.root to the folder of the unpacked events."
+            f"figure or mrms/figure. {HOW_TO_GET}."
         )
 
 

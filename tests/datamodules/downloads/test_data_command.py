@@ -13,6 +13,7 @@ import pytest
 from saibench.commands.data import add_parser
 from saibench.datamodules.catalogue import Downloadable, Option, catalogue
 from saibench.datamodules.force_field.published import MOLECULES
+from saibench.datamodules.nowcasting.mrms import MRMS
 from saibench.datamodules.remote import Checksum, RemoteFile
 from saibench.errors import UserError
 
@@ -57,11 +58,21 @@ def test_every_data_set_is_listed_with_size_licence_and_source(capsys):
     args = parser.parse_args(["data", "list"])
     assert args.run(args) == 0
     shown = capsys.readouterr().out
-    assert {"rmd17", "rmd17_small"} <= set(catalogue())
+    assert {"rmd17", "rmd17_small", "mrms"} <= set(catalogue())
     for dataset in catalogue().values():
         for word in (dataset.name, dataset.summary, dataset.size, dataset.licence, dataset.source):
             assert word in shown
     assert all(molecule in shown for molecule in MOLECULES)
+
+
+def test_what_has_no_fixed_address_says_where_it_is(tmp_path, capsys):
+    published = catalogue()["mrms"]
+    with pytest.raises(UserError, match="tsinghua"):
+        data(published, "download", "mrms", "--root", tmp_path)
+    assert data(published, "list") == 0
+    assert "cloud.tsinghua.edu.cn" in capsys.readouterr().out
+    with pytest.raises(UserError, match="tsinghua"):
+        MRMS(str(tmp_path)).preview()
 
 
 def test_a_download_prints_its_files_and_takes_its_options(jets, tmp_path, capsys):
