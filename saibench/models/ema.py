@@ -39,7 +39,7 @@ class ExponentialMovingAverage(Callback):
     def __init__(self, decay: float) -> None:
         self.decay = decay
         self.steps = 0
-        self.averages: dict[nn.Parameter, Tensor] = {}
+        self.averages: dict[Tensor, Tensor] = {}
         self.is_exchanged = False
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -123,6 +123,6 @@ class ExponentialMovingAverage(Callback):
             self.is_exchanged = not self.is_exchanged
 
 
-def _averaged(module: nn.Module) -> list[nn.Parameter]:
+def _averaged(module: nn.Module) -> list[Tensor]:
     """The parameters that have averages, each once."""
     return [w for w in module.parameters() if w.is_floating_point() or w.is_complex()]
