@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from skips import (  # noqa: F401  (hooks)
+    pytest_runtest_setup,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
 
 REAL_TRAJECTORY = "rmd17/npz_data/rmd17_aspirin.npz"
 
@@ -41,5 +46,5 @@ def data_dir() -> Path:
     """The folder of real data, `SAIBENCH_DATA_DIR`; a test that needs it is skipped without it."""
     folder = Path(os.environ.get("SAIBENCH_DATA_DIR", "."))
     if not (folder / REAL_TRAJECTORY).is_file():
-        pytest.skip(f"SAIBENCH_DATA_DIR has no {REAL_TRAJECTORY} ({folder.resolve()})")
+        pytest.skip(f"needs SAIBENCH_DATA_DIR, a folder of real data with {REAL_TRAJECTORY}")
     return folder

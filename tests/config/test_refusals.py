@@ -269,8 +269,8 @@ def test_mistake_is_refused_in_one_sentence(
     assert_refused(train(tmp_path, *arguments), part, tmp_path)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
-def test_gpu_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     ended = train(tmp_path, "trainer.accelerator=gpu")
     assert_refused(ended, "trainer.accelerator=cpu would work", tmp_path)
 

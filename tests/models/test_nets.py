@@ -196,7 +196,7 @@ def losses(net: nn.Module, steps: int) -> list[float]:
             "inductor",
             marks=pytest.mark.skipif(
                 "SAIBENCH_TEST_INDUCTOR" not in os.environ or not shutil.which("g++"),
-                reason="minutes of a C++ compiler: wanted by SAIBENCH_TEST_INDUCTOR=1",
+                reason="a minute of a C++ compiler: needs g++ and SAIBENCH_TEST_INDUCTOR=1",
             ),
         ),
     ],

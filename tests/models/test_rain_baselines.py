@@ -111,7 +111,7 @@ def test_steps_is_that_of_pysteps(moving: Tensor, pysteps: object) -> None:
 def test_real_rain_an_hour_ahead_is_better_moved_than_left(data_dir: Path) -> None:
     folder = data_dir / "mrms" / "figure" / "00000"
     if not folder.is_dir():
-        pytest.skip(f"SAIBENCH_DATA_DIR has no {folder}")
+        pytest.skip(f"needs {folder.relative_to(data_dir)} in SAIBENCH_DATA_DIR")
     paths = [folder / f"00000-{frame:02d}.png" for frame in range(15)]
     raw = np.stack([np.asarray(Image.open(path), dtype=np.float32) for path in paths])
     rain = torch.from_numpy((raw / 10 - 3).clip(0, 128)[None, :, 160:-160, 160:-160])

@@ -23,7 +23,7 @@ from saibench.interpretation.estimates import blocks_of
 from saibench.report import write_comparison, write_report
 
 pytestmark = pytest.mark.skipif(
-    chromium() is None, reason="no Chromium here: install one, or name it in CHROME_PATH"
+    chromium() is None, reason="needs a Chromium: Debian's `chromium`, or one named by CHROME_PATH"
 )
 
 VIEWER = "saibench.report.molecule_viewer"

@@ -284,7 +284,7 @@ def test_a_killed_download_goes_on_where_it_was_killed(server, answer, tmp_path)
 def certificate(server, tmp_path_factory) -> Path:
     """Turns the loopback server into an https server with a certificate that nobody signed."""
     if shutil.which("openssl") is None:
-        pytest.skip("needs the openssl command to make a certificate")
+        pytest.skip("needs the command openssl, to make a certificate: Debian's `openssl`")
     folder = tmp_path_factory.mktemp("tls")
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
