@@ -30,6 +30,7 @@ from saibench.models.base import BenchmarkModule
 from saibench.models.ema import ExponentialMovingAverage
 from saibench.models.force_field_statistics import force_field_statistics
 from saibench.models.shown_frames import keep_shown_frames
+from saibench.models.untrained import refuse_random_weights
 from saibench.options import Decay
 from saibench.units import MEV_PER_EV
 
@@ -96,8 +97,9 @@ class ForceFieldModule(BenchmarkModule):
         weights = [torch.nn.Parameter(torch.zeros(1))]
         optimizer = build(settings["optimizer"], "model.optimizer", weights)
         schedule = settings.get("lr_schedule")
-        if schedule is not None:
+        if schedule is not None and max_steps != 0:
             build(schedule["scheduler"], "lr_schedule.scheduler", optimizer)
+        refuse_random_weights(settings, max_steps)
 
     def forward(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         """Energies `(B,)` in eV, less the training mean, and forces `(B, A, 3)` in eV/Å."""

@@ -25,6 +25,7 @@ from saibench.models.base import BenchmarkModule
 from saibench.models.jet_statistics import angle_labels, jet_metrics, jet_statistics
 from saibench.models.nets.jets.published import load_released
 from saibench.models.shown_jets import keep_shown_jets
+from saibench.models.untrained import refuse_random_weights
 
 LOG_EVERY = 50
 """Steps between two logged training losses."""
@@ -90,6 +91,7 @@ class JetTaggingModule(BenchmarkModule):
                 "model.fresh_head=true is for a net that starts from model.checkpoint, which is "
                 "null; fresh_head=false would work."
             )
+        refuse_random_weights(settings, max_steps)
 
     def load_initial_weights(self) -> None:
         if self.hparams["checkpoint"] is not None:

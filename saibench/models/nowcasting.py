@@ -31,6 +31,7 @@ from saibench.models.nowcasting_statistics import (
     refuse_not_finite,
 )
 from saibench.models.shown_events import keep_shown_events
+from saibench.models.untrained import refuse_random_weights
 
 LEADS = 20
 LOG_EVERY = 50
@@ -93,11 +94,7 @@ class NowcastingModule(BenchmarkModule):
                 f"model.checkpoint={checkpoint} is not a file; the path of a checkpoint, or null, "
                 "would work."
             )
-        if checkpoint is None and max_steps == 0 and settings.get("steps") != 0:
-            raise UserError(
-                f"trainer.max_steps=0 leaves model={settings['name']} with the random weights that "
-                "it begins with; model.checkpoint=<a file of weights> would work."
-            )
+        refuse_random_weights(settings, max_steps)
 
     @property
     def trains(self) -> bool:

@@ -15,6 +15,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from saibench.errors import UserError, first_line
+from saibench.models.nets.published import misfits_of, told
 from saibench.whole_files import written_whole
 
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError)
@@ -72,17 +73,8 @@ def load_weights(path: Path, module: nn.Module) -> None:
 def _fitting_state(path: Path, module: nn.Module) -> dict[str, Any]:
     mend = f"remove {path.parent} and train the point again"
     state = _state(path, mend)
-    own = module.state_dict()
-    if {name: value.shape for name, value in state.items()} != {
-        name: value.shape for name, value in own.items()
-    }:
-        strange = sorted(set(state) ^ set(own)) or sorted(
-            name for name in own if own[name].shape != state[name].shape
-        )
-        raise UserError(
-            f"{path} is a checkpoint of another model: {len(strange)} of its tensors do not fit, "
-            f"the first is {strange[0]}; {mend}."
-        )
+    if misfits := misfits_of(state, module.state_dict()):
+        raise UserError(f"{path} is a checkpoint of another model ({told(misfits)}): {mend}.")
     return state
 
 

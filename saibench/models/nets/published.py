@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from saibench.errors import UserError
 FEW, NAMED = 12, 3
 """Tensors that do not fit are all named up to the first number, else so many of each kind."""
 
-OWN = "net."
-"""What the names of the net begin with in a checkpoint of saibench itself."""
+DEEPEST = 4
+"""Parts that the prefix of the net's names in a file may have: `module.model.net._orig_mod.`"""
 
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, ValueError)
 
@@ -31,8 +31,8 @@ def load_weights(
     """Load a checkpoint into `net`, every name and shape of it or nothing.
 
     The file holds a state dict, or a dict with one below `state_dict`; nothing but tensors and
-    builtins is read from it. In a checkpoint of saibench itself, the net's names stand below
-    `net.`, beside what only training needs.
+    builtins is read from it. The net's names may stand below a prefix, as `module.` or `net.`,
+    beside what only training needs.
 
     Args:
         net: what to load into.
@@ -45,13 +45,12 @@ def load_weights(
         UserError: the file is missing, damaged, no checkpoint or holds other objects, or its
             names or shapes are not the net's, which are then listed.
     """
-    state = {rename(name): value for name, value in _of_the_net(_read_state(Path(path))).items()}
     own = net.state_dict()
+    state = _below(_prefix(given := _read_state(Path(path)), own, rename), given, rename)
     if fresh is not None:
         state = {name: value for name, value in state.items() if not name.startswith(fresh)}
         state |= {name: value for name, value in own.items() if name.startswith(fresh)}
-    misfits = _misfits(state, own)
-    if any(misfits.values()):
+    if misfits := misfits_of(state, own):
         raise _of_another_model(path, misfits, len(own), settings)
     net.load_state_dict(state, strict=True)
 
@@ -80,9 +79,25 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     return nested
 
 
-def _of_the_net(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    below = {name.removeprefix(OWN): value for name, value in state.items() if name.startswith(OWN)}
-    return below or state
+def _prefix(state: dict[str, Tensor], own: dict[str, Tensor], rename: Callable[[str], str]) -> str:
+    """What stands before the net's names in a file: below it most of them are found."""
+    parts = [name.split(".")[:-1][:DEEPEST] for name in state]
+    prefixes = {
+        "".join(f"{part}." for part in some[:n]) for some in parts for n in range(DEEPEST + 1)
+    }
+    found = {prefix: len(_below(prefix, state, rename).keys() & own) for prefix in prefixes}
+    return min(found, key=lambda prefix: (-found[prefix], len(prefix)))
+
+
+def _below(
+    prefix: str, state: dict[str, Tensor], rename: Callable[[str], str]
+) -> dict[str, Tensor]:
+    """The tensors whose names begin with the prefix, by the net's own names."""
+    return {
+        rename(name.removeprefix(prefix)): value
+        for name, value in state.items()
+        if name.startswith(prefix)
+    }
 
 
 def _is_state(content: Any) -> bool:
@@ -93,9 +108,13 @@ def _is_state(content: Any) -> bool:
     )
 
 
-def _misfits(state: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, list[str]]:
-    """By kind, a phrase for each tensor that is missing, unknown or of another shape."""
-    return {
+Misfits = dict[str, list[str]]
+"""By kind, a phrase for each tensor that is missing, unknown or of another shape."""
+
+
+def misfits_of(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Misfits:
+    """How the tensors of a file differ from those of a net; empty if names and shapes are its."""
+    found = {
         "missing": [name for name in own if name not in state],
         "unknown": [name for name in state if name not in own],
         "of another shape": [
@@ -104,25 +123,31 @@ def _misfits(state: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, list
             if name in state and state[name].shape != own[name].shape
         ],
     }
+    return {kind: names for kind, names in found.items() if names}
 
 
-def _of_another_model(
-    path: str | Path, misfits: dict[str, list[str]], size: int, settings: str
-) -> UserError:
-    """Names them in the sentence; where they are many, all of them in a note of the traceback."""
-    count = sum(map(len, misfits.values()))
-    most = FEW if count <= FEW else NAMED
-    kinds = "; ".join(
+def told(misfits: Misfits) -> str:
+    """`1 missing: evo_net.gamma; 9 unknown: a, b, c, …`."""
+    most = FEW if _count(misfits) <= FEW else NAMED
+    return "; ".join(
         f"{len(names)} {kind}: {', '.join(names[:most])}" + (", …" if len(names) > most else "")
         for kind, names in misfits.items()
-        if names
     )
+
+
+def _count(misfits: Misfits) -> int:
+    return sum(map(len, misfits.values()))
+
+
+def _of_another_model(path: str | Path, misfits: Misfits, size: int, settings: str) -> UserError:
+    """Names them in the sentence; where they are many, all of them in a note of the traceback."""
+    count = _count(misfits)
     error = UserError(
         f"{path} is a checkpoint of another model: {count} of its tensors do not fit the {size} "
-        f"of this net ({kinds}); the checkpoint of this net, or the {settings} that it was trained "
-        "with, would work."
+        f"of this net ({told(misfits)}); the checkpoint of this net, or the {settings} that it was "
+        "trained with, would work."
     )
-    if count > most:
+    if count > FEW:
         listed = (f"{kind}: {name}" for kind, names in misfits.items() for name in names)
         error.add_note("\n".join(listed))
     return error

@@ -255,6 +255,12 @@ def test_what_cannot_be_had_is_refused_before_anything_is_made(tmp_path: Path) -
         check(checkpoint=str(tmp_path / "nowhere.pt"))
     with pytest.raises(UserError, match="fresh_head=true is for a net that starts from"):
         check(fresh_head=True)
+    with pytest.raises(UserError, match="fresh_head=true"):
+        JetTaggingModule.check(
+            {**SETTINGS, "fresh_head": True, "checkpoint": __file__}, max_steps=0
+        )
+    with pytest.raises(UserError, match="max_steps=0"):
+        JetTaggingModule.check(SETTINGS, max_steps=0)
     with pytest.raises(UserError, match="optimizer cannot be built"):
         check(optimizer={**RANGER, "k": 0})
     with pytest.raises(UserError, match=r"model\.net cannot be built"):

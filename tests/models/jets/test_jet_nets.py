@@ -188,6 +188,36 @@ def test_ten_classes_do_not_fit_two(tmp_path: Path) -> None:
         load_released(transformer(), tmp_path / "ParT_kin.pt", fresh_head=False)
 
 
+@pytest.mark.parametrize("wrapped", ["module.", "model.", "net._orig_mod.", "module.model.net."])
+def test_names_are_found_below_what_wrapped_the_net(wrapped: str, tmp_path: Path) -> None:
+    """As DataParallel, Lightning and `torch.compile` name them, beside what only training needs."""
+    net, other = transformer(seed=1), transformer(seed=2)
+    state = {wrapped + name.removeprefix("mod."): v for name, v in net.state_dict().items()}
+    torch.save({"state_dict": state | {"loss.weight": torch.ones(2)}}, tmp_path / "net.ckpt")
+    load_released(other, tmp_path / "net.ckpt", fresh_head=False)
+    assert all(torch.equal(v, other.state_dict()[name]) for name, v in net.state_dict().items())
+
+
+class OwnNet(torch.nn.Module):
+    """Of other names than weaver's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 2)
+
+
+def test_net_of_other_names_is_loaded_by_them_or_told_what_is_missing(tmp_path: Path) -> None:
+    torch.save({"module.layer.weight": torch.ones(2, 4)}, tmp_path / "net.ckpt")
+    with pytest.raises(UserError, match=r"1 missing: layer\.bias"):
+        load_released(OwnNet(), tmp_path / "net.ckpt", fresh_head=False)
+    with pytest.raises(UserError, match="fresh_head=true"):
+        load_released(OwnNet(), tmp_path / "net.ckpt", fresh_head=True)
+    whole = {"module.layer.weight": torch.ones(2, 4), "module.layer.bias": torch.zeros(2)}
+    torch.save(whole, tmp_path / "net.ckpt")
+    load_released(net := OwnNet(), tmp_path / "net.ckpt", fresh_head=False)
+    assert net.layer.weight.sum() == 8
+
+
 def test_without_weaver_the_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] == "weaver"]:
         monkeypatch.delitem(sys.modules, name)

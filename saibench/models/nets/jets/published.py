@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
+from saibench.errors import UserError
 from saibench.models.nets.published import load_weights
 
 SETTINGS = "model.net settings (features, widths, layers)"
@@ -28,9 +29,20 @@ def load_released(net: nn.Module, path: str | Path, fresh_head: bool) -> None:
     Raises:
         UserError: see `load_weights`.
     """
-    head = max(name for name in net.state_dict() if name.startswith(f"{MOD}fc."))
-    fresh = f"{head.rpartition('.')[0]}." if fresh_head else None
-    load_weights(net, path, SETTINGS, rename=current_name, fresh=fresh)
+    is_weavers = any(name.startswith(MOD) for name in net.state_dict())
+    fresh = _head(net) if fresh_head else None
+    load_weights(net, path, SETTINGS, rename=current_name if is_weavers else str, fresh=fresh)
+
+
+def _head(net: nn.Module) -> str:
+    """What the names of the last layer begin with."""
+    layers = [name for name in net.state_dict() if name.startswith(f"{MOD}fc.")]
+    if not layers:
+        raise UserError(
+            f"model.fresh_head=true is for nets whose last layers are named {MOD}fc, as weaver's; "
+            f"{type(net).__name__} has none. Use model.fresh_head=false."
+        )
+    return f"{layers[-1].rpartition('.')[0]}."
 
 
 def current_name(name: str) -> str:
