@@ -78,7 +78,7 @@ def _trained(point: Point) -> Outcome:
         changed = ("test", "partitions", "shown", "trainer", "logger")
         return _tested(point.folder, {key: point.settings.get(key) for key in changed})
     point.freeze()
-    made_by = provenance()
+    made_by = provenance(point.settings)
     session = {"started": record.now(), **{name: made_by[name] for name in OF_A_SESSION}}
     record.update_record(
         point.folder,

@@ -4,50 +4,81 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterator, Mapping
+from importlib.metadata import (
+    PackageNotFoundError,
+    packages_distributions,
+    requires,
+    version,
+)
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = (
-    "saibench",
-    "torch",
-    "lightning",
-    "torchmetrics",
-    "nequip",
-    "e3nn",
-    "dscribe",
-    "tblite",
-    "ase",
-    "numpy",
-)
-
+OWN = "saibench"
+_FOR_DEVELOPERS = re.compile(r"extra *== *['\"]dev['\"]")
 
 OF_A_SESSION = ("commit", "command", "hardware")
 """What may differ between the sessions in which a point was trained and tested."""
 
 
-def provenance() -> dict[str, Any]:
-    """Entries of the record that say where and by what a point was run."""
+def provenance(settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Entries of the record that say where and by what a point was run.
+
+    Args:
+        settings: of the point; packages of their own that they name by a `_target_` are told too.
+    """
     return {
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **_versions(settings or {})},
         "commit": _commit(),
         "hardware": _hardware(),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
     }
 
 
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
+def _versions(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Of what saibench requires, of what is installed of its extras, and of the user's packages."""
+    found, declared = {}, _declared()
+    for package in [OWN, *sorted(declared | _named(settings, declared), key=str.lower)]:
         try:
             found[package] = version(package)
-        except PackageNotFoundError:
+        except PackageNotFoundError:  # an extra that is not installed
             continue
     return found
+
+
+def _declared() -> set[str]:
+    """Distributions in saibench's own metadata, less those for its developers alone."""
+    try:
+        declared = requires(OWN) or []
+    except PackageNotFoundError:  # on the path without being installed
+        return set()
+    used = [requirement for requirement in declared if not _FOR_DEVELOPERS.search(requirement)]
+    return {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in used}
+
+
+def _named(settings: Mapping[str, Any], declared: set[str]) -> set[str]:
+    """Other distributions than those declared that the settings instantiate something of."""
+    packages = {target.partition(".")[0] for target in _targets(settings)} - declared - {OWN}
+    if not packages:
+        return set()
+    distributions = packages_distributions()  # half a second
+    return {name for package in packages for name in distributions.get(package, ())}
+
+
+def _targets(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        if isinstance(node.get("_target_"), str):
+            yield node["_target_"]
+        for value in node.values():
+            yield from _targets(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _targets(value)
 
 
 def _commit() -> str | None:

@@ -1,0 +1,33 @@
+"""The record says the version of every package that may have computed a result."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from importlib.metadata import version
+
+from command_line import REPOSITORY
+
+from saibench.runs.provenance import provenance
+
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[<>=]", requirement)[0] for requirement in requirements}
+
+
+def test_what_the_project_requires_and_its_installed_extras_are_told() -> None:
+    found = provenance()["versions"]
+    extras = PROJECT["optional-dependencies"]
+    assert names(PROJECT["dependencies"]) | names(extras["jets"] + extras["nowcasting"]) <= {*found}
+    assert {"scipy", "polars", "numba", "weaver-core", "pysteps", "pythia8mc", "fastjet"} <= {
+        *found
+    }
+    assert found["torch"] == version("torch"), "with its build"
+    assert not {"pytest", "ruff", "mypy"} & {*found}
+
+
+def test_package_of_the_users_own_model_is_told() -> None:
+    settings = {"model": {"nets": [{"_target_": "pandas.DataFrame"}]}, "data": {"_target_": "x.Y"}}
+    assert provenance(settings)["versions"]["pandas"] == version("pandas")
