@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from saibench.errors import UserError
+from saibench.integrity import check_file
 from saibench.whole_files import written_whole
 
 FIELDS = "fields.npz"
@@ -95,6 +96,7 @@ def read_events(path: Path) -> list[int]:
     Raises:
         UserError: the file is damaged or holds other arrays.
     """
+    check_file(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return arrays["sample_id"].tolist()
@@ -108,6 +110,7 @@ def read_fields(path: Path) -> RainFields:
     Raises:
         UserError: the file is damaged or holds other arrays.
     """
+    check_file(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = {name: arrays[name] for name in arrays.files}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from saibench.errors import UserError, first_line
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.settings import differing_settings
+from saibench.integrity import FILES, check_file, read_json_object, read_sealed
 
 COMPLETE = "complete"
 CONFIG = "config.yaml"
@@ -155,7 +157,7 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
     metrics: dict[str, Record] = {}
     sources: dict[str, tuple[Path, ...]] = {}
     for point_folder in point_folders:
-        record = _read_record(point_folder / "run.json")
+        record = read_record(point_folder / "run.json")
         point = record["point"]
         if point in records:
             raise UserError(f"{point_folder} holds point {point} a second time; keep one of them.")
@@ -165,8 +167,9 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
         tested = point_folder == folder and (point_folder / "metrics.json").exists()
         if record["state"] != COMPLETE and not tested:  # alone, a point may be about to complete
             continue
-        metrics[point] = _read_json(point_folder / "metrics.json")
-        for path in [point_folder / "samples.parquet", *sorted(point_folder.glob("by_*.parquet"))]:
+        check_file(point_folder / "metrics.json")
+        metrics[point] = read_json_object(point_folder / "metrics.json")
+        for path in [point_folder / "samples.parquet", *_by_axis(point_folder, record)]:
             read_fields(path)  # a damaged file is named here, not in the middle of a figure
             sources[path.stem] = (*sources.get(path.stem, ()), path)
     settings = {point: record["settings"] for point, record in records.items()}
@@ -192,8 +195,21 @@ def _of_joined(folder: Path) -> StudyEvidence:
     return StudyEvidence(folder, records, metrics, {path.stem: (path,) for path in paths})
 
 
-def _read_record(path: Path) -> Record:
-    record = _read_json(path)
+def _by_axis(point_folder: Path, record: Record) -> list[Path]:
+    """The tables that are there, and those that the record says are."""
+    found = {path.name for path in point_folder.glob("by_*.parquet")}
+    recorded = {name for name in record.get(FILES) or () if fnmatch(name, "by_*.parquet")}
+    return [point_folder / name for name in sorted(found | recorded)]
+
+
+def read_record(path: Path) -> Record:
+    """The content of a `run.json`.
+
+    Raises:
+        UserError: the file is damaged, was changed by something else than saibench, or lacks an
+            entry that every record has.
+    """
+    record = read_sealed(path)
     missing = {"point", "state", "settings"} - set(record)
     if missing:
         raise UserError(
@@ -203,6 +219,7 @@ def _read_record(path: Path) -> Record:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
+    check_file(path)
     try:
         config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
@@ -212,14 +229,3 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise UserError(f"{path} does not hold settings; run its point again.")
     return {str(name): value for name, value in config.items()}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    mend = "remove it and run" if path.name == "run.json" else "run"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is not readable ({error}); {mend} its point again.") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path} does not hold a JSON object; {mend} its point again.")
-    return content

@@ -11,6 +11,7 @@ import pyarrow
 import pyarrow.parquet
 
 from saibench.errors import UserError
+from saibench.integrity import check_file
 from saibench.whole_files import written_whole
 
 
@@ -90,6 +91,7 @@ def write_table(path: Path, table: polars.DataFrame, fields: Sequence[Field]) ->
             compression="zstd",
             use_dictionary=[f.name for f in schema if not pyarrow.types.is_floating(f.type)],
             use_byte_stream_split=[f.name for f in schema if pyarrow.types.is_floating(f.type)],
+            write_page_checksum=True,
         )
 
 
@@ -99,9 +101,10 @@ def read_table(path: Path) -> polars.DataFrame:
     Raises:
         UserError: the file is missing or damaged.
     """
+    check_file(path)
     try:
         # not `read_table`, which imports pyarrow's datasets, and with them pandas: two seconds
-        with pyarrow.parquet.ParquetFile(path) as file:
+        with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
             arrow = file.read()
     except (OSError, pyarrow.ArrowException) as error:
         raise _unreadable(path, error) from error
@@ -114,6 +117,7 @@ def read_fields(path: Path) -> list[Field]:
     Raises:
         UserError: the file is missing or damaged.
     """
+    check_file(path)
     try:
         return fields_of(pyarrow.parquet.read_schema(path))
     except (OSError, pyarrow.ArrowException) as error:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saibench.errors import UserError
+from saibench.integrity import check_file
 from saibench.whole_files import written_whole
 
 FILE = "frames.npz"
@@ -58,6 +59,7 @@ def read_frames(path: Path) -> ShownFrames:
     Raises:
         UserError: the file is damaged or holds other arrays.
     """
+    check_file(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return ShownFrames(**{name: arrays[name] for name in arrays.files})

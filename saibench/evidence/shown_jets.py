@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saibench.errors import UserError
+from saibench.integrity import check_file
 from saibench.whole_files import written_whole
 
 FILE = "jets.npz"
@@ -80,6 +81,7 @@ def read_jets(path: Path) -> ShownJets:
     Raises:
         UserError: the file is damaged or holds other arrays.
     """
+    check_file(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = ShownJets(**{name: arrays[name] for name in arrays.files})

@@ -13,7 +13,7 @@ import numpy as np
 import polars
 
 from saibench.evidence.rain_fields import FIELDS, RainFields, read_events, read_fields
-from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.reader import StudyEvidence, read_record
 from saibench.figures.radar import (
     DIFFERENCE_COLOURS,
     DIFFERENCE_EDGES,
@@ -127,7 +127,7 @@ def _kept(evidence: StudyEvidence) -> list[Kept]:
     """Those of the models under study first."""
     folders = [evidence.folder, *sorted(evidence.folder.glob("*/"))]
     paths = {
-        json.loads((folder / "run.json").read_text(encoding="utf-8"))["point"]: folder / FIELDS
+        read_record(folder / "run.json")["point"]: folder / FIELDS
         for folder in folders
         if (folder / FIELDS).is_file() and (folder / "run.json").is_file()
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import jinja2
 import numpy as np
 import polars
 
-from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.reader import StudyEvidence, read_record
 from saibench.evidence.selection import SEED, differing, rows_of, setting_text
 from saibench.evidence.shown_jets import FILE, ShownJet, read_jets
 from saibench.report.text import number
@@ -159,7 +158,7 @@ def _kept(evidence: StudyEvidence) -> list[Kept]:
     """In the study's order."""
     folders = [evidence.folder, *sorted(evidence.folder.glob("*/"))]
     paths = {
-        json.loads((folder / "run.json").read_text(encoding="utf-8"))["point"]: folder / FILE
+        read_record(folder / "run.json")["point"]: folder / FILE
         for folder in folders
         if (folder / FILE).is_file() and (folder / "run.json").is_file()
     }

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from ase.data import chemical_symbols, covalent_radii
 
-from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.reader import StudyEvidence, read_record
 from saibench.evidence.selection import SEED, differing, setting_text
 from saibench.evidence.shown_frames import FILE, ShownFrames, read_frames
 from saibench.report.packed import deflated, packed_bytes, shortened
@@ -68,7 +68,7 @@ def _kept(evidence: StudyEvidence) -> list[Kept]:
     """In the study's order."""
     folders = [evidence.folder, *sorted(evidence.folder.glob("*/"))]
     paths = {
-        json.loads((folder / "run.json").read_text(encoding="utf-8"))["point"]: folder / FILE
+        read_record(folder / "run.json")["point"]: folder / FILE
         for folder in folders
         if (folder / FILE).is_file() and (folder / "run.json").is_file()
     }

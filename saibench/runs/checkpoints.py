@@ -15,6 +15,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from saibench.errors import UserError, first_line
+from saibench.integrity import check_file, check_zip
 from saibench.models.nets.published import misfits_of, told
 from saibench.whole_files import written_whole
 
@@ -55,6 +56,23 @@ def save_untrained(module: LightningModule, path: Path) -> None:
         torch.save(content, aside)
 
 
+def check_whole(path: Path) -> None:
+    """Refuse a checkpoint that was changed since it was written.
+
+    Its SHA-256 is in the record once training has ended. Before that the checkpoint may be newer
+    than the record, of a process that was killed, and its own checksums are looked at.
+
+    Raises:
+        UserError: it was changed.
+    """
+    if not check_file(path, _fix(path)):
+        check_zip(path, _fix(path))
+
+
+def _fix(path: Path) -> str:
+    return f"remove {path.parent} and train the point again"
+
+
 def check_checkpoint(path: Path, module: nn.Module) -> None:
     """Refuse a checkpoint that cannot be loaded into this module.
 
@@ -71,18 +89,19 @@ def load_weights(path: Path, module: nn.Module) -> None:
 
 
 def _fitting_state(path: Path, module: nn.Module) -> dict[str, Any]:
-    mend = f"remove {path.parent} and train the point again"
-    state = _state(path, mend)
+    fix = _fix(path)
+    state = _state(path, fix)
     if misfits := misfits_of(state, module.state_dict()):
-        raise UserError(f"{path} is a checkpoint of another model ({told(misfits)}): {mend}.")
+        raise UserError(f"{path} is a checkpoint of another model ({told(misfits)}): {fix}.")
     return state
 
 
-def _state(path: Path, mend: str) -> dict[str, Any]:
+def _state(path: Path, fix: str) -> dict[str, Any]:
+    if not path.exists():
+        raise UserError(f"{path} is missing: {fix}.")
+    check_whole(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: {mend}.") from error
     except _DAMAGED as error:
         cause = first_line(error)
-        raise UserError(f"{path} is not a whole checkpoint ({cause}): {mend}.") from error
+        raise UserError(f"{path} is not a whole checkpoint ({cause}): {fix}.") from error

@@ -16,12 +16,20 @@ from saibench.errors import UserError
 from saibench.evidence import writer
 from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.statistic import Statistic
+from saibench.integrity import FILES, facts_of_files, sha256_of_files
 from saibench.models.base import BenchmarkModule
 from saibench.runs.checkpoints import check_checkpoint
 from saibench.runs.collect import StatisticsCollector, join_parts
 from saibench.runs.point import BEST
 from saibench.runs.provenance import provenance
-from saibench.runs.record import FILE, read_json, read_record, update_record, write_json
+from saibench.runs.record import (
+    FILE,
+    read_json,
+    read_record,
+    update_record,
+    write_json,
+    write_record,
+)
 
 METRICS = "metrics.json"
 SAMPLES = "samples.parquet"
@@ -57,9 +65,11 @@ def evaluate(
         record = read_record(folder)
         if "shown" not in record or _shows_others(record, data):
             module.to(trainer.strategy.root_device)  # after a test Lightning leaves it on the CPU
+            before = facts_of_files(folder)
             module.keep_shown(folder, data)
             module.cpu()
-            update_record(folder, shown=data.shown)
+            saved = [name for name, facts in facts_of_files(folder) if (name, facts) not in before]
+            update_record(folder, *saved, shown=data.shown)
         return metrics
     finally:
         if trainer.is_global_zero:
@@ -222,8 +232,10 @@ def _write(
     record["partitions"] = {**kept, **_described(data)}
     names = {f"{name}.parquet" for name in tables}
     record["evidence"] = sorted({*([] if broken else record.get("evidence", [])), *names})
-    write_json(finished / FILE, record)
-    for name in (*(f"{name}.parquet" for name in tables), METRICS, FILE):  # the record comes last
+    evidence = [*(f"{name}.parquet" for name in tables), METRICS]
+    record[FILES] = {**(record.get(FILES) or {}), **sha256_of_files(finished, evidence)}
+    write_record(finished / FILE, record)
+    for name in (*evidence, FILE):  # the record comes last
         (finished / name).replace(folder / name)
 
 

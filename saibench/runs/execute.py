@@ -14,7 +14,7 @@ from saibench.config.identity import moved
 from saibench.errors import NotHeldByData, UserError
 from saibench.runs import record
 from saibench.runs.failure_notes import RankFailed, cause_of
-from saibench.runs.point import Point, PointIsBusy, load_point, locked
+from saibench.runs.point import CONFIG, Point, PointIsBusy, load_point, locked
 from saibench.runs.provenance import OF_A_SESSION, provenance
 from saibench.runs.ranks import run_ranks
 
@@ -82,6 +82,7 @@ def _trained(point: Point) -> Outcome:
     session = {"started": record.now(), **{name: made_by[name] for name in OF_A_SESSION}}
     record.update_record(
         point.folder,
+        CONFIG,
         **point.identity(),
         **made_by,
         sessions=[*before.get("sessions", []), session],

@@ -15,7 +15,8 @@ from yaml import YAMLError
 
 from saibench.config.identity import WEIGHTS, canonical, labels, point_hash, slug
 from saibench.errors import UserError, first_line
-from saibench.runs.record import read_record
+from saibench.integrity import check_file
+from saibench.runs.record import FILE, read_record, update_record
 from saibench.whole_files import written_whole
 
 CONFIG = "config.yaml"
@@ -75,6 +76,8 @@ class Point:
         """Write the settings that every rank and every later evaluation will read."""
         with written_whole(self.folder / CONFIG) as aside:
             OmegaConf.save(OmegaConf.create(self.settings), aside)
+        if (self.folder / FILE).exists():
+            update_record(self.folder, CONFIG)
 
 
 @contextmanager
@@ -122,6 +125,7 @@ def load_point(folder: Path) -> Point:
             f"{folder} is not a point: it has no {CONFIG}; a folder that train.py wrote, "
             "as outputs/<study>/<point>, would work."
         )
+    check_file(path)
     try:
         settings = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (YAMLError, OmegaConfBaseException, OSError) as error:

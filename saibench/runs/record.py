@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from saibench.errors import UserError
+from saibench.integrity import (
+    FILES,
+    RECORD,
+    check_file,
+    damaged,
+    read_json_object,
+    read_sealed,
+    sealed,
+    sha256_of_files,
+)
 from saibench.whole_files import written_whole
 
 COMPLETE = "complete"
@@ -16,7 +26,7 @@ NOT_APPLICABLE = "not_applicable"
 RUNNING = "running"
 STOPPED = "stopped"
 
-FILE = "run.json"
+FILE = RECORD
 _ALWAYS = {"point", "settings"}
 """Entries that every record has from its first second."""
 
@@ -25,42 +35,49 @@ def read_record(folder: Path) -> dict[str, Any]:
     """The record of a point; empty when it never ran.
 
     Raises:
-        UserError: the file is damaged.
+        UserError: the file is damaged, or was changed by something else than saibench.
     """
     path = folder / FILE
-    record = read_json(path)
-    if path.exists() and (missing := sorted(_ALWAYS - set(record))):
-        raise _damaged(path, f"it has no {', '.join(missing)}")
+    if not path.exists():
+        return {}
+    record = read_sealed(path)
+    if missing := sorted(_ALWAYS - set(record)):
+        raise damaged(path, f"it has no {', '.join(missing)}")
     return record
 
 
-def update_record(folder: Path, **changes: Any) -> dict[str, Any]:
-    """Change entries of the record, all or nothing."""
-    record = {**read_record(folder), **changes}
-    write_json(folder / FILE, record)
+def update_record(folder: Path, *written: str, **changes: Any) -> dict[str, Any]:
+    """Change entries of the record, all or nothing.
+
+    Args:
+        folder: the point's.
+        written: names of files in it that were just written, whose SHA-256 is to be kept.
+        changes: entries and their values.
+    """
+    before = read_record(folder)
+    if written:
+        kept = changes.get(FILES, before.get(FILES)) or {}
+        changes[FILES] = {**kept, **sha256_of_files(folder, written)}
+    record = {**before, **changes}
+    write_record(folder / FILE, record)
     return record
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record with its digest, all or nothing."""
+    write_json(path, sealed(record))
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The content of a JSON file; empty when there is none.
+    """The content of a JSON file of a run; empty when there is none.
 
     Raises:
-        UserError: the file is damaged.
+        UserError: the file is damaged, or is not that of the record beside it.
     """
     if not path.exists():
         return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise _damaged(path, str(error)) from error
-    if not isinstance(content, dict):
-        raise _damaged(path, "it does not hold a JSON object")
-    return content
-
-
-def _damaged(path: Path, how: str) -> UserError:
-    mend = "remove it and run" if path.name == FILE else "run"
-    return UserError(f"{path} is damaged ({how}): {mend} its point again.")
+    check_file(path)
+    return read_json_object(path)
 
 
 def write_json(path: Path, content: Any) -> None:

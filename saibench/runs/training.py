@@ -16,9 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from saibench.config.check import build
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError
+from saibench.integrity import FILES
 from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.models.base import BenchmarkModule
-from saibench.runs.checkpoints import check_checkpoint, save_untrained
+from saibench.runs.checkpoints import check_checkpoint, check_whole, save_untrained
 from saibench.runs.evaluation import evaluate
 from saibench.runs.point import BEST, LAST, load_point
 from saibench.runs.quiet import quiet_lightning
@@ -51,6 +52,10 @@ class Rank:
             return
         if last.exists():
             check_checkpoint(last, self.module)
+            if (best := self.folder / BEST).exists():
+                check_whole(best)
+            if self.writes:
+                _forget_checkpoints(self.folder)
         self.trainer.fit(
             self.module,
             datamodule=self.data,
@@ -78,12 +83,21 @@ def train_and_test(folder: Path) -> None:
         if rank.writes:
             update_record(folder, data=rank.data.describe_data())
         rank.fit()
+        if rank.writes:
+            update_record(folder, *(name for name in (BEST, LAST) if (folder / name).exists()))
         fitted, steps = time.perf_counter(), steps_trained(rank.trainer)
         session, trained = seconds_trained(rank.trainer)  # a test sets its clock back to the best
         rank.test()
         if rank.writes:
             prepare, test = fitted - start - session, time.perf_counter() - fitted
             _record_budget(folder, steps, prepare, trained, test)
+
+
+def _forget_checkpoints(folder: Path) -> None:
+    """Training is about to replace them, and may be killed before their SHA-256 is kept again."""
+    files = read_record(folder).get(FILES) or {}
+    kept = {name: digest for name, digest in files.items() if name not in (BEST, LAST)}
+    update_record(folder, **{FILES: kept})
 
 
 def _record_budget(folder: Path, steps: int, prepare: float, train: float, test: float) -> None:

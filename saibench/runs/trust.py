@@ -15,6 +15,7 @@ from saibench.interpretation.trusted_range.checked import (
     checked_sentence,
     refuse_unlike,
 )
+from saibench.runs.record import update_record
 
 TRUSTED = "trusted.parquet"
 """File in a point's folder: each sample of the last evaluation with `trust`, and whether it is."""
@@ -39,6 +40,7 @@ def keep_trust(folder: Path, partitions: Sequence[str], path: str) -> None:
         print(checked_sentence(one, trusted, None))
     rows = polars.concat([one.samples for one in found])
     write_table(folder / TRUSTED, rows, _fields(rows, trusted, evidence))
+    update_record(folder, TRUSTED)
     print(f"  each sample: {folder / TRUSTED}")
 
 

@@ -19,6 +19,7 @@ from saibench.evidence.schema import read_fields, read_table, write_table
 from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.loggers.describe import cell
 from saibench.loggers.wandb import PointWandbLogger
+from saibench.runs.record import update_record
 
 CONF = Path(__file__).parents[2] / "conf" / "logger"
 
@@ -97,7 +98,7 @@ def test_a_figure_that_one_point_suffices_for_is_logged(
     monkeypatch.setitem(sys.modules, "one_point_figure", module)
     record = json.loads((point / "run.json").read_text())
     record["figures"].append("one_point_figure")
-    (point / "run.json").write_text(json.dumps(record | {"state": "running"}))
+    update_record(point, **record | {"state": "running"})
     log_point(point)
     (path,) = point.glob("wandb/offline-run-*/files/media/images/figures/one_point_figure*.png")
     assert Image.open(path).size == (330, 220)
@@ -179,7 +180,7 @@ def add_partition(point: Path, name: str) -> None:
     """As a later evaluation would: its rows, its metrics, its hash."""
     record = json.loads((point / "run.json").read_text())
     record["partitions"][name] = {"hash": "0123456789ab", "count": 400, "describe": ""}
-    (point / "run.json").write_text(json.dumps(record))
+    update_record(point, **record)
     metrics = metrics_of(point)
     (point / "metrics.json").write_text(json.dumps(metrics | {name: metrics["last_tenth"]}))
     path = point / "samples.parquet"

@@ -18,6 +18,7 @@ from saibench.config.identity import point_hash
 from saibench.errors import UserError
 from saibench.runs.divergence import DivergenceGuard
 from saibench.runs.point import load_point
+from saibench.runs.record import update_record
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -120,28 +121,42 @@ def of_another_size(path: Path) -> None:
     torch.save(checkpoint, path)
 
 
+def legacy(path: Path) -> None:
+    """Whole, but in PyTorch's old format, with another object than tensors and builtins."""
+    torch.save({"state_dict": Path("/")}, path, _use_new_zipfile_serialization=False)
+
+
 DAMAGE = {
-    cut: "is not a whole checkpoint",
-    empty: "is not a whole checkpoint",
-    pickled: "is not a whole checkpoint",
-    of_another_model: "is a checkpoint of another model",
-    of_another_size: "is a checkpoint of another model",
-    Path.unlink: "is missing",
+    (cut, True): "is damaged",
+    (cut, False): "is damaged",
+    (empty, False): "is damaged",
+    (pickled, True): "is damaged",
+    (pickled, False): "is damaged",
+    (legacy, False): "is damaged",
+    (of_another_model, True): "is damaged",
+    (of_another_model, False): "is a checkpoint of another model",
+    (of_another_size, False): "is a checkpoint of another model",
+    (Path.unlink, True): "is missing",
 }
 
 
-@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize(
+    ("damage", "is_recorded"), DAMAGE, ids=[f"{damage.__name__}-{kept}" for damage, kept in DAMAGE]
+)
 def test_damaged_checkpoint_is_named_in_one_sentence(
-    damage: Callable[[Path], None], trained: Path, copied: Copied
+    damage: Callable[[Path], None], is_recorded: bool, trained: Path, copied: Copied
 ) -> None:
+    """Whether its SHA-256 is in the record, or that is older than there were any."""
     point = copied(trained)
+    if not is_recorded:
+        update_record(point, files={})
     before = {path.name: path.read_bytes() for path in point.iterdir() if path.name != "best.ckpt"}
     damage(point / "best.ckpt")
     ended = evaluate(
         point, f"run={point}", "test=[whole_trajectory]", "logger=none", "trainer.progress=false"
     )
     assert ended.status == 2
-    assert ended.err.startswith(f"{point / 'best.ckpt'} {DAMAGE[damage]}")
+    assert ended.err.startswith(f"{point / 'best.ckpt'} {DAMAGE[damage, is_recorded]}")
     assert ended.err.count("\n") == 1
     after = {path.name: path.read_bytes() for path in point.iterdir() if path.name != "best.ckpt"}
     assert after == before
@@ -151,12 +166,11 @@ def test_damaged_checkpoint_of_an_unfinished_point_is_named(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained)
-    record = json.loads((point / "run.json").read_text())
-    (point / "run.json").write_text(json.dumps({**record, "state": "running"}))
+    update_record(point, state="running")
     cut(point / "last.ckpt")
     ended = train(tmp_path, *TINY)
     assert ended.status == 2
-    assert ended.err.startswith(f"{point / 'last.ckpt'} is not a whole checkpoint")
+    assert ended.err.startswith(f"{point / 'last.ckpt'} is damaged")
 
 
 def test_model_that_logs_no_loss_to_choose_by_is_told_how() -> None:

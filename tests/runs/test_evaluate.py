@@ -17,6 +17,7 @@ from filelock import FileLock
 from saibench.evidence.schema import read_fields
 from saibench.interpretation.trusted_range import TrustedRange
 from saibench.interpretation.trusted_range.records import Quantity
+from saibench.runs.record import update_record
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -41,8 +42,7 @@ def samples_of(point: Path, partition: str) -> polars.DataFrame:
 @pytest.fixture
 def not_complete(trained: Path, copied: Copied) -> Path:
     point = copied(trained)
-    record = json.loads((point / "run.json").read_text())
-    (point / "run.json").write_text(json.dumps({**record, "state": "failed"}))
+    update_record(point, state="failed")
     return point
 
 
@@ -204,6 +204,7 @@ def test_config_that_is_not_the_points_is_refused(
     changed = "".join(lines[:20]) if part == "a half" else text.replace("count: 20", "count: 21")
     assert changed != text
     (point / "config.yaml").write_text(changed)
+    update_record(point, "config.yaml")
     before = set(tmp_path.rglob("*"))
     ended = look(f"run={point}", folder=tmp_path)
     refused(ended, "config.yaml does not hold the settings of its point", tmp_path, before)
@@ -271,9 +272,7 @@ def test_evaluation_of_a_point_that_is_worked_on_is_refused(
 
 def test_evaluation_on_other_data_is_refused(trained: Path, copied: Copied, tmp_path: Path) -> None:
     point = copied(trained)
-    record = json.loads((point / "run.json").read_text())
-    record["data"]["hash"] = "0" * 64
-    (point / "run.json").write_text(json.dumps(record))
+    update_record(point, data={"hash": "0" * 64})
     ended = look(f"run={point}", LATE, folder=tmp_path)
     assert ended.status == 2
     assert ended.err.startswith("the data have changed")

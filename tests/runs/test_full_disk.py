@@ -73,7 +73,7 @@ def test_full_disk_at_any_file_of_the_evidence_leaves_none_of_it(
     from saibench.runs import evaluation
 
     with monkeypatch.context() as patch:
-        for name in ("write_table", "write_json"):
+        for name in ("write_table", "write_json", "write_record"):
             patch.setattr(evaluation, name, full(getattr(evaluation, name)))
         ended = train(tmp_path, *TINY)
     point = only_point(tmp_path)

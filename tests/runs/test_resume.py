@@ -13,6 +13,8 @@ import pytest
 import torch
 from command_line import TINY, Ended, no_page, only_point, run, train
 
+from saibench.runs.record import update_record
+
 pytestmark = pytest.mark.usefixtures("without_page")
 
 EIGHT_STEPS = (
@@ -160,9 +162,7 @@ def test_interrupted_training_on_other_data_is_refused(
     monkeypatch.setenv("INTERRUPTION", f"raise@{INTERRUPTED_AT}")
     train(tmp_path, *EIGHT_STEPS)
     point = only_point(tmp_path)
-    record = record_of(point)
-    record["data"]["hash"] = "0" * 64
-    (point / "run.json").write_text(json.dumps(record))
+    update_record(point, data={"hash": "0" * 64})
     monkeypatch.delenv("INTERRUPTION")
     ended: Ended = train(tmp_path, *EIGHT_STEPS)
     assert ended.status == 2
