@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstraps
+from saibench.interpretation.tracing.component_tests import axis_p_values, class_p_values
 from saibench.interpretation.tracing.records import Component, Part, Tested
 
 FEWEST_SAMPLES = 20
@@ -29,6 +29,7 @@ class Contributions:
         sizes: `(N, K)`, what the error is averaged over: atoms, lead times; 1 where a sample is of
             the component, else 0.
         counted: what sizes count.
+        exclusive: whether a sample is of one component at most.
     """
 
     of: str
@@ -36,16 +37,20 @@ class Contributions:
     errors: Floats
     sizes: Floats
     counted: str = "samples"
+    exclusive: bool = False
 
 
 def component_shares(
-    contributions: Contributions, blocks: NDArray[np.int64]
+    contributions: Contributions, blocks: NDArray[np.int64], piece: int = 1
 ) -> tuple[Component, ...]:
     """Share of the whole error, and mean error over that of all, of each component.
 
-    How large the components are is not left to chance: their means are resampled.
-    Whether a component errs like all is tested by Student's t of the block sums of the linearised
-    difference of the two means, which respects that neighbours resemble each other.
+    How large the components are is not left to chance: their means are resampled. Whether a
+    component errs like the others is tested as `component_tests` says.
+
+    Args:
+        blocks: `(N,)` labels of what is independent.
+        piece: neighbouring samples that stay together in a permutation; 1 if all are independent.
     """
     count = len(contributions.names)
     columns = np.hstack([contributions.errors, contributions.sizes])
@@ -61,6 +66,7 @@ def component_shares(
             return np.hstack([shares, shares / size])
 
     intervals = block_bootstraps(columns, blocks, statistic, of_means=True)
+    p_values = _p_values(contributions, blocks, piece)
     return tuple(
         Component(
             of=contributions.of,
@@ -68,28 +74,21 @@ def component_shares(
             share=intervals[number],
             size=float(size[number]),
             counted=contributions.counted,
-            relative=Tested(
-                intervals[count + number], _p_of_difference(contributions, number, blocks)
-            ),
+            relative=Tested(intervals[count + number], p_values[number]),
         )
         for number, name in enumerate(contributions.names)
     )
 
 
-def _p_of_difference(contributions: Contributions, number: int, blocks: NDArray[np.int64]) -> float:
-    """Of the mean error of one component less that of all."""
-    own, own_size = contributions.errors[:, number], contributions.sizes[:, number]
-    whole, size = contributions.errors.sum(axis=1), contributions.sizes.sum(axis=1)
-    if not 0 < own_size.sum() < size.sum() or np.count_nonzero(own_size) < FEWEST_SAMPLES:
-        return math.nan
-    mean, mean_of_all = own.sum() / own_size.sum(), whole.sum() / size.sum()
-    influence = (own - mean * own_size) / own_size.sum() - (whole - mean_of_all * size) / size.sum()
-    label = np.unique(blocks, return_inverse=True)[1]
-    sums = np.bincount(label, influence)
-    spread = math.sqrt(len(sums) / max(1, len(sums) - 1) * float((sums**2).sum()))
-    if len(sums) < 2 or spread == 0:
-        return math.nan
-    return float(2 * stats.t.sf(abs(mean - mean_of_all) / spread, len(sums) - 1))
+def _p_values(contributions: Contributions, blocks: NDArray[np.int64], piece: int) -> list[float]:
+    """Of each component against the others; NaN of one that has too few samples."""
+    errors, sizes = contributions.errors, contributions.sizes
+    if contributions.exclusive:
+        found = class_p_values(errors.sum(axis=1), sizes > 0, piece)
+    else:
+        found = axis_p_values(errors, sizes, blocks)
+    enough = np.count_nonzero(sizes, axis=0) >= FEWEST_SAMPLES
+    return [p if many else math.nan for p, many in zip(found, enough, strict=True)]
 
 
 def of_classes(
@@ -104,7 +103,8 @@ def of_classes(
     sizes = (member[:, None] == np.arange(len(names))).astype(np.float64)
     kept: list[bool] = (sizes.sum(axis=0) > 0).tolist()
     names = [name for name, used in zip(names, kept, strict=True) if used]
-    return Contributions(of, tuple(names), (sizes * errors[:, None])[:, kept], sizes[:, kept])
+    own = (sizes * errors[:, None])[:, kept]
+    return Contributions(of, tuple(names), own, sizes[:, kept], exclusive=True)
 
 
 def binned(edges: Sequence[float], values: Floats) -> tuple[list[str], NDArray[np.int64]]:

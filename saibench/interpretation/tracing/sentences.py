@@ -200,7 +200,7 @@ def comparisons_sentence(tests: Sequence[Tested], level: float) -> str:
     return (
         f"{sum(one.holds(level) for one in made)} of {len(made)} comparisons hold at a false "
         f"discovery rate of {100 * level:g} % (Benjamini and Hochberg); p-values are from "
-        "permuting blocks of neighbours, those of components from sums over blocks."
+        "permutations that keep blocks together, or from Fisher's exact test."
     )
 
 

@@ -122,7 +122,7 @@ def _components(
         component
         for contributions in kinds
         if len(contributions.names) > 1
-        for component in component_shares(contributions, samples.blocks)
+        for component in component_shares(contributions, samples.blocks, samples.piece)
     )
 
 
