@@ -148,7 +148,8 @@ def pandas_chunks() -> Callable[[Path], None]:
 
 
 def saibench_reader() -> Callable[[Path], None]:
-    import tables  # noqa: F401  # as pandas' own import of it is not timed
+    import h5py  # noqa: F401  # as pandas' own imports are not timed
+    import hdf5plugin  # noqa: F401
 
     from saibench.datamodules.cache import cache_root
     from saibench.datamodules.jet_tagging.top_landscape import TopLandscape

@@ -28,6 +28,7 @@ def write_pytables(
     key: str = "table",
     drop: tuple[str, ...] = (),
     reverse: bool = False,
+    complib: str | None = "blosc",
 ) -> Path:
     """A file as pandas writes it, with the 806 columns of TopLandscape."""
     import pandas
@@ -43,5 +44,5 @@ def write_pytables(
     )
     integers = pandas.DataFrame({"ttv": 0, "is_signal_new": label}, index=frame.index)
     frame = pandas.concat([frame, integers], axis=1).drop(columns=list(drop))
-    frame.to_hdf(path, key=key, format="table", complib="blosc", complevel=1)
+    frame.to_hdf(path, key=key, format="table", complib=complib, complevel=1 if complib else 0)
     return path

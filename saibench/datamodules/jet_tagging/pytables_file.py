@@ -1,11 +1,14 @@
-"""Jets in the layout in which pandas appends a table to an HDF5 file (PyTables).
+"""Jets in the layout in which pandas appends a table to an HDF5 file (PyTables), read with h5py.
 
 The dataset `/table/table` is an array of records whose fields `values_block_0`, … each hold the
-columns of one type; their names are in the attributes `values_block_0_kind`, ….
+columns of one type; their names are in the attributes `values_block_0_kind`, …. PyTables unpickles
+attributes as soon as a file is opened, which runs whatever code stands in them; here only the
+strings of a pickled list are read, and nothing is unpickled.
 """
 
 from __future__ import annotations
 
+import pickletools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +26,22 @@ LABEL = "is_signal_new"
 CHUNK = 2048
 """Rows in memory at once: 6.6 MB."""
 
+LARGEST_ATTRIBUTE = 64 * 1024
+"""Bytes of an attribute that names columns; HDF5 keeps no larger one beside its object."""
+LARGEST_RECORD = 64 * 1024
+"""Bytes of a row; a published one has 3,240."""
+
+FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 32001: "blosc"}
+"""HDF5's number → name of the filters that PyTables compresses tables with."""
+_STRINGS = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
+_LIST = {"PROTO", "FRAME", "MARK", "LIST", "EMPTY_LIST", "APPEND", "APPENDS", "STOP"}
+_KEPT = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}
+"""Opcodes of a pickled list of strings: the strings, the list, and what keeps each for later."""
+
 AS_PUBLISHED = "python -m saibench data download top_landscape brings the published file"
+
+_DAMAGE = (OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError, OverflowError)
+"""What h5py raises for a file that is garbled."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +58,7 @@ class PyTablesFile:
         """Rows of the table, once its columns are seen to be there."""
         with self._opened() as table:
             self._columns(table)
-            return int(table.nrows)
+            return len(table)
 
     def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Momenta (n, 200, 4) float32 E, px, py, pz in GeV and labels (n,), until no row is left.
@@ -50,8 +68,8 @@ class PyTablesFile:
         """
         with self._opened() as table:
             columns = self._columns(table)
-            for first in range(0, int(table.nrows), CHUNK):
-                rows = table.read(first, min(first + CHUNK, int(table.nrows)))
+            for first in range(0, len(table), CHUNK):
+                rows = table[first : first + CHUNK]
                 momenta = columns.momenta(rows)
                 label = columns.label(rows)
                 self._check(momenta, label, first)
@@ -59,33 +77,79 @@ class PyTablesFile:
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        """The node `/table/table`."""
-        tables = _pytables()
+        """The dataset `/table/table`, which lies in this file alone."""
+        h5py = _h5py()
         try:
-            with tables.open_file(str(self.path)) as file:
-                if "/table/table" not in file:
+            with h5py.File(self.path, "r") as file:
+                node = file
+                for name in ("table", "table"):
+                    link = node.get(name, getlink=True) if isinstance(node, h5py.Group) else None
+                    if link is None:
+                        raise self._of_another_layout("has no dataset /table/table")
+                    if not isinstance(link, h5py.HardLink):
+                        raise self._refused("links to another place, which may be another file")
+                    node = node[name]
+                if not isinstance(node, h5py.Dataset):
                     raise self._of_another_layout("has no dataset /table/table")
-                yield file.get_node("/table/table")
-        except tables.HDF5ExtError as error:
+                self._check_storage(node)
+                yield node
+        except _DAMAGE as error:
             raise UserError(
-                f"{self.path} is damaged or no HDF5 file ({_cause(error)}): {AS_PUBLISHED}."
+                f"{self.path} is damaged or no HDF5 file ({first_line(error)}): {AS_PUBLISHED}."
             ) from error
+
+    def _check_storage(self, table: Any) -> None:
+        """Plain numbers, in chunks of this file, compressed as PyTables does.
+
+        HDF5 can map bytes of any other file of the user into a dataset, load a filter from a
+        library, and hold objects.
+        """
+        if table.external or table.is_virtual:
+            raise self._refused("takes its rows from other files")
+        if table.ndim != 1 or table.dtype.names is None or table.dtype.hasobject:
+            raise self._of_another_layout("does not name the columns of its table")
+        if table.chunks is None or table.dtype.itemsize > LARGEST_RECORD:
+            raise self._of_another_layout(f"is not in chunks of records of {LARGEST_RECORD} bytes")
+        if table.id.get_num_chunks() * table.chunks[0] < len(table):
+            raise self._refused(f"claims {len(table):,} rows and does not hold them")
+        settings = table.id.get_create_plist()
+        for number in (settings.get_filter(i)[0] for i in range(settings.get_nfilters())):
+            if number not in FILTERS:
+                known = ", ".join(FILTERS.values())
+                raise self._refused(f"is compressed by filter {number}, which is none of {known}")
 
     def _columns(self, table: Any) -> _Columns:
         places = {}
-        for field in getattr(table, "colnames", ()):
-            for place, column in enumerate(getattr(table.attrs, f"{field}_kind", None) or ()):
-                places[column] = (field, place)
+        for field in table.dtype.names:
+            if (kind := f"{field}_kind") in table.attrs and field.startswith("values_block_"):
+                for place, column in enumerate(self._names(table, kind)):
+                    places[column] = (field, place)
         if not places:
             raise self._of_another_layout("does not name the columns of its table")
         lacking = [column for column in (*MOMENTA, LABEL) if column not in places]
         if lacking:
             others = f" and {len(lacking) - 1} others" if len(lacking) > 1 else ""
             raise UserError(f"{self.path} lacks column {lacking[0]}{others}: {AS_PUBLISHED}.")
+        for field, place in places.values():
+            base, shape = table.dtype[field].base, table.dtype[field].shape
+            if base.kind not in "fiu" or len(shape) != 1 or place >= shape[0]:
+                raise self._of_another_layout(f"holds {table.dtype[field]} under {field}")
         fields = {places[column][0] for column in MOMENTA}
         if len(fields) > 1:
             raise self._of_another_layout("holds its momenta in columns of several types")
         return _Columns(fields.pop(), np.array([places[c][1] for c in MOMENTA]), *places[LABEL])
+
+    def _names(self, table: Any, attribute: str) -> list[str]:
+        found = table.attrs.get_id(attribute)
+        if found.dtype.kind != "S" or found.shape != () or found.dtype.itemsize > LARGEST_ATTRIBUTE:
+            raise self._refused(f"has no plain text as attribute {attribute}")
+        names = pickled_strings(bytes(table.attrs[attribute]))
+        if names is None:
+            raise self._refused(f"holds something else than names as attribute {attribute}")
+        return names
+
+    def _refused(self, how: str) -> UserError:
+        return UserError(f"{self.path} {how}: {AS_PUBLISHED}.")
 
     def _of_another_layout(self, how: str) -> UserError:
         return UserError(
@@ -128,22 +192,35 @@ class _Columns:
         return rows[self.label_field][:, self.label_place]
 
 
-def _pytables() -> Any:
-    """The module `tables`; its import takes half a second, which only reading should cost.
+def pickled_strings(content: bytes) -> list[str] | None:
+    """The strings of a pickled flat list, in order; None for a pickle of anything else.
 
-    Raises UserError: it is not installed.
+    The opcodes are looked at one by one and none is executed.
+    """
+    strings, lists = [], 0
+    try:
+        for opcode, argument, _ in pickletools.genops(content):
+            if opcode.name in _STRINGS:
+                strings.append(str(argument))
+            elif opcode.name not in _LIST | _KEPT:
+                return None
+            lists += opcode.name in ("LIST", "EMPTY_LIST")
+    except (ValueError, LookupError, TypeError):
+        return None
+    return strings if lists == 1 else None
+
+
+def _h5py() -> Any:
+    """The module `h5py`, once it can decompress blosc.
+
+    Raises UserError: one of both is not installed.
     """
     try:
-        import tables
+        import h5py
+        import hdf5plugin  # noqa: F401  # its import registers the filters
     except ModuleNotFoundError as error:
         raise UserError(
-            "TopLandscape's files are read with PyTables, which is not installed: "
+            f"TopLandscape's files are read with {error.name}, which is not installed: "
             "pip install saibench[jets] would work."
         ) from error
-    return tables
-
-
-def _cause(error: Exception) -> str:
-    """The last line of HDF5's own traceback, which says most."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1].rstrip(".") if lines else first_line(error)
+    return h5py

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
 from saibench.datamodules.jet_tagging.jets import Jets
 from saibench.datamodules.jet_tagging.momenta import jet_features
+from saibench.datamodules.jet_tagging.pytables_file import pickled_strings
 from saibench.datamodules.jet_tagging.top_landscape import TopLandscape
 from saibench.errors import UserError
 
@@ -200,15 +203,96 @@ def test_a_truncated_file_is_one_sentence(dataset: Dataset, kept: float) -> None
 
 
 def test_a_damaged_chunk_is_one_sentence(dataset: Dataset) -> None:
-    tables = pytest.importorskip("tables")
     path = dataset["root"] / "train.h5"
-    with tables.open_file(str(path)) as file:
-        chunk = file.root.table.table.chunk_info((0,))
+    with h5py.File(path) as file:
+        chunk = file["table/table"].id.get_chunk_info(0)
     content = bytearray(path.read_bytes())
-    content[chunk.offset : chunk.offset + 64] = bytes(64)
+    content[chunk.byte_offset : chunk.byte_offset + 64] = bytes(64)
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"train\.h5 is damaged or no HDF5 file"):
         load(dataset["root"])
+
+
+def test_other_compressions_of_pytables_are_read(tmp_path: Path, make_jets: Any, write_file: Any):
+    momenta, label = make_jets(5, seed=3)
+    for split, complib in zip(("train", "val", "test"), ("zlib", "blosc:zstd", None), strict=True):
+        write_file(tmp_path / f"{split}.h5", momenta, label, complib=complib)
+    np.testing.assert_array_equal(padded(load(tmp_path)), np.concatenate([momenta] * 3))
+
+
+def code_in_an_attribute(path: Path, trace: Path) -> None:
+    class Payload:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (trace,)
+
+    with h5py.File(path, "r+") as file:
+        for name in ("values_block_0_kind", "values_block_1_kind"):
+            file["table/table"].attrs[name] = np.bytes_(pickle.dumps(Payload(), 0))
+
+
+def external_rows(path: Path, trace: Path) -> None:
+    trace.write_bytes(bytes(10_000_000))
+    with h5py.File(path, "r+") as file:
+        table = file["table/table"]
+        dtype, attributes = table.dtype, dict(table.attrs)
+        del file["table/table"]
+        rows = file["table"].create_dataset(
+            "table", (3,), dtype, external=[(str(trace), 0, 3 * dtype.itemsize)]
+        )
+        rows.attrs.update(attributes)
+    trace.unlink()
+
+
+def link_to_another_file(path: Path, trace: Path) -> None:
+    path.rename(path.with_name("another.h5"))
+    with h5py.File(path, "w") as file:
+        file["table"] = h5py.ExternalLink("another.h5", "/table")
+
+
+def link_within_the_file(path: Path, trace: Path) -> None:
+    with h5py.File(path, "r+") as file:
+        file.move("table/table", "elsewhere")
+        file["table/table"] = h5py.SoftLink("/elsewhere")
+
+
+def virtual_rows(path: Path, trace: Path) -> None:
+    path.rename(path.with_name("another.h5"))
+    with h5py.File(path.with_name("another.h5")) as other, h5py.File(path, "w") as file:
+        table = other["table/table"]
+        layout = h5py.VirtualLayout(table.shape, table.dtype)
+        layout[:] = h5py.VirtualSource(table)
+        file.create_virtual_dataset("table/table", layout).attrs.update(table.attrs)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        code_in_an_attribute,
+        external_rows,
+        link_to_another_file,
+        link_within_the_file,
+        virtual_rows,
+    ],
+    ids=lambda attack: attack.__name__,
+)
+def test_a_strangers_file_runs_nothing_and_reaches_no_other(
+    dataset: Dataset, tmp_path: Path, attack: Callable[[Path, Path], None]
+) -> None:
+    trace = tmp_path / "trace"
+    attack(dataset["root"] / "val.h5", trace)
+    with pytest.raises(UserError, match=r"val\.h5"):
+        TopLandscape(str(dataset["root"])).preview()
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_names_are_had_without_unpickling(protocol: int) -> None:
+    names = ["E_0", "PX_0", "Å"]
+    assert pickled_strings(pickle.dumps(names, protocol)) == names
+    for other in ({"E_0": 1}, [["E_0"], ["PX_0"]], [np.float64(1)], [1], ("E_0", print), None):
+        assert pickled_strings(pickle.dumps(other, protocol)) is None
+    assert pickled_strings(pickle.dumps(names, protocol)[:-4]) is None
+    assert pickled_strings(b"") is None
 
 
 def test_what_is_no_hdf5_is_one_sentence(dataset: Dataset) -> None:
@@ -225,10 +309,11 @@ def test_missing_files_are_named_with_how_to_get_them(dataset: Dataset, tmp_path
         TopLandscape(str(dataset["root"])).preview()
 
 
-def test_without_pytables_the_extra_is_named(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("package", ["h5py", "hdf5plugin"])
+def test_a_package_that_is_not_installed_is_named_with_its_extra(
+    package: str, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "tables", None)
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(UserError, match=r"pip install saibench\[jets\] would work"):
         TopLandscape(str(dataset["root"])).preview()
 
