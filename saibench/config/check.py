@@ -13,8 +13,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from saibench.config.identity import slug
 from saibench.config.reported import check_built, check_reported
+from saibench.config.required import Required
 from saibench.config.settings import Devices, PointSettings, TrainerSettings, validated
-from saibench.config.targets import build, check_targets
+from saibench.config.targets import build, check_targets, fault
 from saibench.config.typed import typed_key
 from saibench.errors import NotHeldByData, UserError, closest, first_line
 
@@ -158,12 +159,11 @@ def _check_model(model: dict[str, Any], trainer: TrainerSettings) -> None:
     if check is None:
         return
     try:
-        check(model, trainer.max_steps)
-    except KeyError as missing:
-        name = missing.args[0]
-        raise UserError(
-            f"model.{name} is missing: {model['_target_']} needs it, as the shipped models have it."
-        ) from missing
+        check(Required(model, "model", model["_target_"]), trainer.max_steps)
+    except UserError:
+        raise
+    except Exception as error:  # whatever a user's own check raises
+        raise UserError(f"{model['_target_']}.check failed: {fault(error)}.") from error
 
 
 def _check_monitor(settings: dict[str, Any]) -> None:

@@ -22,9 +22,10 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from saibench.config.locations import ShippedSource, conf, own_folder, register_studies
-from saibench.config.sentences import not_composed, unknown_key
+from saibench.config.sentences import not_composed, not_yaml, unknown_key
 from saibench.errors import UserError, first_line
 
 OPEN_NODES = ("partitions", "trainer.callbacks", "sweeps", "hydra")
@@ -85,6 +86,19 @@ def compose_command(config_name: str, arguments: Sequence[str]) -> Command:
             _refuse_lists(overrides)
             points = [master]
     return Command(config_name, args.overrides, args.config_dir, multirun, points)
+
+
+def check_own_configs(config_name: str, arguments: Sequence[str]) -> None:
+    """Compose what the command line names of the user's own folder, if it names one.
+
+    Raises:
+        UserError: as `compose_command`.
+    """
+    args = parse(arguments)
+    if args.config_dir is not None:
+        with started_hydra(args.config_dir) as hydra:
+            composer = _Composer(hydra, config_name)
+            composer.compose(composer.parse(args.overrides))
 
 
 def parse(arguments: Sequence[str]) -> Namespace:
@@ -191,7 +205,10 @@ class _Composer:
 
     def _load(self, overrides: Sequence[Override]) -> DictConfig:
         given = [override.input_line or "" for override in overrides]
-        return self.hydra.compose_config(self.config_name, given, RunMode.MULTIRUN)
+        try:
+            return self.hydra.compose_config(self.config_name, given, RunMode.MULTIRUN)
+        except YAMLError as error:
+            raise UserError(not_yaml(error)) from error
 
 
 def _below_open_node(override: Override) -> bool:

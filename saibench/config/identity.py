@@ -84,7 +84,8 @@ def slug(settings: dict[str, Any]) -> str:
 def labels(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that `workload.label` lists: what tells the points of a study apart.
 
-    Those of a training are null for a model that is not trained.
+    Those of a training are null for a model that is not trained, and an option of a shipped class
+    is where a class of the user's own stands in its place.
     """
     listed = settings["workload"].get("label") or ["seed"]
     untrained = settings.get("datamodule", {}).get("steps") == 0
@@ -103,13 +104,17 @@ def _named(key: str, value: Any) -> str:
 
 def _lookup(settings: dict[str, Any], key: str) -> Any:
     value: Any = settings
+    target = ""
     for part in key.split("."):
         if not isinstance(value, dict) or part not in value:
+            if target and not target.startswith("saibench."):
+                return None  # a class of the user's own, which has options of its own
             raise UserError(
                 f"workload={settings['workload'].get('name')} names a point by '{key}', which "
                 "these settings do not have: the data or the model may be another workload's."
             )
         value = value[part]
+        target = value.get("_target_", target) if isinstance(value, dict) else target
     return value
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 import hydra
 from omegaconf import DictConfig
 
-from saibench.config.compose import Command, parse, started_hydra
+from saibench.config.compose import Command, check_own_configs, parse, started_hydra
 from saibench.config.locations import conf, register_studies
 from saibench.errors import UserError
 
@@ -39,6 +39,7 @@ def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Resul
 
 def show(config_name: str, arguments: Sequence[str]) -> None:
     """Let Hydra print what the command line asks for: help, the composed config, its sources."""
+    check_own_configs(config_name, arguments)  # Hydra would print a traceback
     register_studies()
     overrides = parse(arguments).overrides
     flags = [argument for argument in arguments if argument not in overrides]

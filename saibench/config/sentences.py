@@ -8,6 +8,7 @@ from hydra._internal.hydra import Hydra
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
+from yaml import MarkedYAMLError, YAMLError
 
 from saibench.config.locations import STUDIES
 from saibench.errors import closest, first_line
@@ -36,6 +37,16 @@ def not_composed(
     lines = [override.input_line or "" for override in overrides]
     given = " ".join([line for line in lines if line and line in text] or lines)
     return f"{given} does not compose: {first_line(error.__cause__ or error)}."
+
+
+def not_yaml(error: YAMLError) -> str:
+    """The sentence for a config file that is no YAML, with its place."""
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}"
+        return f"{place} is not YAML: {error.problem}."
+    place = getattr(error, "name", "a config file")
+    return f"{place} is not YAML: {' '.join(str(error).split())}."
 
 
 def unknown_key(base: DictConfig, key: str) -> str:

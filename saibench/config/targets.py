@@ -59,10 +59,10 @@ def build(node: DictConfig | Mapping[str, Any], name: str, *inputs: Any, **given
             cause = cause.__cause__
         if isinstance(cause, UserError):
             raise cause from error
-        raise UserError(f"{name} cannot be built: {_reason(cause)}.") from error
+        raise UserError(f"{name} cannot be built: {fault(cause)}.") from error
 
 
-def _reason(error: BaseException) -> str:
+def fault(error: BaseException) -> str:
     """What went wrong inside, and where, for whoever wrote what is built."""
     if isinstance(error, InstantiationException):
         return " ".join(str(error).split())

@@ -29,6 +29,7 @@ from saibench.metrics.functional.force_field import (
 from saibench.models.base import BenchmarkModule
 from saibench.models.ema import ExponentialMovingAverage
 from saibench.models.force_field_statistics import force_field_statistics
+from saibench.models.net_interface import built_net, checked_output, checked_outputs
 from saibench.models.shown_frames import keep_shown_frames
 from saibench.models.untrained import refuse_random_weights
 from saibench.options import Decay
@@ -77,9 +78,9 @@ class ForceFieldModule(BenchmarkModule):
         self.facts = facts
         self.loss_weights = loss
         self.loss_of = loss_of
-        self.net = build(
+        self.net = built_net(
             net,
-            "model.net",
+            {"positions": "(B, A, 3) Å", "species": "(A,)"},
             type_names=facts["type_names"],
             avg_num_neighbors=facts["avg_num_neighbors"],
             force_rms=facts["force_rms"],
@@ -103,7 +104,14 @@ class ForceFieldModule(BenchmarkModule):
 
     def forward(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
         """Energies `(B,)` in eV, less the training mean, and forces `(B, A, 3)` in eV/Å."""
-        return self.net(batch.positions, batch.species)
+        shape = batch.positions.shape
+        names = ("energies (B,) eV", "forces (B, A, 3) eV/Å")
+        output = self.net(batch.positions, batch.species)
+        energy, forces = checked_outputs(self.net, output, names)
+        return (
+            checked_output(self.net, energy, "energies", (shape[0],), "(B,) in eV"),
+            checked_output(self.net, forces, "forces", tuple(shape), "(B, A, 3) in eV/Å"),
+        )
 
     def configure_optimizers(self) -> Any:
         optimizer = instantiate(self.hparams["optimizer"], self.net.parameters())

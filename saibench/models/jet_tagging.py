@@ -23,9 +23,13 @@ from saibench.evidence.statistic import PartitionMetric, Statistic
 from saibench.metrics import BinnedROC, TaggingAccuracy
 from saibench.models.base import BenchmarkModule
 from saibench.models.jet_statistics import angle_labels, jet_metrics, jet_statistics
+from saibench.models.net_interface import built_net, checked_output
 from saibench.models.nets.jets.published import load_released
 from saibench.models.shown_jets import keep_shown_jets
 from saibench.models.untrained import refuse_random_weights
+
+INPUTS = {"momenta": "(B, P, 4) GeV", "mask": "(B, P) bool"}
+"""Of a net's `forward`."""
 
 LOG_EVERY = 50
 """Steps between two logged training losses."""
@@ -66,7 +70,7 @@ class JetTaggingModule(BenchmarkModule):
         super().__init__()
         self.save_hyperparameters()
         self.seed = seed
-        self.net = instantiate(net, seed=seed)
+        self.net = built_net(net, INPUTS, seed=seed)
         self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN is not to vanish
         self.validation_accuracy = TaggingAccuracy()
         self.validation_roc = BinnedROC()
@@ -74,7 +78,7 @@ class JetTaggingModule(BenchmarkModule):
     @classmethod
     def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
         """Refuse a net, optimizer, schedule or checkpoint that cannot be had."""
-        build(settings["net"], "model.net", seed=0)
+        built_net(settings["net"], INPUTS, seed=0)
         weights = [torch.nn.Parameter(torch.zeros(1))]
         optimizer = build(settings["optimizer"], "model.optimizer", weights)
         schedule = settings.get("lr_schedule")
@@ -99,7 +103,7 @@ class JetTaggingModule(BenchmarkModule):
 
     def forward(self, batch: JetBatch) -> Tensor:
         """Logits `(B, 2)` of top and QCD, in single precision."""
-        return self.net(batch.momenta, batch.mask).float()
+        return self._logits(batch.momenta, batch.mask).float()
 
     def configure_optimizers(self) -> Any:
         optimizer = instantiate(self.hparams["optimizer"], decay_groups(self.net))
@@ -165,8 +169,17 @@ class JetTaggingModule(BenchmarkModule):
 
     def _log_odds(self, momenta: Tensor, batch: JetBatch) -> Tensor:
         """`(B,)` in double precision, in which scores near 1 still differ."""
-        logits = self.net(momenta, batch.mask).double()
+        logits = self._logits(momenta, batch.mask).double()
         return logits[:, 0] - logits[:, 1]
+
+    def _logits(self, momenta: Tensor, mask: Tensor) -> Tensor:
+        return checked_output(
+            self.net,
+            self.net(momenta, mask),
+            "scores",
+            (len(momenta), 2),
+            "(B, 2), the logits of top and QCD in this order",
+        )
 
     def _degrees(self) -> tuple[int | str, ...] | None:
         """Labels of the angles by which the partitions now tested want jets turned, if any do."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import torch
-from hydra.utils import get_object, instantiate
+from hydra.utils import instantiate
 from torch import Tensor
 from torchmetrics import MeanMetric
 
@@ -21,6 +20,7 @@ from saibench.evidence.statistic import Statistic
 from saibench.metrics.functional.rain import RainFrameSums, rain_frame_sums
 from saibench.models.base import BenchmarkModule
 from saibench.models.error_parts import truth_statistics
+from saibench.models.net_interface import built_net, checked_output
 from saibench.models.nets.event_noise import EventNoise
 from saibench.models.nets.nowcastnet.published import load_published
 from saibench.models.nowcasting_losses import weighted_distance
@@ -33,6 +33,8 @@ from saibench.models.nowcasting_statistics import (
 from saibench.models.shown_events import keep_shown_events
 from saibench.models.untrained import refuse_random_weights
 
+INPUTS = {"observed": "(B, T, H, W) mm/h", "noise": "(an EventNoise)"}
+"""Of a net's `forward`."""
 LEADS = 20
 LOG_EVERY = 50
 """Steps between two logged training losses."""
@@ -82,7 +84,7 @@ class NowcastingModule(BenchmarkModule):
         self.thresholds = tuple(float(level) for level in thresholds)
         self.active_threshold = active_threshold
         self.seed = seed
-        self.net = instantiate(net, **_facts_asked_for(net, facts))
+        self.net = built_net(net, INPUTS, **_known_of_data(net, facts))
         self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN is not to vanish
         self.validation_error = MeanMetric(nan_strategy="disable")
 
@@ -106,7 +108,12 @@ class NowcastingModule(BenchmarkModule):
 
     def forward(self, batch: RainBatch) -> Tensor:
         """Rain `(B, 20, H, W)` in mm/h, the same for an event in any batch and on any rank."""
-        return self.net(batch.observed, EventNoise(batch.sample_id, self.seed))
+        noise = EventNoise(batch.sample_id, self.seed)
+        return self._checked(self.net(batch.observed, noise), batch)
+
+    def _checked(self, rain: Any, batch: RainBatch) -> Tensor:
+        meaning = "(B, T, H, W) in mm/h, a frame a lead time"
+        return checked_output(self.net, rain, "rain", tuple(batch.target.shape), meaning)
 
     def configure_optimizers(self) -> Any:
         optimizer = instantiate(self.hparams["optimizer"], self.net.parameters())
@@ -178,7 +185,7 @@ class NowcastingModule(BenchmarkModule):
             )
         noise = EventNoise(batch.sample_id, self.seed)
         frames = [
-            self._scored(predicted, batch)
+            self._scored(self._checked(predicted, batch), batch)
             for predicted in self.net.draws(batch.observed, draws, noise)
         ]
         of_draws = {
@@ -212,8 +219,6 @@ class NowcastingModule(BenchmarkModule):
         )
 
 
-def _facts_asked_for(net: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The size of a pixel, for a net that takes it and has none set."""
-    takes = signature(get_object(net["_target_"])).parameters
-    asked = "pixel_km" in takes and "pixel_km" not in net
-    return {"pixel_km": facts["pixel_km"]} if asked else {}
+def _known_of_data(net: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The size of a pixel, for a net that has none set."""
+    return {name: facts[name] for name in ("pixel_km",) if name not in net}

@@ -1,0 +1,33 @@
+"""Settings whose missing keys are told from mistakes of the code that reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from saibench.errors import UserError
+
+
+class Required(dict[str, Any]):
+    """A node of the settings; a key that it lacks is the user's, a KeyError from elsewhere is not.
+
+    Args:
+        node: the settings.
+        name: their key.
+        reader: what reads them.
+    """
+
+    def __init__(self, node: Mapping[str, Any], name: str, reader: str) -> None:
+        nested = {
+            key: Required(value, f"{name}.{key}", reader) if isinstance(value, dict) else value
+            for key, value in node.items()
+        }
+        super().__init__(nested)
+        self.name = name
+        self.reader = reader
+
+    def __missing__(self, key: str) -> NoReturn:
+        """Raises UserError: the key is missing."""
+        raise UserError(
+            f"{self.name}.{key} is missing: {self.reader} needs it, as the shipped models have it."
+        )
