@@ -193,7 +193,12 @@ def write_jet_point(
         write_table(
             folder / "by_angle.parquet",
             _by_angle(made, index),
-            [*KEYS, Field("angle", "int64", role="key"), Field("score", "float32")],
+            [
+                *KEYS,
+                Field("angle", "int64", role="key"),
+                Field("score", "float32"),
+                Field("logit", "float32"),
+            ],
         )
 
 
@@ -225,5 +230,6 @@ def _by_angle(made: MadeTagger, index: Mapping[str, np.ndarray]) -> polars.DataF
             "sample_id": np.repeat(np.arange(500, 500 + jets), len(ANGLES)),
             "angle": np.tile(ANGLES, jets),
             "score": (1 / (1 + np.exp(-logits))).astype(np.float32).ravel(),
+            "logit": logits.astype(np.float32).ravel(),
         }
     )

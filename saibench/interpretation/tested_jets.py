@@ -148,7 +148,7 @@ def turned_jets(
         angles = [str(angle) for angle in rows["angle"].unique(maintain_order=True)]
         # the writer has a jet's angles in order, which text would not keep
         rows = rows.sort("sample_id", maintain_order=True)
-        scores[point] = rows["score"].cast(polars.Float64).to_numpy().reshape(-1, len(angles)) - 0.5
+        scores[point] = _log_odds(rows).reshape(-1, len(angles))
     return angles, [
         ScoredJets(upright.label, upright.energy, {point: s[:, n] for point, s in scores.items()})
         for n in range(len(angles))
@@ -174,7 +174,7 @@ def _of_point(evidence: StudyEvidence, point: str, partition: str) -> polars.Dat
     parts = [
         polars.scan_parquet(path)
         .filter(of_point)
-        .select("sample_id", polars.col("angle"), "score")
+        .select(polars.col("sample_id", "angle", "score", "^logit$"))
         .collect()
         for path in evidence.sources[BY_ANGLE]
     ]
@@ -182,7 +182,7 @@ def _of_point(evidence: StudyEvidence, point: str, partition: str) -> polars.Dat
 
 
 def _log_odds(rows: polars.DataFrame) -> Floats:
-    """Log-odds, which differ where scores near 1 are equal; or the score less a half."""
+    """Log-odds, which differ where scores near 1 are equal; without them the score less a half."""
     if "logit" in rows.columns and not rows["logit"].is_null().any():
         return rows["logit"].cast(polars.Float64).to_numpy()
     return rows["score"].cast(polars.Float64).to_numpy() - 0.5

@@ -31,7 +31,7 @@ def angle_labels(step_degrees: float, count: int) -> tuple[int, ...] | tuple[str
 
 
 def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
-    """Score of a jet, and its scores by the angle about the beam by which it was turned.
+    """Scores of a jet, and those by the angle about the beam by which it was turned.
 
     Args:
         degrees: labels of the angles, None where jets are scored as they are.
@@ -49,6 +49,7 @@ def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
     ]
     if degrees is None:
         return statistics
+    by_angle = Axis("angle", tuple(degrees))
     return [
         *statistics,
         Statistic(
@@ -58,16 +59,15 @@ def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
             "largest less smallest score of the jet over the angles",
             summaries={"score_range": "mean"},
         ),
-        Statistic(
-            "score", "", "jet", "probability of a top jet, turned", Axis("angle", tuple(degrees))
-        ),
+        Statistic("score", "", "jet", "probability of a top jet, turned", by_angle),
+        Statistic("logit", "", "jet", "log-odds of a top jet, turned", by_angle),
     ]
 
 
 def jet_metrics(degrees: Sequence[int | str] | None) -> list[PartitionMetric]:
     """Exact metrics of a partition: AUC, rejections, accuracy of either class, AUC by angle.
 
-    The AUC is taken of the logits: scores near 1 are equal in floating point, logits are not.
+    All are taken of the logits: scores near 1 are equal in floating point, logits are not.
     """
     metrics = [
         PartitionMetric("auc", "", "pair of jets", ("logit", "label"), area_under_roc),
@@ -92,7 +92,7 @@ def jet_metrics(degrees: Sequence[int | str] | None) -> list[PartitionMetric]:
                 f"{name}_{label}",
                 "",
                 per,
-                ("angle/score", "label"),
+                ("angle/logit", "label"),
                 partial(function, position=position),
             )
             for name, per, function in (
@@ -111,9 +111,9 @@ def _background_accuracy(logit: np.ndarray, label: np.ndarray) -> float:
     return class_accuracies(logit, label, threshold=0.0)[2]
 
 
-def _area_at(scores: np.ndarray, label: np.ndarray, position: int) -> float:
-    return area_under_roc(scores[:, position], label)
+def _area_at(logits: np.ndarray, label: np.ndarray, position: int) -> float:
+    return area_under_roc(logits[:, position], label)
 
 
-def _accuracy_at(scores: np.ndarray, label: np.ndarray, position: int) -> float:
-    return class_accuracies(scores[:, position], label)[0]
+def _accuracy_at(logits: np.ndarray, label: np.ndarray, position: int) -> float:
+    return class_accuracies(logits[:, position], label, threshold=0.0)[0]

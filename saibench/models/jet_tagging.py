@@ -156,11 +156,13 @@ class JetTaggingModule(BenchmarkModule):
             self._log_odds(turned_about_beam(batch.momenta, angle), batch)
             for angle in batch.angles.unbind()
         ]
-        scores = torch.stack(turned, dim=1).sigmoid()
+        logits = torch.stack(turned, dim=1)
+        scores = logits.sigmoid()
         return {
             **_scored(turned[0], batch),
             "score_range": scores.amax(dim=1) - scores.amin(dim=1),
             "angle/score": scores,
+            "angle/logit": logits,
         }
 
     def keep_shown(self, folder: Path, data: StructuralDataModule) -> None:

@@ -70,7 +70,7 @@ ROTATIONAL_INVARIANCE = Technique(
         "jet_tagging": offered(
             "jet_tagging/rotation",
             (WHERE, JETS_TURNED),
-            ("angle/score", "score_range", "auc"),
+            ("angle/logit", "score_range", "auc"),
             ("beam_rotation",),
         ),
         "nowcasting": RAIN_IS_NO_CLOUD,

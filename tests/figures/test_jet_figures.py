@@ -26,6 +26,7 @@ from synthetic_jet_study import (
 )
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import read_fields, read_table, write_table
 from saibench.figures import (
     beam_rotation,
     jet_data_sources,
@@ -134,6 +135,23 @@ def test_gap_over_angles_is_largest_less_smallest(studies: Studies) -> None:
     assert by_angle["estimate"].to_list() == pytest.approx(auc, abs=1e-6)
     flat = numbers.filter(features="kinematic", measure=beam_rotation.GAP)
     assert flat["estimate"].to_list() == [0.0] * flat.height
+
+
+def test_turned_jets_are_ranked_by_logits_where_scores_are_equal(tmp_path: Path) -> None:
+    path = write_jet_study(tmp_path, PRIOR[:1], jets=200, turned=True) / PRIOR[0].point
+    table, fields = (read(path / "by_angle.parquet") for read in (read_table, read_fields))
+
+    def auc(table: pl.DataFrame) -> list[float]:
+        kept = [field for field in fields if field.name in table.columns]
+        write_table(path / "by_angle.parquet", table, kept)
+        numbers = beam_rotation.table(StudyEvidence.load(tmp_path))
+        by_angle = numbers.filter(pl.col("angle").is_not_null(), statistic="auc")
+        return by_angle.sort("angle")["estimate"].to_list()
+
+    expected = auc(table)
+    assert auc(table.drop("logit")) == pytest.approx(expected, abs=1e-6), "as of old evidence"
+    near_one = table.with_columns(score=pl.lit(1.0), logit=50 + pl.col("logit").cast(pl.Float64))
+    assert auc(near_one) == pytest.approx(expected, abs=1e-9)
 
 
 def test_training_counts_are_those_of_the_records(studies: Studies) -> None:

@@ -142,40 +142,62 @@ def test_tagging_accuracy_conforms() -> None:
     assert_metric_conforms(TaggingAccuracy, BATCHES, accuracy_by_loop)
 
 
-BINS, LIMIT = 50, 4.0
+BITS = 3
+
+
+def cut(logit: float, bits: int = BITS) -> float:
+    """A float32 without the binary digits that its bin does not know."""
+    magnitude, exponent = math.frexp(float(np.float32(logit)))
+    return math.ldexp(math.trunc(magnitude * 2 ** (bits + 1)) / 2 ** (bits + 1), exponent)
+
+
+def smallest(logit: float) -> float:
+    """The smallest float32 of the bin of a logit."""
+    if logit > 0:
+        return cut(logit)
+    first = np.float32(abs(cut(logit)))
+    _, exponent = math.frexp(first)
+    return -float(np.nextafter(first + np.float32(2.0 ** (exponent - 1 - BITS)), np.float32(0)))
 
 
 def roc_by_loop(preds: Tensor, target: Tensor) -> dict:
-    """Exact values of scikit-learn, of logits that are moved to the lower edge of their bin."""
-    width = 2 * LIMIT / BINS
-    bins = [min(max(math.floor((logit + LIMIT) / width), 0), BINS - 1) for logit in preds.tolist()]
-    labels = target.tolist()
-    edges = range(BINS, -1, -1)
+    """Exact values of scikit-learn, of logits that are cut as their bins cut them."""
+    logits, labels = [cut(logit) for logit in preds.tolist()], target.tolist()
+    thresholds = sorted(set(logits), reverse=True)
     curve = {
         name: [
-            mean([bin_ >= edge for bin_, of in zip(bins, labels, strict=True) if of == label])
-            for edge in edges
+            mean(
+                [logit >= threshold for logit, of in zip(logits, labels, strict=True) if of == one]
+            )
+            for threshold in (math.inf, *thresholds)
         ]
-        for name, label in (("signal_efficiency", 1), ("background_efficiency", 0))
+        for name, one in (("signal_efficiency", 1), ("background_efficiency", 0))
     }
-    both = 0 < sum(labels) < len(labels)
+    pairs = [
+        (signal == background)
+        for signal, of in zip(logits, labels, strict=True)
+        for background, other in zip(logits, labels, strict=True)
+        if of == 1 and other == 0
+    ]
 
     def rejection(wanted: float) -> float:
-        pairs = zip(*curve.values(), strict=True)
-        passed = next(background for signal, background in pairs if signal >= wanted)
+        points = zip(*curve.values(), strict=True)
+        passed = next(background for signal, background in points if signal >= wanted)
         return 1 / passed if passed else math.inf
 
     return {
-        "auc": roc_auc_score(labels, bins) if both else math.nan,
-        "rejection_30": rejection(0.3) if both else math.nan,
-        "rejection_50": rejection(0.5) if both else math.nan,
+        "auc": roc_auc_score(labels, logits) if pairs else math.nan,
+        "auc_error": mean(pairs) / 2,
+        "rejection_30": rejection(0.3) if pairs else math.nan,
+        "rejection_50": rejection(0.5) if pairs else math.nan,
+        "thresholds": [math.inf, *(smallest(threshold) for threshold in thresholds)],
         **curve,
         "counts": [labels.count(0), labels.count(1)],
     }
 
 
 def test_binned_roc_conforms() -> None:
-    assert_metric_conforms(lambda: BinnedROC(BINS, LIMIT), BATCHES, roc_by_loop)
+    assert_metric_conforms(lambda: BinnedROC(BITS), BATCHES, roc_by_loop)
 
 
 def test_bins_are_fine_enough_for_the_exact_values() -> None:
@@ -189,6 +211,41 @@ def test_bins_are_fine_enough_for_the_exact_values() -> None:
         assert found[f"rejection_{percent}"].item() == pytest.approx(exact, rel=0.02)
 
 
+HOSTILE = {
+    "tiny": lambda logit: 1e-8 * logit,
+    "large": lambda logit: 1e4 * logit,
+    "far from zero": lambda logit: 98.8 + 1.2 * np.tanh(logit),
+    "far below zero": lambda logit: -98.8 + 1.2 * np.tanh(logit),
+    "of many scales": lambda logit: np.sign(logit) * 10 ** (4 * np.abs(logit) - 8),
+    "constant": lambda logit: np.full_like(logit, 3.0),
+    "two values": lambda logit: np.where(logit > 0, 1e-30, -1e30),
+    "beyond float32": lambda logit: 1e200 * np.sign(logit),
+}
+
+
+@pytest.mark.parametrize("scale", HOSTILE)
+def test_area_of_logits_of_any_scale_is_that_of_scikit_learn(scale: str) -> None:
+    preds, target = batch(2000, seed=3)
+    logits = HOSTILE[scale](preds.numpy())
+    roc = BinnedROC()
+    roc.update(torch.tensor(logits), target)
+    found, exact = roc.compute(), roc_auc_score(target, logits)
+    error = found["auc_error"].item()
+    assert abs(found["auc"].item() - exact) <= error + 1e-12
+    assert error < 5e-3 or scale in ("constant", "two values", "beyond float32")
+
+
+def test_area_where_every_logit_is_near_a_hundred() -> None:
+    """26 of 28 pairs are in order; equal bins up to a logit of 20 had all in the last: 0.5."""
+    logits = torch.tensor([97.6, 98.1, 98.2, 98.9, 98.0, 98.15, 98.3, 99.1, 99.4, 99.7, 99.96])
+    target = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1])
+    roc = BinnedROC()
+    roc.update(logits, target)
+    exact = roc_auc_score(target, logits)
+    assert roc.compute()["auc"].item() == pytest.approx(exact, abs=1e-12)
+    assert area_under_roc(logits, target) == pytest.approx(exact, abs=1e-12)
+
+
 @pytest.mark.parametrize("metric", [TaggingAccuracy, BinnedROC])
 def test_metrics_refuse_other_labels_and_shapes(metric) -> None:
     logits = torch.zeros(3)
@@ -200,6 +257,6 @@ def test_metrics_refuse_other_labels_and_shapes(metric) -> None:
         metric().update(torch.zeros(3, 2), torch.tensor([0, 1, 1]))
 
 
-def test_bins_that_do_not_exist_are_refused() -> None:
-    with pytest.raises(ValueError, match="0 bins"):
-        BinnedROC(num_bins=0)
+def test_digits_that_do_not_exist_are_refused() -> None:
+    with pytest.raises(ValueError, match="0 to 23"):
+        BinnedROC(bits=24)

@@ -42,7 +42,7 @@ def metrics_of(frames: list[int]) -> dict[str, StrictMetric]:
     norm = PerAtomForceError(NUM_SPECIES, kind="norm")
     energy_of_atom, energy_of_frame = PerAtomEnergyError(), EnergyError()
     logits, labels = random(NUM_FRAMES), torch.tensor([0, 1, 1, 0, 1, 0, 0])
-    accuracy, roc = TaggingAccuracy(), BinnedROC(num_bins=20, limit=2.0)
+    accuracy, roc = TaggingAccuracy(), BinnedROC(bits=3)
     for frame in frames:
         component.update(forces[frame], forces_target[frame], species)
         norm.update(forces[frame], forces_target[frame], species)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from saibench.datamodules.jet_tagging.transforms import BeamRotations
 from saibench.errors import UserError
 from saibench.evidence import writer
-from saibench.models.jet_statistics import angle_labels
+from saibench.models.jet_statistics import angle_labels, jet_metrics
 from saibench.models.jet_tagging import JetTaggingModule, decay_groups
 
 NET = {
@@ -48,9 +48,13 @@ class Known(nn.Module):
 class Direction(nn.Module):
     """Scores a jet by where its momentum points, so that turning it is seen."""
 
+    def __init__(self, offset: float = 0.0) -> None:
+        super().__init__()
+        self.offset = offset
+
     def forward(self, momenta: Tensor, mask: Tensor) -> Tensor:
         _, px, py, _ = momenta.sum(dim=1).unbind(-1)
-        return torch.stack([px / torch.hypot(px, py), torch.zeros_like(px)], dim=-1)
+        return torch.stack([px / torch.hypot(px, py) + self.offset, torch.zeros_like(px)], dim=-1)
 
 
 def made(**settings: object) -> JetTaggingModule:
@@ -116,6 +120,7 @@ def test_jets_are_scored_at_every_angle() -> None:
     odds = np.cos(phi[:, None] + ANGLES.numpy())
     np.testing.assert_allclose(found["angle/score"], 1 / (1 + np.exp(-odds)), rtol=1e-5)
     np.testing.assert_allclose(found["logit"], odds[:, 0], atol=1e-6)
+    np.testing.assert_allclose(found["angle/logit"], odds, atol=1e-6)
     spread = np.ptp(1 / (1 + np.exp(-odds)), axis=1)
     np.testing.assert_allclose(found["score_range"], spread, atol=1e-6)
     statistics = asked_for_angles(module).statistics()
@@ -160,6 +165,19 @@ def test_metrics_of_a_partition_are_those_of_scikit_learn() -> None:
     kept = np.quantile(found["logit"][label == 1], 0.7, method="higher")
     rejection = 1 / np.mean(found["logit"][label == 0] >= kept)
     assert metrics["rejection_30"]["value"] == pytest.approx(rejection, rel=0.1)
+
+
+def test_jets_whose_scores_are_equal_are_ranked_by_their_logits() -> None:
+    module, batch = made(), made_jets(jets=200, constituents=4, angles=ANGLES[:2])
+    module.net = Direction(98.8)
+    found = arrays(module.test_step(batch, 0), batch)
+    assert (found["angle/score"] == 1).all()
+    label = batch.label.numpy()
+    metrics = writer.partition_metrics(jet_metrics((0, 5)), found | {"label": label})
+    for name, logits in (("auc", found["logit"]), ("auc_5", found["angle/logit"][:, 1])):
+        area = roc_auc_score(label, logits)
+        assert area != 0.5
+        assert metrics[name]["value"] == pytest.approx(area, rel=1e-12)
 
 
 def test_a_partition_of_one_class_has_an_accuracy_but_no_area() -> None:
