@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import DTypeLike
 
 from saibench.datamodules.disk import take_space, writable
+from saibench.errors import first_line
 
 log = logging.getLogger(__name__)
 
@@ -119,13 +120,13 @@ def _open(folder: Path) -> CachedArrays | None:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         arrays = {}
         for name, stated in manifest["arrays"].items():
-            arrays[name] = np.load(folder / f"{name}.npy", mmap_mode="r")
+            arrays[name] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             if _facts(folder, name, arrays[name], stated["unit"]) != stated:
                 raise ValueError(f"{name}.npy is not as its manifest says")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, EOFError, LookupError, TypeError, AttributeError) as error:
-        log.warning("%s is damaged (%s): building it again", folder, error)
+    except Exception as error:  # headers are parsed as Python, which raises almost anything
+        log.warning("%s is damaged (%s): building it again", folder, first_line(error))
         return None
     return CachedArrays(folder, arrays, manifest)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from saibench.errors import UserError
 from saibench.integrity import check_file
+from saibench.npz_files import LARGEST_SHOWN, DamagedArray, NpzArrays
 from saibench.whole_files import written_whole
 
 FIELDS = "fields.npz"
@@ -98,9 +99,9 @@ def read_events(path: Path) -> list[int]:
     """
     check_file(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with NpzArrays(path, LARGEST_SHOWN) as arrays:
             return arrays["sample_id"].tolist()
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, DamagedArray) as error:
         raise _unreadable(path, error) from error
 
 
@@ -112,10 +113,10 @@ def read_fields(path: Path) -> RainFields:
     """
     check_file(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
+        with NpzArrays(path, LARGEST_SHOWN) as arrays:
+            found: dict[str, Any] = {name: arrays[name] for name in arrays.names}
         return RainFields(**found | {"pixel_km": float(found["pixel_km"])})
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, DamagedArray, ValueError, KeyError, TypeError) as error:
         raise _unreadable(path, error) from error
 
 

@@ -10,9 +10,20 @@ import polars
 import pyarrow
 import pyarrow.parquet
 
-from saibench.errors import UserError
+from saibench.errors import UserError, first_line
 from saibench.integrity import check_file
 from saibench.whole_files import written_whole
+
+_DAMAGE = (OSError, pyarrow.ArrowException, ValueError, MemoryError)
+"""What PyArrow raises for a file that is garbled."""
+_PLAIN = (
+    pyarrow.types.is_integer,
+    pyarrow.types.is_floating,
+    pyarrow.types.is_boolean,
+    pyarrow.types.is_string,
+    pyarrow.types.is_large_string,
+    pyarrow.types.is_null,
+)
 
 
 @dataclass(frozen=True)
@@ -105,10 +116,26 @@ def read_table(path: Path) -> polars.DataFrame:
     try:
         # not `read_table`, which imports pyarrow's datasets, and with them pandas: two seconds
         with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            arrow = file.read()
-    except (OSError, pyarrow.ArrowException) as error:
+            arrow = _plain(file.read())
+    except _DAMAGE as error:
         raise _unreadable(path, error) from error
     return polars.DataFrame(polars.from_arrow(arrow))
+
+
+def _plain(arrow: pyarrow.Table) -> pyarrow.Table:
+    """Numbers and text alone, without metadata, which polars takes to be UTF-8 as it does text.
+
+    Raises:
+        ValueError: a column of another type, or two of one name.
+        pyarrow.ArrowInvalid: a text that is not UTF-8.
+    """
+    for field in arrow.schema:
+        if not any(is_plain(field.type) for is_plain in _PLAIN):
+            raise ValueError(f"column {field.name} is of type {field.type}")
+    if len(set(arrow.column_names)) < arrow.num_columns:
+        raise ValueError("two columns have one name")
+    arrow.validate(full=True)
+    return pyarrow.table(arrow.columns, names=arrow.column_names)
 
 
 def read_fields(path: Path) -> list[Field]:
@@ -120,13 +147,13 @@ def read_fields(path: Path) -> list[Field]:
     check_file(path)
     try:
         return fields_of(pyarrow.parquet.read_schema(path))
-    except (OSError, pyarrow.ArrowException) as error:
+    except _DAMAGE as error:
         raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:
     return UserError(
-        f"{path} is not a readable Parquet file ({str(error).splitlines()[0]}); "
+        f"{path} is not a readable Parquet file ({first_line(error)}); "
         "run its point again, or restore the file."
     )
 

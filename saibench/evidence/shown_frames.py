@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from saibench.errors import UserError
 from saibench.integrity import check_file
+from saibench.npz_files import LARGEST_SHOWN, DamagedArray, NpzArrays
 from saibench.whole_files import written_whole
 
 FILE = "frames.npz"
@@ -61,9 +61,9 @@ def read_frames(path: Path) -> ShownFrames:
     """
     check_file(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return ShownFrames(**{name: arrays[name] for name in arrays.files})
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        with NpzArrays(path, LARGEST_SHOWN) as arrays:
+            return ShownFrames(**{name: arrays[name] for name in arrays.names})
+    except (OSError, DamagedArray, ValueError, TypeError) as error:
         raise UserError(
             f"{path} does not hold frames to be shown ({error}); run its point again."
         ) from error

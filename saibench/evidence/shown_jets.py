@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from saibench.errors import UserError
 from saibench.integrity import check_file
+from saibench.npz_files import LARGEST_SHOWN, DamagedArray, NpzArrays
 from saibench.whole_files import written_whole
 
 FILE = "jets.npz"
@@ -83,12 +83,12 @@ def read_jets(path: Path) -> ShownJets:
     """
     check_file(path)
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = ShownJets(**{name: arrays[name] for name in arrays.files})
+        with NpzArrays(path, LARGEST_SHOWN) as arrays:
+            found = ShownJets(**{name: arrays[name] for name in arrays.names})
         if len(found.end) != len(found.sample_id) or found.end[-1:] != len(found.pt):
             raise ValueError("its arrays do not fit together")
         return found
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, DamagedArray, ValueError, TypeError) as error:
         raise UserError(
             f"{path} does not hold jets to be shown ({error}); run its point again."
         ) from error

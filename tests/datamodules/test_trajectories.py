@@ -226,7 +226,7 @@ def test_an_archive_of_something_else_is_refused_with_its_key(tmp_path: Path) ->
     with zipfile.ZipFile(tmp_path / "rmd17_aspirin.npz", "w") as archive:
         archive.writestr("old_indices", "0,1,2")
     sentence = refusal(RMD17("aspirin", root=str(tmp_path)).preview)
-    assert "rmd17_aspirin.npz, key 'old_indices' is not a whole npz file" in sentence
+    assert "rmd17_aspirin.npz" in sentence and "'old_indices'" in sentence
 
 
 def test_a_damaged_array_is_refused_with_its_key(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_damaged_array_is_refused_with_its_key(tmp_path: Path) -> None:
     content[content.index(forces) + 40] ^= 0xFF
     path.write_bytes(content)
 
-    assert "key 'forces'" in refusal(lambda: load(source, tmp_path))
+    assert "'forces'" in refusal(lambda: load(source, tmp_path))
 
 
 @pytest.mark.parametrize("key", list(columns()))

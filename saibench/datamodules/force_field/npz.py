@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,8 @@ from ase.data import chemical_symbols
 
 from saibench.datamodules.cache import Arrays
 from saibench.datamodules.force_field.trajectory import centred
-from saibench.errors import UserError, closest
+from saibench.errors import UserError, closest, first_line
+from saibench.npz_files import DamagedArray, NpzArrays
 from saibench.units import EV_PER_KCAL_PER_MOL
 
 
@@ -36,22 +35,18 @@ class NpzTrajectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.file = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise self._incomplete() from error
-        if not isinstance(self.file, np.lib.npyio.NpzFile):
-            raise self._incomplete()
+            self.file = NpzArrays(path)
+        except (DamagedArray, OSError) as error:
+            raise self._incomplete(error) from error
 
     def array(self, key: str) -> np.ndarray:
         """One array of the file. Raises UserError: it is missing, empty or can't be read."""
         if key not in self.file:
-            raise UserError(f"{self.path} has no key '{key}': {closest(key, self.file.files)}")
+            raise UserError(f"{self.path} has no key '{key}': {closest(key, self.file.names)}")
         try:
             array = self.file[key]
-        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise self._incomplete(f", key '{key}'") from error
-        if not isinstance(array, np.ndarray):  # the archive's member is no .npy file
-            raise self._incomplete(f", key '{key}'")
+        except (DamagedArray, OSError) as error:
+            raise self._incomplete(error) from error
         if array.size == 0:
             raise UserError(f"{self.path}, key '{key}' is empty: a trajectory has frames.")
         return array
@@ -60,7 +55,7 @@ class NpzTrajectory:
         """Refuse a key that is missing, by what the file says of itself; no array is read."""
         for key in (keys.atomic_numbers, keys.positions, keys.energies, keys.forces):
             if key not in self.file:
-                raise UserError(f"{self.path} has no key '{key}': {closest(key, self.file.files)}")
+                raise UserError(f"{self.path} has no key '{key}': {closest(key, self.file.names)}")
 
     def symbols(self, key: str) -> list[str]:
         """The chemical symbols of the atomic numbers under a key."""
@@ -143,10 +138,10 @@ class NpzTrajectory:
                 f"({len(bad)} of {len(array)} rows have one): every value must be."
             )
 
-    def _incomplete(self, where: str = "") -> UserError:
+    def _incomplete(self, error: Exception) -> UserError:
         return UserError(
-            f"{self.path}{where} is not a whole npz file: an interrupted copy or download leaves "
-            "such a file, so fetch it again."
+            f"{self.path} is not a whole npz file ({first_line(error)}): an interrupted copy or "
+            "download leaves such a file, so fetch it again."
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from saibench.errors import UserError
+from saibench.npz_files import DamagedArray, NpzArrays
 
 PER_FRAME = ("coords", "energies", "forces", "old_indices", "old_energies")
 """What each frame has. `old_forces` is left behind: nothing reads MD17's noisier labels."""
@@ -48,7 +49,7 @@ def write(molecule: Mapping[str, np.ndarray], path: Path) -> None:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with NpzArrays(path) as arrays:
             return {key: arrays[key] for key in ("nuclear_charges", *PER_FRAME)}
-    except KeyError as missing:
-        raise UserError(f"{path} is no excerpt of rMD17: {missing.args[0]}.") from missing
+    except DamagedArray as error:
+        raise UserError(f"{path} is no excerpt of rMD17: {error}.") from error

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from saibench.datamodules.nowcasting.event import LARGEST_RATE
-from saibench.errors import UserError
+from saibench.errors import UserError, first_line
 
 RATE_PER_COUNT = 0.1
 """mm/h that one count of a pixel stands for."""
 RATE_OF_ZERO = -3.0
 """mm/h that a pixel of 0 stands for: no radar coverage, as is everything below 0 mm/h."""
+MAX_PIXELS = 2**26
+"""Of a frame: 8192 x 8192. A small file can claim and decode to any number."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SIXTEEN_BIT_GREY = (16, 0)
 
@@ -34,14 +38,21 @@ def read_header(path: Path) -> PngHeader:
     Raises UserError: no PNG, or one of another kind.
     """
     with path.open("rb") as file:
-        head = file.read(26)
+        return _header(path, file.read(26))
+
+
+def _header(path: Path, head: bytes) -> PngHeader:
     if len(head) < 26 or not head.startswith(_SIGNATURE):
-        raise _incomplete(path)
+        raise _incomplete(path, "its first bytes are not those of a PNG")
     width, height, depth, colour = struct.unpack(">IIBB", head[16:26])
     if (depth, colour) != _SIXTEEN_BIT_GREY:
         kind = "greyscale" if colour == 0 else "colour"
         raise UserError(
             f"{path} is a PNG of {depth} bits, {kind}: rain rates are coded in 16 bits, greyscale."
+        )
+    if not 0 < width * height <= MAX_PIXELS:
+        raise UserError(
+            f"{path} claims {width} x {height} pixels: at most {MAX_PIXELS:,} are read."
         )
     return PngHeader(width, height)
 
@@ -58,24 +69,44 @@ def read_frame(path: Path, header: PngHeader) -> tuple[np.ndarray, np.ndarray]:
 
     Raises UserError: no PNG, a truncated one, one of another size or kind.
     """
-    found = read_header(path)
+    content = path.read_bytes()
+    found = _header(path, content[:26])
     if found != header:
         raise UserError(
             f"{path} has {found.width} x {found.height} pixels, where the first frame of the data "
             f"set has {header.width} x {header.height}."
         )
+    _check_chunks(path, content)
     try:
-        with Image.open(path) as image:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             counts = np.asarray(image)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise _incomplete(path) from error
+    except Exception as error:  # a decoder raises almost anything for a garbled file
+        raise _incomplete(path, first_line(error)) from error
+    if counts.shape != (header.height, header.width):
+        raise _incomplete(path, f"it decodes to {counts.shape}")
     rate = counts * np.float32(RATE_PER_COUNT) + np.float32(RATE_OF_ZERO)
     valid = counts >= round(-RATE_OF_ZERO / RATE_PER_COUNT)
     return np.clip(np.where(valid, rate, 0), 0, LARGEST_RATE).astype(np.float32), valid
 
 
-def _incomplete(path: Path) -> UserError:
+def _check_chunks(path: Path, content: bytes) -> None:
+    """Every chunk has its CRC-32, which Pillow does not check for pixels, and IEND is the last.
+
+    Raises UserError: a chunk is damaged or missing.
+    """
+    place, kind = len(_SIGNATURE), b""
+    while kind != b"IEND":
+        size, kind = int.from_bytes(content[place : place + 4]), content[place + 4 : place + 8]
+        end = place + 8 + size
+        if end + 4 > len(content):
+            raise _incomplete(path, "it ends within a chunk")
+        if zlib.crc32(content[place + 4 : end]) != int.from_bytes(content[end : end + 4]):
+            raise _incomplete(path, f"the CRC-32 of a chunk at byte {place} does not fit")
+        place = end + 4
+
+
+def _incomplete(path: Path, how: str) -> UserError:
     return UserError(
-        f"{path} is not a whole PNG file: an interrupted copy or download leaves such a file, so "
-        "fetch it again."
+        f"{path} is not a whole PNG file ({how}): an interrupted copy or download leaves such a "
+        "file, so fetch it again."
     )

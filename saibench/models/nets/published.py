@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from saibench.errors import UserError
+from saibench.integrity import check_zip
 
 FEW, NAMED = 12, 3
 """Tensors that do not fit are all named up to the first number, else so many of each kind."""
@@ -56,6 +58,8 @@ def load_weights(
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
+    if path.is_file() and zipfile.is_zipfile(path):  # PyTorch's old format has no checksums
+        check_zip(path, "fetching the file again would work")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:

@@ -1,0 +1,104 @@
+"""Arrays of an .npz file from anywhere: no pickle, and no more memory than the file has content."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from saibench.errors import first_line
+
+LARGEST = 32 * 2**30
+"""Bytes of an array that are read. Deflate packs a thousandfold: a small file can claim many."""
+LARGEST_SHOWN = 2**30
+"""Bytes of an array of the samples that a page shows."""
+LARGEST_HEADER = 10_000
+"""Characters of an array's header, as NumPy's own limit."""
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+class DamagedArray(Exception):
+    """What is wrong with a file, in a few words; whoever knows what it was for says the rest."""
+
+
+class NpzArrays:
+    """The arrays of an .npz file, each read when it is asked for.
+
+    NumPy's reader parses a header of any size as Python and allocates what it claims, which was
+    20 TB of a damaged file. Here an array is read if it fills its member of the archive exactly;
+    zipfile then checks the member's CRC-32.
+
+    Args:
+        path: the file.
+        largest: bytes of an array that are read.
+
+    Raises:
+        DamagedArray: later too, as for all of its methods: it is no whole archive of arrays.
+        OSError: the file cannot be read.
+    """
+
+    def __init__(self, path: Path, largest: int = LARGEST) -> None:
+        self._largest = largest
+        self._file = path.open("rb")
+        try:
+            self._archive = zipfile.ZipFile(self._file)
+            members = self._archive.namelist()
+        except Exception as error:  # zipfile raises almost anything for a garbled archive
+            self._file.close()
+            raise DamagedArray(first_line(error)) from error
+        self.names = [name.removesuffix(".npy") for name in members if name.endswith(".npy")]
+
+    def __enter__(self) -> NpzArrays:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.names:
+            raise DamagedArray(f"it has no array '{name}'")
+        try:
+            return self._read(self._archive.getinfo(f"{name}.npy"))
+        except DamagedArray as error:
+            raise DamagedArray(f"array '{name}' {error}") from error
+        except Exception as error:  # a header is parsed as Python, and members are decompressed
+            raise DamagedArray(f"array '{name}': {first_line(error)}") from error
+
+    def _read(self, member: zipfile.ZipInfo) -> np.ndarray:
+        if member.compress_type not in _COMPRESSIONS:
+            raise DamagedArray(f"is packed by method {member.compress_type}, not by deflate")
+        if member.file_size > self._largest:
+            raise DamagedArray(f"claims {member.file_size:,} bytes of at most {self._largest:,}")
+        with self._archive.open(member) as stream:
+            version = np.lib.format.read_magic(stream)
+            if version not in _HEADERS:
+                raise DamagedArray(f"is of version {version} of NumPy's format")
+            shape, _, dtype = _HEADERS[version](stream, max_header_size=LARGEST_HEADER)
+            if dtype.hasobject:
+                raise DamagedArray("holds pickled objects, which can run code")
+            size = math.prod(shape) * dtype.itemsize
+            if size != member.file_size - stream.tell():
+                raise DamagedArray(f"claims {size:,} bytes of values and does not hold them")
+        with self._archive.open(member) as stream:
+            array = np.lib.format.read_array(
+                stream, allow_pickle=False, max_header_size=LARGEST_HEADER
+            )
+            stream.read()  # to the end, where the CRC-32 is checked
+        return array
+
+
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
