@@ -1,3 +1,20 @@
-from saibench.cli import main
+"""`python -m saibench`, which finds no module in the current folder, as the command `saibench`."""
 
-main()
+import os
+import sys
+
+import saibench
+
+
+def _leave_current_folder() -> None:
+    """Python looks for modules there first, and it may be somebody else's run."""
+    checkout = os.path.dirname(os.path.dirname(os.path.realpath(saibench.__file__)))
+    if not sys.flags.safe_path and os.path.realpath(sys.path[0]) != checkout:
+        del sys.path[0]
+
+
+if __name__ == "__main__":
+    _leave_current_folder()
+    from saibench.cli import main
+
+    main()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from saibench.errors import NotHeldByData, UserError
+from saibench.own_names import word_of_one_command
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -40,7 +41,8 @@ def main() -> None:
 
 def _guarded(command: Callable[[Sequence[str]], int]) -> int:
     try:
-        status = command(sys.argv[1:])
+        with word_of_one_command():
+            status = command(sys.argv[1:])
         sys.stdout.flush()
         return status
     except UserError as error:
@@ -135,12 +137,13 @@ def train_point(config: DictConfig) -> Outcome:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from saibench.config.check import resolved
+    from saibench.config.check import resolved, take_word
     from saibench.runs.execute import execute
     from saibench.runs.point import Point
     from saibench.runs.record import COMPLETE, NOT_APPLICABLE
 
     point = Point(resolved(config), Path(HydraConfig.get().runtime.output_dir))
+    take_word(point.settings)  # a launcher's worker is another process
     outcome = execute(point)
     sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
     if sweeps and config.on_failure == "stop" and outcome.state not in (COMPLETE, NOT_APPLICABLE):

@@ -1,28 +1,38 @@
-"""`--config-dir` of the commands that build a run again or import what its config names."""
+"""`--config-dir` and `--trust-module`, of the commands that import what a run's folder names."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from saibench.own_names import trust_modules
+
 
 def add_config_dir(parser: argparse.ArgumentParser) -> None:
-    """Adds the option, which `use_config_dir` reads."""
+    """Adds the options, which `use_config_dir` reads."""
     parser.add_argument(
         "--config-dir",
         type=Path,
         metavar="FOLDER",
         help="folder of your own modules, as the run was trained with",
     )
+    parser.add_argument(
+        "--trust-module",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="module or package that the run's config or record may name; can be given again",
+    )
 
 
 def use_config_dir(options: argparse.Namespace) -> None:
-    """Lets the modules of the folder be imported, where one is given.
+    """Lets modules be imported that lie in the folder, or are named.
 
     Raises:
-        UserError: it is not a folder.
+        UserError: it is not a folder, or there is no such module.
     """
     if getattr(options, "config_dir", None) is not None:
         from saibench.config.locations import own_folder
 
         own_folder(options.config_dir)
+    trust_modules(getattr(options, "trust_module", ()))

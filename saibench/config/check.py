@@ -11,15 +11,26 @@ from hydra.utils import get_class, get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from saibench.allow_list import targets
 from saibench.config.identity import slug
-from saibench.config.reported import check_built, check_reported
+from saibench.config.reported import REPORTED_MODULES, check_built, check_reported
 from saibench.config.required import Required
 from saibench.config.settings import Devices, PointSettings, TrainerSettings, validated
 from saibench.config.targets import build, check_targets, fault
 from saibench.config.typed import typed_key
 from saibench.errors import NotHeldByData, UserError, closest, first_line
+from saibench.frozen_config import refuse_resolvers
+from saibench.own_names import name_targets
 
-__all__ = ["build", "check_devices", "check_logger", "check_point", "check_targets", "resolved"]
+__all__ = [
+    "build",
+    "check_devices",
+    "check_logger",
+    "check_point",
+    "check_targets",
+    "resolved",
+    "take_word",
+]
 
 
 def check_point(config: DictConfig) -> None:
@@ -32,6 +43,7 @@ def check_point(config: DictConfig) -> None:
         NotHeldByData: a subset larger than its window.
     """
     settings = resolved(config)
+    take_word(settings)
     trainer = validated(PointSettings, settings).trainer
     _check_budget(config, trainer)
     check_devices(trainer)
@@ -65,11 +77,32 @@ def refuse_if_none_is_held(points: int, not_held: Sequence[NotHeldByData]) -> No
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """The settings as builtins, without Hydra's own, every interpolation replaced."""
+    """The settings as builtins, without Hydra's own, every interpolation replaced.
+
+    Raises:
+        UserError: a setting that does not resolve, or holds `${…}` nevertheless.
+    """
     try:
-        return {str(key): _value(config, key) for key in config if key != "hydra"}
+        settings = {str(key): _value(config, key) for key in config if key != "hydra"}
     except OmegaConfBaseException as error:
         raise UserError(_unresolved(config, first_line(error))) from error
+    refuse_resolvers(settings, "the settings")
+    return settings
+
+
+def take_word(settings: dict[str, Any]) -> None:
+    """Take what the settings of a command line name for the user's own word.
+
+    What the command then reads from a folder may name it too.
+
+    Args:
+        settings: resolved, of a point or an evaluation.
+    """
+    named = [node["_target_"] for _, node in targets(settings)]
+    workload = settings.get("workload")
+    if isinstance(workload, dict):
+        named += [name for part in REPORTED_MODULES for name in workload.get(part) or ()]
+    name_targets(name for name in named if isinstance(name, str))
 
 
 def _unresolved(config: DictConfig, said: str) -> str:

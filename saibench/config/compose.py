@@ -24,13 +24,17 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from saibench.config.locations import ShippedSource, conf, own_folder, register_studies
+from saibench.config.locations import ShippedSource, own_folder, register_studies
 from saibench.config.sentences import not_composed, not_yaml, unknown_key
 from saibench.errors import UserError, first_line
+from saibench.own_names import trust_modules
+from saibench.shipped import conf
 
 OPEN_NODES = ("partitions", "trainer.callbacks", "sweeps", "hydra")
 """Where `+key=value` may add: named partitions, callbacks and whole studies. A node with a
 `_target_` is open too, since its options are checked against what it configures."""
+
+TRUST_MODULE = "--trust-module"
 
 _NOT_COMPOSED = (HydraException, OmegaConfBaseException, ValueError)
 """What Hydra raises for settings that do not go together."""
@@ -66,10 +70,12 @@ def compose_command(config_name: str, arguments: Sequence[str]) -> Command:
     """Compose every point of a command line.
 
     Raises:
-        UserError: an unknown key or option, a value that does not parse, a list without `-m`.
+        UserError: an unknown key or option, a value that does not parse, a list without `-m`, a
+            module to be trusted that there is not.
     """
     args = parse(arguments)
     with started_hydra(args.config_dir) as hydra:
+        trust_modules(args.trust_module)
         composer = _Composer(hydra, config_name)
         overrides = composer.parse(args.overrides)
         composer.refuse_additions(overrides)
@@ -102,12 +108,13 @@ def check_own_configs(config_name: str, arguments: Sequence[str]) -> None:
 
 
 def parse(arguments: Sequence[str]) -> Namespace:
-    """Hydra's own flags, in any order with the settings.
+    """Hydra's own flags and `--trust-module`, in any order with the settings.
 
     Raises:
         UserError: a flag that is not known, or that would lead away from the shipped config.
     """
     parser = get_args_parser()
+    parser.add_argument(TRUST_MODULE, action="append", default=[])
     parser.error = _refuse_flag  # type: ignore[method-assign]
     args, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:

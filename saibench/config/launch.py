@@ -9,9 +9,16 @@ from typing import TypeVar
 import hydra
 from omegaconf import DictConfig
 
-from saibench.config.compose import Command, check_own_configs, parse, started_hydra
-from saibench.config.locations import conf, register_studies
+from saibench.config.compose import (
+    TRUST_MODULE,
+    Command,
+    check_own_configs,
+    parse,
+    started_hydra,
+)
+from saibench.config.locations import register_studies
 from saibench.errors import UserError
+from saibench.shipped import conf
 
 Result = TypeVar("Result")
 
@@ -41,8 +48,10 @@ def show(config_name: str, arguments: Sequence[str]) -> None:
     """Let Hydra print what the command line asks for: help, the composed config, its sources."""
     check_own_configs(config_name, arguments)  # Hydra would print a traceback
     register_studies()
-    overrides = parse(arguments).overrides
-    flags = [argument for argument in arguments if argument not in overrides]
+    args = parse(arguments)
+    overrides = args.overrides
+    flags = [argument for argument in arguments if argument not in (*overrides, *args.trust_module)]
+    flags = [flag for flag in flags if flag.partition("=")[0] != TRUST_MODULE]  # not one of Hydra's
     sys.argv = [sys.argv[0], *flags, *overrides]  # Hydra's parser wants flags first
     hydra.main(version_base="1.3", config_path=str(conf()), config_name=config_name)(_nothing)()
 

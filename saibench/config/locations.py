@@ -16,19 +16,11 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from saibench.errors import UserError
+from saibench.own_names import trust_folder
+from saibench.shipped import root
 
 STUDIES = "sweeps"
 Names = list[str]
-
-
-def root() -> Path:
-    """The folder that holds `conf/` and `sweeps/`."""
-    package = Path(__file__).resolve().parents[1]
-    return package if (package / "conf").is_dir() else package.parent
-
-
-def conf() -> Path:
-    return root() / "conf"
 
 
 class ShippedSource(FileConfigSource):
@@ -81,7 +73,7 @@ def register_studies() -> None:
 
 
 def own_folder(config_dir: str | Path) -> Path:
-    """The folder of `--config-dir`, whose modules can be imported from now on.
+    """The folder of `--config-dir`, whose modules are the user's: they can be imported from now on.
 
     Raises:
         UserError: it is not a folder.
@@ -90,6 +82,7 @@ def own_folder(config_dir: str | Path) -> Path:
     if not folder.is_dir():
         raise UserError(f"--config-dir {config_dir} is not a folder.")
     make_importable(folder)
+    trust_folder(folder)
     return folder
 
 

@@ -12,6 +12,9 @@ from omegaconf import OmegaConf
 from saibench.config.targets import build
 from saibench.errors import UserError, closest
 
+REPORTED_MODULES = ("findings", "figures", "explorers")
+"""What a workload names by modules."""
+
 
 def check_reported(workload: dict[str, Any]) -> None:
     """Refuse figures, findings and explorers that are not there.

@@ -6,7 +6,7 @@ import inspect
 import traceback
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pydantic import TypeAdapter, ValidationError
 
+from saibench.allow_list import targets
 from saibench.config.settings import value_refused
 from saibench.errors import UserError, closest, first_line
 
@@ -34,7 +35,7 @@ def check_targets(settings: dict[str, Any], typed: Callable[[str], str] = str) -
         UserError: a target that cannot be imported, an option that it does not take, a plain
             value of the wrong kind.
     """
-    for where, node in _targets(settings, ""):
+    for where, node in targets(settings):
         _check_options(where, node, typed)
 
 
@@ -69,18 +70,6 @@ def fault(error: BaseException) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     said = f"{type(error).__name__}: {first_line(error)}"
     return f"{said} ({Path(last.filename).name}, line {last.lineno})"
-
-
-def _targets(node: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every node with a `_target_`, and its dotted path."""
-    if isinstance(node, dict):
-        if "_target_" in node:
-            yield path, node
-        for key, value in node.items():
-            yield from _targets(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(node, list):
-        for number, value in enumerate(node):
-            yield from _targets(value, f"{path}[{number}]")
 
 
 def _check_options(path: str, node: dict[str, Any], typed: Callable[[str], str]) -> None:

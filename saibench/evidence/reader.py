@@ -11,18 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import polars
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
-from saibench.errors import UserError, first_line
+from saibench.errors import UserError
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.settings import differing_settings
+from saibench.frozen_config import CONFIG, read_frozen
 from saibench.integrity import FILES, check_file, read_json_object, read_sealed
 
 COMPLETE = "complete"
-CONFIG = "config.yaml"
 JOINED = "evidence"
 """Subfolder of a study that holds the tables of all its points."""
 
@@ -163,7 +160,7 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
             raise UserError(f"{point_folder} holds point {point} a second time; keep one of them.")
         records[point] = record
         if (point_folder / CONFIG).exists():
-            configs[point] = _read_config(point_folder / CONFIG)
+            configs[point] = read_frozen(point_folder / CONFIG)
         tested = point_folder == folder and (point_folder / "metrics.json").exists()
         if record["state"] != COMPLETE and not tested:  # alone, a point may be about to complete
             continue
@@ -216,16 +213,3 @@ def read_record(path: Path) -> Record:
             f"{path} has no {', '.join(sorted(missing))}; remove it and run its point again."
         )
     return record
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    check_file(path)
-    try:
-        config = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException) as error:
-        raise UserError(
-            f"{path} is not readable ({first_line(error)}); run its point again."
-        ) from error
-    if not isinstance(config, dict):
-        raise UserError(f"{path} does not hold settings; run its point again.")
-    return {str(name): value for name, value in config.items()}

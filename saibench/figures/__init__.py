@@ -45,7 +45,7 @@ def figure_module(name: str) -> FigureModule:
     """The figure of a dotted module name.
 
     Raises:
-        UserError: there is no such module, or it is not a figure.
+        UserError: there is no such module, it is not to be imported, or it is not a figure.
     """
     try:
         module = named_module(name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.modules import named_module, nearest_module
+from saibench.modules import named_module, nearest_module, recorded_modules
 
 SEEN, NOT_SEEN, UNDECIDED = "seen", "not seen", "undecided"
 NOT_ASKED = "not asked"
@@ -51,9 +51,7 @@ def ask(claim: str, variant: str, question: Callable[[], Answer | None]) -> list
 
 def study_findings(evidence: StudyEvidence) -> list[Finding]:
     """The findings of every module that the study's records name under `findings`."""
-    named = dict.fromkeys(
-        name for record in evidence.records.values() for name in record.get("findings") or []
-    )
+    named = recorded_modules(evidence.records.values(), "findings")
     return [finding for name in named for finding in module_findings(name, evidence)]
 
 
@@ -61,7 +59,7 @@ def find_function(name: str) -> Callable[[StudyEvidence], list[Finding]]:
     """`findings` of a dotted module name.
 
     Raises:
-        UserError: there is no such module, or it has no findings.
+        UserError: there is no such module, it is not to be imported, or it has no findings.
     """
     try:
         return named_module(name).findings

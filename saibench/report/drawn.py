@@ -15,6 +15,7 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import FigureModule, figure_module
 from saibench.figures.style import svg
+from saibench.modules import recorded_modules
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ def study_figures(evidence: StudyEvidence) -> list[str]:
 
     Those of a point that stands alone are left out of a study of several.
     """
-    named = (name for record in evidence.records.values() for name in record.get("figures") or ())
+    named = recorded_modules(evidence.records.values(), "figures")
     several = len(evidence.metrics) > 1
-    return [name for name in dict.fromkeys(named) if not (several and _is_for_one_point(name))]
+    return [name for name in named if not (several and _is_for_one_point(name))]
 
 
 def drawable(evidence: StudyEvidence) -> dict[str, Figure]:

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.modules import named_module, nearest_module
+from saibench.modules import named_module, nearest_module, recorded_modules
 
 
 class ExplorerModule(Protocol):
@@ -63,7 +63,7 @@ def explorer_module(name: str) -> ExplorerModule:
     """The explorer of a dotted module name.
 
     Raises:
-        UserError: there is no such module, or it is no explorer.
+        UserError: there is no such module, it is not to be imported, or it is no explorer.
     """
     try:
         module = named_module(name)
@@ -82,8 +82,7 @@ def explorer_module(name: str) -> ExplorerModule:
 
 
 def _named(evidence: StudyEvidence) -> list[str]:
-    named = (name for record in evidence.records.values() for name in record.get("explorers") or ())
-    return list(dict.fromkeys(named))
+    return recorded_modules(evidence.records.values(), "explorers")
 
 
 def _explored(evidence: StudyEvidence, name: str) -> Explored:

@@ -15,6 +15,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_value, settings_of
 from saibench.figures import FigureModule, figure_module
 from saibench.interpretation.finding import Finding, study_findings
+from saibench.own_names import name_targets
 from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_figures
 from saibench.report.explorers import Explored, explored
 from saibench.report.failures import raise_failures
@@ -69,7 +70,9 @@ def write_comparison(folders: Sequence[Path], target: Path, figures: Figures | N
         UserError: a study has no point or a damaged file, or a figure asked for is unknown.
         ExceptionGroup: findings or figures failed for a defect; the page says which.
     """
-    for name in (figure for figure in figures or () if isinstance(figure, str)):
+    asked = [figure for figure in figures or () if isinstance(figure, str)]
+    name_targets(asked)
+    for name in asked:
         figure_module(name)
     studies = page_studies([StudyEvidence.load(folder) for folder in folders])
     parts = [_part(study, figures) for study in studies]

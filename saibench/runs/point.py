@@ -6,20 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
+from saibench.allow_list import refuse_targets
 from saibench.config.identity import WEIGHTS, canonical, labels, point_hash, slug
-from saibench.errors import UserError, first_line
-from saibench.integrity import check_file
+from saibench.errors import UserError
+from saibench.frozen_config import CONFIG, read_frozen
 from saibench.runs.record import FILE, read_record, update_record
 from saibench.whole_files import written_whole
 
-CONFIG = "config.yaml"
 LAST = "last.ckpt"
 BEST = "best.ckpt"
 REPORTED = ("headline", "findings", "figures", "explorers", "trust", "trace", "learning_curve")
@@ -113,11 +111,17 @@ def is_locked(folder: Path) -> bool:
         return True
 
 
-def load_point(folder: Path) -> Point:
-    """The point that was frozen in `folder`.
+def load_point(folder: Path, part: str | None = None) -> Point:
+    """The point that was frozen in `folder`; its settings name nothing that is not to be built.
+
+    Args:
+        folder: of the point.
+        part: the one group that is to be built, as `datamodule`; by default all but the logger,
+            which is the command line's.
 
     Raises:
-        UserError: there is no frozen config, it is damaged, or it is not that of the record.
+        UserError: there is no frozen config, it is damaged, it is not that of the record, holds
+            `${…}`, or names what a config that is read may not.
     """
     path = folder / CONFIG
     if not path.is_file():
@@ -125,20 +129,16 @@ def load_point(folder: Path) -> Point:
             f"{folder} is not a point: it has no {CONFIG}; a folder that train.py wrote, "
             "as outputs/<study>/<point>, would work."
         )
-    check_file(path)
-    try:
-        settings = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-    except (YAMLError, OmegaConfBaseException, OSError) as error:
-        raise UserError(
-            f"{path} is damaged ({first_line(error)}): run its point again, which writes it anew."
-        ) from error
+    settings = read_frozen(path)
+    built = [key for key in settings if key == part or (part is None and key != "logger")]
+    refuse_targets({key: settings[key] for key in built}, path)
     recorded = read_record(folder).get("point")
-    if not isinstance(settings, dict) or recorded not in (None, _hash(settings)):
+    if recorded not in (None, _hash(settings)):
         raise UserError(
             f"{path} does not hold the settings of its point (a part is missing, or was changed): "
             "run its point again, which writes it anew."
         )
-    return Point(cast(dict[str, Any], settings), folder.parent)
+    return Point(settings, folder.parent)
 
 
 def _hash(settings: Any) -> str:

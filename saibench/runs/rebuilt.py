@@ -21,7 +21,7 @@ def settings_of(folder: Path, part: str | None = None) -> dict[str, Any]:
     Raises:
         UserError: no such point, or a class of it that cannot be found.
     """
-    settings = load_point(folder).settings
+    settings = load_point(folder, part).settings
     try:
         check_targets(settings if part is None else settings[part])
     except UserError as error:

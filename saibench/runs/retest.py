@@ -15,6 +15,7 @@ from saibench.config.check import (
     check_logger,
     check_targets,
     resolved,
+    take_word,
 )
 from saibench.config.settings import EvaluationSettings, validated
 from saibench.errors import UserError
@@ -42,6 +43,7 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
             "evaluate.py needs the folder of a trained point: run=outputs/<study>/<point>."
         )
     settings = resolved(config)
+    take_word(settings)
     check_devices(validated(EvaluationSettings, settings).trainer)
     check_targets(settings)
     check_logger(settings["logger"])

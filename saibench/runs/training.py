@@ -13,6 +13,7 @@ from lightning import Trainer, seed_everything
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
+from saibench.allow_list import refuse_targets
 from saibench.config.check import build
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError
@@ -21,7 +22,7 @@ from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.models.base import BenchmarkModule
 from saibench.runs.checkpoints import check_checkpoint, check_whole, save_untrained
 from saibench.runs.evaluation import evaluate
-from saibench.runs.point import BEST, LAST, load_point
+from saibench.runs.point import BEST, CONFIG, LAST, load_point
 from saibench.runs.quiet import quiet_lightning
 from saibench.runs.record import read_record, update_record
 from saibench.runs.trainer import build_trainer, seconds_trained, steps_trained
@@ -76,7 +77,9 @@ def train_and_test(folder: Path) -> None:
     Every rank calls this with the same folder.
     """
     start = time.perf_counter()
-    config = OmegaConf.create(load_point(folder).settings)
+    settings = load_point(folder).settings
+    refuse_targets({"logger": settings["logger"]}, folder / CONFIG)
+    config = OmegaConf.create(settings)
     with rank_of(folder, config, "train") as rank:
         if (folder / LAST).exists():
             check_data(folder, rank.data)

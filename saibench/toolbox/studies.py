@@ -13,10 +13,11 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from saibench.config.locations import STUDIES, conf, root
+from saibench.config.locations import STUDIES
 from saibench.config.settings import Characterization, validated
 from saibench.errors import UserError
 from saibench.runs.record import COMPLETE, read_json
+from saibench.shipped import conf, root
 
 _INTERPOLATION = re.compile(r"\$\{[^}]*\}")
 

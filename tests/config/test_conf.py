@@ -11,8 +11,8 @@ from omegaconf import OmegaConf
 from saibench.config.check import check_point, resolved
 from saibench.config.compose import Command, compose_command
 from saibench.config.identity import point_hash
-from saibench.config.locations import conf, root
 from saibench.errors import NotHeldByData
+from saibench.shipped import conf, root
 
 OPTIONS = sorted(
     path.relative_to(conf()).with_suffix("")

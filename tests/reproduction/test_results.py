@@ -9,12 +9,12 @@ from types import ModuleType
 import pytest
 
 from saibench.config.compose import compose_command
-from saibench.config.locations import root
 from saibench.errors import UserError
 from saibench.figures import figure_module
 from saibench.interpretation.finding import find_function
 from saibench.reproduction.result import Result, Said
 from saibench.reproduction.results import NAMES, RESULTS, TABLES, check_name
+from saibench.shipped import root
 
 FINDINGS = (
     *("force_field", "jet_size", "jet_rotation", "jet_energy", "jet_tracing"),

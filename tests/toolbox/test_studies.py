@@ -9,8 +9,8 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from saibench.cli import _commands
-from saibench.config.locations import root
 from saibench.errors import UserError
+from saibench.shipped import root
 from saibench.toolbox.listing import all_lines, named_lines
 from saibench.toolbox.studies import ShippedStudy, shipped_studies, shipped_study, taken_here
 

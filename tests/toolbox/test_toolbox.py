@@ -7,8 +7,8 @@ from importlib import import_module
 import pytest
 from omegaconf import OmegaConf
 
-from saibench.config.locations import conf, root
 from saibench.figures import figure_module
+from saibench.shipped import conf, root
 from saibench.toolbox import TECHNIQUES, WORKLOADS, Offered, Technique
 from saibench.toolbox.studies import characterization
 

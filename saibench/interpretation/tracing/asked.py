@@ -96,7 +96,7 @@ def _held(evidence: StudyEvidence, recorded: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shipped(evidence: StudyEvidence) -> dict[str, Any]:
-    from saibench.config.locations import conf
+    from saibench.shipped import conf
 
     names = {str(record.get("workload") or "") for record in evidence.records.values()}
     shipped = {path.stem: path for path in (conf() / "workload").glob("*.yaml")}
