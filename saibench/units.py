@@ -8,6 +8,11 @@ from __future__ import annotations
 EV_PER_KCAL_PER_MOL = 4184.0 / (6.02214076e23 * 1.602176634e-19)
 """1 kcal/mol in eV, 0.0433641…: thermochemical calorie, exact constants of the SI since 2019."""
 
+EV_PER_KJ_PER_MOL = EV_PER_KCAL_PER_MOL / 4.184
+
+EV_PER_HARTREE = 27.211386245988
+"""CODATA 2018."""
+
 MEV_PER_EV = 1000.0
 
 PS_PER_FS = 1.0e-3

@@ -11,6 +11,7 @@ import polars as pl
 
 from saibench.datamodules.files import data_roots, file_sha256, find_file
 from saibench.datamodules.force_field.npz import (
+    EnergyUnit,
     Keys,
     NpzTrajectory,
 )
@@ -51,12 +52,14 @@ class MD17:
     molecule: one of the ten that rMD17 has too
     root: folder of the files (`md17_<molecule>.npz`, or as published), which may lie in `md17/`
         below it; by default `SAIBENCH_DATA_DIR`, then `md17` in the cache
+    energy_unit: of energies, and with Å of forces, in the file; published ones are in kcal/mol
 
     Raises UserError: an unknown molecule; later, a file that is missing or faulty.
     """
 
     molecule: str = "aspirin"
     root: str | None = None
+    energy_unit: EnergyUnit = "kcal/mol"
 
     def __post_init__(self) -> None:
         if self.molecule not in FILES:
@@ -85,7 +88,12 @@ class MD17:
         return file.symbols(KEYS.atomic_numbers)
 
     def recipe(self) -> dict[str, Any]:
-        return {"source": "md17", "molecule": self.molecule, "sha256": file_sha256(self.path())}
+        return {
+            "source": "md17",
+            "molecule": self.molecule,
+            "sha256": file_sha256(self.path()),
+            "energy_unit": self.energy_unit,
+        }
 
     def load(self, cache: Path) -> Trajectory:
         return cached_trajectory(self, cache, self._frames)
@@ -101,7 +109,7 @@ class MD17:
         )
 
     def _frames(self) -> dict[str, np.ndarray]:
-        frames = NpzTrajectory(self.path()).frames(KEYS)
+        frames = NpzTrajectory(self.path()).frames(KEYS, self.energy_unit)
         index = _index(len(frames["energies"]))
         return {**frames, **{name: index[name].to_numpy() for name in index.columns}}
 

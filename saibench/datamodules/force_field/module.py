@@ -13,7 +13,9 @@ import torch
 from lightning import Trainer
 
 from saibench.datamodules.cache import cache_root
+from saibench.datamodules.checked import checked_once
 from saibench.datamodules.force_field.batch import MoleculeBatch
+from saibench.datamodules.force_field.checks import check_trajectory
 from saibench.datamodules.force_field.likeness import frame_likeness
 from saibench.datamodules.force_field.loader import (
     EvaluationFrames,
@@ -83,7 +85,16 @@ class ForceFieldDataModule(StructuralDataModule):
 
     @cached_property
     def trajectory(self) -> Trajectory:
-        return self.source.load(self.cache)
+        """The frames, once they are seen to be fit to be learnt from."""
+        trajectory = self.source.load(self.cache)
+        unit = getattr(self.source, "energy_unit", None)
+        checked_once(
+            self.cache,
+            self.source.name,
+            trajectory.data_hash,
+            lambda: check_trajectory(trajectory, unit),
+        )
+        return trajectory
 
     def load_index(self) -> pl.DataFrame:
         return self.trajectory.index()

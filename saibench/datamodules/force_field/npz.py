@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from ase.data import chemical_symbols
 
 from saibench.datamodules.cache import Arrays
+from saibench.datamodules.force_field.energy_units import ENERGY_UNITS
 from saibench.datamodules.force_field.trajectory import centred
 from saibench.errors import UserError, closest, first_line
 from saibench.npz_files import DamagedArray, NpzArrays
-from saibench.units import EV_PER_KCAL_PER_MOL
+
+EnergyUnit = Literal["kcal/mol", "eV", "kJ/mol", "Hartree"]
+CELL = ("cell", "lattice", "unit_cell", "box", "pbc")
+"""Keys under which periodic data keep their cell, in whatever case."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Keys:
 
 
 class NpzTrajectory:
-    """An .npz file with the frames of one molecule, in Å and kcal/mol.
+    """An .npz file with the frames of one isolated molecule.
 
     Raises UserError: the file is no npz file, or is truncated.
     """
@@ -52,7 +57,8 @@ class NpzTrajectory:
         return array
 
     def check(self, keys: Keys) -> None:
-        """Refuse a key that is missing, by what the file says of itself; no array is read."""
+        """Refuse a key that is missing, by what the file says of itself, and a periodic cell."""
+        self._check_isolated()
         for key in (keys.atomic_numbers, keys.positions, keys.energies, keys.forces):
             if key not in self.file:
                 raise UserError(f"{self.path} has no key '{key}': {closest(key, self.file.names)}")
@@ -62,12 +68,18 @@ class NpzTrajectory:
         numbers = self._elements(key, self._shaped(key, (None,)))
         return [chemical_symbols[number] for number in numbers]
 
-    def frames(self, keys: Keys) -> dict[str, np.ndarray]:
+    def frames(self, keys: Keys, energy_unit: EnergyUnit) -> dict[str, np.ndarray]:
         """Atomic numbers, centred positions in Å, energies in eV and forces in eV/Å.
 
+        Args:
+            keys: of the file.
+            energy_unit: of the file's energies, and with Å of its forces.
+
         Rows are in the order of the file. Raises UserError: a missing key, a wrong shape, a
-        non-finite value.
+        non-finite value, a periodic cell.
         """
+        self._check_isolated()
+        to_ev = ENERGY_UNITS[energy_unit]
         numbers = self._shaped(keys.atomic_numbers, (None,))
         energies = self.array(keys.energies)
         if energies.ndim == 2 and energies.shape[1] == 1:  # MD17 has (T, 1) or (T,)
@@ -78,8 +90,8 @@ class NpzTrajectory:
         return {
             "atomic_numbers": self._elements(keys.atomic_numbers, numbers),
             "positions": centred(positions.astype(np.float64)),
-            "energies": energies.astype(np.float64) * EV_PER_KCAL_PER_MOL,
-            "forces": forces.astype(np.float64) * EV_PER_KCAL_PER_MOL,
+            "energies": energies.astype(np.float64) * to_ev,
+            "forces": forces.astype(np.float64) * to_ev,
         }
 
     def distinct(self, key: str) -> np.ndarray:
@@ -101,6 +113,19 @@ class NpzTrajectory:
                 f"{second}: each frame needs its own."
             )
         return values.astype(np.int64)
+
+    def _check_isolated(self) -> None:
+        """Refuse a cell, unless the file says that nothing is periodic."""
+        there = {key.lower(): key for key in self.file.names if key.lower() in CELL}
+        if "pbc" in there and not np.any(self.array(there["pbc"])):
+            return
+        periodic = [key for key in there.values() if np.any(self.array(key))]
+        if periodic:
+            raise UserError(
+                f"{self.path}, key '{periodic[0]}' is of a periodic cell, which is not supported: "
+                "its molecule would be taken as isolated. Use isolated molecules, or pbc=False "
+                "where the cell is only a box around one."
+            )
 
     def _elements(self, key: str, numbers: np.ndarray) -> np.ndarray:
         strange = np.flatnonzero((numbers < 1) | (numbers > 118) | (numbers % 1 != 0))

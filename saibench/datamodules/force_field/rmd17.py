@@ -11,6 +11,7 @@ import polars as pl
 
 from saibench.datamodules.files import data_roots, file_sha256, find_file
 from saibench.datamodules.force_field.npz import (
+    EnergyUnit,
     Keys,
     NpzTrajectory,
     in_order,
@@ -40,12 +41,14 @@ class RMD17:
     molecule: one of the ten, as in the file's name
     root: folder of the files, which may lie in `npz_data/` or `rmd17/npz_data/` below it; by
         default `SAIBENCH_DATA_DIR`, then the folder that `saibench data download` fills
+    energy_unit: of energies, and with Å of forces, in the file; published ones are in kcal/mol
 
     Raises UserError: an unknown molecule; later, a file that is missing or faulty.
     """
 
     molecule: str = "aspirin"
     root: str | None = None
+    energy_unit: EnergyUnit = "kcal/mol"
 
     def __post_init__(self) -> None:
         if self.molecule not in MOLECULES:
@@ -74,7 +77,12 @@ class RMD17:
         return file.symbols(KEYS.atomic_numbers)
 
     def recipe(self) -> dict[str, Any]:
-        return {"source": "rmd17", "molecule": self.molecule, "sha256": file_sha256(self.path())}
+        return {
+            "source": "rmd17",
+            "molecule": self.molecule,
+            "sha256": file_sha256(self.path()),
+            "energy_unit": self.energy_unit,
+        }
 
     def load(self, cache: Path) -> Trajectory:
         return cached_trajectory(self, cache, self._frames)
@@ -96,7 +104,7 @@ class RMD17:
     def _frames(self) -> dict[str, np.ndarray]:
         file = self._file()
         sample_id = file.distinct("old_indices")
-        frames = file.frames(KEYS)
+        frames = file.frames(KEYS, self.energy_unit)
         if len(sample_id) != len(frames["energies"]):
             raise UserError(
                 f"{file.path}, key 'old_indices' has {len(sample_id)} rows and 'energies' has "

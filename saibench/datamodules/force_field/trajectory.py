@@ -60,8 +60,10 @@ class TrajectorySource(Protocol):
     """Where a trajectory comes from: a reader or a simulation.
 
     A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`; a new one is
-    one file with the five members below (`cached_trajectory` does most of `load`). With a sixth,
-    `preview_symbols()`, the chemical symbols of the atoms, models are built before anything runs.
+    one file with the five members below (`cached_trajectory` does most of `load`, and
+    `ase_frames.frames_of_atoms` reads what ASE reads). With a sixth, `preview_symbols()`, the
+    chemical symbols of the atoms, models are built before anything runs. What a source loads is
+    checked once: finite numbers, distances of atoms, units (`checks.check_trajectory`).
     """
 
     @property

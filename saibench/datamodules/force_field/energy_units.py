@@ -1,0 +1,128 @@
+"""Whether energies and forces are in the unit that they are said to be in.
+
+Two things are known of any molecule, at any temperature and level of theory. The force constant
+of the bond of a hydrogen atom to C, N, O or F is 25 to 60 eV/Å² (Wilson, Decius, Cross, *Molecular
+Vibrations*, 1955: 4.7 to 9.7 mdyn/Å), and forces drive such an atom along its bond almost alone.
+And energy differences are the work of the forces. On the shipped simulator, rMD17 and
+acetylacetone by PBE-D3 the median force constant is 24 to 35 eV/Å², of 10 frames or of 10,000; the
+ratio of energy and work is 0.95 to 1.00. Of kcal/mol taken for eV either is 23 times too large.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+
+from saibench.units import EV_PER_HARTREE, EV_PER_KCAL_PER_MOL, EV_PER_KJ_PER_MOL
+
+ENERGY_UNITS = MappingProxyType(
+    {
+        "eV": 1.0,
+        "kcal/mol": EV_PER_KCAL_PER_MOL,
+        "kJ/mol": EV_PER_KJ_PER_MOL,
+        "Hartree": EV_PER_HARTREE,
+    }
+)
+"""Unit → eV."""
+
+STIFFNESS = 12.0, 80.0
+"""eV/Å², bounds of the median force constant of bonds to hydrogen. They are a factor of 6.7 apart,
+so that of two units that differ by 4.2 (kJ and kcal) or more, the wrong one lies outside."""
+USUAL_STIFFNESS = 34.0
+WORK = 0.2, 5.0
+"""Bounds of the ratio of energy differences and work."""
+BONDED_TO_HYDROGEN = (6, 7, 8, 9)
+LARGEST_GAP = 0.0025
+"""ps between two frames that work is taken between: a quarter of a C-H vibration."""
+MIN_FRAMES = 20
+MAX_FRAMES = 1000
+"""Frames that are looked at, evenly spaced."""
+CORRELATION = 0.8
+"""Absolute correlation from which a ratio is believed."""
+
+
+def bond_stiffness(numbers: np.ndarray, positions: np.ndarray, forces: np.ndarray) -> float | None:
+    """Median force constant of the bonds to hydrogen, eV/Å² where forces are in eV/Å.
+
+    Of each hydrogen atom, the force along its bond is regressed on the bond's length. Negative if
+    the forces point the wrong way.
+
+    Args:
+        numbers: (A,) atomic numbers.
+        positions: (T, A, 3) in Å.
+        forces: (T, A, 3).
+
+    Returns:
+        None where too few frames or no such bond tell.
+    """
+    if len(positions) < MIN_FRAMES:
+        return None
+    rows = np.unique(np.linspace(0, len(positions) - 1, MAX_FRAMES).astype(int))
+    positions, forces = np.asarray(positions[rows]), np.asarray(forces[rows])
+    heavy = np.flatnonzero(numbers != 1)
+    found = []
+    for atom in np.flatnonzero(numbers == 1) if len(heavy) else ():
+        bonds = positions[:, [atom]] - positions[:, heavy]
+        lengths = np.linalg.norm(bonds, axis=2)
+        partner = lengths.mean(axis=0).argmin()
+        length = lengths[:, partner]
+        rigid = length.std() < 1e-3 * length.mean()
+        if rigid or not length.min() > 0 or numbers[heavy[partner]] not in BONDED_TO_HYDROGEN:
+            continue
+        along = (forces[:, atom] * bonds[:, partner]).sum(axis=1) / length
+        slope, correlation = _regression(length, along)
+        if abs(correlation) >= CORRELATION:
+            found.append(-slope)
+    return float(np.median(found)) if found else None
+
+
+def work_ratio(
+    positions: np.ndarray, energies: np.ndarray, forces: np.ndarray, time: np.ndarray
+) -> float | None:
+    """Energy differences of successive frames over the work of the forces between them.
+
+    Args:
+        positions: (T, A, 3) in Å.
+        energies: (T,).
+        forces: (T, A, 3), by the unit of energies and Å.
+        time: (T,) in ps.
+
+    Returns:
+        None where too few frames follow one another closely.
+    """
+    gaps = np.diff(time)
+    first = np.flatnonzero((gaps > 0) & (gaps <= LARGEST_GAP))
+    if len(first) < MIN_FRAMES:
+        return None
+    first = first[np.unique(np.linspace(0, len(first) - 1, MAX_FRAMES).astype(int))]
+    moved = np.asarray(positions[first + 1]) - positions[first]
+    work = -((np.asarray(forces[first + 1]) + forces[first]) / 2 * moved).sum(axis=(1, 2))
+    slope, correlation = _regression(work, np.asarray(energies[first + 1]) - energies[first])
+    return slope if abs(correlation) >= CORRELATION else None
+
+
+def likely_unit(stiffness: float, taken_for: str) -> str | None:
+    """The unit of forces whose stiffness is `stiffness` eV/Å² when they are taken for another.
+
+    Args:
+        stiffness: as `bond_stiffness` of forces converted from `taken_for`.
+        taken_for: a unit of `ENERGY_UNITS`.
+
+    Returns:
+        None where none brings the stiffness within its bounds.
+    """
+    raw = abs(stiffness) / ENERGY_UNITS[taken_for]
+    near = {unit: raw * to_ev for unit, to_ev in ENERGY_UNITS.items()}
+    unit = min(near, key=lambda name: abs(np.log(near[name] / USUAL_STIFFNESS)))
+    low, high = STIFFNESS
+    return unit if low <= near[unit] <= high else None
+
+
+def _regression(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Slope of y on x and their correlation; 0 where one does not vary."""
+    covariance = np.cov(x, y)
+    if not covariance[0, 0] * covariance[1, 1] > 0:
+        return 0.0, 0.0
+    slope = covariance[0, 1] / covariance[0, 0]
+    return float(slope), float(covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1]))

@@ -1,0 +1,183 @@
+"""Frames that a model must not learn from are refused by name, and no honest file is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read
+from command_line import QUIET, train
+
+from saibench.datamodules.force_field.ase_frames import frames_of_atoms
+from saibench.datamodules.force_field.checks import check_trajectory
+from saibench.datamodules.force_field.energy_units import (
+    ENERGY_UNITS,
+    STIFFNESS,
+    bond_stiffness,
+    work_ratio,
+)
+from saibench.datamodules.force_field.md17 import MD17
+from saibench.datamodules.force_field.simulator import GFN2Simulation
+from saibench.datamodules.force_field.trajectory import Trajectory
+from saibench.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def simulated(cache: Path) -> Trajectory:
+    """100 frames of methanol, 0.5 fs apart."""
+    return GFN2Simulation("methanol", frames=100, stride=1, equilibration=0.05).load(cache)
+
+
+def changed(trajectory: Trajectory, **change: Callable[[np.ndarray], np.ndarray]) -> Trajectory:
+    return replace(
+        trajectory, **{name: of(np.array(getattr(trajectory, name))) for name, of in change.items()}
+    )
+
+
+def row_set(row: int, value: float) -> Callable[[np.ndarray], np.ndarray]:
+    def changed(array: np.ndarray) -> np.ndarray:
+        array[row] = value
+        return array
+
+    return changed
+
+
+def honest(data_dir: Path) -> dict[str, dict[str, np.ndarray]]:
+    """Every real file with forces, in eV."""
+    found = {}
+    for path in sorted((data_dir / "rmd17/npz_data").glob("*.npz")):
+        file = np.load(path)
+        to_ev = ENERGY_UNITS["kcal/mol"]
+        found[path.name] = {
+            "atomic_numbers": file["nuclear_charges"].astype(int),
+            "positions": file["coords"],
+            "energies": file["energies"] * to_ev,
+            "forces": file["forces"] * to_ev,
+            "time": file["old_indices"] * 0.0005,
+        }
+    for path in sorted((data_dir / "acac").glob("*MD*.xyz")):
+        found[path.name] = frames_of_atoms(read(path, ":"), path.name)
+    assert len(found) == 6
+    return found
+
+
+@pytest.mark.parametrize("frames", [20, 10_000])
+def test_every_real_file_has_its_unit_and_no_other(data_dir: Path, frames: int) -> None:
+    """Wrong by a factor of 4.2 (kJ for kcal) or more, the force constant is refused."""
+    low, high = STIFFNESS
+    for name, file in honest(data_dir).items():
+        of = {key: values[:frames] for key, values in file.items() if key != "atomic_numbers"}
+        stiffness = bond_stiffness(file["atomic_numbers"], of["positions"], of["forces"])
+        assert stiffness is not None and low <= stiffness <= high, name
+        for unit in ("kcal/mol", "kJ/mol", "Hartree"):
+            assert not low <= stiffness * ENERGY_UNITS[unit] <= high, (name, unit)
+        assert not low <= stiffness * 4.184 <= high, name
+        if "time" in of and frames > 20:
+            ratio = work_ratio(of["positions"], of["energies"], of["forces"], of["time"])
+            assert ratio == pytest.approx(1, abs=0.1), name
+
+
+@pytest.mark.parametrize("unit", ["kcal/mol", "kJ/mol", "Hartree"])
+def test_what_is_taken_for_another_unit_names_the_right_one(
+    simulated: Trajectory, unit: str
+) -> None:
+    check_trajectory(simulated)
+    factor = ENERGY_UNITS[unit]
+    given = changed(simulated, energies=lambda e: e * factor, forces=lambda f: f * factor)
+    with pytest.raises(UserError, match="energy_unit=eV"):
+        check_trajectory(given, unit)
+
+
+FAULTS: dict[str, tuple[dict[str, Any], str]] = {
+    "energies in another unit than forces": ({"energies": lambda e: e * 23.06}, "work"),
+    "gradients": ({"forces": lambda f: -f}, "gradients"),
+    "forces of 0": ({"forces": lambda f: 0 * f}, "forces that are all 0 in 100 of 100"),
+    "a frame without forces": ({"forces": row_set(7, 0)}, "row 7 "),
+    "NaN in positions": ({"positions": row_set(3, np.nan)}, "'positions'.* row 3 "),
+    "Inf in energies": ({"energies": row_set(4, np.inf)}, "'energies'.* row 4 "),
+    "NaN in time": ({"time": row_set(5, np.nan)}, "'time'.* row 5 "),
+    "atoms in one place": ({"positions": row_set(9, 1.0)}, "row 9 "),
+    "positions in nm": ({"positions": lambda r: r / 10}, "Å"),
+    "a wrong shape": ({"forces": lambda f: f[:, :2]}, "forces.*shape"),
+}
+
+
+@pytest.mark.parametrize(("change", "says"), FAULTS.values(), ids=FAULTS)
+def test_a_faulty_frame_is_named(simulated: Trajectory, change: dict[str, Any], says: str) -> None:
+    with pytest.raises(UserError, match=says) as refused:
+        check_trajectory(changed(simulated, **change))
+    assert "methanol" in str(refused.value)
+
+
+def md17_file(root: Path, trajectory: Trajectory, **more: np.ndarray) -> None:
+    """The frames in MD17's layout, in eV."""
+    np.savez(
+        root / "md17_ethanol.npz",
+        z=trajectory.atomic_numbers,
+        R=trajectory.positions,
+        E=trajectory.energies,
+        F=trajectory.forces,
+        **more,
+    )
+
+
+def test_a_file_in_ev_is_refused_by_its_unit_and_read_with_it(
+    simulated: Trajectory, tmp_path: Path
+) -> None:
+    md17_file(tmp_path, simulated)
+    small = ("model=cartesian", "subset.count=20", "trainer.max_steps=2", "trainer.val_every=2")
+    command = ("data=md17", "data.molecule=ethanol", f"data.root={tmp_path}", *small, *QUIET)
+    ended = train(tmp_path, *command)
+    assert ended.status == 2
+    assert "Use data.energy_unit=eV." in ended.err
+    read_in_ev = MD17("ethanol", str(tmp_path), "eV").load(tmp_path / "cache")
+    check_trajectory(read_in_ev, "eV")
+    np.testing.assert_allclose(read_in_ev.forces, simulated.forces)
+
+
+@pytest.mark.parametrize(
+    ("keys", "periodic"),
+    [
+        ({"cell": np.eye(3) * 10}, True),
+        ({"Lattice": np.eye(3) * 10, "pbc": np.array([True, True, False])}, True),
+        ({"cell": np.eye(3) * 10, "pbc": np.zeros(3, bool)}, False),
+        ({"cell": np.zeros((3, 3))}, False),
+    ],
+)
+def test_a_cell_in_a_file_is_refused_unless_nothing_is_periodic(
+    keys: dict[str, np.ndarray], periodic: bool, simulated: Trajectory, tmp_path: Path
+) -> None:
+    md17_file(tmp_path, simulated, **keys)
+    source = MD17("ethanol", str(tmp_path), "eV")
+    if not periodic:
+        assert source.preview_symbols()
+        return
+    for act in (source.preview_symbols, lambda: source.load(tmp_path / "cache")):
+        with pytest.raises(UserError, match=f"md17_ethanol.npz.*{next(iter(keys))}|pbc"):
+            act()
+
+
+def image(symbols: str, **more: Any) -> Atoms:
+    atoms = Atoms(symbols, np.arange(9).reshape(3, 3), **more)
+    atoms.calc = SinglePointCalculator(atoms, energy=1.0, forces=np.ones((3, 3)))
+    return atoms
+
+
+@pytest.mark.parametrize(
+    ("second", "says"),
+    [
+        (image("OH2", pbc=True, cell=[9, 9, 9]), "frame 1 has a periodic cell"),
+        (image("HOH"), "frame 1 is of H2O in another order"),
+        (image("CH2"), "frame 1 is of CH2, where frame 0 is of H2O"),
+        (Atoms("OH2", np.ones((3, 3))), "frame 1 has no energy and forces"),
+    ],
+)
+def test_frames_of_ase_that_do_not_belong_together_are_named(second: Atoms, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        frames_of_atoms([image("OH2"), second], "water.xyz")
