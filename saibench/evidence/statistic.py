@@ -19,13 +19,21 @@ class Axis:
         name: `species`, `atom`, `lead`, …
         labels: one label a position on the axis.
         columns: further columns that depend on the axis alone, such as an atom's species.
-        weight: the column that weighs labels when they are averaged (atoms of a species).
+        weight: the column that weighs labels when they are averaged (atoms of a species). A label
+            of weight 0 (a species that the molecule lacks) has no value for any sample.
     """
 
     name: str
     labels: tuple[str | int, ...]
     columns: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
     weight: str | None = None
+
+    @property
+    def defined(self) -> np.ndarray:
+        """(labels,) whether there can be a value at all."""
+        if self.weight is None:
+            return np.ones(len(self.labels), dtype=bool)
+        return np.asarray(self.columns[self.weight]) != 0
 
 
 @dataclass(frozen=True)
@@ -40,9 +48,13 @@ class Statistic:
         axis: None for one value a sample.
         summaries: metric name → how samples are reduced to it (`SUMMARIES`). Names of statistics
             with an axis are completed by the label (`force_mae` → `force_mae_H`).
-        partial: whether it may have no value, NaN, for a sample (the centre of mass of a dry
-            frame). Elsewhere NaN means that the model diverged. (Along an axis some positions
-            may always be undefined: a species that is absent.)
+        partial: whether samples, or positions of some, may leave it undefined (the centre of mass
+            of a dry frame). `test_step` then says where it is defined: bools of the same shape
+            under `defined_key`. They follow from the truth, never from whether the prediction is a
+            number: NaN where the value is defined means that the model diverged, and is refused.
+        failures: whether samples, or positions of some, may fail (a simulation that breaks down).
+            What is NaN or infinite where it is defined is then a failure: an infinite error in the
+            evidence, which no mean drops.
     """
 
     name: str
@@ -52,6 +64,7 @@ class Statistic:
     axis: Axis | None = None
     summaries: Mapping[str, str] = field(default_factory=dict)
     partial: bool = False
+    failures: bool = False
 
     def __post_init__(self) -> None:
         unknown = set(self.summaries.values()) - SUMMARIES
@@ -73,6 +86,11 @@ class Statistic:
     def key(self) -> str:
         """Key of the values in what a test step returns: `force_mae`, `species/force_mae`."""
         return self.name if self.axis is None else f"{self.axis.name}/{self.name}"
+
+    @property
+    def defined_key(self) -> str:
+        """Key of where a `partial` one is defined: `lead/mae.defined`."""
+        return f"{self.key}.defined"
 
 
 @dataclass(frozen=True)

@@ -58,8 +58,9 @@ def check_keys(statistics: Sequence[Statistic], values: Mapping[str, np.ndarray]
         UserError: it is not.
     """
     known = [statistic.key for statistic in statistics]
+    masks = {s.defined_key for s in statistics if s.partial and s.key in values}
     returned = [name for name in values if name != "sample_id"]
-    strange = [name for name in returned if name not in known]
+    strange = [name for name in returned if name not in known and name not in masks]
     if strange or not returned:
         what = f"'{strange[0]}'" if strange else "nothing"
         raise UserError(
@@ -67,22 +68,84 @@ def check_keys(statistics: Sequence[Statistic], values: Mapping[str, np.ndarray]
         )
 
 
-def check_finite(statistics: Sequence[Statistic], values: Mapping[str, np.ndarray]) -> None:
-    """A prediction that is not a number is an error, never a missing value.
+def checked_values(
+    statistics: Sequence[Statistic], values: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The values, NaN where they are undefined and nowhere else, infinite where the model failed.
+
+    Args:
+        statistics: of the module.
+        values: what its test steps returned, `sample_id` `(B,)` among them; where a `partial`
+            statistic is defined is left out of what is returned.
 
     Raises:
-        RuntimeError: a statistic of some sample is infinite, or is NaN and not `partial`.
+        UserError: values of another shape than their axis has, or a `partial` statistic that does
+            not say where it is defined.
+        RuntimeError: a value is NaN or infinite where it is defined, and is no declared failure. A
+            prediction that is not a number is an error, never a missing value.
     """
-    for statistic in (s for s in statistics if s.key in values):
-        column = values[statistic.key].reshape(len(values["sample_id"]), -1)
-        numbers = np.isfinite(column).any(axis=1) | statistic.partial
-        numbers &= ~np.isinf(column).any(axis=1)
-        if not numbers.all():
-            ids = values["sample_id"][~numbers]
-            raise RuntimeError(
-                f"{statistic.key} is not a finite number for {len(ids)} of {len(column)} samples "
-                f"(ids {ids[:5].tolist()}): the model diverged."
-            )
+    known = {statistic.key: statistic for statistic in statistics}
+    masks = {statistic.defined_key for statistic in statistics}
+    return {
+        name: _checked(known[name], column, values) if name in known else column
+        for name, column in values.items()
+        if name not in masks
+    }
+
+
+def _checked(
+    statistic: Statistic, column: np.ndarray, values: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    ids = values["sample_id"]
+    _check_shape(statistic, column, len(ids))
+    defined = _defined(statistic, column, values)
+    lost = defined & ~np.isfinite(column)
+    if lost.any() and not statistic.failures:
+        where = lost.reshape(len(ids), -1)
+        samples, labels = ids[where.any(axis=1)], _labels(statistic, where.any(axis=0))
+        raise RuntimeError(
+            f"{statistic.key} is not a finite number for {len(samples)} of {len(ids)} samples "
+            f"(ids {samples[:5].tolist()}){labels}: the model diverged."
+        )
+    if not lost.any() and defined.all():
+        return column
+    checked = np.where(defined, column.astype(np.result_type(column, np.float32)), np.nan)
+    return np.where(lost, np.inf, checked)
+
+
+def _check_shape(statistic: Statistic, column: np.ndarray, samples: int) -> None:
+    axis = statistic.axis
+    expected = (samples,) if axis is None else (samples, len(axis.labels))
+    if column.shape != expected:
+        what = "one value a sample" if axis is None else f"one value a sample and {axis.name}"
+        raise UserError(
+            f"test_step returned '{statistic.key}' in the shape {column.shape}. Use {expected}: "
+            f"{what}."
+        )
+
+
+def _defined(
+    statistic: Statistic, column: np.ndarray, values: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Where the statistic has a value, in the shape of its column."""
+    of_axis = True if statistic.axis is None else statistic.axis.defined
+    if not statistic.partial:
+        return np.broadcast_to(of_axis, column.shape)
+    mask = values.get(statistic.defined_key)
+    if mask is None or mask.dtype != bool or mask.shape != column.shape:
+        given = "nothing" if mask is None else f"{mask.dtype} {mask.shape}"
+        raise UserError(
+            f"'{statistic.key}' is partial, and test_step returned {given} as "
+            f"'{statistic.defined_key}'. Use bools {column.shape}: where it is defined."
+        )
+    return mask & of_axis
+
+
+def _labels(statistic: Statistic, lost: np.ndarray) -> str:
+    if statistic.axis is None:
+        return ""
+    labels = [str(label) for label, one in zip(statistic.axis.labels, lost, strict=True) if one]
+    return f" at {statistic.axis.name} {', '.join(labels[:5])}{' …' if len(labels) > 5 else ''}"
 
 
 def sample_table(
@@ -135,7 +198,9 @@ def metrics(
 ) -> dict[str, dict[str, Any]]:
     """`{metric: {value, unit, per, count}}` over the chosen samples, in float64.
 
-    A sample whose value is undefined (NaN) has no weight; a metric of none is None.
+    A sample whose value is undefined (NaN) has no weight, and is not among the count; a metric of
+    none is None. One of a statistic that may fail also has `failures`, how many of the count did;
+    with any, its value is None, for it has no bound.
     """
     found: dict[str, dict[str, Any]] = {}
     for statistic in (s for s in statistics if s.key in values):
@@ -170,13 +235,16 @@ def partition_metrics(
 
 def _metric(statistic: Statistic, column: np.ndarray) -> dict[str, Any]:
     defined = column[~np.isnan(column)]
-    value = float(defined.mean()) if len(defined) else None
-    return {
+    value = float(defined.mean()) if np.isfinite(defined).all() and len(defined) else None
+    found = {
         "value": value,
         "unit": statistic.unit,
         "per": statistic.per,
         "count": len(defined),
     }
+    if not statistic.failures:
+        return found
+    return {**found, "failures": int(np.isinf(defined).sum())}
 
 
 def _column(statistic: Statistic, values: Mapping[str, np.ndarray], size: int) -> pl.Series:

@@ -92,4 +92,5 @@ class DisplacementDemo(BenchmarkModule):
         return {
             "shift/mae": mean_absolute_rain_error(sums) * widened,
             "shift/displacement": center_of_mass_displacement(sums, batch.pixel_km).dr,
+            "shift/displacement.defined": sums.target_rain > 0,
         }

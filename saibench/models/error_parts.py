@@ -38,7 +38,8 @@ def truth_statistics(
     distance = kmh * (evolution.motion - true_origin).norm(dim=2)
     rain = target.sum(dim=(-2, -1))
     return {
-        "lead/motion_error": (distance * target).sum(dim=(-2, -1)) / rain,  # NaN for a dry frame
+        "lead/motion_error": (distance * target).sum(dim=(-2, -1)) / rain,
+        "lead/motion_error.defined": rain > 0,
         "lead/source_error": (evolution.intensity - source).abs().mean(dim=(-2, -1)),
         "lead/velocity_part": _error(start, evolution.motion, source, target),
         "lead/source_part": _error(start, true_origin, evolution.intensity, target),

@@ -190,7 +190,7 @@ class NowcastingModule(BenchmarkModule):
         ]
         of_draws = {
             f"draw/{name}": torch.stack([of_draw[f"lead/{name}"] for of_draw in frames], dim=1)
-            for name in ("mae", "displacement")
+            for name in ("mae", "mae.defined", "displacement", "displacement.defined")
         }
         return frames[0] | {name: values.flatten(1) for name, values in of_draws.items()}
 

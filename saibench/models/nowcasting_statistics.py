@@ -14,6 +14,7 @@ from saibench.metrics.functional.rain_statistics import (
     active_area_error,
     center_of_mass_displacement,
     critical_success_index,
+    hits_and_relevant,
     mean_absolute_rain_error,
     mean_observed_rate,
     mean_predicted_rate,
@@ -82,7 +83,11 @@ def nowcasting_statistics(
 
 
 def frame_statistics(sums: RainFrameSums, pixel_km: float) -> dict[str, Tensor]:
-    """The values of `nowcasting_statistics` that follow from the sums of frames, `(B, leads)`."""
+    """The values of `nowcasting_statistics` that follow from the sums of frames, `(B, leads)`.
+
+    And where they are defined: what a prediction that is not a number would leave undefined counts
+    as defined, so that it is refused.
+    """
     displacement = center_of_mass_displacement(sums, pixel_km)
     error = mean_absolute_rain_error(sums)
     values = {
@@ -98,12 +103,24 @@ def frame_statistics(sums: RainFrameSums, pixel_km: float) -> dict[str, Tensor]:
         "lead/valid_pixels": sums.pixels.double(),
         "lead/active_pixels": sums.active.double(),
     }
+    seen, has_mass = sums.pixels > 0, (sums.target_rain != 0) & (sums.pred_rain != 0)
+    defined = {
+        "mae": seen.any(dim=1),
+        **dict.fromkeys(("lead/mae", "lead/observed_rate", "lead/predicted_rate"), seen),
+        "lead/active_area_mae": sums.active > 0,
+        "lead/union_area_mae": sums.union > 0,
+        **{
+            f"lead/{name}": has_mass
+            for name in ("displacement_x", "displacement_y", "displacement")
+        },
+    }
     for number, level in enumerate(sums.thresholds):
         values[f"responds_{level:g}"] = responds_at_every_lead(sums, level).double()
         values[f"lead/csi_{level:g}"] = critical_success_index(sums, level)
+        defined[f"lead/csi_{level:g}"] = hits_and_relevant(sums, level)[1] > 0
         for name in ("hits", "misses", "false_alarms"):
             values[f"lead/{name}_{level:g}"] = getattr(sums, name)[..., number].double()
-    return values
+    return values | {f"{name}.defined": where for name, where in defined.items()}
 
 
 def draw_statistics(draws: int, leads: int) -> list[Statistic]:
@@ -196,7 +213,6 @@ def _against_truth(axis: Axis) -> list[Statistic]:
             "mean absolute error of the predicted source",
             axis,
             {"source_error": "mean"},
-            partial=True,
         ),
         Statistic(
             "velocity_part",
@@ -205,7 +221,6 @@ def _against_truth(axis: Axis) -> list[Statistic]:
             "mean absolute error of rain evolved with the predicted motion and the true source",
             axis,
             {"velocity_part": "mean"},
-            partial=True,
         ),
         Statistic(
             "source_part",
@@ -214,7 +229,6 @@ def _against_truth(axis: Axis) -> list[Statistic]:
             "mean absolute error of rain evolved with the true motion and the predicted source",
             axis,
             {"source_part": "mean"},
-            partial=True,
         ),
         Statistic(
             "scheme_part",
@@ -223,7 +237,6 @@ def _against_truth(axis: Axis) -> list[Statistic]:
             "mean absolute error of rain evolved with the true motion and the true source",
             axis,
             {"scheme_part": "mean"},
-            partial=True,
         ),
     ]
 

@@ -94,8 +94,7 @@ class Measured:
         cell = point, partition
         if cell not in self._found:
             recorded = (self.evidence.metrics.get(point) or {}).get(partition) or {}
-            entries = {name: e for name, e in recorded.items() if e.get("value") is not None}
-            self._found[cell] = _numbers(entries, self.statistics(point, partition))
+            self._found[cell] = _numbers(recorded, self.statistics(point, partition))
         return self._found[cell]
 
     def statistics(self, point: str, partition: str) -> Statistics | None:
@@ -159,18 +158,20 @@ def _numbers(
 ) -> dict[str, Number]:
     found = {
         name: Number(
-            float(entry["value"]),
+            value,
             entry.get("unit") or "",
             entry.get("per") or "",
             entry.get("count", 0 if statistics is None else statistics.samples.height),
         )
         for name, entry in entries.items()
+        if (value := _value(entry)) is not None
     }
     if statistics is None or not statistics.samples.height:
         return found
     places = {
         name: statistics.column_of(name, number.unit, number.value)
         for name, number in found.items()
+        if math.isfinite(number.value)
     }
     means = {name: place for name, place in places.items() if place is not None}
     if means:
@@ -182,12 +183,19 @@ def _numbers(
         for name, one in zip(means, resampled, strict=True):
             if one is not None:
                 found[name] = _completed(found[name], *one)
-    for name in found.keys() - means.keys():
+    for name in places.keys() - means.keys():
         score = _jet_score(name, statistics)
         if score is not None and math.isclose(score.estimate, found[name].value, rel_tol=AGREEMENT):
             ids = statistics.samples["sample_id"].to_numpy()
             found[name] = _completed(found[name], interval([score]), _blocks_of_score(score, ids))
     return found
+
+
+def _value(entry: Mapping[str, Any]) -> float | None:
+    """Infinite where samples failed: their error has no bound."""
+    if entry.get("failures"):
+        return math.inf
+    return None if entry.get("value") is None else float(entry["value"])
 
 
 def _completed(number: Number, interval: Interval, blocks: BlockMeans) -> Number:

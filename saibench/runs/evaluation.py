@@ -167,12 +167,12 @@ def _in_order(
     statistics: Sequence[Statistic],
     values: dict[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """The values by ascending sample id, every expected sample once, all of them numbers."""
+    """The values by ascending sample id, every expected sample once, NaN where undefined alone."""
     writer.check_ids(data.index["sample_id"].to_numpy()[evaluation.rows], values["sample_id"])
     writer.check_keys(statistics, values)
-    writer.check_finite(statistics, values)
-    order = np.argsort(values["sample_id"])
-    return {name: column[order] for name, column in values.items()}
+    checked = writer.checked_values(statistics, values)
+    order = np.argsort(checked["sample_id"])
+    return {name: column[order] for name, column in checked.items()}
 
 
 def _tables(

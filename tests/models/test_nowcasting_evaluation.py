@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.errors import UserError
-from saibench.evidence.writer import check_finite
+from saibench.evidence.writer import checked_values
 from saibench.models.displacement_demo import DisplacementDemo
 from saibench.models.nowcasting import NowcastingModule
 
@@ -81,7 +81,29 @@ def test_frames_and_events_that_nobody_saw_are_undefined(batch: RainBatch) -> No
     assert values["mae"][0].item() == pytest.approx(np.mean(seen), rel=1e-6)
     assert values["mae"].isnan().tolist() == [False, False, True]
     columns = {name: value.numpy() for name, value in values.items()}
-    check_finite(persistence.statistics(), columns | {"sample_id": batch.sample_id.numpy()})
+    checked = checked_values(
+        persistence.statistics(), columns | {"sample_id": batch.sample_id.numpy()}
+    )
+    for statistic in persistence.statistics():
+        np.testing.assert_array_equal(checked[statistic.key], columns[statistic.key])
+
+
+def test_no_score_of_rain_is_undefined_for_its_prediction(batch: RainBatch) -> None:
+    """Of frames that were seen and in which it rained nothing may be left out, whatever is said."""
+    persistence = module()
+    frames = 3 * batch.target
+    frames[0, 2], frames[1, 4:6] = 0.0, 4.0  # a dry frame, and two without heavy rain
+    batch = replace(batch, target=frames)
+    values = persistence.test_step(batch, 0)
+    lost = {n: torch.full_like(v, torch.nan) for n, v in values.items() if v.is_floating_point()}
+    columns = {name: value.numpy() for name, value in (values | lost).items()}
+    ids = {"sample_id": batch.sample_id.numpy()}
+    for statistic in persistence.statistics():
+        with pytest.raises(RuntimeError, match=f"{statistic.key} is not a finite number"):
+            checked_values([statistic], columns | ids)
+    dry = np.argwhere(~columns["lead/displacement.defined"]).tolist()
+    assert dry == [[0, 2]]
+    assert columns["lead/mae.defined"].all()
 
 
 def test_validation_error_is_the_mean_over_frames_that_somebody_saw(batch: RainBatch) -> None:

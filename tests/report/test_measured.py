@@ -16,6 +16,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.estimates import estimate_mean
 from saibench.report.measured import Measured
 from saibench.report.packed import Packer
+from saibench.report.page import render
 from saibench.report.page_data import page_data, page_studies
 from saibench.report.sample_columns import Thinning
 from saibench.report.sample_errors import SampleErrors, error_statistics, ideals
@@ -59,6 +60,18 @@ def test_area_under_a_roc_curve_has_an_interval(tmp_path: Path) -> None:
     assert found.interval is not None
     assert found.interval.low == pytest.approx(low, abs=0.2 * (high - low))
     assert found.interval.high == pytest.approx(high, abs=0.2 * (high - low))
+
+
+def test_a_metric_of_samples_that_failed_is_infinite_on_the_page(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study", WINDOWS[:2], frames=40, figures=[])
+    (path,) = folder.glob(f"*{WINDOWS[0].point}/metrics.json")
+    metrics = json.loads(path.read_text())
+    metrics[PARTITION]["force_mae"] |= {"value": None, "failures": 3}
+    path.write_text(json.dumps(metrics))
+    evidence = StudyEvidence.load(folder)
+    found = Measured(evidence).numbers(WINDOWS[0].point, PARTITION)["force_mae"]
+    assert found.value == np.inf and found.interval is None
+    assert "<strong>infinite</strong>" in render(evidence)
 
 
 def test_thinned_samples_hold_every_kth_the_worst_and_the_shown() -> None:

@@ -86,7 +86,7 @@ def test_statistics_of_a_jet_are_those_of_numpy() -> None:
     np.testing.assert_allclose(found["score"], 1 / (1 + np.exp(-odds)), rtol=1e-12)
     np.testing.assert_array_equal(found["correct"], (odds > 0) == (batch.label.numpy() == 1))
     assert {s.key for s in module.statistics()} == set(found)
-    writer.check_finite(module.statistics(), arrays(found, batch))
+    writer.checked_values(module.statistics(), arrays(found, batch))
 
 
 def arrays(found: dict[str, Tensor], batch) -> dict[str, np.ndarray]:
@@ -98,7 +98,7 @@ def test_a_net_that_diverged_is_an_error() -> None:
     module.net = Known(torch.full((8, 2), math.nan))
     with pytest.raises(RuntimeError, match="correct is not a finite number for 8 of 8"):
         found = arrays(module.test_step(batch, 0), batch)
-        writer.check_finite(module.statistics()[2:], found)
+        writer.checked_values(module.statistics()[2:], found)
 
 
 ANGLES = torch.arange(36) * math.radians(5)
