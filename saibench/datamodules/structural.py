@@ -20,6 +20,7 @@ from saibench.datamodules.partition import (
 )
 from saibench.datamodules.samplers import Sampler, Subset
 from saibench.errors import UserError, closest
+from saibench.evidence.independence import Independence, default_independence
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,26 @@ class StructuralDataModule(LightningDataModule):
     def feature_fields(self) -> list[Any]:
         """`evidence.schema.Field`s of the columns that `features` gives."""
         raise NotImplementedError
+
+    def independence(self) -> Independence:
+        """What of the samples is independent, for all intervals and tests.
+
+        A source says it by its attribute `independence`; else samples with a time are independent
+        when they lie some correlation times apart, and others all are.
+
+        Raises:
+            UserError: the source names a column that the evidence does not have.
+        """
+        columns = [field.name for field in self.feature_fields()]
+        declared = getattr(getattr(self, "source", None), "independence", None)
+        if declared is None:
+            return default_independence(columns)
+        if not isinstance(declared, Independence):
+            raise UserError(
+                f"independence of the data is a {type(declared).__name__}. Use an Independence of "
+                "saibench.evidence.independence, such as Independence('group', 'trajectory')."
+            )
+        return declared.checked(columns)
 
     def describe_data(self) -> dict[str, str]:
         """`hash` of the content and one sentence to `describe` it, for the record."""

@@ -13,6 +13,7 @@ from typing import Any
 import polars
 
 from saibench.errors import UserError
+from saibench.evidence.independence import Independence, independence_of, marked, marked_by
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.settings import differing_settings
@@ -88,8 +89,18 @@ class StudyEvidence:
 
     @cached_property
     def samples(self) -> polars.DataFrame:
-        """One row a (point, partition, sample_id) of the complete points."""
-        return self.table("samples")
+        """One row a (point, partition, sample_id) of the complete points.
+
+        Columns of `saibench.evidence.independence` say what of them is independent.
+        """
+        stored = self.stored("samples")
+        return marked(stored, self.independence) if "point" in stored.columns else stored
+
+    @cached_property
+    def independence(self) -> dict[str, Independence]:
+        """By point that has results: what of its samples is independent."""
+        columns = [field.name for field in self.fields("samples")]
+        return {point: independence_of(self.records[point], columns) for point in self.metrics}
 
     @cached_property
     def by_species(self) -> polars.DataFrame:
@@ -107,7 +118,16 @@ class StudyEvidence:
         return sorted(name.removeprefix("by_") for name in self.sources if name != "samples")
 
     def table(self, name: str) -> polars.DataFrame:
-        """One table over all complete points; without a row or column if no point has it."""
+        """One table over all complete points; without a row or column if no point has it.
+
+        Its rows know what is independent, as those of `samples` do.
+        """
+        if name == "samples":
+            return self.samples
+        return marked_by(self.stored(name), self.samples)
+
+    def stored(self, name: str) -> polars.DataFrame:
+        """One table as its files hold it."""
         tables = [read_table(path) for path in self.sources.get(name, ())]
         return polars.concat(tables, how="diagonal_relaxed") if tables else polars.DataFrame()
 
@@ -135,7 +155,7 @@ class StudyEvidence:
         """
         joined = self.folder / JOINED
         for name in self.sources:
-            write_table(joined / f"{name}.parquet", self.table(name), self.fields(name))
+            write_table(joined / f"{name}.parquet", self.stored(name), self.fields(name))
         write_table(joined / "points.parquet", *points_table(self.records, self.metrics))
         for stale in joined.glob("by_*.parquet"):
             if stale.stem not in self.sources:

@@ -11,9 +11,9 @@ from saibench.evidence.selection import why_untested
 from saibench.figures.captions import partition_text, shared_text
 from saibench.figures.pairs import Model, Pair, few_and_many
 from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
+from saibench.interpretation.blocks import block_columns, blocks_of
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.correlation import spearman
-from saibench.interpretation.estimates import blocks_of
 from saibench.interpretation.wording import fixed
 
 title = "Energy error against force error"
@@ -63,14 +63,14 @@ def caption(evidence: StudyEvidence) -> str:
         f"{partition_text(evidence)}; trained on {pair.first.label} (a) and "
         f"{pair.second.label} (b), one seed each.{shared_text(pair.shared)} Line: means of "
         f"{NUM_GROUPS} groups of equally many frames by force MAE. ρ is Spearman's rank "
-        "correlation with its 95 % interval from resampling 20 contiguous blocks of the test."
+        "correlation with its 95 % interval from resampling blocks of the test."
     )
 
 
 def rank_correlation(errors: polars.DataFrame) -> Interval:
     """Spearman's ρ of the two errors over frames, with its interval by blocks of time."""
     columns = errors.select(AXES).to_numpy()
-    return block_bootstrap(columns, blocks_of(errors), spearman, num_resamples=1000)
+    return block_bootstrap(columns, blocks_of(errors, columns), spearman, num_resamples=1000)
 
 
 def _pair(evidence: StudyEvidence) -> Pair:
@@ -82,7 +82,7 @@ def _pair(evidence: StudyEvidence) -> Pair:
 def _errors(evidence: StudyEvidence, model: Model) -> polars.DataFrame:
     energy = polars.col("energy_error").abs().alias("energy_error_absolute")
     samples = model.samples(evidence)
-    return samples.select("point", "sample_id", "time", "force_mae", energy)
+    return samples.select("point", "sample_id", *block_columns(samples), "force_mae", energy)
 
 
 def _draw_errors(axes: Axes, errors: polars.DataFrame, colour: str) -> None:

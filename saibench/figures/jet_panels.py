@@ -13,9 +13,9 @@ from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS, START, WIDTH
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell
 from saibench.figures.style import PALETTE, count_axis, error_bars
+from saibench.interpretation.blocks import MAX_BLOCKS
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.energy_decay import bin_text
-from saibench.interpretation.estimates import INDEPENDENT_BLOCKS
 from saibench.interpretation.jet_scores import FEWEST_JETS, JetScore, Reduce, interval
 from saibench.interpretation.tested_jets import ScoredJets
 
@@ -50,8 +50,8 @@ def jets_text(evidence: StudyEvidence, jets: ScoredJets, partition: str) -> str:
 
 def intervals_text(jets: ScoredJets) -> str:
     """How intervals were found."""
-    grouped = len(jets.label) > INDEPENDENT_BLOCKS
-    groups = f", in {INDEPENDENT_BLOCKS} groups with the classes' shares" if grouped else ""
+    grouped = len(jets.label) > MAX_BLOCKS
+    groups = f", in {MAX_BLOCKS} groups with the classes' shares" if grouped else ""
     few = min(int((jets.label == one).sum()) for one in (0, 1)) < FEWEST_JETS
     warning = f" Fewer than {FEWEST_JETS} jets of a class: too few for a claim." if few else ""
     return f"{INTERVALS}{groups}.{warning}"

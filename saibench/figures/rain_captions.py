@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saibench.interpretation.estimates import INDEPENDENT_BLOCKS
+from saibench.interpretation.blocks import MAX_BLOCKS
 from saibench.interpretation.rain_errors import FEWEST_EVENTS, RainErrors, RainModel
 
 MAE = "mean absolute error of the rain rate over a frame's valid pixels"
@@ -24,8 +24,8 @@ def counted(events: int) -> str:
 
 def intervals_text(errors: RainErrors) -> str:
     """How intervals were found, and that they carry no claim where events are few."""
-    grouped = len(errors.events) > INDEPENDENT_BLOCKS
-    groups = f", in {INDEPENDENT_BLOCKS} groups" if grouped else ""
+    grouped = len(errors.events) > MAX_BLOCKS
+    groups = f", in {MAX_BLOCKS} groups" if grouped else ""
     return f"Intervals: 95 %, from resampling whole events{groups}.{few_text(errors)}"
 
 

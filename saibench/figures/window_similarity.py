@@ -7,7 +7,6 @@ import numpy as np
 import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from saibench.evidence.reader import StudyEvidence
@@ -15,8 +14,9 @@ from saibench.evidence.selection import WINDOW, Variant, rows_of, tested, varian
 from saibench.figures.captions import INTERVALS, partition_text, shared_text
 from saibench.figures.style import MUTED, error_bars, panel_title, panels, styled
 from saibench.figures.windows import width_colours
+from saibench.interpretation.blocks import block_columns, blocks_of
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
-from saibench.interpretation.estimates import blocks_of, estimate_mean
+from saibench.interpretation.estimates import estimate_mean
 from saibench.interpretation.wording import fixed
 
 title = "Similarity of training windows to the test"
@@ -43,10 +43,11 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
     cells = _windows(evidence).cells
     rows = [dict(cell.shared) for cell in cells]
     for name in (PLAIN, CENTRED):
-        values, blocks = _by_window(evidence, name)
+        values, samples = _by_window(evidence, name)
         for row, column in zip(rows, values.T, strict=True):
             mean = column.mean()
-            beyond = block_bootstrap(column - values.mean(axis=1), blocks)
+            apart = column - values.mean(axis=1)
+            beyond = block_bootstrap(apart, blocks_of(samples, apart))
             shift = mean - beyond.estimate
             row[name] = mean
             row |= {f"{name}_low": beyond.low + shift, f"{name}_high": beyond.high + shift}
@@ -65,9 +66,11 @@ def rank_correlation(evidence: StudyEvidence, similarity: str = CENTRED) -> Inte
     The windows are held fixed and the test's blocks resampled, for similarity and error alike:
     windows overlap and are too few to be resampled themselves.
     """
-    similarities, blocks = _by_window(evidence, similarity)
+    similarities, samples = _by_window(evidence, similarity)
     errors, _ = _by_window(evidence, "force_mae")
-    return block_bootstrap(np.hstack([similarities, errors]), blocks, _spearman_of_means)
+    columns = np.hstack([similarities, errors])
+    apart = np.hstack([of - of.mean(axis=1, keepdims=True) for of in (similarities, errors)])
+    return block_bootstrap(columns, blocks_of(samples, apart), _spearman_of_means)
 
 
 @styled
@@ -114,15 +117,16 @@ def _windows(evidence: StudyEvidence) -> Variant:
     return max(found, key=lambda variant: len(variant.cells))
 
 
-def _by_window(evidence: StudyEvidence, column: str) -> tuple[Floats, NDArray[np.int64]]:
-    """A column averaged over seeds, `(samples, windows)`, and the samples' blocks `(samples,)`."""
+def _by_window(evidence: StudyEvidence, column: str) -> tuple[Floats, polars.DataFrame]:
+    """A column averaged over seeds, `(samples, windows)`, and the samples."""
     columns = []
     for cell in _windows(evidence).cells:
         samples = rows_of(evidence.samples, cell.points, evidence.held_out)
         mean = polars.col(column).mean()
-        by_sample = samples.group_by("sample_id", "time").agg(mean).sort("sample_id")
+        keys = ["sample_id", *block_columns(samples)]
+        by_sample = samples.group_by(keys).agg(mean).sort("sample_id")
         columns.append(by_sample[column].to_numpy())
-    return np.stack(columns, axis=1), blocks_of(by_sample)
+    return np.stack(columns, axis=1), by_sample
 
 
 def _spearman_of_means(values: Floats, weights: Floats) -> Floats:

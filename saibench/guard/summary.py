@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from saibench.interpretation.bootstrap import Interval, block_bootstrap, contiguous_blocks
+from saibench.interpretation.blocks import blocks_of
+from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.trusted_range import TrustedRange
-from saibench.interpretation.trusted_range.stretches import TIMES_IN_BLOCK, correlation_time
 from saibench.interpretation.wording import bracketed, percent
 
 
@@ -116,8 +116,8 @@ def _alarm_sentences(found: Alarm, limit: str) -> list[str]:
 def _blocks(run: pl.DataFrame) -> np.ndarray:
     """Stretches of time, each of 5 correlation times of the error, or of what the guard reads."""
     column = "bound" if run["error"].null_count() else "error"
-    length = TIMES_IN_BLOCK * correlation_time([run[column].to_numpy().astype(float)])
-    return contiguous_blocks(run["time"].to_numpy(), max(1, int(run.height / length)))
+    samples = run.select("time").with_row_index("sample_id")
+    return blocks_of(samples, run[column].to_numpy().astype(float))
 
 
 def _share(event: np.ndarray, among: np.ndarray, blocks: np.ndarray) -> Interval | None:

@@ -12,28 +12,24 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from saibench.interpretation.bootstrap import (
-    Floats,
-    Interval,
-    draw_blocks,
-    percentile_interval,
-)
-from saibench.interpretation.estimates import blocks_of
+from saibench.interpretation.blocks import find_blocks
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
 
 
 @dataclass(frozen=True, eq=False)
 class BlockMeans:
-    """A number by blocks of samples, all that it takes to resample it: `offset` + Σ factors × mean.
+    """A number by cells of samples, all that it takes to resample it: `offset` + Σ factors × mean.
 
-    Two of them are of the same blocks, and their difference is resampled in pairs, where
+    Two of them are of the same cells, and their difference is resampled in pairs, where
     `samples` agree.
 
     Args:
-        means: `(B, G)`, of G groups of samples in each block; 0 where a block has none.
-        counts: `(B, G)`, of samples.
+        means: `(C, G)`, of G groups of samples in each cell; 0 where a cell has none.
+        counts: `(C, G)`, of samples.
         factors: `(G,)`; a plain mean has one group and the factor 1.
         offset: what is added.
-        samples: a digest of the ids of the samples behind it.
+        samples: a digest of the samples behind it and of their cells.
+        num_blocks: how many blocks the cells make up, each of as many neighbouring cells.
     """
 
     means: Floats
@@ -41,6 +37,7 @@ class BlockMeans:
     factors: tuple[float, ...]
     offset: float
     samples: str
+    num_blocks: int
 
 
 def block_means(
@@ -50,43 +47,31 @@ def block_means(
 
     Args:
         values: NaN where a statistic is undefined: such a sample carries no weight.
-        samples: their `sample_id`, and `time` if they have one, N rows in ascending `sample_id`.
+        samples: their `sample_id` and `block_columns`, N rows in ascending `sample_id`.
 
     Returns:
         None for a column that is undefined everywhere.
     """
-    defined = ~np.isnan(values)
-    patterns, pattern_of = np.unique(defined, axis=1, return_inverse=True)
-    found: list[tuple[Interval, BlockMeans] | None] = [None] * values.shape[1]
-    for number in range(patterns.shape[1]):
-        rows = patterns[:, number]
-        if not rows.any():
-            continue
-        chosen = samples.filter(polars.Series(rows))
-        columns = np.flatnonzero(pattern_of.ravel() == number)
-        for column, one in zip(columns, _of_defined(values[rows][:, columns], chosen), strict=True):
-            found[int(column)] = one
+    found: list[tuple[Interval, BlockMeans] | None] = []
+    for column in values.T:
+        defined = ~np.isnan(column)
+        chosen = samples.filter(polars.Series(defined))
+        found.append(_of_defined(column[defined], chosen) if defined.any() else None)
     return found
 
 
-def samples_digest(ids: NDArray[np.int64]) -> str:
-    """Tells sets of samples apart, given in ascending order."""
-    return hashlib.sha256(np.ascontiguousarray(ids, np.int64).tobytes()).hexdigest()[:12]
+def samples_digest(ids: NDArray[np.int64], cells: NDArray[np.int64]) -> str:
+    """Tells sets of samples in cells apart, given in ascending order."""
+    both = np.ascontiguousarray(np.stack([ids, cells]), np.int64)
+    return hashlib.sha256(both.tobytes()).hexdigest()[:12]
 
 
-def _of_defined(values: Floats, samples: polars.DataFrame) -> list[tuple[Interval, BlockMeans]]:
-    labels, block = np.unique(blocks_of(samples), return_inverse=True)
-    counts = np.bincount(block).astype(np.float64)
-    sums = np.stack([np.bincount(block, column) for column in values.T], axis=1)
-    draws = draw_blocks(len(labels), seed=0)
-    resampled = (draws @ sums) / (draws @ counts)[:, None]
-    digest = samples_digest(samples["sample_id"].to_numpy())
-    return [
-        (
-            percentile_interval(
-                float(values[:, n].mean()), resampled[:, n], len(labels), len(values)
-            ),
-            BlockMeans((sums[:, n] / counts)[:, None], counts[:, None], (1.0,), 0.0, digest),
-        )
-        for n in range(values.shape[1])
-    ]
+def _of_defined(values: Floats, samples: polars.DataFrame) -> tuple[Interval, BlockMeans]:
+    blocks = find_blocks(samples, values)
+    counts = np.bincount(blocks.cells).astype(np.float64)
+    sums = np.bincount(blocks.cells, values)
+    digest = samples_digest(samples["sample_id"].to_numpy(), blocks.cells)
+    means = BlockMeans(
+        (sums / counts)[:, None], counts[:, None], (1.0,), 0.0, digest, blocks.num_blocks
+    )
+    return block_bootstrap(values, blocks.labels), means

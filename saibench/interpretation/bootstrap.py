@@ -23,6 +23,9 @@ from scipy import stats
 NUM_BLOCKS = 20
 NUM_RESAMPLES = 2000
 LEVEL = 0.95
+FEW_BLOCKS = 10
+"""From so many blocks on intervals are percentiles; those of fewer cannot leave the blocks' own
+range, which two or three of them span too seldom."""
 MAX_WEIGHTS = 4_000_000
 """Weights held at once: 32 MB."""
 
@@ -78,7 +81,8 @@ def block_bootstrap(
     """Percentile interval of `statistic` when whole blocks are drawn with replacement.
 
     The percentiles are widened as Hesterberg (Am. Stat. 69, 2015, §5.2) shows, to those of
-    Student's t at √(B/(B−1)), since B blocks vary less than what they were drawn from.
+    Student's t at √(B/(B−1)), since B blocks vary less than what they were drawn from. Of fewer
+    than 10 blocks the interval is Student's t times the standard deviation of the resamplings.
 
     Args:
         values: `(samples,)`, or `(samples, columns)` for statistics of several columns. Samples
@@ -190,12 +194,21 @@ def _merged(
 def percentile_interval(
     estimate: float, resampled: Floats, num_blocks: int, count: int, level: float = LEVEL
 ) -> Interval:
-    """The widened percentiles of an estimate's resamplings, as `block_bootstrap` takes them."""
+    """The interval of an estimate from its resamplings, as `block_bootstrap` takes it."""
     if num_blocks < 2 or np.isnan(resampled).all():  # no draw has the estimate
         return Interval(math.nan, estimate, math.nan, num_blocks, count)
+    if num_blocks < FEW_BLOCKS:
+        half = deviations(num_blocks, level) * float(np.nanstd(resampled))
+        return Interval(estimate - half, estimate, estimate + half, num_blocks, count)
     tail = percentile_tail(num_blocks, level)
     low, high = np.nanquantile(resampled, [tail, 1 - tail])
     return Interval(float(low), estimate, float(high), num_blocks, count)
+
+
+def deviations(num_blocks: int, level: float = LEVEL) -> float:
+    """Standard deviations of the resamplings from the estimate to a bound, of few blocks."""
+    student = stats.t.ppf((1 + level) / 2, num_blocks - 1)
+    return float(student * math.sqrt(num_blocks / (num_blocks - 1)))
 
 
 def percentile_tail(num_blocks: int, level: float = LEVEL) -> float:

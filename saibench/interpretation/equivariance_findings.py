@@ -9,8 +9,8 @@ import polars
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants
+from saibench.interpretation.blocks import block_columns, blocks_of
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
-from saibench.interpretation.estimates import blocks_of
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.turned_frames import turned_pairs, turned_partition
 
@@ -44,15 +44,15 @@ def _rounds(pairs: polars.DataFrame, variant: Variant, claim: str) -> Answer | N
     points = [point for cell in variant.cells for point in cell.points]
     rows = (
         pairs.filter(polars.col("point").is_in(points))
-        .group_by("sample_id", "time")
+        .group_by("sample_id", *block_columns(pairs))
         .agg(polars.col(changed, error).mean())
         .sort("sample_id")
     )
     if not rows.height:
         return None
     values = rows.select(changed, error).to_numpy().astype(np.float64)
-    share = block_bootstrap(values, blocks_of(rows), _ratio_of_means, of_means=True)
-    change = block_bootstrap(values[:, 0], blocks_of(rows))
+    share = block_bootstrap(values, blocks_of(rows, values), _ratio_of_means, of_means=True)
+    change = block_bootstrap(values[:, 0], blocks_of(rows, values[:, 0]))
     return (
         _verdict(change),
         f"turning changes them by {_shown(change)} {unit} on average over {change.count:,} frames, "

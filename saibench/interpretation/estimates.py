@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import polars
-from numpy.typing import NDArray
 
-from saibench.interpretation.bootstrap import Interval, block_bootstrap, contiguous_blocks
-
-INDEPENDENT_BLOCKS = 200
-"""Blocks of samples that have no time: they are independent, and more blocks gain nothing."""
+from saibench.interpretation.blocks import block_columns, blocks_of
+from saibench.interpretation.bootstrap import Interval, block_bootstrap
 
 
 @dataclass(frozen=True)
@@ -45,17 +41,10 @@ class Estimate:
         return [mean, *({**nothing, "estimate": value, "point": point} for point, value in seeds)]
 
 
-def blocks_of(samples: polars.DataFrame) -> NDArray[np.int64]:
-    """Block labels of the samples: 20 stretches of their time, or up to 200 groups without it."""
-    if "time" in samples.columns and samples["time"].null_count() == 0:
-        return contiguous_blocks(samples["time"].to_numpy())
-    return contiguous_blocks(samples["sample_id"].to_numpy(), INDEPENDENT_BLOCKS)
-
-
 def estimate_mean(
     rows: polars.DataFrame, value: str | polars.Expr, weight: str | polars.Expr | None = None
 ) -> Estimate:
-    """Mean of `value` over `rows`, which hold point, sample_id, time if any, and the value.
+    """Mean of `value` over `rows`: point, sample_id, `block_columns` and the value.
 
     The points are taken to differ in their seed alone: a sample's value is averaged over them
     before its block is resampled. Nulls and NaN are undefined and carry no weight.
@@ -63,20 +52,21 @@ def estimate_mean(
     value = polars.col(value) if isinstance(value, str) else value
     weight = polars.col(weight) if isinstance(weight, str) else weight
     weight = polars.lit(1.0) if weight is None else weight
-    time = [name for name in ("time",) if name in rows.columns]
+    independent = block_columns(rows)
     weighed = (
-        rows.select("point", "sample_id", *time, value=value.cast(polars.Float64), weight=weight)
+        rows.select(
+            "point", "sample_id", *independent, value=value.cast(polars.Float64), weight=weight
+        )
         .with_columns(polars.col("value").fill_nan(None))
         .drop_nulls("value")
     )
     product = polars.col("value") * polars.col("weight")
     mean = (product.sum() / polars.col("weight").sum()).alias("value")
     weights = polars.col("weight").sum()
-    by_sample = weighed.group_by("sample_id", *time).agg(mean, weights).sort("sample_id")
+    by_sample = weighed.group_by("sample_id", *independent).agg(mean, weights).sort("sample_id")
     by_point = weighed.group_by("point", maintain_order=True).agg(mean)
+    values = by_sample["value"].to_numpy()
     return Estimate(
-        block_bootstrap(
-            by_sample["value"].to_numpy(), blocks_of(by_sample), weights=by_sample["weight"]
-        ),
+        block_bootstrap(values, blocks_of(by_sample, values), weights=by_sample["weight"]),
         dict(by_point.iter_rows()),
     )

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from saibench.interpretation.blocks import MAX_BLOCKS
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap, contiguous_blocks
-from saibench.interpretation.estimates import INDEPENDENT_BLOCKS
 
 Reduce = Callable[..., Floats]
 """A function of means, one array `(resamplings,)` a column, to one number a resampling."""
@@ -17,7 +17,7 @@ Reduce = Callable[..., Floats]
 
 def event_blocks(num_events: int) -> NDArray[np.int64]:
     """`(num_events,)` labels: each event is a block, or a group where there are more than 200."""
-    return contiguous_blocks(np.arange(num_events), INDEPENDENT_BLOCKS)
+    return contiguous_blocks(np.arange(num_events), MAX_BLOCKS)
 
 
 def interval_of_means(reduce: Reduce, *columns: ArrayLike) -> Interval:

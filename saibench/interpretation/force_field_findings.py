@@ -201,7 +201,7 @@ def _similar_better(evidence: StudyEvidence, variant: Variant) -> Answer | None:
         return None
     errors = cell_errors(evidence, variant.cells, "force_mae")
     near = cell_errors(evidence, variant.cells, SIMILARITY)
-    both = CellErrors(errors.cells, np.hstack([errors.values, near.values]), errors.blocks)
+    both = CellErrors(errors.cells, np.hstack([errors.values, near.values]), errors.samples)
 
     def spearman(means: Floats) -> Floats:
         ranks = rankdata(means[:, :count], axis=1), rankdata(means[:, count:], axis=1)

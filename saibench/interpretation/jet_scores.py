@@ -16,8 +16,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from saibench.interpretation.blocks import MAX_BLOCKS
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
-from saibench.interpretation.estimates import INDEPENDENT_BLOCKS
 
 FEWEST_JETS = 20
 """Fewer jets of a class say nothing of others: their intervals miss too often to carry a claim."""
@@ -75,7 +75,7 @@ def dealt_blocks(label: ArrayLike) -> NDArray[np.int64]:
     block = np.empty(labels.size, dtype=np.int64)
     for one in np.unique(labels):
         own = np.flatnonzero(labels == one)
-        block[own] = np.arange(own.size) % min(INDEPENDENT_BLOCKS, labels.size)
+        block[own] = np.arange(own.size) % min(MAX_BLOCKS, labels.size)
     return block
 
 

@@ -60,7 +60,7 @@ def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None =
 def _write_tables(evidence: StudyEvidence, folder: Path, tables: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in tables:
-        rows = _single(evidence.table(name))
+        rows = _single(evidence.stored(name))
         write_table(folder / f"{name}.parquet", rows, evidence.fields(name))
     write_table(folder / "points.parquet", *points_table(evidence.records, evidence.metrics))
 

@@ -17,6 +17,7 @@ import polars
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.block_means import BlockMeans, block_means, samples_digest
+from saibench.interpretation.blocks import block_columns
 from saibench.interpretation.bootstrap import Floats, Interval
 from saibench.interpretation.jet_scores import (
     JetScore,
@@ -49,7 +50,7 @@ class Statistics:
     """The statistics of N samples of one point and partition, in ascending `sample_id`.
 
     Args:
-        samples: `sample_id`, and `time` and `label` where samples have them.
+        samples: `sample_id`, `block_columns`, and `label` and `logit` where samples have them.
         names: of C columns; `force_mae`, or `force_mae_H` of a statistic with an axis.
         units: of these.
         values: `(N, C)`, NaN where undefined.
@@ -118,7 +119,8 @@ class Measured:
                 names += [f"{name}_{label}" for label in labels]
                 units += [self.evidence.units[name]["unit"]] * len(labels)
                 columns += list(_doubles(rows[name]).reshape(samples.height, -1).T)
-        features = [name for name in ("sample_id", "time", "label", "logit") if name in samples]
+        kept = ("sample_id", *block_columns(samples), "label", "logit")
+        features = [name for name in kept if name in samples]
         values = np.stack(columns, axis=1) if columns else np.empty((samples.height, 0))
         return Statistics(samples.select(features), names, units, values)
 
@@ -186,8 +188,8 @@ def _numbers(
     for name in places.keys() - means.keys():
         score = _jet_score(name, statistics)
         if score is not None and math.isclose(score.estimate, found[name].value, rel_tol=AGREEMENT):
-            ids = statistics.samples["sample_id"].to_numpy()
-            found[name] = _completed(found[name], interval([score]), _blocks_of_score(score, ids))
+            means = _blocks_of_score(score, statistics.samples)
+            found[name] = _completed(found[name], interval([score]), means)
     return found
 
 
@@ -219,11 +221,13 @@ def _jet_score(name: str, statistics: Statistics) -> JetScore | None:
     return class_mean_score(correct, label, blocks, factors=factors)
 
 
-def _blocks_of_score(score: JetScore, ids: np.ndarray) -> BlockMeans:
+def _blocks_of_score(score: JetScore, samples: polars.DataFrame) -> BlockMeans:
     with np.errstate(invalid="ignore", divide="ignore"):
         means = np.where(score.jets > 0, score.sums / score.jets, 0.0)
     factors = tuple(float(factor) for factor in score.factors)
-    return BlockMeans(means, score.jets, factors, score.offset, samples_digest(ids))
+    cells = dealt_blocks(samples["label"].to_numpy())
+    digest = samples_digest(samples["sample_id"].to_numpy(), cells)
+    return BlockMeans(means, score.jets, factors, score.offset, digest, len(means))
 
 
 def _doubles(column: polars.Series) -> Floats:

@@ -14,7 +14,7 @@ import polars
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_text, setting_value
-from saibench.interpretation.bootstrap import percentile_tail
+from saibench.interpretation.bootstrap import FEW_BLOCKS, deviations, percentile_tail
 from saibench.report.explorers import shown_samples
 from saibench.report.headline import headline_metrics
 from saibench.report.measured import Measured, Number
@@ -114,7 +114,8 @@ def page_data(studies: Sequence[PageStudy], packer: Packer) -> dict[str, Any]:
         ),
         "errors": list(dict.fromkeys(name for s in studies for name in s.errors.names)),
         "ideals": {name: value for s in studies for name, value in s.errors.ideals.items()},
-        "tails": {str(number): percentile_tail(number) for number in sorted(sums.numbers)},
+        "tails": {str(n): percentile_tail(n) for n in sorted(sums.numbers) if n >= FEW_BLOCKS},
+        "deviations": {str(n): deviations(n) for n in range(2, FEW_BLOCKS)},
     }
 
 
@@ -160,12 +161,13 @@ class _PackedBlocks:
         assert number.blocks is not None
         blocks = number.blocks
         size = len(blocks.means)
-        if size >= 2:
-            self.numbers.add(size)
+        if blocks.num_blocks >= 2:
+            self.numbers.add(blocks.num_blocks)
         return {
             "means": self.packer.numbers(blocks.means.T),
             "counts": self.packer.numbers(blocks.counts.T),
             "size": size,
+            "blocks": blocks.num_blocks,
             "factors": list(blocks.factors),
             "offset": blocks.offset,
             "samples": blocks.samples,

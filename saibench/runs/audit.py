@@ -15,6 +15,7 @@ from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.partition import Partition
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError, closest
+from saibench.evidence.independence import marked_index
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_table
 from saibench.evidence.selection import rows_of
@@ -137,12 +138,13 @@ def _split(
     data: StructuralDataModule, test: np.ndarray, training: np.ndarray, likeness: Likeness | None
 ) -> Split:
     ids = data.index["sample_id"].to_numpy()
+    samples = marked_index(data.features(test), data.independence())
     if likeness is None:
-        return Split(test, training, ids)
+        return Split(test, training, ids, samples=samples)
     times = None
     if likeness.along is not None:
         times = data.index[likeness.along].to_numpy().astype(np.float64)
-    return Split(test, training, ids, times, likeness.vectors, likeness.contents)
+    return Split(test, training, ids, times, likeness.vectors, likeness.contents, samples)
 
 
 def _effect(folder: Path, test: Partition, split: Split, seen: Seen) -> Effect | None:
@@ -160,4 +162,4 @@ def _effect(folder: Path, test: Partition, split: Split, seen: Seen) -> Effect |
         return None
     unit = evidence.units[asked.statistic]["unit"]
     ids = split.ids[split.test]
-    return effect_of(rows, asked.statistic, unit, ids, seen.any, split.blocks, asked.ideal)
+    return effect_of(rows, asked.statistic, unit, ids, seen.any, asked.ideal)

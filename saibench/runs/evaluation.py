@@ -230,6 +230,7 @@ def _write(
     record = read_record(folder)
     kept = {} if broken else record.get("partitions", {})
     record["partitions"] = {**kept, **_described(data)}
+    record["blocks"] = data.independence().to_json()
     names = {f"{name}.parquet" for name in tables}
     record["evidence"] = sorted({*([] if broken else record.get("evidence", [])), *names})
     evidence = [*(f"{name}.parquet" for name in tables), METRICS]

@@ -84,7 +84,8 @@ def train_and_test(folder: Path) -> None:
         if (folder / LAST).exists():
             check_data(folder, rank.data)
         if rank.writes:
-            update_record(folder, data=rank.data.describe_data())
+            blocks = rank.data.independence().to_json()
+            update_record(folder, data=rank.data.describe_data(), blocks=blocks)
         rank.fit()
         if rank.writes:
             update_record(folder, *(name for name in (BEST, LAST) if (folder / name).exists()))

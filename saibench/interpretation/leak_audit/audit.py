@@ -7,15 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import polars
 from numpy.typing import NDArray
 
-from saibench.interpretation.bootstrap import (
-    Floats,
-    Interval,
-    block_bootstrap,
-    contiguous_blocks,
-)
-from saibench.interpretation.estimates import INDEPENDENT_BLOCKS
+from saibench.interpretation.blocks import blocks_of
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
 from saibench.interpretation.leak_audit.memory import CorrelationTime, correlation_time
 from saibench.interpretation.leak_audit.neighbours import (
     Nearest,
@@ -53,6 +49,7 @@ class Split:
         times: of all rows, where neighbours along it are alike.
         vectors: descriptors by row.
         contents: digests of a sample's parts by row; 0 is nothing.
+        samples: `(n,)` test samples with their `block_columns`.
     """
 
     test: Rows
@@ -61,13 +58,16 @@ class Split:
     times: Floats | None = None
     vectors: Vectors | None = None
     contents: Digests | None = None
+    samples: polars.DataFrame | None = None
 
-    @property
-    def blocks(self) -> NDArray[np.int64]:
-        """`(n,)` 20 stretches of the test's time, or up to 200 groups."""
-        if self.times is not None:
-            return contiguous_blocks(self.times[self.test])
-        return contiguous_blocks(self.ids[self.test], INDEPENDENT_BLOCKS)
+    def blocks(self, values: Floats) -> NDArray[np.int64]:
+        """`(n,)` blocks of the test samples for an interval of what `(n,)` values say."""
+        samples = self.samples
+        if samples is None:
+            samples = polars.DataFrame({"sample_id": self.ids[self.test]})
+            if self.times is not None:
+                samples = samples.with_columns(time=self.times[self.test])
+        return blocks_of(samples, values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,4 +219,4 @@ def _known(split: Split) -> tuple[NDArray[np.uint64], Rows]:
 
 
 def _mean(values: Floats, split: Split) -> Interval:
-    return block_bootstrap(values, split.blocks)
+    return block_bootstrap(values, split.blocks(values))

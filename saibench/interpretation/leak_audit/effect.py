@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars
 
+from saibench.interpretation.blocks import block_columns, blocks_of
 from saibench.interpretation.bootstrap import Floats, block_bootstrap
 from saibench.interpretation.leak_audit.audit import Flags
 from saibench.interpretation.leak_audit.records import Effect, Share
@@ -19,27 +20,29 @@ def effect_of(
     unit: str,
     ids: np.ndarray,
     seen: Flags,
-    blocks: np.ndarray,
     ideal: float = 0.0,
 ) -> Effect | None:
     """Errors of the test samples by whether training has seen the like of them.
 
     Args:
-        samples: rows of one point and partition: `sample_id` and the statistic.
+        samples: rows of one point and partition: `sample_id`, `block_columns` and the statistic.
         statistic: a column; the error is its distance from `ideal`.
         unit: of the statistic.
-        ids, seen, blocks: `(n,)` of the test samples.
+        ids, seen: `(n,)` of the test samples.
 
     Returns:
         None where the evidence lacks the samples, or either kind has fewer than 20.
     """
-    flags = polars.DataFrame({"sample_id": ids, "seen": seen, "block": blocks})
+    flags = polars.DataFrame({"sample_id": ids, "seen": seen})
     error = (polars.col(statistic).cast(polars.Float64) - ideal).abs().fill_nan(None)
-    rows = samples.select("sample_id", error=error).drop_nulls().join(flags, on="sample_id")
+    independent = samples.select("sample_id", *block_columns(samples), error=error)
+    rows = independent.drop_nulls("error").join(flags, on="sample_id").sort("sample_id")
     counts = int(rows["seen"].sum()), int((~rows["seen"]).sum())
     if min(counts) < FEWEST:
         return None
     values = np.stack([rows["error"].to_numpy(), rows["seen"].to_numpy().astype(float)], axis=1)
+
+    blocks = blocks_of(rows, values[:, 0])
 
     def means(values: Floats, weights: Floats) -> tuple[Floats, Floats]:
         of_seen = weights * values[:, 1]
@@ -55,7 +58,7 @@ def effect_of(
             seen_mean, other_mean = means(values, weights)
             return (seen_mean, other_mean, other_mean - seen_mean)[pick]
 
-        return Share.of(block_bootstrap(values, rows["block"].to_numpy(), statistic_of))
+        return Share.of(block_bootstrap(values, blocks, statistic_of))
 
     shares = [interval(pick) for pick in range(3)]
     return Effect(

@@ -12,13 +12,13 @@ import polars
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, differing, rows_of, variants, with_windows
+from saibench.interpretation.blocks import block_columns, blocks_of
 from saibench.interpretation.bootstrap import (
     Floats,
     Interval,
     draw_blocks,
     percentile_interval,
 )
-from saibench.interpretation.estimates import blocks_of
 from saibench.interpretation.leak_audit.of_evidence import audits_of
 from saibench.interpretation.leak_audit.records import Audit
 from saibench.interpretation.learning_curve.reading import Asked, asked_of
@@ -141,11 +141,11 @@ def _of_points(
 
 
 def _mean(rows: polars.DataFrame, asked: Asked, seed: int) -> tuple[Interval, Floats]:
-    keys = [name for name in ("sample_id", "time") if name in rows.columns]
+    keys = ["sample_id", *block_columns(rows)]
     error = (polars.col(asked.statistic).cast(polars.Float64) - asked.ideal).abs().fill_nan(None)
     samples = rows.group_by(keys).agg(error.mean().alias("error")).drop_nulls().sort("sample_id")
     values = samples["error"].to_numpy()
-    labels, block_of = np.unique(blocks_of(samples), return_inverse=True)
+    labels, block_of = np.unique(blocks_of(samples, values), return_inverse=True)
     weights = draw_blocks(len(labels), seed)
     draws = weights @ np.bincount(block_of, values) / (weights @ np.bincount(block_of))
     return percentile_interval(float(values.mean()), draws, len(labels), len(values)), draws

@@ -12,8 +12,8 @@ import polars
 from saibench.errors import UserError, closest
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, rows_of, tested, variants
+from saibench.interpretation.blocks import block_columns, blocks_of
 from saibench.interpretation.bootstrap import Floats
-from saibench.interpretation.estimates import blocks_of
 from saibench.interpretation.learning_curve.curve import LearningCurve
 from saibench.interpretation.trusted_range.records import Quantity
 
@@ -98,7 +98,7 @@ def _of_report(evidence: StudyEvidence) -> Mapping[str, Any]:
 def _curve(evidence: StudyEvidence, variant: Variant, asked: Asked) -> LearningCurve:
     rows, quantity = _rows(evidence, asked)
     tables = [_by_sample(rows, cell, evidence.held_out) for cell in variant.cells]
-    keys = [name for name in ("sample_id", "time") if name in tables[0].columns]
+    keys = ["sample_id", *block_columns(tables[0])]
     if any(not table.select(keys).equals(tables[0].select(keys)) for table in tables):
         raise UserError(f"the points were tested on different samples of {evidence.held_out}.")
     values = [_values(table, cell) for table, cell in zip(tables, variant.cells, strict=True)]
@@ -106,10 +106,11 @@ def _curve(evidence: StudyEvidence, variant: Variant, asked: Asked) -> LearningC
     if not defined.any():
         raise UserError(f"no sample of {evidence.held_out} has {asked.statistic} in all points.")
     values = [value[defined] for value in values]
+    means = np.stack([value.mean(axis=1) for value in values], axis=1)
     return LearningCurve(
         sizes=np.array([cell.shared[COUNT] for cell in variant.cells], dtype=np.float64),
-        values=np.stack([value.mean(axis=1) for value in values], axis=1),
-        blocks=blocks_of(tables[0].filter(polars.Series(defined))),
+        values=means,
+        blocks=blocks_of(tables[0].filter(polars.Series(defined)), means),
         trainings=tuple(tuple(value.mean(axis=0).tolist()) for value in values),
         points=tuple(cell.points for cell in variant.cells),
         statistic=quantity,
@@ -142,9 +143,6 @@ def _rows(evidence: StudyEvidence, asked: Asked) -> tuple[polars.DataFrame, Quan
         prefix = f"{along}/" if along else ""
         known = closest(asked.statistic, [prefix + one for one in fields])
         raise UserError(f"'{asked.statistic}' is no statistic of {evidence.study}: {known}")
-    if axis and "time" in evidence.samples.columns:
-        keys = ["point", "partition", "sample_id"]
-        rows = rows.join(evidence.samples.select(*keys, "time"), on=keys, how="left")
     value = polars.col(name).cast(polars.Float64).fill_nan(None)
     field = fields[name]
     quantity = Quantity(asked.statistic, field.unit, field.per, field.describe)
@@ -168,7 +166,7 @@ def _refuse_beyond_ideal(values: polars.Series, asked: Asked) -> None:
 
 def _by_sample(rows: polars.DataFrame, cell: Cell, partition: str) -> polars.DataFrame:
     """One row a sample and one column a point: the error, its mean along an axis."""
-    keys = [name for name in ("sample_id", "time") if name in rows.columns]
+    keys = ["sample_id", *block_columns(rows)]
     return (
         rows_of(rows, cell.points, partition)
         .group_by("point", *keys)

@@ -10,6 +10,7 @@ import numpy as np
 import polars
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.blocks import find_blocks
 from saibench.interpretation.bootstrap import (
     Floats,
     Interval,
@@ -22,7 +23,6 @@ from saibench.interpretation.tracing.columns import Column, column_of, data_feat
 from saibench.interpretation.tracing.reading import (
     FEWEST_SAMPLES,
     Untraceable,
-    is_timed,
     told_apart,
 )
 from saibench.interpretation.tracing.records import BiasTrace, Contrast, Stretch, Tested
@@ -64,16 +64,18 @@ def trace_bias(
             f"{statistic} has one sign for all samples, so it is no signed error; a difference "
             "such as 'predicted_rate - observed_rate' would work."
         )
-    if is_timed(rows) and along != "time":
+    blocks = find_blocks(rows, values)
+    remembers = bool(np.array_equal(blocks.order, np.arange(len(values)))) and blocks.correlated
+    if blocks.correlated and not remembers:
         raise Untraceable(
-            f"samples that are neighbours in time resemble each other, so chance and bias along "
-            f"{along} cannot be told apart; --along time would work."
+            f"neighbouring samples ({blocks.kind}) resemble each other, so chance and bias along "
+            f"{along} cannot be told apart. Use --along time where samples have one."
         )
-    cut = segments(values, remembers=along == "time", level=level)
+    cut = segments(values, remembers=remembers, level=level)
     return BiasTrace(
         statistic=error.quantity,
         along=order.quantity,
-        mean=_mean(values, cut.block),
+        mean=block_bootstrap(values, blocks.labels),
         first=Tested(_step(values, cut), cut.first.p),
         stretches=_stretches(evidence, rows, values, position, cut, along),
     )

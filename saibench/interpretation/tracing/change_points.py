@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from saibench.interpretation.autocorrelation import correlation_time
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.tracing.permutations import block_permutations, p_value
-from saibench.interpretation.trusted_range.stretches import correlation_time
 
 NUM_PERMUTATIONS = 999
 LEVEL = 0.05

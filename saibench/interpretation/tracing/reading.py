@@ -10,10 +10,11 @@ import polars
 from numpy.typing import NDArray
 
 from saibench.errors import UserError, closest
+from saibench.evidence.independence import TIME
 from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.blocks import find_blocks
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.tracing.columns import (
-    KEYS,
     Column,
     column_of,
     data_features,
@@ -21,7 +22,6 @@ from saibench.interpretation.tracing.columns import (
 )
 from saibench.interpretation.tracing.ranks import ranks_of
 from saibench.interpretation.trusted_range.records import Quantity
-from saibench.interpretation.trusted_range.stretches import block_labels
 
 FEWEST_SAMPLES = 20
 FEWEST_BLOCKS = 6
@@ -38,7 +38,7 @@ class Untraceable(UserError):
 
 @dataclass(frozen=True, eq=False)
 class TracedSamples:
-    """Samples of one point and partition, in order of time if they have one.
+    """Samples of one point and partition, in the order in which neighbours may be similar.
 
     Args:
         response: what the errors are.
@@ -46,8 +46,9 @@ class TracedSamples:
         sample_ids: `(N,)`.
         features: `(N, p)`.
         quantities: what the p features are.
-        blocks: `(N,)` labels: stretches of time, or groups of independent samples.
-        timed: whether neighbours resemble each other.
+        blocks: `(N,)` labels by the rule of `saibench.interpretation.blocks`.
+        piece: neighbours that stay together in a permutation.
+        timed: whether the blocks are stretches of time.
         rows: of the samples, in the same order.
         notes: what is left out and why, in sentences.
     """
@@ -58,6 +59,7 @@ class TracedSamples:
     features: Floats
     quantities: tuple[Quantity, ...]
     blocks: NDArray[np.int64]
+    piece: int
     timed: bool
     rows: polars.DataFrame
     notes: tuple[str, ...]
@@ -65,11 +67,6 @@ class TracedSamples:
     @property
     def num_blocks(self) -> int:
         return len(np.unique(self.blocks))
-
-    @property
-    def piece(self) -> int:
-        """Neighbours that stay together in a permutation."""
-        return max(1, round(len(self.errors) / self.num_blocks)) if self.timed else 1
 
 
 def traced_samples(
@@ -115,31 +112,25 @@ def traced_samples(
             f"{len(errors)} samples of {partition} are too few to trace {response}: at least "
             f"{FEWEST_SAMPLES} would work."
         )
-    labelled = rows.select(*KEYS, *(["time"] if "time" in rows.columns else []))
-    blocks = block_labels(labelled.with_columns(__error=polars.Series(errors)), "__error", None)
-    num_blocks = len(np.unique(blocks))
-    if num_blocks < FEWEST_BLOCKS:
+    blocks = find_blocks(rows, errors)
+    if blocks.num_blocks < FEWEST_BLOCKS:
         raise Untraceable(
-            f"{len(errors):,} samples of {partition} fall into {num_blocks} independent blocks, "
-            f"too few to trace {response}: at least {FEWEST_BLOCKS} would work."
+            f"{len(errors):,} samples of {partition} fall into {blocks.num_blocks} independent "
+            f"blocks, too few to trace {response}: at least {FEWEST_BLOCKS} would work."
         )
     kept, alike = told_apart(values, columns) if features is None else (every, [])
     return TracedSamples(
         response=error.quantity,
-        errors=errors,
-        sample_ids=rows["sample_id"].to_numpy().astype(np.int64),
-        features=values[:, kept],
+        errors=errors[blocks.order],
+        sample_ids=rows["sample_id"].to_numpy().astype(np.int64)[blocks.order],
+        features=values[blocks.order][:, kept],
         quantities=tuple(columns[number].quantity for number in kept),
-        blocks=blocks,
-        timed=is_timed(rows),
-        rows=rows,
+        blocks=blocks.labels[blocks.order],
+        piece=blocks.piece,
+        timed=blocks.kind == TIME,
+        rows=rows[blocks.order],
         notes=(*notes, *left_out, *alike),
     )
-
-
-def is_timed(rows: polars.DataFrame) -> bool:
-    """Whether the samples have a time."""
-    return "time" in rows.columns and rows["time"].null_count() == 0
 
 
 def traced_partition(evidence: StudyEvidence, point: str, partitions: Sequence[str] | None) -> str:

@@ -194,14 +194,9 @@ def _with_features(
     """The rows with all features as floats, and what the features are."""
     points = with_windows(evidence.points)
     of_samples = evidence.samples
-    if table != "samples":  # time decides on blocks, and what was trained on is left out
-        needed = [n for n in ("time", "seen_in_training") if n in of_samples.columns]
-        rows = rows.join(
-            of_samples.select(*KEYS, *(n for n in needed if n not in rows.columns)),
-            on=list(KEYS),
-            how="left",
-            maintain_order="left",
-        )
+    if table != "samples" and "seen_in_training" in of_samples.columns:
+        seen = of_samples.select(*KEYS, "seen_in_training")  # what was trained on is left out
+        rows = rows.join(seen, on=list(KEYS), how="left", maintain_order="left")
     if "seen_in_training" not in rows.columns:
         rows = rows.with_columns(seen_in_training=polars.lit(False))
     for name in features:

@@ -21,9 +21,10 @@ from saibench.evidence.selection import (
     settings_of,
     tested,
 )
+from saibench.interpretation.blocks import block_columns
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.tracing.columns import column_of, rows_of_point
-from saibench.interpretation.tracing.reading import FEWEST_BLOCKS, is_timed
+from saibench.interpretation.tracing.reading import FEWEST_BLOCKS
 from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.trusted_range.stretches import block_labels
 from saibench.interpretation.two_axes.local_and_global import PairErrors
@@ -149,7 +150,7 @@ def tested_pairs(
     errors = {point: values[defined] for point, values in errors.items()}
     better = dict.fromkeys(pair[1] for axis in axes for pair in axis.pairs)
     blocks = _blocks(rows, [errors[point] for point in better])
-    by_time = along == "time" and is_timed(rows)
+    by_time = along == "time"
     return TestedPairs(
         statistic=next(iter(columns.values())).quantity,
         along=order.quantity,
@@ -162,7 +163,7 @@ def tested_pairs(
 
 def _blocks(rows: polars.DataFrame, errors: Sequence[Floats]) -> NDArray[np.int64]:
     """By the memory of the squared errors of the better models: what is local to others is none."""
-    keys = [name for name in ("sample_id", "partition", "time") if name in rows.columns]
+    keys = ["sample_id", "partition", *block_columns(rows)]
     series = polars.concat(
         rows.select(keys).with_columns(
             point=polars.lit(str(number)), __error=polars.Series(values**2)

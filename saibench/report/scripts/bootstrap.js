@@ -24,17 +24,25 @@ const draws = (size, seed) => {
   return drawsOf.get(name);
 };
 
-// offset + Σ factor × mean, for each resampling
-const resampled = async ({ means, counts, size, factors, offset }, seed) => {
+// offset + Σ factor × mean, for each resampling; a block is as many neighbouring cells as the others
+const resampled = async ({ means, counts, size, factors, offset }, blocks, seed) => {
   const [mean, count] = await Promise.all([unpack(means), unpack(counts)]);
-  const drawn = draws(size, seed), found = new Float64Array(NUM_RESAMPLES).fill(offset);
+  const sums = new Float64Array(factors.length * blocks), weights = new Float64Array(factors.length * blocks);
+  for (let group = 0; group < factors.length; group += 1) {
+    for (let cell = 0; cell < size; cell += 1) {
+      const into = group * blocks + Math.floor(cell * blocks / size), from = group * size + cell;
+      sums[into] += count[from] * mean[from];
+      weights[into] += count[from];
+    }
+  }
+  const drawn = draws(blocks, seed), found = new Float64Array(NUM_RESAMPLES).fill(offset);
   for (let row = 0; row < NUM_RESAMPLES; row += 1) {
     for (let group = 0; group < factors.length; group += 1) {
       let sum = 0, weight = 0;
-      for (let block = 0; block < size; block += 1) {
-        const times = drawn[row * size + block] * count[group * size + block];
-        sum += times * mean[group * size + block];
-        weight += times;
+      for (let block = 0; block < blocks; block += 1) {
+        const times = drawn[row * blocks + block];
+        sum += times * sums[group * blocks + block];
+        weight += times * weights[group * blocks + block];
       }
       found[row] += factors[group] * sum / weight;
     }
@@ -50,11 +58,18 @@ const quantile = (sorted, share) => {
 // B − A of a metric: { value, interval: [low, high] or null, paired }
 const difference = async (a, b) => {
   const value = b.v - a.v;
-  if (!a.b || !b.b || a.b.size < 2 || b.b.size < 2) return { value, interval: null, paired: false };
-  const paired = a.b.samples === b.b.samples && a.b.size === b.b.size;
-  const [first, second] = [await resampled(a.b, 1), await resampled(b.b, paired ? 1 : 2)];
+  if (!a.b || !b.b || a.b.blocks < 2 || b.b.blocks < 2) return { value, interval: null, paired: false };
+  const paired = a.b.samples === b.b.samples, fewer = Math.min(a.b.blocks, b.b.blocks);
+  const [first, second] = [await resampled(a.b, paired ? fewer : a.b.blocks, 1),
+    await resampled(b.b, paired ? fewer : b.b.blocks, paired ? 1 : 2)];
   const found = second.map((one, at) => one - first[at]).filter(Number.isFinite).sort();
   if (!found.length) return { value, interval: null, paired };
-  const tail = study.tails[Math.min(a.b.size, b.b.size)];
+  const few = study.deviations[fewer];
+  if (few !== undefined) {
+    const mean = found.reduce((sum, one) => sum + one, 0) / found.length;
+    const half = few * Math.sqrt(found.reduce((sum, one) => sum + (one - mean) ** 2, 0) / found.length);
+    return { value, interval: [value - half, value + half], paired };
+  }
+  const tail = study.tails[fewer];
   return { value, interval: [quantile(found, tail), quantile(found, 1 - tail)], paired };
 };

@@ -92,7 +92,7 @@ def test_interleaving_is_counted_in_correlation_times() -> None:
         assert seen.interleaved.mean() == pytest.approx(direct)
         found[random] = share(seen.any, split), distance_ratio(seen, split)
     assert found[True][0].low > 0.99  # a training sample two steps away at most
-    assert found[False][0].high < 0.25  # the first tenth of the test alone
+    assert found[False][0].high < 0.35  # the first tenth of the test alone
     assert found[True][1].high < 1 <= found[False][1].high
 
 
@@ -116,10 +116,10 @@ def test_the_effect_on_errors_is_that_of_the_flags() -> None:
     ids, flags = np.arange(300), rng.uniform(size=300) < 0.4
     error = np.where(flags, 1.0, 2.0) * rng.gamma(20, 1 / 20, 300)
     samples = polars.DataFrame({"sample_id": ids[::-1], "score": (3.0 - error)[::-1]})
-    effect = effect_of(samples, "score", "eV", ids, flags, ids % 20, ideal=3.0)
+    effect = effect_of(samples, "score", "eV", ids, flags, ideal=3.0)
     assert effect is not None
     assert effect.seen.estimate == pytest.approx(error[flags].mean())
     assert effect.others.estimate == pytest.approx(error[~flags].mean())
     assert effect.difference.low < 1 < effect.difference.high
     assert (effect.seen.count, effect.others.count) == (flags.sum(), (~flags).sum())
-    assert effect_of(samples, "score", "eV", ids, ids < 5, ids % 20) is None
+    assert effect_of(samples, "score", "eV", ids, ids < 5) is None

@@ -11,6 +11,7 @@ from made_trust import blocks_of_errors, write_trust_study
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.autocorrelation import correlation_time
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.trusted_range import Quantity, Source, TooFewBlocks, trusted_range_of
 from saibench.interpretation.trusted_range.of_evidence import (
@@ -22,7 +23,7 @@ from saibench.interpretation.trusted_range.of_evidence import (
 )
 from saibench.interpretation.trusted_range.reading import Measured
 from saibench.interpretation.trusted_range.sentences import coverage_sentence
-from saibench.interpretation.trusted_range.stretches import block_labels, correlation_time
+from saibench.interpretation.trusted_range.stretches import block_labels
 from saibench.interpretation.trusted_range.study_ranges import Found, refusals
 from saibench.interpretation.trusted_range.validation import validate
 

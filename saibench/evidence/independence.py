@@ -1,0 +1,155 @@
+"""What of the data is independent: the declaration that every interval and test starts from.
+
+The data's source declares it, the record keeps it (`blocks` of `run.json`), and the tables of
+evidence carry it as columns that `saibench.interpretation.blocks` reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars
+
+from saibench.errors import UserError, closest
+
+TIME, GROUP, SAMPLE = "time", "group", "sample"
+KINDS = (TIME, GROUP, SAMPLE)
+
+ORDER_COLUMN = "__time"
+"""Time of a row, where it has another name than `time`."""
+GROUP_COLUMN = "__group"
+"""Group of a row; samples of different groups are independent."""
+STRATUM_COLUMN = "__stratum"
+"""Class of a row, of whose samples a fixed number was chosen."""
+COLUMNS = ("time", ORDER_COLUMN, GROUP_COLUMN, STRATUM_COLUMN)
+"""Columns of a table that the block rule reads beside `sample_id`."""
+ROW_KEYS = ("point", "partition", "sample_id")
+
+
+@dataclass(frozen=True)
+class Independence:
+    """Which samples may be taken for independent of each other.
+
+    Args:
+        kind: `time`: samples some correlation times apart; `group`: samples of different groups
+            (trajectories, events, radar series); `sample`: all.
+        column: a column of the index and the evidence: of the times, or of the groups.
+        strata: a column of classes of which the data hold a chosen, not a found, number of samples,
+            such as a jet's label; resampling then keeps their shares.
+
+    Raises:
+        UserError: the kind is unknown, or a column is missing.
+    """
+
+    kind: str = SAMPLE
+    column: str | None = None
+    strata: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise UserError(f"blocks of kind '{self.kind}': {closest(str(self.kind), KINDS)}")
+        if (self.kind == SAMPLE) != (self.column is None):
+            works = "no column" if self.kind == SAMPLE else "the column that holds it"
+            raise UserError(f"blocks of kind '{self.kind}' with column={self.column}: use {works}.")
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that the declaration names."""
+        return [name for name in (self.column, self.strata) if name is not None]
+
+    def checked(self, columns: Collection[str]) -> Independence:
+        """Itself.
+
+        Raises:
+            UserError: a column that it names is none of `columns`.
+        """
+        for name in self.columns:
+            if name not in columns:
+                raise UserError(
+                    f"the data declare blocks by the column '{name}', which their index does not "
+                    f"have: {closest(name, columns)}"
+                )
+        return self
+
+    def to_json(self) -> dict[str, str | None]:
+        """What the record keeps."""
+        return {"kind": self.kind, "column": self.column, "strata": self.strata}
+
+
+def default_independence(columns: Collection[str]) -> Independence:
+    """By `time` where samples have one, else every sample is independent."""
+    if TIME in columns:
+        return Independence(TIME, TIME)
+    return Independence(strata="label" if "label" in columns else None)
+
+
+def independence_of(record: Mapping[str, Any], columns: Collection[str]) -> Independence:
+    """What a point's record declares, or the default of its columns where it is older.
+
+    Raises:
+        UserError: the declaration does not fit the columns of the evidence.
+    """
+    declared = record.get("blocks")
+    if not isinstance(declared, Mapping):
+        return default_independence(columns)
+    known = {name: declared.get(name) for name in ("kind", "column", "strata")}
+    return Independence(**known).checked(columns)  # type: ignore[arg-type]
+
+
+def marked(samples: polars.DataFrame, declared: Mapping[str, Independence]) -> polars.DataFrame:
+    """The samples with the columns that tell what is independent, where `time` does not.
+
+    Args:
+        samples: with `point` and `sample_id`.
+        declared: by point.
+    """
+    found: dict[str, polars.Expr] = {}
+    for name, column_of, dtype in (
+        (ORDER_COLUMN, _order, polars.Float64),
+        (GROUP_COLUMN, _group, polars.String),
+        (STRATUM_COLUMN, _stratum, polars.String),
+    ):
+        columns = {point: column_of(one, samples.columns) for point, one in declared.items()}
+        if not any(columns.values()):
+            continue
+        expression = polars.lit(None, dtype=dtype)
+        for column in dict.fromkeys(name for name in columns.values() if name):
+            points = [point for point, own in columns.items() if own == column]
+            expression = (
+                polars.when(polars.col("point").is_in(points))
+                .then(polars.col(column).cast(dtype))
+                .otherwise(expression)
+            )
+        found[name] = expression
+    return samples.with_columns(**found)
+
+
+def marked_index(index: polars.DataFrame, declared: Independence) -> polars.DataFrame:
+    """The samples of one data set with the columns that tell what is independent."""
+    return marked(index.with_columns(point=polars.lit("")), {"": declared}).drop("point")
+
+
+def marked_by(rows: polars.DataFrame, samples: polars.DataFrame) -> polars.DataFrame:
+    """Rows along an axis with the block columns of their samples, which keep their order."""
+    columns = [name for name in COLUMNS if name in samples.columns and name not in rows.columns]
+    if not columns or not {*ROW_KEYS} <= set(rows.columns):
+        return rows
+    own = samples.select(*ROW_KEYS, *columns)
+    return rows.join(own, on=list(ROW_KEYS), how="left", maintain_order="left")
+
+
+def _order(declared: Independence, columns: Collection[str]) -> str | None:
+    return declared.column if declared.kind == TIME and declared.column != TIME else None
+
+
+def _group(declared: Independence, columns: Collection[str]) -> str | None:
+    if declared.kind == GROUP:
+        return declared.column
+    # a time that is no reason for blocks is overruled
+    return "sample_id" if declared.kind == SAMPLE and TIME in columns else None
+
+
+def _stratum(declared: Independence, columns: Collection[str]) -> str | None:
+    return declared.strata

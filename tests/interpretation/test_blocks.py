@@ -1,0 +1,103 @@
+"""One block rule: what the data declare, and what the errors say of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from saibench.errors import UserError
+from saibench.evidence.independence import (
+    GROUP_COLUMN,
+    Independence,
+    independence_of,
+    marked,
+    marked_index,
+)
+from saibench.interpretation.blocks import find_blocks, influence
+from saibench.interpretation.bootstrap import block_bootstrap
+
+
+def overlapping(rng: np.random.Generator, count: int, stride: int) -> np.ndarray:
+    """Means of 29 frames of an AR(1) series, a window every `stride` frames, of mean 0."""
+    frames = rng.standard_normal((count - 1) * stride + 29)
+    for at in range(1, len(frames)):
+        frames[at] += 0.5 * frames[at - 1]
+    return np.array([frames[stride * n : stride * n + 29].mean() for n in range(count)])
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_intervals_of_overlapping_events_cover_their_mean(timed: bool) -> None:
+    """Of 150 series; resampling single events covers in half of them."""
+    rng = np.random.default_rng(1)
+    hits, single, told = 0, 0, 0
+    for _ in range(150):
+        errors = overlapping(rng, 120, 4)
+        samples = pl.DataFrame({"sample_id": np.arange(120)})
+        if timed:
+            samples = samples.with_columns(time=np.arange(120) * 4.0)
+        found = find_blocks(samples, errors)
+        told += found.contradiction is not None
+        interval = block_bootstrap(errors, found.labels, num_resamples=400)
+        alone = block_bootstrap(errors, np.arange(120), num_resamples=400)
+        hits += interval.low <= 0 <= interval.high
+        single += alone.low <= 0 <= alone.high
+    assert told == (0 if timed else 150)
+    assert hits >= 150 * 0.88  # 95 % less the blocks' bias, within three standard errors
+    assert single < 150 * 0.75
+
+
+def test_independent_errors_do_not_contradict_and_are_single() -> None:
+    rng = np.random.default_rng(2)
+    samples = pl.DataFrame({"sample_id": np.arange(60)})
+    found = [find_blocks(samples, rng.gamma(2.0, size=60)) for _ in range(300)]
+    assert sum(one.contradiction is not None for one in found) <= 3
+    assert found[0].num_blocks == 60 and found[0].piece == 1
+
+
+def test_classes_one_after_the_other_are_no_memory_and_keep_their_shares() -> None:
+    rng = np.random.default_rng(3)
+    label = np.repeat([1, 0], [90, 60])
+    samples = pl.DataFrame({"sample_id": np.arange(150), "label": label})
+    declared = marked_index(samples, Independence("sample", strata="label"))
+    found = find_blocks(declared, rng.normal(label * 5.0, 1.0))
+    assert found.contradiction is None
+    plain = find_blocks(samples, rng.normal(label * 5.0, 1.0))
+    assert plain.contradiction is not None and plain.contradiction > 0.8
+    memory = np.convolve(rng.standard_normal(160), np.ones(11), "valid")
+    stretches = find_blocks(declared, memory + 5.0 * label)
+    assert stretches.contradiction is not None
+    shares = [label[stretches.labels == block].mean() for block in range(stretches.num_blocks)]
+    np.testing.assert_allclose(shares, 0.6, atol=0.1)
+
+
+def test_declared_groups_are_the_blocks_and_overrule_time() -> None:
+    series = np.repeat(["c", "a", "b"], 8)
+    samples = pl.DataFrame({"sample_id": np.arange(24), "series": series, "time": np.arange(24.0)})
+    found = find_blocks(marked_index(samples, Independence("group", "series")), np.arange(24.0) % 3)
+    assert found.kind == "group" and found.num_blocks == 3
+    assert all(len(np.unique(series[found.labels == one])) == 1 for one in range(3))
+    single = find_blocks(marked_index(samples, Independence()), np.arange(24.0) % 3)
+    assert single.kind == "sample" and single.num_blocks == 24
+
+
+def test_declaration_is_kept_in_the_record_and_told_where_it_does_not_fit() -> None:
+    declared = Independence("group", "series")
+    columns = ["sample_id", "series", "time"]
+    assert independence_of({"blocks": declared.to_json()}, columns) == declared
+    assert independence_of({}, columns) == Independence("time", "time")
+    with pytest.raises(UserError, match="series"):
+        independence_of({"blocks": declared.to_json()}, ["sample_id"])
+    with pytest.raises(UserError, match="month"):
+        Independence("month", "time")
+    rows = pl.DataFrame({"point": ["a", "b"], "sample_id": [1, 1], "series": [7, 8]})
+    both = marked(rows, {"a": declared, "b": Independence()})
+    assert both[GROUP_COLUMN].to_list() == ["7", None]
+
+
+def test_influence_is_the_derivative_of_a_function_of_means() -> None:
+    values = np.random.default_rng(4).gamma(3.0, size=(50, 2))
+    found = influence(lambda means: means[:, 0] / means[:, 1], values)
+    first, second = values.mean(axis=0)
+    expected = (values[:, 0] - first) / second - first / second**2 * (values[:, 1] - second)
+    np.testing.assert_allclose(found, expected, atol=0.03)
