@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars
 
-from saibench.evidence.schema import Field, write_table
+from saibench.evidence.schema import AFTER, BEFORE, Field, write_table
 
 PARTITION = "last_tenth"
 SAMPLES = [
@@ -23,8 +23,9 @@ SAMPLES = [
     Field("sample_id", "int64", role="key"),
     Field("seen_in_training", "bool", role="feature"),
     Field("time", "float64", "ps", "frame", role="feature", describe="time of the frame"),
-    Field("distance", "float64", "Å", "frame", role="feature", describe="distance to training"),
+    Field("distance", "float64", "Å", "frame", "feature", "distance to training", known=BEFORE),
     Field("chance", "float64", "", "frame", role="feature", describe="a feature that says nothing"),
+    Field("outcome", "float64", "", "frame", "feature", "what only the truth tells", known=AFTER),
     Field("force_mae", "float64", "meV/Å", "component", describe="force MAE"),
     Field("right", "float64", "", "frame", describe="1 where the frame is taken for what it is"),
 ]
@@ -78,6 +79,7 @@ def write_trust_point(
             "time": 0.5 * np.arange(count),
             "distance": distance + 0.5 * number,
             "chance": np.random.default_rng(9).uniform(size=count),
+            "outcome": error,
             "force_mae": np.where(np.arange(count) == 11, np.nan, 20 * error * (1 + number)),
             "right": (error < 2).astype(float),
         }

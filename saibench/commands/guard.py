@@ -50,12 +50,15 @@ def run(args: argparse.Namespace) -> int:
     from saibench.guard.files import write_run
     from saibench.guard.summary import sentences
     from saibench.interpretation.trusted_range import TrustedRange
+    from saibench.interpretation.trusted_range.suitable import doubts
 
     trusted = TrustedRange.load(args.range)
     force_field = TrainedForceField.load(args.point)
     calculator = GuardedCalculator(
         force_field, trusted, tolerance=args.tolerance, every=args.every, action="record"
     )
+    for doubt in doubts(trusted, force_field.model):
+        print(doubt)
     make_reference = getattr(force_field.data.source, "calculator", None)
     plan = Dynamics(
         Thermostat(args.temperature, args.friction, args.timestep),

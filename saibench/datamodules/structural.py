@@ -142,7 +142,11 @@ class StructuralDataModule(LightningDataModule):
         return declared.checked(columns)
 
     def describe_data(self) -> dict[str, str]:
-        """`hash` of the content and one sentence to `describe` it, for the record."""
+        """For the record: `hash` of the content and one sentence to `describe` it.
+
+        `system`, where there is one, is what a model of these data is a model of, such as a
+        molecule's formula: a trusted range holds for no other.
+        """
         raise NotImplementedError
 
     def evaluation_loader(self, evaluation: EvaluationPass) -> Any:

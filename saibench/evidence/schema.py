@@ -24,6 +24,10 @@ _PLAIN = (
     pyarrow.types.is_large_string,
     pyarrow.types.is_null,
 )
+BEFORE, AFTER = "before", "after"
+"""When a column is known: before the truth is, as what a model is given or predicts; or only after
+it, as a label or an error."""
+METADATA = ("unit", "per", "role", "describe", "known")
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Field:
         per: what one value is normalised by (`component`, `atom`, `frame`), empty if nothing.
         role: `key`, `feature`, `statistic`, `weight`, or `setting` in the table of points.
         describe: one clause for figures and tables.
+        known: `before` or `after` the truth is; empty where it is not declared.
     """
 
     name: str
@@ -45,6 +50,7 @@ class Field:
     per: str = ""
     role: str = "statistic"
     describe: str = ""
+    known: str = ""
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -54,6 +60,7 @@ class Field:
             "per": self.per,
             "role": self.role,
             "describe": self.describe,
+            "known": self.known,
         }
 
     def to_arrow(self) -> pyarrow.Field:
@@ -62,7 +69,7 @@ class Field:
     @classmethod
     def from_arrow(cls, field: pyarrow.Field) -> Field:
         metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
-        known = {key: metadata.get(key, "") for key in ("unit", "per", "role", "describe")}
+        known = {key: metadata.get(key, "") for key in METADATA}
         return cls(field.name, _alias(field.type), **known)
 
 

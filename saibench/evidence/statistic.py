@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from saibench.evidence.schema import AFTER
+
 SUMMARIES = {"mean", "mean_abs"}
 """How a partition's samples become one metric: their mean, or that of their absolute values."""
 
@@ -55,6 +57,7 @@ class Statistic:
         failures: whether samples, or positions of some, may fail (a simulation that breaks down).
             What is NaN or infinite where it is defined is then a failure: an infinite error in the
             evidence, which no mean drops.
+        known: `before` the truth is where it is of the prediction alone, else `after`.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Statistic:
     summaries: Mapping[str, str] = field(default_factory=dict)
     partial: bool = False
     failures: bool = False
+    known: str = AFTER
 
     def __post_init__(self) -> None:
         unknown = set(self.summaries.values()) - SUMMARIES

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from saibench.errors import UserError
-from saibench.evidence.schema import Field
+from saibench.evidence.schema import BEFORE, Field
 from saibench.evidence.statistic import Axis, PartitionMetric, Statistic
 
 KEYS = [
@@ -23,6 +23,7 @@ SEEN = Field(
     "bool",
     role="feature",
     describe="whether the sample was trained or validated on",
+    known=BEFORE,
 )
 
 
@@ -185,7 +186,12 @@ def axis_table(
     fields = [
         Field(axis.name, _dtype(label), role="key", describe=f"position on the axis {axis.name}"),
         *(
-            Field(s.name, _dtype(s), role="weight" if s.name == axis.weight else "feature")
+            Field(
+                s.name,
+                _dtype(s),
+                role="weight" if s.name == axis.weight else "feature",
+                known=BEFORE,
+            )
             for s in extra
         ),
     ]
@@ -261,6 +267,7 @@ def _field(statistic: Statistic) -> Field:
         statistic.per,
         "statistic",
         statistic.describe,
+        statistic.known,
     )
 
 

@@ -1,7 +1,12 @@
 """A trained force field at work: molecular dynamics that knows where its net can be trusted."""
 
 from saibench.guard.calculator import GuardedCalculator
-from saibench.guard.reading import OutOfTrustedRange, OutOfTrustedRangeWarning, Reading
+from saibench.guard.reading import (
+    OutOfTrustedRange,
+    OutOfTrustedRangeWarning,
+    Reading,
+    UnsuitedRangeWarning,
+)
 from saibench.guard.trained import TrainedForceField
 
 __all__ = [
@@ -10,4 +15,5 @@ __all__ = [
     "OutOfTrustedRangeWarning",
     "Reading",
     "TrainedForceField",
+    "UnsuitedRangeWarning",
 ]

@@ -14,9 +14,15 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from saibench.datamodules.force_field.soap import SoapDescriptor
 from saibench.errors import UserError, closest
-from saibench.guard.reading import OutOfTrustedRange, OutOfTrustedRangeWarning, Reading
+from saibench.guard.reading import (
+    OutOfTrustedRange,
+    OutOfTrustedRangeWarning,
+    Reading,
+    UnsuitedRangeWarning,
+)
 from saibench.guard.trained import TrainedForceField
 from saibench.interpretation.trusted_range import TrustedRange
+from saibench.interpretation.trusted_range.suitable import doubts, refuse_another_system
 
 LARGEST = 200.0
 """Å across, beyond which a molecule is none any more, and its descriptor takes gigabytes."""
@@ -38,11 +44,12 @@ class GuardedCalculator(Calculator):
         every: geometries from one reading to the next.
         action: what is done where a net is not to be trusted. `warn`: an
             `OutOfTrustedRangeWarning` at the first step of each excursion. `stop`:
-            `OutOfTrustedRange` is raised. `record`: nothing but the reading.
+            `OutOfTrustedRange` is raised. `record`: nothing but the reading. All but the last
+            give an `UnsuitedRangeWarning` first if the range was fitted to another run or data.
 
     Raises:
-        UserError: the range follows a feature that a frame alone does not have, another
-            molecule, a periodic one.
+        UserError: the range follows a feature that a frame alone does not have, or is of another
+            molecule; the atoms are another molecule, or a periodic one.
     """
 
     implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 - as ASE has it
@@ -71,6 +78,10 @@ class GuardedCalculator(Calculator):
                     f"the range follows {quantity.name}, which a new frame does not have; "
                     f"--feature with one of {', '.join(force_field.similarity.names)} would work."
                 )
+        refuse_another_system(trusted, force_field.model)
+        if action != "record":
+            for doubt in doubts(trusted, force_field.model):
+                warnings.warn(doubt, UnsuitedRangeWarning, stacklevel=2)
         self.force_field = force_field
         self.range = trusted
         self.tolerance = trusted.tolerance if tolerance is None else tolerance

@@ -60,6 +60,10 @@ class OutOfTrustedRangeWarning(UserWarning):
     """A guarded calculator has left the range in which its net is trusted."""
 
 
+class UnsuitedRangeWarning(UserWarning):
+    """A trusted range was fitted to another run, or to other data, than the net that it guards."""
+
+
 class OutOfTrustedRange(RuntimeError):
     """A guarded calculator that is to stop has left the range in which its net is trusted.
 

@@ -14,11 +14,14 @@ from omegaconf import OmegaConf
 from saibench.config.check import build
 from saibench.datamodules.force_field.module import ForceFieldDataModule
 from saibench.datamodules.force_field.similarity import TrainingSimilarity
+from saibench.datamodules.force_field.trajectory import formula
 from saibench.errors import UserError
+from saibench.interpretation.trusted_range.suitable import Model
 from saibench.models.force_field import ForceFieldModule
 from saibench.runs.checkpoints import load_weights
 from saibench.runs.point import BEST
 from saibench.runs.rebuilt import trained_settings
+from saibench.runs.record import read_record
 from saibench.runs.training import check_data
 
 
@@ -62,6 +65,11 @@ class TrainedForceField:
         return self.data.trajectory.symbols
 
     @property
+    def model(self) -> Model:
+        """What a trusted range must be of to guard it."""
+        return Model.of(read_record(self.folder), formula(self.symbols))
+
+    @property
     def similarity(self) -> TrainingSimilarity:
         """Of any frame to those that were trained on."""
         return self.data.training_similarity
@@ -75,7 +83,7 @@ class TrainedForceField:
         if sorted(symbols) != sorted(self.symbols):
             raise UserError(
                 f"{self.folder} was trained on {self.data.source.name} "
-                f"({_formula(self.symbols)}), not on {_formula(symbols)}."
+                f"({formula(self.symbols)}), not on {formula(symbols)}."
             )
         return torch.tensor([self.data.type_names.index(symbol) for symbol in symbols])
 
@@ -85,9 +93,3 @@ class TrainedForceField:
         energy, forces = self.module.net(centred.unsqueeze(0), species)
         total = energy[0].item() + float(self.module.facts["energy_mean"])
         return total, forces[0].detach().numpy().astype(np.float64)
-
-
-def _formula(symbols: Sequence[str]) -> str:
-    from ase import Atoms
-
-    return str(Atoms(symbols).get_chemical_formula())

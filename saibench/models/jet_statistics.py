@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import Axis, PartitionMetric, Statistic
 from saibench.metrics.functional.classification import (
     area_under_roc,
@@ -37,8 +38,8 @@ def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
         degrees: labels of the angles, None where jets are scored as they are.
     """
     statistics = [
-        Statistic("score", "", "jet", "predicted probability of a top jet"),
-        Statistic("logit", "", "jet", "log-odds of a top jet, predicted"),
+        Statistic("score", "", "jet", "predicted probability of a top jet", known=BEFORE),
+        Statistic("logit", "", "jet", "log-odds of a top jet, predicted", known=BEFORE),
         Statistic(
             "correct",
             "",
@@ -58,9 +59,10 @@ def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
             "jet",
             "largest less smallest score of the jet over the angles",
             summaries={"score_range": "mean"},
+            known=BEFORE,
         ),
-        Statistic("score", "", "jet", "probability of a top jet, turned", by_angle),
-        Statistic("logit", "", "jet", "log-odds of a top jet, turned", by_angle),
+        Statistic("score", "", "jet", "probability of a top jet, turned", by_angle, known=BEFORE),
+        Statistic("logit", "", "jet", "log-odds of a top jet, turned", by_angle, known=BEFORE),
     ]
 
 

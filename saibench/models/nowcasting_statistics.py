@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from saibench.evidence.schema import AFTER, BEFORE
 from saibench.evidence.statistic import Axis, Statistic
 from saibench.metrics.functional.cumulative_csi import responds_at_every_lead
 from saibench.metrics.functional.rain import RainFrameSums
@@ -160,7 +161,8 @@ def refuse_not_finite(sums: RainFrameSums, sample_ids: Tensor) -> None:
 
 def _mean_rate(whose: str, axis: Axis) -> Statistic:
     name, describe = f"{whose}_rate", f"mean {whose} rain rate"
-    return Statistic(name, "mm/h", "pixel", describe, axis, partial=True)
+    known = BEFORE if whose == "predicted" else AFTER
+    return Statistic(name, "mm/h", "pixel", describe, axis, partial=True, known=known)
 
 
 def _at_threshold(level: float, axis: Axis) -> list[Statistic]:

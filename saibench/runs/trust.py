@@ -15,6 +15,8 @@ from saibench.interpretation.trusted_range.checked import (
     checked_sentence,
     refuse_unlike,
 )
+from saibench.interpretation.trusted_range.reading import system_of
+from saibench.interpretation.trusted_range.suitable import Model, doubts, refuse_another_system
 from saibench.runs.record import update_record
 
 TRUSTED = "trusted.parquet"
@@ -25,16 +27,23 @@ def check_trust(folder: Path, path: str) -> None:
     """Refuse a trusted range that cannot be asked of this point.
 
     Raises:
-        UserError: the file is no range, or its statistic or a feature of it is not in the point's
-            evidence.
+        UserError: the file is no range, is one of another system or in other units, or its
+            statistic or a feature of it is not in the point's evidence.
     """
-    refuse_unlike(StudyEvidence.load(folder), TrustedRange.load(path))
+    evidence, trusted = StudyEvidence.load(folder), TrustedRange.load(path)
+    for model in _models(evidence):
+        refuse_another_system(trusted, model)
+    refuse_unlike(evidence, trusted)
 
 
 def keep_trust(folder: Path, partitions: Sequence[str], path: str) -> None:
     """Say which samples of the partitions lie in the range, and keep it for each of them."""
     trusted = TrustedRange.load(path)
     evidence = StudyEvidence.load(folder)
+    for doubt in dict.fromkeys(
+        one for model in _models(evidence) for one in doubts(trusted, model)
+    ):
+        print(doubt)
     found = check_evidence(evidence, trusted, partitions)
     for one in found:
         print(checked_sentence(one, trusted, None))
@@ -42,6 +51,12 @@ def keep_trust(folder: Path, partitions: Sequence[str], path: str) -> None:
     write_table(folder / TRUSTED, rows, _fields(rows, trusted, evidence))
     update_record(folder, TRUSTED)
     print(f"  each sample: {folder / TRUSTED}")
+
+
+def _models(evidence: StudyEvidence) -> list[Model]:
+    return [
+        Model.of(evidence.records[point], system_of(evidence, point)) for point in evidence.metrics
+    ]
 
 
 def _fields(rows: polars.DataFrame, trusted: TrustedRange, evidence: StudyEvidence) -> list[Field]:

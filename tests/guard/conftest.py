@@ -8,7 +8,7 @@ from command_line import TINY, only_point, train
 
 from saibench.guard import TrainedForceField
 from saibench.interpretation.trusted_range import TrustedRange
-from saibench.interpretation.trusted_range.records import Quantity
+from saibench.interpretation.trusted_range.records import Quantity, Source
 
 
 @pytest.fixture(scope="session")
@@ -40,4 +40,10 @@ def trusted(force_field: TrainedForceField) -> TrustedRange:
         directions=[-1],
         names=["soap_similarity"],
         statistic=Quantity("force_mae", "meV/Å", "component"),
+        source=Source(
+            workload="force_field",
+            data=force_field.data.trajectory.data_hash,
+            points=(force_field.model.run,),
+            system="C2H6O",
+        ),
     )

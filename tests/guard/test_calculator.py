@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from saibench.guard import (
     OutOfTrustedRange,
     OutOfTrustedRangeWarning,
     TrainedForceField,
+    UnsuitedRangeWarning,
 )
 from saibench.interpretation.trusted_range import TrustedRange
 
@@ -185,3 +187,17 @@ def test_mistakes_are_refused(
         GuardedCalculator(force_field, of_time)
     with pytest.raises(UserError, match="action=shout: known: record, stop, warn"):
         GuardedCalculator(force_field, trusted, action="shout")  # type: ignore[arg-type]
+
+
+def test_range_of_another_molecule_guards_nothing_and_of_another_run_is_doubted(
+    force_field: TrainedForceField, trusted: TrustedRange
+) -> None:
+    other = replace(trusted, source=replace(trusted.source, system="C4H4N2O2", points=("p0",)))
+    with pytest.raises(UserError, match=r"C4H4N2O2.*C2H6O"):
+        GuardedCalculator(force_field, other, action="record")
+    elsewhere = replace(trusted, source=replace(trusted.source, points=("p0",)))
+    with pytest.warns(UnsuitedRangeWarning, match=force_field.model.run):
+        GuardedCalculator(force_field, elsewhere)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UnsuitedRangeWarning)
+        GuardedCalculator(force_field, trusted)

@@ -25,13 +25,13 @@ from saibench.datamodules.force_field.loader import (
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
 from saibench.datamodules.force_field.similarity import TrainingSimilarity
 from saibench.datamodules.force_field.soap import NEAREST, soap_unit_vectors
-from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource
+from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource, formula
 from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.samplers import Sampler, Subset
 from saibench.datamodules.stream import Ranks
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
-from saibench.evidence.schema import Field
+from saibench.evidence.schema import BEFORE, Field
 from saibench.options import Count, Positive
 
 
@@ -103,7 +103,11 @@ class ForceFieldDataModule(StructuralDataModule):
         return self.source.preview()
 
     def describe_data(self) -> dict[str, str]:
-        return {"hash": self.trajectory.data_hash, "describe": self.source.describe()}
+        return {
+            "hash": self.trajectory.data_hash,
+            "describe": self.source.describe(),
+            "system": formula(self.trajectory.symbols),
+        }
 
     @cached_property
     def type_names(self) -> list[str]:
@@ -210,7 +214,7 @@ class ForceFieldDataModule(StructuralDataModule):
         return frame_likeness(self.trajectory, self._soap)
 
     def feature_fields(self) -> list[Field]:
-        fields = [Field("time", "float64", "ps", "frame", "feature", "time of the frame")]
+        fields = [Field("time", "float64", "ps", "frame", "feature", "time of the frame", BEFORE)]
         cosine = "mean cosine similarity of SOAP descriptors to "
         centred = ", both centred on the mean descriptor of the trainable trajectory"
         for suffix, how in (("", ""), ("_centred", centred)):
@@ -219,12 +223,17 @@ class ForceFieldDataModule(StructuralDataModule):
                 ("soap_similarity_window", "all frames of the training window"),
             ):
                 describe = cosine + near + how
-                fields.append(Field(f"{name}{suffix}", "float64", "", "frame", "feature", describe))
+                fields.append(
+                    Field(f"{name}{suffix}", "float64", "", "frame", "feature", describe, BEFORE)
+                )
         describe = (
             f"mean distance of the SOAP descriptor, of length 1, to those of the {NEAREST} nearest "
             "frames of the training partition"
         )
-        return [*fields, Field("soap_distance", "float64", "", "frame", "feature", describe)]
+        return [
+            *fields,
+            Field("soap_distance", "float64", "", "frame", "feature", describe, BEFORE),
+        ]
 
     def _tensors(self, rows: np.ndarray, device: torch.device | None = None) -> FrameTensors:
         """Frames on a device, by default the trainer's."""

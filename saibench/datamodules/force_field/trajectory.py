@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
+from ase import Atoms
 from ase.data import chemical_symbols
 
 from saibench.datamodules.cache import Arrays, cached_arrays
@@ -81,6 +82,15 @@ class TrajectorySource(Protocol):
 
     def load(self, cache: Path) -> Trajectory:
         """The trajectory, from the cache below this root once it has been built."""
+
+
+def formula(symbols: Sequence[str]) -> str:
+    """Of the atoms, by Hill: carbon, hydrogen, then by the alphabet.
+
+    >>> formula(["O", "H", "C", "H"])
+    'CH2O'
+    """
+    return str(Atoms(symbols).get_chemical_formula())
 
 
 def cached_trajectory(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial import KDTree
 
-from saibench.evidence.schema import Field
+from saibench.evidence.schema import BEFORE, Field
 
 NEAREST = 5
 """Training jets that a jet's energy is compared with: one alone may be far from all others."""
@@ -17,6 +17,7 @@ FIELD = Field(
     "jet",
     "feature",
     f"mean distance of the jet's energy to the {NEAREST} nearest ones of the training jets",
+    BEFORE,
 )
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from saibench.datamodules.cache import Arrays, cached_arrays
 from saibench.datamodules.growing import GrowingArray
 from saibench.datamodules.jet_tagging.momenta import ENERGY, JET_FEATURES, PX, PY, kinematics
-from saibench.evidence.schema import Field
+from saibench.evidence.schema import AFTER, BEFORE, Field
 
 SPLITS = ("train", "val", "test")
 """The files of TopLandscape; `split` is a position in this tuple."""
@@ -35,13 +35,15 @@ COLUMNS: dict[str, tuple[tuple[int, ...], type, str]] = {
 """Array → shape of a row, type, unit. Row i of all but `momenta` is jet i."""
 
 FEATURE_FIELDS = [
-    Field("label", "int64", "", "jet", "feature", "1 for a top jet, 0 for a QCD jet"),
-    Field("split", "string", "", "jet", "feature", "the part of the data set that it is of"),
-    Field("jet_energy", "float64", "GeV", "jet", "feature", "energy of the jet"),
-    Field("jet_pt", "float64", "GeV", "jet", "feature", "transverse momentum of the jet"),
-    Field("jet_eta", "float64", "", "jet", "feature", "pseudorapidity of the jet"),
-    Field("jet_mass", "float64", "GeV", "jet", "feature", "mass of the jet"),
-    Field("num_constituents", "int64", "", "jet", "feature", "constituents of the jet"),
+    Field("label", "int64", "", "jet", "feature", "1 for a top jet, 0 for a QCD jet", AFTER),
+    Field(
+        "split", "string", "", "jet", "feature", "the part of the data set that it is of", BEFORE
+    ),
+    Field("jet_energy", "float64", "GeV", "jet", "feature", "energy of the jet", BEFORE),
+    Field("jet_pt", "float64", "GeV", "jet", "feature", "transverse momentum of the jet", BEFORE),
+    Field("jet_eta", "float64", "", "jet", "feature", "pseudorapidity of the jet", BEFORE),
+    Field("jet_mass", "float64", "GeV", "jet", "feature", "mass of the jet", BEFORE),
+    Field("num_constituents", "int64", "", "jet", "feature", "constituents of the jet", BEFORE),
 ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from saibench.datamodules.nowcasting.event import MINUTES_PER_FRAME, OBSERVED_FRAMES
-from saibench.evidence.schema import Field
+from saibench.evidence.schema import AFTER, BEFORE, Field
 
 HOUR = 60 // MINUTES_PER_FRAME
 """Frames in an hour."""
@@ -15,9 +15,21 @@ THREE_HOURS = 3 * HOUR - 1
 """The target frame at 3 hours of lead time (paper: i = 0 is the first target frame)."""
 
 OBSERVED_FEATURES = [
-    Field("mean_intensity", "float64", "mm/h", "event", "feature", "mean rain rate observed"),
-    Field("max_intensity", "float64", "mm/h", "event", "feature", "largest rain rate observed"),
-    Field("wet_fraction", "float64", "", "event", "feature", "share of observed pixels with rain"),
+    Field(
+        "mean_intensity", "float64", "mm/h", "event", "feature", "mean rain rate observed", BEFORE
+    ),
+    Field(
+        "max_intensity", "float64", "mm/h", "event", "feature", "largest rain rate observed", BEFORE
+    ),
+    Field(
+        "wet_fraction",
+        "float64",
+        "",
+        "event",
+        "feature",
+        "share of observed pixels with rain",
+        BEFORE,
+    ),
     Field(
         "observed_trend",
         "float64",
@@ -25,6 +37,7 @@ OBSERVED_FEATURES = [
         "event",
         "feature",
         "slope of the mean rain rate over the observed frames",
+        BEFORE,
     ),
     Field(
         "observed_displacement",
@@ -33,6 +46,7 @@ OBSERVED_FEATURES = [
         "event",
         "feature",
         "way of the centre of mass from the first to the last observed frame",
+        BEFORE,
     ),
     Field(
         "target_trend",
@@ -41,6 +55,7 @@ OBSERVED_FEATURES = [
         "event",
         "feature",
         "change of the mean rain rate from the first target frame to 3 hours of lead time",
+        AFTER,
     ),
 ]
 

@@ -28,7 +28,7 @@ from saibench.datamodules.nowcasting.random_fields import (
     power_law_field,
 )
 from saibench.errors import UserError
-from saibench.evidence.schema import Field
+from saibench.evidence.schema import AFTER, Field
 
 MARGIN = 2
 """The wind blows on a periodic domain of this many times the event's side, so that rain enters
@@ -42,7 +42,9 @@ THRESHOLD, THRESHOLD_SPREAD = 0.9, 0.3
 """Mean and spread over events of the threshold, in standard deviations: about 18 % are wet."""
 
 TRUE_FEATURES = [
-    Field("true_speed", "float64", "km/h", "event", "feature", "mean speed of the true motion"),
+    Field(
+        "true_speed", "float64", "km/h", "event", "feature", "mean speed of the true motion", AFTER
+    ),
     Field(
         "true_source",
         "float64",
@@ -50,6 +52,7 @@ TRUE_FEATURES = [
         "pixel and frame",
         "feature",
         "mean of the true source over the target frames",
+        AFTER,
     ),
     Field(
         "true_source_size",
@@ -58,6 +61,7 @@ TRUE_FEATURES = [
         "pixel and frame",
         "feature",
         "mean absolute value of the true source over the target frames",
+        AFTER,
     ),
 ]
 

@@ -8,6 +8,7 @@ import numpy as np
 import polars
 
 from saibench.errors import UserError, closest
+from saibench.evidence.known import with_known
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field
 from saibench.interpretation.bootstrap import Floats
@@ -101,7 +102,8 @@ def column_of(
     signed = bool((values < 0).any())
     if ideal is not None and not axis:
         values = np.abs(values - ideal)
-    quantity = Quantity(name.strip(), field.unit, field.per, field.describe)
+    known = with_known(field).known
+    quantity = Quantity(name.strip(), field.unit, field.per, field.describe, known=known)
     return Column(quantity if ideal is None else _distance(quantity, ideal, signed), values)
 
 

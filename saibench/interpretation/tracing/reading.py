@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from saibench.errors import UserError, closest
 from saibench.evidence.independence import TIME
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import AFTER
 from saibench.interpretation.blocks import find_blocks
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.tracing.columns import (
@@ -119,18 +120,28 @@ def traced_samples(
             f"blocks, too few to trace {response}: at least {FEWEST_BLOCKS} would work."
         )
     kept, alike = told_apart(values, columns) if features is None else (every, [])
+    quantities = [column.quantity for column in columns]
     return TracedSamples(
         response=error.quantity,
         errors=errors[blocks.order],
         sample_ids=rows["sample_id"].to_numpy().astype(np.int64)[blocks.order],
         features=values[blocks.order][:, kept],
-        quantities=tuple(columns[number].quantity for number in kept),
+        quantities=tuple(quantities[number] for number in kept),
         blocks=blocks.labels[blocks.order],
         piece=blocks.piece,
         timed=blocks.kind == TIME,
         rows=rows[blocks.order],
-        notes=(*notes, *left_out, *alike),
+        notes=(*notes, *left_out, *alike, *_only_after([quantities[n] for n in kept])),
     )
+
+
+def _only_after(quantities: Sequence[Quantity]) -> list[str]:
+    """Which features can explain an error but not foretell it."""
+    names = [one.name for one in quantities if one.known == AFTER]
+    if not names:
+        return []
+    are = "is" if len(names) == 1 else "are"
+    return [f"{', '.join(names)} {are} known only after the truth is; trust cannot follow them."]
 
 
 def traced_partition(evidence: StudyEvidence, point: str, partitions: Sequence[str] | None) -> str:

@@ -12,7 +12,9 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.trusted_range.reading import ERROR, KEYS, default_partitions, rows_of
+from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.trusted_range.stretches import block_labels
+from saibench.interpretation.trusted_range.suitable import refuse_unlike_units
 from saibench.interpretation.trusted_range.trusted_range import TrustedRange
 from saibench.interpretation.wording import bracketed, percent
 
@@ -82,11 +84,17 @@ def refuse_unlike(evidence: StudyEvidence, trusted: TrustedRange) -> None:
     """Refuse a range that cannot be asked of any sample of the evidence.
 
     Raises:
-        UserError: the evidence lacks the range's statistic or one of its features.
+        UserError: the evidence lacks the range's statistic or one of its features, or has them in
+            other units.
     """
     statistic, features = trusted.statistic.name, [one.name for one in trusted.features]
     tested = default_partitions(evidence)
-    rows_of(evidence, statistic, features, list(evidence.metrics), tested)
+    table, column, _, quantities = rows_of(
+        evidence, statistic, features, list(evidence.metrics), tested
+    )
+    fields = {field.name: field for field in evidence.fields(table)}
+    own = Quantity(statistic, fields[column].unit)
+    refuse_unlike_units(trusted, {one.name: one for one in (own, *quantities)})
 
 
 def checked_sentence(found: Checked, trusted: TrustedRange, tolerance: float | None) -> str:

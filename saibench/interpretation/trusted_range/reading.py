@@ -8,11 +8,14 @@ from importlib.metadata import version
 
 import numpy as np
 import polars
+from ase.formula import Formula
 from numpy.typing import NDArray
 
 from saibench.errors import UserError, closest
+from saibench.evidence.known import with_known
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import AFTER, BEFORE
 from saibench.evidence.selection import with_windows
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.trusted_range.records import Quantity, Source
@@ -106,9 +109,21 @@ def measured(
             seen_in_training=rows.height - unseen.height,
             undefined=unseen.height - defined.height,
             saibench=version("saibench"),
+            system=system_of(evidence, points[0]),
         ),
     )
     return _averaged(found, mean_of) if mean_of > 1 else found
+
+
+def system_of(evidence: StudyEvidence, point: str) -> str:
+    """What a point's model is of, as its data name it; of atoms by species, their formula."""
+    named = (evidence.records[point].get("data") or {}).get("system")
+    columns = {field.name for field in evidence.fields("by_species")}
+    if named or not {"species", "num_atoms"} <= columns:
+        return str(named or "")
+    rows = evidence.by_species.filter(polars.col("point") == point)
+    counts = rows.unique("species").select("species", "num_atoms").sort("species")
+    return Formula.from_dict(dict(counts.iter_rows())).format("hill")
 
 
 def default_partitions(evidence: StudyEvidence) -> list[str]:
@@ -118,11 +133,18 @@ def default_partitions(evidence: StudyEvidence) -> list[str]:
 
 
 def known_features(evidence: StudyEvidence, table: str = "samples") -> list[str]:
-    """Columns that can be features: data features, positions on the table's axis, settings."""
+    """Columns that can be features, which are known before the truth is: data features and
+    statistics of the prediction alone, positions on the table's axis, settings.
+    """
+    fields = {field.name: field for field in map(with_known, evidence.fields("samples"))}
+    if table != "samples":
+        fields |= {field.name: field for field in map(with_known, evidence.fields(table))}
     names = [
         field.name
-        for field in evidence.fields("samples")
-        if field.role == "feature" and field.dtype != "bool"
+        for field in fields.values()
+        if field.role in ("feature", "statistic")
+        and field.known != AFTER
+        and field.dtype not in ("bool", "string")
     ]
     axis = table.removeprefix("by_")
     axes = [axis] if table != "samples" else []
@@ -205,6 +227,12 @@ def _with_features(
                 f"'{name}' is the error that is to be bounded, and no feature that foretells it: "
                 f"{closest(name, known_features(evidence, table))}"
             )
+        if _feature(evidence, table, name).known == AFTER:
+            usable = ", ".join(known_features(evidence, table))
+            raise UserError(
+                f"'{name}' is known only after the truth is, so no bound can follow it in use. "
+                f"Valid values: {usable}."
+            )
         if name in rows.columns and rows[name].dtype.is_numeric():
             continue
         if name in of_samples.columns and of_samples[name].dtype.is_numeric():
@@ -221,14 +249,14 @@ def _with_features(
 
 
 def _feature(evidence: StudyEvidence, table: str, name: str) -> Quantity:
-    fields = [*evidence.fields("samples"), *evidence.fields(table)]
+    fields = [*evidence.fields(table), *evidence.fields("samples")]
     fields += points_table(evidence.records, evidence.metrics)[1]
-    for field in fields:
+    for field in map(with_known, fields):
         if field.name == name:
-            return Quantity(name, field.unit, field.per, field.describe)
-    if name in ("window_start", "window_end"):
-        return Quantity(name, describe=f"{name.removeprefix('window_')} {WINDOW_BOUND}")
-    return Quantity(name)
+            return Quantity(name, field.unit, field.per, field.describe, known=field.known)
+    bound = name in ("window_start", "window_end")
+    describe = f"{name.removeprefix('window_')} {WINDOW_BOUND}" if bound else ""
+    return Quantity(name, describe=describe, known=BEFORE)  # a setting
 
 
 def _statistic(

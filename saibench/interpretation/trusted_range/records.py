@@ -17,6 +17,7 @@ class Quantity:
     Args:
         ideal: of a statistic, its value where there is no error; the error is its distance.
         mean_of: how many samples that are alike an error is averaged over.
+        known: of a feature, `before` or `after` the truth is; empty where it is not declared.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Quantity:
     describe: str = ""
     ideal: float = 0.0
     mean_of: int = 1
+    known: str = ""
 
     @property
     def of_one(self) -> str:
@@ -55,6 +57,8 @@ class Source:
     undefined: int = 0
     """Samples left out because their error or a feature is undefined."""
     saibench: str = ""
+    system: str = ""
+    """What the model is of, such as a molecule's formula; empty if the data name none."""
 
 
 @dataclass(frozen=True)

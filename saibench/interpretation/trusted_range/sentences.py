@@ -43,6 +43,11 @@ def fit_sentence(trusted: TrustedRange) -> str:
         )
         if count
     ]
+    undeclared = [one.name for one in trusted.features if not one.known and source.study]
+    if undeclared:
+        left.append(
+            f"it is not declared whether {' and '.join(undeclared)} is known before the truth is"
+        )
     return (
         f"{_named(trusted.statistic)} as a {model.mean.kind} function of {names}, fitted to "
         f"{counts.fitted_blocks} and calibrated on {counts.calibration_blocks} independent blocks "

@@ -220,6 +220,8 @@ def test_refusals_name_what_would_work(evidence: StudyEvidence, tmp_path: Path) 
         ({"points": ["nea"]}, "did you mean 'near'"),
         ({"features": ["distance", "distance"]}, "feature distance is named twice"),
         ({"features": ["force_mae"]}, "is the error that is to be bounded"),
+        ({"features": ["outcome"]}, r"'outcome' is known only after(?!.*outcome)"),
+        ({"features": ["right"]}, "'right' is known only after"),
         ({"features": ["seen_in_training"]}, r"is no feature of \S+: (?!.*seen_in_training)"),
     ):
         with pytest.raises(UserError, match=match):

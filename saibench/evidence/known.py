@@ -1,0 +1,38 @@
+"""Whether a column is known before the truth is: only then can a bound follow it in use.
+
+A column says so itself (`Field.known`). Columns of saibench 0.1 did not: they are known by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from saibench.evidence.schema import AFTER, BEFORE, Field
+
+_AFTER = {"label", "target_trend", "true_speed", "true_source", "true_source_size"}
+"""Features of evidence from saibench 0.1 that need the truth."""
+_BEFORE = {
+    *("seen_in_training", "time", "soap_distance", "soap_similarity", "soap_similarity_window"),
+    *("soap_similarity_centred", "soap_similarity_window_centred"),
+    *("split", "jet_energy", "jet_pt", "jet_eta", "jet_mass", "num_constituents"),
+    *("energy_deviation", "mean_intensity", "max_intensity", "wet_fraction", "observed_trend"),
+    "observed_displacement",
+}
+"""Its other features."""
+_OF_PREDICTION = {"score", "logit", "score_range", "predicted_rate"}
+"""Its statistics of the prediction alone."""
+
+
+def with_known(field: Field) -> Field:
+    """The field with what is known of it, where it does not say so itself.
+
+    A statistic compares a prediction with the truth, an axis and a setting are known before; a
+    feature that no rule names stays undeclared.
+    """
+    if field.known:
+        return field
+    if field.role == "statistic":
+        return replace(field, known=BEFORE if field.name in _OF_PREDICTION else AFTER)
+    if field.role == "feature" and field.name not in _BEFORE:
+        return replace(field, known=AFTER) if field.name in _AFTER else field
+    return replace(field, known=BEFORE)

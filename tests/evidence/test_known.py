@@ -1,0 +1,45 @@
+"""What each workload declares of its columns, and what columns of saibench 0.1 are taken for."""
+
+from __future__ import annotations
+
+import pytest
+
+from saibench.datamodules.jet_tagging.energy_deviation import FIELD
+from saibench.datamodules.jet_tagging.jets import FEATURE_FIELDS
+from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES
+from saibench.datamodules.nowcasting.simulated import TRUE_FEATURES
+from saibench.evidence.known import with_known
+from saibench.evidence.schema import AFTER, BEFORE, Field, arrow_schema, fields_of
+from saibench.models.jet_statistics import jet_statistics
+from saibench.models.nowcasting_statistics import nowcasting_statistics
+
+FEATURES = [*FEATURE_FIELDS, FIELD, *OBSERVED_FEATURES, *TRUE_FEATURES]
+
+
+def test_each_feature_says_whether_it_is_known_before_the_truth() -> None:
+    known = {field.name: field.known for field in FEATURES}
+    assert set(known.values()) == {BEFORE, AFTER}
+    after = {name for name, when in known.items() if when == AFTER}
+    assert after == {"label", "target_trend", "true_speed", "true_source", "true_source_size"}
+
+
+@pytest.mark.parametrize("field", FEATURES, ids=lambda field: field.name)
+def test_evidence_that_does_not_say_is_taken_as_its_columns_are_declared_now(field: Field) -> None:
+    old = Field(field.name, field.dtype, field.unit, field.per, field.role, field.describe)
+    assert with_known(old).known == field.known
+    assert fields_of(arrow_schema([field])) == [field]
+
+
+def test_only_statistics_of_the_prediction_are_known_before_the_truth() -> None:
+    statistics = [*jet_statistics([0, 5]), *nowcasting_statistics(20, (16.0,), 5.0, True)]
+    before = {one.name for one in statistics if one.known == BEFORE}
+    assert before == {"score", "logit", "score_range", "predicted_rate"}
+    for one in statistics:
+        assert with_known(Field(one.name, "float64")).known == one.known
+
+
+def test_own_features_that_say_nothing_stay_undeclared() -> None:
+    assert with_known(Field("humidity", "float64", role="feature")).known == ""
+    assert with_known(Field("lead", "int64", role="key")).known == BEFORE
+    own = Field("humidity", "float64", role="feature", known=AFTER)
+    assert with_known(own) is own
