@@ -72,6 +72,15 @@ def fault(error: BaseException) -> str:
     return f"{said} ({Path(last.filename).name}, line {last.lineno})"
 
 
+def options_of(name: str) -> set[str] | None:
+    """The options that a target takes; None for one that takes any, or cannot be imported."""
+    try:
+        options = _options(_imported("", name))
+    except UserError:
+        return None
+    return None if options is None else set(options)
+
+
 def _check_options(path: str, node: dict[str, Any], typed: Callable[[str], str]) -> None:
     options = _options(_imported(path, node["_target_"]))
     if options is None:

@@ -1,0 +1,134 @@
+"""Composing configs in which a `_target_` takes the place of another.
+
+Hydra merges: a node that is given another `_target_` keeps the options of the old one, which the
+new one mostly refuses. Here a node forgets those that its new target does not take, in a file and
+on the command line alike. What is `???` may be given part by part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hydra._internal import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from saibench.config.targets import options_of
+
+_TARGET = "_target_"
+Path = tuple[str, ...]
+
+
+def register() -> None:
+    """Let every Hydra of this process compose by these rules."""
+    hydra.ConfigLoaderImpl = Loader  # type: ignore[misc, attr-defined]
+
+
+class Loader(ConfigLoaderImpl):
+    """Hydra's loader of configs with these rules."""
+
+    _given: Mapping[str, Any]
+    """What the command line sets: dotted key → value."""
+    _loaded: Iterator[Any]
+    """The files of a config in the order in which they are merged, without what is forgotten."""
+
+    def _load_configuration_impl(
+        self, config_name: str | None, overrides: list[str], *others: Any, **named: Any
+    ) -> DictConfig:
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        set_here = [one for one in parsed if not one.is_delete() and not one.is_sweep_override()]
+        self._given = {one.key_or_group: one.value() for one in set_here}
+        return super()._load_configuration_impl(config_name, overrides, *others, **named)
+
+    def _compose_config_from_defaults_list(self, defaults: Any, repo: Any) -> DictConfig:
+        loaded = [super(Loader, self)._load_single_config(one, repo) for one in defaults]
+        configs = [one.config for one in loaded if isinstance(one.config, DictConfig)]
+        for place, config in enumerate(configs):
+            for path, target in _targets(OmegaConf.to_container(config)):
+                _forget(configs[:place], path, target)
+        given = [leaf for key, value in self._given.items() for leaf in _leaves(value, _path(key))]
+        replaced = {path[:-1]: value for path, value in given if path[-1] == _TARGET}
+        for path, target in replaced.items():
+            _forget(configs, path, target)
+        self._loaded = iter(loaded)
+        composed = super()._compose_config_from_defaults_list(defaults, repo)
+        for path, _ in given:
+            if path[:-1] in replaced or _is_awaited(composed, path):
+                _make_room(composed, path)
+        return composed
+
+    def _load_single_config(self, default: Any, repo: Any) -> Any:
+        return next(self._loaded)
+
+
+def _path(key: str) -> Path:
+    return tuple(key.split("."))
+
+
+def _leaves(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    if isinstance(node, Mapping) and node:
+        for key, value in node.items():
+            yield from _leaves(value, (*path, str(key)))
+    else:
+        yield path, node
+
+
+def _targets(node: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
+    """Where a nested value names a target; within lists there is nothing to be replaced."""
+    if isinstance(node, Mapping):
+        if isinstance(node.get(_TARGET), str):
+            yield path, node[_TARGET]
+        for key, value in node.items():
+            yield from _targets(value, (*path, str(key)))
+
+
+def _forget(configs: Sequence[DictConfig], path: Path, target: str) -> None:
+    """Take the options that a new target does not take out of what will be merged before it."""
+    nodes = [node for node in (_at(config, path) for config in configs) if node is not None]
+    written = [OmegaConf.to_container(node) for node in nodes]
+    before = [node[_TARGET] for node in written if isinstance(node, dict) and _TARGET in node]
+    if not before or before[-1] == target or (taken := options_of(target)) is None:
+        return
+    for node in nodes:
+        for key in [str(key) for key in node]:
+            if key not in taken and not (key.startswith("_") and key.endswith("_")):
+                del node[key]
+
+
+def _at(config: DictConfig, path: Path) -> DictConfig | None:
+    """A node as it is written, without following interpolations."""
+    node: Any = config
+    for part in path:
+        if not _is_open(node) or part not in node:
+            return None
+        node = node._get_node(part)
+    return node if _is_open(node) else None
+
+
+def _is_open(node: Any) -> bool:
+    is_dict = isinstance(node, DictConfig)
+    return is_dict and not (node._is_none() or node._is_missing() or node._is_interpolation())
+
+
+def _is_awaited(config: DictConfig, path: Path) -> bool:
+    """Whether a key lies below one that is `???`."""
+    for depth in range(1, len(path)):
+        above = _at(config, path[: depth - 1])
+        if above is not None and OmegaConf.is_missing(above, path[depth - 1]):
+            return True
+    return False
+
+
+def _make_room(config: DictConfig, path: Path) -> None:
+    """Let a key be set without a `+`: what it may be is told by the target that takes it."""
+    node: Any = config
+    for part in path[:-1]:
+        if part not in node or OmegaConf.is_missing(node, part):
+            node[part] = {}
+        if not _is_open(node._get_node(part)):
+            return
+        node = node._get_node(part)
+    if path[-1] not in node:
+        node[path[-1]] = "???"
