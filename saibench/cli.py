@@ -103,7 +103,8 @@ def _checked_points(command: Command) -> list[Point]:
 
     A sweep may hold points that its data cannot, but not only such points.
     """
-    from saibench.config.check import check_point, refuse_if_none_is_held, resolved
+    from saibench.config.check import check_point, refuse_if_none_is_held
+    from saibench.config.content import identified
     from saibench.runs.point import Point
 
     points, not_held = [], []
@@ -113,7 +114,7 @@ def _checked_points(command: Command) -> list[Point]:
         except NotHeldByData as error:
             not_held.append(error)
         directory = config.hydra.sweep.dir if command.multirun else config.hydra.run.dir
-        points.append(Point(resolved(config), Path(directory).absolute()))
+        points.append(Point(identified(config), Path(directory).absolute()))
     refuse_if_none_is_held(len(points), not_held)
     _refuse_twins(points)
     return points
@@ -126,8 +127,8 @@ def _refuse_twins(points: Sequence[Point]) -> None:
         if point.folder in seen:
             raise UserError(
                 f"two points of this sweep are one, {point.name}: what they differ in, if in "
-                "anything, is no part of a point's name, as a folder of data is not; each would "
-                "work alone, in a study=… of its own."
+                "anything, cannot change a result, as a folder of equal data cannot. Give each "
+                "point once."
             )
         seen.add(point.folder)
 
@@ -137,15 +138,16 @@ def train_point(config: DictConfig) -> Outcome:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from saibench.config.check import resolved, take_word
+    from saibench.config.check import take_word
+    from saibench.config.content import identified
     from saibench.runs.execute import execute
     from saibench.runs.point import Point
     from saibench.runs.record import COMPLETE, NOT_APPLICABLE
 
-    point = Point(resolved(config), Path(HydraConfig.get().runtime.output_dir))
+    point = Point(identified(config), Path(HydraConfig.get().runtime.output_dir))
     take_word(point.settings)  # a launcher's worker is another process
-    outcome = execute(point)
     sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
+    outcome = execute(point, keep_refused=sweeps)
     if sweeps and config.on_failure == "stop" and outcome.state not in (COMPLETE, NOT_APPLICABLE):
         raise SystemExit(FAILED)  # Hydra goes on after any Exception
     return outcome

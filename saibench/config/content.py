@@ -18,10 +18,11 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from saibench.allow_list import targets
 from saibench.config.check import resolved
 from saibench.config.identity import IDENTITY, canonical, digest
 from saibench.config.source import own_source
-from saibench.config.targets import build, targets_of
+from saibench.config.targets import build
 from saibench.datamodules.files import file_sha256
 
 RULE = 2
@@ -47,7 +48,7 @@ def identified(config: DictConfig) -> dict[str, Any]:
 
 def source_of(settings: Any) -> dict[str, str]:
     """Module from outside the package → hash of its code, of a node of canonical settings."""
-    return own_source(node["_target_"] for _, node in targets_of(settings))
+    return own_source(node["_target_"] for _, node in targets(settings))
 
 
 def _data(config: DictConfig) -> str | None:

@@ -1,7 +1,9 @@
-"""Who a point is: the hash of everything that can change what is trained, and a readable name.
+"""Who a run is: the hash of everything that can change its result, and a readable name.
 
-Where a point runs, who logs it, where its files are, what it is tested on and how it is reported
-do not change the trained model, so they do not change the point.
+Where a run is computed, who logs it, where its files are, what it is tested on and how it is
+reported do not change the trained model, so they do not change the run. What stands in files and
+not in settings (data, weights, code of one's own) is known by its content, which
+`saibench.config.content` puts into the settings as `identity`.
 """
 
 from __future__ import annotations
@@ -9,11 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from saibench.datamodules.files import file_sha256
 from saibench.errors import UserError
+
+IDENTITY = "identity"
+"""Key of the frozen settings: `rule`, `data`, `files` and `source`, see `saibench.config.content`.
+Settings that saibench 0.1 froze have none."""
 
 _BESIDE_THE_RESULT = {
     "study",
@@ -31,43 +36,63 @@ _BESIDE_THE_RESULT = {
     "datamodule.shown",
     "datamodule.partitions",
     "datamodule.evaluation_batch_size",
+    "datamodule.workers",
 }
 _OF_TRAINING = ("window.", "subset.")
-_PATHS = {"root", "cache"}
-"""Keys that hold a folder, wherever they stand."""
-WEIGHTS = "checkpoint"
-"""Key of a file of weights, wherever it stands: it is its content that changes a result."""
+_LOCATIONS = {"root", "cache"}
+"""Keys that hold a folder, below the data and nowhere else: `model.net.cache` is a setting."""
 
 
-def canonical(settings: dict[str, Any]) -> dict[str, Any]:
+def canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The resolved settings that can change a result, with the definition of the held-out test.
 
-    Numbers are floats, so that `window.start=0` and `window.start=0.0` are one point.
+    Numbers are floats, so that `window.start=0` and `window.start=0.0` are one run, but for whole
+    numbers that no float holds. A file is its content's hash. Where the data lie is left out if
+    their content is known, or was never asked for.
     """
-    kept = _kept(settings, "")
-    kept["workload"] = settings["workload"].get("name")
-    kept["held_out_partition"] = _kept(settings["partitions"].get(settings["held_out"]), "held_out")
-    return kept
+    content = settings.get(IDENTITY) or {}
+    settings = {key: value for key, value in settings.items() if key != IDENTITY}
+    kept = _Kept(content.get("files") or {}, not content or content.get("data") is not None)
+    found = kept.of(settings, "")
+    found["workload"] = settings["workload"].get("name")
+    held_out = settings["partitions"].get(settings["held_out"])
+    found["held_out_partition"] = kept.of(held_out, "held_out")
+    if content:
+        found[IDENTITY] = {key: content[key] for key in sorted(content) if key != "files"}
+    return found
 
 
 def moved(settings: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    """A point's settings with the folders, no part of its name, that are asked for now."""
+    """A run's settings with the folders, no part of its name, that are asked for now."""
     data = ("data", "datamodule")
-    return {**settings, **{key: _moved(settings.get(key), asked.get(key)) for key in data}}
+    return {**settings, **{key: _moved(settings.get(key), asked.get(key), key) for key in data}}
 
 
-def _moved(node: Any, asked: Any) -> Any:
-    if isinstance(node, dict) and isinstance(asked, dict):
-        return {
-            key: asked[key] if key in _PATHS and key in asked else _moved(value, asked.get(key))
-            for key, value in node.items()
-        }
-    return node
+def _moved(node: Any, asked: Any, path: str) -> Any:
+    if not (isinstance(node, dict) and isinstance(asked, dict)):
+        return node
+    found = {}
+    for key, value in node.items():
+        where = f"{path}.{key}"
+        there = key in asked and _is_location(where, value) and _is_location(where, asked[key])
+        found[key] = asked[key] if there else _moved(value, asked.get(key), where)
+    return found
 
 
-def point_hash(settings: dict[str, Any]) -> str:
+def point_hash(settings: Mapping[str, Any]) -> str:
     """12 hexadecimal digits of SHA-256 over the canonical settings."""
-    text = json.dumps(canonical(settings), sort_keys=True, separators=(",", ":"))
+    return digest(canonical(settings))
+
+
+def settings_hash(settings: Mapping[str, Any]) -> str:
+    """The hash of the settings alone: equal for runs that differ in data, weights or code."""
+    files = dict.fromkeys((settings.get(IDENTITY) or {}).get("files") or {})
+    return digest(canonical({**settings, IDENTITY: {"files": files, "data": ""}}))
+
+
+def digest(content: Any) -> str:
+    """12 hexadecimal digits of SHA-256 over JSON with sorted keys."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -118,22 +143,48 @@ def _lookup(settings: dict[str, Any], key: str) -> Any:
     return value
 
 
-def _kept(node: Any, path: str) -> Any:
-    if isinstance(node, dict):
-        children = {key: (f"{path}.{key}" if path else str(key), node[key]) for key in node}
-        return {
-            key: _content(value) if key == WEIGHTS else _kept(value, where)
-            for key, (where, value) in children.items()
-            if where not in _BESIDE_THE_RESULT and key not in _PATHS
-        }
-    if isinstance(node, list):
-        return [_kept(value, path) for value in node]
-    if isinstance(node, int | float) and not isinstance(node, bool):
-        return float(node) + 0.0  # adding 0.0 turns -0.0 into 0.0
-    return node
+class _Kept:
+    """What of a node can change a result.
+
+    Args:
+        files: dotted path of a setting that names a file → its content's hash.
+        moves: whether the data's folders are left out.
+    """
+
+    def __init__(self, files: Mapping[str, Any], moves: bool) -> None:
+        self.files = files
+        self.moves = moves
+
+    def of(self, node: Any, path: str) -> Any:
+        if path in self.files:
+            return self.files[path]
+        if isinstance(node, dict):
+            children = {key: (f"{path}.{key}" if path else str(key), node[key]) for key in node}
+            return {
+                key: self.of(value, where)
+                for key, (where, value) in children.items()
+                if where not in _BESIDE_THE_RESULT
+                and not (self.moves and _is_location(where, value))
+            }
+        if isinstance(node, list):
+            return [self.of(value, f"{path}[{place}]") for place, value in enumerate(node)]
+        if isinstance(node, int | float) and not isinstance(node, bool):
+            return _number(node)
+        return node
 
 
-def _content(path: Any) -> Any:
-    """The hash of a file of weights; what is no file is refused elsewhere."""
-    is_file = isinstance(path, str) and Path(path).is_file()
-    return f"sha256:{file_sha256(Path(path))}" if is_file else path
+def _is_location(path: str, value: Any) -> bool:
+    """Whether a setting is a folder of data: `data.root`, `datamodule.source.root`, …"""
+    parts = path.split(".")
+    is_of_data = parts[0] == "data" or parts[:2] == ["datamodule", "source"]
+    of_data = is_of_data or path == "datamodule.cache"
+    return of_data and parts[-1] in _LOCATIONS and (value is None or isinstance(value, str))
+
+
+def _number(value: int | float) -> int | float:
+    """A float, unless that is another number: 2^53 + 1 is none."""
+    try:
+        as_float = float(value) + 0.0  # adding 0.0 turns -0.0 into 0.0
+    except OverflowError:
+        return value
+    return as_float if as_float == value or value != value else value

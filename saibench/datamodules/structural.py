@@ -149,6 +149,19 @@ class StructuralDataModule(LightningDataModule):
         """
         raise NotImplementedError
 
+    def content(self) -> Any:
+        """What tells these data from others before they are made, as JSON can hold it.
+
+        It names a run, so that other data are another run, wherever they lie: the recipe of the
+        `source`, which holds the hash of a file's content or the settings of a simulation. None
+        if that is not known; the data's folder then names the run.
+
+        Raises:
+            UserError: the data can't be had.
+        """
+        recipe = getattr(getattr(self, "source", None), "recipe", None)
+        return None if recipe is None else recipe()
+
     def evaluation_loader(self, evaluation: EvaluationPass) -> Any:
         """Batches of the pass's rows, unrepeated, dealt over the ranks."""
         raise NotImplementedError
@@ -195,7 +208,8 @@ class StructuralDataModule(LightningDataModule):
         return self._split(self.index)
 
     def check(self) -> None:
-        """Refuse, before anything is made, partitions that the index cannot give."""
+        """Refuse, before anything is made, data and partitions that cannot be had."""
+        self.content()
         index = self.preview_index()
         if index is not None:
             self._split(index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from saibench.config.identity import canonical
+from saibench.config.identity import IDENTITY, canonical
 
 Settings = Mapping[str, Any]
 
@@ -43,6 +43,7 @@ def differing_settings(
         for name in (name for name in ALWAYS if name in config):
             found[point].setdefault(name, config[name])
     naming = [_pattern(values) for name, values in recorded.items() if name.endswith(_NAMES)]
+    of_data = [_pattern(values) for name, values in recorded.items() if name.startswith("data.")]
     patterns: set[tuple[int, ...]] = set()
     for name in names:
         values = {point: config.get(name) for point, config in leaves.items()}
@@ -51,7 +52,11 @@ def differing_settings(
             continue
         if any(_follows(pattern, named) for named in naming):
             continue
+        if name.startswith(f"{IDENTITY}.") and any(_follows(pattern, data) for data in of_data):
+            continue
         patterns.add(pattern)
+        if name.startswith("data."):
+            of_data.append(pattern)
         for point, value in values.items():
             found[point].setdefault(name, value)
     return found

@@ -54,14 +54,14 @@ def run_study(study: str, overrides: Sequence[str]) -> Ran:
         UserError: the settings do not compose, or a point cannot work; nothing is written.
     """
     from saibench.cli import train_points
-    from saibench.config.check import resolved
     from saibench.config.compose import compose_command
+    from saibench.config.content import identified
     from saibench.runs.point import Point
 
     arguments = ["-m", f"+sweeps={study}", *overrides]
     command = compose_command("train", arguments)
     points = [
-        Point(resolved(config), Path(config.hydra.sweep.dir).absolute())
+        Point(identified(config), Path(config.hydra.sweep.dir).absolute())
         for config in command.points
     ]
     with _typed("train.py", arguments):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +16,11 @@ from saibench.config.identity import moved
 from saibench.errors import NotHeldByData, UserError
 from saibench.runs import record
 from saibench.runs.failure_notes import RankFailed, cause_of
-from saibench.runs.point import CONFIG, Point, PointIsBusy, load_point, locked
+from saibench.runs.inputs import keep_inputs
+from saibench.runs.point import BEST, CONFIG, LAST, Point, PointIsBusy, load_point, locked
 from saibench.runs.provenance import OF_A_SESSION, provenance
 from saibench.runs.ranks import run_ranks
+from saibench.runs.sibling import why_anew
 
 BUSY = "busy"
 """State of a point that another process holds: never in its record, which is that process's."""
@@ -39,13 +43,18 @@ class Outcome:
     is_users: bool = False
 
 
-def execute(point: Point) -> Outcome:
+def execute(point: Point, keep_refused: bool = True) -> Outcome:
     """Bring a point to completion, or say why it could not be.
+
+    Args:
+        point: to be trained and tested, as far as it is not yet.
+        keep_refused: whether a user's mistake that only the data or the model could tell of
+            leaves a record, as a study lists it; else the folder made for it is removed.
 
     Raises:
         KeyboardInterrupt: it was interrupted; what is trained so far is kept and can be resumed.
     """
-    return _outcome(point.folder, lambda: _trained(point))
+    return _outcome(point.folder, lambda: _trained(point), keep_refused)
 
 
 def retest(folder: Path, changes: dict[str, Any]) -> Outcome:
@@ -58,16 +67,33 @@ def retest(folder: Path, changes: dict[str, Any]) -> Outcome:
     return _outcome(folder, lambda: _tested(folder, changes))
 
 
-def _outcome(folder: Path, work: Callable[[], Outcome]) -> Outcome:
+def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = True) -> Outcome:
     """Do the work alone; what it could not record itself is told all the same."""
+    made = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
-            return work()
+            outcome = work()
+            if outcome.is_users and made and not keep_refused and not _has_run(folder):
+                _remove(folder)
+            return outcome
     except PointIsBusy as error:
         return Outcome(folder, BUSY, str(error), is_users=True)
     except Exception as error:
         return Outcome(folder, record.FAILED, cause_of(error), isinstance(error, UserError))
+
+
+def _has_run(folder: Path) -> bool:
+    """Whether there are weights that a training left."""
+    return any((folder / name).exists() for name in (BEST, LAST))
+
+
+def _remove(folder: Path) -> None:
+    """Remove a run's folder, and those above it that hold nothing else."""
+    shutil.rmtree(folder)
+    with contextlib.suppress(OSError):  # what else is there stays
+        folder.parent.rmdir()
+        folder.parents[1].rmdir()
 
 
 def _trained(point: Point) -> Outcome:
@@ -77,6 +103,9 @@ def _trained(point: Point) -> Outcome:
         _follow(point)
         changed = ("test", "partitions", "shown", "trainer", "logger")
         return _tested(point.folder, {key: point.settings.get(key) for key in changed})
+    if not before:
+        print("".join(f"{reason}\n" for reason in why_anew(point)), end="", flush=True)
+    keep_inputs(point.folder, point.settings)
     point.freeze()
     made_by = provenance(point.settings)
     session = {"started": record.now(), **{name: made_by[name] for name in OF_A_SESSION}}

@@ -12,9 +12,10 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
 from saibench.allow_list import refuse_targets
-from saibench.config.identity import WEIGHTS, canonical, labels, point_hash, slug
+from saibench.config.identity import IDENTITY, labels, point_hash, settings_hash, slug
 from saibench.errors import UserError
 from saibench.frozen_config import CONFIG, read_frozen
+from saibench.runs.inputs import with_inputs
 from saibench.runs.record import FILE, read_record, update_record
 from saibench.whole_files import written_whole
 
@@ -55,15 +56,24 @@ class Point:
 
     def identity(self) -> dict[str, Any]:
         """Entries of the record that say which point this is."""
-        weights = canonical(self.settings)["model"].get(WEIGHTS)
+        content = self.settings.get(IDENTITY) or {}
+        weights = (content.get("files") or {}).get("model.checkpoint")
         return {
             "point": self.hash,
             "slug": slug(self.settings),
             "workload": self.settings["workload"]["name"],
             "settings": labels(self.settings),
             **({"weights": weights} if weights is not None else {}),
+            **self._content(),
             **self.reported(),
         }
+
+    def _content(self) -> dict[str, Any]:
+        """Entries of the record by which a later run tells what has changed beside the settings."""
+        content = self.settings.get(IDENTITY)
+        if content is None:
+            return {}
+        return {IDENTITY: content, "settings_hash": settings_hash(self.settings)}
 
     def reported(self) -> dict[str, Any]:
         """Entries of the record that say what a report shows of this point, and in which study."""
@@ -112,7 +122,9 @@ def is_locked(folder: Path) -> bool:
 
 
 def load_point(folder: Path, part: str | None = None) -> Point:
-    """The point that was frozen in `folder`; its settings name nothing that is not to be built.
+    """The point that was frozen in `folder`, with the files that are kept there.
+
+    Its settings name nothing that is not to be built.
 
     Args:
         folder: of the point.
@@ -132,13 +144,14 @@ def load_point(folder: Path, part: str | None = None) -> Point:
     settings = read_frozen(path)
     built = [key for key in settings if key == part or (part is None and key != "logger")]
     refuse_targets({key: settings[key] for key in built}, path)
-    recorded = read_record(folder).get("point")
-    if recorded not in (None, _hash(settings)):
+    record = read_record(folder)
+    by_hash = IDENTITY in record or IDENTITY in settings  # saibench 0.1 named runs otherwise
+    if by_hash and record.get("point") not in (None, _hash(settings)):
         raise UserError(
             f"{path} does not hold the settings of its point (a part is missing, or was changed): "
             "run its point again, which writes it anew."
         )
-    return Point(settings, folder.parent)
+    return Point(with_inputs(folder, settings), folder.parent)
 
 
 def _hash(settings: Any) -> str:

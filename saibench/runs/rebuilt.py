@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from saibench.config.check import check_targets
+from saibench.config.content import source_of
+from saibench.config.identity import IDENTITY, canonical
 from saibench.errors import UserError
+from saibench.runs.inputs import check_inputs
 from saibench.runs.point import load_point
 from saibench.runs.record import COMPLETE, read_record
+from saibench.runs.sibling import changed_modules
 
 
 def settings_of(folder: Path, part: str | None = None) -> dict[str, Any]:
@@ -29,7 +33,24 @@ def settings_of(folder: Path, part: str | None = None) -> dict[str, Any]:
             f"{folder.name} cannot be built again: {str(error).rstrip('.')}; the --config-dir that "
             "it was trained with would work."
         ) from error
+    check_inputs(settings)
+    _check_source(folder, settings, part)
     return settings
+
+
+def _check_source(folder: Path, settings: dict[str, Any], part: str | None) -> None:
+    """Refuse to go on with other code than that which the run was trained with."""
+    recorded = (settings.get(IDENTITY) or {}).get("source") or {}
+    if not recorded:
+        return
+    kept = canonical(settings)
+    now = source_of(kept if part is None else kept[part])
+    known = {name: recorded.get(name, code) for name, code in now.items()}
+    if modules := changed_modules(known, now):
+        raise UserError(
+            f"{' and '.join(modules)} changed since {folder.name} was trained. Restore the code, "
+            "or train anew with train.py, which makes another run."
+        )
 
 
 def trained_settings(folder: Path) -> dict[str, Any]:

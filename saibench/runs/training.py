@@ -22,6 +22,7 @@ from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.models.base import BenchmarkModule
 from saibench.runs.checkpoints import check_checkpoint, check_whole, save_untrained
 from saibench.runs.evaluation import evaluate
+from saibench.runs.inputs import check_inputs
 from saibench.runs.point import BEST, CONFIG, LAST, load_point
 from saibench.runs.quiet import quiet_lightning
 from saibench.runs.record import read_record, update_record
@@ -79,6 +80,7 @@ def train_and_test(folder: Path) -> None:
     start = time.perf_counter()
     settings = load_point(folder).settings
     refuse_targets({"logger": settings["logger"]}, folder / CONFIG)
+    check_inputs(settings)
     config = OmegaConf.create(settings)
     with rank_of(folder, config, "train") as rank:
         if (folder / LAST).exists():

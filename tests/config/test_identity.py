@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from saibench.config.check import resolved
 from saibench.config.compose import compose_command
+from saibench.config.content import identified
 from saibench.config.identity import canonical, point_hash, slug
 
 BESIDE_THE_RESULT = [
@@ -54,6 +56,12 @@ OF_THE_RESULT = [
 def settings(*overrides: str) -> dict:
     (config,) = compose_command("train", overrides).points
     return resolved(config)
+
+
+def named(*overrides: str) -> str:
+    """The hash by which the run of a command is named: with what its files hold."""
+    (config,) = compose_command("train", overrides).points
+    return point_hash(identified(config))
 
 
 @pytest.fixture(scope="module")
@@ -123,13 +131,90 @@ def test_point_that_is_not_trained_is_not_named_by_what_it_would_be_trained_on()
 
 
 def test_weights_to_start_from_are_known_by_their_content(tmp_path: Path) -> None:
-    """A file may move; another file of the same name is another point."""
+    """A file may move; another file of the same name is another run."""
     one, moved = tmp_path / "one.ckpt", tmp_path / "moved.ckpt"
     one.write_bytes(b"weights")
     moved.write_bytes(b"weights")
     rain = "workload=nowcasting"
-    before = point_hash(settings(rain, f"model.checkpoint={one}"))
-    assert point_hash(settings(rain, f"model.checkpoint={moved}")) == before
+    before = named(rain, f"model.checkpoint={one}")
+    assert named(rain, f"model.checkpoint={moved}") == before
     one.write_bytes(b"others!")
-    assert point_hash(settings(rain, f"model.checkpoint={one}")) != before
-    assert point_hash(settings(rain)) != before
+    assert named(rain, f"model.checkpoint={one}") != before
+    assert named(rain) != before
+    frozen = identified(*compose_command("train", [rain, f"model.checkpoint={one}"]).points)
+    name = point_hash(frozen)
+    one.unlink()
+    assert point_hash(frozen) == name, "what is frozen needs no file"
+
+
+def test_file_that_a_users_net_reads_is_known_by_its_content(tmp_path: Path) -> None:
+    table = tmp_path / "table.pt"
+    table.write_bytes(b"one")
+    reads = (f"+model.net.table={table}", "trainer.max_steps=4")
+    before = named(*reads)
+    table.write_bytes(b"two")
+    assert named(*reads) != before
+
+
+def test_only_the_datas_own_folder_leaves_the_hash() -> None:
+    for key in ("model.net.cache", "model.net.root", "model.cache", "data.cache"):
+        assert point_hash(settings(f"+{key}=true")) != point_hash(settings(f"+{key}=false"))
+    assert point_hash(settings("+model.net.root=/a")) != point_hash(settings("+model.net.root=/b"))
+
+
+def test_whole_numbers_that_no_float_holds_are_told_apart(default: str) -> None:
+    jets = ("workload=jet_tagging",)
+    seeds = [2**53, 2**53 + 1, 2**53 + 2, 10**400]
+    found = {point_hash(settings(*jets, f"data.seed={seed}")) for seed in seeds}
+    assert len(found) == len(seeds)
+    assert point_hash(settings(*jets, f"data.seed={2**53}.0")) in found
+
+
+def leaves(node: object, path: str = "") -> dict[str, object]:
+    if isinstance(node, dict) and node:
+        return {
+            name: value
+            for key, child in node.items()
+            for name, value in leaves(child, f"{path}.{key}" if path else key).items()
+        }
+    return {path: node}
+
+
+BESIDE = {
+    "": """study on_failure test shown trainer.accelerator trainer.devices trainer.threads
+        trainer.progress datamodule.test datamodule.shown datamodule.evaluation_batch_size""",
+    "workload=nowcasting": "datamodule.workers",
+    "data=rmd17": "data.root datamodule.source.root",
+    "data=md17": "data.root datamodule.source.root",
+    "workload=jet_tagging data=top_landscape": "data.root datamodule.source.root",
+    "workload=nowcasting data=mrms": "data.root datamodule.source.root datamodule.workers",
+}
+"""Settings by which no result changes, whatever else is in a config; all others are in the hash."""
+
+
+@pytest.mark.parametrize("choice", [*BESIDE, "workload=jet_tagging"])
+def test_every_setting_that_can_change_a_result_is_in_the_hash(choice: str) -> None:
+    made = settings(*choice.split(), "logger=none")
+    reported = ("partitions.", "datamodule.partitions.", "workload.", "logger")
+    left = {
+        name
+        for name in leaves(made).keys() - leaves(canonical(made)).keys()
+        if not name.startswith(reported)
+    }
+    assert left == {*BESIDE[""].split(), *BESIDE.get(choice, "").split()}
+
+
+def test_data_are_known_by_their_content_wherever_they_lie(tmp_path: Path) -> None:
+    def file(folder: str, seed: int) -> str:
+        (tmp_path / folder).mkdir()
+        frames = {"coords": np.full((9, 1, 3), seed), "old_indices": np.arange(9)}
+        np.savez(tmp_path / folder / "rmd17_aspirin.npz", **frames)
+        return f"data.root={tmp_path / folder}"
+
+    one, same, other = file("one", 0), file("same", 0), file("other", 1)
+    assert named("data=rmd17", one) == named("data=rmd17", same) != named("data=rmd17", other)
+
+
+def test_data_whose_content_is_not_known_are_known_by_their_folder(tmp_path: Path) -> None:
+    nowhere = [named("data=rmd17", f"data.root={tmp_path / name}") for name in "ab"]
+    assert nowhere[0] != nowhere[1]

@@ -249,7 +249,7 @@ REFUSED = {
 def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is not refused would train for minutes."""
 
-    def execute(point: Point) -> None:
+    def execute(point: Point, keep_refused: bool) -> None:
         raise AssertionError(f"{point.name} was not refused")
 
     monkeypatch.setattr("saibench.runs.execute.execute", execute)
@@ -298,7 +298,7 @@ def test_whole_float_is_taken_for_its_number(
     """YAML reads 1e3 as a float; it is the same trajectory."""
     asked: list[Point] = []
 
-    def execute(point: Point) -> None:
+    def execute(point: Point, keep_refused: bool) -> None:
         asked.append(point)
         raise SystemExit(0)
 

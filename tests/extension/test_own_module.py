@@ -106,6 +106,30 @@ def test_audit_finds_the_module_where_it_is_told_that_it_is(project: Path, point
     assert "--config-dir nowhere" in nowhere.err
 
 
+def test_code_that_changed_is_trained_anew_and_the_old_run_is_left_alone(
+    project: Path, point: Path, tmp_path: Path
+) -> None:
+    mine = Path(shutil.copytree(project, tmp_path / "mine"))
+    outputs = Path(shutil.copytree(point.parents[1], tmp_path / "outputs"))
+    (old,) = outputs.glob("*/*/run.json")
+    code = mine / "springs.py"
+    run = (f"--config-dir={mine}", "model=springs", *SMALL)
+    code.write_text(code.read_text().replace("import torch", "import torch  # of springs", 1))
+    with imports_of_its_own(), no_page():
+        assert train(tmp_path, *run).status == 0
+    assert list(outputs.glob("*/*/run.json")) == [old], "a comment changes no result"
+
+    code.write_text(code.read_text().replace("(kinds, kinds), 1.5", "(kinds, kinds), 1.4"))
+    with imports_of_its_own():
+        told = evaluate(tmp_path, f"run={old.parent}", run[0], "test=[whole_trajectory]", *QUIET)
+    assert (told.status, told.err.split(" since ")[0]) == (2, "springs.py changed")
+    with imports_of_its_own(), no_page():
+        ended = train(tmp_path, *run)
+    assert ended.status == 0, ended.err
+    assert f"springs.py changed since {point.name}" in ended.out
+    assert len(list(outputs.glob("*/*/run.json"))) == 2
+
+
 MISTAKES = {
     "another base": (
         "(BenchmarkModule)",

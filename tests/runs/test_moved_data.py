@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import TINY, TRAJECTORY, Ended, only_point, train
+from command_line import QUIET, TINY, TRAJECTORY, Ended, evaluate, only_point, train
 from omegaconf import OmegaConf
 
 pytestmark = pytest.mark.usefixtures("without_page")
@@ -47,12 +47,37 @@ def test_same_data_are_taken_from_where_they_are_now(tmp_path: Path) -> None:
     assert frozen.trainer.max_steps == 4, "the rest is as it was"
 
 
-def test_other_data_are_no_reason_to_hand_the_old_result_back(tmp_path: Path) -> None:
-    assert run(tmp_path, write(tmp_path / "one", seed=0)).status == 0
-    before = (only_point(tmp_path) / "config.yaml").read_text()
+def test_other_data_are_another_run_beside_the_first(tmp_path: Path) -> None:
+    one = write(tmp_path / "one", seed=0)
+    assert run(tmp_path, one).status == 0
+    first = only_point(tmp_path)
+    before = (first / "config.yaml").read_text()
     ended = run(tmp_path, write(tmp_path / "other", seed=1))
+    assert ended.status == 0, ended
+    assert f"data are not those of {first.name}" in ended.out
+    assert (first / "config.yaml").read_text() == before
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/*/*/run.json")]
+    assert [record["state"] for record in records] == ["complete", "complete"]
+    assert len({record["data"]["hash"] for record in records}) == 2
+    assert len({record["settings_hash"] for record in records}) == 1
+
+
+def test_data_that_changed_in_their_place_are_not_tested_as_the_old_ones(tmp_path: Path) -> None:
+    root = write(tmp_path / "data", seed=0)
+    assert run(tmp_path, root).status == 0
+    shutil.rmtree(root)
+    write(root, seed=1)
+    ended = evaluate(tmp_path, f"run={only_point(tmp_path)}", "test=[whole_trajectory]", *QUIET)
     assert ended.status == 2
     assert ended.err.startswith("the data have changed since")
-    assert (only_point(tmp_path) / "config.yaml").read_text() == before
-    record = json.loads((only_point(tmp_path) / "run.json").read_text())
-    assert record["state"] == "complete", "it is what it was"
+
+
+def test_data_that_only_their_reader_refuses_leave_nothing(tmp_path: Path) -> None:
+    root = write(tmp_path / "data", seed=0)
+    with np.load(root / "rmd17_aspirin.npz") as file:
+        arrays = dict(file)
+    arrays["forces"][7] = np.nan
+    np.savez(root / "rmd17_aspirin.npz", **arrays)
+    ended = run(tmp_path, root)
+    assert ended.status == 2 and "forces" in ended.err
+    assert not (tmp_path / "outputs").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import QUIET, only_point, train
+from command_line import QUIET, evaluate, only_point, train
 
 from saibench.models.nets.nowcastnet import NowcastNet
 
@@ -65,7 +65,7 @@ def test_weights_of_another_width(weights: Path, place: Path) -> None:
 def test_record_tells_the_content_of_the_weights(weights: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
-    few = ("data.events=10", "trainer=none", f"model.checkpoint={weights}")
+    few = ("data.events=10", "trainer=none", "model.checkpoint=../weights.ckpt")
     ended = train(folder, *RAIN, *few)
     assert ended.status == 0, ended
     point = only_point(folder)
@@ -74,3 +74,14 @@ def test_record_tells_the_content_of_the_weights(weights: Path, tmp_path: Path) 
     trained = torch.load(point / "best.ckpt", weights_only=True)["state_dict"]
     own = torch.load(weights, weights_only=True)
     assert all(torch.equal(trained[f"net.{name}"], value) for name, value in own.items())
+
+    (kept,) = (point / "inputs").iterdir()
+    assert kept.read_bytes() == weights.read_bytes()
+    assert kept.stat().st_ino != weights.stat().st_ino, "the user may write over his own"
+    weights.unlink()
+    for arguments in ("test=[held_out]", "test=[all_events]"):
+        again = evaluate(point, f"run={point}", arguments, *QUIET)
+        assert again.status == 0, again
+    kept.write_bytes(b"other")
+    damaged = evaluate(point, f"run={point}", "test=[held_out]", *QUIET)
+    assert damaged.status == 2 and kept.name in damaged.err

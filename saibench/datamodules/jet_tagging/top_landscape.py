@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from saibench.datamodules.files import data_roots, find_file
+from saibench.datamodules.files import data_roots, file_sha256, find_file
 from saibench.datamodules.jet_tagging.jets import SPLITS, Jets, JetWriter, cached_jets, jet_index
 from saibench.datamodules.jet_tagging.pytables_file import PyTablesFile
 from saibench.errors import UserError
@@ -52,9 +52,7 @@ class TopLandscape:
         return jet_index(np.repeat(np.arange(len(SPLITS)), self._counts))
 
     def recipe(self) -> dict[str, Any]:
-        """Sizes and times of the files stand for their gigabytes of content."""
-        facts = {split: path.stat() for split, path in self._paths.items()}
-        files = {split: [stat.st_size, stat.st_mtime_ns] for split, stat in facts.items()}
+        files = {split: file_sha256(path) for split, path in self._paths.items()}
         return {"source": self.name, "version": 1, "files": files}
 
     def load(self, cache: Path) -> Jets:
