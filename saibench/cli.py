@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import NotHeldByData, PartFailed, UserError
 from saibench.own_names import word_of_one_command
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def main() -> None:
 
 
 def _guarded(command: Callable[[Sequence[str]], int]) -> int:
+    warnings.formatwarning = _one_sentence(warnings.formatwarning)
     try:
         with word_of_one_command():
             status = command(sys.argv[1:])
@@ -61,6 +63,17 @@ def _guarded(command: Callable[[Sequence[str]], int]) -> int:
         where = "a file" if error.filename is None else error.filename
         print(f"{where} cannot be read or written: {error.strerror}.", file=sys.stderr)
         return USER_ERROR
+
+
+def _one_sentence(otherwise: Callable[..., str]) -> Callable[..., str]:
+    """How warnings are printed: saibench's own without the line of code that gives them."""
+
+    def formatted(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> str:
+        if issubclass(category, PartFailed):
+            return f"warning: {message}\n"
+        return otherwise(message, category, *place, **line)
+
+    return formatted
 
 
 def _train(arguments: Sequence[str]) -> int:

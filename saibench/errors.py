@@ -13,6 +13,10 @@ class UserError(Exception):
     """
 
 
+class PartFailed(UserWarning):
+    """A part of a page or a command's answer is missing for a defect; the others stand."""
+
+
 class NotHeldByData(UserError):
     """A request that this data set is too small for (50,000 samples of 9,633).
 

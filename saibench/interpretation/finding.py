@@ -28,7 +28,7 @@ class Finding:
             where they are many, a line each.
         variant: what the points that were asked share, where the study varies it.
         error: the defect of the program that kept it from being asked. Whoever shows findings
-            raises it afterwards: one question is not to cost the others, nor be lost.
+            warns of it afterwards: one question is not to cost the others, nor be lost.
     """
 
     claim: str
@@ -36,6 +36,10 @@ class Finding:
     numbers: str
     variant: str = ""
     error: Exception | None = None
+
+    @property
+    def label(self) -> str:
+        return f"the finding '{self.claim}'"
 
 
 def ask(claim: str, variant: str, question: Callable[[], Answer | None]) -> list[Finding]:

@@ -22,19 +22,24 @@ from saibench.modules import recorded_modules
 class DrawnFigure:
     """What the template shows of one figure; `reason` says why there is no image.
 
-    `error` is the defect of the program that kept it from being drawn: whoever shows figures raises
-    it afterwards, so that one figure costs neither the others nor itself in silence.
+    `error` is the defect of the program that kept it from being drawn: whoever shows figures warns
+    of it afterwards, so that one figure costs neither the others nor itself in silence.
     """
 
     name: str
     title: str
     paper: str
     caption: str = ""
+    figure: Figure | None = None
     image: bytes = b""
     """SVG."""
     csv: bytes = b""
     reason: str = ""
     error: Exception | None = None
+
+    @property
+    def label(self) -> str:
+        return f"the figure '{self.title}' ({self.name})"
 
     @property
     def shape(self) -> str:
@@ -61,7 +66,7 @@ def drawable(evidence: StudyEvidence) -> dict[str, Figure]:
             module = figure_module(name)
             if module.needs(evidence) is None:
                 found[name.rpartition(".")[2]] = module.draw(evidence)
-        except UserError:  # the report says so in the figure's place
+        except Exception:  # met again, and said, where the page has the figure's place
             continue
     return found
 
@@ -90,9 +95,11 @@ def draw_figure(evidence: StudyEvidence, figure: str | FigureModule | ModuleType
         reason = figure.needs(evidence)
         if reason is not None:
             return drawn(reason=reason)
+        image = figure.draw(evidence)
         return drawn(
             caption=figure.caption(evidence),
-            image=svg(figure.draw(evidence)),
+            figure=image,
+            image=svg(image),
             csv=figure.table(evidence).write_csv().encode(),
         )
     except UserError as error:

@@ -31,13 +31,17 @@ class ExplorerModule(Protocol):
 class Explored:
     """What the page shows of one explorer; `reason` says why there is none.
 
-    `error` is the defect of the program that kept it away; whoever shows it raises it afterwards.
+    `error` is the defect of the program that kept it away; whoever shows it warns of it afterwards.
     """
 
     title: str
     html: str = ""
     reason: str = ""
     error: Exception | None = None
+
+    @property
+    def label(self) -> str:
+        return f"the viewer '{self.title}'"
 
 
 def explored(evidence: StudyEvidence) -> list[Explored]:

@@ -12,11 +12,10 @@ from saibench.errors import UserError, closest
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import JOINED, StudyEvidence
 from saibench.evidence.schema import write_table
-from saibench.figures import FigureModule, figure_module
 from saibench.figures.style import save_images
 from saibench.interpretation.finding import Finding, study_findings
-from saibench.report.drawn import study_figures
-from saibench.report.failures import raise_failures
+from saibench.report.drawn import DrawnFigure, draw_figure, study_figures
+from saibench.report.failures import warn_of_failures
 from saibench.report.headline import headline_metrics, headline_partition, headline_values
 from saibench.report.reproduce import recipe
 from saibench.report.text import FILTERS
@@ -39,7 +38,9 @@ def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None =
 
     Raises:
         UserError: the study has no such table, or the folder cannot be written.
-        ExceptionGroup: findings failed for a defect; the text says which.
+
+    Warns:
+        PartFailed: a finding or figure failed for a defect; the text says which.
     """
     if tables is None:
         tables = [name for name in evidence.sources if name not in LEFT_OUT]
@@ -53,7 +54,7 @@ def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None =
         (target / "README.md").write_text(_text(evidence, findings, figures), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{target} cannot take the results: {error}.") from error
-    raise_failures(target / "README.md", findings)
+    warn_of_failures(target / "README.md", [*findings, *figures])
     return target
 
 
@@ -73,29 +74,19 @@ def _single(table: polars.DataFrame) -> polars.DataFrame:
     return table.with_columns(polars.col(doubles).cast(polars.Float32))
 
 
-def _figure(evidence: StudyEvidence, name: str, target: Path) -> dict[str, str]:
-    """Draw one figure and write its numbers; what the text needs to know of it."""
-    about = {"name": name.rpartition(".")[2], "title": name, "paper": ""}
-    try:
-        module = figure_module(name)
-        about |= {"title": module.title, "paper": module.paper}
-        reason = module.needs(evidence)
-        if reason is not None:
-            return {**about, "reason": reason}
-        _write_figure(evidence, module, target, about["name"])
-        return {**about, "caption": module.caption(evidence)}
-    except UserError as error:
-        return {**about, "reason": str(error)}
-
-
-def _write_figure(evidence: StudyEvidence, module: FigureModule, target: Path, name: str) -> None:
-    save_images(module.draw(evidence), target / "figures" / name)
-    (target / "tables").mkdir(parents=True, exist_ok=True)
-    module.table(evidence).write_csv(target / "tables" / f"{name}.csv")
+def _figure(evidence: StudyEvidence, name: str, target: Path) -> DrawnFigure:
+    """Draw one figure and write its numbers, or say why it is not drawn."""
+    drawn = draw_figure(evidence, name)
+    if drawn.figure is not None:
+        stem = target / "figures" / drawn.name
+        save_images(drawn.figure, stem)
+        (target / "tables").mkdir(parents=True, exist_ok=True)
+        (target / "tables" / f"{drawn.name}.csv").write_bytes(drawn.csv)
+    return drawn
 
 
 def _text(
-    evidence: StudyEvidence, findings: Sequence[Finding], figures: Sequence[dict[str, str]]
+    evidence: StudyEvidence, findings: Sequence[Finding], figures: Sequence[DrawnFigure]
 ) -> str:
     partition = headline_partition(evidence)
     metrics = headline_metrics(evidence)
@@ -109,6 +100,7 @@ def _text(
         points=list(evidence.points.iter_rows(named=True)),
         records=evidence.records,
         made=recipe(evidence),
+        hardware=next((r["hardware"] for r in evidence.records.values() if r.get("hardware")), {}),
         partition=partition,
         metrics=metrics,
         values=values,

@@ -18,7 +18,7 @@ from saibench.interpretation.finding import Finding, study_findings
 from saibench.own_names import name_targets
 from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_figures
 from saibench.report.explorers import Explored, explored
-from saibench.report.failures import raise_failures
+from saibench.report.failures import warn_of_failures
 from saibench.report.headline import headline_partition
 from saibench.report.packed import Packer
 from saibench.report.page_data import PageStudy, all_points, as_json, page_data, page_studies
@@ -58,7 +58,9 @@ def write_report(folder: Path, figures: Figures | None = None) -> Path:
 
     Raises:
         UserError: the study has no point or a damaged file, or a figure asked for is unknown.
-        ExceptionGroup: findings or figures failed for a defect; the page says which.
+
+    Warns:
+        PartFailed: a finding, figure or viewer failed for a defect; the page says which.
     """
     return write_comparison([folder], folder / "report.html", figures)
 
@@ -68,7 +70,9 @@ def write_comparison(folders: Sequence[Path], target: Path, figures: Figures | N
 
     Raises:
         UserError: a study has no point or a damaged file, or a figure asked for is unknown.
-        ExceptionGroup: findings or figures failed for a defect; the page says which.
+
+    Warns:
+        PartFailed: a finding, figure or viewer failed for a defect; the page says which.
     """
     asked = [figure for figure in figures or () if isinstance(figure, str)]
     name_targets(asked)
@@ -79,7 +83,7 @@ def write_comparison(folders: Sequence[Path], target: Path, figures: Figures | N
     page = _rendered(studies, parts)
     with written_whole(target) as aside:
         aside.write_text(page, encoding="utf-8")
-    raise_failures(target, [one for part in parts for one in part.shown])
+    warn_of_failures(target, [one for part in parts for one in part.shown])
     return target
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures import figure_module
 from saibench.figures.style import save_images
+from saibench.report.drawn import draw_figure
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,15 @@ class Written:
         stem: path without its suffix; None where it is not drawn.
         caption: what it shows.
         reason: why it is not drawn.
+        label: what it is, in a sentence.
+        error: the defect of the program, if it is one.
     """
 
     stem: Path | None
     caption: str = ""
     reason: str = ""
+    label: str = ""
+    error: Exception | None = None
 
 
 def write_figure(evidence: StudyEvidence, module: str, folder: Path, name: str) -> Written:
@@ -32,15 +36,13 @@ def write_figure(evidence: StudyEvidence, module: str, folder: Path, name: str) 
     Raises:
         UserError: the folder cannot be written.
     """
-    figure = figure_module(module)
-    reason = figure.needs(evidence)
-    if reason is not None:
-        return Written(None, reason=reason)
-    drawn, caption = figure.draw(evidence), figure.caption(evidence)
+    drawn = draw_figure(evidence, module)
+    if drawn.figure is None:
+        return Written(None, reason=drawn.reason, label=drawn.label, error=drawn.error)
     stem = folder / name
     try:
-        save_images(drawn, stem)
-        figure.table(evidence).write_csv(stem.with_suffix(".csv"))
+        save_images(drawn.figure, stem)
+        stem.with_suffix(".csv").write_bytes(drawn.csv)
     except OSError as error:
         raise UserError(f"{folder} cannot take the figure: {error}.") from error
-    return Written(stem, caption)
+    return Written(stem, drawn.caption, label=drawn.label)

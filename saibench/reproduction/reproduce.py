@@ -8,7 +8,7 @@ from pathlib import Path
 from saibench.config.compose import compose_command
 from saibench.errors import UserError
 from saibench.interpretation.finding import Finding, module_findings
-from saibench.report.failures import raise_failures
+from saibench.report.failures import warn_of_failures
 from saibench.reproduction.beside import beside
 from saibench.reproduction.files import Written, write_figure
 from saibench.reproduction.result import Part, Result
@@ -18,6 +18,9 @@ from saibench.reproduction.tables import write_table
 
 FAILED, INTERRUPTED = 1, 130
 OUTPUTS = Path("outputs/reproduced")
+
+FOUND = "found.txt"
+"""What was printed, beside the figures."""
 
 
 def reproduce(name: str, full: bool, overrides: Sequence[str]) -> int:
@@ -76,7 +79,7 @@ def _told(result: Result, ran: Sequence[Ran]) -> int:
     drawn = [one for one in written if one.stem is not None]
     if drawn:
         _keep(folder, lines, drawn)
-    raise_failures(folder, findings)
+    warn_of_failures(folder / FOUND, [*findings, *written])
     incomplete = any(points.status for points in ran)
     return FAILED if incomplete or len(drawn) < len(written) else 0
 
@@ -121,4 +124,4 @@ def _keep(folder: Path, lines: Sequence[str], drawn: Sequence[Written]) -> None:
     """What is printed, and the captions, beside the figures."""
     captions = [f"{one.stem.name}: {one.caption}" for one in drawn if one.stem is not None]
     text = "\n".join([*lines, "", *captions])
-    (folder / "found.txt").write_text(f"{text}\n", encoding="utf-8")
+    (folder / FOUND).write_text(f"{text}\n", encoding="utf-8")

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import polars
 import pytest
 from matplotlib.figure import Figure
-from synthetic_study import FIGURES, Made, write_study
+from synthetic_study import FIGURES, KEYS, Made, write_study
 
 from saibench.errors import UserError
+from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import Field, write_table
 from saibench.interpretation.finding import SEEN, Finding
 from saibench.report.export import _text, export
 from saibench.report.page import render
@@ -50,6 +52,28 @@ def test_every_drawn_figure_comes_with_image_and_numbers(
         assert (target / "figures" / f"{name}.png").stat().st_size > 1000
         assert polars.read_csv(target / "tables" / f"{name}.csv").height
         assert f"](figures/{name}.png)" in text
+
+
+@pytest.mark.parametrize("tested", [True, False])
+def test_tables_that_the_library_wrote_are_exported_without_a_run(
+    tmp_path: Path, tested: bool
+) -> None:
+    """Evidence from elsewhere has no commit, no hardware, no data hash and no time that it took."""
+    rows = {"point": ["mine"] * 3, "partition": ["test"] * 3, "sample_id": [0, 1, 2]}
+    fields = [*KEYS, Field("error", "float64", "eV", "frame")]
+    joined = tmp_path / "own" / "evidence"
+    write_table(
+        joined / "samples.parquet", polars.DataFrame({**rows, "error": [1.0, 2, 3]}), fields
+    )
+    record = {"mine": {"point": "mine", "state": "complete", "settings": {}}}
+    metrics = {"mine": {"test": {"error": {"value": 2.0, "unit": "eV", "per": "frame"}}}}
+    points = points_table(record, metrics if tested else {})
+    write_table(joined / "points.parquet", *points)
+    text = (
+        export(StudyEvidence.load(tmp_path / "own"), tmp_path / "out") / "README.md"
+    ).read_text()
+    assert text.startswith("# own\n") and "Hardware" not in text and "hash `" not in text
+    assert ("2.00" in text) == tested
 
 
 def test_text_holds_commands_hashes_and_the_reason_for_what_is_not_drawn(

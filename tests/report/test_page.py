@@ -16,13 +16,14 @@ import pytest
 from synthetic_study import FIGURES, PARTITION, WINDOWS, WITHOUT_RESULTS, Made, write_study
 
 from saibench.commands import report
-from saibench.errors import UserError
+from saibench.errors import PartFailed, UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
 from saibench.figures import windows
 from saibench.figures.style import svg
 from saibench.interpretation.estimates import estimate_mean
 from saibench.report import drawable, render, write_report
+from saibench.report.export import export
 from saibench.report.headline import headline_metrics, headline_values
 from saibench.report.text import duration, number, web_address
 
@@ -321,7 +322,7 @@ def test_page_of_committed_evidence_is_the_same(study: Path, tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["report.html"]
 
 
-def test_defect_of_a_figure_is_said_on_the_page_and_raised_after_it(
+def test_defect_of_a_figure_is_said_on_the_page_and_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = write_study(tmp_path, MADE[:3], frames=30)
@@ -330,12 +331,20 @@ def test_defect_of_a_figure_is_said_on_the_page_and_raised_after_it(
         raise KeyError("nowhere")
 
     monkeypatch.setattr(windows, "draw", broken)
-    with pytest.raises(ExceptionGroup, match="is written without what failed") as failed:
+    with pytest.warns(PartFailed, match=r"figure .*\(windows\): KeyError: 'nowhere'"):
         write_report(study)
-    assert [type(error) for error in failed.value.exceptions] == [KeyError]
+    log = study / "report.failures.log"
+    assert "in broken" in log.read_text() and "the figure" in log.read_text()
     shown = Page((study / "report.html").read_text()).shown
     assert "Not drawn: KeyError: 'nowhere'" in shown
     assert "Figure 5 of the paper Error of the total energy" in shown, "the others are drawn"
+    with pytest.warns(PartFailed):
+        assert export(StudyEvidence.load(study), tmp_path / "out").is_dir()
+    assert "Not drawn: KeyError: 'nowhere'" in (tmp_path / "out/README.md").read_text()
+    assert (tmp_path / "out/figures/energy_error_over_time.png").is_file()
+    monkeypatch.undo()
+    write_report(study)
+    assert not log.exists()
 
 
 def test_figure_of_records_that_is_not_there_does_not_cost_the_page(tmp_path: Path) -> None:
