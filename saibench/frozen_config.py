@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from omegaconf._utils import get_yaml_loader
 
+from saibench.bounded_yaml import load_bounded
 from saibench.errors import UserError, first_line
 from saibench.integrity import check_file
 
@@ -28,7 +28,7 @@ def read_frozen(path: Path) -> dict[str, Any]:
     check_file(path)
     try:
         text = path.read_text(encoding="utf-8")
-        settings = yaml.load(text, Loader=get_yaml_loader())  # safe: builtins alone
+        settings = load_bounded(text)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(
             f"{path} is damaged ({first_line(error)}): run its point again, which writes it anew."

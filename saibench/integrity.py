@@ -1,13 +1,16 @@
 """SHA-256 of the files of a run, kept in its record and checked wherever one is read.
 
 `run.json` has an entry `files`, `{name: SHA-256}`, and an entry `digest`, the SHA-256 of all its
-other entries. Records written before there were such entries are read without a check.
+other entries. Records written before there were such entries are read without a check. Where there
+is no record, as beside joined tables and data, the file `SHA256SUMS` says the same, in the format
+of the command `sha256sum`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 import zipfile
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -15,10 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from saibench.errors import UserError, first_line
+from saibench.whole_files import written_whole
 
 RECORD = "run.json"
+SUMS = "SHA256SUMS"
 FILES = "files"
 DIGEST = "digest"
+
+SETTLED = 1_000_000_000
+"""Nanoseconds since a file's last change, after which another would have another time."""
 
 Facts = tuple[int, int, int]
 """Size, time of change and inode of a file: while they stay, its content is taken to stay."""
@@ -26,7 +34,7 @@ Facts = tuple[int, int, int]
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file's content in hex, computed once per process while the file stays."""
-    return _sha256(path.absolute(), _facts(path))
+    return _while_it_stays(_sha256, path)
 
 
 def sha256_of_files(folder: Path, names: Iterable[str]) -> dict[str, str]:
@@ -41,7 +49,7 @@ def facts_of_files(folder: Path) -> set[tuple[str, Facts]]:
 
 
 def check_file(path: Path, fix: str = "run its point again") -> bool:
-    """Refuse a file that is not as the record beside it says; whether that says anything.
+    """Refuse a file that is not as `run.json` or `SHA256SUMS` beside it says.
 
     A file that is missing is left to whoever reads it.
 
@@ -49,23 +57,36 @@ def check_file(path: Path, fix: str = "run its point again") -> bool:
         path: in the folder of a run.
         fix: what to do, where the file cannot be restored.
 
+    Returns:
+        whether they say anything of it.
+
     Raises:
         UserError: the content has another SHA-256, or the record is damaged.
     """
-    record = path.with_name(RECORD)
-    try:
-        expected = _recorded(record.absolute(), _facts(record)).get(path.name)
-        found = None if expected is None else sha256(path)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}).") from error
-    if found != expected:
-        raise UserError(
-            f"{path} is damaged or was changed after its run: its SHA-256 is {str(found)[:12]}…, "
-            f"{RECORD} has {str(expected)[:12]}…. Restore it, or {fix}."
-        )
-    return expected is not None
+    for name, read in ((RECORD, _recorded), (SUMS, _summed)):
+        try:
+            expected = _while_it_stays(read, path.with_name(name)).get(path.name)
+            found = None if expected is None else sha256(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+        if found != expected:
+            raise UserError(
+                f"{path} is damaged or was changed since it was written: its SHA-256 is "
+                f"{str(found)[:12]}…, {name} has {str(expected)[:12]}…. Restore it, or {fix}."
+            )
+        if expected is not None:
+            return True
+    return False
+
+
+def write_sums(folder: Path, names: Iterable[str]) -> None:
+    """Write `SHA256SUMS` of files in `folder`, all or nothing."""
+    sums = sha256_of_files(folder, sorted(names))
+    with written_whole(folder / SUMS) as aside:
+        text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+        aside.write_text(text, encoding="utf-8")
 
 
 def check_zip(path: Path, fix: str) -> None:
@@ -151,6 +172,28 @@ def _sha256(path: Path, facts: Facts) -> str:
 def _recorded(record: Path, facts: Facts) -> Mapping[str, str]:
     files = read_sealed(record).get(FILES)
     return files if isinstance(files, dict) else {}
+
+
+@lru_cache(maxsize=4096)
+def _summed(sums: Path, facts: Facts) -> Mapping[str, str]:
+    """What `sha256sum` wrote: digest, space, space or asterisk, name."""
+    try:
+        lines = sums.read_text(encoding="utf-8").splitlines()
+    except ValueError as error:
+        raise UserError(f"{sums} is damaged ({first_line(error)}): remove it.") from error
+    parted = (line.split(maxsplit=1) for line in lines)
+    return {words[1].removeprefix("*"): words[0].lower() for words in parted if len(words) == 2}
+
+
+def _while_it_stays(read: Any, path: Path) -> Any:
+    """What a cached function of path and facts gives; not from its cache for a new file.
+
+    A file system's clock ticks in milliseconds: two changes within a tick look like one.
+    """
+    facts = _facts(path)
+    if time.time_ns() - facts[1] < SETTLED:
+        return read.__wrapped__(path.absolute(), facts)
+    return read(path.absolute(), facts)
 
 
 def _facts(path: Path) -> Facts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -115,8 +116,21 @@ def test_an_old_record_lists_no_files_and_is_read_without_a_check(point: Path) -
     assert isinstance(StudyEvidence.load(point.parent).samples, polars.DataFrame)
 
 
-def test_values_of_a_joined_table_carry_checksums(tmp_path: Path, point: Path) -> None:
-    """There is no record beside it."""
+def test_joined_tables_have_what_sha256sum_checks(point: Path) -> None:
+    joined = StudyEvidence.load(point.parent).join()
+    names = sorted(path.name for path in joined.glob("*.parquet"))
+    sums = (joined / "SHA256SUMS").read_text().splitlines()
+    digests = [hashlib.sha256((joined / name).read_bytes()).hexdigest() for name in names]
+    assert sums == [f"{digest}  {name}" for digest, name in zip(digests, names, strict=True)]
+    shutil.rmtree(point)
+    StudyEvidence.load(joined.parent)
+    flip(joined / "by_species.parquet", -6)
+    with pytest.raises(UserError, match=r"by_species\.parquet"):
+        StudyEvidence.load(joined.parent)
+
+
+def test_values_of_a_table_carry_checksums_of_their_own(tmp_path: Path, point: Path) -> None:
+    """As those joined before there was a list of sums."""
     alone = tmp_path / "samples.parquet"
     alone.write_bytes((point / "samples.parquet").read_bytes())
     chunk = pyarrow.parquet.ParquetFile(alone).metadata.row_group(0).column(8)

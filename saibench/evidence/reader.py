@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import polars
 
-from saibench.errors import UserError
+from saibench.errors import UserError, first_line
 from saibench.evidence.independence import Independence, independence_of, marked, marked_by
 from saibench.evidence.points import Record, points_table
-from saibench.evidence.schema import Field, read_fields, read_table, write_table
+from saibench.evidence.schema import Field, read_fields, read_table, write_tables
 from saibench.evidence.settings import differing_settings
 from saibench.frozen_config import CONFIG, read_frozen
 from saibench.integrity import FILES, check_file, read_json_object, read_sealed
@@ -154,9 +155,9 @@ class StudyEvidence:
         `load` of the folder then works without the point folders.
         """
         joined = self.folder / JOINED
-        for name in self.sources:
-            write_table(joined / f"{name}.parquet", self.stored(name), self.fields(name))
-        write_table(joined / "points.parquet", *points_table(self.records, self.metrics))
+        tables = ((name, self.stored(name), self.fields(name)) for name in self.sources)
+        points = ("points", *points_table(self.records, self.metrics))
+        write_tables(joined, chain(tables, [points]))
         for stale in joined.glob("by_*.parquet"):
             if stale.stem not in self.sources:
                 stale.unlink()
@@ -200,12 +201,15 @@ def _of_joined(folder: Path) -> StudyEvidence:
     points = read_table(joined / "points.parquet")
     if not {"point", "state", "record", "metrics"} <= set(points.columns):
         raise UserError(f"{joined / 'points.parquet'} is not a table of points; join it again.")
-    records = {row["point"]: json.loads(row["record"]) for row in points.iter_rows(named=True)}
-    metrics = {
-        row["point"]: json.loads(row["metrics"])
-        for row in points.iter_rows(named=True)
-        if row["metrics"] != "{}"
-    }
+    rows = points.select("point", "record", "metrics").rows()
+    try:
+        records = {point: json.loads(record) for point, record, _ in rows}
+        metrics = {point: json.loads(found) for point, _, found in rows if found != "{}"}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(
+            f"{joined / 'points.parquet'} holds a record that is damaged ({first_line(error)}); "
+            "join it again."
+        ) from error
     paths = [*joined.glob("samples.parquet"), *sorted(joined.glob("by_*.parquet"))]
     for path in paths:
         read_fields(path)

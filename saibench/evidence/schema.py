@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pyarrow
 import pyarrow.parquet
 
 from saibench.errors import UserError, first_line
-from saibench.integrity import check_file
+from saibench.integrity import SUMS, check_file, write_sums
 from saibench.whole_files import written_whole
 
 _DAMAGE = (OSError, pyarrow.ArrowException, ValueError, MemoryError)
@@ -111,6 +111,23 @@ def write_table(path: Path, table: polars.DataFrame, fields: Sequence[Field]) ->
             use_byte_stream_split=[f.name for f in schema if pyarrow.types.is_floating(f.type)],
             write_page_checksum=True,
         )
+
+
+def write_tables(
+    folder: Path, tables: Iterable[tuple[str, polars.DataFrame, Sequence[Field]]]
+) -> None:
+    """Write tables as `<folder>/<name>.parquet`, with their SHA-256 in `SHA256SUMS`.
+
+    Args:
+        folder: which other tables, that these replace, may lie in.
+        tables: of each its name, rows and columns; one at a time is held in memory.
+    """
+    (folder / SUMS).unlink(missing_ok=True)
+    written = []
+    for name, table, fields in tables:
+        written.append(f"{name}.parquet")
+        write_table(folder / written[-1], table, fields)
+    write_sums(folder, written)
 
 
 def read_table(path: Path) -> polars.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import jinja2
@@ -11,7 +12,7 @@ import polars
 from saibench.errors import UserError, closest
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import JOINED, StudyEvidence
-from saibench.evidence.schema import write_table
+from saibench.evidence.schema import write_tables
 from saibench.figures.style import save_images
 from saibench.interpretation.finding import Finding, study_findings
 from saibench.report.drawn import DrawnFigure, draw_figure, study_figures
@@ -60,10 +61,9 @@ def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None =
 
 def _write_tables(evidence: StudyEvidence, folder: Path, tables: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name in tables:
-        rows = _single(evidence.stored(name))
-        write_table(folder / f"{name}.parquet", rows, evidence.fields(name))
-    write_table(folder / "points.parquet", *points_table(evidence.records, evidence.metrics))
+    chosen = ((name, _single(evidence.stored(name)), evidence.fields(name)) for name in tables)
+    points = ("points", *points_table(evidence.records, evidence.metrics))
+    write_tables(folder, chain(chosen, [points]))
 
 
 def _single(table: polars.DataFrame) -> polars.DataFrame:

@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 from saibench.datamodules.catalogue import Downloadable, Option
 from saibench.datamodules.remote import Checksum, RemoteFile
+from saibench.errors import UserError
+from saibench.integrity import check_file
 
 HOSTS = (
     "https://zenodo.org/records/2603256/files/{file}?download=1",
@@ -23,6 +25,9 @@ MD5 = MappingProxyType(
     }
 )
 """File → md5, as Zenodo's record 2603256 states them."""
+
+BYTES = MappingProxyType({"train.h5": 1_038_496_555, "val.h5": 347_378_076, "test.h5": 347_849_376})
+"""File → its size there."""
 
 SPLIT = Option("split", "fetch these files only", ("train", "val", "test"))
 
@@ -56,6 +61,24 @@ class DownloadableTopLandscape(Downloadable):
     def _remote(self, name: str) -> RemoteFile:
         url, *mirrors = (host.format(file=name) for host in self.hosts)
         return RemoteFile(url, Checksum("md5", self.md5[name]), tuple(mirrors))
+
+
+def check_published(path: Path) -> None:
+    """Refuse a file of the published one's name and size, or listed in `SHA256SUMS`, but changed.
+
+    HDF5 has no checksum of what the published files hold: a damaged one reads as other jets.
+
+    Raises:
+        UserError: it is not as published, or as listed.
+    """
+    check_file(path, "python -m saibench data download top_landscape brings the published file")
+    if path.stat().st_size == BYTES.get(path.name):
+        found = Checksum.of(path, "md5").digest
+        if found != MD5[path.name]:
+            raise UserError(
+                f"{path} has the published file's size and another md5 ({found}): it is damaged. "
+                "Remove it; python -m saibench data download top_landscape brings it again."
+            )
 
 
 DATASETS = (DownloadableTopLandscape(),)

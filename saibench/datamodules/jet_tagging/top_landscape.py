@@ -13,6 +13,7 @@ import polars as pl
 from tqdm import tqdm
 
 from saibench.datamodules.files import data_roots, file_sha256, find_file
+from saibench.datamodules.jet_tagging.downloads import check_published
 from saibench.datamodules.jet_tagging.jets import SPLITS, Jets, JetWriter, cached_jets, jet_index
 from saibench.datamodules.jet_tagging.pytables_file import PyTablesFile
 from saibench.errors import UserError
@@ -75,6 +76,8 @@ class TopLandscape:
 
     def _read(self, folder: Path) -> Mapping[str, np.ndarray]:
         writer = JetWriter(folder)
+        for path in self._paths.values():
+            check_published(path)
         with tqdm(total=sum(self._counts), desc="reading jets", unit="jet", mininterval=1.0) as bar:
             for number, path in enumerate(self._paths.values()):
                 for momenta, label in PyTablesFile(path).chunks():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +16,7 @@ import h5py
 import numpy as np
 import pytest
 
+from saibench.datamodules.jet_tagging import downloads
 from saibench.datamodules.jet_tagging.jets import Jets
 from saibench.datamodules.jet_tagging.momenta import jet_features
 from saibench.datamodules.jet_tagging.pytables_file import pickled_strings
@@ -283,6 +286,34 @@ def test_a_strangers_file_runs_nothing_and_reaches_no_other(
     with pytest.raises(UserError, match=r"val\.h5"):
         TopLandscape(str(dataset["root"])).preview()
     assert not trace.exists()
+
+
+def changed_in_the_last_byte(path: Path) -> None:
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def test_a_published_file_that_has_changed_is_refused(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = dataset["root"] / "val.h5"
+    monkeypatch.setattr(downloads, "BYTES", {"val.h5": path.stat().st_size})
+    monkeypatch.setattr(downloads, "MD5", {"val.h5": hashlib.md5(path.read_bytes()).hexdigest()})
+    load(dataset["root"])
+    shutil.rmtree(dataset["root"] / "cache")
+    changed_in_the_last_byte(path)
+    with pytest.raises(UserError, match=r"val\.h5 .* md5"):
+        load(dataset["root"])
+
+
+def test_a_file_that_is_not_as_listed_is_refused(dataset: Dataset) -> None:
+    path = dataset["root"] / "val.h5"
+    sums = f"{hashlib.sha256(path.read_bytes()).hexdigest()} *val.h5\n"
+    (dataset["root"] / "SHA256SUMS").write_text(sums)
+    changed_in_the_last_byte(path)
+    with pytest.raises(UserError, match=r"val\.h5 .*SHA256SUMS"):
+        load(dataset["root"])
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
