@@ -29,6 +29,7 @@ def write_pytables(
     drop: tuple[str, ...] = (),
     reverse: bool = False,
     complib: str | None = "blosc",
+    fletcher32: bool = False,
 ) -> Path:
     """A file as pandas writes it, with the 806 columns of TopLandscape."""
     import pandas
@@ -44,5 +45,7 @@ def write_pytables(
     )
     integers = pandas.DataFrame({"ttv": 0, "is_signal_new": label}, index=frame.index)
     frame = pandas.concat([frame, integers], axis=1).drop(columns=list(drop))
-    frame.to_hdf(path, key=key, format="table", complib=complib, complevel=1 if complib else 0)
+    level = 1 if complib else 0
+    with pandas.HDFStore(path, complib=complib, complevel=level, fletcher32=fletcher32) as store:
+        store.put(key, frame, format="table")
     return path

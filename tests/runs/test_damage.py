@@ -1,0 +1,53 @@
+"""Whatever of a run's files or of data is damaged, nothing else is read than was written."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from jet_files import random_jets, write_pytables
+
+from benchmarks.damage import damaged, replace
+from benchmarks.damaged_files import MADE, RUN, read
+from saibench.errors import UserError
+
+COUNT = 12
+OF_A_RUN = [name for name in RUN if " " not in name]
+OF_DATA = ["range.json", "npz", "png"]
+
+
+def check(kind: str, path: Path) -> None:
+    """Equal, or one sentence."""
+    draw, whole = random.Random(kind), path.read_bytes()
+    expected = pickle.dumps(read(kind, path))
+    refused = 0
+    for number in range(COUNT):
+        replace(path, damaged(whole, number, draw))
+        try:
+            assert pickle.dumps(read(kind, path)) == expected, number
+        except UserError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    replace(path, whole)
+    assert pickle.dumps(read(kind, path)) == expected
+    assert refused > COUNT / 2
+
+
+@pytest.mark.parametrize("kind", OF_A_RUN)
+def test_damage_of_a_run_is_one_sentence(
+    kind: str, trained: Path, copied: Callable[[Path], Path]
+) -> None:
+    check(kind, copied(trained) / kind)
+
+
+@pytest.mark.parametrize("kind", OF_DATA)
+def test_damage_of_data_is_one_sentence(kind: str, tmp_path: Path) -> None:
+    check(kind, MADE[kind](tmp_path))
+
+
+def test_damage_of_an_hdf5_file_with_checksums_is_one_sentence(tmp_path: Path) -> None:
+    path = write_pytables(tmp_path / "test.h5", *random_jets(100, 0), fletcher32=True)
+    check("h5 with checksums", path)
