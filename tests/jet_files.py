@@ -47,5 +47,5 @@ def write_pytables(
     frame = pandas.concat([frame, integers], axis=1).drop(columns=list(drop))
     level = 1 if complib else 0
     with pandas.HDFStore(path, complib=complib, complevel=level, fletcher32=fletcher32) as store:
-        store.put(key, frame, format="table")
+        store.put(key, frame, format="table", track_times=False)
     return path
