@@ -93,22 +93,27 @@ def train_points(command: Command) -> int:
         UserError: a point that cannot work; nothing is written.
     """
     from saibench.config.launch import launch
+    from saibench.runs.stopping import STOP
 
     points = _checked_points(command)
     outcomes, interrupted = [], False
-    try:
-        outcomes = launch(command, train_point)
-    except KeyboardInterrupt:  # what is done so far is on the disk
-        interrupted = True
-    except SystemExit:  # on_failure=stop
-        pass
+    with STOP.heard():
+        try:
+            outcomes = launch(command, train_point)
+        except KeyboardInterrupt:  # what is done so far is on the disk
+            interrupted = True
+        except SystemExit:  # on_failure=stop
+            pass
+        except Exception:  # a worker that had not yet begun was ended by the signal
+            if not STOP.is_made:
+                raise
     if not command.multirun and outcomes:
         _refuse_alone(outcomes[0])
-    status = _concluded(points, outcomes)
-    if not interrupted:
-        return status
-    print("Interrupted: the same command goes on from each point's last checkpoint.")
-    return INTERRUPTED
+    if not (interrupted or STOP.is_made):
+        return _concluded(points, outcomes)
+    _concluded(points, outcomes, reports=False)  # a page may take longer than one is given
+    print("Interrupted: the same command goes on from each run's last checkpoint.")
+    return INTERRUPTED if STOP.number is None else 128 + STOP.number
 
 
 def _checked_points(command: Command) -> list[Point]:
@@ -147,7 +152,11 @@ def _refuse_twins(points: Sequence[Point]) -> None:
 
 
 def train_point(config: DictConfig) -> Outcome:
-    """Hydra's task function: one point of the command. It never raises for a failure."""
+    """Hydra's task function: one point of the command. It never raises for a failure.
+
+    In a process of a pool it does not raise for an interrupt either: the pool would kill the
+    others before they have saved what they trained.
+    """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
@@ -156,14 +165,31 @@ def train_point(config: DictConfig) -> Outcome:
     from saibench.runs.execute import execute
     from saibench.runs.point import Point
     from saibench.runs.record import COMPLETE, NOT_APPLICABLE
+    from saibench.runs.stopping import STOP
 
     point = Point(identified(config), Path(HydraConfig.get().runtime.output_dir))
     take_word(point.settings)  # a launcher's worker is another process
     sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
-    outcome = execute(point, keep_refused=sweeps)
+    done = execute if STOP.is_heard else _executed_in_pool
+    outcome = done(point, keep_refused=sweeps)
     if sweeps and config.on_failure == "stop" and outcome.state not in (COMPLETE, NOT_APPLICABLE):
         raise SystemExit(FAILED)  # Hydra goes on after any Exception
     return outcome
+
+
+def _executed_in_pool(point: Point, keep_refused: bool) -> Outcome:
+    from saibench.runs.execute import Outcome, execute
+    from saibench.runs.record import STOPPED
+    from saibench.runs.stopping import STOP
+    from saibench.runs.study import NOT_RUN
+
+    with STOP.heard_in_worker():
+        if STOP.is_made:
+            return Outcome(point.folder, NOT_RUN)
+        try:
+            return execute(point, keep_refused=keep_refused)
+        except KeyboardInterrupt:
+            return Outcome(point.folder, STOPPED)
 
 
 def _refuse_alone(outcome: Outcome) -> None:
@@ -172,8 +198,8 @@ def _refuse_alone(outcome: Outcome) -> None:
         raise UserError(outcome.cause)
 
 
-def _concluded(points: Sequence[Point], outcomes: Sequence[Outcome]) -> int:
-    """Report every study that the command touched; the worst status of all."""
+def _concluded(points: Sequence[Point], outcomes: Sequence[Outcome], reports: bool = True) -> int:
+    """List, and report, every study that the command touched; the worst status of all."""
     from saibench.runs.point import Point
     from saibench.runs.study import conclude
 
@@ -184,7 +210,7 @@ def _concluded(points: Sequence[Point], outcomes: Sequence[Outcome]) -> int:
     studies: dict[Path, list[Point]] = {}
     for point in points:
         studies.setdefault(point.study, []).append(point)
-    return max(conclude(group, by_folder) for group in studies.values())
+    return max(conclude(group, by_folder, reports) for group in studies.values())
 
 
 def _evaluate(arguments: Sequence[str]) -> int:

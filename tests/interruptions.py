@@ -13,20 +13,42 @@ from lightning import Callback, LightningModule, Trainer
 class Interruption(Callback):
     """Does nothing, until the environment says what to do at which step: `kill@5`, `raise@5`.
 
-    The environment is no setting, so that a point and its interrupted twin have one hash.
+    `term` is SIGTERM, `term1` that to the second rank alone, `validation` that in the validation
+    after the step, and `each@1` that after so many steps of every session. The environment
+    is no setting, so that a point and its interrupted twin have one hash.
     """
+
+    def __init__(self) -> None:
+        self.steps = 0
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *batch: Any
     ) -> None:
         deed, _, step = os.environ.get("INTERRUPTION", "").partition("@")
+        self.steps += 1
+        if deed == "each":
+            if self.steps == int(step) + 1:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return
         if deed and trainer.global_step == int(step):
+            if deed in ("term", "term1"):
+                if deed == "term" or trainer.global_rank == 1:
+                    os.kill(os.getpid(), signal.SIGTERM)
+                return
+            if deed == "validation":
+                return
             if deed == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
             if deed == "interrupt":  # a process started in the background ignores Ctrl-C
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 os.kill(os.getpid(), signal.SIGINT)
             raise RuntimeError(f"interrupted at step {step}")
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *batch: Any
+    ) -> None:
+        if os.environ.get("INTERRUPTION") == f"validation@{trainer.global_step}":
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Failure(Callback):

@@ -153,8 +153,7 @@ def check_logger(node: dict[str, Any] | None) -> None:
 
 
 def _check_budget(config: DictConfig, trainer: TrainerSettings) -> None:
-    steps, every = trainer.max_steps, trainer.val_every
-    if steps is None:
+    if trainer.max_steps is None:
         if trainer.max_time is None:
             raise UserError(
                 "trainer.max_steps=null and trainer.max_time=null leave training without an end; "
@@ -165,12 +164,6 @@ def _check_budget(config: DictConfig, trainer: TrainerSettings) -> None:
                 "trainer.max_steps=null leaves this lr_schedule without an end; "
                 "lr_schedule=plateau or lr_schedule=constant would work."
             )
-    elif steps > every and steps % every:
-        below = steps // every * every
-        raise UserError(
-            f"trainer.max_steps={steps} is not a multiple of trainer.val_every={every}; "
-            f"{below} or {below + every} steps would work."
-        )
 
 
 def _check_precision(model: dict[str, Any], trainer: TrainerSettings) -> None:

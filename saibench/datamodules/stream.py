@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from lightning import Trainer
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,21 @@ class Ranks:
         return rows[..., self.rank :: self.world_size]
 
 
+def steps_begun(trainer: Trainer) -> int:
+    """Steps that training has done in all its sessions: the number of the next one.
+
+    Within a round, too: a training that was stopped between two validations resumes there.
+    """
+    return trainer.fit_loop.epoch_loop.batch_progress.total.ready
+
+
 def rows_of_steps(
     num_samples: int, batch_size: int, steps: int, first_step: int, seed: int
 ) -> np.ndarray:
     """Rows `(steps, batch_size)` of an endless, seeded stream of shuffled batches.
 
     The batch of step k depends on (seed, k) alone: the stream is the samples permuted anew for
-    each pass over them, cut into full batches. A run that stops and resumes at any round
+    each pass over them, cut into full batches. A run that stops and resumes at any step
     therefore sees the batches of one that never stopped, and any number of ranks sees the same
     global batch.
 

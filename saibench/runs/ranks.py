@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from saibench.runs.failure_notes import failure_told, take_notes
-from saibench.runs.worker import work
+from saibench.runs.stopping import STOP
+from saibench.runs.worker import INTERRUPTED, work
 
 if TYPE_CHECKING:
     from torch.distributed.launcher.api import LaunchConfig
@@ -49,8 +50,11 @@ def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | N
             elastic_launch(group, work)(task, folder, changes or {}, os.getpid(), dict(os.environ))
     except ChildFailedError as failed:
         _, first = failed.get_first_failure()
+        if first.exitcode == INTERRUPTED:
+            raise KeyboardInterrupt from None
         raise failure_told(take_notes(folder), first.exitcode) from None
     except SignalException as stopped:
+        STOP.note(stopped.sigval)
         raise KeyboardInterrupt from stopped
 
 
@@ -71,6 +75,7 @@ def _group_of(devices: int) -> LaunchConfig:
         run_id=str(uuid4()),
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
+        local_addr="localhost",  # a node's own name need not resolve
         max_restarts=0,
         start_method="spawn" if torch.cuda.is_available() else "forkserver",
     )

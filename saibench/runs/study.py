@@ -32,12 +32,15 @@ _WIDTH = 200
 """Columns of a table that no terminal shows: no name is wrapped in a log file."""
 
 
-def conclude(points: Sequence[Point], outcomes: Mapping[Path, Outcome]) -> int:
+def conclude(
+    points: Sequence[Point], outcomes: Mapping[Path, Outcome], reports: bool = True
+) -> int:
     """Join and report what the points of a command left, and say how each ended.
 
     Args:
         points: of one study.
         outcomes: by folder; a point without one did not end (a sweep that was stopped).
+        reports: whether to join their evidence and write the page.
 
     Returns:
         1 if a point failed or did not run, or nothing could be reported, else 0. A point that
@@ -53,7 +56,7 @@ def conclude(points: Sequence[Point], outcomes: Mapping[Path, Outcome]) -> int:
         if end.cause is not None:
             console.print(f"{point.name} {end.state}: {end.cause}", markup=False)
     failed = any(end.state not in (COMPLETE, NOT_APPLICABLE) for end in ends)
-    if any(end.state == COMPLETE for end in ends):
+    if reports and any(end.state == COMPLETE for end in ends):
         failed |= not report(folder, console)
     return int(failed)
 

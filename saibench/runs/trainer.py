@@ -15,7 +15,10 @@ from saibench.config.check import build
 from saibench.models.base import BenchmarkModule
 from saibench.runs.checkpoints import WholeFiles
 from saibench.runs.divergence import MONITORED, DivergenceGuard
+from saibench.runs.last_step import StopBetweenSteps
+from saibench.runs.one_process import process_environment
 from saibench.runs.point import BEST, LAST
+from saibench.runs.short_round import ShortLastRound
 
 
 def build_trainer(
@@ -40,7 +43,7 @@ def build_trainer(
         precision=settings.precision,
         # An epoch is the round of steps up to a validation; the last one is validated too. A
         # step is a batch, though Lightning counts one for each optimizer that a batch moves.
-        max_epochs=-1 if steps is None else steps // round_,
+        max_epochs=-1 if steps is None else -(-steps // round_) if steps else 0,
         limit_train_batches=round_,
         check_val_every_n_epoch=1,
         num_sanity_val_steps=0,
@@ -52,8 +55,8 @@ def build_trainer(
         enable_model_summary=False,
         enable_progress_bar=settings.progress,
         logger=False if logger is None else logger,
-        callbacks=_callbacks(settings, folder),
-        plugins=[WholeFiles()],
+        callbacks=_callbacks(settings, folder, round_),
+        plugins=[WholeFiles(), process_environment(settings.devices)],
         default_root_dir=folder,
     )
 
@@ -83,14 +86,17 @@ def seconds_trained(trainer: Trainer) -> tuple[float, float]:
     return session, timer.time_elapsed()
 
 
-def _callbacks(settings: DictConfig, folder: Path) -> list[Callback]:
+def _callbacks(settings: DictConfig, folder: Path, round_: int) -> list[Callback]:
     bar = [TQDMProgressBar(refresh_rate=20)] if settings.progress else []
     extra = [build(node, f"trainer.callbacks.{name}") for name, node in settings.callbacks.items()]
+    short = [ShortLastRound(settings.max_steps, round_)] if settings.max_steps else []
     return [
         Timer(settings.max_time),
         *bar,
+        *short,
         *extra,
         DivergenceGuard(),
+        StopBetweenSteps(folder / LAST),
         PointCheckpoint(folder, BEST, MONITORED),
         # the last one comes after the best, of which it keeps the score; Lightning's own
         # `save_last` writes nothing after a validation that is not the best so far

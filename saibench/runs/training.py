@@ -26,6 +26,7 @@ from saibench.runs.inputs import check_inputs
 from saibench.runs.point import BEST, CONFIG, LAST, load_point
 from saibench.runs.quiet import quiet_lightning
 from saibench.runs.record import read_record, update_record
+from saibench.runs.stopping import STOP
 from saibench.runs.trainer import build_trainer, seconds_trained, steps_trained
 
 
@@ -58,12 +59,13 @@ class Rank:
                 check_whole(best)
             if self.writes:
                 _forget_checkpoints(self.folder)
-        self.trainer.fit(
-            self.module,
-            datamodule=self.data,
-            ckpt_path=last if last.exists() else None,
-            weights_only=True,
-        )
+        with STOP.awaited():  # the end of a step
+            self.trainer.fit(
+                self.module,
+                datamodule=self.data,
+                ckpt_path=last if last.exists() else None,
+                weights_only=True,
+            )
 
     def test(self) -> None:
         """Test the best checkpoint on the partitions of `data`."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from saibench.runs.failure_notes import leave_note
+from saibench.runs.stopping import STOP
 
 ORPHANED = 3
 INTERRUPTED = 130
@@ -35,8 +36,9 @@ def work(
     _take_over(environment)
     _end_with(parent)
     try:
-        _do(task, folder, changes)
-    except KeyboardInterrupt:
+        with STOP.heard():
+            _do(task, folder, changes)
+    except (KeyboardInterrupt, SystemExit):  # Lightning makes the one of the other
         sys.exit(INTERRUPTED)
     except Exception as error:
         leave_note(folder, int(os.environ.get("RANK", 0)), error, traceback.format_exc())

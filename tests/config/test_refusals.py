@@ -87,7 +87,6 @@ REFUSED = {
     "a partition without samplers": (["+partitions.late={sampler: []}"], "'sampler'"),
     "an unknown molecule": (["data.molecule=unobtainium"], "unobtainium"),
     "fewer steps than none": (["trainer.max_steps=-1"], "greater than or equal to 0"),
-    "steps that end between two validations": (["trainer.max_steps=300"], "200 or 400 steps"),
     "no end": (["trainer.max_steps=null"], "without an end"),
     "a schedule without an end": (
         ["trainer.max_steps=null", "trainer.max_time=00:00:00:10"],

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from command_line import TRAJECTORY
+from lightning import Trainer
 
 from saibench.config.check import build
 from saibench.config.compose import compose_command
@@ -16,17 +17,18 @@ from saibench.datamodules.force_field.module import ForceFieldDataModule
 from saibench.errors import UserError
 
 
-def made(*overrides: str, round_: int = 0, rank: int = 0, ranks: int = 1) -> ForceFieldDataModule:
-    """The data of a point on 300 frames of ethanol, as a rank at some round of it has them."""
+def made(*overrides: str, step: int = 0, rank: int = 0, ranks: int = 1) -> ForceFieldDataModule:
+    """The data of a point on 300 frames of ethanol, as a rank at some step of it has them."""
     settings = (*TRAJECTORY, "subset.count=20", "trainer.val_every=10", *overrides)
     (config,) = compose_command("train", settings).points
     data = build(config.datamodule, "datamodule")
     data.trainer = SimpleNamespace(
-        current_epoch=round_,
+        fit_loop=Trainer(logger=False, enable_checkpointing=False, accelerator="cpu").fit_loop,
         global_rank=rank,
         world_size=ranks,
         strategy=SimpleNamespace(root_device=torch.device("cpu")),
     )
+    data.trainer.fit_loop.epoch_loop.batch_progress.total.ready = step
     return data
 
 
@@ -120,8 +122,11 @@ def test_order_depends_on_the_seed() -> None:
 @pytest.mark.parametrize("steps", [3, 8, 10])
 def test_stream_that_resumes_goes_on_where_it_stopped(steps: int) -> None:
     whole = ids(made("trainer.val_every=40").train_dataloader())
-    rounds = [ids(made(f"trainer.val_every={steps}", round_=n).train_dataloader()) for n in (0, 3)]
-    assert rounds == [whole[:steps], whole[3 * steps : 4 * steps]]
+    rounds = [
+        ids(made(f"trainer.val_every={steps}", step=step).train_dataloader())
+        for step in (0, 3 * steps, 2 * steps + 1)
+    ]
+    assert rounds == [whole[first : first + steps] for first in (0, 3 * steps, 2 * steps + 1)]
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 5])

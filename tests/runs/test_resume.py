@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("without_page")
 
 EIGHT_STEPS = (
     *TINY,
-    *("trainer.max_steps=8", "trainer.val_every=2"),
+    *("trainer.max_steps=8", "trainer.val_every=2", "datamodule.evaluation_batch_size=20"),
     "+trainer.callbacks.interruption._target_=interruptions.Interruption",
 )
 PLATEAU = ("lr_schedule=plateau", "lr_schedule.scheduler.patience=0")
@@ -109,6 +109,73 @@ def test_failed_training_is_resumed_exactly_where_it_was_moved(
     assert record_of(point)["failure"] is None
     assert record_of(point)["started"] == record["started"]
     assert_same_training(point, uninterrupted[LINEAR])
+
+
+@pytest.mark.parametrize(
+    ("told", "schedule", "global_step"),
+    [
+        ("term@5", PLATEAU, 5),  # in the midst of a round
+        ("term@4", LINEAR, 4),  # before the first step of one
+        ("validation@6", PLATEAU, 6),
+    ],
+)
+def test_stopped_training_goes_on_from_the_step_it_had_come_to(
+    tmp_path: Path,
+    uninterrupted: dict[tuple[str, ...], Path],
+    told: str,
+    schedule: tuple[str, ...],
+    global_step: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("INTERRUPTION", told)
+    stopped = train(tmp_path, *EIGHT_STEPS, *schedule)
+    assert stopped.status == 128 + signal.SIGTERM
+    point = only_point(tmp_path)
+    assert record_of(point)["state"] == "stopped"
+    last = checkpoint(point, "last.ckpt")
+    assert last["global_step"] == global_step
+    assert last["callbacks"]["StopBetweenSteps"]["owes_validation"] == (told == "validation@6")
+
+    monkeypatch.delenv("INTERRUPTION")
+    resumed = train(tmp_path, *EIGHT_STEPS, *schedule)
+    assert resumed.status == 0, resumed
+    assert record_of(point)["steps"] == 8
+    assert_same_training(point, uninterrupted[schedule])
+
+
+def test_ranks_stop_before_one_step_though_one_alone_was_told(
+    tmp_path: Path, uninterrupted: dict[tuple[str, ...], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERRUPTION", "term1@5")
+    stopped = train(tmp_path, *EIGHT_STEPS, *LINEAR, "trainer.devices=2")
+    assert stopped.status == 130
+    point = only_point(tmp_path)
+    assert record_of(point)["state"] == "stopped"
+    assert checkpoint(point, "last.ckpt")["global_step"] == 5
+
+    monkeypatch.delenv("INTERRUPTION")
+    assert train(tmp_path, *EIGHT_STEPS, *LINEAR, "trainer.devices=2").status == 0
+    tables = [polars.read_parquet(p / "samples.parquet") for p in (point, uninterrupted[LINEAR])]
+    errors = [table.select("sample_id", "force_mae") for table in tables]
+    # ranks add gradients in another order: eight float32 steps, of some tens of roundings each
+    polars.testing.assert_frame_equal(*errors, rel_tol=1e-5)
+
+
+def test_sessions_shorter_than_a_round_come_to_the_same_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five steps with a validation after every third, and after the last."""
+    budget = (*TINY, "trainer.max_steps=5", "trainer.val_every=3", EIGHT_STEPS[-1])
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    monkeypatch.setenv("INTERRUPTION", "each@1")  # a step a session
+    statuses = [train(here, *budget).status for _ in range(5)]
+    assert statuses == [128 + signal.SIGTERM] * 4 + [0]
+    monkeypatch.delenv("INTERRUPTION")
+    assert train(there, *budget).status == 0
+    assert record_of(only_point(here))["steps"] == record_of(only_point(there))["steps"] == 5
+    assert_same_training(only_point(here), only_point(there))
 
 
 def test_interrupt_leaves_a_point_that_can_be_resumed(

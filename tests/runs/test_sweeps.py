@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import polars
 import pytest
-from command_line import TINY, only_point, train
+import torch
+from command_line import REPOSITORY, TINY, only_point, train
 
 FAILING = "+trainer.callbacks.failure={_target_: interruptions.Failure, step: 2, seed: 1}"
 
@@ -147,6 +152,35 @@ def test_points_run_at_once_with_joblib(tmp_path: Path, capfd: pytest.CaptureFix
     evidence = tmp_path / "outputs" / "force_field" / "evidence"
     points = polars.read_parquet(evidence / "points.parquet")
     assert dict(points.select("seed", "state").iter_rows()) == states(tmp_path)
+
+
+@pytest.mark.slow
+def test_parallel_sweep_that_is_told_to_stop_saves_every_point(tmp_path: Path) -> None:
+    """The signal reaches the command alone, as a batch system's does."""
+    others = [setting for setting in TINY if "max_steps" not in setting]
+    endless = (*others, "trainer.max_steps=400000", "seed=0,1,2")
+    arguments = ("-m", *endless, *in_parallel(tmp_path))
+    with subprocess.Popen(
+        [sys.executable, str(REPOSITORY / "train.py"), *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as command:
+        try:
+            patience = time.monotonic() + 300
+            while len(saved := list(tmp_path.glob("outputs/*/*/last.ckpt"))) < 2:
+                assert command.poll() is None and time.monotonic() < patience
+                time.sleep(0.1)
+            command.terminate()
+            out, err = command.communicate(timeout=120)
+        finally:
+            command.kill()
+    assert command.returncode == 128 + signal.SIGTERM, (out, err)
+    assert "Traceback" not in out + err
+    assert states(tmp_path) == {0: "stopped", 1: "stopped"}, "the third was not begun"
+    for last in saved:
+        assert "StopBetweenSteps" in torch.load(last, weights_only=True)["callbacks"]
 
 
 @pytest.mark.usefixtures("without_page")

@@ -28,7 +28,7 @@ from saibench.datamodules.force_field.soap import NEAREST, soap_unit_vectors
 from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource, formula
 from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.samplers import Sampler, Subset
-from saibench.datamodules.stream import Ranks
+from saibench.datamodules.stream import Ranks, steps_begun
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.schema import BEFORE, Field
@@ -158,7 +158,7 @@ class ForceFieldDataModule(StructuralDataModule):
             batch_size=self.batch_size,
             steps=self.steps_per_round,
             seed=self.seed,
-            first_step=lambda: self._attached.current_epoch * self.steps_per_round,
+            first_step=lambda: steps_begun(self._attached),
             ranks=self._ranks(),
         )
 

@@ -21,7 +21,7 @@ from saibench.datamodules.jet_tagging.likeness import jet_likeness
 from saibench.datamodules.jet_tagging.loader import EvaluationJets, JetArrays, TrainingJets
 from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.samplers import Chain, Sampler, Subset
-from saibench.datamodules.stream import Ranks
+from saibench.datamodules.stream import Ranks, steps_begun
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.schema import Field
@@ -110,7 +110,7 @@ class JetTaggingDataModule(StructuralDataModule):
             self.batch_size,
             self.steps_per_round,
             self.seed,
-            lambda: self._attached.current_epoch * self.steps_per_round,
+            lambda: steps_begun(self._attached),
             self._ranks(),
             self.bucketed,
         )

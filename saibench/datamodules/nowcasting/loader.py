@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -112,7 +113,14 @@ def rain_loader(
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context="spawn" if workers else None,  # threads of a net don't survive fork
         persistent_workers=workers > 0,
+        worker_init_fn=_leave_signals if workers else None,
     )
+
+
+def _leave_signals(worker: int) -> None:
+    """A signal for the whole group is its parent's, which ends its workers once it has saved."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from saibench.datamodules.nowcasting.loader import (
     rain_loader,
 )
 from saibench.datamodules.samplers import Chain, Sampler, Subset
-from saibench.datamodules.stream import Ranks
+from saibench.datamodules.stream import Ranks, steps_begun
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.schema import Field
@@ -126,7 +126,7 @@ class NowcastingDataModule(StructuralDataModule):
             self.batch_size,
             self.steps_per_round,
             self.seed,
-            lambda: self._attached.current_epoch * self.steps_per_round,
+            lambda: steps_begun(self._attached),
             ranks,
         )
         dataset = EventDataset(self.events, self.crop, self.seed)
