@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -87,6 +88,11 @@ class Statistic:
         }
 
     @property
+    def axis_labels(self) -> tuple[str | int, ...]:
+        """Labels of its axis, none without one."""
+        return () if self.axis is None else self.axis.labels
+
+    @property
     def key(self) -> str:
         """Key of the values in what a test step returns: `force_mae`, `species/force_mae`."""
         return self.name if self.axis is None else f"{self.axis.name}/{self.name}"
@@ -108,6 +114,9 @@ class PartitionMetric:
         columns: what it is taken of: keys of statistics, and names of data features.
         compute: function of these columns, `(B,)` or `(B, axis)`, B samples in one order. A value
             that is not finite is undefined.
+        of: what resamples it, kept with its value: `how`, one of the estimators of
+            `saibench.report.metric_sources`, and what that needs. Without one it has no interval.
+        above: function of the columns where the value is infinite: what it exceeds at 95 %.
     """
 
     name: str
@@ -115,8 +124,17 @@ class PartitionMetric:
     per: str
     columns: tuple[str, ...]
     compute: Callable[..., float]
+    of: Mapping[str, str | float] = field(default_factory=dict)
+    above: Callable[..., float] | None = None
 
-    def of(self, columns: Mapping[str, np.ndarray]) -> float | None:
-        """The value, or None where it is undefined."""
-        value = float(self.compute(*(columns[name] for name in self.columns)))
-        return value if np.isfinite(value) else None
+    def entry(self, columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """What `metrics.json` holds of it."""
+        given = [columns[name] for name in self.columns]
+        value = float(self.compute(*given))
+        found: dict[str, Any] = {"value": value if np.isfinite(value) else None}
+        if np.isposinf(value) and self.above is not None:
+            found["above"] = float(self.above(*given))
+        found |= {"unit": self.unit, "per": self.per, "count": len(given[0])}
+        if self.of:
+            found["of"] = {"columns": list(self.columns), **self.of}
+        return found

@@ -214,7 +214,8 @@ def metrics(
         for name, (how, position) in statistic.metrics.items():
             values_of = column if position is None else column[:, position]
             reduced = np.abs(values_of) if how == "mean_abs" else values_of
-            found[name] = _metric(statistic, reduced)
+            label = None if position is None else statistic.axis_labels[position]
+            found[name] = _metric(statistic, reduced) | {"of": _source(statistic, how, label)}
     return found
 
 
@@ -228,15 +229,16 @@ def partition_metrics(
         columns: statistics by their key and data features by their name, of one partition.
     """
     return {
-        metric.name: {
-            "value": metric.of(columns),
-            "unit": metric.unit,
-            "per": metric.per,
-            "count": len(columns[metric.columns[0]]),
-        }
+        metric.name: metric.entry(columns)
         for metric in wanted
         if all(name in columns for name in metric.columns)
     }
+
+
+def _source(statistic: Statistic, how: str, label: str | int | None) -> dict[str, Any]:
+    """What a metric is the mean of: a column, along an axis at a label, or its absolute values."""
+    place = {} if statistic.axis is None else {"axis": statistic.axis.name, "label": label}
+    return {"column": statistic.name, "how": how, **place}
 
 
 def _metric(statistic: Statistic, column: np.ndarray) -> dict[str, Any]:

@@ -74,4 +74,5 @@ def _of_defined(values: Floats, samples: polars.DataFrame) -> tuple[Interval, Bl
     means = BlockMeans(
         (sums / counts)[:, None], counts[:, None], (1.0,), 0.0, digest, blocks.num_blocks
     )
-    return block_bootstrap(values, blocks.labels), means
+    independent = not blocks.correlated
+    return block_bootstrap(values, blocks.labels, independent=independent), means

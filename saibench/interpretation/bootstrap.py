@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from saibench.interpretation.proportions import is_share, share_interval
+
 NUM_BLOCKS = 20
 NUM_RESAMPLES = 2000
 LEVEL = 0.95
@@ -77,6 +79,8 @@ def block_bootstrap(
     seed: int = 0,
     num_resamples: int = NUM_RESAMPLES,
     level: float = LEVEL,
+    share: bool | None = None,
+    independent: bool = False,
 ) -> Interval:
     """Percentile interval of `statistic` when whole blocks are drawn with replacement.
 
@@ -92,7 +96,16 @@ def block_bootstrap(
         weights: of the samples, `(samples,)`; 1 if None.
         of_means: whether the statistic depends on weighted means alone, as `weighted_mean` does;
             then blocks stand for their samples, which is much faster.
+        share: whether values are 0 or 1, or means of such; by default where they all are 0 or 1.
+            The mean of such has the interval of `saibench.interpretation.proportions`.
+        independent: whether the samples of a block are independent, which is then only a bundle.
     """
+    if statistic is weighted_mean and weights is None:
+        whole = np.asarray(values, dtype=np.float64)
+        defined = ~np.isnan(whole)
+        if is_share(whole[defined]) if share is None else share and defined.any():
+            kept = np.asarray(blocks)[defined]
+            return _of_share(whole[defined], kept, independent=independent, level=level)
 
     def single(values: Floats, weights: Floats) -> Floats:
         return statistic(values, weights)[:, None]
@@ -108,6 +121,16 @@ def block_bootstrap(
         level=level,
     )
     return found[0] if found else Interval(math.nan, math.nan, math.nan, 0, 0)
+
+
+def _of_share(values: Floats, blocks: ArrayLike, *, independent: bool, level: float) -> Interval:
+    _, block_of = np.unique(np.asarray(blocks), return_inverse=True)
+    counts = np.bincount(block_of).astype(np.float64)
+    bounds = math.nan, math.nan
+    if len(counts) > 1 or independent:
+        sums = np.bincount(block_of, values).astype(np.float64)
+        bounds = share_interval(sums, counts, independent=independent, level=level)
+    return Interval(bounds[0], float(values.mean()), bounds[1], len(counts), len(values))
 
 
 def block_bootstraps(

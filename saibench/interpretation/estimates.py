@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import polars
 
-from saibench.interpretation.blocks import block_columns, blocks_of
+from saibench.interpretation.blocks import block_columns, find_blocks
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
+from saibench.interpretation.proportions import is_share
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def estimate_mean(
     """
     value = polars.col(value) if isinstance(value, str) else value
     weight = polars.col(weight) if isinstance(weight, str) else weight
+    even = weight is None
     weight = polars.lit(1.0) if weight is None else weight
     independent = block_columns(rows)
     weighed = (
@@ -66,7 +68,14 @@ def estimate_mean(
     by_sample = weighed.group_by("sample_id", *independent).agg(mean, weights).sort("sample_id")
     by_point = weighed.group_by("point", maintain_order=True).agg(mean)
     values = by_sample["value"].to_numpy()
+    blocks = find_blocks(by_sample, values)
     return Estimate(
-        block_bootstrap(values, blocks_of(by_sample, values), weights=by_sample["weight"]),
+        block_bootstrap(
+            values,
+            blocks.labels,
+            weights=None if even else by_sample["weight"],
+            share=is_share(weighed["value"].to_numpy()),
+            independent=not blocks.correlated,
+        ),
         dict(by_point.iter_rows()),
     )

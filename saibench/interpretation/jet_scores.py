@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from saibench.interpretation.blocks import MAX_BLOCKS
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.proportions import is_share, share_interval
 
 FEWEST_JETS = 20
 """Fewer jets of a class say nothing of others: their intervals miss too often to carry a claim."""
@@ -37,6 +38,8 @@ class JetScore:
         offset: what is added.
         tops, qcds: jets of either class behind the score.
         largest: what it cannot exceed, nor can its interval, which is linear in the components.
+        share: whether the values are 0 or 1, or means of such.
+        bundled: whether blocks are only bundles of independent jets.
     """
 
     sums: Floats
@@ -46,6 +49,8 @@ class JetScore:
     tops: int
     qcds: int
     largest: float = math.inf
+    share: bool = False
+    bundled: bool = True
 
     def of(self, sums: Floats, jets: Floats) -> Floats:
         """The score of resampled totals `(R, G)`; NaN where a group is empty."""
@@ -86,7 +91,8 @@ def mean_score(
     chosen: NDArray[np.bool_] | None = None,
 ) -> JetScore:
     """The mean of one number of each jet, over all jets or those `chosen`."""
-    return _score(values, label, blocks, chosen, classes=(None,), factors=(1.0,))
+    score = _score(values, label, blocks, chosen, classes=(None,), factors=(1.0,))
+    return replace(score, share=is_share(values))
 
 
 def class_mean_score(
@@ -101,7 +107,8 @@ def class_mean_score(
     used = tuple(zip((1, 0), factors, strict=True))
     kept = [(one, factor) for one, factor in used if factor]
     classes, of_classes = zip(*kept, strict=True)
-    return _score(values, label, blocks, chosen, classes, of_classes, offset)
+    score = _score(values, label, blocks, chosen, classes, of_classes, offset)
+    return replace(score, share=is_share(values))
 
 
 def auc_score(
@@ -146,10 +153,22 @@ def interval(scores: Sequence[JetScore], reduce: Reduce | None = None) -> Interv
         found = np.stack(values_of, axis=1)
         return found[:, 0] if reduce is None else reduce(found)
 
+    if reduce is None and scores[0].share and list(scores[0].factors) == [1.0]:
+        return _of_share(scores[0])
     if math.isnan(float(statistic(columns, np.ones((1, len(columns))))[0])):
         return Interval(math.nan, math.nan, math.nan, 0, count)
     found = replace(block_bootstrap(columns, np.arange(len(columns)), statistic), count=count)
     return found if reduce is not None else replace(found, high=min(found.high, scores[0].largest))
+
+
+def _of_share(score: JetScore) -> Interval:
+    """As any share has it: see `saibench.interpretation.proportions`."""
+    held = score.jets[:, 0] > 0
+    sums, jets = score.sums[held, 0], score.jets[held, 0]
+    low = high = math.nan
+    if held.sum() > 1:
+        low, high = share_interval(sums, jets, independent=score.bundled)
+    return Interval(low, score.estimate, high, int(held.sum()), int(jets.sum()))
 
 
 def average(scores: Sequence[JetScore]) -> JetScore:

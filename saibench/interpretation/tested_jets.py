@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from saibench.datamodules.jet_tagging.energy_bins import energy_bin
 from saibench.errors import UserError
+from saibench.evidence.independence import STRATUM_COLUMN
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, rows_of, why_untested
+from saibench.interpretation.blocks import Blocks, block_columns, find_blocks
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.jet_scores import (
     JetScore,
@@ -21,7 +23,6 @@ from saibench.interpretation.jet_scores import (
     auc_score,
     average,
     class_mean_score,
-    dealt_blocks,
     mean_score,
 )
 
@@ -44,17 +45,30 @@ class ScoredJets:
         scores: by point, (N,), above 0 where the jet is taken for a top jet.
         keeps_shares: whether resampled jets have the same share of top jets, which is chosen, not
             found; what asks for that share itself takes the jets `with_free_shares`.
+        samples: `sample_id` and `block_columns`; independent jets where None.
     """
 
     label: NDArray[np.int64]
     energy: Floats
     scores: Mapping[str, Floats]
     keeps_shares: bool = True
+    samples: polars.DataFrame | None = None
 
     @cached_property
     def blocks(self) -> NDArray[np.int64]:
         """(N,) labels of the blocks that are resampled."""
-        return dealt_blocks(self.label if self.keeps_shares else np.zeros_like(self.label))
+        return self._found.labels
+
+    @cached_property
+    def _found(self) -> Blocks:
+        samples = self.samples
+        if samples is None:
+            samples = polars.DataFrame({"sample_id": np.arange(len(self.label))})
+        strata = self.label if self.keeps_shares else np.zeros_like(self.label)
+        of_class = polars.Series(STRATUM_COLUMN, strata).cast(polars.String)
+        right = [(score > 0) == (self.label == 1) for score in self.scores.values()]
+        errors = np.stack(right, axis=1).astype(np.float64)
+        return find_blocks(samples.with_columns(of_class), errors, replicates=True)
 
     @cached_property
     def with_free_shares(self) -> ScoredJets:
@@ -68,12 +82,13 @@ class ScoredJets:
 
     def accuracy(self, cell: Cell, chosen: Chosen = None) -> JetScore:
         """Share of the jets that are taken for what they are, the mean over seeds."""
-        return mean_score(self._correct(cell), self.label, self.blocks, chosen)
+        return self._share(mean_score(self._correct(cell), self.label, self.blocks, chosen))
 
     def class_accuracy(self, cell: Cell, label: int, chosen: Chosen = None) -> JetScore:
         """The same of the jets of one class."""
         factors = (1.0, 0.0) if label else (0.0, 1.0)
-        return class_mean_score(self._correct(cell), self.label, self.blocks, chosen, factors)
+        correct = self._correct(cell)
+        return self._share(class_mean_score(correct, self.label, self.blocks, chosen, factors))
 
     def balanced_accuracy(self, cell: Cell, chosen: Chosen = None) -> JetScore:
         """The accuracy if both classes were as frequent."""
@@ -81,7 +96,8 @@ class ScoredJets:
 
     def signal_ratio(self, chosen: Chosen = None) -> JetScore:
         """Share of top jets."""
-        return mean_score(self.label.astype(np.float64), self.label, self.blocks, chosen)
+        labels = self.label.astype(np.float64)
+        return self._share(mean_score(labels, self.label, self.blocks, chosen))
 
     def auc(self, cell: Cell, chosen: Chosen = None) -> JetScore:
         """Area under the ROC curve, the mean over seeds."""
@@ -92,6 +108,9 @@ class ScoredJets:
             components[used] = auc_components(self.scores[point][used], self.label[used])
             of_seeds.append(auc_score(components, self.label, self.blocks, used))
         return average(of_seeds)
+
+    def _share(self, score: JetScore) -> JetScore:
+        return replace(score, share=True, bundled=not self._found.correlated)
 
     def _correct(self, cell: Cell) -> Floats:
         right = [(self.scores[point] > 0) == (self.label == 1) for point in cell.points]
@@ -127,6 +146,7 @@ def tested_jets(
         label=first["label"].cast(polars.Int64).to_numpy(),
         energy=first["jet_energy"].cast(polars.Float64).to_numpy(),
         scores={point: _log_odds(tables[point]) for point in points},
+        samples=first.select("sample_id", *block_columns(first)),
     )
 
 
@@ -150,7 +170,7 @@ def turned_jets(
         rows = rows.sort("sample_id", maintain_order=True)
         scores[point] = _log_odds(rows).reshape(-1, len(angles))
     return angles, [
-        ScoredJets(upright.label, upright.energy, {point: s[:, n] for point, s in scores.items()})
+        replace(upright, scores={point: s[:, n] for point, s in scores.items()})
         for n in range(len(angles))
     ]
 

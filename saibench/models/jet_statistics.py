@@ -13,6 +13,7 @@ from saibench.metrics.functional.classification import (
     area_under_roc,
     background_rejection,
     class_accuracies,
+    least_rejection,
 )
 
 SIGNAL_EFFICIENCIES = (30, 50)
@@ -72,7 +73,9 @@ def jet_metrics(degrees: Sequence[int | str] | None) -> list[PartitionMetric]:
     All are taken of the logits: scores near 1 are equal in floating point, logits are not.
     """
     metrics = [
-        PartitionMetric("auc", "", "pair of jets", ("logit", "label"), area_under_roc),
+        PartitionMetric(
+            "auc", "", "pair of jets", ("logit", "label"), area_under_roc, {"how": "auc"}
+        ),
         *(
             PartitionMetric(
                 f"rejection_{percent}",
@@ -80,12 +83,26 @@ def jet_metrics(degrees: Sequence[int | str] | None) -> list[PartitionMetric]:
                 "accepted QCD jet",
                 ("logit", "label"),
                 partial(background_rejection, signal_efficiency=percent / 100),
+                {"how": "rejection", "signal_efficiency": percent / 100},
+                least_rejection,
             )
             for percent in SIGNAL_EFFICIENCIES
         ),
-        PartitionMetric("signal_accuracy", "", "top jet", ("logit", "label"), _signal_accuracy),
         PartitionMetric(
-            "background_accuracy", "", "QCD jet", ("logit", "label"), _background_accuracy
+            "signal_accuracy",
+            "",
+            "top jet",
+            ("logit", "label"),
+            _signal_accuracy,
+            {"how": "class_accuracy", "class": 1},
+        ),
+        PartitionMetric(
+            "background_accuracy",
+            "",
+            "QCD jet",
+            ("logit", "label"),
+            _background_accuracy,
+            {"how": "class_accuracy", "class": 0},
         ),
     ]
     for position, label in enumerate(degrees or ()):
@@ -96,6 +113,7 @@ def jet_metrics(degrees: Sequence[int | str] | None) -> list[PartitionMetric]:
                 per,
                 ("angle/logit", "label"),
                 partial(function, position=position),
+                {"how": name, "label": label},
             )
             for name, per, function in (
                 ("auc", "pair of jets", _area_at),

@@ -182,6 +182,7 @@ def _metric(number: Number) -> dict[str, Any]:
         "n": number.count,
         "unit": number.unit,
         "per": number.per,
+        **({} if number.above is None else {"above": number.above}),
     }
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from saibench.evidence.reader import StudyEvidence
 from saibench.report.headline import headline_metrics
 from saibench.report.measured import Measured
+from saibench.report.metric_sources import mean_of
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def _behind_headline(measured: Measured) -> list[str]:
         numbers = measured.numbers(point, partition)
         found = []
         for metric in (metric for metric in metrics if metric.name in numbers):
-            number = numbers[metric.name]
-            place = statistics.column_of(metric.name, number.unit, number.value)
-            found += [] if place is None else [statistics.names[place[0]]]
+            entry = measured.evidence.metrics[point][partition][metric.name]
+            place = mean_of(metric.name, entry, statistics)
+            found += [] if place is None else [place.name]
         return found
     return []

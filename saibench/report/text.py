@@ -24,6 +24,13 @@ def number(value: float | int | None) -> str:
     return f"{value:,.{max(0, 2 - magnitude)}f}".replace("-", "−")
 
 
+def measured(recorded: Any) -> str:
+    """The value of a recorded metric, or the bound that an infinite one is known to exceed."""
+    if recorded.above is not None:
+        return f"> {number(recorded.above)}"
+    return number(recorded.value)
+
+
 def setting(value: Any) -> str:
     """A setting as its config has it; nothing where it is null."""
     if value is None:
@@ -50,6 +57,7 @@ def web_address(address: Any) -> str:
 
 FILTERS = {
     "number": number,
+    "measured": measured,
     "setting": setting,
     "duration": duration,
     "web_address": web_address,

@@ -148,6 +148,8 @@ def _print_metrics(folder: Path, test: list[str]) -> None:
                 part for part in (entry["unit"], entry["per"] and f"per {entry['per']}") if part
             )
             value = "undefined" if entry["value"] is None else f"{entry['value']:.4g} {unit}"
+            if entry.get("above") is not None:
+                value = f"> {entry['above']:.4g} {unit} (95 %)"
             print(f"  {name} = {value} (n = {entry['count']})")
         if len(shown) < len(every):
             print(f"  and {len(every) - len(shown)} more in {folder / 'metrics.json'}")

@@ -44,7 +44,8 @@ def test_a_declared_failure_is_an_infinite_error() -> None:
     assert checked_values([one], values)[one.key].tolist() == [[1, INF, INF], [1, 1, 1]]
     found = taken(one, BLOWN_UP)
     assert found["error_3"] == {
-        "value": None, "unit": "Å", "per": "atom", "count": 2, "failures": 1
+        "value": None, "unit": "Å", "per": "atom", "count": 2, "failures": 1,
+        "of": {"column": "error", "how": "mean", "axis": "step", "label": 3},
     }  # fmt: skip
     assert found["error_1"]["value"] == 1 and found["error_1"]["failures"] == 0
     json.dumps(found, allow_nan=False)

@@ -7,13 +7,13 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score, roc_curve
 
 from saibench.evidence.selection import Cell
+from saibench.interpretation.bootstrap import block_bootstrap
 from saibench.interpretation.class_balance import BACKGROUND, BALANCE, SIGNAL, accuracy_change
 from saibench.interpretation.energy_decay import quadratic_decay
 from saibench.interpretation.jet_scores import (
     auc_components,
     dealt_blocks,
     interval,
-    mean_score,
 )
 from saibench.interpretation.roc_bands import background_efficiency, roc_band
 from saibench.interpretation.tested_jets import ScoredJets
@@ -121,8 +121,8 @@ def test_blocks_share_out_both_classes() -> None:
     assert set(blocks) == set(range(200))
     tops = np.bincount(blocks[label == 1], minlength=200)
     assert tops.max() - tops.min() <= 1
-    few = mean_score(label.astype(float), label, blocks)
-    assert interval([few]).low == pytest.approx(label.mean(), abs=0.005)  # the share is chosen
+    found = block_bootstrap(label.astype(float), blocks, share=False)
+    assert found.low == pytest.approx(label.mean(), abs=0.005)  # the share is chosen
 
 
 def test_roc_is_scikit_learns_curve_within_its_band() -> None:

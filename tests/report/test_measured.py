@@ -15,6 +15,7 @@ from synthetic_study import PARTITION, WINDOWS, write_study
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.estimates import estimate_mean
 from saibench.report.measured import Measured
+from saibench.report.metric_sources import Statistics, mean_of
 from saibench.report.packed import Packer
 from saibench.report.page import render
 from saibench.report.page_data import page_data, page_studies
@@ -72,6 +73,30 @@ def test_a_metric_of_samples_that_failed_is_infinite_on_the_page(tmp_path: Path)
     found = Measured(evidence).numbers(WINDOWS[0].point, PARTITION)["force_mae"]
     assert found.value == np.inf and found.interval is None
     assert "<strong>infinite</strong>" in render(evidence)
+
+
+def test_a_metric_has_the_interval_of_what_it_is_the_mean_of(evidence: StudyEvidence) -> None:
+    """Two columns of one unit and one mean: the record tells which, not the number."""
+    point = WINDOWS[0].point
+    entry = {"value": 1.0, "unit": "meV/Å", "per": "atom", "count": 120}
+    wide, narrow = np.tile([0.0, 2.0], 60), np.tile([0.9, 1.1], 60)
+    samples = evidence.samples.filter(point=point).select("sample_id", "time")
+    columns = {("narrow", "", ""): narrow, ("wide", "", ""): wide}
+    statistics = Statistics(samples, columns)
+    of = {"column": "wide", "how": "mean"}
+    found = mean_of("error", entry | {"of": of}, statistics)
+    assert found is not None and found.name == "wide"
+    assert mean_of("error", entry, statistics) is None  # an older record, and no column so named
+    assert mean_of("narrow", entry, statistics) is not None
+    assert mean_of("narrow", entry | {"value": 1.2}, statistics) is None
+
+
+def test_an_infinite_rejection_is_its_bound_on_the_page(tmp_path: Path) -> None:
+    made = MadeTagger(0.1)
+    folder = write_jet_study(tmp_path, [made], jets=40)
+    above = {"rejection_50": {"value": None, "above": 1060.4, "unit": "", "count": 40}}
+    (folder / made.point / "metrics.json").write_text(json.dumps({"held_out": above}))
+    assert "&gt; 1,060" in render(StudyEvidence.load(folder))
 
 
 def test_thinned_samples_hold_every_kth_the_worst_and_the_shown() -> None:

@@ -86,6 +86,19 @@ def background_rejection(score: ArrayLike, label: ArrayLike, signal_efficiency: 
     return rejection_at(signal, background, signal_efficiency)
 
 
+def least_rejection(score: ArrayLike, label: ArrayLike, level: float = 0.95) -> float:
+    """What the rejection exceeds with this confidence where none of the background is left.
+
+    1 / (1 − (1 − level)^(1/n)) of n background samples, about n / 3 at 95 %: the share of which
+    none of n is seen (Clopper and Pearson, one-sided). Arguments and errors as in `roc_curve`.
+
+    >>> round(least_rejection([0.9] + [0.1] * 300, [1] + [0] * 300))
+    101
+    """
+    background = int((~_checked(score, label)[1]).sum())
+    return float(-1 / np.expm1(np.log1p(-level) / background)) if background else float("nan")
+
+
 def rejection_at(
     signal_efficiency: np.ndarray, background_efficiency: np.ndarray, wanted: float
 ) -> float:

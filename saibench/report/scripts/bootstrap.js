@@ -57,6 +57,7 @@ const quantile = (sorted, share) => {
 
 // B − A of a metric: { value, interval: [low, high] or null, paired }
 const difference = async (a, b) => {
+  if (a.v === null || b.v === null) return { value: null, interval: null, paired: false };
   const value = b.v - a.v;
   if (!a.b || !b.b || a.b.blocks < 2 || b.b.blocks < 2) return { value, interval: null, paired: false };
   const paired = a.b.samples === b.b.samples, fewer = Math.min(a.b.blocks, b.b.blocks);

@@ -1,7 +1,7 @@
 // A point on a partition: what the partition holds, every metric, and its samples.
 
 const metricRow = (name, metric) => html("tr", {},
-  html("th", {}, name), html("td", { class: "number" }, shown(metric.v)),
+  html("th", {}, name), html("td", { class: "number" }, shownMetric(metric)),
   html("td", { class: "number" }, metric.i ? bounds(metric.i) : html("span", { class: "interval" }, "no mean of samples")),
   html("td", {}, metric.unit), html("td", {}, metric.per),
   html("td", { class: "number" }, metric.n.toLocaleString("en-US")),

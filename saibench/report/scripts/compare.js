@@ -51,7 +51,7 @@ const comparisonTable = async (a, b) => {
 };
 
 const sideCell = (metric) => html("td", { class: "number", "data-sort": metric.v },
-  shown(metric.v), " ", html("span", { class: "interval" }, bounds(metric.i)),
+  shownMetric(metric), " ", html("span", { class: "interval" }, bounds(metric.i)),
   html("span", { class: "interval count" }, `n = ${metric.n.toLocaleString("en-US")}`));
 
 const settingsApart = (a, b) => {

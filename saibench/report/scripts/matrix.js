@@ -13,7 +13,7 @@ const metricCell = (key, partition, name, scale) => {
     class: "number heat", "data-sort": metric.v,
     style: share === null ? null : `background-color: rgba(0, 114, 178, ${(0.04 + 0.34 * share).toFixed(3)})`,
   },
-    html("a", { href: cellAddress(key, partition) }, html("strong", {}, shown(metric.v))), " ",
+    html("a", { href: cellAddress(key, partition) }, html("strong", {}, shownMetric(metric))), " ",
     metric.i ? html("span", { class: "interval" }, bounds(metric.i)) : null,
     html("span", { class: "interval count" }, `n = ${metric.n.toLocaleString("en-US")}`));
 };

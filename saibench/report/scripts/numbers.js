@@ -23,6 +23,9 @@ const exact = (value) => typeof value === "number" && Number.isFinite(value)
   ? minus(Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(6))))
   : shown(value);
 
+// a recorded metric, or the bound that an infinite one is known to exceed
+const shownMetric = (metric) => metric.above === undefined ? shown(metric.v) : `> ${shown(metric.above)}`;
+
 const bounds = (interval) => interval ? `[${shown(interval[0])}, ${shown(interval[1])}]` : "";
 
 const counted = (count, noun) => `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;

@@ -12,6 +12,7 @@ import pytest
 import torch
 from lightning import Trainer
 from made_jets import made_jets, turned
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
@@ -185,7 +186,7 @@ def test_a_partition_of_one_class_has_an_accuracy_but_no_area() -> None:
     module.net = Known(logits(8))
     found = arrays(module.test_step(batch, 0), batch) | {"label": np.ones(8, dtype=int)}
     metrics = writer.partition_metrics(module.partition_metrics(), found)
-    assert metrics["auc"] == {"value": None, "unit": "", "per": "pair of jets", "count": 8}
+    assert metrics["auc"]["value"] is None and metrics["auc"]["count"] == 8
     assert metrics["rejection_50"]["value"] is None
     assert metrics["background_accuracy"]["value"] is None
     assert metrics["signal_accuracy"]["value"] is not None
@@ -283,3 +284,13 @@ def test_what_cannot_be_had_is_refused_before_anything_is_made(tmp_path: Path) -
         check(optimizer={**RANGER, "k": 0})
     with pytest.raises(UserError, match=r"model\.net cannot be built"):
         check(net={**NET, "num_heads": 3})
+
+
+def test_a_rejection_of_all_is_bounded_by_how_many_there_are() -> None:
+    """No QCD jet of n passes: 1 / the efficiency that none of n leaves possible at 95 %."""
+    label = np.repeat([1, 0], [5, 300])
+    columns = {"logit": np.where(label == 1, 2.0, -2.0), "label": label}
+    rejection = writer.partition_metrics(made().partition_metrics(), columns)["rejection_50"]
+    share = stats.binomtest(0, 300, alternative="less").proportion_ci(0.95).high
+    assert rejection["value"] is None
+    assert rejection["above"] == pytest.approx(1 / share)
