@@ -108,6 +108,9 @@ def score_of(
     if of is None or estimate is None or "label" not in statistics.samples.columns:
         return None
     logit = statistics.named(str((of.get("columns") or ["logit"])[0]), {**of, "axis": None})
+    if logit is None and is_older:  # or kept probabilities alone
+        score = statistics.named("score", {**of, "axis": "angle" if "label" in of else ""})
+        logit = None if score is None else score - 0.5
     if logit is None or np.isnan(logit).any():
         return None
     found = estimate(logit, _Labelled.of(statistics.samples, logit), of)
