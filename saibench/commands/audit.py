@@ -27,6 +27,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--partition", nargs="+", metavar="NAME", help="by default those that are tested on"
     )
     parser.add_argument(
+        "--seen",
+        metavar="FILE",
+        help="ids of samples that the model has seen elsewhere: .txt, .csv, .npy or .json",
+    )
+    parser.add_argument(
         "--pairs", type=int, default=3, help="worst pairs that are printed of each (default: 3)"
     )
     add_config_dir(parser)
@@ -43,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     refused = []
     for folder in folders:
         try:
-            found = audit_point(folder, args.partition)
+            found = audit_point(folder, args.partition, args.seen)
         except UserError as error:
             refused.append((folder, error))
             continue

@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from saibench.allow_list import targets
 from saibench.config.identity import slug
-from saibench.config.reported import REPORTED_MODULES, check_built, check_reported
+from saibench.config.reported import REPORTED_MODULES, check_built, check_reported, is_trained
 from saibench.config.required import Required
 from saibench.config.settings import Devices, PointSettings, TrainerSettings, validated
 from saibench.config.targets import build, check_targets, fault
@@ -57,8 +57,11 @@ def check_point(config: DictConfig) -> None:
     check_reported(settings["workload"])
     slug(settings)
     data = build(config.datamodule, "datamodule")
+    facts = data.preview_facts()
+    check_built(settings, facts, _is_typed(config, "workload.headline"))
+    if facts is not None and not is_trained(settings["model"], facts):
+        data.without_training()
     data.check()
-    check_built(settings, data.preview_facts(), _is_typed(config, "workload.headline"))
 
 
 def refuse_if_none_is_held(points: int, not_held: Sequence[NotHeldByData]) -> None:

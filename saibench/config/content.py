@@ -12,6 +12,7 @@ source: module from outside the package → 12 digits of the hash of its code
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from omegaconf import DictConfig
 from saibench.allow_list import targets
 from saibench.config.check import resolved
 from saibench.config.identity import IDENTITY, canonical, digest
+from saibench.config.reported import is_trained
 from saibench.config.source import own_source
 from saibench.config.targets import build
 from saibench.datamodules.files import file_sha256
@@ -37,9 +39,12 @@ def identified(config: DictConfig) -> dict[str, Any]:
     settings = resolved(config)
     files = dict(_files(settings))
     settings = _absolute(settings, "", files)
+    data, trains = _data(config, settings["model"])
+    if not trains and "steps" in settings["datamodule"]:
+        settings["datamodule"]["steps"] = 0  # of a model of the user's own: no sample is drawn
     content = {
         "rule": RULE,
-        "data": _data(config),
+        "data": data,
         "files": {where: f"sha256:{file_sha256(path)}" for where, path in files.items()},
     }
     source = source_of(canonical({**settings, IDENTITY: content}))
@@ -51,13 +56,21 @@ def source_of(settings: Any) -> dict[str, str]:
     return own_source(node["_target_"] for _, node in targets(settings))
 
 
-def _data(config: DictConfig) -> str | None:
-    """The hash of the data's content; None where it is not known, or there are none."""
-    try:
-        content = build(config.datamodule, "datamodule").content()
-        return None if content is None else digest(content)
-    except Exception:  # whatever a user's class raises: the run will say so itself
-        return None
+def _data(config: DictConfig, model: dict[str, Any]) -> tuple[str | None, bool]:
+    """The hash of the data's content, None where it is not known; whether the model is trained.
+
+    What a user's class raises here is told by the run itself.
+    """
+    content = facts = None
+    with contextlib.suppress(Exception):
+        data = build(config.datamodule, "datamodule")
+        content = data.content()
+        facts = data.preview_facts()
+    trains = True
+    if facts is not None:
+        with contextlib.suppress(Exception):
+            trains = is_trained(model, facts)
+    return None if content is None else digest(content), trains
 
 
 def _files(settings: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:

@@ -50,7 +50,7 @@ def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline
         return
     model = settings["model"]
     target = get_object(model["_target_"])
-    known = _metric_names(target, json.dumps(model), json.dumps(facts))
+    known, _ = _built(target, json.dumps(model), json.dumps(facts))
     for name in (settings["workload"].get("headline") or []) if headline else []:
         partition, _, metric = name.rpartition("/")
         if partition and partition not in settings["partitions"]:
@@ -61,9 +61,14 @@ def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline
             raise UserError(f"workload.headline names '{metric}', no metric here: {nearest}")
 
 
+def is_trained(model: dict[str, Any], facts: dict[str, Any]) -> bool:
+    """Whether there is anything to train in the model of these settings."""
+    return _built(get_object(model["_target_"]), json.dumps(model), json.dumps(facts))[1]
+
+
 @lru_cache
-def _metric_names(target: Any, model: str, facts: str) -> frozenset[str]:
-    """Metrics of a model of this class; the points of a sweep mostly share it."""
+def _built(target: Any, model: str, facts: str) -> tuple[frozenset[str], bool]:
+    """Metrics of a model, and whether it is trained; the points of a sweep mostly share it."""
     from saibench.models.contract import checked_statistics
     from saibench.models.global_state import preserved_global_state
 
@@ -73,4 +78,5 @@ def _metric_names(target: Any, model: str, facts: str) -> frozenset[str]:
         statistics = checked_statistics(built)
         built.load_initial_weights()
         means = {name for statistic in statistics for name in statistic.metrics}
-        return frozenset(means | {metric.name for metric in built.partition_metrics()})
+        metrics = {metric.name for metric in built.partition_metrics()}
+        return frozenset(means | metrics), built.trains

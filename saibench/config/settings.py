@@ -137,6 +137,7 @@ class PointSettings(_Open):
     held_out: str
     partitions: Partitions
     shown: list[int] | None = None
+    seen: str | list[int] | None = None
     workload: WorkloadSettings
     datamodule: dict[str, Any]
     model: dict[str, Any]

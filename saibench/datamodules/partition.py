@@ -128,7 +128,7 @@ def training_split(
 def untrained_split(index: polars.DataFrame) -> tuple[Partition, Partition]:
     """The partitions `train` and `validation` of a model that is not trained: both empty."""
     none = np.array([], dtype=np.int64)
-    train = Partition.of("train", index, none, "no samples: the model is not trained")
+    train = Partition.of("train", index, none, "no samples: nothing was trained here")
     return train, Partition.of("validation", index, none.copy(), train.describe)
 
 

@@ -19,6 +19,7 @@ from saibench.datamodules.partition import (
     untrained_split,
 )
 from saibench.datamodules.samplers import Sampler, Subset
+from saibench.datamodules.seen_ids import seen_ids
 from saibench.errors import UserError, closest
 from saibench.evidence.independence import Independence, default_independence
 
@@ -45,6 +46,8 @@ class StructuralDataModule(LightningDataModule):
         partitions: name → `{samplers: [...], transform: ...}`, the partitions there are.
         test: names of the partitions that the trained model is tested on.
         steps: budget of the training; 0 trains on nothing, so that no sample is taken for it.
+        seen: ids of samples that the model has seen elsewhere, or a file of them (`seen_ids`); None
+            where that is not known.
         shown: ids of tested samples that the report is to show whole; None for the model's choice.
     """
 
@@ -57,6 +60,7 @@ class StructuralDataModule(LightningDataModule):
         test: Sequence[str],
         steps: int | None = None,
         shown: Sequence[int] | None = None,
+        seen: str | Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         for name, given, kind in (("training", training, Sampler), ("subset", subset, Subset)):
@@ -71,6 +75,7 @@ class StructuralDataModule(LightningDataModule):
         self.subset = subset
         self.steps = steps
         self.shown = shown
+        self.seen_given = seen
         self.held_out = held_out
         self.partitions = {name: _checked(name, given) for name, given in partitions.items()}
         self.test = list(dict.fromkeys(test))
@@ -207,12 +212,50 @@ class StructuralDataModule(LightningDataModule):
         """The training and the validation partition."""
         return self._split(self.index)
 
+    @cached_property
+    def seen_elsewhere(self) -> Partition | None:
+        """The samples of `seen`; None where it is not known what the model has seen elsewhere.
+
+        Raises:
+            UserError: `seen` cannot be read, or names no sample of these data.
+        """
+        return None if self.seen_given is None else self._seen(self.index)
+
+    @cached_property
+    def learned_rows(self) -> np.ndarray:
+        """Rows that the weights were fitted to, here or elsewhere, ascending."""
+        elsewhere = [] if self.seen_elsewhere is None else [self.seen_elsewhere.rows]
+        return np.unique(np.concatenate([self.split[0].rows, *elsewhere]))
+
+    @cached_property
+    def seen_rows(self) -> np.ndarray:
+        """Rows that the model has seen in any way before the test, ascending."""
+        return np.unique(np.concatenate([self.learned_rows, self.split[1].rows]))
+
+    def reference_rows(self) -> np.ndarray:
+        """Rows whose means a model is given: of its training, or without one all not held out."""
+        trained = self.split[0].rows
+        if trained.size:
+            return trained
+        held_out = self._test_partition(self.index, self.held_out).rows
+        others = np.setdiff1d(np.arange(self.index.height), held_out)
+        return others if others.size else np.arange(self.index.height)
+
+    def without_training(self) -> None:
+        """Take no sample for a training: the model turned out to be one that is not trained."""
+        if self.steps != 0:
+            self.steps = 0
+            for name in ("split", "learned_rows", "seen_rows"):
+                self.__dict__.pop(name, None)
+
     def check(self) -> None:
         """Refuse, before anything is made, data and partitions that cannot be had."""
         self.content()
         index = self.preview_index()
         if index is not None:
             self._split(index)
+            if self.seen_given is not None:
+                self._seen(index)
             self._check_shown([self._test_partition(index, name) for name in self.test])
 
     def passes(self) -> list[EvaluationPass]:
@@ -239,6 +282,21 @@ class StructuralDataModule(LightningDataModule):
             return untrained_split(index)
         held_out = self._test_partition(index, self.held_out)
         return training_split(index, self.training_sampler, self.subset, [held_out])
+
+    def _seen(self, index: pl.DataFrame) -> Partition:
+        assert self.seen_given is not None
+        ids = seen_ids(self.seen_given)
+        known = index["sample_id"].to_numpy()
+        rows = np.flatnonzero(np.isin(known, ids))
+        if not rows.size:
+            raise UserError(
+                f"seen: none of its {len(ids)} ids is a sample of these data, whose ids lie "
+                f"between {known.min()} and {known.max()}. Use ids of these data."
+            )
+        describe = f"{rows.size} samples that the model has seen elsewhere"
+        if rows.size < len(ids):
+            describe += f" (of {len(ids)} ids that were given)"
+        return Partition.of("seen_elsewhere", index, rows, describe)
 
     def _test_partition(self, index: pl.DataFrame, name: str) -> Partition:
         given = self.partitions[name]

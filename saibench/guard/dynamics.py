@@ -79,7 +79,7 @@ def guarded_dynamics(
             f"one of {' or '.join(ERRORS)} would work."
         )
     data = calculator.force_field.data
-    trained = data.split[0].rows
+    trained = data.reference_rows()
     if not 0 <= plan.start < len(trained):
         raise UserError(
             f"start={plan.start} is none of the {len(trained)} training frames; 0 would work."

@@ -39,18 +39,21 @@ AUDIT = "audit"
 """The record's entry: partition → audit."""
 
 
-def audit_point(folder: Path, partitions: Sequence[str] | None = None) -> list[Audit]:
+def audit_point(
+    folder: Path, partitions: Sequence[str] | None = None, seen: str | None = None
+) -> list[Audit]:
     """Audit partitions of a point and keep what is found in its record.
 
     Args:
         folder: of the point; whether it is trained does not matter, evidence adds to the audit.
         partitions: names; by default those that it is tested on, by its config or its evidence.
+        seen: file of the ids that the model has seen elsewhere; by default that of its config.
 
     Raises:
         UserError: no such point or partition, data that are not there or have changed, or a model
-            that is not trained.
+            that nothing was trained of here, where what it has seen elsewhere is not known.
     """
-    data = _data(folder)
+    data = _data(folder, seen)
     tests = _tests(folder, data, partitions)
     found = [_audit(folder, data, test) for test in tests]
     kept = read_record(folder).get(AUDIT) or {}
@@ -87,21 +90,25 @@ def _from_evidence(folder: Path, data: StructuralDataModule, name: str) -> Parti
     return Partition.of(name, data.index, rows, str(recorded.get("describe") or name))
 
 
-def _data(folder: Path) -> StructuralDataModule:
+def _data(folder: Path, seen: str | None) -> StructuralDataModule:
     config = OmegaConf.create(settings_of(folder, "datamodule"))
     data: StructuralDataModule = build(config.datamodule, "datamodule")
-    if data.steps == 0:
+    if seen is not None:
+        data.seen_given = seen
+    if read_record(folder).get("steps") == 0:
+        data.without_training()
+    if data.steps == 0 and data.seen_given is None:
         raise UserError(
-            f"{folder.name} is a model that is not trained, so that nothing can leak; a trained "
-            "point would work."
+            f"{folder.name}: nothing was trained here, and what the model has seen elsewhere is "
+            "not known. Use --seen with a file of those ids; without weights nothing can leak."
         )
     check_data(folder, data)
     return data
 
 
 def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
-    train, validation = data.split
-    training = np.concatenate([train.rows, validation.rows])
+    train, training = data.split[0] if data.split[0].count else data.seen_elsewhere, data.seen_rows
+    assert train is not None  # else there was nothing to audit
     likeness = data.likeness()
     split = _split(data, test.rows, training, likeness)
     seen = look(split)

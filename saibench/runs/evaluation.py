@@ -62,6 +62,7 @@ def evaluate(
             return {}
         tables, metrics = _evidence(read_record(folder)["point"], module, data, unfinished)
         _write(folder, data, tables, metrics)
+        _record_seen(folder, data)
         record = read_record(folder)
         if "shown" not in record or _shows_others(record, data):
             module.to(trainer.strategy.root_device)  # after a test Lightning leaves it on the CPU
@@ -74,6 +75,14 @@ def evaluate(
     finally:
         if trainer.is_global_zero:
             shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _record_seen(folder: Path, data: StructuralDataModule) -> None:
+    """What the model has seen elsewhere: how many samples, not which."""
+    seen = data.seen_elsewhere
+    if seen is not None:
+        told = {"hash": seen.hash, "count": seen.count, "describe": seen.describe}
+        update_record(folder, seen_elsewhere=told)
 
 
 def _look(
@@ -183,7 +192,7 @@ def _tables(
     statistics: Sequence[Statistic],
     values: dict[str, np.ndarray],
 ) -> dict[str, writer.Table]:
-    seen = np.concatenate([part.sample_ids for part in data.split])
+    seen = data.index["sample_id"].to_numpy()[data.seen_rows]
     keys = pl.DataFrame(
         {
             "point": [point] * len(rows),

@@ -149,6 +149,8 @@ def rank_of(folder: Path, config: DictConfig, job_type: str) -> Iterator[Rank]:
     try:
         data = build(config.datamodule, "datamodule")
         module = build(config.model, "model", facts=data.facts(), _recursive_=False)
+        if config.trainer.get("max_steps") == 0 or not getattr(module, "trains", True):
+            data.without_training()
         logger = build_logger(config.logger, LogContext(folder, job_type))
         trainer = build_trainer(config.trainer, folder, module, logger)
         yield Rank(folder, data, module, trainer, logger)

@@ -40,7 +40,8 @@ class ForceFieldDataModule(StructuralDataModule):
 
     Args:
         source: where the trajectory comes from.
-        training, subset, held_out, partitions, test, shown: see `StructuralDataModule`.
+        training, subset, held_out, partitions, test, steps, shown, seen: see
+            `StructuralDataModule`.
         batch_size: frames a step, over all ranks.
         evaluation_batch_size: frames a batch in validation and test, on each rank.
         r_max: cutoff radius in Å at which the mean number of neighbours is counted.
@@ -58,7 +59,9 @@ class ForceFieldDataModule(StructuralDataModule):
         held_out: str,
         partitions: Mapping[str, Mapping[str, Any]],
         test: Sequence[str],
+        steps: int | None = None,
         shown: Sequence[int] | None = None,
+        seen: str | Sequence[int] | None = None,
         batch_size: Count = 5,
         evaluation_batch_size: Count = 100,
         r_max: Positive = 4.0,
@@ -67,7 +70,7 @@ class ForceFieldDataModule(StructuralDataModule):
         seed: int = 0,
         cache: str | None = None,
     ) -> None:
-        super().__init__(training, subset, held_out, partitions, test, shown=shown)
+        super().__init__(training, subset, held_out, partitions, test, steps, shown, seen)
         for name in ("name", "describe", "preview", "recipe", "load"):
             if not hasattr(source, name):
                 raise UserError(
@@ -116,7 +119,7 @@ class ForceFieldDataModule(StructuralDataModule):
     @cached_property
     def energy_mean(self) -> float:
         """Mean total energy of the training partition in eV, in float64."""
-        return float(self.trajectory.energies[self.split[0].rows].mean())
+        return float(self.trajectory.energies[self.reference_rows()].mean())
 
     def preview_facts(self) -> dict[str, Any] | None:
         """The species, where the source knows them, with numbers of no meaning."""
@@ -132,7 +135,7 @@ class ForceFieldDataModule(StructuralDataModule):
         }
 
     def facts(self) -> dict[str, Any]:
-        train = self.split[0].rows
+        train = self.reference_rows()
         positions = torch.from_numpy(self.trajectory.positions[train].astype(np.float32))
         neighbors = mean_num_neighbors(positions, self.r_max)
         if not neighbors:
@@ -191,19 +194,21 @@ class ForceFieldDataModule(StructuralDataModule):
 
     @cached_property
     def training_similarity(self) -> TrainingSimilarity:
-        """Similarity of any frame to the training partition and to its window.
+        """Similarity of any frame to the training partition and to its window; NaN without one.
 
         Centred on all that is not held out: the same reference for every window.
         """
         held_out = self._test_partition(self.index, self.held_out).rows
+        trains = self.split[0].count > 0
+        window = self.training_sampler.select(self.index) if trains else np.array([], np.int64)
         return TrainingSimilarity.to(
             self._soap,
             {
-                "soap_similarity": self.split[0].rows,
-                "soap_similarity_window": self.training_sampler.select(self.index),
+                "soap_similarity": self.learned_rows,
+                "soap_similarity_window": window,
             },
             reference=np.setdiff1d(np.arange(self.index.height), held_out),
-            nearest={"soap_distance": self.split[0].rows},
+            nearest={"soap_distance": self.learned_rows},
         )
 
     @cached_property

@@ -95,6 +95,8 @@ class TrainingSimilarity:
 
 
 def _centred_mean(vectors: np.ndarray, rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    if not len(rows):
+        return np.full(vectors.shape[1], np.nan)
     total = np.zeros(vectors.shape[1])
     for start in range(0, len(rows), CHUNK):
         total += centred_on(centre, vectors[rows[start : start + CHUNK]]).sum(axis=0)

@@ -54,7 +54,9 @@ def soap_unit_vectors(
 
 
 def mean_unit_vector(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(D,) float64, mean of the unit vectors in these rows."""
+    """(D,) float64, mean of the unit vectors in these rows; NaN of none."""
+    if not len(rows):
+        return np.full(vectors.shape[1], np.nan)
     total = np.zeros(vectors.shape[1])
     for chunk in _chunks(rows):
         total += vectors[chunk].sum(axis=0, dtype=np.float64)
@@ -106,8 +108,10 @@ class NearestFrames:
     def distance(self, vectors: np.ndarray, count: int = NEAREST) -> np.ndarray:
         """(N,) float64, mean Euclidean distance of (N, D) to the `count` nearest, all if fewer.
 
-        It takes N · M · D multiplications.
+        NaN if there are none. It takes N · M · D multiplications.
         """
+        if not len(self.vectors):
+            return np.full(len(vectors), np.nan)
         count = min(count, len(self.vectors))
         distance = np.empty(len(vectors))
         for chunk in _chunks(np.arange(len(vectors))):

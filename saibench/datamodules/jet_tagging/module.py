@@ -32,7 +32,8 @@ class JetTaggingDataModule(StructuralDataModule):
 
     Args:
         source: where the jets come from.
-        training, subset, held_out, partitions, test, steps, shown: see `StructuralDataModule`.
+        training, subset, held_out, partitions, test, steps, shown, seen: see
+            `StructuralDataModule`.
         batch_size: jets a step, over all ranks.
         evaluation_batch_size: jets a batch in validation and test, on each rank.
         max_constituents: the hardest constituents of a jet by pT that are kept.
@@ -52,6 +53,7 @@ class JetTaggingDataModule(StructuralDataModule):
         test: Sequence[str],
         steps: int | None = None,
         shown: Sequence[int] | None = None,
+        seen: str | Sequence[int] | None = None,
         batch_size: int = 512,
         evaluation_batch_size: int = 512,
         max_constituents: int = 128,
@@ -60,7 +62,7 @@ class JetTaggingDataModule(StructuralDataModule):
         seed: int = 0,
         cache: str | None = None,
     ) -> None:
-        super().__init__(training, subset, held_out, partitions, test, steps, shown)
+        super().__init__(training, subset, held_out, partitions, test, steps, shown, seen)
         for name, value, works in (
             ("batch_size", batch_size, 512),
             ("evaluation_batch_size", evaluation_batch_size, 512),
@@ -140,7 +142,7 @@ class JetTaggingDataModule(StructuralDataModule):
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """What is known of the jets, and how far their energies lie from the training jets'."""
         energy = self.index["jet_energy"].to_numpy()
-        deviation = energy_deviation(energy[rows], energy[self.split[0].rows])
+        deviation = energy_deviation(energy[rows], energy[self.learned_rows])
         return self.index[rows].with_columns(pl.Series(ENERGY_DEVIATION.name, deviation))
 
     def feature_fields(self) -> list[Field]:

@@ -35,7 +35,8 @@ class NowcastingDataModule(StructuralDataModule):
 
     Args:
         source: where the events come from.
-        training, subset, held_out, partitions, test, steps, shown: see `StructuralDataModule`.
+        training, subset, held_out, partitions, test, steps, shown, seen: see
+            `StructuralDataModule`.
         batch_size: events a step, over all ranks.
         evaluation_batch_size: events a batch in validation and test, on each rank.
         crop: side in pixels of the part of an event that is trained on, drawn anew each time;
@@ -56,6 +57,7 @@ class NowcastingDataModule(StructuralDataModule):
         test: Sequence[str],
         steps: int | None = None,
         shown: Sequence[int] | None = None,
+        seen: str | Sequence[int] | None = None,
         batch_size: int = 8,
         evaluation_batch_size: int = 8,
         crop: int | None = None,
@@ -64,7 +66,7 @@ class NowcastingDataModule(StructuralDataModule):
         seed: int = 0,
         cache: str | None = None,
     ) -> None:
-        super().__init__(training, subset, held_out, partitions, test, steps, shown)
+        super().__init__(training, subset, held_out, partitions, test, steps, shown, seen)
         for name, value, least in (
             ("batch_size", batch_size, 1),
             ("evaluation_batch_size", evaluation_batch_size, 1),

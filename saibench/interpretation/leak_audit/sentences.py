@@ -24,7 +24,7 @@ def score_sentence(audit: Audit) -> str:
     return (
         f"Training saw the like of {percent(audit.score)} of the {audit.test:,} samples of "
         f"{audit.partition} (score {audit.score.estimate:.3f}), among {audit.training:,} samples "
-        "that it was trained and validated on."
+        "that the model has seen."
     )
 
 

@@ -107,7 +107,7 @@ def test_mistakes_are_refused(study: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="negative"):
         _commands(["audit", str(study), "--pairs", "-1"])
     untrained = frozen(tmp_path, "workload=nowcasting", "model=persistence", "data.events=130")
-    with pytest.raises(UserError, match="not trained"):
+    with pytest.raises(UserError, match="nothing was trained here"):
         _commands(["audit", str(untrained)])
 
 

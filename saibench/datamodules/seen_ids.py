@@ -1,0 +1,65 @@
+"""The ids of samples that a model has seen elsewhere, as a user gives them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+
+from saibench.errors import UserError, first_line
+
+KINDS = ".txt, .csv, .npy or .json"
+
+
+def seen_ids(given: str | Sequence[int]) -> np.ndarray:
+    """Distinct ids, ascending, int64.
+
+    Args:
+        given: the ids, or a file of them: `.txt` with one a line, `.csv` with a column
+            `sample_id` (or one column alone), `.npy` or `.json` with a list.
+
+    Raises:
+        UserError: no such file, one of another kind, or what it holds are no whole numbers.
+    """
+    name, found = "seen", given
+    if isinstance(given, str):
+        path = Path(given).expanduser()
+        if not path.is_file():
+            raise UserError(f"seen={given} is not a file. Use one of ids: {KINDS}; or a list.")
+        name, found = str(path), _read(path)
+    try:
+        ids = np.asarray(found)
+        whole = ids.astype(np.int64)
+        if ids.ndim != 1 or ids.dtype.kind not in "iuf" or not np.array_equal(whole, ids):
+            raise ValueError("they are no list of whole numbers")
+    except (ValueError, TypeError, OverflowError) as error:
+        raise UserError(
+            f"{name} holds no sample ids ({first_line(error)}). Use whole numbers, one a sample."
+        ) from error
+    if not len(whole):
+        raise UserError(f"{name} holds no id. Use seen=null for a model of which none is known.")
+    return np.unique(whole)
+
+
+def _read(path: Path) -> Any:
+    try:
+        if path.suffix == ".npy":
+            return np.load(path, allow_pickle=False)
+        if path.suffix == ".json":
+            return json.loads(path.read_text(encoding="utf-8"))
+        if path.suffix == ".csv":
+            table = polars.read_csv(path)
+            if "sample_id" not in table.columns and table.width > 1:
+                raise ValueError("of several columns none is called sample_id")
+            return table["sample_id" if "sample_id" in table.columns else table.columns[0]]
+        if path.suffix == ".txt":
+            return [int(line) for line in path.read_text(encoding="utf-8").split()]
+    except (OSError, ValueError, polars.exceptions.PolarsError) as error:
+        raise UserError(
+            f"{path} cannot be read as ids ({first_line(error)}). Use {KINDS}."
+        ) from error
+    raise UserError(f"{path} is no file of ids. Use {KINDS}.")
