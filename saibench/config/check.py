@@ -20,7 +20,7 @@ from saibench.config.targets import build, check_targets, fault
 from saibench.config.typed import typed_key
 from saibench.errors import NotHeldByData, UserError, closest, first_line
 from saibench.frozen_config import refuse_resolvers
-from saibench.own_names import name_targets
+from saibench.own_names import name_caches, name_targets
 
 __all__ = [
     "build",
@@ -106,6 +106,9 @@ def take_word(settings: dict[str, Any]) -> None:
     if isinstance(workload, dict):
         named += [name for part in REPORTED_MODULES for name in workload.get(part) or ()]
     name_targets(name for name in named if isinstance(name, str))
+    data = settings.get("datamodule")
+    cache = data.get("cache") if isinstance(data, dict) else None
+    name_caches([cache] if isinstance(cache, str) else [])
 
 
 def _unresolved(config: DictConfig, said: str) -> str:

@@ -34,6 +34,21 @@ def cache_root() -> Path:
     return Path(os.environ.get("SAIBENCH_CACHE_DIR") or "~/.cache/saibench").expanduser()
 
 
+def is_cache(root: Path) -> bool:
+    """Whether the folder already holds arrays that `cached_arrays` kept, or is the user's own."""
+    if root.resolve().is_relative_to(cache_root().resolve()):
+        return True
+    return any(_is_manifest(path) for path in root.glob(f"*/{MANIFEST}"))
+
+
+def _is_manifest(path: Path) -> bool:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and {"recipe", "arrays", "data_hash"} <= set(manifest)
+
+
 @dataclass(frozen=True)
 class CachedArrays:
     """Read-only memory maps of the arrays in a cache folder, and how they came about.

@@ -13,8 +13,10 @@ from omegaconf import OmegaConf
 
 from saibench.allow_list import refuse_targets
 from saibench.config.identity import IDENTITY, labels, point_hash, settings_hash, slug
+from saibench.datamodules.cache import is_cache
 from saibench.errors import UserError
 from saibench.frozen_config import CONFIG, read_frozen
+from saibench.own_names import own_names
 from saibench.runs.inputs import with_inputs
 from saibench.runs.record import FILE, read_record, update_record
 from saibench.whole_files import written_whole
@@ -126,6 +128,8 @@ def load_point(folder: Path, part: str | None = None) -> Point:
 
     Its settings name nothing that is not to be built.
 
+    A cache that is not one here is left to the default, as it would be written to.
+
     Args:
         folder: of the point.
         part: the one group that is to be built, as `datamodule`; by default all but the logger,
@@ -151,7 +155,18 @@ def load_point(folder: Path, part: str | None = None) -> Point:
             f"{path} does not hold the settings of its point (a part is missing, or was changed): "
             "run its point again, which writes it anew."
         )
-    return Point(with_inputs(folder, settings), folder.parent)
+    return Point(with_inputs(folder, _without_foreign_cache(settings)), folder.parent)
+
+
+def _without_foreign_cache(settings: dict[str, Any]) -> dict[str, Any]:
+    """Without a folder for prepared arrays that is neither a cache already nor the user's word."""
+    data = settings.get("datamodule")
+    cache = data.get("cache") if isinstance(data, dict) else None
+    if not isinstance(cache, str) or is_cache(Path(cache)):
+        return settings
+    if str(Path(cache).absolute()) in own_names().caches:
+        return settings
+    return {**settings, "datamodule": {**settings["datamodule"], "cache": None}}
 
 
 def _hash(settings: Any) -> str:
