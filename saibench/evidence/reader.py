@@ -20,6 +20,7 @@ from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.settings import differing_settings
 from saibench.frozen_config import CONFIG, read_frozen
 from saibench.integrity import FILES, check_file, read_json_object, read_sealed
+from saibench.printable import printable
 
 COMPLETE = "complete"
 JOINED = "evidence"
@@ -186,7 +187,7 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
         if record["state"] != COMPLETE and not tested:  # alone, a point may be about to complete
             continue
         check_file(point_folder / "metrics.json")
-        metrics[point] = read_json_object(point_folder / "metrics.json")
+        metrics[point] = printable(read_json_object(point_folder / "metrics.json"))
         for path in [point_folder / "samples.parquet", *_by_axis(point_folder, record)]:
             read_fields(path)  # a damaged file is named here, not in the middle of a figure
             sources[path.stem] = (*sources.get(path.stem, ()), path)
@@ -203,8 +204,8 @@ def _of_joined(folder: Path) -> StudyEvidence:
         raise UserError(f"{joined / 'points.parquet'} is not a table of points; join it again.")
     rows = points.select("point", "record", "metrics").rows()
     try:
-        records = {point: json.loads(record) for point, record, _ in rows}
-        metrics = {point: json.loads(found) for point, _, found in rows if found != "{}"}
+        records = {point: printable(json.loads(record)) for point, record, _ in rows}
+        metrics = {point: printable(json.loads(found)) for point, _, found in rows if found != "{}"}
     except (ValueError, TypeError, RecursionError) as error:
         raise UserError(
             f"{joined / 'points.parquet'} holds a record that is damaged ({first_line(error)}); "
@@ -219,7 +220,8 @@ def _of_joined(folder: Path) -> StudyEvidence:
 def _by_axis(point_folder: Path, record: Record) -> list[Path]:
     """The tables that are there, and those that the record says are."""
     found = {path.name for path in point_folder.glob("by_*.parquet")}
-    recorded = {name for name in record.get(FILES) or () if fnmatch(name, "by_*.parquet")}
+    listed = [Path(name).name for name in record.get(FILES) or ()]  # of this folder alone
+    recorded = {name for name in listed if fnmatch(name, "by_*.parquet")}
     return [point_folder / name for name in sorted(found | recorded)]
 
 
@@ -230,7 +232,7 @@ def read_record(path: Path) -> Record:
         UserError: the file is damaged, was changed by something else than saibench, or lacks an
             entry that every record has.
     """
-    record = read_sealed(path)
+    record = printable(read_sealed(path))
     missing = {"point", "state", "settings"} - set(record)
     if missing:
         raise UserError(

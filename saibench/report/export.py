@@ -15,6 +15,7 @@ from saibench.evidence.reader import JOINED, StudyEvidence
 from saibench.evidence.schema import write_tables
 from saibench.figures.style import save_images
 from saibench.interpretation.finding import Finding, study_findings
+from saibench.report import markdown
 from saibench.report.drawn import DrawnFigure, draw_figure, study_figures
 from saibench.report.failures import warn_of_failures
 from saibench.report.headline import headline_metrics, headline_partition, headline_values
@@ -91,10 +92,13 @@ def _text(
     partition = headline_partition(evidence)
     metrics = headline_metrics(evidence)
     values = headline_values(evidence, metrics)
-    environment = jinja2.Environment(  # Markdown, not HTML: nothing to escape for
-        loader=jinja2.PackageLoader("saibench.report"), trim_blocks=True, lstrip_blocks=True
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("saibench.report"),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=markdown.plain,
     )
-    environment.filters.update(FILTERS)
+    environment.filters.update(FILTERS, code=markdown.code)
     return environment.get_template("results.md.j2").render(
         evidence=evidence,
         points=list(evidence.points.iter_rows(named=True)),

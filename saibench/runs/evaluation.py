@@ -131,7 +131,8 @@ def _broken(folder: Path) -> list[Path]:
     """The files of a point's evidence that are missing or cannot be read."""
     written = read_record(folder).get("evidence") or [SAMPLES]
     found = [path.name for path in folder.glob("by_*.parquet")]
-    files = [folder / name for name in (METRICS, *sorted({*written, *found}))]
+    names = {*written, *found}
+    files = [folder / Path(name).name for name in (METRICS, *sorted(names))]  # of the run's own
     return [path for path in files if not _is_readable(path)]
 
 

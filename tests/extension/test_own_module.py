@@ -96,6 +96,20 @@ def test_module_that_is_not_found_is_named(point: Path) -> None:
     assert "model._target_=springs.Springs" in lost.err and "--config-dir" in lost.err
 
 
+def test_module_that_can_be_imported_anyway_is_named(
+    project: Path, point: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one of an installed package, which has no folder of configs."""
+    monkeypatch.syspath_prepend(project)
+    again = (f"run={point}", "test=[last_tenth]", *QUIET)
+    with no_page():
+        assert evaluate(point.parent, *again).status == 2
+        named = evaluate(point.parent, *again, "--trust-module", "springs")
+        assert named.status == 0, named.err
+        shown = evaluate(point.parent, "--cfg", "job", "--trust-module=springs", *again)
+    assert shown.status == 0, shown.err
+
+
 def test_audit_finds_the_module_where_it_is_told_that_it_is(project: Path, point: Path) -> None:
     lost = saibench(point.parent, "audit", str(point))
     assert lost.status == 0, "an audit builds the data, and they are saibench's own"

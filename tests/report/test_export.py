@@ -98,7 +98,7 @@ def test_statements_of_a_finding_and_of_a_caption_stand_in_lists(
     text = _text(evidence, found, [shown])
     findings = "- a claim (here): **seen**.\n  - first\n  - second\n- another: **seen**.\n  alone\n"
     assert findings in text
-    assert "Shown. Numbers: [drawn.csv](tables/drawn.csv).\n\n- found <b>\n" in text
+    assert "Shown. Numbers: [drawn.csv](tables/drawn.csv).\n\n- found &lt;b>\n" in text
     assert "| time | ps | " in text, "what traced features are stands on the page"
     assert "| force MAE [meV/Å], n = 964 | " in text
 

@@ -1,0 +1,182 @@
+"""A run's folder from somebody else: what its config names is not obeyed, and nothing is taken."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from command_line import QUIET, REPOSITORY, evaluate, saibench, train
+
+from saibench.datamodules.cache import cache_root
+from saibench.errors import UserError
+from saibench.guard import TrainedForceField
+
+Config = dict[str, Any]
+Copied = Callable[[Path], Path]
+
+
+def rewrite(run: Path, change: Callable[[Config], None]) -> None:
+    """Change the frozen config as whoever sends the folder can: no hash of the record stands."""
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    change(config)
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    record = json.loads((run / "run.json").read_text())
+    kept = {name: record[name] for name in record if name not in ("files", "digest")}
+    (run / "run.json").write_text(json.dumps(kept))
+
+
+def attack(trace: Path) -> dict[str, str]:
+    """A function of a library that runs whatever code it is given."""
+    code = f"open({str(trace)!r}, 'w')"
+    return {"_target_": "numpy.testing.measure", "code_str": code}
+
+
+def in_partitions(config: Config, trace: Path) -> None:
+    for where in (config, config["datamodule"]):
+        where["partitions"]["x"] = {"samplers": [attack(trace)]}
+
+
+def in_a_transform(config: Config, trace: Path) -> None:
+    config["datamodule"]["partitions"]["x"] = {"samplers": [], "transform": attack(trace)}
+
+
+def in_positional_arguments(config: Config, trace: Path) -> None:
+    sampler = {"_target_": "saibench.datamodules.samplers.Tail", "_args_": [attack(trace)]}
+    config["datamodule"]["partitions"]["x"] = {"samplers": [sampler]}
+
+
+def through_a_module(config: Config, trace: Path) -> None:
+    path = {"_target_": "saibench.whole_files.Path", "_args_": [str(trace)]}
+    write = {"_target_": "saibench.whole_files.Path.write_text", "_args_": [path, "x"]}
+    config["datamodule"]["partitions"]["x"] = {"samplers": [write]}
+
+
+PLACES = (in_partitions, in_a_transform, in_positional_arguments, through_a_module)
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
+def test_code_in_a_config_is_refused_by_its_key(
+    place: Callable[[Config, Path], None], trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    run, trace = copied(trained), tmp_path / "trace"
+    rewrite(run, lambda config: place(config, trace))
+    ended = evaluate(tmp_path, f"run={run}", *QUIET)
+    assert ended.status == 2
+    assert "partitions.x" in ended.err and "config.yaml" in ended.err
+    assert len(ended.err.splitlines()) == 1
+    assert not trace.exists()
+
+
+def test_no_other_way_to_open_a_run_obeys_its_config(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    run, trace = copied(trained), tmp_path / "trace"
+    rewrite(run, lambda config: in_partitions(config, trace))
+    ended = saibench(tmp_path, "audit", str(run))
+    assert ended.status == 2 and "partitions.x" in ended.err
+    with pytest.raises(UserError, match=r"partitions\.x"):
+        TrainedForceField.load(run)
+    assert saibench(tmp_path, "report", str(run)).status == 0
+    assert not trace.exists()
+
+
+def test_callback_of_a_config_is_refused_though_the_record_names_no_point(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    run, trace = copied(trained), tmp_path / "trace"
+    rewrite(run, lambda config: config["trainer"].update(callbacks={"x": attack(trace)}))
+    ended = evaluate(tmp_path, f"run={run}", "test=[whole_trajectory]", *QUIET)
+    assert ended.status == 2
+    assert "trainer.callbacks.x._target_=numpy.testing.measure" in ended.err
+    assert not trace.exists()
+
+
+def test_what_the_command_line_names_may_be_named(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    """The user's own word holds, and for nothing else of its module."""
+    run, trace = copied(trained), tmp_path / "trace"
+    rewrite(run, lambda config: in_partitions(config, trace))
+    ended = saibench(tmp_path, "audit", str(run), "--trust-module", "numpy.testing")
+    assert trace.exists(), ended
+    trace.unlink()
+    assert saibench(tmp_path, "audit", str(run)).status == 2, "trust ends with its command"
+    unknown = saibench(tmp_path, "audit", str(run), "--trust-module", "nowhere_at_all")
+    assert unknown.status == 2 and "nowhere_at_all" in unknown.err
+    assert not trace.exists()
+
+
+def test_resolver_in_a_config_is_refused_by_its_key_and_gives_nothing_away(
+    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_SECRET", "open sesame")
+    run = copied(trained)
+    rewrite(run, lambda config: config["window"].update(start="${oc.env:A_SECRET}"))
+    for ended in (
+        saibench(tmp_path, "report", str(run.parent)),
+        saibench(tmp_path, "audit", str(run)),
+        evaluate(tmp_path, f"run={run}", *QUIET),
+    ):
+        assert ended.status == 2
+        assert "window.start" in ended.err
+        assert "open sesame" not in ended.out + ended.err
+    assert not (run.parent / "report.html").exists()
+
+
+def test_cache_that_somebody_else_configured_is_not_written_to(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    run, elsewhere = copied(trained), tmp_path / "elsewhere"
+    rewrite(run, lambda config: config["datamodule"].update(cache=str(elsewhere)))
+    ended = saibench(tmp_path, "audit", str(run))
+    assert ended.status == 0, ended.err
+    assert not elsewhere.exists()
+
+
+def test_cache_that_is_one_is_read_where_it_is(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    """Its manifest says that arrays were kept there before; the default stays empty."""
+    run, elsewhere = copied(trained), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for kept in cache_root().iterdir():
+        (elsewhere / kept.name).symlink_to(kept)
+    rewrite(run, lambda config: config["datamodule"].update(cache=str(elsewhere)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAIBENCH_CACHE_DIR", str(tmp_path / "empty"))
+        assert saibench(tmp_path, "audit", str(run)).status == 0
+    assert not (tmp_path / "empty").exists()
+
+
+def test_modules_of_the_current_folder_are_not_taken_for_libraries(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    """`python -m` looks there first, and Hydra for its plugins."""
+    run, trace = copied(trained), tmp_path / "trace"
+    (run / "hydra_plugins").mkdir()
+    for file in (run / "polars.py", run / "hydra_plugins" / "plugin.py"):
+        file.write_text(f"open({str(trace)!r}, 'w')\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "saibench", "audit", "."],
+        cwd=run,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert not trace.exists()
+
+
+def test_config_that_train_would_freeze_holds_no_resolver(tmp_path: Path) -> None:
+    ended = train(tmp_path, r"study='\${oc.env:HOME}'", *QUIET)
+    assert ended.status == 2
+    assert "study" in ended.err
+    assert not list(tmp_path.iterdir())
