@@ -98,6 +98,20 @@ def test_callback_of_a_config_is_refused_though_the_record_names_no_point(
     assert not trace.exists()
 
 
+def test_logger_of_a_config_is_not_even_imported(
+    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the command line's, so that nobody else's is asked for or refused."""
+    run, trace, folder = copied(trained), tmp_path / "trace", tmp_path / "modules"
+    folder.mkdir()
+    (folder / "evil_logger.py").write_text(f"open({str(trace)!r}, 'w')\nLogger = object\n")
+    monkeypatch.syspath_prepend(folder)
+    rewrite(run, lambda config: config.update(logger={"_target_": "evil_logger.Logger"}))
+    assert evaluate(tmp_path, f"run={run}", *QUIET).status == 0
+    assert saibench(tmp_path, "audit", str(run)).status == 0
+    assert not trace.exists()
+
+
 def test_what_the_command_line_names_may_be_named(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
