@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from saibench.errors import NotHeldByData, PartFailed, UserError
+from saibench.home import ensure_home
 from saibench.own_names import word_of_one_command
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def main() -> None:
 def _guarded(command: Callable[[Sequence[str]], int]) -> int:
     warnings.formatwarning = _one_sentence(warnings.formatwarning)
     try:
+        ensure_home()
         with word_of_one_command():
             status = command(sys.argv[1:])
         sys.stdout.flush()

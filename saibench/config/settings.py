@@ -127,10 +127,24 @@ class WorkloadSettings(_Open):
     learning_curve: LearningCurveSettings | None = None
 
 
+def _below_outputs(study: str) -> str:
+    """Folders of a relative name: it stands below `outputs/`, and is a name in a logger."""
+    parts = study.split("/")
+    if any(part in ("", ".", "..") for part in parts) or "\0" in study:
+        raise ValueError(
+            "a study is a name, or names with / between them, of a folder below outputs/. Use "
+            "hydra.run.dir (hydra.sweep.dir with -m) for a folder elsewhere"
+        )
+    return study
+
+
+Study = Annotated[str, AfterValidator(_below_outputs)]
+
+
 class PointSettings(_Open):
     """`conf/train.yaml`: the keys that the life of a point itself reads."""
 
-    study: str = Field(min_length=1)
+    study: Study
     seed: int = Field(ge=0, lt=2**32)
     on_failure: Literal["continue", "stop"]
     test: list[str]

@@ -138,7 +138,7 @@ def _open(folder: Path) -> CachedArrays | None:
             arrays[name] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
             if _facts(folder, name, arrays[name], stated["unit"]) != stated:
                 raise ValueError(f"{name}.npy is not as its manifest says")
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     except Exception as error:  # headers are parsed as Python, which raises almost anything
         log.warning("%s is damaged (%s): building it again", folder, first_line(error))

@@ -21,6 +21,7 @@ from saibench.runs.point import BEST, CONFIG, LAST, Point, PointIsBusy, load_poi
 from saibench.runs.provenance import OF_A_SESSION, provenance
 from saibench.runs.ranks import run_ranks
 from saibench.runs.sibling import why_anew
+from saibench.whole_files import remove_leftovers
 
 BUSY = "busy"
 """State of a point that another process holds: never in its record, which is that process's."""
@@ -73,6 +74,7 @@ def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = Tru
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
+            remove_leftovers(folder)
             outcome = work()
             if outcome.is_users and made and not keep_refused and not _has_run(folder):
                 _remove(folder)

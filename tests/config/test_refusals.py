@@ -45,6 +45,10 @@ REFUSED = {
     "an unknown dtype": (["model.net.dtype=float16"], "'float32' or 'float64'"),
     "a look at a sweep": (["-m", "seed=0,1", "--cfg", "job"], "--cfg and --info show one point"),
     "a study without its plus": (["-m", "sweeps=force_field/x"], "+sweeps=<workload>/<study>"),
+    "a study above outputs": (["study=.."], "study=..: "),
+    "a study that climbs": (["study=a/../../b"], "study=a/../../b: "),
+    "a study anywhere": (["study=/tmp/x"], "hydra.run.dir"),
+    "a study that is outputs": (["study=."], "study=.: "),
     "a builtin for a class": (["model.optimizer._target_=builtins.dict"], "model.optimizer"),
     "a sampler for a transform": (
         [

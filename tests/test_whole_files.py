@@ -1,0 +1,80 @@
+"""A file appears whole or not at all, and what a killed process left goes with the next."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from saibench.whole_files import remove_leftovers, written_whole
+
+HOST = platform.node().partition(".")[0]
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from saibench.whole_files import written_whole
+with written_whole(Path(sys.argv[1])) as aside:
+    aside.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def hidden(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob(".*")}
+
+
+def kill_one(path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert len(hidden(path.parent)) == 1
+
+
+def test_a_file_of_a_killed_process_goes_with_the_next_of_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    kill_one(path)
+    with written_whole(tmp_path / "another.yaml") as aside:
+        aside.write_text("whole")
+    assert len(hidden(tmp_path)) == 1, "of another file"
+    with written_whole(path) as aside:
+        aside.write_text("whole")
+    assert hidden(tmp_path) == set()
+    assert path.read_text() == "whole"
+
+
+def test_an_error_leaves_what_there_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text("before")
+    with pytest.raises(ValueError, match="the end"), written_whole(path) as aside:
+        aside.write_text("half")
+        raise ValueError("the end")
+    assert path.read_text() == "before"
+    assert hidden(tmp_path) == set()
+
+
+def test_only_what_no_process_writes_is_removed(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for name in (
+        f".{os.getpid()}@{HOST}.run.json",
+        f".{gone.pid}@{HOST}.run.json",
+        f".{gone.pid}.config.yaml",
+        f".{gone.pid}@elsewhere.run.json",
+        f".{gone.pid}@elsewhere.config.yaml",
+        ".lock",
+        ".failure-0.json",
+    ):
+        (tmp_path / name).touch()
+    yesterday = time.time() - 25 * 3600
+    os.utime(tmp_path / f".{gone.pid}@elsewhere.config.yaml", (yesterday, yesterday))
+    remove_leftovers(tmp_path)
+    assert hidden(tmp_path) == {
+        f".{os.getpid()}@{HOST}.run.json",
+        f".{gone.pid}@elsewhere.run.json",
+        ".lock",
+        ".failure-0.json",
+    }
+    remove_leftovers(tmp_path / "missing")
