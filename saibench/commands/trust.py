@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 OF_A_STUDY = (
     *("feature", "statistic", "ideal", "coverage", "point", "partition", "blocks", "mean_of"),
-    "save",
+    *("save", "seed"),
 )
 
 
@@ -40,6 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--point", nargs="+", metavar="POINT", help="by default each alone")
     parser.add_argument("--together", action="store_true", help="take the points together")
     parser.add_argument("--partition", nargs="+", help="by default the held-out one")
+    parser.add_argument("--seed", type=int, help="of the splits of the blocks (default: 0)")
     parser.add_argument("--blocks", type=int, help="number of independent blocks (default: found)")
     parser.add_argument("--mean-of", type=int, help="bound the mean over so many like samples")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the range as JSON")
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from saibench.interpretation.trusted_range.of_evidence import chosen_points, wanted
 
     _refuse(args)
+    seed = args.seed or 0
     evidence = StudyEvidence.load(args.folder)
     asked = wanted(
         evidence,
@@ -83,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
     ranges, refused = [], []
     for group in groups:
         try:
-            ranges.append(_told(evidence, group, asked))
+            ranges.append(_told(evidence, group, asked, seed))
         except TooFewBlocks as error:
             refused.append((group, error))
     if not ranges:
@@ -95,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _told(evidence: StudyEvidence, points: list[str], asked: Wanted) -> TrustedRange:
+def _told(evidence: StudyEvidence, points: list[str], asked: Wanted, seed: int) -> TrustedRange:
     """Print what is found of points taken together.
 
     Raises:
@@ -111,14 +113,14 @@ def _told(evidence: StudyEvidence, points: list[str], asked: Wanted) -> TrustedR
     )
 
     samples = read(evidence, points, asked)
-    trusted = fitted(samples, asked)
+    trusted = fitted(samples, asked, seed)
     lines = [sentences.fit_sentence(trusted)]
     if trusted.tolerance is not None:
         held = (trusted.trusted(feature=feature) for feature in asked.features)
         lines += [sentences.held_sentence(trusted, one) for one in held]
         lines.append(sentences.share_sentence(share_held(trusted, samples)))
     try:
-        validation = validation_of(samples, asked)
+        validation = validation_of(samples, asked, seed)
     except TooFewBlocks as error:
         lines.append(f"Not validated: {error}")
     else:
@@ -184,7 +186,7 @@ def _refuse(args: argparse.Namespace) -> None:
     _refuse_tolerance(args.tolerance)
     if args.ideal is not None and not math.isfinite(args.ideal):
         raise UserError(f"--ideal {args.ideal:g} is not a finite number; 1 would work.")
-    for name, least in (("blocks", 2), ("mean_of", 1)):
+    for name, least in (("blocks", 2), ("mean_of", 1), ("seed", 0)):
         value = getattr(args, name)
         if value is not None and value < least:
             option = f"--{name.replace('_', '-')}"

@@ -51,7 +51,7 @@ def draw(run: pl.DataFrame, trusted: TrustedRange, tolerance: float | None) -> F
 
     first = trusted.features[0]
     features.plot(time, run[first.name], color=MUTED, linewidth=0.7)
-    low, high = trusted.model.low[0], trusted.model.high[0]
+    low, high = trusted.low[0], trusted.high[0]
     for edge in (low, high):
         features.axhline(edge, color=RANGE, linestyle=":", linewidth=1.2)
     features.set_ylabel(first.name.replace("_", " ").replace("soap", "SOAP"))

@@ -127,10 +127,10 @@ def _line(one: Found) -> dict[str, np.ndarray]:
     """The first feature, a little beyond its range, others at their medians."""
     trusted = one.trusted
     assert trusted is not None
-    low, high = trusted.model.low[0], trusted.model.high[0]
+    low, high = trusted.low[0], trusted.high[0]
     reach = BEYOND * (high - low)
     at = np.linspace(lowest(low, reach), high + reach, POSITIONS)
-    features = np.tile(trusted.model.typical, (POSITIONS, 1))
+    features = np.tile(trusted.typical, (POSITIONS, 1))
     features[:, 0] = at
     check = trusted.check(features if features.shape[1] > 1 else at)
     bounds = {"expected error": check.expected, "upper bound": check.upper}
@@ -192,7 +192,7 @@ def _draw_widths(axes: Axes, one: Found) -> None:
     trusted = one.trusted
     assert trusted is not None
     if one.validation is None:
-        bounds = trusted.mean_bound, trusted.unconditional
+        bounds = trusted.mean_bound, trusted.plain_bound
     else:
         bounds = one.validation.mean_bound, one.validation.unconditional
     labels = ["with", "without"]

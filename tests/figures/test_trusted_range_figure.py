@@ -50,7 +50,7 @@ def test_caption_tells_range_coverage_and_width(evidence: StudyEvidence) -> None
 def test_caption_says_that_a_feature_carries_no_information(tmp_path: Path) -> None:
     record = {"trust": {**TRUST, "feature": "chance"}}
     evidence = StudyEvidence.load(write_trust_study(tmp_path / "study", ["near"], record=record))
-    assert "this feature carries no information" in trusted_range.caption(evidence)
+    assert "which is no narrower within the interval" in trusted_range.caption(evidence)
 
 
 def test_few_blocks_are_refused_in_place_of_the_figure(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ exchangeable only as far as the series is stationary and its memory shorter than
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,6 +37,8 @@ from saibench.interpretation.bootstrap import Floats
 
 MIN_FITTED_BLOCKS = 4
 """Blocks that mean and spread are fitted on, at least: fewer leave none to choose them by."""
+MIN_CALIBRATION_BLOCKS = 6
+"""Whatever the coverage: of fewer, one more or less moves the bound from one end to the other."""
 _ROUNDING = 1e-9
 
 
@@ -82,7 +85,9 @@ def block_quantile(scores: ArrayLike, blocks: ArrayLike, coverage: float) -> flo
     return float(scores[order[min(int(reached), len(order) - 1)]])
 
 
-def calibration_blocks(blocks: ArrayLike, coverage: float, seed: int) -> NDArray[np.bool_]:
+def calibration_blocks(
+    blocks: ArrayLike, coverage: float, seed: int | Sequence[int]
+) -> NDArray[np.bool_]:
     """Which samples calibrate: those of two thirds of the blocks, or of as many as it takes.
 
     Whole blocks are drawn at random. A mean and a spread need fewer of them than a bound does.
@@ -91,10 +96,11 @@ def calibration_blocks(blocks: ArrayLike, coverage: float, seed: int) -> NDArray
         TooFewBlocks: the rest would be fewer than `MIN_FITTED_BLOCKS`.
     """
     labels, block_of = np.unique(np.asarray(blocks), return_inverse=True)
-    needed = needed_blocks(coverage)
+    needed = max(MIN_CALIBRATION_BLOCKS, needed_blocks(coverage))
     if len(labels) < needed + MIN_FITTED_BLOCKS:
-        largest = _held_by(len(labels) - MIN_FITTED_BLOCKS)
-        works = f"a coverage of at most {largest:g}" if largest >= 0.5 else "more blocks"
+        rest = len(labels) - MIN_FITTED_BLOCKS
+        enough = rest >= MIN_CALIBRATION_BLOCKS
+        works = f"a coverage of at most {_held_by(rest):g}" if enough else "more blocks"
         raise TooFewBlocks(
             f"a bound of coverage {coverage:g} takes {needed} independent blocks to be calibrated "
             f"on and {MIN_FITTED_BLOCKS} others to be fitted on, and the data have "

@@ -156,17 +156,20 @@ def like_groups(feature: Floats) -> NDArray[np.int64]:
     share = max(FEWEST, math.ceil(len(feature) / NUM_GROUPS))
     span = (distinct[-1] - distinct[0]) / (NUM_GROUPS // 2)
     gap = np.append(np.diff(distinct) >= max(span, np.finfo(float).tiny), True)
+    total, gaps = np.cumsum(counts), np.flatnonzero(gap)
     group_of = np.empty(len(distinct), dtype=np.int64)
-    group, held, begin = 0, 0, 0
-    for position, count in enumerate(counts):
-        group_of[position] = group
-        held += count
-        wide = held >= FEWEST and distinct[position] - distinct[begin] >= span
-        if held >= share or wide or (gap[position] and (held >= FEWEST or group)):
-            if held < FEWEST:
-                group_of[begin : position + 1] = group - 1
-                group -= 1
-            group, held, begin = group + 1, 0, position + 1
+    group, begin = 0, 0
+    while begin < len(distinct):
+        before = total[begin - 1] if begin else 0
+        full = np.searchsorted(total, before + share)
+        enough = np.searchsorted(total, before + FEWEST)
+        wide = max(enough, np.searchsorted(distinct, distinct[begin] + span))
+        parted = gaps[gaps >= (begin if group else enough)][:1]
+        end = min(full, wide, *parted, len(distinct) - 1)
+        few = total[end] - before < FEWEST and group > 0
+        group -= few
+        group_of[begin : end + 1] = group
+        group, begin = group + 1, end + 1
     return group_of[value_of]
 
 

@@ -12,6 +12,8 @@ from saibench.interpretation.bootstrap import Floats
 POSITIONS = 2001
 """At which the bound is looked at across the fitted range; crossings are then bisected."""
 BISECTIONS = 60
+AGREE = 0.25
+"""Share of splits up to which those of another verdict do not count."""
 FAR = 100.0
 """How many widths of the fitted range are looked at beyond its edges."""
 
@@ -30,6 +32,7 @@ class Held:
             where it does not; no data speak for these. A feature that was never below 0, as a
             distance or a lead time, is not taken there.
         least_bound, least_at: the lowest bound within the fitted range, and where it is.
+        least_bounds: the lowest bound of each split of the blocks.
     """
 
     tolerance: float
@@ -42,22 +45,43 @@ class Held:
     above: float | None
     least_bound: float
     least_at: float
+    least_bounds: tuple[float, ...] = ()
+
+    @property
+    def trusting(self) -> int:
+        """Splits whose own bound is somewhere at most the tolerance."""
+        return sum(bound <= self.tolerance for bound in self.least_bounds)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether splits disagree: neither do nearly all trust a part of the range, nor do few."""
+        share = self.trusting / max(1, len(self.least_bounds))
+        return len(self.least_bounds) > 1 and AGREE < share < 1 - AGREE
 
     def __contains__(self, value: float) -> bool:
         return any(low <= value <= high for low, high in self.intervals)
 
 
 def held_below(
-    bound: Callable[[Floats], Floats],
+    of_splits: Callable[[Floats], Floats],
     low: float,
     high: float,
     tolerance: float,
     feature: str,
     at: Mapping[str, float],
 ) -> Held:
-    """Look for the intervals; their ends err to the inside."""
+    """Look for the intervals of the median bound; their ends err to the inside.
+
+    Args:
+        of_splits: bounds `(splits, positions)` at positions.
+    """
+
+    def bound(values: Floats) -> Floats:
+        return np.median(of_splits(values), axis=0)
+
     positions = np.linspace(low, high, POSITIONS)
-    bounds = bound(positions)
+    each = of_splits(positions)
+    bounds = np.median(each, axis=0)
     under = bounds <= tolerance
     least = int(np.argmin(bounds))
     edges = np.flatnonzero(np.diff(np.concatenate([[False], under, [False]]).astype(int)))
@@ -81,6 +105,7 @@ def held_below(
         above=_beyond(bound, high, high + reach, tolerance) if under[-1] else None,
         least_bound=float(bounds[least]),
         least_at=float(positions[least]),
+        least_bounds=tuple(each.min(axis=1).tolist()),
     )
 
 

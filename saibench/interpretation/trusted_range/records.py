@@ -69,7 +69,9 @@ class Counts:
     fitted_blocks: int
     calibration_blocks: int
     seed: int
-    """Of the draw that parts the blocks."""
+    """Of the draws that part the blocks."""
+    splits: int = 1
+    """How often they were parted."""
 
 
 @dataclass(frozen=True, eq=False)

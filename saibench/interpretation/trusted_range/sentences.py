@@ -12,7 +12,7 @@ from saibench.interpretation.trusted_range.trusted_range import TrustedRange
 from saibench.interpretation.trusted_range.validation import Validation
 from saibench.interpretation.wording import number, percent
 
-NO_INFORMATION = "this feature carries no information on the error"
+NO_NARROWER = "which is no narrower within the interval"
 
 
 def in_range(value: float, low: float, high: float) -> str:
@@ -43,6 +43,7 @@ def fit_sentence(trusted: TrustedRange) -> str:
         )
         if count
     ]
+    often = f" in {counts.splits} splits" if counts.splits > 1 else ""
     undeclared = [one.name for one in trusted.features if not one.known and source.study]
     if undeclared:
         left.append(
@@ -50,8 +51,8 @@ def fit_sentence(trusted: TrustedRange) -> str:
         )
     return (
         f"{_named(trusted.statistic)} as a {model.mean.kind} function of {names}, fitted to "
-        f"{counts.fitted_blocks} and calibrated on {counts.calibration_blocks} independent blocks "
-        f"of {counts.samples:,} samples{''.join(f'; {clause}' for clause in left)}."
+        f"{counts.fitted_blocks} and calibrated on {counts.calibration_blocks} independent blocks"
+        f"{often} of {counts.samples:,} samples{''.join(f'; {clause}' for clause in left)}."
     )
 
 
@@ -69,9 +70,9 @@ def held_sentence(trusted: TrustedRange, held: Held) -> str:
     fitted = f"fitted from {at(held.low)} to {at(held.high)}"
     if not held.intervals:
         return (
-            f"Trusted nowhere: no {name} ({fitted}){where} keeps {statistic.title} below {limit} "
-            f"for {share} of new samples; the lowest bound is "
-            f"{with_unit(held.least_bound, statistic)}, at {at(held.least_at)}."
+            f"{_verdict(held, 'Trusted nowhere')}: no {name} ({fitted}){where} keeps "
+            f"{statistic.title} below {limit} for {share} of new samples; the lowest bound is "
+            f"{with_unit(held.least_bound, statistic)}, at {at(held.least_at)}{_spread(held)}."
         )
     spans = " and ".join(f"from {at(low)} to {at(high)}" for low, high in held.intervals)
     beyond = [
@@ -86,8 +87,24 @@ def held_sentence(trusted: TrustedRange, held: Held) -> str:
         else ""
     )
     return (
-        f"Trusted for {name} {spans} ({fitted}){where}: there the bound that holds for {share} of "
-        f"new samples stays at or below {limit}.{guess}"
+        f"{_verdict(held, 'Trusted')} for {name} {spans} ({fitted}){where}: there the bound that "
+        f"holds for {share} of new samples stays at or below {limit}{_spread(held)}.{guess}"
+    )
+
+
+def _verdict(held: Held, verdict: str) -> str:
+    return f"Undecided, {verdict.lower()} by the median" if held.is_undecided else verdict
+
+
+def _spread(held: Held) -> str:
+    """In how many splits of the blocks the verdict is so, and how far their bounds differ."""
+    count = len(held.least_bounds)
+    if count < 2:
+        return ""
+    low, high = number(min(held.least_bounds)), number(max(held.least_bounds))
+    return (
+        f" (somewhere in {held.trusting} of {count} splits of the blocks; their lowest bounds are "
+        f"{low} to {high})"
     )
 
 
@@ -118,16 +135,16 @@ def coverage_sentence(validation: Validation) -> str:
 
 
 def width_sentence(trusted: TrustedRange, validation: Validation) -> str:
-    """The mean bound beside that without the feature, and what that says of the feature."""
+    """The mean bound beside that without the feature, and whether the feature narrows it."""
+    names = " and ".join(quantity.name for quantity in trusted.features)
     bounds = (
-        f"The mean bound is {with_unit(validation.mean_bound, trusted.statistic)}; without "
-        f"{' and '.join(quantity.name for quantity in trusted.features)} it is "
-        f"{with_unit(validation.unconditional, trusted.statistic)}"
+        f"The mean bound is {with_unit(trusted.mean_bound, trusted.statistic)}; without {names} it "
+        f"is {with_unit(trusted.plain_bound, trusted.statistic)}"
     )
-    gain = validation.gain
+    gain = f"on what was left out {percent(validation.gain)} narrower with it"
     if validation.informs:
-        return f"{bounds}, so it is {percent(gain)} narrower."
-    return f"{bounds}, so it is no narrower ({percent(gain)}): {NO_INFORMATION} here."
+        return f"{bounds}; {gain}."
+    return f"{bounds}; {gain}, {NO_NARROWER}. `trace` tells whether the error correlates with it."
 
 
 def check_sentences(
@@ -143,9 +160,7 @@ def check_sentences(
         f"expected, and at most {with_unit(upper, statistic)} for {100 * trusted.coverage:g} % of "
         "new samples."
     ]
-    for quantity, low, high in zip(
-        trusted.features, trusted.model.low, trusted.model.high, strict=True
-    ):
+    for quantity, low, high in zip(trusted.features, trusted.low, trusted.high, strict=True):
         value = features[quantity.name]
         if not low <= value <= high:
             lines.append(

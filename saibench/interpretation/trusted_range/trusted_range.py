@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from saibench.errors import UserError, closest
 from saibench.interpretation.bootstrap import Floats
-from saibench.interpretation.trusted_range.conformal import (
-    block_quantile,
-    block_weights,
-    calibration_blocks,
-)
-from saibench.interpretation.trusted_range.curves import Kind
-from saibench.interpretation.trusted_range.error_model import ErrorModel, fit_error_model
+from saibench.interpretation.trusted_range.conformal import block_weights, calibration_blocks
+from saibench.interpretation.trusted_range.curves import Kind, floats
+from saibench.interpretation.trusted_range.error_model import ErrorModel
 from saibench.interpretation.trusted_range.held import Held, held_below
 from saibench.interpretation.trusted_range.inputs import as_columns, quantities_of, refuse_unfit
 from saibench.interpretation.trusted_range.records import Check, Counts, Quantity, Source
+from saibench.interpretation.trusted_range.splits import (
+    NUM_SPLITS,
+    Split,
+    bounds,
+    fit_splits,
+    inside,
+)
 
 
 @dataclass(frozen=True)
@@ -34,15 +38,15 @@ class TrustedRange:
 
     Args:
         coverage: of the bound, such as 0.9.
-        quantile: of the calibration scores: by how many local spreads the bound lies above.
-        model: the fitted mean and spread.
+        quantile, model: of the first split of the blocks, see `Split`.
         features: what `check` takes, in this order.
         statistic: the error that is bounded.
-        unconditional: the bound that the same calibration blocks give without any feature.
-        mean_bound: mean of the bound over the calibration samples, to be compared with it.
+        unconditional: the bound that the same splits give without any feature.
+        mean_bound: mean of the bound over the samples, to be compared with it.
         counts: samples and blocks.
         source: study, points and partitions.
         tolerance: error that the user asked for, None if none.
+        others: further splits; a range of saibench 0.1 has none.
     """
 
     coverage: float
@@ -55,10 +59,32 @@ class TrustedRange:
     counts: Counts
     source: Source = field(default_factory=Source)
     tolerance: float | None = None
+    others: tuple[Split, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 < self.coverage < 1 or len(self.features) != len(self.model.low):
+        sizes = {len(split.model.low) for split in self.splits}
+        if not 0 < self.coverage < 1 or sizes != {len(self.features)}:
             raise ValueError("coverage or features do not fit the model")
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """All splits; the bound is the median of theirs."""
+        return (Split(self.model, self.quantile, self.unconditional), *self.others)
+
+    @cached_property
+    def low(self) -> tuple[float, ...]:
+        """Where the fitted range of each feature begins, the median over splits."""
+        return floats(np.median([split.model.low for split in self.splits], axis=0))
+
+    @cached_property
+    def high(self) -> tuple[float, ...]:
+        """Where it ends."""
+        return floats(np.median([split.model.high for split in self.splits], axis=0))
+
+    @cached_property
+    def typical(self) -> tuple[float, ...]:
+        """The median of each feature."""
+        return floats(np.median([split.model.typical for split in self.splits], axis=0))
 
     @classmethod
     def fit(
@@ -75,8 +101,9 @@ class TrustedRange:
         source: Source | None = None,
         tolerance: float | None = None,
         seed: int = 0,
+        splits: int = NUM_SPLITS,
     ) -> TrustedRange:
-        """Fit on a third of the blocks and calibrate on the others, whole blocks each.
+        """Fit on a third of the blocks and calibrate on the others, whole blocks each, many times.
 
         Args:
             features: `(samples,)` or `(samples, features)`, finite.
@@ -90,7 +117,8 @@ class TrustedRange:
             statistic: name of the error, or what it is.
             source: where the samples come from.
             tolerance: kept for `trusted` and `check` to be asked of later.
-            seed: of the draw that parts the blocks.
+            seed: of the draws that part the blocks.
+            splits: how often they are parted; the bound is the median of all.
 
         Raises:
             TooFewBlocks: fewer than 1/α − 1 blocks would calibrate, or too few be fitted on.
@@ -101,33 +129,44 @@ class TrustedRange:
         labels = np.asarray(blocks)
         quantities = quantities_of(names, known.shape[1])
         refuse_unfit(known, error, labels, coverage, quantities, directions)
-        calibrates = calibration_blocks(labels, coverage, seed)
-        fitted = ~calibrates
-        for quantity, column in zip(quantities, known[fitted].T, strict=True):
+        each_block = np.unique(labels)
+        calibrated = int(calibration_blocks(each_block, coverage, seed).sum())
+        for quantity, column in zip(quantities, known.T, strict=True):
             if np.ptp(column) == 0:
                 raise UserError(
                     f"{quantity.name} is {column[0]:g} for every sample that was fitted: an error "
                     "cannot be a function of it; a feature that varies would work."
                 )
-        model = fit_error_model(
-            known[fitted], error[fitted], labels[fitted], kind=kind, directions=directions
-        )
-        left, of_left, block_of = known[calibrates], error[calibrates], labels[calibrates]
-        quantile = block_quantile(model.scores(left, of_left), block_of, coverage)
+        found = fit_splits(
+            known,
+            error,
+            labels,
+            coverage,
+            kind=kind,
+            directions=directions,
+            num=splits,
+            seed=seed,
+        )[coverage]
+        weights = np.where(inside(found, known), block_weights(labels), 0.0)
+        mean_bound = np.median(bounds(found, known), axis=0) @ weights / weights.sum()
         return cls(
             coverage=float(coverage),
-            quantile=quantile,
-            model=model,
+            quantile=found[0].quantile,
+            model=found[0].model,
             features=quantities,
             statistic=Quantity(statistic) if isinstance(statistic, str) else statistic,
-            unconditional=block_quantile(of_left, block_of, coverage),
-            mean_bound=float(block_weights(block_of) @ model.bound(left, quantile)),
-            counts=Counts(
-                len(error), len(np.unique(labels[fitted])), len(np.unique(block_of)), seed
-            ),
+            unconditional=found[0].unconditional,
+            mean_bound=float(mean_bound),
+            counts=Counts(len(error), len(each_block) - calibrated, calibrated, seed, splits),
             source=source or Source(),
             tolerance=tolerance,
+            others=tuple(found[1:]),
         )
+
+    @property
+    def plain_bound(self) -> float:
+        """The bound without any feature, the median over splits."""
+        return float(np.median([split.unconditional for split in self.splits]))
 
     def check(self, features: ArrayLike | Mapping[str, ArrayLike]) -> Check:
         """Expected error, upper bound, and whether the features lie in the fitted range.
@@ -148,11 +187,13 @@ class TrustedRange:
             names = ", ".join(quantity.name for quantity in self.features)
             raise UserError(f"{given.shape[1]} features are given where {names} are needed.")
         known: NDArray[np.bool_] = np.all(np.isfinite(given), axis=1)
-        at = np.where(known[:, None], given, self.model.typical)
+        at = np.where(known[:, None], given, self.typical)
+        expected = np.median([split.model.centre(at) for split in self.splits], axis=0)
+        upper = np.median(bounds(self.splits, at), axis=0)
         return Check(
-            expected=np.where(known, self.model.centre(at), np.nan),
-            upper=np.where(known, self.model.bound(at, self.quantile), np.inf),
-            inside=known & self.model.inside(at),
+            expected=np.where(known, expected, np.nan),
+            upper=np.where(known, upper, np.inf),
+            inside=known & inside(self.splits, at),
         )
 
     def trusted(
@@ -179,17 +220,17 @@ class TrustedRange:
         for name in (feature, *(at or {})):
             if name not in names:
                 raise UserError(f"'{name}' is no feature of this range: {closest(name, names)}")
-        typical = dict(zip(names, self.model.typical, strict=True))
+        typical = dict(zip(names, self.typical, strict=True))
         rest = {name: (at or {}).get(name, typical[name]) for name in names if name != feature}
         column = names.index(feature)
 
-        def bound(values: Floats) -> Floats:
+        def of_splits(values: Floats) -> Floats:
             line = np.tile([rest.get(name, 0.0) for name in names], (len(values), 1))
             line[:, column] = values
-            return self.check(line if len(names) > 1 else line[:, 0]).upper
+            return bounds(self.splits, line)
 
-        low, high = self.model.low[column], self.model.high[column]
-        return held_below(bound, low, high, float(tolerance), feature, rest)
+        low, high = self.low[column], self.high[column]
+        return held_below(of_splits, low, high, float(tolerance), feature, rest)
 
     def save(self, path: Path | str) -> Path:
         """Write the range as JSON, all or nothing; numbers keep every digit."""

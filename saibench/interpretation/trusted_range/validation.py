@@ -13,15 +13,17 @@ from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap,
 from saibench.interpretation.trusted_range.conformal import (
     MIN_FITTED_BLOCKS,
     TooFewBlocks,
-    block_quantile,
     block_weights,
     calibration_blocks,
     needed_blocks,
 )
 from saibench.interpretation.trusted_range.error_model import FOLDS, block_folds
 from saibench.interpretation.trusted_range.reading import Measured
-from saibench.interpretation.trusted_range.trusted_range import TrustedRange
+from saibench.interpretation.trusted_range.splits import bounds as bounds_of
+from saibench.interpretation.trusted_range.splits import fit_splits, inside
 
+NUM_SPLITS = 5
+"""Splits in each of the fits, of which there are many; a median of more hardly moves."""
 LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Coverages that are compared with what was observed, those that the blocks suffice for."""
 
@@ -57,7 +59,7 @@ class Validation:
         left_out: the same at `coverage`, by point and partition.
         what: what was left out, for a sentence.
         mean_bound: mean of the bounds, inside the fitted range.
-        unconditional: mean of the bounds that the same blocks give without a feature, of the
+        unconditional: mean of the bounds that the same splits give without a feature, of the
             same samples.
         gain: unconditional less conditional bound, a share of the former, with its interval.
         calibration_blocks: that each of the bounds rests on, at least.
@@ -95,7 +97,7 @@ class Validation:
 
 
 def validate(
-    measured: Measured, coverage: float, *, seed: int = 0, **options: object
+    measured: Measured, coverage: float, *, seed: int = 0, splits: int = NUM_SPLITS
 ) -> Validation:
     """Fit again and again without a group and a share of the blocks, and look at both together.
 
@@ -107,7 +109,7 @@ def validate(
         measured: all samples.
         coverage: of the bounds.
         seed: of the draws.
-        options: of `TrustedRange.fit`.
+        splits: of the blocks in each fit; the bound is their median.
 
     Raises:
         TooFewBlocks: what is left of the blocks holds no such coverage.
@@ -118,26 +120,24 @@ def validate(
     fewest = min(_num_calibrating(measured, kept, coverage, seed) for _, kept in parts)
     levels = tuple(sorted({coverage, *(one for one in LEVELS if needed_blocks(one) <= fewest)}))
     bounds = {level: np.full(count, np.nan) for level in levels}
-    plain, inside = np.full(count, np.nan), np.zeros(count, dtype=bool)
+    plain, within = np.full(count, np.nan), np.zeros(count, dtype=bool)
     for held, kept in parts:
-        trusted = TrustedRange.fit(
+        found = fit_splits(
             measured.features[kept],
             measured.errors[kept],
             measured.blocks[kept],
-            coverage=coverage,
-            names=measured.quantities,
+            coverage,
+            levels=[level for level in levels if level != coverage],
+            num=splits,
             seed=seed,
-            **options,  # type: ignore[arg-type]
         )
-        scores, blocks = _calibration(trusted, measured, kept, coverage, seed)
         features = measured.features[held]
-        inside[held] = trusted.model.inside(features)
-        plain[held] = trusted.unconditional
-        for level in levels:
-            quantile = block_quantile(scores, blocks, level)
-            bounds[level][held] = trusted.model.bound(features, quantile)
+        within[held] = inside(found[coverage], features)
+        plain[held] = np.median([split.unconditional for split in found[coverage]])
+        for level, of_level in found.items():
+            bounds[level][held] = np.median(bounds_of(of_level, features), axis=0)
     covered = {level: (measured.errors <= bounds[level]).astype(float) for level in levels}
-    weights = np.where(inside, block_weights(measured.blocks), 0.0)
+    weights = np.where(within, block_weights(measured.blocks), 0.0)
     observed = tuple(
         block_bootstrap(covered[level], measured.blocks, weights=weights) for level in levels
     )
@@ -146,7 +146,7 @@ def validate(
         levels=levels,
         observed=observed,
         left_out=tuple(
-            _left_out(name, measured.groups == number, inside, covered[coverage], measured.blocks)
+            _left_out(name, measured.groups == number, within, covered[coverage], measured.blocks)
             for number, name in enumerate(measured.group_names)
         ),
         what=_what(measured),
@@ -177,12 +177,16 @@ def _folds(blocks: NDArray, coverage: float) -> int:
 
 
 def _parts(measured: Measured, folds: NDArray) -> Iterable[tuple[NDArray, NDArray]]:
-    """Masks of what is left out and of what is fitted; together each sample is left out once."""
+    """Masks of what is left out and of what is fitted; together each sample is left out once.
+
+    Groups are left out by fifths, as blocks are, or each alone where there are fewer.
+    """
+    alone = len(measured.group_names) == 1
+    of_group = measured.groups % FOLDS
     for fold in np.unique(folds):
-        for group in range(len(measured.group_names)):
-            held = (folds == fold) & (measured.groups == group)
-            alone = len(measured.group_names) == 1
-            others = np.ones_like(held) if alone else measured.groups != group
+        for group in np.unique(of_group):
+            held = (folds == fold) & (of_group == group)
+            others = np.ones_like(held) if alone else of_group != group
             if held.any():
                 yield held, others & (folds != fold)
 
@@ -191,15 +195,6 @@ def _num_calibrating(measured: Measured, kept: NDArray, coverage: float, seed: i
     """Blocks that calibrate a range of what is kept."""
     blocks = measured.blocks[kept]
     return len(np.unique(blocks[calibration_blocks(blocks, coverage, seed)]))
-
-
-def _calibration(
-    trusted: TrustedRange, measured: Measured, kept: NDArray, coverage: float, seed: int
-) -> tuple[Floats, NDArray]:
-    """Scores and blocks that the range was calibrated on."""
-    chosen = np.flatnonzero(kept)[calibration_blocks(measured.blocks[kept], coverage, seed)]
-    scores = trusted.model.scores(measured.features[chosen], measured.errors[chosen])
-    return scores, measured.blocks[chosen]
 
 
 def _left_out(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from made_trust import blocks_of_errors
 
 from saibench.errors import UserError
 from saibench.interpretation.trusted_range import TooFewBlocks, TrustedRange
+from saibench.interpretation.trusted_range.sentences import held_sentence
 
 
 @lru_cache(maxsize=32)
@@ -25,7 +27,8 @@ def test_observed_coverage_is_nominal_on_new_blocks(coverage: float) -> None:
     observed = []
     for seed in range(20):
         rng = np.random.default_rng(seed)
-        trusted = TrustedRange.fit(*blocks_of_errors(rng, 200), coverage=coverage, seed=seed)
+        sample = blocks_of_errors(rng, 200)
+        trusted = TrustedRange.fit(*sample, coverage=coverage, seed=seed, splits=4)
         feature, error, _ = blocks_of_errors(rng, 400)
         check = trusted.check(feature)
         observed.append(np.mean((error <= check.upper)[check.inside]))
@@ -45,7 +48,7 @@ def test_width_follows_the_feature() -> None:
 def test_bound_of_a_rising_error_never_falls(seed: int, start: float, step: float) -> None:
     trusted = made(seed, "monotone")
     check = trusted.check([start, start + step])
-    if start >= trusted.model.low[0]:
+    if start >= max(split.model.low[0] for split in trusted.splits):
         assert check.upper[0] <= check.upper[1]
         assert check.expected[0] <= check.expected[1]
     assert (check.expected <= check.upper).all()
@@ -62,8 +65,9 @@ def test_bound_of_a_rising_error_never_falls(seed: int, start: float, step: floa
 def test_band_widens_beyond_the_data(
     seed: int, kind: str, far: float, further: float, side: int
 ) -> None:
-    trusted = made(seed, kind)
-    edge = trusted.model.high[0] if side > 0 else trusted.model.low[0]
+    trusted = replace(made(seed, kind), others=())
+    model = trusted.model  # of a single split, as of each
+    edge = model.high[0] if side > 0 else model.low[0]
     check = trusted.check([edge, edge + side * far, edge + side * (far + further)])
     band = check.upper - check.expected
     assert band[0] < band[1] < band[2]
@@ -86,7 +90,7 @@ def test_larger_tolerance_trusts_no_less(seed: int, tolerance: float, more: floa
 def test_trusted_interval_ends_where_the_bound_crosses() -> None:
     trusted = made(0, "monotone")
     (low, high), *others = trusted.trusted(3.0).intervals
-    assert not others and low == trusted.model.low[0] < high < trusted.model.high[0]
+    assert not others and low == trusted.low[0] < high < trusted.high[0]
     assert trusted.check(high).upper[0] == pytest.approx(3.0, abs=1e-9)
     assert trusted.check(high + 1e-6).upper[0] > 3.0
 
@@ -143,7 +147,8 @@ def test_nothing_is_known_where_a_feature_is_not_a_number() -> None:
 def test_samples_are_checked_alike_alone_and_together() -> None:
     feature = np.linspace(-0.5, 1.5, 50)
     together = made().check(feature).upper
-    np.testing.assert_array_equal(together, [made().check(one).upper[0] for one in feature])
+    alone = [made().check(one).upper[0] for one in feature]
+    np.testing.assert_allclose(together, alone, rtol=1e-12)  # sums of a few terms
 
 
 def test_refusals() -> None:
@@ -207,3 +212,56 @@ def test_unsound_range_is_refused_even_with_a_matching_digest(tmp_path: Path) ->
     path.write_text(json.dumps(document))
     with pytest.raises(UserError, match="no sound trusted range"):
         TrustedRange.load(path)
+
+
+def test_bound_is_the_median_of_all_splits() -> None:
+    trusted = made()
+    assert len(trusted.splits) == trusted.counts.splits == 20
+    at = np.linspace(-0.2, 1.2, 15)
+    each = [replace(trusted, model=one.model, quantile=one.quantile, others=()).check(at)
+            for one in trusted.splits]  # fmt: skip
+    upper = np.sort([one.upper for one in each], axis=0)
+    np.testing.assert_allclose(trusted.check(at).upper, (upper[9] + upper[10]) / 2, rtol=1e-12)
+    share = np.mean([one.inside for one in each], axis=0)
+    np.testing.assert_array_equal(trusted.check(at).inside, share >= 0.5)
+    assert trusted.trusted(0.1).least_bound <= trusted.mean_bound
+
+
+def test_verdict_hardly_depends_on_the_draw_and_ties_are_undecided() -> None:
+    """Near the tolerance that one split in two accepts."""
+    sample = blocks_of_errors(np.random.default_rng(7), 40, 4)
+    single = [TrustedRange.fit(*sample, seed=seed, splits=1) for seed in range(24)]
+    least = np.array([one.trusted(9.0).least_bound for one in single])
+    several = np.array(
+        [TrustedRange.fit(*sample, seed=seed).trusted(9.0).least_bound for seed in range(6)]
+    )
+    assert several.std() < 0.5 * least.std()
+    held = TrustedRange.fit(*sample).trusted(float(np.median(least)))
+    assert held.is_undecided and 5 < held.trusting < 15
+    sure = TrustedRange.fit(*sample).trusted(float(2 * least.max()))
+    assert not sure.is_undecided and sure.trusting == len(sure.least_bounds) == 20
+    never = TrustedRange.fit(*sample).trusted(float(least.min() / 2))
+    assert not never.is_undecided and never.trusting == 0
+
+
+def test_few_blocks_are_refused_whatever_the_coverage() -> None:
+    feature, error, blocks = blocks_of_errors(np.random.default_rng(0), 6)
+    with pytest.raises(TooFewBlocks, match="the data have 6; more blocks"):
+        TrustedRange.fit(feature, error, blocks, coverage=0.66)
+
+
+def test_range_of_one_split_is_read_as_it_was() -> None:
+    """Of saibench 0.1; its numbers are those that were saved."""
+    path = Path(__file__).parents[3] / "docs/results/force_field/guarded_dynamics/range.json"
+    saved = json.loads(path.read_text())["trusted_range"]
+    trusted = TrustedRange.load(path)
+    assert trusted.others == () and trusted.counts.splits == 1
+    assert trusted.low == tuple(saved["model"]["low"])
+    z = (0.025 - saved["model"]["mean"]["centre"][0]) / saved["model"]["mean"]["width"][0]
+    mean, spread = (
+        np.dot(saved["model"][name]["coefficients"], [1, z, z**2]) for name in ("mean", "spread")
+    )
+    spread = max(spread, saved["model"]["least_spread"])
+    upper = trusted.check(0.025).upper[0]
+    assert upper == pytest.approx(mean + saved["quantile"] * spread, rel=1e-9)
+    assert "splits" not in held_sentence(trusted, trusted.trusted(60.0))
