@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import threading
+from contextlib import redirect_stderr
+from io import StringIO
 from typing import Literal, get_args
 
+import requests
 from pydantic import ValidationError
 
 from saibench.errors import UserError
 
 Mode = Literal["online", "offline", "disabled"]
+PATIENCE = 5.0
+"""Seconds that the server is given to answer before a run goes offline."""
 
 
 def choose_mode(asked: Mode | None) -> Mode:
@@ -42,6 +48,28 @@ def choose_mode(asked: Mode | None) -> Mode:
     return "offline"
 
 
+def is_reachable() -> bool:
+    """Whether W&B's server answers, with whatever, within `PATIENCE`; a compute node may have no
+    network, and W&B would try for a minute and a half."""
+    import wandb
+
+    address, answers = wandb.setup().settings.base_url, []
+
+    def ask() -> None:
+        try:
+            requests.head(address, timeout=PATIENCE)
+        except requests.exceptions.SSLError:  # it has a certificate that W&B may know
+            pass
+        except requests.RequestException:
+            return
+        answers.append(address)
+
+    asking = threading.Thread(target=ask, daemon=True)  # to look up a name has no timeout
+    asking.start()
+    asking.join(PATIENCE)
+    return bool(answers)
+
+
 def _told() -> str:
     """The mode in W&B's own settings: `online` if nobody chose another."""
     import wandb
@@ -62,14 +90,16 @@ def logged_in() -> bool:
     Raises:
         UserError: they cannot be credentials.
     """
-    import wandb
     from wandb.errors import AuthenticationError
+
+    import wandb
 
     # Under WANDB_MODE=offline login looks nothing up, and unless silent it asks the server who
     # it is that logs in.
     wandb.setup(wandb.Settings(mode="online", silent=True))
     try:
-        return wandb.login(prompt=False, verify=False)
+        with redirect_stderr(StringIO()):  # where it tells where the key was found
+            return wandb.login(prompt=False, verify=False)
     except AuthenticationError as error:
         raise UserError(
             f"Weights & Biases cannot use these credentials ({error}); run `wandb login`, or work "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,18 +20,25 @@ from lightning.pytorch.utilities import rank_zero_only
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import STYLE
-from saibench.loggers.account import Mode, choose_mode
+from saibench.loggers.account import Mode, choose_mode, is_reachable
 from saibench.loggers.describe import run_config
 from saibench.loggers.results import STEP, sample_rows, scalars
 from saibench.runs.record import read_record, update_record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from wandb import Run, Settings
     from wandb.sdk.lib import RunDisabled
+
+    from wandb import Run, Settings
 
 TABLE_ROWS = 200
 """Rows of the evidence that are logged as a table; the whole is in the point's folder."""
+FLUSH = 1.0
+"""Seconds after which what is logged is on disk: all that a process that is killed can lose."""
+INIT, FINISH = 20.0, 20.0
+"""Seconds that the server is given to begin a run, and to take the last of it."""
+_HEADER = 7
+"""Bytes of a log in which nothing is; W&B uploads none of a run's logs if one is empty."""
 
 
 class PointWandbLogger(WandbLogger):
@@ -97,7 +106,6 @@ class PointWandbLogger(WandbLogger):
         Partitions that the point had been tested on before are in the run of that time.
         """
         import wandb
-
         from saibench.report.drawn import drawable
 
         tested = _tested(self.folder)
@@ -118,36 +126,30 @@ class PointWandbLogger(WandbLogger):
         run = self._experiment
         if run is None:
             return
-        run.finish(exit_code=int(failed))
+        try:
+            run.finish(exit_code=int(failed))
+        except TimeoutError:
+            _warn(f"took not all of {self.folder.name}", self.folder, "run-*")
         if not run.disabled:
             self._note(curves=sorted({*self._noted().get("curves", ()), *self._curves}))
 
     def _start(self) -> Run:
         import wandb
 
-        record = read_record(self.folder)
         mode = choose_mode(self.mode)
+        if mode == "online" and not is_reachable():
+            mode = "offline"
+            _warn("cannot be reached", self.folder, "offline-run-*")
         try:
-            run = wandb.init(
-                entity=self.entity,
-                project=self.project,
-                dir=self.folder,
-                id=self._noted().get(self.job_type),
-                name=record["slug"],
-                group=record["study"],
-                job_type=self.job_type,
-                tags=[record["workload"]],
-                config=run_config(self.folder, record),
-                allow_val_change=True,  # a resumed point may run on other devices
-                mode=mode,
-                resume="allow",
-                reinit="finish_previous",
-                settings=_settings(),
-            )
+            run = self._begun(mode)
+        except wandb.errors.CommError:
+            mode = "offline"
+            _warn("began no run", self.folder, "offline-run-*")
+            run = self._begun(mode)
         except wandb.Error as error:
             raise UserError(
-                f"Weights & Biases started no run ({str(error).splitlines()[0]}); with "
-                "logger.mode=offline it stays in the point's folder, and `wandb sync` uploads it."
+                f"Weights & Biases started no run ({str(error).splitlines()[0]}). Use "
+                "logger.mode=offline: it stays in the run's folder, and `wandb sync` uploads it."
             ) from error
         run.define_metric(STEP)
         run.define_metric("*", step_metric=STEP, step_sync=True)
@@ -156,6 +158,29 @@ class PointWandbLogger(WandbLogger):
         if mode == "online" and (self.job_type == "train" or not self._noted()["url"]):
             self._note(url=run.url)
         return run
+
+    def _begun(self, mode: Mode) -> Run:
+        import wandb
+
+        record, known = read_record(self.folder), self._noted().get(self.job_type)
+        _remove_empty(self.folder / "wandb")
+        return wandb.init(
+            entity=self.entity,
+            project=self.project,
+            dir=self.folder,
+            id=known,
+            name=record["slug"],
+            group=record["study"],
+            job_type=self.job_type,
+            tags=[record["workload"]],
+            config=run_config(self.folder, record),
+            allow_val_change=True,  # a resumed point may run on other devices
+            mode=mode,
+            # a first session that is uploaded once more replaces itself; later ones are appended
+            resume=None if known is None else "allow",
+            reinit="finish_previous",
+            settings=_settings(),
+        )
 
     def _noted(self) -> dict[str, Any]:
         """What `run.json` keeps of the point's runs."""
@@ -173,8 +198,38 @@ def _settings() -> Settings:
     import wandb
 
     return wandb.Settings(
-        silent=True, console="off", disable_git=True, x_save_requirements=False, symlink=False
+        silent=True,
+        console="off",
+        disable_git=True,
+        x_save_requirements=False,
+        symlink=False,
+        init_timeout=INIT,
+        finish_timeout=FINISH,
+        finish_timeout_raises=True,
+        x_transaction_log_flush_interval=FLUSH,
     )
+
+
+_warned: set[str] = set()
+
+
+def _warn(reason: str, folder: Path, runs: str) -> None:
+    """Say once a process and reason that runs are to be uploaded later, and by which command."""
+    if reason not in _warned:
+        _warned.add(reason)
+        online = "" if runs.startswith("offline") else "--include-online "
+        print(
+            f"Weights & Biases {reason}: results stay on disk. Upload them with "
+            f"`wandb sync {online}{folder.parent}/*/wandb/{runs}`.",
+            file=sys.stderr,
+        )
+
+
+def _remove_empty(folder: Path) -> None:
+    """Remove sessions that were killed before anything of them was on disk."""
+    for log in folder.glob("*run-*/*.wandb"):
+        if log.stat().st_size <= _HEADER:
+            shutil.rmtree(log.parent)
 
 
 def _tested(folder: Path) -> dict[str, str]:

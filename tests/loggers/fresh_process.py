@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from saibench.commands import panels
 from saibench.loggers.account import Mode, choose_mode
@@ -19,12 +20,17 @@ KEY = "0123456789abcdef0123456789abcdef01234567"
 NO_SERVER = {"WANDB_BASE_URL": "http://127.0.0.1:9"}
 
 
+def fresh_context() -> Any:
+    """Starts processes as copies of one that has imported much and set up nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["wandb", __name__, "one_session"])
+    return context
+
+
 @contextmanager
 def fresh_processes() -> Iterator[ProcessPoolExecutor]:
     """Each call in a new process whose standard input is closed; what it raises is raised here."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["wandb", __name__])
-    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(1, mp_context=fresh_context(), max_tasks_per_child=1) as pool:
         yield pool
 
 

@@ -7,7 +7,6 @@ from types import ModuleType
 
 import polars
 import pytest
-import wandb
 from lightning.pytorch.utilities import rank_zero_only
 from made_point import SETTINGS, make_point
 from matplotlib.figure import Figure
@@ -15,10 +14,12 @@ from omegaconf import OmegaConf
 from PIL import Image
 from wandb_file import logged_runs
 
+import wandb
 from saibench.evidence.schema import read_fields, read_table, write_table
 from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.loggers.describe import cell
 from saibench.loggers.wandb import PointWandbLogger
+from saibench.own_names import name_targets, word_of_one_command
 from saibench.runs.record import update_record
 
 CONF = Path(__file__).parents[2] / "conf" / "logger"
@@ -99,7 +100,9 @@ def test_a_figure_that_one_point_suffices_for_is_logged(
     record = json.loads((point / "run.json").read_text())
     record["figures"].append("one_point_figure")
     update_record(point, **record | {"state": "running"})
-    log_point(point)
+    with word_of_one_command():
+        name_targets(["one_point_figure"])
+        log_point(point)
     (path,) = point.glob("wandb/offline-run-*/files/media/images/figures/one_point_figure*.png")
     assert Image.open(path).size == (330, 220)
 
