@@ -54,11 +54,22 @@ def run(args: argparse.Namespace) -> int:
             continue
         for audit in found:
             print(_told(folder, audit, args.pairs), flush=True)
+        if args.seen is None and _starts_from_weights(folder):
+            print("  What the weights that it started from have seen is not known: --seen says it.")
     if len(refused) == len(folders):
         raise refused[0][1]
     for folder, reason in refused:
         print(f"{folder.name}:\n  Not audited: {reason}")
     return 0
+
+
+def _starts_from_weights(folder: Path) -> bool:
+    """Whether a run began with weights from elsewhere, of which no ids are given."""
+    from saibench.runs.record import read_record
+
+    record = read_record(folder)
+    files = (record.get("identity") or {}).get("files") or {}
+    return "seen_elsewhere" not in record and any(name.startswith("model.") for name in files)
 
 
 def _told(folder: Path, audit: Audit, pairs: int) -> str:

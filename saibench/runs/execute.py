@@ -75,7 +75,10 @@ def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = Tru
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
             remove_leftovers(folder)
-            outcome = work()
+            try:
+                outcome = work()
+            except UserError as error:
+                outcome = Outcome(folder, record.FAILED, str(error), is_users=True)
             if outcome.is_users and made and not keep_refused and not _has_run(folder):
                 _remove(folder)
             return outcome

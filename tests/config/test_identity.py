@@ -12,6 +12,7 @@ from saibench.config.check import resolved
 from saibench.config.compose import compose_command
 from saibench.config.content import identified
 from saibench.config.identity import canonical, point_hash, slug
+from saibench.runs.point import load_point
 
 BESIDE_THE_RESULT = [
     ["logger=none"],
@@ -101,6 +102,15 @@ def test_folder_of_the_data_does_not_change_the_point() -> None:
 )
 def test_number_written_another_way_is_the_same_point(one: str, other: str) -> None:
     assert point_hash(settings(one)) == point_hash(settings(other))
+
+
+def test_runs_that_saibench_0_1_froze_are_still_loaded() -> None:
+    """Their records have no `identity`, and were named by another rule."""
+    root = Path(__file__).parents[2] / "docs" / "results"
+    folders = [path.parent for path in sorted(root.rglob("config.yaml"))]
+    assert folders
+    for folder in folders[:: len(folders) // 5]:
+        assert load_point(folder).settings["model"]["_target_"]
 
 
 def test_hash_is_of_the_sorted_canonical_settings() -> None:

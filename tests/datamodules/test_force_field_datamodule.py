@@ -50,6 +50,29 @@ def test_training_validation_and_test_share_no_frame(data: ForceFieldDataModule)
     assert not (train | validation) & test
 
 
+def test_frames_that_weights_have_seen_elsewhere_are_learned_and_not_trained_on() -> None:
+    before = made()
+    further = made("seen=[280, 281, 3]")
+    assert further.split[0].hash == before.split[0].hash
+    train, validation = (part.rows.tolist() for part in further.split)
+    assert further.learned_rows.tolist() == sorted({*train, 280, 281, 3})
+    assert further.seen_rows.tolist() == sorted({*train, *validation, 280, 281, 3})
+    rows = np.arange(270, 300)
+    far, near = (data.features(rows)["soap_distance"].to_numpy() for data in (before, further))
+    assert (near <= far + 1e-12).all() and near[10] < far[10]
+    assert further.energy_mean == before.energy_mean
+    with pytest.raises(UserError, match="seen"):
+        made("seen=[5000]").check()
+
+
+def test_untrained_model_is_given_means_of_what_is_not_held_out() -> None:
+    data = made("trainer=none")
+    assert [part.count for part in data.split] == [0, 0]
+    energies = data.trajectory.energies
+    assert data.energy_mean == pytest.approx(energies[:270].mean(), rel=1e-12)
+    assert np.isfinite(list(data.facts()[key] for key in ("force_rms", "avg_num_neighbors"))).all()
+
+
 def test_larger_training_set_holds_the_smaller_one() -> None:
     small, large = (
         set(made(f"subset.count={count}").split[0].sample_ids.tolist()) for count in (20, 100)
