@@ -12,6 +12,7 @@ import polars as pl
 
 from saibench.datamodules.cache import Arrays, cached_arrays
 from saibench.datamodules.growing import GrowingArray
+from saibench.datamodules.jet_tagging.checks import check_constituents
 from saibench.datamodules.jet_tagging.momenta import ENERGY, JET_FEATURES, PX, PY, kinematics
 from saibench.evidence.schema import AFTER, BEFORE, Field
 
@@ -135,17 +136,31 @@ class JetWriter:
             for name, (shape, dtype, _) in COLUMNS.items()
         }
 
-    def append(self, momenta: np.ndarray, label: np.ndarray, split: int) -> None:
-        """Add jets of one split, each with one constituent or more.
+    def append(
+        self, momenta: np.ndarray, label: np.ndarray, split: int, where: str | None = None
+    ) -> None:
+        """Add jets of one split.
 
         Args:
             momenta: (n, P, 4) E, px, py, pz in GeV; a slot without energy is padding.
             label: (n,).
             split: position in `SPLITS`.
+            where: the file that they are from, for the sentence of a refusal.
+
+        Raises:
+            UserError: a jet without constituents, with a momentum that cannot be, or a label that
+                is not 0 or 1.
         """
         there = momenta[..., ENERGY] != 0
         counts = there.sum(axis=1, dtype=np.int64)
         starts = np.cumsum(counts) - counts
+        check_constituents(
+            momenta[there],
+            counts,
+            label,
+            where or SPLITS[split],
+            self._arrays["end"].rows,
+        )
         constituents = by_falling_pt(momenta[there].astype(np.float32, copy=False), counts)
         total = np.add.reduceat(constituents, starts, axis=0, dtype=np.float64)
         rows = {

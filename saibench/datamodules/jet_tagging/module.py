@@ -12,7 +12,9 @@ import polars as pl
 from lightning import Trainer
 
 from saibench.datamodules.cache import cache_root
+from saibench.datamodules.checked import checked_once
 from saibench.datamodules.jet_tagging.batch import JetBatch
+from saibench.datamodules.jet_tagging.checks import check_jets
 from saibench.datamodules.jet_tagging.energy_bins import class_counts
 from saibench.datamodules.jet_tagging.energy_deviation import FIELD as ENERGY_DEVIATION
 from saibench.datamodules.jet_tagging.energy_deviation import energy_deviation
@@ -81,7 +83,11 @@ class JetTaggingDataModule(StructuralDataModule):
 
     @cached_property
     def jets(self) -> Jets:
-        return self.source.load(self.cache)
+        """The jets, once they are seen to be fit to be learnt from."""
+        jets = self.source.load(self.cache)
+        name = self.source.name
+        checked_once(self.cache, name, jets.data_hash, lambda: check_jets(jets, name))
+        return jets
 
     def preview_index(self) -> pl.DataFrame | None:
         """What is known before the jets are prepared, if no sampler asks for more."""

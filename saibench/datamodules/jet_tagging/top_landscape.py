@@ -81,6 +81,6 @@ class TopLandscape:
         with tqdm(total=sum(self._counts), desc="reading jets", unit="jet", mininterval=1.0) as bar:
             for number, path in enumerate(self._paths.values()):
                 for momenta, label in PyTablesFile(path).chunks():
-                    writer.append(momenta, label, number)
+                    writer.append(momenta, label, number, str(path))
                     bar.update(len(label))
         return writer.closed()
