@@ -16,11 +16,45 @@ def located(points: Collection[Metrics], name: str, first: str) -> tuple[str, st
         points: the metrics of each point.
         name: `<metric>`, or `<partition>/<metric>`.
         first: the partition to look at before all others.
+
+    Of a metric at a position on an axis, as `mae_60` at 60 minutes, the nearest is found where data
+    of another cadence have none there.
     """
     partitions = dict.fromkeys([first, *(name for metrics in points for name in metrics)])
     where, _, metric = name.rpartition("/")
-    for partition in [where] if where else partitions:
-        entries = ((metrics.get(partition) or {}).get(metric) or {} for metrics in points)
-        if any(entry.get("value") is not None for entry in entries):
-            return partition, metric
+    for choose in (_exactly, nearest_label):
+        for partition in [where] if where else partitions:
+            known = [
+                known
+                for metrics in points
+                for known, entry in (metrics.get(partition) or {}).items()
+                if (entry or {}).get("value") is not None
+            ]
+            if (found := choose(metric, known)) is not None:
+                return partition, found
     return None
+
+
+def nearest_label(name: str, known: Collection[str]) -> str | None:
+    """`name`, or of those that differ from it in the number at their end the nearest.
+
+    >>> nearest_label("mae_60", ["mae", "mae_54", "mae_63"])
+    'mae_63'
+    """
+    if name in known:
+        return name
+    stem, _, label = name.rpartition("_")
+    if not stem or not label.isdecimal():
+        return None
+    numbers = [
+        int(other.removeprefix(f"{stem}_"))
+        for other in known
+        if other.startswith(f"{stem}_") and other.removeprefix(f"{stem}_").isdecimal()
+    ]
+    if not numbers:
+        return None
+    return f"{stem}_{min(numbers, key=lambda number: (abs(number - int(label)), number))}"
+
+
+def _exactly(name: str, known: Collection[str]) -> str | None:
+    return name if name in known else None

@@ -16,6 +16,8 @@ from saibench.whole_files import written_whole
 
 FIELDS = "fields.npz"
 """Name of the file in a point's folder."""
+FRAME_MINUTES = 10
+"""Of files that do not say, as NowcastNet's events."""
 MAX_SIDE = 256
 """Pixels of a side from which fields are halved: a page shows no more."""
 
@@ -27,12 +29,13 @@ class RainFields:
     """E events; NaN where the radar saw nothing.
 
     sample_id: (E,) int64
-    observed: (E, 9, H, W) float16 in mm/h
-    target: (E, 20, H, W) float16 in mm/h, what was observed of the time to be predicted
-    predicted: (E, 20, H, W) float16 in mm/h
+    observed: (E, T, H, W) float16 in mm/h
+    target: (E, L, H, W) float16 in mm/h, what was observed of the time to be predicted
+    predicted: (E, L, H, W) float16 in mm/h
     pixel_km: side of a pixel of these fields, which may be coarser than the data's
-    motion: (E, 20, 2, H, W) float16 in these pixels a frame of 10 minutes, along x and y (down),
-        pointing to where the rain comes from, or None
+    motion: (E, L, 2, H, W) float16 in these pixels a frame, along x and y (down), pointing to
+        where the rain comes from, or None
+    frame_minutes: between two frames
     """
 
     sample_id: NDArray[np.int64]
@@ -41,6 +44,7 @@ class RainFields:
     predicted: Floats
     pixel_km: float
     motion: Floats | None = None
+    frame_minutes: int = FRAME_MINUTES
 
 
 def kept_fields(
@@ -50,6 +54,7 @@ def kept_fields(
     predicted: ArrayLike,
     pixel_km: float,
     motion: ArrayLike | None = None,
+    frame_minutes: int = FRAME_MINUTES,
 ) -> RainFields:
     """Events to be kept, their pixels averaged two by two while a side has more than 256.
 
@@ -72,6 +77,7 @@ def kept_fields(
         predicted=rain[2].astype(np.float16),
         pixel_km=pixel_km,
         motion=None if flow is None else flow.astype(np.float16),
+        frame_minutes=frame_minutes,
     )
 
 
@@ -115,7 +121,10 @@ def read_fields(path: Path) -> RainFields:
     try:
         with NpzArrays(path, LARGEST_SHOWN) as arrays:
             found: dict[str, Any] = {name: arrays[name] for name in arrays.names}
-        return RainFields(**found | {"pixel_km": float(found["pixel_km"])})
+        minutes = int(found.get("frame_minutes", FRAME_MINUTES))
+        return RainFields(
+            **found | {"pixel_km": float(found["pixel_km"]), "frame_minutes": minutes}
+        )
     except (OSError, DamagedArray, ValueError, KeyError, TypeError) as error:
         raise _unreadable(path, error) from error
 

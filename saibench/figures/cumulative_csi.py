@@ -83,7 +83,7 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     for row, model in zip(axes, models, strict=True):
         for panel, level in zip(row, levels, strict=True):
             grid = counts(errors, model, level)
-            mesh = _draw_grid(panel, grid)
+            mesh = _draw_grid(panel, grid, errors.leads)
             selected = f"{int(grid[0].sum())} of {len(errors.events)} events"
             variant = (model.label if panel is row[0] else " ") if len(models) > 1 else ""
             panel_title(panel, next(letters), f"≥ {level} mm/h, {selected}", variant)
@@ -129,8 +129,9 @@ def counts(errors: RainErrors, model: RainModel, threshold: str) -> NDArray[np.i
     return grid
 
 
-def _draw_grid(axes: Axes, grid: NDArray[np.int64]) -> QuadMesh:
-    lead_edges = np.arange(grid.shape[0] + 1) * 10.0 + 5
+def _draw_grid(axes: Axes, grid: NDArray[np.int64], leads: NDArray[np.int64]) -> QuadMesh:
+    """Events by lead time; frames are as far apart as the first is from the last observed."""
+    lead_edges = (np.arange(grid.shape[0] + 1) + 0.5) * float(leads[0])
     bin_edges = np.arange(NUM_BINS + 1) * float(STEP)
     shown = np.ma.masked_equal(grid, 0)
     top = bin_edges[-1] + GAP * float(STEP)

@@ -38,7 +38,8 @@ def model_colours(models: Sequence[RainModel]) -> dict[str, str]:
 
 def lead_axis(axes: Axes, label: bool = True) -> None:
     """x from the last observed frame on, in minutes, ticks at the hours."""
-    axes.set_xlim(0, 205)
+    last = axes.dataLim.x1  # what is drawn already: data of another cadence end elsewhere
+    axes.set_xlim(0, last + 5 if np.isfinite(last) and not 195 <= last <= 205 else 205)
     axes.xaxis.set_major_locator(matplotlib.ticker.MultipleLocator(60))
     axes.xaxis.set_minor_locator(matplotlib.ticker.MultipleLocator(20))
     if label:

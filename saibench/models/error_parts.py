@@ -22,6 +22,7 @@ def truth_statistics(
     motion: Tensor,
     source: Tensor,
     pixel_km: float,
+    frame_minutes: int = MINUTES_PER_FRAME,
 ) -> dict[str, Tensor]:
     """Errors `(B, L)` of motion and source, and what each does to the rain.
 
@@ -32,9 +33,10 @@ def truth_statistics(
         motion: `(B, 2, H, W)` in pixels a frame, where the air goes: the truth.
         source: `(B, L, H, W)` in mm/h, gained on the way into each frame: the truth.
         pixel_km: side of a pixel.
+        frame_minutes: between two frames.
     """
     true_origin = -motion.unsqueeze(1).expand_as(evolution.motion)
-    kmh = pixel_km * 60 / MINUTES_PER_FRAME
+    kmh = pixel_km * 60 / frame_minutes
     distance = kmh * (evolution.motion - true_origin).norm(dim=2)
     rain = target.sum(dim=(-2, -1))
     return {

@@ -13,6 +13,7 @@ from torchmetrics import MeanMetric
 
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.datamodules.nowcasting.draws import RepeatedDraws
+from saibench.datamodules.nowcasting.event import MINUTES_PER_FRAME, TARGET_FRAMES
 from saibench.datamodules.nowcasting.module import NowcastingDataModule
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError
@@ -35,7 +36,6 @@ from saibench.models.untrained import refuse_random_weights
 
 INPUTS = {"observed": "(B, T, H, W) mm/h", "noise": "(an EventNoise)"}
 """Of a net's `forward`."""
-LEADS = 20
 LOG_EVERY = 50
 """Steps between two logged training losses."""
 
@@ -47,11 +47,13 @@ class NowcastingModule(BenchmarkModule):
     rain count (NowcastNet's loss without its network; `NowcastNetModule` trains that one).
 
     Args:
-        net: `_target_` and settings of the net, `forward(observed (B, 9, H, W) mm/h, noise)` →
-            `(B, 20, H, W)` mm/h; noise is an `EventNoise`, for nets that draw at random. A net
+        net: `_target_` and settings of the net, `forward(observed (B, T, H, W) mm/h, noise)` →
+            `(B, L, H, W)` mm/h; noise is an `EventNoise`, for nets that draw at random. A net
             that also has `evolve(observed)` → `Evolution` is asked for motion and source where
             the truth is known.
-        facts: of the data: `pixel_km`, which is also given to a net that takes it, and `has_truth`.
+        facts: of the data: `pixel_km`, `observed` and `leads` frames, `frame_minutes` between two,
+            each also given to a net that takes it, and `has_truth`. Without them frames are as
+            NowcastNet's: 9, 20 and 10 minutes.
         name: of the model, in the names of points.
         optimizer: `_target_` and settings of a torch optimizer; unused if nothing is trained.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
@@ -107,7 +109,7 @@ class NowcastingModule(BenchmarkModule):
             load_published(self.net, self.hparams["checkpoint"])
 
     def forward(self, batch: RainBatch) -> Tensor:
-        """Rain `(B, 20, H, W)` in mm/h, the same for an event in any batch and on any rank."""
+        """Rain `(B, L, H, W)` in mm/h, the same for an event in any batch and on any rank."""
         noise = EventNoise(batch.sample_id, self.seed)
         return self._checked(self.net(batch.observed, noise), batch)
 
@@ -147,10 +149,26 @@ class NowcastingModule(BenchmarkModule):
 
     def statistics(self) -> list[Statistic]:
         statistics = nowcasting_statistics(
-            LEADS, self.thresholds, self.active_threshold, self.facts["has_truth"] and self.evolves
+            self.leads,
+            self.thresholds,
+            self.active_threshold,
+            self.facts["has_truth"] and self.evolves,
+            self.frame_minutes,
         )
         draws = self._draws()
-        return statistics + ([] if draws is None else draw_statistics(draws, LEADS))
+        if draws is None:
+            return statistics
+        return [*statistics, *draw_statistics(draws, self.leads, self.frame_minutes)]
+
+    @property
+    def leads(self) -> int:
+        """Frames that are predicted."""
+        return self.facts.get("leads", TARGET_FRAMES)
+
+    @property
+    def frame_minutes(self) -> int:
+        """Between two frames."""
+        return self.facts.get("frame_minutes", MINUTES_PER_FRAME)
 
     @property
     def evolves(self) -> bool:
@@ -169,6 +187,7 @@ class NowcastingModule(BenchmarkModule):
                 batch.motion,
                 batch.source,
                 batch.pixel_km,
+                self.frame_minutes,
             )
         return values
 
@@ -220,5 +239,6 @@ class NowcastingModule(BenchmarkModule):
 
 
 def _known_of_data(net: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The size of a pixel, for a net that has none set."""
-    return {name: facts[name] for name in ("pixel_km",) if name not in net}
+    """How events are sampled in space and time, where a net's settings do not say otherwise."""
+    known = ("pixel_km", "observed", "leads", "frame_minutes")
+    return {name: facts[name] for name in known if name in facts and name not in net}

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from saibench.datamodules.nowcasting.event import MINUTES_PER_FRAME
 from saibench.evidence.schema import AFTER, BEFORE
 from saibench.evidence.statistic import Axis, Statistic
 from saibench.metrics.functional.cumulative_csi import responds_at_every_lead
@@ -21,25 +22,26 @@ from saibench.metrics.functional.rain_statistics import (
     mean_predicted_rate,
 )
 
-MINUTES_PER_LEAD = 10
 
-
-def lead_axis(leads: int) -> Axis:
+def lead_axis(leads: int, frame_minutes: int = MINUTES_PER_FRAME) -> Axis:
     """The frames to come, by their lead time in minutes after the last observed frame."""
-    return Axis("lead", tuple(MINUTES_PER_LEAD * (lead + 1) for lead in range(leads)))
+    return Axis("lead", tuple(frame_minutes * (lead + 1) for lead in range(leads)))
 
 
-def draw_axis(draws: int, leads: int) -> Axis:
+def draw_axis(draws: int, leads: int, frame_minutes: int = MINUTES_PER_FRAME) -> Axis:
     """Repeated predictions of an event: every draw at every lead time, in that order."""
-    pairs = [
-        (draw, MINUTES_PER_LEAD * (lead + 1)) for draw in range(draws) for lead in range(leads)
-    ]
+    labels = lead_axis(leads, frame_minutes).labels
+    pairs = [(draw, label) for draw in range(draws) for label in labels]
     number, minutes = zip(*pairs, strict=True)
     return Axis("draw", tuple(range(len(pairs))), {"number": number, "lead": minutes})
 
 
 def nowcasting_statistics(
-    leads: int, thresholds: Sequence[float], active_threshold: float, has_truth: bool
+    leads: int,
+    thresholds: Sequence[float],
+    active_threshold: float,
+    has_truth: bool,
+    frame_minutes: int = MINUTES_PER_FRAME,
 ) -> list[Statistic]:
     """Errors of an event, and of its frames by lead time.
 
@@ -48,8 +50,9 @@ def nowcasting_statistics(
         thresholds: of the critical success index, mm/h.
         active_threshold: of the active area, mm/h.
         has_truth: whether the true motion and source of the events are known.
+        frame_minutes: between two frames.
     """
-    axis = lead_axis(leads)
+    axis = lead_axis(leads, frame_minutes)
     error = "mean absolute error of the rain rate"
     statistics = [
         # partial: a frame, or a whole event, may lie where the radar saw nothing
@@ -124,9 +127,11 @@ def frame_statistics(sums: RainFrameSums, pixel_km: float) -> dict[str, Tensor]:
     return values | {f"{name}.defined": where for name, where in defined.items()}
 
 
-def draw_statistics(draws: int, leads: int) -> list[Statistic]:
+def draw_statistics(
+    draws: int, leads: int, frame_minutes: int = MINUTES_PER_FRAME
+) -> list[Statistic]:
     """What is reported of events that are predicted repeatedly (paper fig. 20)."""
-    axis = draw_axis(draws, leads)
+    axis = draw_axis(draws, leads, frame_minutes)
     return [
         Statistic("mae", "mm/h", "pixel", "mean absolute error of a draw", axis, partial=True),
         Statistic(

@@ -11,6 +11,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from saibench.datamodules.nowcasting.batch import RainBatch
+from saibench.datamodules.nowcasting.event import OBSERVED_FRAMES
 from saibench.errors import UserError
 from saibench.models.batch_statistics import share_batch_statistics
 from saibench.models.nets.event_noise import EventNoise
@@ -78,7 +79,9 @@ class NowcastNetModule(NowcastingModule):
         self.evolution_only = evolution_only
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            self.discriminator = TemporalDiscriminator(base_channels=discriminator_channels)
+            self.discriminator = TemporalDiscriminator(
+                facts.get("observed", OBSERVED_FRAMES), self.leads, discriminator_channels
+            )
 
     @classmethod
     def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saibench.datamodules.nowcasting.event import OBSERVED_FRAMES
 from saibench.datamodules.nowcasting.module import NowcastingDataModule
 from saibench.evidence.rain_fields import FIELDS, RainFields, kept_fields, write_fields
 
@@ -56,9 +55,10 @@ def _fields(rows: np.ndarray, module: Any, data: NowcastingDataModule) -> RainFi
     seen = np.stack([np.where(event.valid, event.rate, np.nan) for event in events])
     return kept_fields(
         batch.sample_id.cpu(),
-        seen[:, :OBSERVED_FRAMES],
-        seen[:, OBSERVED_FRAMES:],
+        seen[:, : data.frames.observed],
+        seen[:, data.frames.observed :],
         predicted.float().cpu(),
         batch.pixel_km,
         None if motion is None else motion.float().cpu(),
+        frame_minutes=data.frames.minutes,
     )

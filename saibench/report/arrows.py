@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-FRAMES_PER_HOUR = 6
 NUM_CELLS = 14
 """Arrows along a side."""
 LONGEST = 1.5
@@ -36,13 +35,13 @@ class Arrows:
         return {"cells": self.ends.shape[1], "frames": frames.reshape(len(frames), -1).tolist()}
 
 
-def arrows(motion: NDArray[np.float32], pixel_km: float) -> Arrows:
+def arrows(motion: NDArray[np.float32], pixel_km: float, frame_minutes: int = 10) -> Arrows:
     """Of a motion `(L, 2, H, W)` in pixels a frame that points to where the rain comes from."""
     _, _, height, width = motion.shape
     rows, columns = (_cell_of(size) for size in (height, width))
     by_rows = np.stack([motion[:, :, rows == cell].mean(axis=2) for cell in range(NUM_CELLS)], 2)
     origin = np.stack([by_rows[..., columns == c].mean(axis=3) for c in range(NUM_CELLS)], 3)
-    velocity = -origin * FRAMES_PER_HOUR  # pixels an hour, to where the rain goes
+    velocity = -origin * (60 / frame_minutes)  # pixels an hour, to where the rain goes
     speed = np.linalg.norm(velocity, axis=1)
     cell = min(height, width) / NUM_CELLS
     fast = float(np.quantile(speed, 0.98))

@@ -29,8 +29,6 @@ from saibench.report.sprites import sprite
 
 title = "Events to look through"
 
-MINUTES = 10
-"""Between two frames."""
 MAX_VIEWERS = 8
 FIRST_SHOWN = 60
 """Lead time in minutes that is shown first."""
@@ -60,13 +58,18 @@ class Viewer:
     """One line a predicted frame."""
 
     @property
+    def minutes(self) -> int:
+        """Between two frames."""
+        return self.leads[1] - self.leads[0]
+
+    @property
     def num_predicted(self) -> int:
         return sum(lead > 0 for lead in self.leads)
 
     @property
     def shown(self) -> int:
         """Position of the frame that is shown first."""
-        return self.leads.index(FIRST_SHOWN) if FIRST_SHOWN in self.leads else len(self.leads) - 1
+        return min(range(len(self.leads)), key=lambda at: abs(self.leads[at] - FIRST_SHOWN))
 
     @property
     def json(self) -> str:
@@ -146,7 +149,7 @@ def _viewer(fields: RainFields, number: int, kept: Kept, scores: dict[int, str])
     past = fields.observed.shape[1]
     observed = np.concatenate([fields.observed[number], fields.target[number]]).astype(np.float32)
     predicted = np.clip(fields.predicted[number].astype(np.float32), 0, None)
-    leads = [MINUTES * (frame + 1 - past) for frame in range(len(observed))]
+    leads = [fields.frame_minutes * (frame + 1 - past) for frame in range(len(observed))]
     height, width = observed.shape[-2:]
     motion = None if fields.motion is None else fields.motion[number].astype(np.float32)
     return Viewer(
@@ -163,7 +166,7 @@ def _viewer(fields: RainFields, number: int, kept: Kept, scores: dict[int, str])
         ),
         x_ticks=ticks(width * fields.pixel_km),
         y_ticks=ticks(height * fields.pixel_km),
-        arrows=None if motion is None else arrows(motion, fields.pixel_km),
+        arrows=None if motion is None else arrows(motion, fields.pixel_km, fields.frame_minutes),
         scores=[scores.get(lead, "") for lead in leads if lead > 0],
     )
 

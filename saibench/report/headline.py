@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from saibench.evidence.metrics import located
+from saibench.evidence.metrics import located, nearest_label
 from saibench.evidence.reader import StudyEvidence
 from saibench.report.measured import Measured, Number
 
@@ -67,7 +67,8 @@ def metrics_on(evidence: StudyEvidence, partition: str) -> list[Metric]:
     recorded = [metrics.get(partition) or {} for metrics in evidence.metrics.values()]
     names = list(dict.fromkeys(name for metrics in recorded for name in metrics))
     wanted = [name.removeprefix(f"{partition}/") for name in _wanted(evidence)]
-    chosen = [name for name in dict.fromkeys(wanted) if name in names] or names[:MAX_METRICS]
+    nearest = (nearest_label(name, names) for name in wanted)
+    chosen = [name for name in dict.fromkeys(nearest) if name] or names[:MAX_METRICS]
     return [_metric(evidence, partition, name) for name in chosen]
 
 

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from saibench.errors import UserError
+from saibench.runs.finite_batches import refuse_inputs_not_finite
 
 
 class StatisticsCollector(Callback):
@@ -31,6 +32,8 @@ class StatisticsCollector(Callback):
     ) -> None:
         ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
         statistics = {name: _numbers(name, values, len(ids)) for name, values in _named(outputs)}
+        if any(not np.isfinite(values).all() for values in statistics.values()):
+            refuse_inputs_not_finite([batch])  # else it may be a value that is undefined
         self.batches.append({"sample_id": ids.cpu().numpy(), **statistics})
 
     def save(self, folder: Path, number: int, rank: int) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
 
 from saibench.errors import UserError
+from saibench.runs.finite_batches import refuse_inputs_not_finite
 
+MAX_BATCHES = 10_000
+"""Batches that are looked through for NaN, where a loader has no end."""
 MONITORED = "val/loss"
 """The metric that every module logs in validation, and whose smallest value chooses `best.ckpt`."""
 
@@ -19,7 +23,7 @@ class DivergenceGuard(Callback):
     Looking at each step would make a GPU wait for the CPU, so losses are only added up.
 
     Raises:
-        UserError: the model diverged, or does not tell.
+        UserError: the model diverged, or does not tell; or it was the data that are not finite.
     """
 
     def __init__(self) -> None:
@@ -35,10 +39,10 @@ class DivergenceGuard(Callback):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.losses is not None and not self.losses.isfinite():
-            raise _diverged(f"its training loss is not finite by step {trainer.global_step}")
+            raise _diverged(trainer, "its training loss is not finite")
         for name, weights in pl_module.named_parameters():
             if not weights.isfinite().all():
-                raise _diverged(f"its weights '{name}' are not by step {trainer.global_step}")
+                raise _diverged(trainer, f"its weights '{name}' are not finite")
         self.losses = None
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -49,11 +53,16 @@ class DivergenceGuard(Callback):
                 f'weights are chosen: self.log("{MONITORED}", …) in validation_step would work.'
             )
         if not value.isfinite():
-            raise _diverged(f"{MONITORED} is {value:g} at step {trainer.global_step}")
+            raise _diverged(trainer, f"{MONITORED} is {value:g}")
 
 
-def _diverged(reason: str) -> UserError:
+def _diverged(trainer: Trainer, reason: str) -> UserError:
+    """The sentence for a model that left the numbers, if its data did not."""
+    data = getattr(trainer, "datamodule", None)
+    if data is not None:
+        for loader in (data.val_dataloader(), data.train_dataloader()):
+            refuse_inputs_not_finite(islice(loader, MAX_BATCHES))
     return UserError(
-        f"the model diverged: {reason}; a smaller model.optimizer.lr or a trainer.gradient_clip "
-        "may help."
+        f"the model diverged: {reason} by step {trainer.global_step}; a smaller model.optimizer.lr "
+        "or a trainer.gradient_clip may help."
     )

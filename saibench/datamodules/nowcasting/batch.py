@@ -15,14 +15,14 @@ class RainBatch:
 
     Args:
         sample_id: `(B,)`.
-        observed: `(B, 9, H, W)` rain rate in mm/h, 0 where it is missing.
-        target: `(B, 20, H, W)` rain rate in mm/h, 0 where it is missing.
-        mask: `(B, 20, H, W)` bool, where the target is known.
+        observed: `(B, T, H, W)` rain rate in mm/h, 0 where it is missing.
+        target: `(B, L, H, W)` rain rate in mm/h, 0 where it is missing.
+        mask: `(B, L, H, W)` bool, where the target is known.
         pixel_km: side of a pixel.
         event_weight: weight of an event in the loss: 1 / B on one rank; on more, ranks / global
             batch, so that the mean over ranks is the mean over events, however they are dealt.
         motion: `(B, 2, H, W)` true motion along x and y in pixels per frame, or None.
-        source: `(B, 20, H, W)` true source of each target frame in mm/h, or None.
+        source: `(B, L, H, W)` true source of each target frame in mm/h, or None.
         draws: how often each event is to be predicted, or None for once.
     """
 

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from saibench.datamodules.nowcasting.event import MINUTES_PER_FRAME, OBSERVED_FRAMES
+from saibench.datamodules.nowcasting.event import PUBLISHED, RainFrames
 from saibench.evidence.schema import AFTER, BEFORE, Field
 
-HOUR = 60 // MINUTES_PER_FRAME
-"""Frames in an hour."""
-THREE_HOURS = 3 * HOUR - 1
-"""The target frame at 3 hours of lead time (paper: i = 0 is the first target frame)."""
+TREND_MINUTES = 180
+"""Lead time up to which an event is followed (paper eq. 8), or the last that it has."""
 
 OBSERVED_FEATURES = [
     Field(
@@ -54,31 +52,35 @@ OBSERVED_FEATURES = [
         "mm/h",
         "event",
         "feature",
-        "change of the mean rain rate from the first target frame to 3 hours of lead time",
+        "change of the mean rain rate from the first target frame to 3 hours, or the last of them",
         AFTER,
     ),
 ]
 
 
-def observed_features(rate: np.ndarray, valid: np.ndarray, pixel_km: float) -> Mapping[str, float]:
+def observed_features(
+    rate: np.ndarray, valid: np.ndarray, pixel_km: float, frames: RainFrames = PUBLISHED
+) -> Mapping[str, float]:
     """The features of `OBSERVED_FEATURES`, NaN where one is undefined: the radar saw nothing.
 
     Args:
-        rate: (29, H, W) in mm/h, 0 where it is missing.
-        valid: (29, H, W), False where it is missing.
+        rate: (T + L, H, W) in mm/h, 0 where it is missing.
+        valid: (T + L, H, W), False where it is missing.
         pixel_km: side of a pixel.
+        frames: how many there are, and how far apart.
     """
+    past = frames.observed
     means = mean_rates(rate, valid)
-    observed, pixels = rate[:OBSERVED_FRAMES], int(valid[:OBSERVED_FRAMES].sum())
+    observed, pixels = rate[:past], int(valid[:past].sum())
     first, last = center_of_mass(observed[0]), center_of_mass(observed[-1])
-    target = means[OBSERVED_FRAMES:]
+    target = means[past:]
     return {
         "mean_intensity": float(observed.sum(dtype=np.float64) / pixels) if pixels else np.nan,
         "max_intensity": float(observed.max()) if pixels else np.nan,
         "wet_fraction": float((observed > 0).sum() / pixels) if pixels else np.nan,
-        "observed_trend": slope(means[:OBSERVED_FRAMES]),
+        "observed_trend": slope(means[:past], frames.minutes),
         "observed_displacement": float(pixel_km * np.hypot(*(last - first))),
-        "target_trend": float(target[THREE_HOURS] - target[0]),
+        "target_trend": float(target[frames.nearest(TREND_MINUTES)] - target[0]),
     }
 
 
@@ -88,12 +90,12 @@ def mean_rates(rate: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return np.where(pixels > 0, totals / np.maximum(pixels, 1), np.nan)
 
 
-def slope(means: np.ndarray) -> float:
-    """Of the least squares line through successive frames, an hour; NaN of fewer than two."""
+def slope(means: np.ndarray, minutes: float) -> float:
+    """Of the least squares line through frames that far apart, an hour; NaN of fewer than two."""
     known = ~np.isnan(means)
     if known.sum() < 2:
         return np.nan
-    return float(np.polyfit(np.flatnonzero(known) / HOUR, means[known], 1)[0])
+    return float(np.polyfit(np.flatnonzero(known) * minutes / 60, means[known], 1)[0])
 
 
 def center_of_mass(frame: np.ndarray) -> np.ndarray:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import numpy as np
 
 from saibench.datamodules.likeness import NOTHING, Likeness, digest
-from saibench.datamodules.nowcasting.event import FRAMES, OBSERVED_FRAMES, RainEvents
+from saibench.datamodules.nowcasting.event import PUBLISHED, RainEvents, RainFrames
 
 CELLS = 16
 """Cells of a side of the coarse fields that are compared."""
-COMPARED = (0, OBSERVED_FRAMES - 1, (OBSERVED_FRAMES + FRAMES) // 2, FRAMES - 1)
-"""Frames that are compared: the first and last observed, one amid the targets, the last."""
 WET = 1e-3
 """Share of wet pixels below which a frame is no content: dry frames are all alike."""
 
 
-def event_likeness(events: RainEvents) -> Likeness:
+def compared(frames: RainFrames) -> list[int]:
+    """Frames that are compared: the first and last observed, one amid the targets, the last."""
+    past, total = frames.observed, frames.total
+    return [0, past - 1, (past + total) // 2, total - 1]
+
+
+def event_likeness(events: RainEvents, frames: RainFrames = PUBLISHED) -> Likeness:
     """Of events by the logarithm of their rain rate; an event is read once for each question."""
+    chosen = compared(frames)
 
     def contents(rows: np.ndarray) -> np.ndarray:
         return np.stack([_digests(events.read(int(row)).rate) for row in rows])
 
     def vectors(rows: np.ndarray) -> np.ndarray:
-        return np.stack([_coarse(events.read(int(row)).rate) for row in rows])
+        return np.stack([_coarse(events.read(int(row)).rate[chosen]) for row in rows])
 
     return Likeness(
         name="radar similarity",
-        describe=f"log(1 + rain rate [mm/h]) of {len(COMPARED)} frames, averaged over "
+        describe=f"log(1 + rain rate [mm/h]) of {len(chosen)} frames, averaged over "
         f"{CELLS} x {CELLS} cells",
         vectors=vectors,
         contents=contents,
@@ -35,8 +40,8 @@ def event_likeness(events: RainEvents) -> Likeness:
 
 
 def _coarse(rate: np.ndarray) -> np.ndarray:
-    """(len(COMPARED) · CELLS²,) float32 means over cells."""
-    frames = np.log1p(rate[list(COMPARED)])
+    """(frames · CELLS²,) float32 means over cells."""
+    frames = np.log1p(rate)
     _, height, width = frames.shape
     rows = np.linspace(0, height, CELLS + 1).astype(int)[:-1]
     columns = np.linspace(0, width, CELLS + 1).astype(int)[:-1]
@@ -46,6 +51,6 @@ def _coarse(rate: np.ndarray) -> np.ndarray:
 
 
 def _digests(rate: np.ndarray) -> np.ndarray:
-    """(29,) one a frame, `NOTHING` where it is all but dry."""
+    """(T + L,) one a frame, `NOTHING` where it is all but dry."""
     wet = (rate > 0).mean(axis=(1, 2)) > WET
     return np.where(wet, digest(list(rate)), NOTHING)

@@ -12,7 +12,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from saibench.datamodules.nowcasting.batch import RainBatch
-from saibench.datamodules.nowcasting.event import OBSERVED_FRAMES, RainEvent, RainEvents
+from saibench.datamodules.nowcasting.checks import check_event
+from saibench.datamodules.nowcasting.event import PUBLISHED, RainEvent, RainEvents, RainFrames
 from saibench.datamodules.stream import Ranks, rows_of_steps
 
 Sample = tuple[int, RainEvent]
@@ -33,11 +34,19 @@ class EventDataset(Dataset[Sample]):
         events: those there are.
         crop: pixels of a side of the crop, or None for the whole event.
         seed: of the place of the crops.
+        frames: of an event.
     """
 
-    def __init__(self, events: RainEvents, crop: int | None = None, seed: int = 0) -> None:
+    def __init__(
+        self,
+        events: RainEvents,
+        crop: int | None = None,
+        seed: int = 0,
+        frames: RainFrames = PUBLISHED,
+    ) -> None:
         self.events = events
         self.crop = crop
+        self.frames = frames
         self.seed = seed
         self.sample_ids = events.index["sample_id"].to_numpy()
 
@@ -46,6 +55,9 @@ class EventDataset(Dataset[Sample]):
 
     def __getitem__(self, draw: Draw) -> Sample:
         event = self.events.read(draw.row)
+        if not getattr(self.events, "checked", False):  # the file may have changed since
+            sample_id = int(self.sample_ids[draw.row])
+            check_event(event, self.frames, self.events.height, self.events.width, sample_id)
         if self.crop is not None:
             event = _cropped(event, self.crop, np.random.default_rng([self.seed, draw.key]))
         return int(self.sample_ids[draw.row]), event
@@ -109,7 +121,7 @@ def rain_loader(
         dataset,
         batch_sampler=batches,  # type: ignore[arg-type]
         num_workers=workers,
-        collate_fn=_Collate(dataset.events.pixel_km, event_weight, draws),
+        collate_fn=_Collate(dataset.events.pixel_km, dataset.frames.observed, event_weight, draws),
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context="spawn" if workers else None,  # threads of a net don't survive fork
         persistent_workers=workers > 0,
@@ -126,6 +138,7 @@ def _leave_signals(worker: int) -> None:
 @dataclass(frozen=True)
 class _Collate:
     pixel_km: float
+    past: int
     event_weight: float
     draws: int | None
 
@@ -135,9 +148,9 @@ class _Collate:
         valid = torch.from_numpy(np.stack([event.valid for event in events]))
         return RainBatch(
             sample_id=torch.tensor([sample_id for sample_id, _ in samples]),
-            observed=rate[:, :OBSERVED_FRAMES],
-            target=rate[:, OBSERVED_FRAMES:],
-            mask=valid[:, OBSERVED_FRAMES:],
+            observed=rate[:, : self.past],
+            target=rate[:, self.past :],
+            mask=valid[:, self.past :],
             pixel_km=self.pixel_km,
             event_weight=self.event_weight,
             motion=_stacked([event.motion for event in events]),

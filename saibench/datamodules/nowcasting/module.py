@@ -12,10 +12,12 @@ import polars as pl
 from lightning import Trainer
 
 from saibench.datamodules.cache import cache_root
+from saibench.datamodules.checked import checked_once
 from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.nowcasting.batch import RainBatch
+from saibench.datamodules.nowcasting.checks import check_events
 from saibench.datamodules.nowcasting.draws import RepeatedDraws
-from saibench.datamodules.nowcasting.event import RainEvents, RainSource
+from saibench.datamodules.nowcasting.event import RainEvents, RainSource, frames_of
 from saibench.datamodules.nowcasting.likeness import event_likeness
 from saibench.datamodules.nowcasting.loader import (
     EvaluationBatches,
@@ -79,6 +81,7 @@ class NowcastingDataModule(StructuralDataModule):
                 f"datamodule.crop={crop} is not a multiple of 32; 256 or null would work."
             )
         self.source = source
+        self.frames = frames_of(source)
         self.batch_size = batch_size
         self.evaluation_batch_size = evaluation_batch_size
         self.crop = crop
@@ -89,7 +92,16 @@ class NowcastingDataModule(StructuralDataModule):
 
     @cached_property
     def events(self) -> RainEvents:
+        """The events, once they are seen to be fit to be learnt from."""
         events = self.source.load(self.cache)
+        if not getattr(events, "checked", False):
+            name = self.source.name
+            checked_once(
+                self.cache,
+                name,
+                f"{events.data_hash} {self.frames}",
+                lambda: check_events(events, self.frames, name),
+            )
         smallest = min(events.height, events.width)
         if self.crop is not None and self.crop > smallest:
             raise UserError(
@@ -112,10 +124,20 @@ class NowcastingDataModule(StructuralDataModule):
         return {"hash": self.events.data_hash, "describe": self.source.describe()}
 
     def facts(self) -> dict[str, Any]:
-        return {"pixel_km": self.events.pixel_km, "has_truth": self.events.has_truth}
+        """How events are sampled in space and time, by the names of the nets' arguments."""
+        return self._facts(self.events.pixel_km, self.events.has_truth)
 
     def preview_facts(self) -> dict[str, Any]:
-        return {"pixel_km": self.source.pixel_km, "has_truth": self.source.has_truth}
+        return self._facts(self.source.pixel_km, self.source.has_truth)
+
+    def _facts(self, pixel_km: float, has_truth: bool) -> dict[str, Any]:
+        return {
+            "pixel_km": pixel_km,
+            "has_truth": has_truth,
+            "observed": self.frames.observed,
+            "leads": self.frames.target,
+            "frame_minutes": self.frames.minutes,
+        }
 
     def prepare_data(self) -> None:
         """Prepare what is kept once; every rank then only reads."""
@@ -131,7 +153,7 @@ class NowcastingDataModule(StructuralDataModule):
             lambda: steps_begun(self._attached),
             ranks,
         )
-        dataset = EventDataset(self.events, self.crop, self.seed)
+        dataset = EventDataset(self.events, self.crop, self.seed, self.frames)
         return rain_loader(dataset, batches, ranks.world_size / self.batch_size, self.workers)
 
     def val_dataloader(self) -> Any:
@@ -140,7 +162,7 @@ class NowcastingDataModule(StructuralDataModule):
     def batch_of(self, rows: np.ndarray) -> RainBatch:
         """Whole events as one batch, in the order of `rows`."""
         batches = EvaluationBatches(rows, len(rows), Ranks(0, 1))
-        return next(iter(rain_loader(EventDataset(self.events), batches, 0.0, workers=0)))
+        return next(iter(rain_loader(self._whole(), batches, 0.0, workers=0)))
 
     def evaluation_loader(self, evaluation: EvaluationPass) -> Any:
         transform = evaluation.transform
@@ -149,14 +171,17 @@ class NowcastingDataModule(StructuralDataModule):
         )
 
     def likeness(self) -> Likeness:
-        return event_likeness(self.events)
+        return event_likeness(self.events, self.frames)
 
     def feature_fields(self) -> list[Field]:
         return self.events.feature_fields()
 
     def _evaluated(self, rows: np.ndarray, draws: int | None = None) -> Any:
         batches = EvaluationBatches(rows, self.evaluation_batch_size, self._ranks())
-        return rain_loader(EventDataset(self.events), batches, 0.0, self.workers, draws)
+        return rain_loader(self._whole(), batches, 0.0, self.workers, draws)
+
+    def _whole(self) -> EventDataset:
+        return EventDataset(self.events, frames=self.frames)
 
     def _ranks(self) -> Ranks:
         return Ranks(self._attached.global_rank, self._attached.world_size)

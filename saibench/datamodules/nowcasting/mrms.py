@@ -155,6 +155,7 @@ class RadarEvents:
 
     has_truth = False
     pixel_km = PIXEL_KM
+    checked = True  # the decoder clips rates to 0 … 128 mm/h
 
     def __init__(
         self, index: pl.DataFrame, folders: list[Path], header: PngHeader, data_hash: str

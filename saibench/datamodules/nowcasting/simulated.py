@@ -235,6 +235,7 @@ class SimulatedEvents:
     """Simulated events, mapped from the cache."""
 
     has_truth = True
+    checked = True
 
     def __init__(self, kept: CachedArrays, pixel_km: float) -> None:
         self._arrays = kept

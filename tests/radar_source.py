@@ -1,0 +1,83 @@
+"""A source of rain events as a user writes one, of another cadence than the shipped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from saibench.datamodules.nowcasting.event import RainEvent, frames_of
+from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES, observed_features
+from saibench.evidence.schema import Field
+
+SIDE = 32
+
+
+@dataclass(frozen=True)
+class Radar:
+    """A shower that moves by one pixel a frame to the right and is `fault`y in event 3.
+
+    Its rate in mm/h grows by 0.1 an hour and pixel of the field, at any cadence.
+    """
+
+    minutes_per_frame: float = 6
+    input_frames: int = 5
+    target_frames: int = 12
+    pixel_km: float = 1.0
+    events: int = 16
+    fault: str = ""
+
+    has_truth: ClassVar[bool] = False
+    name: ClassVar[str] = "radar"
+
+    def describe(self) -> str:
+        return f"{self.events} showers every {self.minutes_per_frame:g} minutes."
+
+    def preview(self) -> pl.DataFrame:
+        return pl.DataFrame({"sample_id": np.arange(self.events)})
+
+    def recipe(self) -> dict[str, Any]:
+        return {"source": self.name}
+
+    def load(self, cache: Path) -> Showers:
+        return Showers(self)
+
+
+class Showers:
+    has_truth = False
+    height = width = SIDE
+
+    def __init__(self, source: Radar) -> None:
+        self.source = source
+        self.pixel_km = source.pixel_km
+        self.data_hash = str(source)
+        events = [self._shower() for _ in range(source.events)]
+        frames = frames_of(source)
+        features = [observed_features(e.rate, e.valid, self.pixel_km, frames) for e in events]
+        self.index = source.preview().hstack(pl.DataFrame(features))
+
+    def _shower(self) -> RainEvent:
+        total = self.source.input_frames + self.source.target_frames
+        hours = np.arange(total)[:, None, None] * self.source.minutes_per_frame / 60
+        y, x = np.mgrid[:SIDE, :SIDE]
+        x = x - 6 - np.arange(total)[:, None, None]
+        shower = 8 * np.exp(-(x**2 + (y - 16) ** 2) / 8) * (x > -7)
+        rate = (shower + 0.1 * hours).astype(np.float32)
+        return RainEvent(rate, np.ones(rate.shape, dtype=bool))
+
+    def read(self, row: int) -> RainEvent:
+        shower = self._shower()
+        rate, valid = shower.rate, shower.valid
+        if row == 3 and self.source.fault == "undetect":
+            rate[7, 0] = -99
+        if row == 3 and self.source.fault == "undefined":
+            rate[2, 0, 0] = np.nan
+        if row == 3 and self.source.fault == "short":
+            rate, valid = rate[:-1], valid[:-1]
+        return RainEvent(rate, valid)
+
+    def feature_fields(self) -> list[Field]:
+        return list(OBSERVED_FEATURES)
