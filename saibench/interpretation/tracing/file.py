@@ -12,6 +12,7 @@ from typing import Any
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.integrity import sealed
 from saibench.interpretation.tracing.asked import Asked
 from saibench.interpretation.tracing.records import PointTrace
 from saibench.interpretation.tracing.sentences import point_sentences
@@ -24,7 +25,7 @@ VERSION = 1
 def write_traces(
     evidence: StudyEvidence, traces: Sequence[PointTrace], asked: Asked, path: Path
 ) -> Path:
-    """Write all or nothing; what is undefined is null.
+    """Write all or nothing, with a digest of the content; what is undefined is null.
 
     Raises:
         UserError: the file cannot be written.
@@ -45,7 +46,7 @@ def write_traces(
             {**asdict(trace), "sentences": point_sentences(trace, asked.level)} for trace in traces
         ],
     }
-    text = json.dumps(_defined(document), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(sealed(_defined(document)), indent=1, ensure_ascii=False, allow_nan=False)
     try:
         with written_whole(path) as aside:
             aside.write_text(text + "\n", encoding="utf-8")

@@ -85,7 +85,7 @@ def reset_forgets(case: MetricCase) -> None:
 def copies_are_independent(case: MetricCase) -> None:
     """clone and pickle keep what was accumulated, and go on without touching the original."""
     metric = case.updated(case.batches[:1])
-    for copy in (metric.clone(), pickle.loads(pickle.dumps(metric))):
+    for copy in (metric.clone(), pickle.loads(pickle.dumps(metric))):  # noqa: S301
         for batch in case.batches[1:]:
             copy.update(*batch)
         case.assert_agrees(copy.compute(), case.whole)
