@@ -38,6 +38,7 @@ _BESIDE_THE_RESULT = {
     "datamodule.evaluation_batch_size",
     "datamodule.workers",
 }
+_SHORT = len("sha256:") + 12
 _OF_TRAINING = ("window.", "subset.")
 _LOCATIONS = {"root", "cache"}
 """Keys that hold a folder, below the data and nowhere else: `model.net.cache` is a setting."""
@@ -50,9 +51,9 @@ def canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
     numbers that no float holds. A file is its content's hash. Where the data lie is left out if
     their content is known, or was never asked for.
     """
-    content = settings.get(IDENTITY) or {}
+    content = _content(settings)
     settings = {key: value for key, value in settings.items() if key != IDENTITY}
-    kept = _Kept(content.get("files") or {}, not content or content.get("data") is not None)
+    kept = _Kept(_files(content), not content or content.get("data") is not None)
     found = kept.of(settings, "")
     found["workload"] = settings["workload"].get("name")
     held_out = settings["partitions"].get(settings["held_out"])
@@ -60,6 +61,17 @@ def canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
     if content:
         found[IDENTITY] = {key: content[key] for key in sorted(content) if key != "files"}
     return found
+
+
+def _content(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the settings say of their files; nothing where they were damaged."""
+    content = settings.get(IDENTITY)
+    return content if isinstance(content, Mapping) else {}
+
+
+def _files(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    files = content.get("files")
+    return files if isinstance(files, Mapping) else {}
 
 
 def moved(settings: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
@@ -86,7 +98,7 @@ def point_hash(settings: Mapping[str, Any]) -> str:
 
 def settings_hash(settings: Mapping[str, Any]) -> str:
     """The hash of the settings alone: equal for runs that differ in data, weights or code."""
-    files = dict.fromkeys((settings.get(IDENTITY) or {}).get("files") or {})
+    files = dict.fromkeys(_files(_content(settings)))
     return digest(canonical({**settings, IDENTITY: {"files": files, "data": ""}}))
 
 
@@ -157,7 +169,8 @@ class _Kept:
 
     def of(self, node: Any, path: str) -> Any:
         if path in self.files:
-            return self.files[path]
+            content = self.files[path]
+            return content if content is None else str(content)[:_SHORT]  # it stands in tables, too
         if isinstance(node, dict):
             children = {key: (f"{path}.{key}" if path else str(key), node[key]) for key in node}
             return {
