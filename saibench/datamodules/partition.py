@@ -95,12 +95,15 @@ def training_split(
     sampler: Sampler,
     subset: Subset,
     held_out: Sequence[Partition] = (),
+    validation: Sampler | None = None,
 ) -> tuple[Partition, Partition]:
     """The partitions `train` and `validation`, both drawn from the samples that `sampler` selects.
 
     The training samples are the first candidates in the order of `subset`, the validation samples
     the last, `validation_count` of them. So with one seed a training set is part of every larger
-    one, and never shares a sample with the validation set of any of them.
+    one, and never shares a sample with the validation set of any of them. Where the data have a
+    part of their own for it, `validation` selects the candidates of the validation samples instead;
+    how many are trained on stays as it is without.
     A `subset.fraction` is one of `largest_training_count`.
 
     Raises
@@ -108,7 +111,8 @@ def training_split(
     NotHeldByData
         if there are too few candidates for training and validation samples together
     UserError
-        if nothing is selected, or a candidate belongs to a partition of `held_out`
+        if nothing is selected, a candidate belongs to a partition of `held_out`, or none is left
+        for validation
     """
     candidates = _selected("train", index, sampler)
     _check_held_out(sample_ids(index)[candidates], sampler, held_out)
@@ -119,10 +123,20 @@ def training_split(
     drawn = f"drawn with seed {subset.seed}"
     if subset.stratify is not None:
         drawn += f", values of {subset.stratify} in their shares"
-    return (
-        Partition.of("train", index, in_order[:count], f"{count} {origin} {drawn}"),
-        Partition.of("validation", index, in_order[-validating:], f"{validating} others {origin}"),
-    )
+    train = Partition.of("train", index, in_order[:count], f"{count} {origin} {drawn}")
+    if validation is None:
+        last = in_order[-validating:]
+        return train, Partition.of("validation", index, last, f"{validating} others {origin}")
+    taken = np.concatenate([train.rows, *(partition.rows for partition in held_out)])
+    others = np.setdiff1d(_selected("validation", index, validation), taken)
+    if not others.size:
+        raise UserError(
+            f"all samples for validation ({validation.describe()}) are trained on or held out. Use "
+            "data.validation=null, which takes further training samples."
+        )
+    chosen = others[subset.order(index[others])][-validating:]
+    origin = f"of {others.size} candidates ({validation.describe()})"
+    return train, Partition.of("validation", index, chosen, f"{chosen.size} {origin} {drawn}")
 
 
 def untrained_split(index: polars.DataFrame) -> tuple[Partition, Partition]:

@@ -281,7 +281,14 @@ class StructuralDataModule(LightningDataModule):
         if self.steps == 0:
             return untrained_split(index)
         held_out = self._test_partition(index, self.held_out)
-        return training_split(index, self.training_sampler, self.subset, [held_out])
+        return training_split(
+            index, self.training_sampler, self.subset, [held_out], self.validation_sampler
+        )
+
+    @property
+    def validation_sampler(self) -> Sampler | None:
+        """What selects validation samples where the data have a part for them; None: training's."""
+        return None
 
     def _seen(self, index: pl.DataFrame) -> Partition:
         assert self.seen_given is not None

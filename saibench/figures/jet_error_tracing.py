@@ -112,7 +112,7 @@ def caption(evidence: StudyEvidence) -> str:
     cell = traced_cell(evidence)
     jets = tested_jets(evidence, [cell])
     return (
-        f"Of the model trained on {_trained_text(cell)}, by the energy [GeV] of the tested jets: "
+        f"Of the model {_trained_text(cell)}, by the energy [GeV] of the tested jets: "
         "(a) share of top jets; (b) share [%] of either class that is taken for what it is; (c) "
         "accuracy with the classes as they are, and as if both were as frequent; (d) change of the "
         "accuracy from the bin before, split exactly into what the classes' shares change and what "
@@ -136,8 +136,10 @@ def bump_text(jets: ScoredJets, cell: Cell) -> str:
 
 def _trained_text(cell: Cell) -> str:
     if cell.shared.get(TRAIN_BINS):
-        return f"{range_text(cell)} of energy"
-    return f"{cell.shared['train_count']:,} jets of all energies"
+        return f"trained on {range_text(cell)} of energy"
+    if not cell.shared["train_count"]:
+        return "that was not trained here"
+    return f"trained on {cell.shared['train_count']:,} jets of all energies"
 
 
 def _draw_changes(axes: Axes, numbers: polars.DataFrame) -> None:

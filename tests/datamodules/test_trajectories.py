@@ -184,9 +184,14 @@ def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
 
 
 def test_rmd17_describes_itself_in_one_sentence(tmp_path: Path) -> None:
-    assert write(tmp_path, columns()).describe() == (
-        "12 frames of aspirin from rMD17, a molecular dynamics trajectory at 500 K with energies "
-        "and forces at PBE/def2-SVP."
+    other = write(tmp_path, columns()).describe()
+    assert other == "12 frames of aspirin in the layout of rMD17.", "it is not the published file"
+
+
+def test_the_published_excerpt_is_described_as_that(data_dir: Path) -> None:
+    assert RMD17("aspirin", str(data_dir)).describe() == (
+        "9,633 frames of aspirin from rMD17, a molecular dynamics trajectory at 500 K with "
+        "energies and forces at PBE/def2-SVP."
     )
 
 
@@ -337,7 +342,7 @@ def test_md17_is_read_in_the_order_of_its_rows(tmp_path: Path, flat: bool) -> No
     np.testing.assert_allclose(trajectory.forces, of["F"] * EV, rtol=1e-6)
     np.testing.assert_allclose(trajectory.positions.mean(axis=1), 0, atol=1e-12)
     assert source.preview().equals(trajectory.index())
-    assert source.describe().startswith("12 frames of ethanol from MD17")
+    assert source.describe().startswith("12 frames of ethanol in the layout of MD17")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from saibench.datamodules.force_field.npz import (
     NpzTrajectory,
     in_order,
 )
-from saibench.datamodules.force_field.published import MOLECULES
+from saibench.datamodules.force_field.published import FRAMES_IN_EXCERPTS, MOLECULES
 from saibench.datamodules.force_field.trajectory import (
     Trajectory,
     cached_trajectory,
@@ -28,6 +28,10 @@ from saibench.units import PS_PER_FS
 KEYS = Keys("nuclear_charges", "coords", "energies", "forces")
 TIMESTEP = 0.5
 """fs between two frames of the original MD17, which `old_indices` counts."""
+
+
+PUBLISHED_FRAMES = (100_000, 99_988, FRAMES_IN_EXCERPTS)
+"""Frames of the published files (azobenzene has 99,988) and of the excerpt."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,13 @@ class RMD17:
         return self.molecule
 
     def describe(self) -> str:
+        """A published file by what it is, another by where it is."""
+        frames = self.preview().height
+        if frames not in PUBLISHED_FRAMES:
+            return f"{frames:,} frames of {self.molecule} in the layout of rMD17."
         return (
-            f"{self.preview().height:,} frames of {self.molecule} from rMD17, a molecular dynamics "
-            "trajectory at 500 K with energies and forces at PBE/def2-SVP."
+            f"{frames:,} frames of {self.molecule} from rMD17, a molecular dynamics trajectory at "
+            "500 K with energies and forces at PBE/def2-SVP."
         )
 
     def preview(self) -> pl.DataFrame:

@@ -18,11 +18,11 @@ from saibench.datamodules.jet_tagging.checks import check_jets
 from saibench.datamodules.jet_tagging.energy_bins import class_counts
 from saibench.datamodules.jet_tagging.energy_deviation import FIELD as ENERGY_DEVIATION
 from saibench.datamodules.jet_tagging.energy_deviation import energy_deviation
-from saibench.datamodules.jet_tagging.jets import FEATURE_FIELDS, Jets, JetSource
+from saibench.datamodules.jet_tagging.jets import FEATURE_FIELDS, TOP, Jets, JetSource
 from saibench.datamodules.jet_tagging.likeness import jet_likeness
 from saibench.datamodules.jet_tagging.loader import EvaluationJets, JetArrays, TrainingJets
 from saibench.datamodules.likeness import Likeness
-from saibench.datamodules.samplers import Chain, Sampler, Subset
+from saibench.datamodules.samplers import Chain, Sampler, Subset, Where
 from saibench.datamodules.stream import Ranks, steps_begun
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
@@ -101,11 +101,22 @@ class JetTaggingDataModule(StructuralDataModule):
         return self.jets.index()
 
     def describe_data(self) -> dict[str, str]:
-        return {"hash": self.jets.data_hash, "describe": self.source.describe()}
+        jets, top = self.jets, int((self.jets.label == TOP).sum())
+        described = (
+            f"{self.source.describe()} Of them {top:,} are top jets; pT is "
+            f"{jets.jet_pt.min():.4g} to {jets.jet_pt.max():.4g} GeV."
+        )
+        return {"hash": jets.data_hash, "describe": described}
 
     def preview_facts(self) -> dict[str, Any]:
         """None: inputs are standardised by the field's constants, not by the training jets."""
         return {}
+
+    @property
+    def validation_sampler(self) -> Sampler | None:
+        """The part of the data that their source says is for validation."""
+        part = getattr(self.source, "validation", None)
+        return None if part is None else Where(by="split", equals=part)
 
     def prepare_data(self) -> None:
         """Prepare the jets once; every rank then only maps them."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,10 @@ HOW_TO_GET = (
 )
 
 
+PUBLISHED_COUNTS = (1_211_000, 403_000, 404_000)
+"""Jets of the published train.h5, val.h5 and test.h5."""
+
+
 @dataclass(frozen=True)
 class TopLandscape:
     """Top jets and QCD jets with 550 < pT < 650 GeV and |η| < 2: 14 TeV, Pythia 8 and Delphes.
@@ -33,20 +37,25 @@ class TopLandscape:
     root: folder of the files, which may lie in `top_landscape/` below it; by default
         `SAIBENCH_DATA_DIR`, then `top_landscape` in the cache
 
+    validation: part that validation jets are drawn from, `val` as published; None draws further
+        jets of the training part
+
     Raises UserError: later, when a file is missing or faulty.
     """
 
     root: str | None = None
+    validation: Literal["val"] | None = None
 
     @property
     def name(self) -> str:
         return "top_landscape"
 
     def describe(self) -> str:
-        return (
-            f"{sum(self._counts):,} top and QCD jets of TopLandscape, 550-650 GeV in pT, from "
-            "Pythia 8 and Delphes at 14 TeV."
-        )
+        """The published files by what they are, others by where they are."""
+        jets = f"{sum(self._counts):,} top and QCD jets"
+        if tuple(self._counts) == PUBLISHED_COUNTS:
+            return f"{jets} of TopLandscape, from Pythia 8 and Delphes at 14 TeV."
+        return f"{jets} in the layout of TopLandscape."
 
     def preview(self) -> pl.DataFrame:
         """`sample_id` and `split`, from the sizes of the tables."""

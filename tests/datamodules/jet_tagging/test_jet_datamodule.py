@@ -58,6 +58,33 @@ def test_training_candidates_are_the_rows_of_the_training_file(root: Path) -> No
     assert [look.transform for look in module.passes()] == [None, BeamRotations()]
 
 
+def test_validation_jets_are_those_of_the_file_for_them_where_the_source_says_so(
+    root: Path,
+) -> None:
+    given = data(root)
+    official = JetTaggingDataModule(
+        TopLandscape(str(root), validation="val"),
+        training=given.training_sampler,
+        subset=given.subset,
+        held_out="held_out",
+        partitions=given.partitions,
+        test=["held_out"],
+        cache=str(root / "cache"),
+    )
+    train, validation = official.split
+    assert train.sample_ids.tolist() == given.split[0].sample_ids.tolist()
+    assert validation.sample_ids.tolist() == list(range(300, 310)), "all 10 of val.h5"
+    assert "val" in validation.describe
+
+
+def test_jets_are_described_as_they_are(root: Path) -> None:
+    described = data(root).describe_data()["describe"]
+    jets = data(root).jets
+    assert "370 top and QCD jets in the layout of TopLandscape" in described
+    assert f"{int(jets.label.sum())} are top jets" in described
+    assert f"{jets.jet_pt.max():.4g} GeV" in described and "550" not in described
+
+
 def test_a_subset_has_the_labels_shares(root: Path) -> None:
     index = data(root).index
     share = index.filter(split="train")["label"].mean()
