@@ -27,6 +27,17 @@ class Cell:
     points: tuple[str, ...]
 
 
+def fewest_seeds(cells: Iterable[Cell]) -> int:
+    """With how many seeds the setting that was trained least often was trained."""
+    return min((len(cell.points) for cell in cells), default=0)
+
+
+def same_data(evidence: StudyEvidence, points: Iterable[str]) -> bool:
+    """Whether points were tested on one data set: equal ids of others are no equal samples."""
+    hashes = ((evidence.records[point].get("data") or {}).get("hash") for point in points)
+    return len({known for known in hashes if known}) < 2
+
+
 @dataclass(frozen=True)
 class Variant:
     """The cells of one line of a figure: whatever the figure does not lay out is the same."""

@@ -7,8 +7,8 @@ from saibench.evidence.selection import rows_of, tested
 
 FORCE_MAE = "mean absolute error of a force component, averaged over a frame's atoms"
 INTERVALS = (
-    "Error bars: 95 % intervals from resampling whole blocks of the test in time "
-    "(20 contiguous ones), so they tell how another stretch of test could differ"
+    "Error bars: 95 % intervals from resampling independent blocks of the test (stretches of five "
+    "correlation times), and seeds where there are several; with one they are of this net alone"
 )
 SEEDS = "open dots beside a point: its single seeds"
 

@@ -100,7 +100,7 @@ def caption(evidence: StudyEvidence) -> str:
         f"Force MAE [meV/Å], {FORCE_MAE}, in each tenth of {partition}, over its frames that the "
         f"model was not trained on ({frames} a slice). Thick lines at the "
         "bottom: what each model was trained on; shaded: the held-out test. Error bars: 95 % "
-        "intervals from resampling up to 20 stretches of the slice's time."
+        "intervals from resampling stretches of the slice's time."
         f"{first_of(MAX_VARIANTS, len(_variants(evidence)))}"
     )
 

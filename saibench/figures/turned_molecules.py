@@ -84,7 +84,7 @@ def caption(evidence: StudyEvidence) -> str:
         "turned at random. (a) How far forces of turned molecules are from turned forces, beside "
         "the errors; zero but for rounding where a model is equivariant. (b) How far the energy "
         f"changes by turning. Change of the forces: {told}. Error bars: 95 % intervals from "
-        "resampling up to 20 stretches of the test's time. The axes are logarithmic."
+        "resampling stretches of the test's time. The axes are logarithmic."
     )
 
 

@@ -46,6 +46,8 @@ class Interval:
     num_blocks: int
     count: int
     """Samples on which the statistic is defined."""
+    seeds: int = 1
+    """Trainings of each setting that the interval covers; 1 where it is of these nets alone."""
 
 
 def contiguous_blocks(order: ArrayLike, num_blocks: int = NUM_BLOCKS) -> NDArray[np.int64]:

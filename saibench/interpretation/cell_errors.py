@@ -11,9 +11,10 @@ import polars
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, rows_of, why_untested
+from saibench.evidence.selection import Cell, rows_of, same_data, why_untested
 from saibench.interpretation.blocks import block_columns, blocks_of, influence
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.seeds import with_seeds
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,23 @@ class CellErrors:
     cells: what tells the columns apart
     values: (samples, cells)
     samples: their ids and block columns
+    of_seeds: by training cell the columns that are its, and their means by seed `(seeds, columns)`
     """
 
     cells: list[dict[str, Any]]
     values: Floats
     samples: polars.DataFrame
+    of_seeds: Sequence[tuple[list[int], Floats]] = ()
+
+    def beside(self, other: CellErrors) -> CellErrors:
+        """The columns of both, of the same training cells and samples."""
+        shift = self.values.shape[1]
+        of_seeds = [
+            ([*own, *(shift + column for column in others)], np.hstack([means, more]))
+            for (own, means), (others, more) in zip(self.of_seeds, other.of_seeds, strict=True)
+        ]
+        values = np.hstack([self.values, other.values])
+        return CellErrors(self.cells, values, self.samples, of_seeds)
 
     def interval(self, reduce: Callable[[Floats], Floats]) -> Interval:
         """Interval of a function of the cells' means: `(resamplings, cells)` → one each."""
@@ -36,7 +49,14 @@ class CellErrors:
             return reduce(weights @ values / weights.sum(axis=1, keepdims=True))
 
         blocks = blocks_of(self.samples, influence(reduce, self.values))
-        return block_bootstrap(self.values, blocks, statistic, of_means=True)
+        found = block_bootstrap(self.values, blocks, statistic, of_means=True)
+        mean = self.values.mean(axis=0)
+        settings = []
+        for columns, means in self.of_seeds:
+            replaced = np.tile(mean, (len(means), 1))
+            replaced[:, columns] = means
+            settings.append(reduce(replaced).tolist())
+        return with_seeds(found, settings)
 
 
 def cell_errors(evidence: StudyEvidence, cells: Sequence[Cell], statistic: str) -> CellErrors:
@@ -54,9 +74,14 @@ def cell_errors(evidence: StudyEvidence, cells: Sequence[Cell], statistic: str) 
         .sort("sample_id")
         for cell in cells
     ]
-    _refuse_other_samples(evidence, tables, keys)
+    _refuse_other_samples(evidence, cells, tables, keys)
     values = np.stack([table[statistic].to_numpy() for table in tables], axis=1)
-    return CellErrors([cell.shared for cell in cells], values, tables[0].select(keys))
+    by_point = _means_by_point(rows_of_all(evidence.samples, evidence, cells), [statistic])
+    of_seeds = [
+        ([number], np.array([by_point[point] for point in cell.points]))
+        for number, cell in enumerate(cells)
+    ]
+    return CellErrors([cell.shared for cell in cells], values, tables[0].select(keys), of_seeds)
 
 
 def species_errors(evidence: StudyEvidence, cells: Sequence[Cell]) -> CellErrors:
@@ -75,13 +100,37 @@ def species_errors(evidence: StudyEvidence, cells: Sequence[Cell]) -> CellErrors
         .sort("sample_id")
         for cell in cells
     ]
-    _refuse_other_samples(evidence, tables, keys)
+    _refuse_other_samples(evidence, cells, tables, keys)
     names = sorted(set(tables[0].columns) - {*keys})
     if any(set(table.columns) != set(tables[0].columns) for table in tables):
         raise UserError("the points were tested on different species.")
     columns = [{**cell.shared, "species": name} for cell in cells for name in names]
     values = np.hstack([table.select(names).to_numpy() for table in tables])
-    return CellErrors(columns, values, tables[0].select(keys))
+    rows = rows_of_all(evidence.by_species, evidence, cells).pivot(
+        on="species", index=["point", "sample_id"], values="force_mae"
+    )
+    by_point = _means_by_point(rows, names)
+    of_seeds = [
+        (
+            list(range(number * len(names), (number + 1) * len(names))),
+            np.array([by_point[point] for point in cell.points]),
+        )
+        for number, cell in enumerate(cells)
+    ]
+    return CellErrors(columns, values, tables[0].select(keys), of_seeds)
+
+
+def rows_of_all(
+    table: polars.DataFrame, evidence: StudyEvidence, cells: Sequence[Cell]
+) -> polars.DataFrame:
+    """The held-out rows of all points of the cells."""
+    points = [point for cell in cells for point in cell.points]
+    return rows_of(table, points, evidence.held_out)
+
+
+def _means_by_point(rows: polars.DataFrame, names: Sequence[str]) -> dict[str, list[float]]:
+    means = rows.group_by("point").agg(polars.col(names).cast(polars.Float64).mean())
+    return {str(row[0]): list(row[1:]) for row in means.iter_rows()}
 
 
 def _refuse_untested(evidence: StudyEvidence, columns: Sequence[str]) -> None:
@@ -91,9 +140,14 @@ def _refuse_untested(evidence: StudyEvidence, columns: Sequence[str]) -> None:
 
 
 def _refuse_other_samples(
-    evidence: StudyEvidence, tables: Sequence[polars.DataFrame], keys: Sequence[str]
+    evidence: StudyEvidence,
+    cells: Sequence[Cell],
+    tables: Sequence[polars.DataFrame],
+    keys: Sequence[str],
 ) -> None:
     """Blocks are resampled for all cells alike, so their samples must be the same."""
     first = tables[0].select(keys)
+    if not same_data(evidence, [point for cell in cells for point in cell.points]):
+        raise UserError(f"the points were tested on different data sets ({evidence.held_out}).")
     if any(not table.select(keys).equals(first) for table in tables):
         raise UserError(f"the points were tested on different samples of {evidence.held_out}.")

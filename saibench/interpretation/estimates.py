@@ -9,6 +9,7 @@ import polars
 from saibench.interpretation.blocks import block_columns, find_blocks
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.proportions import is_share
+from saibench.interpretation.seeds import with_seeds
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,8 @@ class Estimate:
     """The mean of a statistic over samples and seeds.
 
     Args:
-        interval: of the mean over seeds, from resampling blocks of the test samples; it says how
-            far another test stretch may differ, not another seed.
+        interval: of the mean over seeds, from resampling blocks of the test samples, and where
+            there are several seeds from their spread too.
         seeds: the mean of each point alone, by point.
     """
 
@@ -69,13 +70,12 @@ def estimate_mean(
     by_point = weighed.group_by("point", maintain_order=True).agg(mean)
     values = by_sample["value"].to_numpy()
     blocks = find_blocks(by_sample, values)
-    return Estimate(
-        block_bootstrap(
-            values,
-            blocks.labels,
-            weights=None if even else by_sample["weight"],
-            share=is_share(weighed["value"].to_numpy()),
-            independent=not blocks.correlated,
-        ),
-        dict(by_point.iter_rows()),
+    interval = block_bootstrap(
+        values,
+        blocks.labels,
+        weights=None if even else by_sample["weight"],
+        share=even and is_share(weighed["value"].to_numpy()),
+        independent=not blocks.correlated,
     )
+    seeds = dict(by_point.iter_rows())
+    return Estimate(with_seeds(interval, [list(seeds.values())]), seeds)

@@ -12,6 +12,11 @@ from saibench.modules import named_module, nearest_module, recorded_modules
 SEEN, NOT_SEEN, UNDECIDED = "seen", "not seen", "undecided"
 NOT_ASKED = "not asked"
 
+ONE_SEED = (
+    "for these trained nets alone: a setting was trained with one seed, and another may decide "
+    "otherwise."
+)
+
 Answer = tuple[str, str]
 """A verdict, and the numbers behind it."""
 
@@ -29,6 +34,8 @@ class Finding:
         variant: what the points that were asked share, where the study varies it.
         error: the defect of the program that kept it from being asked. Whoever shows findings
             warns of it afterwards: one question is not to cost the others, nor be lost.
+        of_nets: the verdict for the trained nets alone, where a claim about settings is undecided
+            because one of them has a single seed.
     """
 
     claim: str
@@ -36,21 +43,38 @@ class Finding:
     numbers: str
     variant: str = ""
     error: Exception | None = None
+    of_nets: str = ""
 
     @property
     def label(self) -> str:
         return f"the finding '{self.claim}'"
 
 
-def ask(claim: str, variant: str, question: Callable[[], Answer | None]) -> list[Finding]:
-    """The answer to a question, or why there is none; nothing where it does not arise."""
+def ask(
+    claim: str,
+    variant: str,
+    question: Callable[[], Answer | None],
+    trainings: int | None = None,
+) -> list[Finding]:
+    """The answer to a question, or why there is none; nothing where it does not arise.
+
+    Args:
+        trainings: of a claim about settings (sizes, windows, models), the fewest seeds with which
+            one of them was trained; a single net each cannot decide it. None for a claim about
+            the nets that there are.
+    """
     try:
         answer = question()
     except UserError as error:
         return [Finding(claim, NOT_ASKED, str(error), variant)]
     except Exception as error:
         return [Finding(claim, NOT_ASKED, f"{type(error).__name__}: {error}", variant, error)]
-    return [] if answer is None else [Finding(claim, *answer, variant)]
+    if answer is None:
+        return []
+    if trainings is not None and trainings < 2 and answer[0] in (SEEN, NOT_SEEN):
+        told = f"{answer[1]}\n{answer[0].capitalize()} {ONE_SEED}"
+        return [Finding(claim, UNDECIDED, told, variant, of_nets=answer[0])]
+    return [Finding(claim, *answer, variant)]
 
 
 def study_findings(evidence: StudyEvidence) -> list[Finding]:

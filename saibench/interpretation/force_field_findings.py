@@ -18,6 +18,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
     WINDOW,
     Variant,
+    fewest_seeds,
     tested,
     variants,
     windows_of_equal_count,
@@ -63,7 +64,12 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
 def _of_sizes(evidence: StudyEvidence, points: polars.DataFrame) -> list[Finding]:
     found: list[Finding] = []
     for variant in variants(points, SIZES, by=["train_count"]):
-        found += ask(GAINS_SHRINK, variant.label, partial(_gains_shrink, evidence, variant))
+        found += ask(
+            GAINS_SHRINK,
+            variant.label,
+            partial(_gains_shrink, evidence, variant),
+            fewest_seeds(variant.cells),
+        )
     return found
 
 
@@ -81,9 +87,12 @@ def _of_species(evidence: StudyEvidence, points: polars.DataFrame) -> list[Findi
 def _of_windows(evidence: StudyEvidence, points: polars.DataFrame) -> list[Finding]:
     found: list[Finding] = []
     for variant in windows_of_equal_count(points):
-        found += ask(WIDER_BETTER, variant.label, partial(_wider_better, evidence, variant))
-        found += ask(ZIG_ZAG, variant.label, partial(_zig_zag, evidence, variant))
-        found += ask(SIMILAR_BETTER, variant.label, partial(_similar_better, evidence, variant))
+        seeds = fewest_seeds(variant.cells)
+        found += ask(WIDER_BETTER, variant.label, partial(_wider_better, evidence, variant), seeds)
+        found += ask(ZIG_ZAG, variant.label, partial(_zig_zag, evidence, variant), seeds)
+        found += ask(
+            SIMILAR_BETTER, variant.label, partial(_similar_better, evidence, variant), seeds
+        )
     return found
 
 
@@ -201,7 +210,7 @@ def _similar_better(evidence: StudyEvidence, variant: Variant) -> Answer | None:
         return None
     errors = cell_errors(evidence, variant.cells, "force_mae")
     near = cell_errors(evidence, variant.cells, SIMILARITY)
-    both = CellErrors(errors.cells, np.hstack([errors.values, near.values]), errors.samples)
+    both = errors.beside(near)
 
     def spearman(means: Floats) -> Floats:
         ranks = rankdata(means[:, :count], axis=1), rankdata(means[:, count:], axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, tested
+from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested
 from saibench.interpretation.energy_decay import (
     by_bin,
     quadratic_decay,
@@ -57,7 +57,8 @@ def of_energies(evidence: StudyEvidence) -> list[Finding]:
                 found += ask(claim, label, partial(quadratic, jets, cell, statistic))
             if BUMP_BIN not in train_bins(cell):
                 found += ask(BUMP, label, partial(bump, jets, cell))
-        found += ask(OWED_TO_TRAINING, variant.label, partial(owed_to_training, jets, variant))
+        asked = partial(owed_to_training, jets, variant)
+        found += ask(OWED_TO_TRAINING, variant.label, asked, fewest_seeds(variant.cells))
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, tested, variants
+from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested, variants
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.jet_claims import (
@@ -102,12 +102,13 @@ def of_rotation(evidence: StudyEvidence) -> list[Finding]:
             found += ask(SENSITIVE, label, partial(sensitive, turned))
             found += ask(NOT_UPRIGHT, label, partial(not_upright, turned))
             if len(turned) > 1:
-                found += ask(MITIGATED, label, partial(mitigated, turned))
+                found += ask(MITIGATED, label, partial(mitigated, turned), fewest_seeds(own))
             prior = {cell.shared[COUNT]: cell for cell in cells.get(PRIOR, [])}
             most = prior.get(own[-1].shared[COUNT])
             if most is not None:
                 reference = _turned(evidence, most, partition)
-                found += ask(WORST_WINS, label, partial(worst_wins, turned[-1], reference))
+                seeds = fewest_seeds([own[-1], most])
+                found += ask(WORST_WINS, label, partial(worst_wins, turned[-1], reference), seeds)
     return found
 
 

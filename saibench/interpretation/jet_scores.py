@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from saibench.interpretation.blocks import MAX_BLOCKS
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
 from saibench.interpretation.proportions import is_share, share_interval
+from saibench.interpretation.seeds import with_seeds
 
 FEWEST_JETS = 20
 """Fewer jets of a class say nothing of others: their intervals miss too often to carry a claim."""
@@ -40,6 +41,8 @@ class JetScore:
         largest: what it cannot exceed, nor can its interval, which is linear in the components.
         share: whether the values are 0 or 1, or means of such.
         bundled: whether blocks are only bundles of independent jets.
+        points: of the nets that scored, one a seed; none where the score needs no net.
+        of_seeds: the same score of each of them alone.
     """
 
     sums: Floats
@@ -51,6 +54,8 @@ class JetScore:
     largest: float = math.inf
     share: bool = False
     bundled: bool = True
+    points: tuple[str, ...] = ()
+    of_seeds: tuple[JetScore, ...] = ()
 
     def of(self, sums: Floats, jets: Floats) -> Floats:
         """The score of resampled totals `(R, G)`; NaN where a group is empty."""
@@ -139,7 +144,8 @@ def auc_components(score: ArrayLike, label: ArrayLike) -> Floats:
 def interval(scores: Sequence[JetScore], reduce: Reduce | None = None) -> Interval:
     """The interval of a score, or of what `reduce` makes of several of the same jets.
 
-    All are resampled together: what a hard jet adds to two models cancels in their difference.
+    It covers other jets, and other trainings where the nets have several seeds. All are resampled
+    together: what a hard jet adds to two models cancels in their difference.
     Its count is the smallest of the scores'.
     """
     count = min(score.count for score in scores)
@@ -153,12 +159,34 @@ def interval(scores: Sequence[JetScore], reduce: Reduce | None = None) -> Interv
         found = np.stack(values_of, axis=1)
         return found[:, 0] if reduce is None else reduce(found)
 
+    settings = _by_seed(scores, reduce)
     if reduce is None and scores[0].share and list(scores[0].factors) == [1.0]:
-        return _of_share(scores[0])
+        return with_seeds(_of_share(scores[0]), settings)
     if math.isnan(float(statistic(columns, np.ones((1, len(columns))))[0])):
         return Interval(math.nan, math.nan, math.nan, 0, count)
     found = replace(block_bootstrap(columns, np.arange(len(columns)), statistic), count=count)
+    found = with_seeds(found, settings)
     return found if reduce is not None else replace(found, high=min(found.high, scores[0].largest))
+
+
+def _by_seed(scores: Sequence[JetScore], reduce: Reduce | None) -> list[list[float]]:
+    """Of each net's settings, what `reduce` makes of the scores with each seed's in their place."""
+    means = [score.estimate for score in scores]
+    found = []
+    for points in dict.fromkeys(score.points for score in scores if score.points):
+        rows = []
+        for seed in range(len(points)):
+            rows.append(
+                [
+                    score.of_seeds[seed].estimate
+                    if score.points == points and score.of_seeds
+                    else own
+                    for score, own in zip(scores, means, strict=True)
+                ]
+            )
+        values = np.array(rows)
+        found.append((values[:, 0] if reduce is None else reduce(values)).tolist())
+    return found
 
 
 def _of_share(score: JetScore) -> Interval:
@@ -178,6 +206,8 @@ def average(scores: Sequence[JetScore]) -> JetScore:
         first,
         sums=np.mean([score.sums for score in scores], axis=0),
         offset=float(np.mean([score.offset for score in scores])),
+        share=all(score.share for score in scores),
+        of_seeds=tuple(scores),
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, tested, variants
+from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested, variants
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.jet_claims import answer_positive, judged, number_of, percent_of
@@ -43,8 +43,9 @@ def of_sizes(evidence: StudyEvidence) -> list[Finding]:
     found: list[Finding] = []
     for variant in variants(tested(evidence), SIZES, by=[COUNT]):
         if len(variant.cells) > 1:
-            found += ask(MORE_HELPS, variant.label, partial(more_helps, evidence, variant))
-            found += ask(LOG_LINEAR, variant.label, partial(log_linear, evidence, variant))
+            seeds = fewest_seeds(variant.cells)
+            found += ask(MORE_HELPS, variant.label, partial(more_helps, evidence, variant), seeds)
+            found += ask(LOG_LINEAR, variant.label, partial(log_linear, evidence, variant), seeds)
             found += ask(NOISY, variant.label, partial(noisy, evidence, variant))
     return found
 
@@ -62,10 +63,13 @@ def of_features(evidence: StudyEvidence) -> list[Finding]:
             if not pairs:
                 continue
             label = ", ".join(filter(None, [variant.label, f"{PRIOR} against {other}"]))
-            found += ask(PRIOR_WINS_FEW, label, partial(prior_wins, evidence, pairs, 0, 1))
+            few, many = fewest_seeds(pairs[0]), fewest_seeds(pairs[-1])
+            found += ask(PRIOR_WINS_FEW, label, partial(prior_wins, evidence, pairs, 0, 1), few)
             if len(pairs) > 1:
-                found += ask(RAW_WINS_MANY, label, partial(prior_wins, evidence, pairs, -1, -1))
-                found += ask(LEAD_SHRINKS, label, partial(lead_shrinks, evidence, pairs))
+                asked = partial(prior_wins, evidence, pairs, -1, -1)
+                found += ask(RAW_WINS_MANY, label, asked, many)
+                asked = partial(lead_shrinks, evidence, pairs)
+                found += ask(LEAD_SHRINKS, label, asked, min(few, many))
     return found
 
 

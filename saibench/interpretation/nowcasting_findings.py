@@ -55,6 +55,9 @@ OF_MODEL: Mapping[str, Question] = {
 }
 """By claim, in the paper's order."""
 
+OF_SETTINGS = (scores.LOWER_MAE, scores.LOWER_ACTIVE_AREA_MAE, scores.HIGHER_CSI)
+"""Claims that a model is better than another, which one net of it cannot decide."""
+
 STATISTICS = ("mae", "active_area_mae", "observed_rate", "predicted_rate", "displacement")
 
 
@@ -67,8 +70,10 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
         errors = rain_errors(evidence)
         found += _asked(errors, OF_DATA, errors.models[:1], named=False)
         found += _asked(errors, OF_MODEL, errors.subjects, named=len(errors.models) > 1)
-        found += ask(training.FILLS, "", partial(training.balancing_fills, evidence))
-        found += ask(training.STRONG_ERR_MORE, "", partial(training.strong_err_more, evidence))
+        seeds = min(len(model.points) for model in errors.subjects)
+        found += ask(training.FILLS, "", partial(training.balancing_fills, evidence), seeds)
+        asked = partial(training.strong_err_more, evidence)
+        found += ask(training.STRONG_ERR_MORE, "", asked, seeds)
     if why_no_draws(evidence) is None:
         found += ask(LESS_STABLE, "", partial(_less_stable, evidence))
     return found
@@ -85,7 +90,12 @@ def _asked(
         finding
         for claim, question in questions.items()
         for model in models
-        for finding in ask(claim, model.label if named else "", partial(question, errors, model))
+        for finding in ask(
+            claim,
+            model.label if named else "",
+            partial(question, errors, model),
+            len(model.points) if claim in OF_SETTINGS and not model.is_baseline else None,
+        )
     ]
 
 

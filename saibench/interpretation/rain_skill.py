@@ -5,16 +5,20 @@ from __future__ import annotations
 from saibench.interpretation.bootstrap import Floats, Interval
 from saibench.interpretation.event_means import interval_of_means
 from saibench.interpretation.rain_errors import RainErrors, RainModel
+from saibench.interpretation.seeds import over_seeds
 
 
 def error_skill(
     errors: RainErrors, model: RainModel, reference: RainModel, statistic: str, lead: int
 ) -> Interval:
     """1 − mean error / the reference's mean error, over events that define both."""
-    return interval_of_means(
-        lambda one, other: 1 - one / other,
-        errors.at(model, statistic, lead),
-        errors.at(reference, statistic, lead),
+    return over_seeds(
+        lambda own: interval_of_means(
+            lambda one, other: 1 - one / other,
+            errors.at(own, statistic, lead),
+            errors.at(reference, statistic, lead),
+        ),
+        model,
     )
 
 
@@ -30,11 +34,13 @@ def csi_gain(
     def gain(hits: Floats, relevant: Floats, other_hits: Floats, other: Floats) -> Floats:
         return hits / relevant - other_hits / other
 
-    columns = (
-        *_hits_and_relevant(errors, model, threshold, lead),
-        *_hits_and_relevant(errors, reference, threshold, lead),
+    other = _hits_and_relevant(errors, reference, threshold, lead)
+    return over_seeds(
+        lambda own: interval_of_means(
+            gain, *_hits_and_relevant(errors, own, threshold, lead), *other
+        ),
+        model,
     )
-    return interval_of_means(gain, *columns)
 
 
 def pooled_csi(errors: RainErrors, model: RainModel, threshold: str, lead: int) -> Interval:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.event_means import interval_of_means, mean_over_events, relative_change
 from saibench.interpretation.finding import Answer
 from saibench.interpretation.rain_claims import answer_positive, percent, text
@@ -14,6 +17,7 @@ from saibench.interpretation.rain_errors import (
     rain_partitions,
 )
 from saibench.interpretation.rain_trend_findings import growth_indicators
+from saibench.interpretation.seeds import over_seeds
 
 BALANCED, WEAKEST = "balanced", "weakest"
 """Settings of the studies `trend_imbalance` and `intensity_extrapolation`."""
@@ -39,7 +43,12 @@ def balancing_fills(evidence: StudyEvidence) -> Answer | None:
     grows, before, _, _ = growth_indicators(errors, as_they_come, HOURS[-1])
     _, after, _, _ = growth_indicators(errors, balanced, HOURS[-1])
     chosen = grows > 0
-    more = interval_of_means(lambda one, other: other - one, before[chosen], after[chosen])
+
+    def gained(first: RainModel, second: RainModel) -> Interval:
+        shares = (growth_indicators(errors, one, HOURS[-1])[1][chosen] for one in (first, second))
+        return interval_of_means(lambda one, other: other - one, *shares)
+
+    more = over_seeds(gained, as_they_come, balanced)
     shares = [percent(mean_over_events(share[chosen])) for share in (before, after)]
     return answer_positive(
         more,
@@ -60,7 +69,7 @@ def strong_err_more(evidence: StudyEvidence) -> Answer | None:
     for partition in (WEAK, STRONG):
         errors = rain_errors(evidence, partition)
         narrow, wide = (errors.at(model, "mae", HOURS[0]) for model in ends)
-        change = relative_change(wide, narrow)
+        change = over_seeds(partial(_change, errors), *ends)
         rows.append(
             f"{percent(change)} on {partition} events ({text(mean_over_events(narrow))} against "
             f"{text(mean_over_events(wide), 'mm/h')}, {change.count:,} events)"
@@ -70,6 +79,10 @@ def strong_err_more(evidence: StudyEvidence) -> Answer | None:
         f"trained on the weakest {100 * ends[0].settings[WEAKEST]:.0f} % of the events, the MAE is "
         f"larger by {'; '.join(rows)}.",
     )
+
+
+def _change(errors: RainErrors, narrow: RainModel, wide: RainModel) -> Interval:
+    return relative_change(*(errors.at(model, "mae", HOURS[0]) for model in (wide, narrow)))
 
 
 def _with_setting(errors: RainErrors, name: str, value: object) -> RainModel | None:

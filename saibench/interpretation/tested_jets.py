@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from saibench.datamodules.jet_tagging.energy_bins import energy_bin
 from saibench.errors import UserError
 from saibench.evidence.independence import STRATUM_COLUMN
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, rows_of, why_untested
+from saibench.evidence.selection import Cell, rows_of, same_data, why_untested
 from saibench.interpretation.blocks import Blocks, block_columns, find_blocks
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.jet_scores import (
@@ -82,22 +82,29 @@ class ScoredJets:
 
     def accuracy(self, cell: Cell, chosen: Chosen = None) -> JetScore:
         """Share of the jets that are taken for what they are, the mean over seeds."""
-        return self._share(mean_score(self._correct(cell), self.label, self.blocks, chosen))
+        return self._over_seeds(
+            cell, lambda right: mean_score(right, self.label, self.blocks, chosen)
+        )
 
     def class_accuracy(self, cell: Cell, label: int, chosen: Chosen = None) -> JetScore:
         """The same of the jets of one class."""
         factors = (1.0, 0.0) if label else (0.0, 1.0)
-        correct = self._correct(cell)
-        return self._share(class_mean_score(correct, self.label, self.blocks, chosen, factors))
+        return self._over_seeds(
+            cell,
+            lambda right: class_mean_score(right, self.label, self.blocks, chosen, factors),
+        )
 
     def balanced_accuracy(self, cell: Cell, chosen: Chosen = None) -> JetScore:
         """The accuracy if both classes were as frequent."""
-        return class_mean_score(self._correct(cell), self.label, self.blocks, chosen)
+        return self._over_seeds(
+            cell, lambda right: class_mean_score(right, self.label, self.blocks, chosen)
+        )
 
     def signal_ratio(self, chosen: Chosen = None) -> JetScore:
         """Share of top jets."""
         labels = self.label.astype(np.float64)
-        return self._share(mean_score(labels, self.label, self.blocks, chosen))
+        score = mean_score(labels, self.label, self.blocks, chosen)
+        return replace(score, bundled=not self._found.correlated)
 
     def auc(self, cell: Cell, chosen: Chosen = None) -> JetScore:
         """Area under the ROC curve, the mean over seeds."""
@@ -107,14 +114,16 @@ class ScoredJets:
             components = np.full(len(self.label), np.nan)
             components[used] = auc_components(self.scores[point][used], self.label[used])
             of_seeds.append(auc_score(components, self.label, self.blocks, used))
-        return average(of_seeds)
+        return replace(average(of_seeds), points=cell.points)
 
-    def _share(self, score: JetScore) -> JetScore:
-        return replace(score, share=True, bundled=not self._found.correlated)
-
-    def _correct(self, cell: Cell) -> Floats:
-        right = [(self.scores[point] > 0) == (self.label == 1) for point in cell.points]
-        return np.mean(right, axis=0)
+    def _over_seeds(self, cell: Cell, score: Callable[[Floats], JetScore]) -> JetScore:
+        """The mean over seeds of a score of which jets are taken for what they are."""
+        label = self.label == 1
+        rights = [((self.scores[point] > 0) == label).astype(np.float64) for point in cell.points]
+        bundled = not self._found.correlated
+        return replace(
+            average([score(right) for right in rights]), points=cell.points, bundled=bundled
+        )
 
 
 def why_no_jets(evidence: StudyEvidence) -> str | None:
@@ -138,6 +147,8 @@ def tested_jets(
     if missing:
         raise UserError(f"Not every point was tested on the partition {partition}.")
     first = tables[points[0]]
+    if not same_data(evidence, points):
+        raise UserError(f"{partition} is of different data sets; those of one data set compare.")
     identity = ["sample_id", "label", "jet_energy"]
     if any(not tables[point].select(identity).equals(first.select(identity)) for point in points):
         raise UserError(f"{partition} is not the same jets for all points; those of one data set "

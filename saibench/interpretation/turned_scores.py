@@ -58,5 +58,7 @@ def mean_difference(values: Floats) -> Floats:
 
 def _of_blocks(score: JetScore, blocks: NDArray[np.bool_]) -> JetScore:
     """The score of these blocks alone, which stay in their places."""
+    of_seeds = tuple(_of_blocks(one, blocks) for one in score.of_seeds)
+    score = replace(score, of_seeds=of_seeds)
     kept = blocks[:, None]
     return replace(score, sums=np.where(kept, score.sums, 0), jets=np.where(kept, score.jets, 0))

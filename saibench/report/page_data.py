@@ -154,10 +154,12 @@ class _PackedBlocks:
         found = {name: _metric(number) for name, number in numbers.items()}
         for name in order[:room]:
             if numbers[name].blocks is not None:
-                found[name]["b"] = self._block(numbers[name])
+                # equal ids of other data are no equal samples
+                data = (study.evidence.records[point].get("data") or {}).get("hash")
+                found[name]["b"] = self._block(numbers[name], str(data or f"of {study.name}"))
         return found
 
-    def _block(self, number: Number) -> dict[str, Any]:
+    def _block(self, number: Number, data: str) -> dict[str, Any]:
         assert number.blocks is not None
         blocks = number.blocks
         size = len(blocks.means)
@@ -170,7 +172,7 @@ class _PackedBlocks:
             "blocks": blocks.num_blocks,
             "factors": list(blocks.factors),
             "offset": blocks.offset,
-            "samples": blocks.samples,
+            "samples": f"{data[:12]} {blocks.samples}",
         }
 
 

@@ -55,7 +55,7 @@ def test_wider_windows_of_the_made_up_study_are_seen_to_be_better(
     found: dict[str, Finding],
 ) -> None:
     finding = found["at an equal start, wider windows are better"]
-    assert finding.verdict == SEEN
+    assert finding.of_nets == SEEN
     assert "over 10 pairs" in finding.numbers
 
 
@@ -85,7 +85,7 @@ def test_gains_that_do_not_shrink_are_not_called_shrinking(tmp_path: Path) -> No
         for one in force_field_findings.findings(StudyEvidence.load(folder))
         if "shrink" in one.claim
     ]
-    assert shrink.verdict == NOT_SEEN
+    assert shrink.of_nets == NOT_SEEN
     assert "1.0 [1.0, 1.0] from 250 to 1,000, 2.0 [2.0, 2.0] from 1,000 to 4,000" in shrink.numbers
 
 

@@ -54,7 +54,7 @@ def ranges(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Fi
 def test_more_jets_help_and_what_a_doubling_brings_is_told(tmp_path: Path) -> None:
     found = asked(write_jet_study(tmp_path, SIZES[::2]))
     more = found[jet_size_findings.MORE_HELPS, ""]
-    assert more.verdict == SEEN
+    assert more.of_nets == SEEN
     index = made_index()
     first = ((made_logits(SIZES[0], index) > 0) == (index["label"] == 1)).mean()
     assert f"{100 * first:.1f} [" in more.numbers and "with 1,000" in more.numbers
@@ -71,7 +71,7 @@ def test_ranges_that_were_tested_on_other_jets_do_not_cost_what_is_asked_of_size
     write_jet_study(tmp_path, [*SIZES[::2], RANGES[0]])
     write_jet_study(tmp_path, [RANGES[1]], jets=900)
     found = asked(tmp_path)
-    assert found[jet_size_findings.MORE_HELPS, "train_bins = none"].verdict == SEEN
+    assert found[jet_size_findings.MORE_HELPS, "train_bins = none"].of_nets == SEEN
     energies = found["findings of energies", ""]
     assert energies.verdict == NOT_ASKED and "not the same jets" in energies.numbers
 
@@ -107,10 +107,10 @@ def test_kinematic_inputs_lead_with_few_jets_and_less_with_many(
 ) -> None:
     variant = "kinematic against raw"
     few = prior[jet_size_findings.PRIOR_WINS_FEW, variant]
-    assert few.verdict == SEEN and few.numbers.startswith("with 1,000 jets the accuracy is ")
-    assert prior[jet_size_findings.LEAD_SHRINKS, variant].verdict == SEEN
+    assert few.of_nets == SEEN and few.numbers.startswith("with 1,000 jets the accuracy is ")
+    assert prior[jet_size_findings.LEAD_SHRINKS, variant].of_nets == SEEN
     many = prior[jet_size_findings.RAW_WINS_MANY, variant]
-    assert many.verdict == SEEN and many.numbers.startswith("with 100,000 jets")
+    assert many.of_nets == SEEN and many.numbers.startswith("with 100,000 jets")
 
 
 def test_invariant_inputs_and_turning_ones_are_told_apart(
@@ -120,7 +120,7 @@ def test_invariant_inputs_and_turning_ones_are_told_apart(
     assert invariant.verdict == SEEN
     assert "over 3,000 jets and 3 models" in invariant.numbers
     assert prior[jet_rotation_findings.SENSITIVE, "raw"].verdict == SEEN
-    assert prior[jet_rotation_findings.MITIGATED, "raw"].verdict == SEEN
+    assert prior[jet_rotation_findings.MITIGATED, "raw"].of_nets == SEEN
     upright = prior[jet_rotation_findings.NOT_UPRIGHT, "raw"]
     assert upright.verdict != SEEN  # the made-up model is best on jets as they are
     assert (jet_rotation_findings.SENSITIVE, "kinematic") not in prior
@@ -138,7 +138,7 @@ def test_decay_beyond_the_range_is_seen_with_its_curvature(
     assert ranges[jet_energy_findings.DECAYS, "trained on bin 0"].verdict == SEEN
     quadratic = ranges[jet_energy_findings.QUADRATIC, "trained on bin 0"]
     assert quadratic.verdict == SEEN and "curvature −" in quadratic.numbers
-    assert ranges[jet_energy_findings.OWED_TO_TRAINING, ""].verdict == SEEN
+    assert ranges[jet_energy_findings.OWED_TO_TRAINING, ""].of_nets == SEEN
     assert (jet_energy_findings.DECAYS, "trained on bins 0–7") not in ranges
     energy = made_index(8000)["jet_energy"]
     tail = ranges[jet_energy_findings.LONG_TAIL, ""]

@@ -75,8 +75,8 @@ def test_a_forecast_without_rain_has_a_low_mae_and_no_csi(tmp_path: Path) -> Non
     write_rain_study(tmp_path, [PERSISTENCE])
     write_rain_point(tmp_path / "dry", NET, dry, {})
     found = asked(tmp_path)
-    assert found[rain_error_findings.LOWER_MAE].verdict == SEEN
-    assert found[rain_error_findings.HIGHER_CSI].verdict == NOT_SEEN
+    assert found[rain_error_findings.LOWER_MAE].of_nets == SEEN
+    assert found[rain_error_findings.HIGHER_CSI].of_nets == NOT_SEEN
     decays = found[rain_error_findings.CSI_DECAYS]
     assert decays.verdict == NOT_ASKED and "no hit in the first hour" in decays.numbers
 
@@ -181,7 +181,7 @@ def test_balancing_that_lets_events_grow_is_seen(tmp_path: Path) -> None:
         says = pl.col("observed_rate") if balanced else pl.lit(1.0)
         write_rain_point(tmp_path / made.point, made, rows.with_columns(predicted_rate=says), {})
     finding = asked(tmp_path)[rain_training_findings.FILLS]
-    assert finding.verdict == SEEN
+    assert finding.of_nets == SEEN
     assert "0 [0, 0] % of the 30 events that grow" in finding.numbers
     assert "100 [100, 100] % by the one trained on balanced events" in finding.numbers
 
@@ -197,7 +197,7 @@ def test_training_on_weak_events_alone_is_judged_on_strong_ones(tmp_path: Path) 
         )
         write_rain_point(tmp_path / made.point, made, rows, {})
     finding = asked(tmp_path)[rain_training_findings.STRONG_ERR_MORE]
-    assert finding.verdict == SEEN
+    assert finding.of_nets == SEEN
     assert "0 [0, 0] % on weak events" in finding.numbers
     assert "30 [30, 30] % on strong events" in finding.numbers
 

@@ -43,7 +43,7 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
     except UserError:  # most studies do not vary the split
         studies = []
     for study in studies:
-        found += ask(HIDES, study.label, partial(_hides, study))
+        found += ask(HIDES, study.label, partial(_hides, study), study.seeds)
         found += ask(ONE_NET_HIDES, study.label, partial(_one_net_hides, study))
         found += ask(INTERLEAVES, study.label, partial(_interleaves, study))
     audits = audits_of(evidence)

@@ -11,7 +11,14 @@ import polars
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Variant, differing, rows_of, variants, with_windows
+from saibench.evidence.selection import (
+    Variant,
+    differing,
+    fewest_seeds,
+    rows_of,
+    variants,
+    with_windows,
+)
 from saibench.interpretation.blocks import block_columns, blocks_of
 from saibench.interpretation.bootstrap import (
     Floats,
@@ -22,6 +29,7 @@ from saibench.interpretation.bootstrap import (
 from saibench.interpretation.leak_audit.of_evidence import audits_of
 from saibench.interpretation.leak_audit.records import Audit
 from saibench.interpretation.learning_curve.reading import Asked, asked_of
+from saibench.interpretation.seeds import with_seeds
 from saibench.interpretation.trusted_range.records import Quantity
 
 SPLIT = "split"
@@ -39,6 +47,7 @@ class TestedSplit:
         error: with its interval, the mean over seeds.
         draws: of the error, over resampled blocks of this partition.
         audit: of the first of the points, where one was made.
+        of_seeds: the error of each point alone.
     """
 
     split: str
@@ -47,6 +56,7 @@ class TestedSplit:
     error: Interval
     draws: Floats
     audit: Audit | None
+    of_seeds: tuple[float, ...] = ()
 
     @property
     def label(self) -> str:
@@ -55,11 +65,16 @@ class TestedSplit:
 
 @dataclass(frozen=True, eq=False)
 class SplitStudy:
-    """What the points of one variant show; `label` is what they share."""
+    """What the points of one variant show; `label` is what they share.
+
+    Args:
+        seeds: the fewest with which a split's net was trained.
+    """
 
     label: str
     statistic: Quantity
     tested: tuple[TestedSplit, ...]
+    seeds: int
 
     def held_out(self, split: str) -> TestedSplit | None:
         return next((t for t in self.tested if t.split == split and t.is_held_out), None)
@@ -85,7 +100,12 @@ def split_studies(evidence: StudyEvidence) -> list[SplitStudy]:
     statistic = Quantity(field.name, field.unit, field.per, field.describe)
     follows = [name for name in differing(points) if _follows(points, name)]
     return [
-        SplitStudy(variant.label, statistic, tuple(_tested(evidence, variant, asked)))
+        SplitStudy(
+            variant.label,
+            statistic,
+            tuple(_tested(evidence, variant, asked)),
+            fewest_seeds(variant.cells),
+        )
         for variant in variants(points, follows, by=[SPLIT])
     ]
 
@@ -100,7 +120,10 @@ def difference(first: TestedSplit, second: TestedSplit) -> Interval:
     blocks = min(first.error.num_blocks, second.error.num_blocks)
     count = first.error.count + second.error.count
     estimate = first.error.estimate - second.error.estimate
-    return percentile_interval(estimate, first.draws - second.draws, blocks, count)
+    found = percentile_interval(estimate, first.draws - second.draws, blocks, count)
+    of_first = [one - second.error.estimate for one in first.of_seeds]
+    of_second = [first.error.estimate - one for one in second.of_seeds]
+    return with_seeds(found, [of_first, of_second])
 
 
 def tests_of_point(evidence: StudyEvidence, point: str) -> list[TestedSplit]:
@@ -135,8 +158,14 @@ def _of_points(
         rows = rows_of(evidence.samples, points, partition)
         seed = zlib.crc32(f"{split} {partition}".encode())  # other tests are drawn independently
         error, draws = _mean(rows, asked, seed)
+        of_seeds = tuple(
+            _mean(rows.filter(point=point), asked, seed)[0].estimate for point in points
+        )
+        error = with_seeds(error, [of_seeds])
         audit = audits.get(partition)
-        found.append(TestedSplit(split, partition, partition == held_out, error, draws, audit))
+        found.append(
+            TestedSplit(split, partition, partition == held_out, error, draws, audit, of_seeds)
+        )
     return found
 
 

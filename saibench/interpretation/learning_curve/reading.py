@@ -11,7 +11,7 @@ import polars
 
 from saibench.errors import UserError, closest
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, rows_of, tested, variants
+from saibench.evidence.selection import Cell, Variant, rows_of, same_data, tested, variants
 from saibench.interpretation.blocks import block_columns, blocks_of
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.learning_curve.curve import LearningCurve
@@ -99,6 +99,8 @@ def _curve(evidence: StudyEvidence, variant: Variant, asked: Asked) -> LearningC
     rows, quantity = _rows(evidence, asked)
     tables = [_by_sample(rows, cell, evidence.held_out) for cell in variant.cells]
     keys = ["sample_id", *block_columns(tables[0])]
+    if not same_data(evidence, [point for cell in variant.cells for point in cell.points]):
+        raise UserError(f"the points were tested on different data sets ({evidence.held_out}).")
     if any(not table.select(keys).equals(tables[0].select(keys)) for table in tables):
         raise UserError(f"the points were tested on different samples of {evidence.held_out}.")
     values = [_values(table, cell) for table, cell in zip(tables, variant.cells, strict=True)]

@@ -16,6 +16,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
     SEED,
     differing,
+    same_data,
     setting_name,
     setting_value,
     settings_of,
@@ -136,6 +137,8 @@ def tested_pairs(
     """
     names = dict.fromkeys(point for axis in axes for pair in axis.pairs for point in pair)
     columns, rows = {}, None
+    if not same_data(evidence, names):
+        raise UserError(f"the points were tested on different data sets ({evidence.held_out}).")
     for point in names:
         own, _ = rows_of_point(evidence, point, evidence.held_out)
         if rows is not None and own["sample_id"].to_list() != rows["sample_id"].to_list():

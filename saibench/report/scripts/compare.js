@@ -95,8 +95,9 @@ const sampleAgainstSample = async (a, b, toSample) => {
 };
 
 const DIFFERENCE_NOTE = "Differences are B less A, with 95 % intervals from resampling whole blocks of test " +
-  "samples: “paired”, the same blocks of both where both were tested on the same samples, so that what a hard " +
-  "block adds to both cancels; else blocks of each alone. “Undecided”: the interval holds zero.";
+  "samples: “paired”, the same blocks of both where both were tested on the same samples of one data set, so that " +
+  "what a hard block adds to both cancels; else blocks of each alone, drawn independently. They cover other tests, " +
+  "not other trainings. “Undecided”: the interval holds zero.";
 
 const showCompare = async (section, keyA, partA, keyB, partB) => {
   const [a, b] = [cellOf(keyA, partA), cellOf(keyB, partB)];
@@ -117,20 +118,26 @@ const showCompare = async (section, keyA, partA, keyB, partB) => {
     note(DIFFERENCE_NOTE), ...(samples ? [html("h3", {}, "Sample by sample"), samples] : []));
 };
 
-// points of the page's first two studies that have the same settings beside their study
+// points of the page's first study beside those of every other that have the same settings
 const likePoints = () => {
-  const [first, second] = study.studies;
+  const [first, ...others] = study.studies;
   const like = (point) => JSON.stringify(study.settings.filter((name) => name !== "study")
     .map((name) => point.settings[name]));
-  const others = new Map(study.points.filter((point) => point.study === second).map((point) => [like(point), point]));
-  return study.points.filter((point) => point.study === first && others.has(like(point)))
-    .map((point) => [point, others.get(like(point))]);
+  const firsts = new Map(study.points.filter((point) => point.study === first).map((point) => [like(point), point]));
+  const pairs = [], left = [];
+  for (const name of others) {
+    const points = study.points.filter((point) => point.study === name);
+    const found = points.filter((point) => firsts.has(like(point)));
+    pairs.push(...found.map((point) => [firsts.get(like(point)), point]));
+    if (found.length < points.length) left.push(`${counted(points.length - found.length, "point")} of ${name}`);
+  }
+  return { pairs, left };
 };
 
 const startStudies = async () => {
   const holder = document.getElementById("studies");
   if (!holder) return;
-  const pairs = likePoints();
+  const { pairs, left } = likePoints();
   const rows = [];
   for (const [a, b] of pairs) {
     for (const partition of partitionsOf(a.key).filter((name) => cellOf(b.key, name))) {
@@ -139,16 +146,19 @@ const startStudies = async () => {
         rows.push(html("tr", {},
           html("td", {}, html("a", { href: address("compare", a.key, partition, b.key, partition) },
             a.words.replace(/^study = [^,]*(, )?/, "") || a.slug)),
+          html("td", {}, b.study),
           html("td", {}, partition), html("td", {}, x[name].unit ? `${name} [${x[name].unit}]` : name),
           sideCell(x[name]), sideCell(y[name]), ...differenceCells(await difference(x[name], y[name]))));
       }
     }
   }
-  const heads = ["points", "partition", "metric", `A: ${study.studies[0]}`, `B: ${study.studies[1]}`,
+  const heads = ["points", "B of study", "partition", "metric", `A: ${study.studies[0]}`, "B",
     "B − A", "95 % interval", "", ""];
   holder.replaceChildren(rows.length
     ? html("div", { class: "wide" }, sortable(html("table", { class: "pairs comparison" },
       html("thead", {}, html("tr", {}, heads.map((text) => html("th", {}, text)))), html("tbody", {}, rows))))
     : note("No point of the one has the settings of a point of the other; any two can be compared all the same."),
+  ...(rows.length && left.length ? [note(`Every study is compared with ${study.studies[0]}. No point of it has the ` +
+    `settings of ${left.join(", ")}; any two can be compared all the same.`)] : []),
   note(DIFFERENCE_NOTE));
 };

@@ -91,8 +91,8 @@ def test_interleaving_is_counted_in_correlation_times() -> None:
         direct = (pairs.min(axis=1) <= seen.memory.value).mean()
         assert seen.interleaved.mean() == pytest.approx(direct)
         found[random] = share(seen.any, split), distance_ratio(seen, split)
-    assert found[True][0].low > 0.99  # a training sample two steps away at most
-    assert found[False][0].high < 0.35  # the first tenth of the test alone
+    assert found[True][0].low > 0.95  # a training sample two steps away at most
+    assert found[False][0].high < 0.5  # the first tenth of the test alone
     assert found[True][1].high < 1 <= found[False][1].high
 
 
