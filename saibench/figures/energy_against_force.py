@@ -70,7 +70,8 @@ def caption(evidence: StudyEvidence) -> str:
 def rank_correlation(errors: polars.DataFrame) -> Interval:
     """Spearman's ρ of the two errors over frames, with its interval by blocks of time."""
     columns = errors.select(AXES).to_numpy()
-    return block_bootstrap(columns, blocks_of(errors, columns), spearman, num_resamples=1000)
+    blocks = blocks_of(errors, columns)
+    return block_bootstrap(columns, blocks, spearman, num_resamples=1000).within(-1, 1)
 
 
 def _pair(evidence: StudyEvidence) -> Pair:

@@ -70,7 +70,8 @@ def rank_correlation(evidence: StudyEvidence, similarity: str = CENTRED) -> Inte
     errors, _ = _by_window(evidence, "force_mae")
     columns = np.hstack([similarities, errors])
     apart = np.hstack([of - of.mean(axis=1, keepdims=True) for of in (similarities, errors)])
-    return block_bootstrap(columns, blocks_of(samples, apart), _spearman_of_means)
+    found = block_bootstrap(columns, blocks_of(samples, apart), _spearman_of_means)
+    return found.within(-1, 1)
 
 
 @styled

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -48,6 +48,12 @@ class Interval:
     """Samples on which the statistic is defined."""
     seeds: int = 1
     """Trainings of each setting that the interval covers; 1 where it is of these nets alone."""
+
+    def within(self, low: float, high: float = math.inf) -> Interval:
+        """The interval of a number that lies between two bounds, such as a correlation."""
+        return replace(
+            self, low=float(np.clip(self.low, low, high)), high=float(np.clip(self.high, low, high))
+        )
 
 
 def contiguous_blocks(order: ArrayLike, num_blocks: int = NUM_BLOCKS) -> NDArray[np.int64]:
@@ -122,7 +128,10 @@ def block_bootstrap(
         num_resamples=num_resamples,
         level=level,
     )
-    return found[0] if found else Interval(math.nan, math.nan, math.nan, 0, 0)
+    if not found:
+        return Interval(math.nan, math.nan, math.nan, 0, 0)
+    positive = statistic is weighted_mean and np.nanmin(np.asarray(values, np.float64)) >= 0
+    return found[0].within(0.0) if positive else found[0]
 
 
 def _of_share(values: Floats, blocks: ArrayLike, *, independent: bool, level: float) -> Interval:

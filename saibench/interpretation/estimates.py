@@ -78,4 +78,5 @@ def estimate_mean(
         independent=not blocks.correlated,
     )
     seeds = dict(by_point.iter_rows())
-    return Estimate(with_seeds(interval, [list(seeds.values())]), seeds)
+    whole = with_seeds(interval, [list(seeds.values())])
+    return Estimate(whole.within(0.0) if values.min(initial=0.0) >= 0 else whole, seeds)

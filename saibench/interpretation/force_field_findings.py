@@ -218,7 +218,7 @@ def _similar_better(evidence: StudyEvidence, variant: Variant) -> Answer | None:
         norm = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
         return (first * second).sum(axis=1) / norm
 
-    rho = both.interval(spearman)
+    rho = both.interval(spearman).within(-1, 1)
     opposite = both.interval(lambda means: -spearman(means))
     return (
         verdict(opposite),

@@ -51,6 +51,10 @@ def relation(numbers: dict[str, Floats], across: str, up: str) -> Relation:
     columns = np.stack([numbers[across], numbers[up], numbers[third]], axis=1)
     blocks = event_blocks(len(columns))
     return Relation(
-        rho=block_bootstrap(columns[:, :2], blocks, spearman, num_resamples=NUM_RESAMPLES),
-        partial=block_bootstrap(columns, blocks, partial_spearman, num_resamples=NUM_RESAMPLES),
+        rho=block_bootstrap(columns[:, :2], blocks, spearman, num_resamples=NUM_RESAMPLES).within(
+            -1, 1
+        ),
+        partial=block_bootstrap(
+            columns, blocks, partial_spearman, num_resamples=NUM_RESAMPLES
+        ).within(-1, 1),
     )

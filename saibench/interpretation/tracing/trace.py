@@ -95,9 +95,11 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
     found = [
         Association(
             feature=samples.quantities[number],
-            rho=Tested(intervals[number], float(p_values[number])),
+            rho=Tested(intervals[number].within(-1, 1), float(p_values[number])),
             partial=(
-                Tested(intervals[count + number], float(partial_p[number])) if count > 1 else None
+                Tested(intervals[count + number].within(-1, 1), float(partial_p[number]))
+                if count > 1
+                else None
             ),
             information=Tested(information[number], information_p[number]),
             share=explained.shares[number],
