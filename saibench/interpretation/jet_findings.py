@@ -12,12 +12,14 @@ from functools import partial
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import tested
 from saibench.interpretation.energy_decay import range_text, traced_cell, training_ranges
-from saibench.interpretation.finding import Finding, findings_of
+from saibench.interpretation.finding import NOT_SEEN, Finding, findings_of
 from saibench.interpretation.jet_energy_findings import of_energies
 from saibench.interpretation.jet_rotation_findings import of_rotation
 from saibench.interpretation.jet_size_findings import of_features, of_sizes
 from saibench.interpretation.jet_tracing_findings import of_tracing
+from saibench.interpretation.single_class import single_class
 from saibench.interpretation.tested_jets import tested_jets, why_no_jets
+from saibench.interpretation.trusted_range.of_evidence import point_label
 
 
 def findings(evidence: StudyEvidence) -> list[Finding]:
@@ -31,10 +33,21 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
         "energies": of_energies,
         "error tracing": _traced,
     }
-    return [
+    return _of_single_class(evidence) + [
         finding
         for name, part in parts.items()
         for finding in findings_of(name, partial(part, evidence))
+    ]
+
+
+def _of_single_class(evidence: StudyEvidence) -> list[Finding]:
+    """Of each point that takes all jets for one class; of others there is nothing to say."""
+    partition = evidence.held_out
+    told = {point: single_class(evidence, point, partition) for point in evidence.metrics}
+    return [
+        Finding("the model tells the classes apart", NOT_SEEN, text, point_label(evidence, point))
+        for point, text in told.items()
+        if text is not None
     ]
 
 

@@ -19,6 +19,8 @@ from saibench.config.check import (
 )
 from saibench.config.settings import EvaluationSettings, validated
 from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.interpretation.single_class import single_class
 from saibench.runs import record
 from saibench.runs.evaluation import missing_tests
 from saibench.runs.execute import Outcome, retest
@@ -138,6 +140,7 @@ def _print_metrics(folder: Path, test: list[str]) -> None:
     """All metrics of each partition; those of the headline where they would fill a screen."""
     metrics = record.read_json(folder / "metrics.json")
     headline = [name.rpartition("/")[2] for name in record.read_record(folder).get("headline", [])]
+    evidence = StudyEvidence.load(folder)
     for partition in test:
         print(f"{partition}:")
         every = metrics[partition]
@@ -153,3 +156,7 @@ def _print_metrics(folder: Path, test: list[str]) -> None:
             print(f"  {name} = {value} (n = {entry['count']})")
         if len(shown) < len(every):
             print(f"  and {len(every) - len(shown)} more in {folder / 'metrics.json'}")
+        for point in evidence.metrics:
+            alone = single_class(evidence, point, partition)
+            if alone is not None:
+                print(f"  {alone}")

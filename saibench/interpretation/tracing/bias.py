@@ -19,7 +19,13 @@ from saibench.interpretation.bootstrap import (
     contiguous_blocks,
 )
 from saibench.interpretation.tracing.change_points import Segments, segments
-from saibench.interpretation.tracing.columns import Column, column_of, data_features, rows_of_point
+from saibench.interpretation.tracing.columns import (
+    DIFFERENCE,
+    Column,
+    column_of,
+    data_features,
+    rows_of_point,
+)
 from saibench.interpretation.tracing.reading import (
     FEWEST_SAMPLES,
     Untraceable,
@@ -59,10 +65,10 @@ def trace_bias(
     """
     rows, error, order = _in_order(evidence, point, partition, statistic, along)
     values, position = error.values, order.values
-    if np.all(values >= 0) or np.all(values <= 0):
+    if np.all(values >= 0) and not _is_signed(evidence, point, statistic):
         raise Untraceable(
-            f"{statistic} has one sign for all samples, so it is no signed error; a difference "
-            "such as 'predicted_rate - observed_rate' would work."
+            f"{statistic} is nowhere negative, so it may be no signed error. Use a difference, "
+            "such as 'predicted_rate - observed_rate'."
         )
     blocks = find_blocks(rows, values)
     remembers = bool(np.array_equal(blocks.order, np.arange(len(values)))) and blocks.correlated
@@ -76,9 +82,25 @@ def trace_bias(
         statistic=error.quantity,
         along=order.quantity,
         mean=block_bootstrap(values, blocks.labels),
+        share=block_bootstrap(
+            np.stack([values, np.abs(values)], axis=1), blocks.labels, _share_of_bias, of_means=True
+        ),
         first=Tested(_step(values, cut), cut.first.p),
         stretches=_stretches(evidence, rows, values, position, cut, along),
     )
+
+
+def _is_signed(evidence: StudyEvidence, point: str, statistic: str) -> bool:
+    """Whether it is a difference, or the workload declares it as a signed error."""
+    declared = evidence.records[point].get("trace") or {}
+    return DIFFERENCE in statistic or statistic == declared.get("bias")
+
+
+def _share_of_bias(values: Floats, weights: Floats) -> Floats:
+    """|mean| over the mean of |error|: 1 where all errors have one sign, 0 where they cancel."""
+    signed, absolute = (weights @ values).T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.abs(signed) / absolute
 
 
 def signed_errors(

@@ -15,6 +15,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER
 from saibench.interpretation.blocks import find_blocks
 from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.single_class import single_class
 from saibench.interpretation.tracing.columns import (
     Column,
     column_of,
@@ -93,6 +94,8 @@ def traced_samples(
         UserError: a name is unknown.
     """
     rows, notes = rows_of_point(evidence, point, partition)
+    alone = single_class(evidence, point, partition)
+    notes = [*([alone] if alone else []), *notes]
     error = column_of(evidence, rows, response, ideal=ideal)
     chosen = data_features(evidence, rows) if features is None else list(features)
     columns = [column_of(evidence, rows, name) for name in chosen if name != response]

@@ -152,6 +152,7 @@ class BiasTrace:
         statistic: the signed error.
         along: what the samples are in order of.
         mean: signed error of all samples.
+        share: of the mean absolute error, the absolute mean.
         first: the sharpest change of all, whether sure or not.
         stretches: between change points that are sure, in order; none if there is no such.
     """
@@ -159,8 +160,14 @@ class BiasTrace:
     statistic: Quantity
     along: Quantity
     mean: Interval
+    share: Interval
     first: Tested
     stretches: tuple[Stretch, ...]
+
+    @property
+    def is_biased(self) -> bool:
+        """Whether the 95 % interval of the mean signed error excludes zero."""
+        return self.mean.low > 0 or self.mean.high < 0
 
     @property
     def biased(self) -> list[Stretch]:

@@ -145,16 +145,23 @@ def _part(part: Part, response: Quantity) -> str:
 
 
 def bias_sentences(trace: BiasTrace, level: float) -> list[str]:
-    """Where the signed error is biased, or that it is nowhere beyond doubt."""
+    """How far the signed error is biased, and where, or that it is nowhere significantly."""
     quantity = trace.statistic
     opening = (
         f"{quantity.name}: {values(trace.mean, quantity)} on average over "
         f"{trace.mean.count:,} samples"
     )
+    if trace.is_biased:
+        opening += f", a bias that is {percent(trace.share)} of the mean absolute error"
     if not trace.stretches or not trace.first.holds(level):
+        if trace.is_biased:
+            return [
+                f"{opening}; it is constant along {trace.along.name}: no stretch differs "
+                f"significantly from the others{_sure(trace.first)}."
+            ]
         return [
-            f"{opening}; no stretch of {trace.along.name} is biased beyond doubt"
-            f"{_sure(trace.first)}."
+            f"{opening}, an interval that holds zero; no stretch of {trace.along.name} is biased "
+            f"significantly{_sure(trace.first)}."
         ]
     changes = len(trace.stretches) - 1
     found = [

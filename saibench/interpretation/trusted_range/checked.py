@@ -26,14 +26,18 @@ class Checked:
     Args:
         partition: its name.
         samples: `point`, `partition`, `sample_id`, a position on an axis if the statistic has
-            one, the features, `expected`, `bound`, `inside`, `trusted` and the true `error`.
-        trusted: share of the samples that are trusted, of those with a defined error.
+            one, the features, `expected`, `bound`, `inside`, `trusted` and the true `error`;
+            `inside` and `trusted` are null where a feature is undefined.
+        trusted: share of the samples that are trusted, of those with a defined error and features;
+            None if there are none.
+        unknown: samples of which a feature is undefined, so that nothing is known of them.
         error_if_trusted, error_if_not: mean error of either, None where there are none.
     """
 
     partition: str
     samples: pl.DataFrame
-    trusted: Interval
+    trusted: Interval | None
+    unknown: int
     error_if_trusted: Interval | None
     error_if_not: Interval | None
 
@@ -64,7 +68,9 @@ def check_evidence(
     table, _, rows, _ = rows_of(
         evidence, statistic, features, list(evidence.metrics), names, trusted.statistic.ideal
     )
-    check = trusted.check(rows.select(features).fill_null(float("nan")).to_numpy())
+    given = rows.select(features).fill_null(float("nan")).to_numpy()
+    is_known = pl.Series(np.isfinite(given).all(axis=1))
+    check = trusted.check(given)
     is_trusted = check.inside & (check.upper <= (np.inf if tolerance is None else tolerance))
     rows = rows.with_columns(
         expected=pl.Series(check.expected),
@@ -72,6 +78,8 @@ def check_evidence(
         inside=pl.Series(check.inside),
         trusted=pl.Series(is_trusted),
     )
+    for name in ("inside", "trusted"):
+        rows = rows.with_columns(pl.when(is_known).then(name).alias(name))
     axis = [table.removeprefix("by_")] if table != "samples" else []
     columns = [*KEYS, *axis, *(name for name in features if name not in axis)]
     columns += ["expected", "bound", "inside", "trusted", ERROR]
@@ -102,15 +110,20 @@ def checked_sentence(found: Checked, trusted: TrustedRange, tolerance: float | N
     tolerance = trusted.tolerance if tolerance is None else tolerance
     statistic, unit = trusted.statistic.of_one, trusted.statistic.unit
     limit = "" if tolerance is None else f" with a bound of at most {tolerance:g} {unit}".rstrip()
-    parts = [
-        f"{found.partition}: {percent(found.trusted)} of {found.trusted.count:,} samples lie in "
-        f"the trusted range ({', '.join(one.name for one in trusted.features)}{limit})"
-    ]
+    names = ", ".join(one.name for one in trusted.features)
+    parts = []
+    if found.trusted is not None:
+        parts.append(
+            f"{percent(found.trusted)} of {found.trusted.count:,} samples lie in the trusted range "
+            f"({names}{limit})"
+        )
+    if found.unknown:
+        parts.append(f"not known for {found.unknown:,} samples, whose {names} is undefined")
     for whose, error in (("their", found.error_if_trusted), ("the others'", found.error_if_not)):
         if error is not None:
             mean = f"{bracketed(error)} {unit}".rstrip()
             parts.append(f"{whose} mean {statistic} is {mean} (n = {error.count:,})")
-    return "; ".join(parts) + "."
+    return f"{found.partition}: {'; '.join(parts)}."
 
 
 def _checked(
@@ -118,8 +131,8 @@ def _checked(
 ) -> Checked:
     if rows.is_empty():
         raise UserError(f"{name} holds no sample of {trusted.statistic.name}.")
-    known = rows.filter(pl.col(ERROR).is_not_null())
-    blocks = block_labels(known, ERROR, None)
+    known = rows.filter(pl.col(ERROR).is_not_null() & pl.col("trusted").is_not_null())
+    blocks = block_labels(known, ERROR, None) if known.height else np.zeros(0, dtype=np.int64)
     errors, good = known[ERROR].to_numpy(), known["trusted"].to_numpy()
 
     def mean_error(chosen: np.ndarray) -> Interval | None:
@@ -128,7 +141,8 @@ def _checked(
     return Checked(
         partition=name,
         samples=rows.select(columns).rename({ERROR: "error"}),
-        trusted=block_bootstrap(good.astype(float), blocks),
+        trusted=block_bootstrap(good.astype(float), blocks) if known.height else None,
+        unknown=int(rows["trusted"].null_count()),
         error_if_trusted=mean_error(good),
         error_if_not=mean_error(~good),
     )

@@ -74,6 +74,12 @@ def held_sentence(trusted: TrustedRange, held: Held) -> str:
             f"{statistic.title} below {limit} for {share} of new samples; the lowest bound is "
             f"{with_unit(held.least_bound, statistic)}, at {at(held.least_at)}{_spread(held)}."
         )
+    nearest = ""
+    if held.intervals[0][0] > held.low and _is_distance(held.feature):
+        nearest = (
+            f" The nearest samples, from {at(held.low)} to {at(held.intervals[0][0])}, are not "
+            "trusted although further ones are: so few blocks say nothing of their order."
+        )
     spans = " and ".join(f"from {at(low)} to {at(high)}" for low, high in held.intervals)
     beyond = [
         f"{side} to {at(value)}"
@@ -88,8 +94,14 @@ def held_sentence(trusted: TrustedRange, held: Held) -> str:
     )
     return (
         f"{_verdict(held, 'Trusted')} for {name} {spans} ({fitted}){where}: there the bound that "
-        f"holds for {share} of new samples stays at or below {limit}{_spread(held)}.{guess}"
+        f"holds for {share} of new samples stays at or below {limit}{_spread(held)}."
+        f"{nearest}{guess}"
     )
+
+
+def _is_distance(feature: str) -> bool:
+    """Whether a feature says how far a sample lies from the training partition."""
+    return feature.rpartition("_")[2] in ("distance", "deviation")
 
 
 def _verdict(held: Held, verdict: str) -> str:

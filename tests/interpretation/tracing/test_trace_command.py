@@ -19,6 +19,7 @@ from saibench.cli import main
 from saibench.config.settings import TraceSettings, validated
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import read_fields, read_table, write_table
 from saibench.figures import biased_stretches, error_shares
 from saibench.figures.style import svg
 from saibench.interpretation.bootstrap import Interval
@@ -231,3 +232,22 @@ def test_trace_of_a_workload_takes_no_other_key() -> None:
     assert validated(TraceSettings, dict(TRACE["trace"])).along == "time"
     with pytest.raises(UserError, match="unknown key"):
         validated(TraceSettings, {**TRACE["trace"], "feature": "time"})
+
+
+def test_constant_bias_is_told_with_its_size_and_share(tmp_path: Path) -> None:
+    folder = write_traced_study(tmp_path, [CORNERS[1]], record=TRACE)
+    path = folder / CORNERS[1].slug / "samples.parquet"
+    rows = read_table(path)
+    errors = rows["energy_error"].to_numpy() - 60.0
+    write_table(path, rows.with_columns(energy_error=errors), read_fields(path))
+    evidence = StudyEvidence.load(folder)
+    (point,) = trace_points(evidence, chosen_points(evidence), asked(evidence))
+    assert point.bias is not None and point.bias.is_biased
+    unseen = errors[4:]  # the first four were trained on
+    assert point.bias.mean.estimate == pytest.approx(unseen.mean())
+    assert point.bias.mean.low < -60 < point.bias.mean.high
+    share = abs(unseen.mean()) / np.abs(unseen).mean()
+    assert point.bias.share.estimate == pytest.approx(share)
+    (text,) = sentences.bias_sentences(point.bias, 0.05)
+    assert "constant along time" in text and "100.0 %" in text
+    assert "no stretch of time is biased" not in text

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import polars
 import pytest
 from made_trust import PARTITION, write_trust_study
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import read_fields, read_table, write_table
 from saibench.interpretation.trusted_range import TrustedRange
-from saibench.interpretation.trusted_range.checked import check_evidence, checked_sentence
+from saibench.interpretation.trusted_range.checked import (
+    Checked,
+    check_evidence,
+    checked_sentence,
+)
 from saibench.interpretation.trusted_range.of_evidence import trusted_range_of
 
 
@@ -55,8 +63,8 @@ def test_without_a_tolerance_all_inside_are_trusted(
 def test_sentence_counts_the_trusted(evidence: StudyEvidence, trusted: TrustedRange) -> None:
     (found,) = check_evidence(evidence, trusted, tolerance=1e-9)
     text = checked_sentence(found, trusted, 1e-9)
-    start = f"{PARTITION}: 0.0 % [0.0, 0.0] of 999 samples lie in the trusted"
-    assert text.startswith(start), "one of 1,000 has no error that is defined"
+    assert text.startswith(f"{PARTITION}: 0.0 % [0.0, ")
+    assert " of 999 samples lie in the trusted" in text, "one of 1,000 has no error"
     assert "the others' mean force_mae is" in text and "their mean" not in text
 
 
@@ -78,3 +86,30 @@ def test_evidence_without_the_feature_is_refused(evidence: StudyEvidence) -> Non
     )
     with pytest.raises(UserError, match="'size' is no feature"):
         check_evidence(evidence, other)
+
+
+def test_samples_with_an_undefined_feature_are_not_known(
+    tmp_path: Path, evidence: StudyEvidence, trusted: TrustedRange
+) -> None:
+    folder = write_trust_study(tmp_path, ["near"])
+    path = folder / "near" / "samples.parquet"
+    samples, fields = read_table(path), read_fields(path)
+
+    def checked(undefined: int) -> Checked:
+        number = polars.int_range(polars.len())
+        distance = polars.when(number >= undefined).then("distance")
+        write_table(path, samples.with_columns(distance.alias("distance")), fields)
+        (found,) = check_evidence(StudyEvidence.load(folder), trusted, tolerance=1e9)
+        return found
+
+    some = checked(300)
+    (whole,) = check_evidence(evidence, trusted, tolerance=1e9)
+    assert some.unknown == 300 and whole.unknown == 0
+    rows = whole.samples.sort("sample_id")[300:].drop_nulls("error")
+    assert some.trusted is not None and some.trusted.count == rows.height == 700
+    assert some.trusted.estimate == pytest.approx(rows["trusted"].mean())
+    assert some.samples["trusted"].null_count() == 300
+    none = checked(1000)
+    assert none.trusted is None and none.error_if_trusted is None
+    text = checked_sentence(none, trusted, 1e9)
+    assert "not known for 1,000 samples" in text and "%" not in text

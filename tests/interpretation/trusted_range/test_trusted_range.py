@@ -265,3 +265,11 @@ def test_range_of_one_split_is_read_as_it_was() -> None:
     upper = trusted.check(0.025).upper[0]
     assert upper == pytest.approx(mean + saved["quantile"] * spread, rel=1e-9)
     assert "splits" not in held_sentence(trusted, trusted.trusted(60.0))
+
+
+def test_nearest_samples_that_are_not_trusted_are_named() -> None:
+    feature, error, blocks = blocks_of_errors(np.random.default_rng(0), 60, 10)
+    falling = TrustedRange.fit(1 - feature, error, blocks, kind="monotone", names=["soap_distance"])
+    assert "The nearest samples" in held_sentence(falling, falling.trusted(3.0))
+    rising = TrustedRange.fit(feature, error, blocks, kind="monotone", names=["soap_distance"])
+    assert "The nearest samples" not in held_sentence(rising, rising.trusted(3.0))
