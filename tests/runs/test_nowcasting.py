@@ -158,7 +158,9 @@ def test_baseline_needs_no_events_to_train_on(tmp_path: Path, data_dir: Path) ->
 def test_repeated_draws_leave_a_table_of_draws(two_stages: Path) -> None:
     folder = two_stages.parents[2]
     draws = "{_target_: saibench.datamodules.nowcasting.draws.RepeatedDraws, count: 3}"
-    ended = evaluate(folder, f"run={two_stages}", FEW, f"+partitions.few.transform={draws}", *QUIET)
+    callback = "--trust-module=interruptions"  # of the run's training
+    few = (FEW, f"+partitions.few.transform={draws}")
+    ended = evaluate(folder, callback, f"run={two_stages}", *few, *QUIET)
     assert ended.status == 0, ended
     draws = polars.read_parquet(two_stages / "by_draw.parquet")
     assert draws.height == 3 * 3 * 20
