@@ -20,6 +20,7 @@ from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.settings import differing_settings
 from saibench.frozen_config import CONFIG, read_frozen
 from saibench.integrity import FILES, check_file, read_json_object, read_sealed
+from saibench.links import refuse_link
 from saibench.printable import printable
 
 COMPLETE = "complete"
@@ -154,8 +155,12 @@ class StudyEvidence:
         """Write all points' tables as `<folder>/evidence/*.parquet`; returns that subfolder.
 
         `load` of the folder then works without the point folders.
+
+        Raises:
+            UserError: the subfolder is a link to another, which may be anybody's.
         """
         joined = self.folder / JOINED
+        refuse_link(joined)
         tables = ((name, self.stored(name), self.fields(name)) for name in self.sources)
         points = ("points", *points_table(self.records, self.metrics))
         write_tables(joined, chain(tables, [points]))

@@ -16,6 +16,7 @@ from saibench.config.identity import IDENTITY, labels, point_hash, settings_hash
 from saibench.datamodules.cache import is_cache
 from saibench.errors import UserError
 from saibench.frozen_config import CONFIG, read_frozen
+from saibench.links import refuse_linked_folders
 from saibench.own_names import own_names
 from saibench.runs.inputs import with_inputs
 from saibench.runs.record import FILE, read_record, update_record
@@ -137,7 +138,7 @@ def load_point(folder: Path, part: str | None = None) -> Point:
 
     Raises:
         UserError: there is no frozen config, it is damaged, it is not that of the record, holds
-            `${…}`, or names what a config that is read may not.
+            `${…}`, or names what a config that is read may not; or a subfolder is a link.
     """
     path = folder / CONFIG
     if not path.is_file():
@@ -145,6 +146,7 @@ def load_point(folder: Path, part: str | None = None) -> Point:
             f"{folder} is not a point: it has no {CONFIG}; a folder that train.py wrote, "
             "as outputs/<study>/<point>, would work."
         )
+    refuse_linked_folders(folder)
     settings = read_frozen(path)
     built = [key for key in settings if key == part or (part is None and key != "logger")]
     refuse_targets({key: settings[key] for key in built}, path)

@@ -194,3 +194,27 @@ def test_config_that_train_would_freeze_holds_no_resolver(tmp_path: Path) -> Non
     assert ended.status == 2
     assert "study" in ended.err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [".unfinished", "logs", "guard"])
+def test_link_in_place_of_a_folder_is_refused_before_anything_is_written_through_it(
+    name: str, trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    run, elsewhere = copied(trained), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (run / name).symlink_to(elsewhere)
+    ended = evaluate(tmp_path, f"run={run}", "test=[whole_trajectory]", *QUIET)
+    assert ended.status == 2 and name in ended.err
+    assert not list(elsewhere.iterdir())
+
+
+def test_link_in_place_of_joined_evidence_is_refused(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    run, elsewhere = copied(trained), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "by_mistake.parquet").write_text("mine")
+    (run.parent / "evidence").symlink_to(elsewhere)
+    ended = saibench(tmp_path, "report", str(run.parent))
+    assert ended.status == 2 and "evidence" in ended.err
+    assert [path.name for path in elsewhere.iterdir()] == ["by_mistake.parquet"]
