@@ -7,6 +7,7 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import why_untested
 from saibench.figures.captions import partition_text
@@ -77,8 +78,10 @@ def _pairs(evidence: StudyEvidence) -> list[tuple[str, Pair]]:
 
 
 def _draw_errors(axes: Axes, samples: polars.DataFrame, model: Model, colour: str) -> None:
-    errors = samples["energy_error"].drop_nulls().to_numpy()
-    mae, bias = np.nanmean(np.abs(errors)), np.nanmean(errors)
+    errors = samples["energy_error"].drop_nulls().drop_nans().to_numpy()
+    if not errors.size:
+        raise UserError(f"None of the samples of {model.label} has a value of energy_error.")
+    mae, bias = np.abs(errors).mean(), errors.mean()
     text = f"{model.label} (MAE {mae:.1f}, bias {bias:+.1f} meV)".replace("-", "−")
     axes.plot(
         samples["time"],

@@ -146,6 +146,6 @@ def _draw_bars(axes: Axes, numbers: polars.DataFrame, right: float) -> None:
     )
     for row, value in enumerate(means["estimate"]):
         axes.text(1.02 * right, row, f"{value:.1f}", va="center", fontsize=8.5)
-    axes.set_xlim(0, 1.14 * right)
+    axes.set_xlim(0, 1.14 * right or 1.0)  # all errors may be 0
     axes.grid(axis="y", visible=False)
     axes.tick_params(labelleft=False, left=False)

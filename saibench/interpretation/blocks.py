@@ -24,6 +24,7 @@ import polars
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from saibench.errors import UserError
 from saibench.evidence.independence import (
     COLUMNS,
     GROUP,
@@ -107,7 +108,12 @@ def find_blocks(
             where it is undefined. Of several columns the longest memory counts.
         replicates: whether the columns are one quantity measured several times (by points), so
             that their mean autocorrelation counts.
+
+    Raises:
+        UserError: there is no sample.
     """
+    if not samples.height:
+        raise UserError("None of the samples has a value.")
     values = np.asarray(errors, dtype=np.float64)
     values = values.reshape(samples.height, -1) if values.ndim != 2 else values
     for name in (ORDER_COLUMN, TIME):
@@ -138,8 +144,9 @@ def influence(reduce: Callable[[Floats], Floats], values: Floats) -> Floats:
     step = np.diag(np.where(spread > 0, spread, 1.0) / math.sqrt(defined.sum()))
     with np.errstate(all="ignore"):
         slope = (reduce(mean + step) - reduce(mean - step)) / (2 * np.diag(step))
-    found = (values - mean) @ slope
-    return found if np.isfinite(slope).all() and slope.any() else values
+    if not np.isfinite(slope).all() or not slope.any():
+        return values
+    return (values - mean) @ slope
 
 
 def _declared_independent(

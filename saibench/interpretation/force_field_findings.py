@@ -14,6 +14,7 @@ import numpy as np
 import polars
 from scipy.stats import rankdata
 
+from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
     WINDOW,
@@ -156,6 +157,8 @@ def _oxygen_short(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     if not {"C", "O"} <= set(columns):
         return None
     carbon, oxygen = columns["C"], columns["O"]
+    if not errors.values[:, carbon].mean(axis=0).all():
+        raise UserError("The force error of carbon is 0, so that oxygen's has no ratio to it.")
     ratio = errors.interval(lambda means: (means[:, oxygen] / means[:, carbon]).mean(axis=1))
     short = errors.interval(
         lambda means: CHARGE_RATIO - (means[:, oxygen] / means[:, carbon]).mean(axis=1)

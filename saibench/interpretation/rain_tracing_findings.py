@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.correlation import spearman
 from saibench.interpretation.event_means import difference, event_blocks, mean_over_events
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
@@ -26,7 +26,9 @@ PROPORTIONAL = f"MAE rises with observed intensity, ρ > {STRONG} (§6.6, fig. 2
 WEAKLY_RELATED = f"MAE and displacement go together weakly, 0 < ρ < {WEAK} (§6.6, fig. 21)"
 UNRELATED = f"displacement does not depend on intensity, |ρ| < {NEGLIGIBLE} (§6.6, fig. 21)"
 SOURCE_MORE = "the source's error adds more to the MAE at 60 minutes than the motion's (§6.6)"
-SOURCE_SCALES = "the source's error grows with intensity, the motion's does not (§6.6)"
+SOURCE_SCALES = (
+    "the source's part of the MAE increases with the observed rain rate, the motion's does not (§6.6)"
+)
 
 
 def proportional(errors: RainErrors, model: RainModel) -> Answer:
@@ -80,22 +82,45 @@ def source_more(errors: RainErrors, model: RainModel) -> Answer | None:
 
 
 def source_scales(errors: RainErrors, model: RainModel) -> Answer | None:
-    """By the rank correlations of both errors with the event's mean rain rate."""
-    if not errors.has(model, "source_error"):
+    """By the rank correlations of both parts of the MAE [mm/h] with the event's mean rain rate.
+
+    The errors of source [mm/h] and motion [km/h] themselves are told, and not compared.
+    """
+    if not errors.has(model, "source_part") or not errors.has(model, "velocity_part"):
         return None
-    columns = np.stack(
-        [errors.values(model, n).mean(axis=1) for n in ("source_error", "motion_error", INTENSITY)],
-        axis=1,
+    source, motion = (_with_rain(errors, model, n) for n in ("source_part", "velocity_part"))
+    numbers = (
+        "Spearman's ρ with the event's mean observed rain rate [mm/h], of the parts of its MAE "
+        f"[mm/h]: {text(source)} of the source's part, {text(motion)} of the motion's, over "
+        f"{source.count:,} events"
     )
-    source, motion, more = (
-        block_bootstrap(columns, event_blocks(len(columns)), rho, num_resamples=NUM_RESAMPLES)
-        for rho in (_with_source, _with_motion, _more_with_source)
-    )
-    return answer_positive(
-        more,
-        f"rank correlation with the event's mean rain rate: {text(source)} of the source's error, "
-        f"{text(motion)} of the motion's, {text(more)} more.",
-    )
+    if errors.has(model, "source_error") and errors.has(model, "motion_error"):
+        own = (_with_rain(errors, model, n) for n in ("source_error", "motion_error"))
+        of_source, of_motion = map(text, own)
+        numbers += (
+            f". Of the error of the source itself [mm/h] it is {of_source}, of the motion itself "
+            f"[km/h] {of_motion}: quantities of different kinds, which are not compared"
+        )
+    return answer(_scales(source, motion), source.count, f"{numbers}.")
+
+
+def _scales(source: Interval, motion: Interval) -> str:
+    """Whether the source's part rises and the motion's neither rises nor falls."""
+    flat = within(motion, -NEGLIGIBLE, NEGLIGIBLE)
+    if source.high <= 0 or flat == NOT_SEEN:
+        return NOT_SEEN
+    return SEEN if source.low > 0 and flat == SEEN else UNDECIDED
+
+
+def _with_rain(errors: RainErrors, model: RainModel, name: str) -> Interval:
+    """Rank correlation of an error with the rain rate, means over the lead times that have both."""
+    values = np.stack([errors.values(model, one) for one in (name, INTENSITY)], axis=2)
+    has_both = ~np.isnan(values).any(axis=2, keepdims=True)
+    kept = has_both.any(axis=(1, 2))
+    totals = np.where(has_both, values, 0.0)[kept].sum(axis=1)
+    columns = totals / has_both[kept].sum(axis=1)
+    blocks = event_blocks(len(columns))
+    return block_bootstrap(columns, blocks, spearman, num_resamples=NUM_RESAMPLES)
 
 
 def within(rho: Interval, low: float, high: float) -> str:
@@ -110,15 +135,3 @@ def _correlations(rho: Interval, partial: Interval, held: str) -> str:
         f"Spearman's ρ is {text(rho)} over {rho.count:,} events, {text(partial)} with {held} held "
         "still."
     )
-
-
-def _with_source(values: Floats, weights: Floats) -> Floats:
-    return spearman(values[:, [0, 2]], weights)
-
-
-def _with_motion(values: Floats, weights: Floats) -> Floats:
-    return spearman(values[:, [1, 2]], weights)
-
-
-def _more_with_source(values: Floats, weights: Floats) -> Floats:
-    return _with_source(values, weights) - _with_motion(values, weights)

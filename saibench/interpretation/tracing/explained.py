@@ -84,7 +84,8 @@ def explained_shares(
 
     def statistic(values: Floats, weights: Floats) -> Floats:
         total = weights @ values
-        return (1 - total / total[:, :1]) @ weigh
+        with np.errstate(invalid="ignore", divide="ignore"):  # an error that never varies: NaN
+            return (1 - total / total[:, :1]) @ weigh
 
     *shares, together = block_bootstraps(
         all_losses, np.arange(len(labels)), statistic, of_means=True

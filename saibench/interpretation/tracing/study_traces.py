@@ -79,7 +79,8 @@ def _spread(evidence: StudyEvidence, points: Sequence[str], wanted: Asked) -> li
             evidence, point, traced_partition(evidence, point, wanted.partitions)
         )
         errors = column_of(evidence, rows, response, ideal=wanted.ideal.get(response, 0.0))
-        means.append(float(np.nanmean(errors.values)))
+        defined = errors.values[~np.isnan(errors.values)]
+        means.append(float(defined.mean()) if defined.size else np.inf)
     order = np.argsort(means, kind="stable")
     places = np.round(np.linspace(0, len(points) - 1, MAX_POINTS)).astype(int)
     return [points[number] for number in order[places]]

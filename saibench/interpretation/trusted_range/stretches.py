@@ -6,6 +6,7 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
+from saibench.errors import UserError
 from saibench.interpretation.blocks import Blocks, block_columns, find_blocks
 from saibench.interpretation.bootstrap import contiguous_blocks
 
@@ -57,5 +58,7 @@ def row_blocks(rows: polars.DataFrame, error: str) -> tuple[polars.DataFrame, Bl
     for own in by_sample.partition_by(keys, include_key=False) if keys else [by_sample]:
         joined = samples.select("sample_id").join(own, on="sample_id", how="left")
         series.append(joined.sort("sample_id")[error].cast(polars.Float64).fill_null(np.nan))
+    if not series:
+        raise UserError(f"None of the samples has a value of {error}.")
     errors = np.stack([one.to_numpy() for one in series], axis=1)
     return samples, find_blocks(samples, errors, replicates=True)
