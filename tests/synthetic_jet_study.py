@@ -156,13 +156,19 @@ def write_jet_point(
     names = [PARTITION, TURNED] if turned else [PARTITION]
     tables = [_samples(made, index, given, name) for name in names]
     trained = made_index(made.train_count // 20)
-    chosen = np.isin(energy_bin(trained["jet_energy"]), made.bins or range(8))
+    number = energy_bin(trained["jet_energy"])
+    chosen = np.isin(number, made.bins or range(8))
+    if made.bins:  # down to the size of the first bin
+        share = (number == made.bins[0]).sum() / chosen.sum()
+        chosen &= np.random.default_rng(0).random(len(chosen)) < share
     counts = class_counts(trained["jet_energy"][chosen], trained["label"][chosen])
     partitions = {
         name: {"hash": f"{name}-{made.data}-{jets}", "count": jets, "describe": f"made-up {name}"}
         for name in names
     }
+    pool = class_counts(trained["jet_energy"], trained["label"])
     partitions["train"] = {"hash": "t", "count": made.train_count, "describe": "train", **counts}
+    partitions["train"] |= {f"candidate_{name}": counted for name, counted in pool.items()}
     content = {
         "point": made.point,
         "state": "complete",

@@ -248,6 +248,10 @@ class StructuralDataModule(LightningDataModule):
             for name in ("split", "learned_rows", "seen_rows"):
                 self.__dict__.pop(name, None)
 
+    def candidate_counts(self) -> dict[str, list[int]]:
+        """What the record of the training partition keeps of the samples it was drawn from."""
+        return {}
+
     def check(self) -> None:
         """Refuse, before anything is made, data and partitions that cannot be had."""
         self.content()

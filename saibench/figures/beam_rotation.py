@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import matplotlib.ticker
 import numpy as np
@@ -23,7 +23,7 @@ from saibench.figures.jet_panels import (
     jets_text,
     score_row,
 )
-from saibench.figures.style import INK, PAGE_WIDTH, panel_title, shades, styled
+from saibench.figures.style import INK, MUTED, PAGE_WIDTH, panel_title, styled
 from saibench.interpretation.jet_scores import JetScore
 from saibench.interpretation.tested_jets import (
     FEATURES,
@@ -40,7 +40,9 @@ paper = "Figure 9"
 
 COUNT = "train_count"
 STATISTICS = ("accuracy", "auc")
-MAX_FEATURES = 3
+MAX_FEATURES, MAX_SIZES = 3, 4
+MIN_REACH = 1e-4
+"""Of an axis of AUC: less is rounding."""
 WORST, GAP = "worst angle", "best less worst angle"
 
 
@@ -90,16 +92,23 @@ def draw(evidence: StudyEvidence) -> Figure:
     variant = _variants(evidence)[0]
     numbers = table(evidence).filter(polars.col("variant") == variant.label)
     names = numbers["features"].unique(maintain_order=True).to_list()[:MAX_FEATURES]
-    figure = Figure(figsize=(PAGE_WIDTH, 6.4), layout="constrained")
-    curves, gaps = figure.subfigures(2, 1, squeeze=False).flat
     counts = numbers[COUNT].unique().sort().to_list()
-    above = curves.subplots(1, len(names), sharey=True, squeeze=False)[0]
-    for panel, letter, name in zip(above, "abc", names, strict=False):
-        _draw_angles(panel, numbers.filter(features=name, statistic="accuracy"), counts)
-        panel_title(panel, letter, feature_name(name))
-    above[0].set_ylabel("accuracy, change from 0° [%]")
-    handles, labels = above[0].get_legend_handles_labels()
-    curves.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    sizes = _drawn_sizes(counts)
+    height = 0.4 + 1.9 * len(names)
+    figure = Figure(figsize=(PAGE_WIDTH, height + 3.2), layout="constrained")
+    curves, gaps = figure.subfigures(2, 1, squeeze=False, height_ratios=(height, 3.2)).flat
+    letters = iter("abcdefghijklmnopq")
+    panels = curves.subplots(len(names), len(sizes), sharex=True, squeeze=False)
+    for column, count in zip(panels.T, sizes, strict=True):
+        for panel, name in zip(column, names, strict=True):
+            rows = numbers.filter(features=name, statistic="auc", train_count=count)
+            _draw_angles(panel, rows, feature_colours(names)[name])
+            panel_title(panel, next(letters), f"{feature_name(name)}\n{count:,} jets")
+        _share_span(column)
+    for row in panels:
+        row[0].set_ylabel("AUC")
+    for panel in panels[-1]:
+        panel.set_xlabel(f"{panel.get_xlabel()}\nangle about the beam [°]".lstrip())
     below = gaps.subplots(1, 3, squeeze=False)[0]
     wanted = (("accuracy", GAP), ("auc", GAP), ("accuracy", WORST))
     texts = ("best less worst angle", "best less worst angle", "accuracy at the worst angle")
@@ -111,7 +120,7 @@ def draw(evidence: StudyEvidence) -> Figure:
             scale = PERCENT if statistic == "accuracy" else 1.0
             draw_curve(panel, line, COUNT, colours[name], scale, label=feature_name(name))
         jets_axis(panel, counts)
-        panel_title(panel, "def"[number], texts[number])
+        panel_title(panel, next(letters), texts[number])
         panel.set_ylabel(labels_y[number])
         if measure == GAP:
             panel.axhline(0, color=INK, linewidth=1)
@@ -124,14 +133,21 @@ def caption(evidence: StudyEvidence) -> str:
     found = _variants(evidence)
     partition = str(turned_partition(evidence))
     jets = tested_jets(evidence, found[0].cells[:1], partition)
+    names, counts = ({cell.shared[name] for cell in found[0].cells} for name in (FEATURES, COUNT))
     return (
-        "All jets turned by one angle about the beam: (a to c) accuracy [% of jets] less that at "
-        "0°, by the number of jets trained on; (d, e) accuracy [%] and area under the ROC curve "
-        "at the angle where they are best less where they are worst; the angles are chosen by "
-        "these jets, so gaps lean upwards; (f) accuracy at the worst angle. Over "
+        "All jets turned by one angle about the beam. Above: area under the ROC curve (AUC) by "
+        f"angle, for each input{_beyond(names, MAX_FEATURES, 'inputs')}, by the number of jets "
+        f"trained on{_beyond(counts, MAX_SIZES, 'sizes')}; panels of one size reach equally far, "
+        "and below each stands its AUC at the best angle less that at the worst. Bottom: accuracy "
+        "[% of jets] and AUC at the angle where they are best less where they are worst; the "
+        "angles are chosen by these jets, so gaps lean upwards; accuracy at the worst angle. Over "
         f"{jets_text(evidence, jets, partition)}. {intervals_text(jets)} Paired: the same jets at "
         f"every angle.{first_of(1, len(found))}"
     )
+
+
+def _beyond(all_of: Collection[object], most: int, what: str) -> str:
+    return f" ({most} of {len(all_of)} {what})" if len(all_of) > most else ""
 
 
 def _variants(evidence: StudyEvidence) -> list[Variant]:
@@ -145,21 +161,33 @@ def _variants(evidence: StudyEvidence) -> list[Variant]:
     return variants(chosen, [*SIZES, FEATURES], by=[FEATURES, COUNT])
 
 
-def _draw_angles(axes: Axes, numbers: polars.DataFrame, counts: Sequence[int]) -> None:
-    colours = dict(zip(counts, reversed(shades(len(counts))), strict=True))
-    axes.axhline(0, color=INK, linewidth=0.8)
-    for count in counts:
-        line = numbers.filter(polars.col("angle").is_not_null(), train_count=count).sort("angle")
-        if not line.height:
-            continue
-        values = line["estimate"].cast(polars.Float64).fill_null(np.nan).to_numpy()
-        axes.plot(
-            line["angle"],
-            PERCENT * (values - values[0]),
-            color=colours[count],
-            linewidth=1.5,
-            label=f"{count:,} jets",
-        )
-    axes.set_xlabel("angle about the beam [°]")
+def _drawn_sizes(counts: Sequence[int]) -> list[int]:
+    """At most `MAX_SIZES` training sizes, the smallest and the largest among them."""
+    places = np.linspace(0, len(counts) - 1, min(MAX_SIZES, len(counts))).round().astype(int)
+    return [counts[place] for place in places]
+
+
+def _draw_angles(axes: Axes, numbers: polars.DataFrame, colour: str) -> None:
+    """The area under the ROC at each angle; below, as the paper has it, best less worst."""
+    line = numbers.filter(polars.col("angle").is_not_null()).sort("angle")
+    values = line["estimate"].cast(polars.Float64).fill_null(np.nan).to_numpy()
+    axes.plot(line["angle"], values, color=colour, linewidth=1.6)
+    gap = numbers.filter(measure=GAP)["estimate"].to_list()
+    if gap and gap[0] is not None:
+        axes.set_xlabel(f"best less worst {gap[0]:.2g}")
+    if not line.height or np.isnan(values).all():
+        axes.text(0.5, 0.5, "no AUC", transform=axes.transAxes, ha="center", color=MUTED)
     axes.set_xlim(0, 180)
     axes.xaxis.set_major_locator(matplotlib.ticker.MultipleLocator(45))
+    axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+
+
+def _share_span(column: np.ndarray) -> None:
+    """Axes of one size reach equally far, each about its own curve: flat looks flat."""
+    curves = [axes.lines[0].get_ydata() for axes in column]
+    drawn = [curve[np.isfinite(curve)] for curve in curves]
+    reach = max([0.6 * float(np.ptp(curve)) for curve in drawn if curve.size] + [MIN_REACH])
+    for axes, curve in zip(column, drawn, strict=True):
+        if curve.size:
+            top = min((curve.max() + curve.min()) / 2 + reach, 1 + 0.1 * reach)
+            axes.set_ylim(top - 2 * reach, top)

@@ -123,6 +123,7 @@ def _draw_trends(axes: Axes, trends: Trends, colour: str, reach: float) -> None:
             va="top" if y > 0.5 else "bottom",
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
         )
+    reach = reach or 1.0  # nothing changes
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)
     axes.set_aspect("equal")

@@ -138,6 +138,7 @@ def _draw_places(
         linewidth=1.8,
         zorder=4,
     )
+    furthest = furthest or 1.0  # nothing is displaced
     axes.set_xlim(-furthest, furthest)
     axes.set_ylim(furthest, -furthest)  # rows of a map are counted downwards
     axes.set_aspect("equal")

@@ -160,7 +160,8 @@ def _draw_components(axes: Axes, components: Sequence[Component], level: float) 
         markeredgewidth=2.2, color=SIZE,
     )  # fmt: skip
     axes.set_yticks(place, [f"{one.of} {one.name}" for one in shown])
-    axes.set_xlim(0, 1.08 * max(*high, *(100 * one.size for one in shown)))
+    ends = [end for end in (*high, *shares, *(100 * one.size for one in shown)) if end > 0]
+    axes.set_xlim(0, 1.08 * max(ends, default=1.0))  # where there is no error, no share is defined
     axes.grid(axis="y", visible=False)
     axes.invert_yaxis()
     axes.set_xlabel("share of the error [%]")

@@ -12,6 +12,7 @@ from saibench.figures.rain_captions import events_text, few_text, single_seeds
 from saibench.figures.rain_panels import lead_axis
 from saibench.figures.style import panel_title, panels, shades, styled
 from saibench.interpretation.rain_errors import RainErrors, rain_errors, why_no_rain
+from saibench.interpretation.rain_relations import mean_of_defined
 
 title = "CSI of single events"
 paper = "Figure 14"
@@ -33,7 +34,7 @@ def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataF
     """One row an (event, threshold [mm/h], lead [min]): its CSI, null where it is undefined."""
     errors = rain_errors(evidence, partition)
     model = errors.subjects[0].first_seed()
-    rates = np.nanmean(errors.values(model, "observed_rate"), axis=1)
+    rates = mean_of_defined(errors.values(model, "observed_rate"))
     rows = [
         {
             "response": rank,

@@ -116,7 +116,8 @@ def _cell(numbers: polars.DataFrame, model: str, name: str, lead: int) -> str:
         return "no active frame"
     digits = 3 if row["estimate"] < 1 else 2
     low, mean, high = (f"{row[part]:.{digits}f}" for part in ("low", "estimate", "high"))
-    return f"{mean}  [{low}, {high}]  n = {row['events']:,}"
+    limits = "" if np.isnan(row["low"]) else f"  [{low}, {high}]"
+    return f"{mean}{limits}  n = {row['events']:,}"
 
 
 def _draw_curves(axes: np.ndarray, errors: RainErrors, numbers: polars.DataFrame) -> None:
@@ -143,5 +144,7 @@ def _draw_distributions(axes: np.ndarray, errors: RainErrors, name: str) -> None
             panel.set_xlabel("MAE of the frame [mm/h]")
     for panel in axes:
         if not any(patch.get_data().values.any() for patch in panel.patches):
-            panel.text(0.5, 0.5, "no active frame", transform=panel.transAxes, color=MUTED)
+            panel.text(
+                0.5, 0.5, "no active frame", transform=panel.transAxes, ha="center", color=MUTED
+            )
     axes[0].set_ylabel("events")

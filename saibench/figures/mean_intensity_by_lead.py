@@ -42,10 +42,15 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     figure, axes = panels(1, len(HOURS), 3.0, sharex=True, sharey=True)
     for letter, panel, (lead, values) in zip("abc", axes[0], rates.items(), strict=True):
         draw_histogram(panel, values, edges, PALETTE[0])
-        panel_title(panel, letter, f"{hours(lead)}: mean {np.nanmean(values):.3g} mm/h")
+        panel_title(panel, letter, f"{hours(lead)}: {_mean_text(values)}")
         panel.set_xlabel("mean observed rain rate [mm/h]")
     axes[0, 0].set_ylabel("events")
     return figure
+
+
+def _mean_text(values: Floats) -> str:
+    mean = mean_over_events(values)
+    return f"mean {mean.estimate:.3g} mm/h" if mean.count else "no event seen"
 
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.rain_captions import events_text, first_models, intervals_text
 from saibench.figures.rain_panels import dots, draw_band, interval_row, lead_axis, model_colours
-from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
+from saibench.figures.style import INK, MUTED, PALETTE, from_zero, panel_title, panels, styled
 from saibench.interpretation.bootstrap import Floats, Interval
 from saibench.interpretation.event_means import mean_over_events
 from saibench.interpretation.linear_fit import linear_fit
@@ -146,9 +146,12 @@ def _draw_pair(axes: Axes, numbers: dict[str, Floats], across: str, up: str, col
     axes.plot(fit.x, fit.line, color=FIT, linewidth=1.4)
     axes.set_xlabel(LABELS[across])
     axes.set_ylabel(LABELS[up])
-    top = 1.08 * float(np.nanmax(y))
+    defined = ~np.isnan(x + y)
+    if not defined.any():
+        axes.text(0.5, 0.5, "no event has both", transform=axes.transAxes, ha="center", color=MUTED)
+    top = 1.08 * float(np.max(y, where=defined, initial=0.0))
     axes.set_xlim(left=0)
-    axes.set_ylim(0, top)  # the band of few events may reach far beyond them
+    axes.set_ylim(0, top or 1.0)  # the band of few events may reach far beyond them
 
 
 def _draw_parts(axes: np.ndarray, errors: RainErrors, model: RainModel) -> None:

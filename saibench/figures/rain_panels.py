@@ -98,7 +98,7 @@ def draw_histogram(
     defined = values[~np.isnan(values)]
     if defined.size:
         axes.axvline(defined.mean(), color=INK if filled else colour, linewidth=1.1)
-    if filled and defined.size <= FEW:
+    if filled and 0 < defined.size <= FEW:  # an empty line has no place, and no layout
         ends = np.full(defined.size, 0.0)
         axes.plot(
             np.minimum(defined, edges[-1]),

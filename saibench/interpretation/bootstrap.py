@@ -160,6 +160,8 @@ def block_bootstraps(
     Args are those of `block_bootstrap`. The list is empty if no sample is defined.
     """
     samples: Floats = np.asarray(values, dtype=np.float64)
+    if not len(samples):
+        return []
     base: Floats = np.ones(len(samples)) if weights is None else np.asarray(weights, np.float64)
     defined = ~np.isnan(samples.reshape(len(samples), -1)).any(axis=1) & (base > 0)
     samples, base = samples[defined], base[defined]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from saibench.errors import UserError
 from saibench.interpretation.rain_errors import RainErrors, RainModel
 
 Counts = NDArray[np.int64]
@@ -17,10 +18,13 @@ def hits_and_relevant(
 
     Of the model's first seed: counts of several are no counts.
     """
-    hits, misses, false_alarms = (
-        errors.values(model.first_seed(), f"{name}_{threshold}").round().astype(np.int64)
+    counts = [
+        errors.values(model.first_seed(), f"{name}_{threshold}").round()
         for name in ("hits", "misses", "false_alarms")
-    )
+    ]
+    if np.isnan(counts).any():
+        raise UserError(f"{model.label} has frames without counts of pixels at {threshold} mm/h.")
+    hits, misses, false_alarms = (count.astype(np.int64) for count in counts)
     return hits, hits + misses + false_alarms
 
 

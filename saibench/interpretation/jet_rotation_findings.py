@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import polars
 
+from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested, variants
 from saibench.interpretation.bootstrap import Floats
@@ -124,6 +125,8 @@ def invariant(evidence: StudyEvidence, cells: list[Cell], partition: str) -> Ans
             largest = max(largest, float(apart[-1].max()))
     jets, spread = turned[0], float(np.mean(spreads))
     mean = interval([mean_score(np.mean(apart, axis=0), jets.label, jets.blocks)])
+    if not spread:
+        raise UserError(f"All {len(jets.label):,} jets have the same score, whatever the angle.")
     low, share, high = (100 * number / spread for number in (mean.low, mean.estimate, mean.high))
     found = UNDECIDED
     if mean.high < ROUNDING * spread:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,11 +35,17 @@ class LinearFit:
 
 
 def linear_fit(x: ArrayLike, y: ArrayLike) -> LinearFit:
-    """Fit events `(events,)`, of which two at least are defined; one with a NaN does not count."""
+    """Fit events `(events,)`; one with a NaN does not count.
+
+    The line is NaN, and no position is drawn, where no two events have a different x.
+    """
     across, up = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    centre = np.nanmean(across)  # squares of numbers far from 0 lose digits
-    moments = across - centre, up, (across - centre) ** 2, (across - centre) * up
     defined = across[~np.isnan(across + up)]
+    if not defined.size or np.ptp(defined) == 0:
+        none = Interval(math.nan, math.nan, math.nan, 0, int(defined.size))
+        return LinearFit(none, none, *(np.empty(0) for _ in range(4)))
+    centre = defined.mean()  # squares of numbers far from 0 lose digits
+    moments = across - centre, up, (across - centre) ** 2, (across - centre) * up
     positions = np.linspace(defined.min(), defined.max(), NUM_POSITIONS)
     fitted = [interval_of_means(_line_at(position - centre), *moments) for position in positions]
     return LinearFit(

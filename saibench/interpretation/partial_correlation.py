@@ -10,6 +10,9 @@ from saibench.interpretation.correlation import weighted_ranks
 TINY = 1e-12
 """Variance of ranks that is rounding: the third column leaves nothing to correlate."""
 
+SAME_RANK = 1e-9
+"""Spread of ranks, relative to their number, that is rounding: all samples are equal."""
+
 
 def partial_spearman(values: Floats, weights: Floats) -> Floats:
     """Spearman's partial correlation of the first two columns given the third.
@@ -33,8 +36,9 @@ def partial_spearman(values: Floats, weights: Floats) -> Floats:
 
 
 def standard_ranks(column: Floats, weights: Floats) -> Floats:
-    """Weighted ranks of mean 0 whose weighted squares sum to 1."""
-    ranks = weighted_ranks(column, weights)
-    ranks -= (weights * ranks).sum(axis=1, keepdims=True) / weights.sum(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return ranks / np.sqrt((weights * ranks**2).sum(axis=1, keepdims=True))
+    """Weighted ranks of mean 0 whose weighted squares sum to 1; NaN where all are equal."""
+    ranks, total = weighted_ranks(column, weights), weights.sum(axis=1, keepdims=True)
+    ranks -= (weights * ranks).sum(axis=1, keepdims=True) / total
+    spread = np.sqrt((weights * ranks**2).sum(axis=1, keepdims=True))
+    spread[spread < SAME_RANK * total] = np.nan
+    return ranks / spread

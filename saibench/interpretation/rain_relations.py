@@ -45,6 +45,13 @@ def event_numbers(errors: RainErrors, model: RainModel) -> dict[str, Floats]:
         }
 
 
+def mean_of_defined(values: Floats) -> Floats:
+    """`(E,)` means of the events' lead times `(E, L)`; NaN where an event has no value at any."""
+    defined = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(defined, values, 0.0).sum(axis=1) / defined.sum(axis=1)
+
+
 def relation(numbers: dict[str, Floats], across: str, up: str) -> Relation:
     """Of two of MAE, δr and observed rate, the third held still in the partial correlation."""
     third = next(name for name in numbers if name not in (across, up))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from saibench.errors import UserError
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.correlation import spearman
 from saibench.interpretation.event_means import difference, event_blocks, mean_over_events
@@ -16,6 +17,7 @@ from saibench.interpretation.rain_relations import (
     MAE,
     NUM_RESAMPLES,
     event_numbers,
+    mean_of_defined,
     relation,
 )
 
@@ -27,7 +29,8 @@ WEAKLY_RELATED = f"MAE and displacement go together weakly, 0 < ρ < {WEAK} (§6
 UNRELATED = f"displacement does not depend on intensity, |ρ| < {NEGLIGIBLE} (§6.6, fig. 21)"
 SOURCE_MORE = "the source's error adds more to the MAE at 60 minutes than the motion's (§6.6)"
 SOURCE_SCALES = (
-    "the source's part of the MAE increases with the observed rain rate, the motion's does not (§6.6)"
+    "the source's part of the MAE increases with the observed rain rate, the motion's part does "
+    "not (§6.6)"
 )
 
 
@@ -114,11 +117,14 @@ def _scales(source: Interval, motion: Interval) -> str:
 
 def _with_rain(errors: RainErrors, model: RainModel, name: str) -> Interval:
     """Rank correlation of an error with the rain rate, means over the lead times that have both."""
-    values = np.stack([errors.values(model, one) for one in (name, INTENSITY)], axis=2)
-    has_both = ~np.isnan(values).any(axis=2, keepdims=True)
-    kept = has_both.any(axis=(1, 2))
-    totals = np.where(has_both, values, 0.0)[kept].sum(axis=1)
-    columns = totals / has_both[kept].sum(axis=1)
+    error, rain = (errors.values(model, one) for one in (name, INTENSITY))
+    neither = np.isnan(error) | np.isnan(rain)
+    columns = np.stack(
+        [mean_of_defined(np.where(neither, np.nan, one)) for one in (error, rain)], axis=1
+    )
+    columns = columns[~np.isnan(columns).any(axis=1)]
+    if not len(columns):
+        raise UserError(f"No event has a value of {name} at a lead time.")
     blocks = event_blocks(len(columns))
     return block_bootstrap(columns, blocks, spearman, num_resamples=NUM_RESAMPLES)
 

@@ -92,7 +92,7 @@ def mean_of(name: str, entry: Mapping[str, Any], statistics: Statistics) -> Mean
     for (own, _, label), values in statistics.columns.items():
         if (f"{own}_{label}" if label else own) == column:
             values = np.abs(values) if how == "mean_abs" else values
-            if _agrees(float(np.nanmean(values)), entry):
+            if np.isfinite(values).any() and _agrees(float(np.nanmean(values)), entry):
                 return MeanOf(column, values)
     return None
 

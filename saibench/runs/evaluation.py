@@ -262,6 +262,7 @@ def _described(data: StructuralDataModule) -> dict[str, Any]:
             "count": part.count,
             "describe": part.describe,
             **data.partition_counts(part.rows),
+            **(data.candidate_counts() if name == "train" and part.count else {}),
             **(tested_by if name in data.tests else {}),
         }
         for name, part in partitions.items()

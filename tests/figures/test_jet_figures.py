@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import ModuleType
 
@@ -42,7 +43,7 @@ Studies = dict[ModuleType, StudyEvidence]
 LABELS = {
     jet_sample_efficiency: {"jets trained on (log scale)", "accuracy [%]"},
     physical_prior: {"jets trained on (log scale)", "accuracy [%]", "AUC"},
-    beam_rotation: {"angle about the beam [°]", "accuracy, best less worst [%]"},
+    beam_rotation: {"AUC", "accuracy, best less worst [%]"},
     jet_energy_distribution: {"bin of the jet's energy, begins at [GeV]", "jets (log scale)"},
     jet_energy_extrapolation: {"bin of the jet's energy, begins at [GeV]", "accuracy [%]"},
     jet_energy_decay: {"bins of 236.25 GeV beyond the training range", "accuracy [%]"},
@@ -152,6 +153,50 @@ def test_turned_jets_are_ranked_by_logits_where_scores_are_equal(tmp_path: Path)
     assert auc(table.drop("logit")) == pytest.approx(expected, abs=1e-6), "as of old evidence"
     near_one = table.with_columns(score=pl.lit(1.0), logit=50 + pl.col("logit").cast(pl.Float64))
     assert auc(near_one) == pytest.approx(expected, abs=1e-9)
+
+
+def test_area_is_drawn_at_every_angle_for_every_input_and_size(studies: Studies) -> None:
+    """The paper's figure 9: the curves of AUC, and best less worst below each."""
+    evidence = studies[beam_rotation]
+    numbers = beam_rotation.table(evidence).filter(statistic="auc")
+    cells = numbers.select("features", "train_count").unique(maintain_order=True).rows()
+    panels = [axes for axes in beam_rotation.draw(evidence).axes if axes.get_xlim() == (0, 180)]
+    assert len(panels) == len(cells) == 6
+    drawn = {tuple(np.round(panel.lines[0].get_ydata(), 12)) for panel in panels}
+    for features, count in cells:
+        of_cell = numbers.filter(features=features, train_count=count)
+        by_angle = of_cell.filter(pl.col("angle").is_not_null()).sort("angle")
+        assert tuple(np.round(by_angle["estimate"].to_numpy(), 12)) in drawn
+        gap = of_cell.filter(measure=beam_rotation.GAP)["estimate"].item()
+        assert any(f"best less worst {gap:.2g}" in panel.get_xlabel() for panel in panels)
+
+
+def test_share_that_a_range_draws_is_that_of_the_jets_there_are(studies: Studies) -> None:
+    """The paper's figure 10: training jets beside tested ones, and sampling probabilities."""
+    numbers = jet_energy_distribution.table(studies[jet_energy_distribution])
+    pool = numbers.filter(part="candidates").sort("bin")
+    trained = made_index(RANGES[0].train_count // 20)
+    in_bin_1 = (trained["jet_energy"] >= 786.25) & (trained["jet_energy"] < 1022.5)
+    assert pool["top_jets"][1] == (in_bin_1 & (trained["label"] == 1)).sum()
+    shares = numbers.filter(part="trained on").pivot("range", index="bin", values="sampled")
+    assert shares["bin 0"].to_list() == [1.0] + [None] * 7
+    held = (pool["top_jets"] + pool["qcd_jets"]).to_numpy()
+    expected = held[0] / held[:2].sum()
+    spread = np.sqrt(expected * (1 - expected) / held[:2])
+    found = shares["bins 0–1"].to_numpy()[:2]
+    assert (np.abs(found - expected) < 4 * spread).all()
+
+
+def test_records_without_the_jets_to_draw_from_draw_the_rest(tmp_path: Path) -> None:
+    study = write_jet_study(tmp_path, RANGES[:2], jets=200)
+    for path in study.glob("*/run.json"):
+        record = json.loads(path.read_text())
+        train = record["partitions"]["train"]
+        record["partitions"]["train"] = {n: v for n, v in train.items() if "candidate" not in n}
+        path.write_text(json.dumps(record))
+    evidence = StudyEvidence.load(study)
+    assert len(jet_energy_distribution.draw(evidence).axes) == 2
+    assert jet_energy_distribution.table(evidence)["sampled"].is_null().all()
 
 
 def test_training_counts_are_those_of_the_records(studies: Studies) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,13 @@ class JetTaggingDataModule(StructuralDataModule):
         """Top jets and QCD jets by the paper's bins of energy, those outside last."""
         chosen = self.index[rows]
         return class_counts(chosen["jet_energy"].to_numpy(), chosen["label"].to_numpy())
+
+    def candidate_counts(self) -> dict[str, list[int]]:
+        """The same of the jets that a range of energies draws from, before it does."""
+        samplers = Chain((self.training_sampler,)).samplers
+        before = takewhile(lambda one: getattr(one, "by", None) != "jet_energy", samplers)
+        counts = self.partition_counts(Chain(tuple(before)).select(self.index))
+        return {f"candidate_{name}": counted for name, counted in counts.items()}
 
     def likeness(self) -> Likeness:
         return jet_likeness(self.jets)

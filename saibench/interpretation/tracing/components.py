@@ -146,8 +146,9 @@ def cause_shares(
     def statistic(values: Floats, weights: Floats) -> Floats:
         mean = weights @ values / weights.sum(axis=1, keepdims=True)
         both, first, second, *rest = mean.T
-        left = rest[0] / both if rest else np.zeros_like(both)
-        more = (first - second) / (2 * both)
+        with np.errstate(invalid="ignore", divide="ignore"):  # no error: its shares are NaN
+            left = rest[0] / both if rest else np.zeros_like(both)
+            more = (first - second) / (2 * both)
         shares = [0.5 - left / 2 + more, 0.5 - left / 2 - more, *([left] if rest else [])]
         return np.stack([first, second, *rest, *shares], axis=1)
 
