@@ -90,8 +90,9 @@ def logged_in() -> bool:
     Raises:
         UserError: they cannot be credentials.
     """
-    import wandb
     from wandb.errors import AuthenticationError
+
+    import wandb
 
     # Under WANDB_MODE=offline login looks nothing up, and unless silent it asks the server who
     # it is that logs in.

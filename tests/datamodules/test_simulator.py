@@ -72,7 +72,8 @@ def test_frames_follow_each_other_by_the_stride(trajectory: Trajectory, tmp_path
     """Every step of the same run holds the frames of the strided one."""
     every_step = replace(SHORT, frames=7, stride=1).load(tmp_path)
 
-    np.testing.assert_array_equal(every_step.positions[::3], trajectory.positions[:3])
+    # a step of 0.5 fs carries the rounding of forces that threads add up in another order
+    np.testing.assert_allclose(every_step.positions[::3], trajectory.positions[:3], atol=1e-9)
     np.testing.assert_allclose(trajectory.time, np.arange(20) * 3 * 0.0005, rtol=1e-12)
     np.testing.assert_array_equal(trajectory.sample_id, np.arange(20))
 

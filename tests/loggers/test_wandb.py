@@ -7,7 +7,6 @@ from types import ModuleType
 
 import polars
 import pytest
-import wandb
 from lightning.pytorch.utilities import rank_zero_only
 from made_point import SETTINGS, make_point
 from matplotlib.figure import Figure
@@ -15,6 +14,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from wandb_file import logged_runs
 
+import wandb
 from saibench.evidence.schema import read_fields, read_table, write_table
 from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.loggers.describe import cell

@@ -165,14 +165,14 @@ def test_functional_force_error_equals_the_class(kind):
     metric = PerAtomForceError(NUM_SPECIES, kind=kind)
     metric.update(*batch)
     value = per_atom_force_error(*batch, NUM_SPECIES, kind)
-    torch.testing.assert_close(value, metric.compute(), rtol=0, atol=0, equal_nan=True)
+    torch.testing.assert_close(value, metric.compute(), equal_nan=True)
 
 
 def test_functional_energy_error_equals_the_class():
     batch = energies(9, seed=6)
     metric = PerAtomEnergyError()
     metric.update(*batch)
-    torch.testing.assert_close(per_atom_energy_error(*batch), metric.compute(), rtol=0, atol=0)
+    torch.testing.assert_close(per_atom_energy_error(*batch), metric.compute())
 
 
 def test_force_error_equals_nequips_own_per_type_mae():

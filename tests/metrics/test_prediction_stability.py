@@ -96,9 +96,7 @@ def test_sums_stand_for_frames():
     of_frames, of_sums = stability(), stability()
     of_frames.update(preds, target, event, draw, mask)
     of_sums.update(rain_frame_sums(preds, target, mask), event=event, draw=draw)
-    torch.testing.assert_close(
-        of_sums.compute(), of_frames.compute(), rtol=0, atol=0, equal_nan=True
-    )
+    torch.testing.assert_close(of_sums.compute(), of_frames.compute(), equal_nan=True)
 
 
 @pytest.mark.parametrize("place", [(3, 0), (-1, 0), (0, 5), (0, -1)])

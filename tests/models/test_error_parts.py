@@ -70,8 +70,8 @@ def test_true_motion_and_source_leave_the_error_of_the_scheme() -> None:
     origin = -rain["motion"].unsqueeze(1).expand_as(rain["predicted_motion"])
     found = parts(rain, origin, rain["source"])
     assert not found["motion_error"].any() and not found["source_error"].any()
-    np.testing.assert_array_equal(found["velocity_part"], found["scheme_part"])
-    np.testing.assert_array_equal(found["source_part"], found["scheme_part"])
+    for part in ("velocity_part", "source_part"):  # sums of some thousand float32
+        np.testing.assert_allclose(found[part], found["scheme_part"], rtol=1e-5)
 
 
 def test_a_motion_that_is_off_is_told_in_km_an_hour_and_moves_the_rain() -> None:

@@ -96,7 +96,7 @@ def test_view_of_the_noise_is_the_published_one(size: tuple[int, int]) -> None:
             x = block(x)
         found = projector(noise)
     assert found.shape == (2, 8, 4 * size[0], 4 * size[1])
-    assert torch.equal(found, published_view(x))
+    torch.testing.assert_close(found, published_view(x))
 
 
 def test_channels_of_a_noise_pixel_lie_side_by_side_at_256() -> None:
@@ -145,7 +145,7 @@ def test_remembered_maps_are_the_maps() -> None:
             module.mlp_gamma.register_forward_hook(lambda *_: calls.append(1))
     first, second = numbers(1, 6, 8, 8, seed=1), numbers(1, 6, 8, 8, seed=2)
     for features in (first, second):
-        assert torch.equal(block(features, remembering), block(features, Guide(evolved)))
+        torch.testing.assert_close(block(features, remembering), block(features, Guide(evolved)))
     assert len(calls) == 3 + 2 * 3, "three SPADEs: once for both, and once for each"
 
 

@@ -41,14 +41,17 @@ def assert_same_training(point: Path, other: Path) -> None:
         one, two = checkpoint(point, name), checkpoint(other, name)
         assert one["global_step"] == two["global_step"]
         for part in ("state_dict", "current_model_state"):
-            torch.testing.assert_close(one[part], two[part], rtol=1e-6, atol=0)
+            torch.testing.assert_close(one[part], two[part], rtol=1e-5, atol=1e-7)
         torch.testing.assert_close(
             one["optimizer_states"][0]["state"], two["optimizer_states"][0]["state"]
         )
-        assert one["lr_schedulers"] == two["lr_schedulers"]
+        for schedule, expected in zip(one["lr_schedulers"], two["lr_schedulers"], strict=True):
+            best = expected.pop("best", 0.0)  # a loss, where a schedule follows one
+            assert schedule.pop("best", 0.0) == pytest.approx(best, rel=1e-5)
+            assert schedule == expected
     for name in ("samples", "by_species", "by_atom"):
         tables = [polars.read_parquet(folder / f"{name}.parquet") for folder in (point, other)]
-        polars.testing.assert_frame_equal(*tables, rel_tol=1e-6)
+        polars.testing.assert_frame_equal(*tables, rel_tol=1e-5, abs_tol=1e-3)  # meV, meV/Å
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import polars
+import polars.testing
 import pytest
 import torch
 from command_line import REPOSITORY, TINY, only_point, train
@@ -106,7 +107,9 @@ def test_points_of_one_process_do_not_change_each_other(tmp_path: Path) -> None:
         polars.read_parquet(study / point.name / "samples.parquet")
         for study in (swept / "outputs" / "force_field", point.parent)
     )
-    assert found.equals(expected)
+    # errors in meV of a float32 net after four steps; another seed moves them by whole meV
+    polars.testing.assert_frame_equal(found, expected, rel_tol=1e-5, abs_tol=1e-3)
+    assert torch.get_default_dtype() == torch.float32
 
 
 @pytest.mark.usefixtures("without_page")
