@@ -160,6 +160,20 @@ class PointSettings(_Open):
     logger: dict[str, Any] | None
 
 
+class FrozenSettings(_Open):
+    """What is needed of a frozen config to build its point again, of saibench 0.1 too."""
+
+    study: str
+    seed: int
+    test: list[str]
+    held_out: str
+    partitions: dict[str, dict[str, Any]]
+    workload: dict[str, Any]
+    datamodule: dict[str, Any]
+    model: dict[str, Any]
+    trainer: dict[str, Any]
+
+
 class EvaluationSettings(_Strict):
     """`conf/evaluate.yaml`."""
 

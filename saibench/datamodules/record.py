@@ -7,15 +7,32 @@ import os
 from pathlib import Path
 from typing import Any
 
+from saibench.errors import UserError, first_line
+
 
 def record_path(path: Path) -> Path:
     return path.with_name(f"{path.name}.json")
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The record of the file `path`; empty if it has none."""
+    """The record of the file `path`; empty if it has none.
+
+    Raises UserError: the record is damaged.
+    """
     record = record_path(path)
-    return json.loads(record.read_text(encoding="utf-8")) if record.exists() else {}
+    if not record.exists():
+        return {}
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(record, first_line(error)) from error
+    if not isinstance(found, dict):
+        raise _damaged(record, "it holds no JSON object")
+    return found
+
+
+def _damaged(record: Path, how: str) -> UserError:
+    return UserError(f"{record} is damaged ({how}): remove it and its file, and download it again.")
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:

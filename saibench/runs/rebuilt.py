@@ -8,7 +8,9 @@ from typing import Any
 from saibench.config.check import check_targets
 from saibench.config.content import source_of
 from saibench.config.identity import IDENTITY, canonical
+from saibench.config.settings import FrozenSettings, validated
 from saibench.errors import UserError
+from saibench.frozen_config import CONFIG
 from saibench.runs.inputs import check_inputs
 from saibench.runs.point import load_point
 from saibench.runs.record import COMPLETE, read_record
@@ -26,6 +28,13 @@ def settings_of(folder: Path, part: str | None = None) -> dict[str, Any]:
         UserError: no such point, or a class of it that cannot be found.
     """
     settings = load_point(folder, part).settings
+    try:
+        validated(FrozenSettings, settings)
+    except UserError as error:
+        raise UserError(
+            f"{folder / CONFIG} is damaged ({str(error).rstrip('.')}): run its point again, which "
+            "writes it anew."
+        ) from error
     built = {key: settings[key] for key in settings if key != "logger"}
     try:
         check_targets(built if part is None else settings[part])

@@ -16,7 +16,8 @@ from omegaconf import OmegaConf
 from saibench.config.locations import STUDIES
 from saibench.config.settings import Characterization, validated
 from saibench.errors import UserError
-from saibench.runs.record import COMPLETE, read_json
+from saibench.integrity import read_sealed
+from saibench.runs.record import COMPLETE
 from saibench.shipped import conf, root
 
 _INTERPOLATION = re.compile(r"\$\{[^}]*\}")
@@ -117,7 +118,7 @@ def taken_here(study: ShippedStudy, outputs: Path) -> list[Taken]:
 def _record(path: Path) -> dict[str, Any]:
     """A point's record; nothing of one that is damaged, which is no complete point."""
     try:
-        return read_json(path)
+        return read_sealed(path)
     except UserError:
         return {}
 

@@ -210,6 +210,25 @@ def test_config_that_is_not_the_points_is_refused(
     refused(ended, "config.yaml does not hold the settings of its point", tmp_path, before)
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("\npartitions:", "\npartition:"), ("\ntest:", "\ntests:"), ("\nmodel:", "\nmodel: 3\nx:")],
+)
+def test_config_of_an_old_record_that_lacks_a_part_is_one_sentence(
+    before: str, after: str, trained: Path, copied: Copied, tmp_path: Path
+) -> None:
+    """It had neither a checksum nor, of its partitions, a hash."""
+    point = copied(trained)
+    text = (point / "config.yaml").read_text()
+    assert before in text
+    (point / "config.yaml").write_text(text.replace(before, after))
+    record = json.loads((point / "run.json").read_text())
+    old = {k: v for k, v in record.items() if k not in ("files", "digest", "identity", "point")}
+    (point / "run.json").write_text(json.dumps({**old, "point": point.name[-12:]}))
+    there = set(tmp_path.rglob("*"))
+    refused(look(f"run={point}", folder=tmp_path), "config.yaml", tmp_path, there)
+
+
 @pytest.mark.parametrize("content", ["[]", "null", '{"state": "complete"}'])
 def test_record_that_is_none_is_refused(
     content: str, trained: Path, copied: Copied, tmp_path: Path
