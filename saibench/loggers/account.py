@@ -90,9 +90,8 @@ def logged_in() -> bool:
     Raises:
         UserError: they cannot be credentials.
     """
-    from wandb.errors import AuthenticationError
-
     import wandb
+    from wandb.errors import AuthenticationError
 
     # Under WANDB_MODE=offline login looks nothing up, and unless silent it asks the server who
     # it is that logs in.

@@ -27,9 +27,8 @@ from saibench.runs.record import read_record, update_record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from wandb.sdk.lib import RunDisabled
-
     from wandb import Run, Settings
+    from wandb.sdk.lib import RunDisabled
 
 TABLE_ROWS = 200
 """Rows of the evidence that are logged as a table; the whole is in the point's folder."""
@@ -106,6 +105,7 @@ class PointWandbLogger(WandbLogger):
         Partitions that the point had been tested on before are in the run of that time.
         """
         import wandb
+
         from saibench.report.drawn import drawable
 
         tested = _tested(self.folder)

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import polars
 import pytest
+import wandb
 from lightning.pytorch.utilities import rank_zero_only
 from made_point import SETTINGS, make_point
 from matplotlib.figure import Figure
@@ -14,7 +15,6 @@ from omegaconf import OmegaConf
 from PIL import Image
 from wandb_file import logged_runs
 
-import wandb
 from saibench.evidence.schema import read_fields, read_table, write_table
 from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.loggers.describe import cell
