@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from saibench.commands.config_dir import add_config_dir
@@ -40,7 +41,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the report and prints where it is; returns the exit code."""
-    from saibench.evidence.reader import join
+    from saibench.evidence.reader import StudyEvidence, join
+    from saibench.interpretation.dependence import contradictions
     from saibench.report import write_comparison
 
     folders = list(dict.fromkeys(args.folder))
@@ -51,5 +53,7 @@ def run(args: argparse.Namespace) -> int:
     target = args.output or folders[0] / name
     if not target.parent.is_dir():
         raise UserError(f"--output {target}: {target.parent} is not a folder; make it first.")
+    for told in (one for folder in folders for one in contradictions(StudyEvidence.load(folder))):
+        print(told, file=sys.stderr)
     print(write_comparison(folders, target, args.figures))
     return 0

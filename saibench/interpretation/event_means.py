@@ -6,18 +6,24 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import polars
 from numpy.typing import ArrayLike, NDArray
 
-from saibench.interpretation.blocks import MAX_BLOCKS
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap, contiguous_blocks
+from saibench.interpretation.blocks import blocks_of, influence
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
 
 Reduce = Callable[..., Floats]
 """A function of means, one array `(resamplings,)` a column, to one number a resampling."""
 
 
-def event_blocks(num_events: int) -> NDArray[np.int64]:
-    """`(num_events,)` labels: each event is a block, or a group where there are more than 200."""
-    return contiguous_blocks(np.arange(num_events), MAX_BLOCKS)
+def event_blocks(values: ArrayLike) -> NDArray[np.int64]:
+    """Labels of the events of `(events,)` or `(events, C)` values, ascending by id.
+
+    Each event is a block, or a bundle where there are more than 200; stretches of neighbours where
+    these correlate (see `saibench.interpretation.blocks`).
+    """
+    columns = np.asarray(values, dtype=np.float64)
+    return blocks_of(polars.DataFrame({"sample_id": np.arange(len(columns))}), columns)
 
 
 def interval_of_means(reduce: Reduce, *columns: ArrayLike) -> Interval:
@@ -38,7 +44,8 @@ def interval_of_means(reduce: Reduce, *columns: ArrayLike) -> Interval:
         with np.errstate(invalid="ignore", divide="ignore"):
             return reduce(*(weights @ values / weights.sum(axis=1, keepdims=True)).T)
 
-    return block_bootstrap(values, event_blocks(len(values)), statistic, of_means=True)
+    memory = influence(lambda means: reduce(*means.T), values)
+    return block_bootstrap(values, event_blocks(memory), statistic, of_means=True)
 
 
 def mean_over_events(column: ArrayLike) -> Interval:

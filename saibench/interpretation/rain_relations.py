@@ -56,7 +56,7 @@ def relation(numbers: dict[str, Floats], across: str, up: str) -> Relation:
     """Of two of MAE, δr and observed rate, the third held still in the partial correlation."""
     third = next(name for name in numbers if name not in (across, up))
     columns = np.stack([numbers[across], numbers[up], numbers[third]], axis=1)
-    blocks = event_blocks(len(columns))
+    blocks = event_blocks(columns)
     return Relation(
         rho=block_bootstrap(columns[:, :2], blocks, spearman, num_resamples=NUM_RESAMPLES).within(
             -1, 1

@@ -125,8 +125,9 @@ def _with_rain(errors: RainErrors, model: RainModel, name: str) -> Interval:
     columns = columns[~np.isnan(columns).any(axis=1)]
     if not len(columns):
         raise UserError(f"No event has a value of {name} at a lead time.")
-    blocks = event_blocks(len(columns))
-    return block_bootstrap(columns, blocks, spearman, num_resamples=NUM_RESAMPLES)
+    blocks = event_blocks(columns)
+    found = block_bootstrap(columns, blocks, spearman, num_resamples=NUM_RESAMPLES)
+    return found.within(-1, 1)
 
 
 def within(rho: Interval, low: float, high: float) -> str:

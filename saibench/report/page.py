@@ -14,6 +14,7 @@ import jinja2
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_value, settings_of
 from saibench.figures import FigureModule, figure_module
+from saibench.interpretation.dependence import contradictions
 from saibench.interpretation.finding import Finding, study_findings
 from saibench.own_names import name_targets
 from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_figures
@@ -144,6 +145,7 @@ def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
         largest=largest_values(metrics, rows),
         rows=rows,
         parts=parts,
+        dependence=[told for study in studies for told in contradictions(study.evidence)],
         figures=_together(parts),
         page_data=as_json(data),
         script=script(),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
+from synthetic_rain_study import PARTITION, MadeRain, by_lead, write_rain_point
 
 from saibench.errors import UserError
 from saibench.evidence.independence import (
@@ -14,8 +17,10 @@ from saibench.evidence.independence import (
     marked,
     marked_index,
 )
+from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.blocks import find_blocks, influence
 from saibench.interpretation.bootstrap import block_bootstrap
+from saibench.interpretation.dependence import contradictions
 
 
 def overlapping(rng: np.random.Generator, count: int, stride: int) -> np.ndarray:
@@ -101,3 +106,19 @@ def test_influence_is_the_derivative_of_a_function_of_means() -> None:
     first, second = values.mean(axis=0)
     expected = (values[:, 0] - first) / second - first / second**2 * (values[:, 1] - second)
     np.testing.assert_allclose(found, expected, atol=0.03)
+
+
+def test_a_study_says_where_neighbouring_errors_correlate(tmp_path: Path) -> None:
+    made = MadeRain()
+    rows = by_lead(made, 60, PARTITION)
+    ids = rows["sample_id"].unique().sort()
+    smooth = pl.DataFrame({"sample_id": ids, "more": overlapping(np.random.default_rng(5), 60, 2)})
+    more = rows.join(smooth, on="sample_id", maintain_order="left")["more"]
+    told = {}
+    for name, own in (("alone", rows), ("overlapping", rows.with_columns(mae=5.0 + 9 * more))):
+        write_rain_point(
+            tmp_path / name / "point", made, own, {"trace": {"response": ["lead/mae"]}}
+        )
+        told[name] = contradictions(StudyEvidence.load(tmp_path / name))
+    assert told["alone"] == []
+    assert "Declare a time or group column" in told["overlapping"][0]
