@@ -1,0 +1,204 @@
+"""How often the product's tests reject what is true: each under its null, at sizes that users have.
+
+    python -m benchmarks.calibration_of_tests [--simulations 1000]
+
+A test holds its level where the interval of the observed share holds the nominal one or lies below
+it. Few permutations or rare errors leave some levels out of reach: observed is then 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from saibench.interpretation.bootstrap import block_bootstrap
+from saibench.interpretation.proportions import exact_interval
+from saibench.interpretation.tracing.change_points import segments
+from saibench.interpretation.tracing.component_tests import axis_p_values, class_p_values
+from saibench.interpretation.tracing.information import information_p_values
+from saibench.interpretation.tracing.permutations import correlation_p_values
+from saibench.interpretation.tracing.ranks import ranks_of
+
+TARGET = Path(__file__).resolve().parents[1] / "docs/results/statistics/calibration.md"
+LEVELS = (0.05, 0.01, 0.001)
+Simulate = Callable[[np.random.Generator], float]
+
+
+def series(rng: np.random.Generator, count: int, memory: float) -> np.ndarray:
+    """An AR(1) series of unit variance."""
+    noise = rng.standard_normal(count)
+    found = np.empty(count)
+    found[0] = noise[0]
+    for step in range(1, count):
+        found[step] = memory * found[step - 1] + np.sqrt(1 - memory**2) * noise[step]
+    return found
+
+
+def of_bin(count: int, own: int, rate: float | None) -> Simulate:
+    """One bin of independent samples whose errors are 0 or 1, or log-normal."""
+    member = (np.arange(count) < own)[:, None] == np.array([True, False])
+
+    def simulate(rng: np.random.Generator) -> float:
+        errors = rng.lognormal(0, 1, count) if rate is None else rng.random(count) < rate
+        return class_p_values(errors.astype(float), member)[0]
+
+    return simulate
+
+
+def of_stretches(count: int, own: int, memory: float, piece: int) -> Simulate:
+    """A class of stretches of a series that remembers."""
+    member = (np.arange(count) // own % 2)[:, None] == np.arange(2)
+    return lambda rng: class_p_values(np.exp(0.5 * series(rng, count, memory)), member, piece)[0]
+
+
+def of_position(blocks: int, positions: int, rate: float | None) -> Simulate:
+    """One position of an axis, in independent blocks of one sample each."""
+
+    def simulate(rng: np.random.Generator) -> float:
+        shape = blocks, positions
+        errors = rng.lognormal(0, 1, shape) if rate is None else rng.random(shape) < rate
+        sizes = np.ones(shape)
+        return axis_p_values(errors.astype(float), sizes, np.arange(blocks))[0]
+
+    return simulate
+
+
+def of_rho(count: int, memory: float, piece: int, partial: bool) -> Simulate:
+    """An error that depends on none of two features that remember as it does."""
+
+    def simulate(rng: np.random.Generator) -> float:
+        values = np.stack([series(rng, count, memory) for _ in range(3)], axis=1)
+        return float(correlation_p_values(ranks_of(values), piece, num=999)[partial][0])
+
+    return simulate
+
+
+def of_information(count: int, memory: float, piece: int) -> Simulate:
+    def simulate(rng: np.random.Generator) -> float:
+        feature, error = series(rng, count, memory), series(rng, count, memory)
+        return information_p_values(feature[:, None], error, piece)[0]
+
+    return simulate
+
+
+def of_changes(count: int, memory: float) -> Simulate:
+    return lambda rng: segments(series(rng, count, memory), remembers=memory > 0).first.p
+
+
+def of_interval(blocks: int, skewed: bool) -> Simulate:
+    """A verdict from a 95 % interval that excludes the truth counts as p = 0.05, else as 1."""
+
+    def simulate(rng: np.random.Generator) -> float:
+        values = rng.lognormal(0, 1, blocks) if skewed else rng.standard_normal(blocks)
+        found = block_bootstrap(values, np.arange(blocks), share=False)
+        truth = np.exp(0.5) if skewed else 0.0
+        return 1.0 if found.low <= truth <= found.high else 0.05
+
+    return simulate
+
+
+TESTS: dict[tuple[str, str, str], tuple[Simulate, float]] = {
+    **{
+        ("class, Fisher", f"{own} of {count} jets", f"{100 * rate:g} %"): (
+            of_bin(count, own, rate), 1.0,
+        )
+        for count, own in ((598, 26), (598, 30), (598, 36), (1600, 22), (100, 20))
+        for rate in (0.05, 0.13, 0.5)
+    },
+    **{
+        ("class, permutations", f"{own} of {count} events", "log-normal"): (
+            of_bin(count, own, None), 0.5,
+        )
+        for count, own in ((40, 20), (100, 20), (400, 30))
+    },
+    ("class, permuted blocks", "12 blocks of 20", "log-normal, AR(1) 0.8"): (
+        of_stretches(240, 20, 0.8, 20), 0.5,
+    ),
+    ("class, permuted blocks", "48 blocks of 20", "log-normal, AR(1) 0.8"): (
+        of_stretches(960, 20, 0.8, 20), 0.3,
+    ),
+    **{
+        ("axis position", f"{blocks} blocks × {positions}", what): (
+            of_position(blocks, positions, rate), 0.3,
+        )
+        for blocks in (6, 10, 20, 60)
+        for positions, rate, what in (
+            (2, None, "log-normal"), (20, None, "log-normal"), (36, 0.05, "5 %"),
+        )
+    },
+    **{
+        ("partial ρ" if partial else "ρ", f"{count} in pieces of {piece}", f"AR(1) {memory:g}"): (
+            of_rho(count, memory, piece, partial), 0.3,
+        )
+        for count, memory, piece in ((20, 0.0, 1), (100, 0.0, 1), (120, 0.6, 10), (480, 0.8, 23))
+        for partial in (False, True)
+    },
+    **{
+        ("mutual information", f"{count} in pieces of {piece}", f"AR(1) {memory:g}"): (
+            of_information(count, memory, piece), 0.1,
+        )
+        for count, memory, piece in ((20, 0.0, 1), (100, 0.0, 1), (120, 0.6, 10))
+    },
+    **{
+        ("change of the mean", f"{count} samples", f"AR(1) {memory:g}"): (
+            of_changes(count, memory), 0.1,
+        )
+        for count, memory in ((60, 0.0), (240, 0.0), (240, 0.6), (240, 0.8))
+    },
+    **{
+        ("95 % interval of a mean", f"{blocks} blocks", "log-normal" if skewed else "Gaussian"): (
+            of_interval(blocks, skewed), 1.0,
+        )
+        for blocks in (6, 10, 20, 60, 200)
+        for skewed in (False, True)
+    },
+}  # fmt: skip
+"""(test, size, errors) → a p-value under the null, and which share of the simulations is made."""
+
+
+def measured(name: tuple[str, str, str], simulations: int) -> list[str]:
+    """One row of the table."""
+    simulate, share = TESTS[name]
+    count = max(100, round(share * simulations))
+    rng = np.random.default_rng([*" ".join(name).encode()])
+    found = np.array([simulate(rng) for _ in range(count)])
+    cells = []
+    for level in LEVELS:
+        rejected = int((found <= level + 1e-12).sum())  # what is undefined rejects nothing
+        low, high = exact_interval(rejected, count)
+        mark = " **above**" if low > level else ""
+        cells.append(f"{100 * rejected / count:.2g} [{100 * low:.2g}, {100 * high:.2g}]{mark}")
+    if name[0].startswith("95 %"):
+        cells[1:] = ["–", "–"]
+    return [*name, *cells, f"{count:,}"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulations", type=int, default=1000, help="of the fastest tests")
+    simulations = parser.parse_args().simulations
+    header = ["test", "size", "errors", "5 %", "1 %", "0.1 %", "simulations"]
+    rows = [header, ["---"] * 3 + ["---:"] * 4]
+    start = time.perf_counter()
+    for name in TESTS:
+        rows.append(measured(name, simulations))
+        print(" | ".join(rows[-1]), flush=True)
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    TARGET.write_text(
+        "# How often tests reject what is true\n\n"
+        f"`python -m benchmarks.calibration_of_tests --simulations {simulations}`; "
+        f"{time.perf_counter() - start:.0f} s. Share of simulations under the null, in percent, "
+        "whose p-value is at most the nominal level of the column, with its exact 95 % interval; "
+        "**above** where that lies above the level.\n\n"
+        f"{table}\n",
+        encoding="utf-8",
+    )
+
+
+if __name__ == "__main__":
+    main()
