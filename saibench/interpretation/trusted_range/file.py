@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from saibench.errors import UserError, first_line
 from saibench.interpretation.trusted_range.trusted_range import TrustedRange
+from saibench.printable import printable
 from saibench.whole_files import written_whole
 
 FORMAT = "saibench trusted range"
@@ -62,7 +63,7 @@ def read_range(path: Path) -> TrustedRange:
     if document.get("sha256") != _digest(content):
         raise UserError(f"{path} is damaged: its content is not what was saved; {mend}.")
     try:
-        return TypeAdapter(TrustedRange).validate_python(content)
+        return TypeAdapter(TrustedRange).validate_python(printable(content))
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
         raise UserError(f"{path} holds no sound trusted range ({reason}); {mend}.") from error

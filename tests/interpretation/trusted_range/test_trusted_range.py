@@ -274,3 +274,14 @@ def test_nearest_samples_that_are_not_trusted_are_named() -> None:
     assert "The nearest samples" in held_sentence(falling, falling.trusted(3.0))
     rising = TrustedRange.fit(feature, error, blocks, kind="monotone", names=["soap_distance"])
     assert "The nearest samples" not in held_sentence(rising, rising.trusted(3.0))
+
+
+def test_texts_of_a_file_from_elsewhere_do_nothing_to_a_terminal(tmp_path: Path) -> None:
+    from saibench.interpretation.trusted_range.file import _digest
+
+    path = made().save(tmp_path / "range.json")
+    document = json.loads(path.read_text())
+    document["trusted_range"]["statistic"]["unit"] = "meV\x1b[2J"
+    document["sha256"] = _digest(document["trusted_range"])
+    path.write_text(json.dumps(document))
+    assert TrustedRange.load(path).statistic.unit == "meV\ufffd[2J"
