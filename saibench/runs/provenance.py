@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
 from importlib.metadata import (
     PackageNotFoundError,
@@ -16,10 +17,13 @@ from importlib.metadata import (
     requires,
     version,
 )
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 OWN = "saibench"
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""Where the package lies in a checkout; an installed one has no pyproject.toml there."""
 _FOR_DEVELOPERS = re.compile(r"extra *== *['\"]dev['\"]")
 
 OF_A_SESSION = ("commit", "command", "hardware")
@@ -52,13 +56,21 @@ def _versions(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _declared() -> set[str]:
-    """Distributions in saibench's own metadata, less those for its developers alone."""
+    """Distributions that saibench declares, less those for its developers alone."""
+    return {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in _requirements()}
+
+
+def _requirements() -> list[str]:
+    """Of the checkout that runs, whose installed metadata may be older; else as installed."""
+    declared = CHECKOUT / "pyproject.toml"
+    if declared.exists():
+        project = tomllib.loads(declared.read_text(encoding="utf-8"))["project"]
+        extras = {**project["optional-dependencies"], "dev": []}
+        return [*project["dependencies"], *chain.from_iterable(extras.values())]
     try:
-        declared = requires(OWN) or []
+        return [one for one in requires(OWN) or [] if not _FOR_DEVELOPERS.search(one)]
     except PackageNotFoundError:  # on the path without being installed
-        return set()
-    used = [requirement for requirement in declared if not _FOR_DEVELOPERS.search(requirement)]
-    return {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in used}
+        return []
 
 
 def _named(settings: Mapping[str, Any], declared: set[str]) -> set[str]:
@@ -83,10 +95,9 @@ def _targets(node: Any) -> Iterator[str]:
 
 def _commit() -> str | None:
     """The commit of the checkout that saibench runs from, `-dirty` with uncommitted changes."""
-    checkout = Path(__file__).resolve().parents[2]
-    if not (checkout / ".git").exists() or not shutil.which("git"):
+    if not (CHECKOUT / ".git").exists() or not shutil.which("git"):
         return None
-    command = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--abbrev=12"]
+    command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=12"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     return found.stdout.strip() or None
 
