@@ -198,10 +198,12 @@ def _same_parts(split: Split) -> SameParts:
     if split.contents is None:
         return SameParts(count, row)
     known, holder = _known(split)
+    if not len(known):  # all parts of training are dry: nothing can be met again
+        return SameParts(count, row)
     for chunk in chunks(len(split.test)):
         digests = split.contents(split.test[chunk])
-        place = np.minimum(np.searchsorted(known, digests), max(len(known) - 1, 0))
-        shared = (known[place] == digests) if len(known) else np.zeros(digests.shape, bool)
+        place = np.minimum(np.searchsorted(known, digests), len(known) - 1)
+        shared = known[place] == digests
         count[chunk] = np.maximum(count[chunk], shared.sum(axis=1))
         first = holder[place[np.arange(len(place)), shared.argmax(axis=1)]]
         row[chunk] = np.where((row[chunk] < 0) & shared.any(axis=1), first, row[chunk])

@@ -53,6 +53,20 @@ def test_planted_near_duplicates_are_counted_and_named() -> None:
     assert all(pair.relative is not None and pair.relative < 0.02 for pair in pairs)
 
 
+def test_training_without_any_content_has_nothing_in_common_with_a_test() -> None:
+    """All frames of all training events are dry."""
+    rng = np.random.default_rng(3)
+    data = np.zeros((COUNT, 8))
+    data[-TESTED:] = rng.standard_normal((TESTED, 8))
+    parts = digest(list(rng.standard_normal((COUNT, 2)))).reshape(COUNT, 1)
+    parts[:-TESTED] = NOTHING
+    split = independent_split(data, parts)
+    seen = look(split)
+    assert not seen.same.count.any() and not seen.any.any()
+    assert share(seen.any, split).estimate == 0
+    assert worst_pairs(seen, split)
+
+
 def test_equal_content_and_equal_ids_are_the_same_sample() -> None:
     rng = np.random.default_rng(2)
     data = rng.standard_normal((COUNT, 8))
