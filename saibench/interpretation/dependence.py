@@ -26,7 +26,7 @@ def contradictions(evidence: StudyEvidence) -> list[str]:
     return [
         f"Errors of neighbouring samples correlate ({told:.2f}, {name} of {slug}): intervals by "
         "single samples are too narrow, so stretches of neighbours are resampled. Declare a time "
-        "or group column (`independence` of the data's source)."
+        "or group column (independence of the data's source)."
     ]
 
 

@@ -10,9 +10,10 @@ from types import ModuleType
 from typing import Any
 
 import jinja2
+import polars
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import differing, setting_name, setting_value, settings_of
+from saibench.evidence.selection import SEED, differing, setting_name, setting_value, settings_of
 from saibench.figures import FigureModule, figure_module
 from saibench.interpretation.dependence import contradictions
 from saibench.interpretation.finding import Finding, study_findings
@@ -48,6 +49,7 @@ class Part:
     figures: Sequence[DrawnFigure]
     explorers: Sequence[Explored]
     recipe: Recipe
+    seeds: str
 
     @property
     def shown(self) -> list[Finding | DrawnFigure | Explored]:
@@ -111,7 +113,16 @@ def _part(study: PageStudy, figures: Figures | None) -> Part:
         figures=draw_figures(evidence, names),
         explorers=explored(evidence),
         recipe=recipe(evidence),
+        seeds=_seeds(evidence),
     )
+
+
+def _seeds(evidence: StudyEvidence) -> str:
+    """With how many seeds settings were trained: `1`, `3`, or `1 to 3`."""
+    points = evidence.points.filter(polars.col("point").is_in(list(evidence.metrics)))
+    apart = [name for name in differing(points) if name != SEED] if points.height else []
+    counts = points.group_by(apart).len()["len"].to_list() if apart else [points.height]
+    return f"{min(counts)}" if len({*counts}) == 1 else f"{min(counts)} to {max(counts)}"
 
 
 def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
