@@ -231,10 +231,11 @@ def percentile_interval(
     estimate: float, resampled: Floats, num_blocks: int, count: int, level: float = LEVEL
 ) -> Interval:
     """The interval of an estimate from its resamplings, as `block_bootstrap` takes it."""
-    if num_blocks < 2 or np.isnan(resampled).all():  # no draw has the estimate
+    if num_blocks < 2 or not np.isfinite(resampled).any():  # no draw has the estimate
         return Interval(math.nan, estimate, math.nan, num_blocks, count)
     if num_blocks < FEW_BLOCKS:
-        half = deviations(num_blocks, level) * float(np.nanstd(resampled))
+        spread = float(np.std(resampled[np.isfinite(resampled)]))
+        half = deviations(num_blocks, level) * spread
         return Interval(estimate - half, estimate, estimate + half, num_blocks, count)
     tail = percentile_tail(num_blocks, level)
     low, high = np.nanquantile(resampled, [tail, 1 - tail])
