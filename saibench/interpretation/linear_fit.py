@@ -12,6 +12,8 @@ from saibench.interpretation.bootstrap import Floats, Interval
 from saibench.interpretation.event_means import Reduce, interval_of_means
 
 NUM_POSITIONS = 25
+ROUNDING = 1e-12
+"""Share of a mean square below which a variance is rounding."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +61,13 @@ def linear_fit(x: ArrayLike, y: ArrayLike) -> LinearFit:
 
 
 def _slope(x: Floats, y: Floats, xx: Floats, xy: Floats) -> Floats:
-    return (xy - x * y) / (xx - x**2)
+    """NaN where a resampling drew one event again and again: it has no slope."""
+    return (xy - x * y) / _variance(x, xx)
+
+
+def _variance(mean: Floats, mean_square: Floats) -> Floats:
+    found = mean_square - mean**2
+    return np.where(found > ROUNDING * mean_square, found, np.nan)
 
 
 def _line_at(position: float) -> Reduce:
@@ -70,4 +78,4 @@ def _line_at(position: float) -> Reduce:
 
 
 def _r_squared(x: Floats, y: Floats, xx: Floats, xy: Floats, yy: Floats) -> Floats:
-    return (xy - x * y) ** 2 / ((xx - x**2) * (yy - y**2))
+    return (xy - x * y) ** 2 / (_variance(x, xx) * _variance(y, yy))
