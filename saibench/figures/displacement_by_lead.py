@@ -103,7 +103,7 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
 
 
 def _mean(errors: RainErrors, model: RainModel, column: str, lead: int) -> str:
-    mean = mean_over_events(errors.at(model.first_seed(), column, lead))
+    mean = mean_over_events(errors.at(model.first_seed(), column, lead), errors.samples)
     return f"{mean.estimate:+.1f} [{mean.low:+.1f}, {mean.high:+.1f}]".replace("-", "−")
 
 
@@ -128,7 +128,7 @@ def _draw_places(
     axes.plot(
         half * np.cos(angles), half * np.sin(angles), color=INK, linewidth=1.1, linestyle="--"
     )
-    across, down = mean_over_events(x), mean_over_events(y)
+    across, down = (mean_over_events(values, errors.samples) for values in (x, y))
     axes.errorbar(
         [across.estimate],
         [down.estimate],

@@ -13,7 +13,7 @@ from saibench.figures.rain_panels import draw_band, interval_row
 from saibench.figures.style import INK, MUTED, PALETTE, from_zero, panel_title, panels, styled
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.event_means import mean_over_events
-from saibench.interpretation.moved_rain import by_shift, shifts, why_no_shifts
+from saibench.interpretation.moved_rain import by_shift, moved_events, shifts, why_no_shifts
 
 title = "Errors of displaced rain"
 paper = "Figure 13"
@@ -28,10 +28,11 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a (statistic, shift [km]): the mean over events with its interval."""
+    events = moved_events(evidence)
     return polars.DataFrame(
         [
             {"statistic": score, "unit": unit, "shift": int(shift)}
-            | interval_row(mean_over_events(of_shift))
+            | interval_row(mean_over_events(of_shift, events))
             for score, unit in SCORES.items()
             for shift, of_shift in zip(shifts(evidence), by_shift(evidence, score).T, strict=True)
         ]

@@ -52,9 +52,10 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
             for model in errors.models:
                 values = errors.at(model, name, LEAD)
                 row = {"partition": errors.partition, "statistic": name, "model": model.label}
-                rows.append({**row, "measure": ABSOLUTE} | interval_row(mean_over_events(values)))
+                mean = interval_row(mean_over_events(values, errors.samples))
+                rows.append({**row, "measure": ABSOLUTE} | mean)
                 if model is not errors.models[-1]:
-                    change = interval_row(relative_change(reference, values))
+                    change = interval_row(relative_change(reference, values, errors.samples))
                     rows.append({**row, "measure": RELATIVE} | change)
     return polars.DataFrame(rows)
 

@@ -41,7 +41,7 @@ def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataF
     return polars.DataFrame(
         [
             {"model": model.label, "statistic": name, "unit": "mm/h", "lead": int(lead)}
-            | interval_row(mean_over_events(values[:, position]))
+            | interval_row(mean_over_events(values[:, position], errors.samples))
             for model in errors.models
             for name in AREAS
             for values in [errors.values(model, name)]

@@ -49,8 +49,8 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
 
 
 def _mean_text(values: Floats) -> str:
-    mean = mean_over_events(values)
-    return f"mean {mean.estimate:.3g} mm/h" if mean.count else "no event seen"
+    defined = values[~np.isnan(values)]
+    return f"mean {defined.mean():.3g} mm/h" if defined.size else "no event seen"
 
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
@@ -58,9 +58,10 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     first, last = rates[HOURS[0]], rates[HOURS[-1]]
     means = ", ".join(
         f"{mean.estimate:.3g} [{mean.low:.3g}, {mean.high:.3g}] at {hours(lead)}"
-        for lead, mean in ((lead, mean_over_events(values)) for lead, values in rates.items())
+        for lead, values in rates.items()
+        for mean in [mean_over_events(values, errors.samples)]
     )
-    change = relative_change(first, last)
+    change = relative_change(first, last, errors.samples)
     lighter, known = int((last < first).sum()), int((~np.isnan(first + last)).sum())
     return (
         "Observed rain rate averaged over a frame's valid pixels [mm/h], one value an event, at 1, "

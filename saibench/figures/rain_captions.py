@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saibench.interpretation.blocks import MAX_BLOCKS
+import numpy as np
+
+from saibench.evidence.independence import GROUP, GROUP_COLUMN, TIME
+from saibench.interpretation.blocks import MAX_BLOCKS, find_blocks
 from saibench.interpretation.rain_errors import FEWEST_EVENTS, RainErrors, RainModel
+from saibench.interpretation.rain_relations import mean_of_defined
 
 MAE = "mean absolute error of the rain rate over a frame's valid pixels"
 DISPLACEMENT = "distance of the predicted from the observed centre of mass"
@@ -24,9 +28,24 @@ def counted(events: int) -> str:
 
 def intervals_text(errors: RainErrors) -> str:
     """How intervals were found, and that they carry no claim where events are few."""
-    grouped = len(errors.events) > MAX_BLOCKS
-    groups = f", in {MAX_BLOCKS} groups" if grouped else ""
-    return f"Intervals: 95 %, from resampling whole events{groups}.{few_text(errors)}"
+    return f"Intervals: 95 %, from resampling {_resampled(errors)}.{few_text(errors)}"
+
+
+def _resampled(errors: RainErrors) -> str:
+    """What the first model's MAE is resampled by."""
+    model = errors.models[0]
+    maes = errors.values(model, "mae") if errors.has(model, "mae") else np.zeros(0)
+    of_events = mean_of_defined(maes) if maes.size else np.full(len(errors.events), np.nan)
+    blocks = find_blocks(errors.samples, of_events)
+    if blocks.kind == TIME:
+        return "whole stretches of time"
+    if blocks.contradiction is not None:
+        return "whole stretches of neighbouring events, whose errors correlate"
+    if blocks.kind == GROUP:
+        groups = errors.samples[GROUP_COLUMN].n_unique()
+        bundled = f", in {MAX_BLOCKS} bundles" if groups > MAX_BLOCKS else ""
+        return f"whole groups of events, {groups:,} of them{bundled}"
+    return f"whole events{f', in {MAX_BLOCKS} groups' if len(errors.events) > MAX_BLOCKS else ''}"
 
 
 def few_text(errors: RainErrors) -> str:

@@ -54,7 +54,8 @@ def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataF
     for model in errors.models:
         numbers = event_numbers(errors, model)
         for across, up in PAIRS:
-            found, fit = relation(numbers, across, up), linear_fit(numbers[across], numbers[up])
+            found = relation(numbers, across, up, errors.samples)
+            fit = linear_fit(numbers[across], numbers[up], errors.samples)
             pair = {"model": model.label, "of": up, "with": across, "lead": None}
             for name, interval in (
                 ("spearman", found.rho),
@@ -84,9 +85,10 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     for row, model in zip(axes, models, strict=False):
         numbers = event_numbers(errors, model)
         for panel, (across, up) in zip(row, PAIRS, strict=True):
-            _draw_pair(panel, numbers, across, up, model_colours(errors.models)[model.label])
+            colour = model_colours(errors.models)[model.label]
+            _draw_pair(panel, errors, numbers, (across, up), colour)
             variant = (model.label if panel is row[0] else " ") if len(models) > 1 else ""
-            found = relation(numbers, across, up)
+            found = relation(numbers, across, up, errors.samples)
             panel_title(panel, next(letters), _correlations(found.rho, found.partial), variant)
     for model in known:
         _draw_parts(axes[-1], errors, model)
@@ -131,16 +133,20 @@ def _with_truth(errors: RainErrors) -> list[RainModel]:
 
 def _by_lead(errors: RainErrors, model: RainModel, name: str) -> list[tuple[int, Interval]]:
     values = errors.values(model, name)
-    return [(int(lead), mean_over_events(values[:, at])) for at, lead in enumerate(errors.leads)]
+    means = [mean_over_events(column, errors.samples) for column in values.T]
+    return list(zip(errors.leads.tolist(), means, strict=True))
 
 
 def _correlations(rho: Interval, partial: Interval) -> str:
     return f"ρ {fixed(rho)}\nρ′ {fixed(partial)}"
 
 
-def _draw_pair(axes: Axes, numbers: dict[str, Floats], across: str, up: str, colour: str) -> None:
+def _draw_pair(
+    axes: Axes, errors: RainErrors, numbers: dict[str, Floats], pair: tuple[str, str], colour: str
+) -> None:
+    across, up = pair
     x, y = numbers[across], numbers[up]
-    fit = linear_fit(x, y)
+    fit = linear_fit(x, y, errors.samples)
     axes.scatter(x, y, color=colour, **dots(len(x)))
     axes.fill_between(fit.x, fit.low, fit.high, color=FIT, alpha=0.18, linewidth=0)
     axes.plot(fit.x, fit.line, color=FIT, linewidth=1.4)

@@ -16,17 +16,20 @@ Reduce = Callable[..., Floats]
 """A function of means, one array `(resamplings,)` a column, to one number a resampling."""
 
 
-def event_blocks(values: ArrayLike) -> NDArray[np.int64]:
-    """Labels of the events of `(events,)` or `(events, C)` values, ascending by id.
+def event_blocks(values: ArrayLike, events: polars.DataFrame) -> NDArray[np.int64]:
+    """Labels of the events of `(E,)` or `(E, C)` values.
 
-    Each event is a block, or a bundle where there are more than 200; stretches of neighbours where
-    these correlate (see `saibench.interpretation.blocks`).
+    Stretches of time or groups of events where the data declare them; else each event is a block,
+    or a bundle where there are more than 200, and a stretch of neighbours where these correlate.
+
+    Args:
+        values: what is to be resampled.
+        events: a row an event, as `RainErrors.samples` has them.
     """
-    columns = np.asarray(values, dtype=np.float64)
-    return blocks_of(polars.DataFrame({"sample_id": np.arange(len(columns))}), columns)
+    return blocks_of(events, np.asarray(values, dtype=np.float64))
 
 
-def interval_of_means(reduce: Reduce, *columns: ArrayLike) -> Interval:
+def interval_of_means(reduce: Reduce, events: polars.DataFrame, *columns: ArrayLike) -> Interval:
     """`reduce(*means)` of several numbers of each event, with its interval.
 
     All columns are resampled together: a hard event stays hard in each. An event whose value is
@@ -34,7 +37,8 @@ def interval_of_means(reduce: Reduce, *columns: ArrayLike) -> Interval:
 
     Args:
         reduce: such as `lambda first, second: second - first`.
-        columns: `(events,)` each, events in one order.
+        events: a row an event, as `RainErrors.samples` has them.
+        columns: `(E,)` each, in the order of `events`.
     """
     values = np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
     if not len(values):
@@ -45,19 +49,19 @@ def interval_of_means(reduce: Reduce, *columns: ArrayLike) -> Interval:
             return reduce(*(weights @ values / weights.sum(axis=1, keepdims=True)).T)
 
     memory = influence(lambda means: reduce(*means.T), values)
-    return block_bootstrap(values, event_blocks(memory), statistic, of_means=True)
+    return block_bootstrap(values, event_blocks(memory, events), statistic, of_means=True)
 
 
-def mean_over_events(column: ArrayLike) -> Interval:
+def mean_over_events(column: ArrayLike, events: polars.DataFrame) -> Interval:
     """Mean of one number of each event, NaN where it is undefined."""
-    return interval_of_means(lambda mean: mean, column)
+    return interval_of_means(lambda mean: mean, events, column)
 
 
-def difference(first: ArrayLike, second: ArrayLike) -> Interval:
+def difference(first: ArrayLike, second: ArrayLike, events: polars.DataFrame) -> Interval:
     """Mean of `first` less that of `second`, two numbers of the same events."""
-    return interval_of_means(lambda one, other: one - other, first, second)
+    return interval_of_means(lambda one, other: one - other, events, first, second)
 
 
-def relative_change(before: ArrayLike, after: ArrayLike) -> Interval:
+def relative_change(before: ArrayLike, after: ArrayLike, events: polars.DataFrame) -> Interval:
     """By what share of itself the mean grows from `before` to `after`."""
-    return interval_of_means(lambda one, other: other / one - 1, before, after)
+    return interval_of_means(lambda one, other: other / one - 1, events, before, after)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import polars
 from numpy.typing import ArrayLike
 
 from saibench.interpretation.bootstrap import Floats, Interval
@@ -36,8 +37,8 @@ class LinearFit:
     high: Floats
 
 
-def linear_fit(x: ArrayLike, y: ArrayLike) -> LinearFit:
-    """Fit events `(events,)`; one with a NaN does not count.
+def linear_fit(x: ArrayLike, y: ArrayLike, events: polars.DataFrame) -> LinearFit:
+    """Fit events `(E,)`, whose rows are `events`; one with a NaN does not count.
 
     The line is NaN, and no position is drawn, where no two events have a different x.
     """
@@ -49,10 +50,11 @@ def linear_fit(x: ArrayLike, y: ArrayLike) -> LinearFit:
     centre = defined.mean()  # squares of numbers far from 0 lose digits
     moments = across - centre, up, (across - centre) ** 2, (across - centre) * up
     positions = np.linspace(defined.min(), defined.max(), NUM_POSITIONS)
-    fitted = [interval_of_means(_line_at(position - centre), *moments) for position in positions]
+    lines = [_line_at(position - centre) for position in positions]
+    fitted = [interval_of_means(line, events, *moments) for line in lines]
     return LinearFit(
-        slope=interval_of_means(_slope, *moments),
-        r_squared=interval_of_means(_r_squared, *moments, up**2),
+        slope=interval_of_means(_slope, events, *moments),
+        r_squared=interval_of_means(_r_squared, events, *moments, up**2),
         x=positions,
         line=np.array([at.estimate for at in fitted]),
         low=np.array([at.low for at in fitted]),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.rain_errors import event_rows
 
 BY_SHIFT = "by_shift"
 FEWEST_SHIFTS = 3
@@ -29,8 +30,16 @@ def shifts(evidence: StudyEvidence) -> NDArray[np.int64]:
 
 def by_shift(evidence: StudyEvidence, statistic: str) -> Floats:
     """`(E, S)`: `mae` in mm/h or `displacement` in km of each event, of the first point."""
-    table = evidence.table(BY_SHIFT)
-    of_first = [polars.col(name) == table[name][0] for name in ("point", "partition")]
-    values = table.filter(*of_first).sort("sample_id", "shift")[statistic]
+    values = _first_rows(evidence).sort("sample_id", "shift")[statistic]
     numbers = values.cast(polars.Float64).fill_null(np.nan).to_numpy()
     return numbers.reshape(-1, len(shifts(evidence)))
+
+
+def moved_events(evidence: StudyEvidence) -> polars.DataFrame:
+    """A row an event of `by_shift`, with what tells which are independent."""
+    return event_rows(_first_rows(evidence))
+
+
+def _first_rows(evidence: StudyEvidence) -> polars.DataFrame:
+    table = evidence.table(BY_SHIFT)
+    return table.filter(*(polars.col(name) == table[name][0] for name in ("point", "partition")))

@@ -15,9 +15,10 @@ from saibench.interpretation import rain_error_findings as scores
 from saibench.interpretation import rain_tracing_findings as tracing
 from saibench.interpretation import rain_training_findings as training
 from saibench.interpretation import rain_trend_findings as trends
+from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.event_means import difference, interval_of_means, mean_over_events
 from saibench.interpretation.finding import Answer, Finding, ask
-from saibench.interpretation.moved_rain import by_shift, shifts, why_no_shifts
+from saibench.interpretation.moved_rain import by_shift, moved_events, shifts, why_no_shifts
 from saibench.interpretation.rain_claims import answer, answer_positive, percent
 from saibench.interpretation.rain_errors import (
     HOURS,
@@ -26,7 +27,7 @@ from saibench.interpretation.rain_errors import (
     rain_errors,
     why_no_rain,
 )
-from saibench.interpretation.repeated_draws import spread, why_no_draws
+from saibench.interpretation.repeated_draws import drawn_events, spread, why_no_draws
 from saibench.interpretation.verdict import verdict
 
 Question = Callable[[RainErrors, RainModel], Answer | None]
@@ -103,13 +104,12 @@ def _saturates(evidence: StudyEvidence) -> Answer:
     """By the share of the whole rise that the second half of the way still brings."""
     distances = shifts(evidence)
     half = int(np.argmin(np.abs(distances - distances[-1] / 2)))
-    shares = {}
-    columns = []
+    events, shares, columns = moved_events(evidence), {}, []
     for name in ("mae", "displacement"):
         values = by_shift(evidence, name)
         columns += [values[:, half], values[:, -1]]
-        shares[name] = interval_of_means(lambda at_half, end: 1 - at_half / end, *columns[-2:])
-    later = interval_of_means(lambda a, b, c, d: a / b - c / d, *columns)
+        shares[name] = interval_of_means(_last_half, events, *columns[-2:])
+    later = interval_of_means(lambda a, b, c, d: a / b - c / d, events, *columns)
     return answer_positive(
         later,
         f"the way from {distances[half]} to {distances[-1]} km brings "
@@ -118,18 +118,24 @@ def _saturates(evidence: StudyEvidence) -> Answer:
     )
 
 
+def _last_half(at_half: Floats, end: Floats) -> Floats:
+    return 1 - at_half / end
+
+
 def _less_stable(evidence: StudyEvidence) -> Answer:
     """By the standard deviation over an event's draws, relative to their mean, at 3 h."""
     relative = {}
     for name in ("mae", "displacement"):
         at_end = spread(evidence, name).filter(lead=HOURS[-1]).sort("sample_id")
         relative[name] = (at_end["std"] / at_end["mean"]).fill_null(np.nan).to_numpy()
-    more = difference(relative["displacement"], relative["mae"])
+    events = drawn_events(evidence, HOURS[-1])
+    more = difference(relative["displacement"], relative["mae"], events)
     return answer(
         verdict(more),
         more.count,
         "standard deviation over draws, relative to their mean, at 3 h: "
-        f"{percent(mean_over_events(relative['mae']))} of MAE and "
-        f"{percent(mean_over_events(relative['displacement']))} of δr, over {more.count} events.",
+        f"{percent(mean_over_events(relative['mae'], events))} of MAE and "
+        f"{percent(mean_over_events(relative['displacement'], events))} of δr, over "
+        f"{more.count} events.",
         FEWEST_REPEATED,
     )

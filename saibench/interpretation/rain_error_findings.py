@@ -42,8 +42,9 @@ HIGHER_CSI = "at 60 minutes its CSI at the lowest threshold is higher than persi
 
 def active_grows(errors: RainErrors, model: RainModel) -> Answer:
     first, second, third = (errors.at(model, "active_area_mae", lead) for lead in HOURS)
-    growth = difference(third, first)
-    means = ", ".join(text(mean_over_events(values)) for values in (first, second, third))
+    growth = difference(third, first, errors.samples)
+    found = (mean_over_events(values, errors.samples) for values in (first, second, third))
+    means = ", ".join(map(text, found))
     return answer_positive(
         growth,
         f"active-area MAE {means} mm/h at 1, 2, 3 h; from 1 h to 3 h it changes by "
@@ -52,11 +53,12 @@ def active_grows(errors: RainErrors, model: RainModel) -> Answer:
 
 
 def raw_hides(errors: RainErrors, model: RainModel) -> Answer:
-    changes = {
-        name: relative_change(*(errors.at(model, name, lead) for lead in HOURS[1:]))
+    raw, active = (
+        relative_change(
+            errors.at(model, name, HOURS[1]), errors.at(model, name, HOURS[2]), errors.samples
+        )
         for name in ("mae", "active_area_mae")
-    }
-    raw, active = changes.values()
+    )
     found = UNDECIDED
     if active.low > 0 and raw.high < 0:
         found = SEEN
@@ -72,7 +74,7 @@ def raw_hides(errors: RainErrors, model: RainModel) -> Answer:
 
 def events_fade(errors: RainErrors, model: RainModel) -> Answer:
     first, last = (errors.at(model, "observed_rate", lead) for lead in (HOURS[0], HOURS[-1]))
-    change = relative_change(first, last)
+    change = relative_change(first, last, errors.samples)
     return answer_positive(
         opposite(change),
         f"the mean observed rain rate changes by {percent(change)} from 1 h to 3 h; "
@@ -133,7 +135,8 @@ def _lower_error(errors: RainErrors, model: RainModel, statistic: str) -> Answer
         return None
     skill = error_skill(errors, model, persistence, statistic, HOURS[0])
     own, other = (
-        mean_over_events(errors.at(one, statistic, HOURS[0])) for one in (model, persistence)
+        mean_over_events(errors.at(one, statistic, HOURS[0]), errors.samples)
+        for one in (model, persistence)
     )
     return answer_positive(
         skill,
@@ -163,11 +166,13 @@ def _more_lost(errors: RainErrors, model: RainModel, low: str, high: str) -> Los
     if chosen.any() and not (means[0].any() and means[2].any()):
         raise UserError(f"{model.label} has no hit in the first hour, so no CSI that could decay.")
 
+    events = errors.among(chosen)
+
     def lost(before: Floats, after: Floats) -> Floats:
         return 1 - after / before
 
     return Lost(
-        low=interval_of_means(lost, *means[:2]),
-        high=interval_of_means(lost, *means[2:]),
-        more=interval_of_means(lambda a, b, c, d: lost(c, d) - lost(a, b), *means),
+        low=interval_of_means(lost, events, *means[:2]),
+        high=interval_of_means(lost, events, *means[2:]),
+        more=interval_of_means(lambda a, b, c, d: lost(c, d) - lost(a, b), events, *means),
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, setting_text
+from saibench.interpretation.blocks import block_columns
 from saibench.interpretation.bootstrap import Floats
 
 BY_LEAD = "by_lead"
@@ -83,6 +84,18 @@ class RainErrors:
         return self.rows["sample_id"].unique().sort().to_numpy()
 
     @cached_property
+    def samples(self) -> polars.DataFrame:
+        """A row an event, in the order of `events`: its id, and what tells which are independent.
+
+        As the first model's record declares it.
+        """
+        return event_rows(self._tables[self.models[0].points[0]])
+
+    def among(self, chosen: NDArray[np.bool_]) -> polars.DataFrame:
+        """The rows of `samples` of the chosen events `(E,)`."""
+        return self.samples.filter(polars.Series(chosen))
+
+    @cached_property
     def leads(self) -> NDArray[np.int64]:
         """`(L,)` lead times in minutes, ascending."""
         return self.rows["lead"].unique().sort().to_numpy()
@@ -129,6 +142,12 @@ class RainErrors:
     def at(self, model: RainModel, statistic: str, lead: int) -> Floats:
         """`(E,)` at one lead time in minutes."""
         return self.values(model, statistic)[:, int(np.flatnonzero(self.leads == lead)[0])]
+
+
+def event_rows(rows: polars.DataFrame) -> polars.DataFrame:
+    """A row an event of one point's rows along an axis, ascending by id, with its block columns."""
+    kept = rows.select("sample_id", *block_columns(rows))
+    return kept.unique("sample_id", keep="first").sort("sample_id")
 
 
 def rain_partitions(evidence: StudyEvidence) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import polars
 
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
 from saibench.interpretation.correlation import spearman
@@ -52,11 +53,18 @@ def mean_of_defined(values: Floats) -> Floats:
         return np.where(defined, values, 0.0).sum(axis=1) / defined.sum(axis=1)
 
 
-def relation(numbers: dict[str, Floats], across: str, up: str) -> Relation:
-    """Of two of MAE, δr and observed rate, the third held still in the partial correlation."""
+def relation(
+    numbers: dict[str, Floats], across: str, up: str, events: polars.DataFrame
+) -> Relation:
+    """Of two of MAE, δr and observed rate, the third held still in the partial correlation.
+
+    Args:
+        numbers: of `event_numbers`, `(E,)`.
+        events: a row an event, as `RainErrors.samples` has them.
+    """
     third = next(name for name in numbers if name not in (across, up))
     columns = np.stack([numbers[across], numbers[up], numbers[third]], axis=1)
-    blocks = event_blocks(columns)
+    blocks = event_blocks(columns, events)
     return Relation(
         rho=block_bootstrap(columns[:, :2], blocks, spearman, num_resamples=NUM_RESAMPLES).within(
             -1, 1

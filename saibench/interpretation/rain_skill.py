@@ -15,6 +15,7 @@ def error_skill(
     return over_seeds(
         lambda own: interval_of_means(
             lambda one, other: 1 - one / other,
+            errors.samples,
             errors.at(own, statistic, lead),
             errors.at(reference, statistic, lead),
         ),
@@ -37,7 +38,7 @@ def csi_gain(
     other = _hits_and_relevant(errors, reference, threshold, lead)
     return over_seeds(
         lambda own: interval_of_means(
-            gain, *_hits_and_relevant(errors, own, threshold, lead), *other
+            gain, errors.samples, *_hits_and_relevant(errors, own, threshold, lead), *other
         ),
         model,
     )
@@ -46,7 +47,7 @@ def csi_gain(
 def pooled_csi(errors: RainErrors, model: RainModel, threshold: str, lead: int) -> Interval:
     """CSI of all events' pixels together."""
     columns = _hits_and_relevant(errors, model, threshold, lead)
-    return interval_of_means(lambda hits, relevant: hits / relevant, *columns)
+    return interval_of_means(lambda hits, relevant: hits / relevant, errors.samples, *columns)
 
 
 def _hits_and_relevant(

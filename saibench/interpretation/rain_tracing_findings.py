@@ -35,13 +35,13 @@ SOURCE_SCALES = (
 
 
 def proportional(errors: RainErrors, model: RainModel) -> Answer:
-    found = relation(event_numbers(errors, model), INTENSITY, MAE)
+    found = relation(event_numbers(errors, model), INTENSITY, MAE, errors.samples)
     numbers = _correlations(found.rho, found.partial, "displacement")
     return answer_positive(less(found.rho, STRONG), numbers)
 
 
 def weakly_related(errors: RainErrors, model: RainModel) -> Answer:
-    found = relation(event_numbers(errors, model), DISPLACEMENT, MAE)
+    found = relation(event_numbers(errors, model), DISPLACEMENT, MAE, errors.samples)
     return answer(
         within(found.rho, 0.0, WEAK),
         found.rho.count,
@@ -50,7 +50,7 @@ def weakly_related(errors: RainErrors, model: RainModel) -> Answer:
 
 
 def unrelated(errors: RainErrors, model: RainModel) -> Answer:
-    found = relation(event_numbers(errors, model), INTENSITY, DISPLACEMENT)
+    found = relation(event_numbers(errors, model), INTENSITY, DISPLACEMENT, errors.samples)
     return answer(
         within(found.rho, -NEGLIGIBLE, NEGLIGIBLE),
         found.rho.count,
@@ -65,17 +65,18 @@ def source_more(errors: RainErrors, model: RainModel) -> Answer | None:
     rows = []
     for lead in HOURS:
         source, motion = (errors.at(model, name, lead) for name in ("source_part", "velocity_part"))
-        rows.append(
-            f"{text(mean_over_events(source))} and {text(mean_over_events(motion), 'mm/h')} at "
-            f"{lead // 60} h"
-        )
+        means = [mean_over_events(part, errors.samples) for part in (source, motion)]
+        rows.append(f"{text(means[0])} and {text(means[1], 'mm/h')} at {lead // 60} h")
     common = ""
     if errors.has(model, "scheme_part"):
-        left = mean_over_events(errors.at(model, "scheme_part", HOURS[0]))
+        left = mean_over_events(errors.at(model, "scheme_part", HOURS[0]), errors.samples)
         common = (
             f" (with both true {text(left, 'mm/h')} are left at 1 h, which both have in common)"
         )
-    more = difference(*(errors.at(model, n, HOURS[0]) for n in ("source_part", "velocity_part")))
+    of_source, of_motion = (
+        errors.at(model, name, HOURS[0]) for name in ("source_part", "velocity_part")
+    )
+    more = difference(of_source, of_motion, errors.samples)
     return answer_positive(
         more,
         "MAE with the true motion and the predicted source, and with the predicted motion and the "
@@ -122,10 +123,11 @@ def _with_rain(errors: RainErrors, model: RainModel, name: str) -> Interval:
     columns = np.stack(
         [mean_of_defined(np.where(neither, np.nan, one)) for one in (error, rain)], axis=1
     )
-    columns = columns[~np.isnan(columns).any(axis=1)]
+    defined = ~np.any(np.isnan(columns), axis=1)
+    columns = columns[defined]
     if not len(columns):
         raise UserError(f"No event has a value of {name} at a lead time.")
-    blocks = event_blocks(columns)
+    blocks = event_blocks(columns, errors.among(defined))
     found = block_bootstrap(columns, blocks, spearman, num_resamples=NUM_RESAMPLES)
     return found.within(-1, 1)
 

@@ -46,10 +46,11 @@ def balancing_fills(evidence: StudyEvidence) -> Answer | None:
 
     def gained(first: RainModel, second: RainModel) -> Interval:
         shares = (growth_indicators(errors, one, HOURS[-1])[1][chosen] for one in (first, second))
-        return interval_of_means(lambda one, other: other - one, *shares)
+        return interval_of_means(lambda one, other: other - one, errors.among(chosen), *shares)
 
     more = over_seeds(gained, as_they_come, balanced)
-    shares = [percent(mean_over_events(share[chosen])) for share in (before, after)]
+    means = (mean_over_events(share[chosen], errors.among(chosen)) for share in (before, after))
+    shares = [percent(mean) for mean in means]
     return answer_positive(
         more,
         f"{shares[0]} of the {int(chosen.sum()):,} events that grow until 3 h are predicted to "
@@ -68,11 +69,13 @@ def strong_err_more(evidence: StudyEvidence) -> Answer | None:
     rows = []
     for partition in (WEAK, STRONG):
         errors = rain_errors(evidence, partition)
-        narrow, wide = (errors.at(model, "mae", HOURS[0]) for model in ends)
+        narrow, wide = (
+            mean_over_events(errors.at(model, "mae", HOURS[0]), errors.samples) for model in ends
+        )
         change = over_seeds(partial(_change, errors), *ends)
         rows.append(
-            f"{percent(change)} on {partition} events ({text(mean_over_events(narrow))} against "
-            f"{text(mean_over_events(wide), 'mm/h')}, {change.count:,} events)"
+            f"{percent(change)} on {partition} events ({text(narrow)} against "
+            f"{text(wide, 'mm/h')}, {change.count:,} events)"
         )
     return answer_positive(
         change,
@@ -82,7 +85,8 @@ def strong_err_more(evidence: StudyEvidence) -> Answer | None:
 
 
 def _change(errors: RainErrors, narrow: RainModel, wide: RainModel) -> Interval:
-    return relative_change(*(errors.at(model, "mae", HOURS[0]) for model in (wide, narrow)))
+    before, after = (errors.at(model, "mae", HOURS[0]) for model in (wide, narrow))
+    return relative_change(before, after, errors.samples)
 
 
 def _with_setting(errors: RainErrors, name: str, value: object) -> RainModel | None:

@@ -20,7 +20,8 @@ UNDER_PREDICTED = "growing events are under-predicted (§6.4, fig. 19)"
 
 
 def few_grow(errors: RainErrors, model: RainModel) -> Answer:
-    shares = [mean_over_events(growth_indicators(errors, model, lead)[0]) for lead in HOURS]
+    grows = (growth_indicators(errors, model, lead)[0] for lead in HOURS)
+    shares = [mean_over_events(values, errors.samples) for values in grows]
     numbers = ", ".join(percent(share) for share in shares)
     return answer_positive(
         opposite(less(shares[-1], 0.5)),
@@ -34,11 +35,16 @@ def first_quadrant(errors: RainErrors, model: RainModel) -> Answer:
     rows = []
     for lead in HOURS:
         grows, both_grow, decays, both_decay = growth_indicators(errors, model, lead)
-        recognised = interval_of_means(lambda a, b: a / b, both_grow, grows)
-        other = interval_of_means(lambda a, b: a / b, both_decay, decays)
+        recognised = interval_of_means(lambda a, b: a / b, errors.samples, both_grow, grows)
+        other = interval_of_means(lambda a, b: a / b, errors.samples, both_decay, decays)
         rows.append(f"{percent(recognised)} and {percent(other)} at {lead // 60} h")
         behind = interval_of_means(
-            lambda g, gg, d, dd: dd / d - gg / g, grows, both_grow, decays, both_decay
+            lambda g, gg, d, dd: dd / d - gg / g,
+            errors.samples,
+            grows,
+            both_grow,
+            decays,
+            both_decay,
         )
     growing = int(np.nansum(grows))
     decided = Interval(behind.low, behind.estimate, behind.high, behind.num_blocks, growing)
@@ -54,7 +60,8 @@ def under_predicted(errors: RainErrors, model: RainModel) -> Answer:
     for lead in HOURS:
         trends = differential_trend(errors, model, lead)
         grows = trends.observed > 0
-        shortfalls.append(mean_over_events(trends.observed[grows] - trends.predicted[grows]))
+        short = trends.observed[grows] - trends.predicted[grows]
+        shortfalls.append(mean_over_events(short, errors.among(grows)))
     numbers = ", ".join(text(shortfall) for shortfall in shortfalls)
     return answer_positive(
         shortfalls[-1],

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.rain_errors import event_rows
 
 BY_DRAW = "by_draw"
 FEWEST_DRAWS = 8
@@ -32,6 +33,11 @@ def repeated_draws(evidence: StudyEvidence) -> polars.DataFrame:
     table = evidence.table(BY_DRAW).filter(polars.col("mae").is_not_null())
     of_first = [polars.col(name) == table[name][0] for name in ("point", "partition")]
     return table.filter(*of_first).sort("sample_id", "lead", "number").fill_nan(None)
+
+
+def drawn_events(evidence: StudyEvidence, lead: int) -> polars.DataFrame:
+    """A row an event drawn at this lead time, with what tells which are independent."""
+    return event_rows(repeated_draws(evidence).filter(lead=lead))
 
 
 def spread(evidence: StudyEvidence, statistic: str) -> polars.DataFrame:

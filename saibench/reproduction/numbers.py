@@ -104,14 +104,13 @@ def responses_of_events(evidence: StudyEvidence) -> str:
 def mean_direction(evidence: StudyEvidence) -> str:
     """Mean displacement along x and y at 1, 2 and 3 hours, of the first model."""
     errors, model = rain_errors(evidence), _subject(evidence)
-    listed = "; ".join(
-        f"{text(mean_over_events(errors.at(model, 'displacement_x', lead)))} and "
-        f"{text(mean_over_events(errors.at(model, 'displacement_y', lead)), 'km')} at "
-        f"{lead // 60} h"
-        for lead in HOURS
-    )
+    listed = []
+    for lead in HOURS:
+        along = (errors.at(model, name, lead) for name in ("displacement_x", "displacement_y"))
+        x, y = (mean_over_events(values, errors.samples) for values in along)
+        listed.append(f"{text(x)} and {text(y, 'km')} at {lead // 60} h")
     name, count = model.label or model.name, len(errors.events)
-    return f"mean displacement of {name} along x and y: {listed}; {count:,} events."
+    return f"mean displacement of {name} along x and y: {'; '.join(listed)}; {count:,} events."
 
 
 def raw_and_active(evidence: StudyEvidence) -> str:
@@ -119,7 +118,7 @@ def raw_and_active(evidence: StudyEvidence) -> str:
     errors, model = rain_errors(evidence), _subject(evidence)
     listed = []
     for name, area in (("mae", "raw"), ("active_area_mae", "active-area")):
-        found = [mean_over_events(errors.at(model, name, lead)) for lead in HOURS]
+        found = [mean_over_events(errors.at(model, name, lead), errors.samples) for lead in HOURS]
         counts = ", ".join(f"{one.count:,}" for one in found)
         values = ", ".join(text(one) for one in found)
         listed.append(f"{area} MAE {values} mm/h ({counts} events)")
@@ -130,7 +129,8 @@ def growth_of_displacement(evidence: StudyEvidence) -> str:
     """Mean length of the displacement at 1, 2 and 3 hours, of the first model."""
     errors, model = rain_errors(evidence), _subject(evidence)
     listed = ", ".join(
-        text(mean_over_events(errors.at(model, "displacement", lead))) for lead in HOURS
+        text(mean_over_events(errors.at(model, "displacement", lead), errors.samples))
+        for lead in HOURS
     )
     return f"mean displacement of {model.label or model.name}: {listed} km at 1, 2, 3 h."
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from synthetic_rain_study import PARTITION, MadeRain, by_lead, write_rain_point
+from synthetic_rain_study import PARTITION, MadeRain, by_lead, write_rain_point, write_rain_study
 
 from saibench.errors import UserError
 from saibench.evidence.independence import (
@@ -18,9 +18,17 @@ from saibench.evidence.independence import (
     marked_index,
 )
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import Field, read_fields, read_table, write_table
+from saibench.figures import mae_distributions
+from saibench.interpretation import nowcasting_findings, rain_error_findings
 from saibench.interpretation.blocks import find_blocks, influence
 from saibench.interpretation.bootstrap import block_bootstrap
 from saibench.interpretation.dependence import contradictions
+from saibench.interpretation.event_means import mean_over_events
+from saibench.interpretation.rain_claims import text
+from saibench.interpretation.rain_errors import rain_errors
+from saibench.interpretation.rain_relations import event_numbers, relation
+from saibench.interpretation.rain_skill import error_skill
 
 
 def overlapping(rng: np.random.Generator, count: int, stride: int) -> np.ndarray:
@@ -122,3 +130,32 @@ def test_a_study_says_where_neighbouring_errors_correlate(tmp_path: Path) -> Non
         told[name] = contradictions(StudyEvidence.load(tmp_path / name))
     assert told["alone"] == []
     assert "Declare a time or group column" in told["overlapping"][0]
+
+
+def test_declared_series_of_events_reach_findings_and_captions(tmp_path: Path) -> None:
+    """Twelve series of five events; against a bootstrap of series by hand."""
+    made = [MadeRain("persistence"), MadeRain("nowcastnet")]
+    declared = Independence("group", "series").to_json()
+    write_rain_study(tmp_path, made, record={"blocks": declared})
+    for path in tmp_path.glob("*/samples.parquet"):
+        fields = [*read_fields(path), Field("series", "int64", role="feature")]
+        series = (pl.col("sample_id") - 100) // 5
+        write_table(path, read_table(path).with_columns(series=series), fields)
+    evidence = StudyEvidence.load(tmp_path)
+    errors = rain_errors(evidence)
+    net, persistence = errors.models
+    means = [errors.at(one, "mae", 60).reshape(12, 5).mean(axis=1) for one in (net, persistence)]
+    drawn = np.random.default_rng(9).integers(0, 12, (20_000, 12))
+    skills = 1 - means[0][drawn].mean(axis=1) / means[1][drawn].mean(axis=1)
+    skill = error_skill(errors, net, persistence, "mae", 60)
+    assert skill.num_blocks == 12
+    low, high = np.quantile(skills, [0.025, 0.975])
+    assert high - low < skill.high - skill.low < 1.5 * (high - low)  # t of 11 for the normal
+    rows = mae_distributions.table(evidence).filter(model="nowcastnet", statistic="mae", lead=60)
+    mean = mean_over_events(errors.at(net, "mae", 60), errors.samples)
+    assert (rows["low"][0], rows["high"][0], mean.num_blocks) == (mean.low, mean.high, 12)
+    assert "12 of them" in mae_distributions.caption(evidence)
+    told = {one.claim: one.numbers for one in nowcasting_findings.findings(evidence)}
+    assert text(mean) in told[rain_error_findings.LOWER_MAE]
+    rho = relation(event_numbers(errors, net), "observed_rate", "mae", errors.samples).rho
+    assert rho.num_blocks == 12

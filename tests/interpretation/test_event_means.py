@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import stats
 
+from saibench.evidence.independence import Independence, marked_index
 from saibench.interpretation.bootstrap import block_bootstrap
 from saibench.interpretation.event_means import (
     difference,
@@ -21,16 +23,23 @@ RNG = np.random.default_rng(3)
 VALUES = RNG.gamma(2, 1, 80)
 
 
+def numbered(events: int) -> pl.DataFrame:
+    return pl.DataFrame({"sample_id": np.arange(events)})
+
+
+EVENTS = numbered(80)
+
+
 def test_mean_is_that_of_the_events_that_define_it() -> None:
     values = VALUES.copy()
     values[::7] = np.nan
-    found = mean_over_events(values)
+    found = mean_over_events(values, EVENTS)
     assert found.estimate == pytest.approx(np.nanmean(values), rel=1e-12)
     assert found.count == int((~np.isnan(values)).sum())
 
 
 def test_interval_of_a_mean_is_about_twice_its_standard_error() -> None:
-    found = mean_over_events(VALUES)
+    found = mean_over_events(VALUES, EVENTS)
     error = VALUES.std(ddof=1) / np.sqrt(len(VALUES))
     assert found.high - found.low == pytest.approx(2 * 1.99 * error, rel=0.1)
     assert found == block_bootstrap(VALUES, np.arange(80))
@@ -39,24 +48,44 @@ def test_interval_of_a_mean_is_about_twice_its_standard_error() -> None:
 def test_difference_is_paired_over_events_that_define_both() -> None:
     second = VALUES + RNG.normal(0.3, 0.05, 80)
     second[4] = np.nan
-    found = difference(second, VALUES)
+    found = difference(second, VALUES, EVENTS)
     both = np.arange(80) != 4
     assert found.estimate == pytest.approx((second - VALUES)[both].mean(), rel=1e-12)
     assert found.count == 79
     assert found.high - found.low < 0.05  # what the events share has cancelled
-    change = relative_change(VALUES, second)
+    change = relative_change(VALUES, second, EVENTS)
     assert change.estimate == pytest.approx(second[both].sum() / VALUES[both].sum() - 1, rel=1e-12)
 
 
 def test_many_events_are_resampled_in_groups() -> None:
     noise = np.random.default_rng(0).standard_normal(100_000)
-    assert np.unique(event_blocks(noise[:80])).size == 80
-    assert np.bincount(event_blocks(noise)).tolist() == [500] * 200
+    assert np.unique(event_blocks(noise[:80], EVENTS)).size == 80
+    assert np.bincount(event_blocks(noise, numbered(100_000))).tolist() == [500] * 200
+
+
+def test_what_the_data_declare_is_resampled_whole() -> None:
+    """Against the standard error of means of eight series, which are seven times as uncertain."""
+    series = np.repeat(np.arange(8), 10)
+    values = np.random.default_rng(7).normal(size=8)[series] + 0.1 * VALUES
+    declared = {
+        "group": (EVENTS.with_columns(series=series), Independence("group", "series")),
+        "time": (EVENTS.with_columns(minute=np.arange(80.0)), Independence("time", "minute")),
+    }
+    marked = {name: marked_index(*one) for name, one in declared.items()}
+    found = mean_over_events(values, marked["group"])
+    means = values.reshape(8, 10).mean(axis=1)
+    drawn = np.random.default_rng(8).integers(0, 8, (20_000, 8))
+    spread = means[drawn].mean(axis=1).std() * np.sqrt(8 / 7)
+    assert found.num_blocks == 8
+    assert found.high - found.low == pytest.approx(2 * stats.t.ppf(0.975, 7) * spread, rel=0.15)
+    assert (event_blocks(values, marked["group"]) == series).all()
+    stretches = event_blocks(values, marked["time"])
+    assert (np.diff(stretches) >= 0).all() and stretches[-1] < 20
 
 
 def test_no_event_has_no_mean() -> None:
     for columns in ([np.array([])], [np.array([np.nan, 1.0]), np.array([2.0, np.nan])]):
-        found = interval_of_means(lambda *means: means[0], *columns)
+        found = interval_of_means(lambda *means: means[0], numbered(len(columns[0])), *columns)
         assert np.isnan(found.estimate) and found.count == 0
 
 
@@ -64,7 +93,7 @@ def test_line_is_that_of_least_squares() -> None:
     x = RNG.uniform(1000, 1004, 60)
     y = 3 - 0.5 * x + RNG.normal(0, 0.4, 60)
     expected = stats.linregress(x, y)
-    fit = linear_fit(np.append(x, np.nan), np.append(y, 1.0))
+    fit = linear_fit(np.append(x, np.nan), np.append(y, 1.0), numbered(61))
     assert fit.slope.estimate == pytest.approx(expected.slope, rel=1e-6)
     assert fit.r_squared.estimate == pytest.approx(expected.rvalue**2, rel=1e-6)
     assert fit.line == pytest.approx(expected.intercept + expected.slope * fit.x, rel=1e-9)
