@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from command_line import REPOSITORY, TINY
+
+from saibench.home import ensure_home
 
 UNKNOWN_USER = """
 import pwd, sys
@@ -57,3 +60,20 @@ def test_a_folder_that_somebody_else_laid_there_is_refused(kind: str, tmp_path: 
     assert ended.returncode == 2
     assert "Set HOME" in ended.stderr and ended.stderr.count("\n") == 1
     assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize("is_writable", [False, True])
+def test_a_home_that_cannot_be_written_is_replaced(
+    is_writable: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    own = tmp_path / "own" / "to be made"
+    monkeypatch.setenv("HOME", str(own))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda path, mode: is_writable)  # root may write anywhere
+    ensure_home()
+    home = own if is_writable else tmp_path / f"saibench-home-{os.getuid()}"
+    assert os.environ["HOME"] == str(home)
+    assert (str(own) in capsys.readouterr().err) is not is_writable
