@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.metadata import (
     PackageNotFoundError,
     packages_distributions,
@@ -20,6 +20,8 @@ from importlib.metadata import (
 from itertools import chain
 from pathlib import Path
 from typing import Any
+
+from saibench.allow_list import TARGET, targets
 
 OWN = "saibench"
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -75,22 +77,12 @@ def _requirements() -> list[str]:
 
 def _named(settings: Mapping[str, Any], declared: set[str]) -> set[str]:
     """Other distributions than those declared that the settings instantiate something of."""
-    packages = {target.partition(".")[0] for target in _targets(settings)} - declared - {OWN}
+    named = {str(node[TARGET]).partition(".")[0] for _, node in targets(settings)}
+    packages = named - declared - {OWN}
     if not packages:
         return set()
     distributions = packages_distributions()  # half a second
     return {name for package in packages for name in distributions.get(package, ())}
-
-
-def _targets(node: Any) -> Iterator[str]:
-    if isinstance(node, Mapping):
-        if isinstance(node.get("_target_"), str):
-            yield node["_target_"]
-        for value in node.values():
-            yield from _targets(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from _targets(value)
 
 
 def _commit() -> str | None:

@@ -137,7 +137,8 @@ def test_steps_draws_differ_and_depend_on_event_seed_and_draw_alone(moving: Tens
     noise = EventNoise(torch.tensor([7, 8]), seed=3)
     first, second = net.draws(observed, 2, noise)
     assert torch.equal(net(observed, noise), first)
-    assert torch.equal(net(observed[1:], EventNoise(torch.tensor([8]), seed=3)), first[1:])
+    alone = net(observed[1:], EventNoise(torch.tensor([8]), seed=3))
+    torch.testing.assert_close(alone, first[1:])  # transforms may round otherwise in a batch
     for a, b in ((first, second), (first[:1], first[1:])):
         assert (a - b).abs().mean() > 0.01
     generator = torch.Generator().manual_seed(1)
