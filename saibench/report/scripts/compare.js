@@ -96,8 +96,9 @@ const sampleAgainstSample = async (a, b, toSample) => {
 
 const DIFFERENCE_NOTE = "Differences are B less A, with 95 % intervals from resampling whole blocks of test " +
   "samples: “paired”, the same blocks of both where both were tested on the same samples of one data set, so that " +
-  "what a hard block adds to both cancels; else blocks of each alone, drawn independently. They cover other tests, " +
-  "not other trainings. “Undecided”: the interval holds zero.";
+  "what a hard block adds to both cancels; else blocks of each alone, drawn independently. They cover other test " +
+  "samples for these two trained nets, not other training seeds, which may decide otherwise. “Undecided”: the " +
+  "interval holds zero.";
 
 const showCompare = async (section, keyA, partA, keyB, partB) => {
   const [a, b] = [cellOf(keyA, partA), cellOf(keyB, partB)];
