@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,11 @@ class Cell:
 def fewest_seeds(cells: Iterable[Cell]) -> int:
     """With how many seeds the setting that was trained least often was trained."""
     return min((len(cell.points) for cell in cells), default=0)
+
+
+def is_trained(record: Mapping[str, Any]) -> bool:
+    """Whether the run of this record trained its model; others have no seeds that could differ."""
+    return 0 not in (record.get("steps"), record["settings"].get("datamodule.steps"))
 
 
 def same_data(evidence: StudyEvidence, points: Iterable[str]) -> bool:

@@ -80,7 +80,7 @@ def caption(evidence: StudyEvidence) -> str:
         f"regions of {along}; the line is the typical region's (Tukey's biweight mean of the "
         "logarithm), a global amplitude. Right: share of the change of the mean squared error that "
         "only some regions have (local), and of the amplitude that all have (global); 95 % "
-        "intervals from resampling blocks."
+        "intervals from resampling blocks, and seeds where every setting has several."
     )
     return "\n".join([shown, *told])
 

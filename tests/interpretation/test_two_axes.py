@@ -13,6 +13,7 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import local_and_global
 from saibench.figures.style import svg
+from saibench.interpretation.seeds import with_seeds
 from saibench.interpretation.two_axes import PairErrors, changes, sentences, two_axes
 
 COUNT, BLOCKS = 960, np.repeat(np.arange(48), 20)
@@ -100,7 +101,9 @@ def test_study_with_two_arms_is_parted(study: StudyEvidence) -> None:
     assert size.amplitude.low <= AMPLITUDE <= size.amplitude.high
     added = BIAS**2 * 60 / 396  # four frames were trained on
     assert window.mean_square.low <= added <= window.mean_square.high
-    assert set(found.verdicts().values()) == {"seen"}
+    assert set(found.of_nets().values()) == {"seen"}
+    assert set(found.verdicts().values()) == {"undecided"}, "every setting has a single seed"
+    assert "trained with one seed" in " ".join(sentences(found))
     told = " ".join(sentences(found))
     assert "is local to some of" in told and "over 396 samples" in told
     assert "errors by window are local: seen" in told
@@ -117,6 +120,47 @@ def test_seeds_are_paired_each_with_each(tmp_path: Path) -> None:
     evidence = StudyEvidence.load(write_traced_study(tmp_path / "study", points))
     found = two_axes(evidence, "energy_error", "time", ("window", "subset.count"))
     assert [change.num_pairs for change in found.changes] == [2, 1]
+    assert found.trainings() == (1, 1, 1)
+
+
+def test_intervals_hold_the_variance_between_seeds() -> None:
+    """Two worse and two better nets: the seeds' means by numpy, the rule of `with_seeds`."""
+    one, other = pair(3, 1.5, 0.0, 0.1), pair(4, 1.9, 0.0, 0.1)
+    worse, better = (one.worse, other.worse), (one.better, other.better)
+    pairs = [PairErrors(w, b) for w in worse for b in better]
+    of_worse, of_better = (
+        np.array([[0, 1, 0, 1], [2, 3, 2, 3]]),
+        np.array([[0, 0, 2, 2], [1, 1, 3, 3]]),
+    )
+    (alone,), _ = changes([pairs], BLOCKS, BLOCKS)
+    (found,), _ = changes([pairs], BLOCKS, BLOCKS, [(of_worse,), (of_better,)])
+    assert (alone.trainings, found.trainings) == (None, 2)
+    squares = [np.mean(np.square(errors), axis=1) for errors in (worse, better)]
+    means = [squares[0] - squares[1].mean(), squares[0].mean() - squares[1]]
+    expected = with_seeds(alone.mean_square, [one.tolist() for one in means])
+    assert found.mean_square.low == pytest.approx(expected.low)
+    assert found.mean_square.high == pytest.approx(expected.high)
+    assert expected.high - expected.low > 1.5 * (alone.mean_square.high - alone.mean_square.low)
+    (single,), _ = changes([pairs], BLOCKS, BLOCKS, [(of_worse[:1],), (of_better,)])
+    assert single.trainings == 1 and single.mean_square == alone.mean_square
+
+
+def test_settings_with_several_seeds_each_are_decided(tmp_path: Path) -> None:
+    points = [MadePoint(one.size, one.count, seed) for one in CORNERS for seed in range(3)]
+    evidence = StudyEvidence.load(write_traced_study(tmp_path / "study", points))
+    found = two_axes(evidence, "energy_error", "time", ("window", "subset.count"))
+    assert found.trainings() == (3, 3, 3) and found.more_local.seeds == 3
+    assert found.verdicts() == found.of_nets()
+    window, size = found.changes
+    assert window.local.low > 0.5
+    assert size.amplitude.low <= AMPLITUDE <= size.amplitude.high
+
+
+def test_models_that_are_not_trained_need_no_seeds(tmp_path: Path) -> None:
+    folder = write_traced_study(tmp_path / "study", record={"steps": 0})
+    found = two_axes(StudyEvidence.load(folder), "energy_error", "time", ("window", "subset.count"))
+    assert found.trainings() == (None, None, None)
+    assert set(found.verdicts().values()) == {"seen"}
 
 
 @pytest.mark.parametrize(

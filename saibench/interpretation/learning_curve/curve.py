@@ -16,6 +16,7 @@ from saibench.interpretation.bootstrap import (
     draw_blocks,
     percentile_interval,
 )
+from saibench.interpretation.seeds import with_seeds
 from saibench.interpretation.trusted_range.records import Quantity
 
 
@@ -71,6 +72,11 @@ class LearningCurve:
         return np.array([len(of_size) for of_size in self.trainings], dtype=np.float64)
 
     @property
+    def seeds(self) -> int:
+        """The most trainings of a size: from two on, how far trainings differ is measured."""
+        return max(map(len, self.trainings))
+
+    @property
     def num_blocks(self) -> int:
         return len(np.unique(self.blocks))
 
@@ -118,9 +124,13 @@ class LearningCurve:
         return np.exp(noise.relative * normal * widened / np.sqrt(self.counts))
 
     def intervals(self) -> list[Interval]:
-        """Of the mean error of each size: of another test, not of another training."""
+        """Of the mean error of each size: of other tests, and of other trainings if several are."""
         resampled = self.of_blocks()
-        return [self.interval(*pair) for pair in zip(self.errors, resampled.T, strict=True)]
+        found = [self.interval(*pair) for pair in zip(self.errors, resampled.T, strict=True)]
+        return [
+            with_seeds(one, [of_size]).within(0.0)
+            for one, of_size in zip(found, self.trainings, strict=True)
+        ]
 
     def interval(self, estimate: float, resampled: Sequence[float] | Floats) -> Interval:
         """The interval of a number from its values over resampled blocks."""

@@ -30,9 +30,10 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
         return []
     found: list[Finding] = []
     for one in laws:
-        found += ask(PREDICTS, one.curve.label, partial(_predicts, one))
-        found += ask(IS_LOG_LINEAR, one.curve.label, partial(_is_log_linear, one))
-        found += ask(DATA_HELP, one.curve.label, partial(_data_help, one))
+        label, seeds = one.curve.label, one.curve.seeds
+        found += ask(PREDICTS, label, partial(_predicts, one), seeds)
+        found += ask(IS_LOG_LINEAR, label, partial(_is_log_linear, one), seeds)
+        found += ask(DATA_HELP, label, partial(_data_help, one), seeds)
     return found
 
 

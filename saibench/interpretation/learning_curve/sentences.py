@@ -55,6 +55,18 @@ def law_sentence(found: Extrapolation) -> str:
     )
 
 
+def seeds_sentence(curve: LearningCurve) -> str:
+    """What intervals know of other trainings."""
+    if curve.seeds > 1:
+        return (
+            "Intervals cover other test samples and, of sizes with several seeds, other trainings."
+        )
+    return (
+        "Every size was trained with one seed: errors, law and verdicts are of these trained nets "
+        "alone."
+    )
+
+
 def check_sentence(check: Check | None, curve: LearningCurve) -> str:
     """Predicted against seen, of sizes that neither chose nor fitted the law."""
     if check is None:

@@ -51,7 +51,7 @@ def story(one: Found) -> list[str]:
     told = [sentences.law_sentence(one.law), sentences.check_sentence(one.check, one.curve)]
     if one.needed is not None and one.target is not None:
         told.append(sentences.needed_sentence(one.needed, one.law, one.target))
-    return told
+    return [*told, sentences.seeds_sentence(one.curve)]
 
 
 def _found(curve: LearningCurve, asked: Asked, reach: float) -> Found:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.interpretation.finding import NOT_ASKED, SEEN, UNDECIDED, Finding
+from saibench.interpretation.finding import NOT_ASKED, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.tracing import sentences
 from saibench.interpretation.tracing.asked import Asked
 from saibench.interpretation.tracing.records import BiasTrace, PointTrace, ResponseTrace
@@ -102,7 +103,18 @@ def _not_asked(across: Sequence[str], reason: str) -> Finding:
 
 def _told(parted: TwoAxes) -> list[Finding]:
     numbers = (axis_sentence(parted, 0), axis_sentence(parted, 1), difference_sentence(parted))
+    told = zip(parted.of_nets().items(), numbers, parted.trainings(), strict=True)
     return [
-        Finding(f"{claim} (§4.3, fig. 5)", verdict, text, parted.statistic.name)
-        for (claim, verdict), text in zip(parted.verdicts().items(), numbers, strict=True)
+        finding
+        for (claim, verdict), text, trainings in told
+        for finding in ask(
+            f"{claim} (§4.3, fig. 5)",
+            parted.statistic.name,
+            partial(_answer, verdict, text),
+            trainings,
+        )
     ]
+
+
+def _answer(verdict: str, numbers: str) -> Answer:
+    return verdict, numbers

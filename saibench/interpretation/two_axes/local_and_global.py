@@ -20,18 +20,19 @@ this definition.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstraps
-
-REACH = 3.0
-"""Robust standard deviations beyond which a region counts nothing."""
-STEPS = 8
-SUMS = 5
-"""n, Σ e² and Σ e of the worse model, Σ e² and Σ e of the better one."""
+from saibench.interpretation.seeds import with_seeds
+from saibench.interpretation.two_axes.parts import (
+    NUMBERS,
+    Swaps,
+    numbers_by_seed,
+    numbers_of,
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Change:
         global_share: 1 − local.
         num_pairs: pairs of models.
         num_regions: regions that hold samples.
+        trainings: the fewest seeds of a setting; None where none was trained.
     """
 
     worse: Interval
@@ -58,6 +60,7 @@ class Change:
     global_share: Interval
     num_pairs: int
     num_regions: int
+    trainings: int | None = None
 
     @property
     def is_change(self) -> bool:
@@ -74,7 +77,10 @@ class PairErrors:
 
 
 def changes(
-    axes: Sequence[Sequence[PairErrors]], regions: NDArray[np.int64], blocks: NDArray[np.int64]
+    axes: Sequence[Sequence[PairErrors]],
+    regions: NDArray[np.int64],
+    blocks: NDArray[np.int64],
+    settings: Sequence[Swaps] = (),
 ) -> tuple[list[Change], list[list[Interval]]]:
     """The change along each axis, all from the same resampled blocks.
 
@@ -82,6 +88,7 @@ def changes(
         axes: the pairs of each axis, one at least.
         regions: `(N,)` labels.
         blocks: `(N,)` labels; where regions are blocks of time, the same.
+        settings: those that were trained; where each has several seeds, intervals cover them.
 
     Returns:
         the changes, and as `[first][second]` the difference of their local shares.
@@ -92,32 +99,50 @@ def changes(
     tables = np.stack(
         [_sums(pair, region, block) for pairs in axes for pair in pairs], axis=1
     )  # (blocks, pairs, regions, SUMS)
-    shape = tables.shape[1:]
+    shape, ends = tables.shape[1:], np.cumsum(counts)[:-1]
 
     def statistic(values: Floats, weights: Floats) -> Floats:
         totals = (weights @ values).reshape(len(weights), *shape)
-        found, first = [], 0
-        for count in counts:
-            found.append(_numbers(totals[:, first : first + count]))
-            first += count
-        local = [numbers[:, 4] for numbers in found]
-        apart = [one - other for one in local for other in local]
-        return np.hstack([*found, np.stack(apart, axis=1)])
+        return numbers_of(np.split(totals, ends, axis=1))
 
     flat = tables.reshape(len(tables), -1)
     intervals = block_bootstraps(flat, np.arange(len(flat)), statistic, of_means=True)
-    num_samples = len(regions)
+    size, num_samples, num_regions = NUMBERS, len(regions), int(region.max() + 1)
+    intervals = [replace(one, count=num_samples) for one in intervals]
+    totals = np.split(tables.sum(axis=0), ends)
+    of_seeds = [(swaps, numbers_by_seed(totals, swaps)) for swaps in settings]
+    of_number = [[at] for at in range(len(counts)) for _ in range(size)]
+    of_number += [[at, other] for at in range(len(counts)) for other in range(len(counts))]
     intervals = [
-        Interval(one.low, one.estimate, one.high, one.num_blocks, num_samples) for one in intervals
+        with_seeds(
+            one,
+            [
+                found[:, at].tolist()
+                for swaps, found in of_seeds
+                if any(swaps[n] is not None for n in own)
+            ],
+        )
+        for at, (one, own) in enumerate(zip(intervals, of_number, strict=True))
     ]
-    size, num_regions = 7, int(region.max() + 1)
     parted = []
     for number, count in enumerate(counts):
         worse, better, square, amplitude, local, signed, whole = intervals[
             size * number : size * (number + 1)
         ]
+        seeds = [len(swap) for swaps in settings if (swap := swaps[number]) is not None]
         parted.append(
-            Change(worse, better, square, amplitude, local, signed, whole, count, num_regions)
+            Change(
+                worse.within(0.0),
+                better.within(0.0),
+                square,
+                amplitude.within(0.0),
+                local,
+                signed,
+                whole,
+                count,
+                num_regions,
+                min(seeds, default=None),
+            )
         )
     rest = intervals[size * len(counts) :]
     apart = [rest[len(counts) * n : len(counts) * (n + 1)] for n in range(len(counts))]
@@ -146,62 +171,3 @@ def _sums(pair: PairErrors, region: NDArray[np.intp], block: NDArray[np.intp]) -
         [np.bincount(cell, column, shape[0] * shape[1]).reshape(shape) for column in columns],
         axis=2,
     )
-
-
-def _numbers(totals: Floats) -> Floats:
-    """`(resamplings, 7)` numbers of `Change` from `(resamplings, pairs, regions, SUMS)`."""
-    count, worse, of_worse, better, of_better = np.moveaxis(totals, -1, 0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        squared = _typical_ratio(worse, better, count)  # (resamplings, pairs)
-        extra = (worse - squared[:, :, None] * better).sum(axis=(1, 2))
-        signed = of_worse**2 / count - squared[:, :, None] * of_better**2 / count
-        signed = np.nan_to_num(signed).sum(axis=(1, 2))
-        whole = count.sum(axis=(1, 2))
-        change = (worse - better).sum(axis=(1, 2))
-        means = [np.sqrt(end.sum(axis=(1, 2)) / whole) for end in (worse, better)]
-        return np.stack(
-            [
-                *means,
-                change / whole,
-                np.sqrt(squared.mean(axis=1)),
-                extra / change,
-                signed / change,
-                1 - extra / change,
-            ],
-            axis=1,
-        )
-
-
-def _typical_ratio(worse: Floats, better: Floats, weights: Floats) -> Floats:
-    """Tukey's biweight mean of the log ratio over the last axis, as a ratio.
-
-    Regions of no weight, or without an error, count nothing. Where most ratios are equal, so that
-    they have no spread, it is their median.
-
-    Source: Mosteller and Tukey, Data Analysis and Regression (1977), §10.
-    """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        logs = np.log(worse / better)
-    weights = np.where(np.isfinite(logs), weights, 0.0)
-    logs = np.where(np.isfinite(logs), logs, 0.0)
-    typical = _weighted_median(logs, weights)
-    spread = _weighted_median(np.abs(logs - typical[..., None]), weights) / 0.6745
-    reach = np.where(spread > 0, REACH * spread, np.inf)[..., None]
-    for _ in range(STEPS):
-        far = (logs - typical[..., None]) / reach
-        near = weights * np.where(np.abs(far) < 1, (1 - far**2) ** 2, 0.0)
-        moved = (near * logs).sum(axis=-1) / near.sum(axis=-1)
-        typical = np.where(spread > 0, moved, typical)
-    return np.exp(typical)
-
-
-def _weighted_median(values: Floats, weights: Floats) -> Floats:
-    """Over the last axis."""
-    order = np.argsort(values, axis=-1)
-    ordered = np.take_along_axis(values, order, axis=-1)
-    reached = np.cumsum(np.take_along_axis(weights, order, axis=-1), axis=-1)
-    half = reached[..., -1:] / 2
-    at = np.argmax(reached >= half - 1e-12, axis=-1)[..., None]
-    after = np.minimum(np.argmax(reached > half + 1e-12, axis=-1)[..., None], values.shape[-1] - 1)
-    middle = [np.take_along_axis(ordered, place, axis=-1)[..., 0] for place in (at, after)]
-    return np.asarray(0.5 * (middle[0] + middle[1]), dtype=np.float64)

@@ -12,9 +12,11 @@ from saibench.interpretation.tracing.text import digits
 from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.two_axes.local_and_global import Change, changes, region_ratios
 from saibench.interpretation.two_axes.pairs import axes_of, tested_pairs
+from saibench.interpretation.two_axes.seeds import swaps
 from saibench.interpretation.wording import bracketed, percent, points
 
 HALF = 0.5
+ALONE = " for these trained nets alone"
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,24 @@ class TwoAxes:
 
     def verdicts(self) -> dict[str, str]:
         """Of the three parts of the statement that the first axis's errors are local and the
-        second's a global amplitude; `undecided` where an axis changes nothing beyond doubt.
+        second's a global amplitude; `undecided` where an axis changes nothing beyond doubt, or
+        was trained with a single seed.
         """
+        return {
+            claim: UNDECIDED if single(trainings) else answer
+            for (claim, answer), trainings in zip(
+                self.of_nets().items(), self.trainings(), strict=True
+            )
+        }
+
+    def trainings(self) -> tuple[int | None, int | None, int | None]:
+        """Of each verdict the fewest seeds of a setting; None where none was trained."""
+        first, second = (change.trainings for change in self.changes)
+        both = min((one for one in (first, second) if one is not None), default=None)
+        return first, second, both
+
+    def of_nets(self) -> dict[str, str]:
+        """The verdicts of the trained nets that there are, whatever other seeds would say."""
         (first, second), change = self.axes, self.changes
         answers = {
             f"errors by {first} are local": _sign(change[0].local, HALF),
@@ -60,6 +78,11 @@ class TwoAxes:
             claim: answer if all(change[at].is_change for at in axes) else UNDECIDED
             for (claim, answer), axes in zip(answers.items(), needed, strict=True)
         }
+
+
+def single(trainings: int | None) -> bool:
+    """Whether a setting was trained, and with one seed alone."""
+    return trainings is not None and trainings < 2
 
 
 def _sign(share: Interval, than: float) -> str:
@@ -84,7 +107,9 @@ def two_axes(
     """
     axes = axes_of(evidence, across)
     pairs = tested_pairs(evidence, axes, statistic, along)
-    found, apart = changes([pairs.of(axis) for axis in axes], pairs.regions, pairs.blocks)
+    found, apart = changes(
+        [pairs.of(axis) for axis in axes], pairs.regions, pairs.blocks, swaps(evidence, axes)
+    )
     return TwoAxes(
         statistic=pairs.statistic,
         along=pairs.along,
@@ -107,7 +132,24 @@ def sentences(parted: TwoAxes) -> list[str]:
     told = [axis_sentence(parted, number) for number in range(len(parted.axes))]
     if all(change.is_change for change in parted.changes):
         told.append(difference_sentence(parted))
-    return [*told, f"{'; '.join(': '.join(one) for one in parted.verdicts().items())}."]
+    answers = [
+        f"{claim}: {answer}{ALONE if single(seeds) and answer != UNDECIDED else ''}"
+        for (claim, answer), seeds in zip(parted.of_nets().items(), parted.trainings(), strict=True)
+    ]
+    return [*told, f"{'; '.join(answers)}.", *seeds_sentences(parted)]
+
+
+def seeds_sentences(parted: TwoAxes) -> list[str]:
+    """What the intervals cover; nothing of models that were not trained."""
+    fewest = parted.trainings()[2]
+    if fewest is None:
+        return []
+    if fewest < 2:
+        return [
+            "A setting was trained with one seed: what is said of it is of these trained nets "
+            "alone, and its verdicts are undecided."
+        ]
+    return [f"Intervals cover other test samples and other trainings: {fewest} seeds or more each."]
 
 
 def axis_sentence(parted: TwoAxes, at: int) -> str:

@@ -15,6 +15,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.figures import figure_module
 from saibench.interpretation.learning_curve.findings import findings
 from saibench.interpretation.learning_curve.reading import asked_of, learning_curves
+from saibench.interpretation.seeds import with_seeds
 
 COUNTS = (200, 400, 800, 1600, 3200)
 TARGET = 14.0
@@ -117,6 +118,24 @@ def test_findings_have_verdicts_that_the_numbers_bear(evidence: StudyEvidence) -
     by_verdict = [finding.verdict for finding in found.values()]
     assert by_verdict == ["seen", "not seen", "seen"]  # a power law, drawn as one
     assert all(finding.error is None for finding in found.values())
+
+
+def test_one_seed_a_size_decides_nothing_beyond_its_nets(tmp_path: Path) -> None:
+    made = [Made(size=0.9, count=count) for count in COUNTS]
+    folder = write_study(tmp_path / "study", made, frames=120)
+    found = findings(StudyEvidence.load(folder))
+    assert {finding.verdict for finding in found} == {"undecided"}
+    assert {finding.of_nets for finding in found} & {"seen", "not seen"}
+
+
+def test_intervals_of_sizes_cover_their_seeds(evidence: StudyEvidence) -> None:
+    (curve,) = learning_curves(evidence, asked_of(evidence))
+    for size, found in enumerate(curve.intervals()):
+        alone = curve.interval(curve.errors[size], curve.of_blocks()[:, size])
+        expected = with_seeds(alone, [curve.trainings[size]])
+        assert found.seeds == 2
+        assert (found.low, found.high) == pytest.approx((max(expected.low, 0.0), expected.high))
+        assert found.high >= alone.high
 
 
 def test_figure_draws_what_its_table_holds(evidence: StudyEvidence, tmp_path: Path) -> None:
