@@ -1,9 +1,10 @@
 """SHA-256 of the files of a run, kept in its record and checked wherever one is read.
 
 `run.json` has an entry `files`, `{name: SHA-256}`, and an entry `digest`, the SHA-256 of all its
-other entries. Records written before there were such entries are read without a check. Where there
-is no record, as beside joined tables and data, the file `SHA256SUMS` says the same, in the format
-of the command `sha256sum`.
+other entries. Records written before there were such entries are read without a check. While files
+are replaced, an entry `pending` has the new ones, and either is read. Where there is no record, as
+beside joined tables and data, the file `SHA256SUMS` says the same, in the format of the command
+`sha256sum`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import hashlib
 import json
 import time
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from saibench.whole_files import written_whole
 RECORD = "run.json"
 SUMS = "SHA256SUMS"
 FILES = "files"
+PENDING = "pending"
 DIGEST = "digest"
 
 SETTLED = 1_000_000_000
@@ -65,19 +67,20 @@ def check_file(path: Path, fix: str = "run its point again") -> bool:
     """
     for name, read in ((RECORD, _recorded), (SUMS, _summed)):
         try:
-            expected = _while_it_stays(read, path.with_name(name)).get(path.name)
-            found = None if expected is None else sha256(path)
+            expected = _while_it_stays(read, path.with_name(name)).get(path.name, ())
+            found = sha256(path) if expected else None
         except FileNotFoundError:
             continue
         except OSError as error:
             raise UserError(f"{path} cannot be read ({error.strerror}).") from error
-        if found != expected:
+        if not expected:
+            continue
+        if found not in expected:
             raise UserError(
                 f"{path} is damaged or was changed since it was written: its SHA-256 is "
-                f"{str(found)[:12]}…, {name} has {str(expected)[:12]}…. Restore it, or {fix}."
+                f"{str(found)[:12]}…, {name} has {str(expected[0])[:12]}…. Restore it, or {fix}."
             )
-        if expected is not None:
-            return True
+        return True
     return False
 
 
@@ -169,20 +172,25 @@ def _sha256(path: Path, facts: Facts) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _recorded(record: Path, facts: Facts) -> Mapping[str, str]:
-    files = read_sealed(record).get(FILES)
-    return files if isinstance(files, dict) else {}
+def _recorded(record: Path, facts: Facts) -> Mapping[str, Sequence[Any]]:
+    """Of each file what it may be: what it is, and what is about to take its place."""
+    content = read_sealed(record)
+    expected: dict[str, list[Any]] = {}
+    for files in (content.get(FILES), content.get(PENDING)):
+        for name, digest in (files if isinstance(files, dict) else {}).items():
+            expected.setdefault(name, []).append(digest)
+    return expected
 
 
 @lru_cache(maxsize=4096)
-def _summed(sums: Path, facts: Facts) -> Mapping[str, str]:
+def _summed(sums: Path, facts: Facts) -> Mapping[str, Sequence[str]]:
     """What `sha256sum` wrote: digest, space, space or asterisk, name."""
     try:
         lines = sums.read_text(encoding="utf-8").splitlines()
     except ValueError as error:
         raise UserError(f"{sums} is damaged ({first_line(error)}): remove it.") from error
     parted = (line.split(maxsplit=1) for line in lines)
-    return {words[1].removeprefix("*"): words[0].lower() for words in parted if len(words) == 2}
+    return {words[1].removeprefix("*"): [words[0].lower()] for words in parted if len(words) == 2}
 
 
 def _while_it_stays(read: Any, path: Path) -> Any:

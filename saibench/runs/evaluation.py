@@ -16,7 +16,7 @@ from saibench.errors import UserError
 from saibench.evidence import writer
 from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.statistic import Statistic
-from saibench.integrity import FILES, facts_of_files, sha256_of_files
+from saibench.integrity import FILES, PENDING, facts_of_files, sha256_of_files
 from saibench.models.base import BenchmarkModule
 from saibench.runs.checkpoints import check_checkpoint
 from saibench.runs.collect import StatisticsCollector, join_parts
@@ -129,11 +129,15 @@ def _shows_others(record: dict[str, Any], data: StructuralDataModule) -> bool:
 
 def _broken(folder: Path) -> list[Path]:
     """The files of a point's evidence that are missing or cannot be read."""
+    return [path for path in _files_of_evidence(folder) if not _is_readable(path)]
+
+
+def _files_of_evidence(folder: Path) -> list[Path]:
+    """The metrics and tables that a point has, or had by its record."""
     written = read_record(folder).get("evidence") or [SAMPLES]
     found = [path.name for path in folder.glob("by_*.parquet")]
     names = {*written, *found}
-    files = [folder / Path(name).name for name in (METRICS, *sorted(names))]  # of the run's own
-    return [path for path in files if not _is_readable(path)]
+    return [folder / Path(name).name for name in (METRICS, *sorted(names))]  # of the run's own
 
 
 def _is_readable(path: Path) -> bool:
@@ -225,6 +229,9 @@ def _write(
     Everything is written aside before anything is moved: a full disk leaves what there was. A file
     that is damaged is replaced; the record then forgets the partitions that it held beside these,
     so that they are tested again when they are asked for.
+
+    The files are moved one by one: while they are, the record takes each as it was and as it is to
+    be, and does not know the new partitions yet. After a kill they are tested again.
     """
     finished = folder / _UNFINISHED / "finished"
     finished.mkdir()
@@ -244,8 +251,12 @@ def _write(
     names = {f"{name}.parquet" for name in tables}
     record["evidence"] = sorted({*([] if broken else record.get("evidence", [])), *names})
     evidence = [*(f"{name}.parquet" for name in tables), METRICS]
-    record[FILES] = {**(record.get(FILES) or {}), **sha256_of_files(finished, evidence)}
-    write_record(finished / FILE, record)
+    whole = [path.name for path in _files_of_evidence(folder) if path not in broken]
+    before_move = {**(record.get(FILES) or {}), **sha256_of_files(folder, whole)}
+    after_move = sha256_of_files(finished, evidence)
+    record.pop(PENDING, None)
+    write_record(finished / FILE, {**record, FILES: {**before_move, **after_move}})
+    update_record(folder, **{FILES: before_move, PENDING: after_move})
     for name in (*evidence, FILE):  # the record comes last
         (finished / name).replace(folder / name)
 

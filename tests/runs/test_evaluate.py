@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -14,10 +15,11 @@ import pytest
 from command_line import QUIET, Ended, evaluate
 from filelock import FileLock
 
+from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields
 from saibench.interpretation.trusted_range import TrustedRange
 from saibench.interpretation.trusted_range.records import Quantity
-from saibench.runs.record import update_record
+from saibench.runs.record import read_record, update_record
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -115,6 +117,43 @@ def test_own_partition_is_added_to_the_evidence_of_point_and_study(
     )
     joined = polars.read_parquet(point.parent / "evidence" / "samples.parquet")
     assert set(joined["partition"]) == {"last_tenth", "late"}
+
+
+@pytest.mark.parametrize("moved", [0, 1, 2])
+def test_evaluation_that_is_killed_while_it_moves_its_files_leaves_a_run_that_can_be_read(
+    moved: int,
+    trained: Path,
+    copied: Copied,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whether the run's record lists its files, or is of saibench 0.1 and lists none."""
+    point, replace, done = copied(trained), Path.replace, []
+    if moved == 0:
+        update_record(point, files=None)
+
+    def killed(path: Path, target: Path) -> None:
+        if len(done) == moved:
+            raise RuntimeError("killed")
+        done.append(target)
+        replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        ended = look(f"run={point}", LATE, folder=tmp_path)
+    assert "killed" in ended.err and len(done) == moved
+    assert StudyEvidence.load(point.parent).samples.filter(partition="last_tenth").height == 30
+
+    assert look(f"run={point}", LATE, folder=tmp_path).status == 0
+    record = read_record(point)
+    assert {"last_tenth", "late"} <= set(record["partitions"]), "none is forgotten"
+    assert "pending" not in record
+    for path in point.glob("*.parquet"):
+        assert record["files"][path.name] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert samples_of(point, "late").height == 30
+    polars.testing.assert_frame_equal(
+        samples_of(point, "last_tenth"), samples_of(trained, "last_tenth")
+    )
 
 
 def test_what_was_found_is_printed_with_unit_and_count(
