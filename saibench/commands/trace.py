@@ -20,7 +20,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="trace a model's errors to features, components and stretches of the data",
         description="Finds which data features, named components and stretches of time the errors "
         "of a study's points go with, with intervals from resampling blocks and a control of the "
-        "number of comparisons. What is traced is by default what the study's workload names.",
+        "number of comparisons of each point. What is traced is by default what the study's "
+        "workload names.",
     )
     parser.add_argument("folder", type=Path, help="study folder")
     parser.add_argument("--response", nargs="+", metavar="NAME", help="errors: force_mae, lead/mae")

@@ -81,7 +81,8 @@ def caption(evidence: StudyEvidence) -> str:
         "be below 0 where a feature predicts nothing. Right: share of the summed error that each "
         "component carries, beside its share of what errors are averaged over. 95 % intervals "
         f"from resampling blocks, over {_counts(traced)}. Beyond doubt: at a false discovery rate "
-        f"of {100 * found.wanted.level:g} % over {_num_tests(found.traces)} comparisons."
+        f"of {100 * found.wanted.level:g} % by point, over {_num_tests(found.traces)} comparisons "
+        "in all."
     ]
     told = [
         f"{label}: {sentences.together_sentence(trace)}" for label, trace in rows if trace.together

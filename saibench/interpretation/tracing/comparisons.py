@@ -1,4 +1,10 @@
-"""Control of the number of comparisons: which of many p-values are discoveries."""
+"""Control of the number of comparisons: which of many p-values are discoveries.
+
+Each point is a family of its own, so that a number has the same q-value wherever it is told: a page
+tells a few points of a study, and the console all or one. Discoveries of several families together
+keep the rate of each (Efron, Ann. Appl. Stat. 2, 2008, "Simultaneous inference: When should
+hypothesis testing problems be combined?").
+"""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from saibench.interpretation.trusted_range.of_evidence import point_label
 
 
 def trace_points(evidence: StudyEvidence, points: Sequence[str], asked: Asked) -> list[PointTrace]:
-    """Trace each point; the number of comparisons is that of all points together.
+    """Trace each point; its q-values are over its own comparisons, whatever is traced beside it.
 
     Where the samples of a point are too few, or lack what others have, its trace says so.
 
@@ -30,7 +30,7 @@ def trace_points(evidence: StudyEvidence, points: Sequence[str], asked: Asked) -
     traces = [_trace_point(evidence, point, asked) for point in points]
     if not any(trace.responses or trace.bias for trace in traces):
         raise Untraceable(traces[0].refused[0])
-    return adjusted(traces)
+    return [one for trace in traces for one in adjusted([trace])]
 
 
 def _refuse_unknown(evidence: StudyEvidence, point: str, asked: Asked) -> None:

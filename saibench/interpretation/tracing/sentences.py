@@ -206,8 +206,8 @@ def comparisons_sentence(tests: Sequence[Tested], level: float) -> str:
     made = [one for one in tests if not math.isnan(one.p)]
     return (
         f"{sum(one.holds(level) for one in made)} of {len(made)} comparisons hold at a false "
-        f"discovery rate of {100 * level:g} % (Benjamini and Hochberg); p-values are from "
-        "permutations that keep blocks together, or from Fisher's exact test."
+        f"discovery rate of {100 * level:g} % (Benjamini and Hochberg, by point); p-values are "
+        "from permutations that keep blocks together, or from Fisher's exact test."
     )
 
 

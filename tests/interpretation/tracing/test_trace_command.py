@@ -26,6 +26,7 @@ from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.finding import study_findings
 from saibench.interpretation.tracing import asked, comparisons, records, sentences, trace_points
 from saibench.interpretation.trusted_range.of_evidence import chosen_points
+from saibench.report.export import export
 
 Run = Callable[..., tuple[int, str, str]]
 NARROW = CORNERS[0].slug
@@ -128,6 +129,44 @@ def test_command_prints_sentences_and_tables_and_saves_all(
     samples = [one for part in ranges for one in part["sample_ids"]]
     assert sorted(samples) == list(range(1004, 1400))
     assert any("It rises with distance" in line for line in point["sentences"])
+
+
+def test_console_saved_traces_page_and_export_have_one_q_value_of_a_number(
+    trace: Run, tmp_path: Path
+) -> None:
+    """The console traces every seed, the others the first of each setting."""
+    record = {
+        **TRACE,
+        "findings": ["saibench.interpretation.tracing.findings"],
+        "figures": ["saibench.figures.error_shares", "saibench.figures.biased_stretches"],
+    }
+    seeds = [CORNERS[0], replace(CORNERS[0], seed=1), CORNERS[2]]
+    folder = write_traced_study(tmp_path / "study", seeds, frames=240, record=record)
+    status, out, _ = trace(folder, "--save", tmp_path / "traces.json")
+    assert status == 0
+    document = json.loads((tmp_path / "traces.json").read_text())
+    first_seeds = [point for point in document["points"] if "seed1" not in point["slug"]]
+    saved = {
+        (point["label"], response["response"]["name"], *name): test["q"]
+        for point in first_seeds
+        for response in point["responses"]
+        for name, test in (
+            *(((one["feature"]["name"], "rho"), one["rho"]) for one in response["associations"]),
+            *(((one["name"], "times the mean"), one["relative"]) for one in response["components"]),
+        )
+    }
+    evidence = StudyEvidence.load(folder)
+    export(evidence, tmp_path / "exported")
+    exported = polars.read_csv(tmp_path / "exported/tables/error_shares.csv")
+    for table in (error_shares.table(evidence), exported):
+        rows = table.filter(polars.col("number").is_in(["rho", "times the mean"]))
+        names = rows.select("points", "response", "name", "number").rows()
+        assert dict(zip(names, rows["q"], strict=True)) == pytest.approx(saved, rel=1e-12)
+    on_page = [line for one in study_findings(evidence) for line in one.numbers.split("\n")]
+    told = {line for point in first_seeds for line in point["sentences"]}
+    with_q = [line for line in on_page if "(q " in line]
+    assert with_q and set(with_q) <= told
+    assert all(line in out for line in with_q)
 
 
 @pytest.mark.parametrize(
