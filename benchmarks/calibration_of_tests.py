@@ -94,7 +94,7 @@ def of_interval(blocks: int, skewed: bool) -> Simulate:
 
     def simulate(rng: np.random.Generator) -> float:
         values = rng.lognormal(0, 1, blocks) if skewed else rng.standard_normal(blocks)
-        found = block_bootstrap(values, np.arange(blocks), share=False)
+        found = block_bootstrap(values, np.arange(blocks))
         truth = np.exp(0.5) if skewed else 0.0
         return 1.0 if found.low <= truth <= found.high else 0.05
 

@@ -1,6 +1,7 @@
-"""Whether a column is known before the truth is: only then can a bound follow it in use.
+"""What columns of older evidence do not say of themselves: they are known by name.
 
-A column says so itself (`Field.known`). Columns of saibench 0.1 did not: they are known by name.
+Whether a column is known before the truth is, since only then can a bound follow it in use
+(`Field.known`), and whether its values are 0 or 1 (`Field.binary`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _BEFORE = {
 """Its other features."""
 _OF_PREDICTION = {"score", "logit", "score_range", "predicted_rate"}
 """Its statistics of the prediction alone."""
+_BINARY = ("correct", "responds_")
+"""Beginnings of its statistics that are 0 or 1."""
 
 
 def with_known(field: Field) -> Field:
@@ -36,3 +39,10 @@ def with_known(field: Field) -> Field:
     if field.role == "feature" and field.name not in _BEFORE:
         return replace(field, known=AFTER) if field.name in _AFTER else field
     return replace(field, known=BEFORE)
+
+
+def is_binary(field: Field) -> bool:
+    """Whether the values are 0 or 1, so that their mean is a share."""
+    if field.binary is not None:
+        return field.binary
+    return field.role == "statistic" and field.name.startswith(_BINARY)

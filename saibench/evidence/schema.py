@@ -42,6 +42,8 @@ class Field:
         role: `key`, `feature`, `statistic`, `weight`, or `setting` in the table of points.
         describe: one clause for figures and tables.
         known: `before` or `after` the truth is; empty where it is not declared.
+        binary: whether its values are 0 or 1, so that their mean is a share; None where it is not
+            declared.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Field:
     role: str = "statistic"
     describe: str = ""
     known: str = ""
+    binary: bool | None = None
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -61,6 +64,7 @@ class Field:
             "role": self.role,
             "describe": self.describe,
             "known": self.known,
+            "binary": "" if self.binary is None else str(self.binary).lower(),
         }
 
     def to_arrow(self) -> pyarrow.Field:
@@ -70,7 +74,8 @@ class Field:
     def from_arrow(cls, field: pyarrow.Field) -> Field:
         metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
         known = {key: metadata.get(key, "") for key in METADATA}
-        return cls(field.name, _alias(field.type), **known)
+        binary = {"true": True, "false": False}.get(metadata.get("binary", ""))
+        return cls(field.name, _alias(field.type), **known, binary=binary)
 
 
 def arrow_schema(fields: Sequence[Field]) -> pyarrow.Schema:

@@ -59,6 +59,7 @@ class Statistic:
             What is NaN or infinite where it is defined is then a failure: an infinite error in the
             evidence, which no mean drops.
         known: `before` the truth is where it is of the prediction alone, else `after`.
+        binary: whether each value is 0 or 1, so that the mean is a share with its exact interval.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Statistic:
     partial: bool = False
     failures: bool = False
     known: str = AFTER
+    binary: bool = False
 
     def __post_init__(self) -> None:
         unknown = set(self.summaries.values()) - SUMMARIES

@@ -270,6 +270,7 @@ def _field(statistic: Statistic) -> Field:
         "statistic",
         statistic.describe,
         statistic.known,
+        statistic.binary,
     )
 
 

@@ -124,7 +124,7 @@ def _share(event: np.ndarray, among: np.ndarray, blocks: np.ndarray) -> Interval
     """Share of `among` in which `event` holds."""
     if not among.any():
         return None
-    return block_bootstrap(event[among].astype(float), blocks[among])
+    return block_bootstrap(event[among].astype(float), blocks[among], share=True)
 
 
 def _first(run: pl.DataFrame, chosen: np.ndarray) -> float | None:

@@ -6,6 +6,7 @@ The numbers are those of `estimate_mean` of one point; a page asks for hundreds 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,22 +42,25 @@ class BlockMeans:
 
 
 def block_means(
-    values: Floats, samples: polars.DataFrame
+    values: Floats, samples: polars.DataFrame, shares: Sequence[bool] = ()
 ) -> list[tuple[Interval, BlockMeans] | None]:
     """Of each column of `values` `(N, C)` its mean with its interval, and its blocks.
 
     Args:
         values: NaN where a statistic is undefined: such a sample carries no weight.
         samples: their `sample_id` and `block_columns`, N rows in ascending `sample_id`.
+        shares: `(C,)`, whether a column is declared to be 0 or 1; none is by default.
 
     Returns:
         None for a column that is undefined everywhere.
     """
     found: list[tuple[Interval, BlockMeans] | None] = []
-    for column in values.T:
+    declared = shares or [False] * values.shape[1]
+    for column, share in zip(values.T, declared, strict=True):
         defined = ~np.isnan(column)
         chosen = samples.filter(polars.Series(defined))
-        found.append(_of_defined(column[defined], chosen) if defined.any() else None)
+        of_column = _of_defined(column[defined], chosen, share) if defined.any() else None
+        found.append(of_column)
     return found
 
 
@@ -66,7 +70,9 @@ def samples_digest(ids: NDArray[np.int64], cells: NDArray[np.int64]) -> str:
     return hashlib.sha256(both.tobytes()).hexdigest()[:12]
 
 
-def _of_defined(values: Floats, samples: polars.DataFrame) -> tuple[Interval, BlockMeans]:
+def _of_defined(
+    values: Floats, samples: polars.DataFrame, share: bool
+) -> tuple[Interval, BlockMeans]:
     blocks = find_blocks(samples, values)
     counts = np.bincount(blocks.cells).astype(np.float64)
     sums = np.bincount(blocks.cells, values)
@@ -75,4 +81,5 @@ def _of_defined(values: Floats, samples: polars.DataFrame) -> tuple[Interval, Bl
         (sums / counts)[:, None], counts[:, None], (1.0,), 0.0, digest, blocks.num_blocks
     )
     independent = not blocks.correlated
-    return block_bootstrap(values, blocks.labels, independent=independent), means
+    interval = block_bootstrap(values, blocks.labels, share=share, independent=independent)
+    return interval, means

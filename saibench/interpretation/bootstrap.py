@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from saibench.interpretation.proportions import is_share, share_interval
+from saibench.interpretation.proportions import share_interval
 
 NUM_BLOCKS = 20
 NUM_RESAMPLES = 2000
@@ -87,7 +87,7 @@ def block_bootstrap(
     seed: int = 0,
     num_resamples: int = NUM_RESAMPLES,
     level: float = LEVEL,
-    share: bool | None = None,
+    share: bool = False,
     independent: bool = False,
 ) -> Interval:
     """Percentile interval of `statistic` when whole blocks are drawn with replacement.
@@ -104,14 +104,14 @@ def block_bootstrap(
         weights: of the samples, `(samples,)`; 1 if None.
         of_means: whether the statistic depends on weighted means alone, as `weighted_mean` does;
             then blocks stand for their samples, which is much faster.
-        share: whether values are 0 or 1, or means of such; by default where they all are 0 or 1.
-            The mean of such has the interval of `saibench.interpretation.proportions`.
+        share: whether the values are declared to be 0 or 1, or are means of such. Their mean has
+            the interval of `saibench.interpretation.proportions`.
         independent: whether the samples of a block are independent, which is then only a bundle.
     """
-    if statistic is weighted_mean and weights is None:
+    if share and statistic is weighted_mean:
         whole = np.asarray(values, dtype=np.float64)
         defined = ~np.isnan(whole)
-        if is_share(whole[defined]) if share is None else share and defined.any():
+        if weights is None and defined.any():
             kept = np.asarray(blocks)[defined]
             return _of_share(whole[defined], kept, independent=independent, level=level)
 

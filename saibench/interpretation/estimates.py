@@ -8,7 +8,6 @@ import polars
 
 from saibench.interpretation.blocks import block_columns, find_blocks
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
-from saibench.interpretation.proportions import is_share
 from saibench.interpretation.seeds import with_seeds
 
 
@@ -44,12 +43,17 @@ class Estimate:
 
 
 def estimate_mean(
-    rows: polars.DataFrame, value: str | polars.Expr, weight: str | polars.Expr | None = None
+    rows: polars.DataFrame,
+    value: str | polars.Expr,
+    weight: str | polars.Expr | None = None,
+    *,
+    share: bool = False,
 ) -> Estimate:
     """Mean of `value` over `rows`: point, sample_id, `block_columns` and the value.
 
     The points are taken to differ in their seed alone: a sample's value is averaged over them
-    before its block is resampled. Nulls and NaN are undefined and carry no weight.
+    before its block is resampled. Nulls and NaN are undefined and carry no weight. A value that is
+    declared to be 0 or 1 is a `share`.
     """
     value = polars.col(value) if isinstance(value, str) else value
     weight = polars.col(weight) if isinstance(weight, str) else weight
@@ -74,7 +78,7 @@ def estimate_mean(
         values,
         blocks.labels,
         weights=None if even else by_sample["weight"],
-        share=even and is_share(weighed["value"].to_numpy()),
+        share=share and even,
         independent=not blocks.correlated,
     )
     seeds = dict(by_point.iter_rows())

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from saibench.interpretation.blocks import MAX_BLOCKS
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
-from saibench.interpretation.proportions import is_share, share_interval
+from saibench.interpretation.proportions import share_interval
 from saibench.interpretation.seeds import with_seeds
 
 FEWEST_JETS = 20
@@ -38,7 +38,8 @@ class JetScore:
         factors: `(G,)`.
         offset: what is added.
         tops, qcds: jets of either class behind the score.
-        largest: what it cannot exceed, nor can its interval, which is linear in the components.
+        smallest, largest: what it lies between, as its interval does, which is linear in the
+            components.
         share: whether the values are 0 or 1, or means of such.
         bundled: whether blocks are only bundles of independent jets.
         points: of the nets that scored, one a seed; none where the score needs no net.
@@ -51,6 +52,7 @@ class JetScore:
     offset: float
     tops: int
     qcds: int
+    smallest: float = -math.inf
     largest: float = math.inf
     share: bool = False
     bundled: bool = True
@@ -94,10 +96,15 @@ def mean_score(
     label: ArrayLike,
     blocks: NDArray[np.int64],
     chosen: NDArray[np.bool_] | None = None,
+    *,
+    share: bool = False,
 ) -> JetScore:
-    """The mean of one number of each jet, over all jets or those `chosen`."""
+    """The mean of one number of each jet, over all jets or those `chosen`.
+
+    It is a `share` where the number is declared to be 0 or 1.
+    """
     score = _score(values, label, blocks, chosen, classes=(None,), factors=(1.0,))
-    return replace(score, share=is_share(values))
+    return replace(score, share=share, smallest=0.0, largest=1.0) if share else score
 
 
 def class_mean_score(
@@ -107,13 +114,20 @@ def class_mean_score(
     chosen: NDArray[np.bool_] | None = None,
     factors: tuple[float, float] = (0.5, 0.5),
     offset: float = 0.0,
+    *,
+    share: bool = False,
 ) -> JetScore:
     """`factors` × the means over top jets and QCD jets; by default as if both were as frequent."""
     used = tuple(zip((1, 0), factors, strict=True))
     kept = [(one, factor) for one, factor in used if factor]
     classes, of_classes = zip(*kept, strict=True)
     score = _score(values, label, blocks, chosen, classes, of_classes, offset)
-    return replace(score, share=is_share(values))
+    if not share:
+        return score
+    smallest, largest = (
+        offset + sum(bound(0.0, one) for one in of_classes) for bound in (min, max)
+    )
+    return replace(score, share=True, smallest=smallest, largest=largest)
 
 
 def auc_score(
@@ -123,9 +137,9 @@ def auc_score(
     chosen: NDArray[np.bool_] | None = None,
 ) -> JetScore:
     """Area under the ROC curve from its `auc_components`; NaN where a class is absent."""
-    score = class_mean_score(components, label, blocks, chosen, (1.0, 1.0))
+    score = class_mean_score(components, label, blocks, chosen, (1.0, 1.0), share=True)
     # both means are the area
-    return replace(score, offset=-score.estimate / 2, largest=1.0)
+    return replace(score, offset=-score.estimate / 2, smallest=0.0, largest=1.0)
 
 
 def auc_components(score: ArrayLike, label: ArrayLike) -> Floats:
@@ -161,12 +175,13 @@ def interval(scores: Sequence[JetScore], reduce: Reduce | None = None) -> Interv
 
     settings = _by_seed(scores, reduce)
     if reduce is None and scores[0].share and list(scores[0].factors) == [1.0]:
-        return with_seeds(_of_share(scores[0]), settings)
+        return with_seeds(_of_share(scores[0]), settings).within(0.0, 1.0)
     if math.isnan(float(statistic(columns, np.ones((1, len(columns))))[0])):
         return Interval(math.nan, math.nan, math.nan, 0, count)
     found = replace(block_bootstrap(columns, np.arange(len(columns)), statistic), count=count)
     found = with_seeds(found, settings)
-    return found if reduce is not None else replace(found, high=min(found.high, scores[0].largest))
+    first = scores[0]
+    return found.within(first.smallest, first.largest) if reduce is None else found
 
 
 def _by_seed(scores: Sequence[JetScore], reduce: Reduce | None) -> list[list[float]]:

@@ -15,11 +15,6 @@ from scipy import stats
 Floats = NDArray[np.float64]
 
 
-def is_share(values: Floats) -> bool:
-    """Whether all `(N,)` values are 0 or 1."""
-    return bool(values.size) and bool(np.isin(values, (0.0, 1.0)).all())
-
-
 def exact_interval(successes: float, count: float, level: float = 0.95) -> tuple[float, float]:
     """Clopper and Pearson's bounds; the numbers need not be whole.
 

@@ -83,7 +83,7 @@ class ScoredJets:
     def accuracy(self, cell: Cell, chosen: Chosen = None) -> JetScore:
         """Share of the jets that are taken for what they are, the mean over seeds."""
         return self._over_seeds(
-            cell, lambda right: mean_score(right, self.label, self.blocks, chosen)
+            cell, lambda right: mean_score(right, self.label, self.blocks, chosen, share=True)
         )
 
     def class_accuracy(self, cell: Cell, label: int, chosen: Chosen = None) -> JetScore:
@@ -91,19 +91,21 @@ class ScoredJets:
         factors = (1.0, 0.0) if label else (0.0, 1.0)
         return self._over_seeds(
             cell,
-            lambda right: class_mean_score(right, self.label, self.blocks, chosen, factors),
+            lambda right: class_mean_score(
+                right, self.label, self.blocks, chosen, factors, share=True
+            ),
         )
 
     def balanced_accuracy(self, cell: Cell, chosen: Chosen = None) -> JetScore:
         """The accuracy if both classes were as frequent."""
         return self._over_seeds(
-            cell, lambda right: class_mean_score(right, self.label, self.blocks, chosen)
+            cell, lambda right: class_mean_score(right, self.label, self.blocks, chosen, share=True)
         )
 
     def signal_ratio(self, chosen: Chosen = None) -> JetScore:
         """Share of top jets."""
         labels = self.label.astype(np.float64)
-        score = mean_score(labels, self.label, self.blocks, chosen)
+        score = mean_score(labels, self.label, self.blocks, chosen, share=True)
         return replace(score, bundled=not self._found.correlated)
 
     def auc(self, cell: Cell, chosen: Chosen = None) -> JetScore:

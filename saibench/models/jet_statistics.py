@@ -47,6 +47,7 @@ def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
             "jet",
             "1 where the jet is taken for what it is, else 0",
             summaries={"accuracy": "mean"},
+            binary=True,
         ),
     ]
     if degrees is None:

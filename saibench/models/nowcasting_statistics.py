@@ -179,7 +179,7 @@ def _at_threshold(level: float, axis: Axis) -> list[Statistic]:
     )
     selected = f"1 if pixels are hit, missed or falsely alarmed at {level:g} mm/h in every frame"
     return [
-        Statistic(f"responds_{level:g}", "", "event", selected),
+        Statistic(f"responds_{level:g}", "", "event", selected, binary=True),
         Statistic(
             f"csi_{level:g}", "", "frame", csi, axis, {f"csi_{level:g}": "mean"}, partial=True
         ),

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars
 
+from saibench.evidence.known import is_binary
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.block_means import BlockMeans, block_means
 from saibench.interpretation.blocks import block_columns
@@ -82,7 +83,8 @@ class Measured:
                 named = ((name, axis, str(label)) for label in labels)
                 columns |= dict(zip(named, along, strict=True))
         kept = ("sample_id", *block_columns(samples), "label")
-        return Statistics(samples.select(name for name in kept if name in samples), columns)
+        own = samples.select(name for name in kept if name in samples)
+        return Statistics(own, columns, self._binary)
 
     def rows(self, table: str, point: str, partition: str) -> polars.DataFrame | None:
         """The rows of one cell in the order of the file."""
@@ -104,6 +106,11 @@ class Measured:
             table: [f.name for f in self.evidence.fields(table) if f.role == "statistic"]
             for table in self.evidence.sources
         }
+
+    @cached_property
+    def _binary(self) -> frozenset[str]:
+        fields = (field for table in self.evidence.sources for field in self.evidence.fields(table))
+        return frozenset(field.name for field in fields if is_binary(field))
 
     @cached_property
     def _tables(self) -> Mapping[str, Mapping[Any, polars.DataFrame]]:
@@ -133,13 +140,15 @@ def _numbers(
         return found
     finite = [name for name, number in found.items() if math.isfinite(number.value)]
     places = {name: mean_of(name, entries[name], statistics) for name in finite}
-    means = {name: place.values for name, place in places.items() if place is not None}
-    if means:
-        resampled = block_means(np.stack(list(means.values()), axis=1), statistics.samples)
-        for name, one in zip(means, resampled, strict=True):
+    sources = {name: place for name, place in places.items() if place is not None}
+    if sources:
+        columns = np.stack([place.values for place in sources.values()], axis=1)
+        shares = [place.share for place in sources.values()]
+        resampled = block_means(columns, statistics.samples, shares)
+        for name, one in zip(sources, resampled, strict=True):
             if one is not None:
                 found[name] = _completed(found[name], *one)
-    for name in places.keys() - means.keys():
+    for name in places.keys() - sources.keys():
         score = score_of(name, entries[name], statistics)
         if score is not None:
             found[name] = _completed(found[name], *score)

@@ -56,10 +56,12 @@ class Statistics:
         samples: `sample_id`, `block_columns`, and `label` where samples have one.
         columns: `(N,)` each by (column, axis, label), the latter two empty without an axis; NaN
             where undefined.
+        binary: names of the columns that are 0 or 1.
     """
 
     samples: polars.DataFrame
     columns: Mapping[tuple[str, str, str], Floats]
+    binary: frozenset[str] = frozenset()
 
     def named(self, column: str, of: Mapping[str, Any]) -> Floats | None:
         """A column at the place of a definition; `angle/logit` names an axis too."""
@@ -71,10 +73,14 @@ class Statistics:
 
 @dataclass(frozen=True, eq=False)
 class MeanOf:
-    """What a metric is the mean of: a column `(N,)` at its place, or its absolute values."""
+    """What a metric is the mean of: a column `(N,)` at its place, or its absolute values.
+
+    It is a share where the column is declared to be 0 or 1.
+    """
 
     name: str
     values: Floats
+    share: bool = False
 
 
 def mean_of(name: str, entry: Mapping[str, Any], statistics: Statistics) -> MeanOf | None:
@@ -87,13 +93,14 @@ def mean_of(name: str, entry: Mapping[str, Any], statistics: Statistics) -> Mean
             return None
         label = of.get("label")
         values = np.abs(found) if of["how"] == "mean_abs" else found
-        return MeanOf(column if label is None else f"{column}_{label}", values)
+        share = column.rpartition("/")[2] in statistics.binary
+        return MeanOf(column if label is None else f"{column}_{label}", values, share)
     column, how = OLDER_MEANS.get(name, (name, "mean"))
     for (own, _, label), values in statistics.columns.items():
         if (f"{own}_{label}" if label else own) == column:
             values = np.abs(values) if how == "mean_abs" else values
             if np.isfinite(values).any() and _agrees(float(np.nanmean(values)), entry):
-                return MeanOf(column, values)
+                return MeanOf(column, values, own in statistics.binary)
     return None
 
 
@@ -157,13 +164,17 @@ def _auc(logit: Floats, samples: _Labelled, of: Mapping[str, Any]) -> Found:
 
 
 def _accuracy(logit: Floats, samples: _Labelled, of: Mapping[str, Any]) -> Found:
-    return samples.found(mean_score(samples.correct, samples.label, samples.blocks.labels))
+    return samples.found(
+        mean_score(samples.correct, samples.label, samples.blocks.labels, share=True)
+    )
 
 
 def _class_accuracy(logit: Floats, samples: _Labelled, of: Mapping[str, Any]) -> Found:
     factors = (1.0, 0.0) if of.get("class") == 1 else (0.0, 1.0)
     labels = samples.blocks.labels
-    return samples.found(class_mean_score(samples.correct, samples.label, labels, factors=factors))
+    return samples.found(
+        class_mean_score(samples.correct, samples.label, labels, factors=factors, share=True)
+    )
 
 
 def _rejection(logit: Floats, samples: _Labelled, of: Mapping[str, Any]) -> Found:

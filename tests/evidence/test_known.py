@@ -8,7 +8,7 @@ from saibench.datamodules.jet_tagging.energy_deviation import FIELD
 from saibench.datamodules.jet_tagging.jets import FEATURE_FIELDS
 from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES
 from saibench.datamodules.nowcasting.simulated import TRUE_FEATURES
-from saibench.evidence.known import with_known
+from saibench.evidence.known import is_binary, with_known
 from saibench.evidence.schema import AFTER, BEFORE, Field, arrow_schema, fields_of
 from saibench.models.jet_statistics import jet_statistics
 from saibench.models.nowcasting_statistics import nowcasting_statistics
@@ -36,6 +36,16 @@ def test_only_statistics_of_the_prediction_are_known_before_the_truth() -> None:
     assert before == {"score", "logit", "score_range", "predicted_rate"}
     for one in statistics:
         assert with_known(Field(one.name, "float64")).known == one.known
+
+
+def test_statistics_declare_that_they_are_0_or_1_and_older_ones_are_known_by_name() -> None:
+    statistics = [*jet_statistics([0, 5]), *nowcasting_statistics(20, (16.0,), 5.0, True)]
+    assert {one.name for one in statistics if one.binary} == {"correct", "responds_16"}
+    for one in statistics:
+        assert is_binary(Field(one.name, "float64")) == one.binary
+    declared = [Field("correct", "float64", binary=False), Field("wet", "float64", binary=True)]
+    assert fields_of(arrow_schema(declared)) == declared
+    assert [is_binary(field) for field in declared] == [False, True]
 
 
 def test_own_features_that_say_nothing_stay_undeclared() -> None:

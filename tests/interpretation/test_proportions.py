@@ -19,7 +19,7 @@ def test_of_independent_samples_it_is_scipys_exact_interval(right: int, count: i
     expected = stats.binomtest(right, count).proportion_ci()
     assert exact_interval(right, count) == pytest.approx((expected.low, expected.high))
     values = np.repeat([1.0, 0.0], [right, count - right])
-    found = block_bootstrap(values, np.arange(count) % 200, independent=True)
+    found = block_bootstrap(values, np.arange(count) % 200, share=True, independent=True)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
@@ -28,12 +28,25 @@ def test_one_accuracy_has_one_interval_by_every_path(count: int) -> None:
     correct = (np.random.default_rng(0).uniform(size=count) < 0.8).astype(float)
     label = np.repeat([1, 0], [count // 2, count - count // 2])
     rows = pl.DataFrame({"point": "a", "sample_id": np.arange(count), "correct": correct})
-    of_cell = estimate_mean(rows, "correct").interval
-    of_page = block_means(correct[:, None], rows)[0]
+    of_cell = estimate_mean(rows, "correct", share=True).interval
+    of_page = block_means(correct[:, None], rows, [True])[0]
     assert of_page is not None
-    of_jets = interval([mean_score(correct, label, dealt_blocks(label))])
+    of_jets = interval([mean_score(correct, label, dealt_blocks(label), share=True)])
     for one in (of_page[0], of_jets):
         assert (one.low, one.high) == pytest.approx((of_cell.low, of_cell.high))
+
+
+def test_numbers_that_happen_to_be_0_or_1_are_no_shares_unless_declared() -> None:
+    """Forty frames of no rain say nothing of a share: their mean is in mm/h."""
+    rows = pl.DataFrame({"point": "a", "sample_id": np.arange(40)})
+    dry = np.zeros((40, 2))
+    found = [one[0] for one in block_means(dry, rows, [False, True]) if one is not None]
+    assert (found[0].low, found[0].high) == (0.0, 0.0)
+    assert found[1].high == pytest.approx(stats.binomtest(0, 40).proportion_ci().high)
+    of_cell = estimate_mean(rows.with_columns(mae=pl.lit(1.0)), "mae").interval
+    assert (of_cell.low, of_cell.high) == (1.0, 1.0)
+    jets = mean_score(np.ones(40), np.ones(40), np.arange(40))
+    assert interval([jets]).low == 1.0
 
 
 def test_correlated_samples_count_less() -> None:

@@ -11,7 +11,7 @@ import polars
 from numpy.typing import NDArray
 
 from saibench.interpretation.blocks import blocks_of
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.bootstrap import Floats, block_bootstrap
 from saibench.interpretation.leak_audit.memory import CorrelationTime, correlation_time
 from saibench.interpretation.leak_audit.neighbours import (
     Nearest,
@@ -152,7 +152,9 @@ def gaps_to_training(split: Split) -> Floats:
 
 def share(flags: Flags | Floats, split: Split) -> Share:
     """Of the test samples, with the interval of other stretches or groups of them."""
-    return Share.of(_mean(flags.astype(np.float64), split))
+    values = flags.astype(np.float64)
+    is_share = flags.dtype == np.bool_
+    return Share.of(block_bootstrap(values, split.blocks(values), share=is_share))
 
 
 def distance_ratio(seen: Seen, split: Split) -> Share | None:
@@ -162,7 +164,8 @@ def distance_ratio(seen: Seen, split: Split) -> Share | None:
     scale = float(seen.among_training.mean())
     if scale == 0:
         return None
-    return Share.of(_mean(seen.to_training.distance / scale, split))
+    relative = seen.to_training.distance / scale
+    return Share.of(block_bootstrap(relative, split.blocks(relative)))
 
 
 def worst_pairs(seen: Seen, split: Split) -> tuple[Pair, ...]:
@@ -218,7 +221,3 @@ def _known(split: Split) -> tuple[NDArray[np.uint64], Rows]:
     holders = np.repeat(split.training, digests.shape[1])
     known, first = np.unique(digests.ravel(), return_index=True)
     return known[known != 0], holders[first][known != 0]
-
-
-def _mean(values: Floats, split: Split) -> Interval:
-    return block_bootstrap(values, split.blocks(values))

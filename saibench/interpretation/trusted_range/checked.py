@@ -141,7 +141,7 @@ def _checked(
     return Checked(
         partition=name,
         samples=rows.select(columns).rename({ERROR: "error"}),
-        trusted=block_bootstrap(good.astype(float), blocks) if known.height else None,
+        trusted=block_bootstrap(good.astype(float), blocks, share=True) if known.height else None,
         unknown=int(rows["trusted"].null_count()),
         error_if_trusted=mean_error(good),
         error_if_not=mean_error(~good),
