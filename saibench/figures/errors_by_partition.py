@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.rain_captions import counted, few_text, intervals_text
+from saibench.figures.rain_captions import counted, few_text, intervals_text, seeds_text
 from saibench.figures.rain_panels import hours, interval_row, model_colours
 from saibench.figures.style import INK, error_bars, from_zero, panel_title, panels, styled
-from saibench.interpretation.event_means import mean_over_events, relative_change
 from saibench.interpretation.rain_errors import (
     HOURS,
     RainErrors,
@@ -21,6 +20,7 @@ from saibench.interpretation.rain_errors import (
     rain_partitions,
     why_no_rain,
 )
+from saibench.interpretation.rain_skill import error_change, mean_error
 
 title = "Errors by what is tested"
 paper = ""
@@ -48,14 +48,14 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
     rows = []
     for errors in _partitions(evidence):
         for name in SCORES:
-            reference = errors.at(errors.models[-1], name, LEAD)
             for model in errors.models:
-                values = errors.at(model, name, LEAD)
                 row = {"partition": errors.partition, "statistic": name, "model": model.label}
-                mean = interval_row(mean_over_events(values, errors.samples))
+                mean = interval_row(mean_error(errors, model, name, LEAD))
                 rows.append({**row, "measure": ABSOLUTE} | mean)
                 if model is not errors.models[-1]:
-                    change = interval_row(relative_change(reference, values, errors.samples))
+                    change = interval_row(
+                        error_change(errors, errors.models[-1], model, name, LEAD)
+                    )
                     rows.append({**row, "measure": RELATIVE} | change)
     return polars.DataFrame(rows)
 
@@ -92,7 +92,8 @@ def caption(evidence: StudyEvidence) -> str:
     return (
         f"Means over events at {hours(LEAD)} of lead time [mm/h] (left), and how much larger or "
         f"smaller they are than those of {compared[0].models[-1].label} on the same events, paired "
-        f"(right), by test partition: {events}. {intervals_text(compared[0])}{few}"
+        f"(right), by test partition: {events}. "
+        f"{intervals_text(compared[0], seeds=True)}{few}{seeds_text(compared[0].models)}"
     )
 
 

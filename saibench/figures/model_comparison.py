@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.rain_captions import counted, intervals_text
+from saibench.figures.rain_captions import counted, intervals_text, seeds_text
 from saibench.figures.rain_panels import draw_band, interval_row, lead_axis, model_colours
 from saibench.figures.style import INK, panel_title, panels, styled
 from saibench.interpretation.rain_errors import (
@@ -62,6 +62,8 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
     """One row a (partition, statistic, model, lead [min]): skill or gain, with its interval.
 
+    `seeds` are those that the model was trained with, null if it was not: from two on the interval
+    covers other trainings, of one it is of this trained net alone.
     Skill is 1 − error / persistence's error; of the CSI it is the difference.
     """
     return polars.concat(
@@ -107,7 +109,8 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
         "MAE and δr (distance of the centres of mass), 1 − mean error / persistence's mean error; "
         "of the CSI, of all events' pixels together, the model's less persistence's. Above 0, the "
         f"model is better. Over {events}. "
-        f"Paired: both see the same resampled events. {intervals_text(first)}"
+        f"Paired: both see the same resampled events. {intervals_text(first, seeds=True)}"
+        f"{seeds_text(first.models)}"
     )
 
 
@@ -130,7 +133,7 @@ def _compared(errors: RainErrors, score: Score) -> polars.DataFrame:
     persistence = errors.persistence
     assert persistence is not None  # `needs` has been asked
     rows = [
-        {"model": model.label, "lead": lead}
+        {"model": model.label, "lead": lead, "seeds": model.trainings}
         | interval_row(
             csi_gain(errors, model, persistence, errors.thresholds[0], lead)
             if score.statistic == CSI
@@ -140,7 +143,7 @@ def _compared(errors: RainErrors, score: Score) -> polars.DataFrame:
         if model is not persistence
         for lead in errors.leads.tolist()
     ]
-    return polars.DataFrame(rows)
+    return polars.DataFrame(rows, schema_overrides={"seeds": polars.Int64})
 
 
 def _draw_score(axes: Axes, numbers: polars.DataFrame, colours: dict[str, str]) -> None:

@@ -26,9 +26,26 @@ def counted(events: int) -> str:
     return f"{events:,} event" if events == 1 else f"{events:,} events"
 
 
-def intervals_text(errors: RainErrors) -> str:
-    """How intervals were found, and that they carry no claim where events are few."""
-    return f"Intervals: 95 %, from resampling {_resampled(errors)}.{few_text(errors)}"
+def intervals_text(errors: RainErrors, seeds: bool = False) -> str:
+    """How intervals were found, and that they carry no claim where events are few.
+
+    Args:
+        errors: what is drawn.
+        seeds: whether they cover other seeds, of which models `seeds_text` says.
+    """
+    alone = any(model.trains for model in errors.models) and not seeds
+    nets = " They are of these trained nets, not of other seeds." if alone else ""
+    return f"Intervals: 95 %, from resampling {_resampled(errors)}.{nets}{few_text(errors)}"
+
+
+def seeds_text(models: Sequence[RainModel]) -> str:
+    """Of which models intervals that cover seeds do so, and which had a single one."""
+    several = ", ".join(
+        f"{model.label}, {model.trainings} seeds" for model in models if (model.trainings or 0) > 1
+    )
+    single = ", ".join(model.label for model in models if model.trainings == 1)
+    covered = f" They cover other seeds too ({several})." if several else ""
+    return f"{covered}{f' For these trained nets alone (one seed): {single}.' if single else ''}"
 
 
 def _resampled(errors: RainErrors) -> str:

@@ -71,10 +71,7 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
         errors = rain_errors(evidence)
         found += _asked(errors, OF_DATA, errors.models[:1], named=False)
         found += _asked(errors, OF_MODEL, errors.subjects, named=len(errors.models) > 1)
-        seeds = min(len(model.points) for model in errors.subjects)
-        found += ask(training.FILLS, "", partial(training.balancing_fills, evidence), seeds)
-        asked = partial(training.strong_err_more, evidence)
-        found += ask(training.STRONG_ERR_MORE, "", asked, seeds)
+        found += training.findings(evidence)
     if why_no_draws(evidence) is None:
         found += ask(LESS_STABLE, "", partial(_less_stable, evidence))
     return found
@@ -95,7 +92,7 @@ def _asked(
             claim,
             model.label if named else "",
             partial(question, errors, model),
-            len(model.points) if claim in OF_SETTINGS and not model.is_baseline else None,
+            model.trainings if claim in OF_SETTINGS else None,
         )
     ]
 

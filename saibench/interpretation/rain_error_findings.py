@@ -25,7 +25,7 @@ from saibench.interpretation.rain_claims import (
     text,
 )
 from saibench.interpretation.rain_errors import FEWEST_EVENTS, HOURS, RainErrors, RainModel
-from saibench.interpretation.rain_skill import csi_gain, error_skill, pooled_csi
+from saibench.interpretation.rain_skill import csi_gain, error_skill, mean_error, pooled_csi
 
 ACTIVE_GROWS = "active-area MAE grows with lead time (§6.2, table 2)"
 RAW_HIDES = (
@@ -134,10 +134,7 @@ def _lower_error(errors: RainErrors, model: RainModel, statistic: str) -> Answer
     if persistence is None or model == persistence:
         return None
     skill = error_skill(errors, model, persistence, statistic, HOURS[0])
-    own, other = (
-        mean_over_events(errors.at(one, statistic, HOURS[0]), errors.samples)
-        for one in (model, persistence)
-    )
+    own, other = (mean_error(errors, one, statistic, HOURS[0]) for one in (model, persistence))
     return answer_positive(
         skill,
         f"{text(own)} against {text(other, 'mm/h')}: a skill of {percent(skill)}, paired over "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ import polars
 from numpy.typing import NDArray
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import SEED, differing, setting_text
+from saibench.evidence.selection import SEED, differing, is_trained, setting_text
 from saibench.interpretation.blocks import block_columns
 from saibench.interpretation.bootstrap import Floats
 
@@ -37,12 +38,24 @@ class RainModel:
         label: the words that tell it from the study's others.
         points: one a seed.
         settings: those in which the study's models differ.
+        trains: whether its runs trained it.
     """
 
     name: str
     label: str
     points: tuple[str, ...]
     settings: Mapping[str, Any]
+    trains: bool = True
+
+    @property
+    def trainings(self) -> int | None:
+        """Seeds that it was trained with; None if there is nothing to train."""
+        return len(self.points) if self.trains else None
+
+    @property
+    def varies(self) -> bool:
+        """Whether another seed would give, or gave, other predictions."""
+        return self.trains or len(self.points) > 1
 
     @property
     def is_baseline(self) -> bool:
@@ -204,6 +217,12 @@ def rain_models(points: polars.DataFrame) -> list[RainModel]:
     return sorted(models, key=lambda model: (model.is_baseline, model.name == PERSISTENCE))
 
 
+def fewest_trainings(models: Iterable[RainModel]) -> int | None:
+    """Seeds of the model that was trained least often; None where none was trained."""
+    known = (model.trainings for model in models)
+    return min((trainings for trainings in known if trainings is not None), default=None)
+
+
 def _model(points: polars.DataFrame, cell: polars.DataFrame, apart: Sequence[str]) -> RainModel:
     name = str(cell[NAME][0]) if NAME in cell.columns else ""
     alike = points.filter(polars.col(NAME) == name) if name else points
@@ -211,7 +230,8 @@ def _model(points: polars.DataFrame, cell: polars.DataFrame, apart: Sequence[str
     if name and (not words or alike.height < points.height):
         words.insert(0, name.replace("_", " "))
     settings = {setting: cell[setting][0] for setting in apart}
-    return RainModel(name, ", ".join(words) or "model", tuple(cell["point"]), settings)
+    trains = name not in BASELINES and is_trained(json.loads(cell["record"][0]))
+    return RainModel(name, ", ".join(words) or "model", tuple(cell["point"]), settings, trains)
 
 
 def _telling(points: polars.DataFrame, apart: Sequence[str]) -> list[str]:

@@ -2,10 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from saibench.interpretation.bootstrap import Floats, Interval
-from saibench.interpretation.event_means import interval_of_means
+from saibench.interpretation.event_means import interval_of_means, mean_over_events, relative_change
 from saibench.interpretation.rain_errors import RainErrors, RainModel
 from saibench.interpretation.seeds import over_seeds
+
+
+def over_trainings(measure: Callable[..., Interval], *models: RainModel) -> Interval:
+    """`measure` of models over their seeds, where one that is not trained needs no second."""
+    varied = [number for number, model in enumerate(models) if model.varies]
+
+    def of_varied(*own: RainModel) -> Interval:
+        replaced = dict(zip(varied, own, strict=True))
+        return measure(*(replaced.get(number, model) for number, model in enumerate(models)))
+
+    return over_seeds(of_varied, *(models[number] for number in varied))
+
+
+def mean_error(errors: RainErrors, model: RainModel, statistic: str, lead: int) -> Interval:
+    """Mean over the events that define it, and over the model's seeds."""
+    return over_trainings(
+        lambda own: mean_over_events(errors.at(own, statistic, lead), errors.samples), model
+    )
+
+
+def error_change(
+    errors: RainErrors, before: RainModel, after: RainModel, statistic: str, lead: int
+) -> Interval:
+    """By what share of itself the mean error grows from one model to the other."""
+
+    def change(first: RainModel, second: RainModel) -> Interval:
+        start, end = (errors.at(model, statistic, lead) for model in (first, second))
+        return relative_change(start, end, errors.samples)
+
+    return over_trainings(change, before, after)
 
 
 def error_skill(
@@ -45,9 +77,15 @@ def csi_gain(
 
 
 def pooled_csi(errors: RainErrors, model: RainModel, threshold: str, lead: int) -> Interval:
-    """CSI of all events' pixels together."""
-    columns = _hits_and_relevant(errors, model, threshold, lead)
-    return interval_of_means(lambda hits, relevant: hits / relevant, errors.samples, *columns)
+    """CSI of all events' pixels together, over the model's seeds."""
+    return over_trainings(
+        lambda own: interval_of_means(
+            lambda hits, relevant: hits / relevant,
+            errors.samples,
+            *_hits_and_relevant(errors, own, threshold, lead),
+        ),
+        model,
+    )
 
 
 def _hits_and_relevant(

@@ -5,19 +5,20 @@ from __future__ import annotations
 from functools import partial
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.interpretation.bootstrap import Interval
-from saibench.interpretation.event_means import interval_of_means, mean_over_events, relative_change
-from saibench.interpretation.finding import Answer
+from saibench.interpretation.bootstrap import Floats, Interval
+from saibench.interpretation.event_means import difference, mean_over_events
+from saibench.interpretation.finding import Answer, Finding, ask
 from saibench.interpretation.rain_claims import answer_positive, percent, text
 from saibench.interpretation.rain_errors import (
     HOURS,
     RainErrors,
     RainModel,
+    fewest_trainings,
     rain_errors,
     rain_partitions,
 )
+from saibench.interpretation.rain_skill import error_change, mean_error, over_trainings
 from saibench.interpretation.rain_trend_findings import growth_indicators
-from saibench.interpretation.seeds import over_seeds
 
 BALANCED, WEAKEST = "balanced", "weakest"
 """Settings of the studies `trend_imbalance` and `intensity_extrapolation`."""
@@ -33,24 +34,38 @@ STRONG_ERR_MORE = (
 )
 
 
-def balancing_fills(evidence: StudyEvidence) -> Answer | None:
-    """By the share of growing events that are predicted to grow until 3 h."""
+def findings(evidence: StudyEvidence) -> list[Finding]:
+    """What the study says of either; nothing where it has no two such models."""
     errors = rain_errors(evidence)
-    balanced = _with_setting(errors, BALANCED, True)
-    as_they_come = _with_setting(errors, BALANCED, False)
-    if balanced is None or as_they_come is None:
-        return None
-    grows, before, _, _ = growth_indicators(errors, as_they_come, HOURS[-1])
-    _, after, _, _ = growth_indicators(errors, balanced, HOURS[-1])
-    chosen = grows > 0
+    found: list[Finding] = []
+    as_they_come, balanced = (_with_setting(errors, BALANCED, value) for value in (False, True))
+    if as_they_come is not None and balanced is not None:
+        seeds = fewest_trainings((as_they_come, balanced))
+        found += ask(FILLS, "", partial(_balancing_fills, errors, as_they_come, balanced), seeds)
+    if {WEAK, STRONG} <= set(rain_partitions(evidence)):
+        ends = _extremes(rain_errors(evidence, STRONG), WEAKEST)
+        if ends is not None:
+            seeds = fewest_trainings(ends)
+            found += ask(STRONG_ERR_MORE, "", partial(_strong_err_more, evidence, ends), seeds)
+    return found
+
+
+def _balancing_fills(errors: RainErrors, as_they_come: RainModel, balanced: RainModel) -> Answer:
+    """By the share of growing events that are predicted to grow until 3 h."""
+    chosen = growth_indicators(errors, as_they_come, HOURS[-1])[0] > 0
+    events = errors.among(chosen)
+
+    def predicted(model: RainModel) -> Floats:
+        return growth_indicators(errors, model, HOURS[-1])[1][chosen]
 
     def gained(first: RainModel, second: RainModel) -> Interval:
-        shares = (growth_indicators(errors, one, HOURS[-1])[1][chosen] for one in (first, second))
-        return interval_of_means(lambda one, other: other - one, errors.among(chosen), *shares)
+        return difference(predicted(second), predicted(first), events)
 
-    more = over_seeds(gained, as_they_come, balanced)
-    means = (mean_over_events(share[chosen], errors.among(chosen)) for share in (before, after))
-    shares = [percent(mean) for mean in means]
+    more = over_trainings(gained, as_they_come, balanced)
+    shares = [
+        percent(over_trainings(lambda own: mean_over_events(predicted(own), events), model))
+        for model in (as_they_come, balanced)
+    ]
     return answer_positive(
         more,
         f"{shares[0]} of the {int(chosen.sum()):,} events that grow until 3 h are predicted to "
@@ -59,20 +74,13 @@ def balancing_fills(evidence: StudyEvidence) -> Answer | None:
     )
 
 
-def strong_err_more(evidence: StudyEvidence) -> Answer | None:
+def _strong_err_more(evidence: StudyEvidence, ends: tuple[RainModel, RainModel]) -> Answer:
     """By the relative change of the MAE on the partition of strong events."""
-    if not {WEAK, STRONG} <= set(rain_partitions(evidence)):
-        return None
-    ends = _extremes(rain_errors(evidence, STRONG), WEAKEST)
-    if ends is None:
-        return None
     rows = []
     for partition in (WEAK, STRONG):
         errors = rain_errors(evidence, partition)
-        narrow, wide = (
-            mean_over_events(errors.at(model, "mae", HOURS[0]), errors.samples) for model in ends
-        )
-        change = over_seeds(partial(_change, errors), *ends)
+        narrow, wide = (mean_error(errors, model, "mae", HOURS[0]) for model in ends)
+        change = error_change(errors, ends[1], ends[0], "mae", HOURS[0])
         rows.append(
             f"{percent(change)} on {partition} events ({text(narrow)} against "
             f"{text(wide, 'mm/h')}, {change.count:,} events)"
@@ -82,11 +90,6 @@ def strong_err_more(evidence: StudyEvidence) -> Answer | None:
         f"trained on the weakest {100 * ends[0].settings[WEAKEST]:.0f} % of the events, the MAE is "
         f"larger by {'; '.join(rows)}.",
     )
-
-
-def _change(errors: RainErrors, narrow: RainModel, wide: RainModel) -> Interval:
-    before, after = (errors.at(model, "mae", HOURS[0]) for model in (wide, narrow))
-    return relative_change(before, after, errors.samples)
 
 
 def _with_setting(errors: RainErrors, name: str, value: object) -> RainModel | None:

@@ -37,6 +37,8 @@ from saibench.figures import (
     rain_error_tracing,
 )
 from saibench.figures.style import svg
+from saibench.interpretation.event_means import interval_of_means
+from saibench.interpretation.seeds import with_seeds
 
 BY_LEAD = [
     event_csi,
@@ -231,6 +233,28 @@ def test_skill_is_one_less_the_ratio_of_mean_errors(evidence: StudyEvidence) -> 
     expected = 1 - net[:, 5].sum() / reference[:, 5].sum()
     assert row["estimate"].item() == pytest.approx(expected, rel=1e-12)
     assert row["low"].item() < expected < row["high"].item()
+
+
+def test_comparisons_say_which_seeds_their_intervals_cover(
+    evidence: StudyEvidence, tmp_path: Path
+) -> None:
+    """Their spread by numpy, and the rule of `with_seeds`."""
+    row = model_comparison.table(evidence).filter(statistic="displacement", lead=60)
+    nets = [values(MadeRain("nowcastnet", seed), "displacement")[:, 5] for seed in (0, 1)]
+    reference = values(PERSISTENCE, "displacement")[:, 5]
+    events = pl.DataFrame({"sample_id": np.arange(EVENTS)})
+    alone = interval_of_means(lambda a, b: 1 - a / b, events, np.mean(nets, axis=0), reference)
+    expected = with_seeds(alone, [[1 - net.sum() / reference.sum() for net in nets]])
+    assert row["seeds"].item() == 2
+    found = row["low"].item(), row["high"].item()
+    assert found == pytest.approx((expected.low, expected.high))
+    assert "nowcastnet, 2 seeds" in model_comparison.caption(evidence)
+    single = [PERSISTENCE, NET, MadeRain("extrapolation")]
+    study = StudyEvidence.load(write_rain_study(tmp_path / "single", single))
+    told = model_comparison.caption(study)
+    assert "(one seed): nowcastnet." in told and "extrapolation." not in told
+    seeds = model_comparison.table(study).select("model", "seeds").unique().rows()
+    assert set(seeds) == {("nowcastnet", 1), ("extrapolation", None)}
 
 
 def test_gain_in_csi_pools_the_pixels_of_all_events(evidence: StudyEvidence) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,16 @@ def test_a_net_with_smaller_errors_beats_persistence(found: dict[str, Finding]) 
     ]
     assert f"{np.mean(means):.2f} [" in found[rain_error_findings.LOWER_MAE].numbers
     assert f"paired over {EVENTS} events" in found[rain_error_findings.LOWER_MAE].numbers
+
+
+def test_models_that_are_not_trained_need_no_seeds(tmp_path: Path) -> None:
+    baselines = asked(write_rain_study(tmp_path / "a", [PERSISTENCE, MadeRain("extrapolation")]))
+    assert baselines[rain_error_findings.LOWER_MAE].verdict == SEEN
+    weights = write_rain_study(tmp_path / "b", [PERSISTENCE, NET], record={"steps": 0})
+    assert asked(weights)[rain_error_findings.LOWER_MAE].verdict == SEEN
+    trained = asked(write_rain_study(tmp_path / "c", [PERSISTENCE, NET]))
+    assert trained[rain_error_findings.LOWER_MAE].verdict == UNDECIDED
+    assert trained[rain_error_findings.LOWER_MAE].of_nets == SEEN
 
 
 def test_a_forecast_without_rain_has_a_low_mae_and_no_csi(tmp_path: Path) -> None:
@@ -194,15 +205,16 @@ def test_draws_that_move_more_than_they_err_are_seen(tmp_path: Path) -> None:
     assert f"{100 * relative:.0f} [1, 1] % of MAE" in finding.numbers
 
 
-def test_balancing_that_lets_events_grow_is_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("seeds", "verdict"), [(1, UNDECIDED), (2, SEEN)])
+def test_balancing_that_lets_events_grow_is_seen(tmp_path: Path, seeds: int, verdict: str) -> None:
     slope = pl.when(pl.col("sample_id") % 2 == 0).then(0.004).otherwise(-0.004)
-    for balanced in (False, True):
-        made = MadeRain("nowcastnet", 0, {"balanced": balanced})
+    for balanced, seed in product((False, True), range(seeds)):
+        made = MadeRain("nowcastnet", seed, {"balanced": balanced})
         rows = by_lead(made, EVENTS).with_columns(observed_rate=2 + slope * pl.col("lead"))
         says = pl.col("observed_rate") if balanced else pl.lit(1.0)
         write_rain_point(tmp_path / made.point, made, rows.with_columns(predicted_rate=says), {})
     finding = asked(tmp_path)[rain_training_findings.FILLS]
-    assert finding.of_nets == SEEN
+    assert finding.verdict == verdict and SEEN in (finding.verdict, finding.of_nets)
     assert "0 [0, 0] % of the 30 events that grow" in finding.numbers
     assert "100 [100, 100] % by the one trained on balanced events" in finding.numbers
 
