@@ -19,6 +19,7 @@ from saibench.datamodules.force_field.checks import check_trajectory
 from saibench.datamodules.force_field.energy_units import (
     ENERGY_UNITS,
     STIFFNESS,
+    WORK,
     bond_stiffness,
     work_ratio,
 )
@@ -26,6 +27,8 @@ from saibench.datamodules.force_field.md17 import MD17
 from saibench.datamodules.force_field.simulator import GFN2Simulation
 from saibench.datamodules.force_field.trajectory import Trajectory
 from saibench.errors import UserError
+
+ARRAYS_BY_FRAME = ("positions", "energies", "forces", "sample_id", "time")
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +95,60 @@ def test_what_is_taken_for_another_unit_names_the_right_one(
     given = changed(simulated, energies=lambda e: e * factor, forces=lambda f: f * factor)
     with pytest.raises(UserError, match="energy_unit=eV"):
         check_trajectory(given, unit)
+
+
+def without_hydrogen(apart: float) -> Trajectory:
+    """200 frames of CO2 whose bonds and angle are springs, `apart` ps one from the next."""
+    rng = np.random.default_rng(0)
+    rest = np.array([[0.0, 0, 0], [1.16, 0, 0], [-1.16, 0, 0]])
+    time = np.arange(200) * apart
+    periods, phases = rng.uniform(0.014, 0.05, (3, 3)), rng.uniform(0, 2 * np.pi, (3, 3))
+    moved = 0.03 * np.sin(2 * np.pi * time[:, None, None] / periods + phases)
+    constant = 20.0  # eV/Å²
+    return Trajectory(
+        name="carbon dioxide",
+        symbols=("C", "O", "O"),
+        atomic_numbers=np.array([6, 8, 8]),
+        positions=rest + moved,
+        energies=constant / 2 * np.square(moved).sum(axis=(1, 2)),
+        forces=-constant * moved,
+        sample_id=np.arange(200),
+        time=time,
+        data_hash="",
+    )
+
+
+@pytest.mark.parametrize("apart", [0.002, 0.01])
+def test_energies_in_another_unit_are_found_without_hydrogen(apart: float) -> None:
+    frames = without_hydrogen(apart)
+    check_trajectory(frames)
+    with pytest.raises(UserError, match=r"change by 23\.1 times the work"):
+        check_trajectory(changed(frames, energies=lambda e: e * 23.06))
+
+
+def test_units_that_cannot_be_checked_are_said(caplog: pytest.LogCaptureFixture) -> None:
+    frames = without_hydrogen(0.002)
+    check_trajectory(frames)
+    assert not caplog.messages
+    few = {name: lambda array: array[:30] for name in ARRAYS_BY_FRAME}
+    check_trajectory(changed(frames, **few), "kcal/mol")
+    (said,) = caplog.messages
+    assert "carbon dioxide" in said and "kcal/mol" in said
+
+
+@pytest.mark.parametrize("frames", [21, 60, 150])
+def test_honest_frames_however_far_apart_are_within_the_bounds(data_dir: Path, frames: int) -> None:
+    rng = np.random.default_rng(0)
+    for name, file in honest(data_dir).items():
+        count = len(file["positions"])
+        for stride in (1, 3, 8):
+            start = rng.integers(0, max(1, count - frames * stride))
+            rows = slice(start, start + frames * stride, stride)
+            time = file.get("time", 0.01 * np.arange(count))
+            ratio = work_ratio(
+                file["positions"][rows], file["energies"][rows], file["forces"][rows], time[rows]
+            )
+            assert ratio is None or WORK[0] <= ratio <= WORK[1], (name, stride)
 
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {

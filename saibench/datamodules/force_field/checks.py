@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,8 @@ from saibench.datamodules.force_field.energy_units import (
 )
 from saibench.datamodules.force_field.trajectory import Trajectory
 from saibench.errors import UserError
+
+log = logging.getLogger(__name__)
 
 CLOSEST = 0.3
 """Å; two atoms nearer than this are not of a molecule: H-H is 0.74, and 0.6 when it collides."""
@@ -50,7 +53,7 @@ def check_trajectory(trajectory: Trajectory, unit: str | None = None) -> None:
 
 
 def check_units(trajectory: Trajectory, unit: str | None = None) -> None:
-    """Refuse energies and forces in another unit than is said.
+    """Refuse energies and forces in another unit than is said; warn where none can be told.
 
     Raises:
         UserError: which unit would fit, and how it is given.
@@ -78,6 +81,14 @@ def check_units(trajectory: Trajectory, unit: str | None = None) -> None:
             f"{trajectory.name}: energies change by {ratio:.3g} times the work of the forces from "
             "frame to frame, which must be 1: energies and forces are in different units. Convert "
             "one of them."
+        )
+    if stiffness is None and ratio is None:
+        log.warning(
+            "%s: the units could not be checked, as no bond to hydrogen is seen to vibrate and "
+            "frames are too few or too far apart: energies are taken as %s, forces as %s/Å.",
+            trajectory.name,
+            taken_for,
+            taken_for,
         )
 
 

@@ -4,8 +4,11 @@ Two things are known of any molecule, at any temperature and level of theory. Th
 of the bond of a hydrogen atom to C, N, O or F is 25 to 60 eV/Å² (Wilson, Decius, Cross, *Molecular
 Vibrations*, 1955: 4.7 to 9.7 mdyn/Å), and forces drive such an atom along its bond almost alone.
 And energy differences are the work of the forces. On the shipped simulator, rMD17 and
-acetylacetone by PBE-D3 the median force constant is 24 to 35 eV/Å², of 10 frames or of 10,000; the
-ratio of energy and work is 0.95 to 1.00. Of kcal/mol taken for eV either is 23 times too large.
+acetylacetone by PBE-D3 the median force constant is 24 to 35 eV/Å², of 10 frames or of 10,000. The
+work is taken by the trapezoid rule, which overestimates it the more, the farther frames are apart:
+the ratio of energy and work is 0.95 to 1.00 at 0.5 fs, and 0.42 to 1.17 of 40,000 subsets of 51
+to 1,000 frames where the two still correlate. Of kcal/mol taken for eV either is 23 times too
+large.
 """
 
 from __future__ import annotations
@@ -33,8 +36,10 @@ USUAL_STIFFNESS = 34.0
 WORK = 0.2, 5.0
 """Bounds of the ratio of energy differences and work."""
 BONDED_TO_HYDROGEN = (6, 7, 8, 9)
-LARGEST_GAP = 0.0025
-"""ps between two frames that work is taken between: a quarter of a C-H vibration."""
+MIN_PAIRS = 50
+"""Pairs of frames that work is taken between: fewer correlate by chance once they are far apart."""
+NEAREST = 4
+"""Work is taken between one in so many pairs of successive frames, those nearest in time."""
 MIN_FRAMES = 20
 MAX_FRAMES = 1000
 """Frames that are looked at, evenly spaced."""
@@ -89,12 +94,15 @@ def work_ratio(
         time: (T,) in ps.
 
     Returns:
-        None where too few frames follow one another closely.
+        None where there are too few frames, or they are too far apart for the work to tell.
     """
     gaps = np.diff(time)
-    first = np.flatnonzero((gaps > 0) & (gaps <= LARGEST_GAP))
-    if len(first) < MIN_FRAMES:
+    first = np.flatnonzero(gaps > 0)
+    if len(first) < MIN_PAIRS:
         return None
+    nearest = max(MIN_PAIRS, len(first) // NEAREST)
+    limit = np.partition(gaps[first], nearest - 1)[nearest - 1]
+    first = first[gaps[first] <= limit * (1 + 1e-6)]  # evenly spaced, all
     first = first[np.unique(np.linspace(0, len(first) - 1, MAX_FRAMES).astype(int))]
     moved = np.asarray(positions[first + 1]) - positions[first]
     work = -((np.asarray(forces[first + 1]) + forces[first]) / 2 * moved).sum(axis=(1, 2))
