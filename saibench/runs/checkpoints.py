@@ -34,10 +34,8 @@ class WholeFiles(TorchCheckpointIO):
     ) -> None:
         path = Path(path)
         aside = path.with_name(f".{path.name}")  # one rank writes, and holds the point alone
-        content = io.BytesIO()  # torch does not say why it could not write to a file
-        torch.save(checkpoint, content)
         try:
-            aside.write_bytes(content.getbuffer())
+            aside.write_bytes(_packed(checkpoint))
             os.replace(aside, path)
         finally:
             aside.unlink(missing_ok=True)
@@ -53,7 +51,18 @@ def save_untrained(module: LightningModule, path: Path) -> None:
         "pytorch-lightning_version": version("lightning"),
     }
     with written_whole(path) as aside:  # every rank writes the same
-        torch.save(content, aside)
+        aside.write_bytes(_packed(content))
+
+
+def _packed(checkpoint: dict[str, Any]) -> memoryview:
+    """The bytes of a checkpoint's file.
+
+    torch does not say why it could not write to a file, and puts the file's name into it, here that
+    of a process.
+    """
+    content = io.BytesIO()
+    torch.save(checkpoint, content)
+    return content.getbuffer()
 
 
 def check_whole(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -13,9 +14,12 @@ from typing import Any
 import pytest
 import torch
 from command_line import TINY, evaluate, only_point, train
+from lightning import LightningModule
+from process_group import found_on_ranks
 
 from saibench.config.identity import point_hash
 from saibench.errors import UserError
+from saibench.runs.checkpoints import save_untrained
 from saibench.runs.divergence import DivergenceGuard
 from saibench.runs.point import load_point
 from saibench.runs.record import update_record
@@ -94,6 +98,23 @@ def test_training_that_ends_while_it_writes_a_checkpoint_keeps_the_one_before(
     point = only_point(tmp_path)
     assert torch.load(point / "last.ckpt", weights_only=True)["global_step"] == 2
     assert not list(point.glob(".*.ckpt"))
+
+
+def test_untrained_checkpoint_is_the_same_file_whichever_rank_writes_it(tmp_path: Path) -> None:
+    """The record has one SHA-256 of it, and each rank replaces the file."""
+    module = LightningModule()
+    module.layer = torch.nn.Linear(2, 1)
+
+    def written(rank: int) -> str:
+        path = tmp_path / str(rank) / "best.ckpt"
+        path.parent.mkdir()
+        save_untrained(module, path)
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    first, second = found_on_ranks(written, tmp_path)
+    assert first == second
+    kept = torch.load(tmp_path / "1" / "best.ckpt", weights_only=True)["state_dict"]
+    torch.testing.assert_close(dict(module.state_dict()), dict(kept))
 
 
 def cut(path: Path) -> None:
