@@ -74,6 +74,28 @@ def _files(content: Mapping[str, Any]) -> Mapping[str, Any]:
     return files if isinstance(files, Mapping) else {}
 
 
+def refuse_misshapen(content: Any) -> None:
+    """Refuse what is no `identity` of settings or of a record; None is that of saibench 0.1.
+
+    Raises:
+        ValueError: it has another shape than `saibench.config.content` gives.
+    """
+    if content is None:
+        return
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{IDENTITY} holds no settings")
+    if not isinstance(content.get("data"), str | None):
+        raise ValueError(f"{IDENTITY}.data is no hash")
+    for part, pattern in (("files", r"sha256:[0-9a-f]{64}"), ("source", r"\w+")):
+        entries = content.get(part) or {}
+        if not isinstance(entries, Mapping):
+            raise ValueError(f"{IDENTITY}.{part} holds no settings")
+        for name, value in entries.items():
+            is_hash = isinstance(value, str) and re.fullmatch(pattern, value)
+            if not (isinstance(name, str) and is_hash):
+                raise ValueError(f"{IDENTITY}.{part} has {name!r} without a hash")
+
+
 def moved(settings: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     """A run's settings with the folders, no part of its name, that are asked for now."""
     data = ("data", "datamodule")

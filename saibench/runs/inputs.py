@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from saibench.config.content import with_files
-from saibench.config.identity import IDENTITY
+from saibench.config.identity import IDENTITY, refuse_misshapen
 from saibench.datamodules.files import file_sha256
 from saibench.errors import UserError
 from saibench.whole_files import written_whole
@@ -33,7 +32,12 @@ def keep_inputs(folder: Path, settings: Mapping[str, Any]) -> None:
             continue
         kept.parent.mkdir(exist_ok=True)
         with written_whole(kept) as aside:
-            _take(Path(_at(settings, where)), aside, folder.parent, kept.name)
+            _take(
+                Path(_at(settings, where)),
+                aside,
+                folder.parent.glob(f"*/{FOLDER}/{kept.name}"),
+                sha256,
+            )
             if f"sha256:{file_sha256(aside)}" != sha256:
                 raise UserError(f"{where}={_at(settings, where)} has changed just now. Run again.")
 
@@ -59,23 +63,39 @@ def check_inputs(settings: Mapping[str, Any]) -> None:
             )
 
 
+def check_identity(settings: Mapping[str, Any]) -> None:
+    """Refuse what settings read from a file say of their files, where saibench does not write so.
+
+    Raises:
+        ValueError: an entry of `identity` is not as `saibench.config.content` makes it.
+    """
+    refuse_misshapen(settings.get(IDENTITY))
+    for where in _files(settings):
+        try:
+            named = _at(settings, where)
+        except (LookupError, TypeError, ValueError):
+            named = None
+        if not isinstance(named, str):
+            raise ValueError(f"{IDENTITY}.files has {where!r}, which names no file")
+
+
 def _files(settings: Mapping[str, Any]) -> dict[str, str]:
     return (settings.get(IDENTITY) or {}).get("files") or {}
 
 
 def _place(folder: Path, where: str, settings: Mapping[str, Any]) -> Path:
     """Named by content, so that two settings of one file have one copy."""
-    found = re.fullmatch(r"sha256:([0-9a-f]{64})", _files(settings)[where])
-    if found is None:
-        raise UserError(f"{folder}: identity.files.{where} is no hash. Run its point again.")
-    return folder / FOLDER / f"{found[1][:_DIGITS]}{Path(_at(settings, where)).suffix}"
+    digits = _files(settings)[where].removeprefix("sha256:")[:_DIGITS]
+    return folder / FOLDER / f"{digits}{Path(_at(settings, where)).suffix}"
 
 
-def _take(source: Path, target: Path, study: Path, name: str) -> None:
-    for other in study.glob(f"*/{FOLDER}/{name}"):
+def _take(source: Path, target: Path, copies: Iterable[Path], sha256: str) -> None:
+    for other in copies:
         try:
+            if f"sha256:{file_sha256(other)}" != sha256:  # another run's copy is damaged
+                continue
             os.link(other, target)
-        except OSError:  # a file system without links
+        except OSError:  # a file system without links, or a copy that cannot be read
             break
         return
     shutil.copyfile(source, target)

@@ -18,7 +18,7 @@ from saibench.errors import UserError
 from saibench.frozen_config import CONFIG, read_frozen
 from saibench.links import refuse_linked_folders
 from saibench.own_names import own_names
-from saibench.runs.inputs import with_inputs
+from saibench.runs.inputs import check_identity, with_inputs
 from saibench.runs.record import FILE, read_record, update_record
 from saibench.whole_files import written_whole
 
@@ -148,6 +148,12 @@ def load_point(folder: Path, part: str | None = None) -> Point:
         )
     refuse_linked_folders(folder)
     settings = read_frozen(path)
+    try:
+        check_identity(settings)
+    except ValueError as error:
+        raise UserError(
+            f"{path} is damaged ({error}): run its point again, which writes it anew."
+        ) from error
     built = [key for key in settings if key == part or (part is None and key != "logger")]
     refuse_targets({key: settings[key] for key in built}, path)
     record = read_record(folder)

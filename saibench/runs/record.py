@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from saibench.config.identity import IDENTITY, refuse_misshapen
 from saibench.integrity import (
     FILES,
     RECORD,
@@ -43,6 +44,10 @@ def read_record(folder: Path) -> dict[str, Any]:
     record = read_sealed(path)
     if missing := sorted(_ALWAYS - set(record)):
         raise damaged(path, f"it has no {', '.join(missing)}")
+    try:
+        refuse_misshapen(record.get(IDENTITY))
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
     return record
 
 
