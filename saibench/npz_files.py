@@ -1,4 +1,4 @@
-"""Arrays of an .npz file from anywhere: no pickle, and no more memory than the file has content."""
+"""Arrays of .npz and .npy files from anywhere: no pickle, and no more memory than they hold."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import zipfile
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 import numpy as np
 
@@ -81,21 +82,46 @@ class NpzArrays:
         if member.file_size > self._largest:
             raise DamagedArray(f"claims {member.file_size:,} bytes of at most {self._largest:,}")
         with self._archive.open(member) as stream:
-            version = np.lib.format.read_magic(stream)
-            if version not in _HEADERS:
-                raise DamagedArray(f"is of version {version} of NumPy's format")
-            shape, _, dtype = _HEADERS[version](stream, max_header_size=LARGEST_HEADER)
-            if dtype.hasobject:
-                raise DamagedArray("holds pickled objects, which can run code")
-            size = math.prod(shape) * dtype.itemsize
-            if size != member.file_size - stream.tell():
-                raise DamagedArray(f"claims {size:,} bytes of values and does not hold them")
+            _check_header(stream, member.file_size)
         with self._archive.open(member) as stream:
             array = np.lib.format.read_array(
                 stream, allow_pickle=False, max_header_size=LARGEST_HEADER
             )
             stream.read()  # to the end, where the CRC-32 is checked
         return array
+
+
+def read_npy(path: Path) -> np.ndarray:
+    """The array of an .npy file, read if it fills the file exactly.
+
+    Raises:
+        DamagedArray: it is no whole array of numbers or text.
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as stream:
+        try:
+            _check_header(stream, path.stat().st_size)
+            stream.seek(0)
+            return np.lib.format.read_array(
+                stream, allow_pickle=False, max_header_size=LARGEST_HEADER
+            )
+        except (DamagedArray, OSError):
+            raise
+        except Exception as error:  # a header is parsed as Python
+            raise DamagedArray(first_line(error)) from error
+
+
+def _check_header(stream: IO[bytes], held: int) -> None:
+    """Refuse an array that is not as large as what holds it, or is of objects."""
+    version = np.lib.format.read_magic(stream)
+    if version not in _HEADERS:
+        raise DamagedArray(f"is of version {version} of NumPy's format")
+    shape, _, dtype = _HEADERS[version](stream, max_header_size=LARGEST_HEADER)
+    if dtype.hasobject:
+        raise DamagedArray("holds pickled objects, which can run code")
+    size = math.prod(shape) * dtype.itemsize
+    if size != held - stream.tell():
+        raise DamagedArray(f"claims {size:,} bytes of values and does not hold them")
 
 
 _HEADERS = {

@@ -11,8 +11,10 @@ import numpy as np
 import polars
 
 from saibench.errors import UserError, first_line
+from saibench.npz_files import DamagedArray, read_npy
 
 KINDS = ".txt, .csv, .npy or .json"
+_DAMAGE = (OSError, ValueError, RecursionError, DamagedArray, polars.exceptions.PolarsError)
 
 
 def seen_ids(given: str | Sequence[int]) -> np.ndarray:
@@ -48,7 +50,7 @@ def seen_ids(given: str | Sequence[int]) -> np.ndarray:
 def _read(path: Path) -> Any:
     try:
         if path.suffix == ".npy":
-            return np.load(path, allow_pickle=False)
+            return read_npy(path)
         if path.suffix == ".json":
             return json.loads(path.read_text(encoding="utf-8"))
         if path.suffix == ".csv":
@@ -58,7 +60,7 @@ def _read(path: Path) -> Any:
             return table["sample_id" if "sample_id" in table.columns else table.columns[0]]
         if path.suffix == ".txt":
             return [int(line) for line in path.read_text(encoding="utf-8").split()]
-    except (OSError, ValueError, polars.exceptions.PolarsError) as error:
+    except _DAMAGE as error:
         raise UserError(
             f"{path} cannot be read as ids ({first_line(error)}). Use {KINDS}."
         ) from error

@@ -107,6 +107,7 @@ def test_files_of_ids(name: str, text: str, tmp_path: Path) -> None:
     ("name", "text"),
     [
         *(("a.txt", "1.5\n"), ("a.json", "{"), ("a.json", '{"a": 1}'), ("a.csv", "a,b\n1,2\n")),
+        *(("a.json", 200_000 * "["), ("a.json", "[" + 5000 * "9" + "]")),
         *(("a.npy", "no array"), ("a.dat", "1"), ("a.json", "[]"), ("a.json", "[0.5]")),
     ],
 )
@@ -114,3 +115,13 @@ def test_files_that_hold_no_ids_are_named(name: str, text: str, tmp_path: Path) 
     (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match=name):
         seen_ids(str(tmp_path / name))
+
+
+def test_ids_that_a_header_claims_and_the_file_has_not_are_refused(tmp_path: Path) -> None:
+    """80 TB of them; numpy.load asks for the memory."""
+    with (tmp_path / "a.npy").open("wb") as file:
+        header = {"shape": (10**13,), "fortran_order": False, "descr": "<i8"}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(bytes(80))
+    with pytest.raises(UserError, match=r"a\.npy"):
+        seen_ids(str(tmp_path / "a.npy"))
