@@ -20,7 +20,12 @@ from saibench.datamodules.files import data_roots
 from saibench.datamodules.nowcasting.downloads import HOW_TO_GET
 from saibench.datamodules.nowcasting.event import FRAMES, RainEvent
 from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES, observed_features
-from saibench.datamodules.nowcasting.radar_png import PngHeader, read_frame, read_header
+from saibench.datamodules.nowcasting.radar_png import (
+    PngHeader,
+    read_frame,
+    read_header,
+    stated_checksums,
+)
 from saibench.errors import NotHeldByData, UserError
 from saibench.evidence.schema import Field
 
@@ -67,8 +72,8 @@ class MRMS:
         return pl.DataFrame({"sample_id": list(self._folders)}, schema={"sample_id": pl.Int64})
 
     def recipe(self) -> dict[str, Any]:
-        """The files' names and sizes stand for their content, of which there may be terabytes."""
-        return {"source": self.name, "version": 2, "files": self._digest}
+        """The checksums that the files state stand for their content, which may be terabytes."""
+        return {"source": self.name, "version": 3, "files": self._digest}
 
     def load(self, cache: Path) -> RadarEvents:
         recipe = self.recipe()
@@ -114,13 +119,14 @@ class MRMS:
 
     @cached_property
     def _digest(self) -> str:
-        """Of the names and sizes of all files; read once, for there may be millions."""
+        """Of the names, sizes and checksums of all files; once, for there may be millions."""
         digest = hashlib.sha256()
         faults: dict[str, UserError] = {}
         for folder in self._folders.values():
             try:
                 for path in _frames(folder):
-                    digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+                    checksums = stated_checksums(path).hex()
+                    digest.update(f"{path.name} {path.stat().st_size} {checksums}\n".encode())
             except UserError as fault:
                 faults[folder.name] = fault
         refuse_faulty(faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -165,6 +166,26 @@ def test_more_events_than_there_are_is_refused(root: Path) -> None:
     ):
         MRMS(str(root), events=3).preview()
     assert MRMS(str(root), events=2).preview().height == 2
+
+
+@pytest.mark.parametrize("frame", [0, FRAMES - 1])
+def test_a_frame_of_equal_size_changes_recipe_hash_and_index(
+    root: Path, tmp_path: Path, frame: int
+) -> None:
+    path = root / "figure" / "00012" / f"00012-{frame:02d}.png"
+    counts = np.asarray(Image.open(path))
+    Image.fromarray(counts).save(path, compress_level=0)
+    before, status = MRMS(str(root)), path.stat()
+    loaded = before.load(tmp_path / "cache")
+    assert MRMS(str(root)).recipe() == before.recipe()
+    Image.fromarray(counts + np.uint16(20)).save(path, compress_level=0)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+    after = MRMS(str(root))
+    assert after.recipe() != before.recipe()
+    again = after.load(tmp_path / "cache")
+    assert again.data_hash != loaded.data_hash
+    assert again.index.equals(loaded.index) == (frame != 0), "the index is of what is observed"
 
 
 def test_changed_files_change_the_hash(root: Path, tmp_path: Path) -> None:
