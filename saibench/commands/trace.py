@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Prints sentences and tables; returns the exit code."""
     from saibench.evidence.reader import StudyEvidence
+    from saibench.interpretation.dependence import contradictions
     from saibench.interpretation.tracing import trace_points
     from saibench.interpretation.tracing.comparisons import tested_in
     from saibench.interpretation.tracing.file import write_traces
@@ -59,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     wanted = _asked(evidence, args)
     points = chosen_points(evidence, args.point)
     traces = trace_points(evidence, points, wanted)
+    for told in contradictions(evidence, points, wanted.responses, wanted.partitions):
+        print(told, file=sys.stderr)
     for trace in traces:
         print("\n  ".join([trace.slug, *point_sentences(trace, wanted.level)]))
         for response in trace.responses:

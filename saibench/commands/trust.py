@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.folder is None:
         raise UserError("trust needs a study's folder, or --load with a file that --save wrote.")
     from saibench.evidence.reader import StudyEvidence
+    from saibench.interpretation.dependence import contradictions
     from saibench.interpretation.trusted_range.conformal import TooFewBlocks
     from saibench.interpretation.trusted_range.of_evidence import chosen_points, wanted
 
@@ -90,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
             refused.append((group, error))
     if not ranges:
         raise refused[0][1]
+    for told in contradictions(evidence, points, [asked.statistic], asked.partitions):
+        print(told, file=sys.stderr)
     for group, reason in refused:
         print(f"{_heading(evidence, group)}\n  Refused: {reason}")
     if args.save is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import polars as pl
 import pytest
 from synthetic_rain_study import PARTITION, MadeRain, by_lead, write_rain_point, write_rain_study
 
+from saibench.cli import main
 from saibench.errors import UserError
 from saibench.evidence.independence import (
     GROUP_COLUMN,
@@ -116,11 +118,15 @@ def test_influence_is_the_derivative_of_a_function_of_means() -> None:
     np.testing.assert_allclose(found, expected, atol=0.03)
 
 
-def test_a_study_says_where_neighbouring_errors_correlate(tmp_path: Path) -> None:
+def test_a_study_says_where_neighbouring_errors_correlate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = MadeRain()
-    rows = by_lead(made, 60, PARTITION)
+    rows = by_lead(made, 400, PARTITION)
     ids = rows["sample_id"].unique().sort()
-    smooth = pl.DataFrame({"sample_id": ids, "more": overlapping(np.random.default_rng(5), 60, 2)})
+    smooth = pl.DataFrame(
+        {"sample_id": ids, "more": overlapping(np.random.default_rng(5), 400, 10)}
+    )
     more = rows.join(smooth, on="sample_id", maintain_order="left")["more"]
     told = {}
     for name, own in (("alone", rows), ("overlapping", rows.with_columns(mae=5.0 + 9 * more))):
@@ -130,6 +136,15 @@ def test_a_study_says_where_neighbouring_errors_correlate(tmp_path: Path) -> Non
         told[name] = contradictions(StudyEvidence.load(tmp_path / name))
     assert told["alone"] == []
     assert "Declare a time or group column" in told["overlapping"][0]
+    for name, told_of in told.items():
+        of_errors = "lead/mae", "--feature", "mean_intensity"
+        for command, option in (("trace", "--response"), ("trust", "--statistic")):
+            words = ["saibench", command, str(tmp_path / name), option, *of_errors]
+            monkeypatch.setattr(sys, "argv", words)
+            with pytest.raises(SystemExit) as status:
+                main()
+            assert not status.value.code, capsys.readouterr().err
+            assert capsys.readouterr().err.splitlines() == told_of, command
 
 
 def test_declared_series_of_events_reach_findings_and_captions(tmp_path: Path) -> None:
