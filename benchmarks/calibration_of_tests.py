@@ -55,6 +55,38 @@ def of_stretches(count: int, own: int, memory: float, piece: int) -> Simulate:
     return lambda rng: class_p_values(np.exp(0.5 * series(rng, count, memory)), member, piece)[0]
 
 
+UNEQUAL = np.repeat(np.arange(40), np.where(np.arange(40) % 8, 3, 40))
+"""Of 40 groups 5 of 40 samples and 35 of 3."""
+EQUAL = np.arange(320) // 8
+
+
+def of_groups(groups: np.ndarray, within: float, mixed: bool) -> Simulate:
+    """A class of whole groups, or of samples of which groups have more or less."""
+    count = groups[-1] + 1
+
+    def simulate(rng: np.random.Generator) -> float:
+        errors = rng.standard_normal(count)[groups] + within * rng.standard_normal(len(groups))
+        share = rng.random(count) if mixed else rng.random(count) < 0.5
+        own = rng.random(len(groups)) < share[groups]
+        return class_p_values(np.exp(0.5 * errors), np.stack([own, ~own], axis=1), 1, groups)[0]
+
+    return simulate
+
+
+def in_groups(groups: np.ndarray, within: float, test: str) -> Simulate:
+    """An error that depends on none of two features; groups have their own level of all three."""
+
+    def simulate(rng: np.random.Generator) -> float:
+        values = rng.standard_normal((groups[-1] + 1, 3))[groups]
+        values = values + within * rng.standard_normal(values.shape)
+        if test == "mutual information":
+            return information_p_values(values[:, 1:2], values[:, 0], 1, groups=groups)[0]
+        found = correlation_p_values(ranks_of(values), 1, num=999, groups=groups)
+        return float(found[test == "partial ρ"][0])
+
+    return simulate
+
+
 def of_position(blocks: int, positions: int, rate: float | None) -> Simulate:
     """One position of an axis, in independent blocks of one sample each."""
 
@@ -121,6 +153,22 @@ TESTS: dict[tuple[str, str, str], tuple[Simulate, float]] = {
     ("class, permuted blocks", "48 blocks of 20", "log-normal, AR(1) 0.8"): (
         of_stretches(960, 20, 0.8, 20), 0.3,
     ),
+    **{
+        (f"class of {of}, permuted groups", size, f"log-normal, within {within:g}"): (
+            of_groups(groups, within, of == "samples"), 0.5,
+        )
+        for of in ("groups", "samples")
+        for size, groups in (("5 × 40, 35 × 3", UNEQUAL), ("40 × 8", EQUAL))
+        for within in (0.0, 1.0)
+    },
+    **{
+        (f"{test}, permuted groups", size, f"Gaussian, within {within:g}"): (
+            in_groups(groups, within, test), 0.25 if test == "mutual information" else 0.5,
+        )
+        for test in ("ρ", "partial ρ", "mutual information")
+        for size, groups in (("5 × 40, 35 × 3", UNEQUAL), ("40 × 8", EQUAL))
+        for within in (0.0, 1.0)
+    },
     **{
         ("axis position", f"{blocks} blocks × {positions}", what): (
             of_position(blocks, positions, rate), 0.3,

@@ -62,6 +62,7 @@ class Blocks:
         order: `(N,)` rows in the order in which neighbours may resemble each other.
         contradiction: lag-one autocorrelation of the errors where it contradicts the declared
             independence, else None.
+        groups: `(N,)` in 0 … G − 1 in the order of `order`, of declared groups; else None.
     """
 
     labels: Labels
@@ -69,6 +70,7 @@ class Blocks:
     kind: str
     order: NDArray[np.intp]
     contradiction: float | None = None
+    groups: Labels | None = None
 
     @property
     def num_blocks(self) -> int:
@@ -81,10 +83,11 @@ class Blocks:
 
     @property
     def piece(self) -> int:
-        """Neighbours in `order` that stay together in a permutation."""
-        if not self.correlated:
+        """Neighbours in `order` that a permutation keeps together; declared groups, not samples."""
+        if self.contradiction is None and self.kind != TIME:
             return 1
-        return max(1, round(len(self.labels) / max(1, self.num_blocks)))
+        units = len(self.labels) if self.groups is None else int(self.groups.max(initial=-1)) + 1
+        return max(1, round(units / max(1, self.num_blocks)))
 
 
 def block_columns(rows: polars.DataFrame) -> list[str]:
@@ -156,8 +159,8 @@ def _declared_independent(
     strata = _codes(samples, STRATUM_COLUMN)
     unit = np.empty(samples.height, dtype=np.int64)
     if kind == GROUP:
-        groups = samples[GROUP_COLUMN].to_numpy()[by_id]
-        _, first, number = np.unique(groups, return_index=True, return_inverse=True)
+        declared = samples[GROUP_COLUMN].to_numpy()[by_id]
+        _, first, number = np.unique(declared, return_index=True, return_inverse=True)
         unit[by_id] = np.argsort(np.argsort(first))[number]  # in the order in which they appear
         strata = np.zeros_like(strata)
     else:
@@ -172,13 +175,14 @@ def _declared_independent(
     order = np.lexsort([unit, strata])
     apart = np.argsort(of_unit, kind="stable")  # neighbours of one class
     told = _contradiction(series[apart], replicates)
+    groups = unit if kind == GROUP else None
     if told is None:
         cells = _dealt(of_unit) if strata.any() else _stretches(np.arange(num_units))
         every = order if kind == GROUP else by_id
-        return Blocks(cells[unit], cells[unit], kind, every)
+        return Blocks(cells[unit], cells[unit], kind, every, groups=groups)
     found = _number(_memory(series[apart], replicates), num_units)
     labels, cells = (_by_class(of_unit, number)[unit] for number in (found, MAX_BLOCKS))
-    return Blocks(labels, cells, kind, order, told)
+    return Blocks(labels, cells, kind, order, told, groups)
 
 
 def _complete(samples: polars.DataFrame, name: str) -> bool:

@@ -70,6 +70,24 @@ def test_independent_errors_do_not_contradict_and_are_single() -> None:
     assert found[0].num_blocks == 60 and found[0].piece == 1
 
 
+def test_declared_groups_change_places_as_a_whole() -> None:
+    rng = np.random.default_rng(5)
+    group = np.repeat(rng.permutation(300), 1 + np.arange(300) % 4)
+    declared = pl.DataFrame({"sample_id": np.arange(len(group)), GROUP_COLUMN: group})
+    found = find_blocks(declared, rng.standard_normal(300)[group])
+    assert found.groups is not None and found.piece == 1 and found.num_blocks == 200
+    in_order = found.groups[found.order]
+    assert (np.diff(in_order) >= 0).all() and in_order[-1] == 299
+    np.testing.assert_array_equal(found.groups == found.groups[7], group == group[7])
+    by_sample = find_blocks(declared.drop(GROUP_COLUMN), rng.standard_normal(len(group)))
+    assert by_sample.groups is None
+    slow = np.convolve(rng.standard_normal(310), np.ones(11), "valid")
+    told = find_blocks(
+        declared.with_columns(pl.lit(np.sort(group)).alias(GROUP_COLUMN)), slow[np.sort(group)]
+    )
+    assert told.contradiction is not None and 1 < told.piece <= 300 / told.num_blocks + 1
+
+
 def test_classes_one_after_the_other_are_no_memory_and_keep_their_shares() -> None:
     rng = np.random.default_rng(3)
     label = np.repeat([1, 0], [90, 60])

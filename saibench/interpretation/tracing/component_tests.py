@@ -5,7 +5,9 @@ Two kinds of components need two tests.
 *Classes and bins* share out the samples: each sample is of one of them. If a class errs like the
 others, any samples might be its own, so errors are permuted among the samples. Where an error is 0
 or 1 and samples are independent that is Fisher's exact test. Samples in order of time are permuted
-in pieces of neighbours. The statistic is Welch's t, so that a class whose errors spread more is not
+in pieces of neighbours. Of declared groups, whole ones are permuted: their sums and sizes where
+each group is of one class, else their samples. The statistic is Welch's t (of groups' sums about
+the class's mean), so that a class whose errors spread more is not
 taken for one that errs more (Janssen, Stat. Probab. Lett. 36, 1997).
 
 *Positions on an axis* (species, lead times) are in every sample. If a position errs like the
@@ -30,6 +32,7 @@ from saibench.interpretation.bootstrap import MAX_WEIGHTS, Floats
 from saibench.interpretation.tracing.permutations import (
     NUM_PERMUTATIONS,
     block_permutations,
+    group_permutations,
     p_value,
 )
 
@@ -37,29 +40,37 @@ ROUNDING = 1e-9
 """Relative difference below which two arrangements tie."""
 
 
-def class_p_values(errors: Floats, member: NDArray[np.bool_], piece: int = 1) -> list[float]:
+def class_p_values(
+    errors: Floats,
+    member: NDArray[np.bool_],
+    piece: int = 1,
+    groups: NDArray[np.int64] | None = None,
+) -> list[float]:
     """p-value of each class: its samples err like those of all others.
 
     Args:
         errors: `(N,)`, in the order in which neighbours resemble each other.
         member: `(N, K)`, which samples are of a class; a sample is of one at most.
-        piece: neighbours that stay together in a permutation; 1 for independent samples.
+        piece: neighbours that stay together in a permutation; 1 for independent samples. Of
+            declared groups, how many neighbouring ones.
+        groups: `(N,)` labels of declared groups, which change places as a whole.
 
     Returns:
         K values; NaN of a class that has no sample or all of them, and where errors do not differ.
     """
     used = member.any(axis=1)
     errors, member = errors[used], member[used]
+    groups = None if groups is None else groups[used]
     sizes = member.sum(axis=0)
     tested = (sizes > 0) & (sizes < len(errors))
     found = np.full(len(sizes), math.nan)
     if not tested.any() or np.ptp(errors) == 0:
         return found.tolist()
     is_high = errors == errors.max()
-    if piece == 1 and (is_high | (errors == errors.min())).all():
+    if piece == 1 and groups is None and (is_high | (errors == errors.min())).all():
         found[tested] = [_fisher(is_high, own) for own in member[:, tested].T]
     else:
-        found[tested] = _permuted(errors, member[:, tested], piece)
+        found[tested] = _permuted(errors, member[:, tested], piece, groups)
     return found.tolist()
 
 
@@ -136,17 +147,35 @@ def _fisher(failed: NDArray[np.bool_], own: NDArray[np.bool_]) -> float:
     return float(stats.fisher_exact(table).pvalue)
 
 
-def _permuted(errors: Floats, member: NDArray[np.bool_], piece: int) -> list[float]:
+def _permuted(
+    errors: Floats, member: NDArray[np.bool_], piece: int, groups: NDArray[np.int64] | None
+) -> list[float]:
     errors = errors - errors.mean()
-    observed = np.abs(_welch(errors[None], member)[0])
+    sizes = np.ones(len(errors))
+    of_groups = False
+    if groups is not None:
+        _, first, label = np.unique(groups, return_index=True, return_inverse=True)
+        if (member == member[first[label]]).all():  # of one class each: sums and sizes say it all
+            errors = np.bincount(label, errors).astype(np.float64)
+            sizes = np.bincount(label).astype(np.float64)
+            member, groups, of_groups = member[first], None, True
+    observed = np.abs(_welch(errors[None], sizes[None], member)[0])
     reached = np.zeros(member.shape[1], dtype=int)
-    for index in _orders(len(errors), piece):
-        found = np.abs(_welch(errors[index], member))
+    for index in _orders(len(errors), piece, groups):
+        found = np.abs(_welch(errors[index], sizes[index] if of_groups else sizes[None], member))
         reached += (found >= observed * (1 - ROUNDING)).sum(axis=0)
-    return [p_value(int(one), NUM_PERMUTATIONS) for one in reached]
+    return [
+        math.nan if math.isnan(one) else p_value(int(count), NUM_PERMUTATIONS)
+        for one, count in zip(observed, reached, strict=True)
+    ]
 
 
-def _orders(count: int, piece: int) -> Iterator[NDArray[np.int64]]:
+def _orders(
+    count: int, piece: int, groups: NDArray[np.int64] | None
+) -> Iterator[NDArray[np.int64]]:
+    if groups is not None:
+        yield from group_permutations(groups, piece)
+        return
     if piece > 1:
         yield from block_permutations(count, piece)
         return
@@ -157,25 +186,35 @@ def _orders(count: int, piece: int) -> Iterator[NDArray[np.int64]]:
         yield rng.permuted(np.tile(np.arange(count), (some, 1)), axis=1)
 
 
-def _welch(errors: Floats, member: NDArray[np.bool_]) -> Floats:
+def _welch(errors: Floats, sizes: Floats, member: NDArray[np.bool_]) -> Floats:
     """Welch's t of each class against all others, `(arrangements, K)`.
 
     Args:
-        errors: `(arrangements, N)`, their mean 0.
+        errors: `(arrangements, N)`, sums of each unit's errors.
+        sizes: `(arrangements or 1, N)`, samples of each unit; 1 where it is a sample.
         member: `(N, K)`.
     """
-    columns = member.astype(np.float64)
-    size = columns.sum(axis=0)
-    others = len(member) - size
-    sums, squares = errors @ columns, errors**2 @ columns
-    mean, other_mean = sums / size, -sums / others  # all sum to 0
-    spread = _of_mean(squares, mean, size)
-    spread += _of_mean((errors**2).sum(axis=1, keepdims=True) - squares, other_mean, others)
+    own = member.astype(np.float64)
+    count = own.sum(axis=0)
+    moments = [errors, sizes, errors**2, errors * sizes, sizes**2]
+    of_class = [moment @ own for moment in moments]
+    of_others = [
+        moment.sum(axis=1, keepdims=True) - part
+        for moment, part in zip(moments, of_class, strict=True)
+    ]
+    mean, spread = _of_mean(of_class, count)
+    other_mean, other_spread = _of_mean(of_others, len(member) - count)
     difference = mean - other_mean
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(difference == 0, 0.0, difference / np.sqrt(spread))
+        return np.where(difference == 0, 0.0, difference / np.sqrt(spread + other_spread))
 
 
-def _of_mean(squares: Floats, mean: Floats, size: Floats) -> Floats:
-    """Squared standard error of a mean; 0 of one sample."""
-    return np.maximum(squares / size - mean**2, 0.0) / np.maximum(size - 1, 1)
+def _of_mean(moments: list[Floats], count: Floats) -> tuple[Floats, Floats]:
+    """Mean of a class and its squared standard error; 0 of one unit.
+
+    Σ (S − n mean)² / (Σ n)² · B / (B − 1) of the sums S and sizes n of B units.
+    """
+    total, size, squares, products, sizes = moments
+    mean = total / size
+    around = squares - 2 * mean * products + mean**2 * sizes
+    return mean, np.maximum(around, 0.0) / size**2 * count / np.maximum(count - 1, 1)

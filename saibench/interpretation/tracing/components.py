@@ -41,7 +41,10 @@ class Contributions:
 
 
 def component_shares(
-    contributions: Contributions, blocks: NDArray[np.int64], piece: int = 1
+    contributions: Contributions,
+    blocks: NDArray[np.int64],
+    piece: int = 1,
+    groups: NDArray[np.int64] | None = None,
 ) -> tuple[Component, ...]:
     """Share of the whole error, and mean error over that of all, of each component.
 
@@ -51,6 +54,8 @@ def component_shares(
     Args:
         blocks: `(N,)` labels of what is independent.
         piece: neighbouring samples that stay together in a permutation; 1 if all are independent.
+            Of declared groups, how many neighbouring ones.
+        groups: `(N,)` labels of declared groups, which change places as a whole.
     """
     count = len(contributions.names)
     columns = np.hstack([contributions.errors, contributions.sizes])
@@ -66,7 +71,7 @@ def component_shares(
             return np.hstack([shares, shares / size])
 
     intervals = block_bootstraps(columns, blocks, statistic, of_means=True)
-    p_values = _p_values(contributions, blocks, piece)
+    p_values = _p_values(contributions, blocks, piece, groups)
     return tuple(
         Component(
             of=contributions.of,
@@ -80,11 +85,16 @@ def component_shares(
     )
 
 
-def _p_values(contributions: Contributions, blocks: NDArray[np.int64], piece: int) -> list[float]:
+def _p_values(
+    contributions: Contributions,
+    blocks: NDArray[np.int64],
+    piece: int,
+    groups: NDArray[np.int64] | None,
+) -> list[float]:
     """Of each component against the others; NaN of one that has too few samples."""
     errors, sizes = contributions.errors, contributions.sizes
     if contributions.exclusive:
-        found = class_p_values(errors.sum(axis=1), sizes > 0, piece)
+        found = class_p_values(errors.sum(axis=1), sizes > 0, piece, groups)
     else:
         found = axis_p_values(errors, sizes, blocks)
     enough = np.count_nonzero(sizes, axis=0) >= FEWEST_SAMPLES

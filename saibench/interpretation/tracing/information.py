@@ -10,7 +10,7 @@ from scipy import stats
 
 from saibench.interpretation.bootstrap import LEVEL, Floats, Interval
 from saibench.interpretation.tracing.neighbours import of_classes, of_numbers, with_noise
-from saibench.interpretation.tracing.permutations import block_permutations, p_value
+from saibench.interpretation.tracing.permutations import p_value, permutations
 
 NUM_NEIGHBOURS = 3
 NUM_HALVES = 40
@@ -90,9 +90,15 @@ def information_intervals(
 
 
 def information_p_values(
-    features: Floats, response: Floats, length: int, seed: int = 0
+    features: Floats,
+    response: Floats,
+    length: int,
+    seed: int = 0,
+    groups: NDArray[np.int64] | None = None,
 ) -> list[float]:
     """By permuting the response in pieces of `length` neighbours; samples in their order.
+
+    Of declared `groups`, whole ones are permuted, in pieces of `length` groups.
 
     A feature whose value is reached by ten permutations is tested no further (Besag and Clifford,
     Biometrika 78, 1991): its p-value is 10 / those made.
@@ -101,7 +107,11 @@ def information_p_values(
     features, response = features[::every], response[::every]
     observed = mutual_information(features, response)
     larger, made = np.zeros(len(observed), dtype=int), np.zeros(len(observed), dtype=int)
-    rows = block_permutations(len(response), max(1, round(length / every)), NUM_PERMUTATIONS, seed)
+    if groups is None:
+        length = max(1, round(length / every))
+    else:
+        groups = groups[::every]
+    rows = permutations(len(response), length, groups, NUM_PERMUTATIONS, seed)
     for index in (index for some in rows for index in some):
         open_ = np.flatnonzero(larger < ENOUGH_LARGER)
         if not len(open_):

@@ -49,7 +49,8 @@ class TracedSamples:
         features: `(N, p)`.
         quantities: what the p features are.
         blocks: `(N,)` labels by the rule of `saibench.interpretation.blocks`.
-        piece: neighbours that stay together in a permutation.
+        piece: neighbours, of declared groups whole ones, that stay together in a permutation.
+        groups: `(N,)` labels of declared groups; else None.
         timed: whether the blocks are stretches of time.
         rows: of the samples, in the same order.
         notes: what is left out and why, in sentences.
@@ -62,6 +63,7 @@ class TracedSamples:
     quantities: tuple[Quantity, ...]
     blocks: NDArray[np.int64]
     piece: int
+    groups: NDArray[np.int64] | None
     timed: bool
     rows: polars.DataFrame
     notes: tuple[str, ...]
@@ -132,6 +134,7 @@ def traced_samples(
         quantities=tuple(quantities[number] for number in kept),
         blocks=blocks.labels[blocks.order],
         piece=blocks.piece,
+        groups=None if blocks.groups is None else blocks.groups[blocks.order],
         timed=blocks.kind == TIME,
         rows=rows[blocks.order],
         notes=(*notes, *left_out, *alike, *_only_after([quantities[n] for n in kept])),

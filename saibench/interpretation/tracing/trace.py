@@ -78,7 +78,8 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
     """How the errors go with each feature, the largest share first, and what all explain."""
     errors, features = samples.errors[::every], samples.features[::every]
     blocks = samples.blocks[::every]
-    piece = max(1, round(samples.piece / every))
+    groups = None if samples.groups is None else samples.groups[::every]
+    piece = max(1, round(samples.piece / every)) if groups is None else samples.piece
     count = features.shape[1]
     values = np.column_stack([errors, features])
 
@@ -88,9 +89,9 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
 
     # a matrix of all columns is held for each resampling
     intervals = block_bootstraps(values, blocks, correlations, num_resamples=NUM_RESAMPLES)
-    p_values, partial_p = correlation_p_values(ranks_of(values), piece)
+    p_values, partial_p = correlation_p_values(ranks_of(values), piece, groups=groups)
     information = information_intervals(features, errors, blocks)
-    information_p = information_p_values(features, errors, piece)
+    information_p = information_p_values(features, errors, piece, groups=groups)
     explained = explained_shares(features, errors, blocks)
     found = [
         Association(
@@ -124,7 +125,9 @@ def _components(
         component
         for contributions in kinds
         if len(contributions.names) > 1
-        for component in component_shares(contributions, samples.blocks, samples.piece)
+        for component in component_shares(
+            contributions, samples.blocks, samples.piece, samples.groups
+        )
     )
 
 

@@ -87,6 +87,54 @@ def test_neighbours_stay_together_where_samples_remember() -> None:
     assert np.mean(np.array(apart) <= 0.05) > 0.3
 
 
+UNEQUAL = np.repeat(np.arange(40), np.where(np.arange(40) % 8, 3, 40))
+EQUAL = np.arange(320) // 8
+
+
+@pytest.mark.parametrize("groups", [UNEQUAL, EQUAL], ids=["5 of 40, 35 of 3", "40 of 8"])
+def test_classes_of_whole_groups_hold_their_level(groups: np.ndarray) -> None:
+    """Pieces of N / groups neighbours called 44 and 15 % of them sure at a level of 5 %."""
+    rng, simulations = np.random.default_rng(6), 200
+    found = []
+    for _ in range(simulations):
+        own = (rng.random(40) < 0.5)[groups]
+        errors = rng.lognormal(0, 0.5, 40)[groups]
+        found.append(class_p_values(errors, np.stack([own, ~own], axis=1), 1, groups)[0])
+    for level in (0.05, 0.01):
+        assert (np.array(found) <= level).sum() <= at_most(simulations, level)
+
+
+def test_whole_groups_are_permuted_as_scipy_does() -> None:
+    """Welch's t of the groups' means where all groups are equally large."""
+    rng = np.random.default_rng(8)
+    own = np.arange(24) < 9
+    means = rng.lognormal(0, 0.2, 24) * np.where(own, 1.3, 1.0)
+    groups = np.repeat(np.arange(24), 5)
+    noise = rng.standard_normal((24, 5))
+    errors = (means[:, None] + 0.1 * (noise - noise.mean(axis=1, keepdims=True))).ravel()
+
+    def welch(first: np.ndarray, second: np.ndarray, axis: int) -> np.ndarray:
+        return np.abs(stats.ttest_ind(first, second, equal_var=False, axis=axis).statistic)
+
+    expected = stats.permutation_test(
+        (means[own], means[~own]), welch, n_resamples=9999, alternative="greater", rng=1
+    ).pvalue
+    member = np.stack([own, ~own], axis=1)[groups]
+    spread = np.sqrt(expected * (1 - expected) * (1 / NUM_PERMUTATIONS + 1 / 9999))
+    assert 0.005 < expected < 0.6
+    assert class_p_values(errors, member, 1, groups)[0] == pytest.approx(expected, abs=4 * spread)
+
+
+def test_classes_within_groups_are_tested_with_whole_groups() -> None:
+    """An error that each group's samples of a class have is found, none is made of chance."""
+    rng = np.random.default_rng(7)
+    own = rng.random(len(EQUAL)) < 0.5
+    errors = rng.lognormal(0, 0.3, 40)[EQUAL]
+    member = np.stack([own, ~own], axis=1)
+    assert class_p_values(errors, member, 1, EQUAL)[0] > 0.01
+    assert class_p_values(errors * np.where(own, 1.5, 1.0), member, 1, EQUAL)[0] < 0.01
+
+
 def test_two_positions_are_told_apart_by_the_signs_of_blocks() -> None:
     rng = np.random.default_rng(5)
     errors = rng.lognormal(0, 0.5, (9, 2)) * np.array([1.5, 1.0])

@@ -24,6 +24,7 @@ from saibench.interpretation.tracing.information import (
 from saibench.interpretation.tracing.permutations import (
     block_permutations,
     correlation_p_values,
+    group_permutations,
     p_value,
 )
 from saibench.interpretation.tracing.ranks import (
@@ -81,6 +82,49 @@ def test_permutations_keep_neighbours() -> None:
     steps = np.diff(rows, axis=1) % 103
     assert ((steps == 1).sum(axis=1) >= 103 - 11).all()
     assert len({tuple(row) for row in rows}) == 40
+
+
+def test_whole_groups_change_places() -> None:
+    groups = np.repeat([0, 1, 2, 3], [2, 5, 3, 3])
+    rows = np.concatenate(list(group_permutations(groups, 1, 60)))
+    assert rows.shape == (60, 13)
+    for row in rows:
+        sources = [np.unique(groups[row[groups == place]]) for place in range(4)]
+        assert sorted(np.concatenate(sources)) == [0, 1, 2, 3]
+        for place, source in enumerate(sources):
+            used, size = row[groups == place], int((groups == source).sum())
+            assert len(np.unique(used)) == min(len(used), size)
+    assert len({tuple(row) for row in rows}) > 50
+    pieces = np.concatenate(list(group_permutations(np.arange(20), 5, 10)))
+    assert ((np.diff(pieces, axis=1) % 20 == 1).sum(axis=1) >= 19 - 4).all()
+
+
+@pytest.mark.parametrize("few_large", [True, False], ids=["5 of 40, 35 of 3", "40 of 8"])
+def test_relations_of_whole_groups_hold_their_level(few_large: bool) -> None:
+    """Of errors and features of whole groups; pieces of neighbours called 46 % sure."""
+    groups = np.repeat(np.arange(40), np.where(np.arange(40) % 8, 3, 40) if few_large else 8)
+    rng, simulations = np.random.default_rng(9), 200
+    found = []
+    for _ in range(simulations):
+        ranks = ranks_of(rng.standard_normal((40, 3))[groups])
+        rho, partial = correlation_p_values(ranks, 1, 199, groups=groups)
+        found.append([rho[0], partial[0]])
+    allowed = stats.binom.ppf(1 - 1e-4, simulations, 0.05)
+    assert ((np.array(found) <= 0.05).sum(axis=0) <= allowed).all()
+
+
+def test_information_of_whole_groups_is_tested_with_whole_groups() -> None:
+    groups = np.arange(120) // 6
+    rng = np.random.default_rng(10)
+    alone, found = np.array([
+        [information_p_values(*pair, 1)[0], information_p_values(*pair, 1, groups=groups)[0]]
+        for pair in (
+            (values[:, :1], values[:, 1])
+            for values in (rng.standard_normal((20, 2))[groups] for _ in range(12))
+        )
+    ]).T  # fmt: skip
+    assert (alone <= 0.05).sum() > 8
+    assert (found <= 0.05).sum() <= stats.binom.ppf(1 - 1e-4, 12, 0.05)
 
 
 def test_series_with_memory_are_not_related_by_their_memory() -> None:
