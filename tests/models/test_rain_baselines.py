@@ -168,6 +168,19 @@ def test_a_dry_event_stays_dry_beside_a_wet_one(
 
 
 @pytest.mark.usefixtures("pysteps")
+def test_steps_names_the_event_that_pysteps_takes_for_clutter(
+    moving: Tensor, caplog: pytest.LogCaptureFixture
+) -> None:
+    observed = moving[:, :FRAMES].repeat(3, 1, 1, 1)
+    observed[1, -2] = 0
+    observed[2] = 0
+    predicted, _ = Steps(2).draws(observed, 2, EventNoise(torch.tensor([4, 7, 9])))
+    assert predicted[0].any() and not predicted[1:].any()
+    (said,) = caplog.messages
+    assert "event 7 " in said and "event 4" not in said and "event 9" not in said
+
+
+@pytest.mark.usefixtures("pysteps")
 def test_motion_field_points_to_where_the_rain_comes_from() -> None:
     y, x = np.mgrid[:SIZE, :SIZE]
     frames = [40 * np.exp(-((x - 20 - 2 * n) ** 2 + (y - 30) ** 2) / 60) for n in range(9)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import numpy as np
@@ -24,6 +25,8 @@ from saibench.models.nets.rain_baselines.pysteps_library import (
     to_decibel,
 )
 
+log = logging.getLogger(__name__)
+
 MEMORY = 3
 """Frames that the second-order autoregression is fitted to."""
 
@@ -34,8 +37,9 @@ class Steps(nn.Module):
     Bowler et al. 2006 (doi:10.1256/qj.04.100) with pysteps' defaults: a cascade of scales,
     second-order autoregression, non-parametric noise, perturbed motion, intensities matched to
     the last observed frame. An event whose last frame is dry stays dry, and pysteps itself
-    predicts none where one of the last three frames has no rain away from the border. What flows
-    in over the border has not been observed: it is predicted to be 0.
+    predicts none where one of the last two frames has no rain away from the border, since it takes
+    rain out of nothing for clutter: a warning names such events. What flows in over the border has
+    not been observed: it is predicted to be 0.
 
     Args:
         leads: number of predicted frames, L.
@@ -100,6 +104,8 @@ class Steps(nn.Module):
             predicted = [
                 self._predict(*event) for event in zip(events, motions, seeds, names, strict=True)
             ]
+            if draw == 0:
+                _warn_of_none(predicted, motions, names)
             yield torch.from_numpy(np.stack(predicted)).to(observed)
 
     def _motion(self, observed: np.ndarray) -> np.ndarray | None:
@@ -130,3 +136,20 @@ class Steps(nn.Module):
                 f"pixels ({error}): fields that vary, and differ from frame to frame, would work."
             ) from error
         return from_decibel(ensemble).mean(axis=0)
+
+
+def _warn_of_none(
+    predicted: list[np.ndarray], motions: list[np.ndarray | None], names: list[str]
+) -> None:
+    """pysteps says so itself, among much else that a run's output does not show."""
+    none = [
+        name
+        for rain, motion, name in zip(predicted, motions, names, strict=True)
+        if motion is not None and not rain.any()
+    ]
+    if none:
+        log.warning(
+            "STEPS predicts no rain for %s although it rains in the last frame: pysteps can't tell "
+            "rain from clutter where one of the last two frames has none away from the border.",
+            ", ".join(none),
+        )
