@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from saibench.interpretation.blocks import blocks_of
-from saibench.interpretation.bootstrap import Interval, block_bootstrap
+from saibench.interpretation.blocks import Blocks, find_blocks
+from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.trusted_range import TrustedRange
 from saibench.interpretation.wording import bracketed, percent
 
@@ -62,7 +62,7 @@ def sentences(run: pl.DataFrame, trusted: TrustedRange, tolerance: float | None)
     error = run["error"].to_numpy().astype(float)
     for word, chosen in (("trusted", ~flagged), ("not trusted", flagged)):
         if chosen.any():
-            mean = block_bootstrap(error[chosen], blocks[chosen])
+            mean = blocks.mean(error, chosen)
             lines.append(
                 f"Where the net is {word}, the true {name} is {bracketed(mean)} {unit} in the mean "
                 f"(n = {mean.count:,})."
@@ -113,18 +113,18 @@ def _alarm_sentences(found: Alarm, limit: str) -> list[str]:
     return lines
 
 
-def _blocks(run: pl.DataFrame) -> np.ndarray:
+def _blocks(run: pl.DataFrame) -> Blocks:
     """Stretches of time, each of 5 correlation times of the error, or of what the guard reads."""
     column = "bound" if run["error"].null_count() else "error"
     samples = run.select("time").with_row_index("sample_id")
-    return blocks_of(samples, run[column].to_numpy().astype(float))
+    return find_blocks(samples, run[column].to_numpy().astype(float))
 
 
-def _share(event: np.ndarray, among: np.ndarray, blocks: np.ndarray) -> Interval | None:
+def _share(event: np.ndarray, among: np.ndarray, blocks: Blocks) -> Interval | None:
     """Share of `among` in which `event` holds."""
     if not among.any():
         return None
-    return block_bootstrap(event[among].astype(float), blocks[among], share=True)
+    return blocks.mean(event.astype(float), among, share=True)
 
 
 def _first(run: pl.DataFrame, chosen: np.ndarray) -> float | None:

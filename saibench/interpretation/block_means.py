@@ -14,7 +14,7 @@ import polars
 from numpy.typing import NDArray
 
 from saibench.interpretation.blocks import find_blocks
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.bootstrap import Floats, Interval
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +80,4 @@ def _of_defined(
     means = BlockMeans(
         (sums / counts)[:, None], counts[:, None], (1.0,), 0.0, digest, blocks.num_blocks
     )
-    independent = not blocks.correlated
-    interval = block_bootstrap(values, blocks.labels, share=share, independent=independent)
-    return interval, means
+    return blocks.mean(values, share=share), means

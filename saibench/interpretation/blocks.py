@@ -35,7 +35,7 @@ from saibench.evidence.independence import (
     TIME,
 )
 from saibench.interpretation.autocorrelation import correlation_time, lag_one, less_class_means
-from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
 
 MAX_BLOCKS = 200
 """More independent blocks gain nothing."""
@@ -88,6 +88,19 @@ class Blocks:
             return 1
         units = len(self.labels) if self.groups is None else int(self.groups.max(initial=-1)) + 1
         return max(1, round(units / max(1, self.num_blocks)))
+
+    def mean(
+        self, values: Floats, among: NDArray[np.bool_] | None = None, *, share: bool = False
+    ) -> Interval:
+        """Mean of `(N,)` values, or of those `among` the samples, with its interval.
+
+        Args:
+            share: whether the values are declared to be 0 or 1.
+        """
+        chosen = slice(None) if among is None else among
+        return block_bootstrap(
+            values[chosen], self.labels[chosen], share=share, independent=not self.correlated
+        )
 
 
 def block_columns(rows: polars.DataFrame) -> list[str]:

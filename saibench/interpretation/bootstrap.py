@@ -110,10 +110,11 @@ def block_bootstrap(
     """
     if share and statistic is weighted_mean:
         whole = np.asarray(values, dtype=np.float64)
-        defined = ~np.isnan(whole)
-        if weights is None and defined.any():
-            kept = np.asarray(blocks)[defined]
-            return _of_share(whole[defined], kept, independent=independent, level=level)
+        weighed = np.ones(len(whole)) if weights is None else np.asarray(weights, np.float64)
+        used = ~np.isnan(whole) & (weighed > 0)
+        if used.any():
+            kept = np.asarray(blocks)[used]
+            return _of_share(whole[used], kept, weighed[used], independent, level)
 
     def single(values: Floats, weights: Floats) -> Floats:
         return statistic(values, weights)[:, None]
@@ -134,14 +135,19 @@ def block_bootstrap(
     return found[0].within(0.0) if positive else found[0]
 
 
-def _of_share(values: Floats, blocks: ArrayLike, *, independent: bool, level: float) -> Interval:
+def _of_share(
+    values: Floats, blocks: ArrayLike, weights: Floats, independent: bool, level: float
+) -> Interval:
+    """Weights are scaled to add up to the number of samples that they leave (Kish, 1965)."""
+    weights = weights * (weights.sum() / np.square(weights).sum())
     _, block_of = np.unique(np.asarray(blocks), return_inverse=True)
-    counts = np.bincount(block_of).astype(np.float64)
+    counts = np.bincount(block_of, weights).astype(np.float64)
     bounds = math.nan, math.nan
     if len(counts) > 1 or independent:
-        sums = np.bincount(block_of, values).astype(np.float64)
+        sums = np.bincount(block_of, weights * values).astype(np.float64)
         bounds = share_interval(sums, counts, independent=independent, level=level)
-    return Interval(bounds[0], float(values.mean()), bounds[1], len(counts), len(values))
+    estimate = float(weights @ values / weights.sum())
+    return Interval(bounds[0], estimate, bounds[1], len(counts), len(values))
 
 
 def block_bootstraps(

@@ -78,9 +78,13 @@ def estimate_mean(
         values,
         blocks.labels,
         weights=None if even else by_sample["weight"],
-        share=share and even,
+        share=share,
         independent=not blocks.correlated,
     )
     seeds = dict(by_point.iter_rows())
     whole = with_seeds(interval, [list(seeds.values())])
-    return Estimate(whole.within(0.0) if values.min(initial=0.0) >= 0 else whole, seeds)
+    if share:
+        whole = whole.within(0.0, 1.0)
+    elif values.min(initial=0.0) >= 0:
+        whole = whole.within(0.0)
+    return Estimate(whole, seeds)

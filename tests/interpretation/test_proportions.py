@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
 
 from saibench.interpretation.block_means import block_means
+from saibench.interpretation.blocks import find_blocks
 from saibench.interpretation.bootstrap import block_bootstrap
 from saibench.interpretation.estimates import estimate_mean
-from saibench.interpretation.jet_scores import dealt_blocks, interval, mean_score
+from saibench.interpretation.jet_scores import (
+    average,
+    class_mean_score,
+    dealt_blocks,
+    interval,
+    mean_score,
+)
 from saibench.interpretation.proportions import exact_interval, largest_share, share_interval
+from saibench.interpretation.trusted_range.conformal import block_weights
+from saibench.interpretation.trusted_range.stretches import row_labels
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 5), (5, 5), (62, 62), (297, 596), (3, 62)])
@@ -47,6 +58,55 @@ def test_numbers_that_happen_to_be_0_or_1_are_no_shares_unless_declared() -> Non
     assert (of_cell.low, of_cell.high) == (1.0, 1.0)
     jets = mean_score(np.ones(40), np.ones(40), np.arange(40))
     assert interval([jets]).low == 1.0
+
+
+def test_a_weighted_share_is_the_binomial_one_of_its_blocks() -> None:
+    """Coverage that weighs blocks alike: 20 of 20 blocks, and one that weights leave as it is."""
+    blocks = np.repeat(np.arange(20), np.r_[np.full(10, 5), np.full(10, 15)])
+    even = block_weights(blocks)
+    sure = block_bootstrap(np.ones(200), blocks, weights=even, share=True)
+    expected = stats.binomtest(20, 20).proportion_ci()
+    assert (sure.low, sure.estimate, sure.high) == pytest.approx((expected.low, 1.0, 1.0))
+    held = (np.arange(200) % 4 > 0).astype(float)
+    alike = block_bootstrap(held, np.arange(200) // 10, weights=np.full(200, 0.3), share=True)
+    plain = block_bootstrap(held, np.arange(200) // 10, share=True)
+    assert (alike.low, alike.estimate, alike.high) == pytest.approx(
+        (plain.low, plain.estimate, plain.high)
+    )
+
+
+def test_a_share_over_seeds_stays_between_0_and_1() -> None:
+    right = np.ones((3, 46))
+    right[0, :9] = 0.0  # one training of three is worse
+    label, every = np.repeat([1, 0], 23), np.arange(46)
+    tables = [
+        pl.DataFrame({"point": str(number), "sample_id": every, "correct": own})
+        for number, own in enumerate(right)
+    ]
+    of_cell = estimate_mean(pl.concat(tables), "correct", share=True).interval
+    scores = [mean_score(own, label, every, share=True) for own in right]
+    balanced = [class_mean_score(own, label, every, share=True) for own in right]
+    points = ("0", "1", "2")
+    of_jets = [interval([replace(average(own), points=points)]) for own in (scores, balanced)]
+    for one in (of_cell, *of_jets):
+        assert one.seeds == 3
+        assert 0.0 <= one.low < one.estimate < one.high == 1.0
+
+
+def test_a_number_of_independent_samples_has_one_interval_whoever_asks() -> None:
+    """596 jets, all right, in 200 bundles that say nothing of the jets' memory."""
+    count = 596
+    rows = pl.DataFrame({"sample_id": np.arange(count), "error": np.zeros(count)})
+    expected = stats.binomtest(count, count).proportion_ci()
+    of_blocks = find_blocks(rows, np.ones(count)).mean(np.ones(count), share=True)
+    labels, independent = row_labels(rows, "error", None)
+    of_rows = block_bootstrap(np.ones(count), labels, share=True, independent=independent)
+    for one in (of_blocks, of_rows):
+        assert one.num_blocks == 200
+        assert (one.low, one.high) == pytest.approx((expected.low, 1.0))
+    twice = pl.concat([rows.with_columns(point=pl.lit(name)) for name in "ab"])
+    assert not row_labels(twice, "error", None)[1]
+    assert not row_labels(rows, "error", 20)[1]
 
 
 def test_correlated_samples_count_less() -> None:

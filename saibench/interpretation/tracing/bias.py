@@ -81,7 +81,7 @@ def trace_bias(
     return BiasTrace(
         statistic=error.quantity,
         along=order.quantity,
-        mean=block_bootstrap(values, blocks.labels),
+        mean=blocks.mean(values),
         share=block_bootstrap(
             np.stack([values, np.abs(values)], axis=1), blocks.labels, _share_of_bias, of_means=True
         ),

@@ -8,7 +8,7 @@ import numpy as np
 import polars
 
 from saibench.errors import UserError, closest
-from saibench.evidence.known import with_known
+from saibench.evidence.known import is_binary, with_known
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field
 from saibench.interpretation.bootstrap import Floats
@@ -22,10 +22,11 @@ DIFFERENCE = " - "
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """Values of the samples `(N,)`, NaN where undefined, and what they are."""
+    """Values of the samples `(N,)`, NaN where undefined, what they are, and whether 0 or 1."""
 
     quantity: Quantity
     values: Floats
+    share: bool = False
 
 
 def rows_of_point(
@@ -104,7 +105,8 @@ def column_of(
         values = np.abs(values - ideal)
     known = with_known(field).known
     quantity = Quantity(name.strip(), field.unit, field.per, field.describe, known=known)
-    return Column(quantity if ideal is None else _distance(quantity, ideal, signed), values)
+    share = not axis and is_binary(field) and ideal in (None, 0.0, 1.0)
+    return Column(quantity if ideal is None else _distance(quantity, ideal, signed), values, share)
 
 
 def axis_rows(

@@ -49,6 +49,8 @@ class TracedSamples:
         features: `(N, p)`.
         quantities: what the p features are.
         blocks: `(N,)` labels by the rule of `saibench.interpretation.blocks`.
+        correlated: whether samples of a block resemble each other.
+        share: whether the errors are 0 or 1.
         piece: neighbours, of declared groups whole ones, that stay together in a permutation.
         groups: `(N,)` labels of declared groups; else None.
         timed: whether the blocks are stretches of time.
@@ -62,6 +64,8 @@ class TracedSamples:
     features: Floats
     quantities: tuple[Quantity, ...]
     blocks: NDArray[np.int64]
+    correlated: bool
+    share: bool
     piece: int
     groups: NDArray[np.int64] | None
     timed: bool
@@ -133,6 +137,8 @@ def traced_samples(
         features=values[blocks.order][:, kept],
         quantities=tuple(quantities[number] for number in kept),
         blocks=blocks.labels[blocks.order],
+        correlated=blocks.correlated,
+        share=error.share,
         piece=blocks.piece,
         groups=None if blocks.groups is None else blocks.groups[blocks.order],
         timed=blocks.kind == TIME,

@@ -64,7 +64,12 @@ def trace_response(
     parts, unknown = _parts(evidence, samples, asked, response)
     return ResponseTrace(
         response=samples.response,
-        mean=block_bootstrap(samples.errors, samples.blocks),
+        mean=block_bootstrap(
+            samples.errors,
+            samples.blocks,
+            share=samples.share,
+            independent=not samples.correlated,
+        ),
         timed=samples.timed,
         associations=associations,
         together=together,

@@ -9,11 +9,12 @@ import numpy as np
 import polars as pl
 
 from saibench.errors import UserError
+from saibench.evidence.known import is_binary
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.trusted_range.reading import ERROR, KEYS, default_partitions, rows_of
 from saibench.interpretation.trusted_range.records import Quantity
-from saibench.interpretation.trusted_range.stretches import block_labels
+from saibench.interpretation.trusted_range.stretches import row_labels
 from saibench.interpretation.trusted_range.suitable import refuse_unlike_units
 from saibench.interpretation.trusted_range.trusted_range import TrustedRange
 from saibench.interpretation.wording import bracketed, percent
@@ -65,7 +66,7 @@ def check_evidence(
     names = default_partitions(evidence) if partitions is None else list(partitions)
     statistic = trusted.statistic.name
     features = [quantity.name for quantity in trusted.features]
-    table, _, rows, _ = rows_of(
+    table, column, rows, _ = rows_of(
         evidence, statistic, features, list(evidence.metrics), names, trusted.statistic.ideal
     )
     given = rows.select(features).fill_null(float("nan")).to_numpy()
@@ -80,11 +81,14 @@ def check_evidence(
     )
     for name in ("inside", "trusted"):
         rows = rows.with_columns(pl.when(is_known).then(name).alias(name))
+    field = next(field for field in evidence.fields(table) if field.name == column)
+    is_share = is_binary(field) and trusted.statistic.ideal in (0.0, 1.0)
     axis = [table.removeprefix("by_")] if table != "samples" else []
     columns = [*KEYS, *axis, *(name for name in features if name not in axis)]
     columns += ["expected", "bound", "inside", "trusted", ERROR]
     return [
-        _checked(name, rows.filter(pl.col("partition") == name), columns, trusted) for name in names
+        _checked(name, rows.filter(pl.col("partition") == name), columns, trusted, is_share)
+        for name in names
     ]
 
 
@@ -127,21 +131,35 @@ def checked_sentence(found: Checked, trusted: TrustedRange, tolerance: float | N
 
 
 def _checked(
-    name: str, rows: pl.DataFrame, columns: Sequence[str], trusted: TrustedRange
+    name: str,
+    rows: pl.DataFrame,
+    columns: Sequence[str],
+    trusted: TrustedRange,
+    is_share: bool,
 ) -> Checked:
     if rows.is_empty():
         raise UserError(f"{name} holds no sample of {trusted.statistic.name}.")
     known = rows.filter(pl.col(ERROR).is_not_null() & pl.col("trusted").is_not_null())
-    blocks = block_labels(known, ERROR, None) if known.height else np.zeros(0, dtype=np.int64)
+    blocks, independent = np.zeros(0, dtype=np.int64), False
+    if known.height:
+        blocks, independent = row_labels(known, ERROR, None)
     errors, good = known[ERROR].to_numpy(), known["trusted"].to_numpy()
 
     def mean_error(chosen: np.ndarray) -> Interval | None:
-        return block_bootstrap(errors[chosen], blocks[chosen]) if chosen.any() else None
+        if not chosen.any():
+            return None
+        return block_bootstrap(
+            errors[chosen], blocks[chosen], share=is_share, independent=independent
+        )
 
     return Checked(
         partition=name,
         samples=rows.select(columns).rename({ERROR: "error"}),
-        trusted=block_bootstrap(good.astype(float), blocks, share=True) if known.height else None,
+        trusted=(
+            block_bootstrap(good.astype(float), blocks, share=True, independent=independent)
+            if known.height
+            else None
+        ),
         unknown=int(rows["trusted"].null_count()),
         error_if_trusted=mean_error(good),
         error_if_not=mean_error(~good),

@@ -179,7 +179,9 @@ def share_held(trusted: TrustedRange, samples: Measured) -> Interval:
         raise ValueError("a range without a tolerance holds no share of the samples")
     check = trusted.check(samples.features)
     held = check.inside & (check.upper <= trusted.tolerance)
-    return block_bootstrap(held.astype(np.float64), samples.blocks, share=True)
+    return block_bootstrap(
+        held.astype(np.float64), samples.blocks, share=True, independent=samples.independent
+    )
 
 
 def validation_of(samples: Measured, asked: Wanted, seed: int = 0) -> Validation:

@@ -19,7 +19,7 @@ from saibench.evidence.schema import AFTER, BEFORE
 from saibench.evidence.selection import with_windows
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.trusted_range.records import Quantity, Source
-from saibench.interpretation.trusted_range.stretches import block_labels
+from saibench.interpretation.trusted_range.stretches import row_labels
 
 KEYS = ("point", "partition", "sample_id")
 WINDOW_BOUND = "of the training window, as a fraction of the trajectory"
@@ -38,6 +38,7 @@ class Measured:
         quantities: what the features are.
         statistic: what the errors are.
         source: where they come from.
+        independent: whether the samples of a block are, so that it is only a bundle.
     """
 
     features: Floats
@@ -48,6 +49,7 @@ class Measured:
     quantities: tuple[Quantity, ...]
     statistic: Quantity
     source: Source
+    independent: bool = False
 
 
 def measured(
@@ -92,10 +94,11 @@ def measured(
             f"{', '.join(features)}, and was not trained on."
         )
     group = defined.select(polars.struct("point", "partition").rank("dense") - 1).to_series()
+    blocks, independent = row_labels(defined, ERROR, num_blocks, features[0], mean_of)
     found = Measured(
         features=defined.select(features).to_numpy().astype(np.float64),
         errors=defined[ERROR].to_numpy(),
-        blocks=block_labels(defined, ERROR, num_blocks, features[0], mean_of),
+        blocks=blocks,
         groups=group.to_numpy().astype(np.int64),
         group_names=_group_names(evidence, defined),
         quantities=quantities,
@@ -111,6 +114,7 @@ def measured(
             saibench=version("saibench"),
             system=system_of(evidence, points[0]),
         ),
+        independent=independent,
     )
     return _averaged(found, mean_of) if mean_of > 1 else found
 

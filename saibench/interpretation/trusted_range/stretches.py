@@ -31,6 +31,20 @@ def block_labels(
         feature: a column, its mean over a sample's rows counts.
         mean_of: samples whose errors are averaged.
     """
+    return row_labels(rows, error, num_blocks, feature, mean_of)[0]
+
+
+def row_labels(
+    rows: polars.DataFrame,
+    error: str,
+    num_blocks: int | None,
+    feature: str | None = None,
+    mean_of: int = 1,
+) -> tuple[NDArray[np.int64], bool]:
+    """The labels of `block_labels`, and whether the rows of a block are independent of each other.
+
+    Rows of one sample, of several points or positions on an axis, are not.
+    """
     samples, found = row_blocks(rows, error)
     blocks = found.labels
     if num_blocks is not None:
@@ -42,7 +56,8 @@ def block_labels(
         blocks = contiguous_blocks(like[feature].to_numpy(), max(1, samples.height // mean_of))
     labels = samples.select("sample_id").with_columns(label=polars.Series(blocks))
     joined = rows.select("sample_id").join(labels, on="sample_id", maintain_order="left")
-    return joined["label"].to_numpy().astype(np.int64)
+    independent = num_blocks is None and not found.correlated and samples.height == rows.height
+    return joined["label"].to_numpy().astype(np.int64), independent
 
 
 def row_blocks(rows: polars.DataFrame, error: str) -> tuple[polars.DataFrame, Blocks]:

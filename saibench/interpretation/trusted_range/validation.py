@@ -139,7 +139,8 @@ def validate(
     covered = {level: (measured.errors <= bounds[level]).astype(float) for level in levels}
     weights = np.where(within, block_weights(measured.blocks), 0.0)
     observed = tuple(
-        block_bootstrap(covered[level], measured.blocks, weights=weights) for level in levels
+        block_bootstrap(covered[level], measured.blocks, weights=weights, share=True)
+        for level in levels
     )
     return Validation(
         coverage=coverage,
@@ -206,7 +207,7 @@ def _left_out(
         name=name,
         samples=int(mine.sum()),
         inside=int(within.sum()),
-        coverage=block_bootstrap(covered[mine], blocks[mine], weights=weights),
+        coverage=block_bootstrap(covered[mine], blocks[mine], weights=weights, share=True),
         outside=float(covered[beyond].mean()) if beyond.any() else math.nan,
     )
 
