@@ -14,6 +14,8 @@ from saibench.interpretation.blocks import find_blocks
 from saibench.interpretation.bootstrap import block_bootstrap
 from saibench.interpretation.estimates import estimate_mean
 from saibench.interpretation.jet_scores import (
+    auc_components,
+    auc_score,
     average,
     class_mean_score,
     dealt_blocks,
@@ -107,6 +109,21 @@ def test_a_number_of_independent_samples_has_one_interval_whoever_asks() -> None
     twice = pl.concat([rows.with_columns(point=pl.lit(name)) for name in "ab"])
     assert not row_labels(twice, "error", None)[1]
     assert not row_labels(rows, "error", 20)[1]
+
+
+def test_no_score_of_jets_that_are_all_right_has_an_interval_of_no_width() -> None:
+    """40 top jets and 22 QCD jets, by the exact bounds of either class and of all of them."""
+    label, right = np.repeat([1, 0], [40, 22]), np.ones(62)
+    blocks = dealt_blocks(label)
+    tops, qcds, every = (1 - stats.binomtest(n, n).proportion_ci().low for n in (40, 22, 62))
+    balanced = interval([class_mean_score(right, label, blocks, share=True)])
+    assert balanced.low == pytest.approx(1 - np.hypot(tops, qcds) / 2)
+    area = interval([auc_score(auc_components(label * 1.0, label), label, blocks)])
+    assert area.low == pytest.approx(1 - np.hypot(tops, qcds))
+    assert (balanced.high, area.high) == (1.0, 1.0)
+    accuracy = mean_score(right, label, blocks, share=True)
+    apart = interval([accuracy, accuracy], lambda found: found[:, 0] - found[:, 1])
+    assert (apart.low, apart.estimate, apart.high) == pytest.approx((-every, 0.0, every))
 
 
 def test_correlated_samples_count_less() -> None:
