@@ -14,6 +14,7 @@ from browser import Page, browser, chromium
 from PIL import Image
 from synthetic_study import PARTITION, WINDOWS, Made, write_study
 
+import saibench
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.shown_frames import FILE, ShownFrames, write_frames
 from saibench.figures import window_similarity, windows
@@ -183,6 +184,22 @@ def test_difference_of_two_points_is_that_of_the_paired_bootstrap(page: Page, st
     assert high == pytest.approx(expected.high, abs=0.06 * width)
     assert row[7] == "paired"
     assert "200 samples that both were tested on" in page.text("#compare")
+
+
+def test_two_accuracies_of_1_differ_by_0_with_the_interval_of_both(page: Page, study: Path) -> None:
+    """Of 62 jets each, all right: the two exact bounds, whose squares add up."""
+    page.open(study)
+    source = (Path(saibench.__file__).parent / "report/scripts/bootstrap.js").read_text()
+    found = page.value(
+        "(async () => {"
+        "const unpack = async (one) => one, study = { deviations: {}, tails: { 62: 0.025 } };"
+        f"{source}\n"
+        "const ones = Array(62).fill(1);"
+        "const all = { v: 1, i: [0.94, 1], b: { means: ones, counts: ones, size: 62, blocks: 62,"
+        " factors: [1], offset: 0, samples: '' } };"
+        "return (await difference(all, all)).interval; })()"
+    )
+    assert found == pytest.approx([-0.06, 0.06])
 
 
 def test_figures_are_drawn_when_they_are_near_and_can_be_taken_away(

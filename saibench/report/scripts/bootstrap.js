@@ -55,6 +55,8 @@ const quantile = (sorted, share) => {
   return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
 };
 
+const isConstant = (numbers) => numbers.every((one) => Math.abs(one - numbers[0]) < 1e-12);
+
 // B − A of a metric: { value, interval: [low, high] or null, paired }
 const difference = async (a, b) => {
   if (a.v === null || b.v === null) return { value: null, interval: null, paired: false };
@@ -63,6 +65,10 @@ const difference = async (a, b) => {
   const paired = a.b.samples === b.b.samples, fewer = Math.min(a.b.blocks, b.b.blocks);
   const [first, second] = [await resampled(a.b, paired ? fewer : a.b.blocks, 1),
     await resampled(b.b, paired ? fewer : b.b.blocks, paired ? 1 : 2)];
+  if (a.i && b.i && isConstant(first) && isConstant(second)) {  // shares of 0 or 1: their own bounds
+    const half = (one, other) => Math.hypot(b.v - b.i[one], a.v - a.i[other]);
+    return { value, interval: [value - half(0, 1), value + half(1, 0)], paired };
+  }
   const found = second.map((one, at) => one - first[at]).filter(Number.isFinite).sort();
   if (!found.length) return { value, interval: null, paired };
   const few = study.deviations[fewer];
