@@ -55,6 +55,7 @@ class TracedSamples:
         groups: `(N,)` labels of declared groups; else None.
         timed: whether the blocks are stretches of time.
         rows: of the samples, in the same order.
+        failures: samples left out whose error is infinite; with any, the error has no mean.
         notes: what is left out and why, in sentences.
     """
 
@@ -70,6 +71,7 @@ class TracedSamples:
     groups: NDArray[np.int64] | None
     timed: bool
     rows: polars.DataFrame
+    failures: int
     notes: tuple[str, ...]
 
     @property
@@ -112,7 +114,13 @@ def traced_samples(
         )
     values, every = np.stack([column.values for column in columns], axis=1), range(len(columns))
     defined = np.isfinite(error.values) & np.isfinite(values).all(axis=1)
-    undefined = int((~defined).sum())
+    failed = np.isposinf(error.values)
+    failures, undefined = int(failed.sum()), int((~defined & ~failed).sum())
+    if failures:
+        notes.append(
+            f"{failures:,} of {rows.height:,} samples failed: their {response} is infinite, so "
+            "that it has no mean; relations and shares are those of the others."
+        )
     if undefined:
         notes.append(f"{undefined:,} samples with undefined values are left out.")
     rows, values = rows.filter(polars.Series(defined)), values[defined]
@@ -143,6 +151,7 @@ def traced_samples(
         groups=None if blocks.groups is None else blocks.groups[blocks.order],
         timed=blocks.kind == TIME,
         rows=rows[blocks.order],
+        failures=failures,
         notes=(*notes, *left_out, *alike, *_only_after([quantities[n] for n in kept])),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -62,14 +63,14 @@ def trace_response(
         notes = (*notes, f"Relations to features are those of {used:,} samples, 1 of {every}.")
     associations, together = associate(samples, every)
     parts, unknown = _parts(evidence, samples, asked, response)
+    mean = block_bootstrap(
+        samples.errors, samples.blocks, share=samples.share, independent=not samples.correlated
+    )
+    if samples.failures:  # of survivors alone it would say too little
+        mean = replace(mean, low=math.nan, estimate=math.nan, high=math.nan)
     return ResponseTrace(
         response=samples.response,
-        mean=block_bootstrap(
-            samples.errors,
-            samples.blocks,
-            share=samples.share,
-            independent=not samples.correlated,
-        ),
+        mean=mean,
         timed=samples.timed,
         associations=associations,
         together=together,

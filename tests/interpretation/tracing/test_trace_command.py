@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars
@@ -24,7 +25,15 @@ from saibench.figures import biased_stretches, error_shares
 from saibench.figures.style import svg
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.finding import study_findings
-from saibench.interpretation.tracing import asked, comparisons, records, sentences, trace_points
+from saibench.interpretation.tracing import (
+    asked,
+    columns,
+    comparisons,
+    records,
+    sentences,
+    trace_points,
+)
+from saibench.interpretation.tracing.trace import trace_response
 from saibench.interpretation.trusted_range.of_evidence import chosen_points
 from saibench.report.export import export
 
@@ -226,6 +235,27 @@ def test_correlations_stand_clear_of_bars_that_reach_below_0(narrow: records.Poi
     left = [to_data.transform(text.get_window_extent())[0][0] for text in axes.texts]
     assert len(left) == len(bars) and min(left) > 100 * below.high
     assert axes.get_xlim()[1] >= max(text.get_position()[0] for text in axes.texts)
+
+
+def test_failed_samples_are_counted_and_leave_no_mean(
+    evidence: StudyEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_column = columns.column_of
+
+    def column_of(*given: Any, **options: Any) -> columns.Column:
+        found = read_column(*given, **options)
+        if given[2] == "force_mae":
+            values = np.where(np.arange(len(found.values)) < 3, np.inf, found.values)
+            return replace(found, values=values)
+        return found
+
+    monkeypatch.setattr("saibench.interpretation.tracing.reading.column_of", column_of)
+    point = chosen_points(evidence, [NARROW])[0]
+    found = trace_response(evidence, point, "last_tenth", "force_mae", asked(evidence))
+    assert np.isnan(found.mean.estimate) and np.isnan(found.mean.high)
+    assert any(note.startswith("3 of ") for note in found.notes)
+    assert "undefined" in sentences.heading(found)
+    assert found.associations and np.isfinite(found.associations[0].rho.interval.estimate)
 
 
 def test_too_few_samples_are_refused(trace: Run, tmp_path: Path) -> None:
