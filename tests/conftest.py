@@ -12,6 +12,8 @@ from skips import (  # noqa: F401  (hooks)
     pytest_terminal_summary,
 )
 
+from saibench.own_names import VARIABLE
+
 REAL_TRAJECTORY = "rmd17/npz_data/rmd17_aspirin.npz"
 
 SLOW = ("studies", "runs", "packaging", "extension", "guard", "report")
@@ -39,6 +41,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         for name in [name for name in os.environ if name.startswith(("WANDB_", "HYDRA_"))]:
             patch.delenv(name)
         yield folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def word_of_one_module() -> Iterator[None]:
+    """What tests name on a command line of this process, no other module's tests are to know."""
+    os.environ.pop(VARIABLE, None)
+    yield
+    os.environ.pop(VARIABLE, None)
 
 
 @pytest.fixture(scope="session")

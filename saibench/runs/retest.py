@@ -80,6 +80,7 @@ def retest_point(config: DictConfig) -> Outcome:
     outcome = retest(folder, changes)
     if outcome.cause is None:
         _print_metrics(folder, changes["test"])
+        _print_single_classes(folder, changes["test"])
         if changes["trust"] is not None:
             keep_trust(folder, changes["test"], changes["trust"])
     return outcome
@@ -140,7 +141,6 @@ def _print_metrics(folder: Path, test: list[str]) -> None:
     """All metrics of each partition; those of the headline where they would fill a screen."""
     metrics = record.read_json(folder / "metrics.json")
     headline = [name.rpartition("/")[2] for name in record.read_record(folder).get("headline", [])]
-    evidence = StudyEvidence.load(folder)
     for partition in test:
         print(f"{partition}:")
         every = metrics[partition]
@@ -156,7 +156,12 @@ def _print_metrics(folder: Path, test: list[str]) -> None:
             print(f"  {name} = {value} (n = {entry['count']})")
         if len(shown) < len(every):
             print(f"  and {len(every) - len(shown)} more in {folder / 'metrics.json'}")
-        for point in evidence.metrics:
-            alone = single_class(evidence, point, partition)
-            if alone is not None:
-                print(f"  {alone}")
+
+
+def _print_single_classes(folder: Path, test: list[str]) -> None:
+    """What accuracies do not say: that one class is predicted for every sample."""
+    evidence = StudyEvidence.load(folder)
+    for point in evidence.metrics:
+        for partition in test:
+            if (told := single_class(evidence, point, partition)) is not None:
+                print(told)

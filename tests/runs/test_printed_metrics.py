@@ -14,7 +14,7 @@ def point(folder: Path, metrics: int, headline: list[str]) -> Path:
     entry = {"value": 0.5, "unit": "mm/h", "per": "pixel", "count": 7}
     of_leads = {f"mae_{10 * (lead + 1)}": entry for lead in range(metrics)}
     (folder / "metrics.json").write_text(json.dumps({"held_out": of_leads}))
-    record = {"point": "0a1b", "settings": {}, "headline": headline}
+    record = {"point": "0a1b", "state": "complete", "settings": {}, "headline": headline}
     (folder / "run.json").write_text(json.dumps(record))
     return folder
 

@@ -12,6 +12,7 @@ from command_line import QUIET, evaluate
 from omegaconf import OmegaConf
 
 from saibench.evidence.shown_frames import FILE, ShownFrames, read_frames
+from saibench.runs.record import update_record
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -66,6 +67,7 @@ def test_chosen_frames_hinder_no_test_that_does_not_hold_them(
     config = OmegaConf.load(point / "config.yaml")
     config.datamodule.shown = chosen  # as a point that was trained so
     OmegaConf.save(config, point / "config.yaml")
+    update_record(point, "config.yaml")
     early = "{samplers: [{_target_: saibench.datamodules.samplers.Window, start: 0, size: 0.1}]}"
     for tests in (["test=[early]"], []):
         ended = evaluate(tmp_path, f"run={point}", f"+partitions.early={early}", *tests, *QUIET)
@@ -81,6 +83,7 @@ def test_point_of_before_frames_were_kept_can_keep_some(
     config = OmegaConf.load(point / "config.yaml")
     del config.datamodule.shown
     OmegaConf.save(config, point / "config.yaml")
+    update_record(point, "config.yaml")
     sample = pl.read_parquet(point / "samples.parquet")["sample_id"][0]
     assert evaluate(tmp_path, f"run={point}", f"shown=[{sample}]", *QUIET).status == 0
     assert read_frames(point / FILE).sample_id.tolist() == [sample]
