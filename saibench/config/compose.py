@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from saibench.config.locations import ShippedSource, own_folder, register_studies
-from saibench.config.replaced import register
+from saibench.config.replaced import is_awaited, path_of, register
 from saibench.config.sentences import not_composed, not_yaml, unknown_key
 from saibench.errors import UserError, first_line
 from saibench.own_names import trust_modules
@@ -201,7 +201,7 @@ class _Composer:
             path, _, name = key.rpartition(".")
             parent = OmegaConf.select(names, path) if path else names
             is_open = isinstance(parent, DictConfig) and (name in parent or "_target_" in parent)
-            if not is_open and not _is_awaited(names, key):
+            if not is_open and not is_awaited(names, path_of(key)):
                 raise UserError(unknown_key(names, key))
 
     def _names(self, overrides: Sequence[Override]) -> DictConfig:
@@ -219,18 +219,6 @@ class _Composer:
             return self.hydra.compose_config(self.config_name, given, RunMode.MULTIRUN)
         except YAMLError as error:
             raise UserError(not_yaml(error)) from error
-
-
-def _is_awaited(names: DictConfig, key: str) -> bool:
-    """Whether a key lies below one that is `???`, of which nobody knows yet what it holds."""
-    parts = key.split(".")
-    above = [".".join(parts[:depth]) for depth in range(1, len(parts))]
-    for node in above:
-        path, _, name = node.rpartition(".")
-        parent = OmegaConf.select(names, path) if path else names
-        if isinstance(parent, DictConfig) and OmegaConf.is_missing(parent, name):
-            return True
-    return False
 
 
 def _below_open_node(override: Override) -> bool:

@@ -15,9 +15,9 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from saibench.allow_list import TARGET
 from saibench.config.targets import options_of
 
-_TARGET = "_target_"
 Path = tuple[str, ...]
 
 
@@ -48,14 +48,16 @@ class Loader(ConfigLoaderImpl):
         for place, config in enumerate(configs):
             for path, target in _targets(OmegaConf.to_container(config)):
                 _forget(configs[:place], path, target)
-        given = [leaf for key, value in self._given.items() for leaf in _leaves(value, _path(key))]
-        replaced = {path[:-1]: value for path, value in given if path[-1] == _TARGET}
+        given = [
+            leaf for key, value in self._given.items() for leaf in _leaves(value, path_of(key))
+        ]
+        replaced = {path[:-1]: value for path, value in given if path[-1] == TARGET}
         for path, target in replaced.items():
             _forget(configs, path, target)
         self._loaded = iter(loaded)
         composed = super()._compose_config_from_defaults_list(defaults, repo)
         for path, _ in given:
-            if path[:-1] in replaced or _is_awaited(composed, path):
+            if path[:-1] in replaced or is_awaited(composed, path):
                 _make_room(composed, path)
         return composed
 
@@ -63,7 +65,8 @@ class Loader(ConfigLoaderImpl):
         return next(self._loaded)
 
 
-def _path(key: str) -> Path:
+def path_of(key: str) -> Path:
+    """The parts of a dotted key."""
     return tuple(key.split("."))
 
 
@@ -78,8 +81,8 @@ def _leaves(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 def _targets(node: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     """Where a nested value names a target; within lists there is nothing to be replaced."""
     if isinstance(node, Mapping):
-        if isinstance(node.get(_TARGET), str):
-            yield path, node[_TARGET]
+        if isinstance(node.get(TARGET), str):
+            yield path, node[TARGET]
         for key, value in node.items():
             yield from _targets(value, (*path, str(key)))
 
@@ -88,7 +91,7 @@ def _forget(configs: Sequence[DictConfig], path: Path, target: str) -> None:
     """Take the options that a new target does not take out of what will be merged before it."""
     nodes = [node for node in (_at(config, path) for config in configs) if node is not None]
     written = [OmegaConf.to_container(node) for node in nodes]
-    before = [node[_TARGET] for node in written if isinstance(node, dict) and _TARGET in node]
+    before = [node[TARGET] for node in written if isinstance(node, dict) and TARGET in node]
     if not before or before[-1] == target or (taken := options_of(target)) is None:
         return
     for node in nodes:
@@ -112,8 +115,8 @@ def _is_open(node: Any) -> bool:
     return is_dict and not (node._is_none() or node._is_missing() or node._is_interpolation())
 
 
-def _is_awaited(config: DictConfig, path: Path) -> bool:
-    """Whether a key lies below one that is `???`."""
+def is_awaited(config: DictConfig, path: Path) -> bool:
+    """Whether a key lies below one that is `???`, of which nobody knows yet what it holds."""
     for depth in range(1, len(path)):
         above = _at(config, path[: depth - 1])
         if above is not None and OmegaConf.is_missing(above, path[depth - 1]):
