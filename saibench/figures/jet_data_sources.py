@@ -14,7 +14,8 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested
 from saibench.figures.jet_panels import interval_row
 from saibench.figures.style import PALETTE, panel_title, panels, styled
-from saibench.interpretation.jet_scores import dealt_blocks, interval, mean_score
+from saibench.interpretation.blocks import dealt_blocks
+from saibench.interpretation.jet_scores import interval, mean_score
 from saibench.interpretation.tested_jets import why_no_jets
 
 title = "Two sources of jets"

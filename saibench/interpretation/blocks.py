@@ -35,7 +35,7 @@ from saibench.evidence.independence import (
     TIME,
 )
 from saibench.interpretation.autocorrelation import correlation_time, lag_one, less_class_means
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap, stretches
 
 MAX_BLOCKS = 200
 """More independent blocks gain nothing."""
@@ -136,7 +136,7 @@ def find_blocks(
         if _complete(samples, name) and not _complete(samples, GROUP_COLUMN):
             order = np.lexsort([samples["sample_id"].to_numpy(), samples[name].to_numpy()])
             found = _number(_memory(values[order], replicates), samples.height)
-            return Blocks(_stretches(order, found), _stretches(order), TIME, order)
+            return Blocks(stretches(order, found), stretches(order, MAX_BLOCKS), TIME, order)
     grouped = _complete(samples, GROUP_COLUMN)
     kind = GROUP if grouped and samples[GROUP_COLUMN].n_unique() < samples.height else SAMPLE
     return _declared_independent(samples, values, kind, replicates)
@@ -190,7 +190,8 @@ def _declared_independent(
     told = _contradiction(series[apart], replicates)
     groups = unit if kind == GROUP else None
     if told is None:
-        cells = _dealt(of_unit) if strata.any() else _stretches(np.arange(num_units))
+        bundles = stretches(np.arange(num_units), MAX_BLOCKS)
+        cells = dealt_blocks(of_unit) if strata.any() else bundles
         every = order if kind == GROUP else by_id
         return Blocks(cells[unit], cells[unit], kind, every, groups=groups)
     found = _number(_memory(series[apart], replicates), num_units)
@@ -244,27 +245,25 @@ def _number(memory: float, count: int) -> int:
     return max(1, min(MAX_BLOCKS, int(count / (TIMES_IN_BLOCK * memory))))
 
 
-def _stretches(order: NDArray[np.intp], number: int = MAX_BLOCKS) -> Labels:
-    """At most `number` equal stretches of the rows in `order`."""
-    labels = np.empty(len(order), dtype=np.int64)
-    labels[order] = np.arange(len(order)) * min(number, len(order)) // max(1, len(order))
-    return labels
-
-
 def _by_class(strata: Labels, number: int) -> Labels:
     """Equal stretches of each class's samples, so many that each holds samples of all classes."""
     labels = np.empty(len(strata), dtype=np.int64)
     fewest = int(np.bincount(strata).min())
     for stratum in np.unique(strata):
         own = np.flatnonzero(strata == stratum)
-        labels[own] = _stretches(np.arange(len(own)), min(number, fewest))
+        labels[own] = stretches(np.arange(len(own)), min(number, fewest))
     return labels
 
 
-def _dealt(strata: Labels) -> Labels:
-    """At most 200 bundles, to which the samples of each class are dealt in turn."""
-    labels = np.empty(len(strata), dtype=np.int64)
-    for stratum in np.unique(strata):
-        own = np.flatnonzero(strata == stratum)
-        labels[own] = np.arange(len(own)) % min(MAX_BLOCKS, len(strata))
+def dealt_blocks(classes: ArrayLike) -> Labels:
+    """`(N,)` labels of at most 200 bundles, to which the samples of each class are dealt in turn.
+
+    The classes' shares are chosen, not found (as a test set's of top jets), so all bundles have the
+    same.
+    """
+    of_sample = np.asarray(classes)
+    labels = np.empty(len(of_sample), dtype=np.int64)
+    for one in np.unique(of_sample):
+        own = np.flatnonzero(of_sample == one)
+        labels[own] = np.arange(len(own)) % min(MAX_BLOCKS, len(of_sample))
     return labels

@@ -66,10 +66,14 @@ def contiguous_blocks(order: ArrayLike, num_blocks: int = NUM_BLOCKS) -> NDArray
     Returns:
         int64 `(samples,)` in 0 … min(num_blocks, samples) - 1.
     """
-    order = np.asarray(order)
-    rank = np.empty(order.size, dtype=np.int64)
-    rank[np.argsort(order, kind="stable")] = np.arange(order.size)
-    return rank * min(num_blocks, order.size) // max(order.size, 1)
+    return stretches(np.argsort(np.asarray(order), kind="stable"), num_blocks)
+
+
+def stretches(rows: NDArray[np.intp], number: int) -> NDArray[np.int64]:
+    """Labels `(samples,)` of at most `number` equal stretches of rows that are given in order."""
+    labels = np.empty(len(rows), dtype=np.int64)
+    labels[rows] = np.arange(len(rows)) * min(number, len(rows)) // max(1, len(rows))
+    return labels
 
 
 def weighted_mean(values: Floats, weights: Floats) -> Floats:

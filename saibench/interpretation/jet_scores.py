@@ -16,7 +16,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from saibench.interpretation.blocks import MAX_BLOCKS
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
 from saibench.interpretation.proportions import share_interval
 from saibench.interpretation.seeds import with_seeds
@@ -76,19 +75,6 @@ class JetScore:
     def is_few(self) -> bool:
         """Whether a class has too few jets for a claim."""
         return min(self.tops, self.qcds) < FEWEST_JETS
-
-
-def dealt_blocks(label: ArrayLike) -> NDArray[np.int64]:
-    """`(N,)` labels of at most 200 blocks, to which the jets of either class are dealt in turn.
-
-    A test set's share of top jets is chosen, not found, so all blocks have the same.
-    """
-    labels = np.asarray(label)
-    block = np.empty(labels.size, dtype=np.int64)
-    for one in np.unique(labels):
-        own = np.flatnonzero(labels == one)
-        block[own] = np.arange(own.size) % min(MAX_BLOCKS, labels.size)
-    return block
 
 
 def mean_score(

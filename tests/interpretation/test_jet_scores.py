@@ -7,12 +7,12 @@ import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score, roc_curve
 
 from saibench.evidence.selection import Cell
+from saibench.interpretation.blocks import dealt_blocks
 from saibench.interpretation.bootstrap import block_bootstrap
 from saibench.interpretation.class_balance import BACKGROUND, BALANCE, SIGNAL, accuracy_change
 from saibench.interpretation.energy_decay import quadratic_decay
 from saibench.interpretation.jet_scores import (
     auc_components,
-    dealt_blocks,
     interval,
 )
 from saibench.interpretation.roc_bands import background_efficiency, roc_band

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from saibench.interpretation.block_means import block_means
-from saibench.interpretation.blocks import find_blocks
+from saibench.interpretation.blocks import dealt_blocks, find_blocks
 from saibench.interpretation.bootstrap import block_bootstrap
 from saibench.interpretation.estimates import estimate_mean
 from saibench.interpretation.jet_scores import (
@@ -18,7 +18,6 @@ from saibench.interpretation.jet_scores import (
     auc_score,
     average,
     class_mean_score,
-    dealt_blocks,
     interval,
     mean_score,
 )
