@@ -51,12 +51,3 @@ def share_interval(
         normal = stats.norm.ppf((1 + level) / 2)
         effective *= float(normal / stats.t.ppf((1 + level) / 2, blocks - 1)) ** 2
     return exact_interval(share * effective, effective, level)
-
-
-def largest_share(count: int, level: float = 0.95) -> float:
-    """The share that none of `count` samples leaves possible, one-sided: 1 − (1 − level)^(1/n).
-
-    >>> round(1 / largest_share(3177))
-    1061
-    """
-    return float(-np.expm1(np.log(1 - level) / count))

@@ -21,7 +21,7 @@ from saibench.interpretation.jet_scores import (
     interval,
     mean_score,
 )
-from saibench.interpretation.proportions import exact_interval, largest_share, share_interval
+from saibench.interpretation.proportions import exact_interval, share_interval
 from saibench.interpretation.trusted_range.conformal import block_weights
 from saibench.interpretation.trusted_range.stretches import row_labels
 
@@ -145,9 +145,3 @@ def test_it_covers_the_share_at_least_at_its_level(count: int, share: float) -> 
     bounds = np.array([exact_interval(float(one), count) for one in right])
     covers = (bounds[:, 0] <= share) & (share <= bounds[:, 1])
     assert stats.binom.pmf(right, count, share)[covers].sum() >= 0.95
-
-
-def test_none_of_many_leaves_a_share_of_three_over_their_number() -> None:
-    bound = stats.binomtest(0, 3177, alternative="less").proportion_ci(0.95).high
-    assert largest_share(3177) == pytest.approx(bound)
-    assert 1 / largest_share(3177) == pytest.approx(1060, rel=0.001)

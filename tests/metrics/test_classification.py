@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 from sklearn.metrics import roc_curve as roc_curve_of_sklearn
 from torch import Tensor
@@ -19,6 +20,7 @@ from saibench.metrics.functional import (
     class_accuracies,
     roc_curve,
 )
+from saibench.metrics.functional.classification import least_rejection
 
 
 def scored(samples: int, seed: int = 0, decimals: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -260,3 +262,12 @@ def test_metrics_refuse_other_labels_and_shapes(metric) -> None:
 def test_digits_that_do_not_exist_are_refused() -> None:
     with pytest.raises(ValueError, match="0 to 23"):
         BinnedROC(bits=24)
+
+
+def test_none_of_many_leaves_a_share_of_three_over_their_number() -> None:
+    bound = stats.binomtest(0, 3177, alternative="less").proportion_ci(0.95).high
+    score, label = np.zeros(3178), np.zeros(3178, dtype=int)
+    score[0], label[0] = 1.0, 1
+    rejection = least_rejection(score, label)
+    assert 1 / rejection == pytest.approx(bound)
+    assert rejection == pytest.approx(1060, rel=0.001)
