@@ -8,6 +8,7 @@ from typing import Any
 
 from saibench.datamodules.disk import FULL
 from saibench.errors import NotHeldByData, UserError
+from saibench.whole_files import written_whole
 
 _USERS = (NotHeldByData, UserError)
 """Errors that reach the parent as what they are, the more special one first."""
@@ -35,7 +36,8 @@ def leave_note(folder: Path, rank: int, error: BaseException, details: str) -> N
     """Tell the process that started this rank of the point in `folder` why it fails."""
     kind = next((kind.__name__ for kind in _USERS if isinstance(error, kind)), None)
     note = {"kind": kind, "cause": cause_of(error), "traceback": details}
-    (folder / f".failure-{rank}.json").write_text(json.dumps(note))
+    with written_whole(folder / f".failure-{rank}.json") as file:
+        file.write_text(json.dumps(note))
 
 
 def take_notes(folder: Path) -> list[dict[str, Any]]:
