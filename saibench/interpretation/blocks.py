@@ -132,6 +132,7 @@ def find_blocks(
         raise UserError("None of the samples has a value.")
     values = np.asarray(errors, dtype=np.float64)
     values = values.reshape(samples.height, -1) if values.ndim != 2 else values
+    values = np.where(np.isinf(values), np.nan, values)  # of failures the others' memory tells
     for name in (ORDER_COLUMN, TIME):
         if _complete(samples, name) and not _complete(samples, GROUP_COLUMN):
             order = np.lexsort([samples["sample_id"].to_numpy(), samples[name].to_numpy()])

@@ -14,6 +14,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, rows_of, same_data, tested, variants
 from saibench.interpretation.blocks import block_columns, blocks_of
 from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.failed import refuse_failed
 from saibench.interpretation.learning_curve.curve import LearningCurve
 from saibench.interpretation.trusted_range.records import Quantity
 
@@ -108,6 +109,9 @@ def _curve(evidence: StudyEvidence, variant: Variant, asked: Asked) -> LearningC
     if not defined.any():
         raise UserError(f"no sample of {evidence.held_out} has {asked.statistic} in all points.")
     values = [value[defined] for value in values]
+    refuse_failed(
+        np.hstack(values), asked.statistic, evidence.held_out, "no curve goes through its mean"
+    )
     means = np.stack([value.mean(axis=1) for value in values], axis=1)
     return LearningCurve(
         sizes=np.array([cell.shared[COUNT] for cell in variant.cells], dtype=np.float64),

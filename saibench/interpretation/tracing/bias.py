@@ -18,6 +18,7 @@ from saibench.interpretation.bootstrap import (
     block_bootstraps,
     contiguous_blocks,
 )
+from saibench.interpretation.failed import refuse_failed
 from saibench.interpretation.tracing.change_points import Segments, segments
 from saibench.interpretation.tracing.columns import (
     DIFFERENCE,
@@ -117,6 +118,7 @@ def _in_order(
     rows, _ = rows_of_point(evidence, point, partition)
     error = column_of(evidence, rows, statistic)
     order = column_of(evidence, rows, along)
+    refuse_failed(error.values, statistic, partition, "its mean is no bias", Untraceable)
     defined = np.isfinite(error.values) & np.isfinite(order.values)
     if defined.sum() < FEWEST_SAMPLES:
         raise Untraceable(

@@ -143,7 +143,10 @@ def axis_rows(
 def axis_contributions(
     evidence: StudyEvidence, rows: polars.DataFrame, axis: str, column: str, ideal: float
 ) -> Contributions:
-    """What each position of an axis adds to the error of each of these samples."""
+    """What each position of an axis adds to the error of each of these samples.
+
+    Infinite where the model failed.
+    """
     _, table = axis_rows(evidence, rows, axis, column)
     names = [str(name) for name in table[axis].unique(maintain_order=True)]
     place = {int(one): number for number, one in enumerate(rows["sample_id"])}
@@ -152,7 +155,8 @@ def axis_contributions(
     of_name = np.array([names.index(str(one)) for one in table[axis]], dtype=np.int64)
     errors, sizes = np.zeros((rows.height, len(names))), np.zeros((rows.height, len(names)))
     values = np.abs(table["__value"].to_numpy() - ideal)
-    size, defined = table["__weight"].to_numpy(), np.isfinite(values)
+    size = table["__weight"].to_numpy()
+    defined = ~np.isnan(values) & (size > 0)
     cells = of_sample[defined], of_name[defined]
     np.add.at(errors, cells, (size * values)[defined])
     np.add.at(sizes, cells, size[defined])

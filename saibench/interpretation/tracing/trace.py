@@ -63,6 +63,7 @@ def trace_response(
         notes = (*notes, f"Relations to features are those of {used:,} samples, 1 of {every}.")
     associations, together = associate(samples, every)
     parts, unknown = _parts(evidence, samples, asked, response)
+    of_axes, failed = _of_axes(evidence, samples, asked, response, ideal)
     mean = block_bootstrap(
         samples.errors, samples.blocks, share=samples.share, independent=not samples.correlated
     )
@@ -74,9 +75,9 @@ def trace_response(
         timed=samples.timed,
         associations=associations,
         together=together,
-        components=_components(evidence, samples, asked, response, ideal),
+        components=_components(samples, [*of_axes, *_of_features(evidence, samples, asked)]),
         parts=parts,
-        notes=(*notes, *unknown),
+        notes=(*notes, *unknown, *failed),
     )
 
 
@@ -120,13 +121,7 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
     return tuple(found), explained.together
 
 
-def _components(
-    evidence: StudyEvidence, samples: TracedSamples, asked: Asked, response: str, ideal: float
-) -> tuple[Component, ...]:
-    kinds = [
-        *_of_axes(evidence, samples, asked, response, ideal),
-        *_of_features(evidence, samples, asked),
-    ]
+def _components(samples: TracedSamples, kinds: Sequence[Contributions]) -> tuple[Component, ...]:
     return tuple(
         component
         for contributions in kinds
@@ -139,15 +134,27 @@ def _components(
 
 def _of_axes(
     evidence: StudyEvidence, samples: TracedSamples, asked: Asked, response: str, ideal: float
-) -> Iterator[Contributions]:
-    """The axis that the response is a mean over, or all that have a statistic of its name."""
+) -> tuple[list[Contributions], list[str]]:
+    """The axis that the response is a mean over, or all that have a statistic of its name.
+
+    Also a sentence of each axis along which the model failed, of which nothing has a share.
+    """
     axis, _, column = response.rpartition("/")
+    kept, notes = [], []
     for name in [axis] if axis else evidence.axes:
         if not axis and column not in (field.name for field in evidence.fields(f"by_{name}")):
             continue
         found = axis_contributions(evidence, samples.rows, name, column, ideal)
-        if found.sizes.any():
-            yield _in_bins(found, asked.bins[name]) if name in asked.bins else found
+        failed = np.isinf(found.errors).any(axis=0)
+        if failed.any():
+            at = ", ".join(np.array(found.names)[failed])
+            notes.append(
+                f"Shares by {name} are undefined: the model failed at {name} {at}, where "
+                f"{column} is infinite."
+            )
+        elif found.sizes.any():
+            kept.append(_in_bins(found, asked.bins[name]) if name in asked.bins else found)
+    return kept, notes
 
 
 def _in_bins(contributions: Contributions, edges: Sequence[float]) -> Contributions:

@@ -18,6 +18,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER, BEFORE
 from saibench.evidence.selection import with_windows
 from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.failed import refuse_failed
 from saibench.interpretation.trusted_range.records import Quantity, Source
 from saibench.interpretation.trusted_range.stretches import row_labels
 
@@ -93,6 +94,8 @@ def measured(
             f"{', '.join(partitions)} holds no sample of {statistic} that is defined, has "
             f"{', '.join(features)}, and was not trained on."
         )
+    of_partitions = ", ".join(partitions)
+    refuse_failed(defined[ERROR], statistic, of_partitions, "no bound holds them")
     group = defined.select(polars.struct("point", "partition").rank("dense") - 1).to_series()
     blocks, independent = row_labels(defined, ERROR, num_blocks, features[0], mean_of)
     found = Measured(

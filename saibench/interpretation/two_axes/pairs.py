@@ -24,6 +24,7 @@ from saibench.evidence.selection import (
 )
 from saibench.interpretation.blocks import block_columns
 from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.failed import refuse_failed
 from saibench.interpretation.tracing.columns import column_of, rows_of_point
 from saibench.interpretation.tracing.reading import FEWEST_BLOCKS
 from saibench.interpretation.trusted_range.records import Quantity
@@ -148,6 +149,8 @@ def tested_pairs(
     assert rows is not None
     order = column_of(evidence, rows, along)
     errors = {point: column.values for point, column in columns.items()}
+    every = np.stack(list(errors.values()), axis=1)
+    refuse_failed(every, statistic, evidence.held_out, "its changes are none")
     defined = np.isfinite(np.sum(list(errors.values()), axis=0)) & np.isfinite(order.values)
     rows = rows.filter(polars.Series(defined))
     errors = {point: values[defined] for point, values in errors.items()}
