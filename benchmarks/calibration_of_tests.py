@@ -133,6 +133,21 @@ def of_interval(blocks: int, skewed: bool) -> Simulate:
     return simulate
 
 
+def of_ratio(blocks: int) -> Simulate:
+    """The same of a sum over another, as CSI is."""
+
+    def ratio(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        first, second = (weights @ values).T
+        return first / second
+
+    def simulate(rng: np.random.Generator) -> float:
+        values = rng.lognormal(0, 1, (blocks, 1)) * rng.lognormal(0, 0.5, (blocks, 2))
+        found = block_bootstrap(values, np.arange(blocks), ratio, of_means=True)
+        return 1.0 if found.low <= 1 <= found.high else 0.05
+
+    return simulate
+
+
 TESTS: dict[tuple[str, str, str], tuple[Simulate, float]] = {
     **{
         ("class, Fisher", f"{own} of {count} jets", f"{100 * rate:g} %"): (
@@ -199,10 +214,16 @@ TESTS: dict[tuple[str, str, str], tuple[Simulate, float]] = {
     },
     **{
         ("95 % interval of a mean", f"{blocks} blocks", "log-normal" if skewed else "Gaussian"): (
-            of_interval(blocks, skewed), 1.0,
+            of_interval(blocks, skewed), 10.0,
         )
-        for blocks in (6, 10, 20, 60, 200)
+        for blocks in (3, 6, 10, 20, 60, 200)
         for skewed in (False, True)
+    },
+    **{
+        ("95 % interval of a ratio of means", f"{blocks} blocks", "log-normal"): (
+            of_ratio(blocks), 10.0,
+        )
+        for blocks in (3, 6, 10, 20, 60, 200)
     },
 }  # fmt: skip
 """(test, size, errors) → a p-value under the null, and which share of the simulations is made."""

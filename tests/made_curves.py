@@ -49,6 +49,6 @@ def curve_of(
 def exact_curve(law: Callable[[float], float], sizes: Sequence[int] = SIZES) -> LearningCurve:
     """A curve without any noise."""
     errors = np.tile([law(size) for size in sizes], (40, 1))
-    blocks = contiguous_blocks(np.arange(40))
+    blocks = contiguous_blocks(np.arange(40), 20)
     trainings = tuple((float(law(size)),) for size in sizes)
     return LearningCurve(np.array(sizes, float), errors, blocks, trainings)

@@ -164,7 +164,8 @@ def interval(scores: Sequence[JetScore], reduce: Reduce | None = None) -> Interv
         return with_seeds(_of_share(scores[0]), settings).within(0.0, 1.0)
     if math.isnan(float(statistic(columns, np.ones((1, len(columns))))[0])):
         return Interval(math.nan, math.nan, math.nan, 0, count)
-    found = replace(block_bootstrap(columns, np.arange(len(columns)), statistic), count=count)
+    found = block_bootstrap(columns, np.arange(len(columns)), statistic, of_means=True)
+    found = replace(found, count=count)
     if math.isclose(found.low, found.high, rel_tol=0.0, abs_tol=1e-12):
         found = _of_bounds(scores, reduce, found)
     found = with_seeds(found, settings)

@@ -14,7 +14,7 @@ import polars
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_text, setting_value
-from saibench.interpretation.bootstrap import FEW_BLOCKS, deviations, percentile_tail
+from saibench.interpretation.bootstrap import student_t
 from saibench.report.explorers import shown_samples
 from saibench.report.headline import headline_metrics
 from saibench.report.measured import Measured, Number
@@ -114,8 +114,7 @@ def page_data(studies: Sequence[PageStudy], packer: Packer) -> dict[str, Any]:
         ),
         "errors": list(dict.fromkeys(name for s in studies for name in s.errors.names)),
         "ideals": {name: value for s in studies for name, value in s.errors.ideals.items()},
-        "tails": {str(n): percentile_tail(n) for n in sorted(sums.numbers) if n >= FEW_BLOCKS},
-        "deviations": {str(n): deviations(n) for n in range(2, FEW_BLOCKS)},
+        "student": {str(n): student_t(n) for n in sorted(sums.numbers) if n > 1},
     }
 
 

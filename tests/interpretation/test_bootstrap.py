@@ -11,7 +11,8 @@ from scipy import stats
 from saibench.interpretation.bootstrap import (
     block_bootstrap,
     contiguous_blocks,
-    paired_difference,
+    left_out,
+    mean_interval,
     weighted_mean,
 )
 from saibench.interpretation.correlation import spearman
@@ -28,17 +29,71 @@ def ar1(rng: np.random.Generator, series: int, length: int, memory: float) -> np
     return values
 
 
-def test_independent_samples_agree_with_scipy() -> None:
-    values = np.random.default_rng(1).lognormal(size=400)
-    reference = stats.bootstrap(
-        (values,), np.mean, n_resamples=20_000, method="percentile", rng=2
-    ).confidence_interval
-    ours = block_bootstrap(values, np.arange(400), num_resamples=20_000)
-    width = reference.high - reference.low
+def test_a_skewed_mean_has_the_interval_of_the_bootstrap_t() -> None:
+    values = np.random.default_rng(1).lognormal(size=60)
+    low, high = bootstrap_t(values)
+    ours = block_bootstrap(values, np.arange(60))
     assert ours.estimate == pytest.approx(values.mean(), rel=1e-12)
-    assert ours.low == pytest.approx(reference.low, abs=0.03 * width)
-    assert ours.high == pytest.approx(reference.high, abs=0.03 * width)
-    assert (ours.num_blocks, ours.count) == (400, 400)
+    assert ours.high - ours.estimate > 1.3 * (ours.estimate - ours.low)
+    assert ours.low == pytest.approx(low, abs=0.06 * (high - low))
+    assert ours.high == pytest.approx(high, abs=0.06 * (high - low))
+    assert (ours.num_blocks, ours.count) == (60, 60)
+
+
+def bootstrap_t(values: np.ndarray) -> tuple[float, float]:
+    """95 % interval of a mean, of order 1/n on either side as ours is (Efron, 1981)."""
+    drawn = np.random.default_rng(2).choice(values, (20_000, len(values)))
+    t = (drawn.mean(axis=1) - values.mean()) / stats.sem(drawn, axis=1)
+    of_low, of_high = np.quantile(t, [0.975, 0.025])
+    return values.mean() - of_low * stats.sem(values), values.mean() - of_high * stats.sem(values)
+
+
+def test_means_of_long_tails_are_covered_more_often_than_by_percentiles() -> None:
+    rng = np.random.default_rng(9)
+    above = {"means": 0, "percentiles": 0}
+    for values in rng.lognormal(size=(600, 20)):
+        blocks = np.arange(20)
+        of_mean = block_bootstrap(values, blocks, num_resamples=500)
+        plain = block_bootstrap(values, blocks, lambda v, w: weighted_mean(v, w), num_resamples=500)
+        above["means"] += math.exp(0.5) > of_mean.high
+        above["percentiles"] += math.exp(0.5) > plain.high
+    assert above["means"] < 0.75 * above["percentiles"]
+
+
+def test_an_even_mean_has_students_interval() -> None:
+    values = np.concatenate([np.arange(1, 8.0), -np.arange(1, 8.0)])
+    ours = block_bootstrap(values, np.arange(14))
+    half = stats.t.ppf(0.975, 13) * stats.sem(values)
+    assert (ours.low, ours.high) == pytest.approx((-half, half), rel=1e-12)
+
+
+def test_a_ratio_of_means_has_the_variance_of_the_jackknife() -> None:
+    rng = np.random.default_rng(11)
+    pairs, blocks = rng.lognormal(size=(90, 2)), rng.integers(0, 9, 90)
+
+    def ratio(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        first, second = (weights @ values).T
+        return first / second
+
+    without = np.array([np.divide(*pairs[blocks != one].sum(axis=0)) for one in range(9)])
+    cumulants = left_out(float(np.divide(*pairs.sum(axis=0))), without)
+    assert cumulants.variance == pytest.approx(8 / 9 * np.square(without - without.mean()).sum())
+    assert cumulants.third / cumulants.variance**1.5 == pytest.approx(-stats.skew(without) / 3)
+    ours = block_bootstrap(pairs, blocks, ratio, of_means=True)
+    expected = mean_interval(ours.estimate, cumulants, 9, 90)
+    assert (ours.low, ours.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
+
+
+def test_what_rests_on_one_block_has_no_interval() -> None:
+    values = np.stack([[0.0, 0, 0, 2], [0.0, 0, 0, 1]], axis=1)
+
+    def ratio(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        first, second = (weights @ values).T
+        with np.errstate(invalid="ignore"):
+            return first / second
+
+    found = block_bootstrap(values, np.arange(4), ratio, of_means=True)
+    assert found.estimate == 2 and math.isnan(found.low) and math.isnan(found.high)
 
 
 def test_correlation_of_independent_samples_agrees_with_scipy() -> None:
@@ -64,7 +119,7 @@ def test_correlation_of_independent_samples_agrees_with_scipy() -> None:
 @pytest.mark.parametrize("memory", [0.5, 0.9])
 def test_interval_of_a_correlated_series_covers_its_mean_as_often_as_it_can(memory: float) -> None:
     series = ar1(np.random.default_rng(5), 1500, 964, memory)
-    blocks = contiguous_blocks(np.arange(964))
+    blocks = contiguous_blocks(np.arange(964), 20)
     length = 964 / 20
     # means of neighbouring blocks are correlated: their variance is so much below N times that
     # of the whole mean (AR(1), first order in 1/length)
@@ -84,28 +139,17 @@ def coverage_of_zero(series: np.ndarray, blocks: np.ndarray) -> float:
     return float(np.mean([interval.low <= 0 <= interval.high for interval in intervals]))
 
 
-def test_paired_difference_is_that_of_the_differences() -> None:
-    rng = np.random.default_rng(6)
-    hard = ar1(rng, 1, 500, 0.95)[0]
-    first, second = hard + 0.1 * rng.standard_normal(500) + 1, hard
-    blocks = contiguous_blocks(np.arange(500))
-    paired = paired_difference(first, second, blocks)
-    direct = block_bootstrap(first - second, blocks)
-    assert paired.low == pytest.approx(direct.low, rel=1e-9)
-    assert paired.high == pytest.approx(direct.high, rel=1e-9)
-    alone = block_bootstrap(first, blocks)
-    assert paired.high - paired.low < 0.1 * (alone.high - alone.low)
-
-
 def test_mean_by_block_sums_is_the_mean_over_samples() -> None:
     rng = np.random.default_rng(7)
     values, weights = rng.standard_normal(300), rng.uniform(0.5, 2, 300)
     blocks = rng.integers(0, 15, 300)
-    quick = block_bootstrap(values, blocks, weights=weights)
-    plain = block_bootstrap(values, blocks, lambda v, w: weighted_mean(v, w), weights=weights)
+    found = block_bootstrap(values, blocks, weights=weights)
+    kept = [blocks != one for one in range(15)]
+    without = np.array([np.average(values[own], weights=weights[own]) for own in kept])
+    mean = float(np.average(values, weights=weights))
+    expected = mean_interval(mean, left_out(mean, without), 15, 300)
     for name in ("low", "estimate", "high"):
-        assert getattr(quick, name) == pytest.approx(getattr(plain, name), rel=1e-9)
-    assert quick.estimate == pytest.approx(np.average(values, weights=weights), rel=1e-12)
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-9)
 
 
 def test_undefined_and_weightless_samples_do_not_count() -> None:
@@ -125,10 +169,10 @@ def test_one_block_gives_no_interval_and_no_sample_no_estimate() -> None:
     assert math.isnan(none.estimate) and none.count == 0
 
 
-def test_seed_decides_the_interval() -> None:
-    values, blocks = np.random.default_rng(9).standard_normal(200), np.arange(200) // 10
-    assert block_bootstrap(values, blocks, seed=1) == block_bootstrap(values, blocks, seed=1)
-    assert block_bootstrap(values, blocks, seed=1) != block_bootstrap(values, blocks, seed=2)
+def test_seed_decides_the_interval_of_what_is_drawn() -> None:
+    values, blocks = np.random.default_rng(9).standard_normal((200, 2)), np.arange(200) // 10
+    one, same, other = (block_bootstrap(values, blocks, spearman, seed=n) for n in (1, 1, 2))
+    assert one == same and one != other
 
 
 @settings(deadline=None, max_examples=50)

@@ -20,7 +20,7 @@ from saibench.evidence.shown_frames import FILE, ShownFrames, write_frames
 from saibench.figures import window_similarity, windows
 from saibench.figures.style import svg
 from saibench.interpretation.blocks import find_blocks
-from saibench.interpretation.bootstrap import paired_difference
+from saibench.interpretation.bootstrap import block_bootstrap
 from saibench.report import write_comparison, write_report
 
 pytestmark = pytest.mark.skipif(
@@ -176,12 +176,12 @@ def test_difference_of_two_points_is_that_of_the_paired_bootstrap(page: Page, st
     fewer = min(
         (find_blocks(one, one["force_mae"]) for one in (a, b)), key=lambda one: one.num_blocks
     )
-    expected = paired_difference(b["force_mae"], a["force_mae"], fewer.labels)
+    expected = block_bootstrap(b["force_mae"] - a["force_mae"], fewer.labels)
     low, high = (float(part.strip("[] ").replace("−", "-")) for part in row[5].split(","))
     width = expected.high - expected.low
     assert float(row[4].replace("−", "-")) == pytest.approx(expected.estimate, rel=0.01)
-    assert low == pytest.approx(expected.low, abs=0.06 * width)  # other draws of the same blocks
-    assert high == pytest.approx(expected.high, abs=0.06 * width)
+    assert low == pytest.approx(expected.low, abs=0.01 * width)  # of means to few digits
+    assert high == pytest.approx(expected.high, abs=0.01 * width)
     assert row[7] == "paired"
     assert "200 samples that both were tested on" in page.text("#compare")
 
@@ -189,10 +189,10 @@ def test_difference_of_two_points_is_that_of_the_paired_bootstrap(page: Page, st
 def test_two_accuracies_of_1_differ_by_0_with_the_interval_of_both(page: Page, study: Path) -> None:
     """Of 62 jets each, all right: the two exact bounds, whose squares add up."""
     page.open(study)
-    source = (Path(saibench.__file__).parent / "report/scripts/bootstrap.js").read_text()
+    source = (Path(saibench.__file__).parent / "report/scripts/intervals.js").read_text()
     found = page.value(
         "(async () => {"
-        "const unpack = async (one) => one, study = { deviations: {}, tails: { 62: 0.025 } };"
+        "const unpack = async (one) => one, study = { student: { 62: 2 } };"
         f"{source}\n"
         "const ones = Array(62).fill(1);"
         "const all = { v: 1, i: [0.94, 1], b: { means: ones, counts: ones, size: 62, blocks: 62,"

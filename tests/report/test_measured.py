@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import expit
+from scipy.special import logit as logit_of
 from sklearn.metrics import roc_auc_score
 from synthetic_jet_study import MadeTagger, write_jet_study
 from synthetic_study import PARTITION, WINDOWS, write_study
@@ -57,7 +59,9 @@ def test_area_under_a_roc_curve_has_an_interval(tmp_path: Path) -> None:
             [rng.choice(np.flatnonzero(label == one), (label == one).sum()) for one in (0, 1)]
         )
         again.append(roc_auc_score(label[drawn], logit[drawn]))
-    low, high = np.quantile(again, [0.025, 0.975])
+    # of an area near 1 on the scale of logits (Pepe, 2003, §5.2.4)
+    half = 1.96 * float(np.std(logit_of(again)))
+    low, high = expit(logit_of(area["auc"]["value"]) + np.array([-half, half]))
     assert found.interval is not None
     assert found.interval.low == pytest.approx(low, abs=0.2 * (high - low))
     assert found.interval.high == pytest.approx(high, abs=0.2 * (high - low))

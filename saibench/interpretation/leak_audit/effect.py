@@ -6,7 +6,7 @@ import numpy as np
 import polars
 
 from saibench.interpretation.blocks import block_columns, blocks_of
-from saibench.interpretation.bootstrap import Floats, block_bootstrap
+from saibench.interpretation.bootstrap import Floats, block_bootstraps
 from saibench.interpretation.leak_audit.audit import Flags
 from saibench.interpretation.leak_audit.records import Effect, Share
 
@@ -40,27 +40,17 @@ def effect_of(
     counts = int(rows["seen"].sum()), int((~rows["seen"]).sum())
     if min(counts) < FEWEST:
         return None
-    values = np.stack([rows["error"].to_numpy(), rows["seen"].to_numpy().astype(float)], axis=1)
+    errors, is_seen = rows["error"].to_numpy(), rows["seen"].to_numpy()
+    columns = np.stack([errors * is_seen, is_seen, errors * ~is_seen, ~is_seen], axis=1)
 
-    blocks = blocks_of(rows, values[:, 0])
-
-    def means(values: Floats, weights: Floats) -> tuple[Floats, Floats]:
-        of_seen = weights * values[:, 1]
-        others = weights - of_seen
+    def means(values: Floats, weights: Floats) -> Floats:
+        of_seen, seen, of_others, others = (weights @ values).T
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (
-                of_seen @ values[:, 0] / of_seen.sum(axis=1),
-                others @ values[:, 0] / others.sum(axis=1),
-            )
+            first, second = of_seen / seen, of_others / others
+        return np.stack([first, second, second - first], axis=1)
 
-    def interval(pick: int) -> Share:
-        def statistic_of(values: Floats, weights: Floats) -> Floats:
-            seen_mean, other_mean = means(values, weights)
-            return (seen_mean, other_mean, other_mean - seen_mean)[pick]
-
-        return Share.of(block_bootstrap(values, blocks, statistic_of))
-
-    shares = [interval(pick) for pick in range(3)]
+    found = block_bootstraps(columns, blocks_of(rows, errors), means, of_means=True)
+    shares = [Share.of(interval) for interval in found]
     return Effect(
         statistic,
         unit,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,12 +19,7 @@ from saibench.evidence.selection import (
     with_windows,
 )
 from saibench.interpretation.blocks import block_columns, blocks_of
-from saibench.interpretation.bootstrap import (
-    Floats,
-    Interval,
-    draw_blocks,
-    percentile_interval,
-)
+from saibench.interpretation.bootstrap import Cumulants, Interval, left_out, mean_interval
 from saibench.interpretation.leak_audit.of_evidence import audits_of
 from saibench.interpretation.leak_audit.records import Audit
 from saibench.interpretation.learning_curve.reading import Asked, asked_of
@@ -45,7 +39,7 @@ class TestedSplit:
         partition: what was tested on.
         is_held_out: whether it is the one that training may not touch.
         error: with its interval, the mean over seeds.
-        draws: of the error, over resampled blocks of this partition.
+        cumulants: of the error, from blocks of this partition.
         audit: of the first of the points, where one was made.
         of_seeds: the error of each point alone.
     """
@@ -54,7 +48,7 @@ class TestedSplit:
     partition: str
     is_held_out: bool
     error: Interval
-    draws: Floats
+    cumulants: Cumulants
     audit: Audit | None
     of_seeds: tuple[float, ...] = ()
 
@@ -120,7 +114,7 @@ def difference(first: TestedSplit, second: TestedSplit) -> Interval:
     blocks = min(first.error.num_blocks, second.error.num_blocks)
     count = first.error.count + second.error.count
     estimate = first.error.estimate - second.error.estimate
-    found = percentile_interval(estimate, first.draws - second.draws, blocks, count)
+    found = mean_interval(estimate, first.cumulants - second.cumulants, blocks, count)
     of_first = [one - second.error.estimate for one in first.of_seeds]
     of_second = [first.error.estimate - one for one in second.of_seeds]
     return with_seeds(found, [of_first, of_second])
@@ -156,25 +150,24 @@ def _of_points(
     found = []
     for partition in evidence.metrics[points[0]]:
         rows = rows_of(evidence.samples, points, partition)
-        seed = zlib.crc32(f"{split} {partition}".encode())  # other tests are drawn independently
-        error, draws = _mean(rows, asked, seed)
-        of_seeds = tuple(
-            _mean(rows.filter(point=point), asked, seed)[0].estimate for point in points
-        )
+        error, cumulants = _mean(rows, asked)
+        of_seeds = tuple(_mean(rows.filter(point=point), asked)[0].estimate for point in points)
         error = with_seeds(error, [of_seeds])
         audit = audits.get(partition)
         found.append(
-            TestedSplit(split, partition, partition == held_out, error, draws, audit, of_seeds)
+            TestedSplit(split, partition, partition == held_out, error, cumulants, audit, of_seeds)
         )
     return found
 
 
-def _mean(rows: polars.DataFrame, asked: Asked, seed: int) -> tuple[Interval, Floats]:
+def _mean(rows: polars.DataFrame, asked: Asked) -> tuple[Interval, Cumulants]:
     keys = ["sample_id", *block_columns(rows)]
     error = (polars.col(asked.statistic).cast(polars.Float64) - asked.ideal).abs().fill_nan(None)
     samples = rows.group_by(keys).agg(error.mean().alias("error")).drop_nulls().sort("sample_id")
     values = samples["error"].to_numpy()
     labels, block_of = np.unique(blocks_of(samples, values), return_inverse=True)
-    weights = draw_blocks(len(labels), seed)
-    draws = weights @ np.bincount(block_of, values) / (weights @ np.bincount(block_of))
-    return percentile_interval(float(values.mean()), draws, len(labels), len(values)), draws
+    sums, counts = np.bincount(block_of, values), np.bincount(block_of)
+    without = (sums.sum() - sums) / np.maximum(1, len(values) - counts)
+    mean = float(values.mean())
+    cumulants = left_out(mean, without)
+    return mean_interval(mean, cumulants, len(labels), len(values)), cumulants

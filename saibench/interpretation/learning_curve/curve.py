@@ -13,6 +13,7 @@ from saibench.interpretation.bootstrap import (
     NUM_RESAMPLES,
     Floats,
     Interval,
+    block_bootstraps,
     draw_blocks,
     percentile_interval,
 )
@@ -125,8 +126,11 @@ class LearningCurve:
 
     def intervals(self) -> list[Interval]:
         """Of the mean error of each size: of other tests, and of other trainings if several are."""
-        resampled = self.of_blocks()
-        found = [self.interval(*pair) for pair in zip(self.errors, resampled.T, strict=True)]
+
+        def means(values: Floats, weights: Floats) -> Floats:
+            return weights @ values / weights.sum(axis=1, keepdims=True)
+
+        found = block_bootstraps(self.values, self.blocks, means, of_means=True)
         return [
             with_seeds(one, [of_size]).within(0.0)
             for one, of_size in zip(found, self.trainings, strict=True)

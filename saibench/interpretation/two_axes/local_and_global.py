@@ -106,7 +106,7 @@ def changes(
         return numbers_of(np.split(totals, ends, axis=1))
 
     flat = tables.reshape(len(tables), -1)
-    intervals = block_bootstraps(flat, np.arange(len(flat)), statistic, of_means=True)
+    intervals = block_bootstraps(flat, np.arange(len(flat)), statistic)
     size, num_samples, num_regions = NUMBERS, len(regions), int(region.max() + 1)
     intervals = [replace(one, count=num_samples) for one in intervals]
     totals = np.split(tables.sum(axis=0), ends)

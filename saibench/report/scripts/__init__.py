@@ -18,7 +18,7 @@ PARTS = (
     "samples",
     "cell",
     "sample",
-    "bootstrap",
+    "intervals",
     "compare",
     "figures",
     "routes",

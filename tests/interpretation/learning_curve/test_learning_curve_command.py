@@ -13,6 +13,7 @@ from saibench.config.settings import LearningCurveSettings, validated
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import figure_module
+from saibench.interpretation.bootstrap import block_bootstrap
 from saibench.interpretation.learning_curve.findings import findings
 from saibench.interpretation.learning_curve.reading import asked_of, learning_curves
 from saibench.interpretation.seeds import with_seeds
@@ -131,7 +132,7 @@ def test_one_seed_a_size_decides_nothing_beyond_its_nets(tmp_path: Path) -> None
 def test_intervals_of_sizes_cover_their_seeds(evidence: StudyEvidence) -> None:
     (curve,) = learning_curves(evidence, asked_of(evidence))
     for size, found in enumerate(curve.intervals()):
-        alone = curve.interval(curve.errors[size], curve.of_blocks()[:, size])
+        alone = block_bootstrap(curve.values[:, size], curve.blocks)
         expected = with_seeds(alone, [curve.trainings[size]])
         assert found.seeds == 2
         assert (found.low, found.high) == pytest.approx((max(expected.low, 0.0), expected.high))
