@@ -11,13 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
-from saibench.interpretation.proportions import share_interval
+from saibench.interpretation.bootstrap import Floats, Interval, left_out, mean_interval
+from saibench.interpretation.proportions import combined, share_interval
 from saibench.interpretation.seeds import with_seeds
 
 FEWEST_JETS = 20
@@ -39,7 +38,7 @@ class JetScore:
         tops, qcds: jets of either class behind the score.
         smallest, largest: what it lies between, as its interval does, which is linear in the
             components.
-        share: whether the values are 0 or 1, or means of such.
+        share: whether the values are declared to be 0 or 1, or means of such over nets.
         bundled: whether blocks are only bundles of independent jets.
         points: of the nets that scored, one a seed; none where the score needs no net.
         of_seeds: the same score of each of them alone.
@@ -123,7 +122,7 @@ def auc_score(
     chosen: NDArray[np.bool_] | None = None,
 ) -> JetScore:
     """Area under the ROC curve from its `auc_components`; NaN where a class is absent."""
-    score = class_mean_score(components, label, blocks, chosen, (1.0, 1.0), share=True)
+    score = class_mean_score(components, label, blocks, chosen, (1.0, 1.0))
     # both means are the area
     return replace(score, offset=-score.estimate / 2, smallest=0.0, largest=1.0)
 
@@ -144,33 +143,58 @@ def auc_components(score: ArrayLike, label: ArrayLike) -> Floats:
 def interval(scores: Sequence[JetScore], reduce: Reduce | None = None) -> Interval:
     """The interval of a score, or of what `reduce` makes of several of the same jets.
 
-    It covers other jets, and other trainings where the nets have several seeds. All are resampled
-    together: what a hard jet adds to two models cancels in their difference.
-    Its count is the smallest of the scores'.
+    It covers other jets, and other trainings where the nets have several seeds. What `reduce` makes
+    has the scores' own bounds combined, with their correlation: what a hard jet adds to two models
+    cancels in their difference. Its count is the smallest of the scores'.
     """
-    count = min(score.count for score in scores)
-    columns = np.hstack([part for score in scores for part in (score.sums, score.jets)])
-    bounds = np.cumsum([0, *(score.sums.shape[1] for score in scores for _ in range(2))])
-
-    def statistic(values: Floats, weights: Floats) -> Floats:
-        totals = weights @ values
-        parts = [totals[:, start:end] for start, end in pairwise(bounds)]
-        values_of = [s.of(parts[2 * n], parts[2 * n + 1]) for n, s in enumerate(scores)]
-        found = np.stack(values_of, axis=1)
-        return found[:, 0] if reduce is None else reduce(found)
-
+    own = [_of_score(score) for score in scores]
     settings = _by_seed(scores, reduce)
-    if reduce is None and scores[0].share and list(scores[0].factors) == [1.0]:
-        return with_seeds(_of_share(scores[0]), settings).within(0.0, 1.0)
-    if math.isnan(float(statistic(columns, np.ones((1, len(columns))))[0])):
+    if reduce is None:
+        return with_seeds(own[0], settings).within(scores[0].smallest, scores[0].largest)
+    estimates = np.array([score.estimate for score in scores])
+    estimate = float(reduce(estimates[None])[0])
+    count = min(score.count for score in scores)
+    if math.isnan(estimate):
         return Interval(math.nan, math.nan, math.nan, 0, count)
-    found = block_bootstrap(columns, np.arange(len(columns)), statistic, of_means=True)
-    found = replace(found, count=count)
-    if math.isclose(found.low, found.high, rel_tol=0.0, abs_tol=1e-12):
-        found = _of_bounds(scores, reduce, found)
-    found = with_seeds(found, settings)
-    first = scores[0]
-    return found.within(first.smallest, first.largest) if reduce is None else found
+    step = 1e-4 * np.eye(len(scores))
+    slopes = (reduce(estimates + step) - reduce(estimates - step)) / 2e-4
+    bounds = [(one.low, one.high) for one in own]
+    low, high = combined(estimate, slopes, estimates, bounds, _correlations(scores))
+    found = Interval(low, estimate, high, len(scores[0].sums), count)
+    return with_seeds(found, settings)
+
+
+def _of_score(score: JetScore) -> Interval:
+    """Of the nets that scored: exact where the score is made of shares."""
+    if score.share and list(score.factors) == [1.0]:
+        return _of_share(score)
+    blocks = len(score.sums)
+    if math.isnan(score.estimate):
+        return Interval(math.nan, math.nan, math.nan, 0, score.count)
+    if not score.share:
+        found = mean_interval(
+            score.estimate, left_out(score.estimate, _without(score)), blocks, score.count
+        )
+        if found.low < found.high or math.isinf(score.smallest):
+            return found
+    low, high = _class_bounds(score)
+    return Interval(low, score.estimate, high, blocks, score.count)
+
+
+def _without(score: JetScore) -> Floats:
+    """`(B,)`: the score without each block; NaN where it holds all jets of a group."""
+    return score.of(score.sums.sum(axis=0) - score.sums, score.jets.sum(axis=0) - score.jets)
+
+
+def _correlations(scores: Sequence[JetScore]) -> Floats:
+    """`(scores, scores)`, from leaving out blocks; 0 with a score that does not vary."""
+    without = np.nan_to_num([_without(score) - score.estimate for score in scores])
+    without -= without.mean(axis=1, keepdims=True)
+    spread = np.linalg.norm(without, axis=1)
+    unit = without / np.where(spread > 1e-12, spread, np.inf)[:, None]
+    found: Floats = unit @ unit.T
+    np.fill_diagonal(found, 1.0)
+    return found
 
 
 def _by_seed(scores: Sequence[JetScore], reduce: Reduce | None) -> list[list[float]]:
@@ -193,47 +217,18 @@ def _by_seed(scores: Sequence[JetScore], reduce: Reduce | None) -> list[list[flo
     return found
 
 
-def _of_bounds(scores: Sequence[JetScore], reduce: Reduce | None, found: Interval) -> Interval:
-    """Where no resampling varies: the squares of the distances to the shares' own bounds added.
-
-    Zou, Donner, Stat. Med. 27 (2008); of a difference of two shares it is Newcombe's method 10
-    (Stat. Med. 17, 1998) with exact bounds. Unchanged where a score is no share. Scores of the same
-    jets are taken for independent, which is wide rather than narrow for what they share.
-    """
-    if not all(score.share for score in scores):
-        return found
-    own = np.array([_class_bounds(score) for score in scores])
-    estimates = np.array([score.estimate for score in scores])
-    slope = np.ones(1)
-    if reduce is not None:
-        step = 1e-4 * np.eye(len(scores))
-        slope = (reduce(estimates + step) - reduce(estimates - step)) / 2e-4
-    below, above = estimates - own[:, 0], own[:, 1] - estimates
-    down = np.where(slope > 0, below, above) * slope
-    up = np.where(slope > 0, above, below) * slope
-    if not (np.isfinite(down).all() and np.isfinite(up).all()):
-        return found
-    return replace(
-        found,
-        low=found.estimate - float(np.linalg.norm(down)),
-        high=found.estimate + float(np.linalg.norm(up)),
-    )
-
-
 def _class_bounds(score: JetScore) -> tuple[float, float]:
     """Bounds of a sum of shares of groups; an area's components are at most as wide as shares."""
-    down, up = [], []
-    for sums, jets, factor in zip(score.sums.T, score.jets.T, score.factors, strict=True):
+    means, bounds = [], []
+    for sums, jets in zip(score.sums.T, score.jets.T, strict=True):
         held = jets > 0
-        if held.sum() < 2:
-            return math.nan, math.nan
-        low, high = share_interval(sums[held], jets[held], independent=score.bundled)
-        mean = float(sums.sum() / jets.sum())
-        ends = factor * (mean - low), factor * (high - mean)
-        down.append(ends[0] if factor > 0 else ends[1])
-        up.append(ends[1] if factor > 0 else ends[0])
-    estimate = score.estimate
-    return estimate - float(np.linalg.norm(down)), estimate + float(np.linalg.norm(up))
+        means.append(float(sums.sum() / jets.sum()))
+        bounds.append(
+            share_interval(sums[held], jets[held], independent=score.bundled)
+            if held.sum() > 1
+            else (math.nan, math.nan)
+        )
+    return combined(score.estimate, score.factors, means, bounds)
 
 
 def _of_share(score: JetScore) -> Interval:

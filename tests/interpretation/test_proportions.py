@@ -21,7 +21,12 @@ from saibench.interpretation.jet_scores import (
     interval,
     mean_score,
 )
-from saibench.interpretation.proportions import exact_interval, share_interval
+from saibench.interpretation.proportions import (
+    combined,
+    exact_interval,
+    ratio_bounds,
+    share_interval,
+)
 from saibench.interpretation.trusted_range.conformal import block_weights
 from saibench.interpretation.trusted_range.stretches import row_labels
 
@@ -145,3 +150,53 @@ def test_it_covers_the_share_at_least_at_its_level(count: int, share: float) -> 
     bounds = np.array([exact_interval(float(one), count) for one in right])
     covers = (bounds[:, 0] <= share) & (share <= bounds[:, 1])
     assert stats.binom.pmf(right, count, share)[covers].sum() >= 0.95
+
+
+@pytest.mark.parametrize(("right", "count", "other", "of"), [(56, 70, 48, 80), (9, 10, 3, 10)])
+def test_independent_shares_differ_by_newcombes_interval(
+    right: int, count: int, other: int, of: int
+) -> None:
+    """With Wilson's bounds method 10 is statsmodels' 'newcombe', here written out."""
+    first, second = right / count, other / of
+    bounds = np.array([stats.binomtest(*one).proportion_ci(method="wilson")
+                       for one in ((right, count), (other, of))])  # fmt: skip
+    low = first - second - np.hypot(first - bounds[0, 0], bounds[1, 1] - second)
+    high = first - second + np.hypot(bounds[0, 1] - first, second - bounds[1, 0])
+    found = combined(first - second, (1, -1), (first, second), bounds)
+    assert found == pytest.approx((low, high))
+
+
+def test_correlated_numbers_differ_by_less() -> None:
+    bounds = [(0.8, 1.2), (0.3, 0.7)]
+    alike = combined(0.5, (1, -1), (1.0, 0.5), bounds, [[1, 0.9], [0.9, 1]])
+    assert alike == pytest.approx((0.5 - 0.2 * np.sqrt(0.2), 0.5 + 0.2 * np.sqrt(0.2)))
+    assert np.isnan(combined(0.5, (1, -1), (1.0, 0.5), [(np.nan, np.nan), (0.3, 0.7)])).all()
+    kept = combined(1.0, (1, 0), (1.0, 0.5), [(0.8, 1.2), (np.nan, np.nan)])
+    assert kept == pytest.approx((0.8, 1.2))
+
+
+def test_a_ratio_has_fiellers_bounds() -> None:
+    one, other, of_one, of_other, z = 3.0, 2.0, 0.2, 0.15, 1.96
+    found = ratio_bounds(
+        (one - z * of_one, one, one + z * of_one),
+        (other - z * of_other, other, other + z * of_other),
+    )
+    a, b, c = other**2 - (z * of_other) ** 2, -2 * one * other, one**2 - (z * of_one) ** 2
+    assert found == pytest.approx(sorted(np.roots([a, b, c]).real))
+
+
+@pytest.mark.parametrize(("few", "many", "share"), [(25, 150, 0.95), (36, 600, 0.98)])
+def test_a_small_bin_that_is_all_right_is_not_better_than_a_large_one(
+    few: int, many: int, share: float
+) -> None:
+    rng = np.random.default_rng(0)
+    apart = 0
+    for _ in range(200):
+        count = few + many
+        right, label = (rng.random(count) < share).astype(float), rng.integers(0, 2, count)
+        small = rng.permutation(count) < few
+        blocks = np.arange(count) * min(200, count) // count
+        scores = [mean_score(right, label, blocks, one, share=True) for one in (small, ~small)]
+        found = interval(scores, lambda values: values[:, 0] - values[:, 1])
+        apart += found.low > 0 or found.high < 0
+    assert apart <= stats.binom.ppf(0.999, 200, 0.05)
