@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstraps
 from saibench.interpretation.tracing.component_tests import axis_p_values, class_p_values
 from saibench.interpretation.tracing.records import Component, Part, Tested
+from saibench.interpretation.tracing.wrong_shares import wrong_shares
 
 FEWEST_SAMPLES = 20
 """Samples of a component below which it is not tested: five jets without an error say nothing."""
@@ -45,6 +46,9 @@ def component_shares(
     blocks: NDArray[np.int64],
     piece: int = 1,
     groups: NDArray[np.int64] | None = None,
+    *,
+    share: bool = False,
+    independent: bool = False,
 ) -> tuple[Component, ...]:
     """Share of the whole error, and mean error over that of all, of each component.
 
@@ -56,6 +60,8 @@ def component_shares(
         piece: neighbouring samples that stay together in a permutation; 1 if all are independent.
             Of declared groups, how many neighbouring ones.
         groups: `(N,)` labels of declared groups, which change places as a whole.
+        share: whether errors are declared to be 0 or 1: classes have the bounds of shares.
+        independent: whether the samples of a block are.
     """
     count = len(contributions.names)
     columns = np.hstack([contributions.errors, contributions.sizes])
@@ -71,6 +77,13 @@ def component_shares(
             return np.hstack([shares, shares / size])
 
     intervals = block_bootstraps(columns, blocks, statistic, of_means=True)
+    if share and contributions.exclusive:
+        member = contributions.sizes > 0
+        own = wrong_shares(contributions.errors.sum(axis=1), member, blocks, independent)
+        for number, (found, part) in enumerate(zip(own, size, strict=True)):
+            low, high = found.relative
+            intervals[count + number] = replace(intervals[count + number], low=low, high=high)
+            intervals[number] = replace(intervals[number], low=part * low, high=part * high)
     p_values = _p_values(contributions, blocks, piece, groups)
     return tuple(
         Component(

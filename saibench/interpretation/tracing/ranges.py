@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from saibench.interpretation.bootstrap import Floats, block_bootstraps
 from saibench.interpretation.tracing.records import Range
+from saibench.interpretation.tracing.wrong_shares import wrong_shares
 
 NUM_RANGES = 5
 
 
 def feature_ranges(
-    feature: Floats, errors: Floats, blocks: NDArray[np.int64], sample_ids: NDArray[np.int64]
+    feature: Floats,
+    errors: Floats,
+    blocks: NDArray[np.int64],
+    sample_ids: NDArray[np.int64],
+    *,
+    share: bool = False,
+    independent: bool = False,
 ) -> tuple[Range, ...]:
     """Fifths of the samples by a feature, or its values if they are that few.
 
     Args:
         feature, errors, blocks, sample_ids: `(samples,)`; errors are not negative.
+        share: whether errors are declared to be 0 or 1.
+        independent: whether the samples of a block are.
     """
     member = range_of(feature)
     inside = member[:, None] == np.arange(member.max() + 1)
@@ -34,6 +45,12 @@ def feature_ranges(
             return np.hstack([means, carried / carried.sum(axis=1, keepdims=True)])
 
     found = block_bootstraps(columns, blocks, statistic, of_means=True)
+    if share:
+        for number, of_range in enumerate(wrong_shares(errors, inside, blocks, independent)):
+            low, high = of_range.mean
+            found[number] = replace(found[number], low=low, high=high)
+            low, high = (sizes[number] * bound for bound in of_range.relative)
+            found[count + number] = replace(found[count + number], low=low, high=high)
     ranges = []
     for number in range(count):
         own = np.flatnonzero(inside[:, number])

@@ -112,7 +112,12 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
             information=Tested(information[number], information_p[number]),
             share=explained.shares[number],
             ranges=feature_ranges(
-                samples.features[:, number], samples.errors, samples.blocks, samples.sample_ids
+                samples.features[:, number],
+                samples.errors,
+                samples.blocks,
+                samples.sample_ids,
+                share=samples.share,
+                independent=not samples.correlated,
             ),
         )
         for number in range(count)
@@ -127,7 +132,12 @@ def _components(samples: TracedSamples, kinds: Sequence[Contributions]) -> tuple
         for contributions in kinds
         if len(contributions.names) > 1
         for component in component_shares(
-            contributions, samples.blocks, samples.piece, samples.groups
+            contributions,
+            samples.blocks,
+            samples.piece,
+            samples.groups,
+            share=samples.share,
+            independent=not samples.correlated,
         )
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import beta, binom
 
 from saibench.interpretation.tracing.components import (
     Contributions,
@@ -13,6 +14,7 @@ from saibench.interpretation.tracing.components import (
     of_classes,
 )
 from saibench.interpretation.tracing.ranges import feature_ranges, range_of
+from saibench.interpretation.tracing.wrong_shares import wrong_shares
 
 
 def test_shares_are_those_of_the_sums() -> None:
@@ -116,3 +118,33 @@ def test_equal_values_are_in_one_range() -> None:
     member = range_of(values)
     assert all(len(set(member[values == value])) == 1 for value in np.unique(values))
     assert range_of(np.array([3.0, 1.0, 1.0, 2.0])).tolist() == [2, 0, 0, 1]
+
+
+def test_few_jets_without_an_error_have_the_bounds_of_their_number() -> None:
+    errors = (np.arange(598) % 7 == 0).astype(float)
+    member = np.where(np.arange(598) % 7 == 1, np.arange(598) < 30, 0).astype(int)
+    assert member.sum() == 5 and not errors[member == 1].any()
+    blocks = np.arange(598) * 200 // 598
+    found = component_shares(
+        of_classes("bin", ["large", "small"], member, errors),
+        blocks,
+        share=True,
+        independent=True,
+    )[1]
+    relative, of_class = found.relative.interval, beta.ppf(0.975, 1, 5)
+    assert (relative.low, relative.estimate) == (0.0, 0.0)
+    assert relative.high == pytest.approx(of_class / errors.mean(), rel=0.1)
+    assert found.share.high == pytest.approx(5 / 598 * relative.high)
+    feature = np.where(member == 1, 1.0, 0.0)
+    small = feature_ranges(feature, errors, blocks, np.arange(598), share=True, independent=True)[1]
+    assert small.mean.high == pytest.approx(of_class)
+
+
+def test_small_classes_seldom_differ_from_all_where_nothing_does() -> None:
+    rng, apart = np.random.default_rng(3), 0
+    for _ in range(200):
+        errors, member = (rng.random(598) < 0.05).astype(float), np.arange(598) < 30
+        blocks = np.arange(598) * 200 // 598
+        one, _ = wrong_shares(errors, np.stack([member, ~member], axis=1), blocks, True)
+        apart += not one.relative[0] <= 1 <= one.relative[1]
+    assert apart <= binom.ppf(0.999, 200, 0.05)
