@@ -9,7 +9,7 @@ import numpy as np
 import polars
 from numpy.typing import ArrayLike, NDArray
 
-from saibench.interpretation.blocks import blocks_of, influence
+from saibench.interpretation.blocks import blocks_of, find_blocks, influence
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
 
 Reduce = Callable[..., Floats]
@@ -52,9 +52,20 @@ def interval_of_means(reduce: Reduce, events: polars.DataFrame, *columns: ArrayL
     return block_bootstrap(values, event_blocks(memory, events), statistic, of_means=True)
 
 
-def mean_over_events(column: ArrayLike, events: polars.DataFrame) -> Interval:
-    """Mean of one number of each event, NaN where it is undefined."""
-    return interval_of_means(lambda mean: mean, events, column)
+def mean_over_events(
+    column: ArrayLike, events: polars.DataFrame, *, share: bool = False
+) -> Interval:
+    """Mean of one number of each event, NaN where it is undefined.
+
+    Args:
+        share: whether the number is declared to be 0 or 1.
+    """
+    if not share:
+        return interval_of_means(lambda mean: mean, events, column)
+    values = np.asarray(column, dtype=np.float64)
+    if np.isnan(values).all():
+        return Interval(math.nan, math.nan, math.nan, 0, 0)
+    return find_blocks(events, values).mean(values, share=True)
 
 
 def difference(first: ArrayLike, second: ArrayLike, events: polars.DataFrame) -> Interval:

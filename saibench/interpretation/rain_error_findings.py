@@ -5,7 +5,10 @@ Every question takes the errors of a study and one of its models.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars
 
 from saibench.errors import UserError
 from saibench.interpretation.bootstrap import Floats, Interval
@@ -17,6 +20,7 @@ from saibench.interpretation.event_means import (
     relative_change,
 )
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
+from saibench.interpretation.proportions import combined, exact_interval
 from saibench.interpretation.rain_claims import (
     answer,
     answer_positive,
@@ -151,25 +155,34 @@ class Lost:
     more: Interval
 
 
-def _more_lost(errors: RainErrors, model: RainModel, low: str, high: str) -> Lost:
+def _more_lost(errors: RainErrors, model: RainModel, lower: str, higher: str) -> Lost:
     """Over events that respond to the higher threshold at every lead time, and so to both."""
-    chosen = responding_events(errors, (model,), high)
+    chosen = responding_events(errors, (model,), higher)
     first, third = errors.leads <= 60, (errors.leads > 120) & (errors.leads <= 180)
     means = [
         errors.values(model, f"csi_{level}")[chosen][:, hour].mean(axis=1)
-        for level in (low, high)
+        for level in (lower, higher)
         for hour in (first, third)
     ]
     if chosen.any() and not (means[0].any() and means[2].any()):
         raise UserError(f"{model.label} has no hit in the first hour, so no CSI that could decay.")
 
     events = errors.among(chosen)
+    more = interval_of_means(lambda a, b, c, d: b / a - d / c, events, *means)
+    shares = [_share_lost(before, after, events) for before, after in (means[:2], means[2:])]
+    if more.low == more.high:
+        bounds = [(one.low, one.high) for one in shares]
+        low, high = combined(more.estimate, (-1, 1), [one.estimate for one in shares], bounds)
+        more = replace(more, low=low, high=high)
+    return Lost(shares[0], shares[1], more)
 
-    def lost(before: Floats, after: Floats) -> Floats:
-        return 1 - after / before
 
-    return Lost(
-        low=interval_of_means(lost, events, *means[:2]),
-        high=interval_of_means(lost, events, *means[2:]),
-        more=interval_of_means(lambda a, b, c, d: lost(c, d) - lost(a, b), events, *means),
-    )
+def _share_lost(before: Floats, after: Floats, events: polars.DataFrame) -> Interval:
+    """All of it that so many events lose is at least what the exact interval of a share says."""
+    found = interval_of_means(lambda a, b: 1 - b / a, events, before, after)
+    if found.low != found.high or not 0 <= found.estimate <= 1:
+        return found
+    effective = float(before.sum() ** 2 / np.square(before).sum())
+    effective = min(effective, found.num_blocks)
+    low, high = exact_interval(found.estimate * effective, effective)
+    return replace(found, low=low, high=high)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from saibench.interpretation.bootstrap import Floats, Interval
-from saibench.interpretation.event_means import interval_of_means, mean_over_events
+from saibench.interpretation.event_means import mean_over_events
 from saibench.interpretation.finding import Answer
+from saibench.interpretation.proportions import combined
 from saibench.interpretation.rain_claims import answer_positive, less, opposite, percent, text
 from saibench.interpretation.rain_errors import HOURS, RainErrors, RainModel
 from saibench.interpretation.rain_trend import Trends, differential_trend
@@ -21,7 +22,7 @@ UNDER_PREDICTED = "growing events are under-predicted (§6.4, fig. 19)"
 
 def few_grow(errors: RainErrors, model: RainModel) -> Answer:
     grows = (growth_indicators(errors, model, lead)[0] for lead in HOURS)
-    shares = [mean_over_events(values, errors.samples) for values in grows]
+    shares = [mean_over_events(values, errors.samples, share=True) for values in grows]
     numbers = ", ".join(percent(share) for share in shares)
     return answer_positive(
         opposite(less(shares[-1], 0.5)),
@@ -35,19 +36,20 @@ def first_quadrant(errors: RainErrors, model: RainModel) -> Answer:
     rows = []
     for lead in HOURS:
         grows, both_grow, decays, both_decay = growth_indicators(errors, model, lead)
-        recognised = interval_of_means(lambda a, b: a / b, errors.samples, both_grow, grows)
-        other = interval_of_means(lambda a, b: a / b, errors.samples, both_decay, decays)
-        rows.append(f"{percent(recognised)} and {percent(other)} at {lead // 60} h")
-        behind = interval_of_means(
-            lambda g, gg, d, dd: dd / d - gg / g,
-            errors.samples,
-            grows,
-            both_grow,
-            decays,
-            both_decay,
+        recognised, other = (
+            mean_over_events(np.where(happens == 1, both, np.nan), errors.samples, share=True)
+            for happens, both in ((grows, both_grow), (decays, both_decay))
         )
+        rows.append(f"{percent(recognised)} and {percent(other)} at {lead // 60} h")
     growing = int(np.nansum(grows))
-    decided = Interval(behind.low, behind.estimate, behind.high, behind.num_blocks, growing)
+    behind = other.estimate - recognised.estimate
+    low, high = combined(
+        behind,
+        (1, -1),
+        (other.estimate, recognised.estimate),
+        ((other.low, other.high), (recognised.low, recognised.high)),
+    )
+    decided = Interval(low, behind, high, recognised.num_blocks, growing)
     return answer_positive(
         decided,
         f"predicted to grow of those that grow, and to decay of those that decay: "

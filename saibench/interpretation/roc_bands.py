@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saibench.interpretation.bootstrap import LEVEL, Floats, Interval, draw_blocks
+from saibench.interpretation.proportions import exact_interval
 
 NUM_RESAMPLES = 200
 """Fewer than for a number: a band is looked at, not quoted."""
@@ -63,8 +64,10 @@ def background_efficiency(
     found = np.mean(
         [_background_at(signal_efficiency, s, label, blocks, weights) for s in scores], axis=0
     )
-    low, high = _bounds(found)
-    return Interval(float(low), float(found[0]), float(high), len(weights[0]), len(label))
+    low, high = map(float, _bounds(found))
+    if high == 0:  # none of them passes: as of any share
+        high = exact_interval(0, int((label == 0).sum()))[1]
+    return Interval(low, float(found[0]), high, len(weights[0]), len(label))
 
 
 def _bounds(found: Floats) -> tuple[Floats, Floats]:

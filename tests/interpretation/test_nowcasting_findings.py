@@ -135,7 +135,7 @@ def test_empty_first_quadrant_is_seen_where_all_events_are_said_to_decay(
     found = changed(tmp_path / "all", NET, observed_rate=observed, predicted_rate=pl.lit(1.0))
     quadrant = found[rain_trend_findings.FIRST_QUADRANT]
     assert quadrant.verdict == SEEN
-    assert "0 [0, 0] % and 100 [100, 100] % at 3 h" in quadrant.numbers
+    assert "0 [0, 12] % and 100 [88, 100] % at 3 h" in quadrant.numbers
     assert found[rain_trend_findings.UNDER_PREDICTED].verdict == SEEN
     truth = changed(tmp_path / "truth", NET, observed_rate=observed, predicted_rate=observed)
     assert truth[rain_trend_findings.FIRST_QUADRANT].verdict == UNDECIDED  # no difference at all
