@@ -285,8 +285,12 @@ def _less_skewed(of_t: float, skewness: float) -> float:
 def percentile_interval(
     estimate: float, resampled: Floats, num_blocks: int, count: int, level: float = LEVEL
 ) -> Interval:
-    """The interval of any estimate from its resamplings, as `block_bootstrap` takes it."""
-    if num_blocks < 2 or not np.isfinite(resampled).any():  # no draw has the estimate
+    """The interval of any estimate from its resamplings, as `block_bootstrap` takes it.
+
+    NaN where no resampling has the estimate, or all have the same (a rank correlation of 1).
+    """
+    drawn = resampled[np.isfinite(resampled)]
+    if num_blocks < 2 or not len(drawn) or np.ptp(drawn) <= 1e-12:
         return Interval(math.nan, estimate, math.nan, num_blocks, count)
     widened = student_t(num_blocks, level) * math.sqrt(num_blocks / (num_blocks - 1))
     if num_blocks < FEW_BLOCKS:

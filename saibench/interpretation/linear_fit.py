@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars
@@ -54,7 +54,7 @@ def linear_fit(x: ArrayLike, y: ArrayLike, events: polars.DataFrame) -> LinearFi
     fitted = [interval_of_means(line, events, *moments) for line in lines]
     return LinearFit(
         slope=interval_of_means(_slope, events, *moments),
-        r_squared=interval_of_means(_r_squared, events, *moments, up**2),
+        r_squared=_squared(interval_of_means(_fisher_z, events, *moments, up**2)),
         x=positions,
         line=np.array([at.estimate for at in fitted]),
         low=np.array([at.low for at in fitted]),
@@ -79,5 +79,14 @@ def _line_at(position: float) -> Reduce:
     return line
 
 
-def _r_squared(x: Floats, y: Floats, xx: Floats, xy: Floats, yy: Floats) -> Floats:
-    return (xy - x * y) ** 2 / (_variance(x, xx) * _variance(y, yy))
+def _fisher_z(x: Floats, y: Floats, xx: Floats, xy: Floats, yy: Floats) -> Floats:
+    """artanh of Pearson's correlation, whose errors are the same for all correlations."""
+    correlation = (xy - x * y) / np.sqrt(_variance(x, xx) * _variance(y, yy))
+    return np.arctanh(np.clip(correlation, -1, 1))
+
+
+def _squared(z: Interval) -> Interval:
+    """R² with its interval, which holds 0 where the correlation's does."""
+    low, high = sorted((math.tanh(z.low) ** 2, math.tanh(z.high) ** 2))
+    low = 0.0 if z.low <= 0 <= z.high else low
+    return replace(z, low=low, estimate=math.tanh(z.estimate) ** 2, high=high)

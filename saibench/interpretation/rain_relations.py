@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars
@@ -14,6 +15,8 @@ from saibench.interpretation.partial_correlation import partial_spearman
 from saibench.interpretation.rain_errors import RainErrors, RainModel
 
 NUM_RESAMPLES = 1000
+FEWEST_BLOCKS = 10
+"""Of fewer, rank correlations of three numbers have no interval that holds what it promises."""
 MAE, DISPLACEMENT, INTENSITY = "mae", "displacement", "observed_rate"
 PAIRS = ((INTENSITY, MAE), (DISPLACEMENT, MAE), (INTENSITY, DISPLACEMENT))
 """What goes across, what up."""
@@ -65,11 +68,14 @@ def relation(
     third = next(name for name in numbers if name not in (across, up))
     columns = np.stack([numbers[across], numbers[up], numbers[third]], axis=1)
     blocks = event_blocks(columns, events)
-    return Relation(
-        rho=block_bootstrap(columns[:, :2], blocks, spearman, num_resamples=NUM_RESAMPLES).within(
-            -1, 1
-        ),
-        partial=block_bootstrap(
-            columns, blocks, partial_spearman, num_resamples=NUM_RESAMPLES
-        ).within(-1, 1),
-    )
+    found = [
+        block_bootstrap(values, blocks, statistic, num_resamples=NUM_RESAMPLES).within(-1, 1)
+        for values, statistic in ((columns[:, :2], spearman), (columns, partial_spearman))
+    ]
+    return Relation(*(_of_enough(one) for one in found))
+
+
+def _of_enough(interval: Interval) -> Interval:
+    if interval.num_blocks >= FEWEST_BLOCKS:
+        return interval
+    return replace(interval, low=math.nan, high=math.nan)
