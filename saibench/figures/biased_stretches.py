@@ -135,7 +135,8 @@ def _draw_bias(
         colour = BELOW if one.mean.estimate < 0 else ABOVE
         axes.axvspan(one.low, one.high, color=colour, alpha=0.22, linewidth=0)
     low, high = np.quantile(values, [0.001, 0.999])
-    axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+    margin = 0.08 * (high - low) or 1.0
+    axes.set_ylim(low - margin, high + margin)
     axes.margins(x=0.01)
 
 

@@ -31,6 +31,7 @@ class BlockMeans:
         offset: what is added.
         samples: a digest of the samples behind it and of their cells.
         num_blocks: how many blocks the cells make up, each of as many neighbouring cells.
+        share: whether its interval is one of shares, so that a difference has their bounds.
     """
 
     means: Floats
@@ -39,6 +40,7 @@ class BlockMeans:
     offset: float
     samples: str
     num_blocks: int
+    share: bool = False
 
 
 def block_means(
@@ -78,6 +80,6 @@ def _of_defined(
     sums = np.bincount(blocks.cells, values)
     digest = samples_digest(samples["sample_id"].to_numpy(), blocks.cells)
     means = BlockMeans(
-        (sums / counts)[:, None], counts[:, None], (1.0,), 0.0, digest, blocks.num_blocks
+        (sums / counts)[:, None], counts[:, None], (1.0,), 0.0, digest, blocks.num_blocks, share
     )
     return blocks.mean(values, share=share), means

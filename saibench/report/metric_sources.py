@@ -151,6 +151,7 @@ class _Labelled:
             score.offset,
             samples_digest(ids, self.blocks.labels),
             len(means),
+            score.share,
         )
         return interval([replace(score, bundled=not self.blocks.correlated)]), blocks
 

@@ -171,6 +171,7 @@ class _PackedBlocks:
             "blocks": blocks.num_blocks,
             "factors": list(blocks.factors),
             "offset": blocks.offset,
+            "share": blocks.share,
             "samples": f"{data[:12]} {blocks.samples}",
         }
 

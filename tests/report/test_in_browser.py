@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,6 +22,7 @@ from saibench.figures import window_similarity, windows
 from saibench.figures.style import svg
 from saibench.interpretation.blocks import find_blocks
 from saibench.interpretation.bootstrap import block_bootstrap
+from saibench.interpretation.proportions import combined, exact_interval
 from saibench.report import write_comparison, write_report
 
 pytestmark = pytest.mark.skipif(
@@ -186,20 +188,39 @@ def test_difference_of_two_points_is_that_of_the_paired_bootstrap(page: Page, st
     assert "200 samples that both were tested on" in page.text("#compare")
 
 
-def test_two_accuracies_of_1_differ_by_0_with_the_interval_of_both(page: Page, study: Path) -> None:
-    """Of 62 jets each, all right: the two exact bounds, whose squares add up."""
-    page.open(study)
+def shown_difference(page: Page, first: dict[str, Any], second: dict[str, Any]) -> list[float]:
+    """What the page's script makes of two accuracies, of which blocks are single jets."""
     source = (Path(saibench.__file__).parent / "report/scripts/intervals.js").read_text()
-    found = page.value(
+    return page.value(
         "(async () => {"
-        "const unpack = async (one) => one, study = { student: { 62: 2 } };"
+        "const unpack = async (one) => one, study = { student: { 25: 2, 62: 2, 300: 2 } };"
         f"{source}\n"
-        "const ones = Array(62).fill(1);"
-        "const all = { v: 1, i: [0.94, 1], b: { means: ones, counts: ones, size: 62, blocks: 62,"
-        " factors: [1], offset: 0, samples: '' } };"
-        "return (await difference(all, all)).interval; })()"
+        f"return (await difference({json.dumps(first)}, {json.dumps(second)})).interval; }})()"
     )
-    assert found == pytest.approx([-0.06, 0.06])
+
+
+def accuracy_of(right: int, count: int, samples: str) -> dict[str, Any]:
+    means = [1.0] * right + [0.0] * (count - right)
+    blocks = {"means": means, "counts": [1] * count, "size": count, "blocks": count}
+    of_mean = {"factors": [1], "offset": 0, "samples": samples, "share": True}
+    return {
+        "v": right / count, "i": list(exact_interval(right, count)), "b": {**blocks, **of_mean}
+    }  # fmt: skip
+
+
+def test_two_accuracies_of_1_differ_by_0_with_the_interval_of_both(page: Page, study: Path) -> None:
+    page.open(study)
+    low, high = shown_difference(page, accuracy_of(62, 62, "a"), accuracy_of(62, 62, "a"))
+    reach = 1 - exact_interval(62, 62)[0]
+    assert (low, high) == pytest.approx((-reach, reach))
+
+
+def test_accuracies_of_unlike_bins_differ_by_their_own_bounds(page: Page, study: Path) -> None:
+    page.open(study)
+    large, small = accuracy_of(293, 300, "large"), accuracy_of(25, 25, "small")
+    expected = combined(1 - 293 / 300, (1, -1), (1, 293 / 300), [small["i"], large["i"]])
+    assert shown_difference(page, large, small) == pytest.approx(expected)
+    assert expected[0] < 0 < expected[1]
 
 
 def test_figures_are_drawn_when_they_are_near_and_can_be_taken_away(

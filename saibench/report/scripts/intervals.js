@@ -42,6 +42,19 @@ const meanInterval = (value, { variance, third }, blocks) => {
   return [student, -student].map((one) => value - deviation * lessSkewed(one, skewness));
 };
 
+// of two estimates on the same blocks; 0 where one does not vary
+const correlation = (first, second) => {
+  const [one, other] = [first, second].map((all) => all.map((n) => n - total(all) / all.length));
+  const spread = Math.sqrt(total(one.map((n) => n ** 2)) * total(other.map((n) => n ** 2)));
+  return spread > 1e-24 ? total(one.map((n, at) => n * other[at])) / spread : 0;
+};
+
+// B − A by their own bounds, as shares have them (Zou, Psychol. Methods 12, 2007)
+const combined = (a, b, rho) => {
+  const value = b.v - a.v, reach = (one, other) => Math.sqrt(Math.max(0, one ** 2 + other ** 2 - 2 * rho * one * other));
+  return [value - reach(b.v - b.i[0], a.i[1] - a.v), value + reach(b.i[1] - b.v, a.v - a.i[0])];
+};
+
 // B − A of a metric: { value, interval: [low, high] or null, paired }
 const difference = async (a, b) => {
   if (a.v === null || b.v === null) return { value: null, interval: null, paired: false };
@@ -52,9 +65,8 @@ const difference = async (a, b) => {
     await withoutEach(b.b, paired ? fewer : b.b.blocks)];
   const [ofA, ofB] = [cumulants(a.v, first), cumulants(b.v, second)];
   if (!ofA || !ofB) return { value, interval: null, paired };
-  if (a.i && b.i && !ofA.variance && !ofB.variance) {  // shares of 0 or 1: their own bounds
-    const half = (one, other) => Math.hypot(b.v - b.i[one], a.v - a.i[other]);
-    return { value, interval: [value - half(0, 1), value + half(1, 0)], paired };
+  if (a.i && b.i && ((a.b.share && b.b.share) || (!ofA.variance && !ofB.variance))) {
+    return { value, interval: combined(a, b, paired ? correlation(first, second) : 0), paired };
   }
   const both = paired ? cumulants(value, second.map((one, at) => one - first[at]))
     : { variance: ofA.variance + ofB.variance, third: ofB.third - ofA.third };
