@@ -85,6 +85,8 @@ def _leaks(audit: Audit) -> str:
     limit = sentences.WITHOUT_LEAK
     if audit.score.low > limit:
         return NOT_SEEN
+    if audit.near_untold:
+        return UNDECIDED
     return SEEN if audit.score.high <= limit else UNDECIDED
 
 

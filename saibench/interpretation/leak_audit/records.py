@@ -104,6 +104,11 @@ class Audit:
     pairs: tuple[Pair, ...]
     effect: Effect | None = None
 
+    @property
+    def near_untold(self) -> bool:
+        """Whether near-duplicates cannot be told, and no time tells how near samples lie."""
+        return bool(self.descriptor) and self.near is None and self.interleaved is None
+
     def to_json(self) -> dict[str, Any]:
         """Builtins; a number that is not finite is null."""
         found = _finite(dataclasses.asdict(self))

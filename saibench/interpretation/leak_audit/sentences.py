@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from saibench.interpretation.leak_audit.records import Audit, Pair
 from saibench.interpretation.wording import bracketed, percent
 
@@ -21,8 +23,9 @@ def story(audit: Audit) -> list[str]:
 
 
 def score_sentence(audit: Audit) -> str:
+    least = "at least " if audit.near_untold else ""
     return (
-        f"Training saw the like of {percent(audit.score)} of the {audit.test:,} samples of "
+        f"Training saw the like of {least}{percent(audit.score)} of the {audit.test:,} samples of "
         f"{audit.partition} (score {audit.score.estimate:.3f}), among {audit.training:,} samples "
         "that the model has seen."
     )
@@ -39,6 +42,11 @@ def same_sentence(audit: Audit) -> str:
 def time_sentence(audit: Audit) -> str:
     if audit.interleaved is None or audit.correlation_time is None:
         return f"How they lie in {audit.along} was not asked."
+    if math.isinf(audit.correlation_time):
+        return (
+            f"The {audit.descriptor}s never cease to correlate, so that each test sample lies "
+            f"within a correlation time of training in {audit.along}."
+        )
     after = (
         f"after which the correlation of the {audit.descriptor}s has fallen to 1/e"
         if audit.is_resolved
