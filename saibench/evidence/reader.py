@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import cached_property
 from itertools import chain
@@ -17,7 +17,7 @@ from saibench.errors import UserError, first_line
 from saibench.evidence.independence import Independence, independence_of, marked, marked_by
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.schema import Field, read_fields, read_table, write_tables
-from saibench.evidence.settings import differing_settings
+from saibench.evidence.settings import differing_settings, in_words
 from saibench.frozen_config import CONFIG, read_frozen
 from saibench.integrity import FILES, check_file, read_json_object, read_sealed
 from saibench.links import refuse_link
@@ -38,12 +38,14 @@ class StudyEvidence:
         metrics: `metrics.json` of each point that has results,
             `{partition: {metric: {value, unit, …}}}`.
         sources: the files of each table, by its name (`samples`, `by_species`).
+        configs: the frozen config of each point whose folder has one; joined tables have none.
     """
 
     folder: Path
     records: Mapping[str, Record]
     metrics: Mapping[str, Record]
     sources: Mapping[str, tuple[Path, ...]]
+    configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: Path | str) -> StudyEvidence:
@@ -138,8 +140,8 @@ class StudyEvidence:
         """The columns of one table, over all complete points."""
         found: dict[str, Field] = {}
         for path in self.sources.get(name, ()):
-            for field in read_fields(path):
-                found.setdefault(field.name, field)
+            for one in read_fields(path):
+                found.setdefault(one.name, one)
         return list(found.values())
 
     @cached_property
@@ -147,8 +149,8 @@ class StudyEvidence:
         """By column: its `unit`, `per`, `role` and `describe`."""
         names = ["samples", *(name for name in self.sources if name != "samples")]
         found: dict[str, dict[str, str]] = {}
-        for field in (field for name in names for field in self.fields(name)):
-            found.setdefault(field.name, field.metadata)
+        for one in (one for name in names for one in self.fields(name)):
+            found.setdefault(one.name, one.metadata)
         return found
 
     def join(self) -> Path:
@@ -199,7 +201,7 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
     settings = {point: record["settings"] for point, record in records.items()}
     for point, told_apart in differing_settings(settings, configs).items():
         records[point] = {**records[point], "settings": told_apart}
-    return StudyEvidence(folder, records, metrics, sources)
+    return StudyEvidence(folder, in_words(records), metrics, sources, configs)
 
 
 def _of_joined(folder: Path) -> StudyEvidence:
@@ -219,7 +221,8 @@ def _of_joined(folder: Path) -> StudyEvidence:
     paths = [*joined.glob("samples.parquet"), *sorted(joined.glob("by_*.parquet"))]
     for path in paths:
         read_fields(path)
-    return StudyEvidence(folder, records, metrics, {path.stem: (path,) for path in paths})
+    sources = {path.stem: (path,) for path in paths}
+    return StudyEvidence(folder, in_words(records), metrics, sources)
 
 
 def _by_axis(point_folder: Path, record: Record) -> list[Path]:

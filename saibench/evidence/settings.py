@@ -1,4 +1,4 @@
-"""What tells the points of a study apart, read from their frozen configs."""
+"""What tells the points of a study apart, read from their frozen configs and records."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from saibench.config.identity import IDENTITY, canonical
+from saibench.evidence.points import Record
 
 Settings = Mapping[str, Any]
 
@@ -13,6 +14,10 @@ _NAMES = ("._target_", ".name")
 ALWAYS = ("held_out", "training.limit")
 """What readers of evidence need to know of every point: the partition that its training may not
 touch, and where a window without a size ends."""
+DATA_HASH = "data_hash"
+"""What tells runs on other data apart where all else is the same."""
+_KEYS = {DATA_HASH: f"{IDENTITY}.data", "code.": f"{IDENTITY}.source."}
+"""What data and code of the user's own are called in tables and sentences, and in a config."""
 
 
 def differing_settings(
@@ -60,6 +65,55 @@ def differing_settings(
         for point, value in values.items():
             found[point].setdefault(name, value)
     return found
+
+
+def in_words(records: Mapping[str, Record]) -> dict[str, Record]:
+    """The records, with settings that a reader knows for what a config says of data and code.
+
+    Data have the hash that records and pages give. Where files that differ hold the same data,
+    all have the hash of their files: else their runs would be taken for seeds of one.
+    """
+    settings = {
+        point: {_word(key): value for key, value in record["settings"].items()}
+        for point, record in records.items()
+    }
+    of_files = {point: one[DATA_HASH] for point, one in settings.items() if one.get(DATA_HASH)}
+    hashes = {
+        str(of_files[point]): known for point in of_files if (known := data_hash(records[point]))
+    }
+    if len(set(hashes.values())) == len(hashes):
+        for point, key in of_files.items():
+            settings[point][DATA_HASH] = hashes.get(str(key), key)
+    return {point: {**record, "settings": settings[point]} for point, record in records.items()}
+
+
+def all_settings(record: Record, config: Settings | None) -> dict[str, Any]:
+    """All that is known of a run's settings, also those that its study does not vary."""
+    leaves = {} if config is None else _leaves(canonical(dict(config)))
+    found = {_word(key): value for key, value in leaves.items()}
+    if known := data_hash(record):
+        found[DATA_HASH] = known
+    return {**found, **record["settings"]}
+
+
+def data_hash(record: Record) -> str | None:
+    """The first 12 digits of the hash of a run's data, as pages show it."""
+    return str((record.get("data") or {}).get("hash") or "")[:12] or None
+
+
+def config_key(setting: str) -> str:
+    """The key that a setting has in a config: `identity.data` of `data_hash`."""
+    for word, key in _KEYS.items():
+        if setting.startswith(word):
+            return key + setting.removeprefix(word)
+    return setting
+
+
+def _word(key: str) -> str:
+    for word, of_config in _KEYS.items():
+        if key.startswith(of_config):
+            return word + key.removeprefix(of_config)
+    return key
 
 
 def _follows(pattern: tuple[int, ...], names: tuple[int, ...]) -> bool:

@@ -22,6 +22,7 @@ import wandb_workspaces.workspaces as ws
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing
+from saibench.evidence.settings import config_key
 from saibench.loggers.account import logged_in
 from saibench.loggers.results import STEP, numeric_features
 from saibench.report.headline import Metric, metrics_on
@@ -182,7 +183,7 @@ def _lines(
     return wr.ParallelCoordinatesPlot(
         title="settings and test error",
         columns=[
-            *(column(metric=wr.Config(name), display_name=name) for name in settings),
+            *(column(metric=wr.Config(config_key(name)), display_name=name) for name in settings),
             *(
                 column(
                     metric=wr.SummaryMetric(f"{partition}/{metric.name}"),

@@ -14,6 +14,7 @@ import polars
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_text, setting_value
+from saibench.evidence.settings import all_settings
 from saibench.interpretation.bootstrap import student_t
 from saibench.report.explorers import shown_samples
 from saibench.report.headline import headline_metrics
@@ -75,15 +76,29 @@ def page_studies(evidences: Sequence[StudyEvidence]) -> list[PageStudy]:
 
 
 def all_points(studies: Sequence[PageStudy]) -> polars.DataFrame:
-    """One row a point of all studies; `point` is its key, and several are told apart by `study`."""
+    """One row a point of all studies; `point` is its key, and several are told apart by `study`.
+
+    What one study varies has a value in the others, too, where their configs know it.
+    """
     if len(studies) == 1:
         return studies[0].evidence.points
+    of_points = [
+        (study, point, record)
+        for study in studies
+        for point, record in study.evidence.records.items()
+    ]
+    names = dict.fromkeys(name for _, _, record in of_points for name in record["settings"])
+    known: dict[str, Record] = {}
+    for study, point, record in of_points:  # of one hash are copies of one run
+        of_run = all_settings(record, study.evidence.configs.get(point))
+        known[point] = {**known.get(point, {}), **of_run}
     records: dict[str, Record] = {}
     metrics: dict[str, Record] = {}
+    for study, point, record in of_points:
+        filled = {name: known[point][name] for name in names if name in known[point]}
+        settings = {"study": study.name, **filled, **record["settings"]}
+        records[study.key(point)] = {**record, "settings": settings}
     for study in studies:
-        for point, record in study.evidence.records.items():
-            settings = {"study": study.name, **record["settings"]}
-            records[study.key(point)] = {**record, "settings": settings}
         metrics |= {study.key(p): m for p, m in study.evidence.metrics.items()}
     return points_table(records, metrics)[0]
 

@@ -229,3 +229,46 @@ def test_held_out_partition_is_the_recorded_one_even_if_another_was_tested_first
     save_configs(study, {point: {} for point in made})
     assert StudyEvidence.load(study).held_out == PARTITION
     assert StudyEvidence.load(join(study).parent).held_out == PARTITION
+
+
+def study_on_other_data(study: Path, hashes: dict[Made, str]) -> Path:
+    """Points that differ in their data alone, by the hash that each record gives."""
+    write_study(study, list(hashes), frames=20)
+    save_configs(
+        study,
+        {
+            made: {"identity": {"rule": 2, "data": f"files{number}", "files": {}, "source": {}}}
+            for number, made in enumerate(hashes)
+        },
+    )
+    for made, of_data in hashes.items():
+        path = folder_of(study, made) / "run.json"
+        record = json.loads(path.read_text())
+        record["data"]["hash"] = of_data
+        path.write_text(json.dumps(record))
+    return study
+
+
+def test_runs_on_other_data_are_told_apart_by_the_hash_that_pages_show(tmp_path: Path) -> None:
+    hashes = {Made(seed=0): "0a" * 32, Made(seed=1): "1b" * 32}
+    study = study_on_other_data(tmp_path / "study", hashes)
+    for evidence in (StudyEvidence.load(study), StudyEvidence.load(join(study).parent)):
+        assert evidence.points.sort("seed")["data_hash"].to_list() == ["0a" * 6, "1b" * 6]
+    assert added(study, *hashes) == {"data_hash", "held_out", "training.limit"}
+
+
+def test_code_of_the_users_own_is_called_code(tmp_path: Path) -> None:
+    made = Made(seed=0), Made(seed=1), Made(seed=2)
+    study = study_on_other_data(tmp_path / "study", dict.fromkeys(made, "0a" * 32))
+    configs = {
+        point: {"identity": {"rule": 2, "data": "files", "files": {}, "source": {"my.net": code}}}
+        for point, code in zip(made, ("a", "b", "b"), strict=True)
+    }
+    save_configs(study, configs)
+    assert added(study, *made) == {"code.my.net", "held_out", "training.limit"}
+
+
+def test_runs_on_two_files_of_the_same_data_are_no_seeds_of_one(tmp_path: Path) -> None:
+    hashes = dict.fromkeys((Made(seed=0), Made(seed=1)), "0a" * 32)
+    study = study_on_other_data(tmp_path / "study", hashes)
+    assert StudyEvidence.load(study).points["data_hash"].n_unique() == 2

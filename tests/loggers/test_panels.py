@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,18 @@ def test_parallel_coordinates_join_what_differs_with_the_errors(
         "summary:last_tenth/energy_mae_per_atom",
     ]
     assert comparer["viewType"] == "Run Comparer"
+
+
+def test_data_have_the_key_of_a_runs_config(study: Path) -> None:
+    evidence = StudyEvidence.load(study)
+    records = {
+        point: {**record, "settings": {**record["settings"], "data_hash": point}}
+        for point, record in evidence.records.items()
+    }
+    workspace = build_workspace(replace(evidence, records=records), "mine", "team")
+    lines = next(sent(section)[0] for section in workspace.sections if section.name == "Settings")
+    columns = {column["accessor"]: column for column in lines["config"]["columns"]}
+    assert columns["config:identity.value.data"]["displayName"] == "data_hash"
 
 
 def test_trusted_range_sets_error_against_similarity(panels: dict[str, list[Any]]) -> None:

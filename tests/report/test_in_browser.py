@@ -278,6 +278,36 @@ def test_two_studies_are_compared_on_one_page(page: Page, tmp_path: Path) -> Non
     assert "study\tone\ttwo" in page.text("#compare")
 
 
+def test_copies_of_a_run_are_compared_whatever_else_their_studies_hold(
+    page: Page, tmp_path: Path
+) -> None:
+    """Joined tables alone say nothing of settings that their study does not vary."""
+    both, alone = [Made(seed=0), Made(seed=1)], [Made(seed=0)]
+    for name, made in (("both", both), ("alone", alone)):
+        write_study(tmp_path / name, made, frames=80, figures=[])
+        for one in made:
+            more = {"model.lr": 0.1 * (1 + one.seed)} if name == "both" else {}
+            change_record(tmp_path / name, one, study=name, settings={**one.settings, **more})
+    folders = [tmp_path / "both", tmp_path / "alone"]
+    for order in (folders, folders[::-1]):
+        page.open(write_comparison(order, tmp_path / "compared.html"))
+        page.until("document.querySelector('#studies .comparison')")
+        compared = page.text("#studies tbody").split("\n")
+        assert len([line for line in compared if line.endswith("\tpaired")]) == 2
+
+
+def test_runs_on_other_data_are_compared_and_not_paired(page: Page, tmp_path: Path) -> None:
+    for name, seed in (("one", 0), ("two", 1)):
+        made = Made(0.0, 0.9, 200, seed)
+        write_study(tmp_path / name, [made], frames=80, figures=[])
+        settings = {key: value for key, value in made.settings.items() if key != "seed"}
+        data = {"hash": str(seed) * 64, "describe": name}
+        change_record(tmp_path / name, made, study=name, settings=settings, data=data)
+    page.open(write_comparison([tmp_path / "one", tmp_path / "two"], tmp_path / "compared.html"))
+    page.until("document.querySelector('#studies .comparison')")
+    assert page.text("#studies tbody").count("not paired") == 2
+
+
 def test_page_of_ten_thousand_samples_is_small_and_quick(page: Page, tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study", WINDOWS[:2], frames=9633, figures=[])
     path = write_report(folder)

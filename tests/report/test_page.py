@@ -25,6 +25,7 @@ from saibench.interpretation.estimates import estimate_mean
 from saibench.report import drawable, render, write_report
 from saibench.report.export import export
 from saibench.report.headline import headline_metrics, headline_values
+from saibench.report.page_data import all_points, page_studies
 from saibench.report.text import duration, number, web_address
 
 MADE = [*WINDOWS[:4], Made(size=0.9, count=400), *WITHOUT_RESULTS]
@@ -312,6 +313,24 @@ def test_command_writes_one_page_of_two_studies(
     arguments = parser.parse_args([*both, "--output", str(tmp_path / "none" / "page.html")])
     with pytest.raises(UserError, match="none is not a folder; make it first"):
         arguments.run(arguments)
+
+
+def test_setting_that_one_study_varies_is_told_of_the_others_too(tmp_path: Path) -> None:
+    made = Made(seed=0), Made(seed=1)
+    for name, points in (("both", made), ("alone", made[:1])):
+        folder = write_study(tmp_path / name, points, frames=20, figures=[])
+        for one in points:
+            config = {
+                "workload": {"name": "force_field"},
+                "partitions": {PARTITION: {}},
+                "held_out": PARTITION,
+                "model": {"lr": 0.1 * (1 + one.seed)},
+            }
+            (folder / f"{one.slug}-{one.point}" / "config.yaml").write_text(json.dumps(config))
+            edit_record(folder, one, study=name)
+    studies = page_studies([StudyEvidence.load(tmp_path / name) for name in ("both", "alone")])
+    points = all_points(studies).sort("study", "seed")
+    assert points["model.lr"].to_list() == pytest.approx([0.1, 0.1, 0.2])
 
 
 def test_page_of_committed_evidence_is_the_same(study: Path, tmp_path: Path) -> None:

@@ -119,17 +119,20 @@ const showCompare = async (section, keyA, partA, keyB, partB) => {
     note(DIFFERENCE_NOTE), ...(samples ? [html("h3", {}, "Sample by sample"), samples] : []));
 };
 
-// points of the page's first study beside those of every other that have the same settings
+// points of the page's first study beside those of every other: the same run, or one of the same settings
 const likePoints = () => {
   const [first, ...others] = study.studies;
   const like = (point) => JSON.stringify(study.settings.filter((name) => name !== "study")
     .map((name) => point.settings[name]));
-  const firsts = new Map(study.points.filter((point) => point.study === first).map((point) => [like(point), point]));
+  const firsts = study.points.filter((point) => point.study === first);
+  const byHash = new Map(firsts.map((point) => [point.point, point]));
+  const bySettings = new Map(firsts.map((point) => [like(point), point]));
   const pairs = [], left = [];
   for (const name of others) {
     const points = study.points.filter((point) => point.study === name);
-    const found = points.filter((point) => firsts.has(like(point)));
-    pairs.push(...found.map((point) => [firsts.get(like(point)), point]));
+    const found = points.map((point) => [byHash.get(point.point) ?? bySettings.get(like(point)), point])
+      .filter(([twin]) => twin);
+    pairs.push(...found);
     if (found.length < points.length) left.push(`${counted(points.length - found.length, "point")} of ${name}`);
   }
   return { pairs, left };
