@@ -24,6 +24,11 @@ def number(value: float | int | None) -> str:
     return f"{value:,.{max(0, 2 - magnitude)}f}".replace("-", "−")
 
 
+def trained_on(count: int | None) -> str:
+    """How many samples a run trained on, or that it trained nothing."""
+    return "not trained here" if count == 0 else number(count)
+
+
 def measured(recorded: Any) -> str:
     """The value of a recorded metric, or the bound that an infinite one is known to exceed."""
     if recorded.above is not None:
@@ -57,6 +62,7 @@ def web_address(address: Any) -> str:
 
 FILTERS = {
     "number": number,
+    "trained_on": trained_on,
     "measured": measured,
     "setting": setting,
     "duration": duration,

@@ -89,6 +89,15 @@ def test_text_holds_commands_hashes_and_the_reason_for_what_is_not_drawn(
     assert "Errors of one point" not in text, "of a study, whose points are compared"
 
 
+def test_model_that_was_not_trained_has_no_training_set(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study", [Made(seed=0), Made(seed=1)], 20, figures=[])
+    path = next(folder.glob("*seed0*/run.json"))
+    path.write_text(path.read_text().replace('"count": 1000,', '"count": 0,'))
+    text = (export(StudyEvidence.load(folder), tmp_path / "out") / "README.md").read_text()
+    cells = {tuple(line.split(" | ")[2:4]) for line in text.split("\n") if "-count" in line}
+    assert cells == {("–", "not trained here"), ("a1b2c3d4e5f6", "1,000")}
+
+
 def test_statements_of_a_finding_and_of_a_caption_stand_in_lists(
     exported: tuple[StudyEvidence, Path],
 ) -> None:

@@ -308,6 +308,18 @@ def test_runs_on_other_data_are_compared_and_not_paired(page: Page, tmp_path: Pa
     assert page.text("#studies tbody").count("not paired") == 2
 
 
+def test_model_that_was_not_trained_says_so_in_every_table(page: Page, tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study", [Made()], frames=80, figures=[])
+    change_record(folder, Made(), partitions={"train": {"count": 0}})
+    page.open(write_report(folder))
+    assert "\tnot trained here\t" in page.text("#matrix")
+    page.value(
+        "(() => { const s = document.getElementById('matrix-view'); s.value = 'mforce_mae';"
+        "s.dispatchEvent(new Event('change')); })()"
+    )
+    assert "\tnot trained here\t" in page.text("#matrix")
+
+
 def test_page_of_ten_thousand_samples_is_small_and_quick(page: Page, tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study", WINDOWS[:2], frames=9633, figures=[])
     path = write_report(folder)

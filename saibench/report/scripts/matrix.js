@@ -43,7 +43,7 @@ const builtTable = (columns, oneScale) => {
     html("tbody", {}, study.points.map((point) => html("tr", { "data-key": point.key },
       html("th", {}, html("a", { href: `#point-${point.key}`, title: point.slug }, html("code", {}, point.point))),
       names.map((name) => html("td", {}, point.settings[name] ?? NOTHING)),
-      html("td", { class: "number", "data-sort": point.train ?? "" }, shown(point.train)),
+      html("td", { class: "number", "data-sort": point.train ?? "" }, shownTraining(point.train)),
       columns.map(([name, partition], at) =>
         metricCell(point.key, partition, name, oneScale ? together : scales[at]))))));
 };

@@ -18,6 +18,9 @@ const shown = (value) => {
 
 const minus = (text) => text.replace(/-/g, "−");
 
+// how many samples a run trained on, or that it trained nothing
+const shownTraining = (count) => count === 0 ? "not trained here" : shown(count);
+
 // a feature may need more digits than an error: a similarity of 0.99871
 const exact = (value) => typeof value === "number" && Number.isFinite(value)
   ? minus(Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(6))))
