@@ -17,7 +17,7 @@ def refuse_failed(
         errors: `(N,)` or `(N, K)`, of N samples.
         statistic: what they are of.
         partition: what was tested on.
-        lost: what there is none of, such as "no bound holds them".
+        lost: what there is none of, such as "no bound holds".
         error: what is raised.
 
     Raises:
@@ -26,7 +26,8 @@ def refuse_failed(
     values = np.asarray(errors, dtype=np.float64)
     failed = int(np.isinf(values.reshape(len(values), -1)).any(axis=1).sum())
     if failed:
+        whose = "its" if failed == 1 else "their"
         raise error(
-            f"{failed:,} of {len(values):,} samples of {partition} failed: their {statistic} is "
+            f"{failed:,} of {len(values):,} samples of {partition} failed: {whose} {statistic} is "
             f"infinite, and {lost}; a statistic that is finite for all would work."
         )

@@ -28,6 +28,16 @@ def number(value: float, digits: int = 3) -> str:
     return (f"{value:,.0f}" if "e+" in text else text).replace("-", "−")
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 sample`, `1,230 samples`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def are(count: int) -> str:
+    """`is` of one thing, `are` of more."""
+    return "is" if count == 1 else "are"
+
+
 def bracketed(interval: Bounded, shown: Callable[[float], str] = number) -> str:
     """`60.5 [58.1, 62.0]`; without brackets where there are no bounds."""
     if math.isnan(interval.estimate):

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from saibench.interpretation.bootstrap import Interval
-from saibench.interpretation.wording import bracketed, fixed, number, percent, points
+from saibench.interpretation.wording import bracketed, counted, fixed, number, percent, points
 
 SHARE = Interval(-0.0531, 0.1249, 0.2004, 20, 400)
 ONE_BLOCK = Interval(math.nan, 0.1249, math.nan, 1, 400)
@@ -50,3 +50,9 @@ def test_one_block_has_no_interval() -> None:
 
 def test_number_of_nothing_is_undefined() -> None:
     assert bracketed(NOTHING) == fixed(NOTHING) == percent(NOTHING) == "undefined"
+
+
+def test_one_of_a_kind_is_singular() -> None:
+    assert [counted(count, "sample") for count in (0, 1, 2, 1230)] == [
+        *("0 samples", "1 sample", "2 samples", "1,230 samples")
+    ]

@@ -34,6 +34,7 @@ from saibench.interpretation.tracing.reading import (
 )
 from saibench.interpretation.tracing.records import BiasTrace, Contrast, Stretch, Tested
 from saibench.interpretation.trusted_range.records import Quantity
+from saibench.interpretation.wording import are, counted
 
 BLOCKS_OF_STRETCH = 5
 """A stretch shorter than so many blocks is cut into so many, or its interval would rest on less."""
@@ -122,8 +123,8 @@ def _in_order(
     defined = np.isfinite(error.values) & np.isfinite(order.values)
     if defined.sum() < FEWEST_SAMPLES:
         raise Untraceable(
-            f"{defined.sum()} samples of {partition} are too few to find where {statistic} is "
-            f"biased: at least {FEWEST_SAMPLES} would work."
+            f"{counted(defined.sum(), 'sample')} of {partition} {are(defined.sum())} too few to "
+            f"find where {statistic} is biased: at least {FEWEST_SAMPLES} would work."
         )
     chosen = np.flatnonzero(defined)
     chosen = chosen[np.argsort(order.values[chosen], kind="stable")]

@@ -14,6 +14,7 @@ from saibench.evidence.schema import Field
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.tracing.components import Contributions
 from saibench.interpretation.trusted_range.records import Quantity
+from saibench.interpretation.wording import are, counted
 
 KEYS = ("point", "partition", "sample_id")
 SEEN = "seen_in_training"
@@ -43,7 +44,9 @@ def rows_of_point(
         unseen = rows.filter(~polars.col(SEEN).fill_null(False))
         if unseen.height < rows.height:
             count = rows.height - unseen.height
-            notes.append(f"{count:,} samples that were trained on are left out.")
+            notes.append(
+                f"{counted(count, 'sample')} that the model was trained on {are(count)} left out."
+            )
         rows = unseen
     timed = "time" in rows.columns and rows["time"].null_count() == 0
     return rows.sort("time" if timed else "sample_id", "sample_id"), notes

@@ -24,6 +24,7 @@ from saibench.interpretation.tracing.columns import (
 )
 from saibench.interpretation.tracing.ranks import ranks_of
 from saibench.interpretation.trusted_range.records import Quantity
+from saibench.interpretation.wording import are, counted
 
 FEWEST_SAMPLES = 20
 FEWEST_BLOCKS = 6
@@ -118,23 +119,26 @@ def traced_samples(
     failures, undefined = int(failed.sum()), int((~defined & ~failed).sum())
     if failures:
         notes.append(
-            f"{failures:,} of {rows.height:,} samples failed: their {response} is infinite, so "
-            "that it has no mean; relations and shares are those of the others."
+            f"{failures:,} of {rows.height:,} samples failed: an infinite {response} has no mean; "
+            "relations and shares are those of the others."
         )
     if undefined:
-        notes.append(f"{undefined:,} samples with undefined values are left out.")
+        notes.append(
+            f"{counted(undefined, 'sample')} with undefined values {are(undefined)} left out."
+        )
     rows, values = rows.filter(polars.Series(defined)), values[defined]
     errors = error.values[defined]
     if len(errors) < FEWEST_SAMPLES:
         raise Untraceable(
-            f"{len(errors)} samples of {partition} are too few to trace {response}: at least "
-            f"{FEWEST_SAMPLES} would work."
+            f"{counted(len(errors), 'sample')} of {partition} {are(len(errors))} too few to trace "
+            f"{response}: at least {FEWEST_SAMPLES} would work."
         )
     blocks = find_blocks(rows, errors)
     if blocks.num_blocks < FEWEST_BLOCKS:
         raise Untraceable(
-            f"{len(errors):,} samples of {partition} fall into {blocks.num_blocks} independent "
-            f"blocks, too few to trace {response}: at least {FEWEST_BLOCKS} would work."
+            f"{len(errors):,} samples of {partition} fall into "
+            f"{counted(blocks.num_blocks, 'independent block')}, too few to trace {response}: at "
+            f"least {FEWEST_BLOCKS} would work."
         )
     kept, alike = told_apart(values, columns) if features is None else (every, [])
     quantities = [column.quantity for column in columns]
@@ -161,8 +165,9 @@ def _only_after(quantities: Sequence[Quantity]) -> list[str]:
     names = [one.name for one in quantities if one.known == AFTER]
     if not names:
         return []
-    are = "is" if len(names) == 1 else "are"
-    return [f"{', '.join(names)} {are} known only after the truth is; trust cannot follow them."]
+    them = "it" if len(names) == 1 else "them"
+    told = f"{', '.join(names)} {are(len(names))} known only after the truth is"
+    return [f"{told}; trust cannot follow {them}."]
 
 
 def traced_partition(evidence: StudyEvidence, point: str, partitions: Sequence[str] | None) -> str:
@@ -193,8 +198,11 @@ def _usable(columns: list[Column], explicit: bool) -> tuple[list[Column], list[s
         elif explicit:
             notes.append(f"{name} is left out: it is the same for all samples.")
     if not explicit and len(kept) > MAX_FEATURES:
-        names = ", ".join(column.quantity.name for column in kept[MAX_FEATURES:])
-        notes.append(f"{names} are left out: at most {MAX_FEATURES} features share an error.")
+        names = [column.quantity.name for column in kept[MAX_FEATURES:]]
+        notes.append(
+            f"{', '.join(names)} {are(len(names))} left out: at most {MAX_FEATURES} features share "
+            "an error."
+        )
         kept = kept[:MAX_FEATURES]
     return kept, notes
 

@@ -17,7 +17,7 @@ from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.trusted_range.stretches import row_labels
 from saibench.interpretation.trusted_range.suitable import refuse_unlike_units
 from saibench.interpretation.trusted_range.trusted_range import TrustedRange
-from saibench.interpretation.wording import bracketed, percent
+from saibench.interpretation.wording import bracketed, counted, percent
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,9 @@ def checked_sentence(found: Checked, trusted: TrustedRange, tolerance: float | N
             f"({names}{limit})"
         )
     if found.unknown:
-        parts.append(f"not known for {found.unknown:,} samples, whose {names} is undefined")
+        parts.append(
+            f"not known for {counted(found.unknown, 'sample')}, whose {names} is undefined"
+        )
     for whose, error in (("their", found.error_if_trusted), ("the others'", found.error_if_not)):
         if error is not None:
             mean = f"{bracketed(error)} {unit}".rstrip()

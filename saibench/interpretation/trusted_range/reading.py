@@ -95,7 +95,7 @@ def measured(
             f"{', '.join(features)}, and was not trained on."
         )
     of_partitions = ", ".join(partitions)
-    refuse_failed(defined[ERROR], statistic, of_partitions, "no bound holds them")
+    refuse_failed(defined[ERROR], statistic, of_partitions, "no bound holds")
     group = defined.select(polars.struct("point", "partition").rank("dense") - 1).to_series()
     blocks, independent = row_labels(defined, ERROR, num_blocks, features[0], mean_of)
     found = Measured(

@@ -10,7 +10,7 @@ from saibench.interpretation.trusted_range.held import Held
 from saibench.interpretation.trusted_range.records import Check, Quantity
 from saibench.interpretation.trusted_range.trusted_range import TrustedRange
 from saibench.interpretation.trusted_range.validation import Validation
-from saibench.interpretation.wording import number, percent
+from saibench.interpretation.wording import are, number, percent
 
 NO_NARROWER = "which is no narrower within the interval"
 
@@ -36,9 +36,9 @@ def fit_sentence(trusted: TrustedRange) -> str:
         for quantity in trusted.features
     )
     left = [
-        f"{count:,} {why} are left out"
+        f"{count:,} {why} {are(count)} left out"
         for count, why in (
-            (source.seen_in_training, "that were trained on"),
+            (source.seen_in_training, "that the model was trained on"),
             (source.undefined, "with undefined values"),
         )
         if count

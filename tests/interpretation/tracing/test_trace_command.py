@@ -20,7 +20,7 @@ from saibench.cli import main
 from saibench.config.settings import TraceSettings, validated
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.schema import read_fields, read_table, write_table
+from saibench.evidence.schema import AFTER, BEFORE, read_fields, read_table, write_table
 from saibench.figures import biased_stretches, error_shares
 from saibench.figures.style import svg
 from saibench.interpretation.bootstrap import Interval
@@ -33,8 +33,10 @@ from saibench.interpretation.tracing import (
     sentences,
     trace_points,
 )
+from saibench.interpretation.tracing.reading import _only_after
 from saibench.interpretation.tracing.trace import trace_response
 from saibench.interpretation.trusted_range.of_evidence import chosen_points
+from saibench.interpretation.trusted_range.records import Quantity
 from saibench.report.export import export
 
 Run = Callable[..., tuple[int, str, str]]
@@ -89,7 +91,7 @@ def test_errors_are_traced_to_what_made_them(narrow: records.PointTrace) -> None
     assert by_name["O"].relative.holds(0.05)
     assert force.mean.count == 396
     notes = " ".join(force.notes)
-    assert "4 samples that were trained on are left out" in notes
+    assert "4 samples that the model was trained on are left out" in notes
     assert "copy is not told apart from distance" in notes
 
 
@@ -322,3 +324,10 @@ def test_constant_bias_is_told_with_its_size_and_share(tmp_path: Path) -> None:
     (text,) = sentences.bias_sentences(point.bias, 0.05)
     assert "constant along time" in text and "100.0 %" in text
     assert "no stretch of time is biased" not in text
+
+
+def test_what_is_known_only_after_the_truth_is_one_feature_or_more() -> None:
+    after = [Quantity(name, known=AFTER) for name in ("label", "outcome")]
+    (one,), (two,) = _only_after([*after[:1], Quantity("energy", known=BEFORE)]), _only_after(after)
+    assert one.startswith("label is ") and one.endswith(" it.")
+    assert two.startswith("label, outcome are ") and two.endswith(" them.")

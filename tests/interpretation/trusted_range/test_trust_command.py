@@ -39,7 +39,9 @@ def test_workloads_own_range_is_told_for_each_point(trust: Run, study: Path) -> 
     assert "Trusted for distance from" in out and "at or below 60 meV/Å" in out
     assert "] of the 992 samples have so low a bound." in out
     assert "inside the fitted range lie below their 90 % bound" in out
-    assert "7 that were trained on are left out; 1 with undefined values are left out" in out
+    assert (
+        "7 that the model was trained on are left out; 1 with undefined values is left out" in out
+    )
 
 
 def test_saved_range_answers_for_a_sample(trust: Run, study: Path, tmp_path: Path) -> None:
