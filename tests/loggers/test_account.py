@@ -35,7 +35,7 @@ def test_mode_follows_config_then_environment_then_login(
     processes: ProcessPoolExecutor, asked: Mode | None, told: dict[str, str], expected: str
 ) -> None:
     chosen = processes.submit(mode_under, NO_SERVER | told, asked)
-    assert chosen.result(timeout=60) == expected
+    assert chosen.result(timeout=300) == expected
 
 
 def test_login_in_a_netrc_file_is_found(processes: ProcessPoolExecutor, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_login_in_a_netrc_file_is_found(processes: ProcessPoolExecutor, tmp_path
     netrc.write_text(f"machine 127.0.0.1:9\n login user\n password {KEY}\n")
     netrc.chmod(0o600)
     chosen = processes.submit(mode_under, NO_SERVER | {"NETRC": str(netrc)}, None)
-    assert chosen.result(timeout=60) == "online"
+    assert chosen.result(timeout=300) == "online"
 
 
 @pytest.mark.parametrize(
@@ -61,5 +61,5 @@ def test_what_cannot_work_is_refused_in_a_sentence(
 ) -> None:
     chosen = processes.submit(mode_under, NO_SERVER | told, asked)
     with pytest.raises(UserError, match=sentence) as refused:
-        chosen.result(timeout=60)
+        chosen.result(timeout=300)
     assert len(str(refused.value).splitlines()) == 1

@@ -190,7 +190,7 @@ def test_saving_without_a_login_says_so(study: Path) -> None:
     with fresh_processes() as processes:
         saved = processes.submit(panels_under, {}, study)
         with pytest.raises(UserError, match="saving panels needs a Weights & Biases login"):
-            saved.result(timeout=60)
+            saved.result(timeout=300)
 
 
 @pytest.mark.slow

