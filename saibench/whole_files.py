@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_ASIDE = re.compile(r"\.(?P<process>\d+)(?:@(?P<host>[^.]*))?\.(?P<name>.+)")
+_ASIDE = re.compile(r"\.saibench-(?P<process>\d+)@(?P<host>[^.]*)\.(?P<name>.+)")
 """How a file is named while it is written: the process, its machine, and the file."""
 A_DAY = 24 * 3600
 
@@ -23,7 +23,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     that was killed has left of the same file is removed.
     """
     # named so that it ends as `path` does: savez appends a suffix to others
-    aside = path.with_name(f".{os.getpid()}@{_host()}.{path.name}")
+    aside = path.with_name(f".saibench-{os.getpid()}@{_host()}.{path.name}")
     try:
         yield aside
         os.replace(aside, path)
@@ -35,8 +35,9 @@ def written_whole(path: Path) -> Iterator[Path]:
 def remove_leftovers(folder: Path, name: str | None = None) -> None:
     """Remove what processes that were killed have left unfinished in a folder.
 
-    A process of another machine, which may share the folder, cannot be asked whether it lives: what
-    it has not touched for a day is a leftover.
+    Only files that `written_whole` has named are removed: all others are somebody's own. A process
+    of another machine, which may share the folder, cannot be asked whether it lives: what it has
+    not touched for a day is a leftover.
 
     Args:
         folder: which may be missing.
@@ -44,12 +45,14 @@ def remove_leftovers(folder: Path, name: str | None = None) -> None:
     """
     for path in folder.glob(".*"):
         found = _ASIDE.fullmatch(path.name)
-        if found is not None and name in (None, found["name"]) and _is_left(path, found):
+        if found is None or name not in (None, found["name"]):
+            continue
+        if path.is_file() and not path.is_symlink() and _is_left(path, found):
             path.unlink(missing_ok=True)
 
 
 def _is_left(path: Path, found: re.Match[str]) -> bool:
-    if found["host"] in (None, _host()):
+    if found["host"] == _host():
         return not _lives(int(found["process"]))
     try:
         return time.time() - path.stat().st_mtime > A_DAY

@@ -58,23 +58,38 @@ def test_an_error_leaves_what_there_was(tmp_path: Path) -> None:
 def test_only_what_no_process_writes_is_removed(tmp_path: Path) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    for name in (
-        f".{os.getpid()}@{HOST}.run.json",
-        f".{gone.pid}@{HOST}.run.json",
-        f".{gone.pid}.config.yaml",
-        f".{gone.pid}@elsewhere.run.json",
-        f".{gone.pid}@elsewhere.config.yaml",
+    left = {
+        f".saibench-{gone.pid}@{HOST}.run.json",
+        f".saibench-{gone.pid}@elsewhere.config.yaml",
+    }
+    kept = {
+        f".saibench-{os.getpid()}@{HOST}.run.json",
+        f".saibench-{gone.pid}@elsewhere.run.json",
         ".lock",
         ".failure-0.json",
-    ):
+        ".2024.my_notes.txt",
+        f".{gone.pid}@{HOST}.txt",
+    }
+    for name in left | kept:
         (tmp_path / name).touch()
     yesterday = time.time() - 25 * 3600
-    os.utime(tmp_path / f".{gone.pid}@elsewhere.config.yaml", (yesterday, yesterday))
+    os.utime(tmp_path / f".saibench-{gone.pid}@elsewhere.config.yaml", (yesterday, yesterday))
     remove_leftovers(tmp_path)
-    assert hidden(tmp_path) == {
-        f".{os.getpid()}@{HOST}.run.json",
-        f".{gone.pid}@elsewhere.run.json",
-        ".lock",
-        ".failure-0.json",
-    }
+    assert hidden(tmp_path) == kept
     remove_leftovers(tmp_path / "missing")
+
+
+def test_what_is_no_file_stays(tmp_path: Path) -> None:
+    """A folder or a link is not what `written_whole` leaves, whatever its name."""
+    mine = tmp_path / "mine.txt"
+    mine.write_text("mine")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    (tmp_path / f".saibench-{gone.pid}@{HOST}.run.json").mkdir()
+    (tmp_path / f".saibench-{gone.pid}@{HOST}.link").symlink_to(mine)
+    before = hidden(tmp_path)
+    with written_whole(tmp_path / "run.json") as aside:
+        aside.write_text("whole")
+    remove_leftovers(tmp_path)
+    assert hidden(tmp_path) == before
+    assert len(before) == 2
