@@ -9,13 +9,18 @@ from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
 
+import polars
 from matplotlib.figure import Figure
+from polars import selectors
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import FigureModule, figure_module
 from saibench.figures.style import svg
 from saibench.modules import recorded_modules
+
+_FORMULA = r"^[=+\-@\t\r\n]"
+"""How text begins that a spreadsheet would run."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +105,32 @@ def draw_figure(evidence: StudyEvidence, figure: str | FigureModule | ModuleType
             caption=figure.caption(evidence),
             figure=image,
             image=svg(image),
-            csv=figure.table(evidence).write_csv().encode(),
+            csv=csv_of(figure.table(evidence)),
         )
     except UserError as error:
         return drawn(reason=str(error))
     except Exception as error:
         return drawn(reason=f"{type(error).__name__}: {error}", error=error)
+
+
+def csv_of(table: polars.DataFrame) -> bytes:
+    """The table as CSV, without text that a spreadsheet would take for a formula.
+
+    Cells and heads that begin as one get a leading apostrophe, as OWASP recommends; numbers that
+    are kept as text stay.
+
+    >>> csv_of(polars.DataFrame({"@x": ["=1+1", "-0.5"]}))
+    b"'@x\\n'=1+1\\n-0.5\\n"
+    """
+    texts = table.select(selectors.string(include_categorical=True)).columns
+    safe = table.with_columns(_no_formulas(table[name].cast(polars.String)) for name in texts)
+    heads = _no_formulas(polars.Series(table.columns, dtype=polars.String))
+    return safe.rename(dict(zip(table.columns, heads, strict=True))).write_csv().encode()
+
+
+def _no_formulas(texts: polars.Series) -> polars.Series:
+    is_number = texts.cast(polars.Float64, strict=False).is_not_null()
+    return texts.zip_with(is_number | ~texts.str.contains(_FORMULA), "'" + texts)
 
 
 def data_uri(mime: str, content: bytes) -> str:

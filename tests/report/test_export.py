@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +17,7 @@ from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
 from saibench.interpretation.finding import SEEN, Finding
+from saibench.report.drawn import csv_of
 from saibench.report.export import _text, export
 from saibench.report.page import render
 
@@ -155,3 +158,20 @@ def test_folder_that_cannot_be_written_is_named(
 def test_no_exported_file_is_over_a_megabyte(exported: tuple[StudyEvidence, Path]) -> None:
     _, target = exported
     assert max(path.stat().st_size for path in target.rglob("*.*")) < 1_000_000
+
+
+def test_no_cell_of_a_table_is_a_formula() -> None:
+    table = polars.DataFrame(
+        {
+            '=HYPERLINK("http://x")': [-1.5, None],
+            "text": ["=1+1", "-0.5"],
+            "others": ["@SUM(1)", "\tx"],
+            "plain": ["a-b", None],
+        }
+    )
+    rows = list(csv.reader(io.StringIO(csv_of(table).decode(), newline="")))
+    assert rows == [
+        ['\'=HYPERLINK("http://x")', "text", "others", "plain"],
+        ["-1.5", "'=1+1", "'@SUM(1)", "a-b"],
+        ["", "-0.5", "'\tx", ""],
+    ]

@@ -242,6 +242,13 @@ def test_figures_are_drawn_when_they_are_near_and_can_be_taken_away(
         assert image.width > 2000 and len(image.convert("RGB").getcolors(1 << 24)) > 20
 
 
+def test_a_file_of_numbers_holds_no_formula(page: Page) -> None:
+    source = (Path(saibench.__file__).parent / "report/scripts/downloads.js").read_text()
+    rows = "[['=1+1', -1], ['-0.5', '@x'], [null, -Infinity]]"
+    text = page.value(f"(() => {{ {source}\nreturn csv(['=a', 'b'], {rows}); }})()")
+    assert text.splitlines() == ["'=a,b", "'=1+1,-1", "-0.5,'@x", ",-Infinity"]
+
+
 def test_text_of_files_stays_text(page: Page, tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study", MADE[:2], frames=60, figures=[])
     settings = {**MADE[0].settings, "model.name": ATTACK, f"window{ATTACK}": ATTACK}

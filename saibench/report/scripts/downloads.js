@@ -23,8 +23,10 @@ const savePng = async (name, content) => {
   save(name, png, "image/png");
 };
 
+// text that a spreadsheet would run gets a leading apostrophe, as in `csv_of` of saibench
 const csvCell = (value) => {
-  const text = value === null || value === undefined || Number.isNaN(value) ? "" : String(value);
+  const runs = typeof value === "string" && /^[=+\-@\t\r\n]/.test(value) && Number.isNaN(Number(value));
+  const text = value === null || value === undefined || Number.isNaN(value) ? "" : `${runs ? "'" : ""}${value}`;
   return /[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
 };
 
