@@ -8,6 +8,7 @@ from typing import Any
 
 import polars
 
+from saibench.evidence import schema
 from saibench.evidence.schema import Field
 
 Record = Mapping[str, Any]
@@ -24,8 +25,13 @@ AFTER = [
     Field("steps", "int64", "steps", role="feature", describe="optimiser steps"),
     Field("seconds_prepare", "float64", "s", role="feature", describe="time to prepare the data"),
     Field("seconds_train", "float64", "s", role="feature", describe="time to train"),
-    Field("seconds_test", "float64", "s", role="feature", describe="time to test"),
-    Field("seconds_total", "float64", "s", role="feature", describe="time of the whole point"),
+    *(
+        Field(name, "float64", "s", role="feature", describe=describe, known=schema.AFTER)
+        for name, describe in (
+            ("seconds_test", "time to test"),
+            ("seconds_total", "time of the whole point"),
+        )
+    ),
     Field("started", "string", role="feature", describe="when the point began"),
     Field("ended", "string", role="feature", describe="when the point ended"),
     Field("record", "string", role="key", describe="run.json of the point"),

@@ -140,8 +140,9 @@ def default_partitions(evidence: StudyEvidence) -> list[str]:
 
 
 def known_features(evidence: StudyEvidence, table: str = "samples") -> list[str]:
-    """Columns that can be features, which are known before the truth is: data features and
-    statistics of the prediction alone, positions on the table's axis, settings.
+    """Numeric columns that can be features, which are known before the truth is: data features and
+    statistics of the prediction alone, positions on the table's axis, settings and what is known
+    of a point before its test. Keys of the rows are none: they number samples.
     """
     fields = {field.name: field for field in map(with_known, evidence.fields("samples"))}
     if table != "samples":
@@ -149,15 +150,18 @@ def known_features(evidence: StudyEvidence, table: str = "samples") -> list[str]
     names = [
         field.name
         for field in fields.values()
-        if field.role in ("feature", "statistic")
+        if (field.role in ("feature", "statistic") or field.name == table.removeprefix("by_"))
         and field.known != AFTER
         and field.dtype not in ("bool", "string")
     ]
-    axis = table.removeprefix("by_")
-    axes = [axis] if table != "samples" else []
-    points = with_windows(evidence.points)
-    numeric = [name for name, kind in points.schema.items() if kind.is_numeric()]
-    return list(dict.fromkeys([*names, *axes, *numeric]))
+    rows, of_point = points_table(evidence.records, evidence.metrics)
+    after = {field.name for field in of_point if field.known == AFTER}
+    of_points = [
+        name
+        for name, kind in with_windows(rows).schema.items()
+        if kind.is_numeric() and name not in after
+    ]
+    return list(dict.fromkeys([*names, *of_points]))
 
 
 ERROR = "__error"
@@ -228,29 +232,28 @@ def _with_features(
         rows = rows.join(seen, on=list(KEYS), how="left", maintain_order="left")
     if "seen_in_training" not in rows.columns:
         rows = rows.with_columns(seen_in_training=polars.lit(False))
+    known = known_features(evidence, table)
     for name in features:
         if name == statistic:
             raise UserError(
                 f"'{name}' is the error that is to be bounded, and no feature that foretells it: "
-                f"{closest(name, known_features(evidence, table))}"
+                f"{closest(name, known)}"
             )
         if _feature(evidence, table, name).known == AFTER:
-            usable = ", ".join(known_features(evidence, table))
             raise UserError(
-                f"'{name}' is known only after the truth is, so no bound can follow it in use. "
-                f"Valid values: {usable}."
+                f"'{name}' is known only after the test, with its truth, so no bound can follow it "
+                f"in use. Valid values: {', '.join(known)}."
             )
-        if name in rows.columns and rows[name].dtype.is_numeric():
+        if name not in known:
+            raise UserError(f"'{name}' is no feature of {evidence.study}: {closest(name, known)}")
+        if name in rows.columns:
             continue
-        if name in of_samples.columns and of_samples[name].dtype.is_numeric():
+        if name in of_samples.columns:
             columns = of_samples.select(*KEYS, name)
             rows = rows.join(columns, on=list(KEYS), how="left", maintain_order="left")
-        elif name in points.columns and points[name].dtype.is_numeric():
+        else:
             columns = points.select("point", name)
             rows = rows.join(columns, on="point", how="left", maintain_order="left")
-        else:
-            known = known_features(evidence, table)
-            raise UserError(f"'{name}' is no feature of {evidence.study}: {closest(name, known)}")
     floats = [polars.col(name).cast(polars.Float64).fill_nan(None) for name in features]
     return rows.with_columns(floats), tuple(_feature(evidence, table, name) for name in features)
 

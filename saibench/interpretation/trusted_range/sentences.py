@@ -147,16 +147,18 @@ def coverage_sentence(validation: Validation) -> str:
 
 
 def width_sentence(trusted: TrustedRange, validation: Validation) -> str:
-    """The mean bound beside that without the feature, and whether the feature narrows it."""
+    """The mean bound beside that without the feature, and whether the feature narrows it.
+
+    All are of the samples of `coverage_sentence`, which stands before: those left out of the fits.
+    """
     names = " and ".join(quantity.name for quantity in trusted.features)
-    bounds = (
-        f"The mean bound is {with_unit(trusted.mean_bound, trusted.statistic)}; without {names} it "
-        f"is {with_unit(trusted.plain_bound, trusted.statistic)}"
-    )
-    gain = f"on what was left out {percent(validation.gain)} narrower with it"
+    bound = with_unit(validation.mean_bound, trusted.statistic)
+    without = with_unit(validation.unconditional, trusted.statistic)
+    bounds = f"The mean bound of these samples is {bound}; without {names} it is {without}"
+    gain = f"{percent(validation.gain)} narrower with it"
     if validation.informs:
-        return f"{bounds}; {gain}."
-    return f"{bounds}; {gain}, {NO_NARROWER}. `trace` tells whether the error correlates with it."
+        return f"{bounds}: {gain}."
+    return f"{bounds}: {gain}, {NO_NARROWER}. `trace` tells whether the error correlates with it."
 
 
 def check_sentences(

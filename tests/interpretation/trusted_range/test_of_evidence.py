@@ -22,10 +22,11 @@ from saibench.interpretation.trusted_range.of_evidence import (
     wanted,
 )
 from saibench.interpretation.trusted_range.reading import Measured
-from saibench.interpretation.trusted_range.sentences import coverage_sentence
+from saibench.interpretation.trusted_range.sentences import coverage_sentence, width_sentence
 from saibench.interpretation.trusted_range.stretches import block_labels
 from saibench.interpretation.trusted_range.study_ranges import Found, refusals
 from saibench.interpretation.trusted_range.validation import validate
+from saibench.interpretation.wording import number
 
 TRUST = {"trust": {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}}
 
@@ -209,6 +210,16 @@ def test_feature_without_information_is_told(evidence: StudyEvidence) -> None:
     assert not validation.informs
 
 
+def test_width_and_gain_are_of_the_same_samples(evidence: StudyEvidence) -> None:
+    asked = wanted(evidence)
+    samples = read(evidence, chosen_points(evidence, ["near"]), asked)
+    found = validate(samples, 0.9)
+    assert found.gain.estimate == pytest.approx(1 - found.mean_bound / found.unconditional)
+    told = width_sentence(fitted(samples, asked), found)
+    for bound in (found.mean_bound, found.unconditional):
+        assert f"{number(bound)} meV/Å" in told
+
+
 def test_refusals_name_what_would_work(evidence: StudyEvidence, tmp_path: Path) -> None:
     with pytest.raises(TooFewBlocks, match=r"992 samples of last_tenth in 12 independent blocks"):
         trusted_range_of(evidence, points=["near"], num_blocks=12)
@@ -222,6 +233,10 @@ def test_refusals_name_what_would_work(evidence: StudyEvidence, tmp_path: Path) 
         ({"features": ["force_mae"]}, "is the error that is to be bounded"),
         ({"features": ["outcome"]}, r"'outcome' is known only after(?!.*outcome)"),
         ({"features": ["right"]}, "'right' is known only after"),
+        ({"features": ["seconds_test"]}, r"'seconds_test' is known only after(?!.*seconds_t[eo])"),
+        ({"features": ["seconds_total"]}, "'seconds_total' is known only after"),
+        ({"features": ["sample_id"]}, r"'sample_id' is no feature of \S+: (?!.*sample_id)"),
+        ({"statistic": "lead/mae", "features": ["sample_id"]}, "'sample_id' is no feature of"),
         ({"features": ["seen_in_training"]}, r"is no feature of \S+: (?!.*seen_in_training)"),
     ):
         with pytest.raises(UserError, match=match):
