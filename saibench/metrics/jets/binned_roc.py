@@ -25,7 +25,9 @@ class BinnedROC(StrictMetric):
 
     Logits are counted in bins by sign, exponent and their first binary digits, so that a bin is as
     narrow relative to the logit at any scale, and those of one bin count as ties. The counts are
-    whole numbers: ranks and batches add up exactly.
+    whole numbers: ranks and batches add up exactly. Logits whose spread is small beside their
+    distance from 0 share few bins (those from 1000 to 1002 have 16 at 12 bits), those below 2^-64
+    one: "auc_error" then says how little "auc" is worth.
 
     Args:
         bits: binary digits by which logits are told apart, 0 to 23; the state has

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -264,6 +265,19 @@ def test_validation_reports_loss_accuracy_and_area(tmp_path: Path) -> None:
     assert found["val/accuracy"] == pytest.approx(right, rel=1e-6)
     area = roc_auc_score(label, np.floor((odds + 20) / 0.01))
     assert found["val/auc"] == pytest.approx(area, rel=1e-6)
+
+
+@pytest.mark.parametrize(("offset", "warns"), [(0.0, False), (1e4, True)])
+def test_an_area_that_the_bins_do_not_know_is_said_once(offset: float, warns: bool) -> None:
+    module, batch = made(), made_jets(jets=60, constituents=4)
+    module.net = Known(logits(60) + torch.tensor([offset, 0.0]))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            module.on_validation_epoch_start()
+            module.validation_step(batch, 0)
+            module.on_validation_epoch_end()
+    assert len([one for one in said if "val/auc" in str(one.message)]) == warns
 
 
 def check(**settings: object) -> None:
