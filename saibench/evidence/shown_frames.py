@@ -39,9 +39,14 @@ class ShownFrames:
     force_error: Floats
 
     def __post_init__(self) -> None:
-        shape = (len(self.sample_id), len(self.atomic_numbers), 3)
-        if {self.positions.shape, self.forces.shape, self.force_error.shape} != {shape}:
-            raise ValueError(f"its arrays are not all of shape {shape}")
+        frames, atoms = len(self.sample_id), len(self.atomic_numbers)
+        for name in ("positions", "forces", "force_error"):
+            found = getattr(self, name).shape
+            if found != (frames, atoms, 3):
+                raise ValueError(
+                    f"{name} is of shape {found}, and {frames} frames of {atoms} atoms have "
+                    f"{(frames, atoms, 3)}"
+                )
         if len(self.why) != len(self.sample_id):
             raise ValueError("there are not as many reasons as frames")
 
