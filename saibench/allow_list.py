@@ -200,9 +200,11 @@ def _is_below(name: str, modules: tuple[str, ...]) -> bool:
 
 
 def _way_out(name: Any) -> str:
-    """What to do if it is one's own; nothing helps a name that is none."""
+    """What to do if it is one's own; nothing helps a name that is none, or is saibench's."""
     if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
         return ""
+    if _is_below(name, (PACKAGE,)):
+        return " Use one of these; the rest of saibench is not for configs to name."
     module = name.rpartition(".")[0] or name
     return (
         " If you know and trust it, use --config-dir with the folder of its module, or "

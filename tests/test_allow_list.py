@@ -111,6 +111,12 @@ def test_anything_else_is_refused_by_its_key(target: object) -> None:
         refuse_targets(node(target), "config.yaml")
 
 
+def test_trust_in_more_of_saibench_is_no_advice() -> None:
+    with pytest.raises(UserError, match=r"saibench\.cli\.main") as refused:
+        refuse_targets(node("saibench.cli.main"), "config.yaml")
+    assert "--trust-module" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "settings",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -127,6 +128,10 @@ class WorkloadSettings(_Open):
     learning_curve: LearningCurveSettings | None = None
 
 
+MAX_NAME = 255
+"""Bytes of a folder's name that Linux, macOS and Windows take."""
+
+
 def _below_outputs(study: str) -> str:
     """Folders of a relative name: it stands below `outputs/`, and is a name in a logger."""
     parts = study.split("/")
@@ -135,6 +140,9 @@ def _below_outputs(study: str) -> str:
             "a study is a name, or names with / between them, of a folder below outputs/. Use "
             "hydra.run.dir (hydra.sweep.dir with -m) for a folder elsewhere"
         )
+    longest = max(len(os.fsencode(part)) for part in parts)
+    if longest > MAX_NAME:
+        raise ValueError(f"a folder's name takes {MAX_NAME} bytes at most, and one here {longest}")
     return study
 
 

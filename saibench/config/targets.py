@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import hydra
 from hydra._internal.utils import _locate
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -21,6 +22,7 @@ from saibench.allow_list import targets
 from saibench.config.settings import value_refused
 from saibench.errors import UserError, closest, first_line
 
+_HYDRA = Path(hydra.__file__).parent
 _PLAIN = (bool, int, float, str, type(None), typing.Any)
 
 
@@ -69,6 +71,8 @@ def fault(error: BaseException) -> str:
         return " ".join(str(error).split())
     last = traceback.extract_tb(error.__traceback__)[-1]
     said = f"{type(error).__name__}: {first_line(error)}"
+    if Path(last.filename).is_relative_to(_HYDRA):  # which calls it; nobody has to look there
+        return said
     return f"{said} ({Path(last.filename).name}, line {last.lineno})"
 
 
@@ -82,9 +86,11 @@ def options_of(name: str) -> set[str] | None:
 
 
 def _check_options(path: str, node: dict[str, Any], typed: Callable[[str], str]) -> None:
-    options = _options(_imported(path, node["_target_"]))
+    target = _imported(path, node["_target_"])
+    options = _options(target)
     if options is None:
         return
+    _check_positions(path, target, node)
     for key, value in node.items():
         if key.startswith("_") and key.endswith("_"):  # Hydra's own, as _partial_
             continue
@@ -99,6 +105,23 @@ def _check_options(path: str, node: dict[str, Any], typed: Callable[[str], str])
                 inside = error.errors()[0]["loc"][:1] if isinstance(value, dict) else ()
                 given = typed(f"{path}.{key}")
                 raise value_refused(".".join([given, *map(str, inside)]), error) from error
+
+
+def _check_positions(path: str, target: Any, node: dict[str, Any]) -> None:
+    """Refuse `_args_` that the target does not take beside its options."""
+    given = node.get("_args_")
+    if given is None:
+        return
+    if not isinstance(given, list | tuple):
+        raise UserError(f"{path}._args_={given} is not a list; [{given}] would work.")
+    named = [str(key) for key in node if not (key.startswith("_") and key.endswith("_"))]
+    try:
+        inspect.signature(target).bind_partial(*given, **dict.fromkeys(named))
+    except TypeError as error:
+        raise UserError(
+            f"{path}._args_={list(given)} does not fit {node['_target_']} ({first_line(error)}); "
+            "give its options by name."
+        ) from error
 
 
 @lru_cache

@@ -10,7 +10,9 @@ import pytest
 import torch
 from command_line import Ended, train
 
+from saibench.config.targets import build
 from saibench.datamodules.force_field.simulator import GFN2Simulation
+from saibench.errors import UserError
 from saibench.runs.point import Point
 
 REFUSED = {
@@ -48,6 +50,7 @@ REFUSED = {
     "a study above outputs": (["study=.."], "study=..: "),
     "a study that climbs": (["study=a/../../b"], "study=a/../../b: "),
     "a study anywhere": (["study=/tmp/x"], "hydra.run.dir"),
+    "a study with too long a name": (["study=a/" + 256 * "b"], "255 bytes at most, and one"),
     "a study that is outputs": (["study=."], "study=.: "),
     "a builtin for a class": (["model.optimizer._target_=builtins.dict"], "model.optimizer"),
     "a sampler for a transform": (
@@ -133,6 +136,11 @@ REFUSED = {
         ["model.net.num_features=[4, 4, 4]"],
         "model.net cannot be built: ",
     ),
+    "options by place that are given by name too": (
+        ["+model.optimizer._args_=[1, 2, 3, 4, 5, 6, 7]"],
+        "model.optimizer._args_=[1, 2, 3, 4, 5, 6, 7] does not fit",
+    ),
+    "options by place that are no list": (["+model.net._args_=4"], "model.net._args_=4"),
     "an average that never moves": (["model.ema_decay=1"], "model.ema_decay=1: input should be"),
     "an average beyond": (["model.ema_decay=1.5"], "model.ema_decay=1.5: input should be less"),
     "a login that is not there": (["logger.mode=online"], "needs a Weights & Biases login"),
@@ -342,3 +350,10 @@ def test_missing_data_says_how_to_get_them(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.delenv("SAIBENCH_DATA_DIR", raising=False)
     ended = train(tmp_path, "data=rmd17", "data.root=/nowhere")
     assert_refused(ended, "python -m saibench data download", tmp_path)
+
+
+def test_a_call_that_does_not_fit_is_not_placed_in_hydra() -> None:
+    tail = {"_target_": "saibench.datamodules.samplers.Tail", "_args_": [1], "size": 1}
+    with pytest.raises(UserError, match="'size'") as refused:
+        build(tail, "sampler")
+    assert ".py" not in str(refused.value)

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import polars
@@ -547,6 +548,7 @@ def test_a_mistake_in_yaml_is_the_cause_that_hydra_reports() -> None:
         (Where, {"by": "x", "one_of": [1, "a"]}, "where.one_of=[1, 'a'] mixes kinds"),
         (Chain, {"samplers": []}, "chain.samplers=[] is empty"),
         (Chain, {"samplers": ["tail"]}, "chain.samplers[0]='tail' is not a sampler"),
+        (Chain, {"samplers": [partial(Tail, size=1)]}, "chain.samplers[0]='Tail' is no sampler"),
     ],
 )
 def test_impossible_fields_are_refused_by_name(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from abc import ABC, abstractmethod
@@ -100,6 +101,9 @@ class Chain(Sampler):
 def _sampler(field: str, value: Any) -> Sampler:
     if OmegaConf.is_config(value):  # Hydra turns a dataclass inside a list into a config
         value = OmegaConf.to_object(value)
+    if isinstance(value, functools.partial):
+        name = getattr(value.func, "__name__", "it")
+        refuse(field, name, "is no sampler while _partial_ is set; leave _partial_ out")
     if not isinstance(value, Sampler):
         refuse(field, value, "is not a sampler; one such as Window(start=0, size=0.3) would work")
     return value
