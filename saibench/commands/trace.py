@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     wanted = _asked(evidence, args)
     points = chosen_points(evidence, args.point)
     traces = trace_points(evidence, points, wanted)
-    for told in contradictions(evidence, points, wanted.responses, wanted.partitions):
+    for told in contradictions(evidence, points, wanted.partitions):
         print(told, file=sys.stderr)
     for trace in traces:
         print("\n  ".join([trace.slug, *point_sentences(trace, wanted.level)]))

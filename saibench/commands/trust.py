@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
             refused.append((group, error))
     if not ranges:
         raise refused[0][1]
-    for told in contradictions(evidence, points, [asked.statistic], asked.partitions):
+    for told in contradictions(evidence, points, asked.partitions):
         print(told, file=sys.stderr)
     for group, reason in refused:
         print(f"{_heading(evidence, group)}\n  Refused: {reason}")

@@ -23,7 +23,9 @@ GROUP_COLUMN = "__group"
 """Group of a row; samples of different groups are independent."""
 STRATUM_COLUMN = "__stratum"
 """Class of a row, of whose samples a fixed number was chosen."""
-COLUMNS = ("time", ORDER_COLUMN, GROUP_COLUMN, STRATUM_COLUMN)
+STRETCH_COLUMN = "__stretch"
+"""Stretch of a row, as `saibench.evidence.dependence` decides it for a study's samples."""
+COLUMNS = ("time", ORDER_COLUMN, GROUP_COLUMN, STRATUM_COLUMN, STRETCH_COLUMN)
 """Columns of a table that the block rule reads beside `sample_id`."""
 ROW_KEYS = ("point", "partition", "sample_id")
 

@@ -14,6 +14,7 @@ from typing import Any
 import polars
 
 from saibench.errors import UserError, first_line
+from saibench.evidence.dependence import SameSamples, decide, marked_with_stretches
 from saibench.evidence.independence import Independence, independence_of, marked, marked_by
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.schema import Field, read_fields, read_table, write_tables
@@ -98,6 +99,27 @@ class StudyEvidence:
 
         Columns of `saibench.evidence.independence` say what of them is independent.
         """
+        found = self.dependence
+        return marked_with_stretches(self._declared, found) if found else self._declared
+
+    @cached_property
+    def dependence(self) -> list[SameSamples]:
+        """By samples that points share: what their errors say of the declared independence."""
+        if "point" not in self._declared.columns:
+            return []
+        known = {
+            name: [
+                field.name
+                for field in self.fields(name)
+                if field.role == "statistic" and field.dtype != "string"
+            ]
+            for name in self.sources
+        }
+        return decide(self._declared, self.records, self.metrics, known, self.stored)
+
+    @cached_property
+    def _declared(self) -> polars.DataFrame:
+        """`samples` as the data declare them."""
         stored = self.stored("samples")
         return marked(stored, self.independence) if "point" in stored.columns else stored
 

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS, START, WIDTH
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell
+from saibench.evidence.stretches import MAX_BLOCKS
 from saibench.figures.style import PALETTE, count_axis, error_bars
-from saibench.interpretation.blocks import MAX_BLOCKS
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.energy_decay import bin_text
 from saibench.interpretation.jet_scores import FEWEST_JETS, JetScore, Reduce, interval

@@ -11,6 +11,11 @@ Every interval, p-value and bound resamples these blocks. The data declare what 
 Groups and samples that are declared independent are checked: where the errors of neighbours
 correlate beyond chance, stretches of five correlation times are taken instead, and whoever shows
 the numbers says so (`Blocks.contradiction`).
+
+Of a study's samples both are decided once for all numbers, from the errors that matter most
+(`saibench.evidence.dependence`), so that neighbouring numbers have the same blocks. Only errors
+that remember far longer, as those of a model that drifts, have longer stretches of their own; and
+of a time series those that surely remember far shorter, as paired differences do.
 """
 
 from __future__ import annotations
@@ -22,32 +27,28 @@ from dataclasses import dataclass
 import numpy as np
 import polars
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from saibench.errors import UserError
-from saibench.evidence.independence import (
-    COLUMNS,
-    GROUP,
-    GROUP_COLUMN,
-    ORDER_COLUMN,
-    SAMPLE,
-    STRATUM_COLUMN,
-    TIME,
+from saibench.evidence.autocorrelation import lag_one
+from saibench.evidence.dependence import INDEPENDENT
+from saibench.evidence.independence import COLUMNS, GROUP, SAMPLE, STRETCH_COLUMN, TIME
+from saibench.evidence.stretches import (
+    MAX_BLOCKS,
+    Labels,
+    complete,
+    contradiction,
+    memory,
+    number_of_stretches,
+    stretches,
+    units_of,
 )
-from saibench.interpretation.autocorrelation import correlation_time, lag_one, less_class_means
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap, stretches
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
 
-MAX_BLOCKS = 200
-"""More independent blocks gain nothing."""
-TIMES_IN_BLOCK = 5
-"""Correlation times that a stretch lasts."""
-NEIGHBOURS_CORRELATE = 0.3
-"""Lag-one autocorrelation from which errors contradict that samples are independent …"""
-MAX_CLASSES = 10
-CONTRADICTION_LEVEL = 0.001
-"""… if independent errors reach it less often than this."""
-
-Labels = NDArray[np.int64]
+MUCH_LONGER = 2
+"""Errors that remember so many times longer than those which decide for all have own stretches."""
+MANY_BLOCKS = 20
+"""So do, in a time series, those of a memory so many times shorter, where more stretches than this
+tell it well: the energy of a molecule errs for longer than its forces."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,8 @@ class Blocks:
             these samples; blocks consist of them, as far as whole cells fit.
         kind: of what is independent: time, group or sample.
         order: `(N,)` rows in the order in which neighbours may resemble each other.
-        contradiction: lag-one autocorrelation of the errors where it contradicts the declared
+        contradiction: lag-one autocorrelation of the errors where these, or those that decide for
+            the study, contradict the declared
             independence, else None.
         groups: `(N,)` in 0 … G − 1 in the order of `order`, of declared groups; else None.
     """
@@ -133,14 +135,31 @@ def find_blocks(
     values = np.asarray(errors, dtype=np.float64)
     values = values.reshape(samples.height, -1) if values.ndim != 2 else values
     values = np.where(np.isinf(values), np.nan, values)  # of failures the others' memory tells
-    for name in (ORDER_COLUMN, TIME):
-        if _complete(samples, name) and not _complete(samples, GROUP_COLUMN):
-            order = np.lexsort([samples["sample_id"].to_numpy(), samples[name].to_numpy()])
-            found = _number(_memory(values[order], replicates), samples.height)
-            return Blocks(stretches(order, found), stretches(order, MAX_BLOCKS), TIME, order)
-    grouped = _complete(samples, GROUP_COLUMN)
-    kind = GROUP if grouped and samples[GROUP_COLUMN].n_unique() < samples.height else SAMPLE
-    return _declared_independent(samples, values, kind, replicates)
+    units = units_of(samples)
+    series = units.series(values)
+    groups = units.unit if units.kind == GROUP else None
+    order = np.lexsort([units.unit, units.strata[units.unit]])
+    decided = _decided(samples)
+    if decided is None:
+        told = None if units.kind == TIME else contradiction(series, replicates=replicates)
+        dependent = units.kind == TIME or told is not None
+    else:
+        dependent = not (decided == INDEPENDENT).any()
+        told = _largest(series) if dependent and units.kind != TIME else None
+    if not dependent:
+        bundles = stretches(np.arange(units.count), MAX_BLOCKS)
+        cells = dealt_blocks(units.strata) if units.strata.any() else bundles
+        every = order if units.kind == GROUP else np.argsort(units.unit, kind="stable")
+        return Blocks(cells[units.unit], cells[units.unit], units.kind, every, groups=groups)
+    own = number_of_stretches(memory(series, replicates=replicates), units.count)
+    labels = units.stretches(own)
+    if decided is not None:
+        common = np.unique(decided, return_inverse=True)[1].astype(np.int64)
+        number = int(common.max()) + 1
+        longer = MUCH_LONGER * own < number
+        shorter = units.kind == TIME and max(MUCH_LONGER * number, MANY_BLOCKS) < own
+        labels = labels if longer or shorter else common
+    return Blocks(labels, units.stretches(MAX_BLOCKS), units.kind, order, told, groups)
 
 
 def influence(reduce: Callable[[Floats], Floats], values: Floats) -> Floats:
@@ -166,94 +185,17 @@ def influence(reduce: Callable[[Floats], Floats], values: Floats) -> Floats:
     return (values - mean) @ slope
 
 
-def _declared_independent(
-    samples: polars.DataFrame, values: Floats, kind: str, replicates: bool
-) -> Blocks:
-    by_id = np.argsort(samples["sample_id"].to_numpy(), kind="stable")
-    strata = _codes(samples, STRATUM_COLUMN)
-    unit = np.empty(samples.height, dtype=np.int64)
-    if kind == GROUP:
-        declared = samples[GROUP_COLUMN].to_numpy()[by_id]
-        _, first, number = np.unique(declared, return_index=True, return_inverse=True)
-        unit[by_id] = np.argsort(np.argsort(first))[number]  # in the order in which they appear
-        strata = np.zeros_like(strata)
-    else:
-        unit[by_id] = np.arange(samples.height)
-    num_units = int(unit.max(initial=-1)) + 1
-    of_unit = np.zeros(num_units, dtype=np.int64)
-    of_unit[unit] = strata
-    series = np.stack(
-        [less_class_means(_unit_means(column, unit, num_units), of_unit) for column in values.T],
-        axis=1,
-    )
-    order = np.lexsort([unit, strata])
-    apart = np.argsort(of_unit, kind="stable")  # neighbours of one class
-    told = _contradiction(series[apart], replicates)
-    groups = unit if kind == GROUP else None
-    if told is None:
-        bundles = stretches(np.arange(num_units), MAX_BLOCKS)
-        cells = dealt_blocks(of_unit) if strata.any() else bundles
-        every = order if kind == GROUP else by_id
-        return Blocks(cells[unit], cells[unit], kind, every, groups=groups)
-    found = _number(_memory(series[apart], replicates), num_units)
-    labels, cells = (_by_class(of_unit, number)[unit] for number in (found, MAX_BLOCKS))
-    return Blocks(labels, cells, kind, order, told, groups)
-
-
-def _complete(samples: polars.DataFrame, name: str) -> bool:
-    return name in samples.columns and samples.height > 0 and samples[name].null_count() == 0
-
-
-def _codes(samples: polars.DataFrame, name: str) -> Labels:
-    """Numbers of the classes; all one class where a column does not hold few classes."""
-    if not _complete(samples, name) or samples[name].n_unique() > MAX_CLASSES:
-        return np.zeros(samples.height, dtype=np.int64)
-    return np.unique(samples[name].to_numpy(), return_inverse=True)[1].astype(np.int64)
-
-
-def _unit_means(column: Floats, unit: Labels, num_units: int) -> Floats:
-    defined = ~np.isnan(column)
-    counts = np.bincount(unit[defined], minlength=num_units)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.bincount(unit[defined], column[defined], minlength=num_units) / counts
-
-
-def _contradiction(series: Floats, replicates: bool) -> float | None:
-    """Lag-one autocorrelation of columns in order, where independent errors do not have it."""
-    found = [(lag_one(own), len(own)) for own in _defined(series)]
-    if not found:
+def _decided(samples: polars.DataFrame) -> Labels | None:
+    """The stretches of samples of a study; None where nothing was decided for all of them alike."""
+    if not complete(samples, STRETCH_COLUMN):
         return None
-    if replicates:
-        found = [(float(np.mean([rho for rho, _ in found])), min(count for _, count in found))]
-    beyond = stats.norm.ppf(1 - CONTRADICTION_LEVEL)
-    told = [rho for rho, n in found if rho > max(NEIGHBOURS_CORRELATE, beyond / math.sqrt(n))]
-    return max(told, default=None)
+    found = samples[STRETCH_COLUMN].to_numpy()
+    single = found == INDEPENDENT
+    return found if single.all() or not single.any() else None
 
 
-def _memory(series: Floats, replicates: bool) -> float:
-    columns = _defined(series)
-    if replicates:
-        return correlation_time(columns)
-    return max((correlation_time([own]) for own in columns), default=1.0)
-
-
-def _defined(series: Floats) -> list[Floats]:
-    columns = [column[~np.isnan(column)] for column in series.T]
-    return [column for column in columns if len(column)]
-
-
-def _number(memory: float, count: int) -> int:
-    return max(1, min(MAX_BLOCKS, int(count / (TIMES_IN_BLOCK * memory))))
-
-
-def _by_class(strata: Labels, number: int) -> Labels:
-    """Equal stretches of each class's samples, so many that each holds samples of all classes."""
-    labels = np.empty(len(strata), dtype=np.int64)
-    fewest = int(np.bincount(strata).min())
-    for stratum in np.unique(strata):
-        own = np.flatnonzero(strata == stratum)
-        labels[own] = stretches(np.arange(len(own)), min(number, fewest))
-    return labels
+def _largest(series: Floats) -> float:
+    return max((lag_one(column[~np.isnan(column)]) for column in series.T), default=0.0)
 
 
 def dealt_blocks(classes: ArrayLike) -> Labels:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from saibench.evidence.stretches import stretches
 from saibench.interpretation.proportions import share_interval
 
 NUM_RESAMPLES = 2000
@@ -31,6 +32,8 @@ LEVEL = 0.95
 FEW_BLOCKS = 10
 """From so many blocks on intervals of what is no function of means are percentiles; those of fewer
 cannot leave the blocks' own range, which two or three of them span too seldom."""
+MIN_BLOCKS = 3
+"""Two blocks have a Student's t of 12.7: such an interval says nothing and is not shown."""
 MAX_WEIGHTS = 4_000_000
 """Weights held at once: 32 MB."""
 
@@ -41,7 +44,7 @@ Statistic = Callable[[Floats, Floats], Floats]
 
 @dataclass(frozen=True)
 class Interval:
-    """A statistic with its confidence interval; NaN bounds if fewer than two blocks are left."""
+    """A statistic with its confidence interval; NaN bounds if fewer than `MIN_BLOCKS` are left."""
 
     low: float
     estimate: float
@@ -70,13 +73,6 @@ def contiguous_blocks(order: ArrayLike, num_blocks: int) -> NDArray[np.int64]:
         int64 `(samples,)` in 0 … min(num_blocks, samples) - 1.
     """
     return stretches(np.argsort(np.asarray(order), kind="stable"), num_blocks)
-
-
-def stretches(rows: NDArray[np.intp], number: int) -> NDArray[np.int64]:
-    """Labels `(samples,)` of at most `number` equal stretches of rows that are given in order."""
-    labels = np.empty(len(rows), dtype=np.int64)
-    labels[rows] = np.arange(len(rows)) * min(number, len(rows)) // max(1, len(rows))
-    return labels
 
 
 def weighted_mean(values: Floats, weights: Floats) -> Floats:
@@ -138,7 +134,11 @@ def block_bootstrap(
     )
     if not found:
         return Interval(math.nan, math.nan, math.nan, 0, 0)
-    positive = statistic is weighted_mean and np.nanmin(np.asarray(values, np.float64)) >= 0
+    if statistic is not weighted_mean:
+        return found[0]
+    if found[0].low == found[0].high:  # values that do not vary say nothing of how much others do
+        return replace(found[0], low=math.nan, high=math.nan)
+    positive = np.nanmin(np.asarray(values, np.float64)) >= 0
     return found[0].within(0.0) if positive else found[0]
 
 
@@ -150,7 +150,7 @@ def _of_share(
     _, block_of = np.unique(np.asarray(blocks), return_inverse=True)
     counts = np.bincount(block_of, weights).astype(np.float64)
     bounds = math.nan, math.nan
-    if len(counts) > 1 or independent:
+    if len(counts) >= MIN_BLOCKS or independent:
         sums = np.bincount(block_of, weights * values).astype(np.float64)
         bounds = share_interval(sums, counts, independent=independent, level=level)
     estimate = float(weights @ values / weights.sum())
@@ -186,7 +186,7 @@ def block_bootstraps(
     if of_means:
         samples, base = _merged(samples, base, block_of)
         number = len(labels)
-        if number < 2:
+        if number < MIN_BLOCKS:
             return [Interval(math.nan, float(one), math.nan, number, count) for one in estimates]
         without = statistic(samples, (1 - np.eye(number)) * base)
         return [
@@ -269,7 +269,7 @@ def mean_interval(
     Source: Hall, "On the removal of skewness by transformation", J. R. Stat. Soc. B 54 (1992).
     """
     alike = not cumulants.variance and abs(estimate) > 1e-300
-    if num_blocks < 2 or math.isnan(cumulants.variance) or alike:
+    if num_blocks < MIN_BLOCKS or math.isnan(cumulants.variance) or alike:
         return Interval(math.nan, estimate, math.nan, num_blocks, count)
     deviation = math.sqrt(cumulants.variance)
     skewness = cumulants.third / deviation**3 if deviation else 0.0
@@ -294,7 +294,7 @@ def percentile_interval(
     NaN where no resampling has the estimate, or all have the same (a rank correlation of 1).
     """
     drawn = resampled[np.isfinite(resampled)]
-    if num_blocks < 2 or not len(drawn) or np.ptp(drawn) <= 1e-12:
+    if num_blocks < MIN_BLOCKS or not len(drawn) or np.ptp(drawn) <= 1e-12:
         return Interval(math.nan, estimate, math.nan, num_blocks, count)
     widened = student_t(num_blocks, level) * math.sqrt(num_blocks / (num_blocks - 1))
     if num_blocks < FEW_BLOCKS:

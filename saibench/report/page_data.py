@@ -15,7 +15,7 @@ from saibench.evidence.points import Record, points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_text, setting_value
 from saibench.evidence.settings import all_settings
-from saibench.interpretation.bootstrap import student_t
+from saibench.interpretation.bootstrap import MIN_BLOCKS, student_t
 from saibench.report.explorers import shown_samples
 from saibench.report.headline import headline_metrics
 from saibench.report.measured import Measured, Number
@@ -129,7 +129,7 @@ def page_data(studies: Sequence[PageStudy], packer: Packer) -> dict[str, Any]:
         ),
         "errors": list(dict.fromkeys(name for s in studies for name in s.errors.names)),
         "ideals": {name: value for s in studies for name, value in s.errors.ideals.items()},
-        "student": {str(n): student_t(n) for n in sorted(sums.numbers) if n > 1},
+        "student": {str(n): student_t(n) for n in sorted(sums.numbers) if n >= MIN_BLOCKS},
     }
 
 

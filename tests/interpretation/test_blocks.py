@@ -14,6 +14,7 @@ from saibench.cli import main
 from saibench.errors import UserError
 from saibench.evidence.independence import (
     GROUP_COLUMN,
+    STRETCH_COLUMN,
     Independence,
     independence_of,
     marked,
@@ -192,3 +193,48 @@ def test_declared_series_of_events_reach_findings_and_captions(tmp_path: Path) -
     assert text(mean) in told[rain_error_findings.LOWER_MAE]
     rho = relation(event_numbers(errors, net), "observed_rate", "mae", errors.samples).rho
     assert rho.num_blocks == 12
+
+
+def test_one_decision_for_all_numbers_of_the_same_samples(tmp_path: Path) -> None:
+    """Neighbours of the MAE correlate, those of the displacement do not: both have its blocks."""
+    made = MadeRain()
+    rows = by_lead(made, 400, PARTITION)
+    ids = rows["sample_id"].unique().sort()
+    smooth = pl.DataFrame(
+        {"sample_id": ids, "more": overlapping(np.random.default_rng(5), 400, 10)}
+    )
+    more = rows.join(smooth, on="sample_id", maintain_order="left")["more"]
+    record = {"trace": {"response": ["lead/mae"]}}
+    write_rain_point(tmp_path / "one", made, rows.with_columns(mae=5.0 + 9 * more), record)
+    evidence = StudyEvidence.load(tmp_path)
+    errors = rain_errors(evidence)
+    (decided,) = (one.dependence for one in evidence.dependence)
+    assert decided.statistic == "lead/mae" and decided.num_blocks < 200
+    found = {
+        mean_over_events(errors.at(errors.models[0], name, lead), errors.samples).num_blocks
+        for name in ("mae", "displacement", "observed_rate")
+        for lead in (60, 120)
+    }
+    assert found == {decided.num_blocks}
+
+
+def test_own_stretches_are_those_of_far_longer_or_surely_shorter_memory() -> None:
+    rng = np.random.default_rng(6)
+    samples = pl.DataFrame({"sample_id": np.arange(600), "time": np.arange(600.0)})
+    decided = samples.with_columns(pl.Series(STRETCH_COLUMN, np.arange(600) // 10))
+    slow = np.convolve(rng.standard_normal(699), np.ones(100), "valid")
+    assert find_blocks(decided, slow).num_blocks < 10
+    white = rng.standard_normal(600)
+    assert find_blocks(decided, white).num_blocks == 60
+    few = samples.with_columns(pl.Series(STRETCH_COLUMN, np.arange(600) // 150))
+    assert find_blocks(few, white).num_blocks > 100
+    assert find_blocks(few[:80], white[:80]).num_blocks == 1
+
+
+def test_too_few_blocks_and_values_that_do_not_vary_have_no_interval() -> None:
+    values = np.r_[np.zeros(40), np.ones(40)]
+    for number in (2, 3):
+        found = block_bootstrap(values, np.arange(80) * number // 80)
+        assert np.isnan(found.low) == np.isnan(found.high) == (number == 2)
+    alike = block_bootstrap(np.full(11, 0.3), np.arange(11))
+    assert alike.estimate == pytest.approx(0.3) and np.isnan([alike.low, alike.high]).all()

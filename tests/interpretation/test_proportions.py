@@ -58,10 +58,10 @@ def test_numbers_that_happen_to_be_0_or_1_are_no_shares_unless_declared() -> Non
     rows = pl.DataFrame({"point": "a", "sample_id": np.arange(40)})
     dry = np.zeros((40, 2))
     found = [one[0] for one in block_means(dry, rows, [False, True]) if one is not None]
-    assert (found[0].low, found[0].high) == (0.0, 0.0)
+    assert np.isnan([found[0].low, found[0].high]).all()  # nothing tells how much others vary
     assert found[1].high == pytest.approx(stats.binomtest(0, 40).proportion_ci().high)
     of_cell = estimate_mean(rows.with_columns(mae=pl.lit(1.0)), "mae").interval
-    assert (of_cell.low, of_cell.high) == (1.0, 1.0)
+    assert np.isnan([of_cell.low, of_cell.high]).all()
     jets = mean_score(np.ones(40), np.ones(40), np.arange(40))
     assert interval([jets]).low == 1.0
 
@@ -83,7 +83,7 @@ def test_a_weighted_share_is_the_binomial_one_of_its_blocks() -> None:
 
 def test_a_share_over_seeds_stays_between_0_and_1() -> None:
     right = np.ones((3, 46))
-    right[0, :9] = 0.0  # one training of three is worse
+    right[0, ::5] = 0.0  # one training of three is worse
     label, every = np.repeat([1, 0], 23), np.arange(46)
     tables = [
         pl.DataFrame({"point": str(number), "sample_id": every, "correct": own})

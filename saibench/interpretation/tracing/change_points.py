@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from saibench.interpretation.autocorrelation import correlation_time
+from saibench.evidence.autocorrelation import correlation_time
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.tracing.permutations import block_permutations, p_value
 

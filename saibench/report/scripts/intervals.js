@@ -59,13 +59,15 @@ const combined = (a, b, rho) => {
 const difference = async (a, b) => {
   if (a.v === null || b.v === null) return { value: null, interval: null, paired: false };
   const value = b.v - a.v;
-  if (!a.b || !b.b || a.b.blocks < 2 || b.b.blocks < 2) return { value, interval: null, paired: false };
+  const hasInterval = (one) => one.b && study.student[one.b.blocks];  // of enough blocks
+  if (!hasInterval(a) || !hasInterval(b)) return { value, interval: null, paired: false };
   const paired = a.b.samples === b.b.samples, fewer = Math.min(a.b.blocks, b.b.blocks);
   const [first, second] = [await withoutEach(a.b, paired ? fewer : a.b.blocks),
     await withoutEach(b.b, paired ? fewer : b.b.blocks)];
   const [ofA, ofB] = [cumulants(a.v, first), cumulants(b.v, second)];
   if (!ofA || !ofB) return { value, interval: null, paired };
-  if (a.i && b.i && ((a.b.share && b.b.share) || (!ofA.variance && !ofB.variance))) {
+  if ((a.b.share && b.b.share) || (!ofA.variance && !ofB.variance)) {  // they have their own bounds
+    if (!a.i || !b.i) return { value, interval: null, paired };
     return { value, interval: combined(a, b, paired ? correlation(first, second) : 0), paired };
   }
   const both = paired ? cumulants(value, second.map((one, at) => one - first[at]))

@@ -10,8 +10,8 @@ import pytest
 from made_trust import blocks_of_errors, write_trust_study
 
 from saibench.errors import UserError
+from saibench.evidence.autocorrelation import correlation_time
 from saibench.evidence.reader import StudyEvidence
-from saibench.interpretation.autocorrelation import correlation_time
 from saibench.interpretation.bootstrap import Interval
 from saibench.interpretation.trusted_range import Quantity, Source, TooFewBlocks, trusted_range_of
 from saibench.interpretation.trusted_range.of_evidence import (
@@ -46,7 +46,8 @@ def test_range_of_a_point_tells_where_it_comes_from(evidence: StudyEvidence) -> 
     assert trusted.source.partitions == ("last_tenth",)
     assert (trusted.source.seen_in_training, trusted.source.undefined) == (7, 1)
     assert trusted.counts.samples == 992
-    assert trusted.model.mean.directions == (1,)
+    upper = trusted.check(np.array([[0.2], [0.5], [0.9]])).upper
+    assert (np.diff(upper) > 0).all()
 
 
 def test_samples_are_those_of_the_table(evidence: StudyEvidence) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from saibench.interpretation.bootstrap import Floats
+Floats = NDArray[np.float64]
 
 WINDOW = 5
 """Correlation times over which the autocorrelation is summed (Sokal's automatic window)."""

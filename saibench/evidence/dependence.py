@@ -1,0 +1,260 @@
+"""Whether samples are as independent as the data declare: decided once for all numbers on them.
+
+The errors that a study's records name (traced, bounded, in the headline) decide it together, over
+all points that were tested on the same samples. A single metric's own noise then decides nothing:
+neighbouring numbers of a page have the same blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import polars
+
+from saibench.evidence.autocorrelation import Floats
+from saibench.evidence.independence import COLUMNS, ROW_KEYS, STRETCH_COLUMN, TIME
+from saibench.evidence.stretches import (
+    Labels,
+    Units,
+    contradiction,
+    memory,
+    number_of_stretches,
+    units_of,
+)
+
+INDEPENDENT = -1
+"""As a stretch: what the data declare holds."""
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """An error of N samples at several points and, along an axis, positions.
+
+    Args:
+        name: as `force_mae` or `lead/mae`.
+        values: by point `(N, positions)`; NaN where undefined.
+    """
+
+    name: str
+    values: Mapping[str, Floats]
+
+
+@dataclass(frozen=True, eq=False)
+class Dependence:
+    """What the errors say of N samples.
+
+    Args:
+        labels: `(N,)` stretches, or `INDEPENDENT`.
+        num_blocks: stretches, or samples or groups that are independent as declared.
+        contradiction: the largest lag-one autocorrelation of errors, where it contradicts that
+            samples or groups are independent; else None.
+        point, statistic: whose it is.
+    """
+
+    labels: Labels
+    num_blocks: int
+    contradiction: float | None = None
+    point: str = ""
+    statistic: str = ""
+
+
+def dependence(samples: polars.DataFrame, errors: Sequence[Errors]) -> Dependence:
+    """What the errors say of N samples, `sample_id` and the declaring columns of each.
+
+    Samples with a time, and others whose neighbours correlate with any error and point, fall into
+    stretches of five times the longest memory of an error, its mean over points and positions.
+    """
+    units = units_of(samples)
+    found: list[tuple[float, str, str]] = []
+    if units.kind != TIME:
+        looks = sum(len(error.values) for error in errors)
+        for error in errors:
+            for point, values in error.values.items():
+                told = contradiction(units.series(values), replicates=True, looks=looks)
+                found += [] if told is None else [(told, point, error.name)]
+        if not found:
+            return Dependence(np.full(samples.height, INDEPENDENT), units.count)
+    memories = [_memory(error, units) for error in errors]
+    labels = units.stretches(number_of_stretches(max(memories, default=1.0), units.count))
+    return Dependence(labels, int(labels.max()) + 1, *max(found, default=(None, "", "")))
+
+
+def _memory(error: Errors, units: Units) -> float:
+    return memory(units.series(np.hstack(list(error.values.values()))), replicates=True)
+
+
+@dataclass(frozen=True, order=True)
+class Named:
+    """A statistic that records name: the mean over an axis, or a value at each position on it."""
+
+    axis: str
+    column: str
+    by_position: bool = False
+
+    @property
+    def table(self) -> str:
+        return f"by_{self.axis}" if self.axis else "samples"
+
+
+def named_errors(
+    record: Mapping[str, Any], metrics: Mapping[str, Any], known: Mapping[str, Sequence[str]]
+) -> list[Named]:
+    """The errors that a point's record traces, bounds or has in its headline, or the first.
+
+    Args:
+        record: `run.json`.
+        metrics: of one partition.
+        known: by table the columns that are statistics.
+    """
+    traced = (record.get("trace") or {}).get("response") or []
+    bounded = (record.get("trust") or {}).get("statistic")
+    names = [*([traced] if isinstance(traced, str) else traced), *([bounded] if bounded else [])]
+    found = [_mean_over_axis(str(name)) for name in names]
+    for name in record.get("headline") or ():
+        of = (metrics.get(name) or {}).get("of")
+        found += [_defined_as(of)] if isinstance(of, Mapping) else _called(str(name), known)
+    usable = [one for one in dict.fromkeys(found) if one.column in known.get(one.table, ())]
+    return usable or [Named("", name) for name in list(known.get("samples", ()))[:1]]
+
+
+@dataclass(frozen=True, eq=False)
+class SameSamples:
+    """Points that were tested on the same samples.
+
+    Args:
+        partition: its name.
+        points: hashes.
+        samples: ascending by id, with what declares their independence.
+        dependence: what the points' errors say of it.
+    """
+
+    partition: str
+    points: tuple[str, ...]
+    samples: polars.DataFrame
+    dependence: Dependence
+
+
+def decide(
+    samples: polars.DataFrame,
+    records: Mapping[str, Mapping[str, Any]],
+    metrics: Mapping[str, Mapping[str, Any]],
+    known: Mapping[str, Sequence[str]],
+    read: Callable[[str], polars.DataFrame],
+) -> list[SameSamples]:
+    """What the errors of a study say of its samples.
+
+    Args:
+        samples: of all points, with what declares their independence.
+        records: `run.json` by point.
+        metrics: `metrics.json` by point.
+        known: by table the columns that are statistics.
+        read: gives a table along an axis by its name.
+    """
+    tables = {"samples": samples}
+    found = []
+    for partition, points, own in _same_samples(samples, records):
+        of_points = (
+            named_errors(records[point], metrics[point].get(partition) or {}, known)
+            for point in points
+        )
+        ids, errors = own["sample_id"].to_numpy(), []
+        for named in dict.fromkeys(chain.from_iterable(of_points)):
+            if named.table not in tables:
+                tables[named.table] = read(named.table)
+            rows = tables[named.table].filter(polars.col("partition") == partition)
+            errors.append(_read(named, rows, ids, points))
+        told = dependence(own, [error for error in errors if error.values])
+        found.append(SameSamples(partition, tuple(points), own, told))
+    return found
+
+
+def marked_with_stretches(
+    samples: polars.DataFrame, decided: Sequence[SameSamples]
+) -> polars.DataFrame:
+    """The samples of all points with the stretch of each."""
+    parts, first = [], {one.partition: 0 for one in decided}
+    for partition in first:
+        others = sum(first.values())  # no stretch is of two partitions
+        for one in decided:
+            if one.partition != partition:
+                continue
+            labels = one.dependence.labels
+            first[partition] = max(first[partition], int(labels.max()) + 1)
+            labels = np.where(labels == INDEPENDENT, labels, labels + others)
+            stretch = polars.Series(STRETCH_COLUMN, labels, polars.Int64)
+            own = one.samples.select("sample_id", stretch, partition=polars.lit(partition))
+            parts.append(own.join(polars.DataFrame({"point": one.points}), how="cross"))
+    keys = list(ROW_KEYS)
+    return samples.join(polars.concat(parts), on=keys, how="left", maintain_order="left")
+
+
+def _same_samples(
+    samples: polars.DataFrame, records: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, list[str], polars.DataFrame]]:
+    """Partition, points, and their samples ascending by id."""
+    columns = ["sample_id", *(name for name in COLUMNS if name in samples.columns)]
+    found: dict[Any, tuple[str, list[str], polars.DataFrame]] = {}
+    for (point, partition), rows in samples.group_by("point", "partition", maintain_order=True):
+        own = rows.select(columns).sort("sample_id")
+        data = (records[str(point)].get("data") or {}).get("hash")
+        key: tuple[Any, ...] = data, partition, own["sample_id"].to_numpy().tobytes()
+        if key in found and not found[key][2].equals(own):  # declared otherwise
+            key = (*key, point)
+        found.setdefault(key, (str(partition), [], own))[1].append(str(point))
+    return list(found.values())
+
+
+def _mean_over_axis(name: str) -> Named:
+    axis, _, column = name.rpartition("/")
+    return Named(axis, column)
+
+
+def _defined_as(of: Mapping[str, Any]) -> Named:
+    axis, _, column = str(of.get("column") or "").rpartition("/")
+    axis = str(of.get("axis") or axis)
+    return Named(axis, column, by_position=bool(axis))
+
+
+def _called(name: str, known: Mapping[str, Sequence[str]]) -> list[Named]:
+    """What an older record calls by a column's name, or by that and a position on an axis."""
+    if name in known.get("samples", ()):
+        return [Named("", name)]
+    column = name.rpartition("_")[0]
+    tables = [table for table, columns in known.items() if column in columns]
+    axes = [table.removeprefix("by_") for table in tables if table != "samples"]
+    return [Named(axis, column, by_position=True) for axis in axes[:1]]
+
+
+def _read(named: Named, table: polars.DataFrame, ids: Labels, points: Sequence[str]) -> Errors:
+    """The values of these points and samples; of positions those that most samples have.
+
+    Args:
+        named: a statistic.
+        table: the rows of one partition.
+        ids: `(N,)` of the samples, ascending.
+        points: hashes.
+    """
+    of_point: dict[str, Floats] = {}
+    for point in points:
+        rows = table.filter(polars.col("point") == point)
+        position = np.zeros(rows.height, dtype=np.intp)
+        if named.by_position:
+            position = np.unique(rows[named.axis].to_numpy(), return_inverse=True)[1].reshape(-1)
+        values = rows[named.column].cast(polars.Float64).fill_null(np.nan).abs().to_numpy()
+        defined = np.isfinite(values)
+        at = np.searchsorted(ids, rows["sample_id"].to_numpy())[defined], position[defined]
+        sums = np.zeros((len(ids), int(position.max(initial=0)) + 1))
+        counts = np.zeros_like(sums)
+        np.add.at(sums, at, values[defined])
+        np.add.at(counts, at, 1)
+        with np.errstate(invalid="ignore"):
+            means = sums / counts
+        mostly = (counts > 0).sum(axis=0) >= len(ids) / 2
+        if mostly.any():
+            of_point[point] = means[:, mostly]
+    axis = f"{named.axis}/" if named.axis else ""
+    return Errors(f"{axis}{named.column}", of_point)
