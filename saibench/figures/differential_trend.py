@@ -10,10 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.rain_captions import events_text, few_text, first_models, single_seeds
-from saibench.figures.rain_panels import FEW, dots, hours, model_colours
+from saibench.figures.rain_captions import (
+    events_text,
+    few_text,
+    first_models,
+    missing_hours,
+    single_seeds,
+)
+from saibench.figures.rain_panels import FEW, dots, model_colours
 from saibench.figures.style import MUTED, panel_title, panels, styled
-from saibench.interpretation.rain_errors import HOURS, rain_errors, why_no_rain
+from saibench.interpretation.rain_errors import HOURS, hours, rain_errors, why_no_rain
 from saibench.interpretation.rain_trend import Trends, differential_trend
 
 title = "Differential trend"
@@ -44,7 +50,7 @@ def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataF
             }
         ).fill_nan(None)
         for model in errors.models
-        for lead in HOURS
+        for lead in errors.hours
         for trends in [differential_trend(errors, model.first_seed(), lead)]
     )
 
@@ -56,18 +62,18 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     found = {
         (model.label, lead): differential_trend(errors, model.first_seed(), lead)
         for model in models
-        for lead in HOURS
+        for lead in errors.hours
     }
     reach = _reach(list(found.values()))
     figure, axes = panels(
-        len(models), len(HOURS), 0.3 + 3.4 * len(models), sharex=True, sharey=True
+        len(models), len(errors.hours), 0.3 + 3.4 * len(models), sharex=True, sharey=True
     )
     letters = iter("abcdefghijkl")
     for row, model in zip(axes, models, strict=True):
         colour = model_colours(errors.models)[model.label]
-        for panel, lead in zip(row, HOURS, strict=True):
+        for panel, lead in zip(row, errors.hours, strict=True):
             _draw_trends(panel, found[model.label, lead], colour, reach)
-            variant = (model.label if lead == HOURS[0] else " ") if len(models) > 1 else ""
+            variant = (model.label if lead == errors.hours[0] else " ") if len(models) > 1 else ""
             panel_title(panel, next(letters), hours(lead), variant)
         row[0].set_ylabel("predicted trend [mm/h]")
     for panel in axes[-1]:
@@ -79,7 +85,8 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     errors = rain_errors(evidence, partition)
     return (
         "Change of a frame's mean rain rate since the first target frame [mm/h], predicted against "
-        f"observed, one dot an event, over {events_text(errors)}; both are offset by the observed "
+        f"observed, one dot an event, over {events_text(errors)}"
+        f"{missing_hours(errors.hours)}; both are offset by the observed "
         "first frame. Red: a perfect prediction. Numbers: events in each quadrant; on the right "
         "are those that grow, on top those that are predicted to grow. Open dots on the frame: "
         "events beyond it."

@@ -15,13 +15,13 @@ from saibench.figures.rain_captions import (
     events_text,
     first_models,
     intervals_text,
+    missing_hours,
     single_seeds,
 )
 from saibench.figures.rain_panels import (
     dots,
     draw_histogram,
     histogram_edges,
-    hours,
     model_colours,
 )
 from saibench.figures.style import INK, MUTED, error_bars, panel_title, panels, styled
@@ -30,9 +30,11 @@ from saibench.interpretation.rain_errors import (
     HOURS,
     RainErrors,
     RainModel,
+    hours,
     rain_errors,
     why_no_rain,
 )
+from saibench.interpretation.wording import bracketed
 
 title = "Displacement of the centre of mass"
 paper = "Figure 18"
@@ -58,7 +60,7 @@ def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataF
             polars.all(),
         )
         for model in errors.models
-        for lead in HOURS
+        for lead in errors.hours
     ]
     return polars.concat(places)
 
@@ -68,17 +70,17 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     errors = rain_errors(evidence, partition)
     models = [model.first_seed() for model in errors.models[:MAX_MODELS]]
     heights = [3.5] * len(models) + [2.6]
-    figure, axes = panels(len(heights), len(HOURS), sum(heights), height_ratios=heights)
+    figure, axes = panels(len(heights), len(errors.hours), sum(heights), height_ratios=heights)
     letters = iter("abcdefghijklmno")
     furthest = _furthest(errors, models)
     for row, model in zip(axes, models, strict=False):
-        for panel, lead in zip(row, HOURS, strict=True):
+        for panel, lead in zip(row, errors.hours, strict=True):
             _draw_places(panel, errors, model, lead, furthest)
-            variant = (model.label if lead == HOURS[0] else " ") if len(models) > 1 else ""
+            variant = (model.label if lead == errors.hours[0] else " ") if len(models) > 1 else ""
             panel_title(panel, next(letters), hours(lead), variant)
         row[0].set_ylabel("δy, down [km]")
     _draw_distances(axes[-1], errors, models)
-    for panel, lead in zip(axes[-1], HOURS, strict=True):
+    for panel, lead in zip(axes[-1], errors.hours, strict=True):
         panel_title(panel, next(letters), f"distance, {hours(lead)}")
     return figure
 
@@ -89,7 +91,7 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     bias = "; ".join(
         f"{_mean(errors, model, 'displacement_x', lead)} and "
         f"{_mean(errors, model, 'displacement_y', lead)} km at {hours(lead)}"
-        for lead in HOURS
+        for lead in errors.hours
     )
     scatters = min(MAX_MODELS, len(errors.models))
     return (
@@ -97,20 +99,20 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
         f"{events_text(errors)}; the cross is the mean over events with its interval, the circle "
         f"holds half of the events. Bottom: distribution of δr [km], {DISPLACEMENT}; filled: "
         f"{model.label}, the line is the mean, the last bin holds what is beyond it. Mean δx and "
-        f"δy of {model.label}: {bias}.{single_seeds(errors.models)}"
+        f"δy of {model.label}: {bias}{missing_hours(errors.hours)}.{single_seeds(errors.models)}"
         f"{first_models(scatters, len(errors.models))} {intervals_text(errors)}"
     )
 
 
 def _mean(errors: RainErrors, model: RainModel, column: str, lead: int) -> str:
     mean = mean_over_events(errors.at(model.first_seed(), column, lead), errors.samples)
-    return f"{mean.estimate:+.1f} [{mean.low:+.1f}, {mean.high:+.1f}]".replace("-", "−")
+    return bracketed(mean, "{:+.1f}".format).replace("-", "−")
 
 
 def _furthest(errors: RainErrors, models: Sequence[RainModel]) -> float:
     """Half the side of all scatter panels in km, no dot beyond it."""
     places = [errors.at(model, name, lead) for model in models for name in COLUMNS[:2]
-              for lead in HOURS]  # fmt: skip
+              for lead in errors.hours]  # fmt: skip
     found = np.abs(np.concatenate(places))
     return 1.08 * float(np.nanmax(found)) if not np.isnan(found).all() else 1.0
 
@@ -148,7 +150,8 @@ def _draw_places(
 def _draw_distances(axes: np.ndarray, errors: RainErrors, models: Sequence[RainModel]) -> None:
     colours = model_colours(errors.models)
     values = {
-        model.label: [errors.at(model, "displacement", lead) for lead in HOURS] for model in models
+        model.label: [errors.at(model, "displacement", lead) for lead in errors.hours]
+        for model in models
     }
     edges = histogram_edges([column for columns in values.values() for column in columns])
     for panel in axes[1:]:

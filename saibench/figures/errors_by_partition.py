@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.rain_captions import counted, few_text, intervals_text, seeds_text
-from saibench.figures.rain_panels import hours, interval_row, model_colours
+from saibench.figures.rain_panels import interval_row, model_colours
 from saibench.figures.style import INK, error_bars, from_zero, panel_title, panels, styled
 from saibench.interpretation.rain_errors import (
     HOURS,
     RainErrors,
+    hours,
     rain_errors,
     rain_partitions,
     why_no_rain,
@@ -31,10 +32,10 @@ ABSOLUTE, RELATIVE = "mean", "relative change"
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    names = [name for name in rain_partitions(evidence) if why_no_rain(evidence, SCORES, name)]
-    compared = _partitions(evidence) if not names else []
-    if names:
-        return why_no_rain(evidence, SCORES, names[0])
+    lacking = (why_no_rain(evidence, SCORES, name, (LEAD,)) for name in rain_partitions(evidence))
+    if told := next(filter(None, lacking), None):
+        return told
+    compared = _partitions(evidence)
     if len(compared) < 2 or len(compared[0].models) < 2:
         return "It takes two models and two test partitions to see where each can be trusted."
     return None
@@ -66,11 +67,12 @@ def draw(evidence: StudyEvidence) -> Figure:
     colours = model_colours(models)
     figure, axes = panels(len(SCORES), 2, 0.5 + 2.9 * len(SCORES), sharex=True)
     letters = iter("abcd")
+    lead = hours(_partitions(evidence)[0].lead_at(LEAD))
     for (absolute, relative), (name, label) in zip(axes, SCORES.items(), strict=True):
         of_score = numbers.filter(polars.col("statistic") == name)
         _draw_measure(absolute, of_score, ABSOLUTE, colours)
         _draw_measure(relative, of_score, RELATIVE, colours)
-        panel_title(absolute, next(letters), f"{label} at {hours(LEAD)}")
+        panel_title(absolute, next(letters), f"{label} at {lead}")
         panel_title(relative, next(letters), f"{label} relative to {models[-1].label}")
         absolute.set_ylabel(f"{label} [mm/h]")
         relative.set_ylabel("change of the error [%]")
@@ -90,9 +92,9 @@ def caption(evidence: StudyEvidence) -> str:
     fewest = min(compared, key=lambda errors: len(errors.events))
     few = "" if few_text(compared[0]) else few_text(fewest)
     return (
-        f"Means over events at {hours(LEAD)} of lead time [mm/h] (left), and how much larger or "
-        f"smaller they are than those of {compared[0].models[-1].label} on the same events, paired "
-        f"(right), by test partition: {events}. "
+        f"Means over events at {hours(compared[0].lead_at(LEAD))} of lead time [mm/h] (left), and "
+        f"how much larger or smaller they are than those of {compared[0].models[-1].label} on the "
+        f"same events, paired (right), by test partition: {events}. "
         f"{intervals_text(compared[0], seeds=True)}{few}{seeds_text(compared[0].models)}"
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars
 from matplotlib.axes import Axes
@@ -9,19 +11,18 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.rain_captions import MAE, events_text, intervals_text
+from saibench.figures.rain_captions import MAE, events_text, hours_text, intervals_text
 from saibench.figures.rain_panels import (
     draw_band,
     draw_histogram,
     histogram_edges,
-    hours,
     interval_row,
     lead_axis,
     model_colours,
 )
 from saibench.figures.style import MUTED, PAGE_WIDTH, from_zero, panel_title, styled
 from saibench.interpretation.event_means import mean_over_events
-from saibench.interpretation.rain_errors import HOURS, RainErrors, rain_errors, why_no_rain
+from saibench.interpretation.rain_errors import HOURS, RainErrors, hours, rain_errors, why_no_rain
 
 title = "Raw and active-area MAE"
 paper = "Table 2 and figure 17"
@@ -58,14 +59,18 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     figure = Figure(figsize=(PAGE_WIDTH, sum(heights)), layout="constrained")
     parts = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
     text, curves, *histograms = parts.flat
-    _draw_table(text.subplots(), numbers)
+    _draw_table(text.subplots(), errors.hours, numbers)
     _draw_curves(curves.subplots(1, len(AREAS)), errors, numbers)
     handles, labels = curves.axes[0].get_legend_handles_labels()
     curves.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
     letters = iter("defghijkl")
     for part, name in zip(histograms, AREAS, strict=True):
-        _draw_distributions(part.subplots(1, len(HOURS), sharex=True, sharey=True), errors, name)
-        for panel, lead in zip(part.axes, HOURS, strict=True):
+        _draw_distributions(
+            part.subplots(1, len(errors.hours), sharex=True, sharey=True, squeeze=False)[0],
+            errors,
+            name,
+        )
+        for panel, lead in zip(part.axes, errors.hours, strict=True):
             panel_title(panel, next(letters), f"{AREAS[name]}, {hours(lead)}")
     return figure
 
@@ -75,25 +80,27 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     first, *others = errors.models
     outlined = others[:MAX_OUTLINES]
     outlines = f", outlines: {', '.join(model.label for model in outlined)}" if outlined else ""
+    last = "defghi"[len(AREAS) * len(errors.hours) - 1]
     active = evidence.units["active_area_mae"]["describe"]
     return (
         f"Raw: {MAE} [mm/h]; active area: {active} [mm/h], over the frames that have such a pixel. "
         f"Over {events_text(errors)}. (a) The paper's table 2: means over events, with their "
-        "interval and the number of frames; (b, c) the same by lead time; (d) to (i) distributions "
-        f"over events at 1, 2 and 3 hours, filled: {first.label}{outlines}; the line is the mean, "
-        f"the last bin holds what is beyond it. {intervals_text(errors)}"
+        "interval and the number of frames; (b, c) the same by lead time; (d) to "
+        f"({last}) distributions over events at {hours_text(errors.hours)}, filled: "
+        f"{first.label}{outlines}; the line is the mean, the last bin holds what is "
+        f"beyond it. {intervals_text(errors)}"
     )
 
 
-def _draw_table(axes: Axes, numbers: polars.DataFrame) -> None:
+def _draw_table(axes: Axes, leads: Sequence[int], numbers: polars.DataFrame) -> None:
     """Rows: model and area; columns: hours of lead time."""
     axes.set_axis_off()
     rows = numbers.select("model", "statistic").unique(maintain_order=True).rows()
-    cells = [[_cell(numbers, model, name, lead) for lead in HOURS] for model, name in rows]
+    cells = [[_cell(numbers, model, name, lead) for lead in leads] for model, name in rows]
     drawn = axes.table(
         cells,
         rowLabels=[f"{model}, {AREAS[name]} " for model, name in rows],
-        colLabels=[hours(lead) for lead in HOURS],
+        colLabels=[hours(lead) for lead in leads],
         bbox=Bbox.from_bounds(0.25, 0, 0.75, 1),
         cellLoc="center",
         edges="horizontal",
@@ -135,7 +142,9 @@ def _draw_curves(axes: np.ndarray, errors: RainErrors, numbers: polars.DataFrame
 def _draw_distributions(axes: np.ndarray, errors: RainErrors, name: str) -> None:
     shown = errors.models[: 1 + MAX_OUTLINES]
     colours = model_colours(shown)
-    values = {model.label: [errors.at(model, name, lead) for lead in HOURS] for model in shown}
+    values = {
+        model.label: [errors.at(model, name, lead) for lead in errors.hours] for model in shown
+    }
     edges = histogram_edges([column for columns in values.values() for column in columns])
     for label, columns in values.items():
         filled = label == shown[0].label

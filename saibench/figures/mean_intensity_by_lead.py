@@ -7,12 +7,13 @@ import polars
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.rain_captions import events_text, intervals_text
-from saibench.figures.rain_panels import draw_histogram, histogram_edges, histogram_rows, hours
+from saibench.figures.rain_captions import events_text, hours_text, intervals_text
+from saibench.figures.rain_panels import draw_histogram, histogram_edges, histogram_rows
 from saibench.figures.style import PALETTE, panel_title, panels, styled
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.event_means import mean_over_events, relative_change
-from saibench.interpretation.rain_errors import HOURS, rain_errors, why_no_rain
+from saibench.interpretation.rain_errors import HOURS, RainErrors, hours, rain_errors, why_no_rain
+from saibench.interpretation.wording import bracketed
 
 title = "Mean intensity of the events"
 paper = "Figure 16"
@@ -39,8 +40,8 @@ def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataF
 def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     rates = _rates(evidence, partition)
     edges = histogram_edges(list(rates.values()))
-    figure, axes = panels(1, len(HOURS), 3.0, sharex=True, sharey=True)
-    for letter, panel, (lead, values) in zip("abc", axes[0], rates.items(), strict=True):
+    figure, axes = panels(1, len(rates), 3.0, sharex=True, sharey=True)
+    for letter, panel, (lead, values) in zip("abc", axes[0], rates.items(), strict=False):
         draw_histogram(panel, values, edges, PALETTE[0])
         panel_title(panel, letter, f"{hours(lead)}: {_mean_text(values)}")
         panel.set_xlabel("mean observed rain rate [mm/h]")
@@ -55,25 +56,34 @@ def _mean_text(values: Floats) -> str:
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     errors, rates = rain_errors(evidence, partition), _rates(evidence, partition)
-    first, last = rates[HOURS[0]], rates[HOURS[-1]]
     means = ", ".join(
-        f"{mean.estimate:.3g} [{mean.low:.3g}, {mean.high:.3g}] at {hours(lead)}"
+        f"{bracketed(mean_over_events(values, errors.samples), '{:.3g}'.format)} at {hours(lead)}"
         for lead, values in rates.items()
-        for mean in [mean_over_events(values, errors.samples)]
     )
-    change = relative_change(first, last, errors.samples)
-    lighter, known = int((last < first).sum()), int((~np.isnan(first + last)).sum())
     return (
-        "Observed rain rate averaged over a frame's valid pixels [mm/h], one value an event, at 1, "
-        f"2 and 3 hours of lead time, over {events_text(errors)}. The line is the mean over "
-        f"events: {means} mm/h, a change of {100 * change.estimate:+.0f} % "
-        f"[{100 * change.low:+.0f}, {100 * change.high:+.0f}] from 1 h to 3 h; {lighter:,} of "
-        f"{known:,} events rain less at 3 h than at 1 h. The last bin holds what is beyond "
+        "Observed rain rate averaged over a frame's valid pixels [mm/h], one value an event, at "
+        f"{hours_text(errors.hours)}, over {events_text(errors)}. The line is the mean over "
+        f"events: {means} mm/h{_change(errors, rates)}. The last bin holds what is beyond "
         f"it. {intervals_text(errors)}"
     ).replace("-", "−")
+
+
+def _change(errors: RainErrors, rates: dict[int, Floats]) -> str:
+    """From the first to the last hour, if there are several."""
+    if len(rates) < 2:
+        return ""
+    (start, first), *_, (end, last) = rates.items()
+    change = relative_change(first, last, errors.samples)
+    bounds = f" [{100 * change.low:+.0f}, {100 * change.high:+.0f}]"
+    lighter, known = int((last < first).sum()), int((~np.isnan(first + last)).sum())
+    return (
+        f", a change of {100 * change.estimate:+.0f} %{'' if np.isnan(change.low) else bounds} "
+        f"from {hours(start)} to {hours(end)}; {lighter:,} of {known:,} events rain less at "
+        f"{hours(end)} than at {hours(start)}"
+    )
 
 
 def _rates(evidence: StudyEvidence, partition: str | None) -> dict[int, Floats]:
     """Observed rates of the events by lead time; the same for every model."""
     errors = rain_errors(evidence, partition)
-    return {lead: errors.at(errors.models[0], "observed_rate", lead) for lead in HOURS}
+    return {lead: errors.at(errors.models[0], "observed_rate", lead) for lead in errors.hours}

@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.rain_panels import hours
+from saibench.figures.rain_captions import missing_hours
 from saibench.figures.style import INK, MUTED, panel_title, panels, styled
 from saibench.interpretation.bootstrap import Floats
-from saibench.interpretation.rain_errors import HOURS
+from saibench.interpretation.rain_errors import HOURS, hours, leads_at_hours, why_no_lead
 from saibench.interpretation.repeated_draws import (
     outliers,
     repeated_draws,
@@ -33,8 +33,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     lacking = why_no_draws(evidence)
     if lacking:
         return lacking
-    missing = sorted(set(HOURS) - set(repeated_draws(evidence)["lead"].unique()))
-    return f"There is no lead time of {missing[0]} minutes." if missing else None
+    return why_no_lead(repeated_draws(evidence)["lead"], HOURS)
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
@@ -51,12 +50,13 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 def draw(evidence: StudyEvidence) -> Figure:
     draws = repeated_draws(evidence)
     events = draws["sample_id"].unique().sort().to_list()[:MAX_EVENTS]
+    leads = leads_at_hours(draws["lead"])
     figure, axes = panels(
-        len(SCORES), len(HOURS), 1.2 + 0.5 * len(events), sharey=True, sharex="row"
+        len(SCORES), len(leads), 1.2 + 0.5 * len(events), sharey=True, sharex="row"
     )
     letters = iter("abcdef")
     for row, (name, (score, unit)) in zip(axes, SCORES.items(), strict=True):
-        for panel, lead in zip(row, HOURS, strict=True):
+        for panel, lead in zip(row, leads, strict=True):
             at_lead = draws.filter(polars.col("lead") == lead)
             for position, event in enumerate(events):
                 values = at_lead.filter(polars.col("sample_id") == event)[name].drop_nulls()
@@ -75,8 +75,9 @@ def caption(evidence: StudyEvidence) -> str:
     draws, numbers = repeated_draws(evidence), table(evidence)
     of = {name: numbers.filter(polars.col("statistic") == name) for name in SCORES}
     far = {name: int(rows["outliers"].sum()) for name, rows in of.items()}
+    leads = leads_at_hours(draws["lead"])
     width = {
-        name: rows.filter(polars.col("lead") == HOURS[-1])
+        name: rows.filter(polars.col("lead") == leads[-1])
         .select((100 * polars.col("std") / polars.col("mean")).median())
         .item()
         for name, rows in of.items()
@@ -89,10 +90,10 @@ def caption(evidence: StudyEvidence) -> str:
         f"on the right, in percent of it. Histograms of {NUM_BINS} bins an event, so that wide "
         "bins mean a wide spread, each scaled to its highest bin; one colour an event. Blue dots: "
         "draws more than 3 interquartile ranges outside the quartiles of their event's; over all "
-        f"lead times there are {far['mae']:,} of MAE and {far['displacement']:,} of δr, the "
-        "distance of the predicted from the observed centre of mass. At 3 h the standard deviation "
-        f"over draws is {width['mae']:.2g} % of the mean for MAE and {width['displacement']:.2g} % "
-        "for δr, in the middle over events."
+        f"lead times{missing_hours(leads)} there are {far['mae']:,} of MAE and "
+        f"{far['displacement']:,} of δr, the distance of the predicted from the observed centre of "
+        f"mass. At {hours(leads[-1])} the standard deviation over draws is {width['mae']:.2g} % "
+        f"of the mean for MAE and {width['displacement']:.2g} % for δr, in the middle over events."
     )
 
 

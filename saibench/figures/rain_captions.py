@@ -7,8 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 
 from saibench.evidence.independence import GROUP, GROUP_COLUMN, TIME
-from saibench.interpretation.blocks import MAX_BLOCKS, find_blocks
-from saibench.interpretation.rain_errors import FEWEST_EVENTS, RainErrors, RainModel
+from saibench.evidence.stretches import MAX_BLOCKS
+from saibench.interpretation.blocks import Blocks, find_blocks
+from saibench.interpretation.bootstrap import MIN_BLOCKS
+from saibench.interpretation.rain_errors import (
+    FEWEST_EVENTS,
+    HOURS,
+    RainErrors,
+    RainModel,
+    hours,
+    hours_listed,
+)
 from saibench.interpretation.rain_relations import mean_of_defined
 
 MAE = "mean absolute error of the rain rate over a frame's valid pixels"
@@ -35,7 +44,11 @@ def intervals_text(errors: RainErrors, seeds: bool = False) -> str:
     """
     alone = any(model.trains for model in errors.models) and not seeds
     nets = " They are of these trained nets, not of other seeds." if alone else ""
-    return f"Intervals: 95 %, from resampling {_resampled(errors)}.{nets}{few_text(errors)}"
+    blocks = _blocks(errors)
+    if blocks.num_blocks < MIN_BLOCKS:
+        return f"Too few independent events for intervals: {_resampled(errors, blocks)}."
+    resampled = _resampled(errors, blocks)
+    return f"Intervals: 95 %, from resampling {resampled}.{nets}{few_text(errors)}"
 
 
 def seeds_text(models: Sequence[RainModel]) -> str:
@@ -48,16 +61,22 @@ def seeds_text(models: Sequence[RainModel]) -> str:
     return f"{covered}{f' For these trained nets alone (one seed): {single}.' if single else ''}"
 
 
-def _resampled(errors: RainErrors) -> str:
+def _blocks(errors: RainErrors) -> Blocks:
     """What the first model's MAE is resampled by."""
     model = errors.models[0]
     maes = errors.values(model, "mae") if errors.has(model, "mae") else np.zeros(0)
     of_events = mean_of_defined(maes) if maes.size else np.full(len(errors.events), np.nan)
-    blocks = find_blocks(errors.samples, of_events)
+    return find_blocks(errors.samples, of_events)
+
+
+def _resampled(errors: RainErrors, blocks: Blocks) -> str:
     if blocks.kind == TIME:
-        return "whole stretches of time"
+        return f"whole stretches of time, {blocks.num_blocks:,} of them"
     if blocks.contradiction is not None:
-        return "whole stretches of neighbouring events, whose errors correlate"
+        return (
+            "whole stretches of neighbouring events, whose errors correlate, "
+            f"{blocks.num_blocks:,} of them"
+        )
     if blocks.kind == GROUP:
         groups = errors.samples[GROUP_COLUMN].n_unique()
         bundled = f", in {MAX_BLOCKS} bundles" if groups > MAX_BLOCKS else ""
@@ -68,6 +87,26 @@ def _resampled(errors: RainErrors) -> str:
 def few_text(errors: RainErrors) -> str:
     """A sentence if the events are too few to speak for others."""
     return too_few(len(errors.events))
+
+
+def hours_text(shown: Sequence[int]) -> str:
+    """`1, 2 and 3 hours of lead time`, or what stands for them, and which of them are missing.
+
+    Args:
+        shown: lead times in minutes, as `leads_at_hours` finds them.
+    """
+    names = hours_listed(shown).rsplit(" ", 1)[0].split(", ")
+    unit = "minutes" if hours_listed(shown).endswith("min") else "hours"
+    unit = unit.removesuffix("s") if names == ["1"] else unit
+    listed = " and ".join([part for part in (", ".join(names[:-1]), names[-1]) if part])
+    return f"{listed} {unit} of lead time{missing_hours(shown)}"
+
+
+def missing_hours(shown: Sequence[int]) -> str:
+    """A clause in brackets if some hour has no lead time among these."""
+    reached = {min(HOURS, key=lambda hour: abs(hour - lead)) for lead in shown}
+    missing = [hours(hour) for hour in HOURS if hour not in reached]
+    return f" (the data have no lead time at {' and '.join(missing)})" if missing else ""
 
 
 def too_few(events: int) -> str:

@@ -22,11 +22,6 @@ TAIL = 0.995
 """Share of the values within a histogram's bins; the last bin takes the rest too."""
 
 
-def hours(minutes: int) -> str:
-    """A lead time as the paper names it: `1 h`."""
-    return f"{minutes / 60:g} h"
-
-
 def model_colours(models: Sequence[RainModel]) -> dict[str, str]:
     """A colour for each model's label, the same in every figure; persistence is grey."""
     coloured = [model for model in models if model.name != "persistence"]

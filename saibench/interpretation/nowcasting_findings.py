@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 
+from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.interpretation import rain_error_findings as scores
 from saibench.interpretation import rain_tracing_findings as tracing
@@ -24,10 +25,18 @@ from saibench.interpretation.rain_errors import (
     HOURS,
     RainErrors,
     RainModel,
+    hours,
+    leads_at_hours,
     rain_errors,
+    why_no_lead,
     why_no_rain,
 )
-from saibench.interpretation.repeated_draws import drawn_events, spread, why_no_draws
+from saibench.interpretation.repeated_draws import (
+    drawn_events,
+    repeated_draws,
+    spread,
+    why_no_draws,
+)
 from saibench.interpretation.verdict import verdict
 
 Question = Callable[[RainErrors, RainModel], Answer | None]
@@ -121,16 +130,20 @@ def _last_half(at_half: Floats, end: Floats) -> Floats:
 
 def _less_stable(evidence: StudyEvidence) -> Answer:
     """By the standard deviation over an event's draws, relative to their mean, at 3 h."""
-    relative = {}
+    relative, known = {}, repeated_draws(evidence)["lead"]
+    if unreached := why_no_lead(known, HOURS[-1:]):
+        raise UserError(unreached)
+    lead = leads_at_hours(known)[-1]
     for name in ("mae", "displacement"):
-        at_end = spread(evidence, name).filter(lead=HOURS[-1]).sort("sample_id")
+        at_end = spread(evidence, name).filter(lead=lead).sort("sample_id")
         relative[name] = (at_end["std"] / at_end["mean"]).fill_null(np.nan).to_numpy()
-    events = drawn_events(evidence, HOURS[-1])
+    events = drawn_events(evidence, lead)
     more = difference(relative["displacement"], relative["mae"], events)
     return answer(
         verdict(more),
         more.count,
-        "standard deviation over draws, relative to their mean, at 3 h: "
+        "standard deviation over draws, relative to their mean, at "
+        f"{hours(lead)}: "
         f"{percent(mean_over_events(relative['mae'], events))} of MAE and "
         f"{percent(mean_over_events(relative['displacement'], events))} of δr, over "
         f"{more.count} events.",

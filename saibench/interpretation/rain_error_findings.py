@@ -29,7 +29,14 @@ from saibench.interpretation.rain_claims import (
     percent,
     text,
 )
-from saibench.interpretation.rain_errors import FEWEST_EVENTS, HOURS, RainErrors, RainModel
+from saibench.interpretation.rain_errors import (
+    FEWEST_EVENTS,
+    HOURS,
+    RainErrors,
+    RainModel,
+    hours,
+    hours_listed,
+)
 from saibench.interpretation.rain_skill import csi_gain, error_skill, mean_error, pooled_csi
 
 ACTIVE_GROWS = "active-area MAE grows with lead time (§6.2, table 2)"
@@ -52,7 +59,8 @@ def active_grows(errors: RainErrors, model: RainModel) -> Answer:
     means = ", ".join(map(text, found))
     return answer_positive(
         growth,
-        f"active-area MAE {means} mm/h at 1, 2, 3 h; from 1 h to 3 h it changes by "
+        f"active-area MAE {means} mm/h at {hours_listed(errors.hours)}; from "
+        f"{hours(errors.hours[0])} to {hours(errors.hours[-1])} it changes by "
         f"{text(growth, 'mm/h')} over the {growth.count:,} events that are active at both.",
     )
 
@@ -72,8 +80,9 @@ def raw_hides(errors: RainErrors, model: RainModel) -> Answer:
     return answer(
         found,
         min(raw.count, active.count),
-        f"from 2 h to 3 h raw MAE changes by {percent(raw)} and active-area MAE by "
-        f"{percent(active)}, over {raw.count:,} and {active.count:,} events.",
+        f"from {hours(errors.hours[-2])} to {hours(errors.hours[-1])} raw MAE changes by "
+        f"{percent(raw)} and active-area MAE by {percent(active)}, over {raw.count:,} and "
+        f"{active.count:,} events.",
     )
 
 
@@ -82,8 +91,10 @@ def events_fade(errors: RainErrors, model: RainModel) -> Answer:
     change = relative_change(first, last, errors.samples)
     return answer_positive(
         opposite(change),
-        f"the mean observed rain rate changes by {percent(change)} from 1 h to 3 h; "
-        f"{int((last < first).sum()):,} of {change.count:,} events rain less at 3 h.",
+        f"the mean observed rain rate changes by {percent(change)} from "
+        f"{hours(errors.hours[0])} to {hours(errors.hours[-1])}; "
+        f"{int((last < first).sum()):,} of {change.count:,} events rain less at "
+        f"{hours(errors.hours[-1])}.",
     )
 
 
@@ -159,6 +170,7 @@ class Lost:
 def _more_lost(errors: RainErrors, model: RainModel, lower: str, higher: str) -> Lost:
     """Over events that respond to the higher threshold at every lead time, and so to both."""
     chosen = responding_events(errors, (model,), higher)
+    errors.lead_at(HOURS[-1])
     first, third = errors.leads <= 60, (errors.leads > 120) & (errors.leads <= 180)
     means = [
         errors.values(model, f"csi_{level}")[chosen][:, hour].mean(axis=1)

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import polars
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, is_trained, setting_text
 from saibench.interpretation.blocks import block_columns
@@ -152,9 +153,67 @@ class RainErrors:
         with np.errstate(invalid="ignore"):
             return np.where(defined, of_seeds, 0.0).sum(axis=0) / defined.sum(axis=0)
 
+    @cached_property
+    def hours(self) -> tuple[int, ...]:
+        """The lead times in minutes that stand for 1, 2 and 3 hours, as far as there are any."""
+        return leads_at_hours(self.leads)
+
+    def lead_at(self, minutes: int) -> int:
+        """The lead time in minutes that stands for this one (see `nearest_lead`).
+
+        Raises:
+            UserError: there is none.
+        """
+        lead = nearest_lead(self.leads, minutes)
+        if lead is None:
+            raise UserError(_no_lead(self.leads, minutes))
+        return lead
+
     def at(self, model: RainModel, statistic: str, lead: int) -> Floats:
-        """`(E,)` at one lead time in minutes."""
-        return self.values(model, statistic)[:, int(np.flatnonzero(self.leads == lead)[0])]
+        """`(E,)` at one lead time in minutes, or at the one that stands for it (`lead_at`)."""
+        return self.values(model, statistic)[
+            :, int(np.searchsorted(self.leads, self.lead_at(lead)))
+        ]
+
+
+def nearest_lead(leads: ArrayLike, minutes: int) -> int | None:
+    """Of lead times in minutes the nearest, within half a frame's step; else None.
+
+    >>> nearest_lead(range(7, 141, 7), 60), nearest_lead(range(7, 141, 7), 180)
+    (63, None)
+    """
+    known = np.unique(np.asarray(leads))
+    if not len(known):
+        return None
+    step = float(np.diff(known, prepend=0).min())
+    lead = int(known[np.argmin(np.abs(known - minutes))])
+    return lead if abs(lead - minutes) <= step / 2 else None
+
+
+def leads_at_hours(leads: ArrayLike) -> tuple[int, ...]:
+    """The lead times that stand for 1, 2 and 3 hours; without those that data do not reach."""
+    found = (nearest_lead(leads, hour) for hour in HOURS)
+    return tuple(lead for lead in found if lead is not None)
+
+
+def hours(minutes: int) -> str:
+    """A lead time as the paper names it, `1 h`; `63 min` where it is no half hour."""
+    return f"{minutes} min" if minutes % 30 else f"{minutes / 60:g} h"
+
+
+def hours_listed(leads: Sequence[int]) -> str:
+    """`1, 2, 3 h`; `63, 119 min` where one is no half hour."""
+    if any(lead % 30 for lead in leads):
+        return f"{', '.join(map(str, leads))} min"
+    return f"{', '.join(f'{lead / 60:g}' for lead in leads)} h"
+
+
+def _no_lead(leads: ArrayLike, minutes: int) -> str:
+    known = np.asarray(leads)
+    return (
+        f"There is no lead time within half a frame of {minutes} minutes: they reach from "
+        f"{known.min():,} to {known.max():,}."
+    )
 
 
 def event_rows(rows: polars.DataFrame) -> polars.DataFrame:
@@ -177,7 +236,10 @@ def why_no_rain(
     partition: str | None = None,
     leads: Sequence[int] = (),
 ) -> str | None:
-    """One sentence if the models' errors do not hold these statistics, else None."""
+    """One sentence if the models' errors do not hold these statistics, else None.
+
+    Nor if they have none of these lead times in minutes, or what stands for it (`nearest_lead`).
+    """
     partitions = rain_partitions(evidence)
     if not partitions:
         return "No point has errors by lead time."
@@ -190,10 +252,14 @@ def why_no_rain(
     for name in statistics:
         if name not in rows.columns or rows[name].is_null().all():
             return f"The frames of {partition} have no {name}."
-    missing = sorted(set(leads) - set(rows["lead"].unique()))
-    if missing:
-        return f"There is no lead time of {missing[0]} minutes."
-    return None
+    return why_no_lead(rows["lead"], leads) if leads else None
+
+
+def why_no_lead(known: ArrayLike, minutes: Sequence[int]) -> str | None:
+    """One sentence if none of these lead times is known, or what stands for it, else None."""
+    if any(nearest_lead(known, lead) is not None for lead in minutes):
+        return None
+    return _no_lead(known, minutes[0])
 
 
 def rain_errors(evidence: StudyEvidence, partition: str | None = None) -> RainErrors:

@@ -10,7 +10,7 @@ from saibench.interpretation.correlation import spearman
 from saibench.interpretation.event_means import difference, event_blocks, mean_over_events
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
 from saibench.interpretation.rain_claims import answer, answer_positive, less, text
-from saibench.interpretation.rain_errors import HOURS, RainErrors, RainModel
+from saibench.interpretation.rain_errors import HOURS, RainErrors, RainModel, hours
 from saibench.interpretation.rain_relations import (
     DISPLACEMENT,
     INTENSITY,
@@ -66,12 +66,15 @@ def source_more(errors: RainErrors, model: RainModel) -> Answer | None:
     for lead in HOURS:
         source, motion = (errors.at(model, name, lead) for name in ("source_part", "velocity_part"))
         means = [mean_over_events(part, errors.samples) for part in (source, motion)]
-        rows.append(f"{text(means[0])} and {text(means[1], 'mm/h')} at {lead // 60} h")
+        rows.append(
+            f"{text(means[0])} and {text(means[1], 'mm/h')} at {hours(errors.lead_at(lead))}"
+        )
     common = ""
     if errors.has(model, "scheme_part"):
         left = mean_over_events(errors.at(model, "scheme_part", HOURS[0]), errors.samples)
         common = (
-            f" (with both true {text(left, 'mm/h')} are left at 1 h, which both have in common)"
+            f" (with both true {text(left, 'mm/h')} are left at {hours(errors.hours[0])}, which "
+            "both have in common)"
         )
     of_source, of_motion = (
         errors.at(model, name, HOURS[0]) for name in ("source_part", "velocity_part")
@@ -81,7 +84,7 @@ def source_more(errors: RainErrors, model: RainModel) -> Answer | None:
         more,
         "MAE with the true motion and the predicted source, and with the predicted motion and the "
         f"true source: {'; '.join(rows)}{common}; the source's less the motion's is "
-        f"{text(more, 'mm/h')} at 1 h.",
+        f"{text(more, 'mm/h')} at {hours(errors.hours[0])}.",
     )
 
 

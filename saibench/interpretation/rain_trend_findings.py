@@ -9,7 +9,7 @@ from saibench.interpretation.event_means import mean_over_events
 from saibench.interpretation.finding import Answer
 from saibench.interpretation.proportions import combined
 from saibench.interpretation.rain_claims import answer_positive, less, opposite, percent, text
-from saibench.interpretation.rain_errors import HOURS, RainErrors, RainModel
+from saibench.interpretation.rain_errors import HOURS, RainErrors, RainModel, hours, hours_listed
 from saibench.interpretation.rain_trend import Trends, differential_trend
 
 FEW_GROW = "fewer events grow than decay (§6.4, fig. 19)"
@@ -26,8 +26,8 @@ def few_grow(errors: RainErrors, model: RainModel) -> Answer:
     numbers = ", ".join(percent(share) for share in shares)
     return answer_positive(
         opposite(less(shares[-1], 0.5)),
-        f"{numbers} of {shares[-1].count:,} events have more rain at 1, 2, 3 h than in the first "
-        "target frame.",
+        f"{numbers} of {shares[-1].count:,} events have more rain at {hours_listed(errors.hours)} "
+        "than in the first target frame.",
     )
 
 
@@ -40,7 +40,8 @@ def first_quadrant(errors: RainErrors, model: RainModel) -> Answer:
             mean_over_events(np.where(happens == 1, both, np.nan), errors.samples, share=True)
             for happens, both in ((grows, both_grow), (decays, both_decay))
         )
-        rows.append(f"{percent(recognised)} and {percent(other)} at {lead // 60} h")
+        rows.append(f"{percent(recognised)} and {percent(other)} at {hours(errors.lead_at(lead))}")
+    last = hours(errors.hours[-1])
     growing = int(np.nansum(grows))
     behind = other.estimate - recognised.estimate
     low, high = combined(
@@ -53,7 +54,7 @@ def first_quadrant(errors: RainErrors, model: RainModel) -> Answer:
     return answer_positive(
         decided,
         f"predicted to grow of those that grow, and to decay of those that decay: "
-        f"{'; '.join(rows)}; {growing:,} of {len(grows):,} events grow until 3 h.",
+        f"{'; '.join(rows)}; {growing:,} of {len(grows):,} events grow until {last}.",
     )
 
 
@@ -67,8 +68,9 @@ def under_predicted(errors: RainErrors, model: RainModel) -> Answer:
     numbers = ", ".join(text(shortfall) for shortfall in shortfalls)
     return answer_positive(
         shortfalls[-1],
-        f"events that grow fall short of the observed mean rate by {numbers} mm/h at 1, 2, 3 h; "
-        f"{shortfalls[-1].count:,} of {len(errors.events):,} events grow until 3 h.",
+        f"events that grow fall short of the observed mean rate by {numbers} mm/h at "
+        f"{hours_listed(errors.hours)}; {shortfalls[-1].count:,} of {len(errors.events):,} events "
+        f"grow until {hours(errors.hours[-1])}.",
     )
 
 

@@ -30,6 +30,7 @@ from saibench.interpretation import (
     rain_trend_findings,
 )
 from saibench.interpretation.finding import NOT_ASKED, NOT_SEEN, SEEN, UNDECIDED, Finding
+from saibench.interpretation.rain_errors import hours, hours_listed, leads_at_hours
 
 NET, PERSISTENCE = MadeRain("nowcastnet"), MadeRain("persistence")
 
@@ -239,3 +240,11 @@ def test_studies_of_other_workloads_are_not_asked(tmp_path: Path) -> None:
     folder = write_rain_study(tmp_path, [NET])
     next(folder.glob("*/by_lead.parquet")).unlink()
     assert asked(folder) == {}
+
+
+def test_nearest_lead_within_half_a_frame_stands_for_an_hour() -> None:
+    assert leads_at_hours(range(10, 210, 10)) == (60, 120, 180)
+    assert leads_at_hours(range(7, 141, 7)) == (63, 119)
+    assert leads_at_hours(range(6, 73, 6)) == (60,)
+    assert leads_at_hours([]) == ()
+    assert hours(120) == "2 h" and hours_listed([63, 119]) == "63, 119 min"
