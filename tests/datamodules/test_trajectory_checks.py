@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.collections import g2
+from ase.data.s22 import create_s22_system, s22
 from ase.io import read
 from command_line import QUIET, train
 
@@ -19,14 +22,16 @@ from saibench.datamodules.force_field.checks import check_trajectory
 from saibench.datamodules.force_field.energy_units import (
     ENERGY_UNITS,
     STIFFNESS,
-    WORK,
     bond_stiffness,
+    fits_work,
     work_ratio,
 )
+from saibench.datamodules.force_field.lengths import LENGTHS, neighbour_distance
 from saibench.datamodules.force_field.md17 import MD17
 from saibench.datamodules.force_field.simulator import GFN2Simulation
 from saibench.datamodules.force_field.trajectory import Trajectory
 from saibench.errors import UserError
+from saibench.units import ANGSTROM_PER_BOHR
 
 ARRAYS_BY_FRAME = ("positions", "energies", "forces", "sample_id", "time")
 
@@ -83,7 +88,7 @@ def test_every_real_file_has_its_unit_and_no_other(data_dir: Path, frames: int) 
         assert not low <= stiffness * 4.184 <= high, name
         if "time" in of and frames > 20:
             ratio = work_ratio(of["positions"], of["energies"], of["forces"], of["time"])
-            assert ratio == pytest.approx(1, abs=0.1), name
+            assert ratio == pytest.approx((1, 1), abs=0.1), name
 
 
 @pytest.mark.parametrize("unit", ["kcal/mol", "kJ/mol", "Hartree"])
@@ -148,7 +153,84 @@ def test_honest_frames_however_far_apart_are_within_the_bounds(data_dir: Path, f
             ratio = work_ratio(
                 file["positions"][rows], file["energies"][rows], file["forces"][rows], time[rows]
             )
-            assert ratio is None or WORK[0] <= ratio <= WORK[1], (name, stride)
+            assert ratio is None or fits_work(ratio), (name, stride)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 5, 10])
+def test_forces_per_bohr_are_told_from_per_angstrom_where_frames_are_dense(
+    data_dir: Path, stride: int
+) -> None:
+    for name, file in honest(data_dir).items():
+        if "time" not in file:
+            continue
+        rows = np.argsort(file["time"])[::stride]
+        of = {key: file[key][rows] for key in ("positions", "energies", "forces", "time")}
+        ratio = work_ratio(**of)
+        assert ratio is None or fits_work(ratio), name
+        for factor in (ANGSTROM_PER_BOHR, 1 / ANGSTROM_PER_BOHR) if stride == 1 else ():
+            wrong = work_ratio(**{**of, "forces": of["forces"] * factor})
+            assert wrong is not None and not fits_work(wrong), (name, factor)
+
+
+@pytest.mark.parametrize(
+    ("unit", "says"),
+    [
+        ("Hartree", r"as Hartree/Bohr they fit\. Multiply the forces by 1\.88973\."),
+        ("kcal/mol", "Hartree/Bohr .*data.energy_unit=Hartree and multiply .* 1.88973"),
+        (None, "Hartree/Bohr .*Convert energies to eV and forces to eV/Å"),
+    ],
+)
+def test_atomic_units_of_forces_are_named(
+    simulated: Trajectory, unit: str | None, says: str
+) -> None:
+    """Energies in Hartree and forces in Hartree/Bohr, converted from `unit` and `unit`/Å."""
+    factor = ENERGY_UNITS[unit or "eV"] / ENERGY_UNITS["Hartree"]
+    given = changed(
+        simulated,
+        energies=lambda e: e * factor,
+        forces=lambda f: f * factor * ANGSTROM_PER_BOHR,
+    )
+    with pytest.raises(UserError, match=says):
+        check_trajectory(given, unit)
+
+
+def test_followed_advice_passes(simulated: Trajectory) -> None:
+    """Of energies and forces in two units, a unit that fits the forces alone is not advised."""
+    mixed = changed(simulated, energies=lambda e: e * 23.06, forces=lambda f: f / 23.06)
+    with pytest.raises(UserError, match=r"no unit fits both.*data\.energy_unit=eV") as refused:
+        check_trajectory(mixed, "kcal/mol")
+    assert "energy_unit=kcal" not in str(refused.value)
+
+
+@pytest.mark.parametrize("unit", ["eV", "Hartree"])
+def test_energies_that_no_work_tells_of_are_warned_of(
+    simulated: Trajectory, unit: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    few = {name: lambda array: array[::3] for name in ARRAYS_BY_FRAME}
+    check_trajectory(changed(simulated, **few), unit)
+    (said,) = caplog.messages
+    assert "methanol" in said and "energies" in said and f"{unit}/Å" in said
+    assert ("Hartree/Bohr" in said) == (unit == "Hartree")
+
+
+def test_a_real_molecule_is_in_angstrom_and_in_no_other_unit(data_dir: Path) -> None:
+    low, high = LENGTHS
+    for name, file in honest(data_dir).items():
+        for factor in (1, 1 / ANGSTROM_PER_BOHR, 0.1, 100):
+            distance = neighbour_distance(file["atomic_numbers"], file["positions"] * factor)
+            assert distance is not None
+            assert (low <= distance <= high) == (factor == 1), (name, factor)
+    for name in (*g2.names, *s22):
+        atoms = molecule(name) if name in g2.names else create_s22_system(name)
+        distance = neighbour_distance(atoms.numbers, atoms.positions[None])
+        assert distance is None or low <= distance <= high, name
+
+
+def test_noble_gases_and_broken_bonds_have_no_length_to_be_known_by() -> None:
+    apart = np.linspace(0.6, 5, 50)[:, None, None] * np.array([[[0.0, 0, 0], [1, 0, 0]]])
+    assert neighbour_distance(np.array([18, 18]), 3.8 * apart) is None
+    hydrogen = neighbour_distance(np.array([1, 1]), apart)
+    assert hydrogen is not None and hydrogen < LENGTHS[1] * 1.2
 
 
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
@@ -160,7 +242,10 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "Inf in energies": ({"energies": row_set(4, np.inf)}, "'energies'.* row 4 "),
     "NaN in time": ({"time": row_set(5, np.nan)}, "'time'.* row 5 "),
     "atoms in one place": ({"positions": row_set(9, 1.0)}, "row 9 "),
-    "positions in nm": ({"positions": lambda r: r / 10}, "Å"),
+    "positions in nm": ({"positions": lambda r: r / 10}, "Å; in nm .* by 10"),
+    "positions in Bohr": ({"positions": lambda r: r / 0.529177}, r"in Bohr .* by 0\.529177"),
+    "energies of 0": ({"energies": lambda e: 0 * e}, "energies that are all 0 eV"),
+    "one energy": ({"energies": lambda e: 0 * e - 3}, "energies that are all -3 eV"),
     "a wrong shape": ({"forces": lambda f: f[:, :2]}, "forces.*shape"),
 }
 

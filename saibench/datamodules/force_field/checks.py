@@ -8,14 +8,22 @@ from collections.abc import Sequence
 import numpy as np
 
 from saibench.datamodules.force_field.energy_units import (
+    FORCE_UNITS,
     STIFFNESS,
-    WORK,
     bond_stiffness,
-    likely_unit,
+    fits_work,
+    fitting_units,
     work_ratio,
+)
+from saibench.datamodules.force_field.lengths import (
+    LENGTH_UNITS,
+    LENGTHS,
+    likely_length,
+    neighbour_distance,
 )
 from saibench.datamodules.force_field.trajectory import Trajectory
 from saibench.errors import UserError
+from saibench.units import ANGSTROM_PER_BOHR
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +44,26 @@ def check_trajectory(trajectory: Trajectory, unit: str | None = None) -> None:
 
     Raises:
         UserError: wrong shapes, numbers that are not finite, atoms in one place, forces that are
-            all 0, energies or forces in another unit than is said.
+            all 0, energies that are all the same, positions, energies or forces in another unit
+            than is said.
     """
     _check_shapes(trajectory)
     for name in ("time", "positions", "energies", "forces"):
         values = getattr(trajectory, name)
         finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
         refuse_frames(trajectory, ~finite, f"'{name}' that are not finite", "Leave them out.")
+    _check_length(trajectory)
     _check_distances(trajectory)
     if len(trajectory.symbols) > 1:
         still = ~np.any(trajectory.forces, axis=(1, 2))
         refuse_frames(
             trajectory, still, "forces that are all 0", "Leave them out, or give their forces."
         )
+        if len(trajectory.energies) > 1 and not np.ptp(trajectory.energies) > 0:
+            raise UserError(
+                f"{trajectory.name} has energies that are all {trajectory.energies[0] + 0.0:g} eV "
+                f"in {len(trajectory.energies)} frames. Give the energy of each frame."
+            )
     check_units(trajectory, unit)
 
 
@@ -65,30 +80,35 @@ def check_units(trajectory: Trajectory, unit: str | None = None) -> None:
             f"{trajectory.name}: the forces push atoms away from where their bonds are longest or "
             "shortest: they are gradients of the energy. Use their negative."
         )
-    low, high = STIFFNESS
-    if stiffness is not None and not low <= stiffness <= high:
-        fits = likely_unit(stiffness, taken_for)
-        raise UserError(
-            f"{trajectory.name}: taken as {taken_for}/Å, the forces give bonds to hydrogen a force "
-            f"constant of {stiffness:.3g} eV/Å², which lies between {low:g} and {high:g} in every "
-            f"molecule{'' if fits is None else f'; as {fits}/Å they fit'}. {_remedy(unit, fits)}"
-        )
-    ratio = work_ratio(
-        trajectory.positions, trajectory.energies, trajectory.forces, trajectory.time
-    )
-    if ratio is not None and not WORK[0] <= ratio <= WORK[1]:
-        raise UserError(
-            f"{trajectory.name}: energies change by {ratio:.3g} times the work of the forces from "
-            "frame to frame, which must be 1: energies and forces are in different units. Convert "
-            "one of them."
-        )
-    if stiffness is None and ratio is None:
+    work = work_ratio(trajectory.positions, trajectory.energies, trajectory.forces, trajectory.time)
+    fits = fitting_units(stiffness, work, taken_for)
+    if f"{taken_for}/Å" not in fits:
+        faults = []
+        low, high = STIFFNESS
+        if stiffness is not None and not low <= stiffness <= high:
+            faults.append(
+                f"taken as {taken_for}/Å, the forces give bonds to hydrogen a force constant of "
+                f"{stiffness:.3g} eV/Å², which lies between {low:g} and {high:g} in every molecule"
+            )
+        if work is not None and not fits_work(work):
+            nearest = min(work, key=lambda ratio: abs(ratio - 1))
+            faults.append(
+                f"energies change by {nearest:.3g} times the work of the forces from frame to "
+                "frame, which must be 1"
+            )
+        raise UserError(f"{trajectory.name}: {', and '.join(faults)}; {_remedy(unit, fits)}")
+    if work is None:
+        unseen = "" if stiffness is not None else ", and no bond to hydrogen is seen to vibrate"
+        others = [name for name in fits if name == f"{taken_for}/Bohr"]
         log.warning(
-            "%s: the units could not be checked, as no bond to hydrogen is seen to vibrate and "
-            "frames are too few or too far apart: energies are taken as %s, forces as %s/Å.",
+            "%s: %s could not be checked, as frames are too few or too far apart for the work of "
+            "the forces to tell%s: energies are taken as %s, forces as %s/Å%s.",
             trajectory.name,
+            "the units" if stiffness is None else "the unit of the energies",
+            unseen,
             taken_for,
             taken_for,
+            "".join(f", where {name} would fit as well" for name in others),
         )
 
 
@@ -136,6 +156,20 @@ def _check_shapes(trajectory: Trajectory) -> None:
             )
 
 
+def _check_length(trajectory: Trajectory) -> None:
+    distance = neighbour_distance(trajectory.atomic_numbers, trajectory.positions)
+    low, high = LENGTHS
+    if distance is None or low <= distance <= high:
+        return
+    unit = likely_length(distance)
+    factor = f"; in {unit} they fit: multiply them by {LENGTH_UNITS[unit]:.6g}" if unit else ""
+    raise UserError(
+        f"{trajectory.name}: the distance of an atom to its nearest is {distance:.3g} times the "
+        f"sum of their covalent radii, where it is {low:g} to {high:g} in every molecule. "
+        f"Positions are to be in Å{factor}."
+    )
+
+
 def _check_distances(trajectory: Trajectory) -> None:
     first, second = np.triu_indices(len(trajectory.symbols), 1)
     faulty = np.zeros(len(trajectory.positions), dtype=bool)
@@ -152,7 +186,19 @@ def _check_distances(trajectory: Trajectory) -> None:
     )
 
 
-def _remedy(unit: str | None, fits: str | None) -> str:
-    if unit is not None and fits is not None:
-        return f"Use data.energy_unit={fits}."
-    return "Convert them to eV and eV/Å."
+def _remedy(unit: str | None, fits: Sequence[str]) -> str:
+    """What to do with energies and forces that fit none but these units of forces."""
+    if not fits:
+        key = "" if unit in (None, "eV") else ", and use data.energy_unit=eV"
+        return f"no unit fits both. Convert energies to eV and forces to eV/Å{key}."
+    energy, _ = FORCE_UNITS[fits[0]]
+    likely = [name for name in fits if FORCE_UNITS[name][0] == energy]
+    fit = f"as {' or '.join(likely)} they fit. "
+    if unit is None:
+        return f"{fit}Convert energies to eV and forces to eV/Å."
+    use = [f"use data.energy_unit={energy}"] if energy != unit else []
+    if f"{energy}/Bohr" in likely:
+        where = " where they are per Bohr" if len(likely) > 1 else ""
+        use.append(f"multiply the forces by {1 / ANGSTROM_PER_BOHR:.6g}{where}")
+    told = " and ".join(use)
+    return f"{fit}{told[0].upper()}{told[1:]}."

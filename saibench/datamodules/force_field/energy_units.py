@@ -4,11 +4,15 @@ Two things are known of any molecule, at any temperature and level of theory. Th
 of the bond of a hydrogen atom to C, N, O or F is 25 to 60 eV/Å² (Wilson, Decius, Cross, *Molecular
 Vibrations*, 1955: 4.7 to 9.7 mdyn/Å), and forces drive such an atom along its bond almost alone.
 And energy differences are the work of the forces. On the shipped simulator, rMD17 and
-acetylacetone by PBE-D3 the median force constant is 24 to 35 eV/Å², of 10 frames or of 10,000. The
-work is taken by the trapezoid rule, which overestimates it the more, the farther frames are apart:
-the ratio of energy and work is 0.95 to 1.00 at 0.5 fs, and 0.42 to 1.17 of 40,000 subsets of 51
-to 1,000 frames where the two still correlate. Of kcal/mol taken for eV either is 23 times too
-large.
+acetylacetone by PBE-D3 the median force constant is 24 to 44 eV/Å², of 10 frames or of 10,000. Of
+kcal/mol taken for eV it is 23 times too large.
+
+The work is taken by the trapezoid rule, which errs the more, the farther frames are apart. The
+ratio of energy and work lies between the slope of energies on work and the inverse of that of work
+on energies, whichever of the two errs (regression dilution). On 49,000 subsets of those data, of
+51 to 1,000 frames 0.5 to 10 fs apart, the lower is 0.45 to 1.15 and the higher 0.65 to 1.47; of
+frames 0.5 fs apart both are 0.95 to 1.05. Of forces per Bohr taken for per Å they are 1.89 times as
+large: 96 % of those subsets lie outside the bounds then, and all that are dense.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from saibench.units import EV_PER_HARTREE, EV_PER_KCAL_PER_MOL, EV_PER_KJ_PER_MOL
+from saibench.units import ANGSTROM_PER_BOHR, EV_PER_HARTREE, EV_PER_KCAL_PER_MOL, EV_PER_KJ_PER_MOL
 
 ENERGY_UNITS = MappingProxyType(
     {
@@ -28,13 +32,21 @@ ENERGY_UNITS = MappingProxyType(
     }
 )
 """Unit → eV."""
+FORCE_UNITS = MappingProxyType(
+    {
+        f"{energy}/{length}": (energy, angstrom)
+        for length, angstrom in (("Å", 1.0), ("Bohr", ANGSTROM_PER_BOHR))
+        for energy in ENERGY_UNITS
+    }
+)
+"""Unit of forces → the unit of the energies beside them, and the length in Å."""
 
 STIFFNESS = 12.0, 80.0
 """eV/Å², bounds of the median force constant of bonds to hydrogen. They are a factor of 6.7 apart,
 so that of two units that differ by 4.2 (kJ and kcal) or more, the wrong one lies outside."""
 USUAL_STIFFNESS = 34.0
-WORK = 0.2, 5.0
-"""Bounds of the ratio of energy differences and work."""
+WORK = 0.6, 1.375
+"""Bounds of the ratio of energy differences and work; the upper is the root of Å per Bohr."""
 BONDED_TO_HYDROGEN = (6, 7, 8, 9)
 MIN_PAIRS = 50
 """Pairs of frames that work is taken between: fewer correlate by chance once they are far apart."""
@@ -84,8 +96,8 @@ def bond_stiffness(numbers: np.ndarray, positions: np.ndarray, forces: np.ndarra
 
 def work_ratio(
     positions: np.ndarray, energies: np.ndarray, forces: np.ndarray, time: np.ndarray
-) -> float | None:
-    """Energy differences of successive frames over the work of the forces between them.
+) -> tuple[float, float] | None:
+    """Between what the ratio of energy differences and the work of the forces lies.
 
     Args:
         positions: (T, A, 3) in Å.
@@ -94,7 +106,8 @@ def work_ratio(
         time: (T,) in ps.
 
     Returns:
-        None where there are too few frames, or they are too far apart for the work to tell.
+        The lower and the higher; None where there are too few frames, or they are too far apart
+        for the work to tell.
     """
     gaps = np.diff(time)
     first = np.flatnonzero(gaps > 0)
@@ -107,24 +120,44 @@ def work_ratio(
     moved = np.asarray(positions[first + 1]) - positions[first]
     work = -((np.asarray(forces[first + 1]) + forces[first]) / 2 * moved).sum(axis=(1, 2))
     slope, correlation = _regression(work, np.asarray(energies[first + 1]) - energies[first])
-    return slope if abs(correlation) >= CORRELATION else None
+    if abs(correlation) < CORRELATION:
+        return None
+    low, high = sorted((slope, slope / correlation**2))
+    return low, high
 
 
-def likely_unit(stiffness: float, taken_for: str) -> str | None:
-    """The unit of forces whose stiffness is `stiffness` eV/Å² when they are taken for another.
+def fitting_units(
+    stiffness: float | None, work: tuple[float, float] | None, taken_for: str
+) -> list[str]:
+    """Units of forces that fit what is known of forces and energies, the likeliest first.
 
     Args:
-        stiffness: as `bond_stiffness` of forces converted from `taken_for`.
+        stiffness: as `bond_stiffness` of forces converted from `taken_for` per Å, if it is known.
+        work: as `work_ratio` of energies and forces converted from `taken_for`, if it is known.
         taken_for: a unit of `ENERGY_UNITS`.
 
     Returns:
-        None where none brings the stiffness within its bounds.
+        Names of `FORCE_UNITS`, with energies as they say. Only the work tells Å from Bohr: without
+        it, forces per Bohr are those of atomic units.
     """
-    raw = abs(stiffness) / ENERGY_UNITS[taken_for]
-    near = {unit: raw * to_ev for unit, to_ev in ENERGY_UNITS.items()}
-    unit = min(near, key=lambda name: abs(np.log(near[name] / USUAL_STIFFNESS)))
-    low, high = STIFFNESS
-    return unit if low <= near[unit] <= high else None
+    misfits = {}
+    for name, (energy, angstrom) in FORCE_UNITS.items():
+        factor = ENERGY_UNITS[energy] / ENERGY_UNITS[taken_for] / angstrom
+        bond = None if stiffness is None else stiffness * factor
+        if bond is not None and not STIFFNESS[0] <= bond <= STIFFNESS[1]:
+            continue
+        if work is not None and not fits_work((work[0] * angstrom, work[1] * angstrom)):
+            continue
+        if work is None and name.endswith("/Bohr") and energy != "Hartree":
+            continue
+        unusual = 0.0 if bond is None else abs(np.log(bond / USUAL_STIFFNESS))
+        misfits[name] = unusual, energy != taken_for
+    return sorted(misfits, key=misfits.__getitem__)
+
+
+def fits_work(ratio: tuple[float, float]) -> bool:
+    """Whether a ratio of energy differences and work, as `work_ratio` gives it, may be 1."""
+    return ratio[0] <= WORK[1] and ratio[1] >= WORK[0]
 
 
 def _regression(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
