@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from saibench.errors import UserError
 from saibench.models.nets.event_noise import EventNoise
 from saibench.models.nets.rain_baselines import LagrangianExtrapolation, Persistence, Steps
+from saibench.models.nets.rain_baselines.motion import _levels, rain_motion
 from saibench.models.nets.rain_baselines.pysteps_library import from_decibel, to_decibel
 
 SIZE, FRAMES, LEADS = 64, 9, 6
@@ -68,6 +69,17 @@ def test_extrapolation_is_that_of_pysteps(moving: Tensor, pysteps: object) -> No
     assert np.isnan(expected).any(), "rain flows in that has not been observed"
     found = LagrangianExtrapolation(LEADS)(moving[:, :FRAMES])[0].numpy()
     np.testing.assert_allclose(found, np.where(np.isnan(expected), 0, expected), atol=1e-5)
+
+
+@pytest.mark.usefixtures("pysteps")
+@pytest.mark.parametrize("side", [3, 31, 32, 48, 64])
+def test_motion_of_a_small_field_is_found_within_its_memory(side: int) -> None:
+    """With fewer than 2 pixels left, pysteps reads and writes beyond the image: NaN, or a crash."""
+    levels = _levels(side, 2 * side)
+    assert side >> (levels - 1) >= 2 and (levels == 6) == (side >= 64)
+    rows, columns = np.mgrid[:side, : 2 * side]
+    observed = np.stack([8 * np.exp(-((columns - t - 5) ** 2 + (rows - 9) ** 2)) for t in (0, 1)])
+    assert np.isfinite(rain_motion(observed, "proesmans")).all()
 
 
 def test_decibels_are_those_of_pysteps(pysteps: object) -> None:

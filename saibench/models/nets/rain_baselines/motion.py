@@ -18,6 +18,9 @@ MotionMethod = Literal["proesmans", "vet"]
 _NAMES = {"proesmans": "proesmans", "vet": "VET"}
 """Ours → pysteps'."""
 
+LEVELS = 6
+"""Of `proesmans`' image pyramid, pysteps' default."""
+
 FRAMES = 2
 """How many of the last frames the methods look at."""
 
@@ -40,5 +43,15 @@ def rain_motion(observed: np.ndarray, method: MotionMethod) -> np.ndarray:
     """
     find = pysteps_library().motion.get_method(_NAMES[method])
     frames = to_decibel(observed[-FRAMES:])
+    options = {"num_levels": _levels(*frames.shape[1:])} if method == "proesmans" else {}
     with quiet_pysteps():
-        return find(frames, verbose=False)
+        return find(frames, verbose=False, **options)
+
+
+def _levels(height: int, width: int) -> int:
+    """As many levels as leave 2 pixels of a side.
+
+    pysteps halves the image whatever is left of it. Its edges are filled without a check of bounds
+    from the second row and column: with one, from memory that is not its own, which may hold NaN.
+    """
+    return min(LEVELS, min(height, width).bit_length() - 1)
