@@ -73,6 +73,8 @@ class Showers:
         rate, valid = shower.rate, shower.valid
         if row == 3 and self.source.fault == "undetect":
             rate[7, 0] = -99
+        if row == 3 and self.source.fault == "fill":
+            rate[7, 0] = 65535
         if row == 3 and self.source.fault == "undefined":
             rate[2, 0, 0] = np.nan
         if row == 3 and self.source.fault == "short":

@@ -82,6 +82,7 @@ def test_leads_and_displacements_are_in_the_units_of_the_data(radar: Radar, tmp_
     ("fault", "says"),
     [
         ("undetect", "event 3: the rain rate is negative (-99 mm/h) in 32 pixels of frame 7 (at"),
+        ("fill", "1,872 mm/h (65535 mm/h) in 32 pixels of frame 7 (at +18 min) and in 1 of 17"),
         ("undefined", "event 3: the rain rate is NaN or Inf (nan mm/h) in 1 pixels of frame 2 (at"),
         ("short", "event 3: 'rate' has shape (16, 32, 32); (17, 32, 32)"),
     ],

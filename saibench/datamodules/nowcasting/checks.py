@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from saibench.datamodules.nowcasting.event import RainEvent, RainEvents, RainFrames
+from saibench.datamodules.nowcasting.event import RECORD_RATE, RainEvent, RainEvents, RainFrames
 from saibench.errors import UserError
 
 UNDETECT = (
     "Use rate 0 and valid=False where the radar saw nothing, and rate 0 where it saw no rain "
-    "(often coded as -99 or -9999)."
+    "(often coded as -99, 9999 or 65535)."
 )
 
 
@@ -37,7 +37,8 @@ def check_event(
     """Refuse an event that cannot be learnt from.
 
     Raises:
-        UserError: wrong shapes, rates that are negative or not finite; by frame and time.
+        UserError: wrong shapes, rates that are negative, not finite or above any rain's; by
+            frame and time.
     """
     shape = (frames.total, height, width)
     for name, expected in (("rate", shape), ("valid", shape)):
@@ -64,21 +65,40 @@ def check_event(
                 f"event {sample_id}: '{name}' of shape {values.shape} holds NaN or Inf, or is not "
                 f"of {expected}."
             )
-    _refuse_pixels(event.rate, ~np.isfinite(event.rate), "NaN or Inf", frames, sample_id)
-    _refuse_pixels(event.rate, event.rate < 0, "negative", frames, sample_id)
+    refuse_rates(event.rate, frames, f"event {sample_id}", UNDETECT)
 
 
-def _refuse_pixels(
-    rate: np.ndarray, faulty: np.ndarray, fault: str, frames: RainFrames, sample_id: int
-) -> None:
-    if not faulty.any():
+def refuse_rates(rate: np.ndarray, frames: RainFrames, event: str, remedy: str) -> None:
+    """Refuse rates that no rain has.
+
+    Args:
+        rate: (T + L, H, W) in mm/h.
+        frames: how many there are.
+        event: its name.
+        remedy: what to do.
+
+    Raises:
+        UserError: rates that are negative, not finite or above any rain's; by frame and time.
+    """
+    if rate.min() >= 0 and rate.max() <= RECORD_RATE:  # NaN is neither
         return
+    above = f"above the world record of {RECORD_RATE:,g} mm/h"
+    for faulty, fault in (
+        (~np.isfinite(rate), "NaN or Inf"),
+        (rate < 0, "negative"),
+        (rate > RECORD_RATE, above),
+    ):
+        if faulty.any():
+            where = _where(rate, faulty, frames)
+            raise UserError(f"{event}: the rain rate is {fault} {where}. {remedy}")
+
+
+def _where(rate: np.ndarray, faulty: np.ndarray, frames: RainFrames) -> str:
     of_frame = faulty.sum(axis=(1, 2))
     first = int(np.flatnonzero(of_frame)[0])
     value = rate[first][faulty[first]][0]
     minutes = frames.minutes * (first + 1 - frames.observed)
-    raise UserError(
-        f"event {sample_id}: the rain rate is {fault} ({value:g} mm/h) in {int(of_frame[first]):,} "
-        f"pixels of frame {first} (at {minutes:+d} min) and in {int((of_frame > 0).sum())} of "
-        f"{frames.total} frames. {UNDETECT}"
+    return (
+        f"({value:g} mm/h) in {int(of_frame[first]):,} pixels of frame {first} (at {minutes:+d} "
+        f"min) and in {int((of_frame > 0).sum())} of {frames.total} frames"
     )

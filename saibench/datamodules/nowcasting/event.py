@@ -19,6 +19,9 @@ MINUTES_PER_FRAME = 10
 """Of NowcastNet's events; a source of others says how many frames its own have."""
 LARGEST_RATE = 128.0
 """mm/h; observations are clipped here, as in NowcastNet's own loader."""
+RECORD_RATE = 1872.0
+"""mm/h; no rain had more: 31.2 mm in a minute is the world record (Engelbrecht, Brancato 1959,
+*Monthly Weather Review* 87, 303)."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from saibench.datamodules.cache import cached_arrays, new_array
 from saibench.datamodules.files import data_roots
+from saibench.datamodules.nowcasting.checks import refuse_rates
 from saibench.datamodules.nowcasting.downloads import HOW_TO_GET
-from saibench.datamodules.nowcasting.event import FRAMES, RainEvent
+from saibench.datamodules.nowcasting.event import FRAMES, LARGEST_RATE, PUBLISHED, RainEvent
 from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES, observed_features
 from saibench.datamodules.nowcasting.radar_png import (
     PngHeader,
@@ -161,7 +162,7 @@ class RadarEvents:
 
     has_truth = False
     pixel_km = PIXEL_KM
-    checked = True  # the decoder clips rates to 0 … 128 mm/h
+    checked = True  # `read_event` refuses or clips what is not 0 … 128 mm/h
 
     def __init__(
         self, index: pl.DataFrame, folders: list[Path], header: PngHeader, data_hash: str
@@ -180,10 +181,11 @@ class RadarEvents:
 
 
 def read_event(folder: Path, header: PngHeader) -> RainEvent:
-    """The 29 frames of a folder. Raises UserError: one is missing or faulty."""
+    """The 29 frames of a folder, clipped. Raises UserError: one is missing or faulty."""
     frames = [read_frame(path, header) for path in _frames(folder)]
     rate, valid = (np.stack(part) for part in zip(*frames, strict=True))
-    return RainEvent(rate, valid)
+    refuse_rates(rate, PUBLISHED, str(folder), "Code what the radar did not see as 0.")
+    return RainEvent(np.minimum(rate, np.float32(LARGEST_RATE)), valid)
 
 
 def refuse_faulty(faults: Mapping[str, UserError]) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from saibench.datamodules.nowcasting.event import LARGEST_RATE
 from saibench.errors import UserError, first_line
 
 RATE_PER_COUNT = 0.1
@@ -65,7 +64,7 @@ def read_frame(path: Path, header: PngHeader) -> tuple[np.ndarray, np.ndarray]:
         header: what every frame of the data set has.
 
     Returns:
-        rate (H, W) float32 in mm/h, 0 where it is missing, at most 128; valid (H, W) bool.
+        rate (H, W) float32 in mm/h, 0 where it is missing; valid (H, W) bool.
 
     Raises UserError: no PNG, a truncated one, one of another size or kind.
     """
@@ -86,7 +85,7 @@ def read_frame(path: Path, header: PngHeader) -> tuple[np.ndarray, np.ndarray]:
         raise _incomplete(path, f"it decodes to {counts.shape}")
     rate = counts * np.float32(RATE_PER_COUNT) + np.float32(RATE_OF_ZERO)
     valid = counts >= round(-RATE_OF_ZERO / RATE_PER_COUNT)
-    return np.clip(np.where(valid, rate, 0), 0, LARGEST_RATE).astype(np.float32), valid
+    return np.maximum(np.where(valid, rate, 0), 0).astype(np.float32), valid
 
 
 def stated_checksums(path: Path) -> bytes:

@@ -49,6 +49,14 @@ def test_counts_become_rates_and_missing_pixels(tmp_path: Path) -> None:
     np.testing.assert_allclose(event.rate[5, 0, 4], 0.6, atol=1e-6)
 
 
+def test_a_frame_of_fill_values_is_named(root: Path) -> None:
+    file = root / "figure" / "00012" / "00012-03.png"
+    Image.fromarray(np.full((SIDE, SIDE), 60_000, np.uint16)).save(file)
+    says = r"00012: .*1,872 mm/h \(5997 mm/h\) in 1,024 pixels of frame 3 \(at -50 min\)"
+    with pytest.raises(UserError, match=says):
+        read(root, row=1)
+
+
 def test_events_are_found_by_number_whatever_lies_beside_them(root: Path) -> None:
     (root / "figure" / "notes").mkdir()
     (root / "figure" / "readme.txt").write_text("about")
