@@ -263,13 +263,9 @@ def mean_interval(
     That takes the skewness of the blocks into account: of the mean of few long-tailed blocks
     percentiles miss up to twice as often.
 
-    What is the same without each block says nothing of others, unless it is 0 (of differences that
-    are none), and has no interval.
-
     Source: Hall, "On the removal of skewness by transformation", J. R. Stat. Soc. B 54 (1992).
     """
-    alike = not cumulants.variance and abs(estimate) > 1e-300
-    if num_blocks < MIN_BLOCKS or math.isnan(cumulants.variance) or alike:
+    if num_blocks < MIN_BLOCKS or math.isnan(cumulants.variance):
         return Interval(math.nan, estimate, math.nan, num_blocks, count)
     deviation = math.sqrt(cumulants.variance)
     skewness = cumulants.third / deviation**3 if deviation else 0.0

@@ -5,7 +5,6 @@ Every question takes the errors of a study and one of its models.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -183,7 +182,7 @@ def _more_lost(errors: RainErrors, model: RainModel, lower: str, higher: str) ->
     events = errors.among(chosen)
     more = interval_of_means(lambda a, b, c, d: b / a - d / c, events, *means)
     shares = [_share_lost(before, after, events) for before, after in (means[:2], means[2:])]
-    if math.isnan(more.low) or more.low == more.high:
+    if more.low == more.high:
         bounds = [(one.low, one.high) for one in shares]
         low, high = combined(more.estimate, (-1, 1), [one.estimate for one in shares], bounds)
         more = replace(more, low=low, high=high)
@@ -193,7 +192,7 @@ def _more_lost(errors: RainErrors, model: RainModel, lower: str, higher: str) ->
 def _share_lost(before: Floats, after: Floats, events: polars.DataFrame) -> Interval:
     """All of it that so many events lose is at least what the exact interval of a share says."""
     found = interval_of_means(lambda a, b: 1 - b / a, events, before, after)
-    if not math.isnan(found.low) or not 0 <= found.estimate <= 1 or found.num_blocks < 2:
+    if found.low != found.high or not 0 <= found.estimate <= 1:
         return found
     effective = float(before.sum() ** 2 / np.square(before).sum())
     effective = min(effective, found.num_blocks)

@@ -289,7 +289,7 @@ def test_copies_of_a_run_are_compared_whatever_else_their_studies_hold(
     """Joined tables alone say nothing of settings that their study does not vary."""
     both, alone = [Made(seed=0), Made(seed=1)], [Made(seed=0)]
     for name, made in (("both", both), ("alone", alone)):
-        write_study(tmp_path / name, made, frames=80, figures=[])
+        write_study(tmp_path / name, made, frames=400, figures=[])
         for one in made:
             more = {"model.lr": 0.1 * (1 + one.seed)} if name == "both" else {}
             change_record(tmp_path / name, one, study=name, settings={**one.settings, **more})
@@ -304,7 +304,7 @@ def test_copies_of_a_run_are_compared_whatever_else_their_studies_hold(
 def test_runs_on_other_data_are_compared_and_not_paired(page: Page, tmp_path: Path) -> None:
     for name, seed in (("one", 0), ("two", 1)):
         made = Made(0.0, 0.9, 200, seed)
-        write_study(tmp_path / name, [made], frames=80, figures=[])
+        write_study(tmp_path / name, [made], frames=400, figures=[])
         settings = {key: value for key, value in made.settings.items() if key != "seed"}
         data = {"hash": str(seed) * 64, "describe": name}
         change_record(tmp_path / name, made, study=name, settings=settings, data=data)

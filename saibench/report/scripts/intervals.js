@@ -72,6 +72,5 @@ const difference = async (a, b) => {
   }
   const both = paired ? cumulants(value, second.map((one, at) => one - first[at]))
     : { variance: ofA.variance + ofB.variance, third: ofB.third - ofA.third };
-  const known = both.variance || !value;  // what is the same without each block says nothing
-  return { value, interval: known ? meanInterval(value, both, fewer) : null, paired };
+  return { value, interval: meanInterval(value, both, fewer), paired };
 };

@@ -136,7 +136,7 @@ def test_intervals_of_sizes_cover_their_seeds(evidence: StudyEvidence) -> None:
         expected = with_seeds(alone, [curve.trainings[size]])
         assert found.seeds == 2
         assert (found.low, found.high) == pytest.approx((max(expected.low, 0.0), expected.high))
-        assert found.high >= alone.high
+        assert found.high >= alone.high * (1 - 1e-12)
 
 
 def test_figure_draws_what_its_table_holds(evidence: StudyEvidence, tmp_path: Path) -> None:
