@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saibench.commands.config_dir import add_config_dir
+from saibench.commands.data_root import add_data_root
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--pairs", type=int, default=3, help="worst pairs that are printed of each (default: 3)"
     )
+    add_data_root(parser)
     add_config_dir(parser)
     parser.set_defaults(run=run)
 
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     refused = []
     for folder in folders:
         try:
-            found = audit_point(folder, args.partition, args.seen)
+            found = audit_point(folder, args.partition, args.seen, args.data_root)
         except UserError as error:
             refused.append((folder, error))
             continue

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 from saibench.commands.config_dir import add_config_dir
+from saibench.commands.data_root import add_data_root
 from saibench.errors import UserError
 
 
@@ -36,6 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--start", type=int, default=0, help="training frame to start from")
     parser.add_argument("--seed", type=int, default=0, help="of velocities and thermostat")
     parser.add_argument("--out", type=Path, help="where the files go (default: <point>/guard)")
+    add_data_root(parser)
     add_config_dir(parser)
     parser.set_defaults(run=run)
 
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from saibench.interpretation.trusted_range.suitable import doubts
 
     trusted = TrustedRange.load(args.range)
-    force_field = TrainedForceField.load(args.point)
+    force_field = TrainedForceField.load(args.point, args.data_root)
     calculator = GuardedCalculator(
         force_field, trusted, tolerance=args.tolerance, every=args.every, action="record"
     )

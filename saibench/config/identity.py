@@ -102,6 +102,23 @@ def moved(settings: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
     return {**settings, **{key: _moved(settings.get(key), asked.get(key), key) for key in data}}
 
 
+def with_root(settings: dict[str, Any], root: str | None) -> dict[str, Any]:
+    """A run's settings with its data in the folder `root`; as they are where that is None.
+
+    Raises:
+        UserError: its data are read from no folder.
+    """
+    if root is None:
+        return settings
+    source = settings["datamodule"].get("source")
+    if not (isinstance(source, dict) and "root" in source):
+        raise UserError(
+            f"data.root={root}: the data of this run are read from no folder that its settings "
+            "name; without data.root they are found."
+        )
+    return moved(settings, {"data": {"root": root}, "datamodule": {"source": {"root": root}}})
+
+
 def _moved(node: Any, asked: Any, path: str) -> Any:
     if not (isinstance(node, dict) and isinstance(asked, dict)):
         return node

@@ -182,10 +182,17 @@ class FrozenSettings(_Open):
     trainer: dict[str, Any]
 
 
+class MovedData(_Strict):
+    """Where the data of a trained point are now."""
+
+    root: str | None
+
+
 class EvaluationSettings(_Strict):
     """`conf/evaluate.yaml`."""
 
     run: str
+    data: MovedData
     test: list[str] | None
     partitions: Partitions
     shown: list[int] | None

@@ -18,6 +18,8 @@ from saibench.whole_files import written_whole
 
 KEPT_FROM = 2**24
 """Bytes of a file whose hash is kept."""
+SET_ROOT = "give their folder: data.root=<folder>, of audit and guard --data-root <folder>"
+"""How a user says where files are."""
 SETTLED = 2_000_000_000
 """Nanoseconds since a file's last change, after which another would have another time."""
 

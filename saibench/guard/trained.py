@@ -12,6 +12,7 @@ import torch
 from omegaconf import OmegaConf
 
 from saibench.config.check import build
+from saibench.config.identity import with_root
 from saibench.datamodules.force_field.module import ForceFieldDataModule
 from saibench.datamodules.force_field.similarity import TrainingSimilarity
 from saibench.datamodules.force_field.trajectory import formula
@@ -40,15 +41,19 @@ class TrainedForceField:
     data: ForceFieldDataModule
 
     @classmethod
-    def load(cls, folder: Path | str) -> TrainedForceField:
+    def load(cls, folder: Path | str, root: str | None = None) -> TrainedForceField:
         """Build the net and its data again, and load the weights.
+
+        Args:
+            folder: the point's.
+            root: folder of the data, if they have moved; by default that of its config.
 
         Raises:
             UserError: no complete point of this workload, other data than it was trained on, a
                 missing or damaged checkpoint, a class that cannot be found.
         """
         folder = Path(folder)
-        settings = trained_settings(folder)
+        settings = with_root(trained_settings(folder), root)
         config: Any = OmegaConf.create(settings)
         data = build(config.datamodule, "datamodule")
         if not isinstance(data, ForceFieldDataModule):

@@ -11,6 +11,7 @@ import polars
 from omegaconf import OmegaConf
 
 from saibench.config.check import build
+from saibench.config.identity import with_root
 from saibench.datamodules.likeness import Likeness
 from saibench.datamodules.partition import Partition
 from saibench.datamodules.structural import StructuralDataModule
@@ -40,7 +41,10 @@ AUDIT = "audit"
 
 
 def audit_point(
-    folder: Path, partitions: Sequence[str] | None = None, seen: str | None = None
+    folder: Path,
+    partitions: Sequence[str] | None = None,
+    seen: str | None = None,
+    root: str | None = None,
 ) -> list[Audit]:
     """Audit partitions of a point and keep what is found in its record.
 
@@ -48,12 +52,13 @@ def audit_point(
         folder: of the point; whether it is trained does not matter, evidence adds to the audit.
         partitions: names; by default those that it is tested on, by its config or its evidence.
         seen: file of the ids that the model has seen elsewhere; by default that of its config.
+        root: folder of the data, if they have moved; by default that of its config.
 
     Raises:
         UserError: no such point or partition, data that are not there or have changed, or a model
             that nothing was trained of here, where what it has seen elsewhere is not known.
     """
-    data = _data(folder, seen)
+    data = _data(folder, seen, root)
     tests = _tests(folder, data, partitions)
     found = [_audit(folder, data, test) for test in tests]
     kept = read_record(folder).get(AUDIT) or {}
@@ -90,8 +95,8 @@ def _from_evidence(folder: Path, data: StructuralDataModule, name: str) -> Parti
     return Partition.of(name, data.index, rows, str(recorded.get("describe") or name))
 
 
-def _data(folder: Path, seen: str | None) -> StructuralDataModule:
-    config = OmegaConf.create(settings_of(folder, "datamodule"))
+def _data(folder: Path, seen: str | None, root: str | None) -> StructuralDataModule:
+    config = OmegaConf.create(with_root(settings_of(folder, "datamodule"), root))
     data: StructuralDataModule = build(config.datamodule, "datamodule")
     if seen is not None:
         data.seen_given = seen

@@ -63,7 +63,8 @@ def retest(folder: Path, changes: dict[str, Any]) -> Outcome:
 
     Args:
         folder: the point's.
-        changes: `test`, `partitions`, `shown`, `trainer` and `logger` in place of the point's own.
+        changes: `test`, `partitions`, `shown`, `trainer` and `logger` in place of the point's own,
+            and the `data.root` where its data are now.
     """
     return _outcome(folder, lambda: _tested(folder, changes))
 

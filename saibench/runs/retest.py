@@ -17,6 +17,7 @@ from saibench.config.check import (
     resolved,
     take_word,
 )
+from saibench.config.identity import with_root
 from saibench.config.settings import EvaluationSettings, validated
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
@@ -101,7 +102,8 @@ def test_again(folder: Path, changes: dict[str, Any]) -> None:
     Every rank calls this with the same arguments.
 
     Args:
-        changes: `test`, `partitions`, `shown`, `trainer` and `logger` in place of the point's own.
+        changes: `test`, `partitions`, `shown`, `trainer` and `logger` in place of the point's own,
+            and the `data.root` where its data are now.
     """
     config = _changed(load_point(folder).settings, changes)
     config.datamodule.test = _lacks(folder, config)
@@ -117,7 +119,7 @@ def _lacks(folder: Path, config: DictConfig) -> list[str]:
 
 def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
     """A point's own settings with those of an evaluation in their place."""
-    config = OmegaConf.create(settings)
+    config = OmegaConf.create(with_root(settings, (changes.get("data") or {}).get("root")))
     OmegaConf.update(config, "trainer", changes["trainer"], merge=True)
     config.logger = changes["logger"]
     config.datamodule.test = changes["test"]

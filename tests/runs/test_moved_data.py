@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import QUIET, TINY, TRAJECTORY, Ended, evaluate, only_point, train
+from command_line import QUIET, TINY, TRAJECTORY, Ended, evaluate, only_point, saibench, train
 from omegaconf import OmegaConf
 
 pytestmark = pytest.mark.usefixtures("without_page")
@@ -70,6 +70,33 @@ def test_data_that_changed_in_their_place_are_not_tested_as_the_old_ones(tmp_pat
     ended = evaluate(tmp_path, f"run={only_point(tmp_path)}", "test=[whole_trajectory]", *QUIET)
     assert ended.status == 2
     assert ended.err.startswith("the data have changed since")
+
+
+def test_trained_point_is_tested_and_audited_where_its_data_are_now(tmp_path: Path) -> None:
+    before = write(tmp_path / "before", seed=0)
+    assert run(tmp_path, before).status == 0
+    point = only_point(tmp_path)
+    now = shutil.move(before, tmp_path / "now")
+    other = write(tmp_path / "other", seed=1)
+    again = (f"run={point}", "test=[whole_trajectory]", *QUIET)
+    for ended in (evaluate(tmp_path, *again), saibench(tmp_path, "audit", str(point))):
+        assert ended.status == 2 and "data.root" in ended.err and "--data-root" in ended.err
+    for ended in (
+        evaluate(tmp_path, *again, f"data.root={other}"),
+        saibench(tmp_path, "audit", str(point), "--data-root", str(other)),
+    ):
+        assert ended.status == 2 and ended.err.startswith("the data have changed since"), ended
+    ended = evaluate(tmp_path, *again, f"data.root={now}")
+    assert ended.status == 0, ended
+    ended = saibench(tmp_path, "audit", str(point), "--data-root", str(now))
+    assert ended.status == 0, ended
+    assert only_point(tmp_path) == point
+
+
+def test_folder_of_data_that_are_made_is_refused(tmp_path: Path) -> None:
+    assert train(tmp_path, *TINY, "trainer.max_steps=1").status == 0
+    ended = evaluate(tmp_path, f"run={only_point(tmp_path)}", *QUIET, f"data.root={tmp_path}")
+    assert ended.status == 2 and "data.root" in ended.err
 
 
 def test_data_that_only_their_reader_refuses_leave_nothing(tmp_path: Path) -> None:

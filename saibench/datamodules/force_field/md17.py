@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from saibench.datamodules.files import data_roots, file_sha256, find_file
+from saibench.datamodules.files import SET_ROOT, data_roots, file_sha256, find_file
 from saibench.datamodules.force_field.npz import (
     EnergyUnit,
     Keys,
@@ -124,7 +124,7 @@ class MD17:
             [f"md17_{self.molecule}.npz", published],
             data_roots(self.root, "md17"),
             ["md17"],
-            f"download {URL}{published}, or set data.root to its folder",
+            f"download {URL}{published}, or {SET_ROOT}",
         )
 
     def _frames(self) -> dict[str, np.ndarray]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from saibench.datamodules.files import data_roots, file_sha256, find_file
+from saibench.datamodules.files import SET_ROOT, data_roots, file_sha256, find_file
 from saibench.datamodules.force_field.npz import (
     EnergyUnit,
     Keys,
@@ -103,7 +103,7 @@ class RMD17:
             data_roots(self.root, "rmd17"),
             ["npz_data", "rmd17/npz_data"],
             f"get an excerpt with `{command} rmd17_small --molecule {self.molecule}`, the whole "
-            f"with `{command} rmd17 --molecule {self.molecule}`, or set data.root to its folder",
+            f"with `{command} rmd17 --molecule {self.molecule}`, or {SET_ROOT}",
         )
 
     def _file(self) -> NpzTrajectory:

@@ -12,15 +12,13 @@ import numpy as np
 import polars as pl
 from tqdm import tqdm
 
-from saibench.datamodules.files import data_roots, file_sha256, find_file
+from saibench.datamodules.files import SET_ROOT, data_roots, file_sha256, find_file
 from saibench.datamodules.jet_tagging.downloads import check_published
 from saibench.datamodules.jet_tagging.jets import SPLITS, Jets, JetWriter, cached_jets, jet_index
 from saibench.datamodules.jet_tagging.pytables_file import PyTablesFile
 from saibench.errors import UserError
 
-HOW_TO_GET = (
-    "python -m saibench data download top_landscape brings it, or set data.root to its folder"
-)
+HOW_TO_GET = f"python -m saibench data download top_landscape brings it, or {SET_ROOT}"
 
 
 PUBLISHED_COUNTS = (1_211_000, 403_000, 404_000)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from saibench.datamodules.catalogue import Downloadable
+from saibench.datamodules.files import SET_ROOT
 from saibench.errors import UserError
 
 ADDRESS = "https://cloud.tsinghua.edu.cn/d/b9fb38e5ee7a4dabb2a6/"
 HOW_TO_GET = (
     f"Download the events in a browser from {ADDRESS} (a sample of 10 is in "
     "https://codeocean.com/capsule/3935105/tree/v1, below data/dataset/mrms/figure), unpack them "
-    "to <folder>/00000/00000-00.png … 00000-28.png, and use data.root=<folder>"
+    f"to <folder>/00000/00000-00.png … 00000-28.png, and {SET_ROOT}"
 )
 
 
