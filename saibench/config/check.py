@@ -48,6 +48,7 @@ def check_point(config: DictConfig) -> None:
     _check_budget(config, trainer)
     check_devices(trainer)
     check_targets(settings, partial(typed_key, config))
+    _check_class(settings["model"])
     _check_precision(settings["model"], trainer)
     _check_model(settings["model"], trainer)
     _check_monitor(settings)
@@ -172,10 +173,17 @@ def _check_budget(config: DictConfig, trainer: TrainerSettings) -> None:
             )
 
 
-def _check_precision(model: dict[str, Any], trainer: TrainerSettings) -> None:
-    """Refuse what the model would fail at, or Lightning would silently replace."""
+def _check_class(model: dict[str, Any]) -> None:
+    """Refuse a model that no class, or one of another kind, is named for."""
+    from saibench.models.contract import refuse_other_class
+
     if "_target_" not in model:
         raise UserError("model has no _target_: the name of a class, as shipped models have it.")
+    refuse_other_class(get_object(model["_target_"]), f"model._target_={model['_target_']}")
+
+
+def _check_precision(model: dict[str, Any], trainer: TrainerSettings) -> None:
+    """Refuse what the model would fail at, or Lightning would silently replace."""
     known = getattr(get_class(model["_target_"]), "precisions", (trainer.precision,))
     if trainer.precision not in known:
         raise UserError(

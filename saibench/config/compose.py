@@ -24,7 +24,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from saibench.config.locations import ShippedSource, own_folder, register_studies
+from saibench.config.locations import OwnSource, ShippedSource, own_folder, register_studies
 from saibench.config.replaced import is_awaited, path_of, register
 from saibench.config.sentences import not_composed, not_yaml, unknown_key
 from saibench.errors import UserError, first_line
@@ -149,7 +149,7 @@ def started_hydra(config_dir: str | None) -> Iterator[Hydra]:
     GlobalHydra.instance().clear()
     search_path = create_config_search_path(f"{ShippedSource.scheme()}://{conf()}")
     if config_dir is not None:
-        search_path.prepend("command-line", f"file://{own_folder(config_dir)}", "main")
+        search_path.prepend("command-line", f"{OwnSource.scheme()}://{own_folder(config_dir)}", "main")
     try:
         yield Hydra.create_main_hydra2("saibench", search_path)
     finally:

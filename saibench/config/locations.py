@@ -40,6 +40,21 @@ class ShippedSource(FileConfigSource):
         return copy.deepcopy(self._parsed[file, version])
 
 
+class OwnSource(FileConfigSource):
+    """The user's own folder of configs."""
+
+    @staticmethod
+    def scheme() -> str:
+        return "own"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        try:
+            return super().load_config(config_path)
+        except UnicodeDecodeError as error:
+            file = Path(self.path, self._normalize_file_name(config_path))
+            raise UserError(f"{file} is not UTF-8 ({error}). Save it as UTF-8.") from error
+
+
 class StudiesSource(ShippedSource):
     """The folder that holds `sweeps/`, in which Hydra sees nothing else.
 
@@ -68,6 +83,7 @@ def register_studies() -> None:
     """Add the shipped studies to every Hydra search path of this process."""
     plugins = Plugins.instance()
     plugins.register(ShippedSource)
+    plugins.register(OwnSource)
     plugins.register(StudiesSource)
     plugins.register(StudiesSearchPath)
 

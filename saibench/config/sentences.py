@@ -28,8 +28,10 @@ def not_composed(
         # the cause names a key inside a value, `sise` of `window={start: 0, sise: 0.3}`
         key = getattr(error.__cause__, "full_key", None) or found[1]
         return _deleted_key(base, key, overrides) or unknown_key(base, key)
-    if found := re.search(r"Could not find '([^']+)'", text):
-        return _unknown_option(hydra, found[1], overrides)
+    if found := re.search(r"(?:In '([^']+)': )?Could not (?:find|load) '([^']+)'", text):
+        said = _unknown_option(hydra, found[2], overrides)
+        is_in_a_group = "/" in (found[1] or "")  # else it is the command line's
+        return f"{found[1]}.yaml, defaults: {said}" if is_in_a_group else said
     groups = hydra.config_loader.list_groups("")
     for group in (o.key_or_group for o in overrides if o.value() is None and not o.is_delete()):
         if group in groups:

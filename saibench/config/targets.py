@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from saibench.allow_list import targets
 from saibench.config.settings import value_refused
 from saibench.errors import UserError, closest, first_line
+from saibench.own_code import place_in_own_code
 
 _HYDRA = Path(hydra.__file__).parent
 _PLAIN = (bool, int, float, str, type(None), typing.Any)
@@ -71,9 +72,27 @@ def fault(error: BaseException) -> str:
         return " ".join(str(error).split())
     last = traceback.extract_tb(error.__traceback__)[-1]
     said = f"{type(error).__name__}: {first_line(error)}"
-    if Path(last.filename).is_relative_to(_HYDRA):  # which calls it; nobody has to look there
-        return said
-    return f"{said} ({Path(last.filename).name}, line {last.lineno})"
+    place = place_in_own_code(error)
+    if place is None and Path(last.filename).is_relative_to(_HYDRA):
+        return said  # Hydra calls it; nobody has to look there
+    return f"{said} ({place or f'{Path(last.filename).name}, line {last.lineno}'})"
+
+
+def parameters_of(target: Any) -> Mapping[str, inspect.Parameter] | None:
+    """What a target can be given; None for one that takes anything, or does not tell.
+
+    A net without a constructor of its own has that of `torch.nn.Module`, which takes `**kwargs` and
+    then refuses whatever they are.
+    """
+    if getattr(getattr(target, "__init__", None), "__module__", "") == "torch.nn.modules.module":
+        return {}
+    try:
+        parameters = inspect.signature(target).parameters
+    except ValueError:  # some classes of Python's own do not tell
+        return None
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+        return None
+    return parameters
 
 
 def options_of(name: str) -> set[str] | None:
@@ -130,11 +149,8 @@ def _options(target: Any) -> dict[str, TypeAdapter[Any] | None] | None:
 
     None for a target that takes whatever it is given.
     """
-    try:
-        parameters = inspect.signature(target).parameters
-    except ValueError:  # some classes of Python's own do not tell
-        return None
-    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+    parameters = parameters_of(target)
+    if parameters is None:
         return None
     hints = _hints(target)
     plain = {name: hints[name] for name in parameters if name in hints and _is_plain(hints[name])}

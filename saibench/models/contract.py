@@ -12,6 +12,24 @@ from saibench.evidence.statistic import Statistic
 from saibench.models.base import BenchmarkModule
 
 
+def refuse_other_class(model: Any, name: str) -> None:
+    """Refuse what is no class of `BenchmarkModule`s.
+
+    Args:
+        model: what the settings name.
+        name: what the settings call it.
+
+    Raises:
+        UserError: it is none.
+    """
+    if not (isinstance(model, type) and issubclass(model, BenchmarkModule)):
+        base = f"{BenchmarkModule.__module__}.{BenchmarkModule.__name__}"
+        raise UserError(
+            f"{name} is no subclass of {base}, which says what a model needs; a net alone is given "
+            "to a shipped model, by model.net._target_."
+        )
+
+
 def checked_statistics(model: Any) -> list[Statistic]:
     """What a model says that it reports, if it is as `BenchmarkModule` asks.
 
@@ -19,9 +37,7 @@ def checked_statistics(model: Any) -> list[Statistic]:
         UserError: it is not.
     """
     kind = type(model).__name__
-    if not isinstance(model, BenchmarkModule):
-        base = f"{BenchmarkModule.__module__}.{BenchmarkModule.__name__}"
-        raise UserError(f"{kind} is no subclass of {base}, which says what a model needs.")
+    refuse_other_class(type(model), kind)
     if model.trains and not is_overridden("validation_step", model):
         raise UserError(
             f"{kind} has no validation_step, where val/loss is to be logged, by whose smallest "

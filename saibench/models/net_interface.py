@@ -14,7 +14,7 @@ from hydra.utils import get_object
 from torch import Tensor
 from torch.nn import Module
 
-from saibench.config.targets import build
+from saibench.config.targets import build, parameters_of
 from saibench.errors import UserError
 
 
@@ -85,13 +85,8 @@ def checked_outputs(net: Module, output: Any, names: tuple[str, ...]) -> tuple[A
 
 def _taken(target: Any, given: Mapping[str, Any]) -> dict[str, Any]:
     """Of `given`, what a target has parameters for."""
-    try:
-        parameters = inspect.signature(target).parameters
-    except ValueError:  # some classes of Python's own do not tell
-        return dict(given)
-    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
-        return dict(given)
-    return {name: value for name, value in given.items() if name in parameters}
+    taken = parameters_of(target)
+    return {name: value for name, value in given.items() if taken is None or name in taken}
 
 
 def _check_inputs(net: Module, inputs: Mapping[str, str]) -> None:

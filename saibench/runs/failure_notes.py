@@ -8,6 +8,7 @@ from typing import Any
 
 from saibench.datamodules.disk import FULL
 from saibench.errors import NotHeldByData, UserError
+from saibench.own_code import place_in_own_code
 from saibench.whole_files import written_whole
 
 _USERS = (NotHeldByData, UserError)
@@ -29,7 +30,8 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in FULL:
         where = f" at {error.filename}" if error.filename else ""
         return f"{error.strerror}{where}: once there is room, the same command goes on."
-    return f"{type(error).__name__}: {error}"
+    place = place_in_own_code(error)
+    return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
 
 
 def leave_note(folder: Path, rank: int, error: BaseException, details: str) -> None:

@@ -15,6 +15,7 @@ from saibench.config.check import build
 from saibench.models.base import BenchmarkModule
 from saibench.runs.checkpoints import WholeFiles
 from saibench.runs.divergence import MONITORED, DivergenceGuard
+from saibench.runs.gradients import TrainableGuard
 from saibench.runs.last_step import StopBetweenSteps
 from saibench.runs.one_process import process_environment
 from saibench.runs.point import BEST, LAST
@@ -95,6 +96,7 @@ def _callbacks(settings: DictConfig, folder: Path, round_: int) -> list[Callback
         *bar,
         *short,
         *extra,
+        TrainableGuard(),
         DivergenceGuard(),
         StopBetweenSteps(folder / LAST),
         PointCheckpoint(folder, BEST, MONITORED),

@@ -60,3 +60,22 @@ def test_a_fault_of_an_own_check_is_told_from_a_missing_key(
         f"_target_: mine_{name}.{name}\nname: x\nnet: {{_target_: {shipped}}}\noptimizer: {{}}\n"
     )
     assert says in refused(tmp_path, model).err
+
+
+def test_a_file_that_is_not_utf8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "own" / "model").mkdir(parents=True)
+    (tmp_path / "own" / "model" / "mine.yaml").write_bytes(b"\xff\xfename: x")
+    ended = train(tmp_path, f"--config-dir={tmp_path / 'own'}", "model=mine")
+    assert ended.status == 2 and "UTF-8" in ended.err
+    assert ended.err.startswith(str(tmp_path / "own" / "model" / "mine.yaml"))
+
+
+def test_a_default_that_is_none_is_told_with_its_file(tmp_path: Path) -> None:
+    err = refused(tmp_path, "defaults: [particle_nett]\n").err
+    assert err.startswith("model/mine.yaml") and "did you mean 'particle_net'?" in err
+
+
+def test_a_net_for_a_model_is_told_where_a_net_goes(tmp_path: Path) -> None:
+    err = refused(tmp_path, "_target_: torch.nn.Identity\nname: x\n").err
+    assert "model._target_=torch.nn.Identity" in err
+    assert "BenchmarkModule" in err and "model.net._target_" in err

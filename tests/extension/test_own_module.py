@@ -202,6 +202,64 @@ def test_what_a_test_step_must_return_is_told(
     assert says in ended.err
 
 
+NETS = """import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, positions, species):
+        energy = self.scale * positions.square().sum((1, 2))
+        return energy, self.scale * positions
+
+class Broken(Net):
+    def forward(self, positions, species):
+        return {}["wavelength"]
+
+class Detached(Net):
+    def forward(self, positions, species):
+        return tuple(part.detach() for part in super().forward(positions, species))
+
+class Fixed(torch.nn.Module):
+    def forward(self, positions, species):
+        return positions.square().sum((1, 2)), positions
+"""
+
+
+def train_net(folder: Path, net: str, *arguments: str) -> Ended:
+    """A shipped model with a net of one's own."""
+    module = f"nets_{folder.name}"
+    (folder / f"{module}.py").write_text(NETS)
+    target = f"model.net._target_={module}.{net}"
+    with no_page():
+        return train(
+            folder, f"--config-dir={folder}", "model=cartesian", target, *SMALL, *arguments
+        )
+
+
+@pytest.mark.parametrize(
+    ("net", "status", "says", "line"),
+    [
+        ("Broken", 1, "KeyError: 'wavelength'", 14),
+        ("Detached", 2, "nothing to train", 17),
+        ("Fixed", 2, "nothing to train", 21),
+    ],
+)
+def test_what_is_wrong_with_an_own_net_is_told_with_its_line(
+    net: str, status: int, says: str, line: int, tmp_path: Path
+) -> None:
+    ended = train_net(tmp_path, net)
+    assert ended.status == status, ended
+    told = ended.out + ended.err
+    assert says in told and f"nets_{tmp_path.name}.py, line {line})" in told
+
+
+def test_a_net_that_cannot_be_trained_is_tested_as_it_is(tmp_path: Path) -> None:
+    ended = train_net(tmp_path, "Fixed", "trainer.max_steps=0")
+    assert ended.status == 0, ended
+
+
 @pytest.mark.slow
 def test_own_module_trains_on_two_devices_what_it_trains_on_one(
     project: Path, point: Path, tmp_path: Path
