@@ -149,7 +149,9 @@ def started_hydra(config_dir: str | None) -> Iterator[Hydra]:
     GlobalHydra.instance().clear()
     search_path = create_config_search_path(f"{ShippedSource.scheme()}://{conf()}")
     if config_dir is not None:
-        search_path.prepend("command-line", f"{OwnSource.scheme()}://{own_folder(config_dir)}", "main")
+        search_path.prepend(
+            "command-line", f"{OwnSource.scheme()}://{own_folder(config_dir)}", "main"
+        )
     try:
         yield Hydra.create_main_hydra2("saibench", search_path)
     finally:

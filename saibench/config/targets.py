@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
+import sys
 import traceback
 import types
 import typing
@@ -152,7 +154,7 @@ def _options(target: Any) -> dict[str, TypeAdapter[Any] | None] | None:
     parameters = parameters_of(target)
     if parameters is None:
         return None
-    hints = _hints(target)
+    hints = {name: _without_tensor(hint) for name, hint in _hints(target).items()}
     plain = {name: hints[name] for name in parameters if name in hints and _is_plain(hints[name])}
     return {name: TypeAdapter(plain[name]) if name in plain else None for name in parameters}
 
@@ -161,12 +163,22 @@ def _imported(path: str, name: str) -> Any:
     try:
         found = _locate(name)  # `hydra.utils.get_object` would log what is said here
     except Exception as error:  # whatever the import of a user's module raises
-        cause = first_line(error.__cause__ or error)
-        raise UserError(f"{path}._target_={name} cannot be imported: {cause}.") from error
+        cause = _misspelt(name) or f"{first_line(error.__cause__ or error)}."
+        raise UserError(f"{path}._target_={name} cannot be imported: {cause}") from error
     if not callable(found):
         kind = type(found).__name__
         raise UserError(f"{path}._target_={name} is a {kind}; a class or a function would work.")
     return found
+
+
+def _misspelt(name: str) -> str:
+    """What a module that could be imported has instead of the name in it; empty for nothing."""
+    module, _, wanted = name.rpartition(".")
+    if module not in sys.modules:
+        return ""
+    names = [key for key, value in vars(sys.modules[module]).items() if callable(value)]
+    near = difflib.get_close_matches(wanted, names, n=1)
+    return f"{module} has no '{wanted}', did you mean '{near[0]}'?" if near else ""
 
 
 def _hints(target: Any) -> dict[str, Any]:
@@ -175,6 +187,15 @@ def _hints(target: Any) -> dict[str, Any]:
         return typing.get_type_hints(function, include_extras=True)
     except (NameError, TypeError):  # annotations of a third party that do not resolve
         return {}
+
+
+def _without_tensor(hint: Any) -> Any:
+    """A number that may be a tensor, as a learning rate, is a number for who writes YAML."""
+    parts = typing.get_args(hint)
+    if typing.get_origin(hint) not in (types.UnionType, typing.Union) or float not in parts:
+        return hint
+    kept = tuple(part for part in parts if getattr(part, "__name__", "") != "Tensor")
+    return typing.Union[kept]  # noqa: UP007
 
 
 def _is_plain(hint: Any) -> bool:

@@ -59,9 +59,19 @@ def _read(path: Path) -> Any:
                 raise ValueError("of several columns none is called sample_id")
             return table["sample_id" if "sample_id" in table.columns else table.columns[0]]
         if path.suffix == ".txt":
-            return [int(line) for line in path.read_text(encoding="utf-8").split()]
+            return _whole_numbers(path.read_text(encoding="utf-8"))
     except _DAMAGE as error:
         raise UserError(
             f"{path} cannot be read as ids ({first_line(error)}). Use {KINDS}."
         ) from error
     raise UserError(f"{path} is no file of ids. Use {KINDS}.")
+
+
+def _whole_numbers(text: str) -> list[int]:
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            found += map(int, line.split())
+        except ValueError as error:
+            raise ValueError(f"line {number} is '{line.strip()[:40]}', no whole number") from error
+    return found

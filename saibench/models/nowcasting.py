@@ -229,7 +229,7 @@ class NowcastingModule(BenchmarkModule):
 
     def _scored(self, predicted: Tensor, batch: RainBatch) -> dict[str, Tensor]:
         sums = self._sums(predicted, batch)
-        refuse_not_finite(sums, batch.sample_id)
+        refuse_not_finite(sums, batch.sample_id, f"model.net={self.hparams['net']['_target_']}")
         return frame_statistics(sums, batch.pixel_km)
 
     def _sums(self, predicted: Tensor, batch: RainBatch) -> RainFrameSums:

@@ -145,11 +145,16 @@ def draw_statistics(
     ]
 
 
-def refuse_not_finite(sums: RainFrameSums, sample_ids: Tensor) -> None:
+def refuse_not_finite(sums: RainFrameSums, sample_ids: Tensor, net: str) -> None:
     """A prediction that is not a number is an error, whatever its other frames are.
 
     Statistics are undefined for it as they are for a frame without a valid pixel; here the two are
     told apart.
+
+    Args:
+        sums: of a batch.
+        sample_ids: of its events.
+        net: what predicted, as the settings name it.
 
     Raises:
         RuntimeError: a rate of some event is NaN or infinite.
@@ -160,7 +165,7 @@ def refuse_not_finite(sums: RainFrameSums, sample_ids: Tensor) -> None:
             raise RuntimeError(
                 f"{whose} rain rates are NaN or infinite in {int((count > 0).sum())} frames of "
                 f"{len(events)} events (ids {events[:5]})"
-                + (": the model diverged." if whose == "predicted" else ".")
+                + (f", as {net} returned them." if whose == "predicted" else ".")
             )
 
 

@@ -22,7 +22,9 @@ class TrainableGuard(Callback):
         if stage == "fit" and not any(one.requires_grad for one in pl_module.parameters()):
             raise _nothing_to_train(pl_module, "it has no parameter with requires_grad")
 
-    def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
+    ) -> None:
         if not loss.requires_grad:
             raise _nothing_to_train(
                 pl_module, "the loss has no gradient, as after detach(), no_grad() or numpy"

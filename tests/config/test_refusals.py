@@ -122,6 +122,15 @@ REFUSED = {
         "No module named 'nowhere'",
     ),
     "a label of no setting": (["workload.label=[nope]"], "names a point by 'nope'"),
+    "text for a learning rate": (["model.optimizer.lr=abc"], "model.optimizer.lr=abc"),
+    "a misspelt sampler": (
+        ["training._target_=saibench.datamodules.samplers.Taill"],
+        "did you mean 'Tail'?",
+    ),
+    "edges of bins beside a start of the workload's": (
+        ["training._target_=saibench.datamodules.samplers.Bins", "training.edges=[0,1]"],
+        "training.start=null",
+    ),
     "an optimizer that cannot be": (["model.optimizer.lr=-1"], "Invalid learning rate: -1"),
     "a schedule that cannot be": (
         ["lr_schedule=constant", "lr_schedule.scheduler.factor=2"],

@@ -117,6 +117,12 @@ def test_files_that_hold_no_ids_are_named(name: str, text: str, tmp_path: Path) 
         seen_ids(str(tmp_path / name))
 
 
+def test_line_of_a_file_that_is_no_id_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("3\n1\nb\n")
+    with pytest.raises(UserError, match=r"a\.txt.*line 3 is 'b'"):
+        seen_ids(str(tmp_path / "a.txt"))
+
+
 def test_ids_that_a_header_claims_and_the_file_has_not_are_refused(tmp_path: Path) -> None:
     """80 TB of them; numpy.load asks for the memory."""
     with (tmp_path / "a.npy").open("wb") as file:

@@ -77,6 +77,13 @@ class Bins(Sampler):
 
     def _check_grid(self) -> None:
         given = {name for name in ("edges", "count", "width", "start") if self._is_given(name)}
+        if "edges" in given and len(given) > 1:
+            spare = " ".join(f"training.{name}=null" for name in sorted(given - {"edges"}))
+            values = " and ".join(f"{name}={shown(getattr(self, name))}" for name in sorted(given))
+            raise UserError(
+                f"bins of '{self.by}' are given by {values}, and edges say all; {spare} would "
+                "work, where they are those of the training."
+            )
         if given not in ({"edges"}, {"count", "width", "start"}, {"count"}):
             raise UserError(
                 f"bins of '{self.by}' are given by {' and '.join(sorted(given)) or 'nothing'}; "

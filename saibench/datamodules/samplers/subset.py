@@ -44,6 +44,8 @@ class Subset(Sampler):
             seed=whole_number,
             stratify=optional(text),
         )
+        if self.fraction is not None and not 0 < self.fraction <= 1:
+            self._refuse("fraction", "is not in (0, 1]; 0.5 would keep half of the samples")
         if self.count is not None and self.fraction is not None:
             raise UserError(
                 f"subset.count={self.count} and subset.fraction={shown(self.fraction)} exclude "
@@ -51,8 +53,6 @@ class Subset(Sampler):
             )
         if self.count is not None and self.count < 1:
             self._refuse("count", "is not at least 1; null would keep all samples")
-        if self.fraction is not None and not 0 < self.fraction <= 1:
-            self._refuse("fraction", "is not in (0, 1]; 0.5 would keep half of the samples")
         if not 0 <= self.seed < 2**64:
             self._refuse("seed", "is not in [0, 2^64); 0 would work")
 
