@@ -68,7 +68,7 @@ def _read(path: Path) -> Any:
 
 
 def _whole_numbers(text: str) -> list[int]:
-    found = []
+    found: list[int] = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:
             found += map(int, line.split())
