@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from saibench.errors import NotHeldByData, PartFailed, UserError
 from saibench.home import ensure_home
 from saibench.own_names import word_of_one_command
+from saibench.printable import printable
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -50,7 +51,7 @@ def _guarded(command: Callable[[Sequence[str]], int]) -> int:
         sys.stdout.flush()
         return status
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(printable(str(error)), file=sys.stderr)
         return USER_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -72,7 +73,7 @@ def _one_sentence(otherwise: Callable[..., str]) -> Callable[..., str]:
 
     def formatted(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> str:
         if issubclass(category, PartFailed):
-            return f"warning: {message}\n"
+            return f"warning: {printable(str(message))}\n"
         return otherwise(message, category, *place, **line)
 
     return formatted
@@ -233,7 +234,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
         _refuse_alone(outcomes[0])
     failures = [outcome for outcome in outcomes if outcome.cause is not None]
     for outcome in failures:
-        print(f"{outcome.folder}: {outcome.cause}", file=sys.stderr)
+        print(printable(f"{outcome.folder}: {outcome.cause}"), file=sys.stderr)
     reported = [report(study) for study in dict.fromkeys(o.folder.parent for o in outcomes)]
     return 0 if all(reported) and not failures else FAILED
 

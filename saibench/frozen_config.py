@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from saibench.bounded_yaml import load_bounded
+from saibench.bounded_yaml import MAX_CHARACTERS, load_bounded
 from saibench.errors import UserError, first_line
 from saibench.integrity import check_file
+from saibench.plain_files import read_text
 
 CONFIG = "config.yaml"
 RESOLVER = "${"
@@ -27,8 +28,7 @@ def read_frozen(path: Path) -> dict[str, Any]:
     """
     check_file(path)
     try:
-        text = path.read_text(encoding="utf-8")
-        settings = load_bounded(text)
+        settings = load_bounded(read_text(path, 4 * MAX_CHARACTERS))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(
             f"{path} is damaged ({first_line(error)}): run its point again, which writes it anew."

@@ -18,7 +18,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from saibench.bounded_json import load_json
 from saibench.errors import UserError, first_line
+from saibench.plain_files import read_text, refuse_irregular
 from saibench.whole_files import written_whole
 
 RECORD = "run.json"
@@ -27,6 +29,8 @@ FILES = "files"
 PENDING = "pending"
 DIGEST = "digest"
 
+MAX_SUMS = 2**24
+"""Bytes of `SHA256SUMS` that are read."""
 SETTLED = 1_000_000_000
 """Nanoseconds since a file's last change, after which another would have another time."""
 
@@ -51,7 +55,7 @@ def facts_of_files(folder: Path) -> set[tuple[str, Facts]]:
 
 
 def check_file(path: Path, fix: str = "run its point again") -> bool:
-    """Refuse a file that is not as `run.json` or `SHA256SUMS` beside it says.
+    """Refuse a file that is not as `run.json` or `SHA256SUMS` beside it says, or no regular file.
 
     A file that is missing is left to whoever reads it.
 
@@ -63,8 +67,10 @@ def check_file(path: Path, fix: str = "run its point again") -> bool:
         whether they say anything of it.
 
     Raises:
-        UserError: the content has another SHA-256, or the record is damaged.
+        UserError: the content has another SHA-256, the record is damaged, or `path` is a folder,
+            a pipe or a device.
     """
+    _refuse_irregular(path, fix)
     for name, read in ((RECORD, _recorded), (SUMS, _summed)):
         try:
             expected = _while_it_stays(read, path.with_name(name)).get(path.name, ())
@@ -145,8 +151,8 @@ def read_json_object(path: Path) -> dict[str, Any]:
         UserError: the file cannot be read, or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = load_json(path)
+    except (OSError, ValueError) as error:
         raise damaged(path, first_line(error)) from error
     if not isinstance(content, dict):
         raise damaged(path, "it does not hold a JSON object")
@@ -163,6 +169,17 @@ def _digest(content: Mapping[str, Any]) -> str:
     """Of the values, however they are laid out in the file."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_irregular(path: Path, fix: str) -> None:
+    try:
+        refuse_irregular(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read ({error}). Restore it, or {fix}.") from error
 
 
 @lru_cache(maxsize=4096)
@@ -186,7 +203,7 @@ def _recorded(record: Path, facts: Facts) -> Mapping[str, Sequence[Any]]:
 def _summed(sums: Path, facts: Facts) -> Mapping[str, Sequence[str]]:
     """What `sha256sum` wrote: digest, space, space or asterisk, name."""
     try:
-        lines = sums.read_text(encoding="utf-8").splitlines()
+        lines = read_text(sums, MAX_SUMS).splitlines()
     except ValueError as error:
         raise UserError(f"{sums} is damaged ({first_line(error)}): remove it.") from error
     parted = (line.split(maxsplit=1) for line in lines)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from saibench.bounded_json import load_json
 from saibench.errors import UserError, first_line
 
 
@@ -23,8 +24,8 @@ def read_record(path: Path) -> dict[str, Any]:
     if not record.exists():
         return {}
     try:
-        found = json.loads(record.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        found = load_json(record)
+    except ValueError as error:
         raise _damaged(record, first_line(error)) from error
     if not isinstance(found, dict):
         raise _damaged(record, "it holds no JSON object")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,12 @@ from typing import Any
 import numpy as np
 import polars
 
+from saibench.bounded_json import load_json
 from saibench.errors import UserError, first_line
 from saibench.npz_files import DamagedArray, read_npy
 
 KINDS = ".txt, .csv, .npy or .json"
-_DAMAGE = (OSError, ValueError, RecursionError, DamagedArray, polars.exceptions.PolarsError)
+_DAMAGE = (OSError, ValueError, DamagedArray, polars.exceptions.PolarsError)
 
 
 def seen_ids(given: str | Sequence[int]) -> np.ndarray:
@@ -52,7 +52,7 @@ def _read(path: Path) -> Any:
         if path.suffix == ".npy":
             return read_npy(path)
         if path.suffix == ".json":
-            return json.loads(path.read_text(encoding="utf-8"))
+            return load_json(path)
         if path.suffix == ".csv":
             table = polars.read_csv(path)
             if "sample_id" not in table.columns and table.width > 1:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from saibench.bounded_json import load_json
 from saibench.errors import UserError, first_line
 from saibench.interpretation.trusted_range.trusted_range import TrustedRange
 from saibench.printable import printable
@@ -49,15 +50,16 @@ def read_range(path: Path) -> TrustedRange:
     """
     mend = "save the range again"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = load_json(path)
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is not readable ({first_line(error)}); {mend}.") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise UserError(f"{path} is no trusted range; a file that trust --save wrote would work.")
     if document.get("version") != VERSION:
+        version = json.dumps(document.get("version"))[:20]  # escapes what a terminal would obey
         raise UserError(
-            f"{path} is a trusted range of version {document.get('version')}, and this saibench "
-            f"reads version {VERSION}; {mend}."
+            f"{path} is a trusted range of version {version}, and this saibench reads version "
+            f"{VERSION}; {mend}."
         )
     content = document.get("trusted_range")
     if document.get("sha256") != _digest(content):
