@@ -20,7 +20,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields, read_table
 from saibench.evidence.shown_frames import ShownFrames, read_frames, write_frames
 from saibench.integrity import check_zip
-from saibench.runs.record import read_json, read_record, update_record
+from saibench.runs.record import read_metrics, read_record, update_record
 
 FILES = ("samples.parquet", "by_species.parquet", "metrics.json", "frames.npz")
 
@@ -55,7 +55,7 @@ def test_record_has_what_sha256sum_says(point: Path) -> None:
 READ: dict[str, Callable[[Path], object]] = {
     "samples.parquet": read_table,
     "by_species.parquet": read_fields,
-    "metrics.json": read_json,
+    "metrics.json": lambda path: read_metrics(path.parent),
     "frames.npz": read_frames,
 }
 

@@ -1,12 +1,32 @@
-"""Where among the recorded metrics one of a given name is."""
+"""The recorded metrics, and where among them one of a given name is."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
+
+from saibench.evidence.record_schema import refuse_misshapen_metrics
+from saibench.integrity import check_file, damaged, read_json_object
+from saibench.printable import printable
 
 Metrics = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """The content of a `metrics.json`: `{partition: {metric: {value, unit, per, count}}}`."""
+
+
+def read_metrics(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """The content of a `metrics.json`.
+
+    Raises:
+        UserError: the file is missing or damaged, or is not that of the record beside it.
+    """
+    check_file(path)
+    metrics: dict[str, dict[str, dict[str, Any]]] = printable(read_json_object(path))
+    try:
+        refuse_misshapen_metrics(metrics)
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    return metrics
 
 
 def located(points: Collection[Metrics], name: str, first: str) -> tuple[str, str] | None:

@@ -77,6 +77,8 @@ def setting_column(values: Sequence[Any]) -> polars.Series:
     """One setting over all points: booleans, integers, floats or text; nulls stay null."""
     present = [value for value in values if value is not None]
     kinds = {type(value) for value in present}
+    if any(type(value) is int and abs(value) >= 2**63 for value in present):
+        kinds = {object}  # no column of numbers holds it
     if kinds <= {int}:
         return polars.Series(values, dtype=polars.Int64)
     if kinds <= {int, float}:

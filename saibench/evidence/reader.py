@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
@@ -13,14 +12,17 @@ from typing import Any
 
 import polars
 
+from saibench.bounded_json import parse_json
 from saibench.errors import UserError, first_line
 from saibench.evidence.dependence import SameSamples, decide, marked_with_stretches
 from saibench.evidence.independence import Independence, independence_of, marked, marked_by
+from saibench.evidence.metrics import read_metrics
 from saibench.evidence.points import Record, points_table
+from saibench.evidence.record_schema import refuse_misshapen_metrics, refuse_misshapen_record
 from saibench.evidence.schema import Field, read_fields, read_table, write_tables
 from saibench.evidence.settings import differing_settings, in_words
 from saibench.frozen_config import CONFIG, read_frozen
-from saibench.integrity import FILES, check_file, read_json_object, read_sealed
+from saibench.integrity import FILES, damaged, read_sealed
 from saibench.links import refuse_link
 from saibench.printable import printable
 
@@ -127,7 +129,13 @@ class StudyEvidence:
     def independence(self) -> dict[str, Independence]:
         """By point that has results: what of its samples is independent."""
         columns = [field.name for field in self.fields("samples")]
-        return {point: independence_of(self.records[point], columns) for point in self.metrics}
+        found = {}
+        for point in self.metrics:
+            try:
+                found[point] = independence_of(self.records[point], columns)
+            except UserError as error:
+                raise UserError(f"{self.folder}, point {point}: {error}") from error
+        return found
 
     @cached_property
     def by_species(self) -> polars.DataFrame:
@@ -215,8 +223,7 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
         tested = point_folder == folder and (point_folder / "metrics.json").exists()
         if record["state"] != COMPLETE and not tested:  # alone, a point may be about to complete
             continue
-        check_file(point_folder / "metrics.json")
-        metrics[point] = printable(read_json_object(point_folder / "metrics.json"))
+        metrics[point] = read_metrics(point_folder / "metrics.json")
         for path in [point_folder / "samples.parquet", *_by_axis(point_folder, record)]:
             read_fields(path)  # a damaged file is named here, not in the middle of a figure
             sources[path.stem] = (*sources.get(path.stem, ()), path)
@@ -228,18 +235,28 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
 
 def _of_joined(folder: Path) -> StudyEvidence:
     joined = folder / JOINED
-    points = read_table(joined / "points.parquet")
-    if not {"point", "state", "record", "metrics"} <= set(points.columns):
-        raise UserError(f"{joined / 'points.parquet'} is not a table of points; join it again.")
-    rows = points.select("point", "record", "metrics").rows()
-    try:
-        records = {point: printable(json.loads(record)) for point, record, _ in rows}
-        metrics = {point: printable(json.loads(found)) for point, _, found in rows if found != "{}"}
-    except (ValueError, TypeError, RecursionError) as error:
-        raise UserError(
-            f"{joined / 'points.parquet'} holds a record that is damaged ({first_line(error)}); "
-            "join it again."
-        ) from error
+    path = joined / "points.parquet"
+    points = read_table(path)
+    if points.is_empty() or not {"point", "state", "record", "metrics"} <= set(points.columns):
+        raise UserError(f"{path} is not a table of points; join it again.")
+    records: dict[str, Record] = {}
+    metrics: dict[str, Record] = {}
+    for point, record, found in points.select("point", "record", "metrics").iter_rows():
+        try:
+            if point in records:
+                raise ValueError("it is there a second time")
+            records[point] = _parsed(record)
+            _check_record(records[point])
+            if records[point]["point"] != point:
+                raise ValueError("it is of another point")
+            if tested := _parsed(found):
+                refuse_misshapen_metrics(tested)
+                metrics[point] = tested
+        except ValueError as error:
+            raise UserError(
+                f"{path} holds a damaged record of point {point} ({first_line(error)}); join it "
+                "again."
+            ) from error
     paths = [*joined.glob("samples.parquet"), *sorted(joined.glob("by_*.parquet"))]
     for path in paths:
         read_fields(path)
@@ -262,10 +279,23 @@ def read_record(path: Path) -> Record:
         UserError: the file is damaged, was changed by something else than saibench, or lacks an
             entry that every record has.
     """
-    record = printable(read_sealed(path))
+    record: Record = printable(read_sealed(path))
+    try:
+        _check_record(record)
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    return record
+
+
+def _parsed(text: str | None) -> Record:
+    content = printable(parse_json(text or ""))
+    if not isinstance(content, dict):
+        raise ValueError("it is no JSON object")
+    return content
+
+
+def _check_record(record: Record) -> None:
     missing = {"point", "state", "settings"} - set(record)
     if missing:
-        raise UserError(
-            f"{path} has no {', '.join(sorted(missing))}; remove it and run its point again."
-        )
-    return record
+        raise ValueError(f"it has no {', '.join(sorted(missing))}")
+    refuse_misshapen_record(record)

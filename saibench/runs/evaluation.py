@@ -24,14 +24,14 @@ from saibench.runs.point import BEST
 from saibench.runs.provenance import provenance
 from saibench.runs.record import (
     FILE,
-    read_json,
+    METRICS,
+    read_metrics,
     read_record,
     update_record,
     write_json,
     write_record,
 )
 
-METRICS = "metrics.json"
 SAMPLES = "samples.parquet"
 _UNFINISHED = ".unfinished"
 """Subfolder of what is not evidence yet: the ranks' parts, and tables about to be moved."""
@@ -114,11 +114,11 @@ def missing_tests(folder: Path, data: StructuralDataModule) -> list[str]:
     record = read_record(folder)
     if _broken(folder) or _shows_others(record, data):
         return list(data.tests)
-    held = record.get("partitions", {})
+    held, metrics = record.get("partitions", {}), read_metrics(folder)
     return [
         name
         for name, partition in data.tests.items()
-        if held.get(name, {}).get("hash") != partition.hash
+        if name not in metrics or held.get(name, {}).get("hash") != partition.hash
     ]
 
 
@@ -142,7 +142,9 @@ def _files_of_evidence(folder: Path) -> list[Path]:
 
 def _is_readable(path: Path) -> bool:
     try:
-        return bool(read_json(path)) if path.name == METRICS else read_table(path).height > 0
+        if path.name == METRICS:
+            return bool(read_metrics(path.parent))
+        return read_table(path).height > 0
     except UserError:
         return False
 
@@ -242,7 +244,7 @@ def _write(
         if held.exists() and held not in broken:
             rows, fields = _merged(held, rows, fields)
         write_table(finished / held.name, rows, fields)
-    before = {} if folder / METRICS in broken else read_json(folder / METRICS)
+    before = {} if folder / METRICS in broken else read_metrics(folder)
     write_json(finished / METRICS, {**before, **metrics})
     record = read_record(folder)
     kept = {} if broken else record.get("partitions", {})

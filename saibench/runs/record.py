@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from saibench.config.identity import IDENTITY, refuse_misshapen
+from saibench.evidence import metrics
+from saibench.evidence.record_schema import refuse_misshapen_record
 from saibench.integrity import (
     FILES,
     RECORD,
-    check_file,
     damaged,
-    read_json_object,
     read_sealed,
     sealed,
     sha256_of_files,
@@ -28,8 +27,7 @@ RUNNING = "running"
 STOPPED = "stopped"
 
 FILE = RECORD
-_ALWAYS = {"point", "settings"}
-"""Entries that every record has from its first second."""
+METRICS = "metrics.json"
 
 
 def read_record(folder: Path) -> dict[str, Any]:
@@ -42,10 +40,8 @@ def read_record(folder: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     record = read_sealed(path)
-    if missing := sorted(_ALWAYS - set(record)):
-        raise damaged(path, f"it has no {', '.join(missing)}")
     try:
-        refuse_misshapen(record.get(IDENTITY))
+        refuse_misshapen_record(record)
     except ValueError as error:
         raise damaged(path, str(error)) from error
     return record
@@ -73,16 +69,14 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
     write_json(path, sealed(record))
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The content of a JSON file of a run; empty when there is none.
+def read_metrics(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """The metrics of a point; empty when it was never tested.
 
     Raises:
         UserError: the file is damaged, or is not that of the record beside it.
     """
-    if not path.exists():
-        return {}
-    check_file(path)
-    return read_json_object(path)
+    path = folder / METRICS
+    return metrics.read_metrics(path) if path.exists() else {}
 
 
 def write_json(path: Path, content: Any) -> None:

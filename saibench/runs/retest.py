@@ -141,23 +141,25 @@ def _can_show(datamodule: DictConfig) -> bool:
 
 def _print_metrics(folder: Path, test: list[str]) -> None:
     """All metrics of each partition; those of the headline where they would fill a screen."""
-    metrics = record.read_json(folder / "metrics.json")
-    headline = [name.rpartition("/")[2] for name in record.read_record(folder).get("headline", [])]
+    metrics = record.read_metrics(folder)
+    headline = [
+        name.rpartition("/")[2] for name in record.read_record(folder).get("headline") or []
+    ]
     for partition in test:
         print(f"{partition}:")
         every = metrics[partition]
         chosen = {name: every[name] for name in dict.fromkeys(headline) if name in every}
         shown = chosen if chosen and len(every) > ON_A_SCREEN else every
         for name, entry in shown.items():
-            unit = ", ".join(
-                part for part in (entry["unit"], entry["per"] and f"per {entry['per']}") if part
-            )
-            value = "undefined" if entry["value"] is None else f"{entry['value']:.4g} {unit}"
+            per = entry.get("per") and f"per {entry['per']}"
+            unit = ", ".join(part for part in (entry.get("unit"), per) if part)
+            value = entry.get("value")
+            value = "undefined" if value is None else f"{value:.4g} {unit}"
             if entry.get("above") is not None:
                 value = f"> {entry['above']:.4g} {unit} (95 %)"
-            print(f"  {name} = {value} (n = {entry['count']})")
+            print(f"  {name} = {value} (n = {entry.get('count', 0)})")
         if len(shown) < len(every):
-            print(f"  and {len(every) - len(shown)} more in {folder / 'metrics.json'}")
+            print(f"  and {len(every) - len(shown)} more in {folder / record.METRICS}")
 
 
 def _print_single_classes(folder: Path, test: list[str]) -> None:

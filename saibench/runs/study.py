@@ -21,7 +21,7 @@ from saibench.runs.record import (
     NOT_APPLICABLE,
     RUNNING,
     STOPPED,
-    read_json,
+    read_metrics,
     read_record,
     update_record,
 )
@@ -119,14 +119,14 @@ def _row(point: Point, end: Outcome) -> _Row:
     """A point with its first headline metric, on the first partition that has it."""
     if end.state != COMPLETE:
         return _Row(point.name, end.state)
-    record, metrics = read_record(point.folder), read_json(point.folder / "metrics.json")
+    record, metrics = read_record(point.folder), read_metrics(point.folder)
     seconds = f"{record.get('seconds', {}).get('total', 0):.1f}"
     first = point.settings["test"][0]
     for wanted in [*(record.get("headline") or []), *metrics.get(first, {})]:
         if place := located([metrics], wanted, first):
             partition, name = place
             entry = metrics[partition][name]
-            unit = f" [{entry['unit']}]" if entry["unit"] else ""
+            unit = f" [{entry['unit']}]" if entry.get("unit") else ""
             heading = f"{name}{unit} on {partition}"
             return _Row(point.name, end.state, seconds, heading, f"{entry['value']:.4g}")
     return _Row(point.name, end.state, seconds)

@@ -16,8 +16,7 @@ from omegaconf import OmegaConf
 from saibench.config.locations import STUDIES
 from saibench.config.settings import Characterization, validated
 from saibench.errors import UserError
-from saibench.integrity import read_sealed
-from saibench.runs.record import COMPLETE
+from saibench.runs.record import COMPLETE, read_record
 from saibench.shipped import conf, root
 
 _INTERPOLATION = re.compile(r"\$\{[^}]*\}")
@@ -104,7 +103,7 @@ def taken_here(study: ShippedStudy, outputs: Path) -> list[Taken]:
     """What the study's points under `outputs` took, by folder; those that are not complete not."""
     found = []
     for folder in sorted(path for path in outputs.glob("*") if study.is_folder(path.name)):
-        records = [_record(path) for path in sorted(folder.glob("*/run.json"))]
+        records = [_record(path.parent) for path in sorted(folder.glob("*/run.json"))]
         seconds = [
             float((record.get("seconds") or {}).get("total") or 0)
             for record in records
@@ -115,10 +114,10 @@ def taken_here(study: ShippedStudy, outputs: Path) -> list[Taken]:
     return found
 
 
-def _record(path: Path) -> dict[str, Any]:
+def _record(folder: Path) -> dict[str, Any]:
     """A point's record; nothing of one that is damaged, which is no complete point."""
     try:
-        return read_sealed(path)
+        return read_record(folder)
     except UserError:
         return {}
 

@@ -46,3 +46,13 @@ def test_all_are_printed_where_the_headline_names_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert len(printed(point(tmp_path, 220, []), capsys)) == 221
+
+
+def test_what_a_terminal_would_obey_is_not_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = point(tmp_path, 1, [])
+    entry = {"value": 0.5, "unit": "\x1b]0;mine\x07\x1b[31m eV"}
+    (folder / "metrics.json").write_text(json.dumps({"held_out": {"mae\x1b[2J": entry}}))
+    text = "".join(printed(folder, capsys))
+    assert text.isprintable() and "eV" in text

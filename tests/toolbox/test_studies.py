@@ -22,8 +22,8 @@ def studies() -> list[ShippedStudy]:
 
 def record(folder: Path, workload: str, state: str, seconds: float) -> None:
     folder.mkdir(parents=True)
-    content = {"workload": workload, "state": state, "seconds": {"total": seconds}}
-    (folder / "run.json").write_text(json.dumps(content))
+    content = {"point": folder.name, "settings": {}, "workload": workload, "state": state}
+    (folder / "run.json").write_text(json.dumps({**content, "seconds": {"total": seconds}}))
 
 
 def test_every_file_under_sweeps_is_listed(studies: list[ShippedStudy], tmp_path: Path) -> None:

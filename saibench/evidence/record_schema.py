@@ -1,0 +1,172 @@
+"""What `run.json` and `metrics.json` hold, for all who read them: kinds of entries, by name.
+
+What is not declared here is not relied upon: it may be missing, or of any kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from saibench.config.identity import IDENTITY, refuse_misshapen
+from saibench.config.settings import LearningCurveSettings, TraceSettings, TrustSettings
+from saibench.errors import UserError
+from saibench.evidence.independence import Independence
+from saibench.printable import printable
+
+
+class _Open(BaseModel):
+    """Further keys may be there; no text stands for a number or number for a text."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+
+_OrNone = BeforeValidator(lambda value: None if value == [] else value)
+"""A workload that asks for nothing is recorded as an empty list."""
+_Names = list[str] | None
+
+
+class _Settings(_Open):
+    held_out: str | None = None
+    window_start: float | None = Field(default=None, alias="window.start")
+    window_size: float | None = Field(default=None, alias="window.size")
+    training_limit: float | None = Field(default=None, alias="training.limit")
+
+
+class _Session(_Open):
+    command: str | None = None
+    commit: str | None = None
+
+
+class _Partition(_Session):
+    hash: str | None = None
+    count: int | None = None
+    describe: str | None = None
+
+
+class _Data(_Open):
+    describe: str | None = None
+    hash: str | None = None
+    system: str | None = None
+
+
+class _Failure(_Open):
+    cause: str | None = None
+
+
+class _Blocks(_Open):
+    kind: Literal["time", "group", "sample"]
+    column: str | None = None
+    strata: str | None = None
+
+
+class _Logged(_Open):
+    url: str | None = None
+    project: str | None = None
+    entity: str | None = None
+    curves: list[str] = []
+
+
+class _Record(_Session):
+    point: str
+    settings: _Settings
+    state: str | None = None
+    slug: str | None = None
+    study: str | None = None
+    workload: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    settings_hash: str | None = None
+    steps: int | None = None
+    seconds: dict[str, float | None] = {}
+    partitions: dict[str, _Partition] = {}
+    sessions: list[_Session] = []
+    data: _Data | None = None
+    versions: dict[str, str | None] | None = None
+    hardware: dict[str, Any] | None = None
+    failure: _Failure | None = None
+    blocks: _Blocks | None = None
+    wandb: _Logged | None = None
+    files: dict[str, str] | None = None
+    pending: dict[str, str] | None = None
+    evidence: list[str] = []
+    audit: dict[str, dict[str, Any]] | None = None
+    headline: _Names = None
+    findings: _Names = None
+    figures: _Names = None
+    explorers: _Names = None
+    trust: Annotated[TrustSettings | None, _OrNone] = None
+    trace: Annotated[TraceSettings | None, _OrNone] = None
+    learning_curve: Annotated[LearningCurveSettings | None, _OrNone] = None
+
+
+class _Source(_Open):
+    column: str | None = None
+    columns: list[str] = []
+    how: str | None = None
+    axis: str | None = None
+    label: str | int | None = None
+    signal_efficiency: float | None = None
+
+
+class _Metric(_Open):
+    value: float | None = None
+    above: float | None = None
+    unit: str | None = None
+    per: str | None = None
+    count: int = 0
+    failures: int | None = None
+    of: _Source | None = None
+
+
+_METRICS = TypeAdapter(dict[str, dict[str, _Metric]])
+
+
+def refuse_misshapen_record(record: Mapping[str, Any]) -> None:
+    """Refuse what is no record of a run.
+
+    Raises:
+        ValueError: the entry, and what is wrong with it.
+    """
+    try:
+        _Record.model_validate(record)
+    except ValidationError as error:
+        raise ValueError(_reason(error)) from error
+    refuse_misshapen(record.get(IDENTITY))
+    blocks = record.get("blocks")
+    if blocks is not None:
+        try:
+            Independence(blocks["kind"], blocks.get("column"), blocks.get("strata"))
+        except UserError as error:
+            raise ValueError(str(error).rstrip(".")) from error
+
+
+def refuse_misshapen_metrics(metrics: Mapping[str, Any]) -> None:
+    """Refuse what are no metrics of a run, `{partition: {metric: {value, unit, per, count}}}`.
+
+    Raises:
+        ValueError: the entry, and what is wrong with it.
+    """
+    try:
+        _METRICS.validate_python(metrics)
+    except ValidationError as error:
+        raise ValueError(_reason(error)) from error
+
+
+def _reason(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "it"
+    what = _WRONG.get(first["type"], first["msg"])
+    return str(printable(f"{where} {what}"))
+
+
+_WRONG = {
+    **dict.fromkeys(("dict_type", "model_type"), "is no JSON object"),
+    **dict.fromkeys(("float_type", "int_type"), "is no number"),
+    "list_type": "is no list",
+    "string_type": "is no text",
+    "missing": "is missing",
+}
+"""What is wrong with an entry, by pydantic's name for it."""

@@ -1,0 +1,158 @@
+"""Records and metrics of a wrong shape are refused where they are read, by file and entry."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars
+import pytest
+from synthetic_study import Made, write_study
+
+from saibench.errors import UserError
+from saibench.evidence.metrics import read_metrics
+from saibench.evidence.reader import StudyEvidence, join, read_record
+from saibench.evidence.schema import read_fields, read_table, write_table
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+
+WRONG: dict[str, dict[str, Any]] = {
+    "point": {"point": [1]},
+    "state": {"state": 3},
+    "settings": {"settings": [1]},
+    "settings.held_out": {"settings": {"held_out": 5}},
+    "settings.window.start": {"settings": {"window.start": "early"}},
+    "partitions": {"partitions": [1]},
+    "partitions.train.count": {"partitions": {"train": {"count": "many"}}},
+    "seconds": {"seconds": "x"},
+    "sessions": {"sessions": "y"},
+    "data": {"data": "x"},
+    "versions": {"versions": [2]},
+    "failure": {"failure": "it broke"},
+    "headline": {"headline": [1, {"a": 2}]},
+    "figures": {"figures": "saibench.figures.point_errors"},
+    "blocks.kind": {"blocks": {"kind": "nope", "column": 5}},
+    "column=time": {"blocks": {"kind": "sample", "column": "time"}},
+    "trust.feature": {"trust": {"feature": 5, "statistic": "force_mae"}},
+    "trace.response": {"trace": {"response": 3}},
+    "learning_curve": {"learning_curve": {"statistic": 1}},
+    "audit": {"audit": [1]},
+    "wandb": {"wandb": "x"},
+    "files": {"files": {"metrics.json": [1]}},
+    "identity": {"identity": 5},
+}
+WRONG_METRICS: dict[str, Any] = {
+    "last_tenth": {"last_tenth": 5},
+    "last_tenth.force_mae": {"last_tenth": {"force_mae": 7}},
+    "force_mae.value": {"last_tenth": {"force_mae": {"value": "x"}}},
+    "force_mae.unit": {"last_tenth": {"force_mae": {"value": 1.0, "unit": 3}}},
+    "force_mae.count": {"last_tenth": {"force_mae": {"value": 1.0, "count": "all"}}},
+    "force_mae.of": {"last_tenth": {"force_mae": {"value": 1.0, "of": "force_mae"}}},
+}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    return write_study(tmp_path / "study", [Made(0.0, 0.3)], frames=20)
+
+
+def rewrite(study: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """The rows of the joined points, with the point's folder gone."""
+    points = join(study) / "points.parquet"
+    table, fields = read_table(points), read_fields(points)
+    rows = [change(row) for row in table.iter_rows(named=True)]
+    write_table(points, polars.DataFrame(rows, schema=table.schema), fields)
+    for path in (points.with_name("SHA256SUMS"), *study.glob("*/run.json")):
+        path.unlink()
+
+
+@pytest.mark.parametrize(("entry", "change"), WRONG.items(), ids=WRONG)
+def test_record_is_refused_by_file_and_entry(
+    entry: str, change: dict[str, Any], study: Path
+) -> None:
+    (path,) = study.glob("*/run.json")
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(UserError) as refusal:
+        StudyEvidence.load(study)
+    assert str(path) in str(refusal.value) and entry in str(refusal.value)
+
+
+@pytest.mark.parametrize(("entry", "metrics"), WRONG_METRICS.items(), ids=WRONG_METRICS)
+def test_metrics_are_refused_by_file_and_entry(
+    entry: str, metrics: dict[str, Any], study: Path
+) -> None:
+    (path,) = study.glob("*/metrics.json")
+    path.write_text(json.dumps(metrics))
+    with pytest.raises(UserError) as refusal:
+        StudyEvidence.load(study)
+    assert str(path) in str(refusal.value) and entry in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "changed"),
+    [
+        ("object", {"record": "[]"}),
+        ("object", {"record": "5"}),
+        ("object", {"metrics": "[1]"}),
+        ("no state", {"record": '{"point": "a", "settings": {}}'}),
+        ("settings", {"record": '{"point": "a", "state": "complete", "settings": [1]}'}),
+        ("last_tenth", {"metrics": '{"last_tenth": 5}'}),
+        ("ud800", {"metrics": '{"last_tenth\\ud800": {}}'}),
+        ("another point", {"point": None}),
+        ("another point", {"point": "other"}),
+        ("record", {"record": None}),
+    ],
+)
+def test_joined_record_is_refused_by_file_and_entry(
+    entry: str, changed: dict[str, Any], study: Path
+) -> None:
+    rewrite(study, lambda row: {**row, **changed})
+    with pytest.raises(UserError, match=r"points\.parquet") as refusal:
+        StudyEvidence.load(study)
+    assert entry in str(refusal.value)
+
+
+def test_point_that_was_joined_twice_is_refused(study: Path) -> None:
+    rewrite(study, lambda row: row)
+    points = study / "evidence" / "points.parquet"
+    table = read_table(points)
+    write_table(points, polars.concat([table, table]), read_fields(points))
+    with pytest.raises(UserError, match="second time"):
+        StudyEvidence.load(study)
+
+
+def test_whole_number_that_no_column_holds_is_text(study: Path) -> None:
+    (path,) = study.glob("*/run.json")
+    record = json.loads(path.read_text())
+    record["settings"]["large"] = 2**70
+    path.write_text(json.dumps(record))
+    assert StudyEvidence.load(study).points["large"].to_list() == [str(2**70)]
+
+
+def test_workload_that_asks_for_nothing_is_recorded_as_lists(study: Path) -> None:
+    (path,) = study.glob("*/run.json")
+    nothing = {key: [] for key in ("trust", "trace", "learning_curve", "headline")}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **nothing}))
+    StudyEvidence.load(study)
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({path.parents[1] for path in RESULTS.rglob("run.json")}), ids=str
+)
+def test_published_runs_are_read(folder: Path) -> None:
+    """Most are of saibench 0.1."""
+    for path in folder.glob("*/run.json"):
+        assert read_record(path)["state"] == "complete"
+        if path.with_name("metrics.json").exists():
+            assert read_metrics(path.with_name("metrics.json"))
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({path.parents[1] for path in RESULTS.rglob("points.parquet")}), ids=str
+)
+def test_published_joined_evidence_is_read(folder: Path) -> None:
+    evidence = StudyEvidence.load(folder)
+    assert set(evidence.metrics) <= set(evidence.records)
+    assert evidence.points.height == len(evidence.records)
