@@ -9,6 +9,7 @@ from pathlib import Path
 import polars
 import pyarrow
 import pyarrow.parquet
+from pyarrow import compute
 
 from saibench.errors import UserError, first_line
 from saibench.integrity import SUMS, check_file, write_sums
@@ -16,14 +17,17 @@ from saibench.whole_files import written_whole
 
 _DAMAGE = (OSError, pyarrow.ArrowException, ValueError, MemoryError)
 """What PyArrow raises for a file that is garbled."""
-_PLAIN = (
+_NUMBERS = (
     pyarrow.types.is_integer,
     pyarrow.types.is_floating,
     pyarrow.types.is_boolean,
-    pyarrow.types.is_string,
-    pyarrow.types.is_large_string,
     pyarrow.types.is_null,
 )
+ANY_FILE_HOLDS = 2**24
+"""Values, or characters, that the smallest file may hold."""
+VALUES_PER_BYTE = 64
+"""What each of its bytes may stand for beside: in our tables, with their errors, two values, or ten
+characters; run lengths and dictionaries can stand for any number."""
 BEFORE, AFTER = "before", "after"
 """When a column is known: before the truth is, as what a model is given or predicts; or only after
 it, as a label or an error."""
@@ -143,12 +147,49 @@ def read_table(path: Path) -> polars.DataFrame:
     """
     check_file(path)
     try:
+        texts = [field.name for field in _schema(path) if _is_text(field.type)]
         # not `read_table`, which imports pyarrow's datasets, and with them pandas: two seconds
-        with pyarrow.parquet.ParquetFile(path, page_checksum_verification=True) as file:
-            arrow = _plain(file.read())
+        with pyarrow.parquet.ParquetFile(
+            path, page_checksum_verification=True, read_dictionary=texts
+        ) as file:
+            arrow = file.read()
+        _refuse_bomb(_characters(arrow), "characters", path)
+        arrow = _plain(arrow)
     except _DAMAGE as error:
         raise _unreadable(path, error) from error
     return polars.DataFrame(polars.from_arrow(arrow))
+
+
+def _is_text(dtype: pyarrow.DataType) -> bool:
+    return pyarrow.types.is_string(dtype) or pyarrow.types.is_large_string(dtype)
+
+
+def _schema(path: Path) -> pyarrow.Schema:
+    """The schema of a table, from the file's footer alone.
+
+    Raises:
+        ValueError: the table would take far more memory than its file has bytes.
+    """
+    footer = pyarrow.parquet.read_metadata(path)
+    _refuse_bomb(footer.num_rows * footer.num_columns, "values", path)
+    return footer.schema.to_arrow_schema()
+
+
+def _refuse_bomb(claimed: int, what: str, path: Path) -> None:
+    size = path.stat().st_size
+    if claimed > ANY_FILE_HOLDS + VALUES_PER_BYTE * size:
+        raise ValueError(f"it claims {claimed:,} {what} in {size:,} bytes")
+
+
+def _characters(arrow: pyarrow.Table) -> int:
+    """How many bytes of text a table has whose texts are read as dictionaries."""
+    return sum(
+        compute.sum(compute.take(compute.binary_length(chunk.dictionary), chunk.indices)).as_py()
+        or 0
+        for column in arrow.columns
+        if pyarrow.types.is_dictionary(column.type) and _is_text(column.type.value_type)
+        for chunk in column.chunks
+    )
 
 
 def _plain(arrow: pyarrow.Table) -> pyarrow.Table:
@@ -159,12 +200,18 @@ def _plain(arrow: pyarrow.Table) -> pyarrow.Table:
         pyarrow.ArrowInvalid: a text that is not UTF-8.
     """
     for field in arrow.schema:
-        if not any(is_plain(field.type) for is_plain in _PLAIN):
+        is_dictionary = pyarrow.types.is_dictionary(field.type)
+        values = field.type.value_type if is_dictionary else field.type
+        if not (_is_text(values) or any(is_number(values) for is_number in _NUMBERS)):
             raise ValueError(f"column {field.name} is of type {field.type}")
     if len(set(arrow.column_names)) < arrow.num_columns:
         raise ValueError("two columns have one name")
     arrow.validate(full=True)
-    return pyarrow.table(arrow.columns, names=arrow.column_names)
+    columns = [
+        column.cast(column.type.value_type) if pyarrow.types.is_dictionary(column.type) else column
+        for column in arrow.columns
+    ]
+    return pyarrow.table(columns, names=arrow.column_names)
 
 
 def read_fields(path: Path) -> list[Field]:
@@ -175,7 +222,7 @@ def read_fields(path: Path) -> list[Field]:
     """
     check_file(path)
     try:
-        return fields_of(pyarrow.parquet.read_schema(path))
+        return fields_of(_schema(path))
     except _DAMAGE as error:
         raise _unreadable(path, error) from error
 

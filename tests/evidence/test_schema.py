@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -82,3 +83,31 @@ def test_damaged_table_is_named(tmp_path: Path, read) -> None:
         read(path)
     with pytest.raises(UserError, match=r"missing\.parquet"):
         read(tmp_path / "missing.parquet")
+
+
+@pytest.mark.parametrize("read", [read_table, read_fields])
+def test_runs_of_one_value_are_refused_before_they_are_unpacked(tmp_path: Path, read) -> None:
+    path = tmp_path / "samples.parquet"
+    same = pa.RecordBatch.from_pydict({name: np.zeros(10**6, np.int64) for name in "abcdefghij"})
+    with pq.ParquetWriter(path, same.schema, compression="zstd") as writer:
+        for _ in range(20):
+            writer.write_batch(same)
+    assert path.stat().st_size < 2**20
+    with pytest.raises(UserError, match="200,000,000 values"):
+        read(path)
+
+
+def test_long_text_of_all_rows_is_refused_before_it_is_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "samples.parquet"
+    rows = pa.DictionaryArray.from_arrays(np.zeros(10**5, np.int32), ["x" * 10**5])
+    for column in (rows, rows.cast(pa.dictionary(pa.int32(), pa.large_string()))):
+        pq.write_table(pa.table({"species": column}), path)
+        with pytest.raises(UserError, match="10,000,000,000 characters"):
+            read_table(path)
+
+
+def test_texts_come_back_from_several_groups_of_rows(tmp_path: Path) -> None:
+    path = tmp_path / "samples.parquet"
+    table = pl.DataFrame({"species": ["H", None, "C", "H"] * 5, "nothing": [None] * 20})
+    pq.write_table(table.to_arrow(), path, row_group_size=3)
+    assert read_table(path).equals(table)
