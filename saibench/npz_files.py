@@ -13,7 +13,11 @@ import numpy as np
 from saibench.errors import first_line
 
 LARGEST = 32 * 2**30
-"""Bytes of an array that are read. Deflate packs a thousandfold: a small file can claim many."""
+"""Bytes of an array that are read."""
+PACKED = 64
+"""Beyond `SMALL`, how many bytes may be unpacked from one: deflate packs zeros a thousandfold, and
+coordinates to a half."""
+SMALL = 2**26
 LARGEST_SHOWN = 2**30
 """Bytes of an array of the samples that a page shows."""
 LARGEST_HEADER = 10_000
@@ -23,6 +27,10 @@ _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 class DamagedArray(Exception):
     """What is wrong with a file, in a few words; whoever knows what it was for says the rest."""
+
+
+class TooLarge(DamagedArray):
+    """An array is more than is read of any file, or than memory holds."""
 
 
 class NpzArrays:
@@ -72,7 +80,9 @@ class NpzArrays:
         try:
             return self._read(self._archive.getinfo(f"{name}.npy"))
         except DamagedArray as error:
-            raise DamagedArray(f"array '{name}' {error}") from error
+            raise type(error)(f"array '{name}' {error}") from error
+        except MemoryError as error:
+            raise TooLarge(f"array '{name}' does not fit into memory") from error
         except Exception as error:  # a header is parsed as Python, and members are decompressed
             raise DamagedArray(f"array '{name}': {first_line(error)}") from error
 
@@ -80,7 +90,11 @@ class NpzArrays:
         if member.compress_type not in _COMPRESSIONS:
             raise DamagedArray(f"is packed by method {member.compress_type}, not by deflate")
         if member.file_size > self._largest:
-            raise DamagedArray(f"claims {member.file_size:,} bytes of at most {self._largest:,}")
+            raise TooLarge(f"claims {member.file_size:,} bytes of at most {self._largest:,}")
+        if member.file_size > SMALL + PACKED * member.compress_size:
+            raise TooLarge(
+                f"claims {member.file_size:,} bytes packed into {member.compress_size:,}"
+            )
         with self._archive.open(member) as stream:
             _check_header(stream, member.file_size)
         with self._archive.open(member) as stream:

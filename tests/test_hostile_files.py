@@ -167,6 +167,15 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
         np.testing.assert_array_equal(arrays["R"], np.zeros(2**20))
 
 
+def test_a_trajectory_of_zeros_is_refused_by_what_it_claims(tmp_path: Path) -> None:
+    """Before it takes the memory, and not as a copy that was interrupted."""
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, R=np.zeros(2**24))
+    with pytest.raises(UserError, match=r"a\.npz.*'R' claims 134,217,856 bytes") as refusal:
+        NpzTrajectory(path).array("R")
+    assert "interrupted" not in str(refusal.value)
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_arrays_are_numpys(order: Any, tmp_path: Path) -> None:
     made = {

@@ -14,7 +14,7 @@ from saibench.datamodules.cache import Arrays
 from saibench.datamodules.force_field.energy_units import ENERGY_UNITS
 from saibench.datamodules.force_field.trajectory import centred
 from saibench.errors import UserError, closest, first_line
-from saibench.npz_files import DamagedArray, NpzArrays
+from saibench.npz_files import DamagedArray, NpzArrays, TooLarge
 
 EnergyUnit = Literal["kcal/mol", "eV", "kJ/mol", "Hartree"]
 CELL = ("cell", "lattice", "unit_cell", "box", "pbc")
@@ -164,6 +164,10 @@ class NpzTrajectory:
             )
 
     def _incomplete(self, error: Exception) -> UserError:
+        if isinstance(error, TooLarge):
+            return UserError(
+                f"{self.path} is not read: {first_line(error)}. Use a file with fewer frames."
+            )
         return UserError(
             f"{self.path} is not a whole npz file ({first_line(error)}): an interrupted copy or "
             "download leaves such a file, so fetch it again."
