@@ -151,7 +151,7 @@ def saibench_reader() -> Callable[[Path], None]:
     import h5py  # noqa: F401  # as pandas' own imports are not timed
     import hdf5plugin  # noqa: F401
 
-    from saibench.datamodules.cache import cache_root
+    from saibench.datamodules.cache_root import cache_root
     from saibench.datamodules.jet_tagging.top_landscape import TopLandscape
 
     return lambda folder: _discard(TopLandscape(str(folder)).load(cache_root()))
@@ -160,7 +160,7 @@ def saibench_reader() -> Callable[[Path], None]:
 def cached_batches() -> Callable[[Path], None]:
     import numpy as np
 
-    from saibench.datamodules.cache import cache_root
+    from saibench.datamodules.cache_root import cache_root
     from saibench.datamodules.jet_tagging.loader import JetArrays
     from saibench.datamodules.jet_tagging.top_landscape import TopLandscape
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from saibench.datamodules.cache import cache_root
+from saibench.datamodules.cache_root import cache_root
 from saibench.datamodules.force_field.likeness import frame_likeness
 from saibench.datamodules.force_field.rmd17 import RMD17
 from saibench.datamodules.force_field.soap import soap_unit_vectors

@@ -19,13 +19,10 @@ def refuse_linked_folders(folder: Path) -> None:
 
 
 def refuse_link(path: Path) -> None:
-    """Refuse a folder that would be written to where it is a link.
+    """Refuse what would be written to where it is a link.
 
     Raises:
         UserError: it is one.
     """
     if path.is_symlink():
-        raise UserError(
-            f"{path} is a link to another folder, which would be written to. Replace it by a "
-            "folder, or remove it."
-        )
+        raise UserError(f"{path} is a link to another place, which would be written to. Remove it.")

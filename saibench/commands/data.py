@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dataset is None:
         print("\n\n".join(describe(dataset) for dataset in args.datasets.values()))
         return 0
-    from saibench.datamodules.cache import cache_root
+    from saibench.datamodules.cache_root import cache_root
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     root = args.root or cache_root() / args.dataset.folder

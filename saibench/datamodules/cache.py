@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,18 +19,18 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import DTypeLike
 
+from saibench.bounded_json import load_json
+from saibench.datamodules.cache_root import cache_root
 from saibench.datamodules.disk import take_space, writable
+from saibench.datamodules.kept_hashes import kept_hash
 from saibench.errors import first_line
+from saibench.links import refuse_link
+from saibench.plain_files import refuse_irregular
 
 log = logging.getLogger(__name__)
 
 Arrays = Mapping[str, np.ndarray]
 MANIFEST = "manifest.json"
-
-
-def cache_root() -> Path:
-    """The folder of all caches: `SAIBENCH_CACHE_DIR`, else `~/.cache/saibench`."""
-    return Path(os.environ.get("SAIBENCH_CACHE_DIR") or "~/.cache/saibench").expanduser()
 
 
 def is_cache(root: Path) -> bool:
@@ -43,8 +42,8 @@ def is_cache(root: Path) -> bool:
 
 def _is_manifest(path: Path) -> bool:
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        manifest = load_json(path)
+    except (OSError, ValueError):
         return False
     return isinstance(manifest, dict) and {"recipe", "arrays", "data_hash"} <= set(manifest)
 
@@ -83,7 +82,8 @@ def cached_arrays(
 
     Several processes may ask at once: one builds, the others wait for it and read. The folder
     appears whole or not at all, so a build that was killed or failed is simply done again, and so
-    is one whose files don't match its manifest.
+    is one whose arrays are not those that its manifest has the hash of. They are read for that once
+    a machine, and again where a file has changed.
 
     Args:
         root: the cache's root folder.
@@ -93,17 +93,19 @@ def cached_arrays(
             too big for memory can be filled there chunk by chunk (`new_array`).
         units: array name → unit, for the manifest.
 
-    Raises UserError: the disk has no room for the arrays, or the root can't be written.
+    Raises UserError: the disk has no room for the arrays, or the root can't be written, or a link
+    stands where they would be.
     """
     recipe = json.loads(json.dumps(recipe, allow_nan=False))
     folder = root / f"{name}-{_hash(recipe)}"
     found = _open(folder)
     if found is None:
         with _sole_builder(folder):
-            found = _open(folder)  # another process may have built it while this one waited
+            # another process may have built it while this one waited
+            found = _open(folder, tell=log.warning)
             if found is None:
                 _build(folder, recipe, build, units or {})
-                found = _open(folder)
+                found = _open(folder, is_verified=True)
     if found is None:
         raise RuntimeError(f"{folder} was damaged as soon as it was built.")
     return found
@@ -129,26 +131,35 @@ def _hash(recipe: Any) -> str:
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _open(folder: Path) -> CachedArrays | None:
+def _open(
+    folder: Path, is_verified: bool = False, tell: Callable[..., None] = log.debug
+) -> CachedArrays | None:
     """What the folder holds; None if it is not there, or if its files belie its manifest."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = load_json(folder / MANIFEST)
         arrays = {}
         for name, stated in manifest["arrays"].items():
-            arrays[name] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            path = folder / f"{name}.npy"
+            refuse_irregular(path)
+            arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
             if _facts(folder, name, arrays[name], stated["unit"]) != stated:
                 raise ValueError(f"{name}.npy is not as its manifest says")
+        files = [folder / f"{name}.npy" for name in arrays]
+        if not is_verified and manifest["data_hash"] != kept_hash(
+            folder, files, lambda: _data_hash(arrays)
+        ):
+            raise ValueError("its arrays have not the data_hash of its manifest")
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     except Exception as error:  # headers are parsed as Python, which raises almost anything
-        log.warning("%s is damaged (%s): building it again", folder, first_line(error))
+        tell("%s is damaged (%s): building it again", folder, first_line(error))
         return None
     return CachedArrays(folder, arrays, manifest)
 
 
 def _mapped(folder: Path) -> CachedArrays:
     """The arrays of a folder that another process has found whole."""
-    found = _open(folder)
+    found = _open(folder, is_verified=True)
     if found is None:
         raise RuntimeError(f"{folder} was removed while it was read.")
     return found
@@ -161,7 +172,7 @@ def _build(
     units: Mapping[str, str],
 ) -> None:
     """Make the folder aside and rename it. The caller holds its lock."""
-    root, aside = folder.parent, folder.with_name(f"{folder.name}.partial")
+    root, aside = folder.parent, _aside(folder)
     if aside.exists():  # left by a process that was killed
         shutil.rmtree(aside)
     with writable(root):
@@ -189,6 +200,10 @@ def _build(
     finally:
         if aside.exists():
             shutil.rmtree(aside)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.partial")
 
 
 def _store(folder: Path, name: str, array: np.ndarray) -> None:
@@ -232,7 +247,10 @@ def _saibench_version() -> str:
 @contextmanager
 def _sole_builder(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, which a process that is killed loses."""
-    lock = FileLock(folder.with_name(f"{folder.name}.lock"))
+    locked = folder.with_name(f"{folder.name}.lock")
+    for path in (folder, _aside(folder), locked):
+        refuse_link(path)
+    lock = FileLock(locked)
     with writable(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -4,17 +4,20 @@ import errno
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from saibench.datamodules import disk
-from saibench.datamodules.cache import CachedArrays, cache_root, cached_arrays, new_array
+from saibench.datamodules import cache, disk, kept_hashes
+from saibench.datamodules.cache import CachedArrays, cached_arrays, new_array
+from saibench.datamodules.cache_root import cache_root
 from saibench.errors import UserError
 
 RECIPE = {"seed": 3}
@@ -49,6 +52,19 @@ def must_not_build(folder: Path) -> dict[str, np.ndarray]:
 
 def make(root: Path) -> CachedArrays:
     return cached_arrays(root, "name", RECIPE, build, {"time": "ps", "forces": "eV/Å"})
+
+
+def flip(path: Path) -> None:
+    """One bit of the last value, at the time of the last change."""
+    status, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def swap(path: Path, make: Callable[[Path], None]) -> None:
+    path.unlink()
+    make(path)
 
 
 def start(script: str, *arguments: object) -> subprocess.Popen[str]:
@@ -153,6 +169,10 @@ def test_a_big_array_can_be_filled_chunk_by_chunk(tmp_path: Path) -> None:
         lambda folder: np.save(folder / "forces.npy", FORCES[:49]),
         lambda folder: np.save(folder / "forces.npy", FORCES.astype(np.float64)),
         lambda folder: (folder / "forces.npy").open("ab").write(b"more"),
+        lambda folder: flip(folder / "forces.npy"),
+        lambda folder: np.save(folder / "forces.npy", FORCES * 4),
+        lambda folder: swap(folder / "forces.npy", os.mkfifo),
+        lambda folder: swap(folder / "manifest.json", os.mkfifo),
         lambda folder: os.truncate(folder / "manifest.json", 40),
         lambda folder: (folder / "manifest.json").write_text("[]"),
         lambda folder: (folder / "manifest.json").unlink(),
@@ -164,6 +184,10 @@ def test_a_big_array_can_be_filled_chunk_by_chunk(tmp_path: Path) -> None:
         "other_shape",
         "other_type",
         "longer",
+        "a_bit",
+        "other_values",
+        "a_pipe",
+        "a_pipe_for_a_manifest",
         "half_a_manifest",
         "not_a_manifest",
         "no_manifest",
@@ -178,6 +202,53 @@ def test_a_damaged_folder_is_built_again(tmp_path: Path, damage) -> None:
     assert kept.folder == folder
     np.testing.assert_array_equal(kept["forces"], FORCES)
     cached_arrays(tmp_path, "name", RECIPE, must_not_build)
+
+
+def test_a_damaged_folder_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = make(tmp_path).folder
+    flip(folder / "forces.npy")
+    make(tmp_path)
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert str(folder) in told and "data_hash" in told
+
+
+def test_a_damaged_folder_whose_source_is_gone_is_refused(tmp_path: Path) -> None:
+    def gone(folder: Path) -> dict[str, np.ndarray]:
+        raise UserError("the source is not there.")
+
+    flip(make(tmp_path).folder / "forces.npy")
+    with pytest.raises(UserError, match="source"):
+        cached_arrays(tmp_path, "name", RECIPE, gone)
+
+
+def test_arrays_are_hashed_once_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not while they are so fresh that a change at once would not be seen."""
+    monkeypatch.setenv("SAIBENCH_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(kept_hashes, "KEPT_FROM", 0)
+    monkeypatch.setattr(kept_hashes, "SETTLED", -1)
+    folder = make(tmp_path).folder
+    make(tmp_path)
+    monkeypatch.setattr(cache, "_data_hash", lambda arrays: pytest.fail("they were read"))
+    for _ in range(2):
+        cached_arrays(tmp_path, "name", RECIPE, must_not_build)
+        kept_hashes._known.clear()  # as in another process
+    monkeypatch.undo()
+    flip(folder / "forces.npy")
+    np.testing.assert_array_equal(make(tmp_path)["forces"], FORCES)
+
+
+@pytest.mark.parametrize("suffix", ["", ".partial", ".lock"])
+def test_a_link_where_would_be_written_is_refused(suffix: str, tmp_path: Path) -> None:
+    folder, elsewhere = make(tmp_path / "cache").folder, tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine").write_text("precious")
+    shutil.rmtree(folder)
+    link = folder.with_name(f"{folder.name}{suffix}")
+    link.unlink(missing_ok=True)
+    link.symlink_to(elsewhere / "mine" if suffix == ".lock" else elsewhere)
+    with pytest.raises(UserError, match=link.name):
+        make(tmp_path / "cache")
+    assert (elsewhere / "mine").read_text() == "precious"
 
 
 def test_processes_that_ask_at_once_build_once(tmp_path: Path) -> None:

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from saibench.datamodules import files
+from saibench.datamodules import files, kept_hashes
 
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of hashes, where those of all files are kept at once."""
     monkeypatch.setenv("SAIBENCH_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(files, "KEPT_FROM", 0)
-    monkeypatch.setattr(files, "SETTLED", -1)
+    monkeypatch.setattr(kept_hashes, "KEPT_FROM", 0)
+    monkeypatch.setattr(kept_hashes, "SETTLED", -1)
     return tmp_path / "cache" / "hashes"
 
 
 def another_process_hashes(path: Path) -> str:
-    files._sha256.cache_clear()
+    kept_hashes._known.clear()
     return files.file_sha256(path)
 
 
@@ -68,7 +68,7 @@ def test_a_file_just_written_is_not_noted(
     kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change within the clock's tick would not be seen."""
-    monkeypatch.setattr(files, "SETTLED", 60 * 10**9)
+    monkeypatch.setattr(kept_hashes, "SETTLED", 60 * 10**9)
     path = tmp_path / "frames.npz"
     path.write_bytes(b"one")
     another_process_hashes(path)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from command_line import QUIET, REPOSITORY, evaluate, saibench, train
 
-from saibench.datamodules.cache import cache_root
+from saibench.datamodules.cache_root import cache_root
 from saibench.errors import UserError
 from saibench.guard import TrainedForceField
 

@@ -12,7 +12,7 @@ import polars as pl
 import torch
 from lightning import Trainer
 
-from saibench.datamodules.cache import cache_root
+from saibench.datamodules.cache_root import cache_root
 from saibench.datamodules.checked import checked_once
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.checks import check_trajectory

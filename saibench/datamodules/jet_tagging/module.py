@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from lightning import Trainer
 
-from saibench.datamodules.cache import cache_root
+from saibench.datamodules.cache_root import cache_root
 from saibench.datamodules.checked import checked_once
 from saibench.datamodules.jet_tagging.batch import JetBatch
 from saibench.datamodules.jet_tagging.checks import check_jets
