@@ -46,6 +46,13 @@ class Radar:
         return Showers(self)
 
 
+@dataclass(frozen=True)
+class Sited(Radar):
+    """The radar's site is called `root`, decides what it sees, and is not in the recipe."""
+
+    root: str = "north"
+
+
 class Showers:
     has_truth = False
     height = width = SIDE
@@ -79,7 +86,8 @@ class Showers:
             rate[2, 0, 0] = np.nan
         if row == 3 and self.source.fault == "short":
             rate, valid = rate[:-1], valid[:-1]
-        return RainEvent(rate, valid)
+        heavier = 3 if getattr(self.source, "root", None) == "south" else 1
+        return RainEvent(heavier * rate, valid)
 
     def feature_fields(self) -> list[Field]:
         return list(OBSERVED_FEATURES)

@@ -5,7 +5,8 @@ name can be told without the files. What `identity` holds:
 
 rule: of this module; settings frozen by saibench 0.1 have no `identity`
 data: 12 digits of the hash of what the data are made from (a file's content, or the recipe of a
-    simulation); null where their class does not know it, and then their folder tells runs apart
+    simulation); null where their class does not know it, and then their folder tells runs apart,
+    as it does, within this hash, where the recipe holds no hash of any file's content
 files: dotted path of a setting that names a file to start from → `sha256:` and its content's hash
 source: module from outside the package → 12 digits of the hash of its code
 """
@@ -13,6 +14,8 @@ source: module from outside the package → 12 digits of the hash of its code
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ from omegaconf import DictConfig
 
 from saibench.allow_list import targets
 from saibench.config.check import resolved
-from saibench.config.identity import IDENTITY, canonical, digest
+from saibench.config.identity import IDENTITY, canonical, digest, locations
 from saibench.config.reported import is_trained
 from saibench.config.source import own_source
 from saibench.config.targets import build
@@ -39,7 +42,7 @@ def identified(config: DictConfig) -> dict[str, Any]:
     settings = resolved(config)
     files = dict(_files(settings))
     settings = _absolute(settings, "", files)
-    data, trains = _data(config, settings["model"])
+    data, trains = _data(config, settings)
     if not trains and "steps" in settings["datamodule"]:
         settings["datamodule"]["steps"] = 0  # of a model of the user's own: no sample is drawn
     content = {
@@ -56,7 +59,7 @@ def source_of(settings: Any) -> dict[str, str]:
     return own_source(node["_target_"] for _, node in targets(settings))
 
 
-def _data(config: DictConfig, model: dict[str, Any]) -> tuple[str | None, bool]:
+def _data(config: DictConfig, settings: dict[str, Any]) -> tuple[str | None, bool]:
     """The hash of the data's content, None where it is not known; whether the model is trained.
 
     What a user's class raises here is told by the run itself.
@@ -69,8 +72,16 @@ def _data(config: DictConfig, model: dict[str, Any]) -> tuple[str | None, bool]:
     trains = True
     if facts is not None:
         with contextlib.suppress(Exception):
-            trains = is_trained(model, facts)
-    return None if content is None else digest(content), trains
+            trains = is_trained(settings["model"], facts)
+    if content is None:
+        return None, trains
+    folders = {} if _knows_files(content) else locations(settings)
+    return digest({"recipe": content, "folders": folders} if folders else content), trains
+
+
+def _knows_files(recipe: Any) -> bool:
+    """Whether a recipe holds a hash of 32 hexadecimal digits or more, as that of a file is."""
+    return re.search(r"\b[0-9a-f]{32,}\b", json.dumps(recipe)) is not None
 
 
 def _files(settings: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from saibench.errors import UserError
@@ -49,7 +49,7 @@ def canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
 
     Numbers are floats, so that `window.start=0` and `window.start=0.0` are one run, but for whole
     numbers that no float holds. A file is its content's hash. Where the data lie is left out if
-    their content is known, or was never asked for.
+    their content is known, which `identity.data` is then the hash of, or was never asked for.
     """
     content = _content(settings)
     settings = {key: value for key, value in settings.items() if key != IDENTITY}
@@ -128,6 +128,20 @@ def _moved(node: Any, asked: Any, path: str) -> Any:
         there = key in asked and _is_location(where, value) and _is_location(where, asked[key])
         found[key] = asked[key] if there else _moved(value, asked.get(key), where)
     return found
+
+
+def locations(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted path → folder of the source of the data, where one is set."""
+    source = settings.get("datamodule", {}).get("source")
+    return dict(_locations({"data": settings.get("data"), "datamodule": {"source": source}}, ""))
+
+
+def _locations(node: Any, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _locations(value, f"{path}.{key}" if path else str(key))
+    elif node is not None and _is_location(path, node):
+        yield path, node
 
 
 def point_hash(settings: Mapping[str, Any]) -> str:

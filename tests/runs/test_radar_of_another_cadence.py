@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
 from command_line import QUIET, train
-from radar_source import Radar
+from radar_source import Radar, Sited
 
 from saibench.datamodules.nowcasting.event import RainFrames, frames_of
 from saibench.datamodules.nowcasting.likeness import compared, event_likeness
@@ -19,6 +21,8 @@ from saibench.evidence.metrics import located
 from saibench.evidence.rain_fields import FIELDS, read_fields
 from saibench.models.nowcasting import NowcastingModule
 from saibench.models.nowcastnet import NowcastNetModule
+from saibench.runs.record import FILE, write_record
+from saibench.runs.training import check_data
 
 CADENCES = {
     "6 minutes": Radar(minutes_per_frame=6, input_frames=5, target_frames=12, pixel_km=1.0),
@@ -29,9 +33,9 @@ CADENCES = {
 
 def trained(folder: Path, radar: Radar, *more: str) -> tuple[int, str, Path]:
     own = folder / "own"
-    (own / "data").mkdir(parents=True)
+    (own / "data").mkdir(parents=True, exist_ok=True)
     options = [f"{name}: {value!r}" for name, value in vars(radar).items()]
-    text = "\n".join(["_target_: radar_source.Radar", *options])
+    text = "\n".join([f"_target_: radar_source.{type(radar).__name__}", *options])
     (own / "data" / "radar.yaml").write_text(text)
     command = (f"--config-dir={own}", "workload=nowcasting", "data=radar", "model=persistence")
     ended = train(folder, *command, *QUIET, *more)
@@ -93,6 +97,24 @@ def test_faulty_rates_are_named_by_event_frame_and_time(
     status, err, _ = trained(tmp_path, Radar(fault=fault))
     assert status == 2
     assert says in err
+
+
+def test_a_folder_that_no_recipe_knows_is_part_of_the_run(tmp_path: Path) -> None:
+    assert trained(tmp_path, Sited(root="north"))[0] == 0
+    status, err, _ = trained(tmp_path, Sited(root="south"))
+    assert status == 0, err
+    records = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/*/*/run.json")]
+    assert len({record["data"]["hash"] for record in records}) == 2
+
+
+def test_hashes_of_changed_data_are_told_apart(tmp_path: Path) -> None:
+    north, south = (str(Sited(root=root)) for root in ("north", "south"))
+    write_record(tmp_path / FILE, {"point": "", "settings": {}, "data": {"hash": north}})
+    data = SimpleNamespace(describe_data=lambda: {"hash": south})
+    with pytest.raises(UserError, match="data have changed") as refused:
+        check_data(tmp_path, data)
+    before, after = re.findall(r"(?:hash was|it is) (\w+)", str(refused.value))
+    assert before != after
 
 
 def test_similar_events_are_found_by_frames_that_there_are(tmp_path: Path) -> None:

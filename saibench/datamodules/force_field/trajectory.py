@@ -78,7 +78,10 @@ class TrajectorySource(Protocol):
         """The index if it is to be had in well under a second and without building, else None."""
 
     def recipe(self) -> dict[str, Any]:
-        """Everything that changes the trajectory, as JSON can hold it."""
+        """Everything that changes the trajectory, as JSON can hold it.
+
+        Of a file it is its content's hash; a folder (`root`, `cache`) names no run then.
+        """
 
     def load(self, cache: Path) -> Trajectory:
         """The trajectory, from the cache below this root once it has been built."""

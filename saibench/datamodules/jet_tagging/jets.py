@@ -107,7 +107,10 @@ class JetSource(Protocol):
         """
 
     def recipe(self) -> dict[str, Any]:
-        """Everything that changes the jets, as JSON can hold it."""
+        """Everything that changes the jets, as JSON can hold it.
+
+        Of a file it is its content's hash; a folder (`root`, `cache`) names no run then.
+        """
 
     def load(self, cache: Path) -> Jets:
         """The jets, from the cache below this root once they have been prepared."""

@@ -153,7 +153,10 @@ class RainSource(Protocol):
         """`sample_id` of the events if that is to be had at once, else None."""
 
     def recipe(self) -> dict[str, Any]:
-        """Everything that changes the events, as JSON can hold it."""
+        """Everything that changes the events, as JSON can hold it.
+
+        Of a file it is its content's hash; a folder (`root`, `cache`) names no run then.
+        """
 
     def load(self, cache: Path) -> RainEvents:
         """The events; what is prepared once is kept below this root."""
