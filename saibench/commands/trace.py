@@ -47,6 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Prints sentences and tables; returns the exit code."""
     from saibench.evidence.reader import StudyEvidence
+    from saibench.evidence.selection import short_names
     from saibench.interpretation.dependence import contradictions
     from saibench.interpretation.tracing import trace_points
     from saibench.interpretation.tracing.comparisons import tested_in
@@ -63,8 +64,9 @@ def run(args: argparse.Namespace) -> int:
     traces = trace_points(evidence, points, wanted)
     for told in contradictions(evidence, points, wanted.partitions):
         print(told, file=sys.stderr)
+    short = short_names(evidence)
     for trace in traces:
-        print("\n  ".join([trace.slug, *point_sentences(trace, wanted.level)]))
+        print("\n  ".join([short[trace.point], *point_sentences(trace, wanted.level)]))
         for response in trace.responses:
             print("\n    ".join(["", *printed(response)]))
         print()

@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     if args.folder is None:
         raise UserError("trust needs a study's folder, or --load with a file that --save wrote.")
     from saibench.evidence.reader import StudyEvidence
+    from saibench.evidence.selection import short_names
     from saibench.interpretation.dependence import contradictions
     from saibench.interpretation.trusted_range.conformal import TooFewBlocks
     from saibench.interpretation.trusted_range.of_evidence import chosen_points, wanted
@@ -80,9 +81,10 @@ def run(args: argparse.Namespace) -> int:
     points = chosen_points(evidence, args.point)
     groups = [points] if args.together else [[point] for point in points]
     if args.save is not None and len(groups) > 1:
+        one = short_names(evidence)[points[0]]
         raise UserError(
-            f"--save writes one range, and there are {len(groups)} points; --point with one of "
-            "them, or --together, would work."
+            f"--save writes one range, and there are {len(groups)} points; --point '{one}', or "
+            "another of them, or --together, would work."
         )
     ranges, refused = [], []
     for group in groups:
@@ -135,8 +137,11 @@ def _told(evidence: StudyEvidence, points: list[str], asked: Wanted, seed: int) 
 
 
 def _heading(evidence: StudyEvidence, points: list[str]) -> str:
-    slugs = [str(evidence.records[point].get("slug") or point) for point in points]
-    return slugs[0] if len(slugs) == 1 else f"{len(slugs)} points together: {', '.join(slugs)}"
+    from saibench.evidence.selection import short_names
+
+    short = short_names(evidence)
+    names = [short[point] for point in points]
+    return names[0] if len(names) == 1 else f"{len(names)} points together: {', '.join(names)}"
 
 
 def _run_loaded(args: argparse.Namespace) -> int:

@@ -119,6 +119,33 @@ def with_windows(points: polars.DataFrame) -> polars.DataFrame:
     return bounded.with_columns(window=polars.Series(names, dtype=polars.String))
 
 
+def short_names(evidence: StudyEvidence) -> dict[str, str]:
+    """By point: its slug; where several have the same, with what tells them apart.
+
+    That is a setting, the model's where it does, or all settings, or else the hash, as the point's
+    folder has it.
+    """
+    points = with_windows(evidence.points)
+    found: dict[str, str] = dict(points.select("point", "slug").iter_rows())
+    for (slug,), alike in points.group_by("slug"):
+        if alike.height > 1:
+            told = _told_apart(alike)
+            found |= {point: f"{slug}{told.get(point, f'-{point}')}" for point in alike["point"]}
+    return found
+
+
+def _told_apart(points: polars.DataFrame) -> dict[str, str]:
+    apart = sorted(differing(points), key=lambda name: not name.startswith("model."))
+    for names in [*([name] for name in apart), apart]:
+        told = {
+            row["point"]: f" ({', '.join(setting_text(name, row[name]) for name in names)})"
+            for row in points.iter_rows(named=True)
+        }
+        if len(set(told.values())) == points.height:
+            return told
+    return {}
+
+
 def test_start(points: polars.DataFrame) -> float:
     """The fraction of the trajectory at which the test of these points begins."""
     recorded = points[LIMIT].drop_nulls().to_list() if LIMIT in points.columns else []

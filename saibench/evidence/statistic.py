@@ -54,7 +54,7 @@ class Statistic:
         partial: whether samples, or positions of some, may leave it undefined (the centre of mass
             of a dry frame). `test_step` then says where it is defined: bools of the same shape
             under `defined_key`. They follow from the truth, never from whether the prediction is a
-            number: NaN where the value is defined means that the model predicts none: refused.
+            number: NaN where the value is defined is a prediction that is none, and is refused.
         failures: whether samples, or positions of some, may fail (a simulation that breaks down).
             What is NaN or infinite where it is defined is then a failure: an infinite error in the
             evidence, which no mean drops.

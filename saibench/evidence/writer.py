@@ -106,8 +106,8 @@ def _checked(
         samples, labels = ids[where.any(axis=1)], _labels(statistic, where.any(axis=0))
         raise RuntimeError(
             f"{statistic.key} is not a finite number for {len(samples)} of {len(ids)} samples "
-            f"(ids {samples[:5].tolist()}){labels}: what the model predicts for them is NaN, "
-            "infinite or too large."
+            f"(ids {samples[:5].tolist()}){labels}: the model's predictions for "
+            "them are NaN, infinite or too large."
         )
     if not lost.any() and defined.all():
         return column

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import short_names
 from saibench.interpretation.bootstrap import MIN_BLOCKS
 
 
@@ -29,10 +30,9 @@ def contradictions(
     found = []
     if told:
         most = max(told, key=lambda one: one.contradiction or 0.0)
-        slug = evidence.records[most.point].get("slug") or most.point
         found.append(
             f"Errors of neighbouring samples correlate ({most.contradiction:.2f}, {most.statistic} "
-            f"of {slug}): intervals by single samples are too narrow, so stretches of neighbours "
+            f"of {short_names(evidence)[most.point]}): intervals by single samples are too narrow, so stretches of neighbours "
             "are resampled. Declare a time or group column (independence of the data's source)."
         )
     few = {

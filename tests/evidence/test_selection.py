@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars
 
-from saibench.evidence.selection import differing
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import differing, short_names
 
 
 def test_objects_made_of_simple_settings_are_left_out() -> None:
@@ -18,3 +21,23 @@ def test_objects_made_of_simple_settings_are_left_out() -> None:
     )
     assert differing(points) == ["train_bins", "seed"]
     assert differing(points.drop("train_bins").head(2)) == ["training.samplers"]
+
+
+def test_points_of_one_slug_are_told_apart() -> None:
+    def record(slug: str, **settings: object) -> dict:
+        return {"slug": slug, "state": "complete", "settings": settings}
+
+    records = {
+        "a": record("alone", steps=1, **{"model.net._target_": "nets.One"}),
+        "b": record("by_model", steps=1, **{"model.net._target_": "nets.One"}),
+        "c": record("by_model", steps=2, **{"model.net._target_": "nets.Two"}),
+        "d": record("by_nothing", **{"model.net._target_": "nets.One"}),
+        "e": record("by_nothing", **{"model.net._target_": "mine.One"}),
+    }
+    assert short_names(StudyEvidence(Path(), records, {}, {})) == {
+        "a": "alone",
+        "b": "by_model (model.net = One)",
+        "c": "by_model (model.net = Two)",
+        "d": "by_nothing-d",
+        "e": "by_nothing-e",
+    }

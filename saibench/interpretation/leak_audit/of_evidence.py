@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import differing, setting_text, with_windows
+from saibench.evidence.selection import differing, setting_text, short_names, with_windows
 from saibench.interpretation.leak_audit.records import Audit
 
 AUDIT = "audit"
@@ -27,9 +27,9 @@ def audits_of(evidence: StudyEvidence) -> list[Audited]:
     """By point, in the order of the table of points."""
     points = with_windows(evidence.points)
     names = [name for name in differing(points) if name != HELD_OUT]
-    found = []
+    short, found = short_names(evidence), []
     for row in points.iter_rows(named=True):
-        label = ", ".join(setting_text(name, row[name]) for name in names) or row["slug"]
+        label = ", ".join(setting_text(name, row[name]) for name in names) or short[row["point"]]
         kept = (evidence.records[row["point"]].get(AUDIT) or {}).values()
         found += [Audited(row["point"], label, Audit.from_json(one)) for one in kept]
     return found

@@ -11,7 +11,7 @@ import polars
 
 from saibench.errors import UserError, closest, refuse_repeated
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import differing, setting_text, with_windows
+from saibench.evidence.selection import differing, setting_text, short_names, with_windows
 from saibench.interpretation.bootstrap import Interval, block_bootstrap
 from saibench.interpretation.trusted_range.conformal import TooFewBlocks
 from saibench.interpretation.trusted_range.reading import Measured, measured
@@ -192,27 +192,31 @@ def validation_of(samples: Measured, asked: Wanted, seed: int = 0) -> Validation
 def chosen_points(evidence: StudyEvidence, names: Sequence[str] | None = None) -> list[str]:
     """Hashes of the points named by slug, hash or folder; of all with results by default.
 
+    A slug that several points have names them all; `short_names` name one each.
+
     Raises:
         UserError: no point has results, or none has this name.
     """
-    known = {point: record.get("slug") or point for point, record in evidence.records.items()}
+    slugs = {point: record.get("slug") or point for point, record in evidence.records.items()}
+    short = short_names(evidence)
     with_results = [point for point in evidence.points["point"] if point in evidence.metrics]
     if not with_results:
         raise UserError(f"{evidence.folder} holds no point with results.")
     found = []
-    for name in names or ():
-        name = name.rstrip("/").rpartition("/")[2]
-        matching = [p for p in with_results if name in (p, known[p], f"{known[p]}-{p}")]
+    for given in names or ():
+        name = given.rstrip("/").rpartition("/")[2]
+        matching = [p for p in with_results if name in (p, slugs[p], f"{slugs[p]}-{p}")]
+        matching = matching or [p for p in with_results if given == short[p]]
         if not matching:
-            slugs = [known[point] for point in with_results]
-            raise UserError(f"no point with results is named '{name}': {closest(name, slugs)}")
+            nearest = closest(name, [short[point] for point in with_results])
+            raise UserError(f"no point with results is named '{name}': {nearest}")
         found += matching
     return list(dict.fromkeys(found)) or with_results
 
 
 def point_label(evidence: StudyEvidence, point: str) -> str:
-    """What tells the point from the study's others: `window 0–30 %`; its slug otherwise."""
+    """What tells the point from the study's others: `window 0–30 %`; its short name otherwise."""
     points = with_windows(evidence.points).filter(polars.col("point").is_in(list(evidence.metrics)))
     row = points.row(by_predicate=polars.col("point") == point, named=True)
     settings = [setting_text(name, row[name]) for name in differing(points)]
-    return ", ".join(settings) or row["slug"]
+    return ", ".join(settings) or short_names(evidence)[point]

@@ -16,7 +16,7 @@ from saibench.evidence.known import with_known
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER, BEFORE
-from saibench.evidence.selection import with_windows
+from saibench.evidence.selection import short_names, with_windows
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.failed import refuse_failed
 from saibench.interpretation.trusted_range.records import Quantity, Source
@@ -280,9 +280,9 @@ def _statistic(
 def _group_names(evidence: StudyEvidence, rows: polars.DataFrame) -> tuple[str, ...]:
     pairs = rows.select("point", "partition").unique().sort("point", "partition")
     several = pairs["partition"].n_unique() > 1
-    slugs = {point: evidence.records[point].get("slug") or point for point in pairs["point"]}
+    short = short_names(evidence)
     return tuple(
-        f"{slugs[point]} on {partition}" if several else slugs[point]
+        f"{short[point]} on {partition}" if several else short[point]
         for point, partition in pairs.iter_rows()
     )
 
