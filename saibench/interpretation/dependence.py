@@ -32,8 +32,9 @@ def contradictions(
         most = max(told, key=lambda one: one.contradiction or 0.0)
         found.append(
             f"Errors of neighbouring samples correlate ({most.contradiction:.2f}, {most.statistic} "
-            f"of {short_names(evidence)[most.point]}): intervals by single samples are too narrow, so stretches of neighbours "
-            "are resampled. Declare a time or group column (independence of the data's source)."
+            f"of {short_names(evidence)[most.point]}): intervals by single samples are too narrow, "
+            "so stretches of neighbours are resampled. Declare a time or group column (independence"
+            " of the data's source)."
         )
     few = {
         one.partition: one.dependence.num_blocks
