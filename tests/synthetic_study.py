@@ -156,7 +156,7 @@ def write_point(
     (folder / "metrics.json").write_text(json.dumps(_metrics(samples, by_species)))
 
 
-def ar1(rng: np.random.Generator, count: int, memory: float = 0.97) -> np.ndarray:
+def ar1(rng: np.random.Generator, count: int, memory: float = 0.7) -> np.ndarray:
     """An AR(1) series of unit variance, `(count,)`."""
     noise = rng.standard_normal(count) * np.sqrt(1 - memory**2)
     series = np.empty(count)

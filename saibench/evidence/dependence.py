@@ -20,14 +20,17 @@ from saibench.evidence.independence import COLUMNS, ROW_KEYS, STRETCH_COLUMN, TI
 from saibench.evidence.stretches import (
     Labels,
     Units,
+    complete,
     contradiction,
     memory,
     number_of_stretches,
     units_of,
 )
 
-INDEPENDENT = -1
+INDEPENDENT = ""
 """As a stretch: what the data declare holds."""
+MUCH_LONGER = 2
+"""Memories of a time series that differ by more than this are told apart."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +38,19 @@ class Errors:
     """An error of N samples at several points and, along an axis, positions.
 
     Args:
-        name: as `force_mae` or `lead/mae`.
+        axis: empty without one.
+        column: as `force_mae`.
         values: by point `(N, positions)`; NaN where undefined.
     """
 
-    name: str
+    axis: str
+    column: str
     values: Mapping[str, Floats]
+
+    @property
+    def name(self) -> str:
+        """As `force_mae` or `lead/mae`."""
+        return f"{self.axis}/{self.column}" if self.axis else self.column
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +58,15 @@ class Dependence:
     """What the errors say of N samples.
 
     Args:
-        labels: `(N,)` stretches, or `INDEPENDENT`.
-        num_blocks: stretches, or samples or groups that are independent as declared.
+        labels: `(N,)` stretches for each of K memories, fewest first; K is 0 where the samples are
+            independent as declared.
+        num_blocks: stretches of the shortest memory, or samples or groups that are independent.
         contradiction: the largest lag-one autocorrelation of errors, where it contradicts that
             samples or groups are independent; else None.
         point, statistic: whose it is.
     """
 
-    labels: Labels
+    labels: tuple[Labels, ...]
     num_blocks: int
     contradiction: float | None = None
     point: str = ""
@@ -66,7 +77,8 @@ def dependence(samples: polars.DataFrame, errors: Sequence[Errors]) -> Dependenc
     """What the errors say of N samples, `sample_id` and the declaring columns of each.
 
     Samples with a time, and others whose neighbours correlate with any error and point, fall into
-    stretches of five times the longest memory of an error, its mean over points and positions.
+    stretches of five times the longest memory of an error, its mean over points and positions. Of a
+    time series errors of different kinds, as of energy and forces, may have memories of their own.
     """
     units = units_of(samples)
     found: list[tuple[float, str, str]] = []
@@ -77,14 +89,29 @@ def dependence(samples: polars.DataFrame, errors: Sequence[Errors]) -> Dependenc
                 told = contradiction(units.series(values), replicates=True, looks=looks)
                 found += [] if told is None else [(told, point, error.name)]
         if not found:
-            return Dependence(np.full(samples.height, INDEPENDENT), units.count)
-    memories = [_memory(error, units) for error in errors]
-    labels = units.stretches(number_of_stretches(max(memories, default=1.0), units.count))
-    return Dependence(labels, int(labels.max()) + 1, *max(found, default=(None, "", "")))
+            return Dependence((), units.count)
+    numbers = _numbers(errors, units)
+    labels = tuple(map(units.stretches, numbers if units.kind == TIME else numbers[:1]))
+    return Dependence(labels, int(labels[-1].max()) + 1, *max(found, default=(None, "", "")))
 
 
-def _memory(error: Errors, units: Units) -> float:
-    return memory(units.series(np.hstack(list(error.values.values()))), replicates=True)
+def _numbers(errors: Sequence[Errors], units: Units) -> list[int]:
+    """Stretches for each kind of error whose memory differs much, ascending.
+
+    All errors along an axis are one kind, with what they are called as means over it.
+    """
+    axes = {error.column: error.axis for error in errors if error.axis}
+    fewest: dict[str, int] = {}
+    for error in errors:
+        kind = axes.get(error.column, error.column)
+        series = units.series(np.hstack(list(error.values.values())))
+        number = number_of_stretches(memory(series, replicates=True), units.count)
+        fewest[kind] = min(number, fewest.get(kind, number))
+    kept: list[int] = []
+    for number in sorted(fewest.values()) or [number_of_stretches(1.0, units.count)]:
+        if not kept or number > MUCH_LONGER * kept[-1]:
+            kept.append(number)
+    return kept
 
 
 @dataclass(frozen=True, order=True)
@@ -176,20 +203,40 @@ def marked_with_stretches(
     samples: polars.DataFrame, decided: Sequence[SameSamples]
 ) -> polars.DataFrame:
     """The samples of all points with the stretch of each."""
-    parts, first = [], {one.partition: 0 for one in decided}
-    for partition in first:
-        others = sum(first.values())  # no stretch is of two partitions
-        for one in decided:
-            if one.partition != partition:
-                continue
-            labels = one.dependence.labels
-            first[partition] = max(first[partition], int(labels.max()) + 1)
-            labels = np.where(labels == INDEPENDENT, labels, labels + others)
-            stretch = polars.Series(STRETCH_COLUMN, labels, polars.Int64)
-            own = one.samples.select("sample_id", stretch, partition=polars.lit(partition))
-            parts.append(own.join(polars.DataFrame({"point": one.points}), how="cross"))
+    numbers = {name: at for at, name in enumerate(dict.fromkeys(one.partition for one in decided))}
+    parts = []
+    for one in decided:
+        stretch = polars.Series(STRETCH_COLUMN, _text(one, numbers[one.partition]), polars.String)
+        own = one.samples.select("sample_id", stretch, partition=polars.lit(one.partition))
+        parts.append(own.join(polars.DataFrame({"point": one.points}), how="cross"))
     keys = list(ROW_KEYS)
     return samples.join(polars.concat(parts), on=keys, how="left", maintain_order="left")
+
+
+def stretches_of(samples: polars.DataFrame) -> list[Labels] | None:
+    """The labels of `Dependence` of rows that were marked; None where these are not, or not all."""
+    if not complete(samples, STRETCH_COLUMN):
+        return None
+    names, number = np.unique(samples[STRETCH_COLUMN].to_numpy(), return_inverse=True)
+    if list(names) == [INDEPENDENT]:
+        return []
+    parts = [str(name).split() for name in names]
+    if len({len(part) for part in parts}) > 1:
+        return None
+    return [
+        np.unique(of_memory, return_inverse=True)[1].astype(np.int64)[number]
+        for of_memory in zip(*parts, strict=True)
+    ]
+
+
+def _text(one: SameSamples, partition: int) -> list[str]:
+    """The stretches of each sample, no name of which is of two partitions."""
+    if not one.dependence.labels:
+        return [INDEPENDENT] * one.samples.height
+    return [
+        " ".join(f"{partition}:{label:03d}" for label in of_sample)
+        for of_sample in zip(*one.dependence.labels, strict=True)
+    ]
 
 
 def _same_samples(
@@ -256,5 +303,4 @@ def _read(named: Named, table: polars.DataFrame, ids: Labels, points: Sequence[s
         mostly = (counts > 0).sum(axis=0) >= len(ids) / 2
         if mostly.any():
             of_point[point] = means[:, mostly]
-    axis = f"{named.axis}/" if named.axis else ""
-    return Errors(f"{axis}{named.column}", of_point)
+    return Errors(named.axis, named.column, of_point)

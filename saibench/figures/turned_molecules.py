@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -74,9 +75,10 @@ def caption(evidence: StudyEvidence) -> str:
     numbers = table(evidence)
     changes = numbers.filter(polars.col("quantity") == "equivariance_error")
     told = "; ".join(
-        f"{row['model'] or 'the model'}: {row['estimate']:.2g} "
-        f"[{row['low']:.2g}, {row['high']:.2g}] meV/Å"
+        f"{row['model'] or 'the model'}: {row['estimate']:.2g}"
+        f"{'' if np.isnan(row['low']) else bounds} meV/Å"
         for row in changes.iter_rows(named=True)
+        for bounds in [f" [{row['low']:.2g}, {row['high']:.2g}]"]
     )
     frames = max(changes["samples"].to_list())
     return (

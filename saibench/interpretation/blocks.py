@@ -30,12 +30,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from saibench.errors import UserError
 from saibench.evidence.autocorrelation import lag_one
-from saibench.evidence.dependence import INDEPENDENT
-from saibench.evidence.independence import COLUMNS, GROUP, SAMPLE, STRETCH_COLUMN, TIME
+from saibench.evidence.dependence import MUCH_LONGER, stretches_of
+from saibench.evidence.independence import COLUMNS, GROUP, SAMPLE, TIME
 from saibench.evidence.stretches import (
     MAX_BLOCKS,
     Labels,
-    complete,
     contradiction,
     memory,
     number_of_stretches,
@@ -44,11 +43,9 @@ from saibench.evidence.stretches import (
 )
 from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
 
-MUCH_LONGER = 2
-"""Errors that remember so many times longer than those which decide for all have own stretches."""
 MANY_BLOCKS = 20
-"""So do, in a time series, those of a memory so many times shorter, where more stretches than this
-tell it well: the energy of a molecule errs for longer than its forces."""
+"""More stretches than this tell the memory of a time series well, so that errors of a much shorter
+one than those that decide for all have their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,12 +136,12 @@ def find_blocks(
     series = units.series(values)
     groups = units.unit if units.kind == GROUP else None
     order = np.lexsort([units.unit, units.strata[units.unit]])
-    decided = _decided(samples)
+    decided = stretches_of(samples)
     if decided is None:
         told = None if units.kind == TIME else contradiction(series, replicates=replicates)
         dependent = units.kind == TIME or told is not None
     else:
-        dependent = not (decided == INDEPENDENT).any()
+        dependent = bool(decided)
         told = _largest(series) if dependent and units.kind != TIME else None
     if not dependent:
         bundles = stretches(np.arange(units.count), MAX_BLOCKS)
@@ -152,13 +149,8 @@ def find_blocks(
         every = order if units.kind == GROUP else np.argsort(units.unit, kind="stable")
         return Blocks(cells[units.unit], cells[units.unit], units.kind, every, groups=groups)
     own = number_of_stretches(memory(series, replicates=replicates), units.count)
-    labels = units.stretches(own)
-    if decided is not None:
-        common = np.unique(decided, return_inverse=True)[1].astype(np.int64)
-        number = int(common.max()) + 1
-        longer = MUCH_LONGER * own < number
-        shorter = units.kind == TIME and max(MUCH_LONGER * number, MANY_BLOCKS) < own
-        labels = labels if longer or shorter else common
+    labels = _nearest(decided or [], own, units.kind == TIME)
+    labels = units.stretches(own) if labels is None else labels
     return Blocks(labels, units.stretches(MAX_BLOCKS), units.kind, order, told, groups)
 
 
@@ -185,13 +177,15 @@ def influence(reduce: Callable[[Floats], Floats], values: Floats) -> Floats:
     return (values - mean) @ slope
 
 
-def _decided(samples: polars.DataFrame) -> Labels | None:
-    """The stretches of samples of a study; None where nothing was decided for all of them alike."""
-    if not complete(samples, STRETCH_COLUMN):
+def _nearest(decided: list[Labels], own: int, timed: bool) -> Labels | None:
+    """Of the stretches decided for all the nearest in number; None if the errors' own are taken."""
+    if not decided:
         return None
-    found = samples[STRETCH_COLUMN].to_numpy()
-    single = found == INDEPENDENT
-    return found if single.all() or not single.any() else None
+    numbers = [int(labels.max()) + 1 for labels in decided]
+    longer = MUCH_LONGER * own < numbers[0]
+    shorter = timed and max(MUCH_LONGER * numbers[-1], MANY_BLOCKS) < own
+    nearest = np.argmin(np.abs(np.log(np.array(numbers) / own)))
+    return None if longer or shorter else decided[int(nearest)]
 
 
 def _largest(series: Floats) -> float:

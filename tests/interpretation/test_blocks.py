@@ -221,14 +221,21 @@ def test_one_decision_for_all_numbers_of_the_same_samples(tmp_path: Path) -> Non
 def test_own_stretches_are_those_of_far_longer_or_surely_shorter_memory() -> None:
     rng = np.random.default_rng(6)
     samples = pl.DataFrame({"sample_id": np.arange(600), "time": np.arange(600.0)})
-    decided = samples.with_columns(pl.Series(STRETCH_COLUMN, np.arange(600) // 10))
+    decided = samples.with_columns(
+        pl.Series(STRETCH_COLUMN, [f"0:{n:03d}" for n in np.arange(600) // 10])
+    )
     slow = np.convolve(rng.standard_normal(699), np.ones(100), "valid")
     assert find_blocks(decided, slow).num_blocks < 10
     white = rng.standard_normal(600)
     assert find_blocks(decided, white).num_blocks == 60
-    few = samples.with_columns(pl.Series(STRETCH_COLUMN, np.arange(600) // 150))
+    few = samples.with_columns(
+        pl.Series(STRETCH_COLUMN, [f"0:{n:03d}" for n in np.arange(600) // 150])
+    )
     assert find_blocks(few, white).num_blocks > 100
     assert find_blocks(few[:80], white[:80]).num_blocks == 1
+    of_two = [f"0:{n // 150:03d} 0:{n // 40:03d}" for n in range(600)]
+    found = find_blocks(samples.with_columns(pl.Series(STRETCH_COLUMN, of_two))[:80], white[:80])
+    assert found.num_blocks == 2
 
 
 def test_too_few_blocks_and_values_that_do_not_vary_have_no_interval() -> None:
