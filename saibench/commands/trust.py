@@ -83,8 +83,8 @@ def run(args: argparse.Namespace) -> int:
     if args.save is not None and len(groups) > 1:
         one = short_names(evidence)[points[0]]
         raise UserError(
-            f"--save writes one range, and there are {len(groups)} points; --point '{one}', or "
-            "another of them, or --together, would work."
+            f"--save writes one range, and there are {len(groups)} points; --point with one of "
+            f"them, as '{one}', or --together, would work."
         )
     ranges, refused = [], []
     for group in groups:

@@ -106,3 +106,10 @@ def test_a_forward_of_one_input_is_refused_as_it_is_built(kind: str, inputs: str
     with pytest.raises(UserError, match="OneInput") as refused:
         of(kind, RIGHT[kind], OneInput)
     assert f"forward(self, {inputs})" in str(refused.value)
+
+
+def test_rain_that_is_not_finite_is_told_with_what_predicted_it() -> None:
+    module, batch = of("rain", "torch.full((3, 20, 32, 32), torch.inf)")
+    with pytest.raises(RuntimeError, match=r"model\.net=.*Net") as refused:
+        module.test_step(batch, 0)
+    assert "diverged" not in str(refused.value)
