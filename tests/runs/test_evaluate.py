@@ -314,7 +314,8 @@ def test_failing_evaluation_is_one_sentence_and_leaves_the_evidence(
     monkeypatch.setattr("saibench.models.force_field.ForceFieldModule.test_step", broken)
     ended = look(f"run={point}", LATE, folder=tmp_path)
     assert ended.status == 1
-    assert ended.err == f"{point}: RuntimeError: the net fell over\n"
+    assert ended.err.startswith(f"{point}: RuntimeError: the net fell over (test_evaluate.py, line")
+    assert ended.err.count("\n") == 1
     assert {path.name: path.read_bytes() for path in point.iterdir()} == before
 
 

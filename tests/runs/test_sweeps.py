@@ -40,7 +40,7 @@ def test_sweep_goes_on_past_a_failed_point_and_reports_the_rest(tmp_path: Path) 
     assert states(tmp_path) == {0: "complete", 1: "failed", 2: "complete"}
     failed = records(tmp_path)[1]
     name = f"{failed['slug']}-{failed['point']}"
-    assert f"\n{name} failed: RuntimeError: a deliberate failure\n" in ended.out
+    assert f"\n{name} failed: RuntimeError: a deliberate failure (" in ended.out
     assert 'raise RuntimeError("a deliberate failure")' in failed["failure"]["traceback"]
     assert "Traceback" not in ended.err + ended.out
 
