@@ -121,6 +121,16 @@ def of_changes(count: int, memory: float) -> Simulate:
     return lambda rng: segments(series(rng, count, memory), remembers=memory > 0).first.p
 
 
+def of_unlike_spreads(count: int) -> Simulate:
+    """Errors without a bias, whose spread follows a log-normal feature along which they lie."""
+
+    def simulate(rng: np.random.Generator) -> float:
+        spread = np.sort(rng.lognormal(0, 1, count))
+        return segments(spread * rng.standard_normal(count), remembers=False).first.p
+
+    return simulate
+
+
 def of_interval(blocks: int, skewed: bool) -> Simulate:
     """A verdict from a 95 % interval that excludes the truth counts as p = 0.05, else as 1."""
 
@@ -211,6 +221,12 @@ TESTS: dict[tuple[str, str, str], tuple[Simulate, float]] = {
             of_changes(count, memory), 0.1,
         )
         for count, memory in ((60, 0.0), (240, 0.0), (240, 0.6), (240, 0.8))
+    },
+    **{
+        ("change of the mean", f"{count} samples", "spread follows the order"): (
+            of_unlike_spreads(count), 0.25,
+        )
+        for count in (30, 60, 100)
     },
     **{
         ("95 % interval of a mean", f"{blocks} blocks", "log-normal" if skewed else "Gaussian"): (

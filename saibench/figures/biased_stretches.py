@@ -39,6 +39,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a (points, stretch): its bounds, signed mean, p and q, and what it carries."""
     rows: list[dict[str, object]] = []
+    level = study_traces(evidence).wanted.level
     for trace in _drawn(evidence):
         assert trace.bias is not None
         for one in trace.bias.stretches:
@@ -47,7 +48,7 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
                     "points": trace.label,
                     "from": one.low,
                     "to": one.high,
-                    "biased": one in trace.bias.biased,
+                    "biased": one in trace.bias.biased(level),
                     "mean": one.mean.estimate,
                     "low": one.mean.low,
                     "high": one.mean.high,
@@ -131,7 +132,7 @@ def _draw_bias(
     for low, high, mean in spans or [(position[0], position[-1], bias.mean)]:
         axes.plot([low, high], [mean.estimate] * 2, color=MEAN, linewidth=1.6)
         axes.fill_between([low, high], mean.low, mean.high, color=MEAN, alpha=0.18, linewidth=0)
-    for one in bias.biased if sure else []:
+    for one in bias.biased(level) if sure else []:
         colour = BELOW if one.mean.estimate < 0 else ABOVE
         axes.axvspan(one.low, one.high, color=colour, alpha=0.22, linewidth=0)
     low, high = np.quantile(values, [0.001, 0.999])

@@ -169,16 +169,18 @@ class BiasTrace:
         """Whether the 95 % interval of the mean signed error excludes zero."""
         return self.mean.low > 0 or self.mean.high < 0
 
-    @property
-    def biased(self) -> list[Stretch]:
+    def biased(self, level: float) -> list[Stretch]:
         """Stretches whose signed error is beyond doubt above 0 and above that of the others, or
-        below both.
+        below both, where their change is a discovery at this false discovery rate.
         """
         return [
             one
             for one in self.stretches
-            if min(one.mean.low, one.change.interval.low) > 0
-            or max(one.mean.high, one.change.interval.high) < 0
+            if one.change.holds(level)
+            and (
+                min(one.mean.low, one.change.interval.low) > 0
+                or max(one.mean.high, one.change.interval.high) < 0
+            )
         ]
 
 

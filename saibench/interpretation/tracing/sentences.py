@@ -168,7 +168,7 @@ def bias_sentences(trace: BiasTrace, level: float) -> list[str]:
         f"{opening}; its mean changes {changes} time{'s' if changes > 1 else ''} along "
         f"{trace.along.name}."
     ]
-    biased = sorted(trace.biased, key=lambda one: -one.share_of_error.estimate)
+    biased = sorted(trace.biased(level), key=lambda one: -one.share_of_error.estimate)
     return found + [stretch_sentence(trace, one) for one in biased]
 
 

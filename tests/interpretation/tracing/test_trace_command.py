@@ -97,7 +97,7 @@ def test_errors_are_traced_to_what_made_them(narrow: records.PointTrace) -> None
 
 def test_biased_stretch_is_found_with_its_samples(narrow: records.PointTrace) -> None:
     assert narrow.bias is not None
-    (stretch,) = narrow.bias.biased
+    (stretch,) = narrow.bias.biased(0.05)
     ids = set(stretch.sample_ids)
     truth = set(range(1000 + BIASED.start, 1000 + BIASED.stop))
     assert len(ids ^ truth) <= 12
