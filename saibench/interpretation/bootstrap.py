@@ -34,6 +34,9 @@ FEW_BLOCKS = 10
 cannot leave the blocks' own range, which two or three of them span too seldom."""
 MIN_BLOCKS = 3
 """Two blocks have a Student's t of 12.7: such an interval says nothing and is not shown."""
+LARGEST_SKEWNESS = 0.8
+"""Over Student's t: the cubic runs away beyond 1, and intervals of few blocks with it, which
+gain three times the width and hardly any coverage."""
 MAX_WEIGHTS = 4_000_000
 """Weights held at once: 32 MB."""
 
@@ -270,6 +273,7 @@ def mean_interval(
     deviation = math.sqrt(cumulants.variance)
     skewness = cumulants.third / deviation**3 if deviation else 0.0
     of_t = student_t(num_blocks, level)
+    skewness = float(np.clip(skewness, -LARGEST_SKEWNESS / of_t, LARGEST_SKEWNESS / of_t))
     low = estimate - deviation * _less_skewed(of_t, skewness)
     high = estimate - deviation * _less_skewed(-of_t, skewness)
     return Interval(low, estimate, high, num_blocks, count)

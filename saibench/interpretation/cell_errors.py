@@ -42,14 +42,18 @@ class CellErrors:
         values = np.hstack([self.values, other.values])
         return CellErrors(self.cells, values, self.samples, of_seeds)
 
-    def interval(self, reduce: Callable[[Floats], Floats]) -> Interval:
-        """Interval of a function of the cells' means: `(resamplings, cells)` → one each."""
+    def interval(self, reduce: Callable[[Floats], Floats], *, smooth: bool = True) -> Interval:
+        """Interval of a function of the cells' means: `(resamplings, cells)` → one each.
+
+        Args:
+            smooth: whether it has slopes, as ranks do not.
+        """
 
         def statistic(values: Floats, weights: Floats) -> Floats:
             return reduce(weights @ values / weights.sum(axis=1, keepdims=True))
 
         blocks = blocks_of(self.samples, influence(reduce, self.values))
-        found = block_bootstrap(self.values, blocks, statistic, of_means=True)
+        found = block_bootstrap(self.values, blocks, statistic, of_means=smooth)
         mean = self.values.mean(axis=0)
         settings = []
         for columns, means in self.of_seeds:

@@ -221,8 +221,8 @@ def _similar_better(evidence: StudyEvidence, variant: Variant) -> Answer | None:
         norm = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
         return (first * second).sum(axis=1) / norm
 
-    rho = both.interval(spearman).within(-1, 1)
-    opposite = both.interval(lambda means: -spearman(means))
+    rho = both.interval(spearman, smooth=False).within(-1, 1)
+    opposite = both.interval(lambda means: -spearman(means), smooth=False)
     return (
         verdict(opposite),
         f"Spearman's ρ between centred SOAP similarity and force MAE is {shown(rho)} over {count} "

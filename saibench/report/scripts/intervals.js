@@ -37,8 +37,8 @@ const lessSkewed = (student, skewness) => Math.abs(skewness) < 1e-6 ? student
   : 3 / skewness * (Math.cbrt(1 + skewness * (student - skewness / 6)) - 1);
 
 const meanInterval = (value, { variance, third }, blocks) => {
-  const deviation = Math.sqrt(variance), skewness = variance ? third / deviation ** 3 : 0;
-  const student = study.student[blocks];
+  const deviation = Math.sqrt(variance), student = study.student[blocks], most = 0.8 / student;
+  const skewness = variance ? Math.min(most, Math.max(-most, third / deviation ** 3)) : 0;
   return [student, -student].map((one) => value - deviation * lessSkewed(one, skewness));
 };
 
