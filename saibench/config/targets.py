@@ -75,7 +75,7 @@ def fault(error: BaseException) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     said = f"{type(error).__name__}: {first_line(error)}"
     place = place_in_own_code(error)
-    if place is None and Path(last.filename).is_relative_to(_HYDRA):
+    if not place and Path(last.filename).is_relative_to(_HYDRA):
         return said  # Hydra calls it; nobody has to look there
     return f"{said} ({place or f'{Path(last.filename).name}, line {last.lineno}'})"
 
