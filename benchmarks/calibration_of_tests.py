@@ -120,12 +120,13 @@ def of_changes(count: int, memory: float) -> Simulate:
     return lambda rng: segments(series(rng, count, memory), remembers=memory > 0).first.p
 
 
-def of_unlike_spreads(count: int) -> Simulate:
-    """Errors without a bias, whose spread follows a log-normal feature along which they lie."""
+def of_unbiased(count: int, skewed: bool, follows: bool) -> Simulate:
+    """Independent errors without a bias, whose spread may follow a log-normal feature in order."""
 
     def simulate(rng: np.random.Generator) -> float:
-        spread = np.sort(rng.lognormal(0, 1, count))
-        return segments(spread * rng.standard_normal(count), remembers=False).first.p
+        errors = rng.lognormal(0, 1, count) - np.exp(0.5) if skewed else rng.standard_normal(count)
+        spread = np.sort(rng.lognormal(0, 1, count)) if follows else 1.0
+        return segments(spread * errors, remembers=False).first.p
 
     return simulate
 
@@ -219,13 +220,20 @@ TESTS: dict[tuple[str, str, str], tuple[Simulate, float]] = {
         ("change of the mean", f"{count} samples", f"AR(1) {memory:g}"): (
             of_changes(count, memory), 0.1,
         )
-        for count, memory in ((60, 0.0), (240, 0.0), (240, 0.6), (240, 0.8))
+        for count, memory in (
+            (60, 0.0), (240, 0.0), (240, 0.6), (240, 0.8), (500, 0.6), (500, 0.8),
+        )
     },
     **{
-        ("change of the mean", f"{count} samples", "spread follows the order"): (
-            of_unlike_spreads(count), 0.25,
+        ("change of the mean", f"{count} samples", what): (
+            of_unbiased(count, skewed, follows), 0.25,
         )
-        for count in (30, 60, 100)
+        for what, skewed, follows, counts in (
+            ("spread follows the order", False, True, (30, 60, 100, 250)),
+            ("log-normal", True, False, (30, 100, 250)),
+            ("log-normal, spread follows the order", True, True, (30, 100, 250)),
+        )
+        for count in counts
     },
     **{
         ("95 % interval of a mean", f"{blocks} blocks", "log-normal" if skewed else "Gaussian"): (

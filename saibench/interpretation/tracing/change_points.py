@@ -3,7 +3,7 @@
 The stretch whose mean differs most from the rest is sought among all stretches of the series
 (circular binary segmentation). It is a discovery if its contrast is larger than that of the best
 stretch of permuted series, which are put together from blocks of neighbours, so that their memory
-is that of the series. Then each of the three parts is searched in turn. All is done in
+is that of the series. Then each of the three parts is searched in turn. Each search is done in
 units of the local spread: where errors grow along the order, as with rain's intensity, chance makes
 larger contrasts where they are large.
 
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,18 @@ LEVEL = 0.05
 MAX_CELLS = 240
 """Longer series are averaged over as many neighbours as it takes; change points lie between
 such cells."""
-TIMES_IN_BLOCK = 8
-"""Correlation times that stay together in a permutation; contrasts of permuted blocks are enlarged
-by 1/√(1 − 1/8), which is what they lose of the memory across their bounds."""
-NEIGHBOURHOOD = 0.125
-"""Share of the series on either side over which its spread is taken."""
+TIMES_IN_BLOCK = 6
+"""Correlation times that stay together in a permutation. More leave few blocks, among which a
+biased stretch is often found again: of 400 samples at a correlation time of 4.5, a stretch of 80
+that is biased by 3 standard deviations is found in 66 %, with 8 in 49 %."""
+LOST = 1 / 8
+"""Of the variance of a mean, what permuted blocks lose of the memory across their bounds; contrasts
+of permuted series are enlarged by 1/√(1 − 1/8). The bounds alone would cost one part in
+`TIMES_IN_BLOCK`; units of the local spread make up for the rest."""
+NEIGHBOURHOOD = 0.1
+"""Share of the series on either side over which its spread is taken. Of series without a change
+whose spread is log-normal (σ = 1) along the order, 4.5 % of 250 and 5.3 % of 1,000 samples are cut
+at a level of 5 %; with an eighth 7.1 and 6.6 %."""
 SHORTEST = 5
 """Samples, or cells, in a stretch: a single outlier is none, and must not hide one."""
 FEWEST_BLOCKS = 6
@@ -55,7 +62,7 @@ class Segments:
 
     Args:
         bounds: ascending, from 0 to the length.
-        p: of the change at each inner bound.
+        p: of the change at each inner bound, at least that of the stretch it was found in.
         first: the sharpest stretch of the whole series, whether a discovery or not.
         block: length in samples of what was permuted.
     """
@@ -64,6 +71,17 @@ class Segments:
     p: tuple[float, ...]
     first: Candidate
     block: int
+
+    def surer(self) -> Iterator[Segments]:
+        """These, then those without the least sure change points, and so on to none."""
+        for least in sorted({*self.p, 0.0}, reverse=True):
+            kept = [number for number, p in enumerate(self.p) if p <= least]
+            inner = (self.bounds[number + 1] for number in kept)
+            yield replace(
+                self,
+                bounds=(0, *inner, self.bounds[-1]),
+                p=tuple(self.p[number] for number in kept),
+            )
 
 
 def segments(
@@ -80,7 +98,7 @@ def segments(
 
     Args:
         series: `(samples,)` in order.
-        remembers: whether neighbours resemble each other; blocks are then as long as eight
+        remembers: whether neighbours resemble each other; blocks are then as long as six
             correlation times of what the sharpest stretch leaves, else one sample.
         level: of each search.
     """
@@ -88,18 +106,18 @@ def segments(
     width = -(-count // MAX_CELLS)
     starts = np.arange(0, count, width)
     cells = np.add.reduceat(series, starts) / np.diff(starts, append=count)
-    cells = in_local_spreads(cells)
-    block = _block_length(cells) if remembers else 1
+    block = _block_length(in_local_spreads(cells)) if remembers else 1
     found: dict[int, float] = {}
     first = _search(cells, block, num_permutations, seed)
     if first.p <= level:
         parts = _cut(0, len(cells), first, found)
         while parts:
-            begin, end = parts.pop()
+            begin, end, of_whole = parts.pop()
             if end - begin < max(FEWEST_BLOCKS * block, 2 * SHORTEST):
                 continue
             best = _search(cells[begin:end], block, num_permutations, seed)
             if best.p <= level:
+                best = replace(best, p=max(best.p, of_whole))
                 parts += _cut(begin, end, best, found)
     inner = sorted(found)
     return Segments(
@@ -169,23 +187,27 @@ def _lengths(count: int, shortest: int) -> Iterator[tuple[int, NDArray[np.int64]
 
 
 def _search(series: Floats, block: int, num_permutations: int, seed: int) -> Candidate:
+    series = in_local_spreads(series)
     start, stop, contrast = best_stretch(series)
     if len(series) < FEWEST_BLOCKS * block or contrast == 0:
         return Candidate(start, stop, 1.0)
     larger = 0
-    lost = math.sqrt(1 - 1 / TIMES_IN_BLOCK) if block > 1 else 1.0
+    lost = math.sqrt(1 - LOST) if block > 1 else 1.0
     for index in block_permutations(len(series), block, num_permutations, seed):
         larger += int((largest_contrasts(series[index]) >= lost * contrast - 1e-12).sum())
     return Candidate(start, stop, p_value(larger, num_permutations))
 
 
-def _cut(begin: int, end: int, best: Candidate, found: dict[int, float]) -> list[tuple[int, int]]:
-    """Note the bounds of the stretch; the parts that it leaves to be searched."""
+def _cut(
+    begin: int, end: int, best: Candidate, found: dict[int, float]
+) -> list[tuple[int, int, float]]:
+    """Note the bounds of the stretch; the parts that it leaves to be searched, and its p-value."""
     start, stop = begin + best.start, begin + best.stop
     for bound in (start, stop):
         if begin < bound < end:
             found[bound] = best.p
-    return [(low, high) for low, high in ((begin, start), (start, stop), (stop, end)) if high > low]
+    parts = ((begin, start), (start, stop), (stop, end))
+    return [(low, high, best.p) for low, high in parts if high > low]
 
 
 def _block_length(series: Floats) -> int:
