@@ -100,8 +100,9 @@ def caption(evidence: StudyEvidence) -> str:
     parts = [
         f"{first.statistic.describe or first.statistic.name}{unit} in order of {first.along.name}, "
         f"{first.mean.count:,} samples of {traces[0].partition}; cut where its mean changes, found "
-        "by circular binary segmentation and tested against series that are put together from "
-        f"permuted blocks of neighbours, at a level of {100 * found.wanted.level:g} %. Shaded: "
+        "by circular binary segmentation in units of the local spread and tested against series "
+        "that are put together from permuted blocks of neighbours, at a false discovery rate of "
+        f"{100 * found.wanted.level:g} % over all comparisons of the point. Shaded: "
         "stretches whose mean is beyond doubt above 0 and above that of all others, or below both."
     ]
     for trace in traces:

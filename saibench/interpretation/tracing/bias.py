@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -27,12 +28,19 @@ from saibench.interpretation.tracing.columns import (
     data_features,
     rows_of_point,
 )
+from saibench.interpretation.tracing.comparisons import adjusted
 from saibench.interpretation.tracing.reading import (
     FEWEST_SAMPLES,
     Untraceable,
     told_apart,
 )
-from saibench.interpretation.tracing.records import BiasTrace, Contrast, Stretch, Tested
+from saibench.interpretation.tracing.records import (
+    BiasTrace,
+    Contrast,
+    ResponseTrace,
+    Stretch,
+    Tested,
+)
 from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.wording import are, counted
 
@@ -50,8 +58,11 @@ def trace_bias(
     statistic: str,
     along: str,
     level: float = 0.05,
+    beside: Sequence[ResponseTrace] = (),
 ) -> BiasTrace:
     """Change points of the signed error in order of time, or of a feature of independent samples.
+
+    The series is cut only where the change holds over all comparisons of the point.
 
     Args:
         evidence: the study.
@@ -59,7 +70,8 @@ def trace_bias(
         partition: one that it was tested on.
         statistic: signed: `energy_error`, or a difference as `score - label`.
         along: the feature.
-        level: of the search for change points.
+        level: of the search for change points, and false discovery rate of those that are kept.
+        beside: the point's other traces, whose comparisons count.
 
     Raises:
         Untraceable: there are too few samples, or they have no order but time.
@@ -80,7 +92,7 @@ def trace_bias(
             f"{along} cannot be told apart. Use --along time where samples have one."
         )
     cut = segments(values, remembers=remembers, level=level)
-    return BiasTrace(
+    whole = BiasTrace(
         statistic=error.quantity,
         along=order.quantity,
         mean=blocks.mean(values),
@@ -88,8 +100,16 @@ def trace_bias(
             np.stack([values, np.abs(values)], axis=1), blocks.labels, _share_of_bias, of_means=True
         ),
         first=Tested(_step(values, cut), cut.first.p),
-        stretches=_stretches(evidence, rows, values, position, cut, along),
+        stretches=(),
     )
+    for kept in cut.surer():
+        stretches = _stretches(evidence, rows, values, position, kept, along)
+        found = replace(whole, stretches=stretches)
+        told = adjusted([*beside, found])[-1]
+        assert isinstance(told, BiasTrace)
+        if all(one.change.holds(level) for one in told.stretches):
+            break
+    return found
 
 
 def _is_signed(evidence: StudyEvidence, point: str, statistic: str) -> bool:

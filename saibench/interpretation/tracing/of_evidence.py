@@ -53,7 +53,9 @@ def _trace_point(evidence: StudyEvidence, point: str, asked: Asked) -> PointTrac
     bias: BiasTrace | None = None
     if asked.bias is not None:
         try:
-            bias = trace_bias(evidence, point, partition, asked.bias, asked.along, asked.level)
+            bias = trace_bias(
+                evidence, point, partition, asked.bias, asked.along, asked.level, responses
+            )
         except Untraceable as error:
             refused.append(str(error))
     return PointTrace(

@@ -154,7 +154,8 @@ class BiasTrace:
         mean: signed error of all samples.
         share: of the mean absolute error, the absolute mean.
         first: the sharpest change of all, whether sure or not.
-        stretches: between change points that are sure, in order; none if there is no such.
+        stretches: between change points that are discoveries over all comparisons of the point,
+            in order; none if there is no such.
     """
 
     statistic: Quantity

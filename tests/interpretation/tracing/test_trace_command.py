@@ -33,6 +33,7 @@ from saibench.interpretation.tracing import (
     sentences,
     trace_points,
 )
+from saibench.interpretation.tracing.change_points import Candidate, Segments
 from saibench.interpretation.tracing.reading import _only_after
 from saibench.interpretation.tracing.trace import trace_response
 from saibench.interpretation.trusted_range.of_evidence import chosen_points
@@ -105,6 +106,31 @@ def test_biased_stretch_is_found_with_its_samples(narrow: records.PointTrace) ->
     assert stretch.change.p <= 0.01 and stretch.change.holds(0.05)
     (reason,) = narrow.refused
     assert "too few to trace energy_error" in reason, "the stretch is as long as a memory"
+
+
+def test_only_changes_that_hold_over_all_comparisons_cut_the_series(
+    evidence: StudyEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A p-value of 0.045 among the 17 comparisons of the force error is no discovery at 5 %."""
+
+    def trace_cut(bounds: tuple[int, ...], p: tuple[float, ...]) -> records.BiasTrace:
+        first = Candidate(bounds[1], bounds[-2], min(p))
+        cut = Segments(bounds, p, first, block=1)
+        monkeypatch.setattr("saibench.interpretation.tracing.bias.segments", lambda *_, **__: cut)
+        points = chosen_points(evidence, [NARROW])
+        (found,) = trace_points(evidence, points, asked(evidence, responses=("force_mae",)))
+        assert found.bias is not None
+        return found.bias
+
+    unsure_within = trace_cut((0, 116, 146, 176, 396), (0.001, 0.045, 0.001))
+    assert [len(one.sample_ids) for one in unsure_within.stretches] == [116, 60, 220]
+    assert all(one.change.holds(0.05) for one in unsure_within.stretches)
+    opening, told = sentences.bias_sentences(unsure_within, 0.05)
+    assert "changes 2 times" in opening and "these 60 of 396" in told
+
+    unsure = trace_cut((0, 116, 176, 396), (0.045, 0.045))
+    assert unsure.stretches == () and unsure.first.q > 0.05
+    assert len(sentences.bias_sentences(unsure, 0.05)) == 1
 
 
 def test_q_values_are_benjamini_and_hochbergs(narrow: records.PointTrace) -> None:
