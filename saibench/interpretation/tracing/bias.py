@@ -49,6 +49,8 @@ BLOCKS_OF_STRETCH = 5
 INDEPENDENT_BLOCKS = 200
 CLEAR_BIAS = 1 / 3
 """Shares of the bias are told where at least so much of it is sure: else they are of nothing."""
+LEAST_P = 1e-9
+"""The p-value of a mean signed error is not resolved below it."""
 
 
 def trace_bias(
@@ -92,10 +94,12 @@ def trace_bias(
             f"{along} cannot be told apart. Use --along time where samples have one."
         )
     cut = segments(values, remembers=remembers, level=level)
+    mean = blocks.mean(values)
     whole = BiasTrace(
         statistic=error.quantity,
         along=order.quantity,
-        mean=blocks.mean(values),
+        mean=mean,
+        bias=Tested(mean, _p_of_mean(values, blocks.labels)),
         share=block_bootstrap(
             np.stack([values, np.abs(values)], axis=1), blocks.labels, _share_of_bias, of_means=True
         ),
@@ -110,6 +114,22 @@ def trace_bias(
         if all(one.change.holds(level) for one in told.stretches):
             break
     return found
+
+
+def _p_of_mean(values: Floats, labels: np.ndarray) -> float:
+    """The smallest level of error at which the interval of the mean excludes 0; NaN without one."""
+
+    def excludes_zero(p: float) -> bool:
+        found = block_bootstrap(values, labels, level=1 - p)
+        return found.low > 0 or found.high < 0
+
+    if math.isnan(block_bootstrap(values, labels).low):
+        return math.nan
+    low, high = math.log(LEAST_P), 0.0
+    while high - low > 1e-3:
+        middle = (low + high) / 2
+        low, high = (low, middle) if excludes_zero(math.exp(middle)) else (middle, high)
+    return math.exp(high)
 
 
 def _is_signed(evidence: StudyEvidence, point: str, statistic: str) -> bool:

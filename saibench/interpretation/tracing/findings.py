@@ -75,7 +75,7 @@ def _uneven(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:
 def _biased(trace: BiasTrace, level: float, variant: str) -> Finding:
     claim = f"{trace.statistic.name} is biased in stretches of {trace.along.name} (§4.3, fig. 5)"
     seen = bool(trace.biased(level)) and trace.first.holds(level)
-    if trace.is_biased and not seen:
+    if trace.bias.holds(level) and not seen:
         claim = f"{trace.statistic.name} is biased (§4.3)"
         seen = True
     numbers = "\n".join(sentences.bias_sentences(trace, level))

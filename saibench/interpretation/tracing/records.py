@@ -152,6 +152,7 @@ class BiasTrace:
         statistic: the signed error.
         along: what the samples are in order of.
         mean: signed error of all samples.
+        bias: the same, tested against 0.
         share: of the mean absolute error, the absolute mean.
         first: the sharpest change of all, whether sure or not.
         stretches: between change points that are discoveries over all comparisons of the point,
@@ -161,14 +162,10 @@ class BiasTrace:
     statistic: Quantity
     along: Quantity
     mean: Interval
+    bias: Tested
     share: Interval
     first: Tested
     stretches: tuple[Stretch, ...]
-
-    @property
-    def is_biased(self) -> bool:
-        """Whether the 95 % interval of the mean signed error excludes zero."""
-        return self.mean.low > 0 or self.mean.high < 0
 
     def biased(self, level: float) -> list[Stretch]:
         """Stretches whose signed error is beyond doubt above 0 and above that of the others, or

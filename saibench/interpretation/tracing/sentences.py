@@ -74,7 +74,10 @@ def association_sentence(trace: ResponseTrace, one: Association, level: float) -
         verb = "rises" if rho.interval.estimate > 0 else "falls"
         relation = f"It {verb} with {name}: ρ = {fixed(rho.interval)}{_sure(rho)}"
     else:
-        relation = f"It depends on {name}, not by rising or falling: ρ = {fixed(rho.interval)}"
+        relation = (
+            f"It depends on {name}, but does not rise or fall significantly: "
+            f"ρ = {fixed(rho.interval)}{_sure(rho)}"
+        )
     still = ""
     if one.partial is not None and not math.isnan(one.partial.interval.estimate):
         still = f", {fixed(one.partial.interval)} with the other features held still"
@@ -151,17 +154,15 @@ def bias_sentences(trace: BiasTrace, level: float) -> list[str]:
         f"{quantity.name}: {values(trace.mean, quantity)} on average over "
         f"{trace.mean.count:,} samples"
     )
-    if trace.is_biased:
+    if trace.bias.holds(level):
         opening += f", a bias that is {percent(trace.share)} of the mean absolute error"
+    else:
+        opening += ", not significantly different from 0"
+    opening += _sure(trace.bias)
     if not trace.stretches or not trace.first.holds(level):
-        if trace.is_biased:
-            return [
-                f"{opening}; it is constant along {trace.along.name}: no stretch differs "
-                f"significantly from the others{_sure(trace.first)}."
-            ]
         return [
-            f"{opening}, an interval that holds zero; no stretch of {trace.along.name} is biased "
-            f"significantly{_sure(trace.first)}."
+            f"{opening}; no stretch of {trace.along.name} differs significantly from the others"
+            f"{_sure(trace.first)}."
         ]
     changes = len(trace.stretches) - 1
     found = [
@@ -207,7 +208,7 @@ def comparisons_sentence(tests: Sequence[Tested], level: float) -> str:
     return (
         f"{sum(one.holds(level) for one in made)} of {len(made)} comparisons hold at a false "
         f"discovery rate of {100 * level:g} % (Benjamini and Hochberg, by point); p-values are "
-        "from permutations that keep blocks together, or from Fisher's exact test."
+        "from permutations that keep blocks together, Fisher's exact test, or intervals of means."
     )
 
 
