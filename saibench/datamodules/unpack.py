@@ -53,6 +53,7 @@ def _take_out(archive: Path, wanted: Collection[str], folder: Path) -> dict[str,
                 _check_room(member, folder)
                 tar.extract(member, folder, filter="data")
                 taken[name] = folder / name
+            _read_to_its_end(tar)
     except DAMAGE as error:
         raise _damaged(archive, error) from error
     except OSError as error:
@@ -61,6 +62,13 @@ def _take_out(archive: Path, wanted: Collection[str], folder: Path) -> dict[str,
             raise _damaged(archive, error) from error
         raise
     return taken
+
+
+def _read_to_its_end(tar: tarfile.TarFile) -> None:
+    """A compressed block is checked against its sum only once the whole of it was read."""
+    if tar.fileobj is not None:
+        while tar.fileobj.read(1 << 20):
+            pass
 
 
 def _check(member: tarfile.TarInfo, folder: Path, archive: Path) -> None:
