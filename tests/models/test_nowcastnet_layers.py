@@ -59,7 +59,8 @@ def test_norm_of_a_fresh_weight_is_nearly_one_and_of_a_trained_one_is(conv: nn.M
         weight = (center.reshape(54, 9) - bias).T
         return float(np.linalg.svd(weight.detach().numpy(), compute_uv=False)[0])
 
-    assert 1 <= largest_singular_value() < 1.2
+    rounding = 54 * float(np.finfo(np.float32).eps)  # of a norm over 54 products
+    assert 1 - rounding <= largest_singular_value() < 1.2
     for _ in range(200):
         conv(features)
     assert largest_singular_value() == pytest.approx(1, abs=1e-4)
