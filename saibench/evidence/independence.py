@@ -25,7 +25,9 @@ STRATUM_COLUMN = "__stratum"
 """Class of a row, of whose samples a fixed number was chosen."""
 STRETCH_COLUMN = "__stretch"
 """Stretch of a row, as `saibench.evidence.dependence` decides it for a study's samples."""
-COLUMNS = ("time", ORDER_COLUMN, GROUP_COLUMN, STRATUM_COLUMN, STRETCH_COLUMN)
+MARKS = (ORDER_COLUMN, GROUP_COLUMN, STRATUM_COLUMN, STRETCH_COLUMN)
+"""The columns of `StudyEvidence.samples` that no file of evidence holds."""
+COLUMNS = ("time", *MARKS)
 """Columns of a table that the block rule reads beside `sample_id`."""
 ROW_KEYS = ("point", "partition", "sample_id")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars
 
+from saibench.evidence.independence import MARKS
 from saibench.evidence.reader import StudyEvidence
 
 STEP = "trainer/global_step"
@@ -54,8 +55,9 @@ def numeric_features(evidence: StudyEvidence) -> list[str]:
 
 
 def sample_rows(evidence: StudyEvidence, partitions: Sequence[str], limit: int) -> polars.DataFrame:
-    """At most `limit` evenly spaced rows of the evidence of these partitions."""
+    """At most `limit` evenly spaced rows of the evidence of these partitions, as it is saved."""
     rows = evidence.samples.filter(polars.col("partition").is_in(list(partitions)))
+    rows = rows.drop(MARKS, strict=False)
     return rows.gather_every(max(1, -(-rows.height // limit)))
 
 
