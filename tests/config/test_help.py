@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_config_is_shown_and_nothing_runs(tmp_path: Path) -> None:
 
 def test_help_that_nobody_reads_to_the_end_is_no_error(tmp_path: Path) -> None:
     """`python train.py --help | head -1`"""
-    command = f"{sys.executable} {REPOSITORY / 'train.py'} --help | head -1"
+    command = f"{shlex.join([sys.executable, str(REPOSITORY / 'train.py')])} --help | head -1"
     ended = subprocess.run(
         ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
     )
