@@ -9,7 +9,7 @@ import numpy as np
 from saibench.evidence.independence import GROUP, GROUP_COLUMN, TIME
 from saibench.evidence.stretches import MAX_BLOCKS
 from saibench.interpretation.blocks import Blocks, find_blocks
-from saibench.interpretation.bootstrap import MIN_BLOCKS
+from saibench.interpretation.proportions import MIN_BLOCKS
 from saibench.interpretation.rain_errors import (
     FEWEST_EVENTS,
     HOURS,

@@ -25,15 +25,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from saibench.evidence.stretches import stretches
-from saibench.interpretation.proportions import share_interval
+from saibench.interpretation.proportions import MIN_BLOCKS, share_interval
 
 NUM_RESAMPLES = 2000
 LEVEL = 0.95
 FEW_BLOCKS = 10
 """From so many blocks on intervals of what is no function of means are percentiles; those of fewer
 cannot leave the blocks' own range, which two or three of them span too seldom."""
-MIN_BLOCKS = 3
-"""Two blocks have a Student's t of 12.7: such an interval says nothing and is not shown."""
 LARGEST_SKEWNESS = 0.8
 """Over Student's t: the cubic runs away beyond 1, and intervals of few blocks with it, which
 gain three times the width and hardly any coverage."""
@@ -152,12 +150,10 @@ def _of_share(
     weights = weights * (weights.sum() / np.square(weights).sum())
     _, block_of = np.unique(np.asarray(blocks), return_inverse=True)
     counts = np.bincount(block_of, weights).astype(np.float64)
-    bounds = math.nan, math.nan
-    if len(counts) >= MIN_BLOCKS or independent:
-        sums = np.bincount(block_of, weights * values).astype(np.float64)
-        bounds = share_interval(sums, counts, independent=independent, level=level)
+    sums = np.bincount(block_of, weights * values).astype(np.float64)
+    low, high = share_interval(sums, counts, independent=independent, level=level)
     estimate = float(weights @ values / weights.sum())
-    return Interval(bounds[0], estimate, bounds[1], len(counts), len(values))
+    return Interval(low, estimate, high, len(counts), len(values))
 
 
 def block_bootstraps(

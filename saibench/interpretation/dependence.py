@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import short_names
-from saibench.interpretation.bootstrap import MIN_BLOCKS
+from saibench.interpretation.proportions import MIN_BLOCKS
 
 
 def contradictions(

@@ -54,11 +54,9 @@ def _of_all(ratio: float, count: int, others: int) -> float:
 def _bounded(
     errors: Floats, blocks: NDArray[np.int64], independent: bool
 ) -> tuple[float, float, float]:
-    """`(low, mean, high)`; NaN bounds of one block of samples that resemble each other."""
+    """`(low, mean, high)`."""
     _, block_of = np.unique(blocks, return_inverse=True)
     counts = np.bincount(block_of).astype(np.float64)
-    low = high = math.nan
-    if len(counts) > 1 or (independent and len(counts)):
-        sums = np.bincount(block_of, errors).astype(np.float64)
-        low, high = share_interval(sums, counts, independent=independent)
+    sums = np.bincount(block_of, errors).astype(np.float64)
+    low, high = share_interval(sums, counts, independent=independent)
     return low, float(errors.mean()) if len(errors) else math.nan, high
