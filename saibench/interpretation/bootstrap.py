@@ -294,7 +294,7 @@ def percentile_interval(
         return Interval(math.nan, estimate, math.nan, num_blocks, count)
     widened = student_t(num_blocks, level) * math.sqrt(num_blocks / (num_blocks - 1))
     if num_blocks < FEW_BLOCKS:
-        half = widened * float(np.std(resampled[np.isfinite(resampled)]))
+        half = widened * float(np.std(drawn))
         return Interval(estimate - half, estimate, estimate + half, num_blocks, count)
     tail = stats.norm.cdf(-widened)
     low, high = np.nanquantile(resampled, [tail, 1 - tail])
