@@ -81,6 +81,11 @@ def weighted_mean(values: Floats, weights: Floats) -> Floats:
     return weights @ values / weights.sum(axis=1)
 
 
+def weighted_means(values: Floats, weights: Floats) -> Floats:
+    """`weighted_mean` of each column of `(samples, columns)`: `(resamplings, columns)`."""
+    return weights @ values / weights.sum(axis=1, keepdims=True)
+
+
 def block_bootstrap(
     values: ArrayLike,
     blocks: ArrayLike,

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstraps
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstraps, weighted_means
 from saibench.interpretation.tracing.component_tests import axis_p_values, class_p_values
 from saibench.interpretation.tracing.records import Component, Part, Tested
 from saibench.interpretation.tracing.wrong_shares import wrong_shares
@@ -167,8 +167,7 @@ def cause_shares(
     columns = np.stack([whole, *alone.values()], axis=1)
 
     def statistic(values: Floats, weights: Floats) -> Floats:
-        mean = weights @ values / weights.sum(axis=1, keepdims=True)
-        both, first, second, *rest = mean.T
+        both, first, second, *rest = weighted_means(values, weights).T
         with np.errstate(invalid="ignore", divide="ignore"):  # no error: its shares are NaN
             left = rest[0] / both if rest else np.zeros_like(both)
             more = (first - second) / (2 * both)
