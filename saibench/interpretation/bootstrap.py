@@ -211,6 +211,26 @@ def block_bootstraps(
     ]
 
 
+def means_apart(
+    values: Floats, inside: NDArray[np.bool_], blocks: ArrayLike, spread: float = 1.0
+) -> list[Interval]:
+    """Intervals of the mean inside, of that outside, and of the former less the latter.
+
+    Args:
+        values, inside, blocks: `(samples,)`; values are not NaN.
+        spread: what the difference is a multiple of.
+    """
+    columns = np.stack([values * inside, inside, values * ~inside, ~inside], axis=1)
+
+    def statistic(values: Floats, weights: Floats) -> Floats:
+        own, count, rest, others = (weights @ values).T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            first, second = own / count, rest / others
+        return np.stack([first, second, (first - second) / spread], axis=1)
+
+    return block_bootstraps(columns, blocks, statistic, of_means=True)
+
+
 @lru_cache(maxsize=16)
 def draw_blocks(num_blocks: int, seed: int, num_resamples: int = NUM_RESAMPLES) -> Floats:
     """How often each block is drawn: `(num_resamples, num_blocks)`, rows sum to num_blocks."""
