@@ -192,7 +192,7 @@ def block_bootstraps(
         number = len(labels)
         if number < MIN_BLOCKS:
             return [Interval(math.nan, float(one), math.nan, number, count) for one in estimates]
-        without = statistic(samples, (1 - np.eye(number)) * base)
+        without = _without_each(samples, base, statistic)
         return [
             mean_interval(float(one), left_out(float(one), column), number, count, level)
             for one, column in zip(estimates, without.T, strict=True)
@@ -277,6 +277,19 @@ def left_out(estimate: float, without: Floats) -> Cumulants:
         return Cumulants(0.0, 0.0)
     third = -float((influence**3).mean()) / math.sqrt(count * (count - 1) ** 3)
     return Cumulants(variance, third)
+
+
+def mean_cumulants(values: Floats, blocks: ArrayLike) -> Cumulants:
+    """Of the mean of `(samples,)` values, none NaN, by their blocks; NaN of a single block."""
+    _, block_of = np.unique(np.asarray(blocks), return_inverse=True)
+    merged = _merged(values, np.ones(len(values)), block_of)
+    with np.errstate(invalid="ignore"):  # without the only block nothing is left
+        return left_out(float(values.mean()), _without_each(*merged, weighted_mean))
+
+
+def _without_each(values: Floats, weights: Floats, statistic: Statistic) -> Floats:
+    """The statistic of merged blocks without each of them."""
+    return statistic(values, (1 - np.eye(len(weights))) * weights)
 
 
 def mean_interval(
