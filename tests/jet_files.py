@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from saibench.datamodules.jet_tagging.momenta import kinematics
+
 
 def random_jets(count: int, seed: int, slots: int = 200) -> tuple[np.ndarray, np.ndarray]:
     """Padded momenta (count, slots, 4) float32 by falling pT, and labels (count,)."""
@@ -19,6 +21,22 @@ def random_jets(count: int, seed: int, slots: int = 200) -> tuple[np.ndarray, np
         jet[:number, 1:] = p
         jet[:number, 0] = np.sqrt(np.square(p).sum(axis=1) + 0.14**2)
     return momenta, rng.integers(0, 2, count)
+
+
+def jet_features(momenta: np.ndarray) -> dict[str, np.ndarray]:
+    """The features of padded jets, by their names in a table of jets.
+
+    A constituent is what has energy; sums are in float64.
+
+    Args:
+        momenta: (N, P, 4) E, px, py, pz of the constituents in GeV, 0 where there is none.
+
+    Returns:
+        energy, pT and mass (N,) float64 in GeV; pseudorapidity (N,) float64;
+        num_constituents (N,) int64.
+    """
+    count = (momenta[..., 0] > 0).sum(axis=1, dtype=np.int64)
+    return kinematics(momenta.sum(axis=1, dtype=np.float64)) | {"num_constituents": count}
 
 
 def write_pytables(

@@ -41,19 +41,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the report and prints where it is; returns the exit code."""
-    from saibench.evidence.reader import StudyEvidence, join
+    from saibench.evidence.reader import StudyEvidence
     from saibench.interpretation.dependence import contradictions
     from saibench.report import write_comparison
 
     folders = list(dict.fromkeys(args.folder))
-    for folder in folders:
-        if not (folder / "run.json").exists():  # a single point has nothing to be joined with
-            join(folder)
+    studies = [StudyEvidence.load(folder) for folder in folders]
+    for study in studies:
+        if not (study.folder / "run.json").exists():  # a single point has nothing to be joined with
+            study.join()
     name = "report.html" if len(folders) == 1 else "compared.html"
     target = args.output or folders[0] / name
     if not target.parent.is_dir():
         raise UserError(f"--output {target}: {target.parent} is not a folder; make it first.")
-    for told in (one for folder in folders for one in contradictions(StudyEvidence.load(folder))):
+    for told in (one for study in studies for one in contradictions(study)):
         print(told, file=sys.stderr)
-    print(write_comparison(folders, target, args.figures))
+    print(write_comparison(studies, target, args.figures))
     return 0

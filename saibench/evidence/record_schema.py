@@ -121,6 +121,7 @@ class _Metric(_Open):
     of: _Source | None = None
 
 
+_RECORD = TypeAdapter(_Record)
 _METRICS = TypeAdapter(dict[str, dict[str, _Metric]])
 
 
@@ -130,10 +131,7 @@ def refuse_misshapen_record(record: Mapping[str, Any]) -> None:
     Raises:
         ValueError: the entry, and what is wrong with it.
     """
-    try:
-        _Record.model_validate(record)
-    except ValidationError as error:
-        raise ValueError(_reason(error)) from error
+    _refuse_misfit(_RECORD, record)
     refuse_misshapen(record.get(IDENTITY))
     blocks = record.get("blocks")
     if blocks is not None:
@@ -149,17 +147,17 @@ def refuse_misshapen_metrics(metrics: Mapping[str, Any]) -> None:
     Raises:
         ValueError: the entry, and what is wrong with it.
     """
+    _refuse_misfit(_METRICS, metrics)
+
+
+def _refuse_misfit(kind: TypeAdapter[Any], entries: Mapping[str, Any]) -> None:
     try:
-        _METRICS.validate_python(metrics)
+        kind.validate_python(entries)
     except ValidationError as error:
-        raise ValueError(_reason(error)) from error
-
-
-def _reason(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "it"
-    what = _WRONG.get(first["type"], first["msg"])
-    return str(printable(f"{where} {what}"))
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "it"
+        what = _WRONG.get(first["type"], first["msg"])
+        raise ValueError(printable(f"{where} {what}")) from error
 
 
 _WRONG = {

@@ -82,13 +82,8 @@ class Field:
         return cls(field.name, _alias(field.type), **known, binary=binary)
 
 
-def arrow_schema(fields: Sequence[Field]) -> pyarrow.Schema:
-    """The pyarrow schema of a table with these columns, in their order."""
-    return pyarrow.schema([field.to_arrow() for field in fields])
-
-
 def fields_of(schema: pyarrow.Schema) -> list[Field]:
-    """The columns that `arrow_schema` made this schema of."""
+    """The columns that a table's schema declares."""
     return [Field.from_arrow(field) for field in schema]
 
 

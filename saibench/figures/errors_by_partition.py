@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.rain_captions import counted, few_text, intervals_text, seeds_text
+from saibench.figures.rain_captions import few_text, intervals_text, seeds_text
 from saibench.figures.rain_panels import interval_row, model_colours
 from saibench.figures.style import INK, error_bars, from_zero, panel_title, panels, styled
 from saibench.interpretation.rain_errors import (
@@ -22,6 +22,7 @@ from saibench.interpretation.rain_errors import (
     why_no_rain,
 )
 from saibench.interpretation.rain_skill import error_change, mean_error
+from saibench.interpretation.wording import counted
 
 title = "Errors by what is tested"
 paper = ""
@@ -86,7 +87,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 def caption(evidence: StudyEvidence) -> str:
     compared = _partitions(evidence)
     events = "; ".join(
-        f"{counted(len(errors.events))} of {errors.partition} ({errors.describe})"
+        f"{counted(len(errors.events), 'event')} of {errors.partition} ({errors.describe})"
         for errors in compared
     )
     fewest = min(compared, key=lambda errors: len(errors.events))

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.rain_captions import counted, intervals_text, seeds_text
+from saibench.figures.rain_captions import intervals_text, seeds_text
 from saibench.figures.rain_panels import draw_band, interval_row, lead_axis, model_colours
 from saibench.figures.style import INK, panel_title, panels, styled
 from saibench.interpretation.rain_errors import (
@@ -20,6 +20,7 @@ from saibench.interpretation.rain_errors import (
     why_no_rain,
 )
 from saibench.interpretation.rain_skill import csi_gain, error_skill
+from saibench.interpretation.wording import counted
 
 title = "Skill against persistence"
 paper = ""
@@ -103,7 +104,9 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     shown = _partitions(evidence, partition)
     first = shown[0]
-    events = ", ".join(f"{counted(len(errors.events))} of {errors.partition}" for errors in shown)
+    events = ", ".join(
+        f"{counted(len(errors.events), 'event')} of {errors.partition}" for errors in shown
+    )
     return (
         "Models against persistence by lead time [min], on the same events: of MAE, active-area "
         "MAE and δr (distance of the centres of mass), 1 − mean error / persistence's mean error; "

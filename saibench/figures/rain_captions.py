@@ -9,7 +9,7 @@ import numpy as np
 from saibench.evidence.independence import GROUP, GROUP_COLUMN, TIME
 from saibench.evidence.stretches import MAX_BLOCKS
 from saibench.interpretation.blocks import Blocks, find_blocks
-from saibench.interpretation.bootstrap import MIN_BLOCKS
+from saibench.interpretation.proportions import MIN_BLOCKS
 from saibench.interpretation.rain_errors import (
     FEWEST_EVENTS,
     HOURS,
@@ -19,6 +19,7 @@ from saibench.interpretation.rain_errors import (
     hours_listed,
 )
 from saibench.interpretation.rain_relations import mean_of_defined
+from saibench.interpretation.wording import counted
 
 MAE = "mean absolute error of the rain rate over a frame's valid pixels"
 DISPLACEMENT = "distance of the predicted from the observed centre of mass"
@@ -27,12 +28,7 @@ DISPLACEMENT = "distance of the predicted from the observed centre of mass"
 def events_text(errors: RainErrors) -> str:
     """`26 events of held_out (the last 20 % of the samples in order of sample_id)`."""
     describe = f" ({errors.describe})" if errors.describe else ""
-    return f"{counted(len(errors.events))} of {errors.partition}{describe}"
-
-
-def counted(events: int) -> str:
-    """`1 event`, `26 events`."""
-    return f"{events:,} event" if events == 1 else f"{events:,} events"
+    return f"{counted(len(errors.events), 'event')} of {errors.partition}{describe}"
 
 
 def intervals_text(errors: RainErrors, seeds: bool = False) -> str:
@@ -111,7 +107,7 @@ def missing_hours(shown: Sequence[int]) -> str:
 
 def too_few(events: int) -> str:
     """As `few_text`, of a number of events."""
-    return "" if events >= FEWEST_EVENTS else f" {counted(events)}: too few for a claim."
+    return "" if events >= FEWEST_EVENTS else f" {counted(events, 'event')}: too few for a claim."
 
 
 def single_seeds(models: Sequence[RainModel]) -> str:

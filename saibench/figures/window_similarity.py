@@ -15,7 +15,7 @@ from saibench.figures.captions import INTERVALS, partition_text, shared_text
 from saibench.figures.style import MUTED, error_bars, panel_title, panels, styled
 from saibench.figures.windows import width_colours
 from saibench.interpretation.blocks import block_columns, blocks_of
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap, weighted_means
 from saibench.interpretation.estimates import estimate_mean
 from saibench.interpretation.wording import fixed
 
@@ -132,7 +132,7 @@ def _by_window(evidence: StudyEvidence, column: str) -> tuple[Floats, polars.Dat
 
 def _spearman_of_means(values: Floats, weights: Floats) -> Floats:
     """Rank correlation of the first half of the columns' means with the second half's."""
-    means = weights @ values / weights.sum(axis=1, keepdims=True)
+    means = weighted_means(values, weights)
     first, second = (rankdata(half, axis=1) for half in np.split(means, 2, axis=1))
     first -= first.mean(axis=1, keepdims=True)
     second -= second.mean(axis=1, keepdims=True)

@@ -59,8 +59,7 @@ class Blocks:
         kind: of what is independent: time, group or sample.
         order: `(N,)` rows in the order in which neighbours may resemble each other.
         contradiction: lag-one autocorrelation of the errors where these, or those that decide for
-            the study, contradict the declared
-            independence, else None.
+            the study, contradict the declared independence, else None.
         groups: `(N,)` in 0 … G − 1 in the order of `order`, of declared groups; else None.
     """
 

@@ -25,15 +25,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from saibench.evidence.stretches import stretches
-from saibench.interpretation.proportions import share_interval
+from saibench.interpretation.proportions import MIN_BLOCKS, share_interval
 
 NUM_RESAMPLES = 2000
 LEVEL = 0.95
 FEW_BLOCKS = 10
 """From so many blocks on intervals of what is no function of means are percentiles; those of fewer
 cannot leave the blocks' own range, which two or three of them span too seldom."""
-MIN_BLOCKS = 3
-"""Two blocks have a Student's t of 12.7: such an interval says nothing and is not shown."""
 LARGEST_SKEWNESS = 0.8
 """Over Student's t: the cubic runs away beyond 1, and intervals of few blocks with it, which
 gain three times the width and hardly any coverage."""
@@ -81,6 +79,11 @@ def contiguous_blocks(order: ArrayLike, num_blocks: int) -> NDArray[np.int64]:
 def weighted_mean(values: Floats, weights: Floats) -> Floats:
     """Σ w v / Σ w for each row of weights."""
     return weights @ values / weights.sum(axis=1)
+
+
+def weighted_means(values: Floats, weights: Floats) -> Floats:
+    """`weighted_mean` of each column of `(samples, columns)`: `(resamplings, columns)`."""
+    return weights @ values / weights.sum(axis=1, keepdims=True)
 
 
 def block_bootstrap(
@@ -152,12 +155,10 @@ def _of_share(
     weights = weights * (weights.sum() / np.square(weights).sum())
     _, block_of = np.unique(np.asarray(blocks), return_inverse=True)
     counts = np.bincount(block_of, weights).astype(np.float64)
-    bounds = math.nan, math.nan
-    if len(counts) >= MIN_BLOCKS or independent:
-        sums = np.bincount(block_of, weights * values).astype(np.float64)
-        bounds = share_interval(sums, counts, independent=independent, level=level)
+    sums = np.bincount(block_of, weights * values).astype(np.float64)
+    low, high = share_interval(sums, counts, independent=independent, level=level)
     estimate = float(weights @ values / weights.sum())
-    return Interval(bounds[0], estimate, bounds[1], len(counts), len(values))
+    return Interval(low, estimate, high, len(counts), len(values))
 
 
 def block_bootstraps(
@@ -191,7 +192,7 @@ def block_bootstraps(
         number = len(labels)
         if number < MIN_BLOCKS:
             return [Interval(math.nan, float(one), math.nan, number, count) for one in estimates]
-        without = statistic(samples, (1 - np.eye(number)) * base)
+        without = _without_each(samples, base, statistic)
         return [
             mean_interval(float(one), left_out(float(one), column), number, count, level)
             for one, column in zip(estimates, without.T, strict=True)
@@ -208,6 +209,26 @@ def block_bootstraps(
         percentile_interval(float(estimate), column, len(labels), count, level)
         for estimate, column in zip(estimates, resampled.T, strict=True)
     ]
+
+
+def means_apart(
+    values: Floats, inside: NDArray[np.bool_], blocks: ArrayLike, spread: float = 1.0
+) -> list[Interval]:
+    """Intervals of the mean inside, of that outside, and of the former less the latter.
+
+    Args:
+        values, inside, blocks: `(samples,)`; values are not NaN.
+        spread: what the difference is a multiple of.
+    """
+    columns = np.stack([values * inside, inside, values * ~inside, ~inside], axis=1)
+
+    def statistic(values: Floats, weights: Floats) -> Floats:
+        own, count, rest, others = (weights @ values).T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            first, second = own / count, rest / others
+        return np.stack([first, second, (first - second) / spread], axis=1)
+
+    return block_bootstraps(columns, blocks, statistic, of_means=True)
 
 
 @lru_cache(maxsize=16)
@@ -258,6 +279,19 @@ def left_out(estimate: float, without: Floats) -> Cumulants:
     return Cumulants(variance, third)
 
 
+def mean_cumulants(values: Floats, blocks: ArrayLike) -> Cumulants:
+    """Of the mean of `(samples,)` values, none NaN, by their blocks; NaN of a single block."""
+    _, block_of = np.unique(np.asarray(blocks), return_inverse=True)
+    merged = _merged(values, np.ones(len(values)), block_of)
+    with np.errstate(invalid="ignore"):  # without the only block nothing is left
+        return left_out(float(values.mean()), _without_each(*merged, weighted_mean))
+
+
+def _without_each(values: Floats, weights: Floats, statistic: Statistic) -> Floats:
+    """The statistic of merged blocks without each of them."""
+    return statistic(values, (1 - np.eye(len(weights))) * weights)
+
+
 def mean_interval(
     estimate: float, cumulants: Cumulants, num_blocks: int, count: int, level: float = LEVEL
 ) -> Interval:
@@ -298,7 +332,7 @@ def percentile_interval(
         return Interval(math.nan, estimate, math.nan, num_blocks, count)
     widened = student_t(num_blocks, level) * math.sqrt(num_blocks / (num_blocks - 1))
     if num_blocks < FEW_BLOCKS:
-        half = widened * float(np.std(resampled[np.isfinite(resampled)]))
+        half = widened * float(np.std(drawn))
         return Interval(estimate - half, estimate, estimate + half, num_blocks, count)
     tail = stats.norm.cdf(-widened)
     low, high = np.nanquantile(resampled, [tail, 1 - tail])

@@ -13,7 +13,7 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, rows_of, same_data, why_untested
 from saibench.interpretation.blocks import block_columns, blocks_of, influence
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap, weighted_means
 from saibench.interpretation.seeds import with_seeds
 
 
@@ -50,7 +50,7 @@ class CellErrors:
         """
 
         def statistic(values: Floats, weights: Floats) -> Floats:
-            return reduce(weights @ values / weights.sum(axis=1, keepdims=True))
+            return reduce(weighted_means(values, weights))
 
         blocks = blocks_of(self.samples, influence(reduce, self.values))
         found = block_bootstrap(self.values, blocks, statistic, of_means=smooth)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import short_names
-from saibench.interpretation.bootstrap import MIN_BLOCKS
+from saibench.interpretation.proportions import MIN_BLOCKS
+from saibench.interpretation.wording import counted
 
 
 def contradictions(
@@ -42,8 +43,8 @@ def contradictions(
         if one.dependence.num_blocks < MIN_BLOCKS
     }
     found += [
-        f"Too few independent events: the samples of {partition} fall into {number} independent "
-        f"block{'s'[: number - 1]}, and intervals take at least {MIN_BLOCKS}."
+        f"Too few independent events: the samples of {partition} fall into "
+        f"{counted(number, 'independent block')}, and intervals take at least {MIN_BLOCKS}."
         for partition, number in few.items()
     ]
     return found

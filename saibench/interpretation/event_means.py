@@ -10,7 +10,7 @@ import polars
 from numpy.typing import ArrayLike, NDArray
 
 from saibench.interpretation.blocks import blocks_of, find_blocks, influence
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap, weighted_means
 
 Reduce = Callable[..., Floats]
 """A function of means, one array `(resamplings,)` a column, to one number a resampling."""
@@ -46,7 +46,7 @@ def interval_of_means(reduce: Reduce, events: polars.DataFrame, *columns: ArrayL
 
     def statistic(values: Floats, weights: Floats) -> Floats:
         with np.errstate(invalid="ignore", divide="ignore"):
-            return reduce(*(weights @ values / weights.sum(axis=1, keepdims=True)).T)
+            return reduce(*weighted_means(values, weights).T)
 
     memory = influence(lambda means: reduce(*means.T), values)
     return block_bootstrap(values, event_blocks(memory, events), statistic, of_means=True)

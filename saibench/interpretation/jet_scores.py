@@ -223,11 +223,7 @@ def _class_bounds(score: JetScore) -> tuple[float, float]:
     for sums, jets in zip(score.sums.T, score.jets.T, strict=True):
         held = jets > 0
         means.append(float(sums.sum() / jets.sum()))
-        bounds.append(
-            share_interval(sums[held], jets[held], independent=score.bundled)
-            if held.sum() > 1
-            else (math.nan, math.nan)
-        )
+        bounds.append(share_interval(sums[held], jets[held], independent=score.bundled))
     return combined(score.estimate, score.factors, means, bounds)
 
 
@@ -235,9 +231,7 @@ def _of_share(score: JetScore) -> Interval:
     """As any share has it: see `saibench.interpretation.proportions`."""
     held = score.jets[:, 0] > 0
     sums, jets = score.sums[held, 0], score.jets[held, 0]
-    low = high = math.nan
-    if held.sum() > 1:
-        low, high = share_interval(sums, jets, independent=score.bundled)
+    low, high = share_interval(sums, jets, independent=score.bundled)
     return Interval(low, score.estimate, high, int(held.sum()), int(jets.sum()))
 
 

@@ -19,6 +19,9 @@ from scipy import stats
 
 Floats = NDArray[np.float64]
 
+MIN_BLOCKS = 3
+"""Two blocks have a Student's t of 12.7: such an interval says nothing and is not shown."""
+
 
 def exact_interval(successes: float, count: float, level: float = 0.95) -> tuple[float, float]:
     """Clopper and Pearson's bounds; the numbers need not be whole.
@@ -39,11 +42,16 @@ def share_interval(
 
     Args:
         independent: whether samples within a block are independent too, so that a block is only a
-            bundle of them.
+            bundle of them, and one is enough.
+
+    Returns:
+        NaN of no sample, and of fewer than `MIN_BLOCKS` of samples that resemble each other.
     """
     count = float(counts.sum())
-    share = float(successes.sum()) / count
     blocks = len(counts)
+    if not count or (blocks < MIN_BLOCKS and not independent):
+        return math.nan, math.nan
+    share = float(successes.sum()) / count
     if independent:
         return exact_interval(successes.sum(), count, level)
     if share in (0.0, 1.0):  # no variance tells the design effect: blocks are what is sure

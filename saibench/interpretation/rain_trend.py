@@ -9,14 +9,6 @@ import numpy as np
 from saibench.interpretation.bootstrap import Floats
 from saibench.interpretation.rain_errors import RainErrors, RainModel
 
-QUADRANTS = (
-    "grows, predicted to grow",
-    "decays, predicted to grow",
-    "decays, predicted to decay",
-    "grows, predicted to decay",
-)
-"""In the usual order, observed trend to the right, predicted upwards: I, II, III, IV."""
-
 
 @dataclass(frozen=True, eq=False)
 class Trends:

@@ -65,14 +65,16 @@ def write_report(folder: Path, figures: Figures | None = None) -> Path:
     Warns:
         PartFailed: a finding, figure or viewer failed for a defect; the page says which.
     """
-    return write_comparison([folder], folder / "report.html", figures)
+    return write_comparison([StudyEvidence.load(folder)], folder / "report.html", figures)
 
 
-def write_comparison(folders: Sequence[Path], target: Path, figures: Figures | None = None) -> Path:
+def write_comparison(
+    evidences: Sequence[StudyEvidence], target: Path, figures: Figures | None = None
+) -> Path:
     """Writes one page of several studies, whose points are compared; returns its path.
 
     Raises:
-        UserError: a study has no point or a damaged file, or a figure asked for is unknown.
+        UserError: a study has a damaged file, or a figure asked for is unknown.
 
     Warns:
         PartFailed: a finding, figure or viewer failed for a defect; the page says which.
@@ -81,7 +83,7 @@ def write_comparison(folders: Sequence[Path], target: Path, figures: Figures | N
     name_targets(asked)
     for name in asked:
         figure_module(name)
-    studies = page_studies([StudyEvidence.load(folder) for folder in folders])
+    studies = page_studies(evidences)
     parts = [_part(study, figures) for study in studies]
     page = _rendered(studies, parts)
     with written_whole(target) as aside:

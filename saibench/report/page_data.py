@@ -15,7 +15,8 @@ from saibench.evidence.points import Record, points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_text, setting_value
 from saibench.evidence.settings import all_settings
-from saibench.interpretation.bootstrap import MIN_BLOCKS, student_t
+from saibench.interpretation.bootstrap import student_t
+from saibench.interpretation.proportions import MIN_BLOCKS
 from saibench.report.explorers import shown_samples
 from saibench.report.headline import headline_metrics
 from saibench.report.measured import Measured, Number

@@ -23,8 +23,6 @@ CHARACTERS = 3.3
 NUM_WORST = 100
 """Samples with the largest errors of each cell that are on the page whatever their number."""
 
-Cell = tuple[str, str]
-
 
 @dataclass(frozen=True)
 class Thinning:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow
 import pytest
 
 from saibench.datamodules.jet_tagging.energy_deviation import FIELD
@@ -9,7 +10,7 @@ from saibench.datamodules.jet_tagging.jets import FEATURE_FIELDS
 from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES
 from saibench.datamodules.nowcasting.simulated import TRUE_FEATURES
 from saibench.evidence.known import is_binary, with_known
-from saibench.evidence.schema import AFTER, BEFORE, Field, arrow_schema, fields_of
+from saibench.evidence.schema import AFTER, BEFORE, Field, fields_of
 from saibench.models.jet_statistics import jet_statistics
 from saibench.models.nowcasting_statistics import nowcasting_statistics
 
@@ -27,7 +28,7 @@ def test_each_feature_says_whether_it_is_known_before_the_truth() -> None:
 def test_evidence_that_does_not_say_is_taken_as_its_columns_are_declared_now(field: Field) -> None:
     old = Field(field.name, field.dtype, field.unit, field.per, field.role, field.describe)
     assert with_known(old).known == field.known
-    assert fields_of(arrow_schema([field])) == [field]
+    assert fields_of(pyarrow.schema([field.to_arrow()])) == [field]
 
 
 def test_only_statistics_of_the_prediction_are_known_before_the_truth() -> None:
@@ -44,7 +45,7 @@ def test_statistics_declare_that_they_are_0_or_1_and_older_ones_are_known_by_nam
     for one in statistics:
         assert is_binary(Field(one.name, "float64")) == one.binary
     declared = [Field("correct", "float64", binary=False), Field("wet", "float64", binary=True)]
-    assert fields_of(arrow_schema(declared)) == declared
+    assert fields_of(pyarrow.schema([one.to_arrow() for one in declared])) == declared
     assert [is_binary(field) for field in declared] == [False, True]
 
 

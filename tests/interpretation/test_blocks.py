@@ -42,6 +42,16 @@ def overlapping(rng: np.random.Generator, count: int, stride: int) -> np.ndarray
     return np.array([frames[stride * n : stride * n + 29].mean() for n in range(count)])
 
 
+def of_overlapping(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of 400 events by lead time, with a MAE of which those of neighbours correlate."""
+    ids = rows["sample_id"].unique().sort()
+    smooth = pl.DataFrame(
+        {"sample_id": ids, "more": overlapping(np.random.default_rng(5), 400, 10)}
+    )
+    more = rows.join(smooth, on="sample_id", maintain_order="left")["more"]
+    return rows.with_columns(mae=5.0 + 9 * more)
+
+
 @pytest.mark.parametrize("timed", [True, False])
 def test_intervals_of_overlapping_events_cover_their_mean(timed: bool) -> None:
     """Of 150 series; resampling single events covers in half of them."""
@@ -142,13 +152,8 @@ def test_a_study_says_where_neighbouring_errors_correlate(
 ) -> None:
     made = MadeRain()
     rows = by_lead(made, 400, PARTITION)
-    ids = rows["sample_id"].unique().sort()
-    smooth = pl.DataFrame(
-        {"sample_id": ids, "more": overlapping(np.random.default_rng(5), 400, 10)}
-    )
-    more = rows.join(smooth, on="sample_id", maintain_order="left")["more"]
     told = {}
-    for name, own in (("alone", rows), ("overlapping", rows.with_columns(mae=5.0 + 9 * more))):
+    for name, own in (("alone", rows), ("overlapping", of_overlapping(rows))):
         write_rain_point(
             tmp_path / name / "point", made, own, {"trace": {"response": ["lead/mae"]}}
         )
@@ -199,13 +204,8 @@ def test_one_decision_for_all_numbers_of_the_same_samples(tmp_path: Path) -> Non
     """Neighbours of the MAE correlate, those of the displacement do not: both have its blocks."""
     made = MadeRain()
     rows = by_lead(made, 400, PARTITION)
-    ids = rows["sample_id"].unique().sort()
-    smooth = pl.DataFrame(
-        {"sample_id": ids, "more": overlapping(np.random.default_rng(5), 400, 10)}
-    )
-    more = rows.join(smooth, on="sample_id", maintain_order="left")["more"]
     record = {"trace": {"response": ["lead/mae"]}}
-    write_rain_point(tmp_path / "one", made, rows.with_columns(mae=5.0 + 9 * more), record)
+    write_rain_point(tmp_path / "one", made, of_overlapping(rows), record)
     evidence = StudyEvidence.load(tmp_path)
     errors = rain_errors(evidence)
     (decided,) = (one.dependence for one in evidence.dependence)

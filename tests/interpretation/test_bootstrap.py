@@ -12,6 +12,7 @@ from saibench.interpretation.bootstrap import (
     block_bootstrap,
     contiguous_blocks,
     left_out,
+    mean_cumulants,
     mean_interval,
     weighted_mean,
 )
@@ -148,6 +149,11 @@ def test_mean_by_block_sums_is_the_mean_over_samples() -> None:
     without = np.array([np.average(values[own], weights=weights[own]) for own in kept])
     mean = float(np.average(values, weights=weights))
     expected = mean_interval(mean, left_out(mean, without), 15, 300)
+    plain = np.array([values[own].mean() for own in kept])
+    assert mean_cumulants(values, blocks).third == pytest.approx(
+        left_out(float(values.mean()), plain).third
+    )
+    assert math.isnan(mean_cumulants(values, np.zeros(300)).variance)
     for name in ("low", "estimate", "high"):
         assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-9)
 

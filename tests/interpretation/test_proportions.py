@@ -142,6 +142,15 @@ def test_correlated_samples_count_less() -> None:
     assert surely == pytest.approx((stats.binomtest(4, 4).proportion_ci().low, 1.0))
 
 
+def test_two_blocks_have_no_bounds_unless_they_are_bundles() -> None:
+    sums, sizes = np.array([3.0, 4.0]), np.array([5.0, 5.0])
+    assert np.isnan(share_interval(sums, sizes)).all()
+    bundles = share_interval(sums, sizes, independent=True)
+    assert bundles == share_interval(np.array([7.0]), np.array([10.0]), independent=True)
+    assert bundles == exact_interval(7, 10)
+    assert np.isnan(share_interval(np.zeros(0), np.zeros(0), independent=True)).all()
+
+
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
 @pytest.mark.parametrize("count", [5, 62])
 def test_it_covers_the_share_at_least_at_its_level(count: int, share: float) -> None:

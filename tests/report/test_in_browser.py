@@ -82,6 +82,12 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
+def page_of(*folders: Path) -> Path:
+    """The page on which these studies of one folder are compared."""
+    studies = [StudyEvidence.load(folder) for folder in folders]
+    return write_comparison(studies, folders[0].with_name("compared.html"))
+
+
 def rows_shown(page: Page) -> list[str]:
     return page.value(
         "[...document.querySelectorAll('#matrix tbody tr')].filter((row) => !row.hidden)"
@@ -272,7 +278,7 @@ def test_two_studies_are_compared_on_one_page(page: Page, tmp_path: Path) -> Non
         for one in made:
             settings = {key: value for key, value in one.settings.items() if key != "seed"}
             change_record(tmp_path / name, one, study=name, settings=settings)
-    target = write_comparison([tmp_path / "one", tmp_path / "two"], tmp_path / "compared.html")
+    target = page_of(tmp_path / "one", tmp_path / "two")
     page.open(target)
     page.until("document.querySelector('#studies .comparison')")
     assert len(rows_shown(page)) == 4
@@ -295,7 +301,7 @@ def test_copies_of_a_run_are_compared_whatever_else_their_studies_hold(
             change_record(tmp_path / name, one, study=name, settings={**one.settings, **more})
     folders = [tmp_path / "both", tmp_path / "alone"]
     for order in (folders, folders[::-1]):
-        page.open(write_comparison(order, tmp_path / "compared.html"))
+        page.open(page_of(*order))
         page.until("document.querySelector('#studies .comparison')")
         compared = page.text("#studies tbody").split("\n")
         assert len([line for line in compared if line.endswith("\tpaired")]) == 2
@@ -308,7 +314,7 @@ def test_runs_on_other_data_are_compared_and_not_paired(page: Page, tmp_path: Pa
         settings = {key: value for key, value in made.settings.items() if key != "seed"}
         data = {"hash": str(seed) * 64, "describe": name}
         change_record(tmp_path / name, made, study=name, settings=settings, data=data)
-    page.open(write_comparison([tmp_path / "one", tmp_path / "two"], tmp_path / "compared.html"))
+    page.open(page_of(tmp_path / "one", tmp_path / "two"))
     page.until("document.querySelector('#studies .comparison')")
     assert page.text("#studies tbody").count("not paired") == 2
 

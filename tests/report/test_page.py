@@ -22,8 +22,8 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
 from saibench.figures import windows
 from saibench.figures.style import svg
-from saibench.interpretation.bootstrap import MIN_BLOCKS
 from saibench.interpretation.estimates import estimate_mean
+from saibench.interpretation.proportions import MIN_BLOCKS
 from saibench.report import drawable, render, write_report
 from saibench.report.export import export
 from saibench.report.headline import headline_metrics, headline_values

@@ -19,7 +19,18 @@ from saibench.errors import UserError
 from saibench.guard import TrainedForceField
 
 Config = dict[str, Any]
-Copied = Callable[[Path], Path]
+
+
+@pytest.fixture
+def run(trained: Path, copied: Callable[[Path], Path]) -> Path:
+    """A copy of a complete point, to be changed."""
+    return copied(trained)
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Path:
+    """Where code that a config names leaves a file when it runs."""
+    return tmp_path / "trace"
 
 
 def rewrite(run: Path, change: Callable[[Config], None]) -> None:
@@ -63,9 +74,8 @@ PLACES = (in_partitions, in_a_transform, in_positional_arguments, through_a_modu
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: place.__name__)
 def test_code_in_a_config_is_refused_by_its_key(
-    place: Callable[[Config, Path], None], trained: Path, copied: Copied, tmp_path: Path
+    place: Callable[[Config, Path], None], run: Path, trace: Path, tmp_path: Path
 ) -> None:
-    run, trace = copied(trained), tmp_path / "trace"
     rewrite(run, lambda config: place(config, trace))
     ended = evaluate(tmp_path, f"run={run}", *QUIET)
     assert ended.status == 2
@@ -75,9 +85,8 @@ def test_code_in_a_config_is_refused_by_its_key(
 
 
 def test_no_other_way_to_open_a_run_obeys_its_config(
-    trained: Path, copied: Copied, tmp_path: Path
+    run: Path, trace: Path, tmp_path: Path
 ) -> None:
-    run, trace = copied(trained), tmp_path / "trace"
     rewrite(run, lambda config: in_partitions(config, trace))
     ended = saibench(tmp_path, "audit", str(run))
     assert ended.status == 2 and "partitions.x" in ended.err
@@ -88,9 +97,8 @@ def test_no_other_way_to_open_a_run_obeys_its_config(
 
 
 def test_callback_of_a_config_is_refused_though_the_record_names_no_point(
-    trained: Path, copied: Copied, tmp_path: Path
+    run: Path, trace: Path, tmp_path: Path
 ) -> None:
-    run, trace = copied(trained), tmp_path / "trace"
     rewrite(run, lambda config: config["trainer"].update(callbacks={"x": attack(trace)}))
     ended = evaluate(tmp_path, f"run={run}", "test=[whole_trajectory]", *QUIET)
     assert ended.status == 2
@@ -99,10 +107,10 @@ def test_callback_of_a_config_is_refused_though_the_record_names_no_point(
 
 
 def test_logger_of_a_config_is_not_even_imported(
-    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is the command line's, so that nobody else's is asked for or refused."""
-    run, trace, folder = copied(trained), tmp_path / "trace", tmp_path / "modules"
+    folder = tmp_path / "modules"
     folder.mkdir()
     (folder / "evil_logger.py").write_text(f"open({str(trace)!r}, 'w')\nLogger = object\n")
     monkeypatch.syspath_prepend(folder)
@@ -112,11 +120,8 @@ def test_logger_of_a_config_is_not_even_imported(
     assert not trace.exists()
 
 
-def test_what_the_command_line_names_may_be_named(
-    trained: Path, copied: Copied, tmp_path: Path
-) -> None:
+def test_what_the_command_line_names_may_be_named(run: Path, trace: Path, tmp_path: Path) -> None:
     """The user's own word holds, and for nothing else of its module."""
-    run, trace = copied(trained), tmp_path / "trace"
     rewrite(run, lambda config: in_partitions(config, trace))
     ended = saibench(tmp_path, "audit", str(run), "--trust-module", "numpy.testing")
     assert trace.exists(), ended
@@ -128,10 +133,9 @@ def test_what_the_command_line_names_may_be_named(
 
 
 def test_resolver_in_a_config_is_refused_by_its_key_and_gives_nothing_away(
-    trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_SECRET", "open sesame")
-    run = copied(trained)
     rewrite(run, lambda config: config["window"].update(start="${oc.env:A_SECRET}"))
     for ended in (
         saibench(tmp_path, "report", str(run.parent)),
@@ -144,21 +148,17 @@ def test_resolver_in_a_config_is_refused_by_its_key_and_gives_nothing_away(
     assert not (run.parent / "report.html").exists()
 
 
-def test_cache_that_somebody_else_configured_is_not_written_to(
-    trained: Path, copied: Copied, tmp_path: Path
-) -> None:
-    run, elsewhere = copied(trained), tmp_path / "elsewhere"
+def test_cache_that_somebody_else_configured_is_not_written_to(run: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
     rewrite(run, lambda config: config["datamodule"].update(cache=str(elsewhere)))
     ended = saibench(tmp_path, "audit", str(run))
     assert ended.status == 0, ended.err
     assert not elsewhere.exists()
 
 
-def test_cache_that_is_one_is_read_where_it_is(
-    trained: Path, copied: Copied, tmp_path: Path
-) -> None:
+def test_cache_that_is_one_is_read_where_it_is(run: Path, tmp_path: Path) -> None:
     """Its manifest says that arrays were kept there before; the default stays empty."""
-    run, elsewhere = copied(trained), tmp_path / "elsewhere"
+    elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     for kept in cache_root().iterdir():
         (elsewhere / kept.name).symlink_to(kept)
@@ -170,10 +170,9 @@ def test_cache_that_is_one_is_read_where_it_is(
 
 
 def test_modules_of_the_current_folder_are_not_taken_for_libraries(
-    trained: Path, copied: Copied, tmp_path: Path
+    run: Path, trace: Path, tmp_path: Path
 ) -> None:
     """`python -m` looks there first, and Hydra for its plugins."""
-    run, trace = copied(trained), tmp_path / "trace"
     (run / "hydra_plugins").mkdir()
     for file in (run / "polars.py", run / "hydra_plugins" / "plugin.py"):
         file.write_text(f"open({str(trace)!r}, 'w')\n")
@@ -198,9 +197,9 @@ def test_config_that_train_would_freeze_holds_no_resolver(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("name", [".unfinished", "logs", "guard"])
 def test_link_in_place_of_a_folder_is_refused_before_anything_is_written_through_it(
-    name: str, trained: Path, copied: Copied, tmp_path: Path
+    name: str, run: Path, tmp_path: Path
 ) -> None:
-    run, elsewhere = copied(trained), tmp_path / "elsewhere"
+    elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (run / name).symlink_to(elsewhere)
     ended = evaluate(tmp_path, f"run={run}", "test=[whole_trajectory]", *QUIET)
@@ -208,10 +207,8 @@ def test_link_in_place_of_a_folder_is_refused_before_anything_is_written_through
     assert not list(elsewhere.iterdir())
 
 
-def test_link_in_place_of_joined_evidence_is_refused(
-    trained: Path, copied: Copied, tmp_path: Path
-) -> None:
-    run, elsewhere = copied(trained), tmp_path / "elsewhere"
+def test_link_in_place_of_joined_evidence_is_refused(run: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "by_mistake.parquet").write_text("mine")
     (run.parent / "evidence").symlink_to(elsewhere)

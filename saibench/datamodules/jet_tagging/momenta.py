@@ -10,22 +10,6 @@ ENERGY, PX, PY, PZ = range(4)
 JET_FEATURES = ("jet_energy", "jet_pt", "jet_eta", "jet_mass", "num_constituents")
 
 
-def jet_features(momenta: np.ndarray) -> dict[str, np.ndarray]:
-    """The features of padded jets, by the names of `JET_FEATURES`.
-
-    A constituent is what has energy; sums are in float64.
-
-    Args:
-        momenta: (N, P, 4) E, px, py, pz of the constituents in GeV, 0 where there is none.
-
-    Returns:
-        energy, pT and mass (N,) float64 in GeV; pseudorapidity (N,) float64;
-        num_constituents (N,) int64.
-    """
-    count = (momenta[..., ENERGY] > 0).sum(axis=1, dtype=np.int64)
-    return kinematics(momenta.sum(axis=1, dtype=np.float64)) | {"num_constituents": count}
-
-
 def kinematics(momentum: np.ndarray) -> dict[str, np.ndarray]:
     """Energy, pT, pseudorapidity arcsinh(pz / pT) and mass of four-momenta (N, 4), float64.
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars
 
 from saibench.interpretation.blocks import block_columns, blocks_of
-from saibench.interpretation.bootstrap import Floats, block_bootstraps
+from saibench.interpretation.bootstrap import means_apart
 from saibench.interpretation.leak_audit.audit import Flags
 from saibench.interpretation.leak_audit.records import Effect, Share
 
@@ -41,20 +43,12 @@ def effect_of(
     if min(counts) < FEWEST:
         return None
     errors, is_seen = rows["error"].to_numpy(), rows["seen"].to_numpy()
-    columns = np.stack([errors * is_seen, is_seen, errors * ~is_seen, ~is_seen], axis=1)
-
-    def means(values: Floats, weights: Floats) -> Floats:
-        of_seen, seen, of_others, others = (weights @ values).T
-        with np.errstate(invalid="ignore", divide="ignore"):
-            first, second = of_seen / seen, of_others / others
-        return np.stack([first, second, second - first], axis=1)
-
-    found = block_bootstraps(columns, blocks_of(rows, errors), means, of_means=True)
-    shares = [Share.of(interval) for interval in found]
+    found = means_apart(errors, ~is_seen, blocks_of(rows, errors))
+    of_others, of_seen, difference = (Share.of(interval) for interval in found)
     return Effect(
         statistic,
         unit,
-        Share(shares[0].estimate, shares[0].low, shares[0].high, counts[0]),
-        Share(shares[1].estimate, shares[1].low, shares[1].high, counts[1]),
-        shares[2],
+        replace(of_seen, count=counts[0]),
+        replace(of_others, count=counts[1]),
+        difference,
     )

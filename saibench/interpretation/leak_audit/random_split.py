@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import polars
 
 from saibench.errors import UserError
@@ -19,7 +18,13 @@ from saibench.evidence.selection import (
     with_windows,
 )
 from saibench.interpretation.blocks import block_columns, blocks_of
-from saibench.interpretation.bootstrap import Cumulants, Interval, left_out, mean_interval
+from saibench.interpretation.bootstrap import (
+    Cumulants,
+    Interval,
+    block_bootstrap,
+    mean_cumulants,
+    mean_interval,
+)
 from saibench.interpretation.leak_audit.of_evidence import audits_of
 from saibench.interpretation.leak_audit.records import Audit
 from saibench.interpretation.learning_curve.reading import Asked, asked_of
@@ -165,9 +170,5 @@ def _mean(rows: polars.DataFrame, asked: Asked) -> tuple[Interval, Cumulants]:
     error = (polars.col(asked.statistic).cast(polars.Float64) - asked.ideal).abs().fill_nan(None)
     samples = rows.group_by(keys).agg(error.mean().alias("error")).drop_nulls().sort("sample_id")
     values = samples["error"].to_numpy()
-    labels, block_of = np.unique(blocks_of(samples, values), return_inverse=True)
-    sums, counts = np.bincount(block_of, values), np.bincount(block_of)
-    without = (sums.sum() - sums) / np.maximum(1, len(values) - counts)
-    mean = float(values.mean())
-    cumulants = left_out(mean, without)
-    return mean_interval(mean, cumulants, len(labels), len(values)), cumulants
+    blocks = blocks_of(samples, values)
+    return block_bootstrap(values, blocks), mean_cumulants(values, blocks)

@@ -16,6 +16,7 @@ from saibench.interpretation.bootstrap import (
     block_bootstraps,
     draw_blocks,
     percentile_interval,
+    weighted_means,
 )
 from saibench.interpretation.seeds import with_seeds
 from saibench.interpretation.trusted_range.records import Quantity
@@ -126,11 +127,7 @@ class LearningCurve:
 
     def intervals(self) -> list[Interval]:
         """Of the mean error of each size: of other tests, and of other trainings if several are."""
-
-        def means(values: Floats, weights: Floats) -> Floats:
-            return weights @ values / weights.sum(axis=1, keepdims=True)
-
-        found = block_bootstraps(self.values, self.blocks, means, of_means=True)
+        found = block_bootstraps(self.values, self.blocks, weighted_means, of_means=True)
         return [
             with_seeds(one, [of_size]).within(0.0)
             for one, of_size in zip(found, self.trainings, strict=True)

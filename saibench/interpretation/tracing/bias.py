@@ -18,6 +18,7 @@ from saibench.interpretation.bootstrap import (
     block_bootstrap,
     block_bootstraps,
     contiguous_blocks,
+    means_apart,
 )
 from saibench.interpretation.failed import refuse_failed
 from saibench.interpretation.tracing.change_points import Segments, segments
@@ -233,14 +234,7 @@ def _blocks(inside: np.ndarray, block: int) -> np.ndarray:
 
 def _difference(values: Floats, inside: np.ndarray, block: int) -> Interval:
     """Mean inside less mean outside."""
-    columns = np.stack([values * inside, inside, values * ~inside, ~inside], axis=1)
-    return block_bootstrap(columns, _blocks(inside, block), _means_apart, of_means=True)
-
-
-def _means_apart(values: Floats, weights: Floats) -> Floats:
-    own, count, rest, others = (weights @ values).T
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return own / count - rest / others
+    return means_apart(values, inside, _blocks(inside, block))[2]
 
 
 def _step(values: Floats, cut: Segments) -> Interval:
@@ -282,15 +276,7 @@ def _contrasts(
     labels = _blocks(inside, block)
     found = []
     for quantity, values in features.items():
-        spread = values.std()
-        columns = np.stack([values * inside, inside, values * ~inside, ~inside], axis=1)
-
-        def of_both(values: Floats, weights: Floats, spread: float = spread) -> Floats:
-            own, count, rest, others = (weights @ values).T
-            with np.errstate(invalid="ignore", divide="ignore"):
-                first, second = own / count, rest / others
-                return np.stack([first, second, (first - second) / spread], axis=1)
-
-        found.append(Contrast(quantity, *block_bootstraps(columns, labels, of_both, of_means=True)))
+        apart = means_apart(values, inside, labels, float(values.std()))
+        found.append(Contrast(quantity, *apart))
     found.sort(key=lambda one: -abs(one.difference.estimate))
     return tuple(found)

@@ -16,7 +16,6 @@ from saibench.interpretation.tracing.components import Contributions
 from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.wording import are, counted
 
-KEYS = ("point", "partition", "sample_id")
 SEEN = "seen_in_training"
 DIFFERENCE = " - "
 

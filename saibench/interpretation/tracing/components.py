@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstraps
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstraps, weighted_means
 from saibench.interpretation.tracing.component_tests import axis_p_values, class_p_values
 from saibench.interpretation.tracing.records import Component, Part, Tested
-from saibench.interpretation.tracing.wrong_shares import wrong_shares
+from saibench.interpretation.tracing.wrong_shares import bounded, wrong_shares
 
 FEWEST_SAMPLES = 20
 """Samples of a component below which it is not tested: five jets without an error say nothing."""
@@ -79,11 +79,9 @@ def component_shares(
     intervals = block_bootstraps(columns, blocks, statistic, of_means=True)
     if share and contributions.exclusive:
         member = contributions.sizes > 0
-        own = wrong_shares(contributions.errors.sum(axis=1), member, blocks, independent)
-        for number, (found, part) in enumerate(zip(own, size, strict=True)):
-            low, high = found.relative
-            intervals[count + number] = replace(intervals[count + number], low=low, high=high)
-            intervals[number] = replace(intervals[number], low=part * low, high=part * high)
+        wrong = wrong_shares(contributions.errors.sum(axis=1), member, blocks, independent)
+        ends = [*(one.share for one in wrong), *(one.relative for one in wrong)]
+        intervals = bounded(intervals, ends)
     p_values = _p_values(contributions, blocks, piece, groups)
     return tuple(
         Component(
@@ -167,8 +165,7 @@ def cause_shares(
     columns = np.stack([whole, *alone.values()], axis=1)
 
     def statistic(values: Floats, weights: Floats) -> Floats:
-        mean = weights @ values / weights.sum(axis=1, keepdims=True)
-        both, first, second, *rest = mean.T
+        both, first, second, *rest = weighted_means(values, weights).T
         with np.errstate(invalid="ignore", divide="ignore"):  # no error: its shares are NaN
             left = rest[0] / both if rest else np.zeros_like(both)
             more = (first - second) / (2 * both)

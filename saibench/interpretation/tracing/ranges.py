@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from saibench.interpretation.bootstrap import Floats, block_bootstraps
 from saibench.interpretation.tracing.records import Range
-from saibench.interpretation.tracing.wrong_shares import wrong_shares
+from saibench.interpretation.tracing.wrong_shares import bounded, wrong_shares
 
 NUM_RANGES = 5
 
@@ -46,11 +44,8 @@ def feature_ranges(
 
     found = block_bootstraps(columns, blocks, statistic, of_means=True)
     if share:
-        for number, of_range in enumerate(wrong_shares(errors, inside, blocks, independent)):
-            low, high = of_range.mean
-            found[number] = replace(found[number], low=low, high=high)
-            low, high = (sizes[number] * bound for bound in of_range.relative)
-            found[count + number] = replace(found[count + number], low=low, high=high)
+        wrong = wrong_shares(errors, inside, blocks, independent)
+        found = bounded(found, [*(one.mean for one in wrong), *(one.share for one in wrong)])
     ranges = []
     for number in range(count):
         own = np.flatnonzero(inside[:, number])

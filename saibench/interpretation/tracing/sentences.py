@@ -18,7 +18,7 @@ from saibench.interpretation.tracing.records import (
 from saibench.interpretation.tracing.text import digits, probability, values
 from saibench.interpretation.trusted_range.records import Quantity
 from saibench.interpretation.trusted_range.sentences import in_range
-from saibench.interpretation.wording import fixed, percent
+from saibench.interpretation.wording import counted, fixed, percent
 
 FEW_SAMPLES = 5
 """Samples that a sentence names; the saved file has all."""
@@ -165,10 +165,7 @@ def bias_sentences(trace: BiasTrace, level: float) -> list[str]:
             f"{_sure(trace.first)}."
         ]
     changes = len(trace.stretches) - 1
-    found = [
-        f"{opening}; its mean changes {changes} time{'s' if changes > 1 else ''} along "
-        f"{trace.along.name}."
-    ]
+    found = [f"{opening}; its mean changes {counted(changes, 'time')} along {trace.along.name}."]
     biased = sorted(trace.biased(level), key=lambda one: -one.share_of_error.estimate)
     return found + [stretch_sentence(trace, one) for one in biased]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saibench.interpretation.bootstrap import Floats
+from saibench.interpretation.bootstrap import Floats, Interval
 from saibench.interpretation.proportions import ratio_bounds, share_interval
 
 Bounds = tuple[float, float]
@@ -16,10 +17,17 @@ Bounds = tuple[float, float]
 
 @dataclass(frozen=True)
 class WrongShare:
-    """Bounds of what one class is: its share of wrong samples, and that over the share of all."""
+    """Bounds of what one class is.
+
+    Args:
+        mean: its share of wrong samples.
+        relative: that over the share of all.
+        share: of all wrong samples the share that it holds, of its size as it is.
+    """
 
     mean: Bounds
     relative: Bounds
+    share: Bounds
 
 
 def wrong_shares(
@@ -40,8 +48,16 @@ def wrong_shares(
         first, second = (_bounded(errors[one], blocks[one], independent) for one in (own, rest))
         ends = ratio_bounds(first, second) if rest.any() else (1.0, 1.0)
         low, high = (_of_all(end, int(own.sum()), int(rest.sum())) for end in ends)
-        found.append(WrongShare((first[0], first[2]), (low, high)))
+        size = float(own.sum() / inside.sum())
+        found.append(WrongShare((first[0], first[2]), (low, high), (size * low, size * high)))
     return found
+
+
+def bounded(intervals: Sequence[Interval], bounds: Sequence[Bounds]) -> list[Interval]:
+    """The intervals with other bounds."""
+    return [
+        replace(one, low=low, high=high) for one, (low, high) in zip(intervals, bounds, strict=True)
+    ]
 
 
 def _of_all(ratio: float, count: int, others: int) -> float:
@@ -54,11 +70,9 @@ def _of_all(ratio: float, count: int, others: int) -> float:
 def _bounded(
     errors: Floats, blocks: NDArray[np.int64], independent: bool
 ) -> tuple[float, float, float]:
-    """`(low, mean, high)`; NaN bounds of one block of samples that resemble each other."""
+    """`(low, mean, high)`."""
     _, block_of = np.unique(blocks, return_inverse=True)
     counts = np.bincount(block_of).astype(np.float64)
-    low = high = math.nan
-    if len(counts) > 1 or (independent and len(counts)):
-        sums = np.bincount(block_of, errors).astype(np.float64)
-        low, high = share_interval(sums, counts, independent=independent)
+    sums = np.bincount(block_of, errors).astype(np.float64)
+    low, high = share_interval(sums, counts, independent=independent)
     return low, float(errors.mean()) if len(errors) else math.nan, high

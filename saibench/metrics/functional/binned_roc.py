@@ -15,9 +15,6 @@ from torch import Tensor
 from saibench.metrics.functional.checks import check_integers
 from saibench.metrics.functional.refusal import count_not_finite
 
-CLASSES = ("background", "signal")
-"""By label: 0 and 1."""
-
 FLOAT32_BITS = 23
 """Binary digits of a float32 after the leading one."""
 SMALLEST, LARGEST = 2.0**-64, 2.0**64

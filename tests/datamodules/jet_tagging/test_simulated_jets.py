@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from jet_files import jet_features
 
 from saibench.datamodules.jet_tagging import simulated
 from saibench.datamodules.jet_tagging.jets import QCD, TOP, Jets
-from saibench.datamodules.jet_tagging.momenta import jet_features
 from saibench.datamodules.jet_tagging.parton_match import distance, hadronic_tops, is_matched
 from saibench.datamodules.jet_tagging.simulated import SimulatedJets
 from saibench.errors import UserError

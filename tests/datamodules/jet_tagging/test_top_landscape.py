@@ -15,10 +15,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from jet_files import jet_features
 
 from saibench.datamodules.jet_tagging import downloads
 from saibench.datamodules.jet_tagging.jets import Jets
-from saibench.datamodules.jet_tagging.momenta import jet_features
 from saibench.datamodules.jet_tagging.pytables_file import pickled_strings
 from saibench.datamodules.jet_tagging.top_landscape import TopLandscape
 from saibench.errors import UserError

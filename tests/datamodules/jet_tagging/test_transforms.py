@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from jet_files import jet_features
 
 from saibench.datamodules.jet_tagging.batch import JetBatch
-from saibench.datamodules.jet_tagging.momenta import jet_features
 from saibench.datamodules.jet_tagging.transforms import (
     BeamBoost,
     BeamRotations,

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from jet_files import jet_features
 
 from saibench.datamodules.jet_tagging.jets import Jets
 from saibench.datamodules.jet_tagging.likeness import jet_likeness
-from saibench.datamodules.jet_tagging.momenta import jet_features
 from saibench.datamodules.likeness import NOTHING
 from saibench.datamodules.nowcasting.event import FRAMES, RainEvent
 from saibench.datamodules.nowcasting.likeness import event_likeness

@@ -14,7 +14,7 @@ from saibench.models.nets.nowcastnet.encoder import GenerativeEncoder
 from saibench.models.nets.nowcastnet.evolution_network import EvolutionNetwork
 from saibench.models.nets.nowcastnet.evolution_operator import Evolution, evolve
 from saibench.models.nets.nowcastnet.projector import NoiseProjector
-from saibench.models.nets.nowcastnet.spade import GenBlock, Guide
+from saibench.models.nets.nowcastnet.spade import Guide
 
 RAIN_SCALE = 128.0
 """mm/h; the generative network sees the evolved rain in this unit, and the observed in mm/h."""
@@ -128,20 +128,6 @@ class NowcastNet(nn.Module):
         batch, _, height, width = observed.shape
         size = (batch, self.noise_channels, height // SIZE_STEP, width // SIZE_STEP)
         return normal(noise, size, observed.device, draw).to(observed.dtype)
-
-    def idle_parameters(self) -> list[str]:
-        """Names of trainable parameters that the published network has and never uses.
-
-        The second convolution of the decoder's single blocks: it gets no gradient, which DDP has
-        to be told.
-        """
-        single = [
-            name
-            for name, block in self.named_modules()
-            if isinstance(block, GenBlock) and not block.is_double
-        ]
-        idle = tuple(f"{name}.{part}" for name in single for part in ("conv_1.", "norm_1."))
-        return [name for name, _ in self.named_parameters() if name.startswith(idle)]
 
     def _generate(self, features: Tensor, guide: Guide, noise: Tensor) -> Tensor:
         return self.gen_dec(torch.cat((features, self.proj(noise)), dim=1), guide)
