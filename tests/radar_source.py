@@ -20,6 +20,8 @@ SIDE = 32
 class Radar:
     """A shower that moves by one pixel a frame to the right and is `fault`y in event 3.
 
+    Of fault "unseen" are all events from 8 on: the radar saw nothing of them.
+
     Its rate in mm/h grows by 0.1 an hour and pixel of the field, at any cadence.
     """
 
@@ -61,7 +63,9 @@ class Showers:
         self.source = source
         self.pixel_km = source.pixel_km
         self.data_hash = str(source)
-        events = [self._shower() for _ in range(source.events)]
+        events = [
+            self.read(row) if self._unseen(row) else self._shower() for row in range(source.events)
+        ]
         frames = frames_of(source)
         features = [observed_features(e.rate, e.valid, self.pixel_km, frames) for e in events]
         self.index = source.preview().hstack(pl.DataFrame(features))
@@ -75,9 +79,14 @@ class Showers:
         rate = (shower + 0.1 * hours).astype(np.float32)
         return RainEvent(rate, np.ones(rate.shape, dtype=bool))
 
+    def _unseen(self, row: int) -> bool:
+        return self.source.fault == "unseen" and row >= 8
+
     def read(self, row: int) -> RainEvent:
         shower = self._shower()
         rate, valid = shower.rate, shower.valid
+        if self._unseen(row):
+            return RainEvent(np.zeros_like(rate), np.zeros_like(valid))
         if row == 3 and self.source.fault == "undetect":
             rate[7, 0] = -99
         if row == 3 and self.source.fault == "fill":

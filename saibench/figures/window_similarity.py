@@ -7,23 +7,22 @@ import numpy as np
 import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import rankdata
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import WINDOW, Variant, rows_of, tested, variants, why_untested
 from saibench.figures.captions import INTERVALS, partition_text, shared_text
 from saibench.figures.style import MUTED, error_bars, panel_title, panels, styled
 from saibench.figures.windows import width_colours
-from saibench.interpretation.blocks import block_columns, blocks_of
-from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap, weighted_means
+from saibench.interpretation.blocks import blocks_of
+from saibench.interpretation.bootstrap import Floats, Interval, block_bootstrap
+from saibench.interpretation.cell_errors import cell_errors
 from saibench.interpretation.estimates import estimate_mean
+from saibench.interpretation.window_similarity import CENTRED, PLAIN, similarity_correlation
 from saibench.interpretation.wording import fixed
 
 title = "Similarity of training windows to the test"
 paper = "Figure 4"
 
-PLAIN = "soap_similarity_window"
-CENTRED = "soap_similarity_window_centred"
 MIN_WINDOWS = 3
 
 
@@ -43,11 +42,11 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
     cells = _windows(evidence).cells
     rows = [dict(cell.shared) for cell in cells]
     for name in (PLAIN, CENTRED):
-        values, samples = _by_window(evidence, name)
-        for row, column in zip(rows, values.T, strict=True):
+        near = cell_errors(evidence, cells, name)
+        for row, column in zip(rows, near.values.T, strict=True):
             mean = column.mean()
-            apart = column - values.mean(axis=1)
-            beyond = block_bootstrap(apart, blocks_of(samples, apart))
+            apart = column - near.values.mean(axis=1)
+            beyond = block_bootstrap(apart, blocks_of(near.samples, apart))
             shift = mean - beyond.estimate
             row[name] = mean
             row |= {f"{name}_low": beyond.low + shift, f"{name}_high": beyond.high + shift}
@@ -61,17 +60,8 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 
 
 def rank_correlation(evidence: StudyEvidence, similarity: str = CENTRED) -> Interval:
-    """Spearman's ρ over windows between similarity to the test and force MAE on it.
-
-    The windows are held fixed and the test's blocks resampled, for similarity and error alike:
-    windows overlap and are too few to be resampled themselves.
-    """
-    similarities, samples = _by_window(evidence, similarity)
-    errors, _ = _by_window(evidence, "force_mae")
-    columns = np.hstack([similarities, errors])
-    apart = np.hstack([of - of.mean(axis=1, keepdims=True) for of in (similarities, errors)])
-    found = block_bootstrap(columns, blocks_of(samples, apart), _spearman_of_means)
-    return found.within(-1, 1)
+    """Spearman's ρ over the windows drawn between similarity to the test and force MAE on it."""
+    return similarity_correlation(evidence, _windows(evidence).cells, similarity)
 
 
 @styled
@@ -116,29 +106,6 @@ def _windows(evidence: StudyEvidence) -> Variant:
         return Variant("", ())
     found = variants(points, ["window"], by=[*WINDOW, "window"])
     return max(found, key=lambda variant: len(variant.cells))
-
-
-def _by_window(evidence: StudyEvidence, column: str) -> tuple[Floats, polars.DataFrame]:
-    """A column averaged over seeds, `(samples, windows)`, and the samples."""
-    columns = []
-    for cell in _windows(evidence).cells:
-        samples = rows_of(evidence.samples, cell.points, evidence.held_out)
-        mean = polars.col(column).mean()
-        keys = ["sample_id", *block_columns(samples)]
-        by_sample = samples.group_by(keys).agg(mean).sort("sample_id")
-        columns.append(by_sample[column].to_numpy())
-    return np.stack(columns, axis=1), by_sample
-
-
-def _spearman_of_means(values: Floats, weights: Floats) -> Floats:
-    """Rank correlation of the first half of the columns' means with the second half's."""
-    means = weighted_means(values, weights)
-    first, second = (rankdata(half, axis=1) for half in np.split(means, 2, axis=1))
-    first -= first.mean(axis=1, keepdims=True)
-    second -= second.mean(axis=1, keepdims=True)
-    spread = (first**2).sum(axis=1) * (second**2).sum(axis=1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (first * second).sum(axis=1) / np.sqrt(spread)
 
 
 def _draw_by_start(axes: Axes, numbers: polars.DataFrame, similarity: str) -> None:

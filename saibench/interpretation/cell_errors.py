@@ -42,17 +42,26 @@ class CellErrors:
         values = np.hstack([self.values, other.values])
         return CellErrors(self.cells, values, self.samples, of_seeds)
 
-    def interval(self, reduce: Callable[[Floats], Floats], *, smooth: bool = True) -> Interval:
+    def interval(
+        self,
+        reduce: Callable[[Floats], Floats],
+        *,
+        smooth: bool = True,
+        series: Floats | None = None,
+    ) -> Interval:
         """Interval of a function of the cells' means: `(resamplings, cells)` → one each.
 
         Args:
             smooth: whether it has slopes, as ranks do not.
+            series: `(samples,)` or `(samples, columns)`, whose memory sets the blocks; by default
+                what each sample adds to the function.
         """
 
         def statistic(values: Floats, weights: Floats) -> Floats:
             return reduce(weighted_means(values, weights))
 
-        blocks = blocks_of(self.samples, influence(reduce, self.values))
+        own = influence(reduce, self.values) if series is None else series
+        blocks = blocks_of(self.samples, own)
         found = block_bootstrap(self.values, blocks, statistic, of_means=smooth)
         mean = self.values.mean(axis=0)
         settings = []

@@ -7,12 +7,12 @@ that have everything in common but what the question is about; seeds alone are a
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import polars
-from scipy.stats import rankdata
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
@@ -28,6 +28,8 @@ from saibench.interpretation.bootstrap import Floats, Interval
 from saibench.interpretation.cell_errors import CellErrors, cell_errors, species_errors
 from saibench.interpretation.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.verdict import decided, shown, verdict, verdict_of_several
+from saibench.interpretation.window_similarity import similarity_correlation
+from saibench.interpretation.wording import fixed
 
 TURN = 1000
 """Samples beyond which the paper sees gains shrink (§4.1)."""
@@ -36,7 +38,6 @@ FEWEST_WINDOWS = 5
 CHARGE_RATIO = 8 / 6
 """Nuclear charge of oxygen over that of carbon."""
 SIZES = ["subset.count", "subset.fraction"]
-SIMILARITY = "soap_similarity_window_centred"
 
 GAINS_SHRINK = f"gains from more training samples shrink beyond {TURN:,} (§4.1, fig. 2)"
 HYDROGEN_LEAST = "hydrogen errs least (§4.1, fig. 2a)"
@@ -211,21 +212,11 @@ def _similar_better(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     count = len(variant.cells)
     if count < FEWEST_WINDOWS:
         return None
-    errors = cell_errors(evidence, variant.cells, "force_mae")
-    near = cell_errors(evidence, variant.cells, SIMILARITY)
-    both = errors.beside(near)
-
-    def spearman(means: Floats) -> Floats:
-        ranks = rankdata(means[:, :count], axis=1), rankdata(means[:, count:], axis=1)
-        first, second = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
-        norm = np.sqrt((first**2).sum(axis=1) * (second**2).sum(axis=1))
-        return (first * second).sum(axis=1) / norm
-
-    rho = both.interval(spearman, smooth=False).within(-1, 1)
-    opposite = both.interval(lambda means: -spearman(means), smooth=False)
+    rho = similarity_correlation(evidence, variant.cells)
+    opposite = replace(rho, low=-rho.high, estimate=-rho.estimate, high=-rho.low)
     return (
         verdict(opposite),
-        f"Spearman's ρ between centred SOAP similarity and force MAE is {shown(rho)} over {count} "
+        f"Spearman's ρ between centred SOAP similarity and force MAE is {fixed(rho)} over {count} "
         "windows, which overlap.",
     )
 

@@ -21,6 +21,7 @@ from saibench.interpretation.event_means import mean_over_events
 from saibench.interpretation.rain_claims import text
 from saibench.interpretation.rain_errors import HOURS, RainModel, rain_errors
 from saibench.interpretation.verdict import shown
+from saibench.interpretation.window_similarity import CENTRED
 
 
 def energy_of_fewest_frames(evidence: StudyEvidence) -> str:
@@ -47,7 +48,7 @@ def best_and_worst_window(evidence: StudyEvidence) -> str:
 
 def similarity_by_start(evidence: StudyEvidence) -> str:
     """Centred SOAP similarity to the test of the narrowest windows, by their start."""
-    name = window_similarity.CENTRED
+    name = CENTRED
     rows = window_similarity.table(evidence).sort("window_start")
     widths = (rows["window_end"] - rows["window_start"]).round(6)
     narrow = rows.filter(widths == widths.min())

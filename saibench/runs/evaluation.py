@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import polars as pl
 from lightning import Trainer
 
+from saibench.datamodules.partition import Partition
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence import writer
@@ -31,6 +33,8 @@ from saibench.runs.record import (
     write_json,
     write_record,
 )
+
+log = logging.getLogger(__name__)
 
 SAMPLES = "samples.parquet"
 _UNFINISHED = ".unfinished"
@@ -168,7 +172,21 @@ def _evidence(
                 **writer.metrics(statistics, values, chosen),
                 **writer.partition_metrics(module.partition_metrics(), columns),
             }
+            _warn_of_undefined(partition, metrics[partition.name])
     return tables, metrics
+
+
+def _warn_of_undefined(partition: Partition, metrics: Mapping[str, Mapping[str, Any]]) -> None:
+    """Say that no metric counts a sample, as of rain events whose every pixel is missing."""
+    if metrics and not any(entry["count"] for entry in metrics.values()):
+        log.warning(
+            "Every metric of partition '%s' is undefined: none of its %s samples has a value to "
+            "compare a prediction with (%s); check whether its targets are missing, or test "
+            "another partition.",
+            partition.name,
+            f"{partition.count:,}",
+            partition.describe,
+        )
 
 
 def _features(data: StructuralDataModule, samples: writer.Table) -> dict[str, np.ndarray]:

@@ -9,12 +9,14 @@ from typing import Any
 
 import polars
 import pytest
+from made_audits import audit_of
 from synthetic_study import Made, write_study
 
 from saibench.errors import UserError
 from saibench.evidence.metrics import read_metrics
 from saibench.evidence.reader import StudyEvidence, join, read_record
 from saibench.evidence.schema import read_fields, read_table, write_table
+from saibench.interpretation.leak_audit.of_evidence import audits_of
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
@@ -39,9 +41,23 @@ WRONG: dict[str, dict[str, Any]] = {
     "trace.response": {"trace": {"response": 3}},
     "learning_curve": {"learning_curve": {"statistic": 1}},
     "audit": {"audit": [1]},
+    "audit.last_tenth": {"audit": {"last_tenth": {}}},
     "wandb": {"wandb": "x"},
     "files": {"files": {"metrics.json": [1]}},
     "identity": {"identity": 5},
+}
+WRONG_AUDITS: dict[str, dict[str, Any]] = {
+    "audit.last_tenth.score": {"score": None},
+    "audit.last_tenth.score.count": {"score": {"estimate": 0.1, "low": 0.1, "high": 0.1}},
+    "audit.last_tenth.near": {"near": 0.1},
+    "audit.last_tenth.is_resolved": {"is_resolved": "yes"},
+    "audit.last_tenth.to_training.0": {"to_training": ["x"]},
+    "audit.last_tenth.pairs.0.training": {"pairs": [{"test": 1}]},
+    "audit.last_tenth.effect.unit": {"effect": {"statistic": "force_mae"}},
+}
+WRONG |= {
+    entry: {"audit": {"last_tenth": {**audit_of(0.1).to_json(), **change}}}
+    for entry, change in WRONG_AUDITS.items()
 }
 WRONG_METRICS: dict[str, Any] = {
     "last_tenth": {"last_tenth": 5},
@@ -129,6 +145,15 @@ def test_whole_number_that_no_column_holds_is_text(study: Path) -> None:
     record["settings"]["large"] = 2**70
     path.write_text(json.dumps(record))
     assert StudyEvidence.load(study).points["large"].to_list() == [str(2**70)]
+
+
+def test_audit_with_more_than_is_known_is_read(study: Path) -> None:
+    (path,) = study.glob("*/run.json")
+    audit = audit_of(0.1).to_json()
+    more = {**audit, "pairs": [{**audit["pairs"][0], "more": 1}], "more": {}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "audit": {"last_tenth": more}}))
+    (found,) = audits_of(StudyEvidence.load(study))
+    assert found.audit == audit_of(0.1)
 
 
 def test_workload_that_asks_for_nothing_is_recorded_as_lists(study: Path) -> None:

@@ -23,6 +23,7 @@ from saibench.figures import (
     windows,
 )
 from saibench.figures.style import svg
+from saibench.interpretation.window_similarity import CENTRED, PLAIN
 from saibench.own_names import name_targets, word_of_one_command
 
 ALL = [figure_module(name) for name in FIGURES]
@@ -163,7 +164,7 @@ def test_rank_correlation_is_spearmans_over_windows(evidence: StudyEvidence) -> 
             (pl.col("window_end") - one.start - one.size).abs() < 1e-9,
         )
         samples = evidence.samples.filter(pl.col("point") == one.point)
-        for column in (window_similarity.PLAIN, window_similarity.CENTRED, "force_mae"):
+        for column in (PLAIN, CENTRED, "force_mae"):
             assert row[column].item() == pytest.approx(samples[column].mean(), rel=1e-9)
             assert row[f"{column}_low"].item() < row[column].item() < row[f"{column}_high"].item()
     rho = window_similarity.rank_correlation(evidence)
@@ -226,7 +227,7 @@ def test_study_that_cannot_fill_a_figure_is_told_why(figure: ModuleType, tmp_pat
 def test_missing_statistic_is_named(tmp_path: Path) -> None:
     study = write_study(tmp_path, WINDOWS[:3], frames=30)
     evidence = StudyEvidence.load(study)
-    without = evidence.samples.drop(window_similarity.PLAIN)
+    without = evidence.samples.drop(PLAIN)
     evidence.__dict__["samples"] = without
     assert window_similarity.needs(evidence) == (
         "The samples of last_tenth have no soap_similarity_window."

@@ -5,39 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from made_audits import audit_of
 from synthetic_study import Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import leak_audit
-from saibench.interpretation.leak_audit.records import Audit, Share
-
-
-def audit_of(score: float) -> Audit:
-    share = Share(score, score, score, 100)
-    return Audit(
-        partition="last_tenth",
-        describe="the last tenth",
-        test=100,
-        training=1000,
-        training_hash="a",
-        test_hash="b",
-        score=share,
-        same=Share(0.0, 0.0, 0.0, 100),
-        interleaved=share,
-        near=None,
-        part="geometry",
-        correlation_time=0.1,
-        unit="ps",
-        is_resolved=True,
-        along="time",
-        descriptor="SOAP descriptor",
-        describe_descriptor="",
-        threshold=None,
-        to_training=(),
-        among_training=(),
-        ratio=None,
-        pairs=(),
-    )
 
 
 def test_caption_names_those_that_are_drawn_a_line_each(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from synthetic_study import Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields, write_table
+from saibench.figures import window_similarity
 from saibench.figures.pairs import narrow_and_wide
 from saibench.interpretation import force_field_findings
 from saibench.interpretation.finding import (
@@ -24,7 +25,8 @@ from saibench.interpretation.finding import (
     Finding,
     study_findings,
 )
-from saibench.interpretation.force_field_findings import SIMILARITY
+from saibench.interpretation.window_similarity import CENTRED
+from saibench.interpretation.wording import fixed
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,21 @@ def test_wider_windows_of_the_made_up_study_are_seen_to_be_better(
     finding = found["at an equal start, wider windows are better"]
     assert finding.of_nets == SEEN
     assert "over 10 pairs" in finding.numbers
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_similarity_has_one_interval_in_finding_and_figure(seeds: int, tmp_path: Path) -> None:
+    made = [Made(0.15 * n, 0.3, seed=seed) for n in range(5) for seed in range(seeds)]
+    evidence = StudyEvidence.load(write_study(tmp_path, made, frames=300))
+    (finding,) = (
+        one
+        for one in force_field_findings.findings(evidence)
+        if one.claim == force_field_findings.SIMILAR_BETTER
+    )
+    rho = window_similarity.rank_correlation(evidence)
+    assert rho.low < rho.estimate < rho.high and rho.seeds == seeds
+    for text in (finding.numbers, window_similarity.caption(evidence)):
+        assert f" is {fixed(rho)} " in text
 
 
 def test_ratio_of_oxygen_to_carbon_is_the_plain_one(
@@ -195,11 +212,11 @@ def test_question_that_the_evidence_cannot_answer_says_why(tmp_path: Path) -> No
         tmp_path / "study", [Made(start, 0.3) for start in (0, 0.1, 0.2, 0.3, 0.4)], 60
     )
     for path in study.glob("*/samples.parquet"):
-        fields = [field for field in read_fields(path) if field.name != SIMILARITY]
-        write_table(path, polars.read_parquet(path).drop(SIMILARITY), fields)
+        fields = [field for field in read_fields(path) if field.name != CENTRED]
+        write_table(path, polars.read_parquet(path).drop(CENTRED), fields)
     *answered, last = force_field_findings.findings(StudyEvidence.load(study))
     assert last.verdict == NOT_ASKED
-    assert last.numbers == f"The samples of last_tenth have no {SIMILARITY}."
+    assert last.numbers == f"The samples of last_tenth have no {CENTRED}."
     assert {one.verdict for one in answered} <= {SEEN, NOT_SEEN, UNDECIDED}
     assert len(answered) == 3
 

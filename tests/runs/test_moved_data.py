@@ -11,6 +11,9 @@ import pytest
 from command_line import QUIET, TINY, TRAJECTORY, Ended, evaluate, only_point, saibench, train
 from omegaconf import OmegaConf
 
+from saibench.interpretation.trusted_range import TrustedRange
+from saibench.interpretation.trusted_range.records import Quantity
+
 pytestmark = pytest.mark.usefixtures("without_page")
 SETTINGS = [setting for setting in TINY if setting not in TRAJECTORY]
 FRAMES = 200
@@ -72,24 +75,51 @@ def test_data_that_changed_in_their_place_are_not_tested_as_the_old_ones(tmp_pat
     assert ended.err.startswith("the data have changed since")
 
 
-def test_trained_point_is_tested_and_audited_where_its_data_are_now(tmp_path: Path) -> None:
+def made_range(file: Path) -> Path:
+    """A trusted range of the similarity of aspirin's frames, of made-up errors."""
+    similarity = np.linspace(0.9, 1, FRAMES)
+    error = np.random.default_rng(0).uniform(1, 2, FRAMES)
+    trusted = TrustedRange.fit(
+        similarity,
+        error,
+        np.arange(FRAMES),
+        directions=[-1],
+        names=["soap_similarity"],
+        statistic=Quantity("force_mae", "meV/Å", "component"),
+    )
+    return trusted.save(file)
+
+
+def test_trained_point_is_tested_audited_and_guarded_where_its_data_are_now(
+    tmp_path: Path,
+) -> None:
     before = write(tmp_path / "before", seed=0)
     assert run(tmp_path, before).status == 0
     point = only_point(tmp_path)
     now = shutil.move(before, tmp_path / "now")
     other = write(tmp_path / "other", seed=1)
-    again = (f"run={point}", "test=[whole_trajectory]", *QUIET)
-    for ended in (evaluate(tmp_path, *again), saibench(tmp_path, "audit", str(point))):
+    tested = (f"run={point}", "test=[whole_trajectory]", *QUIET)
+    commands = [
+        ("audit", str(point)),
+        ("guard", str(point), "--range", str(made_range(tmp_path / "range")), "--steps", "4"),
+    ]
+    for ended in (
+        evaluate(tmp_path, *tested),
+        *(saibench(tmp_path, *given) for given in commands),
+    ):
         assert ended.status == 2 and "data.root" in ended.err and "--data-root" in ended.err
     for ended in (
-        evaluate(tmp_path, *again, f"data.root={other}"),
-        saibench(tmp_path, "audit", str(point), "--data-root", str(other)),
+        evaluate(tmp_path, *tested, f"data.root={other}"),
+        *(saibench(tmp_path, *given, "--data-root", str(other)) for given in commands),
     ):
         assert ended.status == 2 and ended.err.startswith("the data have changed since"), ended
-    ended = evaluate(tmp_path, *again, f"data.root={now}")
-    assert ended.status == 0, ended
-    ended = saibench(tmp_path, "audit", str(point), "--data-root", str(now))
-    assert ended.status == 0, ended
+    assert not (point / "guard").exists()
+    for ended in (
+        evaluate(tmp_path, *tested, f"data.root={now}"),
+        *(saibench(tmp_path, *given, "--data-root", str(now)) for given in commands),
+    ):
+        assert ended.status == 0, ended
+    assert (point / "guard" / "dynamics.csv").is_file()
     assert only_point(tmp_path) == point
 
 

@@ -99,6 +99,22 @@ def test_faulty_rates_are_named_by_event_frame_and_time(
     assert says in err
 
 
+@pytest.mark.parametrize(("fault", "told"), [("unseen", ["held_out"]), ("", [])])
+def test_partition_of_which_the_radar_saw_nothing_is_named(
+    fault: str, told: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    status, err, _ = trained(tmp_path, Radar(fault=fault), "test=[held_out, all_events]")
+    assert status == 0, err
+    (path,) = tmp_path.glob("outputs/*/*/metrics.json")
+    empty = [
+        name
+        for name, metrics in json.loads(path.read_text()).items()
+        if not any(entry["count"] for entry in metrics.values())
+    ]
+    named = [re.search(r"partition '(\w+)'", line) for line in caplog.messages]
+    assert empty == told == [found[1] for found in named if found]
+
+
 def test_a_folder_that_no_recipe_knows_is_part_of_the_run(tmp_path: Path) -> None:
     assert trained(tmp_path, Sited(root="north"))[0] == 0
     status, err, _ = trained(tmp_path, Sited(root="south"))

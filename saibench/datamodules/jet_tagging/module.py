@@ -19,10 +19,11 @@ from saibench.datamodules.jet_tagging.checks import check_jets
 from saibench.datamodules.jet_tagging.energy_bins import class_counts
 from saibench.datamodules.jet_tagging.energy_deviation import FIELD as ENERGY_DEVIATION
 from saibench.datamodules.jet_tagging.energy_deviation import energy_deviation
-from saibench.datamodules.jet_tagging.jets import FEATURE_FIELDS, TOP, Jets, JetSource
+from saibench.datamodules.jet_tagging.jets import CLASSES, FEATURE_FIELDS, TOP, Jets, JetSource
 from saibench.datamodules.jet_tagging.likeness import jet_likeness
 from saibench.datamodules.jet_tagging.loader import EvaluationJets, JetArrays, TrainingJets
 from saibench.datamodules.likeness import Likeness
+from saibench.datamodules.partition import Partition
 from saibench.datamodules.samplers import Chain, Sampler, Subset, Where
 from saibench.datamodules.stream import Ranks, steps_begun
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
@@ -119,6 +120,12 @@ class JetTaggingDataModule(StructuralDataModule):
         part = getattr(self.source, "validation", None)
         return None if part is None else Where(by="split", equals=part)
 
+    def _split(self, index: pl.DataFrame) -> tuple[Partition, Partition]:
+        train, validation = super()._split(index)
+        if "label" in index.columns:
+            refuse_single_class(train, index["label"])
+        return train, validation
+
     def prepare_data(self) -> None:
         """Prepare the jets once; every rank then only maps them."""
         self.source.load(self.cache)
@@ -190,3 +197,22 @@ class JetTaggingDataModule(StructuralDataModule):
         if self.trainer is None:
             raise RuntimeError("loaders need the trainer that this data module is given to.")
         return self.trainer
+
+
+def refuse_single_class(partition: Partition, label: pl.Series) -> None:
+    """Refuse to train on a partition of one class, which a net learns to give to every jet.
+
+    Args:
+        partition: of the training; one without jets trains nothing.
+        label: of all jets of the index.
+
+    Raises:
+        UserError: all its jets have one label.
+    """
+    found = label[partition.rows].unique().to_list()
+    if len(found) == 1:
+        raise UserError(
+            f"partition '{partition.name}' holds {CLASSES[found[0]]} jets alone (label {found[0]}; "
+            f"{partition.describe}): a tagger that is trained on one class gives it to every jet. "
+            "Use samplers under training, or a subset.count, that leave both classes."
+        )

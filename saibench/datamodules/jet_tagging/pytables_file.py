@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from saibench.errors import UserError, first_line
+from saibench.plain_files import refuse_irregular
 
 SLOTS = 200
 """Constituents that a row has room for."""
@@ -80,6 +81,7 @@ class PyTablesFile:
         """The dataset `/table/table`, which lies in this file alone."""
         h5py = _h5py()
         try:
+            refuse_irregular(self.path)
             with h5py.File(self.path, "r") as file:
                 node = file
                 for name in ("table", "table"):

@@ -205,7 +205,7 @@ def _frames(folder: Path) -> list[Path]:
     """The files of an event, in order of time."""
     paths = [folder / f"{folder.name}-{frame:02d}.png" for frame in range(FRAMES)]
     for path in paths:
-        if not path.is_file():
+        if not path.exists():
             raise UserError(f"{path} is missing: an event has {FRAMES} frames, 00 to {FRAMES - 1}.")
     return paths
 

@@ -7,11 +7,13 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from saibench.errors import UserError, first_line
+from saibench.plain_files import refuse_irregular
 
 RATE_PER_COUNT = 0.1
 """mm/h that one count of a pixel stands for."""
@@ -36,8 +38,17 @@ def read_header(path: Path) -> PngHeader:
 
     Raises UserError: no PNG, or one of another kind.
     """
-    with path.open("rb") as file:
+    with _opened(path) as file:
         return _header(path, file.read(26))
+
+
+def _opened(path: Path, buffering: int = -1) -> BinaryIO:
+    """A pipe would be waited for without end. Raises UserError: no regular file."""
+    try:
+        refuse_irregular(path)
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read ({error}): a frame is a PNG file.") from error
+    return path.open("rb", buffering)
 
 
 def _header(path: Path, head: bytes) -> PngHeader:
@@ -68,7 +79,8 @@ def read_frame(path: Path, header: PngHeader) -> tuple[np.ndarray, np.ndarray]:
 
     Raises UserError: no PNG, a truncated one, one of another size or kind.
     """
-    content = path.read_bytes()
+    with _opened(path) as file:
+        content = file.read()
     found = _header(path, content[:26])
     if found != header:
         raise UserError(
@@ -93,9 +105,11 @@ def stated_checksums(path: Path) -> bytes:
 
     Only 12 bytes a chunk are read, and a garbled file has what lies in their places: `read_frame`
     refuses a file whose CRC-32s do not fit, so that what was read has these.
+
+    Raises UserError: no regular file.
     """
     found, place = b"", len(_SIGNATURE)
-    with path.open("rb", buffering=0) as file:
+    with _opened(path, buffering=0) as file:
         head = file.read(place + 8)[place:]
         while len(head) == 8 and head[4:] != b"IEND":
             place += 8 + int.from_bytes(head[:4])

@@ -117,16 +117,16 @@ class Audit:
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> Audit:
-        """What `to_json` gave."""
+        """What `to_json` gave, in a record whose shape was checked; further keys are ignored."""
         effect = given.get("effect")
         return cls(
             **{
-                **given,
+                **_known(cls, given),
                 **{
                     name: None if given[name] is None else _share(given[name])
                     for name in ("score", "same", "interleaved", "near", "ratio")
                 },
-                "pairs": tuple(Pair(**pair) for pair in given["pairs"]),
+                "pairs": tuple(Pair(**_known(Pair, pair)) for pair in given["pairs"]),
                 "to_training": tuple(given["to_training"]),
                 "among_training": tuple(given["among_training"]),
                 "effect": None
@@ -147,6 +147,12 @@ def quantiles(values: Floats) -> tuple[float, ...]:
     """At `QUANTILES`, of the finite values; nothing if there are none."""
     finite = values[np.isfinite(values)]
     return tuple(np.quantile(finite, QUANTILES).tolist()) if finite.size else ()
+
+
+def _known(record: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """The entries that are fields of a dataclass."""
+    names = {field.name for field in dataclasses.fields(record)}
+    return {name: value for name, value in given.items() if name in names}
 
 
 def _share(given: dict[str, Any]) -> Share:

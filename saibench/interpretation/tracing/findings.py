@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+
+import polars
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import SEED, differing, is_trained
 from saibench.interpretation.finding import NOT_ASKED, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.interpretation.tracing import sentences
 from saibench.interpretation.tracing.asked import Asked
@@ -20,6 +24,10 @@ from saibench.interpretation.two_axes.of_study import (
 )
 
 TOLD_FEATURES = 2
+TRACED_SEED = (
+    "for this trained net alone: one seed of the setting was traced, and another may decide "
+    "otherwise."
+)
 
 
 def findings(evidence: StudyEvidence) -> list[Finding]:
@@ -28,13 +36,27 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
         found = study_traces(evidence)
     except UserError as error:
         return [Finding("errors go with data features", NOT_ASKED, str(error))]
-    several = len(found.traces) + found.untold > 1
+    several, seeds = len(found.traces) + found.untold > 1, _varies_seeds(evidence)
     told = [
-        finding
+        _of_net(finding) if seeds and is_trained(evidence.records[trace.point]) else finding
         for trace in found.traces
-        for finding in _of_point(trace, found, trace.label if several else "")
+        for finding in _of_point(trace, found, trace.label if several or seeds else "")
     ]
     return [*told, *_of_axes(evidence, found.wanted)]
+
+
+def _varies_seeds(evidence: StudyEvidence) -> bool:
+    return SEED in differing(
+        evidence.points.filter(polars.col("point").is_in(list(evidence.metrics)))
+    )
+
+
+def _of_net(finding: Finding) -> Finding:
+    """The finding of one traced seed, in a study that has others: it decides nothing for them."""
+    if finding.verdict != SEEN:
+        return finding
+    numbers = f"{finding.numbers}\n{SEEN.capitalize()} {TRACED_SEED}"
+    return replace(finding, verdict=UNDECIDED, numbers=numbers, of_nets=SEEN)
 
 
 def _of_point(trace: PointTrace, found: StudyTraces, variant: str) -> list[Finding]:

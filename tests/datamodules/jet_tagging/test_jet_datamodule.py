@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import QUIET, train
 from jet_files import random_jets, write_pytables
 
 from saibench.datamodules.jet_tagging.module import JetTaggingDataModule
@@ -157,6 +158,39 @@ def test_training_on_held_out_jets_is_refused(root: Path) -> None:
         data(
             root, training=Where("split", one_of=["train", "test"]), subset=Subset(count=9)
         ).check()
+
+
+@pytest.mark.parametrize(("label", "name"), [(0, "QCD"), (1, "top")])
+def test_training_on_one_class_is_refused_by_partition_and_class(
+    root: Path, label: int, name: str
+) -> None:
+    of_one = {"training": Chain((TRAIN, Where("label", equals=label))), "subset": Subset(count=50)}
+    alone = data(root, steps=4, **of_one)
+    alone.check()  # labels are read with the jets
+    with pytest.raises(UserError, match=rf"'train' holds {name} jets alone \(label {label}"):
+        alone.split  # noqa: B018
+    assert data(root, steps=0, **of_one).split[0].count == 0
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_command_that_trains_on_one_class_leaves_nothing(
+    simulated: bool, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of simulated jets labels are known before they are made, of files once they are read."""
+    cache, place = tmp_path / "cache", tmp_path / "place"
+    place.mkdir()
+    monkeypatch.setenv("SAIBENCH_CACHE_DIR", str(cache))
+    samplers = ", ".join(
+        f"{{_target_: saibench.datamodules.samplers.Where, by: {by}, equals: {value}}}"
+        for by, value in (("split", "train"), ("label", 1))
+    )
+    source = () if simulated else ("data=top_landscape", f"data.root={root}")
+    small = ("model.net.num_layers=1", "subset.count=20", "trainer.max_steps=1", *QUIET)
+    chosen = f"training.samplers=[{samplers}]"
+    ended = train(place, "workload=jet_tagging", *source, chosen, *small)
+    assert ended.status == 2 and "'train' holds top jets alone" in ended.err
+    assert not list(place.iterdir())
+    assert cache.exists() != simulated
 
 
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.01])

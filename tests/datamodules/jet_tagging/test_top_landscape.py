@@ -19,7 +19,7 @@ from jet_files import jet_features
 
 from saibench.datamodules.jet_tagging import downloads
 from saibench.datamodules.jet_tagging.jets import Jets
-from saibench.datamodules.jet_tagging.pytables_file import pickled_strings
+from saibench.datamodules.jet_tagging.pytables_file import PyTablesFile, pickled_strings
 from saibench.datamodules.jet_tagging.top_landscape import TopLandscape
 from saibench.errors import UserError
 
@@ -330,6 +330,13 @@ def test_what_is_no_hdf5_is_one_sentence(dataset: Dataset) -> None:
     (dataset["root"] / "val.h5").write_text("<html>not found</html>")
     with pytest.raises(UserError, match=r"val\.h5 is damaged or no HDF5 file"):
         TopLandscape(str(dataset["root"])).preview()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "train.h5"
+    os.mkfifo(path)
+    with pytest.raises(UserError, match=r"train\.h5 is damaged .*regular file"):
+        PyTablesFile(path).num_jets()
 
 
 def test_missing_files_are_named_with_how_to_get_them(dataset: Dataset, tmp_path: Path) -> None:

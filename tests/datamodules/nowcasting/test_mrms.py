@@ -12,6 +12,12 @@ from PIL import Image
 
 from saibench.datamodules.nowcasting.event import FRAMES, RainEvent
 from saibench.datamodules.nowcasting.mrms import MRMS
+from saibench.datamodules.nowcasting.radar_png import (
+    PngHeader,
+    read_frame,
+    read_header,
+    stated_checksums,
+)
 from saibench.errors import NotHeldByData, UserError
 
 SIDE = 32
@@ -120,6 +126,18 @@ def test_what_is_no_png_is_named(root: Path) -> None:
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
     with pytest.raises(UserError, match=r"00003-02\.png is not a whole PNG"):
         read(root)
+
+
+@pytest.mark.parametrize("frame", ["00003-00", "00003-02"], ids=["first", "later"])
+def test_a_frame_that_is_a_pipe_is_not_waited_for(root: Path, frame: str) -> None:
+    path = root / "figure" / "00003" / f"{frame}.png"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(UserError, match=rf"{frame}\.png cannot be read .*regular file"):
+        read(root)
+    for reads in (read_header, stated_checksums, lambda path: read_frame(path, PngHeader(1, 1))):
+        with pytest.raises(UserError, match=rf"{frame}\.png cannot be read"):
+            reads(path)
 
 
 def test_an_eight_bit_frame_is_refused(root: Path) -> None:

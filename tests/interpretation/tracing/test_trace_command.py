@@ -229,6 +229,27 @@ def test_console_saved_traces_page_and_export_have_one_q_value_of_a_number(
     assert all(line in out for line in with_q)
 
 
+@pytest.mark.parametrize("settings", [1, 2])
+@pytest.mark.parametrize("trained", [True, False])
+def test_one_seed_of_several_decides_nothing_for_the_others(
+    settings: int, trained: bool, tmp_path: Path
+) -> None:
+    record = {
+        **TRACE,
+        "findings": ["saibench.interpretation.tracing.findings"],
+        **({} if trained else {"steps": 0}),
+    }
+    points = [CORNERS[1], replace(CORNERS[1], seed=1), CORNERS[2]][: settings + 1]
+    folder = write_traced_study(tmp_path / "study", points, frames=240, record=record)
+    found = [one for one in study_findings(StudyEvidence.load(folder)) if "seed" in one.variant]
+    assert {one.variant.rpartition(", ")[2] for one in found} == {"seed = 0"}
+    decided = [one for one in found if "seen" in (one.verdict, one.of_nets)]
+    assert decided
+    for one in decided:
+        assert (one.verdict, one.of_nets) == (("undecided", "seen") if trained else ("seen", ""))
+        assert ("one seed" in one.numbers) == trained
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

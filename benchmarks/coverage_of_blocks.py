@@ -1,0 +1,221 @@
+"""How often intervals from blocks of correlated errors hold the mean, by simulation.
+
+    python -m benchmarks.coverage_of_blocks [--simulations 600] [--print]
+
+Blocks are those of `saibench.interpretation.blocks`, from an error's own memory, and those that
+`saibench.evidence.dependence` decides for all errors of a study's samples. The true mean is 0, the
+nominal coverage 95 %.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import polars
+
+from saibench.evidence.dependence import Errors, SameSamples, dependence, marked_with_stretches
+from saibench.interpretation.blocks import Blocks, find_blocks
+from saibench.interpretation.bootstrap import Floats
+
+TARGET = Path(__file__).resolve().parents[1] / "docs/results/statistics/blocks.md"
+TIME, SAMPLES = "time", "samples"
+FRAMES = 29
+"""Of a window, as events of radar have."""
+MEMORY = 0.5
+"""Of the series that windows are taken of."""
+MODELS, POSITIONS = ("first", "second"), 3
+SHARED = 0.5
+"""Correlation of the errors of one study."""
+
+Series = Callable[[np.random.Generator, int], Floats]
+"""Errors `(n,)` of mean 0."""
+
+
+def ar1(rng: np.random.Generator, count: int, memory: float) -> Floats:
+    """An AR(1) series of unit variance."""
+    found = rng.standard_normal(count)
+    for at in range(1, count):
+        found[at] = memory * found[at - 1] + math.sqrt(1 - memory**2) * found[at]
+    return found
+
+
+def of_memory(memory: float) -> tuple[str, Series]:
+    return f"AR(1), a = {memory}", lambda rng, count: ar1(rng, count, memory)
+
+
+def windows(stride: int) -> tuple[str, Series]:
+    """Means of 29 frames of one series, a window every `stride` frames."""
+
+    def drawn(rng: np.random.Generator, count: int) -> Floats:
+        frames = ar1(rng, (count - 1) * stride + FRAMES, MEMORY)
+        sums = np.concatenate([[0.0], frames.cumsum()])
+        starts = stride * np.arange(count)
+        return (sums[starts + FRAMES] - sums[starts]) / FRAMES
+
+    return f"windows every {stride}", drawn
+
+
+Row = tuple[tuple[str, Series], int, str]
+"""Errors, how many, and as what they are declared."""
+SINGLE: list[Row] = [
+    *((of_memory(memory), 50, TIME) for memory in (0.0, 0.5, 0.9, 0.97)),
+    (windows(4), 50, TIME),
+    *((windows(stride), 50, SAMPLES) for stride in (4, 15, 29)),
+    *((of_memory(memory), 200, TIME) for memory in (0.0, 0.5, 0.9, 0.97)),
+    *((windows(stride), 200, SAMPLES) for stride in (1, 4, 15, 29)),
+    *((of_memory(memory), 1000, TIME) for memory in (0.5, 0.9)),
+    *((windows(stride), 1000, SAMPLES) for stride in (1, 4, 15)),
+]
+TOGETHER: list[Row] = [
+    *((of_memory(memory), 50, TIME) for memory in (0.5, 0.9)),
+    *((windows(stride), 50, SAMPLES) for stride in (4, 15, 29)),
+    *((of_memory(memory), 200, TIME) for memory in (0.9, 0.97)),
+    *((windows(stride), 200, SAMPLES) for stride in (1, 4, 15, 29)),
+    (of_memory(0.9), 1000, TIME),
+]
+
+
+def samples_of(count: int, declared: str) -> polars.DataFrame:
+    ids = np.arange(count)
+    columns = {"sample_id": ids, **({"time": ids.astype(float)} if declared == TIME else {})}
+    return polars.DataFrame(columns)
+
+
+def holds(blocks: Blocks, errors: Floats) -> bool | None:
+    """Whether the interval of the mean holds 0; None where there is none."""
+    found = blocks.mean(errors)
+    return None if math.isnan(found.low) else found.low <= 0 <= found.high
+
+
+def measured(row: Row, simulations: int) -> list[str]:
+    """One row of the first table."""
+    (name, drawn), count, declared = row
+    rng = np.random.default_rng([count, *name.encode()])
+    samples = samples_of(count, declared)
+    numbers, told, held = [], 0, []
+    for _ in range(simulations):
+        errors = drawn(rng, count)
+        blocks = find_blocks(samples, errors)
+        numbers.append(blocks.num_blocks)
+        told += blocks.contradiction is not None
+        held.append(holds(blocks, errors))
+    return [
+        *(name, str(count), declared, f"{np.median(numbers):g}"),
+        *(covered(held), without(held), percent(told, simulations)),
+    ]
+
+
+def measured_together(row: Row, simulations: int) -> list[str]:
+    """One row of the second table."""
+    (name, drawn), count, declared = row
+    rng = np.random.default_rng([count, *name.encode()])
+    samples = samples_of(count, declared)
+    ways: list[tuple[list[bool | None], list[bool], list[int]]] = [([], [], []), ([], [], [])]
+    for _ in range(simulations):
+        errors = study(rng, drawn, count)
+        for (held, alike, numbers), known in zip(
+            ways, (samples, decided(samples, errors)), strict=True
+        ):
+            found = [find_blocks(known, column) for column in errors.T]
+            held += [holds(blocks, column) for blocks, column in zip(found, errors.T, strict=True)]
+            of_errors = [blocks.num_blocks for blocks in found]
+            alike += [one == other for one, other in combinations(of_errors, 2)]
+            numbers += of_errors
+    own, together = ways
+    return [
+        *(name, str(count), declared, f"{np.median(together[2]):g}"),
+        *(of(way[0]) for of in (covered, without) for way in (own, together)),
+        *(percent(sum(way[1]), len(way[1])) for way in (own, together)),
+    ]
+
+
+def study(rng: np.random.Generator, drawn: Series, count: int) -> Floats:
+    """`(n, 6)` errors of two models at three positions, which correlate by `SHARED`."""
+    shared = drawn(rng, count)
+    number = len(MODELS) * POSITIONS
+    own = np.stack([drawn(rng, count) for _ in range(number)], axis=1)
+    return math.sqrt(SHARED) * shared[:, None] + math.sqrt(1 - SHARED) * own
+
+
+def decided(samples: polars.DataFrame, errors: Floats) -> polars.DataFrame:
+    """The samples with the stretches that all errors decide together, as a study has them."""
+    parts = np.split(errors, len(MODELS), axis=1)
+    told = dependence(samples, [Errors("position", "error", dict(zip(MODELS, parts, strict=True)))])
+    keyed = samples.with_columns(point=polars.lit(MODELS[0]), partition=polars.lit("test"))
+    return marked_with_stretches(keyed, [SameSamples("test", MODELS[:1], samples, told)])
+
+
+def covered(held: Sequence[bool | None]) -> str:
+    """Of the intervals that there are."""
+    found = [one for one in held if one is not None]
+    return percent(sum(found), len(found))
+
+
+def without(held: Sequence[bool | None]) -> str:
+    return percent(sum(one is None for one in held), len(held))
+
+
+def percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f}" if whole else "–"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] + ["---:", "---"] + ["---:"] * (len(header) - 3), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def page(simulations: int) -> str:
+    """Both tables, with what was simulated."""
+    studies = max(1, 2 * simulations // 3)
+    common = ["errors", "n", "declared", "blocks (median)"]
+    single = table(
+        [*common, "coverage [%]", "no interval [%]", "contradiction told [%]"],
+        [measured(row, simulations) for row in SINGLE],
+    )
+    together = table(
+        [
+            *common,
+            *("coverage [%], own", "decided", "no interval [%], own", "decided"),
+            *("same blocks [%], own", "decided"),
+        ],
+        [measured_together(row, studies) for row in TOGETHER],
+    )
+    return (
+        "# Coverage of 95 % intervals of a mean of correlated errors\n\n"
+        f"`python -m benchmarks.coverage_of_blocks --simulations {simulations}`: so many simulated "
+        "series of n errors each, and the blocks of `saibench.interpretation.blocks`. AR(1) errors "
+        f"of memory a that declare a time, and means of windows of {FRAMES} frames of an AR(1) "
+        f"series (a = {MEMORY}), a window every so many frames, with a time and declared as single "
+        "samples (which their own correlation then overrules). Coverage is of the intervals that "
+        "there are.\n\n"
+        f"{single}\n\n"
+        "Series that are only a few blocks long are covered less: their memory is known badly. "
+        "Intervals take at least three blocks: series whose errors leave two have none.\n\n"
+        "## Decided once for a study's samples\n\n"
+        f"Six errors of the same samples, two models at three positions, that correlate by {SHARED}"
+        ": blocks from each error's own memory against those that `saibench.evidence.dependence` "
+        f"decides for all of them, {studies} simulated studies each. Same blocks: how often two of "
+        "the errors have as many.\n\n"
+        f"{together}\n"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--simulations", type=int, default=600, help="series a row; 2/3 studies")
+    parser.add_argument("--print", action="store_true", help="print the page, and write nothing")
+    arguments = parser.parse_args()
+    text = page(arguments.simulations)
+    if arguments.print:
+        print(text)
+    else:
+        TARGET.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""A leak audit with everything that one can have."""
+
+from __future__ import annotations
+
+from saibench.interpretation.leak_audit.records import Audit, Effect, Pair, Share
+
+
+def audit_of(score: float) -> Audit:
+    """A test in time of which training has seen this share."""
+    share = Share(score, score, score, 100)
+    return Audit(
+        partition="last_tenth",
+        describe="the last tenth",
+        test=100,
+        training=1000,
+        training_hash="a",
+        test_hash="b",
+        score=share,
+        same=Share(0.0, 0.0, 0.0, 100),
+        interleaved=share,
+        near=None,
+        part="geometry",
+        correlation_time=0.1,
+        unit="ps",
+        is_resolved=True,
+        along="time",
+        descriptor="SOAP descriptor",
+        describe_descriptor="",
+        threshold=None,
+        to_training=(),
+        among_training=(),
+        ratio=None,
+        pairs=(Pair(7, 3, 0.5, None, 0.1, 0),),
+        effect=Effect("force_mae", "meV/Å", share, share, share),
+    )
