@@ -14,13 +14,13 @@ from pathlib import Path
 
 import numpy as np
 
-from saibench.interpretation.bootstrap import block_bootstrap
-from saibench.interpretation.proportions import exact_interval
-from saibench.interpretation.tracing.change_points import segments
-from saibench.interpretation.tracing.component_tests import axis_p_values, class_p_values
-from saibench.interpretation.tracing.information import information_p_values
-from saibench.interpretation.tracing.permutations import correlation_p_values
-from saibench.interpretation.tracing.ranks import ranks_of
+from saibench.analysis.bootstrap import block_bootstrap
+from saibench.analysis.proportions import exact_interval
+from saibench.analysis.tracing.change_points import segments
+from saibench.analysis.tracing.component_tests import axis_p_values, class_p_values
+from saibench.analysis.tracing.information import information_p_values
+from saibench.analysis.tracing.permutations import correlation_p_values
+from saibench.analysis.tracing.ranks import ranks_of
 
 TARGET = Path(__file__).resolve().parents[1] / "docs/results/statistics/calibration.md"
 LEVELS = (0.05, 0.01, 0.001)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.coverage_of_blocks [--simulations 600] [--print]
 
-Blocks are those of `saibench.interpretation.blocks`, from an error's own memory, and those that
+Blocks are those of `saibench.analysis.blocks`, from an error's own memory, and those that
 `saibench.evidence.dependence` decides for all errors of a study's samples. The true mean is 0, the
 nominal coverage 95 %.
 """
@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 import polars
 
+from saibench.analysis.blocks import Blocks, find_blocks
+from saibench.analysis.bootstrap import Floats
 from saibench.evidence.dependence import Errors, SameSamples, dependence, marked_with_stretches
-from saibench.interpretation.blocks import Blocks, find_blocks
-from saibench.interpretation.bootstrap import Floats
 
 TARGET = Path(__file__).resolve().parents[1] / "docs/results/statistics/blocks.md"
 TIME, SAMPLES = "time", "samples"
@@ -188,7 +188,7 @@ def page(simulations: int) -> str:
     return (
         "# Coverage of 95 % intervals of a mean of correlated errors\n\n"
         f"`python -m benchmarks.coverage_of_blocks --simulations {simulations}`: so many simulated "
-        "series of n errors each, and the blocks of `saibench.interpretation.blocks`. AR(1) errors "
+        "series of n errors each, and the blocks of `saibench.analysis.blocks`. AR(1) errors "
         f"of memory a that declare a time, and means of windows of {FRAMES} frames of an AR(1) "
         f"series (a = {MEMORY}), a window every so many frames, with a time and declared as single "
         "samples (which their own correlation then overrules). Coverage is of the intervals that "

@@ -72,7 +72,7 @@ def without_checksums(run: Path, study: Path) -> Path:
 
 
 def saved_range(folder: Path) -> Path:
-    from saibench.interpretation.trusted_range import TrustedRange
+    from saibench.analysis.trusted_range import TrustedRange
 
     draw = np.random.default_rng(0)
     feature, blocks = draw.random(200), np.arange(200) // 4
@@ -175,13 +175,13 @@ def settings(path: Path) -> Any:
 
 
 def frames(path: Path) -> Any:
-    from saibench.evidence.shown_frames import read_frames
+    from saibench.evidence.force_field.saved_frames import read_frames
 
     return asdict(read_frames(path))
 
 
 def trusted_range(path: Path) -> Any:
-    from saibench.interpretation.trusted_range import TrustedRange
+    from saibench.analysis.trusted_range import TrustedRange
 
     return repr(asdict(TrustedRange.load(path)))
 

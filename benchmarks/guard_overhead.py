@@ -21,8 +21,8 @@ import torch
 from ase import Atoms, units
 from ase.md.verlet import VelocityVerlet
 
-from saibench.guard import GuardedCalculator, TrainedForceField
-from saibench.interpretation.trusted_range import TrustedRange
+from saibench.analysis.trusted_range import TrustedRange
+from saibench.runs.force_field import GuardedCalculator, TrainedForceField
 
 NEVER = sys.maxsize
 

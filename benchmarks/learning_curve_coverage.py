@@ -18,9 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from saibench.interpretation.learning_curve.data_needed import data_needed
-from saibench.interpretation.learning_curve.extrapolation import extrapolate
-from saibench.interpretation.learning_curve.prediction import check
+from saibench.analysis.learning_curve.data_needed import data_needed
+from saibench.analysis.learning_curve.extrapolation import extrapolate
+from saibench.analysis.learning_curve.prediction import check
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))

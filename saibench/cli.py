@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from saibench.errors import NotHeldByData, PartFailed, UserError
 from saibench.home import ensure_home
-from saibench.own_names import word_of_one_command
+from saibench.imports.own_names import word_of_one_command
 from saibench.printable import printable
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _guarded(command: Callable[[Sequence[str]], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
-        from saibench.datamodules.disk import FORBIDDEN, FULL
+        from saibench.datamodules.downloads.disk import FORBIDDEN, FULL
 
         if error.errno not in (*FULL, *FORBIDDEN):
             raise
@@ -165,9 +165,9 @@ def train_point(config: DictConfig) -> Outcome:
 
     from saibench.config.check import take_word
     from saibench.config.content import identified
+    from saibench.evidence.run_record import COMPLETE, NOT_APPLICABLE
     from saibench.runs.execute import execute
     from saibench.runs.point import Point
-    from saibench.runs.record import COMPLETE, NOT_APPLICABLE
     from saibench.runs.stopping import STOP
 
     point = Point(identified(config), Path(HydraConfig.get().runtime.output_dir))
@@ -181,8 +181,8 @@ def train_point(config: DictConfig) -> Outcome:
 
 
 def _executed_in_pool(point: Point, keep_refused: bool) -> Outcome:
+    from saibench.evidence.run_record import STOPPED
     from saibench.runs.execute import Outcome, execute
-    from saibench.runs.record import STOPPED
     from saibench.runs.stopping import STOP
     from saibench.runs.study import NOT_RUN
 

@@ -12,7 +12,7 @@ from skips import (  # noqa: F401  (hooks)
     pytest_terminal_summary,
 )
 
-from saibench.own_names import VARIABLE
+from saibench.imports.own_names import VARIABLE
 
 REAL_TRAJECTORY = "rmd17/npz_data/rmd17_aspirin.npz"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from saibench.interpretation.leak_audit.records import Audit, Effect, Pair, Share
+from saibench.analysis.leak_audit.records import Audit, Effect, Pair, Share
 
 
 def audit_of(score: float) -> Audit:

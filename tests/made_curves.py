@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from saibench.interpretation.bootstrap import contiguous_blocks
-from saibench.interpretation.learning_curve.curve import LearningCurve
+from saibench.analysis.bootstrap import contiguous_blocks
+from saibench.analysis.learning_curve.curve import LearningCurve
 
 LAWS: dict[str, Callable[[float], float]] = {
     "log-linear": lambda n: 60 - 3.5 * float(np.log2(n)),

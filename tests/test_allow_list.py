@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from saibench.allow_list import refuse_module, refuse_targets, targets
 from saibench.config.check import resolved
 from saibench.config.compose import compose_command
 from saibench.errors import UserError
-from saibench.frozen_config import read_frozen
-from saibench.own_names import (
+from saibench.files.frozen_config import read_frozen
+from saibench.imports.allow_list import refuse_module, refuse_targets, targets
+from saibench.imports.own_names import (
     name_targets,
     trust_folder,
     trust_modules,
@@ -91,9 +91,9 @@ def test_config_that_was_frozen_by_an_earlier_version_is_allowed(file: Path) -> 
         "saibench.loggers.wandb.PointWandbLogger",
         "saibench.models.base.torch.hub.load",
         "saibench.runs.provenance.subprocess.getoutput",
-        "saibench.whole_files.written_whole",
+        "saibench.files.atomic.written_whole",
         "saibench.datamodules.samplers.Window.__class__",
-        "saibench.own_names.trust_modules",
+        "saibench.imports.own_names.trust_modules",
         "saibench.__main__",
         "saibench.datamodules.samplers.Window ",
         " saibench.datamodules.samplers.Window",

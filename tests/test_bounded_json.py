@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from saibench import bounded_json
-from saibench.bounded_json import MAX_DEPTH, load_json, parse_json
-from saibench.datamodules.record import read_record, record_path
+from saibench.analysis.trusted_range import TrustedRange
+from saibench.datamodules.downloads.record import read_record, record_path
 from saibench.datamodules.seen_ids import seen_ids
 from saibench.errors import UserError
-from saibench.frozen_config import read_frozen
-from saibench.integrity import check_file, read_sealed
-from saibench.interpretation.trusted_range import TrustedRange
+from saibench.files import bounded_json
+from saibench.files.bounded_json import MAX_DEPTH, load_json, parse_json
+from saibench.files.frozen_config import read_frozen
+from saibench.files.integrity import check_file, read_sealed
 
 HOSTILE = {
     "deep": "[" * 100_000 + "]" * 100_000,

@@ -20,15 +20,15 @@ import torch
 import yaml
 from PIL import Image, PngImagePlugin
 
-from saibench.bounded_yaml import load_bounded
+from saibench.analysis.trusted_range import TrustedRange
 from saibench.datamodules.force_field.npz import NpzTrajectory
 from saibench.datamodules.nowcasting.radar_png import PngHeader, read_frame
 from saibench.errors import UserError
 from saibench.evidence.schema import read_table
-from saibench.integrity import read_json_object
-from saibench.interpretation.trusted_range import TrustedRange
-from saibench.models.nets import published
-from saibench.npz_files import DamagedArray, NpzArrays
+from saibench.files.bounded_yaml import load_bounded
+from saibench.files.integrity import read_json_object
+from saibench.files.npz import DamagedArray, NpzArrays
+from saibench.models import published
 from saibench.runs.checkpoints import load_weights
 
 Attack = tuple[Callable[[Path, Any], None], Callable[[Path], object]]

@@ -16,11 +16,11 @@ import pytest
 from synthetic_study import Made, write_point
 
 from saibench.errors import UserError
+from saibench.evidence.force_field.saved_frames import ShownFrames, read_frames, write_frames
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.run_record import read_metrics, read_record, update_record
 from saibench.evidence.schema import read_fields, read_table
-from saibench.evidence.shown_frames import ShownFrames, read_frames, write_frames
-from saibench.integrity import check_zip
-from saibench.runs.record import read_metrics, read_record, update_record
+from saibench.files.integrity import check_zip
 
 FILES = ("samples.parquet", "by_species.parquet", "metrics.json", "frames.npz")
 

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from saibench.whole_files import remove_leftovers, written_whole
+from saibench.files.atomic import remove_leftovers, written_whole
 
 HOST = platform.node().partition(".")[0]
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from saibench.whole_files import written_whole
+from saibench.files.atomic import written_whole
 with written_whole(Path(sys.argv[1])) as aside:
     aside.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)

@@ -7,7 +7,7 @@ from pathlib import Path
 from command_line import saibench
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.toolbox import TECHNIQUES, Offered
+from saibench.paper.toolbox import TECHNIQUES, Offered
 
 MORE_THAN_TINY = ("learning_curve", "window_similarity", "trusted_range")
 """Figures that two points of a few frames do not suffice for."""

@@ -15,10 +15,10 @@ from torch.nn.functional import cross_entropy
 
 from benchmarks.jets.task import RANGER, SEED, Task, load_jets
 from benchmarks.step_timer import StepClock, device_synchronizer
-from saibench.models.jet_tagging import decay_groups
-from saibench.models.nets.jets.features import constituent_features, vectors
-from saibench.models.nets.jets.particle_transformer import ParticleTransformer
-from saibench.models.ranger import Ranger
+from saibench.models.jet_tagging.module import decay_groups
+from saibench.models.jet_tagging.nets.features import constituent_features, vectors
+from saibench.models.jet_tagging.nets.particle_transformer import ParticleTransformer
+from saibench.models.optim.ranger import Ranger
 
 
 def train(task: Task, clock: StepClock) -> None:

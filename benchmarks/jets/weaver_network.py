@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from benchmarks.jets.task import SEED, Task
 from benchmarks.step_timer import StepClock, device_synchronizer
-from saibench.models.nets.jets.particle_transformer import ParticleTransformer
+from saibench.models.jet_tagging.nets.particle_transformer import ParticleTransformer
 
 
 class Timed(nn.Module):

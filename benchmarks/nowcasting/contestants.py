@@ -17,7 +17,7 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 from torchmetrics.functional.regression import critical_success_index as torchmetrics_csi
 
-from saibench.metrics import (
+from saibench.metrics.nowcasting import (
     ActiveAreaMAE,
     CenterOfMassDisplacement,
     CriticalSuccessIndex,
@@ -26,8 +26,8 @@ from saibench.metrics import (
     MeanAbsoluteErrorByLead,
     PredictionStability,
 )
-from saibench.metrics.functional import rain_frame_sums
-from saibench.metrics.functional.rain import Backend
+from saibench.metrics.nowcasting.functional import rain_frame_sums
+from saibench.metrics.nowcasting.functional.rain import Backend
 
 THRESHOLDS = (16.0, 32.0, 64.0)
 

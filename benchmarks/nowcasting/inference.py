@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from benchmarks.step_timer import device_synchronizer
-from saibench.models.nets.nowcastnet import NowcastNet
-from saibench.models.nets.nowcastnet.spade import Guide
+from saibench.models.nowcasting.nets.nowcastnet import NowcastNet
+from saibench.models.nowcasting.nets.nowcastnet.spade import Guide
 
 OBSERVED, LEADS = 9, 20
 MEGABYTE = 2**20

@@ -20,7 +20,7 @@ from saibench.datamodules.nowcasting.event import OBSERVED_FRAMES, TARGET_FRAMES
 from saibench.datamodules.nowcasting.loader import EventDataset, TrainingBatches, rain_loader
 from saibench.datamodules.nowcasting.mrms import MRMS
 from saibench.datamodules.stream import Ranks
-from saibench.models.nets.nowcastnet import NowcastNet
+from saibench.models.nowcasting.nets.nowcastnet import NowcastNet
 
 
 @dataclass(frozen=True)

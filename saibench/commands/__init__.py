@@ -6,7 +6,6 @@ from saibench.commands import (
     audit,
     data,
     export,
-    guard,
     learning_curve,
     panels,
     report,
@@ -15,6 +14,7 @@ from saibench.commands import (
     trace,
     trust,
 )
+from saibench.commands.force_field import guard
 
 COMMANDS = (
     reproduce,

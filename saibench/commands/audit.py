@@ -11,7 +11,7 @@ from saibench.commands.data_root import add_data_root
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
-    from saibench.interpretation.leak_audit.records import Audit
+    from saibench.analysis.leak_audit.records import Audit
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _starts_from_weights(folder: Path) -> bool:
     """Whether a run began with weights from elsewhere, of which no ids are given."""
-    from saibench.runs.record import read_record
+    from saibench.evidence.run_record import read_record
 
     record = read_record(folder)
     files = (record.get("identity") or {}).get("files") or {}
@@ -75,7 +75,7 @@ def _starts_from_weights(folder: Path) -> bool:
 
 
 def _told(folder: Path, audit: Audit, pairs: int) -> str:
-    from saibench.interpretation.leak_audit.sentences import pair_lines, story
+    from saibench.analysis.leak_audit.sentences import pair_lines, story
 
     lines = [*story(audit), *pair_lines(audit, pairs)]
     return "\n  ".join([f"{folder.name}, {audit.partition}:", *lines])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from saibench.own_names import trust_modules
+from saibench.imports.own_names import trust_modules
 
 
 def add_config_dir(parser: argparse.ArgumentParser) -> None:

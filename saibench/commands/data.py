@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from saibench.datamodules.catalogue import Downloadable, catalogue
+from saibench.datamodules.downloads.catalogue import Downloadable, catalogue
 from saibench.errors import UserError
 
 

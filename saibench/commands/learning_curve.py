@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
-    from saibench.interpretation.learning_curve.study_laws import Found
+    from saibench.analysis.learning_curve.study_laws import Found
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,11 +39,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Prints sentences; returns the exit code."""
     _refuse(args)
+    from saibench.analysis.learning_curve.data_needed import REACH
+    from saibench.analysis.learning_curve.extrapolation import TooFewSizes
+    from saibench.analysis.learning_curve.reading import asked_of
+    from saibench.analysis.learning_curve.study_laws import found_laws
     from saibench.evidence.reader import StudyEvidence
-    from saibench.interpretation.learning_curve.data_needed import REACH
-    from saibench.interpretation.learning_curve.extrapolation import TooFewSizes
-    from saibench.interpretation.learning_curve.reading import asked_of
-    from saibench.interpretation.learning_curve.study_laws import found_laws
 
     evidence = StudyEvidence.load(args.folder)
     asked = asked_of(evidence, statistic=args.statistic, target=args.target, ideal=args.ideal)
@@ -60,8 +60,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _told(one: Found) -> str:
-    from saibench.interpretation.learning_curve import sentences
-    from saibench.interpretation.learning_curve.study_laws import story
+    from saibench.analysis.learning_curve import sentences
+    from saibench.analysis.learning_curve.study_laws import story
 
     if one.law is None:
         return f"{one.label}:\n  Refused: {one.refused}"

@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--figures",
         nargs="+",
         metavar="MODULE",
-        help="figures to draw, as dotted modules (saibench.figures.windows); "
+        help="figures to draw, as dotted modules (saibench.figures.force_field.windows); "
         "by default those that the study's config names",
     )
     add_config_dir(parser)
@@ -41,8 +41,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the report and prints where it is; returns the exit code."""
+    from saibench.analysis.dependence import contradictions
     from saibench.evidence.reader import StudyEvidence
-    from saibench.interpretation.dependence import contradictions
     from saibench.report import write_comparison
 
     folders = list(dict.fromkeys(args.folder))

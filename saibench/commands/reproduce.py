@@ -33,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Runs, draws and compares; returns the exit code."""
-    from saibench.reproduction.reproduce import reproduce
+    from saibench.paper.reproduction.reproduce import reproduce
 
     full = args.full or FULL in args.settings
     settings = [one for one in args.settings if one != FULL]

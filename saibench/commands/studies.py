@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
             f"--outputs {args.outputs} is no folder; the one that holds studies, as {OUTPUTS}, "
             "would work."
         )
-    from saibench.toolbox.listing import all_lines, named_lines
+    from saibench.paper.toolbox.listing import all_lines, named_lines
 
     lines = all_lines(args.outputs) if args.name is None else named_lines(args.name, args.outputs)
     print("\n".join(lines))

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
+    from saibench.analysis.tracing import Asked
     from saibench.evidence.reader import StudyEvidence
-    from saibench.interpretation.tracing import Asked
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -46,15 +46,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Prints sentences and tables; returns the exit code."""
+    from saibench.analysis.dependence import contradictions
+    from saibench.analysis.tracing import trace_points
+    from saibench.analysis.tracing.comparisons import tested_in
+    from saibench.analysis.tracing.file import write_traces
+    from saibench.analysis.tracing.sentences import comparisons_sentence, point_sentences
+    from saibench.analysis.tracing.tables import printed
+    from saibench.analysis.trusted_range.of_evidence import chosen_points
     from saibench.evidence.reader import StudyEvidence
     from saibench.evidence.selection import short_names
-    from saibench.interpretation.dependence import contradictions
-    from saibench.interpretation.tracing import trace_points
-    from saibench.interpretation.tracing.comparisons import tested_in
-    from saibench.interpretation.tracing.file import write_traces
-    from saibench.interpretation.tracing.sentences import comparisons_sentence, point_sentences
-    from saibench.interpretation.tracing.tables import printed
-    from saibench.interpretation.trusted_range.of_evidence import chosen_points
 
     if args.level is not None and not 0 < args.level < 1:
         raise UserError(f"--level {args.level:g} is not between 0 and 1; 0.05 would work.")
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _asked(evidence: StudyEvidence, args: argparse.Namespace) -> Asked:
-    from saibench.interpretation.tracing import asked
+    from saibench.analysis.tracing import asked
 
     ideal = None
     if args.ideal is not None:
@@ -101,7 +101,7 @@ def _asked(evidence: StudyEvidence, args: argparse.Namespace) -> Asked:
 
 def _tell_across(evidence: StudyEvidence, wanted: Asked, required: bool) -> None:
     """Print how the effects of two settings differ, or what the study lacks for it."""
-    from saibench.interpretation.two_axes import sentences, two_axes
+    from saibench.analysis.two_axes import sentences, two_axes
 
     statistic = wanted.bias or wanted.responses[0]
     try:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
+    from saibench.analysis.trusted_range.of_evidence import Wanted
+    from saibench.analysis.trusted_range.trusted_range import TrustedRange
     from saibench.evidence.reader import StudyEvidence
-    from saibench.interpretation.trusted_range.of_evidence import Wanted
-    from saibench.interpretation.trusted_range.trusted_range import TrustedRange
 
 OF_A_STUDY = (
     *("feature", "statistic", "ideal", "coverage", "point", "partition", "blocks", "mean_of"),
@@ -58,11 +58,11 @@ def run(args: argparse.Namespace) -> int:
         return _run_loaded(args)
     if args.folder is None:
         raise UserError("trust needs a study's folder, or --load with a file that --save wrote.")
+    from saibench.analysis.dependence import contradictions
+    from saibench.analysis.trusted_range.conformal import TooFewBlocks
+    from saibench.analysis.trusted_range.of_evidence import chosen_points, wanted
     from saibench.evidence.reader import StudyEvidence
     from saibench.evidence.selection import short_names
-    from saibench.interpretation.dependence import contradictions
-    from saibench.interpretation.trusted_range.conformal import TooFewBlocks
-    from saibench.interpretation.trusted_range.of_evidence import chosen_points, wanted
 
     _refuse(args)
     seed = args.seed or 0
@@ -109,9 +109,9 @@ def _told(evidence: StudyEvidence, points: list[str], asked: Wanted, seed: int) 
     Raises:
         TooFewBlocks: nothing is printed.
     """
-    from saibench.interpretation.trusted_range import sentences
-    from saibench.interpretation.trusted_range.conformal import TooFewBlocks
-    from saibench.interpretation.trusted_range.of_evidence import (
+    from saibench.analysis.trusted_range import sentences
+    from saibench.analysis.trusted_range.conformal import TooFewBlocks
+    from saibench.analysis.trusted_range.of_evidence import (
         fitted,
         read,
         share_held,
@@ -145,7 +145,7 @@ def _heading(evidence: StudyEvidence, points: list[str]) -> str:
 
 
 def _run_loaded(args: argparse.Namespace) -> int:
-    from saibench.interpretation.trusted_range import TrustedRange, sentences
+    from saibench.analysis.trusted_range import TrustedRange, sentences
 
     given = [name for name in OF_A_STUDY if getattr(args, name) is not None]
     if args.folder is not None or given:

@@ -11,16 +11,16 @@ from hydra.utils import get_class, get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from saibench.allow_list import targets
-from saibench.config.identity import slug
 from saibench.config.reported import REPORTED_MODULES, check_built, check_reported, is_trained
 from saibench.config.required import Required
-from saibench.config.settings import Devices, PointSettings, TrainerSettings, validated
-from saibench.config.targets import build, check_targets, fault
 from saibench.config.typed import typed_key
 from saibench.errors import NotHeldByData, UserError, closest, first_line
-from saibench.frozen_config import refuse_resolvers
-from saibench.own_names import name_caches, name_targets
+from saibench.files.frozen_config import refuse_resolvers
+from saibench.identity import slug
+from saibench.imports.allow_list import targets
+from saibench.imports.own_names import name_caches, name_targets
+from saibench.imports.targets import build, check_targets, fault
+from saibench.settings import Devices, PointSettings, TrainerSettings, validated
 
 __all__ = [
     "build",

@@ -28,7 +28,7 @@ from saibench.config.locations import OwnSource, ShippedSource, own_folder, regi
 from saibench.config.replaced import is_awaited, path_of, register
 from saibench.config.sentences import not_composed, not_yaml, unknown_key
 from saibench.errors import UserError, first_line
-from saibench.own_names import trust_modules
+from saibench.imports.own_names import trust_modules
 from saibench.shipped import conf
 
 OPEN_NODES = ("partitions", "trainer.callbacks", "sweeps", "hydra")

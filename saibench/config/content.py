@@ -22,13 +22,13 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from saibench.allow_list import targets
 from saibench.config.check import resolved
-from saibench.config.identity import IDENTITY, canonical, digest, locations
 from saibench.config.reported import is_trained
 from saibench.config.source import own_source
-from saibench.config.targets import build
 from saibench.datamodules.files import file_sha256
+from saibench.identity import IDENTITY, canonical, digest, locations
+from saibench.imports.allow_list import targets
+from saibench.imports.targets import build
 
 RULE = 2
 WEIGHTS = "checkpoint"

@@ -16,7 +16,7 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from saibench.errors import UserError
-from saibench.own_names import trust_folder
+from saibench.imports.own_names import trust_folder
 from saibench.shipped import root
 
 STUDIES = "sweeps"

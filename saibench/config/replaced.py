@@ -15,8 +15,8 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
-from saibench.allow_list import TARGET
-from saibench.config.targets import options_of
+from saibench.imports.allow_list import TARGET
+from saibench.imports.targets import options_of
 
 Path = tuple[str, ...]
 

@@ -9,8 +9,8 @@ from typing import Any
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from saibench.config.targets import build
 from saibench.errors import UserError, closest
+from saibench.imports.targets import build
 
 REPORTED_MODULES = ("findings", "figures", "explorers")
 """What a workload names by modules."""
@@ -23,8 +23,8 @@ def check_reported(workload: dict[str, Any]) -> None:
         UserError: a name is no module of such, with the closest that is.
     """
     from saibench.figures import figure_module
-    from saibench.interpretation.finding import find_function
-    from saibench.report.explorers import explorer_module
+    from saibench.findings.finding import find_function
+    from saibench.report.viewers import explorer_module
 
     for name in workload.get("figures") or []:
         figure_module(name)

@@ -14,7 +14,7 @@ from typing import Any
 
 from hydra._internal.utils import _locate
 
-from saibench.config.identity import digest
+from saibench.identity import digest
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = {"site-packages", "dist-packages"}

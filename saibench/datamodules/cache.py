@@ -19,13 +19,13 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import DTypeLike
 
-from saibench.bounded_json import load_json
 from saibench.datamodules.cache_root import cache_root
-from saibench.datamodules.disk import take_space, writable
+from saibench.datamodules.downloads.disk import take_space, writable
 from saibench.datamodules.kept_hashes import kept_hash
 from saibench.errors import first_line
-from saibench.links import refuse_link
-from saibench.plain_files import refuse_irregular
+from saibench.files.bounded_json import load_json
+from saibench.files.links import refuse_link
+from saibench.files.plain import refuse_irregular
 
 log = logging.getLogger(__name__)
 

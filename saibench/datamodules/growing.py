@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import DTypeLike
 
-from saibench.datamodules.disk import writable
+from saibench.datamodules.downloads.disk import writable
 
 HEADER_BYTES = 128
 """Of a .npy file whose shape has at most 21 digits on its first axis (NEP 1, version 1.0)."""

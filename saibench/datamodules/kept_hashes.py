@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from saibench.bounded_json import load_json
 from saibench.datamodules.cache_root import cache_root
-from saibench.whole_files import written_whole
+from saibench.files.atomic import written_whole
+from saibench.files.bounded_json import load_json
 
 KEPT_FROM = 2**24
 """Bytes of files whose hash is kept for other processes."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars
 
-from saibench.bounded_json import load_json
 from saibench.errors import UserError, first_line
-from saibench.npz_files import DamagedArray, read_npy
+from saibench.files.bounded_json import load_json
+from saibench.files.npz import DamagedArray, read_npy
 
 KINDS = ".txt, .csv, .npy or .json"
 _DAMAGE = (OSError, ValueError, DamagedArray, polars.exceptions.PolarsError)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from lightning import LightningDataModule
 
-from saibench.datamodules.likeness import Likeness
+from saibench.datamodules.near_duplicates import Likeness
 from saibench.datamodules.partition import (
     Partition,
     test_partition,

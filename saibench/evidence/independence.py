@@ -1,7 +1,7 @@
 """What of the data is independent: the declaration that every interval and test starts from.
 
 The data's source declares it, the record keeps it (`blocks` of `run.json`), and the tables of
-evidence carry it as columns that `saibench.interpretation.blocks` reads.
+evidence carry it as columns that `saibench.analysis.blocks` reads.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from saibench.evidence.record_schema import refuse_misshapen_metrics
-from saibench.integrity import check_file, damaged, read_json_object
+from saibench.files.integrity import check_file, damaged, read_json_object
 from saibench.printable import printable
 
 Metrics = Mapping[str, Mapping[str, Mapping[str, Any]]]

@@ -12,7 +12,6 @@ from typing import Any
 
 import polars
 
-from saibench.bounded_json import parse_json
 from saibench.errors import UserError, first_line
 from saibench.evidence.dependence import SameSamples, decide, marked_with_stretches
 from saibench.evidence.independence import Independence, independence_of, marked, marked_by
@@ -21,9 +20,10 @@ from saibench.evidence.points import Record, points_table
 from saibench.evidence.record_schema import refuse_misshapen_metrics, refuse_misshapen_record
 from saibench.evidence.schema import Field, read_fields, read_table, write_tables
 from saibench.evidence.settings import differing_settings, in_words
-from saibench.frozen_config import CONFIG, read_frozen
-from saibench.integrity import FILES, damaged, read_sealed
-from saibench.links import refuse_link
+from saibench.files.bounded_json import parse_json
+from saibench.files.frozen_config import CONFIG, read_frozen
+from saibench.files.integrity import FILES, damaged, read_sealed
+from saibench.files.links import refuse_link
 from saibench.printable import printable
 
 COMPLETE = "complete"

@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
-from saibench.config.identity import IDENTITY, refuse_misshapen
-from saibench.config.settings import LearningCurveSettings, TraceSettings, TrustSettings
 from saibench.errors import UserError
 from saibench.evidence.independence import Independence
+from saibench.identity import IDENTITY, refuse_misshapen
 from saibench.printable import printable
+from saibench.settings import LearningCurveSettings, TraceSettings, TrustSettings
 
 
 class _Open(BaseModel):
@@ -87,7 +87,7 @@ class _Effect(_Open):
 
 
 class _Audit(_Open):
-    """As `saibench.interpretation.leak_audit.records.Audit` gives it."""
+    """As `saibench.analysis.leak_audit.records.Audit` gives it."""
 
     partition: str
     describe: str

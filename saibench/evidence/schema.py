@@ -12,8 +12,8 @@ import pyarrow.parquet
 from pyarrow import compute
 
 from saibench.errors import UserError, first_line
-from saibench.integrity import SUMS, check_file, write_sums
-from saibench.whole_files import written_whole
+from saibench.files.atomic import written_whole
+from saibench.files.integrity import SUMS, check_file, write_sums
 
 _DAMAGE = (OSError, pyarrow.ArrowException, ValueError, MemoryError)
 """What PyArrow raises for a file that is garbled."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from saibench.config.identity import IDENTITY, canonical
 from saibench.evidence.points import Record
+from saibench.identity import IDENTITY, canonical
 
 Settings = Mapping[str, Any]
 

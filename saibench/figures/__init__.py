@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.modules import named_module, nearest_module
+from saibench.imports.modules import named_module, nearest_module
 
 
 class FigureModule(Protocol):
@@ -53,7 +53,11 @@ def figure_module(name: str) -> FigureModule:
         if error.name is None or not name.startswith(error.name):
             raise  # the figure is there, and something that it imports is not
         near = nearest_module(name)
-        works = f"did you mean '{near}'?" if near else "saibench.figures.windows would work."
+        works = (
+            f"did you mean '{near}'?"
+            if near
+            else "saibench.figures.force_field.windows would work."
+        )
         raise UserError(f"figures: there is no module '{name}': {works}") from error
     offered = ("title", "paper", "needs", "draw", "caption", "table")
     missing = [part for part in offered if not hasattr(module, part)]

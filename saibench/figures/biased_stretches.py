@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from saibench.analysis.tracing import sentences
+from saibench.analysis.tracing.bias import signed_errors
+from saibench.analysis.tracing.records import BiasTrace, PointTrace
+from saibench.analysis.tracing.study_traces import study_traces
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import INK, MUTED, PALETTE, panel_title, panels, styled
-from saibench.interpretation.tracing import sentences
-from saibench.interpretation.tracing.bias import signed_errors
-from saibench.interpretation.tracing.records import BiasTrace, PointTrace
-from saibench.interpretation.tracing.study_traces import study_traces
 
 title = "Stretches of biased errors"
 paper = "Figure 5"

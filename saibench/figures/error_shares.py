@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from saibench.analysis.tracing import sentences, tables
+from saibench.analysis.tracing.comparisons import tested_in
+from saibench.analysis.tracing.records import Association, Component, ResponseTrace
+from saibench.analysis.tracing.study_traces import study_traces
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
-from saibench.interpretation.tracing import sentences, tables
-from saibench.interpretation.tracing.comparisons import tested_in
-from saibench.interpretation.tracing.records import Association, Component, ResponseTrace
-from saibench.interpretation.tracing.study_traces import study_traces
 
 title = "Where errors come from"
 paper = "Section 2.5"

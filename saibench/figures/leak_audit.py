@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from saibench.analysis.leak_audit.of_evidence import Audited, audits_of
+from saibench.analysis.leak_audit.records import QUANTILES, Audit, Share
+from saibench.analysis.leak_audit.sentences import story
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
-from saibench.interpretation.leak_audit.of_evidence import Audited, audits_of
-from saibench.interpretation.leak_audit.records import QUANTILES, Audit, Share
-from saibench.interpretation.leak_audit.sentences import story
 
 title = "Leak audit"
 paper = "Section 4"

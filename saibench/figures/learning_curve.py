@@ -12,14 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from saibench.analysis.learning_curve import sentences
+from saibench.analysis.learning_curve.data_needed import ANSWERED, REACH, DataNeeded
+from saibench.analysis.learning_curve.laws import LAWS
+from saibench.analysis.learning_curve.study_laws import Found, found_laws, story
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.captions import first_of
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
-from saibench.interpretation.learning_curve import sentences
-from saibench.interpretation.learning_curve.data_needed import ANSWERED, REACH, DataNeeded
-from saibench.interpretation.learning_curve.laws import LAWS
-from saibench.interpretation.learning_curve.study_laws import Found, found_laws, story
 
 title = "Learning curve and its law"
 paper = "Section 2.5"

@@ -9,11 +9,11 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from saibench.analysis.tracing.asked import asked
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
-from saibench.interpretation.tracing.asked import asked
-from saibench.interpretation.two_axes.of_study import TwoAxes, levels_text, sentences, two_axes
+from saibench.findings.two_axes import TwoAxes, levels_text, sentences, two_axes
 
 title = "Effects of two settings: local or global"
 paper = "Section 4.3"

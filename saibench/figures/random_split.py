@@ -7,16 +7,16 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from saibench.errors import UserError
-from saibench.evidence.reader import StudyEvidence
-from saibench.figures.captions import first_of
-from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
-from saibench.interpretation.leak_audit.random_split import (
+from saibench.analysis.leak_audit.random_split import (
     RANDOM,
     SplitStudy,
     TestedSplit,
     split_studies,
 )
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.captions import first_of
+from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
 
 title = "What a random split hides"
 paper = "Section 4"

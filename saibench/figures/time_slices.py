@@ -7,6 +7,7 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from saibench.analysis.estimates import estimate_mean
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
     WINDOW,
@@ -28,7 +29,6 @@ from saibench.figures.style import (
     panels,
     styled,
 )
-from saibench.interpretation.estimates import estimate_mean
 
 title = "Errors by time frame slices"
 paper = ""

@@ -12,20 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from saibench.errors import UserError
-from saibench.evidence.reader import StudyEvidence
-from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
-from saibench.interpretation.trusted_range.held import lowest
-from saibench.interpretation.trusted_range.of_evidence import wanted
-from saibench.interpretation.trusted_range.records import Quantity
-from saibench.interpretation.trusted_range.study_ranges import (
+from saibench.analysis.trusted_range.held import lowest
+from saibench.analysis.trusted_range.of_evidence import wanted
+from saibench.analysis.trusted_range.records import Quantity
+from saibench.analysis.trusted_range.study_ranges import (
     Found,
     fit_all,
     further,
     refusals,
     story,
 )
-from saibench.interpretation.wording import number
+from saibench.analysis.wording import number
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
 
 title = "Trusted operating range"
 paper = "Section 2.5"

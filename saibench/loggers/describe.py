@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from saibench.config.identity import point_hash, slug
+from saibench.identity import point_hash, slug
 from saibench.runs.point import load_point
 
 PROVENANCE = ("commit", "command", "versions", "hardware", "data")

@@ -19,11 +19,11 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.run_record import read_record, update_record
 from saibench.figures.style import STYLE
 from saibench.loggers.account import Mode, choose_mode, is_reachable
 from saibench.loggers.describe import run_config
 from saibench.loggers.results import STEP, sample_rows, scalars
-from saibench.runs.record import read_record, update_record
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

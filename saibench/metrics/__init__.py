@@ -4,9 +4,9 @@ A statistic is a function of tensors that returns one value a sample; a metric s
 batches and ranks. `conformance` holds the test that a new metric must pass.
 """
 
-from saibench.metrics.force_field import EnergyError, PerAtomEnergyError, PerAtomForceError
-from saibench.metrics.jets import BinnedROC, TaggingAccuracy
-from saibench.metrics.rain import (
+from saibench.metrics.force_field.classes import EnergyError, PerAtomEnergyError, PerAtomForceError
+from saibench.metrics.jet_tagging import BinnedROC, TaggingAccuracy
+from saibench.metrics.nowcasting import (
     ActiveAreaMAE,
     CenterOfMassDisplacement,
     CriticalSuccessIndex,

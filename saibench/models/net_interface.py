@@ -14,8 +14,8 @@ from hydra.utils import get_object
 from torch import Tensor
 from torch.nn import Module
 
-from saibench.config.targets import build, parameters_of
 from saibench.errors import UserError
+from saibench.imports.targets import build, parameters_of
 
 
 def built_net(node: Mapping[str, Any], inputs: Mapping[str, str], **given: Any) -> Any:

@@ -17,7 +17,7 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import FigureModule, figure_module
 from saibench.figures.style import svg
-from saibench.modules import recorded_modules
+from saibench.imports.modules import recorded_modules
 
 _FORMULA = r"^[=+\-@\t\r\n]"
 """How text begins that a spreadsheet would run."""

@@ -14,7 +14,7 @@ from saibench.evidence.points import points_table
 from saibench.evidence.reader import JOINED, StudyEvidence
 from saibench.evidence.schema import write_tables
 from saibench.figures.style import save_images
-from saibench.interpretation.finding import Finding, study_findings
+from saibench.findings.finding import Finding, study_findings
 from saibench.report import markdown
 from saibench.report.drawn import DrawnFigure, draw_figure, study_figures
 from saibench.report.failures import warn_of_failures

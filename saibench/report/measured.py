@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import polars
 
+from saibench.analysis.block_means import BlockMeans, block_means
+from saibench.analysis.blocks import block_columns
+from saibench.analysis.bootstrap import Floats, Interval
 from saibench.evidence.known import is_binary
 from saibench.evidence.reader import StudyEvidence
-from saibench.interpretation.block_means import BlockMeans, block_means
-from saibench.interpretation.blocks import block_columns
-from saibench.interpretation.bootstrap import Floats, Interval
 from saibench.report.metric_sources import Statistics, mean_of, score_of
 
 KEYS = ["point", "partition"]

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import polars
 
-from saibench.evidence.independence import STRATUM_COLUMN
-from saibench.interpretation.block_means import BlockMeans, samples_digest
-from saibench.interpretation.blocks import Blocks, find_blocks
-from saibench.interpretation.bootstrap import Floats, Interval
-from saibench.interpretation.jet_scores import (
+from saibench.analysis.block_means import BlockMeans, samples_digest
+from saibench.analysis.blocks import Blocks, find_blocks
+from saibench.analysis.bootstrap import Floats, Interval
+from saibench.analysis.jet_tagging.roc_bands import background_efficiency
+from saibench.analysis.jet_tagging.scores import (
     JetScore,
     auc_components,
     auc_score,
@@ -27,7 +27,7 @@ from saibench.interpretation.jet_scores import (
     interval,
     mean_score,
 )
-from saibench.interpretation.roc_bands import background_efficiency
+from saibench.evidence.independence import STRATUM_COLUMN
 
 AGREEMENT = 1e-4
 """Relative distance up to which a number of an older record is that of the samples."""

@@ -12,14 +12,14 @@ from typing import Any
 import jinja2
 import polars
 
+from saibench.analysis.dependence import contradictions
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, setting_name, setting_value, settings_of
 from saibench.figures import FigureModule, figure_module
-from saibench.interpretation.dependence import contradictions
-from saibench.interpretation.finding import Finding, study_findings
-from saibench.own_names import name_targets
+from saibench.files.atomic import written_whole
+from saibench.findings.finding import Finding, study_findings
+from saibench.imports.own_names import name_targets
 from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_figures
-from saibench.report.explorers import Explored, explored
 from saibench.report.failures import warn_of_failures
 from saibench.report.headline import headline_partition
 from saibench.report.packed import Packer
@@ -33,7 +33,7 @@ from saibench.report.point_rows import (
 from saibench.report.reproduce import Recipe, recipe, sessions_of
 from saibench.report.scripts import script
 from saibench.report.text import FILTERS
-from saibench.whole_files import written_whole
+from saibench.report.viewers import Explored, explored
 
 __all__ = ["drawable", "render", "write_comparison", "write_report"]
 

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import polars
 
+from saibench.analysis.bootstrap import student_t
+from saibench.analysis.proportions import MIN_BLOCKS
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_text, setting_value
 from saibench.evidence.settings import all_settings
-from saibench.interpretation.bootstrap import student_t
-from saibench.interpretation.proportions import MIN_BLOCKS
-from saibench.report.explorers import shown_samples
 from saibench.report.headline import headline_metrics
 from saibench.report.measured import Measured, Number
 from saibench.report.packed import Packer
 from saibench.report.sample_columns import SampleColumns
 from saibench.report.sample_errors import SampleErrors, error_statistics, ideals
+from saibench.report.viewers import shown_samples
 
 BLOCK_BUDGET = 3_000_000
 """Characters that the blocks of metrics may take; if they are more, the headline comes first."""

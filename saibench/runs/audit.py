@@ -10,17 +10,7 @@ import numpy as np
 import polars
 from omegaconf import OmegaConf
 
-from saibench.config.check import build
-from saibench.config.identity import with_root
-from saibench.datamodules.likeness import Likeness
-from saibench.datamodules.partition import Partition
-from saibench.datamodules.structural import StructuralDataModule
-from saibench.errors import UserError, closest
-from saibench.evidence.independence import marked_index
-from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.schema import read_table
-from saibench.evidence.selection import rows_of
-from saibench.interpretation.leak_audit.audit import (
+from saibench.analysis.leak_audit.audit import (
     Seen,
     Split,
     distance_ratio,
@@ -28,12 +18,22 @@ from saibench.interpretation.leak_audit.audit import (
     share,
     worst_pairs,
 )
-from saibench.interpretation.leak_audit.effect import effect_of
-from saibench.interpretation.leak_audit.records import Audit, Effect, quantiles
-from saibench.interpretation.learning_curve.reading import asked_of
+from saibench.analysis.leak_audit.effect import effect_of
+from saibench.analysis.leak_audit.records import Audit, Effect, quantiles
+from saibench.analysis.learning_curve.reading import asked_of
+from saibench.config.check import build
+from saibench.datamodules.near_duplicates import Likeness
+from saibench.datamodules.partition import Partition
+from saibench.datamodules.structural import StructuralDataModule
+from saibench.errors import UserError, closest
+from saibench.evidence.independence import marked_index
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.run_record import read_record, update_record
+from saibench.evidence.schema import read_table
+from saibench.evidence.selection import rows_of
+from saibench.identity import with_root
 from saibench.runs.evaluation import SAMPLES
 from saibench.runs.rebuilt import settings_of
-from saibench.runs.record import read_record, update_record
 from saibench.runs.training import check_data
 
 AUDIT = "audit"

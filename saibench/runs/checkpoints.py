@@ -15,9 +15,9 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from saibench.errors import UserError, first_line
-from saibench.integrity import check_file, check_zip
-from saibench.models.nets.published import misfits_of, told
-from saibench.whole_files import written_whole
+from saibench.files.atomic import written_whole
+from saibench.files.integrity import check_file, check_zip
+from saibench.models.published import misfits_of, told
 
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError)
 """What torch raises for a file that is cut short, garbled, or was written by something else."""

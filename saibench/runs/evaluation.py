@@ -16,15 +16,7 @@ from saibench.datamodules.partition import Partition
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence import writer
-from saibench.evidence.schema import Field, read_fields, read_table, write_table
-from saibench.evidence.statistic import Statistic
-from saibench.integrity import FILES, PENDING, facts_of_files, sha256_of_files
-from saibench.models.base import BenchmarkModule
-from saibench.runs.checkpoints import check_checkpoint
-from saibench.runs.collect import StatisticsCollector, join_parts
-from saibench.runs.point import BEST
-from saibench.runs.provenance import provenance
-from saibench.runs.record import (
+from saibench.evidence.run_record import (
     FILE,
     METRICS,
     read_metrics,
@@ -33,6 +25,14 @@ from saibench.runs.record import (
     write_json,
     write_record,
 )
+from saibench.evidence.schema import Field, read_fields, read_table, write_table
+from saibench.evidence.statistic import Statistic
+from saibench.files.integrity import FILES, PENDING, facts_of_files, sha256_of_files
+from saibench.models.base import BenchmarkModule
+from saibench.runs.checkpoints import check_checkpoint
+from saibench.runs.collect import StatisticsCollector, join_parts
+from saibench.runs.point import BEST
+from saibench.runs.provenance import provenance
 
 log = logging.getLogger(__name__)
 

@@ -12,16 +12,16 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from saibench.config.identity import moved
 from saibench.errors import NotHeldByData, UserError
-from saibench.runs import record
+from saibench.evidence import run_record as record
+from saibench.files.atomic import remove_leftovers
+from saibench.identity import moved
 from saibench.runs.failure_notes import RankFailed, cause_of
 from saibench.runs.inputs import keep_inputs
 from saibench.runs.point import BEST, CONFIG, LAST, Point, PointIsBusy, load_point, locked
 from saibench.runs.provenance import OF_A_SESSION, provenance
 from saibench.runs.ranks import run_ranks
 from saibench.runs.sibling import why_anew
-from saibench.whole_files import remove_leftovers
 
 BUSY = "busy"
 """State of a point that another process holds: never in its record, which is that process's."""
@@ -159,7 +159,7 @@ def _follow(point: Point) -> None:
     Raises:
         UserError: they are not, or not to be had.
     """
-    from saibench.config.targets import build
+    from saibench.imports.targets import build
     from saibench.runs.training import check_data
 
     own = load_point(point.folder).settings

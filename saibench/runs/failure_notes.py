@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from saibench.datamodules.disk import FULL
+from saibench.datamodules.downloads.disk import FULL
 from saibench.errors import NotHeldByData, UserError
-from saibench.own_code import place_in_own_code
-from saibench.whole_files import written_whole
+from saibench.files.atomic import written_whole
+from saibench.imports.own_code import place_in_own_code
 
 _USERS = (NotHeldByData, UserError)
 """Errors that reach the parent as what they are, the more special one first."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from saibench.config.content import with_files
-from saibench.config.identity import IDENTITY, refuse_misshapen
 from saibench.datamodules.files import file_sha256
 from saibench.errors import UserError
-from saibench.whole_files import written_whole
+from saibench.files.atomic import written_whole
+from saibench.identity import IDENTITY, refuse_misshapen
 
 FOLDER = "inputs"
 _DIGITS = 12

@@ -11,16 +11,16 @@ from typing import Any
 from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 
-from saibench.allow_list import refuse_targets
-from saibench.config.identity import IDENTITY, labels, point_hash, settings_hash, slug
 from saibench.datamodules.cache import is_cache
 from saibench.errors import UserError
-from saibench.frozen_config import CONFIG, read_frozen
-from saibench.links import refuse_linked_folders
-from saibench.own_names import own_names
+from saibench.evidence.run_record import FILE, read_record, update_record
+from saibench.files.atomic import written_whole
+from saibench.files.frozen_config import CONFIG, read_frozen
+from saibench.files.links import refuse_linked_folders
+from saibench.identity import IDENTITY, labels, point_hash, settings_hash, slug
+from saibench.imports.allow_list import refuse_targets
+from saibench.imports.own_names import own_names
 from saibench.runs.inputs import check_identity, with_inputs
-from saibench.runs.record import FILE, read_record, update_record
-from saibench.whole_files import written_whole
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"

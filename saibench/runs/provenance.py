@@ -21,7 +21,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from saibench.allow_list import TARGET, targets
+from saibench.imports.allow_list import TARGET, targets
 
 OWN = "saibench"
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -7,14 +7,14 @@ from typing import Any
 
 from saibench.config.check import check_targets
 from saibench.config.content import source_of
-from saibench.config.identity import IDENTITY, canonical
-from saibench.config.settings import FrozenSettings, validated
 from saibench.errors import UserError
-from saibench.frozen_config import CONFIG
+from saibench.evidence.run_record import COMPLETE, read_record
+from saibench.files.frozen_config import CONFIG
+from saibench.identity import IDENTITY, canonical
 from saibench.runs.inputs import check_inputs
 from saibench.runs.point import load_point
-from saibench.runs.record import COMPLETE, read_record
 from saibench.runs.sibling import changed_modules
+from saibench.settings import FrozenSettings, validated
 
 
 def settings_of(folder: Path, part: str | None = None) -> dict[str, Any]:

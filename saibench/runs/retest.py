@@ -9,6 +9,7 @@ from typing import Any
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
+from saibench.analysis.single_class import single_class
 from saibench.config.check import (
     build,
     check_devices,
@@ -17,18 +18,17 @@ from saibench.config.check import (
     resolved,
     take_word,
 )
-from saibench.config.identity import with_root
-from saibench.config.settings import EvaluationSettings, validated
 from saibench.errors import UserError
+from saibench.evidence import run_record as record
 from saibench.evidence.reader import StudyEvidence
-from saibench.interpretation.single_class import single_class
-from saibench.runs import record
+from saibench.identity import with_root
 from saibench.runs.evaluation import missing_tests
 from saibench.runs.execute import Outcome, retest
 from saibench.runs.point import load_point
 from saibench.runs.rebuilt import trained_settings
 from saibench.runs.training import check_data, rank_of
 from saibench.runs.trust import check_trust, keep_trust
+from saibench.settings import EvaluationSettings, validated
 
 ON_A_SCREEN = 40
 """Metrics of a partition that are all printed."""

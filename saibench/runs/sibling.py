@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from saibench.config.identity import IDENTITY, settings_hash
 from saibench.errors import UserError
+from saibench.evidence.run_record import FILE, read_record
+from saibench.identity import IDENTITY, settings_hash
 from saibench.runs.point import Point
-from saibench.runs.record import FILE, read_record
 
 
 def why_anew(point: Point) -> list[str]:

@@ -12,10 +12,7 @@ from rich.table import Table
 
 from saibench.errors import UserError
 from saibench.evidence.metrics import located
-from saibench.runs.execute import Outcome
-from saibench.runs.failure_notes import cause_of
-from saibench.runs.point import Point, is_locked
-from saibench.runs.record import (
+from saibench.evidence.run_record import (
     COMPLETE,
     FAILED,
     NOT_APPLICABLE,
@@ -25,6 +22,9 @@ from saibench.runs.record import (
     read_record,
     update_record,
 )
+from saibench.runs.execute import Outcome
+from saibench.runs.failure_notes import cause_of
+from saibench.runs.point import Point, is_locked
 
 NOT_RUN = "not run"
 _COLOURS = {COMPLETE: "green", NOT_APPLICABLE: "yellow"}

@@ -13,12 +13,13 @@ from lightning import Trainer, seed_everything
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
-from saibench.allow_list import refuse_targets
 from saibench.config.check import build
-from saibench.config.identity import digest
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError
-from saibench.integrity import FILES
+from saibench.evidence.run_record import read_record, update_record
+from saibench.files.integrity import FILES
+from saibench.identity import digest
+from saibench.imports.allow_list import refuse_targets
 from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.models.base import BenchmarkModule
 from saibench.runs.checkpoints import check_checkpoint, check_whole, save_untrained
@@ -26,7 +27,6 @@ from saibench.runs.evaluation import evaluate
 from saibench.runs.inputs import check_inputs
 from saibench.runs.point import BEST, CONFIG, LAST, load_point
 from saibench.runs.quiet import quiet_lightning
-from saibench.runs.record import read_record, update_record
 from saibench.runs.stopping import STOP
 from saibench.runs.trainer import build_trainer, seconds_trained, steps_trained
 

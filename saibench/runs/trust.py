@@ -7,17 +7,17 @@ from pathlib import Path
 
 import polars
 
-from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.schema import Field, write_table
-from saibench.interpretation.trusted_range import TrustedRange
-from saibench.interpretation.trusted_range.checked import (
+from saibench.analysis.trusted_range import TrustedRange
+from saibench.analysis.trusted_range.checked import (
     check_evidence,
     checked_sentence,
     refuse_unlike,
 )
-from saibench.interpretation.trusted_range.reading import system_of
-from saibench.interpretation.trusted_range.suitable import Model, doubts, refuse_another_system
-from saibench.runs.record import update_record
+from saibench.analysis.trusted_range.reading import system_of
+from saibench.analysis.trusted_range.suitable import Model, doubts, refuse_another_system
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.run_record import update_record
+from saibench.evidence.schema import Field, write_table
 
 TRUSTED = "trusted.parquet"
 """File in a point's folder: each sample of the last evaluation with `trust`, and whether it is."""

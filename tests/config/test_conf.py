@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 
 from saibench.config.check import check_point, resolved
 from saibench.config.compose import Command, compose_command
-from saibench.config.identity import point_hash
 from saibench.errors import NotHeldByData
+from saibench.identity import point_hash
 from saibench.shipped import conf, root
 
 OPTIONS = sorted(

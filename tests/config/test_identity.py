@@ -11,7 +11,7 @@ import pytest
 from saibench.config.check import resolved
 from saibench.config.compose import compose_command
 from saibench.config.content import identified
-from saibench.config.identity import canonical, point_hash, slug
+from saibench.identity import canonical, point_hash, slug
 from saibench.runs.point import load_point
 
 BESIDE_THE_RESULT = [

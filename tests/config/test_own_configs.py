@@ -8,7 +8,7 @@ import pytest
 from command_line import Ended, train
 
 MODULE = """
-from saibench.models.jet_tagging import JetTaggingModule
+from saibench.models.jet_tagging.module import JetTaggingModule
 
 class {name}(JetTaggingModule):
     @classmethod
@@ -55,7 +55,7 @@ def test_a_fault_of_an_own_check_is_told_from_a_missing_key(
 ) -> None:
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / f"mine_{name}.py").write_text(MODULE.format(name=name, body=body))
-    shipped = "saibench.models.nets.jets.particle_net.ParticleNet"
+    shipped = "saibench.models.jet_tagging.nets.particle_net.ParticleNet"
     model = (
         f"_target_: mine_{name}.{name}\nname: x\nnet: {{_target_: {shipped}}}\noptimizer: {{}}\n"
     )

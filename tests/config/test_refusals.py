@@ -10,9 +10,9 @@ import pytest
 import torch
 from command_line import Ended, train
 
-from saibench.config.targets import build
 from saibench.datamodules.force_field.simulator import GFN2Simulation
 from saibench.errors import UserError
+from saibench.imports.targets import build
 from saibench.runs.point import Point
 
 REFUSED = {
@@ -162,16 +162,16 @@ REFUSED = {
     ),
     "a misspelt figure": (
         ["workload.figures=[saibench.figures.windws]"],
-        "did you mean 'saibench.figures.windows'?",
+        "did you mean 'saibench.figures.force_field.windows'?",
     ),
     "a module that is no figure": (["workload.figures=[saibench.units]"], "is no figure"),
     "a figure without brackets": (
-        ["workload.figures=saibench.figures.windows"],
-        "'workload.figures=[saibench.figures.windows]' would work",
+        ["workload.figures=saibench.figures.force_field.windows"],
+        "'workload.figures=[saibench.figures.force_field.windows]' would work",
     ),
     "misspelt findings": (
-        ["workload.findings=[saibench.interpretation.force_field_finding]"],
-        "did you mean 'saibench.interpretation.force_field_findings'?",
+        ["workload.findings=[saibench.analysis.force_field_finding]"],
+        "did you mean 'saibench.findings.force_field.claims'?",
     ),
     "a misspelt metric": (["workload.headline=[force_ame]"], "did you mean 'force_mae'?"),
     "a metric of no partition": (

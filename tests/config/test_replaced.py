@@ -50,7 +50,9 @@ def test_command_line_replaces_as_a_file_does(arguments: list[str]) -> None:
 
 
 def test_options_that_both_take_stay() -> None:
-    net = composed("model.net._target_=saibench.models.nets.cartesian.CartesianMessagePassing")
+    net = composed(
+        "model.net._target_=saibench.models.force_field.nets.cartesian.CartesianMessagePassing"
+    )
     assert set(net.model.net) == {"_target_", "dtype", "r_max", "num_layers", "num_features"}
     assert net.model.net.num_layers == 3
 

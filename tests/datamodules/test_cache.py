@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saibench.datamodules import cache, disk, kept_hashes
+from saibench.datamodules import cache, kept_hashes
 from saibench.datamodules.cache import CachedArrays, cached_arrays, new_array
 from saibench.datamodules.cache_root import cache_root
+from saibench.datamodules.downloads import disk
 from saibench.errors import UserError
 
 RECIPE = {"seed": 3}

@@ -11,8 +11,8 @@ from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES
 from saibench.datamodules.nowcasting.simulated import TRUE_FEATURES
 from saibench.evidence.known import is_binary, with_known
 from saibench.evidence.schema import AFTER, BEFORE, Field, fields_of
-from saibench.models.jet_statistics import jet_statistics
-from saibench.models.nowcasting_statistics import nowcasting_statistics
+from saibench.models.jet_tagging.statistics import jet_statistics
+from saibench.models.nowcasting.statistics import nowcasting_statistics
 
 FEATURES = [*FEATURE_FIELDS, FIELD, *OBSERVED_FEATURES, *TRUE_FEATURES]
 

@@ -12,11 +12,11 @@ import pytest
 from made_audits import audit_of
 from synthetic_study import Made, write_study
 
+from saibench.analysis.leak_audit.of_evidence import audits_of
 from saibench.errors import UserError
 from saibench.evidence.metrics import read_metrics
 from saibench.evidence.reader import StudyEvidence, join, read_record
 from saibench.evidence.schema import read_fields, read_table, write_table
-from saibench.interpretation.leak_audit.of_evidence import audits_of
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
@@ -34,7 +34,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "versions": {"versions": [2]},
     "failure": {"failure": "it broke"},
     "headline": {"headline": [1, {"a": 2}]},
-    "figures": {"figures": "saibench.figures.point_errors"},
+    "figures": {"figures": "saibench.figures.force_field.point_errors"},
     "blocks.kind": {"blocks": {"kind": "nope", "column": 5}},
     "column=time": {"blocks": {"kind": "sample", "column": "time"}},
     "trust.feature": {"trust": {"feature": 5, "statistic": "force_mae"}},

@@ -12,19 +12,19 @@ from imported_anew import imported_anew
 from scipy import stats
 from synthetic_study import FIGURES, PARTITION, WINDOWS, Made, write_point, write_study
 
+from saibench.analysis.force_field.window_similarity import CENTRED, PLAIN
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures import (
+from saibench.figures import figure_module
+from saibench.figures.force_field import (
     energy_against_force,
     energy_error_over_time,
-    figure_module,
     force_error_by_size,
     window_similarity,
     windows,
 )
 from saibench.figures.style import svg
-from saibench.interpretation.window_similarity import CENTRED, PLAIN
-from saibench.own_names import name_targets, word_of_one_command
+from saibench.imports.own_names import name_targets, word_of_one_command
 
 ALL = [figure_module(name) for name in FIGURES]
 

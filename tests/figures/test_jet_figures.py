@@ -28,16 +28,13 @@ from synthetic_jet_study import (
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields, read_table, write_table
-from saibench.figures import (
-    beam_rotation,
-    jet_data_sources,
-    jet_energy_decay,
-    jet_energy_distribution,
-    jet_energy_extrapolation,
-    jet_error_tracing,
-    jet_sample_efficiency,
-    physical_prior,
-)
+from saibench.figures.jet_tagging import beam_rotation, physical_prior
+from saibench.figures.jet_tagging import data_sources as jet_data_sources
+from saibench.figures.jet_tagging import energy_decay as jet_energy_decay
+from saibench.figures.jet_tagging import energy_distribution as jet_energy_distribution
+from saibench.figures.jet_tagging import energy_extrapolation as jet_energy_extrapolation
+from saibench.figures.jet_tagging import error_tracing as jet_error_tracing
+from saibench.figures.jet_tagging import sample_efficiency as jet_sample_efficiency
 
 Studies = dict[ModuleType, StudyEvidence]
 LABELS = {

@@ -9,7 +9,7 @@ import pytest
 from synthetic_study import Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures import point_errors
+from saibench.figures.force_field import point_errors
 
 
 def test_it_is_drawn_for_one_point_and_not_for_a_study(tmp_path: Path) -> None:

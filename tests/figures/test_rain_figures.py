@@ -22,8 +22,10 @@ from synthetic_rain_study import (
     write_shifts,
 )
 
+from saibench.analysis.event_means import interval_of_means
+from saibench.analysis.seeds import with_seeds
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures import (
+from saibench.figures.nowcasting import (
     cumulative_csi,
     differential_trend,
     displacement_by_lead,
@@ -34,11 +36,9 @@ from saibench.figures import (
     mean_intensity_by_lead,
     model_comparison,
     prediction_stability,
-    rain_error_tracing,
 )
+from saibench.figures.nowcasting import error_tracing as rain_error_tracing
 from saibench.figures.style import svg
-from saibench.interpretation.event_means import interval_of_means
-from saibench.interpretation.seeds import with_seeds
 
 BY_LEAD = [
     event_csi,

@@ -12,9 +12,10 @@ from synthetic_study import SAMPLES, Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
-from saibench.figures import time_slices, turned_molecules
-from saibench.interpretation import equivariance_findings
-from saibench.interpretation.finding import NOT_SEEN, SEEN
+from saibench.figures import time_slices
+from saibench.figures.force_field import rotated_molecules as turned_molecules
+from saibench.findings.finding import NOT_SEEN, SEEN
+from saibench.findings.force_field import equivariance as equivariance_findings
 
 MADE = [Made(0.0, 0.3), Made(0.6, 0.3)]
 FRAMES = 200

@@ -6,11 +6,11 @@ import polars
 import pytest
 from made_trust import write_trust_study
 
-from saibench.config.settings import TrustSettings, validated
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import figure_module, trusted_range
 from saibench.figures.style import svg
+from saibench.settings import TrustSettings, validated
 
 TRUST = {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}
 

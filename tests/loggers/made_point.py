@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from synthetic_study import Made, write_point
 
-from saibench.config.identity import point_hash
+from saibench.identity import point_hash
 
 SETTINGS = {
     "study": "made_up_study",

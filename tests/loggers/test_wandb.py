@@ -15,12 +15,12 @@ from omegaconf import OmegaConf
 from PIL import Image
 from wandb_file import logged_runs
 
+from saibench.evidence.run_record import update_record
 from saibench.evidence.schema import read_fields, read_table, write_table
+from saibench.imports.own_names import name_targets, word_of_one_command
 from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.loggers.describe import cell
 from saibench.loggers.wandb import PointWandbLogger
-from saibench.own_names import name_targets, word_of_one_command
-from saibench.runs.record import update_record
 
 CONF = Path(__file__).parents[2] / "conf" / "logger"
 

@@ -12,7 +12,6 @@ from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
 from sklearn.metrics import roc_curve as roc_curve_of_sklearn
 from torch import Tensor
 
-from saibench.metrics import BinnedROC, TaggingAccuracy
 from saibench.metrics.conformance import assert_metric_conforms
 from saibench.metrics.functional import (
     area_under_roc,
@@ -21,6 +20,7 @@ from saibench.metrics.functional import (
     roc_curve,
 )
 from saibench.metrics.functional.classification import least_rejection
+from saibench.metrics.jet_tagging import BinnedROC, TaggingAccuracy
 
 
 def scored(samples: int, seed: int = 0, decimals: int = 6) -> tuple[np.ndarray, np.ndarray]:

@@ -7,14 +7,9 @@ import torch
 from process_group import found_on_ranks
 from torch import Tensor
 
-from saibench.metrics import (
-    BinnedROC,
-    EnergyError,
-    PerAtomEnergyError,
-    PerAtomForceError,
-    StrictMetric,
-    TaggingAccuracy,
-)
+from saibench.metrics import StrictMetric
+from saibench.metrics.force_field import EnergyError, PerAtomEnergyError, PerAtomForceError
+from saibench.metrics.jet_tagging import BinnedROC, TaggingAccuracy
 
 NUM_FRAMES = 7
 NUM_ATOMS = 5

@@ -13,9 +13,9 @@ from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.jet_tagging.batch import JetBatch
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.errors import UserError
-from saibench.models.force_field import ForceFieldModule
-from saibench.models.jet_tagging import JetTaggingModule
-from saibench.models.nowcasting import NowcastingModule
+from saibench.models.force_field.module import ForceFieldModule
+from saibench.models.jet_tagging.module import JetTaggingModule
+from saibench.models.nowcasting.module import NowcastingModule
 
 ADAM = {"_target_": "torch.optim.Adam", "lr": 0.01}
 IDS = torch.arange(3)

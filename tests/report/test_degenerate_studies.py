@@ -16,7 +16,7 @@ from synthetic_study import SIZES, WINDOWS, write_study
 import saibench.figures
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields, read_table, write_table
-from saibench.interpretation.finding import module_findings
+from saibench.findings.finding import module_findings
 from saibench.report.drawn import draw_figure
 from saibench.report.page import render
 
@@ -51,7 +51,7 @@ def test_every_part_is_drawn_or_says_why_not(own: str, case: str, tmp_path: Path
             same = {name: pl.lit(value, dtype=table[name].dtype) for name in floats}
             write_table(path, table.with_columns(**same), fields)
     evidence = StudyEvidence.load(folder)
-    modules = [f"saibench.interpretation.{name}" for name in (own, *SHARED)]
+    modules = [f"saibench.analysis.{name}" for name in (own, *SHARED)]
     parts = [
         *(draw_figure(evidence, name) for name in FIGURES),
         *(finding for name in modules for finding in module_findings(name, evidence)),

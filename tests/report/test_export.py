@@ -16,7 +16,7 @@ from saibench.errors import UserError
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
-from saibench.interpretation.finding import SEEN, Finding
+from saibench.findings.finding import SEEN, Finding
 from saibench.report.drawn import csv_of
 from saibench.report.export import _text, export
 from saibench.report.page import render
@@ -26,7 +26,7 @@ from saibench.report.page import render
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyEvidence, Path]:
     folder = tmp_path_factory.mktemp("export")
     made = [Made(0.0, size, 1000, 0) for size in (0.3, 0.6, 0.9)] + [Made(0.0, 0.9, 200, 0)]
-    figures = [*FIGURES, "saibench.figures.point_errors", "saibench.figures.nothing"]
+    figures = [*FIGURES, "saibench.figures.force_field.point_errors", "saibench.figures.nothing"]
     evidence = StudyEvidence.load(write_study(folder / "study", made, figures=figures))
     return evidence, export(evidence, folder / "out", ["samples", "by_species"])
 

@@ -19,7 +19,7 @@ from saibench.report.page import write_report
 OWN = """
 import polars
 from matplotlib.figure import Figure
-from saibench.interpretation.finding import Finding
+from saibench.findings.finding import Finding
 title, paper = "A figure of my own", ""
 needs = lambda evidence: None
 draw = lambda evidence: Figure()
@@ -34,7 +34,9 @@ SAID = {"findings": "what I claim", "figures": "what I drew", "explorers": "what
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     return write_study(
-        tmp_path / "study", [Made(0.0, 0.3, 1000, 0)], figures=["saibench.figures.point_errors"]
+        tmp_path / "study",
+        [Made(0.0, 0.3, 1000, 0)],
+        figures=["saibench.figures.force_field.point_errors"],
     )
 
 

@@ -15,20 +15,20 @@ from PIL import Image
 from synthetic_study import PARTITION, WINDOWS, Made, write_study
 
 import saibench
+from saibench.analysis.blocks import find_blocks
+from saibench.analysis.bootstrap import block_bootstrap
+from saibench.analysis.proportions import combined, exact_interval
+from saibench.evidence.force_field.saved_frames import FILE, ShownFrames, write_frames
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.shown_frames import FILE, ShownFrames, write_frames
-from saibench.figures import window_similarity, windows
+from saibench.figures.force_field import window_similarity, windows
 from saibench.figures.style import svg
-from saibench.interpretation.blocks import find_blocks
-from saibench.interpretation.bootstrap import block_bootstrap
-from saibench.interpretation.proportions import combined, exact_interval
 from saibench.report import write_comparison, write_report
 
 pytestmark = pytest.mark.skipif(
     chromium() is None, reason="needs a Chromium: Debian's `chromium`, or one named by CHROME_PATH"
 )
 
-VIEWER = "saibench.report.molecule_viewer"
+VIEWER = "saibench.report.force_field.viewer"
 MADE = [*WINDOWS[:3], Made(size=0.9, count=400)]
 ATTACK = "<img src=x onerror='window.attacked=1'>\"';</script><script>window.attacked=1</script>"
 WATER = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]], np.float32)

@@ -14,8 +14,8 @@ from sklearn.metrics import roc_auc_score
 from synthetic_jet_study import MadeTagger, write_jet_study
 from synthetic_study import PARTITION, WINDOWS, write_study
 
+from saibench.analysis.estimates import estimate_mean
 from saibench.evidence.reader import StudyEvidence
-from saibench.interpretation.estimates import estimate_mean
 from saibench.report.measured import Measured
 from saibench.report.metric_sources import Statistics, mean_of
 from saibench.report.packed import Packer

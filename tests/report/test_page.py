@@ -16,14 +16,14 @@ import polars as pl
 import pytest
 from synthetic_study import FIGURES, PARTITION, WINDOWS, WITHOUT_RESULTS, Made, write_study
 
+from saibench.analysis.estimates import estimate_mean
+from saibench.analysis.proportions import MIN_BLOCKS
 from saibench.commands import report
 from saibench.errors import PartFailed, UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
-from saibench.figures import windows
+from saibench.figures.force_field import windows
 from saibench.figures.style import svg
-from saibench.interpretation.estimates import estimate_mean
-from saibench.interpretation.proportions import MIN_BLOCKS
 from saibench.report import drawable, render, write_report
 from saibench.report.export import export
 from saibench.report.headline import headline_metrics, headline_values

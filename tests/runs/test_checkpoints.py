@@ -17,12 +17,12 @@ from command_line import TINY, evaluate, only_point, train
 from lightning import LightningModule
 from process_group import found_on_ranks
 
-from saibench.config.identity import point_hash
 from saibench.errors import UserError
+from saibench.evidence.run_record import update_record
+from saibench.identity import point_hash
 from saibench.runs.checkpoints import save_untrained
 from saibench.runs.divergence import DivergenceGuard
 from saibench.runs.point import load_point
-from saibench.runs.record import update_record
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -46,7 +46,7 @@ def test_checkpoint_holds_tensors_and_builtins_only(trained: Path, name: str) ->
 
 
 def test_module_is_rebuilt_from_its_checkpoint_alone(trained: Path) -> None:
-    from saibench.models.force_field import ForceFieldModule
+    from saibench.models.force_field.module import ForceFieldModule
 
     module = ForceFieldModule.load_from_checkpoint(trained / "best.ckpt", weights_only=True)
     kept = torch.load(trained / "best.ckpt", weights_only=True)["state_dict"]

@@ -15,11 +15,11 @@ import pytest
 from command_line import QUIET, Ended, evaluate
 from filelock import FileLock
 
+from saibench.analysis.trusted_range import TrustedRange
+from saibench.analysis.trusted_range.records import Quantity
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.run_record import read_record, update_record
 from saibench.evidence.schema import read_fields
-from saibench.interpretation.trusted_range import TrustedRange
-from saibench.interpretation.trusted_range.records import Quantity
-from saibench.runs.record import read_record, update_record
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -311,7 +311,7 @@ def test_failing_evaluation_is_one_sentence_and_leaves_the_evidence(
     def broken(*_: object) -> None:
         raise RuntimeError("the net fell over")
 
-    monkeypatch.setattr("saibench.models.force_field.ForceFieldModule.test_step", broken)
+    monkeypatch.setattr("saibench.models.force_field.module.ForceFieldModule.test_step", broken)
     ended = look(f"run={point}", LATE, folder=tmp_path)
     assert ended.status == 1
     assert ended.err.startswith(f"{point}: RuntimeError: the net fell over (test_evaluate.py, line")

@@ -16,7 +16,7 @@ from command_line import QUIET, REPOSITORY, evaluate, saibench, train
 
 from saibench.datamodules.cache_root import cache_root
 from saibench.errors import UserError
-from saibench.guard import TrainedForceField
+from saibench.runs.force_field import TrainedForceField
 
 Config = dict[str, Any]
 
@@ -64,8 +64,8 @@ def in_positional_arguments(config: Config, trace: Path) -> None:
 
 
 def through_a_module(config: Config, trace: Path) -> None:
-    path = {"_target_": "saibench.whole_files.Path", "_args_": [str(trace)]}
-    write = {"_target_": "saibench.whole_files.Path.write_text", "_args_": [path, "x"]}
+    path = {"_target_": "saibench.files.atomic.Path", "_args_": [str(trace)]}
+    write = {"_target_": "saibench.files.atomic.Path.write_text", "_args_": [path, "x"]}
     config["datamodule"]["partitions"]["x"] = {"samplers": [write]}
 
 

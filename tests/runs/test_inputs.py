@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from saibench.errors import UserError
+from saibench.evidence.run_record import read_record
 from saibench.runs.inputs import keep_inputs
 from saibench.runs.point import load_point
-from saibench.runs.record import read_record
 
 HASH = "sha256:" + 64 * "a"
 

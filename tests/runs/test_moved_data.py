@@ -11,8 +11,8 @@ import pytest
 from command_line import QUIET, TINY, TRAJECTORY, Ended, evaluate, only_point, saibench, train
 from omegaconf import OmegaConf
 
-from saibench.interpretation.trusted_range import TrustedRange
-from saibench.interpretation.trusted_range.records import Quantity
+from saibench.analysis.trusted_range import TrustedRange
+from saibench.analysis.trusted_range.records import Quantity
 
 pytestmark = pytest.mark.usefixtures("without_page")
 SETTINGS = [setting for setting in TINY if setting not in TRAJECTORY]

@@ -13,7 +13,7 @@ import pytest
 import torch
 from command_line import TINY, Ended, no_page, only_point, run, train
 
-from saibench.runs.record import update_record
+from saibench.evidence.run_record import update_record
 
 pytestmark = pytest.mark.usefixtures("without_page")
 

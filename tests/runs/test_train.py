@@ -14,11 +14,11 @@ import pytest
 from command_line import TINY, evaluate, only_point, train
 from filelock import FileLock
 
-from saibench.config.identity import point_hash
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.run_record import read_record, update_record
+from saibench.identity import point_hash
 from saibench.runs.point import load_point
-from saibench.runs.record import read_record, update_record
 
 Copied = Callable[[Path], Path]
 

@@ -16,17 +16,17 @@ from saibench.datamodules.cache_root import cache_root
 from saibench.datamodules.checked import checked_once
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.checks import check_trajectory
-from saibench.datamodules.force_field.likeness import frame_likeness
 from saibench.datamodules.force_field.loader import (
     EvaluationFrames,
     FrameTensors,
     TrainingStream,
 )
+from saibench.datamodules.force_field.near_duplicates import frame_likeness
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
 from saibench.datamodules.force_field.similarity import TrainingSimilarity
 from saibench.datamodules.force_field.soap import NEAREST, soap_unit_vectors
 from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource, formula
-from saibench.datamodules.likeness import Likeness
+from saibench.datamodules.near_duplicates import Likeness
 from saibench.datamodules.samplers import Sampler, Subset
 from saibench.datamodules.stream import Ranks, steps_begun
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule

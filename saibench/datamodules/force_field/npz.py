@@ -14,7 +14,7 @@ from saibench.datamodules.cache import Arrays
 from saibench.datamodules.force_field.energy_units import ENERGY_UNITS
 from saibench.datamodules.force_field.trajectory import centred
 from saibench.errors import UserError, closest, first_line
-from saibench.npz_files import DamagedArray, NpzArrays, TooLarge
+from saibench.files.npz import DamagedArray, NpzArrays, TooLarge
 
 EnergyUnit = Literal["kcal/mol", "eV", "kJ/mol", "Hartree"]
 CELL = ("cell", "lattice", "unit_cell", "box", "pbc")

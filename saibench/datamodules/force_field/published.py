@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from saibench.datamodules.catalogue import Option
+from saibench.datamodules.downloads.catalogue import Option
 
 MOLECULES = (
     "aspirin",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from saibench.errors import UserError
-from saibench.npz_files import DamagedArray, NpzArrays
+from saibench.files.npz import DamagedArray, NpzArrays
 
 PER_FRAME = ("coords", "energies", "forces", "old_indices", "old_energies")
 """What each frame has. `old_forces` is left behind: nothing reads MD17's noisier labels."""

@@ -13,7 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from saibench.datamodules.catalogue import Downloadable
+from saibench.datamodules.downloads.catalogue import Downloadable
+from saibench.datamodules.downloads.part import sole_writer
+from saibench.datamodules.downloads.record import read_record, write_record
+from saibench.datamodules.downloads.remote import Checksum, RemoteFile
 from saibench.datamodules.force_field.published import (
     FRAMES_IN_EXCERPTS,
     MOLECULE,
@@ -22,9 +25,6 @@ from saibench.datamodules.force_field.published import (
     excerpt_md5s,
     npz_name,
 )
-from saibench.datamodules.part import sole_writer
-from saibench.datamodules.record import read_record, write_record
-from saibench.datamodules.remote import Checksum, RemoteFile
 from saibench.errors import UserError
 
 EXCERPTS_URL = (
@@ -59,7 +59,7 @@ class SmallRMD17(Downloadable):
         return [self._merged(root, name) for name in MOLECULE.check(molecule) or MOLECULES]
 
     def _merged(self, root: Path, molecule: str) -> Path:
-        from saibench.datamodules.download import download
+        from saibench.datamodules.downloads.download import download
         from saibench.datamodules.force_field.rmd17_excerpts import merge, write
 
         target = root / npz_name(molecule)

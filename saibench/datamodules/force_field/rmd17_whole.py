@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from saibench.datamodules.catalogue import Downloadable, Option
+from saibench.datamodules.downloads.catalogue import Downloadable, Option
+from saibench.datamodules.downloads.record import read_record, write_record
+from saibench.datamodules.downloads.remote import Checksum, RemoteFile
 from saibench.datamodules.force_field.published import (
     MOLECULE,
     MOLECULES,
@@ -17,8 +19,6 @@ from saibench.datamodules.force_field.published import (
     figshare_files,
     npz_name,
 )
-from saibench.datamodules.record import read_record, write_record
-from saibench.datamodules.remote import Checksum, RemoteFile
 from saibench.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class WholeRMD17(Downloadable):
         return [self._single(root, npz_name(molecule)) for molecule in chosen]
 
     def _single(self, root: Path, name: str) -> Path:
-        from saibench.datamodules.download import download
+        from saibench.datamodules.downloads.download import download
 
         target = root / name
         if not self._holds(root, name):
@@ -86,7 +86,7 @@ class WholeRMD17(Downloadable):
         return target
 
     def _from_archive(self, root: Path, molecules: Sequence[str]) -> list[Path]:
-        from saibench.datamodules.download import download
+        from saibench.datamodules.downloads.download import download
 
         names = [npz_name(molecule) for molecule in molecules]
         names += [f"splits/index_{split}.csv" for split in SPLITS]
@@ -96,7 +96,7 @@ class WholeRMD17(Downloadable):
         return [root / name for name in names]
 
     def _unpack(self, root: Path, archive: Path, names: Sequence[str]) -> None:
-        from saibench.datamodules.unpack import unpacked
+        from saibench.datamodules.downloads.unpack import unpacked
 
         log.info("unpacking %s (minutes)", archive)
         with unpacked(archive, [f"rmd17/{name}" for name in names]) as members:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from saibench.datamodules.catalogue import Downloadable, Option
-from saibench.datamodules.remote import Checksum, RemoteFile
+from saibench.datamodules.downloads.catalogue import Downloadable, Option
+from saibench.datamodules.downloads.remote import Checksum, RemoteFile
 from saibench.errors import UserError
-from saibench.integrity import check_file
+from saibench.files.integrity import check_file
 
 HOSTS = (
     "https://zenodo.org/records/2603256/files/{file}?download=1",
@@ -53,7 +53,7 @@ class DownloadableTopLandscape(Downloadable):
 
     def download(self, root: Path, *, split: Sequence[str] = ()) -> list[Path]:
         """Bring `root/{train,val,test}.h5`, or those of `split`."""
-        from saibench.datamodules.download import download
+        from saibench.datamodules.downloads.download import download
 
         names = [f"{part}.h5" for part in SPLIT.check(split) or SPLIT.choices]
         return [download(self._remote(name), root / name) for name in names]

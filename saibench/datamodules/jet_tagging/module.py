@@ -20,9 +20,9 @@ from saibench.datamodules.jet_tagging.energy_bins import class_counts
 from saibench.datamodules.jet_tagging.energy_deviation import FIELD as ENERGY_DEVIATION
 from saibench.datamodules.jet_tagging.energy_deviation import energy_deviation
 from saibench.datamodules.jet_tagging.jets import CLASSES, FEATURE_FIELDS, TOP, Jets, JetSource
-from saibench.datamodules.jet_tagging.likeness import jet_likeness
 from saibench.datamodules.jet_tagging.loader import EvaluationJets, JetArrays, TrainingJets
-from saibench.datamodules.likeness import Likeness
+from saibench.datamodules.jet_tagging.near_duplicates import jet_likeness
+from saibench.datamodules.near_duplicates import Likeness
 from saibench.datamodules.partition import Partition
 from saibench.datamodules.samplers import Chain, Sampler, Subset, Where
 from saibench.datamodules.stream import Ranks, steps_begun

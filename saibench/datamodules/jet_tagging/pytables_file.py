@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from saibench.errors import UserError, first_line
-from saibench.plain_files import refuse_irregular
+from saibench.files.plain import refuse_irregular
 
 SLOTS = 200
 """Constituents that a row has room for."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from saibench.datamodules.catalogue import Downloadable
+from saibench.datamodules.downloads.catalogue import Downloadable
 from saibench.datamodules.files import SET_ROOT
 from saibench.errors import UserError
 

@@ -13,18 +13,18 @@ from lightning import Trainer
 
 from saibench.datamodules.cache_root import cache_root
 from saibench.datamodules.checked import checked_once
-from saibench.datamodules.likeness import Likeness
+from saibench.datamodules.near_duplicates import Likeness
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.datamodules.nowcasting.checks import check_events
 from saibench.datamodules.nowcasting.draws import RepeatedDraws
 from saibench.datamodules.nowcasting.event import RainEvents, RainSource, frames_of
-from saibench.datamodules.nowcasting.likeness import event_likeness
 from saibench.datamodules.nowcasting.loader import (
     EvaluationBatches,
     EventDataset,
     TrainingBatches,
     rain_loader,
 )
+from saibench.datamodules.nowcasting.near_duplicates import event_likeness
 from saibench.datamodules.samplers import Chain, Sampler, Subset
 from saibench.datamodules.stream import Ranks, steps_begun
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule

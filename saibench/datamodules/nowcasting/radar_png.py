@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from saibench.errors import UserError, first_line
-from saibench.plain_files import refuse_irregular
+from saibench.files.plain import refuse_irregular
 
 RATE_PER_COUNT = 0.1
 """mm/h that one count of a pixel stands for."""

@@ -1,14 +1,6 @@
 """The pure core of the metrics: tensors in, tensors out, no state."""
 
-from saibench.metrics.functional.classification import (
-    ROC,
-    area_under_roc,
-    background_rejection,
-    class_accuracies,
-    roc_curve,
-)
-from saibench.metrics.functional.cumulative_csi import cumulative_csi, responds_at_every_lead
-from saibench.metrics.functional.force_field import (
+from saibench.metrics.force_field.functional import (
     by_species,
     energy_error,
     force_component_error,
@@ -16,8 +8,19 @@ from saibench.metrics.functional.force_field import (
     per_atom_energy_error,
     per_atom_force_error,
 )
-from saibench.metrics.functional.rain import RainFrameSums, rain_frame_sums
-from saibench.metrics.functional.rain_statistics import (
+from saibench.metrics.functional.classification import (
+    ROC,
+    area_under_roc,
+    background_rejection,
+    class_accuracies,
+    roc_curve,
+)
+from saibench.metrics.nowcasting.functional.cumulative_csi import (
+    cumulative_csi,
+    responds_at_every_lead,
+)
+from saibench.metrics.nowcasting.functional.rain import RainFrameSums, rain_frame_sums
+from saibench.metrics.nowcasting.functional.rain_statistics import (
     active_area_error,
     center_of_mass_displacement,
     critical_success_index,
@@ -28,8 +31,8 @@ from saibench.metrics.functional.rain_statistics import (
     observed_center_of_mass,
     predicted_center_of_mass,
 )
-from saibench.metrics.functional.spread import spread_over_draws
-from saibench.metrics.functional.trend_quadrants import QUADRANTS
+from saibench.metrics.nowcasting.functional.spread import spread_over_draws
+from saibench.metrics.nowcasting.functional.trend_quadrants import QUADRANTS
 
 __all__ = [
     "QUADRANTS",

@@ -1,4 +1,4 @@
-// Intervals of differences, from leaving out blocks of samples: `saibench.interpretation.bootstrap`.
+// Intervals of differences, from leaving out blocks of samples: `saibench.analysis.bootstrap`.
 
 // offset + Σ factor × mean, without each block; a block is as many neighbouring cells as the others
 const withoutEach = async ({ means, counts, size, factors, offset }, blocks) => {

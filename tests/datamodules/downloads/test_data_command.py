@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from saibench.commands.data import add_parser
-from saibench.datamodules.catalogue import Downloadable, Option, catalogue
+from saibench.datamodules.downloads.catalogue import Downloadable, Option, catalogue
+from saibench.datamodules.downloads.remote import Checksum, RemoteFile
 from saibench.datamodules.force_field.published import MOLECULES
 from saibench.datamodules.nowcasting.mrms import MRMS
-from saibench.datamodules.remote import Checksum, RemoteFile
 from saibench.errors import UserError
 
 
@@ -33,7 +33,7 @@ class Jets(Downloadable):
     file: RemoteFile
 
     def download(self, root: Path, *, split: list[str], raw: bool) -> list[Path]:
-        from saibench.datamodules.download import download
+        from saibench.datamodules.downloads.download import download
 
         names = Option("split", "", ("train", "test")).check(split)
         return [download(self.file, root / f"{name}{'_raw' * raw}.h5") for name in names]

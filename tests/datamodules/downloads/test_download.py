@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from saibench.datamodules.download import Patience, download
-from saibench.datamodules.part import sole_writer
-from saibench.datamodules.remote import Checksum, RemoteFile
-from saibench.datamodules.request import CHUNK_BYTES, NotServed
+from saibench.datamodules.downloads.download import Patience, download
+from saibench.datamodules.downloads.part import sole_writer
+from saibench.datamodules.downloads.remote import Checksum, RemoteFile
+from saibench.datamodules.downloads.request import CHUNK_BYTES, NotServed
 from saibench.errors import UserError
 
 CONTENT = random.Random(0).randbytes(100_000)
@@ -260,8 +260,8 @@ def test_a_killed_download_goes_on_where_it_was_killed(server, answer, tmp_path)
     )
     script = f"""if True:
         from pathlib import Path
-        from saibench.datamodules.download import download
-        from saibench.datamodules.remote import Checksum, RemoteFile
+        from saibench.datamodules.downloads.download import download
+        from saibench.datamodules.downloads.remote import Checksum, RemoteFile
         checksum = Checksum("md5", {hashlib.md5(CONTENT).hexdigest()!r})
         download(RemoteFile({url!r}, checksum), Path({str(tmp_path / "f")!r}))
     """

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from saibench.datamodules.downloads.remote import Checksum, RemoteFile
 from saibench.datamodules.force_field.published import (
     MOLECULES,
     SPLITS,
@@ -23,7 +24,6 @@ from saibench.datamodules.force_field.rmd17 import RMD17
 from saibench.datamodules.force_field.rmd17_excerpts import PER_FRAME, merge
 from saibench.datamodules.force_field.rmd17_small import SmallRMD17
 from saibench.datamodules.force_field.rmd17_whole import WholeRMD17
-from saibench.datamodules.remote import Checksum, RemoteFile
 from saibench.errors import UserError
 
 CSV = [f"splits/index_{split}.csv" for split in SPLITS]

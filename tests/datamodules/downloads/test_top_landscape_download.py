@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from saibench.datamodules.catalogue import catalogue
+from saibench.datamodules.downloads.catalogue import catalogue
 from saibench.datamodules.jet_tagging.downloads import DownloadableTopLandscape
 from saibench.datamodules.jet_tagging.top_landscape import TopLandscape
 from saibench.errors import UserError

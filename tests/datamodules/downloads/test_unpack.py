@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saibench.datamodules.unpack import unpacked
+from saibench.datamodules.downloads.unpack import unpacked
 from saibench.errors import UserError
 
 GOOD = ("data/a.npz", b"a" * 5000)

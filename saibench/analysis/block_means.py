@@ -1,0 +1,85 @@
+"""Means of many statistics of the same samples at once, by blocks, with their intervals.
+
+The numbers are those of `estimate_mean` of one point; a page asks for hundreds of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars
+from numpy.typing import NDArray
+
+from saibench.analysis.blocks import find_blocks
+from saibench.analysis.bootstrap import Floats, Interval
+
+
+@dataclass(frozen=True, eq=False)
+class BlockMeans:
+    """A number by cells of samples, all that it takes to resample it: `offset` + Σ factors × mean.
+
+    Two of them are of the same cells, and their difference is resampled in pairs, where
+    `samples` agree.
+
+    Args:
+        means: `(C, G)`, of G groups of samples in each cell; 0 where a cell has none.
+        counts: `(C, G)`, of samples.
+        factors: `(G,)`; a plain mean has one group and the factor 1.
+        offset: what is added.
+        samples: a digest of the samples behind it and of their cells.
+        num_blocks: how many blocks the cells make up, each of as many neighbouring cells.
+        share: whether its interval is one of shares, so that a difference has their bounds.
+    """
+
+    means: Floats
+    counts: Floats
+    factors: tuple[float, ...]
+    offset: float
+    samples: str
+    num_blocks: int
+    share: bool = False
+
+
+def block_means(
+    values: Floats, samples: polars.DataFrame, shares: Sequence[bool] = ()
+) -> list[tuple[Interval, BlockMeans] | None]:
+    """Of each column of `values` `(N, C)` its mean with its interval, and its blocks.
+
+    Args:
+        values: NaN where a statistic is undefined: such a sample carries no weight.
+        samples: their `sample_id` and `block_columns`, N rows in ascending `sample_id`.
+        shares: `(C,)`, whether a column is declared to be 0 or 1; none is by default.
+
+    Returns:
+        None for a column that is undefined everywhere.
+    """
+    found: list[tuple[Interval, BlockMeans] | None] = []
+    declared = shares or [False] * values.shape[1]
+    for column, share in zip(values.T, declared, strict=True):
+        defined = ~np.isnan(column)
+        chosen = samples.filter(polars.Series(defined))
+        of_column = _of_defined(column[defined], chosen, share) if defined.any() else None
+        found.append(of_column)
+    return found
+
+
+def samples_digest(ids: NDArray[np.int64], cells: NDArray[np.int64]) -> str:
+    """Tells sets of samples in cells apart, given in ascending order."""
+    both = np.ascontiguousarray(np.stack([ids, cells]), np.int64)
+    return hashlib.sha256(both.tobytes()).hexdigest()[:12]
+
+
+def _of_defined(
+    values: Floats, samples: polars.DataFrame, share: bool
+) -> tuple[Interval, BlockMeans]:
+    blocks = find_blocks(samples, values)
+    counts = np.bincount(blocks.cells).astype(np.float64)
+    sums = np.bincount(blocks.cells, values)
+    digest = samples_digest(samples["sample_id"].to_numpy(), blocks.cells)
+    means = BlockMeans(
+        (sums / counts)[:, None], counts[:, None], (1.0,), 0.0, digest, blocks.num_blocks, share
+    )
+    return blocks.mean(values, share=share), means

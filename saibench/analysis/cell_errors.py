@@ -1,0 +1,166 @@
+"""Errors of the same test samples after training in several ways, and intervals across them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars
+
+from saibench.analysis.blocks import block_columns, blocks_of, influence
+from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap, weighted_means
+from saibench.analysis.seeds import with_seeds
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Cell, rows_of, same_data, why_untested
+
+
+@dataclass(frozen=True)
+class CellErrors:
+    """A statistic of the test samples by training cell, averaged over seeds alone.
+
+    cells: what tells the columns apart
+    values: (samples, cells)
+    samples: their ids and block columns
+    of_seeds: by training cell the columns that are its, and their means by seed `(seeds, columns)`
+    """
+
+    cells: list[dict[str, Any]]
+    values: Floats
+    samples: polars.DataFrame
+    of_seeds: Sequence[tuple[list[int], Floats]] = ()
+
+    def beside(self, other: CellErrors) -> CellErrors:
+        """The columns of both, of the same training cells and samples."""
+        shift = self.values.shape[1]
+        of_seeds = [
+            ([*own, *(shift + column for column in others)], np.hstack([means, more]))
+            for (own, means), (others, more) in zip(self.of_seeds, other.of_seeds, strict=True)
+        ]
+        values = np.hstack([self.values, other.values])
+        return CellErrors(self.cells, values, self.samples, of_seeds)
+
+    def interval(
+        self,
+        reduce: Callable[[Floats], Floats],
+        *,
+        smooth: bool = True,
+        series: Floats | None = None,
+    ) -> Interval:
+        """Interval of a function of the cells' means: `(resamplings, cells)` → one each.
+
+        Args:
+            smooth: whether it has slopes, as ranks do not.
+            series: `(samples,)` or `(samples, columns)`, whose memory sets the blocks; by default
+                what each sample adds to the function.
+        """
+
+        def statistic(values: Floats, weights: Floats) -> Floats:
+            return reduce(weighted_means(values, weights))
+
+        own = influence(reduce, self.values) if series is None else series
+        blocks = blocks_of(self.samples, own)
+        found = block_bootstrap(self.values, blocks, statistic, of_means=smooth)
+        mean = self.values.mean(axis=0)
+        settings = []
+        for columns, means in self.of_seeds:
+            replaced = np.tile(mean, (len(means), 1))
+            replaced[:, columns] = means
+            settings.append(reduce(replaced).tolist())
+        return with_seeds(found, settings)
+
+
+def cell_errors(evidence: StudyEvidence, cells: Sequence[Cell], statistic: str) -> CellErrors:
+    """A column a cell, of a statistic of the held-out samples.
+
+    Raises:
+        UserError: the samples lack the statistic, or are not the same for all cells.
+    """
+    _refuse_untested(evidence, [statistic])
+    keys = ["sample_id", *block_columns(evidence.samples)]
+    tables = [
+        rows_of(evidence.samples, cell.points, evidence.held_out)
+        .group_by(keys)
+        .agg(polars.col(statistic).cast(polars.Float64).mean())
+        .sort("sample_id")
+        for cell in cells
+    ]
+    _refuse_other_samples(evidence, cells, tables, keys)
+    values = np.stack([table[statistic].to_numpy() for table in tables], axis=1)
+    by_point = _means_by_point(rows_of_all(evidence.samples, evidence, cells), [statistic])
+    of_seeds = [
+        ([number], np.array([by_point[point] for point in cell.points]))
+        for number, cell in enumerate(cells)
+    ]
+    return CellErrors([cell.shared for cell in cells], values, tables[0].select(keys), of_seeds)
+
+
+def species_errors(evidence: StudyEvidence, cells: Sequence[Cell]) -> CellErrors:
+    """A column a cell and species, species within cells, of the force MAE of held-out samples.
+
+    Raises:
+        UserError: species or samples are not the same for all cells.
+    """
+    _refuse_untested(evidence, ["force_mae"])
+    keys = ["sample_id", *block_columns(evidence.by_species)]
+    tables = [
+        rows_of(evidence.by_species, cell.points, evidence.held_out)
+        .group_by(*keys, "species")
+        .agg(polars.col("force_mae").cast(polars.Float64).mean())
+        .pivot(on="species", index=keys, values="force_mae")
+        .sort("sample_id")
+        for cell in cells
+    ]
+    _refuse_other_samples(evidence, cells, tables, keys)
+    names = sorted(set(tables[0].columns) - {*keys})
+    if any(set(table.columns) != set(tables[0].columns) for table in tables):
+        raise UserError("the points were tested on different species.")
+    columns = [{**cell.shared, "species": name} for cell in cells for name in names]
+    values = np.hstack([table.select(names).to_numpy() for table in tables])
+    rows = rows_of_all(evidence.by_species, evidence, cells).pivot(
+        on="species", index=["point", "sample_id"], values="force_mae"
+    )
+    by_point = _means_by_point(rows, names)
+    of_seeds = [
+        (
+            list(range(number * len(names), (number + 1) * len(names))),
+            np.array([by_point[point] for point in cell.points]),
+        )
+        for number, cell in enumerate(cells)
+    ]
+    return CellErrors(columns, values, tables[0].select(keys), of_seeds)
+
+
+def rows_of_all(
+    table: polars.DataFrame, evidence: StudyEvidence, cells: Sequence[Cell]
+) -> polars.DataFrame:
+    """The held-out rows of all points of the cells."""
+    points = [point for cell in cells for point in cell.points]
+    return rows_of(table, points, evidence.held_out)
+
+
+def _means_by_point(rows: polars.DataFrame, names: Sequence[str]) -> dict[str, list[float]]:
+    means = rows.group_by("point").agg(polars.col(names).cast(polars.Float64).mean())
+    return {str(row[0]): list(row[1:]) for row in means.iter_rows()}
+
+
+def _refuse_untested(evidence: StudyEvidence, columns: Sequence[str]) -> None:
+    untested = why_untested(evidence, columns)
+    if untested:
+        raise UserError(untested)
+
+
+def _refuse_other_samples(
+    evidence: StudyEvidence,
+    cells: Sequence[Cell],
+    tables: Sequence[polars.DataFrame],
+    keys: Sequence[str],
+) -> None:
+    """Blocks are resampled for all cells alike, so their samples must be the same."""
+    first = tables[0].select(keys)
+    if not same_data(evidence, [point for cell in cells for point in cell.points]):
+        raise UserError(f"the points were tested on different data sets ({evidence.held_out}).")
+    if any(not table.select(keys).equals(first) for table in tables):
+        raise UserError(f"the points were tested on different samples of {evidence.held_out}.")

@@ -1,0 +1,8 @@
+"""Leak audit: what training has seen of a test, in time, in likeness, and outright."""
+
+from __future__ import annotations
+
+from saibench.analysis.leak_audit.audit import Seen, Split, look
+from saibench.analysis.leak_audit.records import Audit
+
+__all__ = ["Audit", "Seen", "Split", "look"]

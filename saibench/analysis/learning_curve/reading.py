@@ -1,0 +1,187 @@
+"""The learning curves of a study: what it trained on more and more of, and the errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars
+
+from saibench.analysis.blocks import block_columns, blocks_of
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.failed import refuse_failed
+from saibench.analysis.learning_curve.curve import LearningCurve
+from saibench.analysis.trusted_range.records import Quantity
+from saibench.errors import UserError, closest
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Cell, Variant, rows_of, same_data, tested, variants
+
+SIZES = ("subset.count", "subset.fraction")
+COUNT = "train_count"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the curves are of.
+
+    Args:
+        statistic: `force_mae`; along an axis the mean of its positions, `species/force_mae`, or
+            one of them, `species=O/force_mae`.
+        ideal: the statistic's value where there is no error; the error is the distance from it.
+        target: the value of the statistic that is to be reached.
+    """
+
+    statistic: str
+    ideal: float = 0.0
+    target: float | None = None
+
+    @property
+    def target_error(self) -> float | None:
+        return None if self.target is None else abs(self.target - self.ideal)
+
+
+def asked_of(evidence: StudyEvidence, **given: Any) -> Asked:
+    """What the points' records name under `learning_curve`, with what is given instead.
+
+    Records of points that were made without it name the statistic of their trusted range, or have
+    one in the headline.
+
+    Raises:
+        UserError: no statistic is named.
+    """
+    recorded = _recorded(evidence, "learning_curve") or _of_report(evidence)
+    given = {name: value for name, value in given.items() if value is not None}
+    if given.get("statistic", recorded.get("statistic")) != recorded.get("statistic"):
+        recorded = {}  # target and ideal are of one statistic
+    named = {name: value for name, value in {**recorded, **given}.items() if value is not None}
+    if "statistic" not in named:
+        raise UserError(
+            f"{evidence.study} names no statistic under workload.learning_curve; "
+            "--statistic would give one."
+        )
+    return Asked(**named)
+
+
+def learning_curves(evidence: StudyEvidence, asked: Asked) -> list[LearningCurve]:
+    """A curve for each group of points that differ in how many samples they were trained on.
+
+    Those of one size alone are none. Test samples whose statistic is undefined after one of the
+    trainings are left out.
+
+    Raises:
+        UserError: the statistic is unknown, the target is beyond what has no error, or the points
+            of a curve were tested on different samples.
+    """
+    points = tested(evidence)
+    if not points.height:
+        raise UserError(f"{evidence.study} has no point that was tested on {evidence.held_out}.")
+    found = [one for one in variants(points, SIZES, by=[COUNT]) if len(one.cells) > 1]
+    return [_curve(evidence, variant, asked) for variant in found]
+
+
+def _recorded(evidence: StudyEvidence, part: str) -> Any:
+    records = evidence.records.values()
+    return next((record[part] for record in records if record.get(part)), {})
+
+
+def _of_report(evidence: StudyEvidence) -> Mapping[str, Any]:
+    """The statistic that the rest of the report is about."""
+    trust = _recorded(evidence, "trust")
+    if trust:
+        return {name: trust[name] for name in ("statistic", "ideal") if name in trust}
+    known = {field.name for field in evidence.fields("samples") if field.role == "statistic"}
+    headline = [name for name in _recorded(evidence, "headline") or () if name in known]
+    return {"statistic": headline[0]} if headline else {}
+
+
+def _curve(evidence: StudyEvidence, variant: Variant, asked: Asked) -> LearningCurve:
+    rows, quantity = _rows(evidence, asked)
+    tables = [_by_sample(rows, cell, evidence.held_out) for cell in variant.cells]
+    keys = ["sample_id", *block_columns(tables[0])]
+    if not same_data(evidence, [point for cell in variant.cells for point in cell.points]):
+        raise UserError(f"the points were tested on different data sets ({evidence.held_out}).")
+    if any(not table.select(keys).equals(tables[0].select(keys)) for table in tables):
+        raise UserError(f"the points were tested on different samples of {evidence.held_out}.")
+    values = [_values(table, cell) for table, cell in zip(tables, variant.cells, strict=True)]
+    defined = ~np.isnan(np.hstack(values)).any(axis=1)
+    if not defined.any():
+        raise UserError(f"no sample of {evidence.held_out} has {asked.statistic} in all points.")
+    values = [value[defined] for value in values]
+    refuse_failed(
+        np.hstack(values), asked.statistic, evidence.held_out, "no curve goes through its mean"
+    )
+    means = np.stack([value.mean(axis=1) for value in values], axis=1)
+    return LearningCurve(
+        sizes=np.array([cell.shared[COUNT] for cell in variant.cells], dtype=np.float64),
+        values=means,
+        blocks=blocks_of(tables[0].filter(polars.Series(defined)), means),
+        trainings=tuple(tuple(value.mean(axis=0).tolist()) for value in values),
+        points=tuple(cell.points for cell in variant.cells),
+        statistic=quantity,
+        ideal=asked.ideal,
+        partition=evidence.held_out,
+        label=variant.label,
+    )
+
+
+_ERROR = "__error"
+
+
+def _rows(evidence: StudyEvidence, asked: Asked) -> tuple[polars.DataFrame, Quantity]:
+    """The rows of the statistic's table with `_ERROR`, and what it is."""
+    along, _, name = asked.statistic.rpartition("/")
+    axis, _, label = along.partition("=")
+    table = f"by_{axis}" if axis else "samples"
+    if table not in evidence.sources:
+        raise UserError(
+            f"'{asked.statistic}' names the axis '{axis}': {closest(axis, evidence.axes)}"
+        )
+    rows = evidence.table(table) if axis else evidence.samples
+    if label:
+        labels = rows[axis].cast(polars.String).unique().to_list()
+        if label not in labels:
+            raise UserError(f"'{asked.statistic}' names no {axis}: {closest(label, labels)}")
+        rows = rows.filter(polars.col(axis).cast(polars.String) == label)
+    fields = {f.name: f for f in evidence.fields(table) if f.role == "statistic"}
+    if name not in fields or not rows[name].dtype.is_numeric():
+        prefix = f"{along}/" if along else ""
+        known = closest(asked.statistic, [prefix + one for one in fields])
+        raise UserError(f"'{asked.statistic}' is no statistic of {evidence.study}: {known}")
+    value = polars.col(name).cast(polars.Float64).fill_nan(None)
+    field = fields[name]
+    quantity = Quantity(asked.statistic, field.unit, field.per, field.describe)
+    _refuse_beyond_ideal(rows.select(value).to_series(), asked)
+    return rows.with_columns((value - asked.ideal).abs().alias(_ERROR)), quantity
+
+
+def _refuse_beyond_ideal(values: polars.Series, asked: Asked) -> None:
+    """A target on the other side of the ideal value than all samples is no error to be reached."""
+    if asked.target is None or asked.target == asked.ideal or values.null_count() == len(values):
+        return
+    above = asked.target > asked.ideal
+    nearer = values > asked.ideal if above else values < asked.ideal
+    if not nearer.any():
+        side = "above" if above else "below"
+        raise UserError(
+            f"a {asked.statistic} of {asked.target:g} is no target: no sample lies {side} "
+            f"{asked.ideal:g}, which is no error at all; one on the other side would work."
+        )
+
+
+def _by_sample(rows: polars.DataFrame, cell: Cell, partition: str) -> polars.DataFrame:
+    """One row a sample and one column a point: the error, its mean along an axis."""
+    keys = ["sample_id", *block_columns(rows)]
+    return (
+        rows_of(rows, cell.points, partition)
+        .group_by("point", *keys)
+        .agg(polars.col(_ERROR).mean())
+        .pivot(on="point", index=keys, values=_ERROR)
+        .sort("sample_id")
+    )
+
+
+def _values(table: polars.DataFrame, cell: Cell) -> Floats:
+    columns: Sequence[str] = [point for point in cell.points if point in table.columns]
+    return table.select(columns).to_numpy().astype(np.float64)

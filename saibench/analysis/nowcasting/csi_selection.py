@@ -1,0 +1,39 @@
+"""Which events a critical success index can be followed in, over all lead times (paper eq. 5)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saibench.analysis.nowcasting.errors import RainErrors, RainModel
+from saibench.errors import UserError
+
+Counts = NDArray[np.int64]
+
+
+def hits_and_relevant(
+    errors: RainErrors, model: RainModel, threshold: str
+) -> tuple[Counts, Counts]:
+    """`(E, L)` pixels A that are hits, and A + B + C that are hits, misses or false alarms.
+
+    Of the model's first seed: counts of several are no counts.
+    """
+    counts = [
+        errors.values(model.first_seed(), f"{name}_{threshold}").round()
+        for name in ("hits", "misses", "false_alarms")
+    ]
+    if np.isnan(counts).any():
+        raise UserError(f"{model.label} has frames without counts of pixels at {threshold} mm/h.")
+    hits, misses, false_alarms = (count.astype(np.int64) for count in counts)
+    return hits, hits + misses + false_alarms
+
+
+def responding_events(
+    errors: RainErrors, models: tuple[RainModel, ...], threshold: str
+) -> NDArray[np.bool_]:
+    """`(E,)` events with A + B + C > 0 at every lead time, for each of these models.
+
+    C depends on the model and so does what it selects; the intersection makes models compare.
+    """
+    relevant = [hits_and_relevant(errors, model, threshold)[1] for model in models]
+    return np.stack(relevant).min(axis=(0, 2)) > 0

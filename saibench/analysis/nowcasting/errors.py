@@ -1,0 +1,322 @@
+"""Errors of a study's nowcasting models, by event and lead time, aligned so that they compare."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars
+from numpy.typing import ArrayLike, NDArray
+
+from saibench.analysis.blocks import block_columns
+from saibench.analysis.bootstrap import Floats
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import SEED, differing, is_trained, setting_text
+
+BY_LEAD = "by_lead"
+HOURS = (60, 120, 180)
+"""Lead times in minutes at which the paper looks: 1, 2 and 3 hours."""
+FEWEST_EVENTS = 20
+"""Fewer events say nothing of others: their intervals miss too often to carry a claim."""
+
+NAME = "model.name"
+PERSISTENCE = "persistence"
+BASELINES = (PERSISTENCE, "extrapolation", "steps")
+"""Models that others are measured against, by their names."""
+
+
+@dataclass(frozen=True)
+class RainModel:
+    """Points of a study that differ in their seed alone.
+
+    Args:
+        name: of the model.
+        label: the words that tell it from the study's others.
+        points: one a seed.
+        settings: those in which the study's models differ.
+        trains: whether its runs trained it.
+    """
+
+    name: str
+    label: str
+    points: tuple[str, ...]
+    settings: Mapping[str, Any]
+    trains: bool = True
+
+    @property
+    def trainings(self) -> int | None:
+        """Seeds that it was trained with; None if there is nothing to train."""
+        return len(self.points) if self.trains else None
+
+    @property
+    def varies(self) -> bool:
+        """Whether another seed would give, or gave, other predictions."""
+        return self.trains or len(self.points) > 1
+
+    @property
+    def is_baseline(self) -> bool:
+        return self.name in BASELINES
+
+    def first_seed(self) -> RainModel:
+        """Its first point alone, where a mean over seeds would not be a prediction."""
+        return replace(self, points=self.points[:1])
+
+    def seeds(self) -> list[RainModel]:
+        """Its points, each as a model of its own."""
+        return [replace(self, points=(point,)) for point in self.points]
+
+
+@dataclass(frozen=True, eq=False)
+class RainErrors:
+    """What the models of a study did on one test partition, the same events for all.
+
+    Args:
+        partition: the events' name.
+        describe: what it holds.
+        models: those under study, then baselines, persistence last.
+        rows: `by_lead` of the partition, sorted by point, sample_id and lead.
+    """
+
+    partition: str
+    describe: str
+    models: tuple[RainModel, ...]
+    rows: polars.DataFrame
+
+    @cached_property
+    def _tables(self) -> dict[str, polars.DataFrame]:
+        groups = self.rows.partition_by("point", as_dict=True, maintain_order=True)
+        return {str(key[0]): table for key, table in groups.items()}
+
+    @cached_property
+    def events(self) -> NDArray[np.int64]:
+        """`(E,)` sample_id, ascending."""
+        return self.rows["sample_id"].unique().sort().to_numpy()
+
+    @cached_property
+    def samples(self) -> polars.DataFrame:
+        """A row an event, in the order of `events`: its id, and what tells which are independent.
+
+        As the first model's record declares it.
+        """
+        return event_rows(self._tables[self.models[0].points[0]])
+
+    def among(self, chosen: NDArray[np.bool_]) -> polars.DataFrame:
+        """The rows of `samples` of the chosen events `(E,)`."""
+        return self.samples.filter(polars.Series(chosen))
+
+    @cached_property
+    def leads(self) -> NDArray[np.int64]:
+        """`(L,)` lead times in minutes, ascending."""
+        return self.rows["lead"].unique().sort().to_numpy()
+
+    @property
+    def thresholds(self) -> list[str]:
+        """Rain rates of the critical success index in mm/h, ascending, as columns have them."""
+        found = [name.removeprefix("csi_") for name in self.rows.columns if name.startswith("csi_")]
+        return sorted(found, key=float)
+
+    @property
+    def subjects(self) -> tuple[RainModel, ...]:
+        """The models under study, or all if there are only baselines."""
+        return tuple(model for model in self.models if not model.is_baseline) or self.models
+
+    @property
+    def persistence(self) -> RainModel | None:
+        """What the others must beat, if the study has it."""
+        return next((model for model in self.models if model.name == PERSISTENCE), None)
+
+    def has(self, model: RainModel, statistic: str) -> bool:
+        """Whether the statistic was reported of this model."""
+        if statistic not in self.rows.columns:
+            return False
+        return any(not self._tables[point][statistic].is_null().all() for point in model.points)
+
+    def values(self, model: RainModel, statistic: str) -> Floats:
+        """`(E, L)`, the mean over the model's seeds; NaN where no seed defines it."""
+        shape = len(self.events), len(self.leads)
+        of_seeds = np.stack(
+            [
+                self._tables[point][statistic]
+                .cast(polars.Float64)
+                .fill_null(np.nan)
+                .to_numpy()
+                .reshape(shape)
+                for point in model.points
+            ]
+        )
+        defined = ~np.isnan(of_seeds)
+        with np.errstate(invalid="ignore"):
+            return np.where(defined, of_seeds, 0.0).sum(axis=0) / defined.sum(axis=0)
+
+    @cached_property
+    def hours(self) -> tuple[int, ...]:
+        """The lead times in minutes that stand for 1, 2 and 3 hours, as far as there are any."""
+        return leads_at_hours(self.leads)
+
+    def lead_at(self, minutes: int) -> int:
+        """The lead time in minutes that stands for this one (see `nearest_lead`).
+
+        Raises:
+            UserError: there is none.
+        """
+        lead = nearest_lead(self.leads, minutes)
+        if lead is None:
+            raise UserError(_no_lead(self.leads, minutes))
+        return lead
+
+    def at(self, model: RainModel, statistic: str, lead: int) -> Floats:
+        """`(E,)` at one lead time in minutes, or at the one that stands for it (`lead_at`)."""
+        return self.values(model, statistic)[
+            :, int(np.searchsorted(self.leads, self.lead_at(lead)))
+        ]
+
+
+def nearest_lead(leads: ArrayLike, minutes: int) -> int | None:
+    """Of lead times in minutes the nearest, within half a frame's step; else None.
+
+    >>> nearest_lead(range(7, 141, 7), 60), nearest_lead(range(7, 141, 7), 180)
+    (63, None)
+    """
+    known = np.unique(np.asarray(leads))
+    if not len(known):
+        return None
+    step = float(np.diff(known, prepend=0).min())
+    lead = int(known[np.argmin(np.abs(known - minutes))])
+    return lead if abs(lead - minutes) <= step / 2 else None
+
+
+def leads_at_hours(leads: ArrayLike) -> tuple[int, ...]:
+    """The lead times that stand for 1, 2 and 3 hours; without those that data do not reach."""
+    found = (nearest_lead(leads, hour) for hour in HOURS)
+    return tuple(lead for lead in found if lead is not None)
+
+
+def hours(minutes: int) -> str:
+    """A lead time as the paper names it, `1 h`; `63 min` where it is no half hour."""
+    return f"{minutes} min" if minutes % 30 else f"{minutes / 60:g} h"
+
+
+def hours_listed(leads: Sequence[int]) -> str:
+    """`1, 2, 3 h`; `63, 119 min` where one is no half hour."""
+    if any(lead % 30 for lead in leads):
+        return f"{', '.join(map(str, leads))} min"
+    return f"{', '.join(f'{lead / 60:g}' for lead in leads)} h"
+
+
+def _no_lead(leads: ArrayLike, minutes: int) -> str:
+    known = np.asarray(leads)
+    return (
+        f"There is no lead time within half a frame of {minutes} minutes: they reach from "
+        f"{known.min():,} to {known.max():,}."
+    )
+
+
+def event_rows(rows: polars.DataFrame) -> polars.DataFrame:
+    """A row an event of one point's rows along an axis, ascending by id, with its block columns."""
+    kept = rows.select("sample_id", *block_columns(rows))
+    return kept.unique("sample_id", keep="first").sort("sample_id")
+
+
+def rain_partitions(evidence: StudyEvidence) -> list[str]:
+    """The partitions whose frames were scored, in the order in which they were tested."""
+    table = evidence.table(BY_LEAD)
+    scored = set(table["partition"].unique()) if "partition" in table.columns else set()
+    tested = dict.fromkeys(name for metrics in evidence.metrics.values() for name in metrics)
+    return [name for name in tested if name in scored]
+
+
+def why_no_rain(
+    evidence: StudyEvidence,
+    statistics: Iterable[str],
+    partition: str | None = None,
+    leads: Sequence[int] = (),
+) -> str | None:
+    """One sentence if the models' errors do not hold these statistics, else None.
+
+    Nor if they have none of these lead times in minutes, or what stands for it (`nearest_lead`).
+    """
+    partitions = rain_partitions(evidence)
+    if not partitions:
+        return "No point has errors by lead time."
+    partition = partition or partitions[0]
+    if partition not in partitions:
+        return f"No point was tested on the partition {partition}."
+    rows = _rows(evidence, partition)
+    if len({_tested_on(evidence, point, partition) for point in rows["point"].unique()}) > 1:
+        return f"{partition} is not the same events for all points; those of one data set compare."
+    for name in statistics:
+        if name not in rows.columns or rows[name].is_null().all():
+            return f"The frames of {partition} have no {name}."
+    return why_no_lead(rows["lead"], leads) if leads else None
+
+
+def why_no_lead(known: ArrayLike, minutes: Sequence[int]) -> str | None:
+    """One sentence if none of these lead times is known, or what stands for it, else None."""
+    if any(nearest_lead(known, lead) is not None for lead in minutes):
+        return None
+    return _no_lead(known, minutes[0])
+
+
+def rain_errors(evidence: StudyEvidence, partition: str | None = None) -> RainErrors:
+    """The errors on `partition`, by default the first; `why_no_rain` has returned None."""
+    partition = partition or rain_partitions(evidence)[0]
+    rows = _rows(evidence, partition)
+    points = evidence.points.filter(polars.col("point").is_in(rows["point"].unique().to_list()))
+    recorded = evidence.records[points["point"][0]].get("partitions") or {}
+    describe = str((recorded.get(partition) or {}).get("describe") or "")
+    return RainErrors(partition, describe, tuple(rain_models(points)), rows)
+
+
+def rain_models(points: polars.DataFrame) -> list[RainModel]:
+    """The points in models, those under study before the baselines.
+
+    A label is the model's name, and whatever else it takes to tell models of one name apart.
+    """
+    apart = [name for name in differing(points) if name != SEED]
+    groups = [group for _, group in points.group_by(apart, maintain_order=True)] if apart else []
+    models = [_model(points, group, apart) for group in groups or [points]]
+    return sorted(models, key=lambda model: (model.is_baseline, model.name == PERSISTENCE))
+
+
+def fewest_trainings(models: Iterable[RainModel]) -> int | None:
+    """Seeds of the model that was trained least often; None where none was trained."""
+    known = (model.trainings for model in models)
+    return min((trainings for trainings in known if trainings is not None), default=None)
+
+
+def _model(points: polars.DataFrame, cell: polars.DataFrame, apart: Sequence[str]) -> RainModel:
+    name = str(cell[NAME][0]) if NAME in cell.columns else ""
+    alike = points.filter(polars.col(NAME) == name) if name else points
+    words = [setting_text(setting, cell[setting][0]) for setting in _telling(alike, apart)]
+    if name and (not words or alike.height < points.height):
+        words.insert(0, name.replace("_", " "))
+    settings = {setting: cell[setting][0] for setting in apart}
+    trains = name not in BASELINES and is_trained(json.loads(cell["record"][0]))
+    return RainModel(name, ", ".join(words) or "model", tuple(cell["point"]), settings, trains)
+
+
+def _telling(points: polars.DataFrame, apart: Sequence[str]) -> list[str]:
+    """The first settings that tell these points' models apart: others only follow them."""
+    telling: list[str] = []
+    for setting in apart:
+        found = points.select(telling).unique().height if telling else 1
+        if points.select(*telling, setting).unique().height > found:
+            telling.append(setting)
+    return telling
+
+
+def _rows(evidence: StudyEvidence, partition: str) -> polars.DataFrame:
+    table = evidence.table(BY_LEAD)
+    return table.filter(polars.col("partition") == partition).sort("point", "sample_id", "lead")
+
+
+def _tested_on(evidence: StudyEvidence, point: str, partition: str) -> tuple[str | None, ...]:
+    """Hashes of the data and of the events chosen from it."""
+    record = evidence.records[point]
+    chosen = (record.get("partitions") or {}).get(partition) or {}
+    return (record.get("data") or {}).get("hash"), chosen.get("hash")

@@ -1,0 +1,45 @@
+"""Errors of rain that was moved against itself: the error that was made is known (fig. 13)."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+from numpy.typing import NDArray
+
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.nowcasting.errors import event_rows
+from saibench.evidence.reader import StudyEvidence
+
+BY_SHIFT = "by_shift"
+FEWEST_SHIFTS = 3
+
+
+def why_no_shifts(evidence: StudyEvidence) -> str | None:
+    """One sentence if no rain was moved far enough to see a curve, else None."""
+    if BY_SHIFT not in evidence.sources:
+        return "It takes events that were moved against themselves (model=displacement_demo)."
+    if evidence.table(BY_SHIFT)["shift"].n_unique() < FEWEST_SHIFTS:
+        return f"It takes {FEWEST_SHIFTS} shifts to tell a line from a curve."
+    return None
+
+
+def shifts(evidence: StudyEvidence) -> NDArray[np.int64]:
+    """`(S,)` in km, ascending."""
+    return evidence.table(BY_SHIFT)["shift"].unique().sort().to_numpy()
+
+
+def by_shift(evidence: StudyEvidence, statistic: str) -> Floats:
+    """`(E, S)`: `mae` in mm/h or `displacement` in km of each event, of the first point."""
+    values = _first_rows(evidence).sort("sample_id", "shift")[statistic]
+    numbers = values.cast(polars.Float64).fill_null(np.nan).to_numpy()
+    return numbers.reshape(-1, len(shifts(evidence)))
+
+
+def moved_events(evidence: StudyEvidence) -> polars.DataFrame:
+    """A row an event of `by_shift`, with what tells which are independent."""
+    return event_rows(_first_rows(evidence))
+
+
+def _first_rows(evidence: StudyEvidence) -> polars.DataFrame:
+    table = evidence.table(BY_SHIFT)
+    return table.filter(*(polars.col(name) == table[name][0] for name in ("point", "partition")))

@@ -1,0 +1,82 @@
+"""Repeated predictions of an event by a net that draws at random (paper §6.5, fig. 20)."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+from numpy.typing import NDArray
+
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.nowcasting.errors import event_rows
+from saibench.evidence.reader import StudyEvidence
+
+BY_DRAW = "by_draw"
+FEWEST_DRAWS = 8
+FENCE = 3.0
+"""Interquartile ranges outside the quartiles from which a draw is far out (Tukey)."""
+
+
+def why_no_draws(evidence: StudyEvidence) -> str | None:
+    """One sentence if no event was predicted often enough to see a spread, else None."""
+    if BY_DRAW not in evidence.sources or evidence.table(BY_DRAW)["mae"].is_null().all():
+        return "It takes events that were predicted many times (a partition with RepeatedDraws)."
+    if repeated_draws(evidence)["number"].n_unique() < FEWEST_DRAWS:
+        return f"It takes {FEWEST_DRAWS} draws of an event to show how they differ."
+    return None
+
+
+def repeated_draws(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row an event, lead and draw, in that order, of the first point that has any.
+
+    Columns: sample_id, lead [min], number (of the draw), mae [mm/h], displacement [km].
+    """
+    table = evidence.table(BY_DRAW).filter(polars.col("mae").is_not_null())
+    of_first = [polars.col(name) == table[name][0] for name in ("point", "partition")]
+    return table.filter(*of_first).sort("sample_id", "lead", "number").fill_nan(None)
+
+
+def drawn_events(evidence: StudyEvidence, lead: int) -> polars.DataFrame:
+    """A row an event drawn at this lead time, with what tells which are independent."""
+    return event_rows(repeated_draws(evidence).filter(lead=lead))
+
+
+def spread(evidence: StudyEvidence, statistic: str) -> polars.DataFrame:
+    """One row an event and lead: how the statistic is spread over the draws that define it.
+
+    `outlier_draws` names the `outliers` by their number: `3, 17`.
+    """
+    value = polars.col(statistic)
+    return (
+        repeated_draws(evidence)
+        .with_columns(value.cast(polars.Float64))
+        .group_by("sample_id", "lead", maintain_order=True)
+        .agg(
+            draws=value.count(),
+            mean=value.mean(),
+            std=value.std(),
+            lowest=value.min(),
+            highest=value.max(),
+            outliers=value.map_batches(
+                lambda draws: outliers(draws.drop_nulls().to_numpy()).sum(),
+                return_dtype=polars.Int64,
+                returns_scalar=True,
+            ),
+            outlier_draws=polars.struct("number", statistic).map_batches(
+                _named_outliers, return_dtype=polars.String, returns_scalar=True
+            ),
+        )
+    )
+
+
+def _named_outliers(draws: polars.Series) -> str:
+    number, values = draws.struct.unnest().drop_nulls()
+    return ", ".join(map(str, number.filter(outliers(values.to_numpy()))))
+
+
+def outliers(values: Floats, fence: float = FENCE) -> NDArray[np.bool_]:
+    """Which draws `(D,)` lie more than `fence` interquartile ranges outside the quartiles."""
+    if not len(values):
+        return np.zeros(0, dtype=bool)
+    first, third = np.quantile(values, [0.25, 0.75])
+    reach = fence * (third - first)
+    return (values < first - reach) | (values > third + reach)

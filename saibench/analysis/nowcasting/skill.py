@@ -1,0 +1,97 @@
+"""How much better a model does than another on the same events: skill, and gain in CSI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from saibench.analysis.bootstrap import Floats, Interval
+from saibench.analysis.event_means import interval_of_means, mean_over_events, relative_change
+from saibench.analysis.nowcasting.errors import RainErrors, RainModel
+from saibench.analysis.seeds import over_seeds
+
+
+def over_trainings(measure: Callable[..., Interval], *models: RainModel) -> Interval:
+    """`measure` of models over their seeds, where one that is not trained needs no second."""
+    varied = [number for number, model in enumerate(models) if model.varies]
+
+    def of_varied(*own: RainModel) -> Interval:
+        replaced = dict(zip(varied, own, strict=True))
+        return measure(*(replaced.get(number, model) for number, model in enumerate(models)))
+
+    return over_seeds(of_varied, *(models[number] for number in varied))
+
+
+def mean_error(errors: RainErrors, model: RainModel, statistic: str, lead: int) -> Interval:
+    """Mean over the events that define it, and over the model's seeds."""
+    return over_trainings(
+        lambda own: mean_over_events(errors.at(own, statistic, lead), errors.samples), model
+    )
+
+
+def error_change(
+    errors: RainErrors, before: RainModel, after: RainModel, statistic: str, lead: int
+) -> Interval:
+    """By what share of itself the mean error grows from one model to the other."""
+
+    def change(first: RainModel, second: RainModel) -> Interval:
+        start, end = (errors.at(model, statistic, lead) for model in (first, second))
+        return relative_change(start, end, errors.samples)
+
+    return over_trainings(change, before, after)
+
+
+def error_skill(
+    errors: RainErrors, model: RainModel, reference: RainModel, statistic: str, lead: int
+) -> Interval:
+    """1 − mean error / the reference's mean error, over events that define both."""
+    return over_seeds(
+        lambda own: interval_of_means(
+            lambda one, other: 1 - one / other,
+            errors.samples,
+            errors.at(own, statistic, lead),
+            errors.at(reference, statistic, lead),
+        ),
+        model,
+    )
+
+
+def csi_gain(
+    errors: RainErrors, model: RainModel, reference: RainModel, threshold: str, lead: int
+) -> Interval:
+    """CSI of all events' pixels together, less the reference's.
+
+    Pooled, every event counts. Averaged over events, one that a model alone predicts would have
+    no CSI to compare with, and its false alarms would cost nothing.
+    """
+
+    def gain(hits: Floats, relevant: Floats, other_hits: Floats, other: Floats) -> Floats:
+        return hits / relevant - other_hits / other
+
+    other = _hits_and_relevant(errors, reference, threshold, lead)
+    return over_seeds(
+        lambda own: interval_of_means(
+            gain, errors.samples, *_hits_and_relevant(errors, own, threshold, lead), *other
+        ),
+        model,
+    )
+
+
+def pooled_csi(errors: RainErrors, model: RainModel, threshold: str, lead: int) -> Interval:
+    """CSI of all events' pixels together, over the model's seeds."""
+    return over_trainings(
+        lambda own: interval_of_means(
+            lambda hits, relevant: hits / relevant,
+            errors.samples,
+            *_hits_and_relevant(errors, own, threshold, lead),
+        ),
+        model,
+    )
+
+
+def _hits_and_relevant(
+    errors: RainErrors, model: RainModel, threshold: str, lead: int
+) -> tuple[Floats, Floats]:
+    hits, misses, false_alarms = (
+        errors.at(model, f"{name}_{threshold}", lead) for name in ("hits", "misses", "false_alarms")
+    )
+    return hits, hits + misses + false_alarms

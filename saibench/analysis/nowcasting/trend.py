@@ -1,0 +1,45 @@
+"""Whether events grow or decay, and whether they are predicted to (paper eq. 8, fig. 19)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.nowcasting.errors import RainErrors, RainModel
+
+
+@dataclass(frozen=True, eq=False)
+class Trends:
+    """Change of each event's mean rain rate since the first target frame, mm/h, NaN if undefined.
+
+    Both are offset by the *observed* first frame.
+    """
+
+    observed: Floats
+    predicted: Floats
+
+    def quadrants(self) -> list[int]:
+        """Events in quadrants I to IV; those on an axis, where one does not change, are in none."""
+        observed, predicted = self.observed, self.predicted
+        return [
+            int(((observed > 0) & (predicted > 0)).sum()),
+            int(((observed < 0) & (predicted > 0)).sum()),
+            int(((observed < 0) & (predicted < 0)).sum()),
+            int(((observed > 0) & (predicted < 0)).sum()),
+        ]
+
+    @property
+    def count(self) -> int:
+        """Events for which both are defined."""
+        return int((~np.isnan(self.observed) & ~np.isnan(self.predicted)).sum())
+
+
+def differential_trend(errors: RainErrors, model: RainModel, lead: int) -> Trends:
+    """Trends up to a lead time in minutes; of several seeds' mean prediction."""
+    start = errors.values(model, "observed_rate")[:, 0]
+    observed, predicted = (
+        errors.at(model, rate, lead) - start for rate in ("observed_rate", "predicted_rate")
+    )
+    return Trends(observed, predicted)

@@ -1,0 +1,28 @@
+"""Error tracing: which features, components and stretches of the data an error comes from."""
+
+from __future__ import annotations
+
+from saibench.analysis.tracing.asked import Asked, asked
+from saibench.analysis.tracing.of_evidence import trace_points
+from saibench.analysis.tracing.records import (
+    Association,
+    BiasTrace,
+    Component,
+    PointTrace,
+    ResponseTrace,
+    Stretch,
+    Tested,
+)
+
+__all__ = [
+    "Asked",
+    "Association",
+    "BiasTrace",
+    "Component",
+    "PointTrace",
+    "ResponseTrace",
+    "Stretch",
+    "Tested",
+    "asked",
+    "trace_points",
+]

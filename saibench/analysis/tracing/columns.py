@@ -1,0 +1,194 @@
+"""One number a sample: a column of the samples, or the mean over an axis of another table's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars
+
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.tracing.components import Contributions
+from saibench.analysis.trusted_range.records import Quantity
+from saibench.analysis.wording import are, counted
+from saibench.errors import UserError, closest
+from saibench.evidence.known import is_binary, with_known
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import Field
+
+SEEN = "seen_in_training"
+DIFFERENCE = " - "
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """Values of the samples `(N,)`, NaN where undefined, what they are, and whether 0 or 1."""
+
+    quantity: Quantity
+    values: Floats
+    share: bool = False
+
+
+def rows_of_point(
+    evidence: StudyEvidence, point: str, partition: str
+) -> tuple[polars.DataFrame, list[str]]:
+    """The samples of a point on a partition in order of time, if they have one, else of id.
+
+    Those that it was trained on are left out, which a sentence says.
+    """
+    of_point = (polars.col("point") == point) & (polars.col("partition") == partition)
+    rows = evidence.samples.filter(of_point)
+    notes = []
+    if SEEN in rows.columns:
+        unseen = rows.filter(~polars.col(SEEN).fill_null(False))
+        if unseen.height < rows.height:
+            count = rows.height - unseen.height
+            notes.append(
+                f"{counted(count, 'sample')} that the model was trained on {are(count)} left out."
+            )
+        rows = unseen
+    timed = "time" in rows.columns and rows["time"].null_count() == 0
+    return rows.sort("time" if timed else "sample_id", "sample_id"), notes
+
+
+def data_features(evidence: StudyEvidence, rows: polars.DataFrame) -> list[str]:
+    """The numeric data features that these samples have."""
+    return [
+        field.name
+        for field in evidence.fields("samples")
+        if field.role == "feature"
+        and field.name != SEEN
+        and rows[field.name].dtype.is_numeric()
+        and not rows[field.name].is_null().all()
+    ]
+
+
+def column_of(
+    evidence: StudyEvidence, rows: polars.DataFrame, name: str, ideal: float | None = None
+) -> Column:
+    """`force_mae`, `lead/mae`, or a difference of two such, as `score - label`.
+
+    Args:
+        evidence: the study.
+        rows: the samples, of one point and partition.
+        name: with an axis the mean over it, weighed as the axis is (atoms of a species).
+        ideal: where given, values are distances from it.
+
+    Raises:
+        UserError: there is no such column.
+    """
+    if DIFFERENCE in name:
+        first, second = (column_of(evidence, rows, part) for part in name.split(DIFFERENCE, 1))
+        quantity = Quantity(
+            name,
+            first.quantity.unit,
+            first.quantity.per,
+            f"{first.quantity.describe or first.quantity.name} less "
+            f"{second.quantity.describe or second.quantity.name}",
+        )
+        return Column(quantity, first.values - second.values)
+    axis, _, column = name.strip().rpartition("/")
+    if not axis:
+        field, values = _of_samples(evidence, rows, column)
+    else:
+        field, table = axis_rows(evidence, rows, axis, column)
+        weight, value = polars.col("__weight"), polars.col("__value")
+        if ideal is not None:
+            value = (value - ideal).abs()
+        defined = polars.when(value.is_nan()).then(None).otherwise(weight)
+        mean = (weight * value).fill_nan(None).sum() / defined.sum()
+        means = table.group_by("sample_id").agg(mean.alias("__mean"))
+        joined = rows.select("sample_id").join(
+            means, on="sample_id", how="left", maintain_order="left"
+        )
+        values = joined["__mean"].fill_null(np.nan).to_numpy().astype(np.float64)
+    signed = bool((values < 0).any())
+    if ideal is not None and not axis:
+        values = np.abs(values - ideal)
+    known = with_known(field).known
+    quantity = Quantity(name.strip(), field.unit, field.per, field.describe, known=known)
+    share = not axis and is_binary(field) and ideal in (None, 0.0, 1.0)
+    return Column(quantity if ideal is None else _distance(quantity, ideal, signed), values, share)
+
+
+def axis_rows(
+    evidence: StudyEvidence, rows: polars.DataFrame, axis: str, column: str
+) -> tuple[Field, polars.DataFrame]:
+    """What the column is, and `sample_id`, the axis, `__value` and `__weight` of these samples.
+
+    Raises:
+        UserError: there is no such axis or column.
+    """
+    table = f"by_{axis}"
+    if table not in evidence.sources:
+        raise UserError(
+            f"'{axis}/{column}' names the axis '{axis}': {closest(axis, evidence.axes)}"
+        )
+    fields = evidence.fields(table)
+    field = next((field for field in fields if field.name == column), None)
+    found = evidence.table(table)
+    if field is None or field.role != "statistic" or not found[column].dtype.is_numeric():
+        known = [f"{axis}/{one.name}" for one in fields if one.role == "statistic"]
+        raise UserError(f"'{axis}/{column}' is no statistic: {closest(f'{axis}/{column}', known)}")
+    weights = [one.name for one in fields if one.role == "weight"]
+    weight = polars.col(weights[0]).cast(polars.Float64) if weights else polars.lit(1.0)
+    first = rows.row(0, named=True) if rows.height else {"point": None, "partition": None}
+    of_point = (polars.col("point") == first["point"]) & (
+        polars.col("partition") == first["partition"]
+    )
+    value = polars.col(column).cast(polars.Float64).fill_null(float("nan"))
+    return field, found.filter(of_point).select(
+        "sample_id", axis, value.alias("__value"), weight.alias("__weight")
+    )
+
+
+def axis_contributions(
+    evidence: StudyEvidence, rows: polars.DataFrame, axis: str, column: str, ideal: float
+) -> Contributions:
+    """What each position of an axis adds to the error of each of these samples.
+
+    Infinite where the model failed.
+    """
+    _, table = axis_rows(evidence, rows, axis, column)
+    names = [str(name) for name in table[axis].unique(maintain_order=True)]
+    place = {int(one): number for number, one in enumerate(rows["sample_id"])}
+    table = table.filter(polars.col("sample_id").is_in(list(place)))
+    of_sample = np.array([place[int(one)] for one in table["sample_id"]], dtype=np.int64)
+    of_name = np.array([names.index(str(one)) for one in table[axis]], dtype=np.int64)
+    errors, sizes = np.zeros((rows.height, len(names))), np.zeros((rows.height, len(names)))
+    values = np.abs(table["__value"].to_numpy() - ideal)
+    size = table["__weight"].to_numpy()
+    defined = ~np.isnan(values) & (size > 0)
+    cells = of_sample[defined], of_name[defined]
+    np.add.at(errors, cells, (size * values)[defined])
+    np.add.at(sizes, cells, size[defined])
+    weights = [one.name for one in evidence.fields(f"by_{axis}") if one.role == "weight"]
+    counted = weights[0].removeprefix("num_") if weights else f"values of {axis}"
+    return Contributions(axis, tuple(names), errors, sizes, counted)
+
+
+def _distance(quantity: Quantity, ideal: float, signed: bool) -> Quantity:
+    """Named as what it is: `|energy_error|`, `|correct − 1|`."""
+    if ideal:
+        error = quantity.distance_from(ideal)
+        return replace(quantity, name=error.of_one, describe=error.describe)
+    if signed:
+        describe = f"absolute value of: {quantity.describe}"
+        return replace(quantity, name=f"|{quantity.name}|", describe=describe)
+    return quantity
+
+
+def _of_samples(evidence: StudyEvidence, rows: polars.DataFrame, name: str) -> tuple[Field, Floats]:
+    fields = {field.name: field for field in evidence.fields("samples")}
+    known = [
+        field.name for field in fields.values() if field.role in ("statistic", "feature")
+        and rows[field.name].dtype.is_numeric()
+    ]  # fmt: skip
+    if name not in known:
+        axes = [f"{axis}/…" for axis in evidence.axes]
+        raise UserError(
+            f"'{name}' is no number of the samples of {evidence.study}: "
+            f"{closest(name, [*known, *axes])}"
+        )
+    values = rows[name].cast(polars.Float64).fill_null(float("nan"))
+    return fields[name], values.to_numpy().astype(np.float64)

@@ -1,0 +1,60 @@
+"""Control of the number of comparisons: which of many p-values are discoveries.
+
+Each point is a family of its own, so that a number has the same q-value wherever it is told: a page
+tells a few points of a study, and the console all or one. Discoveries of several families together
+keep the rate of each (Efron, Ann. Appl. Stat. 2, 2008, "Simultaneous inference: When should
+hypothesis testing problems be combined?").
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+from saibench.analysis.tracing.records import Tested
+
+Record = TypeVar("Record")
+
+
+def adjusted(records: Sequence[Record]) -> list[Record]:
+    """The records with the q-value of every `Tested` in them, all as one family.
+
+    q is the false discovery rate at which a number is a discovery (Benjamini and Hochberg, J. R.
+    Stat. Soc. B 57, 1995); what could not be tested is no comparison.
+    """
+    p_values = [one.p for one in tested_in(records)]
+    known = np.array([p for p in p_values if not math.isnan(p)])
+    found = iter(false_discovery_control(known) if known.size else [])
+
+    def with_q(one: Tested) -> Tested:
+        return one if math.isnan(one.p) else replace(one, q=float(next(found)))
+
+    return [_mapped(record, with_q) for record in records]
+
+
+def tested_in(node: Any) -> list[Tested]:
+    """Every `Tested` in records, in order."""
+    found: list[Tested] = []
+
+    def note(one: Tested) -> Tested:
+        found.append(one)
+        return one
+
+    _mapped(node, note)
+    return found
+
+
+def _mapped(node: Any, function: Callable[[Tested], Tested]) -> Any:
+    if isinstance(node, Tested):
+        return function(node)
+    if is_dataclass(node) and not isinstance(node, type):
+        changes = {part.name: _mapped(getattr(node, part.name), function) for part in fields(node)}
+        return replace(node, **changes)
+    if isinstance(node, (tuple, list)):
+        return type(node)(_mapped(one, function) for one in node)
+    return node

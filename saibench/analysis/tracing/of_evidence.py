@@ -1,0 +1,69 @@
+"""Traces of the points of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saibench.analysis.tracing.asked import Asked
+from saibench.analysis.tracing.bias import trace_bias
+from saibench.analysis.tracing.columns import column_of, rows_of_point
+from saibench.analysis.tracing.comparisons import adjusted
+from saibench.analysis.tracing.reading import Untraceable, traced_partition
+from saibench.analysis.tracing.records import BiasTrace, PointTrace, ResponseTrace
+from saibench.analysis.tracing.trace import trace_response
+from saibench.analysis.trusted_range.of_evidence import point_label
+from saibench.evidence.reader import StudyEvidence
+
+
+def trace_points(evidence: StudyEvidence, points: Sequence[str], asked: Asked) -> list[PointTrace]:
+    """Trace each point; its q-values are over its own comparisons, whatever is traced beside it.
+
+    Where the samples of a point are too few, or lack what others have, its trace says so.
+
+    Raises:
+        Untraceable: no point can be traced; why the first cannot.
+        UserError: a name is unknown.
+    """
+    if not points:
+        raise Untraceable(f"no point of {evidence.folder} was tested.")
+    _refuse_unknown(evidence, points[0], asked)
+    traces = [_trace_point(evidence, point, asked) for point in points]
+    if not any(trace.responses or trace.bias for trace in traces):
+        raise Untraceable(traces[0].refused[0])
+    return [one for trace in traces for one in adjusted([trace])]
+
+
+def _refuse_unknown(evidence: StudyEvidence, point: str, asked: Asked) -> None:
+    """Look every name up, so that none is refused after minutes of tracing."""
+    rows, _ = rows_of_point(evidence, point, traced_partition(evidence, point, asked.partitions))
+    of_bias = () if asked.bias is None else (asked.bias, asked.along)
+    for name in (*asked.responses, *(asked.features or ()), *of_bias):
+        column_of(evidence, rows, name)
+
+
+def _trace_point(evidence: StudyEvidence, point: str, asked: Asked) -> PointTrace:
+    partition = traced_partition(evidence, point, asked.partitions)
+    responses: list[ResponseTrace] = []
+    refused: list[str] = []
+    for name in asked.responses:
+        try:
+            responses.append(trace_response(evidence, point, partition, name, asked))
+        except Untraceable as error:
+            refused.append(str(error))
+    bias: BiasTrace | None = None
+    if asked.bias is not None:
+        try:
+            bias = trace_bias(
+                evidence, point, partition, asked.bias, asked.along, asked.level, responses
+            )
+        except Untraceable as error:
+            refused.append(str(error))
+    return PointTrace(
+        point=point,
+        slug=str(evidence.records[point].get("slug") or point),
+        label=point_label(evidence, point),
+        partition=partition,
+        responses=tuple(responses),
+        bias=bias,
+        refused=tuple(dict.fromkeys(refused)),
+    )

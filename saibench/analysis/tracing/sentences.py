@@ -1,0 +1,230 @@
+"""What was traced, in plain sentences with numbers, intervals and samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from saibench.analysis.tracing.records import (
+    Association,
+    BiasTrace,
+    Component,
+    Part,
+    PointTrace,
+    ResponseTrace,
+    Stretch,
+    Tested,
+)
+from saibench.analysis.tracing.text import digits, probability, values
+from saibench.analysis.trusted_range.records import Quantity
+from saibench.analysis.trusted_range.sentences import in_range
+from saibench.analysis.wording import counted, fixed, percent
+
+FEW_SAMPLES = 5
+"""Samples that a sentence names; the saved file has all."""
+TOLD_COMPONENTS = 3
+CLEAR_CONTRAST = 0.5
+"""Standard deviations from which a feature is said to differ in a stretch."""
+
+
+def response_sentences(trace: ResponseTrace, level: float) -> list[str]:
+    """All that is found of one error."""
+    return [
+        heading(trace),
+        *([together_sentence(trace)] if trace.together else []),
+        *(association_sentence(trace, one, level) for one in held(trace.associations, level)),
+        *_unheld(trace.associations, level),
+        *component_sentences(trace, level),
+        *([part_sentence(trace)] if trace.parts else []),
+        *trace.notes,
+    ]
+
+
+def held(associations: Sequence[Association], level: float) -> list[Association]:
+    """Features with which the error goes beyond doubt, in rank or in any shape."""
+    return [one for one in associations if one.rho.holds(level) or one.information.holds(level)]
+
+
+def heading(trace: ResponseTrace) -> str:
+    """`force_mae: 35.1 [33.9, 36.2] meV/Å per component, mean of 964 samples in 87 blocks.`"""
+    of = "stretches of time" if trace.timed else "blocks"
+    return (
+        f"{trace.response.name}: {values(trace.mean, trace.response)}{_per(trace.response)}, mean "
+        f"of {trace.mean.count:,} samples in {trace.mean.num_blocks} independent {of}."
+    )
+
+
+def together_sentence(trace: ResponseTrace) -> str:
+    """The share that all features explain, and each one's."""
+    assert trace.together is not None
+    shares = ", ".join(f"{one.feature.name} {percent(one.share)}" for one in trace.associations)
+    found, of = percent(trace.together), "of the variation of its rank in blocks that were not"
+    if trace.together.low <= 0:
+        return f"Its features explain nothing beyond doubt {of} fitted ({found}): {shares}."
+    return f"Its features explain {found} {of} fitted: {shares}."
+
+
+def association_sentence(trace: ResponseTrace, one: Association, level: float) -> str:
+    """How the error goes with a feature, and where it is largest."""
+    name, rho = one.feature.name, one.rho
+    information = (
+        f"mutual information {fixed(one.information.interval)} nats{_sure(one.information)}"
+    )
+    if rho.holds(level):
+        verb = "rises" if rho.interval.estimate > 0 else "falls"
+        relation = f"It {verb} with {name}: ρ = {fixed(rho.interval)}{_sure(rho)}"
+    else:
+        relation = (
+            f"It depends on {name}, but does not rise or fall significantly: "
+            f"ρ = {fixed(rho.interval)}{_sure(rho)}"
+        )
+    still = ""
+    if one.partial is not None and not math.isnan(one.partial.interval.estimate):
+        still = f", {fixed(one.partial.interval)} with the other features held still"
+        still += _sure(one.partial)
+    return f"{relation}{still}; {information}. {worst_sentence(trace, one)}"
+
+
+def worst_sentence(trace: ResponseTrace, one: Association) -> str:
+    """The range of the feature with the largest error, and its samples."""
+    worst = one.worst
+    low, high = one.ranges[0].low, one.ranges[-1].high
+    if worst.low == worst.high:
+        where = f"{one.feature.name} = {in_range(worst.low, low, high)}"
+    else:
+        where = (
+            f"{one.feature.name} from {in_range(worst.low, low, high)} to "
+            f"{in_range(worst.high, low, high)}"
+        )
+    unit = f" {one.feature.unit}" if one.feature.unit else ""
+    return (
+        f"It is largest for {where}{unit}: {values(worst.mean, trace.response)} in "
+        f"{len(worst.sample_ids):,} samples, which carry {percent(worst.share)} of it; most in "
+        f"{first_samples(worst.sample_ids)}."
+    )
+
+
+def _unheld(associations: Sequence[Association], level: float) -> list[str]:
+    kept = held(associations, level)
+    names = [one.feature.name for one in associations if one not in kept]
+    if not names:
+        return []
+    return [f"No relation beyond doubt to {', '.join(names)}."]
+
+
+def component_sentences(trace: ResponseTrace, level: float) -> list[str]:
+    """Of each kind, the components that err unlike the mean, the largest excess first."""
+    found = []
+    for of in dict.fromkeys(one.of for one in trace.components):
+        own = [one for one in trace.components if one.of == of]
+        few = [one.name for one in own if math.isnan(one.relative.p)]
+        sure = [one for one in own if one.relative.holds(level)]
+        sure.sort(key=lambda one: -abs(one.share.estimate - one.size))
+        if not sure:
+            found.append(f"No {of} errs unlike the mean beyond doubt.")
+        found += [component_sentence(trace, one) for one in sure[:TOLD_COMPONENTS]]
+        if few:
+            found.append(f"Too few samples for a claim: {of} {', '.join(few)}.")
+    return found
+
+
+def component_sentence(trace: ResponseTrace, one: Component) -> str:
+    name = one.name if one.of == "species" else f"{one.of} {one.name}"
+    return (
+        f"{name} carries {percent(one.share)} of {trace.response.name} with "
+        f"{100 * one.size:.3g} % of the {one.counted}: {fixed(one.relative.interval)} "
+        f"times the mean error{_sure(one.relative)}."
+    )
+
+
+def part_sentence(trace: ResponseTrace) -> str:
+    """What each cause carries where the truth is known."""
+    told = "; ".join(_part(part, trace.response) for part in trace.parts)
+    return f"Of {trace.response.name}, as the truth is known, {told}."
+
+
+def _part(part: Part, response: Quantity) -> str:
+    return f"{part.name} carries {percent(part.share)} ({values(part.alone, response)} alone)"
+
+
+def bias_sentences(trace: BiasTrace, level: float) -> list[str]:
+    """How far the signed error is biased, and where, or that it is nowhere significantly."""
+    quantity = trace.statistic
+    opening = (
+        f"{quantity.name}: {values(trace.mean, quantity)} on average over "
+        f"{trace.mean.count:,} samples"
+    )
+    if trace.bias.holds(level):
+        opening += f", a bias that is {percent(trace.share)} of the mean absolute error"
+    else:
+        opening += ", not significantly different from 0"
+    opening += _sure(trace.bias)
+    if not trace.stretches or not trace.first.holds(level):
+        return [
+            f"{opening}; no stretch of {trace.along.name} differs significantly from the others"
+            f"{_sure(trace.first)}."
+        ]
+    changes = len(trace.stretches) - 1
+    found = [f"{opening}; its mean changes {counted(changes, 'time')} along {trace.along.name}."]
+    biased = sorted(trace.biased(level), key=lambda one: -one.share_of_error.estimate)
+    return found + [stretch_sentence(trace, one) for one in biased]
+
+
+def stretch_sentence(trace: BiasTrace, one: Stretch) -> str:
+    """`Samples 8,701 to 8,790 (time 95.3 to 96.4 ps) are biased: −35 [−41, −29] meV …`"""
+    quantity, count = trace.statistic, len(one.sample_ids)
+    low, high = trace.stretches[0].low, trace.stretches[-1].high
+    unit = f" {trace.along.unit}" if trace.along.unit else ""
+    along = f"{trace.along.name} {in_range(one.low, low, high)} to {in_range(one.high, low, high)}"
+    ids = one.sample_ids
+    named = f"Samples {min(ids)} to {max(ids)}" if trace.along.name == "time" else "Samples"
+    told = (
+        f"{named} ({along}{unit}) are biased: {values(one.mean, quantity)} against "
+        f"{values(one.elsewhere, quantity)} elsewhere{_sure(one.change)}; these {count:,} of "
+        f"{trace.mean.count:,} samples carry {percent(one.share_of_error)} of the absolute error"
+    )
+    if one.share_of_bias is not None:
+        told += f" and {percent(one.share_of_bias)} of the bias"
+    clear = [
+        contrast
+        for contrast in one.contrasts[:1]
+        if abs(contrast.difference.estimate) >= CLEAR_CONTRAST
+        and (contrast.difference.low > 0 or contrast.difference.high < 0)
+    ]
+    for contrast in clear:
+        told += (
+            f"; there {contrast.feature.name} is {digits(contrast.inside)} against "
+            f"{digits(contrast.outside)}"
+        )
+    return f"{told}."
+
+
+def comparisons_sentence(tests: Sequence[Tested], level: float) -> str:
+    """How many comparisons were made, and how many hold."""
+    made = [one for one in tests if not math.isnan(one.p)]
+    return (
+        f"{sum(one.holds(level) for one in made)} of {len(made)} comparisons hold at a false "
+        f"discovery rate of {100 * level:g} % (Benjamini and Hochberg, by point); p-values are "
+        "from permutations that keep blocks together, Fisher's exact test, or intervals of means."
+    )
+
+
+def point_sentences(trace: PointTrace, level: float) -> list[str]:
+    """All that is found of one point."""
+    told = [line for one in trace.responses for line in response_sentences(one, level)]
+    if trace.bias is not None:
+        told += bias_sentences(trace.bias, level)
+    return [*told, *(f"Not traced: {reason}" for reason in trace.refused)]
+
+
+def first_samples(sample_ids: Sequence[int]) -> str:
+    shown = ", ".join(str(one) for one in sample_ids[:FEW_SAMPLES])
+    return f"samples {shown}" if len(sample_ids) > 1 else f"sample {shown}"
+
+
+def _per(quantity: Quantity) -> str:
+    return f" per {quantity.per}" if quantity.per else ""
+
+
+def _sure(tested: Tested) -> str:
+    return "" if math.isnan(tested.q) else f" ({probability(tested.q, 'q')})"

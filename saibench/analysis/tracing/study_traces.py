@@ -1,0 +1,86 @@
+"""The traces that a study's report tells: of a few of its points, computed once."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from saibench.analysis.tracing.asked import Asked, asked
+from saibench.analysis.tracing.columns import column_of, rows_of_point
+from saibench.analysis.tracing.of_evidence import trace_points
+from saibench.analysis.tracing.reading import traced_partition
+from saibench.analysis.tracing.records import PointTrace
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import SEED, differing, tested
+
+MAX_POINTS = 3
+"""Points that a report traces; `python -m saibench trace` traces all."""
+
+
+@dataclass(frozen=True)
+class StudyTraces:
+    """Traces of some points of a study.
+
+    Args:
+        wanted: what was traced.
+        traces: of the points.
+        untold: how many further points there are.
+    """
+
+    wanted: Asked
+    traces: tuple[PointTrace, ...]
+    untold: int
+
+
+_last: tuple[weakref.ref[StudyEvidence], StudyTraces] | None = None
+"""What was traced last: findings and figures ask for the same."""
+
+
+def study_traces(evidence: StudyEvidence) -> StudyTraces:
+    """Traces of the first seed of each cell, of three at most: the best, the worst and the middle.
+
+    Best and worst go by the mean of the first response.
+
+    Raises:
+        UserError: nothing can be traced, and why.
+    """
+    global _last
+    if _last is None or _last[0]() is not evidence:
+        wanted = asked(evidence)
+        points = _cells(evidence)
+        chosen = _spread(evidence, points, wanted)
+        traces = tuple(trace_points(evidence, chosen, wanted))
+        _last = weakref.ref(evidence), StudyTraces(wanted, traces, len(points) - len(chosen))
+    return _last[1]
+
+
+def _cells(evidence: StudyEvidence) -> list[str]:
+    """The first point of each group that differs in its seed alone, in the study's order."""
+    points = tested(evidence)
+    if not points.height:  # tested, but not on the held-out partition
+        return [point for point in evidence.points["point"] if point in evidence.metrics]
+    apart = [name for name in differing(points) if name != SEED]
+    if not apart:
+        return points["point"].to_list()[:1]
+    groups = points.group_by(apart, maintain_order=True)
+    return [group["point"][0] for _, group in groups]
+
+
+def _spread(evidence: StudyEvidence, points: Sequence[str], wanted: Asked) -> list[str]:
+    if len(points) <= MAX_POINTS:
+        return list(points)
+    response = wanted.responses[0]
+    means = []
+    for point in points:
+        rows, _ = rows_of_point(
+            evidence, point, traced_partition(evidence, point, wanted.partitions)
+        )
+        errors = column_of(evidence, rows, response, ideal=wanted.ideal.get(response, 0.0))
+        defined = errors.values[~np.isnan(errors.values)]
+        means.append(float(defined.mean()) if defined.size else np.inf)
+    order = np.argsort(means, kind="stable")
+    places = np.round(np.linspace(0, len(points) - 1, MAX_POINTS)).astype(int)
+    return [points[number] for number in order[places]]

@@ -1,0 +1,78 @@
+"""Classes of samples whose errors are 0 or 1, with bounds that few of them allow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saibench.analysis.bootstrap import Floats, Interval
+from saibench.analysis.proportions import ratio_bounds, share_interval
+
+Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class WrongShare:
+    """Bounds of what one class is.
+
+    Args:
+        mean: its share of wrong samples.
+        relative: that over the share of all.
+        share: of all wrong samples the share that it holds, of its size as it is.
+    """
+
+    mean: Bounds
+    relative: Bounds
+    share: Bounds
+
+
+def wrong_shares(
+    errors: Floats, member: NDArray[np.bool_], blocks: NDArray[np.int64], independent: bool
+) -> list[WrongShare]:
+    """Of each class, from it and all other samples, which are independent of each other.
+
+    Args:
+        errors: `(N,)`, 0 or 1.
+        member: `(N, K)`, each sample in one class at most; samples in none do not count.
+        blocks: `(N,)`.
+        independent: whether the samples of a block are.
+    """
+    inside = member.any(axis=1)
+    found = []
+    for own in member.T:
+        rest = inside & ~own
+        first, second = (_bounded(errors[one], blocks[one], independent) for one in (own, rest))
+        ends = ratio_bounds(first, second) if rest.any() else (1.0, 1.0)
+        low, high = (_of_all(end, int(own.sum()), int(rest.sum())) for end in ends)
+        size = float(own.sum() / inside.sum())
+        found.append(WrongShare((first[0], first[2]), (low, high), (size * low, size * high)))
+    return found
+
+
+def bounded(intervals: Sequence[Interval], bounds: Sequence[Bounds]) -> list[Interval]:
+    """The intervals with other bounds."""
+    return [
+        replace(one, low=low, high=high) for one, (low, high) in zip(intervals, bounds, strict=True)
+    ]
+
+
+def _of_all(ratio: float, count: int, others: int) -> float:
+    """A class's share over that of all, from its ratio to the others'."""
+    if math.isinf(ratio):
+        return (count + others) / count
+    return (count + others) * ratio / (count * ratio + others)
+
+
+def _bounded(
+    errors: Floats, blocks: NDArray[np.int64], independent: bool
+) -> tuple[float, float, float]:
+    """`(low, mean, high)`."""
+    _, block_of = np.unique(blocks, return_inverse=True)
+    counts = np.bincount(block_of).astype(np.float64)
+    sums = np.bincount(block_of, errors).astype(np.float64)
+    low, high = share_interval(sums, counts, independent=independent)
+    return low, float(errors.mean()) if len(errors) else math.nan, high

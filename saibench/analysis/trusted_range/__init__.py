@@ -1,0 +1,20 @@
+"""Trusted operating range: where a model's error stays within a tolerance, and how sure that is."""
+
+from __future__ import annotations
+
+from saibench.analysis.trusted_range.conformal import TooFewBlocks
+from saibench.analysis.trusted_range.held import Held
+from saibench.analysis.trusted_range.of_evidence import trusted_range_of
+from saibench.analysis.trusted_range.records import Check, Counts, Quantity, Source
+from saibench.analysis.trusted_range.trusted_range import TrustedRange
+
+__all__ = [
+    "Check",
+    "Counts",
+    "Held",
+    "Quantity",
+    "Source",
+    "TooFewBlocks",
+    "TrustedRange",
+    "trusted_range_of",
+]

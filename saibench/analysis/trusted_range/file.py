@@ -1,0 +1,76 @@
+"""A trusted range as a JSON file: written all or nothing, read with every part checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from saibench.analysis.trusted_range.trusted_range import TrustedRange
+from saibench.errors import UserError, first_line
+from saibench.files.atomic import written_whole
+from saibench.files.bounded_json import load_json
+from saibench.printable import printable
+
+FORMAT = "saibench trusted range"
+VERSION = 1
+
+
+def write_range(trusted: TrustedRange, path: Path) -> Path:
+    """Write aside, then rename.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    content = asdict(trusted)
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "sha256": _digest(content),
+        "trusted_range": content,
+    }
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        with written_whole(path) as aside:
+            aside.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return path
+
+
+def read_range(path: Path) -> TrustedRange:
+    """Read what `write_range` wrote.
+
+    Raises:
+        UserError: the file is missing, damaged, of another version, or something else.
+    """
+    mend = "save the range again"
+    try:
+        document = load_json(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is not readable ({first_line(error)}); {mend}.") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise UserError(f"{path} is no trusted range; a file that trust --save wrote would work.")
+    if document.get("version") != VERSION:
+        version = json.dumps(document.get("version"))[:20]  # escapes what a terminal would obey
+        raise UserError(
+            f"{path} is a trusted range of version {version}, and this saibench reads version "
+            f"{VERSION}; {mend}."
+        )
+    content = document.get("trusted_range")
+    if document.get("sha256") != _digest(content):
+        raise UserError(f"{path} is damaged: its content is not what was saved; {mend}.")
+    try:
+        return TypeAdapter(TrustedRange).validate_python(printable(content))
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"]
+        raise UserError(f"{path} holds no sound trusted range ({reason}); {mend}.") from error
+
+
+def _digest(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

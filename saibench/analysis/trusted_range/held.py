@@ -1,0 +1,145 @@
+"""Where along one feature a bound stays below a tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from saibench.analysis.bootstrap import Floats
+
+POSITIONS = 2001
+"""At which the bound is looked at across the fitted range; crossings are then bisected."""
+BISECTIONS = 60
+AGREE = 0.25
+"""Share of splits up to which those of another verdict do not count."""
+FAR = 100.0
+"""How many widths of the fitted range are looked at beyond its edges."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Intervals of a feature in which the bound is at most the tolerance.
+
+    Args:
+        tolerance: in the statistic's unit.
+        feature: its name.
+        at: the values at which other features are held.
+        low, high: the fitted range of the feature.
+        intervals: within the fitted range, ascending; empty if there is none.
+        below, above: how far beyond the fitted range the widened bound still stays below, None
+            where it does not; no data speak for these. A feature that was never below 0, as a
+            distance or a lead time, is not taken there.
+        least_bound, least_at: the lowest bound within the fitted range, and where it is.
+        least_bounds: the lowest bound of each split of the blocks.
+    """
+
+    tolerance: float
+    feature: str
+    at: Mapping[str, float]
+    low: float
+    high: float
+    intervals: tuple[tuple[float, float], ...]
+    below: float | None
+    above: float | None
+    least_bound: float
+    least_at: float
+    least_bounds: tuple[float, ...] = ()
+
+    @property
+    def trusting(self) -> int:
+        """Splits whose own bound is somewhere at most the tolerance."""
+        return sum(bound <= self.tolerance for bound in self.least_bounds)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether splits disagree: neither do nearly all trust a part of the range, nor do few."""
+        share = self.trusting / max(1, len(self.least_bounds))
+        return len(self.least_bounds) > 1 and AGREE < share < 1 - AGREE
+
+    def __contains__(self, value: float) -> bool:
+        return any(low <= value <= high for low, high in self.intervals)
+
+
+def held_below(
+    of_splits: Callable[[Floats], Floats],
+    low: float,
+    high: float,
+    tolerance: float,
+    feature: str,
+    at: Mapping[str, float],
+) -> Held:
+    """Look for the intervals of the median bound; their ends err to the inside.
+
+    Args:
+        of_splits: bounds `(splits, positions)` at positions.
+    """
+
+    def bound(values: Floats) -> Floats:
+        return np.median(of_splits(values), axis=0)
+
+    positions = np.linspace(low, high, POSITIONS)
+    each = of_splits(positions)
+    bounds = np.median(each, axis=0)
+    under = bounds <= tolerance
+    least = int(np.argmin(bounds))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], under, [False]]).astype(int)))
+    intervals = []
+    for start, stop in edges.reshape(-1, 2):
+        first, last = positions[start], positions[stop - 1]
+        if start:
+            first = _crossing(bound, first, positions[start - 1], tolerance)
+        if stop < POSITIONS:
+            last = _crossing(bound, last, positions[stop], tolerance)
+        intervals.append((float(first), float(last)))
+    reach = FAR * (high - low)
+    return Held(
+        tolerance=tolerance,
+        feature=feature,
+        at=dict(at),
+        low=low,
+        high=high,
+        intervals=tuple(intervals),
+        below=_beyond(bound, low, lowest(low, reach), tolerance) if under[0] else None,
+        above=_beyond(bound, high, high + reach, tolerance) if under[-1] else None,
+        least_bound=float(bounds[least]),
+        least_at=float(positions[least]),
+        least_bounds=tuple(each.min(axis=1).tolist()),
+    )
+
+
+def lowest(low: float, reach: float) -> float:
+    """The least value that is looked at: `reach` below the fitted range, at 0 if that has no sign.
+
+    >>> lowest(10.0, 25.0), lowest(-1.0, 25.0)
+    (0.0, -26.0)
+    """
+    return max(low - reach, 0.0) if low >= 0 else low - reach
+
+
+def _beyond(
+    bound: Callable[[Floats], Floats], edge: float, far: float, tolerance: float
+) -> float | None:
+    """How far from the edge the bound, which only grows, stays below."""
+    if far == edge:
+        return None
+    last = _crossing(bound, edge, far, tolerance)
+    return None if last == edge else last
+
+
+def _crossing(
+    bound: Callable[[Floats], Floats], under: float, over: float, tolerance: float
+) -> float:
+    """The last value before `over` at which the bound is below, as far as bisection tells."""
+    if bound(np.array([over]))[0] <= tolerance:
+        return float(over)
+    for _ in range(BISECTIONS):
+        middle = (under + over) / 2
+        if middle in (under, over):
+            break
+        if bound(np.array([middle]))[0] <= tolerance:
+            under = middle
+        else:
+            over = middle
+    return float(under)

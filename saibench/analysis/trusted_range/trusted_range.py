@@ -1,0 +1,261 @@
+"""The trusted operating range of a model: error as a function of features, with a proven bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.trusted_range.conformal import block_weights, calibration_blocks
+from saibench.analysis.trusted_range.curves import Kind, floats
+from saibench.analysis.trusted_range.error_model import ErrorModel
+from saibench.analysis.trusted_range.held import Held, held_below
+from saibench.analysis.trusted_range.inputs import as_columns, quantities_of, refuse_unfit
+from saibench.analysis.trusted_range.records import Check, Counts, Quantity, Source
+from saibench.analysis.trusted_range.splits import (
+    NUM_SPLITS,
+    Split,
+    bounds,
+    fit_splits,
+    inside,
+)
+from saibench.errors import UserError, closest
+
+
+@dataclass(frozen=True)
+class TrustedRange:
+    """Expected error and upper bound of a model at given features.
+
+    The bound holds for `coverage` of new samples of new blocks (`conformal` says precisely what
+    is guaranteed, and its source), on average over samples like those that were fitted: not for
+    every single value of a feature, and not for data of another kind. Outside the fitted range
+    of a feature there is no guarantee; `ErrorModel` says how the bound widens there.
+
+    Args:
+        coverage: of the bound, such as 0.9.
+        quantile, model: of the first split of the blocks, see `Split`.
+        features: what `check` takes, in this order.
+        statistic: the error that is bounded.
+        unconditional: the bound that the same splits give without any feature.
+        mean_bound: mean of the bound over the samples, to be compared with it.
+        counts: samples and blocks.
+        source: study, points and partitions.
+        tolerance: error that the user asked for, None if none.
+        others: further splits; a range of saibench 0.1 has none.
+    """
+
+    coverage: float
+    quantile: float
+    model: ErrorModel
+    features: tuple[Quantity, ...]
+    statistic: Quantity
+    unconditional: float
+    mean_bound: float
+    counts: Counts
+    source: Source = field(default_factory=Source)
+    tolerance: float | None = None
+    others: tuple[Split, ...] = ()
+
+    def __post_init__(self) -> None:
+        sizes = {len(split.model.low) for split in self.splits}
+        if not 0 < self.coverage < 1 or sizes != {len(self.features)}:
+            raise ValueError("coverage or features do not fit the model")
+
+    @property
+    def splits(self) -> tuple[Split, ...]:
+        """All splits; the bound is the median of theirs."""
+        return (Split(self.model, self.quantile, self.unconditional), *self.others)
+
+    @cached_property
+    def low(self) -> tuple[float, ...]:
+        """Where the fitted range of each feature begins, the median over splits."""
+        return floats(np.median([split.model.low for split in self.splits], axis=0))
+
+    @cached_property
+    def high(self) -> tuple[float, ...]:
+        """Where it ends."""
+        return floats(np.median([split.model.high for split in self.splits], axis=0))
+
+    @cached_property
+    def typical(self) -> tuple[float, ...]:
+        """The median of each feature."""
+        return floats(np.median([split.model.typical for split in self.splits], axis=0))
+
+    @classmethod
+    def fit(
+        cls,
+        features: ArrayLike,
+        errors: ArrayLike,
+        blocks: ArrayLike,
+        *,
+        coverage: float = 0.9,
+        kind: Kind | None = None,
+        directions: Sequence[int] | None = None,
+        names: Sequence[str | Quantity] | None = None,
+        statistic: str | Quantity = "error",
+        source: Source | None = None,
+        tolerance: float | None = None,
+        seed: int = 0,
+        splits: int = NUM_SPLITS,
+    ) -> TrustedRange:
+        """Fit on a third of the blocks and calibrate on the others, whole blocks each, many times.
+
+        Args:
+            features: `(samples,)` or `(samples, features)`, finite.
+            errors: `(samples,)`, finite and not negative.
+            blocks: a label for each sample; samples of one block may depend on each other.
+            coverage: share of new samples that the bound shall hold for.
+            kind: of the mean, `monotone` or `quadratic`; None: monotone, unless a quadratic one
+                predicts left-out blocks better.
+            directions: of each feature, 1 where the error rises with it or −1; None: found.
+            names: of the features, or what they are.
+            statistic: name of the error, or what it is.
+            source: where the samples come from.
+            tolerance: kept for `trusted` and `check` to be asked of later.
+            seed: of the draws that part the blocks.
+            splits: how often they are parted; the bound is the median of all.
+
+        Raises:
+            TooFewBlocks: fewer than 1/α − 1 blocks would calibrate, or too few be fitted on.
+            UserError: features or errors that nothing can be fitted to.
+        """
+        known = as_columns(features)
+        error: Floats = np.asarray(errors, dtype=np.float64)
+        labels = np.asarray(blocks)
+        quantities = quantities_of(names, known.shape[1])
+        refuse_unfit(known, error, labels, coverage, quantities, directions)
+        each_block = np.unique(labels)
+        calibrated = int(calibration_blocks(each_block, coverage, seed).sum())
+        for quantity, column in zip(quantities, known.T, strict=True):
+            if np.ptp(column) == 0:
+                raise UserError(
+                    f"{quantity.name} is {column[0]:g} for every sample that was fitted: an error "
+                    "cannot be a function of it; a feature that varies would work."
+                )
+        found = fit_splits(
+            known,
+            error,
+            labels,
+            coverage,
+            kind=kind,
+            directions=directions,
+            num=splits,
+            seed=seed,
+        )[coverage]
+        weights = np.where(inside(found, known), block_weights(labels), 0.0)
+        mean_bound = np.median(bounds(found, known), axis=0) @ weights / weights.sum()
+        return cls(
+            coverage=float(coverage),
+            quantile=found[0].quantile,
+            model=found[0].model,
+            features=quantities,
+            statistic=Quantity(statistic) if isinstance(statistic, str) else statistic,
+            unconditional=found[0].unconditional,
+            mean_bound=float(mean_bound),
+            counts=Counts(len(error), len(each_block) - calibrated, calibrated, seed, splits),
+            source=source or Source(),
+            tolerance=tolerance,
+            others=tuple(found[1:]),
+        )
+
+    @property
+    def plain_bound(self) -> float:
+        """The bound without any feature, the median over splits."""
+        return float(np.median([split.unconditional for split in self.splits]))
+
+    def check(self, features: ArrayLike | Mapping[str, ArrayLike]) -> Check:
+        """Expected error, upper bound, and whether the features lie in the fitted range.
+
+        Args:
+            features: `(samples,)` or `(samples, features)`, or by name; single numbers too.
+
+        Raises:
+            UserError: a feature is missing or unknown.
+        """
+        if isinstance(features, Mapping):
+            given = as_columns(self._in_order(features))
+        elif len(self.features) > 1:
+            given = np.atleast_2d(np.asarray(features, dtype=np.float64))
+        else:
+            given = as_columns(np.atleast_1d(np.asarray(features, dtype=np.float64)))
+        if given.shape[1] != len(self.features):
+            names = ", ".join(quantity.name for quantity in self.features)
+            raise UserError(f"{given.shape[1]} features are given where {names} are needed.")
+        known: NDArray[np.bool_] = np.all(np.isfinite(given), axis=1)
+        at = np.where(known[:, None], given, self.typical)
+        expected = np.median([split.model.centre(at) for split in self.splits], axis=0)
+        upper = np.median(bounds(self.splits, at), axis=0)
+        return Check(
+            expected=np.where(known, expected, np.nan),
+            upper=np.where(known, upper, np.inf),
+            inside=known & inside(self.splits, at),
+        )
+
+    def trusted(
+        self,
+        tolerance: float | None = None,
+        feature: str | None = None,
+        at: Mapping[str, float] | None = None,
+    ) -> Held:
+        """Where along a feature the bound stays at or below a tolerance.
+
+        Args:
+            tolerance: in the statistic's unit; by default that of the fit.
+            feature: along which; by default the first.
+            at: values of the other features; by default their medians.
+
+        Raises:
+            UserError: no tolerance is known, or a feature is unknown.
+        """
+        tolerance = self.tolerance if tolerance is None else tolerance
+        if tolerance is None:
+            raise UserError("a trusted range takes a tolerance; --tolerance would give it.")
+        names = [quantity.name for quantity in self.features]
+        feature = names[0] if feature is None else feature
+        for name in (feature, *(at or {})):
+            if name not in names:
+                raise UserError(f"'{name}' is no feature of this range: {closest(name, names)}")
+        typical = dict(zip(names, self.typical, strict=True))
+        rest = {name: (at or {}).get(name, typical[name]) for name in names if name != feature}
+        column = names.index(feature)
+
+        def of_splits(values: Floats) -> Floats:
+            line = np.tile([rest.get(name, 0.0) for name in names], (len(values), 1))
+            line[:, column] = values
+            return bounds(self.splits, line)
+
+        low, high = self.low[column], self.high[column]
+        return held_below(of_splits, low, high, float(tolerance), feature, rest)
+
+    def save(self, path: Path | str) -> Path:
+        """Write the range as JSON, all or nothing; numbers keep every digit."""
+        from saibench.analysis.trusted_range.file import write_range
+
+        return write_range(self, Path(path))
+
+    @classmethod
+    def load(cls, path: Path | str) -> TrustedRange:
+        """The range that `save` wrote.
+
+        Raises:
+            UserError: the file is missing, damaged, or something else.
+        """
+        from saibench.analysis.trusted_range.file import read_range
+
+        return read_range(Path(path))
+
+    def _in_order(self, features: Mapping[str, ArrayLike]) -> Floats:
+        names = [quantity.name for quantity in self.features]
+        for name in features:
+            if name not in names:
+                raise UserError(f"'{name}' is no feature of this range: {closest(name, names)}")
+        missing = [name for name in names if name not in features]
+        if missing:
+            raise UserError(f"this range needs {', '.join(missing)} too.")
+        columns = [np.atleast_1d(np.asarray(features[name], dtype=np.float64)) for name in names]
+        return np.stack(np.broadcast_arrays(*columns), axis=1)

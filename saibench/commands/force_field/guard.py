@@ -1,0 +1,91 @@
+"""`python -m saibench guard <point folder>`: molecular dynamics within a trusted range."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from saibench.commands.config_dir import add_config_dir
+from saibench.commands.data_root import add_data_root
+from saibench.errors import UserError
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds the command to the parser of `python -m saibench`."""
+    parser = subparsers.add_parser(
+        "guard",
+        help="run molecular dynamics with a trained force field that knows its trusted range",
+        description="Runs Langevin dynamics with a trained point, reads at each step whether its "
+        "net can be trusted there, and where the data were made by a calculator asks that for "
+        "the true error. Writes dynamics.csv and a figure of error and bound over time.",
+    )
+    parser.add_argument("point", type=Path, help="folder of a trained force field")
+    parser.add_argument(
+        "--range",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a range of its SOAP distance or similarity, which trust --save wrote",
+    )
+    parser.add_argument("--tolerance", type=float, help="largest error (default: the range's)")
+    parser.add_argument("--steps", type=int, default=4000, help="of the run (default: 4000)")
+    parser.add_argument("--every", type=int, default=4, help="steps a reading (default: 4)")
+    parser.add_argument("--temperature", type=float, default=500.0, help="K (default: 500)")
+    parser.add_argument("--timestep", type=float, default=0.5, help="fs (default: 0.5)")
+    parser.add_argument("--friction", type=float, default=2.0, help="1/ps (default: 2)")
+    parser.add_argument("--start", type=int, default=0, help="training frame to start from")
+    parser.add_argument("--seed", type=int, default=0, help="of velocities and thermostat")
+    parser.add_argument("--out", type=Path, help="where the files go (default: <point>/guard)")
+    add_data_root(parser)
+    add_config_dir(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Prints sentences and writes the run's files; returns the exit code."""
+    _refuse(args)
+    from saibench.analysis.trusted_range import TrustedRange
+    from saibench.analysis.trusted_range.suitable import doubts
+    from saibench.datamodules.force_field.langevin import Thermostat
+    from saibench.figures.force_field import guarded_dynamics as figure
+    from saibench.runs.force_field import GuardedCalculator, TrainedForceField
+    from saibench.runs.force_field.dynamics import Dynamics, guarded_dynamics
+    from saibench.runs.force_field.files import write_run
+    from saibench.runs.force_field.summary import sentences
+
+    trusted = TrustedRange.load(args.range)
+    force_field = TrainedForceField.load(args.point, args.data_root)
+    calculator = GuardedCalculator(
+        force_field, trusted, tolerance=args.tolerance, every=args.every, action="record"
+    )
+    for doubt in doubts(trusted, force_field.model):
+        print(doubt)
+    make_reference = getattr(force_field.data.source, "calculator", None)
+    plan = Dynamics(
+        Thermostat(args.temperature, args.friction, args.timestep),
+        steps=args.steps,
+        start=args.start,
+        seed=args.seed,
+    )
+    found = guarded_dynamics(calculator, plan, make_reference and make_reference())
+    drawn = figure.draw(found, trusted, calculator.tolerance)
+    folder = write_run(args.out or args.point / "guard", found, drawn)
+    if found.height < plan.steps // calculator.every + 1:
+        print(
+            f"The run ends after {found['time'][-1]:.3g} ps: the molecule is broken, or the "
+            "reference finds no solution."
+        )
+    print("\n".join(sentences(found, trusted, calculator.tolerance)))
+    print(folder)
+    return 0
+
+
+def _refuse(args: argparse.Namespace) -> None:
+    for name in ("tolerance", "temperature", "timestep", "friction"):
+        value = getattr(args, name)
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise UserError(f"--{name} {value:g} is not a positive number.")
+    for name, least in (("steps", 1), ("every", 1), ("start", 0), ("seed", 0)):
+        if getattr(args, name) < least:
+            raise UserError(f"--{name} {getattr(args, name)} is below {least}.")

@@ -1,0 +1,91 @@
+"""`run.json`: what is known of a point, from its first second to its last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from saibench.evidence import metrics
+from saibench.evidence.record_schema import refuse_misshapen_record
+from saibench.files.atomic import written_whole
+from saibench.files.integrity import (
+    FILES,
+    RECORD,
+    damaged,
+    read_sealed,
+    sealed,
+    sha256_of_files,
+)
+
+COMPLETE = "complete"
+FAILED = "failed"
+NOT_APPLICABLE = "not_applicable"
+RUNNING = "running"
+STOPPED = "stopped"
+
+FILE = RECORD
+METRICS = "metrics.json"
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """The record of a point; empty when it never ran.
+
+    Raises:
+        UserError: the file is damaged, or was changed by something else than saibench.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return {}
+    record = read_sealed(path)
+    try:
+        refuse_misshapen_record(record)
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    return record
+
+
+def update_record(folder: Path, *written: str, **changes: Any) -> dict[str, Any]:
+    """Change entries of the record, all or nothing.
+
+    Args:
+        folder: the point's.
+        written: names of files in it that were just written, whose SHA-256 is to be kept.
+        changes: entries and their values.
+    """
+    before = read_record(folder)
+    if written:
+        kept = changes.get(FILES, before.get(FILES)) or {}
+        changes[FILES] = {**kept, **sha256_of_files(folder, written)}
+    record = {**before, **changes}
+    write_record(folder / FILE, record)
+    return record
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a record with its digest, all or nothing."""
+    write_json(path, sealed(record))
+
+
+def read_metrics(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """The metrics of a point; empty when it was never tested.
+
+    Raises:
+        UserError: the file is damaged, or is not that of the record beside it.
+    """
+    path = folder / METRICS
+    return metrics.read_metrics(path) if path.exists() else {}
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON, all or nothing."""
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    with written_whole(path) as aside:
+        aside.write_text(text + "\n", encoding="utf-8")
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

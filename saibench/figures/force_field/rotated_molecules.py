@@ -1,0 +1,113 @@
+"""Equivariance and invariance: what a force field says of molecules that are turned."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.analysis.estimates import estimate_mean
+from saibench.analysis.force_field.rotated_frames import turned_pairs, turned_partition
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Variant, tested, variants, why_untested
+from saibench.figures.style import PALETTE, error_bars, panel_title, panels, styled
+
+title = "Turned molecules"
+paper = ""
+
+FORCES = {
+    "force_mae": "error, as they are",
+    "turned_force_mae": "error, turned",
+    "equivariance_error": "change by turning",
+}
+ENERGIES = {
+    "energy_mae": "error, as they are",
+    "turned_energy_mae": "error, turned",
+    "energy_change": "change by turning",
+}
+UNITS = {**dict.fromkeys(FORCES, "meV/Å"), **dict.fromkeys(ENERGIES, "meV")}
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    untested = why_untested(evidence, ["force_mae", "energy_error"])
+    if untested or turned_partition(evidence):
+        return untested
+    return "No point was tested on turned molecules; test=[last_tenth,last_tenth_rotated] would."
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (model, quantity): its mean over frames with its interval."""
+    pairs, rows = turned_pairs(evidence), []
+    for variant in _variants(evidence):
+        points = [point for cell in variant.cells for point in cell.points]
+        of_model = pairs.filter(polars.col("point").is_in(points))
+        for name, unit in UNITS.items():
+            found = estimate_mean(of_model, name).interval
+            rows.append(
+                {"model": variant.label, "quantity": name, "unit": unit}
+                | {"estimate": found.estimate, "low": found.low, "high": found.high}
+                | {"blocks": found.num_blocks, "samples": found.count}
+            )
+    return polars.DataFrame(rows)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    numbers = table(evidence)
+    models = numbers["model"].unique(maintain_order=True).to_list()
+    figure, axes = panels(1, 2, 1.6 + 0.5 * len(models), sharey=True)
+    forces, energies = axes[0]
+    _draw(forces, numbers, FORCES, models)
+    _draw(energies, numbers, ENERGIES, models)
+    panel_title(forces, "a", "forces, of a component")
+    panel_title(energies, "b", "total energy")
+    forces.set_xlabel("mean absolute value [meV/Å]")
+    energies.set_xlabel("mean absolute value [meV]")
+    forces.set_yticks(range(len(models)), models)
+    forces.set_ylim(len(models) - 0.4, -0.6)
+    handles, labels = forces.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    numbers = table(evidence)
+    changes = numbers.filter(polars.col("quantity") == "equivariance_error")
+    told = "; ".join(
+        f"{row['model'] or 'the model'}: {row['estimate']:.2g}"
+        f"{'' if np.isnan(row['low']) else bounds} meV/Å"
+        for row in changes.iter_rows(named=True)
+        for bounds in [f" [{row['low']:.2g}, {row['high']:.2g}]"]
+    )
+    frames = max(changes["samples"].to_list())
+    return (
+        f"Over {frames:,} frames of {evidence.held_out}, as they are and each "
+        "turned at random. (a) How far forces of turned molecules are from turned forces, beside "
+        "the errors; zero but for rounding where a model is equivariant. (b) How far the energy "
+        f"changes by turning. Change of the forces: {told}. Error bars: 95 % intervals from "
+        "resampling stretches of the test's time. The axes are logarithmic."
+    )
+
+
+def _variants(evidence: StudyEvidence) -> list[Variant]:
+    return variants(tested(evidence), [], by=["train_count"])
+
+
+def _draw(
+    axes: Axes, numbers: polars.DataFrame, quantities: dict[str, str], models: list[str]
+) -> None:
+    for position, (name, label) in enumerate(quantities.items()):
+        rows = numbers.filter(polars.col("quantity") == name)
+        heights = [models.index(model) + 0.2 * (position - 1) for model in rows["model"]]
+        axes.errorbar(
+            rows["estimate"],
+            heights,
+            xerr=error_bars(rows["estimate"], rows["low"], rows["high"]),
+            color=PALETTE[(2, 0, 1)[position]],
+            fmt="o",
+            capsize=2.5,
+            label=label,
+        )
+    axes.set_xscale("log")
+    axes.grid(axis="y", visible=False)

@@ -1,0 +1,193 @@
+"""How a tagger answers to jets turned about the beam, by its inputs and training set."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import matplotlib.ticker
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.analysis.jet_tagging.rotated_scores import best_less_worst, extremes
+from saibench.analysis.jet_tagging.scores import JetScore
+from saibench.analysis.jet_tagging.tested_jets import (
+    FEATURES,
+    SIZES,
+    tested_jets,
+    turned_jets,
+    turned_partition,
+    why_no_jets,
+)
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Cell, Variant, tested, variants
+from saibench.figures.captions import first_of
+from saibench.figures.jet_tagging.panels import (
+    PERCENT,
+    draw_curve,
+    feature_colours,
+    feature_name,
+    intervals_text,
+    jets_axis,
+    jets_text,
+    score_row,
+)
+from saibench.figures.style import INK, MUTED, PAGE_WIDTH, panel_title, styled
+
+title = "Jets turned about the beam"
+paper = "Figure 9"
+
+COUNT = "train_count"
+STATISTICS = ("accuracy", "auc")
+MAX_FEATURES, MAX_SIZES = 3, 4
+MIN_REACH = 1e-4
+"""Of an axis of AUC: less is rounding."""
+WORST, GAP = "worst angle", "best less worst angle"
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    lacking = why_no_jets(evidence)
+    if lacking:
+        return lacking
+    if turned_partition(evidence) is None:
+        return "It takes jets that were scored turned (test=[held_out, rotated])."
+    return None if _variants(evidence) else "No point says which inputs its model takes."
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (variant, features, size, statistic, measure).
+
+    Measures are each angle in degrees (`0°`), the worst angle, and the best less the worst.
+    """
+    rows = []
+    for variant in _variants(evidence):
+        for cell in variant.cells:
+            angles, scores = angle_scores(evidence, cell)
+            for statistic, of_angles in scores.items():
+                row = {"variant": variant.label, "features": cell.shared[FEATURES]}
+                row |= {COUNT: cell.shared[COUNT], "statistic": statistic}
+                for angle, score in zip(angles, of_angles, strict=True):
+                    at = {"measure": f"{angle}°", "angle": float(angle)}
+                    rows.append({**row, **at, **score_row([score])})
+                best, worst = extremes(of_angles)
+                rows.append({**row, "measure": WORST, **score_row([of_angles[worst]])})
+                pair = [of_angles[best], of_angles[worst]]
+                rows.append({**row, "measure": GAP, **score_row(pair, best_less_worst)})
+    return polars.DataFrame(rows, infer_schema_length=None)
+
+
+def angle_scores(
+    evidence: StudyEvidence, cell: Cell
+) -> tuple[Sequence[str], dict[str, list[JetScore]]]:
+    """Angles in degrees, and the cell's accuracy and AUC at each."""
+    partition = turned_partition(evidence)
+    assert partition is not None  # `needs` has been asked
+    angles, turned = turned_jets(evidence, cell, partition)
+    return angles, {name: [getattr(jets, name)(cell) for jets in turned] for name in STATISTICS}
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    variant = _variants(evidence)[0]
+    numbers = table(evidence).filter(polars.col("variant") == variant.label)
+    names = numbers["features"].unique(maintain_order=True).to_list()[:MAX_FEATURES]
+    counts = numbers[COUNT].unique().sort().to_list()
+    sizes = _drawn_sizes(counts)
+    height = 0.4 + 1.9 * len(names)
+    figure = Figure(figsize=(PAGE_WIDTH, height + 3.2), layout="constrained")
+    curves, gaps = figure.subfigures(2, 1, squeeze=False, height_ratios=(height, 3.2)).flat
+    letters = iter("abcdefghijklmnopq")
+    panels = curves.subplots(len(names), len(sizes), sharex=True, squeeze=False)
+    for column, count in zip(panels.T, sizes, strict=True):
+        for panel, name in zip(column, names, strict=True):
+            rows = numbers.filter(features=name, statistic="auc", train_count=count)
+            _draw_angles(panel, rows, feature_colours(names)[name])
+            panel_title(panel, next(letters), f"{feature_name(name)}\n{count:,} jets")
+        _share_span(column)
+    for row in panels:
+        row[0].set_ylabel("AUC")
+    for panel in panels[-1]:
+        panel.set_xlabel(f"{panel.get_xlabel()}\nangle about the beam [°]".lstrip())
+    below = gaps.subplots(1, 3, squeeze=False)[0]
+    wanted = (("accuracy", GAP), ("auc", GAP), ("accuracy", WORST))
+    texts = ("best less worst angle", "best less worst angle", "accuracy at the worst angle")
+    labels_y = ("accuracy, best less worst [%]", "AUC, best less worst", "accuracy [%]")
+    colours = feature_colours(names)
+    for number, (panel, (statistic, measure)) in enumerate(zip(below, wanted, strict=True)):
+        for name in names:
+            line = numbers.filter(features=name, statistic=statistic, measure=measure)
+            scale = PERCENT if statistic == "accuracy" else 1.0
+            draw_curve(panel, line, COUNT, colours[name], scale, label=feature_name(name))
+        jets_axis(panel, counts)
+        panel_title(panel, next(letters), texts[number])
+        panel.set_ylabel(labels_y[number])
+        if measure == GAP:
+            panel.axhline(0, color=INK, linewidth=1)
+    handles, labels = below[0].get_legend_handles_labels()
+    gaps.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    found = _variants(evidence)
+    partition = str(turned_partition(evidence))
+    jets = tested_jets(evidence, found[0].cells[:1], partition)
+    names, counts = ({cell.shared[name] for cell in found[0].cells} for name in (FEATURES, COUNT))
+    return (
+        "All jets turned by one angle about the beam. Above: area under the ROC curve (AUC) by "
+        f"angle, for each input{_beyond(names, MAX_FEATURES, 'inputs')}, by the number of jets "
+        f"trained on{_beyond(counts, MAX_SIZES, 'sizes')}; panels of one size reach equally far, "
+        "and below each stands its AUC at the best angle less that at the worst. Bottom: accuracy "
+        "[% of jets] and AUC at the angle where they are best less where they are worst; the "
+        "angles are chosen by these jets, so gaps lean upwards; accuracy at the worst angle. Over "
+        f"{jets_text(evidence, jets, partition)}. {intervals_text(jets)} Paired: the same jets at "
+        f"every angle.{first_of(1, len(found))}"
+    )
+
+
+def _beyond(all_of: Collection[object], most: int, what: str) -> str:
+    return f" ({most} of {len(all_of)} {what})" if len(all_of) > most else ""
+
+
+def _variants(evidence: StudyEvidence) -> list[Variant]:
+    """Points with turned jets, in groups that differ in inputs and size alone."""
+    partition = turned_partition(evidence)
+    points = tested(evidence)
+    if partition is None or FEATURES not in points.columns:
+        return []
+    with_angles = evidence.samples.filter(polars.col("partition") == partition)["point"].unique()
+    chosen = points.filter(polars.col("point").is_in(with_angles.to_list()))
+    return variants(chosen, [*SIZES, FEATURES], by=[FEATURES, COUNT])
+
+
+def _drawn_sizes(counts: Sequence[int]) -> list[int]:
+    """At most `MAX_SIZES` training sizes, the smallest and the largest among them."""
+    places = np.linspace(0, len(counts) - 1, min(MAX_SIZES, len(counts))).round().astype(int)
+    return [counts[place] for place in places]
+
+
+def _draw_angles(axes: Axes, numbers: polars.DataFrame, colour: str) -> None:
+    """The area under the ROC at each angle; below, as the paper has it, best less worst."""
+    line = numbers.filter(polars.col("angle").is_not_null()).sort("angle")
+    values = line["estimate"].cast(polars.Float64).fill_null(np.nan).to_numpy()
+    axes.plot(line["angle"], values, color=colour, linewidth=1.6)
+    gap = numbers.filter(measure=GAP)["estimate"].to_list()
+    if gap and gap[0] is not None:
+        axes.set_xlabel(f"best less worst {gap[0]:.2g}")
+    if not line.height or np.isnan(values).all():
+        axes.text(0.5, 0.5, "no AUC", transform=axes.transAxes, ha="center", color=MUTED)
+    axes.set_xlim(0, 180)
+    axes.xaxis.set_major_locator(matplotlib.ticker.MultipleLocator(45))
+    axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
+
+
+def _share_span(column: np.ndarray) -> None:
+    """Axes of one size reach equally far, each about its own curve: flat looks flat."""
+    curves = [axes.lines[0].get_ydata() for axes in column]
+    drawn = [curve[np.isfinite(curve)] for curve in curves]
+    reach = max([0.6 * float(np.ptp(curve)) for curve in drawn if curve.size] + [MIN_REACH])
+    for axes, curve in zip(column, drawn, strict=True):
+        if curve.size:
+            top = min((curve.max() + curve.min()) / 2 + reach, 1 + 0.1 * reach)
+            axes.set_ylim(top - 2 * reach, top)

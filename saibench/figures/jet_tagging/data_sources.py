@@ -1,0 +1,164 @@
+"""How jets of two data sets differ, class by class: pT, mass, constituents and energy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy.stats import ks_2samp
+
+from saibench.analysis.blocks import dealt_blocks
+from saibench.analysis.jet_tagging.scores import interval, mean_score
+from saibench.analysis.jet_tagging.tested_jets import why_no_jets
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import rows_of, tested
+from saibench.figures.jet_tagging.panels import interval_row
+from saibench.figures.style import PALETTE, panel_title, panels, styled
+
+title = "Two sources of jets"
+paper = ""
+
+FEATURES = {
+    "jet_pt": "pT [GeV]",
+    "jet_mass": "mass [GeV]",
+    "num_constituents": "constituents",
+    "jet_energy": "energy [GeV]",
+}
+CLASSES = {1: "top", 0: "QCD"}
+NUM_BINS = 40
+WITHIN = (0.002, 0.998)
+"""Quantiles of both sources between which bins lie."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """The held-out jets of one data set."""
+
+    name: str
+    describe: str
+    jets: polars.DataFrame
+
+    def values(self, feature: str, label: int) -> np.ndarray:
+        return self.jets.filter(label=label)[feature].cast(polars.Float64).to_numpy()
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    lacking = why_no_jets(evidence)
+    if lacking:
+        return lacking
+    missing = [name for name in FEATURES if name not in evidence.samples.columns]
+    if missing:
+        return f"The jets have no {missing[0]}."
+    sources = _sources(evidence)[:2]
+    if len(sources) < 2:
+        return "It takes points of two data sets (data=simulated_jets,top_landscape) to compare."
+    for source in sources:
+        for label, name in CLASSES.items():
+            if not source.jets.filter(label=label).height:
+                return f"It takes jets of both classes: {source.name} has no {name} jet."
+    return None
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (class, feature, source): mean with its interval, median, spread.
+
+    `ks` is the largest distance of the source's distribution function from the first source's.
+    """
+    sources = _sources(evidence)[:2]
+    rows = []
+    for label, of_class in CLASSES.items():
+        for feature in FEATURES:
+            first = sources[0].values(feature, label)
+            for source in sources:
+                values = source.values(feature, label)
+                low, median, high = np.quantile(values, (0.16, 0.5, 0.84))
+                alike = np.full(len(values), label)
+                mean = mean_score(values, alike, dealt_blocks(alike))
+                rows.append(
+                    {"class": of_class, "feature": feature, "source": source.name}
+                    | {"jets": len(values), **interval_row(interval([mean]))}
+                    | {"p16": low, "median": median, "p84": high}
+                    | {"ks": float(ks_2samp(first, values).statistic)}
+                )
+    return polars.DataFrame(rows, infer_schema_length=None)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    sources, numbers = _sources(evidence)[:2], table(evidence)
+    figure, axes = panels(len(CLASSES), len(FEATURES), 5.2, sharex="col")
+    letters = iter("abcdefgh")
+    for row, (label, of_class) in zip(axes, CLASSES.items(), strict=True):
+        for panel, (feature, text) in zip(row, FEATURES.items(), strict=True):
+            edges = _edges([s.values(feature, one) for s in sources for one in CLASSES])
+            for position, source in enumerate(sources):
+                _draw_source(panel, source, feature, label, edges, PALETTE[position])
+            far = numbers.filter(
+                polars.col("class") == of_class, feature=feature, source=sources[1].name
+            )["ks"].item()
+            panel.set_yticks([])
+            panel_title(panel, next(letters), f"{of_class} jets, distance {far:.2f}")
+            if label == 0:
+                panel.set_xlabel(text)
+        row[0].set_ylabel("share of the jets")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    sources = _sources(evidence)
+    numbers = table(evidence)
+    told = "; ".join(f"{source.name}: {source.describe.rstrip('.')}" for source in sources[:2])
+    means = "; ".join(
+        f"{of_class} {FEATURES[feature].partition(' [')[0]} "
+        + " and ".join(f"{value:.0f}" for value in of_feature["estimate"])
+        for (of_class, feature), of_feature in numbers.group_by(
+            "class", "feature", maintain_order=True
+        )
+    )
+    counts = " and ".join(f"{source.jets.height:,}" for source in sources[:2])
+    return (
+        f"Distributions of {evidence.held_out}'s jets, {counts} of them ({told}); lines: means, "
+        f"in this order {means}. Distance: the largest between both distribution functions "
+        "(Kolmogorov–Smirnov), 0 where they are the same."
+    )
+
+
+def _sources(evidence: StudyEvidence) -> list[Source]:
+    """The first point of each data set, in the study's order."""
+    found: dict[str, Source] = {}
+    for point in tested(evidence)["point"]:
+        record = evidence.records[point]
+        data = record.get("data") or {}
+        key = str(data.get("hash") or "")
+        if key and key not in found:
+            name = str(record["settings"].get("data._target_") or key[:8]).rpartition(".")[2]
+            same = sum(source.name.partition(" (")[0] == name for source in found.values())
+            label = f"{name} ({key[:8]})" if same else name
+            rows = rows_of(evidence.samples, [point], evidence.held_out)
+            found[key] = Source(label, str(data.get("describe") or ""), rows)
+    return list(found.values())
+
+
+def _edges(columns: list[np.ndarray]) -> np.ndarray:
+    values = np.concatenate(columns)
+    low, high = np.quantile(values, WITHIN)
+    count = int(np.clip(2 * len(values) ** (1 / 3), 8, NUM_BINS))
+    if (values == values.round()).all():  # bins of whole numbers hold equally many of them
+        step = max(1, round((high - low) / count))
+        return np.arange(np.floor(low), high + step, step) - 0.5
+    return np.linspace(low, max(high, low + 1e-9), count + 1)
+
+
+def _draw_source(
+    axes: Axes, source: Source, feature: str, label: int, edges: np.ndarray, colour: str
+) -> None:
+    values = source.values(feature, label)
+    counts = np.histogram(values, edges)[0] / max(1, len(values))
+    axes.stairs(counts, edges, color=colour, fill=True, alpha=0.18)
+    axes.stairs(counts, edges, color=colour, linewidth=1.5, label=source.name)
+    axes.axvline(values.mean(), color=colour, linewidth=1.1, linestyle="--")

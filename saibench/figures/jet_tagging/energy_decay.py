@@ -1,0 +1,168 @@
+"""How fast a tagger decays with the energy beyond its training, and whether quadratically."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.analysis.jet_tagging.energy_decay import (
+    FEWEST_BINS,
+    QuadraticDecay,
+    by_bin,
+    quadratic_decay,
+    range_text,
+    train_bins,
+    training_ranges,
+)
+from saibench.analysis.jet_tagging.scores import JetScore
+from saibench.analysis.jet_tagging.tested_jets import tested_jets, why_no_jets
+from saibench.datamodules.jet_tagging.energy_bins import WIDTH
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Cell, Variant, tested
+from saibench.figures.captions import first_of
+from saibench.figures.jet_tagging.panels import (
+    PERCENT,
+    gaps_text,
+    interval_row,
+    intervals_text,
+    jets_text,
+    score_row,
+)
+from saibench.figures.style import INK, error_bars, panel_title, panels, shades, styled
+
+title = "Decay beyond the training range"
+paper = "Figure 11, fitted"
+
+STATISTICS = {"accuracy": "accuracy [%]", "auc": "area under the ROC"}
+Fitted = tuple[Cell, str, list[JetScore], QuadraticDecay]
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    lacking = why_no_jets(evidence)
+    if lacking:
+        return lacking
+    found = training_ranges(tested(evidence))
+    if not found:
+        return "It takes points that were trained on ranges of energy (train_bins)."
+    if _fitted(evidence, found[0]):
+        return None
+    return f"It takes {FEWEST_BINS} bins from a range's last one upwards with enough jets."
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (variant, range, statistic, measure).
+
+    Measures are the score by bins beyond the training range (`bin <n>`), and slope [per bin] and
+    curvature [per bin²] of the fit.
+    """
+    rows = []
+    for variant in training_ranges(tested(evidence)):
+        for cell, name, scores, fit in _fitted(evidence, variant):
+            row = {"variant": variant.label, "range": range_text(cell), "statistic": name}
+            last = max(train_bins(cell))
+            for number in fit.bins:
+                at = {"measure": f"bin {number}", "beyond": number - last}
+                rows.append({**row, **at, **score_row([scores[number]])})
+            for measure, found in (("slope", fit.slope), ("curvature", fit.curvature)):
+                rows.append({**row, "measure": measure, **interval_row(found)})
+    return polars.DataFrame(rows, infer_schema_length=None)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    variant = training_ranges(tested(evidence))[0]
+    fitted = _fitted(evidence, variant)
+    cells = list(dict.fromkeys(range_text(cell) for cell, *_ in fitted))
+    colours = dict(zip(cells, reversed(shades(len(cells))), strict=True))
+    figure, axes = panels(2, 2, 5.6, width_ratios=(2.2, 1), sharex="col")
+    letters = iter("abcd")
+    for (curves, numbers), (name, label) in zip(axes, STATISTICS.items(), strict=True):
+        scale = PERCENT if name == "accuracy" else 1.0
+        of_statistic = [found for found in fitted if found[1] == name]
+        for cell, _, scores, fit in of_statistic:
+            colour = colours[range_text(cell)]
+            _draw_fit(curves, fit, scores, max(train_bins(cell)), colour, range_text(cell), scale)
+        curves.set_ylabel(label)
+        panel_title(curves, next(letters), f"{'accuracy' if scale > 1 else 'AUC'}, fitted")
+        _draw_curvature(numbers, of_statistic, cells, colours, scale)
+        panel_title(numbers, next(letters), "curvature of the fit")
+        numbers.set_ylabel(f"per bin²{' [%]' if scale > 1 else ''}")
+    axes[0, 0].legend(fontsize=8)
+    axes[1, 0].set_xlabel(f"bins of {WIDTH:g} GeV beyond the training range")
+    axes[1, 1].set_xlabel("trained on bins")
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    found = training_ranges(tested(evidence))
+    jets = tested_jets(evidence, found[0].cells)
+    return (
+        "(a) Accuracy [% of jets] and (c) area under the ROC curve from the last bin of energy "
+        "that was trained on upwards, with least squares of a + b·d + c·d² on the distance d in "
+        f"bins of {WIDTH:g} GeV, bins weighed by their jets, those with fewer than 20 jets of a "
+        "class left out; (b, d) the curvature c, below 0 where the decay grows with the distance. "
+        f"Ranges with fewer than {FEWEST_BINS} such bins are not fitted. Over "
+        f"{jets_text(evidence, jets, evidence.held_out)}. {gaps_text(jets, 'Left out')} "
+        f"{intervals_text(jets)}{first_of(1, len(found))}"
+    )
+
+
+def _fitted(evidence: StudyEvidence, variant: Variant) -> list[Fitted]:
+    jets = tested_jets(evidence, variant.cells)
+    found = []
+    for name in STATISTICS:
+        for cell in variant.cells:
+            scores = [getattr(jets, name)(cell, chosen) for chosen in by_bin(jets)]
+            fit = quadratic_decay(scores, train_bins(cell))
+            if fit is not None:
+                found.append((cell, name, scores, fit))
+    return found
+
+
+def _draw_fit(
+    axes: Axes,
+    fit: QuadraticDecay,
+    scores: list[JetScore],
+    last: int,
+    colour: Any,
+    name: str,
+    scale: float,
+) -> None:
+    axes.fill_between(
+        fit.positions, scale * fit.low, scale * fit.high, color=colour, alpha=0.14, linewidth=0
+    )
+    axes.plot(fit.positions, scale * fit.line, color=colour, linewidth=1.6, label=name)
+    axes.scatter(
+        [number - last for number in fit.bins],
+        [scale * scores[number].estimate for number in fit.bins],
+        s=20,
+        color=[colour],
+        zorder=3,
+    )
+
+
+def _draw_curvature(
+    axes: Axes,
+    fitted: list[Fitted],
+    names: list[str],
+    colours: dict[str, Any],
+    scale: float,
+) -> None:
+    axes.axhline(0, color=INK, linewidth=1)
+    for cell, _, _, fit in fitted:
+        name, found = range_text(cell), fit.curvature
+        numbers = scale * np.array([found.estimate, found.low, found.high])
+        axes.errorbar(
+            [names.index(name)],
+            numbers[:1],
+            yerr=error_bars(*(part[None] for part in numbers)),
+            fmt="o",
+            color=colours[name],
+            capsize=3,
+        )
+    axes.set_xticks(range(len(names)), [name.rpartition(" ")[2] for name in names])
+    axes.set_xlim(-0.6, len(names) - 0.4)

@@ -1,0 +1,200 @@
+"""Which energies of jets there are to train on and to test, and what each range draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.ticker
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.analysis.jet_tagging.energy_decay import range_text, train_bins, training_ranges
+from saibench.analysis.jet_tagging.tested_jets import tested_jets, why_no_jets
+from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Cell, Variant, tested
+from saibench.figures.captions import first_of
+from saibench.figures.jet_tagging.panels import bin_axis, gaps_text, jets_text
+from saibench.figures.style import PALETTE, panel_title, panels, shades, styled
+
+title = "Energy of the jets"
+paper = "Figure 10"
+
+CLASSES = {"top_jets": "top", "qcd_jets": "QCD"}
+"""Counts in the record of a partition, by class."""
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    lacking = why_no_jets(evidence)
+    if lacking:
+        return lacking
+    if not training_ranges(tested(evidence)):
+        return "It takes points that were trained on ranges of energy (train_bins)."
+    return None if _counted(evidence) else "The records do not count training jets by energy."
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (part, range, bin): jets of either class, and the share of them that is drawn.
+
+    Part is `candidates`, the jets that a range may draw from, `tested` or `trained on`. `sampled`
+    is null where a range draws nothing, or where the record does not hold the candidates.
+    """
+    variant = _counted(evidence)[0]
+    jets = tested_jets(evidence, variant.cells)
+    tested_counts = {
+        name: [
+            int(((jets.bins == number) & (jets.label == one)).sum()) for number in range(NUM_BINS)
+        ]
+        for name, one in (("top_jets", 1), ("qcd_jets", 0))
+    }
+    candidates = _candidates(evidence, variant.cells[0])
+    parts = [("candidates", "", candidates)] if candidates else []
+    parts.append(("tested", "", tested_counts))
+    parts += [("trained on", range_text(cell), _trained(evidence, cell)) for cell in variant.cells]
+    rows = [
+        {"part": part, "range": of, "bin": number}
+        | {name: int(counts[name][number]) for name in CLASSES}
+        | {"sampled": _sampled(counts, candidates, number) if of else None}
+        for part, of, counts in parts
+        for number in range(NUM_BINS)
+    ]
+    return polars.DataFrame(rows, schema_overrides={"sampled": polars.Float64})
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    numbers, cells = table(evidence), _counted(evidence)[0].cells
+    colours = list(reversed(shades(len(cells))))
+    has_candidates = bool(numbers.filter(part="candidates").height)
+    figure, axes = panels(2, 2, 6.4) if has_candidates else panels(1, 2, 3.6, sharey=True)
+    letters = iter("abcd")
+    flat = iter(axes.flat)
+    if has_candidates:
+        _draw_counts(panel := next(flat), numbers.filter(part="candidates"))
+        panel_title(panel, next(letters), "that training draws from")
+    _draw_counts(panel := next(flat), numbers.filter(part="tested"))
+    panel_title(panel, next(letters), "tested")
+    if has_candidates:
+        _draw_probabilities(panel := next(flat), numbers, cells, colours)
+        panel_title(panel, next(letters), "chance of being drawn, by range")
+    _draw_trained(panel := next(flat), numbers, cells, colours)
+    panel_title(panel, next(letters), "trained on, by range")
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    found = _counted(evidence)
+    jets, cells = tested_jets(evidence, found[0].cells), found[0].cells
+    totals = [sum(sum(_trained(evidence, c)[name]) for name in CLASSES) for c in cells]
+    trained = ", ".join(
+        f"{range_text(cell)}: {total:,}" for cell, total in zip(cells, totals, strict=True)
+    )
+    first = float((jets.bins == 0).mean())
+    tested_text = f"{jets_text(evidence, jets, evidence.held_out)}, {100 * first:.0f} % in bin 0"
+    drawn = f"by training range, as many in all ranges where the data hold them ({trained} jets)"
+    candidates = _candidates(evidence, cells[0])
+    if candidates is None:
+        parts = f"(a) tested, {tested_text}; (b) trained on, {drawn}."
+    else:
+        whole = sum(sum(candidates[name][:NUM_BINS]) for name in CLASSES)
+        low = sum(candidates[name][0] for name in CLASSES) / max(1, whole)
+        parts = (
+            f"(a) that training may draw from, {whole:,} jets, {100 * low:.0f} % in bin 0; (b) "
+            f"tested, {tested_text}; (c) share of them that a training range draws, the same in "
+            f"all its bins but for chance; (d) trained on, {drawn}."
+        )
+    return (
+        f"Jets by their energy [GeV], in 8 bins of 236.25 GeV: {parts} {gaps_text(jets, 'Few')}"
+        f"{first_of(1, len(found))}"
+    )
+
+
+def _counted(evidence: StudyEvidence) -> list[Variant]:
+    """Variants all of whose points recorded how many jets of each bin they were trained on."""
+    return [
+        variant
+        for variant in training_ranges(tested(evidence))
+        if all(_recorded(evidence, cell) is not None for cell in variant.cells)
+    ]
+
+
+def _recorded(evidence: StudyEvidence, cell: Cell) -> dict[str, list[int]] | None:
+    train = (evidence.records[cell.points[0]].get("partitions") or {}).get("train") or {}
+    return {name: train[name] for name in CLASSES} if set(CLASSES) <= set(train) else None
+
+
+def _trained(evidence: StudyEvidence, cell: Cell) -> dict[str, list[int]]:
+    """Jets of the first seed by bin, those outside last."""
+    counts = _recorded(evidence, cell)
+    assert counts is not None  # `_counted` has looked
+    return counts
+
+
+def _candidates(evidence: StudyEvidence, cell: Cell) -> dict[str, list[int]] | None:
+    """Jets that a range draws from, by class and bin, where the record counts them."""
+    train = (evidence.records[cell.points[0]].get("partitions") or {}).get("train") or {}
+    names = {name: f"candidate_{name}" for name in CLASSES}
+    return {n: train[of] for n, of in names.items()} if set(names.values()) <= set(train) else None
+
+
+def _sampled(
+    counts: dict[str, list[int]], candidates: dict[str, list[int]] | None, number: int
+) -> float | None:
+    """Share of the candidates of a bin that a range draws."""
+    drawn = sum(counts[name][number] for name in CLASSES)
+    held = sum(candidates[name][number] for name in CLASSES) if candidates else 0
+    return drawn / held if drawn and held else None
+
+
+def _draw_counts(axes: Axes, numbers: polars.DataFrame) -> None:
+    for side, (name, label) in enumerate(CLASSES.items()):
+        axes.bar(
+            np.arange(NUM_BINS) + 0.4 * side - 0.2,
+            numbers[name],
+            width=0.4,
+            color=PALETTE[side],
+            label=f"{label} jets",
+        )
+    axes.legend()
+    _count_axes(axes)
+
+
+def _draw_probabilities(
+    axes: Axes, numbers: polars.DataFrame, cells: Sequence[Cell], colours: Sequence[Any]
+) -> None:
+    """As rectangles over the bins of a range: the paper's figure 10b."""
+    for cell, colour in zip(cells, colours, strict=True):
+        rows = numbers.filter(part="trained on", range=range_text(cell)).sort("bin")
+        share = rows["sampled"].fill_null(np.nan).to_numpy()
+        edges = np.arange(NUM_BINS + 1) - 0.5
+        axes.stairs(share, edges, color=colour, linewidth=1.8, label=range_text(cell))
+    axes.set_ylim(0, 1.05 * max(0.05, *numbers["sampled"].drop_nulls()))
+    axes.set_ylabel("share drawn")
+    axes.legend(ncols=2 if len(cells) > 3 else 1, fontsize=8)
+    bin_axis(axes)
+    axes.grid(axis="x", visible=False)
+
+
+def _draw_trained(
+    axes: Axes, numbers: polars.DataFrame, cells: Sequence[Cell], colours: Sequence[Any]
+) -> None:
+    for position, (cell, colour) in enumerate(zip(cells, colours, strict=True)):
+        rows = numbers.filter(part="trained on", range=range_text(cell))
+        own = rows.filter(polars.col("bin").is_in(train_bins(cell)))
+        beside, total = 0.8 * (position + 0.5) / len(cells) - 0.4, own["top_jets"] + own["qcd_jets"]
+        bars = {"width": 0.8 / len(cells), "color": colour, "label": range_text(cell)}
+        axes.bar(own["bin"] + beside, total, **bars)
+    axes.legend(ncols=2 if len(cells) > 3 else 1, fontsize=8)
+    _count_axes(axes)
+
+
+def _count_axes(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.set_ylim(bottom=0.7)
+    axes.set_ylabel("jets (log scale)")
+    bin_axis(axes)
+    axes.grid(axis="x", visible=False)
+    axes.yaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda n, _: f"{n:,.0f}"))

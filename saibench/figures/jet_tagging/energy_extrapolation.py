@@ -1,0 +1,115 @@
+"""Accuracy and AUC by the energy of the tested jets, for each range that was trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.analysis.jet_tagging.energy_decay import (
+    by_bin,
+    range_text,
+    train_bins,
+    training_ranges,
+)
+from saibench.analysis.jet_tagging.tested_jets import tested_jets, why_no_jets
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import tested
+from saibench.figures.captions import first_of
+from saibench.figures.jet_tagging.panels import (
+    PALE,
+    PERCENT,
+    bin_axis,
+    draw_curve,
+    few_jets,
+    gaps_text,
+    intervals_text,
+    jets_text,
+    score_row,
+)
+from saibench.figures.style import panel_title, panels, shades, styled
+
+title = "Energy extrapolation"
+paper = "Figure 11"
+
+STATISTICS = {"accuracy": "accuracy [%]", "auc": "area under the ROC"}
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    lacking = why_no_jets(evidence)
+    if lacking or training_ranges(tested(evidence)):
+        return lacking
+    return "It takes points that were trained on ranges of energy (train_bins)."
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (variant, range, bin, statistic); null where a bin lacks a class, or all jets."""
+    rows = []
+    for variant in training_ranges(tested(evidence)):
+        jets = tested_jets(evidence, variant.cells)
+        for cell in variant.cells:
+            for number, chosen in enumerate(by_bin(jets)):
+                row = {
+                    "variant": variant.label,
+                    "range": range_text(cell),
+                    "bin": number,
+                    "trained_on": number in train_bins(cell),
+                }
+                for name in STATISTICS:
+                    score = getattr(jets, name)(cell, chosen)
+                    rows.append({**row, "statistic": name, **score_row([score])})
+    return polars.DataFrame(rows, infer_schema_length=None)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    variant = training_ranges(tested(evidence))[0]
+    numbers = table(evidence).filter(variant=variant.label)
+    figure, axes = panels(1, 2, 4.0)
+    colours = list(reversed(shades(len(variant.cells))))
+    for letter, panel, (name, label) in zip("ab", axes[0], STATISTICS.items(), strict=True):
+        for position, cell in enumerate(variant.cells):
+            line = numbers.filter(statistic=name, range=range_text(cell))
+            beside = 0.5 * (position - (len(colours) - 1) / 2) / max(len(colours), 2)
+            _draw_range(panel, line, colours[position], beside, name == "accuracy")
+        bin_axis(panel)
+        panel.set_ylabel(label)
+        panel_title(panel, letter, "accuracy" if name == "accuracy" else "AUC")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    found = training_ranges(tested(evidence))
+    jets = tested_jets(evidence, found[0].cells)
+    return (
+        "(a) Accuracy [% of jets] at a threshold of 0.5 and (b) area under the ROC curve by the "
+        "energy [GeV] of the tested jets, a line for each range that was trained on; filled: bins "
+        f"that were trained on, open: beyond. Over {jets_text(evidence, jets, evidence.held_out)}. "
+        f"{gaps_text(jets)} {intervals_text(jets)}{first_of(1, len(found))}"
+    )
+
+
+def _draw_range(
+    axes: Axes, line: polars.DataFrame, colour: Any, beside: float, is_share: bool
+) -> None:
+    """Lines broken at gaps; bins of few jets are pale and off the line."""
+    scale = PERCENT if is_share else 1.0
+    moved = line.with_columns(polars.col("bin") + beside)
+    few = few_jets(moved)
+    name = line["range"][0]
+    draw_curve(axes, moved, "bin", colour, scale, marker="", label=f"trained on {name}")
+    for row, pale in zip(moved.iter_rows(named=True), few, strict=True):
+        if row["estimate"] is not None:
+            axes.scatter(
+                row["bin"],
+                scale * row["estimate"],
+                s=24,
+                facecolors=[colour] if row["trained_on"] else "white",
+                edgecolors=[colour],
+                alpha=PALE if pale else 1.0,
+                zorder=3,
+            )

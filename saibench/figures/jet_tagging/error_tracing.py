@@ -1,0 +1,160 @@
+"""Where a tagger's accuracy by energy comes from: the classes' share, or the classifier."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.analysis.jet_tagging.class_balance import BALANCE, PARTS, accuracy_change
+from saibench.analysis.jet_tagging.energy_decay import (
+    TRAIN_BINS,
+    by_bin,
+    is_ambiguous,
+    range_text,
+    traced_cell,
+)
+from saibench.analysis.jet_tagging.tested_jets import ScoredJets, tested_jets, why_no_jets
+from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Cell
+from saibench.figures.jet_tagging.panels import (
+    PERCENT,
+    bin_axis,
+    draw_curve,
+    gaps_text,
+    interval_row,
+    intervals_text,
+    jets_text,
+    score_row,
+)
+from saibench.figures.style import INK, MUTED, PALETTE, panel_title, panels, styled
+from saibench.findings.jet_tagging.shared import percent
+
+title = "Error tracing by energy"
+paper = "Figure 12"
+
+SCORES = ("signal_ratio", "signal", "background", "accuracy", "balanced")
+WHOLE = "change"
+BUMP = 6
+"""Where the paper sees accuracy rise."""
+PART_COLOURS = dict(zip(PARTS, (PALETTE[4], PALETTE[0], PALETTE[1]), strict=True))
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    lacking = why_no_jets(evidence)
+    if lacking:
+        return lacking
+    if is_ambiguous(evidence):
+        return "It takes one model, or points that were trained on ranges of energy (train_bins)."
+    jets = tested_jets(evidence, [traced_cell(evidence)])
+    if len(set(jets.bins.tolist()) - {-1}) > 1:
+        return None
+    return "It takes jets in two bins of energy to compare them."
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (bin, measure): scores as shares, and changes from the bin before and its parts."""
+    cell = traced_cell(evidence)
+    jets = tested_jets(evidence, [cell])
+    rows = []
+    for number, chosen in enumerate(by_bin(jets)):
+        scores = (
+            jets.with_free_shares.signal_ratio(chosen),
+            jets.class_accuracy(cell, 1, chosen),
+            jets.class_accuracy(cell, 0, chosen),
+            jets.accuracy(cell, chosen),
+            jets.balanced_accuracy(cell, chosen),
+        )
+        for name, score in zip(SCORES, scores, strict=True):
+            rows.append({"bin": number, "measure": name, **score_row([score])})
+        if number:
+            change = accuracy_change(jets, cell, number - 1, number)
+            for name, part in ((WHOLE, change.whole), *change.parts.items()):
+                rows.append({"bin": number, "measure": name, **interval_row(part)})
+    return polars.DataFrame(rows, infer_schema_length=None)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    numbers = table(evidence)
+    figure, axes = panels(2, 2, 6.2)
+    ratio, classes, balance, change = axes.flat
+    draw_curve(ratio, numbers.filter(measure="signal_ratio"), "bin", INK, PERCENT)
+    ratio.axhline(50, color=MUTED, linewidth=1, linestyle=":")
+    for name, label, colour in (
+        ("signal", "top jets (signal)", PALETTE[0]),
+        ("background", "QCD jets (background)", PALETTE[1]),
+    ):
+        draw_curve(classes, numbers.filter(measure=name), "bin", colour, PERCENT, label=label)
+    for name, label, colour in (
+        ("accuracy", "as they are", INK),
+        ("balanced", "as many top as QCD", PALETTE[2]),
+    ):
+        draw_curve(balance, numbers.filter(measure=name), "bin", colour, PERCENT, label=label)
+    _draw_changes(change, numbers)
+    for panel, letter, text, label in (
+        (ratio, "a", "share of top jets", "top jets [%]"),
+        (classes, "b", "accuracy of either class", "accuracy [%]"),
+        (balance, "c", "accuracy, and at balanced classes", "accuracy [%]"),
+        (change, "d", "change from the bin before, and its parts", "change of the accuracy [%]"),
+    ):
+        panel_title(panel, letter, text)
+        panel.set_ylabel(label)
+        bin_axis(panel, label=panel in axes[1])
+    for panel in (classes, balance, change):
+        panel.legend(fontsize=8)
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    cell = traced_cell(evidence)
+    jets = tested_jets(evidence, [cell])
+    return (
+        f"Of the model {_trained_text(cell)}, by the energy [GeV] of the tested jets: "
+        "(a) share of top jets; (b) share [%] of either class that is taken for what it is; (c) "
+        "accuracy with the classes as they are, and as if both were as frequent; (d) change of the "
+        "accuracy from the bin before, split exactly into what the classes' shares change and what "
+        f"the classifier does on either class. {bump_text(jets, cell)} Over "
+        f"{jets_text(evidence, jets, evidence.held_out)}. {gaps_text(jets)} {intervals_text(jets)}"
+    )
+
+
+def bump_text(jets: ScoredJets, cell: Cell) -> str:
+    """What bin 6 owes to class balance, and what to the classifier."""
+    change = accuracy_change(jets, cell, BUMP - 1, BUMP)
+    if np.isnan(change.whole.estimate):
+        return f"Bins {BUMP - 1} and {BUMP} do not both hold both classes."
+    _, signal, background = (percent(change.parts[name]) for name in PARTS)
+    return (
+        f"From bin {BUMP - 1} to bin {BUMP} the accuracy changes by {percent(change.whole)}: "
+        f"{percent(change.parts[BALANCE])} by class balance, {signal} by the classifier on top "
+        f"jets, {background} on QCD jets."
+    )
+
+
+def _trained_text(cell: Cell) -> str:
+    if cell.shared.get(TRAIN_BINS):
+        return f"trained on {range_text(cell)} of energy"
+    if not cell.shared["train_count"]:
+        return "that was not trained here"
+    return f"trained on {cell.shared['train_count']:,} jets of all energies"
+
+
+def _draw_changes(axes: Axes, numbers: polars.DataFrame) -> None:
+    """Parts side by side about each bin, the whole change as a mark across them."""
+    axes.axhline(0, color=INK, linewidth=1)
+    for position, name in enumerate(PARTS):
+        rows = numbers.filter(measure=name).with_columns(polars.col("bin") + 0.26 * (position - 1))
+        draw_curve(
+            axes, rows, "bin", PART_COLOURS[name], PERCENT,
+            linestyle="", capsize=2, label=name,
+        )  # fmt: skip
+    whole = numbers.filter(measure=WHOLE, bin=polars.col("bin"))
+    values = whole["estimate"].cast(polars.Float64).fill_null(np.nan).to_numpy()
+    axes.hlines(
+        PERCENT * values, whole["bin"] - 0.4, whole["bin"] + 0.4, color=INK, linewidth=2,
+        label="whole change",
+    )  # fmt: skip
+    axes.set_xlim(-0.6, NUM_BINS - 0.4)

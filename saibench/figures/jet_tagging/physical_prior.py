@@ -1,0 +1,115 @@
+"""What the physics put into a tagger's inputs is worth: features by the number of jets."""
+
+from __future__ import annotations
+
+import polars
+from matplotlib.figure import Figure
+
+from saibench.analysis.jet_tagging.tested_jets import FEATURES, SIZES, tested_jets, why_no_jets
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Variant, tested, variants
+from saibench.figures.captions import first_of, shared_text
+from saibench.figures.jet_tagging.panels import (
+    PERCENT,
+    draw_curve,
+    feature_colours,
+    feature_name,
+    intervals_text,
+    jets_axis,
+    jets_text,
+    score_row,
+)
+from saibench.figures.style import INK, panel_title, panels, styled
+
+title = "Physics in the inputs"
+paper = "Figure 8"
+
+MAX_VARIANTS = 2
+COUNT = "train_count"
+PRIOR = "kinematic"
+STATISTICS = ("accuracy", "auc")
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    lacking = why_no_jets(evidence)
+    if lacking or feature_variants(evidence):
+        return lacking
+    return "It takes two kinds of inputs (model.net.features=kinematic,raw) to compare them."
+
+
+def feature_variants(evidence: StudyEvidence) -> list[Variant]:
+    """The points in groups that differ in inputs and size alone, two inputs or more each."""
+    points = tested(evidence)
+    if FEATURES not in points.columns:
+        return []
+    found = variants(points, [*SIZES, FEATURES], by=[FEATURES, COUNT])
+    return [each for each in found if len({cell.shared[FEATURES] for cell in each.cells}) > 1]
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (variant, features, size, statistic, measure).
+
+    Measures are the value, and what the kinematic features have more (`lead`), paired.
+    """
+    rows = []
+    for variant in feature_variants(evidence):
+        jets = tested_jets(evidence, variant.cells)
+        scores = {
+            (cell.shared[FEATURES], cell.shared[COUNT], name): getattr(jets, name)(cell)
+            for cell in variant.cells
+            for name in STATISTICS
+        }
+        for (features, count, name), score in scores.items():
+            row = {"variant": variant.label, "features": features, COUNT: count, "statistic": name}
+            rows.append({**row, "measure": "value", **score_row([score])})
+            prior = scores.get((PRIOR, count, name))
+            if prior is not None and features != PRIOR:
+                lead = score_row([prior, score], lambda values: values[:, 0] - values[:, 1])
+                rows.append({**row, "measure": "lead", **lead})
+    return polars.DataFrame(rows, infer_schema_length=None)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    numbers, found = table(evidence), feature_variants(evidence)[:MAX_VARIANTS]
+    figure, axes = panels(len(found), 3, 0.8 + 2.9 * len(found), sharex=True)
+    for row, variant in zip(axes, found, strict=True):
+        of_variant = numbers.filter(polars.col("variant") == variant.label)
+        names = of_variant["features"].unique(maintain_order=True).to_list()
+        colours = feature_colours(names)
+        wanted = (("accuracy", "value"), ("auc", "value"), ("accuracy", "lead"))
+        for panel, (statistic, measure) in zip(row, wanted, strict=True):
+            of_panel = of_variant.filter(statistic=statistic, measure=measure)
+            for name in names:
+                line = of_panel.filter(features=name)
+                scale = PERCENT if statistic == "accuracy" else 1.0
+                if line.height:
+                    draw_curve(panel, line, COUNT, colours[name], scale, label=feature_name(name))
+            jets_axis(panel, of_variant[COUNT].unique().to_list())
+        row[2].axhline(0, color=INK, linewidth=1)
+        for panel, letter, text, label in zip(
+            row,
+            "abc",
+            ("accuracy", "area under the ROC", "lead of the kinematic features"),
+            ("accuracy [%]", "AUC", "more accuracy [% of jets]"),
+            strict=True,
+        ):
+            panel_title(panel, letter, text, variant.label if letter == "a" else "")
+            panel.set_ylabel(label)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    found = feature_variants(evidence)
+    jets = tested_jets(evidence, found[0].cells)
+    return (
+        "By the inputs of the tagger and the number of jets trained on: (a) accuracy [% of jets] "
+        "at a threshold of 0.5; (b) area under the ROC curve; (c) accuracy with kinematic features "
+        "less that with the others, paired. Kinematic: seven features of each constituent relative "
+        "to the jet, and four of each pair; four-momenta: E, px, py, pz of each constituent, with "
+        f"the pairs' features or without. Over {jets_text(evidence, jets, evidence.held_out)}. "
+        f"{intervals_text(jets)}{first_of(MAX_VARIANTS, len(found))}"
+        f"{shared_text(found[0].label) if len(found) == 1 else ''}"
+    )

@@ -1,0 +1,134 @@
+"""Sample efficiency of taggers: accuracy and ROC curves by the number of jets trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.analysis.jet_tagging.roc_bands import RocBand, background_efficiency, roc_band
+from saibench.analysis.jet_tagging.tested_jets import SIZES, ScoredJets, tested_jets, why_no_jets
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import Cell, Variant, tested, variants
+from saibench.figures.captions import SEEDS, first_of
+from saibench.figures.jet_tagging.panels import (
+    PERCENT,
+    draw_curve,
+    interval_row,
+    intervals_text,
+    jets_axis,
+    jets_text,
+    score_row,
+)
+from saibench.figures.style import PALETTE, panel_title, panels, shades, styled
+
+title = "Sample efficiency"
+paper = "Figure 7"
+
+MAX_VARIANTS = 3
+SIGNAL_EFFICIENCIES = (0.3, 0.5)
+COUNT = "train_count"
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    lacking = why_no_jets(evidence)
+    if lacking or size_variants(evidence):
+        return lacking
+    return "It takes two training set sizes to show the efficiency."
+
+
+def size_variants(evidence: StudyEvidence) -> list[Variant]:
+    """The points in groups whose training sets differ in size alone, two sizes or more each."""
+    found = variants(tested(evidence), SIZES, by=[COUNT])
+    return [variant for variant in found if len(variant.cells) > 1]
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (variant, size, statistic); rows with a point are single seeds."""
+    rows = []
+    for variant in size_variants(evidence):
+        jets = tested_jets(evidence, variant.cells)
+        for cell in variant.cells:
+            for row in _rows(jets, cell):
+                rows.append({"variant": variant.label, **cell.shared, **row})
+    return polars.DataFrame(rows, infer_schema_length=None)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    numbers, found = table(evidence), size_variants(evidence)[:MAX_VARIANTS]
+    figure, axes = panels(len(found), 2, 0.5 + 3.2 * len(found), sharex="col")
+    for (accuracy, roc), variant in zip(axes, found, strict=True):
+        of_variant = numbers.filter(polars.col("variant") == variant.label)
+        _draw_accuracy(accuracy, of_variant.filter(statistic="accuracy"))
+        jets = tested_jets(evidence, variant.cells)
+        for cell, colour in zip(variant.cells, reversed(shades(len(variant.cells))), strict=True):
+            _draw_roc(roc, _band(jets, cell), colour, f"{cell.shared[COUNT]:,} jets")
+        panel_title(accuracy, "a", "accuracy", variant.label)
+        panel_title(roc, "b", "ROC")
+        roc.legend(loc="lower right")
+    axes[-1, 0].set_xlabel("jets trained on (log scale)")
+    axes[-1, 1].set_xlabel("background efficiency, of QCD jets (log scale)")
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    found = size_variants(evidence)
+    jets = tested_jets(evidence, found[0].cells)
+    return (
+        "(a) Accuracy [% of jets] at a threshold of 0.5, against the number of jets trained on; "
+        "(b) share of top jets that is kept (signal efficiency) against the share of QCD jets that "
+        "is kept with them, of all thresholds, from where 10 QCD jets are kept. Over "
+        f"{jets_text(evidence, jets, evidence.held_out)}. {intervals_text(jets)} "
+        f"{SEEDS.capitalize()}.{first_of(MAX_VARIANTS, len(found))}"
+    )
+
+
+def _rows(jets: ScoredJets, cell: Cell) -> list[dict[str, object]]:
+    scores = {"accuracy": jets.accuracy(cell), "auc": jets.auc(cell)}
+    rows: list[dict[str, object]] = [
+        {"statistic": name, "point": None, **score_row([score])} for name, score in scores.items()
+    ]
+    of_seeds = [jets.scores[point] for point in cell.points]
+    for wanted in SIGNAL_EFFICIENCIES:
+        passed = background_efficiency(of_seeds, jets.label, jets.blocks, wanted)
+        name = f"background_efficiency_{100 * wanted:.0f}"
+        rows.append({"statistic": name, "point": None, **interval_row(passed)})
+    if len(cell.points) > 1:
+        for point in cell.points:
+            alone = Cell(cell.shared, (point,))
+            accuracy = jets.accuracy(alone).estimate
+            rows.append({"statistic": "accuracy", "point": point, "estimate": accuracy})
+    return rows
+
+
+def _band(jets: ScoredJets, cell: Cell) -> RocBand:
+    return roc_band([jets.scores[point] for point in cell.points], jets.label, jets.blocks)
+
+
+def _draw_accuracy(axes: Axes, numbers: polars.DataFrame) -> None:
+    mean = numbers.filter(polars.col("point").is_null())
+    seeds = numbers.filter(polars.col("point").is_not_null())
+    draw_curve(axes, mean, COUNT, PALETTE[0], PERCENT)
+    axes.scatter(
+        seeds[COUNT] * 1.06,
+        PERCENT * seeds["estimate"],
+        s=12,
+        facecolors="none",
+        edgecolors=PALETTE[0],
+    )
+    axes.set_ylabel("accuracy [%]")
+    jets_axis(axes, mean[COUNT].to_list())
+    axes.set_xlabel("")
+
+
+def _draw_roc(axes: Axes, band: RocBand, colour: Any, label: str) -> None:
+    axes.fill_between(band.background, band.low, band.high, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(band.background, band.signal, color=colour, linewidth=1.6, label=label)
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.02)
+    axes.set_yticks(np.arange(0, 1.1, 0.2))
+    axes.set_ylabel("signal efficiency, of top jets")

@@ -1,0 +1,136 @@
+"""Whether events that grow are predicted to grow: the differential trend (eq. 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.analysis.nowcasting.errors import HOURS, hours, rain_errors, why_no_rain
+from saibench.analysis.nowcasting.trend import Trends, differential_trend
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.nowcasting.captions import (
+    events_text,
+    few_text,
+    first_models,
+    missing_hours,
+    single_seeds,
+)
+from saibench.figures.nowcasting.panels import FEW, dots, model_colours
+from saibench.figures.style import MUTED, panel_title, panels, styled
+
+title = "Differential trend"
+paper = "Figure 19"
+
+MAX_MODELS = 4
+WITHIN = 0.99
+"""Share of the trends within the panels; a few strong events would hide the others."""
+CORNERS = ((0.97, 0.97), (0.03, 0.97), (0.03, 0.03), (0.97, 0.03))
+"""Where the numbers of quadrants I to IV stand."""
+
+
+def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
+    return why_no_rain(evidence, ["observed_rate", "predicted_rate"], partition, HOURS)
+
+
+def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
+    """One row a (model, lead [min], event): observed and predicted trend [mm/h]."""
+    errors = rain_errors(evidence, partition)
+    return polars.concat(
+        polars.DataFrame(
+            {
+                "model": [model.label] * len(errors.events),
+                "lead": [lead] * len(errors.events),
+                "sample_id": errors.events,
+                "observed_trend": trends.observed,
+                "predicted_trend": trends.predicted,
+            }
+        ).fill_nan(None)
+        for model in errors.models
+        for lead in errors.hours
+        for trends in [differential_trend(errors, model.first_seed(), lead)]
+    )
+
+
+@styled
+def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
+    errors = rain_errors(evidence, partition)
+    models = errors.models[:MAX_MODELS]
+    found = {
+        (model.label, lead): differential_trend(errors, model.first_seed(), lead)
+        for model in models
+        for lead in errors.hours
+    }
+    reach = _reach(list(found.values()))
+    figure, axes = panels(
+        len(models), len(errors.hours), 0.3 + 3.4 * len(models), sharex=True, sharey=True
+    )
+    letters = iter("abcdefghijkl")
+    for row, model in zip(axes, models, strict=True):
+        colour = model_colours(errors.models)[model.label]
+        for panel, lead in zip(row, errors.hours, strict=True):
+            _draw_trends(panel, found[model.label, lead], colour, reach)
+            variant = (model.label if lead == errors.hours[0] else " ") if len(models) > 1 else ""
+            panel_title(panel, next(letters), hours(lead), variant)
+        row[0].set_ylabel("predicted trend [mm/h]")
+    for panel in axes[-1]:
+        panel.set_xlabel("observed trend [mm/h]")
+    return figure
+
+
+def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
+    errors = rain_errors(evidence, partition)
+    return (
+        "Change of a frame's mean rain rate since the first target frame [mm/h], predicted against "
+        f"observed, one dot an event, over {events_text(errors)}"
+        f"{missing_hours(errors.hours)}; both are offset by the observed "
+        "first frame. Red: a perfect prediction. Numbers: events in each quadrant; on the right "
+        "are those that grow, on top those that are predicted to grow. Open dots on the frame: "
+        "events beyond it."
+        f"{single_seeds(errors.models)}{first_models(MAX_MODELS, len(errors.models))}"
+        f"{few_text(errors)}"
+    )
+
+
+def _reach(found: Sequence[Trends]) -> float:
+    """Half the side of all panels in mm/h; of many trends the largest stand on the frame."""
+    sizes = np.abs(np.concatenate([np.r_[trends.observed, trends.predicted] for trends in found]))
+    if np.isnan(sizes).all():
+        return 1.0
+    share = WITHIN if found[0].count > FEW else 1.0
+    return 1.15 * float(np.nanquantile(sizes, share))
+
+
+def _draw_trends(axes: Axes, trends: Trends, colour: str, reach: float) -> None:
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    axes.axvline(0, color=MUTED, linewidth=0.8)
+    axes.plot([-reach, reach], [-reach, reach], color="#d62728", linewidth=1.3)
+    beyond = np.maximum(np.abs(trends.observed), np.abs(trends.predicted)) > reach
+    look = dots(trends.count)
+    axes.scatter(trends.observed[~beyond], trends.predicted[~beyond], color=colour, **look)
+    axes.scatter(
+        np.clip(trends.observed[beyond], -reach, reach),
+        np.clip(trends.predicted[beyond], -reach, reach),
+        facecolors="white",
+        edgecolors=colour,
+        s=22,
+        clip_on=False,
+        zorder=3,
+    )
+    for (x, y), count in zip(CORNERS, trends.quadrants(), strict=True):
+        axes.text(
+            x,
+            y,
+            f"{count:,}",
+            transform=axes.transAxes,
+            ha="right" if x > 0.5 else "left",
+            va="top" if y > 0.5 else "bottom",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
+        )
+    reach = reach or 1.0  # nothing changes
+    axes.set_xlim(-reach, reach)
+    axes.set_ylim(-reach, reach)
+    axes.set_aspect("equal")

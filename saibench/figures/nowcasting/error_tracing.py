@@ -1,0 +1,200 @@
+"""What MAE goes with: intensity or displacement; and, where both are known, motion or source."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.analysis.bootstrap import Floats, Interval
+from saibench.analysis.event_means import mean_over_events
+from saibench.analysis.linear_fit import linear_fit
+from saibench.analysis.nowcasting.errors import RainErrors, RainModel, rain_errors, why_no_rain
+from saibench.analysis.nowcasting.relations import (
+    DISPLACEMENT,
+    INTENSITY,
+    MAE,
+    PAIRS,
+    event_numbers,
+    relation,
+)
+from saibench.analysis.wording import fixed
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.nowcasting.captions import events_text, first_models, intervals_text
+from saibench.figures.nowcasting.panels import (
+    dots,
+    draw_band,
+    interval_row,
+    lead_axis,
+    model_colours,
+)
+from saibench.figures.style import INK, MUTED, PALETTE, from_zero, panel_title, panels, styled
+
+title = "Error tracing"
+paper = "Figure 21"
+
+LABELS = {
+    MAE: "MAE [mm/h]",
+    DISPLACEMENT: "δr [km]",
+    INTENSITY: "mean observed rain rate [mm/h]",
+}
+PARTS = {"velocity_part": "motion's part", "source_part": "source's part", "mae": "whole error"}
+SCHEME = "scheme_part"
+FIT = "#d62728"
+MAX_MODELS = 3
+
+
+def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
+    lacking = why_no_rain(evidence, LABELS, partition)
+    if lacking:
+        return lacking
+    enough = len(rain_errors(evidence, partition).events) > 2
+    return None if enough else "It takes three events to relate their errors."
+
+
+def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
+    """Correlations and fits a (model, pair), then parts of the error a (model, lead [min])."""
+    errors = rain_errors(evidence, partition)
+    rows: list[dict[str, str | int | float | None]] = []
+    for model in errors.models:
+        numbers = event_numbers(errors, model)
+        for across, up in PAIRS:
+            found = relation(numbers, across, up, errors.samples)
+            fit = linear_fit(numbers[across], numbers[up], errors.samples)
+            pair = {"model": model.label, "of": up, "with": across, "lead": None}
+            for name, interval in (
+                ("spearman", found.rho),
+                ("partial spearman", found.partial),
+                ("slope", fit.slope),
+                ("r_squared", fit.r_squared),
+            ):
+                rows.append({**pair, "statistic": name, **interval_row(interval)})
+    for model in _with_truth(errors):
+        rows += [
+            {"model": model.label, "of": part, "with": None, "lead": lead, "statistic": "mean"}
+            | interval_row(interval)
+            for part in (*PARTS, SCHEME, "motion_error", "source_error")
+            if errors.has(model, part)
+            for lead, interval in _by_lead(errors, model, part)
+        ]
+    return polars.DataFrame(rows, infer_schema_length=None)
+
+
+@styled
+def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
+    errors = rain_errors(evidence, partition)
+    models, known = errors.models[:MAX_MODELS], _with_truth(errors)[:1]
+    rows = len(models) + len(known)
+    figure, axes = panels(rows, len(PAIRS), 0.3 + 3.4 * rows)
+    letters = iter("abcdefghijklmnopq")
+    for row, model in zip(axes, models, strict=False):
+        numbers = event_numbers(errors, model)
+        for panel, (across, up) in zip(row, PAIRS, strict=True):
+            colour = model_colours(errors.models)[model.label]
+            _draw_pair(panel, errors, numbers, (across, up), colour)
+            variant = (model.label if panel is row[0] else " ") if len(models) > 1 else ""
+            found = relation(numbers, across, up, errors.samples)
+            panel_title(panel, next(letters), _correlations(found.rho, found.partial), variant)
+    for model in known:
+        _draw_parts(axes[-1], errors, model)
+        for number, (panel, text) in enumerate(
+            zip(axes[-1], ("MAE by origin", "origin and intensity", "motion itself"), strict=True)
+        ):
+            panel_title(panel, next(letters), text, model.label if number == 0 else " ")
+    return figure
+
+
+def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
+    errors = rain_errors(evidence, partition)
+    known = _with_truth(errors)[:1]
+    scheme = (
+        " and of what both parts have in common, the error with both true: pixels are interpolated "
+        "and rain comes in from outside (dotted)"
+        if known and errors.has(known[0], SCHEME)
+        else ""
+    )
+    parts = (
+        " Bottom: where true motion and source are known, the last observed frame evolves with "
+        "the predicted motion and the true source (motion's part), or with the true motion and "
+        "the predicted source (source's part); their MAE by lead time beside that of the whole "
+        f"prediction{scheme}, the same against the event's mean rain rate, and the distance of the "
+        "predicted from the true motion [km/h], weighed by the rain."
+        if known
+        else ""
+    )
+    return (
+        "MAE [mm/h], distance of the centres of mass δr [km] and observed rain rate [mm/h], each "
+        f"averaged over an event's lead times, one dot an event, over {events_text(errors)}. Red: "
+        "linear fit and its 95 % band. ρ: Spearman's rank correlation; ρ′: the partial one, the "
+        f"third quantity held still.{parts}"
+        f"{first_models(MAX_MODELS, len(errors.models))} {intervals_text(errors)}"
+    )
+
+
+def _with_truth(errors: RainErrors) -> list[RainModel]:
+    """The models of which motion and source could be told apart."""
+    return [model for model in errors.models if errors.has(model, "velocity_part")]
+
+
+def _by_lead(errors: RainErrors, model: RainModel, name: str) -> list[tuple[int, Interval]]:
+    values = errors.values(model, name)
+    means = [mean_over_events(column, errors.samples) for column in values.T]
+    return list(zip(errors.leads.tolist(), means, strict=True))
+
+
+def _correlations(rho: Interval, partial: Interval) -> str:
+    return f"ρ {fixed(rho)}\nρ′ {fixed(partial)}"
+
+
+def _draw_pair(
+    axes: Axes, errors: RainErrors, numbers: dict[str, Floats], pair: tuple[str, str], colour: str
+) -> None:
+    across, up = pair
+    x, y = numbers[across], numbers[up]
+    fit = linear_fit(x, y, errors.samples)
+    axes.scatter(x, y, color=colour, **dots(len(x)))
+    axes.fill_between(fit.x, fit.low, fit.high, color=FIT, alpha=0.18, linewidth=0)
+    axes.plot(fit.x, fit.line, color=FIT, linewidth=1.4)
+    axes.set_xlabel(LABELS[across])
+    axes.set_ylabel(LABELS[up])
+    defined = ~np.isnan(x + y)
+    if not defined.any():
+        axes.text(0.5, 0.5, "no event has both", transform=axes.transAxes, ha="center", color=MUTED)
+    top = 1.08 * float(np.max(y, where=defined, initial=0.0))
+    axes.set_xlim(left=0)
+    axes.set_ylim(0, top or 1.0)  # the band of few events may reach far beyond them
+
+
+def _draw_parts(axes: np.ndarray, errors: RainErrors, model: RainModel) -> None:
+    by_lead, by_intensity, motion = axes
+    colours = (PALETTE[0], PALETTE[1], INK)
+    for (part, label), colour in zip(PARTS.items(), colours, strict=True):
+        _draw_lead_curve(by_lead, errors, model, part, colour, label)
+    if errors.has(model, SCHEME):
+        means = [mean.estimate for _, mean in _by_lead(errors, model, SCHEME)]
+        by_lead.plot(errors.leads, means, color=INK, linestyle=":", label="both true")
+    by_lead.legend(loc="upper left", ncols=2, columnspacing=0.8, handlelength=1.4, borderpad=0.2)
+    by_lead.set_ylabel("MAE [mm/h]")
+    intensity = errors.values(model, INTENSITY).mean(axis=1)
+    for (part, label), colour in list(zip(PARTS.items(), colours, strict=True))[:2]:
+        of_event = errors.values(model, part).mean(axis=1)
+        by_intensity.scatter(intensity, of_event, color=colour, label=label, **dots(len(intensity)))
+    by_intensity.set_xlabel(LABELS[INTENSITY])
+    by_intensity.set_ylabel("part of the MAE [mm/h]")
+    _draw_lead_curve(motion, errors, model, "motion_error", PALETTE[0], "motion error")
+    motion.set_ylabel("error of the motion [km/h]")
+    by_intensity.set_xlim(left=0)
+    for panel in axes:
+        from_zero(panel)
+    by_lead.set_ylim(0, 1.3 * by_lead.get_ylim()[1])  # room for the legend
+
+
+def _draw_lead_curve(
+    axes: Axes, errors: RainErrors, model: RainModel, name: str, colour: str, label: str
+) -> None:
+    rows = polars.DataFrame(
+        [{"lead": lead, **interval_row(mean)} for lead, mean in _by_lead(errors, model, name)]
+    )
+    draw_band(axes, rows, "lead", colour, linewidth=1.8, label=label)
+    lead_axis(axes)

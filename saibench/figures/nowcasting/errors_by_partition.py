@@ -1,0 +1,127 @@
+"""Where a model can be trusted: errors of models trained on different events, by what is tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.analysis.nowcasting.errors import (
+    HOURS,
+    RainErrors,
+    hours,
+    rain_errors,
+    rain_partitions,
+    why_no_rain,
+)
+from saibench.analysis.nowcasting.skill import error_change, mean_error
+from saibench.analysis.wording import counted
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.nowcasting.captions import few_text, intervals_text, seeds_text
+from saibench.figures.nowcasting.panels import interval_row, model_colours
+from saibench.figures.style import INK, error_bars, from_zero, panel_title, panels, styled
+
+title = "Errors by what is tested"
+paper = ""
+
+SCORES = {"mae": "MAE", "active_area_mae": "active-area MAE"}
+LEAD = HOURS[0]
+ABSOLUTE, RELATIVE = "mean", "relative change"
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    lacking = (why_no_rain(evidence, SCORES, name, (LEAD,)) for name in rain_partitions(evidence))
+    if told := next(filter(None, lacking), None):
+        return told
+    compared = _partitions(evidence)
+    if len(compared) < 2 or len(compared[0].models) < 2:
+        return "It takes two models and two test partitions to see where each can be trusted."
+    return None
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (partition, statistic, measure, model) at 60 minutes.
+
+    The mean is in mm/h; the relative change is that of the model's mean from the last model's.
+    """
+    rows = []
+    for errors in _partitions(evidence):
+        for name in SCORES:
+            for model in errors.models:
+                row = {"partition": errors.partition, "statistic": name, "model": model.label}
+                mean = interval_row(mean_error(errors, model, name, LEAD))
+                rows.append({**row, "measure": ABSOLUTE} | mean)
+                if model is not errors.models[-1]:
+                    change = interval_row(
+                        error_change(errors, errors.models[-1], model, name, LEAD)
+                    )
+                    rows.append({**row, "measure": RELATIVE} | change)
+    return polars.DataFrame(rows)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    numbers, models = table(evidence), _partitions(evidence)[0].models
+    colours = model_colours(models)
+    figure, axes = panels(len(SCORES), 2, 0.5 + 2.9 * len(SCORES), sharex=True)
+    letters = iter("abcd")
+    lead = hours(_partitions(evidence)[0].lead_at(LEAD))
+    for (absolute, relative), (name, label) in zip(axes, SCORES.items(), strict=True):
+        of_score = numbers.filter(polars.col("statistic") == name)
+        _draw_measure(absolute, of_score, ABSOLUTE, colours)
+        _draw_measure(relative, of_score, RELATIVE, colours)
+        panel_title(absolute, next(letters), f"{label} at {lead}")
+        panel_title(relative, next(letters), f"{label} relative to {models[-1].label}")
+        absolute.set_ylabel(f"{label} [mm/h]")
+        relative.set_ylabel("change of the error [%]")
+        relative.axhline(0, color=INK, linewidth=1)
+        from_zero(absolute)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    compared = _partitions(evidence)
+    events = "; ".join(
+        f"{counted(len(errors.events), 'event')} of {errors.partition} ({errors.describe})"
+        for errors in compared
+    )
+    fewest = min(compared, key=lambda errors: len(errors.events))
+    few = "" if few_text(compared[0]) else few_text(fewest)
+    return (
+        f"Means over events at {hours(compared[0].lead_at(LEAD))} of lead time [mm/h] (left), and "
+        f"how much larger or smaller they are than those of {compared[0].models[-1].label} on the "
+        f"same events, paired (right), by test partition: {events}. "
+        f"{intervals_text(compared[0], seeds=True)}{few}{seeds_text(compared[0].models)}"
+    )
+
+
+def _partitions(evidence: StudyEvidence) -> Sequence[RainErrors]:
+    return [rain_errors(evidence, name) for name in rain_partitions(evidence)]
+
+
+def _draw_measure(
+    axes: Axes, numbers: polars.DataFrame, measure: str, colours: dict[str, str]
+) -> None:
+    rows = numbers.filter(polars.col("measure") == measure)
+    partitions = rows["partition"].unique(maintain_order=True).to_list()
+    labels = rows["model"].unique(maintain_order=True).to_list()
+    scale = 100 if measure == RELATIVE else 1
+    for position, label in enumerate(labels):
+        of_model = rows.filter(polars.col("model") == label)
+        beside = 0.6 * (position - (len(labels) - 1) / 2) / max(len(labels), 2)
+        axes.errorbar(
+            np.arange(len(partitions)) + beside,
+            scale * of_model["estimate"],
+            yerr=scale * error_bars(of_model["estimate"], of_model["low"], of_model["high"]),
+            color=colours[label],
+            fmt="o",
+            capsize=3,
+            label=label,
+        )
+    axes.set_xticks(range(len(partitions)), partitions)
+    axes.set_xlim(-0.5, len(partitions) - 0.5)

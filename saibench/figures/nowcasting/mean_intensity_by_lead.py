@@ -1,0 +1,89 @@
+"""How the observed rain of the test events develops over the time to be predicted."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+from matplotlib.figure import Figure
+
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.event_means import mean_over_events, relative_change
+from saibench.analysis.nowcasting.errors import HOURS, RainErrors, hours, rain_errors, why_no_rain
+from saibench.analysis.wording import bracketed
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.nowcasting.captions import events_text, hours_text, intervals_text
+from saibench.figures.nowcasting.panels import draw_histogram, histogram_edges, histogram_rows
+from saibench.figures.style import PALETTE, panel_title, panels, styled
+
+title = "Mean intensity of the events"
+paper = "Figure 16"
+
+
+def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
+    return why_no_rain(evidence, ["observed_rate"], partition, HOURS)
+
+
+def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
+    """One row a (lead [min], bin [mm/h]): how many events' mean observed rate is in it."""
+    rates = _rates(evidence, partition)
+    edges = histogram_edges(list(rates.values()))
+    return polars.DataFrame(
+        [
+            {"lead": lead, **row}
+            for lead, values in rates.items()
+            for row in histogram_rows(values, edges)
+        ]
+    )
+
+
+@styled
+def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
+    rates = _rates(evidence, partition)
+    edges = histogram_edges(list(rates.values()))
+    figure, axes = panels(1, len(rates), 3.0, sharex=True, sharey=True)
+    for letter, panel, (lead, values) in zip("abc", axes[0], rates.items(), strict=False):
+        draw_histogram(panel, values, edges, PALETTE[0])
+        panel_title(panel, letter, f"{hours(lead)}: {_mean_text(values)}")
+        panel.set_xlabel("mean observed rain rate [mm/h]")
+    axes[0, 0].set_ylabel("events")
+    return figure
+
+
+def _mean_text(values: Floats) -> str:
+    defined = values[~np.isnan(values)]
+    return f"mean {defined.mean():.3g} mm/h" if defined.size else "no event seen"
+
+
+def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
+    errors, rates = rain_errors(evidence, partition), _rates(evidence, partition)
+    means = ", ".join(
+        f"{bracketed(mean_over_events(values, errors.samples), '{:.3g}'.format)} at {hours(lead)}"
+        for lead, values in rates.items()
+    )
+    return (
+        "Observed rain rate averaged over a frame's valid pixels [mm/h], one value an event, at "
+        f"{hours_text(errors.hours)}, over {events_text(errors)}. The line is the mean over "
+        f"events: {means} mm/h{_change(errors, rates)}. The last bin holds what is beyond "
+        f"it. {intervals_text(errors)}"
+    ).replace("-", "−")
+
+
+def _change(errors: RainErrors, rates: dict[int, Floats]) -> str:
+    """From the first to the last hour, if there are several."""
+    if len(rates) < 2:
+        return ""
+    (start, first), *_, (end, last) = rates.items()
+    change = relative_change(first, last, errors.samples)
+    bounds = f" [{100 * change.low:+.0f}, {100 * change.high:+.0f}]"
+    lighter, known = int((last < first).sum()), int((~np.isnan(first + last)).sum())
+    return (
+        f", a change of {100 * change.estimate:+.0f} %{'' if np.isnan(change.low) else bounds} "
+        f"from {hours(start)} to {hours(end)}; {lighter:,} of {known:,} events rain less at "
+        f"{hours(end)} than at {hours(start)}"
+    )
+
+
+def _rates(evidence: StudyEvidence, partition: str | None) -> dict[int, Floats]:
+    """Observed rates of the events by lead time; the same for every model."""
+    errors = rain_errors(evidence, partition)
+    return {lead: errors.at(errors.models[0], "observed_rate", lead) for lead in errors.hours}

@@ -1,0 +1,160 @@
+"""Whether models beat persistence, and up to which lead time: skill on the same events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from saibench.analysis.nowcasting.errors import (
+    RainErrors,
+    rain_errors,
+    rain_partitions,
+    why_no_rain,
+)
+from saibench.analysis.nowcasting.skill import csi_gain, error_skill
+from saibench.analysis.wording import counted
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.nowcasting.captions import intervals_text, seeds_text
+from saibench.figures.nowcasting.panels import draw_band, interval_row, lead_axis, model_colours
+from saibench.figures.style import INK, panel_title, panels, styled
+
+title = "Skill against persistence"
+paper = ""
+
+MAX_PARTITIONS = 3
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a model is compared by; above 0 it is better.
+
+    Args:
+        statistic: `csi` stands for hits, misses and false alarms at the lowest threshold.
+        measure: `skill`, or `gain in CSI`.
+    """
+
+    statistic: str
+    title: str
+    measure: str = "skill"
+
+
+ERRORS = (
+    Score("mae", "MAE"),
+    Score("active_area_mae", "active-area MAE"),
+    Score("displacement", "δr"),
+)
+CSI = "csi"
+
+
+def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
+    lacking = why_no_rain(evidence, [score.statistic for score in ERRORS], partition)
+    if lacking:
+        return lacking
+    errors = rain_errors(evidence, partition)
+    if errors.persistence is None:
+        return "It takes a point of persistence (model=persistence) to measure others against."
+    return None if len(errors.models) > 1 else "It takes a model beside persistence."
+
+
+def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
+    """One row a (partition, statistic, model, lead [min]): skill or gain, with its interval.
+
+    `seeds` are those that the model was trained with, null if it was not: from two on the interval
+    covers other trainings, of one it is of this trained net alone.
+    Skill is 1 − error / persistence's error; of the CSI it is the difference.
+    """
+    return polars.concat(
+        _compared(errors, score).select(
+            polars.lit(errors.partition).alias("partition"),
+            polars.lit(score.statistic).alias("statistic"),
+            polars.lit(score.measure).alias("measure"),
+            polars.all(),
+        )
+        for errors in _partitions(evidence, partition)
+        for score in _scores(errors)
+    )
+
+
+@styled
+def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
+    numbers, shown = table(evidence, partition), _partitions(evidence, partition)[:MAX_PARTITIONS]
+    scores = _scores(shown[0])
+    figure, axes = panels(2 * len(shown), 2, 0.4 + 5.2 * len(shown), sharex=True)
+    letters = iter("abcdefghijkl")
+    for number, errors in enumerate(shown):
+        colours = model_colours(errors.models)
+        of_partition = numbers.filter(polars.col("partition") == errors.partition)
+        block = axes[2 * number : 2 * number + 2].flat
+        for panel, score in zip(block, scores, strict=False):
+            _draw_score(panel, of_partition.filter(statistic=score.statistic), colours)
+            where = f", {errors.partition}" if len(shown) > 1 else ""
+            panel_title(panel, next(letters), f"{score.title}{where}")
+            panel.set_ylabel(score.measure)
+    for panel in axes.flat:
+        lead_axis(panel, label=panel in axes[-1])
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    return figure
+
+
+def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
+    shown = _partitions(evidence, partition)
+    first = shown[0]
+    events = ", ".join(
+        f"{counted(len(errors.events), 'event')} of {errors.partition}" for errors in shown
+    )
+    return (
+        "Models against persistence by lead time [min], on the same events: of MAE, active-area "
+        "MAE and δr (distance of the centres of mass), 1 − mean error / persistence's mean error; "
+        "of the CSI, of all events' pixels together, the model's less persistence's. Above 0, the "
+        f"model is better. Over {events}. "
+        f"Paired: both see the same resampled events. {intervals_text(first, seeds=True)}"
+        f"{seeds_text(first.models)}"
+    )
+
+
+def _partitions(evidence: StudyEvidence, partition: str | None) -> list[RainErrors]:
+    """The partition asked for, or all on which models can be compared."""
+    if partition is not None:
+        return [rain_errors(evidence, partition)]
+    names = [name for name in rain_partitions(evidence) if needs(evidence, name) is None]
+    return [rain_errors(evidence, name) for name in names]
+
+
+def _scores(errors: RainErrors) -> list[Score]:
+    if not errors.thresholds:
+        return list(ERRORS)
+    csi = Score(CSI, f"CSI at {errors.thresholds[0]} mm/h", "gain in CSI")
+    return [*ERRORS[:2], csi, *ERRORS[2:]]
+
+
+def _compared(errors: RainErrors, score: Score) -> polars.DataFrame:
+    persistence = errors.persistence
+    assert persistence is not None  # `needs` has been asked
+    rows = [
+        {"model": model.label, "lead": lead, "seeds": model.trainings}
+        | interval_row(
+            csi_gain(errors, model, persistence, errors.thresholds[0], lead)
+            if score.statistic == CSI
+            else error_skill(errors, model, persistence, score.statistic, lead)
+        )
+        for model in errors.models
+        if model is not persistence
+        for lead in errors.leads.tolist()
+    ]
+    return polars.DataFrame(rows, schema_overrides={"seeds": polars.Int64})
+
+
+def _draw_score(axes: Axes, numbers: polars.DataFrame, colours: dict[str, str]) -> None:
+    axes.axhline(0, color=INK, linewidth=1.0)
+    for label in numbers["model"].unique(maintain_order=True):
+        of_model = numbers.filter(polars.col("model") == label)
+        draw_band(axes, of_model, "lead", colours[label], linewidth=1.8, label=label)
+    low = np.nanmin([-0.1, *numbers["estimate"].drop_nans()])
+    high = np.nanmax([0.1, *numbers["estimate"].drop_nans()])
+    margin = 0.35 * (high - low)
+    axes.set_ylim(low - margin, high + margin)

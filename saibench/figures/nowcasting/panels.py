@@ -1,0 +1,117 @@
+"""What panels of nowcasting figures share: colours of models, axes of lead time, histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib.ticker
+import numpy as np
+import polars
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from saibench.analysis.bootstrap import Floats, Interval
+from saibench.analysis.nowcasting.errors import RainModel
+from saibench.figures.style import INK, MUTED, PALETTE
+
+LEAD_TIME = "lead time [min]"
+FEW = 40
+"""Events up to which each has a tick of its own below a histogram."""
+TAIL = 0.995
+"""Share of the values within a histogram's bins; the last bin takes the rest too."""
+
+
+def model_colours(models: Sequence[RainModel]) -> dict[str, str]:
+    """A colour for each model's label, the same in every figure; persistence is grey."""
+    coloured = [model for model in models if model.name != "persistence"]
+    colours = {model.label: MUTED for model in models}
+    for position, model in enumerate(coloured):
+        colours[model.label] = PALETTE[position % len(PALETTE)]
+    return colours
+
+
+def lead_axis(axes: Axes, label: bool = True) -> None:
+    """x from the last observed frame on, in minutes, ticks at the hours."""
+    last = axes.dataLim.x1  # what is drawn already: data of another cadence end elsewhere
+    axes.set_xlim(0, last + 5 if np.isfinite(last) and not 195 <= last <= 205 else 205)
+    axes.xaxis.set_major_locator(matplotlib.ticker.MultipleLocator(60))
+    axes.xaxis.set_minor_locator(matplotlib.ticker.MultipleLocator(20))
+    if label:
+        axes.set_xlabel(LEAD_TIME)
+
+
+def interval_row(interval: Interval) -> dict[str, float | int]:
+    """An interval as columns of a table."""
+    return {
+        "estimate": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "events": interval.count,
+    }
+
+
+def draw_band(axes: Axes, rows: polars.DataFrame, x: str, colour: str, **line: Any) -> None:
+    """Means against column `x`, with `estimate`, `low` and `high`, as a line in its band."""
+    axes.fill_between(rows[x], rows["low"], rows["high"], color=colour, alpha=0.16, linewidth=0)
+    axes.plot(rows[x], rows["estimate"], color=colour, **line)
+
+
+def histogram_edges(columns: Sequence[Floats], from_zero: bool = True) -> NDArray[np.float64]:
+    """Edges of equal bins for all columns: enough for their shape, few enough for their number."""
+    values = np.concatenate([column[~np.isnan(column)] for column in columns])
+    if not values.size:
+        return np.array([0.0, 1.0])
+    largest = np.quantile(values, TAIL) if values.size > 1 / (1 - TAIL) else values.max()
+    smallest = 0.0 if from_zero else values.min()
+    num_bins = int(np.clip(2 * np.sqrt(values.size / len(columns)), 8, 40))
+    return np.linspace(smallest, max(largest, smallest + 1e-9) * 1.0001, num_bins + 1)
+
+
+def histogram_counts(values: Floats, edges: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Events in each bin, `(bins,)`; those beyond the last edge are in the last bin."""
+    defined = values[~np.isnan(values)]
+    within = np.clip(defined, edges[0], np.nextafter(edges[-1], edges[0]))
+    return np.histogram(within, edges)[0]
+
+
+def histogram_rows(values: Floats, edges: NDArray[np.float64]) -> list[dict[str, float | int]]:
+    """One row a bin."""
+    counts = histogram_counts(values, edges)
+    bins = zip(edges[:-1], edges[1:], counts, strict=True)
+    return [
+        {"from": float(start), "to": float(end), "events": int(count)} for start, end, count in bins
+    ]
+
+
+def draw_histogram(
+    axes: Axes, values: Floats, edges: NDArray[np.float64], colour: str, filled: bool = True
+) -> None:
+    """Events by value, with their mean as a line and a tick for each event if they are few."""
+    counts = histogram_counts(values, edges)
+    axes.stairs(counts, edges, color=colour, fill=filled, alpha=0.55 if filled else 1.0, lw=1.4)
+    defined = values[~np.isnan(values)]
+    if defined.size:
+        axes.axvline(defined.mean(), color=INK if filled else colour, linewidth=1.1)
+    if filled and 0 < defined.size <= FEW:  # an empty line has no place, and no layout
+        ends = np.full(defined.size, 0.0)
+        axes.plot(
+            np.minimum(defined, edges[-1]),
+            ends,
+            "|",
+            color=INK,
+            markersize=7,
+            clip_on=False,
+            transform=axes.get_xaxis_transform(),
+        )
+    axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5, integer=True))
+
+
+def dots(count: int) -> dict[str, Any]:
+    """Size and opacity of a scatter plot's dots: many stay light, few can be seen."""
+    return {
+        "s": float(np.clip(1500 / max(count, 1), 3, 20)),
+        "alpha": float(np.clip(60 / max(count, 1), 0.08, 0.75)),
+        "linewidths": 0,
+        "rasterized": count > 2000,
+    }

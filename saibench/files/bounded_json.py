@@ -1,0 +1,63 @@
+"""JSON from anywhere: text of a size and depth that no record has a reason to exceed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from saibench.files.plain import read_text
+
+MAX_BYTES = 2**25
+MAX_DEPTH = 64
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def load_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        ValueError: it is no regular file, no JSON, or more than the bounds.
+        OSError: it cannot be read.
+    """
+    return parse_json(read_text(path, MAX_BYTES))
+
+
+def parse_json(text: str) -> Any:
+    """The content of a JSON text.
+
+    Raises:
+        ValueError: no JSON, nested too deep, or half of a character, which JSON can write and no
+            file or table can hold.
+    """
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise _too_deep() from error
+    _check_depth(content)
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(content, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"a text in it has half of a character, {error.object[error.start]!a}"
+            ) from error
+    return content
+
+
+def _check_depth(content: Any) -> None:
+    level = [content]
+    for _ in range(MAX_DEPTH):
+        level = [child for node in level for child in _children(node)]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _children(node: Any) -> Any:
+    return node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+
+
+def _too_deep() -> ValueError:
+    return ValueError(f"it is nested more than {MAX_DEPTH} deep")

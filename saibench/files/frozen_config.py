@@ -1,0 +1,68 @@
+"""`config.yaml` of a run's folder: plain data, of which nothing is resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from saibench.errors import UserError, first_line
+from saibench.files.bounded_yaml import MAX_CHARACTERS, load_bounded
+from saibench.files.integrity import check_file
+from saibench.files.plain import read_text
+
+CONFIG = "config.yaml"
+RESOLVER = "${"
+"""What a value holds that OmegaConf would put another in place of, as of a variable of the user's
+environment."""
+
+
+def read_frozen(path: Path) -> dict[str, Any]:
+    """The settings that were frozen in a file, in builtins.
+
+    Raises:
+        UserError: the file is damaged, is not the one of its record, holds no settings, or holds
+            `${…}`.
+    """
+    check_file(path)
+    try:
+        settings = load_bounded(read_text(path, 4 * MAX_CHARACTERS))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UserError(
+            f"{path} is damaged ({first_line(error)}): run its point again, which writes it anew."
+        ) from error
+    if not isinstance(settings, dict):
+        raise UserError(f"{path} holds no settings: run its point again, which writes it anew.")
+    refuse_resolvers(settings, path)
+    return {str(key): value for key, value in settings.items()}
+
+
+def refuse_resolvers(settings: Any, of: Path | str) -> None:
+    """Refuse settings in which a text holds `${…}`.
+
+    Args:
+        settings: builtins, of any depth.
+        of: where they come from, for the sentence.
+
+    Raises:
+        UserError: the first key that does.
+    """
+    for key, value in _leaves(settings, ""):
+        if isinstance(value, str) and RESOLVER in value:
+            raise UserError(
+                f"{of}: {key} holds '{RESOLVER}…}}', which would take in what only this machine "
+                "knows, as its environment. Use a plain value."
+            )
+
+
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list | tuple):
+        for number, value in enumerate(node):
+            yield from _leaves(value, f"{path}[{number}]")
+    else:
+        yield path, node

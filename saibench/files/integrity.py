@@ -1,0 +1,226 @@
+"""SHA-256 of the files of a run, kept in its record and checked wherever one is read.
+
+`run.json` has an entry `files`, `{name: SHA-256}`, and an entry `digest`, the SHA-256 of all its
+other entries. Records written before there were such entries are read without a check. While files
+are replaced, an entry `pending` has the new ones, and either is read. Where there is no record, as
+beside joined tables and data, the file `SHA256SUMS` says the same, in the format of the command
+`sha256sum`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from saibench.errors import UserError, first_line
+from saibench.files.atomic import written_whole
+from saibench.files.bounded_json import load_json
+from saibench.files.plain import read_text, refuse_irregular
+
+RECORD = "run.json"
+SUMS = "SHA256SUMS"
+FILES = "files"
+PENDING = "pending"
+DIGEST = "digest"
+
+MAX_SUMS = 2**24
+"""Bytes of `SHA256SUMS` that are read."""
+SETTLED = 1_000_000_000
+"""Nanoseconds since a file's last change, after which another would have another time."""
+
+Facts = tuple[int, int, int]
+"""Size, time of change and inode of a file: while they stay, its content is taken to stay."""
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's content in hex, computed once per process while the file stays."""
+    return _while_it_stays(_sha256, path)
+
+
+def sha256_of_files(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """`{name: SHA-256}` of files in `folder`."""
+    return {name: sha256(folder / name) for name in names}
+
+
+def facts_of_files(folder: Path) -> set[tuple[str, Facts]]:
+    """Names and facts of the files of a run that a record may list: none that is hidden."""
+    files = [path for path in folder.iterdir() if path.is_file() and path.name != RECORD]
+    return {(path.name, _facts(path)) for path in files if not path.name.startswith(".")}
+
+
+def check_file(path: Path, fix: str = "run its point again") -> bool:
+    """Refuse a file that is not as `run.json` or `SHA256SUMS` beside it says, or no regular file.
+
+    A file that is missing is left to whoever reads it.
+
+    Args:
+        path: in the folder of a run.
+        fix: what to do, where the file cannot be restored.
+
+    Returns:
+        whether they say anything of it.
+
+    Raises:
+        UserError: the content has another SHA-256, the record is damaged, or `path` is a folder,
+            a pipe or a device.
+    """
+    _refuse_irregular(path, fix)
+    for name, read in ((RECORD, _recorded), (SUMS, _summed)):
+        try:
+            expected = _while_it_stays(read, path.with_name(name)).get(path.name, ())
+            found = sha256(path) if expected else None
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+        if not expected:
+            continue
+        if found not in expected:
+            raise UserError(
+                f"{path} is damaged or was changed since it was written: its SHA-256 is "
+                f"{str(found)[:12]}…, {name} has {str(expected[0])[:12]}…. Restore it, or {fix}."
+            )
+        return True
+    return False
+
+
+def write_sums(folder: Path, names: Iterable[str]) -> None:
+    """Write `SHA256SUMS` of files in `folder`, all or nothing."""
+    sums = sha256_of_files(folder, sorted(names))
+    with written_whole(folder / SUMS) as aside:
+        text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
+        aside.write_text(text, encoding="utf-8")
+
+
+def check_zip(path: Path, fix: str) -> None:
+    """Refuse an archive whose members have not the CRC-32 that it gives for them.
+
+    NumPy checks them itself; PyTorch does not.
+
+    Args:
+        path: the archive.
+        fix: what to do.
+
+    Raises:
+        UserError: a member has another content, or the archive cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = archive.testzip()
+    except Exception as error:  # zipfile raises almost anything for an archive that is garbled
+        raise UserError(f"{path} is damaged ({first_line(error)}): {fix}.") from error
+    if member is not None:
+        raise UserError(
+            f"{path} is damaged (the CRC-32 of {member} does not fit its content): {fix}."
+        )
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content with its digest as the last entry."""
+    rest = json.loads(json.dumps({**content, DIGEST: None}))  # as it will be read
+    del rest[DIGEST]
+    return {**rest, DIGEST: _digest(rest)}
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """The JSON object in a file, without its digest; one without a digest is taken as it is.
+
+    Raises:
+        UserError: the file is no JSON object, or its digest is not that of its content.
+    """
+    content = read_json_object(path)
+    digest = content.pop(DIGEST, None)
+    if digest not in (None, _digest(content)):
+        raise UserError(
+            f"{path} is damaged, or was edited by hand: its {DIGEST} does not fit its content. "
+            f"Restore the file, or remove its entry '{DIGEST}' to accept the content."
+        )
+    return content
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file.
+
+    Raises:
+        UserError: the file cannot be read, or holds something else.
+    """
+    try:
+        content = load_json(path)
+    except (OSError, ValueError) as error:
+        raise damaged(path, first_line(error)) from error
+    if not isinstance(content, dict):
+        raise damaged(path, "it does not hold a JSON object")
+    return content
+
+
+def damaged(path: Path, how: str) -> UserError:
+    """The refusal of a file of a run."""
+    fix = "remove it and run" if path.name == RECORD else "run"
+    return UserError(f"{path} is damaged ({how}): {fix} its point again.")
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    """Of the values, however they are laid out in the file."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _refuse_irregular(path: Path, fix: str) -> None:
+    try:
+        refuse_irregular(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}).") from error
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read ({error}). Restore it, or {fix}.") from error
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, facts: Facts) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _recorded(record: Path, facts: Facts) -> Mapping[str, Sequence[Any]]:
+    """Of each file what it may be: what it is, and what is about to take its place."""
+    content = read_sealed(record)
+    expected: dict[str, list[Any]] = {}
+    for files in (content.get(FILES), content.get(PENDING)):
+        for name, digest in (files if isinstance(files, dict) else {}).items():
+            expected.setdefault(name, []).append(digest)
+    return expected
+
+
+@lru_cache(maxsize=4096)
+def _summed(sums: Path, facts: Facts) -> Mapping[str, Sequence[str]]:
+    """What `sha256sum` wrote: digest, space, space or asterisk, name."""
+    try:
+        lines = read_text(sums, MAX_SUMS).splitlines()
+    except ValueError as error:
+        raise UserError(f"{sums} is damaged ({first_line(error)}): remove it.") from error
+    parted = (line.split(maxsplit=1) for line in lines)
+    return {words[1].removeprefix("*"): [words[0].lower()] for words in parted if len(words) == 2}
+
+
+def _while_it_stays(read: Any, path: Path) -> Any:
+    """What a cached function of path and facts gives; not from its cache for a new file.
+
+    A file system's clock ticks in milliseconds: two changes within a tick look like one.
+    """
+    facts = _facts(path)
+    if time.time_ns() - facts[1] < SETTLED:
+        return read.__wrapped__(path.absolute(), facts)
+    return read(path.absolute(), facts)
+
+
+def _facts(path: Path) -> Facts:
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ino

@@ -1,0 +1,59 @@
+"""The paper's findings on jet tagging (§5), asked of a study's own evidence.
+
+Each question is answered with numbers, their intervals from resampling jets, and a verdict. It is
+asked of points that have everything in common but what the question is about; seeds alone are
+averaged.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from saibench.analysis.jet_tagging.energy_decay import range_text, traced_cell, training_ranges
+from saibench.analysis.jet_tagging.tested_jets import tested_jets, why_no_jets
+from saibench.analysis.single_class import single_class
+from saibench.analysis.trusted_range.of_evidence import point_label
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import tested
+from saibench.findings.finding import NOT_SEEN, Finding, findings_of
+from saibench.findings.jet_tagging.energy import of_energies
+from saibench.findings.jet_tagging.rotation import of_rotation
+from saibench.findings.jet_tagging.size import of_features, of_sizes
+from saibench.findings.jet_tagging.tracing import of_tracing
+
+
+def findings(evidence: StudyEvidence) -> list[Finding]:
+    """The findings that this study's points can speak to, in the paper's order."""
+    if why_no_jets(evidence) is not None:
+        return []
+    parts = {
+        "training sizes": of_sizes,
+        "inputs": of_features,
+        "rotation": of_rotation,
+        "energies": of_energies,
+        "error tracing": _traced,
+    }
+    return _of_single_class(evidence) + [
+        finding
+        for name, part in parts.items()
+        for finding in findings_of(name, partial(part, evidence))
+    ]
+
+
+def _of_single_class(evidence: StudyEvidence) -> list[Finding]:
+    """Of each point that takes all jets for one class; of others there is nothing to say."""
+    partition = evidence.held_out
+    told = {point: single_class(evidence, point, partition) for point in evidence.metrics}
+    return [
+        Finding("the model tells the classes apart", NOT_SEEN, text, point_label(evidence, point))
+        for point, text in told.items()
+        if text is not None
+    ]
+
+
+def _traced(evidence: StudyEvidence) -> list[Finding]:
+    """Of the model trained on the two lowest bins, where the study varies or names the energies."""
+    if not training_ranges(tested(evidence)):
+        return []
+    cell = traced_cell(evidence)
+    return of_tracing(tested_jets(evidence, [cell]), cell, f"trained on {range_text(cell)}")

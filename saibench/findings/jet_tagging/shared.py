@@ -1,0 +1,47 @@
+"""What a claim over jets may be answered with: nothing, where a class has too few of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from saibench.analysis.bootstrap import Interval
+from saibench.analysis.jet_tagging.scores import FEWEST_JETS, JetScore, Reduce, interval
+from saibench.findings.finding import UNDECIDED, Answer
+from saibench.findings.nowcasting.shared import text
+from saibench.findings.verdict import verdict
+
+
+def judged(scores: Sequence[JetScore], reduce: Reduce, numbers: str) -> Answer:
+    """Whether what `reduce` makes of the scores, which the claim says is positive, is."""
+    return answer_positive(scores, interval(scores, reduce), numbers)
+
+
+def answer_positive(scores: Sequence[JetScore], difference: Interval, numbers: str) -> Answer:
+    """The same of an interval that is known, of these scores."""
+    return answer(verdict(difference), scores, numbers)
+
+
+def answer(found: str, scores: Sequence[JetScore], numbers: str) -> Answer:
+    """The verdict with its numbers, or `undecided` where a class has too few jets in a score."""
+    fewest = min(min(score.tops, score.qcds) for score in scores)
+    if fewest < FEWEST_JETS:
+        jets = f"{fewest} of at least {FEWEST_JETS} jets of a class"
+        return UNDECIDED, f"too few for a claim ({jets}): {numbers}"
+    return found, numbers
+
+
+def percent(found: Interval, digits: int = 1) -> str:
+    """A share as `91.3 [90.8, 91.9] %`."""
+    low, estimate, high = (100 * value for value in (found.low, found.estimate, found.high))
+    return text(replace(found, low=low, estimate=estimate, high=high), "%", digits)
+
+
+def percent_of(*scores: JetScore, reduce: Reduce | None = None, digits: int = 1) -> str:
+    """The interval of a score, or of what `reduce` makes of several, as a share."""
+    return percent(interval(scores, reduce), digits)
+
+
+def number_of(*scores: JetScore, reduce: Reduce | None = None, digits: int = 4) -> str:
+    """The same as a number."""
+    return text(interval(scores, reduce), digits=digits)

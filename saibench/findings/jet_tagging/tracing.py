@@ -1,0 +1,133 @@
+"""What the classes' shares and accuracies by energy say of the paper's tracing (§5.5, fig. 12)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.jet_tagging.class_balance import (
+    BACKGROUND,
+    BALANCE,
+    SIGNAL,
+    accuracy_change,
+    balance_less_classifier,
+)
+from saibench.analysis.jet_tagging.scores import FEWEST_JETS, JetScore, interval
+from saibench.analysis.jet_tagging.tested_jets import ScoredJets
+from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
+from saibench.errors import UserError
+from saibench.evidence.selection import Cell
+from saibench.findings.finding import NOT_SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.findings.jet_tagging.shared import (
+    answer,
+    answer_positive,
+    judged,
+    percent,
+    percent_of,
+)
+from saibench.findings.nowcasting.shared import opposite
+from saibench.findings.verdict import verdict
+
+RATIO_FALLS = "the share of top jets falls with the energy (§5.5, fig. 12a)"
+SIGNAL_FALLS = "the accuracy on top jets falls with the energy (§5.5, fig. 12b)"
+BACKGROUND_RISES = "the accuracy on QCD jets is higher in bin 6 than in bin 5 (§5.5, fig. 12b)"
+CLASSES_DIFFER = "the accuracies on top jets and on QCD jets differ (§5.5, fig. 12b)"
+BUMP_IS_BALANCE = (
+    "the rise of the accuracy in bin 6 is class balance more than the classifier (§5.5)"
+)
+BUMP_BIN = 6
+
+
+def of_tracing(jets: ScoredJets, cell: Cell, label: str) -> list[Finding]:
+    """Of one model."""
+    questions = {
+        RATIO_FALLS: partial(ratio_falls, jets),
+        SIGNAL_FALLS: partial(signal_falls, jets, cell),
+        BACKGROUND_RISES: partial(background_rises, jets, cell),
+        CLASSES_DIFFER: partial(classes_differ, jets, cell),
+        BUMP_IS_BALANCE: partial(bump_is_balance, jets, cell),
+    }
+    return [finding for claim, ask_ in questions.items() for finding in ask(claim, label, ask_)]
+
+
+def ratio_falls(jets: ScoredJets) -> Answer:
+    """By the slope of the share on the bins' number."""
+    free = jets.with_free_shares
+    return _falls([free.signal_ratio(jets.bins == n) for n in range(NUM_BINS)], "top jets")
+
+
+def signal_falls(jets: ScoredJets, cell: Cell) -> Answer:
+    scores = [jets.class_accuracy(cell, 1, jets.bins == n) for n in range(NUM_BINS)]
+    return _falls(scores, "accuracy on top jets")
+
+
+def background_rises(jets: ScoredJets, cell: Cell) -> Answer:
+    before, at = (jets.class_accuracy(cell, 0, jets.bins == n) for n in (BUMP_BIN - 1, BUMP_BIN))
+    if not before.qcds or not at.qcds:
+        raise UserError(f"bins {BUMP_BIN - 1} and {BUMP_BIN} do not both hold QCD jets.")
+    rise = interval([before, at], lambda values: values[:, 1] - values[:, 0])
+    numbers = (
+        f"accuracy on QCD jets {percent_of(before)} in bin 5 ({before.qcds:,} jets) and "
+        f"{percent_of(at)} in bin 6 ({at.qcds:,} jets)."
+    )
+    if min(before.qcds, at.qcds) < FEWEST_JETS:
+        return UNDECIDED, f"too few jets for a claim: {numbers}"
+    return verdict(rise), numbers
+
+
+def classes_differ(jets: ScoredJets, cell: Cell) -> Answer:
+    """By the sign of the difference over all energies: beyond doubt one or the other."""
+    signal, background = (jets.class_accuracy(cell, label) for label in (1, 0))
+    gap = interval([signal, background], lambda values: values[:, 0] - values[:, 1])
+    decided = opposite(gap) if gap.estimate < 0 else gap
+    found, numbers = answer_positive(
+        [signal, background],
+        decided,
+        f"accuracy {percent_of(signal)} on {signal.tops:,} top jets and {percent_of(background)} "
+        f"on {background.qcds:,} QCD jets.",
+    )
+    return found, numbers
+
+
+def bump_is_balance(jets: ScoredJets, cell: Cell) -> Answer:
+    """By what class balance adds from bin 5 to bin 6 less what the classifier adds."""
+    change = accuracy_change(jets, cell, BUMP_BIN - 1, BUMP_BIN)
+    if np.isnan(change.whole.estimate):
+        raise UserError(f"bins {BUMP_BIN - 1} and {BUMP_BIN} do not both hold both classes.")
+    chosen = [jets.bins == n for n in (BUMP_BIN - 1, BUMP_BIN)]
+    plain = [jets.accuracy(cell, own) for own in chosen]
+    balanced = [jets.balanced_accuracy(cell, own) for own in chosen]
+    rise = percent_of(*balanced, reduce=lambda values: values[:, 1] - values[:, 0])
+    numbers = (
+        f"from bin 5 to bin 6 the accuracy changes by {percent(change.whole)}: "
+        f"{percent(change.parts[BALANCE])} by class balance, {percent(change.parts[SIGNAL])} by "
+        f"the classifier on top jets, {percent(change.parts[BACKGROUND])} on QCD jets; at balanced "
+        f"classes by {rise}."
+    )
+    if change.whole.high < 0:
+        found, numbers = NOT_SEEN, f"there is no rise: {numbers}"
+    elif change.whole.low <= 0:
+        found, numbers = UNDECIDED, f"no rise beyond doubt: {numbers}"
+    else:
+        found = verdict(balance_less_classifier(jets, cell, BUMP_BIN - 1, BUMP_BIN))
+    return answer(found, plain, numbers)
+
+
+def _falls(scores: list[JetScore], name: str) -> Answer:
+    """By the slope of least squares on the bins' number, bins weighed by their jets."""
+    used = [n for n, score in enumerate(scores) if not score.is_few]
+    if len(used) < 3:
+        raise UserError(f"fewer than 3 bins of energy hold {FEWEST_JETS} jets of either class.")
+    counts = np.array([scores[n].count for n in used], dtype=float)
+    place = np.array(used) - np.average(used, weights=counts)
+    solve = counts * place / (counts * place**2).sum()
+
+    def fall(values: Floats) -> Floats:
+        return -values @ solve
+
+    rows = ", ".join(f"{100 * scores[n].estimate:.1f} % in bin {n}" for n in used)
+    of_used = [scores[n] for n in used]
+    slope = percent_of(*of_used, reduce=fall, digits=2)
+    return judged(of_used, fall, f"{name}: {rows}; {slope} less a bin.")

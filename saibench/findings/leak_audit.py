@@ -1,0 +1,148 @@
+"""Findings on leaks: of every audited test, and of what a random split hides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from saibench.analysis.leak_audit import sentences
+from saibench.analysis.leak_audit.of_evidence import Audited, audits_of
+from saibench.analysis.leak_audit.random_split import (
+    RANDOM,
+    TIME,
+    SplitStudy,
+    TestedSplit,
+    difference,
+    split_studies,
+    tests_of_point,
+)
+from saibench.analysis.leak_audit.records import Audit
+from saibench.analysis.learning_curve.reading import asked_of
+from saibench.analysis.trusted_range.records import Quantity
+from saibench.analysis.wording import fixed
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.findings.verdict import verdict
+
+NO_LEAK = "the test is free of leaks: training has seen nothing like it (§4)"
+HIDES = "a random split hides errors: split in time, the same net errs more (§4)"
+ONE_NET_HIDES = "one net errs less between the frames that it was trained on than after them (§4)"
+SEEN_IS_EASIER = "one net errs less on a test that training has seen the like of (§4)"
+INTERLEAVES = "a random split interleaves test and training in time (§4)"
+
+TOLD_ONE_BY_ONE = 3
+"""Points of one partition; the audits of more are summed up."""
+
+
+def findings(evidence: StudyEvidence) -> list[Finding]:
+    """Of the audits that the records keep, and of the studies of splits."""
+    found: list[Finding] = []
+    try:
+        studies = split_studies(evidence)
+    except UserError:  # most studies do not vary the split
+        studies = []
+    for study in studies:
+        found += ask(HIDES, study.label, partial(_hides, study), study.seeds)
+        found += ask(ONE_NET_HIDES, study.label, partial(_one_net_hides, study))
+        found += ask(INTERLEAVES, study.label, partial(_interleaves, study))
+    audits = audits_of(evidence)
+    audited = dict.fromkeys((one.point, one.label) for one in audits if not studies)
+    for point, label in audited:
+        found += ask(SEEN_IS_EASIER, label, partial(_seen_is_easier, evidence, point))
+    by_partition: dict[str, list[Audited]] = {}
+    for one in audits:
+        by_partition.setdefault(one.audit.partition, []).append(one)
+    for partition, of_points in by_partition.items():
+        if len(of_points) > TOLD_ONE_BY_ONE:
+            found += ask(NO_LEAK, partition, partial(_no_leaks, of_points))
+            continue
+        for one in of_points:
+            found += ask(NO_LEAK, f"{one.label}, {partition}", partial(_no_leak, one.audit))
+    return found
+
+
+def _no_leak(audit: Audit) -> Answer:
+    return _leaks(audit), "\n".join(sentences.story(audit))
+
+
+def _no_leaks(of_points: Sequence[Audited]) -> Answer:
+    """Of many points together: seen if it is of all, with the story of the highest score."""
+    ordered = sorted(of_points, key=lambda one: one.audit.score.estimate)
+    least, most = ordered[0], ordered[-1]
+    verdicts = [_leaks(one.audit) for one in of_points]
+    worst = next(one for one in (NOT_SEEN, UNDECIDED, SEEN) if one in verdicts)
+    return worst, (
+        f"Scores of {len(of_points)} points lie between {least.audit.score.estimate:.3f} "
+        f"({least.label}) and {most.audit.score.estimate:.3f} ({most.label}); seen of "
+        f"{verdicts.count(SEEN)}, not of {verdicts.count(NOT_SEEN)}, undecided of "
+        f"{verdicts.count(UNDECIDED)}.\nThe highest: {' '.join(sentences.story(most.audit))}"
+    )
+
+
+def _leaks(audit: Audit) -> str:
+    """Whether the claim of no leak is seen."""
+    limit = sentences.WITHOUT_LEAK
+    if audit.score.low > limit:
+        return NOT_SEEN
+    if audit.near_untold:
+        return UNDECIDED
+    return SEEN if audit.score.high <= limit else UNDECIDED
+
+
+def _hides(study: SplitStudy) -> Answer | None:
+    return _more(study.statistic, study.held_out(TIME), study.held_out(RANDOM))
+
+
+def _one_net_hides(study: SplitStudy) -> Answer | None:
+    return _more(study.statistic, study.held_out(TIME), study.between())
+
+
+def _seen_is_easier(evidence: StudyEvidence, point: str) -> Answer | None:
+    """Of the tests with the lowest and the highest score, where these differ for certain."""
+    if point not in evidence.metrics:
+        return None
+    tests = tests_of_point(evidence, point)
+    if len(tests) < 2:
+        return None
+    most, least = tests[0], tests[-1]
+    if most.audit is None or least.audit is None or most.audit.score.low <= least.audit.score.high:
+        return None
+    field = next(f for f in evidence.fields("samples") if f.name == asked_of(evidence).statistic)
+    return _more(Quantity(field.name, field.unit), least, most)
+
+
+def _interleaves(study: SplitStudy) -> Answer | None:
+    random, time = study.held_out(RANDOM), study.held_out(TIME)
+    if random is None or time is None or random.audit is None or time.audit is None:
+        return None
+    first, second = random.audit.interleaved, time.audit.interleaved
+    if first is None or second is None:
+        return None
+    found = SEEN if first.low > second.high else UNDECIDED
+    if first.high < second.low:
+        found = NOT_SEEN
+    return found, " ".join(
+        f"{one.label}: {sentences.time_sentence(one.audit)}" for one in (random, time) if one.audit
+    )
+
+
+def _more(
+    statistic: Quantity, first: TestedSplit | None, second: TestedSplit | None
+) -> Answer | None:
+    if first is None or second is None:
+        return None
+    more = difference(first, second)
+    unit = f" {statistic.unit}" if statistic.unit else ""
+    return verdict(more), (
+        f"{statistic.name} is {fixed(first.error, 1)}{unit} on {_described(first)} and "
+        f"{fixed(second.error, 1)}{unit} on {_described(second)}: {fixed(more, 1)}{unit} more."
+    )
+
+
+def _described(one: TestedSplit) -> str:
+    """`last_tenth (time split, 964 samples, audit's score 0.02)`."""
+    score = "" if one.audit is None else f"audit's score {one.audit.score.estimate:.2f}"
+    split = f"{one.split} split" if one.split else ""
+    about = ", ".join(filter(None, [split, f"{one.error.count:,} samples", score]))
+    return f"{one.partition} ({about})"

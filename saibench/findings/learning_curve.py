@@ -1,0 +1,63 @@
+"""Findings on learning curves: do laws extrapolate, which are they, what does a target take?"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from saibench.analysis.learning_curve import sentences
+from saibench.analysis.learning_curve.data_needed import ANSWERED, REACHED
+from saibench.analysis.learning_curve.laws import LAWS, LOG_LINEAR
+from saibench.analysis.learning_curve.study_laws import Found, found_laws
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import tested
+from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
+
+PREDICTS = "the error of the largest training sets follows from that of smaller ones (§2.5)"
+IS_LOG_LINEAR = "the error falls log-linearly with the training set (§5.1)"
+DATA_HELP = "more data of the same kind alone reach the target"
+DECIDED = 0.95
+"""Share of the resamplings that must agree on a law for a claim about it."""
+
+
+def findings(evidence: StudyEvidence) -> list[Finding]:
+    """What this study's curves say; nothing where it trains on fewer than four sizes."""
+    if not tested(evidence).height:
+        return []
+    try:
+        laws = [one for one in found_laws(evidence) if one.law is not None]
+    except UserError:  # the figure says so in its place
+        return []
+    found: list[Finding] = []
+    for one in laws:
+        label, seeds = one.curve.label, one.curve.seeds
+        found += ask(PREDICTS, label, partial(_predicts, one), seeds)
+        found += ask(IS_LOG_LINEAR, label, partial(_is_log_linear, one), seeds)
+        found += ask(DATA_HELP, label, partial(_data_help, one), seeds)
+    return found
+
+
+def _predicts(one: Found) -> Answer | None:
+    found = one.check
+    if found is None:
+        return None
+    verdict = NOT_SEEN if found.misses else SEEN if found.agrees else UNDECIDED
+    return verdict, sentences.check_sentence(found, one.curve)
+
+
+def _is_log_linear(one: Found) -> Answer:
+    assert one.law is not None
+    share = float((one.law.chosen == LAWS.index(LOG_LINEAR)).mean())
+    verdict = SEEN if share >= DECIDED else NOT_SEEN if share <= 1 - DECIDED else UNDECIDED
+    told = sentences.law_sentence(one.law)
+    return verdict, f"{100 * share:.0f} % of the resamplings choose the log-linear law. {told}"
+
+
+def _data_help(one: Found) -> Answer | None:
+    if one.law is None or one.needed is None or one.target is None:
+        return None
+    told = sentences.needed_sentence(one.needed, one.law, one.target)
+    verdict = one.needed.verdict
+    if verdict == REACHED or (verdict == ANSWERED and one.needed.is_bounded):
+        return SEEN, told
+    return (NOT_SEEN if one.needed.is_out_of_reach else UNDECIDED), told

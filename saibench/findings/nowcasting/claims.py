@@ -1,0 +1,150 @@
+"""The paper's findings on precipitation nowcasting (§6), asked of a study's own evidence.
+
+Each question is answered with numbers, their intervals from resampling events, and a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.event_means import difference, interval_of_means, mean_over_events
+from saibench.analysis.nowcasting.errors import (
+    HOURS,
+    RainErrors,
+    RainModel,
+    hours,
+    leads_at_hours,
+    rain_errors,
+    why_no_lead,
+    why_no_rain,
+)
+from saibench.analysis.nowcasting.moved_rain import by_shift, moved_events, shifts, why_no_shifts
+from saibench.analysis.nowcasting.repeated_draws import (
+    drawn_events,
+    repeated_draws,
+    spread,
+    why_no_draws,
+)
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.findings.finding import Answer, Finding, ask
+from saibench.findings.nowcasting import errors as scores
+from saibench.findings.nowcasting import tracing, training
+from saibench.findings.nowcasting import trend as trends
+from saibench.findings.nowcasting.shared import answer, answer_positive, percent
+from saibench.findings.verdict import verdict
+
+Question = Callable[[RainErrors, RainModel], Answer | None]
+
+SATURATES = "MAE saturates with displacement, δr stays proportional to it (§6, fig. 13)"
+LESS_STABLE = "δr varies more between predictions of an event than MAE (§6.5, fig. 20)"
+FEWEST_REPEATED = 10
+"""Events that the paper predicts repeatedly; each answers for itself, by its own draws."""
+
+OF_DATA: Mapping[str, Question] = {scores.EVENTS_FADE: scores.events_fade,
+                                   trends.FEW_GROW: trends.few_grow}  # fmt: skip
+OF_MODEL: Mapping[str, Question] = {
+    scores.LOWER_MAE: scores.lower_mae,
+    scores.LOWER_ACTIVE_AREA_MAE: scores.lower_active_area_mae,
+    scores.HIGHER_CSI: scores.higher_csi,
+    scores.CSI_DECAYS: scores.csi_decays,
+    scores.ACTIVE_GROWS: scores.active_grows,
+    scores.RAW_HIDES: scores.raw_hides,
+    trends.FIRST_QUADRANT: trends.first_quadrant,
+    trends.UNDER_PREDICTED: trends.under_predicted,
+    tracing.PROPORTIONAL: tracing.proportional,
+    tracing.WEAKLY_RELATED: tracing.weakly_related,
+    tracing.UNRELATED: tracing.unrelated,
+    tracing.SOURCE_MORE: tracing.source_more,
+    tracing.SOURCE_SCALES: tracing.source_scales,
+}
+"""By claim, in the paper's order."""
+
+OF_SETTINGS = (scores.LOWER_MAE, scores.LOWER_ACTIVE_AREA_MAE, scores.HIGHER_CSI)
+"""Claims that a model is better than another, which one net of it cannot decide."""
+
+STATISTICS = ("mae", "active_area_mae", "observed_rate", "predicted_rate", "displacement")
+
+
+def findings(evidence: StudyEvidence) -> list[Finding]:
+    """The findings that this study's points can speak to."""
+    found: list[Finding] = []
+    if why_no_shifts(evidence) is None:
+        found += ask(SATURATES, "", partial(_saturates, evidence))
+    if why_no_rain(evidence, STATISTICS, leads=HOURS) is None:
+        errors = rain_errors(evidence)
+        found += _asked(errors, OF_DATA, errors.models[:1], named=False)
+        found += _asked(errors, OF_MODEL, errors.subjects, named=len(errors.models) > 1)
+        found += training.findings(evidence)
+    if why_no_draws(evidence) is None:
+        found += ask(LESS_STABLE, "", partial(_less_stable, evidence))
+    return found
+
+
+def _asked(
+    errors: RainErrors,
+    questions: Mapping[str, Question],
+    models: Sequence[RainModel],
+    named: bool,
+) -> list[Finding]:
+    """Every question of every model, the models' names beside it if there are several."""
+    return [
+        finding
+        for claim, question in questions.items()
+        for model in models
+        for finding in ask(
+            claim,
+            model.label if named else "",
+            partial(question, errors, model),
+            model.trainings if claim in OF_SETTINGS else None,
+        )
+    ]
+
+
+def _saturates(evidence: StudyEvidence) -> Answer:
+    """By the share of the whole rise that the second half of the way still brings."""
+    distances = shifts(evidence)
+    half = int(np.argmin(np.abs(distances - distances[-1] / 2)))
+    events, shares, columns = moved_events(evidence), {}, []
+    for name in ("mae", "displacement"):
+        values = by_shift(evidence, name)
+        columns += [values[:, half], values[:, -1]]
+        shares[name] = interval_of_means(_last_half, events, *columns[-2:])
+    later = interval_of_means(lambda a, b, c, d: a / b - c / d, events, *columns)
+    return answer_positive(
+        later,
+        f"the way from {distances[half]} to {distances[-1]} km brings "
+        f"{percent(shares['displacement'])} of the whole δr and {percent(shares['mae'])} of the "
+        f"whole MAE, over {later.count:,} events.",
+    )
+
+
+def _last_half(at_half: Floats, end: Floats) -> Floats:
+    return 1 - at_half / end
+
+
+def _less_stable(evidence: StudyEvidence) -> Answer:
+    """By the standard deviation over an event's draws, relative to their mean, at 3 h."""
+    relative, known = {}, repeated_draws(evidence)["lead"]
+    if unreached := why_no_lead(known, HOURS[-1:]):
+        raise UserError(unreached)
+    lead = leads_at_hours(known)[-1]
+    for name in ("mae", "displacement"):
+        at_end = spread(evidence, name).filter(lead=lead).sort("sample_id")
+        relative[name] = (at_end["std"] / at_end["mean"]).fill_null(np.nan).to_numpy()
+    events = drawn_events(evidence, lead)
+    more = difference(relative["displacement"], relative["mae"], events)
+    return answer(
+        verdict(more),
+        more.count,
+        "standard deviation over draws, relative to their mean, at "
+        f"{hours(lead)}: "
+        f"{percent(mean_over_events(relative['mae'], events))} of MAE and "
+        f"{percent(mean_over_events(relative['displacement'], events))} of δr, over "
+        f"{more.count} events.",
+        FEWEST_REPEATED,
+    )

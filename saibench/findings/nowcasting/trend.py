@@ -1,0 +1,94 @@
+"""What growing and decaying events say of the paper's findings on trends (§6.4, fig. 19)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from saibench.analysis.bootstrap import Floats, Interval
+from saibench.analysis.event_means import mean_over_events
+from saibench.analysis.nowcasting.errors import HOURS, RainErrors, RainModel, hours, hours_listed
+from saibench.analysis.nowcasting.trend import Trends, differential_trend
+from saibench.analysis.proportions import combined
+from saibench.findings.finding import Answer
+from saibench.findings.nowcasting.shared import answer_positive, less, opposite, percent, text
+
+FEW_GROW = "fewer events grow than decay (§6.4, fig. 19)"
+FIRST_QUADRANT = (
+    "growing events are hardly ever predicted to grow: the first quadrant is almost empty "
+    "(§6.4, fig. 19)"
+)
+UNDER_PREDICTED = "growing events are under-predicted (§6.4, fig. 19)"
+
+
+def few_grow(errors: RainErrors, model: RainModel) -> Answer:
+    grows = (growth_indicators(errors, model, lead)[0] for lead in HOURS)
+    shares = [mean_over_events(values, errors.samples, share=True) for values in grows]
+    numbers = ", ".join(percent(share) for share in shares)
+    return answer_positive(
+        opposite(less(shares[-1], 0.5)),
+        f"{numbers} of {shares[-1].count:,} events have more rain at {hours_listed(errors.hours)} "
+        "than in the first target frame.",
+    )
+
+
+def first_quadrant(errors: RainErrors, model: RainModel) -> Answer:
+    """By how much rarer growth is recognised than decay."""
+    rows = []
+    for lead in HOURS:
+        grows, both_grow, decays, both_decay = growth_indicators(errors, model, lead)
+        recognised, other = (
+            mean_over_events(np.where(happens == 1, both, np.nan), errors.samples, share=True)
+            for happens, both in ((grows, both_grow), (decays, both_decay))
+        )
+        rows.append(f"{percent(recognised)} and {percent(other)} at {hours(errors.lead_at(lead))}")
+    last = hours(errors.hours[-1])
+    growing = int(np.nansum(grows))
+    behind = other.estimate - recognised.estimate
+    low, high = combined(
+        behind,
+        (1, -1),
+        (other.estimate, recognised.estimate),
+        ((other.low, other.high), (recognised.low, recognised.high)),
+    )
+    decided = Interval(low, behind, high, recognised.num_blocks, growing)
+    return answer_positive(
+        decided,
+        f"predicted to grow of those that grow, and to decay of those that decay: "
+        f"{'; '.join(rows)}; {growing:,} of {len(grows):,} events grow until {last}.",
+    )
+
+
+def under_predicted(errors: RainErrors, model: RainModel) -> Answer:
+    shortfalls = []
+    for lead in HOURS:
+        trends = differential_trend(errors, model, lead)
+        grows = trends.observed > 0
+        short = trends.observed[grows] - trends.predicted[grows]
+        shortfalls.append(mean_over_events(short, errors.among(grows)))
+    numbers = ", ".join(text(shortfall) for shortfall in shortfalls)
+    return answer_positive(
+        shortfalls[-1],
+        f"events that grow fall short of the observed mean rate by {numbers} mm/h at "
+        f"{hours_listed(errors.hours)}; {shortfalls[-1].count:,} of {len(errors.events):,} events "
+        f"grow until {hours(errors.hours[-1])}.",
+    )
+
+
+def growth_indicators(
+    errors: RainErrors, model: RainModel, lead: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Of each event, 0 or 1: it grows, and is predicted to; it decays, and is predicted to.
+
+    The mean over seeds of what each seed predicts; NaN where undefined.
+    """
+    found = [_indicators(differential_trend(errors, seed, lead)) for seed in model.seeds()]
+    grows, both_grow, decays, both_decay = np.mean(found, axis=0)
+    return grows, both_grow, decays, both_decay
+
+
+def _indicators(trends: Trends) -> Floats:
+    """`(4, E)`."""
+    observed, predicted = trends.observed, trends.predicted
+    grows, decays = observed > 0, observed < 0
+    found = np.stack([grows, grows & (predicted > 0), decays, decays & (predicted < 0)])
+    return np.where(np.isnan(observed + predicted), np.nan, found)

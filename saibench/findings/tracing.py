@@ -1,0 +1,142 @@
+"""What a study's own evidence says of where its errors come from, as findings of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+import polars
+
+from saibench.analysis.tracing import sentences
+from saibench.analysis.tracing.asked import Asked
+from saibench.analysis.tracing.records import BiasTrace, PointTrace, ResponseTrace
+from saibench.analysis.tracing.study_traces import StudyTraces, study_traces
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import SEED, differing, is_trained
+from saibench.findings.finding import NOT_ASKED, SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.findings.two_axes import (
+    TwoAxes,
+    axis_sentence,
+    difference_sentence,
+    two_axes,
+)
+
+TOLD_FEATURES = 2
+TRACED_SEED = (
+    "for this trained net alone: one seed of the setting was traced, and another may decide "
+    "otherwise."
+)
+
+
+def findings(evidence: StudyEvidence) -> list[Finding]:
+    """Relations to features, uneven components, biased stretches, and effects of two settings."""
+    try:
+        found = study_traces(evidence)
+    except UserError as error:
+        return [Finding("errors go with data features", NOT_ASKED, str(error))]
+    several, seeds = len(found.traces) + found.untold > 1, _varies_seeds(evidence)
+    told = [
+        _of_net(finding) if seeds and is_trained(evidence.records[trace.point]) else finding
+        for trace in found.traces
+        for finding in _of_point(trace, found, trace.label if several or seeds else "")
+    ]
+    return [*told, *_of_axes(evidence, found.wanted)]
+
+
+def _varies_seeds(evidence: StudyEvidence) -> bool:
+    return SEED in differing(
+        evidence.points.filter(polars.col("point").is_in(list(evidence.metrics)))
+    )
+
+
+def _of_net(finding: Finding) -> Finding:
+    """The finding of one traced seed, in a study that has others: it decides nothing for them."""
+    if finding.verdict != SEEN:
+        return finding
+    numbers = f"{finding.numbers}\n{SEEN.capitalize()} {TRACED_SEED}"
+    return replace(finding, verdict=UNDECIDED, numbers=numbers, of_nets=SEEN)
+
+
+def _of_point(trace: PointTrace, found: StudyTraces, variant: str) -> list[Finding]:
+    level = found.wanted.level
+    told = []
+    for response in trace.responses:
+        told.append(_goes_with(response, level, variant))
+        told += _uneven(response, level, variant)
+    if trace.bias is not None:
+        told.append(_biased(trace.bias, level, variant))
+    return told
+
+
+def _goes_with(trace: ResponseTrace, level: float, variant: str) -> Finding:
+    claim = f"{trace.response.name} goes with data features (§2.5)"
+    held = sentences.held(trace.associations, level)
+    numbers = [sentences.together_sentence(trace)] if trace.together else []
+    numbers += [sentences.association_sentence(trace, one, level) for one in held[:TOLD_FEATURES]]
+    if len(held) > TOLD_FEATURES:
+        rest = ", ".join(one.feature.name for one in held[TOLD_FEATURES:])
+        numbers.append(f"It also goes with {rest}.")
+    numbers += trace.notes
+    return Finding(claim, SEEN if held else UNDECIDED, "\n".join(numbers), variant)
+
+
+def _uneven(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:
+    if not trace.components:
+        return []
+    kinds = " and ".join(dict.fromkeys(one.of for one in trace.components))
+    sure = [one for one in trace.components if one.relative.holds(level)]
+    numbers = sentences.component_sentences(trace, level)
+    if trace.parts:
+        numbers.append(sentences.part_sentence(trace))
+    claim = f"{trace.response.name} is uneven over {kinds} (§4.1, §5.5, §6.6)"
+    return [Finding(claim, SEEN if sure else UNDECIDED, "\n".join(numbers), variant)]
+
+
+def _biased(trace: BiasTrace, level: float, variant: str) -> Finding:
+    claim = f"{trace.statistic.name} is biased in stretches of {trace.along.name} (§4.3, fig. 5)"
+    seen = bool(trace.biased(level)) and trace.first.holds(level)
+    if trace.bias.holds(level) and not seen:
+        claim = f"{trace.statistic.name} is biased (§4.3)"
+        seen = True
+    numbers = "\n".join(sentences.bias_sentences(trace, level))
+    return Finding(claim, SEEN if seen else UNDECIDED, numbers, variant)
+
+
+def _of_axes(evidence: StudyEvidence, wanted: Asked) -> list[Finding]:
+    """Of studies of several points whose workload names the two settings."""
+    if len(wanted.across) != 2 or len(evidence.metrics) < 2:
+        return []
+    statistics = dict.fromkeys(name for name in (wanted.bias, wanted.responses[0]) if name)
+    told: list[Finding] = []
+    for statistic in statistics:
+        try:
+            told += _told(two_axes(evidence, statistic, wanted.along, wanted.across))
+        except UserError as error:
+            return [*told, _not_asked(wanted.across, str(error))]
+    return told
+
+
+def _not_asked(across: Sequence[str], reason: str) -> Finding:
+    claim = f"errors by {across[0]} are local, errors by {across[1]} global in amplitude"
+    return Finding(f"{claim} (§4.3, fig. 5)", NOT_ASKED, reason)
+
+
+def _told(parted: TwoAxes) -> list[Finding]:
+    numbers = (axis_sentence(parted, 0), axis_sentence(parted, 1), difference_sentence(parted))
+    told = zip(parted.of_nets().items(), numbers, parted.trainings(), strict=True)
+    return [
+        finding
+        for (claim, verdict), text, trainings in told
+        for finding in ask(
+            f"{claim} (§4.3, fig. 5)",
+            parted.statistic.name,
+            partial(_answer, verdict, text),
+            trainings,
+        )
+    ]
+
+
+def _answer(verdict: str, numbers: str) -> Answer:
+    return verdict, numbers

@@ -1,0 +1,34 @@
+"""What intervals say of a claim that a difference is positive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from saibench.analysis.bootstrap import Interval
+from saibench.analysis.wording import fixed
+from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED
+
+
+def decided(differences: Iterable[Interval]) -> tuple[int, int]:
+    """How many are positive and how many negative beyond doubt."""
+    differences = list(differences)
+    return sum(d.low > 0 for d in differences), sum(d.high < 0 for d in differences)
+
+
+def verdict(difference: Interval) -> str:
+    """Whether a difference that the claim says is positive is."""
+    if difference.low > 0:
+        return SEEN
+    return NOT_SEEN if difference.high < 0 else UNDECIDED
+
+
+def verdict_of_several(mean: Interval, positive: int, negative: int) -> str:
+    """The same for the mean of several differences, some of which may be decided by themselves."""
+    if not negative:
+        return verdict(mean)
+    return UNDECIDED if positive >= negative else NOT_SEEN
+
+
+def shown(interval: Interval) -> str:
+    """`6.4 [5.2, 8.1]`."""
+    return fixed(interval, 1 if abs(interval.estimate) >= 1 else 2)

@@ -1,0 +1,212 @@
+"""What a frozen config or a record may name to be imported: an allow-list.
+
+A run's folder may come from anybody, so what it says is data. It may name the classes that
+shipped configs name, the classes of libraries that are listed here, the modules of saibench itself,
+and what the user has named on the command line (`saibench.imports.own_names`); nothing else is imported for
+it.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from saibench.errors import UserError
+from saibench.imports.own_names import OwnNames, own_names
+from saibench.shipped import root
+
+PACKAGE = "saibench"
+TARGET = "_target_"
+LIBRARIES = frozenset(
+    {
+        *(
+            f"torch.optim.{name}"
+            for name in (
+                *("ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "NAdam"),
+                *("RAdam", "RMSprop", "Rprop", "SGD"),
+            )
+        ),
+        *(
+            f"torch.optim.lr_scheduler.{name}"
+            for name in (
+                *("ConstantLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "CyclicLR"),
+                *("ExponentialLR", "LinearLR", "MultiStepLR", "OneCycleLR", "PolynomialLR"),
+                *("ReduceLROnPlateau", "StepLR"),
+            )
+        ),
+        "lightning.pytorch.callbacks.EarlyStopping",
+        "lightning.pytorch.callbacks.LearningRateMonitor",
+        "lightning.pytorch.callbacks.StochasticWeightAveraging",
+        "torch.nn.Identity",
+    }
+)
+"""Classes that take plain values and do nothing but what they are made for: no file, no command."""
+
+
+def refuse_targets(settings: Any, of: Path | str) -> None:
+    """Refuse settings that were read, where a `_target_` of theirs is not on the allow-list.
+
+    Args:
+        settings: builtins, of any depth.
+        of: the file that they were read from.
+
+    Raises:
+        UserError: the first such key, and what it names.
+    """
+    for where, node in targets(settings):
+        name = node[TARGET]
+        if not _is_allowed_target(name):
+            key = f"{where}.{TARGET}" if where else TARGET
+            raise UserError(
+                f"{of}: {key}={name} is refused: a config that is read may name classes of "
+                f"saibench's own configs.{_way_out(name)}"
+            )
+
+
+def refuse_module(name: str) -> None:
+    """Refuse a module that a record names, where it is not on the allow-list.
+
+    Raises:
+        UserError: the module.
+    """
+    if not _is_allowed_module(name):
+        raise UserError(
+            f"module '{name}' is refused: a record that is read may name saibench's own modules."
+            f"{_way_out(name)}"
+        )
+
+
+def targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every node with a `_target_`, and its dotted path."""
+    if isinstance(node, dict):
+        if TARGET in node:
+            yield path, node
+        for key, value in node.items():
+            yield from targets(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list | tuple):
+        for number, value in enumerate(node):
+            yield from targets(value, f"{path}[{number}]")
+
+
+@functools.cache
+def shipped_targets() -> frozenset[str]:
+    """The classes and functions of saibench that shipped configs and studies name.
+
+    Those of loggers are not among them: a logger is built from the command line alone.
+    """
+    named = re.compile(rf"\b{TARGET}: *({PACKAGE}\.[\w.]*\w)")
+    files = [*root().glob("conf/**/*.yaml"), *root().glob("sweeps/**/*.yaml")]
+    found = {name for file in files for name in named.findall(file.read_text(encoding="utf-8"))}
+    return frozenset(name for name in found if not name.startswith(f"{PACKAGE}.loggers."))
+
+
+def _is_allowed_target(name: Any) -> bool:
+    own = own_names()
+    if not isinstance(name, str):
+        return False
+    if name in own.targets or name in LIBRARIES or name in shipped_targets():
+        return True
+    if not _is_of_own_module(name, own):
+        return False
+    from hydra._internal.utils import _locate
+
+    try:
+        found = _locate(name)
+    except Exception:  # is told, with its cause, where it is about to be built
+        return True
+    home = _home(found)
+    return _is_below(home, own.modules) or _lies_in(sys.modules.get(home), own.folders)
+
+
+def _is_allowed_module(name: Any) -> bool:
+    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+        return False
+    if _is_below(name, (PACKAGE,)) and "__" not in name:
+        return True
+    own = own_names()
+    return name in own.targets or _is_of_own_module(name, own)
+
+
+def _is_of_own_module(name: str, own: OwnNames) -> bool:
+    """Whether the module in a dotted name is the user's; no other is imported to find out."""
+    parts = name.split(".")
+    is_own = False
+    for end in range(1, len(parts) + 1):
+        module = ".".join(parts[:end])
+        try:
+            spec = find_spec(module)  # imports the packages around it, which are seen to be own
+        except (ImportError, ValueError):
+            spec = None
+        if spec is None:  # no module: what is left is the name of something in the one before
+            break
+        is_own = _is_trusted(module, own) or _is_below_folder(spec.origin, own.folders)
+        if not is_own and not any(one.startswith(f"{module}.") for one in own.modules):
+            return False
+    return is_own
+
+
+def _is_trusted(module: str, own: OwnNames) -> bool:
+    """Whether `--trust-module` names the module, or a package that it is a part of."""
+    for trusted in own.modules:
+        if module == trusted:
+            return True
+        spec = find_spec(module) if module.startswith(f"{trusted}.") else None
+        if spec is not None and spec.origin is not None:
+            file = Path(spec.origin)
+            place = file.parent if spec.submodule_search_locations else file
+            depth = module.count(".") - trusted.count(".")
+            return not any(_holds_runs(one) for one in [place, *place.parents][:depth])
+    return False
+
+
+def _home(found: Any) -> str:
+    """The module that an object was made in: `os.system` is not of a module that imports `os`."""
+    while isinstance(found, functools.partial):
+        found = found.func
+    return str(getattr(found, "__module__", None) or type(found).__module__)
+
+
+def _lies_in(module: Any, folders: tuple[str, ...]) -> bool:
+    return module is not None and _is_below_folder(getattr(module, "__file__", None), folders)
+
+
+def _is_below_folder(file: str | None, folders: tuple[str, ...]) -> bool:
+    """Whether a module's file is the user's: in a named folder, and not in a run's below it."""
+    if file is None:  # a namespace, which any folder is
+        return False
+    path = Path(file).resolve()
+    for folder in (Path(one) for one in folders):
+        if path.is_relative_to(folder):
+            between = [one for one in path.parents if one != folder and one.is_relative_to(folder)]
+            return not any(_holds_runs(one) for one in between)
+    return False
+
+
+def _holds_runs(folder: Path) -> bool:
+    """Whether a run's or a study's files lie here: a module among them is no part of a project."""
+    return any(
+        next(folder.glob(pattern), None) is not None
+        for pattern in ("run.json", "*/run.json", "evidence/points.parquet")
+    )
+
+
+def _is_below(name: str, modules: tuple[str, ...]) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
+
+
+def _way_out(name: Any) -> str:
+    """What to do if it is one's own; nothing helps a name that is none, or is saibench's."""
+    if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
+        return ""
+    if _is_below(name, (PACKAGE,)):
+        return " Use one of these; the rest of saibench is not for configs to name."
+    module = name.rpartition(".")[0] or name
+    return (
+        " If you know and trust it, use --config-dir with the folder of its module, or "
+        f"--trust-module {module}."
+    )

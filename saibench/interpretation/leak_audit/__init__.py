@@ -1,8 +1,0 @@
-"""Leak audit: what training has seen of a test, in time, in likeness, and outright."""
-
-from __future__ import annotations
-
-from saibench.interpretation.leak_audit.audit import Seen, Split, look
-from saibench.interpretation.leak_audit.records import Audit
-
-__all__ = ["Audit", "Seen", "Split", "look"]

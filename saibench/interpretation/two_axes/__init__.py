@@ -1,8 +1,0 @@
-"""Effects of two settings on the error: local to some samples, or a global amplitude (fig. 5)."""
-
-from __future__ import annotations
-
-from saibench.interpretation.two_axes.local_and_global import Change, PairErrors, changes
-from saibench.interpretation.two_axes.of_study import TwoAxes, sentences, two_axes
-
-__all__ = ["Change", "PairErrors", "TwoAxes", "changes", "sentences", "two_axes"]

@@ -1,0 +1,94 @@
+"""Cumulative CSI over a whole test set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saibench.metrics.nowcasting.base import LeadTimeMetric
+from saibench.metrics.nowcasting.functional.cumulative_csi import cumulative_csi, whole_step
+from saibench.metrics.nowcasting.functional.rain import RainFrameSums
+from saibench.metrics.nowcasting.functional.rain_statistics import critical_success_index
+
+
+class CumulativeCSI(LeadTimeMetric):
+    r"""How often each value of the CSI is met at each lead time (eqs. 5 and 6, fig. 15).
+
+    .. math:: \mathrm{CuCSI}_T(i, j) = |\{x \in X_T : \mathrm{CSI}_T(x_i) \in [sj, s(j + 1))\}|
+
+    over the events :math:`X_T` that respond to the threshold at every lead time, that is, have
+    hits, misses or false alarms there. `functional.responds_at_every_lead` tells which these are.
+
+    Args:
+        threshold: rain rate T in mm/h.
+        num_bins: N.
+        step: s, the width of a bin.
+        num_leads: L.
+        options: `backend`, and those of `torchmetrics.Metric`.
+
+    `compute()` returns
+
+    - "csi": (L,) the mean CSI of the events of X_T, NaN when there are none;
+    - "count": (L,) the number of these events, the same at every lead time;
+    - "counts": (L, N) the grid of eq. 6;
+    - "overflow": (L,) the events whose CSI is s N or more, so that each row and its overflow add
+      up to the number of events;
+    - "num_events": this number.
+
+    Raises:
+        ValueError: as `CriticalSuccessIndex`; bins that don't exist.
+
+    >>> cumulative = CumulativeCSI(threshold=16.0, num_bins=4, step=0.25, num_leads=1)
+    >>> target = torch.tensor([16.0, 20.0, 0.0, 0.0]).reshape(1, 1, 2, 2)
+    >>> preds = torch.tensor([16.0, 15.9, 30.0, 0.0]).reshape(1, 1, 2, 2)
+    >>> cumulative.update(preds, target)
+    >>> cumulative.compute()["counts"]
+    tensor([[0, 1, 0, 0]])
+    """
+
+    higher_is_better = True
+
+    csi_sum: Tensor
+    counts: Tensor
+    overflow: Tensor
+    num_events: Tensor
+
+    def __init__(
+        self,
+        threshold: float,
+        num_bins: int = 30,
+        step: float = 0.015,
+        num_leads: int = 20,
+        **options: Any,
+    ) -> None:
+        whole_step(num_bins, step)
+        settings = [threshold, num_bins, step]
+        super().__init__(num_leads, thresholds=[threshold], settings=settings, **options)
+        self.threshold = threshold
+        self.num_bins = num_bins
+        self.step = step
+        none_yet = torch.zeros(num_leads, num_bins, dtype=torch.int64)
+        self.add_state("csi_sum", none_yet[:, 0].double(), dist_reduce_fx="sum")
+        self.add_state("counts", none_yet, dist_reduce_fx="sum")
+        self.add_state("overflow", none_yet[:, 0].clone(), dist_reduce_fx="sum")
+        self.add_state("num_events", torch.tensor(0), dist_reduce_fx="sum")
+
+    def add(self, sums: RainFrameSums) -> None:
+        found = cumulative_csi(sums, self.threshold, self.num_bins, self.step)
+        csi = critical_success_index(sums, self.threshold)
+        self.csi_sum += torch.where(found.selected.unsqueeze(-1), csi, 0.0).sum(dim=0)
+        self.counts += found.counts
+        self.overflow += found.overflow
+        self.num_events += found.selected.sum()
+
+    def compute(self) -> dict[str, Tensor]:
+        self.raise_if_refused()
+        return {
+            "csi": self.csi_sum / self.num_events,
+            "count": self.num_events.expand(self.num_leads),
+            "counts": self.counts,
+            "overflow": self.overflow,
+            "num_events": self.num_events,
+        }

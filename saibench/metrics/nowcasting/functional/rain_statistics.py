@@ -1,0 +1,154 @@
+"""Scores of each event at each lead time, from the sums of `rain_frame_sums`.
+
+Each is float64, and NaN where it is undefined: no valid pixel, no rain, no event, or a frame that
+holds a NaN. Rates are in mm/h, places in pixels from the centre of the first one: x counts
+columns, y rows, downwards. DESIGN.md gives the decisions behind the paper's equations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor
+
+from saibench.errors import closest
+from saibench.metrics.nowcasting.functional.rain import RainFrameSums
+
+ActiveArea = Literal["observed", "union"]
+ACTIVE_AREAS: tuple[str, ...] = get_args(ActiveArea)
+
+
+class CenterOfMass(NamedTuple):
+    """Column and row of the intensity-weighted centre, each (B, L), in pixels."""
+
+    x: Tensor
+    y: Tensor
+
+
+class Displacement(NamedTuple):
+    """Predicted minus observed centre of mass, and the distance, each (B, L)."""
+
+    dx: Tensor
+    dy: Tensor
+    dr: Tensor
+
+
+class Trend(NamedTuple):
+    """Change of the mean rain rate since the start frame, each (B, K), in mm/h."""
+
+    observed: Tensor
+    predicted: Tensor
+
+
+def mean_absolute_rain_error(sums: RainFrameSums) -> Tensor:
+    """(B, L) mean of |pred - target| over a frame's valid pixels."""
+    return sums.absolute_error / sums.pixels
+
+
+def active_area_error(sums: RainFrameSums, area: ActiveArea = "observed") -> Tensor:
+    """(B, L) mean of |pred - target| over a frame's active pixels; NaN when it has none.
+
+    `observed` are the pixels whose observed rate reaches `sums.active_threshold` (table 2 and
+    fig. 17 of the paper); `union` adds those whose predicted rate does, so that rain predicted
+    where none fell counts too.
+    """
+    check_area(area)
+    if area == "observed":
+        return sums.active_error / sums.active
+    return sums.union_error / sums.union
+
+
+def critical_success_index(sums: RainFrameSums, threshold: float) -> Tensor:
+    r"""(B, L) CSI at `threshold`, :math:`A / (A + B + C)` (eq. 4); NaN when A + B + C = 0.
+
+    Raises:
+        ValueError: `sums` were not taken at this threshold.
+    """
+    hits, relevant = hits_and_relevant(sums, threshold)
+    return hits.double() / relevant
+
+
+def hits_and_relevant(sums: RainFrameSums, threshold: float) -> tuple[Tensor, Tensor]:
+    """(B, L) pixels A that are hits, and A + B + C that are hits, misses or false alarms."""
+    at = sums.position_of(threshold)
+    hits = sums.hits[..., at]
+    return hits, hits + sums.misses[..., at] + sums.false_alarms[..., at]
+
+
+def mean_observed_rate(sums: RainFrameSums) -> Tensor:
+    """(B, L) mean of the observed rate over a frame's valid pixels (fig. 16)."""
+    return sums.target_rain / sums.pixels
+
+
+def mean_predicted_rate(sums: RainFrameSums) -> Tensor:
+    """(B, L) mean of the predicted rate over a frame's valid pixels."""
+    return sums.pred_rain / sums.pixels
+
+
+def observed_center_of_mass(sums: RainFrameSums) -> CenterOfMass:
+    """Centre of the observed rain (eq. 7); NaN for a frame without rain."""
+    return CenterOfMass(sums.target_x / sums.target_rain, sums.target_y / sums.target_rain)
+
+
+def predicted_center_of_mass(sums: RainFrameSums) -> CenterOfMass:
+    """Centre of the predicted rain (eq. 7); NaN for a frame without rain."""
+    return CenterOfMass(sums.pred_x / sums.pred_rain, sums.pred_y / sums.pred_rain)
+
+
+def center_of_mass_displacement(sums: RainFrameSums, pixel_km: float | None = None) -> Displacement:
+    """From the observed to the predicted centre of mass (eq. 7, fig. 18).
+
+    Args:
+        sums: those of the frames.
+        pixel_km: edge of a pixel in km, for a result in km; None gives pixels.
+    """
+    observed, predicted = observed_center_of_mass(sums), predicted_center_of_mass(sums)
+    edge = 1.0 if pixel_km is None else pixel_km
+    dx, dy = (predicted.x - observed.x) * edge, (predicted.y - observed.y) * edge
+    return Displacement(dx, dy, torch.hypot(dx, dy))
+
+
+def differential_trend(
+    sums: RainFrameSums, start: int = 0, leads: Sequence[int] = (5, 11, 17)
+) -> Trend:
+    """How much rain each event gained since frame `start`, observed and predicted (eq. 8).
+
+    Both are offset by the *observed* frame `start`. Each frame is divided by its own number of
+    valid pixels, which is the paper's 512² where all are valid.
+
+    Args:
+        sums: those of the frames.
+        start: i of eq. 8, an index of a target frame.
+        leads: the K values of j, likewise; 5, 11, 17 are 1, 2, 3 h after the last input frame.
+
+    >>> from saibench.metrics.functional import rain_frame_sums
+    >>> target = torch.tensor([2.0, 3.0]).reshape(1, 2, 1, 1)
+    >>> preds = torch.tensor([9.0, 1.0]).reshape(1, 2, 1, 1)
+    >>> trend = differential_trend(rain_frame_sums(preds, target), start=0, leads=[1])
+    >>> trend.observed.item(), trend.predicted.item()
+    (1.0, -1.0)
+    """
+    check_leads([start, *leads], sums.num_leads)
+    offset = mean_observed_rate(sums)[:, start].unsqueeze(-1)
+    chosen = list(leads)
+    return Trend(
+        observed=mean_observed_rate(sums)[:, chosen] - offset,
+        predicted=mean_predicted_rate(sums)[:, chosen] - offset,
+    )
+
+
+def check_area(area: str) -> None:
+    """Raise `ValueError` for an area that is neither `observed` nor `union`."""
+    if area not in ACTIVE_AREAS:
+        raise ValueError(f"No active area '{area}': {closest(area, ACTIVE_AREAS)}")
+
+
+def check_leads(leads: Sequence[int], num_leads: int) -> None:
+    """Raise `ValueError` for an index that is not of one of `num_leads` frames."""
+    for lead in leads:
+        if not 0 <= lead < num_leads:
+            raise ValueError(
+                f"There is no lead {lead} among {num_leads}: 0 to {num_leads - 1} would work."
+            )

@@ -1,0 +1,61 @@
+"""Which events grow and which are predicted to grow: the four quadrants of fig. 19."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from saibench.metrics.nowcasting.functional.rain_statistics import Trend
+
+QUADRANTS = (
+    "grows, predicted to grow",
+    "decays, predicted to grow",
+    "decays, predicted to decay",
+    "grows, predicted to decay",
+)
+"""In the usual order, observed trend to the right, predicted upwards: I, II, III, IV."""
+
+NUM_CELLS = len(QUADRANTS) + 1
+
+
+def trend_sums(trend: Trend) -> tuple[Tensor, Tensor, Tensor]:
+    """Errors of the predicted trend and numbers of events in each quadrant.
+
+    Args:
+        trend: (B, K) each, mm/h, NaN where undefined.
+
+    Returns:
+        absolute errors (K, 5) and signed errors, predicted minus observed, (K, 5), float64, and
+        counts (K, 5), int64. The fifth column is for pairs on an axis, where one of the two does
+        not change at all.
+    """
+    observed, predicted = trend
+    error = predicted - observed
+    defined = ~error.isnan()
+    member = torch.stack(
+        [
+            (observed > 0) & (predicted > 0),
+            (observed < 0) & (predicted > 0),
+            (observed < 0) & (predicted < 0),
+            (observed > 0) & (predicted < 0),
+            (observed == 0) | (predicted == 0),
+        ],
+        dim=-1,
+    ) & defined.unsqueeze(-1)
+    errors = torch.where(member, error.unsqueeze(-1), 0.0)
+    return errors.abs().sum(dim=0), errors.sum(dim=0), member.sum(dim=0)
+
+
+def trend_errors(absolute: Tensor, signed: Tensor, counts: Tensor) -> dict[str, Tensor]:
+    """What `DifferentialTrend` reports of the sums of `trend_sums`."""
+    count = counts.sum(dim=-1)
+    quadrants = counts[:, :-1]
+    return {
+        "mae": absolute.sum(dim=-1) / count,
+        "bias": signed.sum(dim=-1) / count,
+        "count": count,
+        "quadrant_count": quadrants,
+        "quadrant_mae": absolute[:, :-1] / quadrants,
+        "quadrant_bias": signed[:, :-1] / quadrants,
+        "on_axis": counts[:, -1],
+    }

@@ -1,0 +1,210 @@
+"""Training and evaluation of machine-learned force fields (paper §4)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from saibench.datamodules.force_field.batch import MoleculeBatch
+from saibench.datamodules.force_field.module import ForceFieldDataModule
+from saibench.datamodules.structural import StructuralDataModule
+from saibench.errors import UserError
+from saibench.evidence.statistic import Statistic
+from saibench.imports.targets import build
+from saibench.metrics.force_field import PerAtomEnergyError, PerAtomForceError
+from saibench.metrics.force_field.functional import (
+    by_species,
+    energy_error,
+    force_component_error,
+    force_norm_error,
+)
+from saibench.models.base import BenchmarkModule
+from saibench.models.force_field.saved_frames import keep_shown_frames
+from saibench.models.force_field.statistics import force_field_statistics
+from saibench.models.net_interface import built_net, checked_output, checked_outputs
+from saibench.models.optim.ema import ExponentialMovingAverage
+from saibench.models.untrained import refuse_random_weights
+from saibench.options import Decay
+from saibench.units import MEV_PER_EV
+
+LOG_EVERY = 50
+"""Steps between two logged training losses; logging every step costs as much as a small net."""
+
+
+class ForceFieldModule(BenchmarkModule):
+    """Energy and force training of a net, and its errors by frame, species and atom.
+
+    The loss of a batch is Σ_frames [w_E (E − Ẽ)² + w_F mean_components (f − f̃)²] / B, with E the
+    total energy less the training partition's mean (paper eq. 1; weights as published for
+    NequIP on rMD17). Of absolute errors it is Σ_frames [w_E |E − Ẽ| + w_F mean_atoms ‖f − f̃‖] / B.
+
+    Args:
+        net: `_target_` and settings of the net, `forward(positions (B, A, 3) Å, species (A,))`
+            → energies `(B,)` eV and forces `(B, A, 3)` eV/Å.
+        optimizer: `_target_` and settings of a torch optimizer.
+        facts: of the training partition: `type_names`, `species`, `avg_num_neighbors`,
+            `force_rms` (eV/Å), `energy_mean` (eV).
+        loss: weights `energy` and `forces`.
+        loss_of: `squared` or `absolute` errors.
+        lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
+        ema_decay: decay of the moving average of the weights, in [0, 1), or None for none.
+        seed: seed of the initial weights.
+    """
+
+    precisions = ("32-true",)  # forces are small differences; a net has its own `dtype`
+    validated = ("val/loss", "val/force_mae", "val/energy_mae_per_atom")
+
+    def __init__(
+        self,
+        net: dict[str, Any],
+        optimizer: dict[str, Any],
+        facts: dict[str, Any],
+        loss: dict[str, float],
+        loss_of: Literal["squared", "absolute"] = "squared",
+        lr_schedule: dict[str, Any] | None = None,
+        ema_decay: Decay | None = 0.99,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.facts = facts
+        self.loss_weights = loss
+        self.loss_of = loss_of
+        self.net = built_net(
+            net,
+            {"positions": "(B, A, 3) Å", "species": "(A,)"},
+            type_names=facts["type_names"],
+            avg_num_neighbors=facts["avg_num_neighbors"],
+            force_rms=facts["force_rms"],
+            seed=seed,
+        )
+        num_species = len(facts["type_names"])
+        self.validation_forces = PerAtomForceError(num_species)
+        self.validation_energy = PerAtomEnergyError()
+        self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN is not to vanish
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
+        """Refuse a loss, an optimizer or a learning-rate schedule that cannot be made."""
+        _check_loss(settings["loss"])
+        weights = [torch.nn.Parameter(torch.zeros(1))]
+        optimizer = build(settings["optimizer"], "model.optimizer", weights)
+        schedule = settings.get("lr_schedule")
+        if schedule is not None and max_steps != 0:
+            build(schedule["scheduler"], "lr_schedule.scheduler", optimizer)
+        refuse_random_weights(settings, max_steps)
+
+    def forward(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
+        """Energies `(B,)` in eV, less the training mean, and forces `(B, A, 3)` in eV/Å."""
+        shape = batch.positions.shape
+        names = ("energies (B,) eV", "forces (B, A, 3) eV/Å")
+        output = self.net(batch.positions, batch.species)
+        energy, forces = checked_outputs(self.net, output, names)
+        return (
+            checked_output(self.net, energy, "energies", (shape[0],), "(B,) in eV"),
+            checked_output(self.net, forces, "forces", tuple(shape), "(B, A, 3) in eV/Å"),
+        )
+
+    def configure_optimizers(self) -> Any:
+        optimizer = instantiate(self.hparams["optimizer"], self.net.parameters())
+        schedule = self.hparams["lr_schedule"]
+        if schedule is None:
+            return optimizer
+        scheduler = instantiate(schedule["scheduler"], optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": {**schedule, "scheduler": scheduler}}
+
+    def configure_callbacks(self) -> list[Callback]:
+        decay = self.hparams["ema_decay"]
+        return [] if decay is None else [ExponentialMovingAverage(decay)]
+
+    def training_step(self, batch: MoleculeBatch, batch_idx: int) -> Tensor:
+        energy, forces = self(batch)
+        loss = batch.frame_weight * self.frame_losses(energy, forces, batch).sum()
+        if self.global_step % LOG_EVERY == 0:
+            self.log("train/loss", loss, sync_dist=True)
+        return loss
+
+    def frame_losses(self, energy: Tensor, forces: Tensor, batch: MoleculeBatch) -> Tensor:
+        """Loss of each frame `(B,)`."""
+        of_energy, of_forces = energy - batch.energy, forces - batch.forces
+        if self.loss_of == "squared":
+            energy_part = of_energy.square()
+            force_part = of_forces.square().mean(dim=(1, 2))
+        else:
+            energy_part = of_energy.abs()
+            force_part = of_forces.norm(dim=2).mean(dim=1)
+        return self.loss_weights["energy"] * energy_part + self.loss_weights["forces"] * force_part
+
+    def on_validation_epoch_start(self) -> None:
+        self.validation_forces.reset()
+        self.validation_energy.reset()
+        self.validation_loss.reset()
+
+    def validation_step(self, batch: MoleculeBatch, batch_idx: int) -> None:
+        energy, forces = self(batch)
+        num_atoms = len(batch.species)
+        self.validation_forces.update(
+            forces.reshape(-1, 3),
+            batch.forces.reshape(-1, 3),
+            batch.species.repeat(len(batch.energy)),
+        )
+        self.validation_energy.update(energy, batch.energy, num_atoms)
+        self.validation_loss.update(self.frame_losses(energy, forces, batch))
+
+    def on_validation_epoch_end(self) -> None:
+        force_mae = MEV_PER_EV * self.validation_forces.compute()["all"].float()
+        energy_mae = MEV_PER_EV * self.validation_energy.compute()["all"].float()
+        self.log("val/loss", self.validation_loss.compute())
+        self.log("val/force_mae", force_mae, prog_bar=True)
+        self.log("val/energy_mae_per_atom", energy_mae, prog_bar=True)
+
+    def keep_shown(self, folder: Path, data: StructuralDataModule) -> None:
+        assert isinstance(data, ForceFieldDataModule)
+        keep_shown_frames(folder, self, data)
+
+    def statistics(self) -> list[Statistic]:
+        return force_field_statistics(self.facts["type_names"], self.facts["species"])
+
+    def test_step(self, batch: MoleculeBatch, batch_idx: int) -> dict[str, Tensor]:
+        energy, forces = self(batch)
+        num_species = len(self.facts["type_names"])
+        signed = MEV_PER_EV * energy_error(energy.double(), batch.energy)
+        component = MEV_PER_EV * force_component_error(forces, batch.forces)
+        norm = MEV_PER_EV * force_norm_error(forces, batch.forces)
+        return {
+            "energy_error": signed,
+            "energy_error_per_atom": signed / len(batch.species),
+            "force_mae": component.mean(dim=1),
+            "force_error_norm": norm.mean(dim=1),
+            "species/force_mae": by_species(component, batch.species, num_species)[0],
+            "species/force_error_norm": by_species(norm, batch.species, num_species)[0],
+            "atom/force_mae": component,
+            "atom/force_error_norm": norm,
+            **self._equivariance(forces, batch),
+        }
+
+    def _equivariance(self, forces: Tensor, batch: MoleculeBatch) -> dict[str, Tensor]:
+        if batch.transform is None or batch.original is None:
+            return {}
+        _, plain = self(batch.original)
+        expected = batch.transform.forces(plain, batch.sample_id)
+        return {"equivariance_error": MEV_PER_EV * (forces - expected).abs().mean(dim=(1, 2))}
+
+
+def _check_loss(weights: Mapping[str, float]) -> None:
+    for name in ("energy", "forces"):
+        weight = weights.get(name)
+        if weight is None:
+            raise UserError(f"model.loss has no weight '{name}'; model.loss.{name}=0 would work.")
+        if not 0 <= weight < math.inf:
+            raise UserError(f"model.loss.{name}={weight:g} is no weight; 1 would work.")
+    if not any(weights.values()):
+        raise UserError("model.loss.energy=0 and model.loss.forces=0 leave nothing to learn from.")

@@ -1,0 +1,101 @@
+"""NequIP (Batzner et al. 2022, doi:10.1038/s41467-022-29939-5) from nequip's own builder."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from saibench.datamodules.force_field.neighbors import neighbor_edges
+from saibench.models.force_field.nets.component_major import make_component_major
+from saibench.models.global_state import preserved_global_state
+from saibench.options import Count, Degree, Positive
+
+
+class NequIP(nn.Module):
+    """E(3)-equivariant graph network: energies, and forces as their negative gradient.
+
+    A thin shell that turns dense batches of one molecule into nequip's flat graph. Every
+    argument below `seed` is nequip's own (`nequip.model.NequIPGNNModel`), by its own name.
+
+    Args:
+        type_names: chemical symbols; position in the list is the atom type.
+        avg_num_neighbors: mean neighbours of an atom within `r_max` in the training partition.
+        force_rms: root mean square of a force component in the training partition, in eV/Å;
+            the scale of the atomic energies.
+        dtype: `float32` or `float64`.
+        compile: let nequip trace the net, its gradient included, and compile it by inductor.
+        seed: seed of the initial weights.
+    """
+
+    def __init__(
+        self,
+        type_names: list[str],
+        avg_num_neighbors: float,
+        force_rms: float,
+        dtype: Literal["float32", "float64"] = "float32",
+        compile: bool = False,
+        seed: int = 0,
+        r_max: Positive = 4.0,
+        num_layers: Count = 4,
+        l_max: Degree = 1,
+        parity: bool = True,
+        num_features: Count | list[Count] = 32,
+        radial_mlp_depth: Degree = 1,
+        radial_mlp_width: Count = 128,
+        num_bessels: Count = 8,
+        bessel_trainable: bool = False,
+        polynomial_cutoff_p: Annotated[int, Field(ge=2)] = 6,
+    ) -> None:
+        super().__init__()
+        self.r_max = r_max
+        self.dtype = getattr(torch, dtype)
+        with preserved_global_state():
+            from nequip.model import NequIPGNNModel
+            from nequip.utils.global_state import set_global_state
+
+            set_global_state(allow_tf32=False)
+            self.graph_model = NequIPGNNModel(
+                seed=seed,
+                model_dtype=dtype,
+                type_names=list(type_names),
+                compile_mode="compile" if compile else "eager",
+                r_max=r_max,
+                num_layers=num_layers,
+                l_max=l_max,
+                parity=parity,
+                num_features=num_features,
+                radial_mlp_depth=radial_mlp_depth,
+                radial_mlp_width=radial_mlp_width,
+                num_bessels=num_bessels,
+                bessel_trainable=bessel_trainable,
+                polynomial_cutoff_p=polynomial_cutoff_p,
+                avg_num_neighbors=avg_num_neighbors,
+                per_type_energy_scales=force_rms,
+                per_type_energy_shifts=0.0,
+            )
+        make_component_major(self.graph_model)
+
+    def forward(self, positions: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
+        """Energies `(B,)` in eV, less the training mean, and forces `(B, A, 3)` in eV/Å.
+
+        Args:
+            positions: `(B, A, 3)` in Å.
+            species: `(A,)` atom types, shared by all molecules of the batch.
+        """
+        num_frames, num_atoms, _ = positions.shape
+        device = positions.device
+        frames = torch.arange(num_frames, device=device)
+        with torch.enable_grad():
+            graph = self.graph_model(
+                {
+                    "pos": positions.to(self.dtype).reshape(-1, 3),
+                    "atom_types": species.repeat(num_frames),
+                    "edge_index": neighbor_edges(positions, self.r_max),
+                    "batch": frames.repeat_interleave(num_atoms),
+                    "num_atoms": torch.full((num_frames,), num_atoms, device=device),
+                }
+            )
+        return graph["total_energy"].reshape(-1), graph["forces"].reshape(positions.shape)

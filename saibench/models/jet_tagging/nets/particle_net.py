@@ -1,0 +1,104 @@
+"""ParticleNet (Qu, Gouskos 2020, arXiv:1902.08570), as weaver-core has it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from saibench.errors import UserError
+from saibench.models.jet_tagging.nets.features import (
+    NUM_FEATURES,
+    Features,
+    constituent_features,
+    points,
+    raw_features,
+    relative_to_jet,
+)
+from saibench.models.jet_tagging.nets.weaver_library import weaver_class
+from saibench.options import Count, Share
+
+NUM_CLASSES = 2
+FAR, FAR_IN_HALF_PRECISION = 1e9, 99.0
+"""Where weaver puts what is no constituent, so that it is nobody's neighbour while others are."""
+
+
+class ParticleNet(nn.Module):
+    """Convolutions over the nearest neighbours of each constituent of a jet.
+
+    The defaults are the published hyper-parameters for top tagging, 366,160 parameters.
+
+    weaver's own trimming is off, as in `ParticleTransformer`. A batch whose longest jet is shorter
+    than the neighbours asked for is padded to them.
+
+    Args:
+        features: what a net is told: `kinematic`, `raw` (four-momenta in place of the seven
+            features; neighbours are still those in Δη and Δφ) or `raw_no_pair` (neighbours are
+            those among the four-momenta as well).
+        neighbors: how many each convolution looks at.
+        channels: widths of each convolution's layers.
+        fc_dim, fc_dropout: of the layer before the last.
+        compile: let PyTorch compile the net.
+        seed: of the initial weights.
+
+    Raises:
+        UserError: weaver-core is not installed, or neighbors and channels differ in number.
+    """
+
+    def __init__(
+        self,
+        features: Features = "kinematic",
+        neighbors: list[Count] | None = None,
+        channels: list[list[Count]] | None = None,
+        fc_dim: Count = 256,
+        fc_dropout: Share = 0.1,
+        compile: bool = False,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        neighbors = [16, 16, 16] if neighbors is None else list(neighbors)
+        channels = [[64] * 3, [128] * 3, [256] * 3] if channels is None else list(channels)
+        if len(neighbors) != len(channels):
+            raise UserError(
+                f"model.net.neighbors is for {len(neighbors)} convolutions and model.net.channels "
+                f"for {len(channels)}; as many of both would work."
+            )
+        self.features = features
+        self.least_points = max(neighbors) + 1  # a point is its own nearest
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.mod = weaver_class("ParticleNet")(
+                input_dims=NUM_FEATURES[features],
+                num_classes=NUM_CLASSES,
+                conv_params=[(k, tuple(w)) for k, w in zip(neighbors, channels, strict=True)],
+                fc_params=[(fc_dim, fc_dropout)],
+                use_fusion=False,
+                use_fts_bn=True,
+                use_counts=True,
+                trim=False,
+            )
+        if compile:
+            self.mod.compile(dynamic=True)
+
+    def forward(self, momenta: Tensor, mask: Tensor) -> Tensor:
+        """Logits `(B, 2)` of a top jet and of a QCD jet.
+
+        Args:
+            momenta: `(B, P, 4)` E, px, py, pz in GeV.
+            mask: `(B, P)`, where there is a constituent.
+        """
+        short = max(0, self.least_points - mask.shape[1])
+        if short:
+            momenta, mask = pad(momenta, (0, 0, 0, short)), pad(mask, (0, short))
+        half = torch.is_autocast_enabled(momenta.device.type)
+        self.mod.coord_shift = FAR_IN_HALF_PRECISION if half else FAR
+        return self.mod(
+            self._points(momenta, mask),
+            constituent_features(momenta, mask, self.features),
+            mask.unsqueeze(1),
+        )
+
+    def _points(self, momenta: Tensor, mask: Tensor) -> Tensor:
+        if self.features == "raw_no_pair":
+            return raw_features(momenta, mask)
+        return points(relative_to_jet(momenta), mask)

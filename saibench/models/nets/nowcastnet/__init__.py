@@ -1,8 +1,0 @@
-"""NowcastNet: evolution network, generative network and temporal discriminator."""
-
-from saibench.models.nets.nowcastnet.discriminator import TemporalDiscriminator
-from saibench.models.nets.nowcastnet.evolution_operator import Evolution
-from saibench.models.nets.nowcastnet.net import NowcastNet
-from saibench.models.nets.nowcastnet.published import load_published
-
-__all__ = ["Evolution", "NowcastNet", "TemporalDiscriminator", "load_published"]

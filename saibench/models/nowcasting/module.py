@@ -1,0 +1,244 @@
+"""Evaluation of any nowcasting net, and training of a plain one (paper §6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from torch import Tensor
+from torchmetrics import MeanMetric
+
+from saibench.datamodules.nowcasting.batch import RainBatch
+from saibench.datamodules.nowcasting.draws import RepeatedDraws
+from saibench.datamodules.nowcasting.event import MINUTES_PER_FRAME, TARGET_FRAMES
+from saibench.datamodules.nowcasting.module import NowcastingDataModule
+from saibench.datamodules.structural import StructuralDataModule
+from saibench.errors import UserError
+from saibench.evidence.statistic import Statistic
+from saibench.metrics.nowcasting.functional.rain import RainFrameSums, rain_frame_sums
+from saibench.models.base import BenchmarkModule
+from saibench.models.net_interface import built_net, checked_output
+from saibench.models.nowcasting.error_parts import truth_statistics
+from saibench.models.nowcasting.losses import weighted_distance
+from saibench.models.nowcasting.nets.event_noise import EventNoise
+from saibench.models.nowcasting.nets.nowcastnet.published import load_published
+from saibench.models.nowcasting.saved_events import keep_shown_events
+from saibench.models.nowcasting.statistics import (
+    draw_statistics,
+    frame_statistics,
+    nowcasting_statistics,
+    refuse_not_finite,
+)
+from saibench.models.untrained import refuse_random_weights
+
+INPUTS = {"observed": "(B, T, H, W) mm/h", "noise": "(an EventNoise)"}
+"""Of a net's `forward`."""
+LOG_EVERY = 50
+"""Steps between two logged training losses."""
+
+
+class NowcastingModule(BenchmarkModule):
+    """A net that maps observed to coming rain, and its errors by event and lead time.
+
+    A net with parameters is trained on the weighted distance of its prediction, which makes heavy
+    rain count (NowcastNet's loss without its network; `NowcastNetModule` trains that one).
+
+    Args:
+        net: `_target_` and settings of the net, `forward(observed (B, T, H, W) mm/h, noise)` →
+            `(B, L, H, W)` mm/h; noise is an `EventNoise`, for nets that draw at random. A net
+            that also has `evolve(observed)` → `Evolution` is asked for motion and source where
+            the truth is known.
+        facts: of the data: `pixel_km`, `observed` and `leads` frames, `frame_minutes` between two,
+            each also given to a net that takes it, and `has_truth`. Without them frames are as
+            NowcastNet's: 9, 20 and 10 minutes.
+        name: of the model, in the names of points.
+        optimizer: `_target_` and settings of a torch optimizer; unused if nothing is trained.
+        lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
+        checkpoint: file of weights to start from, with the net's names and shapes, or None.
+        thresholds: rain rates in mm/h at which the critical success index is taken.
+        active_threshold: rain rate in mm/h from which a pixel is active.
+        seed: of the noise in evaluation.
+        steps: 0 for a net without parameters, which is tested as it is.
+    """
+
+    precisions = ("32-true", "bf16-mixed")
+    validated = ("val/loss", "val/mae")
+
+    def __init__(
+        self,
+        net: dict[str, Any],
+        facts: dict[str, Any],
+        name: str,
+        optimizer: dict[str, Any] | None = None,
+        lr_schedule: dict[str, Any] | None = None,
+        checkpoint: str | None = None,
+        thresholds: Sequence[float] = (16.0, 32.0, 64.0),
+        active_threshold: float = 5.0,
+        seed: int = 0,
+        steps: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.facts = facts
+        self.thresholds = tuple(float(level) for level in thresholds)
+        self.active_threshold = active_threshold
+        self.seed = seed
+        self.net = built_net(net, INPUTS, **_known_of_data(net, facts))
+        self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN is not to vanish
+        self.validation_error = MeanMetric(nan_strategy="disable")
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
+        checkpoint = settings.get("checkpoint")
+        if checkpoint is not None and not Path(checkpoint).is_file():
+            raise UserError(
+                f"model.checkpoint={checkpoint} is not a file; the path of a checkpoint, or null, "
+                "would work."
+            )
+        refuse_random_weights(settings, max_steps)
+
+    @property
+    def trains(self) -> bool:
+        return self.hparams["steps"] != 0
+
+    def load_initial_weights(self) -> None:
+        if self.hparams["checkpoint"] is not None:
+            load_published(self.net, self.hparams["checkpoint"])
+
+    def forward(self, batch: RainBatch) -> Tensor:
+        """Rain `(B, L, H, W)` in mm/h, the same for an event in any batch and on any rank."""
+        noise = EventNoise(batch.sample_id, self.seed)
+        return self._checked(self.net(batch.observed, noise), batch)
+
+    def _checked(self, rain: Any, batch: RainBatch) -> Tensor:
+        meaning = "(B, T, H, W) in mm/h, a frame a lead time"
+        return checked_output(self.net, rain, "rain", tuple(batch.target.shape), meaning)
+
+    def configure_optimizers(self) -> Any:
+        optimizer = instantiate(self.hparams["optimizer"], self.net.parameters())
+        schedule = self.hparams["lr_schedule"]
+        if schedule is None:
+            return optimizer
+        scheduler = instantiate(schedule["scheduler"], optimizer)
+        return {"optimizer": optimizer, "lr_scheduler": {**schedule, "scheduler": scheduler}}
+
+    def training_step(self, batch: RainBatch, batch_idx: int) -> Tensor:
+        losses = weighted_distance(self(batch), batch.target, batch.mask).mean(dim=1)
+        loss = batch.event_weight * losses.sum()
+        if batch_idx % LOG_EVERY == 0:
+            self.log("train/loss", loss, sync_dist=True)
+        return loss
+
+    def on_validation_epoch_start(self) -> None:
+        self.validation_loss.reset()
+        self.validation_error.reset()
+
+    def validation_step(self, batch: RainBatch, batch_idx: int) -> None:
+        predicted = self(batch).float().clamp(min=0)
+        self.validation_loss.update(weighted_distance(predicted, batch.target, batch.mask))
+        sums = self._sums(predicted, batch)
+        seen = (sums.pixels > 0) | sums.absolute_error.isnan()  # a NaN is not to vanish
+        self.validation_error.update((sums.absolute_error / sums.pixels)[seen].float())
+
+    def on_validation_epoch_end(self) -> None:
+        self.log("val/loss", self.validation_loss.compute(), prog_bar=True)
+        self.log("val/mae", self.validation_error.compute(), prog_bar=True)
+
+    def statistics(self) -> list[Statistic]:
+        statistics = nowcasting_statistics(
+            self.leads,
+            self.thresholds,
+            self.active_threshold,
+            self.facts["has_truth"] and self.evolves,
+            self.frame_minutes,
+        )
+        draws = self._draws()
+        if draws is None:
+            return statistics
+        return [*statistics, *draw_statistics(draws, self.leads, self.frame_minutes)]
+
+    @property
+    def leads(self) -> int:
+        """Frames that are predicted."""
+        return self.facts.get("leads", TARGET_FRAMES)
+
+    @property
+    def frame_minutes(self) -> int:
+        """Between two frames."""
+        return self.facts.get("frame_minutes", MINUTES_PER_FRAME)
+
+    @property
+    def evolves(self) -> bool:
+        """Whether the net tells motion and source apart."""
+        return hasattr(self.net, "evolve")
+
+    def test_step(self, batch: RainBatch, batch_idx: int) -> dict[str, Tensor]:
+        if batch.draws is not None:
+            return self._repeated(batch, batch.draws)
+        values = self._scored(self(batch), batch)
+        if batch.motion is not None and batch.source is not None and self.evolves:
+            values |= truth_statistics(
+                self.net.evolve(batch.observed),
+                batch.observed[:, -1],
+                batch.target,
+                batch.motion,
+                batch.source,
+                batch.pixel_km,
+                self.frame_minutes,
+            )
+        return values
+
+    def keep_shown(self, folder: Path, data: StructuralDataModule) -> None:
+        assert isinstance(data, NowcastingDataModule)
+        keep_shown_events(folder, self, data)
+
+    def _repeated(self, batch: RainBatch, draws: int) -> dict[str, Tensor]:
+        """Errors of every draw; what the event's first draw has in common with a single look."""
+        if not hasattr(self.net, "draws"):
+            raise UserError(
+                f"model={self.hparams['name']} predicts an event the same way every time; a "
+                "partition of repeated draws wants a model that draws at random."
+            )
+        noise = EventNoise(batch.sample_id, self.seed)
+        frames = [
+            self._scored(self._checked(predicted, batch), batch)
+            for predicted in self.net.draws(batch.observed, draws, noise)
+        ]
+        of_draws = {
+            f"draw/{name}": torch.stack([of_draw[f"lead/{name}"] for of_draw in frames], dim=1)
+            for name in ("mae", "mae.defined", "displacement", "displacement.defined")
+        }
+        return frames[0] | {name: values.flatten(1) for name, values in of_draws.items()}
+
+    def _draws(self) -> int | None:
+        """How often the partitions now tested want events predicted, if repeatedly."""
+        if self._trainer is None:  # built to be looked at
+            return None
+        looks = self.trainer.datamodule.passes()  # type: ignore[attr-defined]
+        transforms = [look.transform for look in looks]
+        counts = {look.count for look in transforms if isinstance(look, RepeatedDraws)}
+        if len(counts) > 1:
+            raise UserError(
+                f"the test partitions ask for {' and '.join(map(str, sorted(counts)))} draws an "
+                "event; one number for all would work."
+            )
+        return counts.pop() if counts else None
+
+    def _scored(self, predicted: Tensor, batch: RainBatch) -> dict[str, Tensor]:
+        sums = self._sums(predicted, batch)
+        refuse_not_finite(sums, batch.sample_id, f"model.net={self.hparams['net']['_target_']}")
+        return frame_statistics(sums, batch.pixel_km)
+
+    def _sums(self, predicted: Tensor, batch: RainBatch) -> RainFrameSums:
+        return rain_frame_sums(
+            predicted, batch.target, batch.mask, self.thresholds, self.active_threshold
+        )
+
+
+def _known_of_data(net: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """How events are sampled in space and time, where a net's settings do not say otherwise."""
+    known = ("pixel_km", "observed", "leads", "frame_minutes")
+    return {name: facts[name] for name in known if name in facts and name not in net}

@@ -1,0 +1,7 @@
+"""Nowcasts without learning, called as a net is: what a net has to beat."""
+
+from saibench.models.nowcasting.nets.baselines.extrapolation import LagrangianExtrapolation
+from saibench.models.nowcasting.nets.baselines.persistence import Persistence
+from saibench.models.nowcasting.nets.baselines.steps import Steps
+
+__all__ = ["LagrangianExtrapolation", "Persistence", "Steps"]

@@ -1,0 +1,194 @@
+"""NowcastNet's two-stage training (Zhang et al. 2023, doi:10.1038/s41586-023-06184-4, Methods)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor
+
+from saibench.datamodules.nowcasting.batch import RainBatch
+from saibench.datamodules.nowcasting.event import OBSERVED_FRAMES
+from saibench.errors import UserError
+from saibench.models.batch_statistics import share_batch_statistics
+from saibench.models.nowcasting.losses import (
+    ADVERSARIAL_WEIGHT,
+    MOTION_WEIGHT,
+    NUM_DRAWS,
+    POOLING_WEIGHT,
+    accumulation_loss,
+    discriminator_loss,
+    generator_adversarial_loss,
+    motion_regularisation,
+    pooling_loss,
+)
+from saibench.models.nowcasting.module import LOG_EVERY, NowcastingModule
+from saibench.models.nowcasting.nets.event_noise import EventNoise
+from saibench.models.nowcasting.nets.nowcastnet.discriminator import TemporalDiscriminator
+
+STEPS_OF_A_SEED = 2**32
+"""More steps than any training has, so that no two seeds share their noise."""
+
+PUBLISHED_SHARE = 3, 8
+"""Of the steps, for the evolution network: 300,000 of 800,000."""
+
+
+class NowcastNetModule(NowcastingModule):
+    """First the evolution network, then generator and discriminator with the evolution frozen.
+
+    Args:
+        net: `_target_` and settings of a `NowcastNet`.
+        evolution_steps: steps of the first stage, the rest is the second; None for three eighths
+            of `total_steps`, as published.
+        total_steps: the whole budget; None where it is wall time.
+        evolution_only: predict the evolved rain; there is no second stage.
+        evolution_optimizer: of the evolution network.
+        evolution_decay: factor of its learning rate in the last third of the first stage.
+        generator_optimizer, discriminator_optimizer: of the second stage.
+        discriminator_channels: width of the temporal discriminator.
+        gradient_clip: largest norm of a network's gradient, or None.
+        others: see `NowcastingModule`.
+    """
+
+    finds_unused_parameters = True
+
+    def __init__(
+        self,
+        net: dict[str, Any],
+        facts: dict[str, Any],
+        name: str,
+        evolution_steps: int | None,
+        total_steps: int | None,
+        evolution_optimizer: dict[str, Any],
+        generator_optimizer: dict[str, Any],
+        discriminator_optimizer: dict[str, Any],
+        evolution_only: bool = False,
+        evolution_decay: float = 0.1,
+        discriminator_channels: int = 32,
+        gradient_clip: float | None = None,
+        **others: Any,
+    ) -> None:
+        super().__init__(net, facts, name, **others)
+        self.save_hyperparameters()
+        self.automatic_optimization = False
+        whole = total_steps if evolution_only else None
+        self.evolution_steps = whole or first_stage(evolution_steps, total_steps)
+        self.evolution_only = evolution_only
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            self.discriminator = TemporalDiscriminator(
+                facts.get("observed", OBSERVED_FRAMES), self.leads, discriminator_channels
+            )
+
+    @classmethod
+    def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
+        super().check(settings, max_steps)
+        first = settings["evolution_steps"]
+        if settings.get("evolution_only") or max_steps == 0:
+            return
+        if max_steps is None and first is None:
+            raise UserError(
+                "model.evolution_steps=null is a share of trainer.max_steps, which is null too; "
+                "a number of steps would work."
+            )
+        if max_steps is not None and first_stage(first, max_steps) >= max_steps:
+            raise UserError(
+                f"model.evolution_steps={first} leaves no step of trainer.max_steps={max_steps} "
+                f"for the generator; {max_steps // 2}, or model.evolution_only=true, would work."
+            )
+
+    def forward(self, batch: RainBatch) -> Tensor:
+        if self.evolution_only:
+            return self.net.evolve(batch.observed).fields
+        return super().forward(batch)
+
+    def configure_optimizers(self) -> list[torch.optim.Optimizer]:
+        generator = [*self.net.gen_enc.parameters(), *self.net.gen_dec.parameters()]
+        generator += [weight for weight in self.net.proj.parameters() if weight.requires_grad]
+        return [
+            instantiate(self.hparams["evolution_optimizer"], self.net.evo_net.parameters()),
+            instantiate(self.hparams["generator_optimizer"], generator),
+            instantiate(self.hparams["discriminator_optimizer"], self.discriminator.parameters()),
+        ]
+
+    def training_step(self, batch: RainBatch, batch_idx: int) -> Tensor:
+        step = self.trainer.fit_loop.epoch_loop.total_batch_idx
+        if self.evolution_only or step < self.evolution_steps:
+            losses = self._train_evolution(batch, step)
+        else:
+            losses = self._train_generator(batch, step)
+        share_batch_statistics(self)
+        if batch_idx % LOG_EVERY == 0:
+            self.log_dict({f"train/{name}": loss.detach() for name, loss in losses.items()})
+        return torch.stack([loss.detach() for loss in losses.values()]).sum()
+
+    def _train_evolution(self, batch: RainBatch, step: int) -> dict[str, Tensor]:
+        optimizer, _, _ = self._optimizers()
+        rate = self.hparams["evolution_optimizer"]["lr"]
+        late = step >= 2 * self.evolution_steps // 3
+        for group in optimizer.param_groups:
+            group["lr"] = rate * (self.hparams["evolution_decay"] if late else 1.0)
+        evolution = self.net.evolve(batch.observed)
+        start = batch.observed[:, -1]
+        losses = {
+            "accumulation": accumulation_loss(evolution, start, batch.target, batch.mask),
+            "motion": MOTION_WEIGHT
+            * motion_regularisation(evolution.motion, batch.target, batch.mask),
+        }
+        weighed = {name: batch.event_weight * of_event.sum() for name, of_event in losses.items()}
+        self._step(optimizer, torch.stack(list(weighed.values())).sum())
+        return weighed
+
+    def _train_generator(self, batch: RainBatch, step: int) -> dict[str, Tensor]:
+        _, generator, discriminator = self._optimizers()
+        self.net.evo_net.eval()  # what the generator will be steered by in evaluation
+        with torch.no_grad():
+            evolution = self.net.evolve(batch.observed)
+        # noise of the step and event: a resumed training and any number of ranks draw the same
+        noise = EventNoise(batch.sample_id, STEPS_OF_A_SEED * self.seed + step)
+        drawn = torch.stack(list(self.net.draws(batch.observed, NUM_DRAWS, noise, evolution)))
+        draws = (
+            drawn * batch.mask
+        )  # a missing pixel is 0 in the target; it must not tell them apart
+
+        made = self.discriminator(batch.observed, draws[0].detach())
+        real = self.discriminator(batch.observed, batch.target)
+        weighed = {
+            "discriminator": batch.event_weight * discriminator_loss(real, made).sum(),
+        }
+        self._step(discriminator, weighed["discriminator"])
+
+        self.toggle_optimizer(generator)
+        pooling = POOLING_WEIGHT * pooling_loss(draws, batch.target, batch.mask)
+        fooling = torch.stack(
+            [generator_adversarial_loss(self.discriminator(batch.observed, d)) for d in draws]
+        ).mean(dim=0)
+        weighed["pooling"] = batch.event_weight * pooling.sum()
+        weighed["adversarial"] = batch.event_weight * ADVERSARIAL_WEIGHT * fooling.sum()
+        self._step(generator, weighed["pooling"] + weighed["adversarial"])
+        self.untoggle_optimizer(generator)
+        return weighed
+
+    def _optimizers(self) -> list[LightningOptimizer]:
+        optimizers = self.optimizers()
+        assert isinstance(optimizers, list)  # there are three
+        return optimizers
+
+    def _step(self, optimizer: Any, loss: Tensor) -> None:
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        clip = self.hparams["gradient_clip"]
+        if clip is not None:
+            self.clip_gradients(optimizer, clip, "norm")
+        optimizer.step()
+
+
+def first_stage(evolution_steps: int | None, total_steps: int | None) -> int:
+    """Steps of the evolution network."""
+    if evolution_steps is not None:
+        return evolution_steps
+    share, whole = PUBLISHED_SHARE
+    return 0 if total_steps is None else max(1, total_steps * share // whole)

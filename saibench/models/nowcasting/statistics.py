@@ -1,0 +1,257 @@
+"""What is reported of every tested rain event, with unit and normalisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from saibench.datamodules.nowcasting.event import MINUTES_PER_FRAME
+from saibench.evidence.schema import AFTER, BEFORE
+from saibench.evidence.statistic import Axis, Statistic
+from saibench.metrics.nowcasting.functional.cumulative_csi import responds_at_every_lead
+from saibench.metrics.nowcasting.functional.rain import RainFrameSums
+from saibench.metrics.nowcasting.functional.rain_statistics import (
+    active_area_error,
+    center_of_mass_displacement,
+    critical_success_index,
+    hits_and_relevant,
+    mean_absolute_rain_error,
+    mean_observed_rate,
+    mean_predicted_rate,
+)
+
+
+def lead_axis(leads: int, frame_minutes: int = MINUTES_PER_FRAME) -> Axis:
+    """The frames to come, by their lead time in minutes after the last observed frame."""
+    return Axis("lead", tuple(frame_minutes * (lead + 1) for lead in range(leads)))
+
+
+def draw_axis(draws: int, leads: int, frame_minutes: int = MINUTES_PER_FRAME) -> Axis:
+    """Repeated predictions of an event: every draw at every lead time, in that order."""
+    labels = lead_axis(leads, frame_minutes).labels
+    pairs = [(draw, label) for draw in range(draws) for label in labels]
+    number, minutes = zip(*pairs, strict=True)
+    return Axis("draw", tuple(range(len(pairs))), {"number": number, "lead": minutes})
+
+
+def nowcasting_statistics(
+    leads: int,
+    thresholds: Sequence[float],
+    active_threshold: float,
+    has_truth: bool,
+    frame_minutes: int = MINUTES_PER_FRAME,
+) -> list[Statistic]:
+    """Errors of an event, and of its frames by lead time.
+
+    Args:
+        leads: frames that are predicted.
+        thresholds: of the critical success index, mm/h.
+        active_threshold: of the active area, mm/h.
+        has_truth: whether the true motion and source of the events are known.
+        frame_minutes: between two frames.
+    """
+    axis = lead_axis(leads, frame_minutes)
+    error = "mean absolute error of the rain rate"
+    statistics = [
+        # partial: a frame, or a whole event, may lie where the radar saw nothing
+        Statistic("mae", "mm/h", "pixel", error, None, {"mae": "mean"}, partial=True),
+        Statistic("mae", "mm/h", "pixel", error, axis, {"mae": "mean"}, partial=True),
+        Statistic(
+            "active_area_mae",
+            "mm/h",
+            "active pixel",
+            f"mean absolute error where {active_threshold:g} mm/h were observed",
+            axis,
+            {"active_area_mae": "mean"},
+            partial=True,
+        ),
+        Statistic(
+            "union_area_mae",
+            "mm/h",
+            "active pixel",
+            f"mean absolute error where {active_threshold:g} mm/h were observed or predicted",
+            axis,
+            {"union_area_mae": "mean"},
+            partial=True,
+        ),
+        *(statistic for level in thresholds for statistic in _at_threshold(level, axis)),
+        *_displacement(axis),
+        _mean_rate("observed", axis),
+        _mean_rate("predicted", axis),
+        Statistic("valid_pixels", "", "frame", "pixels that the radar saw", axis),
+        Statistic("active_pixels", "", "frame", "pixels of the active area", axis),
+    ]
+    return [*statistics, *_against_truth(axis)] if has_truth else statistics
+
+
+def frame_statistics(sums: RainFrameSums, pixel_km: float) -> dict[str, Tensor]:
+    """The values of `nowcasting_statistics` that follow from the sums of frames, `(B, leads)`.
+
+    And where they are defined: what a prediction that is not a number would leave undefined counts
+    as defined, so that it is refused.
+    """
+    displacement = center_of_mass_displacement(sums, pixel_km)
+    error = mean_absolute_rain_error(sums)
+    values = {
+        "mae": _mean_over_leads(error),
+        "lead/mae": error,
+        "lead/active_area_mae": active_area_error(sums),
+        "lead/union_area_mae": active_area_error(sums, "union"),
+        "lead/displacement_x": displacement.dx,
+        "lead/displacement_y": displacement.dy,
+        "lead/displacement": displacement.dr,
+        "lead/observed_rate": mean_observed_rate(sums),
+        "lead/predicted_rate": mean_predicted_rate(sums),
+        "lead/valid_pixels": sums.pixels.double(),
+        "lead/active_pixels": sums.active.double(),
+    }
+    seen, has_mass = sums.pixels > 0, (sums.target_rain != 0) & (sums.pred_rain != 0)
+    defined = {
+        "mae": seen.any(dim=1),
+        **dict.fromkeys(("lead/mae", "lead/observed_rate", "lead/predicted_rate"), seen),
+        "lead/active_area_mae": sums.active > 0,
+        "lead/union_area_mae": sums.union > 0,
+        **{
+            f"lead/{name}": has_mass
+            for name in ("displacement_x", "displacement_y", "displacement")
+        },
+    }
+    for number, level in enumerate(sums.thresholds):
+        values[f"responds_{level:g}"] = responds_at_every_lead(sums, level).double()
+        values[f"lead/csi_{level:g}"] = critical_success_index(sums, level)
+        defined[f"lead/csi_{level:g}"] = hits_and_relevant(sums, level)[1] > 0
+        for name in ("hits", "misses", "false_alarms"):
+            values[f"lead/{name}_{level:g}"] = getattr(sums, name)[..., number].double()
+    return values | {f"{name}.defined": where for name, where in defined.items()}
+
+
+def draw_statistics(
+    draws: int, leads: int, frame_minutes: int = MINUTES_PER_FRAME
+) -> list[Statistic]:
+    """What is reported of events that are predicted repeatedly (paper fig. 20)."""
+    axis = draw_axis(draws, leads, frame_minutes)
+    return [
+        Statistic("mae", "mm/h", "pixel", "mean absolute error of a draw", axis, partial=True),
+        Statistic(
+            "displacement",
+            "km",
+            "frame",
+            "displacement of a draw's centre of mass",
+            axis,
+            partial=True,
+        ),
+    ]
+
+
+def refuse_not_finite(sums: RainFrameSums, sample_ids: Tensor, net: str) -> None:
+    """A prediction that is not a number is an error, whatever its other frames are.
+
+    Statistics are undefined for it as they are for a frame without a valid pixel; here the two are
+    told apart.
+
+    Args:
+        sums: of a batch.
+        sample_ids: of its events.
+        net: what predicted, as the settings name it.
+
+    Raises:
+        RuntimeError: a rate of some event is NaN or infinite.
+    """
+    for whose, count in (("predicted", sums.pred_not_finite), ("observed", sums.target_not_finite)):
+        events = sample_ids[count.any(dim=1)].tolist()
+        if events:
+            raise RuntimeError(
+                f"{whose} rain rates are NaN or infinite in {int((count > 0).sum())} frames of "
+                f"{len(events)} events (ids {events[:5]})"
+                + (f", as {net} returned them." if whose == "predicted" else ".")
+            )
+
+
+def _mean_rate(whose: str, axis: Axis) -> Statistic:
+    name, describe = f"{whose}_rate", f"mean {whose} rain rate"
+    known = BEFORE if whose == "predicted" else AFTER
+    return Statistic(name, "mm/h", "pixel", describe, axis, partial=True, known=known)
+
+
+def _at_threshold(level: float, axis: Axis) -> list[Statistic]:
+    csi = f"critical success index at {level:g} mm/h"
+    counts = (
+        ("hits", "observed and predicted"),
+        ("misses", "observed, not predicted"),
+        ("false_alarms", "predicted, not observed"),
+    )
+    selected = f"1 if pixels are hit, missed or falsely alarmed at {level:g} mm/h in every frame"
+    return [
+        Statistic(f"responds_{level:g}", "", "event", selected, binary=True),
+        Statistic(
+            f"csi_{level:g}", "", "frame", csi, axis, {f"csi_{level:g}": "mean"}, partial=True
+        ),
+        *(
+            Statistic(f"{name}_{level:g}", "", "frame", f"pixels {what} at {level:g} mm/h", axis)
+            for name, what in counts
+        ),
+    ]
+
+
+def _displacement(axis: Axis) -> list[Statistic]:
+    """Of the centre of mass, from the observed to the predicted."""
+    along = "displacement of the centre of mass"
+    return [
+        Statistic("displacement_x", "km", "frame", f"{along} along x", axis, partial=True),
+        Statistic("displacement_y", "km", "frame", f"{along} along y", axis, partial=True),
+        Statistic(
+            "displacement", "km", "frame", along, axis, {"displacement": "mean"}, partial=True
+        ),
+    ]
+
+
+def _against_truth(axis: Axis) -> list[Statistic]:
+    return [
+        Statistic(
+            "motion_error",
+            "km/h",
+            "rainy pixel",
+            "distance of the predicted from the true motion, weighed by the observed rain",
+            axis,
+            {"motion_error": "mean"},
+            partial=True,
+        ),
+        Statistic(
+            "source_error",
+            "mm/h",
+            "pixel",
+            "mean absolute error of the predicted source",
+            axis,
+            {"source_error": "mean"},
+        ),
+        Statistic(
+            "velocity_part",
+            "mm/h",
+            "pixel",
+            "mean absolute error of rain evolved with the predicted motion and the true source",
+            axis,
+            {"velocity_part": "mean"},
+        ),
+        Statistic(
+            "source_part",
+            "mm/h",
+            "pixel",
+            "mean absolute error of rain evolved with the true motion and the predicted source",
+            axis,
+            {"source_part": "mean"},
+        ),
+        Statistic(
+            "scheme_part",
+            "mm/h",
+            "pixel",
+            "mean absolute error of rain evolved with the true motion and the true source",
+            axis,
+            {"scheme_part": "mean"},
+        ),
+    ]
+
+
+def _mean_over_leads(values: Tensor) -> Tensor:
+    return torch.nanmean(values, dim=1)

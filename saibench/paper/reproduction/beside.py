@@ -1,0 +1,53 @@
+"""What the paper found, beside what a study's own evidence says."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures import figure_module
+from saibench.findings.finding import Finding
+from saibench.paper.reproduction.result import Result, Said
+
+WIDTH = 100
+NO_QUESTION = "not asked of these points"
+
+
+def beside(result: Result, findings: Sequence[Finding], evidence: StudyEvidence) -> list[str]:
+    """Lines of text: each finding of the paper, and under it what was found here.
+
+    Args:
+        findings: of all the result's studies.
+        evidence: of the first, from which numbers are taken.
+    """
+    lacking = figure_module(result.parts[0].figures[0]).needs(evidence)
+    lines = []
+    for said in result.said:
+        lines += ["", *_line("paper", f"{said.text} ({said.section})")]
+        if said.numbers is not None:
+            here = [lacking or said.numbers(evidence)]
+        else:
+            here = [f"compare {said.compare}."] if said.compare else answers(said, findings)
+        lines += [line for one in here for line in _line("here", one)]
+    return lines[1:]
+
+
+def answers(said: Said, findings: Sequence[Finding]) -> list[str]:
+    """Every verdict on the claim, with its numbers and the points that it is of."""
+    return [
+        f"{finding.verdict}{f' ({finding.variant})' if finding.variant else ''}: {finding.numbers}"
+        for finding in findings
+        if finding.claim == said.claim
+    ] or [NO_QUESTION]
+
+
+def _line(who: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=f"{who:<7}",
+        subsequent_indent=" " * 7,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

@@ -1,0 +1,127 @@
+"""Making a figure or table of the paper again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from saibench.config.compose import compose_command
+from saibench.errors import UserError
+from saibench.findings.finding import Finding, module_findings
+from saibench.paper.reproduction.beside import beside
+from saibench.paper.reproduction.files import Written, write_figure
+from saibench.paper.reproduction.result import Part, Result
+from saibench.paper.reproduction.results import RESULTS, TABLES, check_name
+from saibench.paper.reproduction.runs import Ran, run_study
+from saibench.paper.reproduction.tables import write_table
+from saibench.report.failures import warn_of_failures
+
+FAILED, INTERRUPTED = 1, 130
+OUTPUTS = Path("outputs/reproduced")
+
+FOUND = "found.txt"
+"""What was printed, beside the figures."""
+
+
+def reproduce(name: str, full: bool, overrides: Sequence[str]) -> int:
+    """Run or reuse the points, draw the figure, and print the paper's findings beside these.
+
+    Args:
+        name: `fig3` or `table2`.
+        full: in the paper's size, not in minutes on two cores.
+        overrides: settings of `train.py` for every point.
+
+    Returns:
+        the exit code: 1 if a point failed or a figure could not be drawn.
+
+    Raises:
+        UserError: a name that is not known, settings that do not go with it; nothing is written.
+    """
+    check_name(name)
+    if name in TABLES:
+        _refuse_settings(name, full, overrides)
+        return _reproduce_table(name)
+    result = RESULTS[name]
+    if full and not result.has_two_sizes:
+        raise UserError(f"{name} has one size; without --full it is drawn in it.")
+    studies = [part.study if full else part.mini for part in result.parts]
+    for study in studies[1:]:  # the first is composed where it runs
+        compose_command("train", ["-m", f"+sweeps={study}", *overrides])
+    print(_heading(result, studies, full))
+    ran = []
+    for study in studies:
+        ran.append(run_study(study, overrides))
+        if ran[-1].status == INTERRUPTED:
+            return INTERRUPTED
+    return _told(result, ran)
+
+
+def _told(result: Result, ran: Sequence[Ran]) -> int:
+    """Draw, write and print what the points say; the exit code."""
+    folder = OUTPUTS / result.name
+    findings: list[Finding] = []
+    written: list[Written] = []
+    studies = [points.evidence() for points in ran]
+    for part, evidence in zip(result.parts, studies, strict=True):
+        for module in result.findings:
+            findings += module_findings(module, evidence)
+        for module in part.figures:
+            name = _file_name(result, part, module)
+            written.append(write_figure(evidence, module, folder, name))
+    lines = [
+        *(_where(one) for one in written),
+        "",
+        f"{result.label}: {result.title}",
+        "",
+        *beside(result, findings, studies[0]),
+    ]
+    print("\n".join(lines))
+    drawn = [one for one in written if one.stem is not None]
+    if drawn:
+        _keep(folder, lines, drawn)
+    warn_of_failures(folder / FOUND, [*findings, *written])
+    incomplete = any(points.status for points in ran)
+    return FAILED if incomplete or len(drawn) < len(written) else 0
+
+
+def _reproduce_table(name: str) -> int:
+    path, lines = write_table(name, OUTPUTS / name)
+    print("\n".join([*lines, "", str(path)]))
+    return 0
+
+
+def _refuse_settings(name: str, full: bool, overrides: Sequence[str]) -> None:
+    given = ["--full"] if full else []
+    if [*given, *overrides]:
+        raise UserError(
+            f"{name} takes no points, so that {' '.join([*given, *overrides])} would change "
+            "nothing; the name alone would work."
+        )
+
+
+def _heading(result: Result, studies: Sequence[str], full: bool) -> str:
+    size = "in full size" if full else "in small size"
+    larger = " ".join(["python -m saibench reproduce", result.name, *result.data])
+    larger = larger if not result.has_two_sizes else f"{larger} --full"
+    hint = "" if full else f"\nAs in the paper: {larger}"
+    return f"{result.label}, {result.title}, {size}: {' and '.join(studies)}{hint}"
+
+
+def _file_name(result: Result, part: Part, module: str) -> str:
+    """The figure's name, with its study where several are drawn alike."""
+    name = module.rpartition(".")[2]
+    alike = sum(module in other.figures for other in result.parts)
+    return f"{name}-{part.study.rpartition('/')[2]}" if alike > 1 else name
+
+
+def _where(written: Written) -> str:
+    if written.stem is None:
+        return f"not drawn: {written.reason}"
+    return f"{written.stem}.svg, .png and .csv"
+
+
+def _keep(folder: Path, lines: Sequence[str], drawn: Sequence[Written]) -> None:
+    """What is printed, and the captions, beside the figures."""
+    captions = [f"{one.stem.name}: {one.caption}" for one in drawn if one.stem is not None]
+    text = "\n".join([*lines, "", *captions])
+    (folder / FOUND).write_text(f"{text}\n", encoding="utf-8")

@@ -1,0 +1,158 @@
+"""The list of studies and techniques as lines of text, and what there is to say of one."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from saibench.errors import UserError, closest
+from saibench.paper.toolbox.studies import (
+    ShippedStudy,
+    Taken,
+    characterization,
+    shipped_studies,
+    taken_here,
+)
+from saibench.paper.toolbox.technique import WORKLOADS, NotOffered, Offered, Technique
+from saibench.paper.toolbox.techniques import TECHNIQUES
+from saibench.report.text import duration
+
+WIDTH = 100
+NOT_RUN = "not run here"
+
+
+def all_lines(outputs: Path) -> list[str]:
+    """Every study and technique by workload, after the workload's row of table 1."""
+    studies, lines = shipped_studies(), []
+    for workload in WORKLOADS:
+        lines += [f"{workload}: {character(workload)}", ""]
+        for study in (study for study in studies if study.workload == workload):
+            lines += _study_lines(study, outputs)
+        lines += ["", f"  techniques of the toolbox on {workload}"]
+        for technique in TECHNIQUES:
+            lines += _technique_lines(technique, workload)
+        lines.append("")
+    return [*lines, "`python -m saibench studies <name>` says more of one study or technique."]
+
+
+def named_lines(name: str, outputs: Path) -> list[str]:
+    """What there is to say of the studies, or of the technique, of this name.
+
+    Raises:
+        UserError: there is neither; the closest name.
+    """
+    studies = shipped_studies()
+    wanted = _plain(name)
+    techniques = [one for one in TECHNIQUES if _plain(one.name) == wanted]
+    found = [one for one in studies if name == one.name]
+    found = found or [one for one in studies if _plain(one.name.partition("/")[2]) == wanted]
+    lines = [line for one in techniques for line in [*technique_text(one), ""]]
+    lines += [line for one in found for line in [*study_text(one, outputs), ""]]
+    if not lines:
+        known = [*(one.name for one in studies), *(one.name for one in TECHNIQUES)]
+        bare = {one.name.partition("/")[2] for one in studies}
+        raise UserError(f"'{name}' is no study or technique: {closest(name, [*known, *bare])}")
+    return lines[:-1]
+
+
+def character(workload: str) -> str:
+    """`point cloud · quantitative`, the workload's row of table 1 in words."""
+    row = characterization(workload)
+    traits = [name for name in ("quantitative", "qualitative", "time_series") if getattr(row, name)]
+    return " · ".join([row.input_space, *(trait.replace("_", " ") for trait in traits)])
+
+
+def study_text(study: ShippedStudy, outputs: Path) -> list[str]:
+    """All that is known of a study."""
+    taken = taken_here(study, outputs)
+    serves = [
+        technique.name
+        for technique in TECHNIQUES
+        for offer in technique.offers.values()
+        if study.name in offer.studies
+    ]
+    lines = [study.name, *_wrapped(study.text, 2), ""]
+    lines += [f"  {command}" for command in study.commands]
+    lines += ["", *_wrapped(f"sweeps over: {_swept(study)}", 2)]
+    lines += [f"  points: {study.num_points}"]
+    lines += [f"  {one.folder}: {_took(one)}" for one in taken] or [f"  {NOT_RUN}"]
+    if serves:
+        lines += _wrapped(f"techniques: {', '.join(dict.fromkeys(serves))}", 2)
+    return lines
+
+
+def technique_text(technique: Technique) -> list[str]:
+    """All that is known of a technique."""
+    lines = [
+        f"{technique.name} ({technique.scenario.lower()}; {technique.paper})",
+        *_wrapped(technique.shows, 2),
+    ]
+    for workload, one in technique.on.items():
+        if isinstance(one, NotOffered):
+            lines += ["", *_wrapped(f"{workload}: not offered. {one.why}", 2)]
+            continue
+        paper = "as in the paper" if one.in_paper else "not in the paper"
+        lines += [
+            "",
+            f"  {workload} ({paper})",
+            *(f"    {command}" for command in commands_of(one)),
+            *_wrapped(f"partitions by {_last_names(one.parts)}", 4),
+            *_wrapped(f"statistics {', '.join(one.statistics)}", 4),
+        ]
+        if one.figures:
+            lines += _wrapped(f"figures {_last_names(one.figures)}", 4)
+    return lines
+
+
+def commands_of(offer: Offered) -> list[str]:
+    """How it is run, the small form first."""
+    runs = [f"python train.py -m +sweeps={study}" for study in offer.studies]
+    if offer.command:
+        runs.append(f"python -m saibench {offer.command} outputs/<study>")
+    return runs
+
+
+def _study_lines(study: ShippedStudy, outputs: Path) -> list[str]:
+    taken = taken_here(study, outputs)
+    together = Taken(outputs, sum(t.complete for t in taken), sum(t.seconds for t in taken))
+    points = f"{study.num_points} point{'s' if study.num_points > 1 else ''}"
+    name = study.name.partition("/")[2]
+    head = f"  {name:<30}{points:>10}   {_took(together) if taken else NOT_RUN}"
+    return [head, *_wrapped(study.first_sentence, 6)]
+
+
+def _technique_lines(technique: Technique, workload: str) -> list[str]:
+    one = technique.on[workload]
+    if isinstance(one, NotOffered):
+        return _wrapped(f"{technique.name}: not offered. {one.why}", 4)
+    return _wrapped(f"{technique.name} → {one.mini.partition('/')[2]}. {technique.shows}", 4)
+
+
+def _took(taken: Taken) -> str:
+    points = f"{taken.complete} point{'s' if taken.complete > 1 else ''}"
+    return f"{points} took {duration(taken.seconds)} here"
+
+
+def _swept(study: ShippedStudy) -> str:
+    return "; ".join(f"{key}={' '.join(values.split())}" for key, values in study.sweep.items())
+
+
+def _last_names(dotted: Sequence[str]) -> str:
+    return ", ".join(name.rpartition(".")[2] for name in dotted)
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", " ").replace("_", " ").strip()
+
+
+def _wrapped(text: str, indent: int) -> list[str]:
+    room = " " * indent
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=room,
+        subsequent_indent=f"{room}  ",
+        break_on_hyphens=False,
+        break_long_words=False,
+    )

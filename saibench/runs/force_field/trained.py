@@ -1,0 +1,100 @@
+"""A force field that a point has trained, ready to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+
+from saibench.analysis.trusted_range.suitable import Model
+from saibench.config.check import build
+from saibench.datamodules.force_field.module import ForceFieldDataModule
+from saibench.datamodules.force_field.similarity import TrainingSimilarity
+from saibench.datamodules.force_field.trajectory import formula
+from saibench.errors import UserError
+from saibench.evidence.run_record import read_record
+from saibench.identity import with_root
+from saibench.models.force_field.module import ForceFieldModule
+from saibench.runs.checkpoints import load_weights
+from saibench.runs.point import BEST
+from saibench.runs.rebuilt import trained_settings
+from saibench.runs.training import check_data
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedForceField:
+    """A complete point of the force-field workload.
+
+    Args:
+        folder: the point's.
+        module: with the tested weights, in evaluation mode, on a CPU.
+        data: the data that it was trained on.
+    """
+
+    folder: Path
+    module: ForceFieldModule
+    data: ForceFieldDataModule
+
+    @classmethod
+    def load(cls, folder: Path | str, root: str | None = None) -> TrainedForceField:
+        """Build the net and its data again, and load the weights.
+
+        Args:
+            folder: the point's.
+            root: folder of the data, if they have moved; by default that of its config.
+
+        Raises:
+            UserError: no complete point of this workload, other data than it was trained on, a
+                missing or damaged checkpoint, a class that cannot be found.
+        """
+        folder = Path(folder)
+        settings = with_root(trained_settings(folder), root)
+        config: Any = OmegaConf.create(settings)
+        data = build(config.datamodule, "datamodule")
+        if not isinstance(data, ForceFieldDataModule):
+            name = settings["workload"]["name"]
+            raise UserError(f"{folder} is a point of {name}; one of force_field would work.")
+        check_data(folder, data)
+        module = build(config.model, "model", facts=data.facts(), _recursive_=False)
+        load_weights(folder / BEST, module)
+        return cls(folder, module.eval(), data)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Chemical symbols of the molecule, in the order of the training frames."""
+        return self.data.trajectory.symbols
+
+    @property
+    def model(self) -> Model:
+        """What a trusted range must be of to guard it."""
+        return Model.of(read_record(self.folder), formula(self.symbols))
+
+    @property
+    def similarity(self) -> TrainingSimilarity:
+        """Of any frame to those that were trained on."""
+        return self.data.training_similarity
+
+    def types_of(self, symbols: Sequence[str]) -> torch.Tensor:
+        """`(A,)` atom types of the net.
+
+        Raises:
+            UserError: the atoms are not those of the molecule that was trained on.
+        """
+        if sorted(symbols) != sorted(self.symbols):
+            raise UserError(
+                f"{self.folder} was trained on {self.data.source.name} "
+                f"({formula(self.symbols)}), not on {formula(symbols)}."
+            )
+        return torch.tensor([self.data.type_names.index(symbol) for symbol in symbols])
+
+    def predict(self, positions: np.ndarray, species: torch.Tensor) -> tuple[float, np.ndarray]:
+        """Total energy in eV and forces `(A, 3)` in eV/Å of one frame, `(A, 3)` in Å."""
+        centred = torch.from_numpy(positions - positions.mean(axis=0)).to(self.data.dtype)
+        energy, forces = self.module.net(centred.unsqueeze(0), species)
+        total = energy[0].item() + float(self.module.facts["energy_mean"])
+        return total, forces[0].detach().numpy().astype(np.float64)

@@ -1,6 +1,0 @@
-"""The paper's toolbox for structural interpretation (table 3): 13 techniques, each as data."""
-
-from saibench.toolbox.technique import WORKLOADS, NotOffered, Offered, Technique
-from saibench.toolbox.techniques import TECHNIQUES
-
-__all__ = ["TECHNIQUES", "WORKLOADS", "NotOffered", "Offered", "Technique"]

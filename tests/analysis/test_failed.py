@@ -1,0 +1,89 @@
+"""What is said of a study in which a model failed at some samples: their error is infinite."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+from made_traces import CORNERS, PARTITION, write_traced_study
+
+from saibench.analysis.learning_curve.reading import Asked, learning_curves
+from saibench.analysis.tracing.asked import asked
+from saibench.analysis.tracing.bias import trace_bias
+from saibench.analysis.tracing.reading import Untraceable
+from saibench.analysis.tracing.trace import trace_response
+from saibench.analysis.trusted_range.reading import measured
+from saibench.analysis.two_axes import pairs
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import read_fields, read_table, write_table
+from saibench.report.page import write_report
+
+FAILED = [1100, 1101, 1250]
+FOLDERS = [one.slug for one in CORNERS]
+POINTS = [one.point for one in CORNERS]
+
+
+def fail(file: Path, column: str, chosen: polars.Expr) -> None:
+    table, fields = read_table(file), read_fields(file)
+    value = polars.when(chosen).then(float("inf")).otherwise(polars.col(column)).alias(column)
+    write_table(file, table.with_columns(value), fields)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_traced_study(tmp_path_factory.mktemp("failed") / "study")
+    at = polars.col("sample_id").is_in(FAILED)
+    for name in FOLDERS:
+        fail(folder / name / "samples.parquet", "force_mae", at)
+        fail(folder / name / "samples.parquet", "energy_error", at)
+        fail(folder / name / "by_species.parquet", "force_mae", (polars.col("species") == "O") & at)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def evidence(study: Path) -> StudyEvidence:
+    return StudyEvidence.load(study)
+
+
+SAID = r"^3 of 396 samples of last_tenth failed: their {} is infinite"
+
+
+def test_no_bound_holds_a_failure(evidence: StudyEvidence) -> None:
+    with pytest.raises(UserError, match=SAID.format("force_mae")):
+        measured(evidence, "force_mae", ["distance"], points=POINTS[:1])
+
+
+def test_no_curve_goes_through_the_mean_of_failures(evidence: StudyEvidence) -> None:
+    with pytest.raises(UserError, match=r"^3 of 400 samples .* force_mae is infinite"):
+        learning_curves(evidence, Asked("force_mae"))
+
+
+def test_failures_are_no_bias(evidence: StudyEvidence) -> None:
+    with pytest.raises(Untraceable, match=SAID.format("energy_error")):
+        trace_bias(evidence, POINTS[0], PARTITION, "energy_error", "time")
+
+
+def test_failures_do_not_change_along_an_axis(evidence: StudyEvidence) -> None:
+    axis = pairs.Axis("window.size", ((POINTS[0], POINTS[1]),), (("0.3", "0.9"),))
+    with pytest.raises(UserError, match=SAID.format("energy_error")):
+        pairs.tested_pairs(evidence, [axis], "energy_error", "time")
+
+
+def test_a_component_that_failed_has_no_share(study: Path, tmp_path: Path) -> None:
+    folder = write_traced_study(tmp_path / "study", CORNERS[:1])
+    file = folder / FOLDERS[0] / "by_species.parquet"
+    fail(file, "force_mae", polars.col("sample_id").is_in(FAILED) & (polars.col("species") == "O"))
+    evidence = StudyEvidence.load(folder)
+    found = trace_response(evidence, POINTS[0], PARTITION, "force_mae", asked(evidence))
+    assert [one for one in found.notes if "species O" in one and "failed" in one]
+    assert {one.of for one in found.components} == {"kind"}
+    assert np.isfinite(found.mean.estimate)  # of the samples, none of which failed
+
+
+def test_the_page_stands(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = write_report(study)
+    assert page.stat().st_size > 50_000
+    assert "Traceback" not in capsys.readouterr().err

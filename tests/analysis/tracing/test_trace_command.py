@@ -1,0 +1,402 @@
+"""The command on a study whose errors are known, what it saves, and how it refuses."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars
+import pytest
+from made_traces import BIAS, BIASED, CORNERS, TRACE, write_traced_study
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from scipy.stats import ttest_1samp
+
+from saibench.analysis.bootstrap import Interval
+from saibench.analysis.tracing import (
+    asked,
+    bias,
+    columns,
+    comparisons,
+    records,
+    sentences,
+    trace_points,
+)
+from saibench.analysis.tracing.change_points import Candidate, Segments
+from saibench.analysis.tracing.reading import _only_after
+from saibench.analysis.tracing.trace import trace_response
+from saibench.analysis.trusted_range.of_evidence import chosen_points
+from saibench.analysis.trusted_range.records import Quantity
+from saibench.cli import main
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.schema import AFTER, BEFORE, read_fields, read_table, write_table
+from saibench.figures import biased_stretches, error_shares
+from saibench.figures.style import svg
+from saibench.findings import tracing as findings
+from saibench.findings.finding import study_findings
+from saibench.report.export import export
+from saibench.settings import TraceSettings, validated
+
+Run = Callable[..., tuple[int, str, str]]
+NARROW = CORNERS[0].slug
+
+
+@pytest.fixture
+def trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["saibench", "trace", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_status:
+            main()
+        out, err = capsys.readouterr()
+        return int(exit_status.value.code or 0), out, err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    record = {
+        **TRACE,
+        "findings": ["saibench.findings.tracing"],
+        "figures": ["saibench.figures.error_shares", "saibench.figures.biased_stretches"],
+    }
+    return write_traced_study(tmp_path_factory.mktemp("study"), record=record)
+
+
+@pytest.fixture(scope="module")
+def evidence(study: Path) -> StudyEvidence:
+    return StudyEvidence.load(study)
+
+
+@pytest.fixture(scope="module")
+def narrow(evidence: StudyEvidence) -> records.PointTrace:
+    return trace_points(evidence, chosen_points(evidence, [NARROW]), asked(evidence))[0]
+
+
+def test_errors_are_traced_to_what_made_them(narrow: records.PointTrace) -> None:
+    force = narrow.responses[0]
+    assert force.response.name == "force_mae"
+    first = force.associations[0]
+    assert first.feature.name == "distance" and first.rho.holds(0.05) and first.share.low > 0.5
+    others = {one.feature.name: one for one in force.associations[1:]}
+    assert set(others) == {"time", "chance", "kind"}
+    assert not any(one.rho.holds(0.05) for one in others.values())
+    assert first.worst is first.ranges[-1]
+    by_name = {one.name: one for one in force.components}
+    assert by_name["O"].share.estimate == pytest.approx(0.5)
+    assert by_name["O"].size == pytest.approx(1 / 3)
+    assert by_name["O"].counted == "atoms"
+    assert by_name["O"].relative.holds(0.05)
+    assert force.mean.count == 396
+    notes = " ".join(force.notes)
+    assert "4 samples that the model was trained on are left out" in notes
+    assert "copy is not told apart from distance" in notes
+
+
+def test_biased_stretch_is_found_with_its_samples(narrow: records.PointTrace) -> None:
+    assert narrow.bias is not None
+    (stretch,) = narrow.bias.biased(0.05)
+    ids = set(stretch.sample_ids)
+    truth = set(range(1000 + BIASED.start, 1000 + BIASED.stop))
+    assert len(ids ^ truth) <= 12
+    assert stretch.mean.low <= BIAS <= stretch.mean.high
+    assert stretch.change.p <= 0.01 and stretch.change.holds(0.05)
+    (reason,) = narrow.refused
+    assert "too few to trace energy_error" in reason, "the stretch is as long as a memory"
+
+
+def test_only_changes_that_hold_over_all_comparisons_cut_the_series(
+    evidence: StudyEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A p-value of 0.045 among the 17 comparisons of the force error is no discovery at 5 %."""
+
+    def trace_cut(bounds: tuple[int, ...], p: tuple[float, ...]) -> records.BiasTrace:
+        first = Candidate(bounds[1], bounds[-2], min(p))
+        cut = Segments(bounds, p, first, block=1)
+        monkeypatch.setattr("saibench.analysis.tracing.bias.segments", lambda *_, **__: cut)
+        points = chosen_points(evidence, [NARROW])
+        (found,) = trace_points(evidence, points, asked(evidence, responses=("force_mae",)))
+        assert found.bias is not None
+        return found.bias
+
+    unsure_within = trace_cut((0, 116, 146, 176, 396), (0.001, 0.045, 0.001))
+    assert [len(one.sample_ids) for one in unsure_within.stretches] == [116, 60, 220]
+    assert all(one.change.holds(0.05) for one in unsure_within.stretches)
+    opening, told = sentences.bias_sentences(unsure_within, 0.05)
+    assert "changes 2 times" in opening and "these 60 of 396" in told
+
+    unsure = trace_cut((0, 116, 176, 396), (0.045, 0.045))
+    assert unsure.stretches == () and unsure.first.q > 0.05
+    assert len(sentences.bias_sentences(unsure, 0.05)) == 1
+
+
+def test_a_bias_that_is_no_discovery_is_not_reported_as_one(narrow: records.PointTrace) -> None:
+    """Of 17 comparisons one in 20 has p < 0.05 by chance, and its 95 % interval excludes zero."""
+    assert narrow.bias is not None
+    interval = Interval(0.01, 0.5, 0.99, 87, 396)
+    nowhere = replace(narrow.bias, mean=interval, stretches=())
+    for q, verdict in ((0.04, "seen"), (0.06, "undecided")):
+        trace = replace(nowhere, bias=records.Tested(interval, 0.04, q))
+        assert findings._biased(trace, 0.05, "").verdict == verdict
+        (text,) = sentences.bias_sentences(trace, 0.05)
+        assert ("not significantly different from 0" in text) == (verdict == "undecided")
+
+
+def test_p_value_of_a_bias_is_students_where_errors_are_not_skewed() -> None:
+    for count in (8, 60):
+        half = np.abs(np.random.default_rng(count).standard_normal(count // 2))
+        values = 0.4 + np.concatenate([half, -half])
+        found = bias._p_of_mean(values, np.arange(count))
+        assert found == pytest.approx(ttest_1samp(values, 0).pvalue, rel=0.01)
+
+
+def test_q_values_are_benjamini_and_hochbergs(narrow: records.PointTrace) -> None:
+    tests = [one for one in comparisons.tested_in(narrow) if not np.isnan(one.p)]
+    p = np.array([one.p for one in tests])
+    order = np.argsort(p)
+    raw = p[order] * len(p) / np.arange(1, len(p) + 1)
+    q = np.empty(len(p))
+    q[order] = np.minimum.accumulate(raw[::-1])[::-1]
+    np.testing.assert_allclose([one.q for one in tests], np.minimum(q, 1.0))
+    interval = tests[0].interval
+    (undefined,) = comparisons.adjusted([records.Tested(interval, float("nan"))])
+    assert np.isnan(undefined.q)
+
+
+def test_command_prints_sentences_and_tables_and_saves_all(
+    trace: Run, study: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "traces.json"
+    options = ["--point", NARROW, "--response", "force_mae", "--feature", "distance", "chance"]
+    status, out, _ = trace(study, *options, "--save", path)
+    assert status == 0
+    assert "It rises with distance: ρ = 0." in out
+    assert "No relation beyond doubt to chance." in out
+    assert "O carries 50.0 %" in out and "of force_mae with 33.3 % of the atoms" in out
+    assert "are biased: −" in out and "carry" in out
+    assert "comparisons hold at a false discovery rate of 5 %" in out
+    assert "partial ρ" in out
+    document = json.loads(path.read_text())
+    assert document["format"] == "saibench error trace"
+    (point,) = document["points"]
+    ranges = point["responses"][0]["associations"][0]["ranges"]
+    samples = [one for part in ranges for one in part["sample_ids"]]
+    assert sorted(samples) == list(range(1004, 1400))
+    assert any("It rises with distance" in line for line in point["sentences"])
+
+
+def test_console_saved_traces_page_and_export_have_one_q_value_of_a_number(
+    trace: Run, tmp_path: Path
+) -> None:
+    """The console traces every seed, the others the first of each setting."""
+    record = {
+        **TRACE,
+        "findings": ["saibench.findings.tracing"],
+        "figures": ["saibench.figures.error_shares", "saibench.figures.biased_stretches"],
+    }
+    seeds = [CORNERS[0], replace(CORNERS[0], seed=1), CORNERS[2]]
+    folder = write_traced_study(tmp_path / "study", seeds, frames=240, record=record)
+    status, out, _ = trace(folder, "--save", tmp_path / "traces.json")
+    assert status == 0
+    document = json.loads((tmp_path / "traces.json").read_text())
+    first_seeds = [point for point in document["points"] if "seed1" not in point["slug"]]
+    saved = {
+        (point["label"], response["response"]["name"], *name): test["q"]
+        for point in first_seeds
+        for response in point["responses"]
+        for name, test in (
+            *(((one["feature"]["name"], "rho"), one["rho"]) for one in response["associations"]),
+            *(((one["name"], "times the mean"), one["relative"]) for one in response["components"]),
+        )
+    }
+    evidence = StudyEvidence.load(folder)
+    export(evidence, tmp_path / "exported")
+    exported = polars.read_csv(tmp_path / "exported/tables/error_shares.csv")
+    for table in (error_shares.table(evidence), exported):
+        rows = table.filter(polars.col("number").is_in(["rho", "times the mean"]))
+        names = rows.select("points", "response", "name", "number").rows()
+        assert dict(zip(names, rows["q"], strict=True)) == pytest.approx(saved, rel=1e-12)
+    on_page = [line for one in study_findings(evidence) for line in one.numbers.split("\n")]
+    told = {line for point in first_seeds for line in point["sentences"]}
+    with_q = [line for line in on_page if "(q " in line]
+    assert with_q and set(with_q) <= told
+    assert all(line in out for line in with_q)
+
+
+@pytest.mark.parametrize("settings", [1, 2])
+@pytest.mark.parametrize("trained", [True, False])
+def test_one_seed_of_several_decides_nothing_for_the_others(
+    settings: int, trained: bool, tmp_path: Path
+) -> None:
+    record = {
+        **TRACE,
+        "findings": ["saibench.findings.tracing"],
+        **({} if trained else {"steps": 0}),
+    }
+    points = [CORNERS[1], replace(CORNERS[1], seed=1), CORNERS[2]][: settings + 1]
+    folder = write_traced_study(tmp_path / "study", points, frames=240, record=record)
+    found = [one for one in study_findings(StudyEvidence.load(folder)) if "seed" in one.variant]
+    assert {one.variant.rpartition(", ")[2] for one in found} == {"seed = 0"}
+    decided = [one for one in found if "seen" in (one.verdict, one.of_nets)]
+    assert decided
+    for one in decided:
+        assert (one.verdict, one.of_nets) == (("undecided", "seen") if trained else ("seen", ""))
+        assert ("one seed" in one.numbers) == trained
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--response", "force_mea"], "did you mean 'force_mae'"),
+        (["--feature", "distanse"], "did you mean 'distance'"),
+        (["--response", "spezies/force_mae"], "did you mean 'species'"),
+        (["--response", "species/force_mea"], "did you mean 'species/force_mae'"),
+        (["--partition", "last_tent"], "did you mean 'last_tenth'"),
+        (["--point", "size0.3-count100-seed0"], "did you mean 'size0.3-count1000-seed0'"),
+        (["--level", "5"], "0.05 would work"),
+        (["--ideal", "1"], "--response would name it"),
+        (["--feature", "distance", "distance"], "feature distance is named twice"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    trace: Run, study: Path, arguments: list[str], sentence: str
+) -> None:
+    status, out, err = trace(study, *arguments)
+    assert status == 2
+    assert sentence in err
+    assert len(err.strip().splitlines()) == 1 and out == ""
+
+
+def test_an_unknown_name_is_refused_before_anything_is_traced(
+    evidence: StudyEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def traced(*_: object) -> None:
+        raise AssertionError("traced before all names were looked up")
+
+    monkeypatch.setattr("saibench.analysis.tracing.of_evidence.trace_response", traced)
+    points = chosen_points(evidence, [NARROW])
+    with pytest.raises(UserError, match="did you mean 'time'"):
+        trace_points(evidence, points, asked(evidence, along="tim"))
+
+
+def test_features_that_explain_nothing_are_not_said_to_explain_less(
+    narrow: records.PointTrace,
+) -> None:
+    force = narrow.responses[0]
+    assert "nothing" not in sentences.together_sentence(force)
+    nothing = replace(force, together=Interval(-0.046, -0.019, 0.008, 87, 964))
+    told = sentences.together_sentence(nothing)
+    assert told.startswith("Its features explain nothing beyond doubt of the variation of its rank")
+    assert "(−1.9 % [−4.6, 0.8])" in told
+
+
+def test_correlations_stand_clear_of_bars_that_reach_below_0(narrow: records.PointTrace) -> None:
+    below = Interval(-0.02, -0.012, 0.014, 87, 964)
+    bars = [replace(one, share=below) for one in narrow.responses[0].associations]
+    figure = Figure(figsize=(4.2, 2.5))
+    axes = figure.subplots()
+    error_shares._draw_features(axes, bars, 0.05)
+    FigureCanvasAgg(figure).draw()
+    to_data = axes.transData.inverted()
+    left = [to_data.transform(text.get_window_extent())[0][0] for text in axes.texts]
+    assert len(left) == len(bars) and min(left) > 100 * below.high
+    assert axes.get_xlim()[1] >= max(text.get_position()[0] for text in axes.texts)
+
+
+def test_failed_samples_are_counted_and_leave_no_mean(
+    evidence: StudyEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_column = columns.column_of
+
+    def column_of(*given: Any, **options: Any) -> columns.Column:
+        found = read_column(*given, **options)
+        if given[2] == "force_mae":
+            values = np.where(np.arange(len(found.values)) < 3, np.inf, found.values)
+            return replace(found, values=values)
+        return found
+
+    monkeypatch.setattr("saibench.analysis.tracing.reading.column_of", column_of)
+    point = chosen_points(evidence, [NARROW])[0]
+    found = trace_response(evidence, point, "last_tenth", "force_mae", asked(evidence))
+    assert np.isnan(found.mean.estimate) and np.isnan(found.mean.high)
+    assert any(note.startswith("3 of ") for note in found.notes)
+    assert "undefined" in sentences.heading(found)
+    assert found.associations and np.isfinite(found.associations[0].rho.interval.estimate)
+
+
+def test_too_few_samples_are_refused(trace: Run, tmp_path: Path) -> None:
+    status, _, err = trace(write_traced_study(tmp_path / "few", CORNERS[1:2], frames=15))
+    assert status == 2 and "11 samples of last_tenth are too few to trace force_mae" in err
+
+
+def test_report_has_findings_and_figures(evidence: StudyEvidence) -> None:
+    found = {(one.claim.partition(" (§")[0], one.variant): one for one in study_findings(evidence)}
+    assert not any(one.error for one in found.values())
+    narrow = "subset.count = 1000, window = 0–30 %"
+    assert found["energy_error is biased in stretches of time", narrow].verdict == "seen"
+    assert found["force_mae goes with data features", narrow].verdict == "seen"
+    assert found["force_mae is uneven over species and kind", narrow].verdict == "seen"
+    local = found["errors by window are more local than errors by subset.count", "energy_error"]
+    assert (
+        local.verdict == "undecided" and local.of_nets == "seen" and "points above" in local.numbers
+    )
+    for module in (error_shares, biased_stretches):
+        assert module.needs(evidence) is None
+        figure = module.draw(evidence)
+        assert svg(figure) == svg(module.draw(evidence))
+        assert module.table(evidence).height > 3
+    assert "Shapley" in error_shares.caption(evidence)
+    assert "are biased: −" in biased_stretches.caption(evidence)
+    shaded = biased_stretches.table(evidence).filter(polars.col("biased"))
+    assert shaded["points"].to_list() == [narrow]
+
+
+def test_single_point_without_a_signed_error_says_what_is_missing(tmp_path: Path) -> None:
+    record = {"trace": {"response": ["force_mae"]}}
+    folder = write_traced_study(tmp_path / "study", CORNERS[1:2], frames=60, record=record)
+    evidence = StudyEvidence.load(folder)
+    assert "names no signed error" in str(biased_stretches.needs(evidence))
+
+
+def test_records_without_trace_take_the_shipped_workloads(tmp_path: Path) -> None:
+    folder = write_traced_study(tmp_path / "study", CORNERS[:1], frames=40, record={"trace": []})
+    wanted = asked(StudyEvidence.load(folder))
+    assert wanted.responses == ("force_mae", "energy_error")
+    assert wanted.across == ("window", "subset.count")
+
+
+def test_trace_of_a_workload_takes_no_other_key() -> None:
+    assert validated(TraceSettings, dict(TRACE["trace"])).along == "time"
+    with pytest.raises(UserError, match="unknown key"):
+        validated(TraceSettings, {**TRACE["trace"], "feature": "time"})
+
+
+def test_constant_bias_is_told_with_its_size_and_share(tmp_path: Path) -> None:
+    folder = write_traced_study(tmp_path, [CORNERS[1]], record=TRACE)
+    path = folder / CORNERS[1].slug / "samples.parquet"
+    rows = read_table(path)
+    errors = rows["energy_error"].to_numpy() - 60.0
+    write_table(path, rows.with_columns(energy_error=errors), read_fields(path))
+    evidence = StudyEvidence.load(folder)
+    (point,) = trace_points(evidence, chosen_points(evidence), asked(evidence))
+    assert point.bias is not None and point.bias.bias.holds(0.05)
+    unseen = errors[4:]  # the first four were trained on
+    assert point.bias.mean.estimate == pytest.approx(unseen.mean())
+    assert point.bias.mean.low < -60 < point.bias.mean.high
+    share = abs(unseen.mean()) / np.abs(unseen).mean()
+    assert point.bias.share.estimate == pytest.approx(share)
+    (text,) = sentences.bias_sentences(point.bias, 0.05)
+    assert "no stretch of time differs" in text and "100.0 %" in text
+
+
+def test_what_is_known_only_after_the_truth_is_one_feature_or_more() -> None:
+    after = [Quantity(name, known=AFTER) for name in ("label", "outcome")]
+    (one,), (two,) = _only_after([*after[:1], Quantity("energy", known=BEFORE)]), _only_after(after)
+    assert one.startswith("label is ") and one.endswith(" it.")
+    assert two.startswith("label, outcome are ") and two.endswith(" them.")

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import PolynomialFeatures
+
+from saibench.analysis.trusted_range.curves import (
+    FALLING,
+    RISING,
+    fit_monotone,
+    fit_quadratic,
+    found_directions,
+    like_groups,
+)
+
+
+@pytest.mark.parametrize("direction", [RISING, FALLING])
+def test_monotone_fit_is_that_of_scikit_learn(direction: int) -> None:
+    rng = np.random.default_rng(0)
+    feature = np.repeat(rng.uniform(size=25), 12)
+    values = direction * feature**2 + rng.normal(0, 0.3, feature.size)
+    weights = rng.uniform(0.5, 2, feature.size)
+    curve = fit_monotone(feature[:, None], values, weights, [direction])
+    reference = IsotonicRegression(increasing=direction > 0).fit(feature, values, weights)
+    at = np.unique(feature)
+    np.testing.assert_allclose(curve(at[:, None]), reference.predict(at), atol=1e-12)
+
+
+def test_quadratic_fit_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(1)
+    features = rng.normal([0.999, 40], [1e-4, 9], (300, 2))
+    values, weights = rng.normal(size=300), rng.uniform(0.5, 2, 300)
+    standard = (features - [0.999, 40]) / [1e-4, 9]
+    terms = PolynomialFeatures(2).fit_transform(standard)
+    reference = LinearRegression().fit(terms, values, weights).predict(terms)
+    fitted = fit_quadratic(features, values, weights)(features)
+    np.testing.assert_allclose(fitted, reference, atol=1e-9)
+
+
+def test_sum_of_monotone_functions_is_found() -> None:
+    rng = np.random.default_rng(2)
+    features = rng.uniform(size=(4000, 2))
+    truth = features[:, 0] ** 2 - 2 * np.sqrt(features[:, 1])
+    noisy = truth + rng.normal(0, 0.1, 4000)
+    weights = np.ones(4000)
+    directions = found_directions(features, noisy, weights)
+    assert directions == (RISING, FALLING)
+    fitted = fit_monotone(features, noisy, weights, directions)(features)
+    assert np.sqrt(np.mean((fitted - truth) ** 2)) < 0.04
+
+
+def test_groups_part_no_equal_values_and_resolve_a_thin_tail() -> None:
+    feature = np.concatenate([np.repeat(0.0, 500), np.linspace(0, 1, 500), np.linspace(9, 10, 30)])
+    groups = like_groups(feature)
+    assert len(np.unique(groups[feature == 0])) == 1
+    order = np.argsort(feature, kind="stable")
+    assert (np.diff(groups[order]) >= 0).all()
+    assert np.bincount(groups).min() >= 10
+    assert not set(groups[feature >= 9]) & set(groups[feature <= 1])

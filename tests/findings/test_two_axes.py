@@ -1,0 +1,206 @@
+"""Local and global parts of the error, on pairs of models whose parts are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+from made_traces import AMPLITUDE, BIAS, CORNERS, MadePoint, ar1, write_traced_study
+
+from saibench.analysis.seeds import with_seeds
+from saibench.analysis.two_axes import PairErrors, changes, sentences, two_axes
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures import local_and_global
+from saibench.figures.style import svg
+
+COUNT, BLOCKS = 960, np.repeat(np.arange(48), 20)
+
+
+def pair(seed: int, amplitude: float, bias: float, share: float, memory: float = 0.3) -> PairErrors:
+    """Errors of one scale against those of `amplitude` times it, biased in a share of the time."""
+    rng = np.random.default_rng(seed)
+    better = ar1(rng, COUNT, memory)
+    worse = amplitude * ar1(rng, COUNT, memory)
+    start = int(rng.integers(0, COUNT * (1 - share)))
+    worse[start : start + int(share * COUNT)] += bias
+    return PairErrors(worse, better)
+
+
+def truth(amplitude: float, bias: float, share: float) -> float:
+    """Local share of the change of the mean square: what bias adds, over what both add."""
+    return share * bias**2 / (share * bias**2 + amplitude**2 - 1)
+
+
+@pytest.mark.parametrize(
+    ("amplitude", "bias", "share"), [(1.5, 0.0, 0.1), (1.0, 3.0, 0.1), (1.4, 3.0, 0.1)]
+)
+def test_parts_are_those_of_the_construction(amplitude: float, bias: float, share: float) -> None:
+    expected, found, covered = truth(amplitude, bias, share), [], []
+    for seed in range(24):
+        (change,), _ = changes([[pair(seed, amplitude, bias, share)]], BLOCKS, BLOCKS)
+        found.append((change.local.estimate, change.amplitude.estimate, change.signed.estimate))
+        covered.append(change.local.low <= expected <= change.local.high)
+        assert change.local.estimate + change.global_share.estimate == pytest.approx(1.0)
+    local, scale, signed = np.mean(found, axis=0)
+    assert local == pytest.approx(expected, abs=0.1)
+    assert scale == pytest.approx(amplitude, abs=0.08)
+    assert signed == pytest.approx(expected, abs=0.1), "all of the local part is bias of one sign"
+    assert np.mean(covered) >= 0.85
+
+
+def test_formula_on_numbers_by_hand() -> None:
+    """Two regions of two samples: worse errs by 2 and 2, 4 and 4; better by ±1."""
+    worse, better = np.array([2.0, -2.0, 4.0, 4.0]), np.array([1.0, -1.0, 1.0, -1.0])
+    regions = np.array([0, 0, 1, 1])
+    (change,), _ = changes([[PairErrors(worse, better)]], regions, regions)
+    squared = np.sqrt(4 * 16)  # half-way between the logarithms of the regions' ratios
+    assert change.amplitude.estimate == pytest.approx(np.sqrt(squared))
+    assert change.mean_square.estimate == pytest.approx((8 + 32 - 4) / 4)
+    assert change.local.estimate == pytest.approx((8 + 32 - squared * 4) / 36)
+    assert change.signed.estimate == pytest.approx((0 + 8**2 / 2 - 0) / 36)
+    assert (change.num_pairs, change.num_regions) == (1, 2)
+
+
+def test_local_axis_is_told_from_global_one() -> None:
+    local, whole = pair(1, 1.0, 4.0, 0.15), pair(2, 1.6, 0.0, 0.1)
+    found, apart = changes([[local], [whole]], BLOCKS, BLOCKS)
+    assert found[0].local.low > 0.5 > found[1].local.high
+    assert apart[0][1].low > 0
+    assert apart[0][1].estimate == pytest.approx(-apart[1][0].estimate)
+
+
+def test_regions_of_a_feature_are_not_the_resampled_blocks() -> None:
+    """Independent samples, errors larger in a fifth of the feature alone."""
+    rng = np.random.default_rng(6)
+    feature = rng.uniform(0, 1, 2000)
+    better, worse = rng.standard_normal((2, 2000))
+    worse[feature > 0.8] *= 2.5
+    regions = np.floor(20 * feature).astype(int)
+    (change,), _ = changes([[PairErrors(worse, better)]], regions, np.arange(2000) // 10)
+    assert change.local.low > 0.7
+    assert abs(change.signed.estimate) < 0.1, "scatter, not bias"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
+    return StudyEvidence.load(write_traced_study(tmp_path_factory.mktemp("study")))
+
+
+def test_study_with_two_arms_is_parted(study: StudyEvidence) -> None:
+    found = two_axes(study, "energy_error", "time", ("window", "subset.count"))
+    assert found.levels == (
+        (("window 0–30 %", "window 0–90 %"),),
+        (("subset.count 200", "subset.count 1000"),),
+    )
+    window, size = found.changes
+    assert window.local.low > 0.5 and window.is_change
+    assert size.global_share.low > 0.5
+    assert size.amplitude.low <= AMPLITUDE <= size.amplitude.high
+    added = BIAS**2 * 60 / 396  # four frames were trained on
+    assert window.mean_square.low <= added <= window.mean_square.high
+    assert set(found.of_nets().values()) == {"seen"}
+    assert set(found.verdicts().values()) == {"undecided"}, "every setting has a single seed"
+    assert "trained with one seed" in " ".join(sentences(found))
+    told = " ".join(sentences(found))
+    assert "is local to some of" in told and "over 396 samples" in told
+    assert "errors by window are local: seen" in told
+
+
+def test_unsigned_error_says_nothing_of_its_sign(study: StudyEvidence) -> None:
+    found = two_axes(study, "force_mae", "time", ("window", "subset.count"))
+    assert not found.is_signed
+    assert "bias of one sign" not in " ".join(sentences(found))
+
+
+def test_seeds_are_paired_each_with_each(tmp_path: Path) -> None:
+    points = [*CORNERS, MadePoint(0.3, 1000, seed=1)]
+    evidence = StudyEvidence.load(write_traced_study(tmp_path / "study", points))
+    found = two_axes(evidence, "energy_error", "time", ("window", "subset.count"))
+    assert [change.num_pairs for change in found.changes] == [2, 1]
+    assert found.trainings() == (1, 1, 1)
+
+
+def test_intervals_hold_the_variance_between_seeds() -> None:
+    """Two worse and two better nets: the seeds' means by numpy, the rule of `with_seeds`."""
+    one, other = pair(3, 1.5, 0.0, 0.1), pair(4, 1.9, 0.0, 0.1)
+    worse, better = (one.worse, other.worse), (one.better, other.better)
+    pairs = [PairErrors(w, b) for w in worse for b in better]
+    of_worse, of_better = (
+        np.array([[0, 1, 0, 1], [2, 3, 2, 3]]),
+        np.array([[0, 0, 2, 2], [1, 1, 3, 3]]),
+    )
+    (alone,), _ = changes([pairs], BLOCKS, BLOCKS)
+    (found,), _ = changes([pairs], BLOCKS, BLOCKS, [(of_worse,), (of_better,)])
+    assert (alone.trainings, found.trainings) == (None, 2)
+    squares = [np.mean(np.square(errors), axis=1) for errors in (worse, better)]
+    means = [squares[0] - squares[1].mean(), squares[0].mean() - squares[1]]
+    expected = with_seeds(alone.mean_square, [one.tolist() for one in means])
+    assert found.mean_square.low == pytest.approx(expected.low)
+    assert found.mean_square.high == pytest.approx(expected.high)
+    assert expected.high - expected.low > 1.5 * (alone.mean_square.high - alone.mean_square.low)
+    (single,), _ = changes([pairs], BLOCKS, BLOCKS, [(of_worse[:1],), (of_better,)])
+    assert single.trainings == 1 and single.mean_square == alone.mean_square
+
+
+def test_settings_with_several_seeds_each_are_decided(tmp_path: Path) -> None:
+    points = [MadePoint(one.size, one.count, seed) for one in CORNERS for seed in range(3)]
+    evidence = StudyEvidence.load(write_traced_study(tmp_path / "study", points))
+    found = two_axes(evidence, "energy_error", "time", ("window", "subset.count"))
+    assert found.trainings() == (3, 3, 3) and found.more_local.seeds == 3
+    assert found.verdicts() == found.of_nets()
+    window, size = found.changes
+    assert window.local.low > 0.5
+    assert size.amplitude.low <= AMPLITUDE <= size.amplitude.high
+
+
+def test_models_that_are_not_trained_need_no_seeds(tmp_path: Path) -> None:
+    folder = write_traced_study(tmp_path / "study", record={"steps": 0})
+    found = two_axes(StudyEvidence.load(folder), "energy_error", "time", ("window", "subset.count"))
+    assert found.trainings() == (None, None, None)
+    assert set(found.verdicts().values()) == {"seen"}
+
+
+@pytest.mark.parametrize(
+    ("points", "across", "sentence"),
+    [
+        (CORNERS[:2], (), "varies window alone"),
+        (CORNERS[1:], (), "varies subset.count alone"),
+        (CORNERS[:1], (), "varies no setting alone"),
+        (CORNERS[:2], ("window", "subset.count"), "points that differ in subset.count"),
+        (CORNERS, ("window", "subset.counts"), "did you mean 'subset.count'"),
+    ],
+)
+def test_what_is_missing_is_said(
+    tmp_path: Path, points: list[MadePoint], across: tuple[str, ...], sentence: str
+) -> None:
+    evidence = StudyEvidence.load(write_traced_study(tmp_path / "study", points))
+    with pytest.raises(UserError, match=sentence):
+        two_axes(evidence, "energy_error", "time", across)
+
+
+def test_other_samples_are_refused(tmp_path: Path) -> None:
+    folder = write_traced_study(tmp_path / "study")
+    path = folder / CORNERS[2].slug / "samples.parquet"
+    from saibench.evidence.schema import read_fields, read_table, write_table
+
+    fields = read_fields(path)
+    write_table(path, read_table(path).with_columns(polars.col("sample_id") + 1), fields)
+    with pytest.raises(UserError, match="different samples of last_tenth"):
+        two_axes(StudyEvidence.load(folder), "energy_error", "time", ())
+
+
+def test_figure_shows_both_axes(study: StudyEvidence, tmp_path: Path) -> None:
+    assert local_and_global.needs(study) is None
+    figure = local_and_global.draw(study)
+    assert len(figure.axes) == 4
+    assert svg(figure) == svg(local_and_global.draw(study))
+    numbers = local_and_global.table(study)
+    ratios = numbers.filter(number="ratio in a region", setting="window", statistic="energy_error")
+    worst = ratios.sort("estimate")["at"].to_list()[-1]
+    assert 60 <= worst <= 90, "where the bias was put, frames 120 to 180 of 0.5 ps"
+    assert "is local to some of" in local_and_global.caption(study)
+    alone = StudyEvidence.load(write_traced_study(tmp_path / "study", CORNERS[:2], frames=60))
+    assert "varies window alone" in str(local_and_global.needs(alone))

@@ -1,0 +1,100 @@
+"""Which frames a point keeps for its report, and that they are kept as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from torch import nn
+
+from saibench.evidence.force_field.saved_frames import FILE, read_frames
+from saibench.models.force_field.saved_frames import CHOSEN, NUM_EVEN, NUM_WORST, keep_shown_frames
+
+FRAMES, ATOMS = 200, 3
+
+
+class Net(nn.Module):
+    """Its forces are too large by the sample's id in meV/Å, so that the kept error can be told."""
+
+    device = torch.device("cpu")
+
+    def forward(self, batch) -> tuple[torch.Tensor, torch.Tensor]:
+        return batch.energy, batch.forces + batch.sample_id[:, None, None] / 1000
+
+
+class Data:
+    """As much of the data module as is asked for."""
+
+    evaluation_batch_size = 7
+
+    def __init__(self, shown: list[int] | None = None) -> None:
+        rng = np.random.default_rng(0)
+        self.trajectory = SimpleNamespace(
+            sample_id=np.arange(FRAMES) + 1000,
+            atomic_numbers=np.array([8, 1, 1]),
+            positions=rng.normal(size=(FRAMES, ATOMS, 3)),
+            forces=rng.normal(size=(FRAMES, ATOMS, 3)),
+        )
+        self.index = pl.DataFrame({"sample_id": self.trajectory.sample_id})
+        self.shown = shown
+
+    def looked_at(self, tested: list[str]) -> str:
+        (only,) = tested
+        return only
+
+    def shown_rows(self) -> np.ndarray | None:
+        return None if self.shown is None else np.array(self.shown)
+
+    def batch_of(self, rows: np.ndarray, device: torch.device) -> SimpleNamespace:
+        assert device == Net.device
+        return SimpleNamespace(
+            sample_id=torch.tensor(self.trajectory.sample_id[rows]),
+            energy=torch.zeros(len(rows)),
+            forces=torch.tensor(self.trajectory.forces[rows]),
+        )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A point that was tested on the later half."""
+    tested = np.arange(FRAMES // 2, FRAMES)
+    errors = np.random.default_rng(1).gamma(2.0, 20.0, len(tested))
+    pl.DataFrame(
+        {
+            "partition": "last_tenth",
+            "sample_id": 1000 + tested,
+            "time": tested * 0.5,
+            "force_mae": errors,
+        }
+    ).write_parquet(tmp_path / "samples.parquet")
+    return tmp_path
+
+
+def test_worst_frames_and_some_all_over_the_test_are_kept(folder: Path) -> None:
+    keep_shown_frames(folder, Net(), Data())
+    kept = read_frames(folder / FILE)
+    rows = pl.read_parquet(folder / "samples.parquet").sort("force_mae", descending=True)
+    assert kept.sample_id[:NUM_WORST].tolist() == rows["sample_id"].head(NUM_WORST).to_list()
+    assert kept.why[1] == "place 2 of 100 by force MAE, the largest first"
+    assert {1100, 1199} <= set(kept.sample_id.tolist()), "the first and the last"
+    assert len(set(kept.sample_id.tolist())) == len(kept.sample_id) <= NUM_WORST + NUM_EVEN
+
+
+def test_chosen_frames_are_kept_with_the_errors_of_their_forces(folder: Path) -> None:
+    data = Data(shown=[150, 103])
+    keep_shown_frames(folder, Net(), data)
+    kept = read_frames(folder / FILE)
+    assert kept.sample_id.tolist() == [1150, 1103] and set(kept.why.tolist()) == {CHOSEN}
+    np.testing.assert_allclose(kept.positions[1], data.trajectory.positions[103], rtol=1e-6)
+    np.testing.assert_allclose(kept.forces[0], 1000 * data.trajectory.forces[150], rtol=1e-6)
+    np.testing.assert_allclose(kept.force_error[0], 1150, rtol=1e-4)
+    np.testing.assert_allclose(kept.force_error[1], 1103, rtol=1e-4)
+
+
+def test_nothing_is_kept_where_nothing_is_chosen(folder: Path) -> None:
+    keep_shown_frames(folder, Net(), Data(shown=[]))
+    assert not (folder / FILE).exists()

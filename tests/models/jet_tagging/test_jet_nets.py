@@ -1,0 +1,231 @@
+"""Nets of jets: published sizes, invariances, half precision, compilation, and released weights."""
+
+from __future__ import annotations
+
+import math
+import sys
+from functools import partialmethod
+from pathlib import Path
+
+import pytest
+import torch
+from made_jets import made_jets, turned
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from saibench.errors import UserError
+from saibench.models.jet_tagging.nets.particle_net import ParticleNet
+from saibench.models.jet_tagging.nets.particle_transformer import ParticleTransformer
+from saibench.models.jet_tagging.nets.published import load_released
+
+SMALL_TRANSFORMER = {
+    "embed_dims": [16, 16],
+    "pair_embed_dims": [8],
+    "num_heads": 2,
+    "num_layers": 2,
+    "num_cls_layers": 1,
+}
+SMALL_PARTICLE_NET = {"neighbors": [4, 4], "channels": [[8, 8], [16, 16]], "fc_dim": 16}
+
+
+def transformer(features: str = "kinematic", **settings: object) -> nn.Module:
+    return ParticleTransformer(features, **{**SMALL_TRANSFORMER, **settings})
+
+
+def particle_net(features: str = "kinematic", **settings: object) -> nn.Module:
+    return ParticleNet(features, **{**SMALL_PARTICLE_NET, **settings})
+
+
+NETS = pytest.mark.parametrize("build", [transformer, particle_net])
+FEATURES = pytest.mark.parametrize("features", ["kinematic", "raw", "raw_no_pair"])
+
+
+@pytest.mark.parametrize(
+    ("build", "features", "parameters"),
+    [
+        (ParticleTransformer, "kinematic", 2_141_134),
+        (ParticleTransformer, "raw", 2_140_738),
+        (ParticleTransformer, "raw_no_pair", 2_131_170),
+        (ParticleNet, "kinematic", 366_160),
+    ],
+)
+def test_nets_have_the_published_size(build: type, features: str, parameters: int) -> None:
+    assert sum(weights.numel() for weights in build(features).parameters()) == parameters
+
+
+def varied(net: nn.Module) -> nn.Module:
+    """The net in evaluation, its normalisations moved off the identity so that they matter."""
+    generator = torch.Generator().manual_seed(5)
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            size = module.running_mean.shape
+            module.running_mean.copy_(0.3 * torch.randn(size, generator=generator))
+            module.running_var.copy_(0.5 + torch.rand(size, generator=generator))
+    return net.eval()
+
+
+@NETS
+@FEATURES
+def test_order_and_padding_of_constituents_do_not_matter(build, features) -> None:
+    net, batch = varied(build(features)).double(), made_jets(jets=6, constituents=20)
+    momenta, mask = batch.momenta.double(), batch.mask
+    plain = net(momenta, mask)
+    order = torch.randperm(20, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(net(momenta[:, order], mask[:, order]), plain)
+    torch.testing.assert_close(net(pad(momenta, (0, 0, 0, 9)), pad(mask, (0, 9))), plain)
+    alone = [
+        net(momenta[i : i + 1, : mask[i].sum()], mask[i : i + 1, : mask[i].sum()]) for i in range(6)
+    ]
+    torch.testing.assert_close(torch.cat(alone), plain)
+
+
+@NETS
+def test_kinematic_scores_do_not_change_when_jets_are_turned(build) -> None:
+    net, batch = varied(build("kinematic")).double(), made_jets(jets=6)
+    momenta = batch.momenta.double()
+    there = net(turned(momenta, math.radians(35)), batch.mask)
+    torch.testing.assert_close(there, net(momenta, batch.mask), rtol=0, atol=1e-9)
+
+
+@NETS
+@pytest.mark.parametrize("features", ["raw", "raw_no_pair"])
+def test_raw_scores_change_when_jets_are_turned(build, features) -> None:
+    net, batch = varied(build(features)), made_jets(jets=6)
+    there = net(turned(batch.momenta, math.radians(35)), batch.mask)
+    assert (there - net(batch.momenta, batch.mask)).abs().max() > 1e-3
+
+
+def test_the_pair_branch_is_what_raw_has_and_raw_no_pair_has_not() -> None:
+    names = {
+        features: set(transformer(features).state_dict()) for features in ("raw", "raw_no_pair")
+    }
+    assert {name.split(".")[1] for name in names["raw"] - names["raw_no_pair"]} == {"pair_embed"}
+    assert not names["raw_no_pair"] - names["raw"]
+
+
+@NETS
+def test_weights_depend_on_the_seed_and_nothing_else(build) -> None:
+    torch.manual_seed(3)
+    state = torch.get_rng_state()
+    first = build(seed=1)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(4)
+    again, other = build(seed=1), build(seed=2)
+    same = [torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True)]
+    assert all(same)
+    assert any(
+        not torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True)
+    )
+
+
+@NETS
+@FEATURES
+def test_half_precision_trains_and_stays_near_single(build, features) -> None:
+    batch = made_jets(jets=8, constituents=12)
+    net = build(features, **({"dropout": 0.0} if build is transformer else {"fc_dropout": 0.0}))
+    single = net(batch.momenta, batch.mask)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        half = net(batch.momenta, batch.mask)
+    half.float().sum().backward()
+    assert all(weights.grad.isfinite().all() for weights in net.parameters())
+    assert half.dtype is torch.bfloat16
+    if build is transformer:  # neighbours that are about as far may change places
+        torch.testing.assert_close(half.float(), single, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.slow
+def test_a_compiled_transformer_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As PyTorch traces it; inductor takes minutes to write code of that on a CPU."""
+    traced = partialmethod(nn.Module.compile, backend="eager")
+    monkeypatch.setattr(nn.Module, "compile", traced)
+    batch = made_jets(jets=4, constituents=10)
+    one = {"num_layers": 1, "dropout": 0.0}
+    plain, compiled = transformer(**one), transformer(**one, compile=True)
+    assert compiled.mod._compiled_call_impl is not None
+    assert compiled.state_dict().keys() == plain.state_dict().keys()
+    for size in (10, 7):
+        momenta, mask = batch.momenta[:, :size], batch.mask[:, :size]
+        torch.testing.assert_close(compiled(momenta, mask), plain(momenta, mask))
+
+
+def released(net: nn.Module, head: Tensor | None = None) -> dict[str, Tensor]:
+    """The weights under the names of a released file, with another last layer if one is given."""
+    state = {
+        name.replace("in_proj.weight", "in_proj_weight").replace("in_proj.bias", "in_proj_bias"): v
+        for name, v in net.state_dict().items()
+    }
+    if head is not None:
+        state |= {"mod.fc.0.weight": head, "mod.fc.0.bias": head[:, 0]}
+    return state
+
+
+@pytest.mark.parametrize("prefix", ["mod.", ""], ids=["released", "weaver"])
+def test_released_weights_are_loaded_under_their_old_names(prefix: str, tmp_path: Path) -> None:
+    net, other = transformer(seed=1), transformer(seed=2)
+    state = {prefix + name.removeprefix("mod."): v for name, v in released(net).items()}
+    assert f"{prefix}blocks.0.attn.in_proj_weight" in state
+    torch.save(state, tmp_path / "ParT.pt")
+    load_released(other, tmp_path / "ParT.pt", fresh_head=False)
+    batch = made_jets()
+    torch.testing.assert_close(
+        other.eval()(batch.momenta, batch.mask), net.eval()(batch.momenta, batch.mask)
+    )
+
+
+def test_fine_tuning_leaves_the_last_layer_as_it_is(tmp_path: Path) -> None:
+    net, other = transformer(seed=1), transformer(seed=2)
+    before = other.mod.fc[0].weight.clone()
+    torch.save(released(net, head=torch.ones(10, 16)), tmp_path / "ParT_kin.pt")
+    load_released(other, tmp_path / "ParT_kin.pt", fresh_head=True)
+    assert torch.equal(other.mod.fc[0].weight, before)
+    assert torch.equal(other.mod.norm.weight, net.mod.norm.weight)
+    assert torch.equal(other.mod.embed.embed[1].weight, net.mod.embed.embed[1].weight)
+
+
+def test_ten_classes_do_not_fit_two(tmp_path: Path) -> None:
+    torch.save(released(transformer(), head=torch.ones(10, 16)), tmp_path / "ParT_kin.pt")
+    with pytest.raises(UserError, match=r"mod\.fc\.0\.weight is \(10, 16\) and not \(2, 16\)"):
+        load_released(transformer(), tmp_path / "ParT_kin.pt", fresh_head=False)
+
+
+@pytest.mark.parametrize("wrapped", ["module.", "model.", "net._orig_mod.", "module.model.net."])
+def test_names_are_found_below_what_wrapped_the_net(wrapped: str, tmp_path: Path) -> None:
+    """As DataParallel, Lightning and `torch.compile` name them, beside what only training needs."""
+    net, other = transformer(seed=1), transformer(seed=2)
+    state = {wrapped + name.removeprefix("mod."): v for name, v in net.state_dict().items()}
+    torch.save({"state_dict": state | {"loss.weight": torch.ones(2)}}, tmp_path / "net.ckpt")
+    load_released(other, tmp_path / "net.ckpt", fresh_head=False)
+    assert all(torch.equal(v, other.state_dict()[name]) for name, v in net.state_dict().items())
+
+
+class OwnNet(torch.nn.Module):
+    """Of other names than weaver's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(4, 2)
+
+
+def test_net_of_other_names_is_loaded_by_them_or_told_what_is_missing(tmp_path: Path) -> None:
+    torch.save({"module.layer.weight": torch.ones(2, 4)}, tmp_path / "net.ckpt")
+    with pytest.raises(UserError, match=r"1 missing: layer\.bias"):
+        load_released(OwnNet(), tmp_path / "net.ckpt", fresh_head=False)
+    with pytest.raises(UserError, match="fresh_head=true"):
+        load_released(OwnNet(), tmp_path / "net.ckpt", fresh_head=True)
+    whole = {"module.layer.weight": torch.ones(2, 4), "module.layer.bias": torch.zeros(2)}
+    torch.save(whole, tmp_path / "net.ckpt")
+    load_released(net := OwnNet(), tmp_path / "net.ckpt", fresh_head=False)
+    assert net.layer.weight.sum() == 8
+
+
+def test_without_weaver_the_sentence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "weaver"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "weaver", None)
+    with pytest.raises(UserError, match=r"pip install 'saibench\[jets\]'"):
+        transformer()
+
+
+def test_as_many_neighbours_as_convolutions() -> None:
+    with pytest.raises(UserError, match="for 1 convolutions and"):
+        particle_net(neighbors=[4])

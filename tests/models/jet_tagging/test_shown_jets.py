@@ -1,0 +1,107 @@
+"""Which jets a point keeps for its report, and that they are kept as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from made_jets import made_jets
+from torch import Tensor, nn
+
+from saibench.evidence.jet_tagging.saved_jets import FILE, read_jets
+from saibench.models.jet_tagging.saved_jets import CHOSEN, keep_shown_jets
+
+JETS = 40
+
+
+class Tagger(nn.Module):
+    """Scores a batch by the sample's id, so that the kept score can be told."""
+
+    device = torch.device("cpu")
+
+    def forward(self, batch) -> Tensor:
+        odds = (batch.sample_id - 110).double() / 10
+        return torch.stack([odds, torch.zeros_like(odds)], dim=1)
+
+
+class Data:
+    """As much of the data module as is asked for."""
+
+    def __init__(self, shown: list[int] | None = None) -> None:
+        self.jets = made_jets(JETS)
+        self.index = pl.DataFrame({"sample_id": self.jets.sample_id.numpy()})
+        self.shown = shown
+
+    def looked_at(self, tested: list[str]) -> str:
+        (only,) = tested
+        return only
+
+    def shown_rows(self) -> np.ndarray | None:
+        return None if self.shown is None else np.array(self.shown, dtype=int)
+
+    def batch_of(self, rows: np.ndarray):
+        jets, chosen = self.jets, torch.from_numpy(rows)
+        return type(jets)(
+            sample_id=jets.sample_id[chosen],
+            momenta=jets.momenta[chosen],
+            mask=jets.mask[chosen],
+            label=jets.label[chosen],
+        )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A point whose samples were scored at random."""
+    jets = made_jets(JETS)
+    logit = np.random.default_rng(0).normal(size=JETS)
+    pl.DataFrame(
+        {
+            "partition": ["held_out"] * JETS,
+            "sample_id": jets.sample_id.numpy(),
+            "label": jets.label.numpy(),
+            "logit": logit,
+            "correct": ((logit > 0) == (jets.label.numpy() == 1)).astype(float),
+        }
+    ).write_parquet(tmp_path / "samples.parquet")
+    return tmp_path
+
+
+def test_most_wrong_and_typical_jets_of_each_class_are_kept(folder: Path) -> None:
+    keep_shown_jets(folder, Tagger(), Data())
+    kept = {jet.why: jet for jet in read_jets(folder / FILE)}
+    rows = pl.read_parquet(folder / "samples.parquet")
+    for label, name in ((1, "top"), (0, "QCD")):
+        own = rows.filter(label=label).sort("logit")
+        worst = own[0 if label else -1]["sample_id"].item()
+        assert kept[f"most confidently wrong {name} jet"].sample_id == worst
+        middle = own[len(own) // 2]["sample_id"].item()
+        assert kept[f"typical {name} jet, of median score"].sample_id == middle
+    assert {jet.label for jet in kept.values()} == {0, 1}
+
+
+def test_a_class_without_a_wrong_jet_has_none(folder: Path) -> None:
+    path = folder / "samples.parquet"
+    pl.read_parquet(path).with_columns(correct=pl.lit(1.0)).write_parquet(path)
+    keep_shown_jets(folder, Tagger(), Data())
+    assert [jet.why[:7] for jet in read_jets(folder / FILE)] == ["typical", "typical"]
+
+
+def test_chosen_jets_are_kept_with_score_and_constituents(folder: Path) -> None:
+    data = Data(shown=[7, 3])
+    keep_shown_jets(folder, Tagger(), data)
+    jets = list(read_jets(folder / FILE))
+    assert [jet.sample_id for jet in jets] == [107, 103]
+    assert {jet.why for jet in jets} == {CHOSEN}
+    assert jets[0].score == pytest.approx(1 / (1 + np.exp(0.3)))
+    momenta = data.jets.momenta[7][data.jets.mask[7]].double().numpy()
+    _, px, py, _ = momenta.T
+    total = momenta.sum(axis=0)
+    phi = np.arctan2(py, px) - np.arctan2(total[2], total[1])
+    np.testing.assert_allclose(jets[0].pt, np.hypot(px, py))
+    np.testing.assert_allclose(np.exp(1j * jets[0].phi), np.exp(1j * phi))
+    eta = [np.arctanh(one[3] / np.linalg.norm(one[1:])) for one in (*momenta, total)]
+    np.testing.assert_allclose(jets[0].eta, np.array(eta[:-1]) - eta[-1], atol=1e-9)
+    assert (np.abs(jets[0].phi) <= np.pi).all()

@@ -1,0 +1,206 @@
+"""Guarded runs: the true error beside the reference, and what is said of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from ase.calculators.calculator import CalculationFailed, Calculator, all_changes
+from polars.testing import assert_frame_equal
+
+from saibench.analysis.trusted_range import TrustedRange
+from saibench.commands.force_field import guard
+from saibench.datamodules.force_field.langevin import GFN2, Thermostat
+from saibench.errors import UserError
+from saibench.runs.force_field import GuardedCalculator, TrainedForceField
+from saibench.runs.force_field.dynamics import Dynamics, guarded_dynamics
+from saibench.runs.force_field.summary import alarm, sentences
+
+THERMOSTAT = Thermostat(temperature=300.0, friction=2.0, timestep=0.5)
+
+
+class Shifted(Calculator):
+    """The guarded net's own forces, off by 0.05 eV/Å in every component."""
+
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012
+
+    def __init__(self, net: TrainedForceField) -> None:
+        super().__init__()
+        self.net = net
+
+    def calculate(self, atoms=None, properties=("forces",), system_changes=tuple(all_changes)):  # type: ignore[no-untyped-def]
+        super().calculate(atoms, properties, system_changes)
+        species = self.net.types_of(self.atoms.get_chemical_symbols())
+        energy, forces = self.net.predict(self.atoms.positions, species)
+        self.results = {"energy": energy, "forces": forces + 0.05}
+
+
+def calculator(force_field: TrainedForceField, trusted: TrustedRange) -> GuardedCalculator:
+    return GuardedCalculator(force_field, trusted, tolerance=2.0, every=2, action="record")
+
+
+def test_error_is_the_distance_from_the_reference(
+    force_field: TrainedForceField, trusted: TrustedRange
+) -> None:
+    plan = Dynamics(THERMOSTAT, steps=20)
+    run = guarded_dynamics(calculator(force_field, trusted), plan, Shifted(force_field))
+
+    assert run["time"].to_list() == pytest.approx([0.001 * number for number in range(11)])
+    np.testing.assert_allclose(run["error"], 50.0, atol=1e-3)
+    check = trusted.check(run["soap_similarity"].to_numpy())
+    np.testing.assert_allclose(run["bound"], check.upper)
+    assert run["trusted"].to_list() == list(check.inside & (check.upper <= 2.0))
+
+
+class NeverSolved(Shifted):
+    """A reference that finds no solution."""
+
+    def calculate(self, atoms=None, properties=("forces",), system_changes=tuple(all_changes)):  # type: ignore[no-untyped-def]
+        raise CalculationFailed("no convergence")
+
+
+def test_a_run_without_a_single_reading_is_refused(
+    force_field: TrainedForceField, trusted: TrustedRange
+) -> None:
+    plan = Dynamics(THERMOSTAT, steps=4)
+    with pytest.raises(UserError, match="start=0 is a frame of which the net or the reference"):
+        guarded_dynamics(calculator(force_field, trusted), plan, NeverSolved(force_field))
+
+
+def test_run_starts_at_a_training_frame_and_repeats(
+    force_field: TrainedForceField, trusted: TrustedRange
+) -> None:
+    plan = Dynamics(THERMOSTAT, steps=10, start=4, seed=3)
+    first = guarded_dynamics(calculator(force_field, trusted), plan, GFN2())
+    again = guarded_dynamics(calculator(force_field, trusted), plan, GFN2())
+    assert_frame_equal(first, again, rel_tol=1e-6, abs_tol=1e-6)
+
+    row = force_field.data.split[0].rows[4]
+    trajectory = force_field.data.trajectory
+    species = force_field.types_of(force_field.symbols)
+    _, forces = force_field.predict(trajectory.positions[row], species)
+    error = 1000 * np.abs(forces - trajectory.forces[row]).mean()
+    assert first["error"][0] == pytest.approx(error, rel=1e-3)
+
+
+def test_run_ends_where_the_molecule_breaks(
+    force_field: TrainedForceField, trusted: TrustedRange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def apart(self: TrainedForceField, positions: np.ndarray, species: object) -> tuple:
+        return 0.0, 1e4 * (positions - positions.mean(axis=0))
+
+    monkeypatch.setattr(TrainedForceField, "predict", apart)
+    run = guarded_dynamics(calculator(force_field, trusted), Dynamics(THERMOSTAT, steps=400))
+    assert 0 < run.height < 100
+    assert run["error"].null_count() == run.height
+
+
+class Unsolved(Shifted):
+    """A reference that finds no solution from its third geometry on."""
+
+    asked = 0
+
+    def calculate(self, *arguments, **options):  # type: ignore[no-untyped-def]
+        self.asked += 1
+        if self.asked > 2:
+            raise CalculationFailed("not converged")
+        super().calculate(*arguments, **options)
+
+
+def test_run_ends_where_the_reference_finds_no_solution(
+    force_field: TrainedForceField, trusted: TrustedRange
+) -> None:
+    plan = Dynamics(THERMOSTAT, steps=20)
+    run = guarded_dynamics(calculator(force_field, trusted), plan, Unsolved(force_field))
+    assert run.height == 2 and run["error"].null_count() == 0
+
+
+def made_run() -> pl.DataFrame:
+    """An error above 10 from 0.5 ps on, flagged from 0.4 ps on, of 1,000 readings."""
+    time = np.arange(1000) / 1000
+    error = np.where(time >= 0.5, 20.0, 5.0) + np.random.default_rng(0).normal(size=1000)
+    return pl.DataFrame(
+        {
+            "time": time,
+            "soap_similarity": 1 - time / 1000,
+            "expected": error,
+            "bound": error + 0.5,
+            "error": error,
+            "inside": time < 0.9,
+            "trusted": time < 0.4,
+        }
+    )
+
+
+def test_alarm_counts_what_was_made() -> None:
+    found = alarm(made_run(), tolerance=10.0)
+    assert (found.first_flag, found.first_excess) == (0.4, 0.5)
+    assert found.detected is not None and found.right is not None
+    assert (found.detected.estimate, found.detected.count) == (1.0, 500)
+    assert found.right.estimate == pytest.approx(500 / 600)
+
+
+def test_sentences_say_when_the_guard_warns(trusted: TrustedRange) -> None:
+    text = "\n".join(sentences(made_run(), trusted, 10.0))
+    assert "1,000 readings in 0.999 ps" in text
+    assert "100 of which lie outside the fitted range" in text
+    assert (
+        "first exceeds 10 meV/Å at 0.5 ps; the guard first warns at 0.4 ps, 100 fs earlier" in text
+    )
+    assert re.search(
+        r"Of 500 readings whose error exceeds 10 meV/Å, the guard flags 100\.0 %", text
+    )
+    blind = made_run().with_columns(error=pl.lit(None, pl.Float64))
+    assert "No reference was asked" in "\n".join(sentences(blind, trusted, 10.0))
+
+
+def test_command_writes_the_run_and_its_figure(
+    point: Path, trusted: TrustedRange, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = trusted.save(tmp_path / "range.json")
+    arguments = [
+        "--steps",
+        "40",
+        "--every",
+        "2",
+        "--tolerance",
+        "100",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    assert called(str(point), "--range", str(file), *arguments) == 0
+    assert "readings in 0.02 ps" in capsys.readouterr().out
+    run = pl.read_csv(tmp_path / "run" / "dynamics.csv")
+    assert run.height == 21 and run["error"].null_count() == 0
+    for kind in ("svg", "png"):
+        assert (tmp_path / "run" / f"dynamics.{kind}").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--tolerance", "-1"], "--tolerance -1 is not a positive number."),
+        (["--steps", "0"], "--steps 0 is below 1."),
+        (["--start", "20"], "start=20 is none of the 20 training frames; 0 would work."),
+    ],
+)
+def test_mistakes_are_refused(
+    arguments: list[str], sentence: str, point: Path, trusted: TrustedRange, tmp_path: Path
+) -> None:
+    file = trusted.save(tmp_path / "range.json")
+    with pytest.raises(UserError) as refused:
+        called(str(point), "--range", str(file), *arguments)
+    assert str(refused.value) == sentence
+    assert not (point / "guard").exists()
+
+
+def called(*arguments: str) -> int:
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    guard.add_parser(parser.add_subparsers())
+    options = parser.parse_args(["guard", *arguments])
+    return guard.run(options)
