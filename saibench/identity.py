@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from saibench.errors import UserError
+from saibench.renamed import first_name
 
 IDENTITY = "identity"
 """Key of the frozen settings: `rule`, `data`, `files` and `source`, see `saibench.config.content`.
@@ -236,7 +237,7 @@ class _Kept:
             return [self.of(value, f"{path}[{place}]") for place, value in enumerate(node)]
         if isinstance(node, int | float) and not isinstance(node, bool):
             return _number(node)
-        return node
+        return first_name(node) if isinstance(node, str) else node
 
 
 def _is_location(path: str, value: Any) -> bool:

@@ -25,6 +25,7 @@ from saibench.files.frozen_config import CONFIG, read_frozen
 from saibench.files.integrity import FILES, damaged, read_sealed
 from saibench.files.links import refuse_link
 from saibench.printable import printable
+from saibench.renamed import current_name
 
 COMPLETE = "complete"
 JOINED = "evidence"
@@ -284,7 +285,14 @@ def read_record(path: Path) -> Record:
         _check_record(record)
     except ValueError as error:
         raise damaged(path, str(error)) from error
-    return record
+    return {**record, "settings": _in_current_names(record["settings"])}
+
+
+def _in_current_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: current_name(value) if isinstance(value, str) else value
+        for key, value in settings.items()
+    }
 
 
 def _parsed(text: str | None) -> Record:

@@ -12,6 +12,7 @@ from saibench.errors import UserError, first_line
 from saibench.files.bounded_yaml import MAX_CHARACTERS, load_bounded
 from saibench.files.integrity import check_file
 from saibench.files.plain import read_text
+from saibench.renamed import current_name
 
 CONFIG = "config.yaml"
 RESOLVER = "${"
@@ -36,7 +37,15 @@ def read_frozen(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise UserError(f"{path} holds no settings: run its point again, which writes it anew.")
     refuse_resolvers(settings, path)
-    return {str(key): value for key, value in settings.items()}
+    return {str(key): _in_current_names(value) for key, value in settings.items()}
+
+
+def _in_current_names(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _in_current_names(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_in_current_names(value) for value in node]
+    return current_name(node) if isinstance(node, str) else node
 
 
 def refuse_resolvers(settings: Any, of: Path | str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from saibench.errors import UserError
 from saibench.imports.allow_list import refuse_module
+from saibench.renamed import current_name
 
 
 def named_module(name: str) -> ModuleType:
@@ -41,7 +42,7 @@ def recorded_modules(records: Iterable[Mapping[str, Any]], part: str) -> list[st
                 f"the record of point {record.get('point')} has no list of modules as '{part}': "
                 "run the point again, which writes it anew."
             )
-        named |= dict.fromkeys(names)
+        named |= dict.fromkeys(map(current_name, names))
     return list(named)
 
 
