@@ -1,13 +1,5 @@
-"""The pure core of the metrics: tensors in, tensors out, no state."""
+"""The pure core of metrics that several workloads may use: tensors in, tensors out, no state."""
 
-from saibench.metrics.force_field.functional import (
-    by_species,
-    energy_error,
-    force_component_error,
-    force_norm_error,
-    per_atom_energy_error,
-    per_atom_force_error,
-)
 from saibench.metrics.functional.classification import (
     ROC,
     area_under_roc,
@@ -15,50 +7,5 @@ from saibench.metrics.functional.classification import (
     class_accuracies,
     roc_curve,
 )
-from saibench.metrics.nowcasting.functional.cumulative_csi import (
-    cumulative_csi,
-    responds_at_every_lead,
-)
-from saibench.metrics.nowcasting.functional.rain import RainFrameSums, rain_frame_sums
-from saibench.metrics.nowcasting.functional.rain_statistics import (
-    active_area_error,
-    center_of_mass_displacement,
-    critical_success_index,
-    differential_trend,
-    mean_absolute_rain_error,
-    mean_observed_rate,
-    mean_predicted_rate,
-    observed_center_of_mass,
-    predicted_center_of_mass,
-)
-from saibench.metrics.nowcasting.functional.spread import spread_over_draws
-from saibench.metrics.nowcasting.functional.trend_quadrants import QUADRANTS
 
-__all__ = [
-    "QUADRANTS",
-    "ROC",
-    "RainFrameSums",
-    "active_area_error",
-    "area_under_roc",
-    "background_rejection",
-    "by_species",
-    "center_of_mass_displacement",
-    "class_accuracies",
-    "critical_success_index",
-    "cumulative_csi",
-    "differential_trend",
-    "energy_error",
-    "force_component_error",
-    "force_norm_error",
-    "mean_absolute_rain_error",
-    "mean_observed_rate",
-    "mean_predicted_rate",
-    "observed_center_of_mass",
-    "per_atom_energy_error",
-    "per_atom_force_error",
-    "predicted_center_of_mass",
-    "rain_frame_sums",
-    "responds_at_every_lead",
-    "roc_curve",
-    "spread_over_draws",
-]
+__all__ = ["ROC", "area_under_roc", "background_rejection", "class_accuracies", "roc_curve"]

@@ -1,4 +1,4 @@
-"""Metrics of predicted rain: torchmetrics classes over `saibench.metrics.functional`."""
+"""Metrics of predicted rain: torchmetrics classes over `saibench.metrics.nowcasting.functional`."""
 
 from saibench.metrics.nowcasting.base import LeadTimeMetric, MeanByLead, RainMetric
 from saibench.metrics.nowcasting.cumulative_csi import CumulativeCSI

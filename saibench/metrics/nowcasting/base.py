@@ -29,8 +29,8 @@ class RainMetric(StrictMetric):
     `torchmetrics.MetricCollection`:
 
     >>> from torchmetrics import MetricCollection
-    >>> from saibench.metrics import CriticalSuccessIndex, MeanAbsoluteErrorByLead
-    >>> from saibench.metrics.functional import rain_frame_sums
+    >>> from saibench.metrics.nowcasting import CriticalSuccessIndex, MeanAbsoluteErrorByLead
+    >>> from saibench.metrics.nowcasting.functional import rain_frame_sums
     >>> metrics = MetricCollection(
     ...     {
     ...         "mae": MeanAbsoluteErrorByLead(num_leads=2),

@@ -1,7 +1,7 @@
 """Scores of predicted rain by lead time: CSI, absolute errors, displacement.
 
-The mathematics is in `saibench.metrics.nowcasting.functional.rain_statistics`, the input and the mean over
-frames in `saibench.metrics.nowcasting.base`.
+The mathematics is in `saibench.metrics.nowcasting.functional.rain_statistics`, the input and the
+mean over frames in `saibench.metrics.nowcasting.base`.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def cumulative_csi(
     Raises:
         ValueError: bins that don't exist, or `sums` that were not taken at this threshold.
 
-    >>> from saibench.metrics.functional import rain_frame_sums
+    >>> from saibench.metrics.nowcasting.functional import rain_frame_sums
     >>> target = torch.full((1, 1, 4, 50), 20.0)
     >>> preds = target.clone().flatten()
     >>> preds[3:] = 0.0  # 3 hits, 197 misses
