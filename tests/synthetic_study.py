@@ -25,11 +25,11 @@ PARTITION = "last_tenth"
 FIGURES = [
     f"saibench.figures.{name}"
     for name in (
-        "force_error_by_size",
-        "windows",
-        "window_similarity",
-        "energy_error_over_time",
-        "energy_against_force",
+        "force_field.force_error_by_size",
+        "force_field.windows",
+        "force_field.window_similarity",
+        "force_field.energy_error_over_time",
+        "force_field.energy_against_force",
     )
 ]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from command_line import REPOSITORY, train
 
-from saibench.commands import COMMANDS
+from saibench.commands import commands
 from saibench.config.compose import compose_command, runs_points
 
 README = (REPOSITORY / "README.md").read_text()
@@ -36,7 +36,7 @@ def test_other_command_parses(arguments: list[str]) -> None:
 
     parser = argparse.ArgumentParser()
     subparsers = parser.add_subparsers(required=True)
-    for command in COMMANDS:
+    for command in commands():
         command.add_parser(subparsers)
     assert callable(parser.parse_args(arguments).run)
 

@@ -101,7 +101,7 @@ def _asked(evidence: StudyEvidence, args: argparse.Namespace) -> Asked:
 
 def _tell_across(evidence: StudyEvidence, wanted: Asked, required: bool) -> None:
     """Print how the effects of two settings differ, or what the study lacks for it."""
-    from saibench.analysis.two_axes import sentences, two_axes
+    from saibench.findings.two_axes import sentences, two_axes
 
     statistic = wanted.bias or wanted.responses[0]
     try:

@@ -2,8 +2,8 @@
 
 A run's folder may come from anybody, so what it says is data. It may name the classes that
 shipped configs name, the classes of libraries that are listed here, the modules of saibench itself,
-and what the user has named on the command line (`saibench.imports.own_names`); nothing else is imported for
-it.
+and what the user has named on the command line (`saibench.imports.own_names`); nothing else is
+imported for it.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from saibench.files.frozen_config import CONFIG, read_frozen
 from saibench.identity import point_hash, slug
-from saibench.runs.point import load_point
 
 PROVENANCE = ("commit", "command", "versions", "hardware", "data")
 """Entries of `run.json` that say what a result was made by and of."""
@@ -19,7 +19,7 @@ def run_config(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     Settings stay nested as they are (`window: {start, size}`), and keep their dotted names in
     the logger's panels (`window.start`).
     """
-    settings = load_point(folder).settings
+    settings = read_frozen(folder / CONFIG)
     return {
         **settings,
         "point": record["point"],

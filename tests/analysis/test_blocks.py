@@ -32,7 +32,7 @@ from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.figures.nowcasting import mae_distributions
 from saibench.findings.nowcasting import claims as nowcasting_findings
 from saibench.findings.nowcasting import errors as rain_error_findings
-from saibench.findings.nowcasting.shared import text
+from saibench.findings.numbers import text
 
 
 def overlapping(rng: np.random.Generator, count: int, stride: int) -> np.ndarray:

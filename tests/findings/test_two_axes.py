@@ -10,11 +10,12 @@ import pytest
 from made_traces import AMPLITUDE, BIAS, CORNERS, MadePoint, ar1, write_traced_study
 
 from saibench.analysis.seeds import with_seeds
-from saibench.analysis.two_axes import PairErrors, changes, sentences, two_axes
+from saibench.analysis.two_axes import PairErrors, changes
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import local_and_global
 from saibench.figures.style import svg
+from saibench.findings.two_axes import sentences, two_axes
 
 COUNT, BLOCKS = 960, np.repeat(np.arange(48), 20)
 

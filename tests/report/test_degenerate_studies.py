@@ -21,17 +21,19 @@ from saibench.report.drawn import draw_figure
 from saibench.report.page import render
 
 MODULES = [
-    f"saibench.figures.{one.name}" for one in pkgutil.iter_modules(saibench.figures.__path__)
+    one.name
+    for one in pkgutil.walk_packages(saibench.figures.__path__, "saibench.figures.")
+    if not one.ispkg
 ]
 FIGURES = [name for name in MODULES if hasattr(importlib.import_module(name), "needs")]
-SHARED = ("tracing.findings", "learning_curve.findings", "leak_audit.findings")
+SHARED = ("tracing", "learning_curve", "leak_audit")
 RAIN = [MadeRain(), MadeRain("persistence")]
 STUDIES: dict[str, Callable[[Path, int], Path]] = {
-    "force_field_findings": lambda folder, n: write_study(
+    "force_field.claims": lambda folder, n: write_study(
         folder, [*WINDOWS[:2], *SIZES[:2]], frames=n, figures=[]
     ),
-    "jet_findings": lambda folder, n: write_jet_study(folder, RANGES[:2], jets=n),
-    "nowcasting_findings": lambda folder, n: write_rain_study(folder, RAIN, events=n),
+    "jet_tagging.claims": lambda folder, n: write_jet_study(folder, RANGES[:2], jets=n),
+    "nowcasting.claims": lambda folder, n: write_rain_study(folder, RAIN, events=n),
 }
 """By the module of a workload's findings."""
 CASES = {"one sample": (1, None), "no error": (24, 0.0), "undefined": (24, None)}
@@ -51,7 +53,7 @@ def test_every_part_is_drawn_or_says_why_not(own: str, case: str, tmp_path: Path
             same = {name: pl.lit(value, dtype=table[name].dtype) for name in floats}
             write_table(path, table.with_columns(**same), fields)
     evidence = StudyEvidence.load(folder)
-    modules = [f"saibench.analysis.{name}" for name in (own, *SHARED)]
+    modules = [f"saibench.findings.{name}" for name in (own, *SHARED)]
     parts = [
         *(draw_figure(evidence, name) for name in FIGURES),
         *(finding for name in modules for finding in module_findings(name, evidence)),

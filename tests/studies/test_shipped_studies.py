@@ -56,8 +56,8 @@ TWO_POINTS = {
 OF_RAIN = {"sample_efficiency": ("subset.fraction=0.1,0.3",)}
 FEW = {
     "datamodules.partition.LEAST_VALIDATION": 4,
-    "interpretation.tracing.information.NUM_HALVES": 4,
-    "interpretation.tracing.information.NUM_PERMUTATIONS": 19,
+    "analysis.tracing.information.NUM_HALVES": 4,
+    "analysis.tracing.information.NUM_PERMUTATIONS": 19,
 }
 """What would take longer than all else: predicting 50 events, and resampling what is random."""
 OF_JETS = {  # where studies of several workloads have one name

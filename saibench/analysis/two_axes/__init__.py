@@ -3,6 +3,5 @@
 from __future__ import annotations
 
 from saibench.analysis.two_axes.local_and_global import Change, PairErrors, changes
-from saibench.findings.two_axes import TwoAxes, sentences, two_axes
 
-__all__ = ["Change", "PairErrors", "TwoAxes", "changes", "sentences", "two_axes"]
+__all__ = ["Change", "PairErrors", "changes"]

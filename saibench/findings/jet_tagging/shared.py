@@ -8,7 +8,7 @@ from dataclasses import replace
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.jet_tagging.scores import FEWEST_JETS, JetScore, Reduce, interval
 from saibench.findings.finding import UNDECIDED, Answer
-from saibench.findings.nowcasting.shared import text
+from saibench.findings.numbers import text
 from saibench.findings.verdict import verdict
 
 

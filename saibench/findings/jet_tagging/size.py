@@ -14,7 +14,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested, variants
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.findings.jet_tagging.shared import answer_positive, judged, number_of, percent_of
-from saibench.findings.nowcasting.shared import text
+from saibench.findings.numbers import text
 
 MORE_HELPS = "more training jets raise the accuracy (§5.1, fig. 7a)"
 LOG_LINEAR = (

@@ -27,7 +27,7 @@ from saibench.findings.jet_tagging.shared import (
     percent,
     percent_of,
 )
-from saibench.findings.nowcasting.shared import opposite
+from saibench.findings.numbers import opposite
 from saibench.findings.verdict import verdict
 
 RATIO_FALLS = "the share of top jets falls with the energy (§5.5, fig. 12a)"

@@ -35,7 +35,8 @@ from saibench.findings.finding import Answer, Finding, ask
 from saibench.findings.nowcasting import errors as scores
 from saibench.findings.nowcasting import tracing, training
 from saibench.findings.nowcasting import trend as trends
-from saibench.findings.nowcasting.shared import answer, answer_positive, percent
+from saibench.findings.nowcasting.shared import answer, answer_positive
+from saibench.findings.numbers import percent
 from saibench.findings.verdict import verdict
 
 Question = Callable[[RainErrors, RainModel], Answer | None]

@@ -30,13 +30,8 @@ from saibench.analysis.nowcasting.skill import csi_gain, error_skill, mean_error
 from saibench.analysis.proportions import combined, exact_interval
 from saibench.errors import UserError
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
-from saibench.findings.nowcasting.shared import (
-    answer,
-    answer_positive,
-    opposite,
-    percent,
-    text,
-)
+from saibench.findings.nowcasting.shared import answer, answer_positive
+from saibench.findings.numbers import opposite, percent, text
 
 ACTIVE_GROWS = "active-area MAE grows with lead time (§6.2, table 2)"
 RAW_HIDES = (

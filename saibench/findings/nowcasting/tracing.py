@@ -19,7 +19,8 @@ from saibench.analysis.nowcasting.relations import (
 )
 from saibench.errors import UserError
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
-from saibench.findings.nowcasting.shared import answer, answer_positive, less, text
+from saibench.findings.nowcasting.shared import answer, answer_positive
+from saibench.findings.numbers import less, text
 
 STRONG, WEAK, NEGLIGIBLE = 0.7, 0.5, 0.2
 """Rank correlations from which a relation is strong, below which weak, and as good as none."""

@@ -17,8 +17,9 @@ from saibench.analysis.nowcasting.errors import (
 from saibench.analysis.nowcasting.skill import error_change, mean_error, over_trainings
 from saibench.evidence.reader import StudyEvidence
 from saibench.findings.finding import Answer, Finding, ask
-from saibench.findings.nowcasting.shared import answer_positive, percent, text
+from saibench.findings.nowcasting.shared import answer_positive
 from saibench.findings.nowcasting.trend import growth_indicators
+from saibench.findings.numbers import percent, text
 
 BALANCED, WEAKEST = "balanced", "weakest"
 """Settings of the studies `trend_imbalance` and `intensity_extrapolation`."""

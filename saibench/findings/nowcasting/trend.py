@@ -10,7 +10,8 @@ from saibench.analysis.nowcasting.errors import HOURS, RainErrors, RainModel, ho
 from saibench.analysis.nowcasting.trend import Trends, differential_trend
 from saibench.analysis.proportions import combined
 from saibench.findings.finding import Answer
-from saibench.findings.nowcasting.shared import answer_positive, less, opposite, percent, text
+from saibench.findings.nowcasting.shared import answer_positive
+from saibench.findings.numbers import less, opposite, percent, text
 
 FEW_GROW = "fewer events grow than decay (§6.4, fig. 19)"
 FIRST_QUADRANT = (

@@ -17,7 +17,7 @@ RESULTS = (
     Result(
         "fig2",
         "sample efficiency of a force field",
-        (of_study(SIZES, "force_error_by_size"),),
+        (of_study(SIZES, "force_field.force_error_by_size"),),
         ASPIRIN,
         FINDINGS,
         (
@@ -42,7 +42,7 @@ RESULTS = (
     Result(
         "fig3",
         "extrapolation in time",
-        (of_study(WINDOWS, "windows"),),
+        (of_study(WINDOWS, "force_field.windows"),),
         ASPIRIN,
         FINDINGS,
         (
@@ -63,7 +63,7 @@ RESULTS = (
     Result(
         "fig4",
         "similarity of training windows to the test",
-        (of_study(WINDOWS, "window_similarity"),),
+        (of_study(WINDOWS, "force_field.window_similarity"),),
         ASPIRIN,
         FINDINGS,
         (
@@ -78,7 +78,10 @@ RESULTS = (
     Result(
         "fig5",
         "what the window and the number of frames do to the energy error",
-        (of_study(WINDOWS, "energy_error_over_time"), of_study(SIZES, "energy_error_over_time")),
+        (
+            of_study(WINDOWS, "force_field.energy_error_over_time"),
+            of_study(SIZES, "force_field.energy_error_over_time"),
+        ),
         ASPIRIN,
         TRACED,
         (
@@ -99,7 +102,7 @@ RESULTS = (
     Result(
         "fig6",
         "energy error against force error",
-        (of_study(SIZES, "energy_against_force"),),
+        (of_study(SIZES, "force_field.energy_against_force"),),
         ASPIRIN,
         FINDINGS,
         (

@@ -16,7 +16,7 @@ RESULTS = (
     Result(
         "fig7",
         "sample efficiency of a tagger",
-        (of_study("jet_tagging/sample_efficiency", "jet_sample_efficiency"),),
+        (of_study("jet_tagging/sample_efficiency", "jet_tagging.sample_efficiency"),),
         TOP_LANDSCAPE,
         FINDINGS,
         (
@@ -36,7 +36,7 @@ RESULTS = (
     Result(
         "fig8",
         "physics in the inputs",
-        (of_study("jet_tagging/physical_prior", "physical_prior"),),
+        (of_study("jet_tagging/physical_prior", "jet_tagging.physical_prior"),),
         TOP_LANDSCAPE,
         FINDINGS,
         (
@@ -48,7 +48,7 @@ RESULTS = (
     Result(
         "fig9",
         "jets turned about the beam",
-        (of_study("jet_tagging/rotation", "beam_rotation"),),
+        (of_study("jet_tagging/rotation", "jet_tagging.beam_rotation"),),
         TOP_LANDSCAPE,
         FINDINGS,
         (
@@ -70,7 +70,7 @@ RESULTS = (
     Result(
         "fig10",
         "energy of the jets",
-        (of_study(ENERGIES, "jet_energy_distribution"),),
+        (of_study(ENERGIES, "jet_tagging.energy_distribution"),),
         TOP_LANDSCAPE,
         FINDINGS,
         (
@@ -86,7 +86,7 @@ RESULTS = (
     Result(
         "fig11",
         "extrapolation in energy",
-        (of_study(ENERGIES, "jet_energy_extrapolation", "jet_energy_decay"),),
+        (of_study(ENERGIES, "jet_tagging.energy_extrapolation", "jet_tagging.energy_decay"),),
         TOP_LANDSCAPE,
         FINDINGS,
         (
@@ -99,7 +99,7 @@ RESULTS = (
     Result(
         "fig12",
         "tops and background by energy",
-        (of_study("jet_tagging/error_tracing", "jet_error_tracing"),),
+        (of_study("jet_tagging/error_tracing", "jet_tagging.error_tracing"),),
         TOP_LANDSCAPE,
         FINDINGS,
         (

@@ -29,7 +29,7 @@ RESULTS = (
     Result(
         "table2",
         "raw and active-area MAE by lead time",
-        (of_study(LEAD_TIME, "mae_distributions"),),
+        (of_study(LEAD_TIME, "nowcasting.mae_distributions"),),
         MRMS,
         FINDINGS,
         TWO_AREAS,
@@ -37,7 +37,7 @@ RESULTS = (
     Result(
         "fig13",
         "errors of displaced rain",
-        (of_study(DEMO, "displacement_demo", mini=DEMO),),
+        (of_study(DEMO, "nowcasting.displacement_demo", mini=DEMO),),
         MRMS,
         FINDINGS,
         (
@@ -51,7 +51,7 @@ RESULTS = (
     Result(
         "fig14",
         "CSI of single events",
-        (of_study(LEAD_TIME, "event_csi"),),
+        (of_study(LEAD_TIME, "nowcasting.event_csi"),),
         MRMS,
         FINDINGS,
         (
@@ -66,7 +66,7 @@ RESULTS = (
     Result(
         "fig15",
         "cumulative CSI",
-        (of_study(LEAD_TIME, "cumulative_csi"),),
+        (of_study(LEAD_TIME, "nowcasting.cumulative_csi"),),
         MRMS,
         FINDINGS,
         (
@@ -81,7 +81,7 @@ RESULTS = (
     Result(
         "fig16",
         "mean intensity of the events",
-        (of_study(LEAD_TIME, "mean_intensity_by_lead"),),
+        (of_study(LEAD_TIME, "nowcasting.mean_intensity_by_lead"),),
         MRMS,
         FINDINGS,
         (
@@ -96,7 +96,7 @@ RESULTS = (
     Result(
         "fig17",
         "distributions of raw and active-area MAE",
-        (of_study(LEAD_TIME, "mae_distributions"),),
+        (of_study(LEAD_TIME, "nowcasting.mae_distributions"),),
         MRMS,
         FINDINGS,
         (
@@ -111,7 +111,7 @@ RESULTS = (
     Result(
         "fig18",
         "displacement of the centre of mass",
-        (of_study(LEAD_TIME, "displacement_by_lead"),),
+        (of_study(LEAD_TIME, "nowcasting.displacement_by_lead"),),
         MRMS,
         FINDINGS,
         (
@@ -130,7 +130,7 @@ RESULTS = (
     Result(
         "fig19",
         "differential trend",
-        (of_study(LEAD_TIME, "differential_trend"),),
+        (of_study(LEAD_TIME, "nowcasting.differential_trend"),),
         MRMS,
         FINDINGS,
         (
@@ -150,7 +150,7 @@ RESULTS = (
     Result(
         "fig20",
         "stability of repeated predictions",
-        (of_study("nowcasting/stability", "prediction_stability"),),
+        (of_study("nowcasting/stability", "nowcasting.prediction_stability"),),
         MRMS,
         FINDINGS,
         (
@@ -164,7 +164,7 @@ RESULTS = (
     Result(
         "fig21",
         "correlation of metrics",
-        (of_study("nowcasting/error_tracing", "rain_error_tracing"),),
+        (of_study("nowcasting/error_tracing", "nowcasting.error_tracing"),),
         MRMS,
         FINDINGS,
         (

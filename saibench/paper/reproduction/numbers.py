@@ -19,7 +19,7 @@ from saibench.figures.force_field import (
 )
 from saibench.figures.jet_tagging import energy_distribution as jet_energy_distribution
 from saibench.figures.nowcasting import event_csi, mean_intensity_by_lead
-from saibench.findings.nowcasting.shared import text
+from saibench.findings.numbers import text
 from saibench.findings.verdict import shown
 
 

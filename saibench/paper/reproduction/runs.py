@@ -53,9 +53,9 @@ def run_study(study: str, overrides: Sequence[str]) -> Ran:
     Raises:
         UserError: the settings do not compose, or a point cannot work; nothing is written.
     """
-    from saibench.cli import train_points
     from saibench.config.compose import compose_command
     from saibench.config.content import identified
+    from saibench.runs.command import train_points
     from saibench.runs.point import Point
 
     arguments = ["-m", f"+sweeps={study}", *overrides]

@@ -38,7 +38,7 @@ CENTER_OF_MASS = Technique(
         "jet_tagging": NotOffered(f"{NO_GRID_OF_JETS} that could lie elsewhere."),
         "nowcasting": _of_rain(
             ("lead/displacement", "lead/displacement_x", "lead/displacement_y"),
-            ("displacement_by_lead",),
+            ("nowcasting.displacement_by_lead",),
         ),
     },
 )
@@ -51,7 +51,9 @@ ACTIVE_AREA = Technique(
     {
         "force_field": NotOffered(f"{NO_GRID_OF_ATOMS}: no part of a frame is empty."),
         "jet_tagging": NotOffered(f"{NO_GRID_OF_JETS}, part of which could be empty."),
-        "nowcasting": _of_rain(("lead/mae", "lead/active_area_mae"), ("mae_distributions",)),
+        "nowcasting": _of_rain(
+            ("lead/mae", "lead/active_area_mae"), ("nowcasting.mae_distributions",)
+        ),
     },
 )
 
@@ -68,7 +70,9 @@ CUMULATIVE = Technique(
         "jet_tagging": NotOffered(
             f"{NO_GRID_OF_JETS}, and no lead time; the ROC already sums over all thresholds."
         ),
-        "nowcasting": _of_rain(("lead/csi_16",), ("cumulative_csi", "event_csi")),
+        "nowcasting": _of_rain(
+            ("lead/csi_16",), ("nowcasting.cumulative_csi", "nowcasting.event_csi")
+        ),
     },
 )
 
@@ -89,7 +93,7 @@ TIME_SLICES = Technique(
         "jet_tagging": JET_HAS_NO_TIME,
         "nowcasting": _of_rain(
             ("lead/mae", "lead/active_area_mae", "lead/observed_rate"),
-            ("mae_distributions", "mean_intensity_by_lead"),
+            ("nowcasting.mae_distributions", "nowcasting.mean_intensity_by_lead"),
         ),
     },
 )
@@ -109,7 +113,7 @@ DIFFERENTIAL_TREND = Technique(
             "nowcasting/trend_imbalance",
             (WINDOW, BINS, TAIL),
             ("lead/observed_rate", "lead/predicted_rate"),
-            ("differential_trend",),
+            ("nowcasting.differential_trend",),
         ),
     },
 )
@@ -124,12 +128,14 @@ PER_SAMPLE = Technique(
             "force_field/time_extrapolation",
             (WINDOW, TAIL, SUBSET),
             ("energy_error", "species/force_mae"),
-            ("energy_error_over_time",),
+            ("force_field.energy_error_over_time",),
         ),
         "jet_tagging": offered(
-            "jet_tagging/error_tracing", (WHERE, BINS), ("correct",), ("jet_error_tracing",)
+            "jet_tagging/error_tracing", (WHERE, BINS), ("correct",), ("jet_tagging.error_tracing",)
         ),
-        "nowcasting": _of_rain(("lead/csi_16", "lead/mae"), ("event_csi", "mae_distributions")),
+        "nowcasting": _of_rain(
+            ("lead/csi_16", "lead/mae"), ("nowcasting.event_csi", "nowcasting.mae_distributions")
+        ),
     },
 )
 
@@ -143,7 +149,7 @@ METRIC_CORRELATION = Technique(
             "force_field/sample_efficiency",
             (WINDOW, SUBSET),
             ("energy_error", "force_mae"),
-            ("energy_against_force",),
+            ("force_field.energy_against_force",),
         ),
         "jet_tagging": offered(
             "jet_tagging/error_tracing",
@@ -157,7 +163,7 @@ METRIC_CORRELATION = Technique(
             "nowcasting/error_tracing",
             (WINDOW, TAIL),
             ("lead/mae", "lead/displacement", "lead/observed_rate"),
-            ("rain_error_tracing",),
+            ("nowcasting.error_tracing",),
         ),
     },
 )
@@ -174,7 +180,7 @@ STABILITY = Technique(
             "nowcasting/stability",
             (TAIL, SUBSET, DRAWN_AGAIN),
             ("draw/mae", "draw/displacement"),
-            ("prediction_stability",),
+            ("nowcasting.prediction_stability",),
         ),
     },
 )

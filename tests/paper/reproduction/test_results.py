@@ -17,8 +17,9 @@ from saibench.paper.reproduction.results import NAMES, RESULTS, TABLES, check_na
 from saibench.shipped import root
 
 FINDINGS = (
-    *("force_field", "jet_size", "jet_rotation", "jet_energy", "jet_tracing"),
-    *("nowcasting", "rain_error", "rain_trend", "rain_tracing"),
+    "force_field.claims",
+    *(f"jet_tagging.{part}" for part in ("size", "rotation", "energy", "tracing")),
+    *(f"nowcasting.{part}" for part in ("claims", "errors", "trend", "tracing")),
 )
 ALL = pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
 
@@ -57,7 +58,7 @@ def test_each_finding_is_short_and_says_where_the_paper_has_it(result: Result) -
 
 def test_every_claim_of_a_figure_is_set_beside_that_figure() -> None:
     for name in FINDINGS:
-        for claim in claims(import_module(f"saibench.analysis.{name}_findings")):
+        for claim in claims(import_module(f"saibench.findings.{name}")):
             kind, number = re.findall(r"(fig|table)\.? (\d+)", claim)[-1]
             said = {one.claim for one in RESULTS[f"{kind}{number}"].said}
             assert claim in said, f"{kind}{number}"
