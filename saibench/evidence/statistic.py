@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from saibench.evidence.schema import AFTER
-
-SUMMARIES = {"mean", "mean_abs"}
-"""How a partition's samples become one metric: their mean, or that of their absolute values."""
+from saibench.evidence.summary import summary
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,10 @@ class Statistic:
         per: what one value is the mean over: `component`, `atom`, `frame`, …
         describe: one clause for figures and tables.
         axis: None for one value a sample.
-        summaries: metric name → how samples are reduced to it (`SUMMARIES`). Names of statistics
-            with an axis are completed by the label (`force_mae` → `force_mae_H`).
+        summaries: metric name → how samples are reduced to it: `mean`, `mean_abs`,
+            `root_mean_square`, `quantile_0.9`, `quantile_abs_0.9` or another share (see
+            `saibench.evidence.summary`). Names of statistics with an axis are completed by the
+            label (`force_mae` → `force_mae_H`).
         partial: whether samples, or positions of some, may leave it undefined (the centre of mass
             of a dry frame). `test_step` then says where it is defined: bools of the same shape
             under `defined_key`. They follow from the truth, never from whether the prediction is a
@@ -74,9 +74,11 @@ class Statistic:
     binary: bool = False
 
     def __post_init__(self) -> None:
-        unknown = set(self.summaries.values()) - SUMMARIES
-        if unknown:
-            raise ValueError(f"{self.name}: {sorted(unknown)} are no summaries; {SUMMARIES} are.")
+        for name, how in self.summaries.items():
+            try:
+                summary(how)
+            except ValueError as error:
+                raise ValueError(f"{self.name}, summaries.{name}: {error}") from error
 
     @property
     def metrics(self) -> dict[str, tuple[str, int | None]]:

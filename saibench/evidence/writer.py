@@ -12,6 +12,7 @@ import polars as pl
 from saibench.errors import UserError
 from saibench.evidence.schema import BEFORE, Field
 from saibench.evidence.statistic import Axis, PartitionMetric, Statistic
+from saibench.evidence.summary import Summary, summary
 
 KEYS = [
     Field("point", "string", role="key", describe="hash of the point's settings"),
@@ -207,16 +208,16 @@ def metrics(
 
     A sample whose value is undefined (NaN) has no weight, and is not among the count; a metric of
     none is None. One of a statistic that may fail also has `failures`, how many of the count did;
-    with any, its value is None, for it has no bound.
+    with any, a mean is None, for it has no bound, and so is a quantile that lies among them.
     """
     found: dict[str, dict[str, Any]] = {}
     for statistic in (s for s in statistics if s.key in values):
         column = values[statistic.key][chosen].astype(np.float64)
         for name, (how, position) in statistic.metrics.items():
             values_of = column if position is None else column[:, position]
-            reduced = np.abs(values_of) if how == "mean_abs" else values_of
             label = None if position is None else statistic.axis_labels[position]
-            found[name] = _metric(statistic, reduced) | {"of": _source(statistic, how, label)}
+            found[name] = _metric(statistic, values_of, summary(how))
+            found[name]["of"] = _source(statistic, how, label)
     return found
 
 
@@ -237,16 +238,16 @@ def partition_metrics(
 
 
 def _source(statistic: Statistic, how: str, label: str | int | None) -> dict[str, Any]:
-    """What a metric is the mean of: a column, along an axis at a label, or its absolute values."""
+    """What a metric sums up, and how: a column, along an axis at a label."""
     place = {} if statistic.axis is None else {"axis": statistic.axis.name, "label": label}
     return {"column": statistic.name, "how": how, **place}
 
 
-def _metric(statistic: Statistic, column: np.ndarray) -> dict[str, Any]:
+def _metric(statistic: Statistic, column: np.ndarray, summed: Summary) -> dict[str, Any]:
     defined = column[~np.isnan(column)]
-    value = float(defined.mean()) if np.isfinite(defined).all() and len(defined) else None
+    value = summed.of(defined) if len(defined) else np.nan
     found = {
-        "value": value,
+        "value": value if np.isfinite(value) else None,
         "unit": statistic.unit,
         "per": statistic.per,
         "count": len(defined),

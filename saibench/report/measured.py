@@ -20,7 +20,7 @@ from saibench.analysis.blocks import block_columns
 from saibench.analysis.bootstrap import Floats, Interval
 from saibench.evidence.known import is_binary
 from saibench.evidence.reader import StudyEvidence
-from saibench.report.metric_sources import Statistics, mean_of, score_of
+from saibench.report.metric_sources import Statistics, mean_of, score_of, summary_of
 
 KEYS = ["point", "partition"]
 
@@ -149,17 +149,17 @@ def _numbers(
             if one is not None:
                 found[name] = _completed(found[name], *one)
     for name in places.keys() - sources.keys():
-        score = score_of(name, entries[name], statistics)
+        score = summary_of(entries[name], statistics) or score_of(name, entries[name], statistics)
         if score is not None:
             found[name] = _completed(found[name], *score)
     return found
 
 
 def _value(entry: Mapping[str, Any]) -> float | None:
-    """Infinite where samples failed, whose error has no bound, and of a rejection of all."""
-    if entry.get("failures") or entry.get("above") is not None:
-        return math.inf
-    return None if entry.get("value") is None else float(entry["value"])
+    """Infinite where failed samples, whose error has no bound, decide it; of a rejection of all."""
+    if entry.get("value") is not None:
+        return float(entry["value"])
+    return math.inf if entry.get("failures") or entry.get("above") is not None else None
 
 
 def _completed(number: Number, interval: Interval, blocks: BlockMeans | None) -> Number:

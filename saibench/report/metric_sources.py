@@ -27,7 +27,9 @@ from saibench.analysis.jet_tagging.scores import (
     interval,
     mean_score,
 )
+from saibench.analysis.summaries import summary_interval
 from saibench.evidence.independence import STRATUM_COLUMN
+from saibench.evidence.summary import is_summary, summary
 
 AGREEMENT = 1e-4
 """Relative distance up to which a number of an older record is that of the samples."""
@@ -102,6 +104,20 @@ def mean_of(name: str, entry: Mapping[str, Any], statistics: Statistics) -> Mean
             if np.isfinite(values).any() and _agrees(float(np.nanmean(values)), entry):
                 return MeanOf(column, values, own in statistics.binary)
     return None
+
+
+def summary_of(
+    entry: Mapping[str, Any], statistics: Statistics
+) -> tuple[Interval, BlockMeans | None] | None:
+    """The interval of a root mean square or a quantile of a column."""
+    of = entry.get("of")
+    if not isinstance(of, Mapping) or not is_summary(of.get("how")) or of["how"] in MEANS:
+        return None
+    values = statistics.named(str(of.get("column") or ""), of)
+    if values is None:
+        return None
+    interval = summary_interval(values, statistics.samples, summary(of["how"]))
+    return None if interval is None else (interval, None)
 
 
 def score_of(

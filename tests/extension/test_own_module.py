@@ -154,7 +154,7 @@ MISTAKES = {
     "no statistics": ("def statistics", "def statistic", "has no statistics()"),
     "no list": ("return [Statistic(", "return 3 or [Statistic(", "is no list of"),
     "names for statistics": ("return [Statistic(", 'return ["x"] or [Statistic(', "is no list of"),
-    "an unknown summary": ('"mean"}', '"median"}', "['median'] are no summaries"),
+    "an unknown summary": ('"mean"}', '"median"}', "summaries.force_mae: 'median'"),
     "what no checkpoint holds": (
         "self.save_hyperparameters()",
         'self.save_hyperparameters(); self.hparams["x"] = object()',

@@ -95,6 +95,27 @@ def test_a_metric_has_the_interval_of_what_it_is_the_mean_of(evidence: StudyEvid
     assert mean_of("narrow", entry | {"value": 1.2}, statistics) is None
 
 
+def test_root_mean_squares_and_quantiles_have_intervals(tmp_path: Path) -> None:
+    folder = write_study(tmp_path / "study", WINDOWS[:1], frames=200, figures=[])
+    (path,) = folder.glob("*/metrics.json")
+    errors = StudyEvidence.load(folder).samples["energy_error"].to_numpy()
+    values = {
+        "root_mean_square": float(np.sqrt(np.mean(errors**2))),
+        "quantile_abs_0.9": float(np.quantile(np.abs(errors), 0.9)),
+    }
+    metrics = {
+        how: {"value": value, "unit": "meV", "of": {"column": "energy_error", "how": how}}
+        for how, value in values.items()
+    }
+    path.write_text(json.dumps({PARTITION: metrics}))
+    numbers = Measured(StudyEvidence.load(folder)).numbers(WINDOWS[0].point, PARTITION)
+    for how, value in values.items():
+        interval = numbers[how].interval
+        assert interval is not None and interval.count == 200
+        assert interval.estimate == pytest.approx(value)
+        assert interval.low < value < interval.high
+
+
 def test_an_infinite_rejection_is_its_bound_on_the_page(tmp_path: Path) -> None:
     made = MadeTagger(0.1)
     folder = write_jet_study(tmp_path, [made], jets=40)
