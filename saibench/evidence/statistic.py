@@ -1,4 +1,4 @@
-"""What a model's test step may report: one value a sample, or a sample × named axis."""
+"""What a model's test step may report: one value a sample, or a sample × one or two named axes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,19 @@ class Axis:
         columns: further columns that depend on the axis alone, such as an atom's species.
         weight: the column that weighs labels when they are averaged (atoms of a species). A label
             of weight 0 (a species that the molecule lacks) has no value for any sample.
+        sizes: of the two axes that it is `crossed` of.
     """
 
     name: str
     labels: tuple[str | int, ...]
     columns: dict[str, tuple[str | int, ...]] = field(default_factory=dict)
     weight: str | None = None
+    sizes: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one sample's values: `(labels,)`, or `(first, second)` of crossed axes."""
+        return self.sizes or (len(self.labels),)
 
     @property
     def defined(self) -> np.ndarray:
@@ -35,6 +42,37 @@ class Axis:
         if self.weight is None:
             return np.ones(len(self.labels), dtype=bool)
         return np.asarray(self.columns[self.weight]) != 0
+
+
+def crossed(first: Axis, second: Axis) -> Axis:
+    """Two axes as one: a statistic along it has a value for each pair of their labels.
+
+    A test step returns `(B, first, second)`. The table has a row a sample and pair, the second
+    axis fastest, with the columns of both axes beside the pair's own label.
+
+    >>> both = crossed(Axis("lead", (6, 12)), Axis("variable", ("t2m", "u10")))
+    >>> both.name, both.labels
+    ('lead_variable', ('6_t2m', '6_u10', '12_t2m', '12_u10'))
+    >>> both.columns["lead"], both.shape
+    ((6, 6, 12, 12), (2, 2))
+
+    Raises:
+        ValueError: both axes have a column of one name, or both have weights.
+    """
+    own, other = ({one.name: one.labels, **one.columns} for one in (first, second))
+    if own.keys() & other.keys():
+        raise ValueError(f"crossed axes both have columns {sorted(own.keys() & other.keys())}.")
+    if first.weight and second.weight:
+        raise ValueError(f"one of the crossed axes {first.name}, {second.name} may have a weight.")
+    pairs = [(i, j) for i in range(len(first.labels)) for j in range(len(second.labels))]
+    return Axis(
+        f"{first.name}_{second.name}",
+        tuple(f"{first.labels[i]}_{second.labels[j]}" for i, j in pairs),
+        {name: tuple(column[i] for i, _ in pairs) for name, column in own.items()}
+        | {name: tuple(column[j] for _, j in pairs) for name, column in other.items()},
+        first.weight or second.weight,
+        (*first.shape, *second.shape),
+    )
 
 
 @dataclass(frozen=True)
@@ -46,7 +84,7 @@ class Statistic:
         unit: unit of the value.
         per: what one value is the mean over: `component`, `atom`, `frame`, …
         describe: one clause for figures and tables.
-        axis: None for one value a sample.
+        axis: None for one value a sample; `crossed(lead, variable)` for one a pair of labels.
         summaries: metric name → how samples are reduced to it: `mean`, `mean_abs`,
             `root_mean_square`, `quantile_0.9`, `quantile_abs_0.9` or another share (see
             `saibench.evidence.summary`). Names of statistics with an axis are completed by the
@@ -116,8 +154,8 @@ class PartitionMetric:
         unit: unit of the value.
         per: what it is normalised by.
         columns: what it is taken of: keys of statistics, and names of data features.
-        compute: function of these columns, `(B,)` or `(B, axis)`, B samples in one order. A value
-            that is not finite is undefined.
+        compute: function of these columns, `(B,)` or `(B, labels)`, B samples in one order. A
+            value that is not finite is undefined.
         of: what resamples it, kept with its value: `how`, one of the estimators of
             `saibench.report.metric_sources`, and what that needs. Without one it has no interval.
         above: function of the columns where the value is infinite: what it exceeds at 95 %.

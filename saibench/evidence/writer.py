@@ -75,6 +75,8 @@ def checked_values(
 ) -> dict[str, np.ndarray]:
     """The values, NaN where they are undefined and nowhere else, infinite where the model failed.
 
+    Of a statistic with an axis, crossed or not, they are `(B, labels)`.
+
     Args:
         statistics: of the module.
         values: what its test steps returned, `sample_id` `(B,)` among them; where a `partial`
@@ -100,7 +102,8 @@ def _checked(
 ) -> np.ndarray:
     ids = values["sample_id"]
     _check_shape(statistic, column, len(ids))
-    defined = _defined(statistic, column, values)
+    defined = _flat(statistic, _defined(statistic, column, values))
+    column = _flat(statistic, column)
     lost = defined & ~np.isfinite(column)
     if lost.any() and not statistic.failures:
         where = lost.reshape(len(ids), -1)
@@ -118,7 +121,7 @@ def _checked(
 
 def _check_shape(statistic: Statistic, column: np.ndarray, samples: int) -> None:
     axis = statistic.axis
-    expected = (samples,) if axis is None else (samples, len(axis.labels))
+    expected = (samples,) if axis is None else (samples, *axis.shape)
     if column.shape != expected:
         what = "one value a sample" if axis is None else f"one value a sample and {axis.name}"
         raise UserError(
@@ -127,11 +130,18 @@ def _check_shape(statistic: Statistic, column: np.ndarray, samples: int) -> None
         )
 
 
+def _flat(statistic: Statistic, column: np.ndarray) -> np.ndarray:
+    """`(B,)`, or `(B, labels)` where a test step gives the values of two axes as `(B, i, j)`."""
+    axis = statistic.axis
+    return column if axis is None else column.reshape(len(column), len(axis.labels))
+
+
 def _defined(
     statistic: Statistic, column: np.ndarray, values: Mapping[str, np.ndarray]
 ) -> np.ndarray:
     """Where the statistic has a value, in the shape of its column."""
-    of_axis = True if statistic.axis is None else statistic.axis.defined
+    axis = statistic.axis
+    of_axis = True if axis is None else axis.defined.reshape(axis.shape)
     if not statistic.partial:
         return np.broadcast_to(of_axis, column.shape)
     mask = values.get(statistic.defined_key)

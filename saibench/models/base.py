@@ -23,8 +23,9 @@ class BenchmarkModule(LightningModule):
       checkpoint can hold them), and calls `save_hyperparameters()`;
     - logs `val/loss` in validation, whose smallest value chooses the weights that are tested;
     - lists its statistics in `statistics()`;
-    - returns from `test_step` a dict of `Statistic.key` → `(B,)`, or `(B, axis)`, in the order
-      of the batch, and for one that is `partial` bools of the same shape under `defined_key`.
+    - returns from `test_step` a dict of `Statistic.key` → `(B,)`, `(B, axis)`, or of crossed axes
+      `(B, axis, axis)`, in the order of the batch, and for one that is `partial` bools of the same
+      shape under `defined_key`.
     """
 
     precisions: ClassVar[tuple[str, ...]] = ("32-true", "bf16-mixed", "16-mixed")

@@ -47,18 +47,18 @@ class StatisticsCollector(Callback):
 def _named(outputs: Any) -> Iterable[tuple[str, Any]]:
     if not isinstance(outputs, Mapping):
         raise UserError(
-            f"test_step returned {type(outputs).__name__}; a dict of a tensor a statistic, (B,) or "
-            "(B, axis) for B samples, would work."
+            f"test_step returned {type(outputs).__name__}; a dict of a tensor a statistic, (B,), "
+            "(B, axis) or (B, axis, axis) for B samples, would work."
         )
     return outputs.items()
 
 
 def _numbers(name: str, values: Any, samples: int) -> np.ndarray:
-    if not isinstance(values, Tensor) or values.ndim not in (1, 2) or len(values) != samples:
+    if not isinstance(values, Tensor) or values.ndim not in (1, 2, 3) or len(values) != samples:
         given = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
         raise UserError(
             f"test_step returned {given} as '{name}' of {samples} samples; a tensor of the shape "
-            f"({samples},), or ({samples}, axis), would work."
+            f"({samples},), ({samples}, axis) or ({samples}, axis, axis) would work."
         )
     return values.detach().cpu().numpy()
 

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from command_line import QUIET, TRAJECTORY, Ended, evaluate, no_page, only_point, saibench, train
+
+from saibench.evidence.reader import StudyEvidence
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (*TRAJECTORY, *QUIET, "subset.count=40", "trainer.max_steps=10", "trainer.val_every=5")
@@ -182,6 +185,40 @@ def test_mistake_of_an_own_module_is_told_before_it_trains(
     assert ended.status == 2
     assert says in ended.err and len(ended.err.strip().splitlines()) == 1
     assert not list(here.iterdir())
+
+
+TWO_AXES = """return [
+            Statistic("force_mae", "meV/Å", "component", "", summaries={"force_mae": "mean"}),
+            Statistic("size", "meV/Å", "component", "", crossed(
+                Axis("atom", tuple(range(9))), Axis("component", ("x", "y", "z"))
+            ), {"rms": "root_mean_square"}),
+        ]"""
+
+
+def test_a_statistic_may_have_two_axes(project: Path, tmp_path: Path) -> None:
+    """Its mean over both is the statistic that has none; its sums are those of the table."""
+    mine = Path(shutil.copytree(project, tmp_path / "mine"))
+    code = (mine / "springs.py").read_text()
+    plain = '{"force_mae": 1000 * self.error(batch).detach().abs().mean((1, 2))}'
+    both = '{"force_mae": 1000 * (e := self.error(batch).detach().abs()).mean((1, 2)), '
+    for right, wrong in (
+        ("import Statistic", "import Axis, Statistic, crossed"),
+        (re.search(r"return \[Statistic.*\]", code)[0], TWO_AXES),  # type: ignore[index]
+        (plain, both + '"atom_component/size": 1000 * e}'),
+    ):
+        assert right in code
+        code = code.replace(right, wrong)
+    (mine / "springs.py").write_text(code)
+    with no_page():
+        ended = train(tmp_path, f"--config-dir={mine}", "model=springs", *SMALL)
+    assert ended.status == 0, ended.err
+    evidence = StudyEvidence.load(only_point(tmp_path))
+    samples = evidence.samples.sort("sample_id")
+    sizes = evidence.table("by_atom_component").sort("sample_id", "atom", "component")
+    found = sizes["size"].to_numpy().astype(float).reshape(samples.height, 9, 3)
+    np.testing.assert_allclose(found.mean(axis=(1, 2)), samples["force_mae"], rtol=1e-5)
+    recorded = metrics_of(only_point(tmp_path))["last_tenth"]["rms_2_y"]
+    assert recorded["value"] == pytest.approx(np.sqrt(np.mean(found[:, 2, 1] ** 2)), rel=1e-5)
 
 
 @pytest.mark.parametrize(
