@@ -98,7 +98,7 @@ class TraceSettings(_Strict):
     response: str | list[str]
     ideal: dict[str, float] = {}
     bias: str | None = None
-    along: str = "time"
+    along: str | None = None
     bins: dict[str, list[float]] = {}
     parts: dict[str, dict[str, str]] = {}
     across: list[str] = Field(default=[], max_length=2)

@@ -32,7 +32,7 @@ from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap
 from saibench.errors import UserError
 from saibench.evidence.autocorrelation import lag_one
 from saibench.evidence.dependence import MUCH_LONGER, stretches_of
-from saibench.evidence.independence import COLUMNS, GROUP, SAMPLE, TIME
+from saibench.evidence.independence import GROUP, MARKS, SAMPLE, TIME
 from saibench.evidence.stretches import (
     MAX_BLOCKS,
     Labels,
@@ -103,7 +103,7 @@ class Blocks:
 
 def block_columns(rows: polars.DataFrame) -> list[str]:
     """The columns of `rows` that `find_blocks` reads beside `sample_id`; keep them in any query."""
-    return [name for name in COLUMNS if name in rows.columns]
+    return [name for name in MARKS if name in rows.columns]
 
 
 def blocks_of(samples: polars.DataFrame, errors: ArrayLike) -> Labels:

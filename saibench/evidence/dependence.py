@@ -16,7 +16,7 @@ import numpy as np
 import polars
 
 from saibench.evidence.autocorrelation import Floats
-from saibench.evidence.independence import COLUMNS, ROW_KEYS, STRETCH_COLUMN, TIME
+from saibench.evidence.independence import MARKS, ROW_KEYS, STRETCH_COLUMN, TIME
 from saibench.evidence.stretches import (
     Labels,
     Units,
@@ -243,7 +243,7 @@ def _same_samples(
     samples: polars.DataFrame, records: Mapping[str, Mapping[str, Any]]
 ) -> list[tuple[str, list[str], polars.DataFrame]]:
     """Partition, points, and their samples ascending by id."""
-    columns = ["sample_id", *(name for name in COLUMNS if name in samples.columns)]
+    columns = ["sample_id", *(name for name in MARKS if name in samples.columns)]
     found: dict[Any, tuple[str, list[str], polars.DataFrame]] = {}
     for (point, partition), rows in samples.group_by("point", "partition", maintain_order=True):
         own = rows.select(columns).sort("sample_id")

@@ -17,8 +17,10 @@ from saibench.errors import UserError, closest
 TIME, GROUP, SAMPLE = "time", "group", "sample"
 KINDS = (TIME, GROUP, SAMPLE)
 
+DEFAULT_ORDER = "time"
+"""Column by which samples are ordered where nothing is declared, as in records of saibench 0.1."""
 ORDER_COLUMN = "__time"
-"""Time of a row, where it has another name than `time`."""
+"""Time of a row, whatever the column is called that the data declare it by."""
 GROUP_COLUMN = "__group"
 """Group of a row; samples of different groups are independent."""
 STRATUM_COLUMN = "__stratum"
@@ -27,8 +29,6 @@ STRETCH_COLUMN = "__stretch"
 """Stretch of a row, as `saibench.evidence.dependence` decides it for a study's samples."""
 MARKS = (ORDER_COLUMN, GROUP_COLUMN, STRATUM_COLUMN, STRETCH_COLUMN)
 """The columns of `StudyEvidence.samples` that no file of evidence holds."""
-COLUMNS = ("time", *MARKS)
-"""Columns of a table that the block rule reads beside `sample_id`."""
 ROW_KEYS = ("point", "partition", "sample_id")
 
 
@@ -59,6 +59,11 @@ class Independence:
             raise UserError(f"blocks of kind '{self.kind}' with column={self.column}: use {works}.")
 
     @property
+    def order_column(self) -> str | None:
+        """The column of the times by which samples are ordered; None where they have no order."""
+        return self.column if self.kind == TIME else None
+
+    @property
     def columns(self) -> list[str]:
         """The columns that the declaration names."""
         return [name for name in (self.column, self.strata) if name is not None]
@@ -83,9 +88,9 @@ class Independence:
 
 
 def default_independence(columns: Collection[str]) -> Independence:
-    """By `time` where samples have one, else every sample is independent."""
-    if TIME in columns:
-        return Independence(TIME, TIME)
+    """By `DEFAULT_ORDER` where samples have it, else every sample is independent."""
+    if DEFAULT_ORDER in columns:
+        return Independence(TIME, DEFAULT_ORDER)
     return Independence(strata="label" if "label" in columns else None)
 
 
@@ -103,7 +108,7 @@ def independence_of(record: Mapping[str, Any], columns: Collection[str]) -> Inde
 
 
 def marked(samples: polars.DataFrame, declared: Mapping[str, Independence]) -> polars.DataFrame:
-    """The samples with the columns that tell what is independent, where `time` does not.
+    """The samples with the columns that tell what is independent.
 
     Args:
         samples: with `point` and `sample_id`.
@@ -111,11 +116,11 @@ def marked(samples: polars.DataFrame, declared: Mapping[str, Independence]) -> p
     """
     found: dict[str, polars.Expr] = {}
     for name, column_of, dtype in (
-        (ORDER_COLUMN, _order, polars.Float64),
-        (GROUP_COLUMN, _group, polars.String),
-        (STRATUM_COLUMN, _stratum, polars.String),
+        (ORDER_COLUMN, lambda one: one.order_column, polars.Float64),
+        (GROUP_COLUMN, lambda one: one.column if one.kind == GROUP else None, polars.String),
+        (STRATUM_COLUMN, lambda one: one.strata, polars.String),
     ):
-        columns = {point: column_of(one, samples.columns) for point, one in declared.items()}
+        columns: dict[str, str | None] = {point: column_of(one) for point, one in declared.items()}
         if not any(columns.values()):
             continue
         expression = polars.lit(None, dtype=dtype)
@@ -137,23 +142,8 @@ def marked_index(index: polars.DataFrame, declared: Independence) -> polars.Data
 
 def marked_by(rows: polars.DataFrame, samples: polars.DataFrame) -> polars.DataFrame:
     """Rows along an axis with the block columns of their samples, which keep their order."""
-    columns = [name for name in COLUMNS if name in samples.columns and name not in rows.columns]
+    columns = [name for name in MARKS if name in samples.columns and name not in rows.columns]
     if not columns or not {*ROW_KEYS} <= set(rows.columns):
         return rows
     own = samples.select(*ROW_KEYS, *columns)
     return rows.join(own, on=list(ROW_KEYS), how="left", maintain_order="left")
-
-
-def _order(declared: Independence, columns: Collection[str]) -> str | None:
-    return declared.column if declared.kind == TIME and declared.column != TIME else None
-
-
-def _group(declared: Independence, columns: Collection[str]) -> str | None:
-    if declared.kind == GROUP:
-        return declared.column
-    # a time that is no reason for blocks is overruled
-    return "sample_id" if declared.kind == SAMPLE and TIME in columns else None
-
-
-def _stratum(declared: Independence, columns: Collection[str]) -> str | None:
-    return declared.strata

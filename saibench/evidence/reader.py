@@ -139,6 +139,12 @@ class StudyEvidence:
         return found
 
     @cached_property
+    def order_columns(self) -> list[str]:
+        """The columns of times that the study's data declare, by which samples are ordered."""
+        declared = (one.order_column for one in self.independence.values())
+        return list(dict.fromkeys(name for name in declared if name is not None))
+
+    @cached_property
     def by_species(self) -> polars.DataFrame:
         """One row a (point, partition, sample_id, species)."""
         return self.table("by_species")

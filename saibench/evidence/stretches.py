@@ -77,10 +77,9 @@ def units_of(samples: polars.DataFrame) -> Units:
     ids = samples["sample_id"].to_numpy()
     unit = np.empty(samples.height, dtype=np.int64)
     grouped = complete(samples, GROUP_COLUMN)
-    for name in (ORDER_COLUMN, TIME):
-        if complete(samples, name) and not grouped:
-            unit[np.lexsort([ids, samples[name].to_numpy()])] = np.arange(samples.height)
-            return Units(TIME, unit, np.zeros_like(unit))
+    if complete(samples, ORDER_COLUMN) and not grouped:
+        unit[np.lexsort([ids, samples[ORDER_COLUMN].to_numpy()])] = np.arange(samples.height)
+        return Units(TIME, unit, np.zeros_like(unit))
     by_id = np.argsort(ids, kind="stable")
     if not grouped or samples[GROUP_COLUMN].n_unique() == samples.height:
         unit[by_id] = np.arange(samples.height)

@@ -124,7 +124,7 @@ def _draw_bias(
     position, values = signed_errors(
         evidence, trace.point, trace.partition, bias.statistic.name, bias.along.name
     )
-    timed = bias.along.name == "time"
+    timed = bias.along.name in evidence.order_columns
     style = {"linewidth": 0.8} if timed else {"linestyle": "", "marker": "o", "markersize": 2.5}
     axes.plot(position, values, color=SERIES, alpha=0.8, rasterized=len(values) > 5000, **style)
     axes.axhline(0, color=INK, linewidth=0.8)

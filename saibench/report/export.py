@@ -62,15 +62,18 @@ def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None =
 
 def _write_tables(evidence: StudyEvidence, folder: Path, tables: Sequence[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = ((name, _single(evidence.stored(name)), evidence.fields(name)) for name in tables)
+    times = evidence.order_columns
+    chosen = (
+        (name, _single(evidence.stored(name), times), evidence.fields(name)) for name in tables
+    )
     points = ("points", *points_table(evidence.records, evidence.metrics))
     write_tables(folder, chain(chosen, [points]))
 
 
-def _single(table: polars.DataFrame) -> polars.DataFrame:
-    """Errors and similarities to seven digits: half the bytes; time keeps its own."""
+def _single(table: polars.DataFrame, times: Sequence[str]) -> polars.DataFrame:
+    """Errors and similarities to seven digits: half the bytes; times keep their own."""
     doubles = [
-        name for name, kind in table.schema.items() if kind == polars.Float64 and name != "time"
+        name for name, kind in table.schema.items() if kind == polars.Float64 and name not in times
     ]
     return table.with_columns(polars.col(doubles).cast(polars.Float32))
 

@@ -10,6 +10,7 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
+from saibench.evidence.independence import MARKS
 from saibench.report.measured import Measured
 from saibench.report.packed import Packer, shortened
 from saibench.report.sample_errors import SampleErrors
@@ -79,7 +80,7 @@ class SampleColumns:
         errors = self.errors.sizes(samples)
         statistics = self.measured.statistics_of("samples", samples)
         kept = samples.filter(polars.Series(self.plain.rows(point, ids, errors)))
-        names = [n for n in samples.columns if n not in ("point", "partition")]
+        names = [n for n in samples.columns if n not in ("point", "partition", *MARKS)]
         return {
             "total": samples.height,
             "kept": kept.height,

@@ -11,6 +11,7 @@ import pytest
 from saibench.analysis.block_means import block_means
 from saibench.analysis.bootstrap import block_bootstrap
 from saibench.analysis.estimates import estimate_mean
+from saibench.evidence.independence import ORDER_COLUMN
 
 COUNT = 150
 
@@ -19,7 +20,7 @@ COUNT = 150
 def samples(request: pytest.FixtureRequest) -> pl.DataFrame:
     ids = np.arange(COUNT) + 1000
     columns = {"point": "a", "sample_id": ids}
-    time = {"time": np.sqrt(ids)} if request.param else {}
+    time = {ORDER_COLUMN: np.sqrt(ids)} if request.param else {}
     return pl.DataFrame(columns | time)
 
 

@@ -53,6 +53,25 @@ def of_overlapping(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(mae=5.0 + 9 * more)
 
 
+def in_order(samples: pl.DataFrame, times: np.ndarray) -> pl.DataFrame:
+    """Samples whose data declare that a column orders them, whatever its name."""
+    timed = samples.with_columns(valid_at=times)
+    return marked_index(timed, Independence("time", "valid_at"))
+
+
+def test_only_a_declared_time_orders_samples() -> None:
+    """A column is no order for its name's sake; without a declaration it is, as in 0.1."""
+    slow = np.repeat(np.arange(10.0), 12)
+    order = np.random.default_rng(4).permutation(120)
+    rows = pl.DataFrame({"sample_id": order, "time": np.arange(120.0)})
+    assert find_blocks(rows, slow).kind == "sample"
+    undeclared = marked_index(rows, independence_of({}, rows.columns))
+    found = find_blocks(undeclared, slow)
+    assert found.kind == "time" and found.order.tolist() == list(range(120))
+    other = in_order(rows, np.arange(120.0)[::-1])
+    assert find_blocks(other, slow).order.tolist() == list(range(120))[::-1]
+
+
 @pytest.mark.parametrize("timed", [True, False])
 def test_intervals_of_overlapping_events_cover_their_mean(timed: bool) -> None:
     """Of 150 series; resampling single events covers in half of them."""
@@ -62,7 +81,7 @@ def test_intervals_of_overlapping_events_cover_their_mean(timed: bool) -> None:
         errors = overlapping(rng, 120, 4)
         samples = pl.DataFrame({"sample_id": np.arange(120)})
         if timed:
-            samples = samples.with_columns(time=np.arange(120) * 4.0)
+            samples = in_order(samples, np.arange(120) * 4.0)
         found = find_blocks(samples, errors)
         told += found.contradiction is not None
         interval = block_bootstrap(errors, found.labels, num_resamples=400)
@@ -221,7 +240,7 @@ def test_one_decision_for_all_numbers_of_the_same_samples(tmp_path: Path) -> Non
 
 def test_own_stretches_are_those_of_far_longer_or_surely_shorter_memory() -> None:
     rng = np.random.default_rng(6)
-    samples = pl.DataFrame({"sample_id": np.arange(600), "time": np.arange(600.0)})
+    samples = in_order(pl.DataFrame({"sample_id": np.arange(600)}), np.arange(600.0))
     decided = samples.with_columns(
         pl.Series(STRETCH_COLUMN, [f"0:{n:03d}" for n in np.arange(600) // 10])
     )

@@ -15,6 +15,7 @@ from synthetic_jet_study import MadeTagger, write_jet_study
 from synthetic_study import PARTITION, WINDOWS, write_study
 
 from saibench.analysis.estimates import estimate_mean
+from saibench.evidence.independence import ORDER_COLUMN
 from saibench.evidence.reader import StudyEvidence
 from saibench.report.measured import Measured
 from saibench.report.metric_sources import Statistics, mean_of
@@ -34,8 +35,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
 def test_metric_of_a_species_has_the_interval_of_its_rows(evidence: StudyEvidence) -> None:
     point = WINDOWS[0].point
     numbers = Measured(evidence).numbers(point, PARTITION)
-    times = evidence.samples.filter(point=point).select("sample_id", "time")
-    rows = evidence.by_species.filter(point=point, species="O").join(times, on="sample_id")
+    rows = evidence.by_species.filter(point=point, species="O")
     expected = estimate_mean(rows, "force_mae").interval
     found = numbers["force_mae_O"]
     assert found.interval is not None and (found.unit, found.per) == ("meV/Å", "component")
@@ -84,7 +84,7 @@ def test_a_metric_has_the_interval_of_what_it_is_the_mean_of(evidence: StudyEvid
     point = WINDOWS[0].point
     entry = {"value": 1.0, "unit": "meV/Å", "per": "atom", "count": 120}
     wide, narrow = np.tile([0.0, 2.0], 60), np.tile([0.9, 1.1], 60)
-    samples = evidence.samples.filter(point=point).select("sample_id", "time")
+    samples = evidence.samples.filter(point=point).select("sample_id", ORDER_COLUMN)
     columns = {("narrow", "", ""): narrow, ("wide", "", ""): wide}
     statistics = Statistics(samples, columns)
     of = {"column": "wide", "how": "mean"}

@@ -30,7 +30,8 @@ class Asked:
         features: what they may go with; None for all data features.
         ideal: value of a statistic where there is no error, by its name, where that is not 0.
         bias: signed error: `energy_error`, or a difference as `score - label`.
-        along: feature in whose order its change points are sought.
+        along: feature in whose order its change points are sought; by default the time that the
+            data declare, empty where they declare none.
         bins: edges of bins of an axis or feature whose shares are told.
         parts: by response, two causes and the error that each alone would make; as a third what
             is left with neither.
@@ -43,7 +44,7 @@ class Asked:
     features: tuple[str, ...] | None = None
     ideal: Mapping[str, float] = field(default_factory=dict)
     bias: str | None = None
-    along: str = "time"
+    along: str = ""
     bins: Mapping[str, Sequence[float]] = field(default_factory=dict)
     parts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     across: tuple[str, ...] = ()
@@ -66,6 +67,8 @@ def asked(evidence: StudyEvidence, **given: Any) -> Asked:
     known["responses"] = known.pop("response", None)
     known = _held(evidence, known)
     known.update({name: value for name, value in given.items() if value is not None})
+    if known.get("along") is None:
+        known["along"] = "".join(evidence.order_columns[:1])
     if not known["responses"]:
         raise UserError(
             f"{evidence.study} names no response under workload.trace; --response would give one."

@@ -26,6 +26,7 @@ from saibench.analysis.tracing.columns import (
     Column,
     column_of,
     data_features,
+    feature_along,
     rows_of_point,
 )
 from saibench.analysis.tracing.comparisons import adjusted
@@ -92,7 +93,8 @@ def trace_bias(
     if blocks.correlated and not remembers:
         raise Untraceable(
             f"neighbouring samples ({blocks.kind}) resemble each other, so chance and bias along "
-            f"{along} cannot be told apart. Use --along time where samples have one."
+            f"{along} cannot be told apart. Use --along with the time of the samples, where their "
+            "data declare one."
         )
     cut = segments(values, remembers=remembers, level=level)
     mean = blocks.mean(values)
@@ -159,7 +161,7 @@ def _in_order(
 ) -> tuple[polars.DataFrame, Column, Column]:
     rows, _ = rows_of_point(evidence, point, partition)
     error = column_of(evidence, rows, statistic)
-    order = column_of(evidence, rows, along)
+    order = feature_along(evidence, rows, along)
     refuse_failed(error.values, statistic, partition, "its mean is no bias", Untraceable)
     defined = np.isfinite(error.values) & np.isfinite(order.values)
     if defined.sum() < FEWEST_SAMPLES:
@@ -183,7 +185,8 @@ def _stretches(
 ) -> tuple[Stretch, ...]:
     if len(cut.bounds) < 3:
         return ()
-    names = [name for name in data_features(evidence, rows) if name not in (along, "time")]
+    ordering = (along, *evidence.order_columns)
+    names = [name for name in data_features(evidence, rows) if name not in ordering]
     columns = [column_of(evidence, rows, name) for name in names]
     columns = [one for one in columns if np.isfinite(one.values).all() and np.ptp(one.values) > 0]
     kept = (

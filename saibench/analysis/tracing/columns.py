@@ -12,9 +12,11 @@ from saibench.analysis.tracing.components import Contributions
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.analysis.wording import are, counted
 from saibench.errors import UserError, closest
+from saibench.evidence.independence import ORDER_COLUMN
 from saibench.evidence.known import is_binary, with_known
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field
+from saibench.evidence.stretches import complete
 
 SEEN = "seen_in_training"
 DIFFERENCE = " - "
@@ -32,7 +34,7 @@ class Column:
 def rows_of_point(
     evidence: StudyEvidence, point: str, partition: str
 ) -> tuple[polars.DataFrame, list[str]]:
-    """The samples of a point on a partition in order of time, if they have one, else of id.
+    """The samples of a point on a partition in order of time, if it is declared, else of id.
 
     Those that it was trained on are left out, which a sentence says.
     """
@@ -47,8 +49,8 @@ def rows_of_point(
                 f"{counted(count, 'sample')} that the model was trained on {are(count)} left out."
             )
         rows = unseen
-    timed = "time" in rows.columns and rows["time"].null_count() == 0
-    return rows.sort("time" if timed else "sample_id", "sample_id"), notes
+    order = ORDER_COLUMN if complete(rows, ORDER_COLUMN) else "sample_id"
+    return rows.sort(order, "sample_id"), notes
 
 
 def data_features(evidence: StudyEvidence, rows: polars.DataFrame) -> list[str]:
@@ -61,6 +63,21 @@ def data_features(evidence: StudyEvidence, rows: polars.DataFrame) -> list[str]:
         and rows[field.name].dtype.is_numeric()
         and not rows[field.name].is_null().all()
     ]
+
+
+def feature_along(evidence: StudyEvidence, rows: polars.DataFrame, name: str) -> Column:
+    """The feature in whose order errors are looked at; `name` is empty where none is known.
+
+    Raises:
+        UserError: there is no such column, or no name.
+    """
+    if not name:
+        features = ", ".join(data_features(evidence, rows))
+        raise UserError(
+            f"the data of {evidence.study} declare no order of their samples, by which a bias may "
+            f"change. Use --along (workload.trace.along) with a feature: {features}."
+        )
+    return column_of(evidence, rows, name)
 
 
 def column_of(

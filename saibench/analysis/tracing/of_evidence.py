@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from saibench.analysis.tracing.asked import Asked
 from saibench.analysis.tracing.bias import trace_bias
-from saibench.analysis.tracing.columns import column_of, rows_of_point
+from saibench.analysis.tracing.columns import column_of, feature_along, rows_of_point
 from saibench.analysis.tracing.comparisons import adjusted
 from saibench.analysis.tracing.reading import Untraceable, traced_partition
 from saibench.analysis.tracing.records import BiasTrace, PointTrace, ResponseTrace
@@ -36,9 +36,11 @@ def trace_points(evidence: StudyEvidence, points: Sequence[str], asked: Asked) -
 def _refuse_unknown(evidence: StudyEvidence, point: str, asked: Asked) -> None:
     """Look every name up, so that none is refused after minutes of tracing."""
     rows, _ = rows_of_point(evidence, point, traced_partition(evidence, point, asked.partitions))
-    of_bias = () if asked.bias is None else (asked.bias, asked.along)
+    of_bias = () if asked.bias is None else (asked.bias,)
     for name in (*asked.responses, *(asked.features or ()), *of_bias):
         column_of(evidence, rows, name)
+    if asked.bias is not None:
+        feature_along(evidence, rows, asked.along)
 
 
 def _trace_point(evidence: StudyEvidence, point: str, asked: Asked) -> PointTrace:

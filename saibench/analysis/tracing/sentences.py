@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from saibench.analysis.tracing.records import (
     Association,
@@ -177,7 +178,7 @@ def stretch_sentence(trace: BiasTrace, one: Stretch) -> str:
     unit = f" {trace.along.unit}" if trace.along.unit else ""
     along = f"{trace.along.name} {in_range(one.low, low, high)} to {in_range(one.high, low, high)}"
     ids = one.sample_ids
-    named = f"Samples {min(ids)} to {max(ids)}" if trace.along.name == "time" else "Samples"
+    named = f"Samples {min(ids)} to {max(ids)}" if _in_order_of_ids(trace) else "Samples"
     told = (
         f"{named} ({along}{unit}) are biased: {values(one.mean, quantity)} against "
         f"{values(one.elsewhere, quantity)} elsewhere{_sure(one.change)}; these {count:,} of "
@@ -197,6 +198,12 @@ def stretch_sentence(trace: BiasTrace, one: Stretch) -> str:
             f"{digits(contrast.outside)}"
         )
     return f"{told}."
+
+
+def _in_order_of_ids(trace: BiasTrace) -> bool:
+    """Whether the ids of one stretch end before those of the next begin."""
+    of_stretches = [one.sample_ids for one in trace.stretches]
+    return all(max(ids) < min(following) for ids, following in pairwise(of_stretches))
 
 
 def comparisons_sentence(tests: Sequence[Tested], level: float) -> str:

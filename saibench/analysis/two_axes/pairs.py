@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from saibench.analysis.blocks import block_columns
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.failed import refuse_failed
-from saibench.analysis.tracing.columns import column_of, rows_of_point
+from saibench.analysis.tracing.columns import column_of, feature_along, rows_of_point
 from saibench.analysis.tracing.reading import FEWEST_BLOCKS
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.analysis.trusted_range.stretches import block_labels
@@ -147,7 +147,7 @@ def tested_pairs(
         rows = own
         columns[point] = column_of(evidence, own, statistic)
     assert rows is not None
-    order = column_of(evidence, rows, along)
+    order = feature_along(evidence, rows, along)
     errors = {point: column.values for point, column in columns.items()}
     every = np.stack(list(errors.values()), axis=1)
     refuse_failed(every, statistic, evidence.held_out, "its changes are none")
@@ -156,7 +156,7 @@ def tested_pairs(
     errors = {point: values[defined] for point, values in errors.items()}
     better = dict.fromkeys(pair[1] for axis in axes for pair in axis.pairs)
     blocks = _blocks(rows, [errors[point] for point in better])
-    by_time = along == "time"
+    by_time = along in evidence.order_columns
     return TestedPairs(
         statistic=next(iter(columns.values())).quantity,
         along=order.quantity,

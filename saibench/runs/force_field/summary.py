@@ -11,6 +11,7 @@ from saibench.analysis.blocks import Blocks, find_blocks
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.analysis.wording import bracketed, percent
+from saibench.evidence.independence import TIME, Independence, marked_index
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def _alarm_sentences(found: Alarm, limit: str) -> list[str]:
 def _blocks(run: pl.DataFrame) -> Blocks:
     """Stretches of time, each of 5 correlation times of the error, or of what the guard reads."""
     column = "bound" if run["error"].null_count() else "error"
-    samples = run.select("time").with_row_index("sample_id")
+    times = run.select("time").with_row_index("sample_id")
+    samples = marked_index(times, Independence(TIME, "time"))
     return find_blocks(samples, run[column].to_numpy().astype(float))
 
 

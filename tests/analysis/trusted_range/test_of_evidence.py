@@ -26,6 +26,7 @@ from saibench.analysis.trusted_range.validation import validate
 from saibench.analysis.wording import number
 from saibench.errors import UserError
 from saibench.evidence.autocorrelation import correlation_time
+from saibench.evidence.independence import ORDER_COLUMN
 from saibench.evidence.reader import StudyEvidence
 
 TRUST = {"trust": {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}}
@@ -264,8 +265,8 @@ def test_stretches_are_as_long_as_the_memory_asks() -> None:
     rng = np.random.default_rng(1)
     slow = np.repeat(rng.standard_normal(60), 50) + rng.normal(0, 0.01, 3000)
     rows = polars.DataFrame(
-        {"point": "a", "partition": "b", "sample_id": np.arange(3000), "time": np.arange(3000.0)}
-    )
+        {"point": "a", "partition": "b", "sample_id": np.arange(3000)}
+    ).with_columns(polars.Series(ORDER_COLUMN, np.arange(3000.0)))
     many = block_labels(rows.with_columns(error=rng.standard_normal(3000)), "error", None)
     few = block_labels(rows.with_columns(error=slow), "error", None)
     assert len(np.unique(many)) == 200
