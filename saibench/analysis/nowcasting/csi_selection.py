@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from saibench.analysis.nowcasting.errors import RainErrors, RainModel
 from saibench.errors import UserError
+from saibench.metrics.nowcasting.functional.formulas import responds_everywhere
 
 Counts = NDArray[np.int64]
 
@@ -36,4 +37,5 @@ def responding_events(
     C depends on the model and so does what it selects; the intersection makes models compare.
     """
     relevant = [hits_and_relevant(errors, model, threshold)[1] for model in models]
-    return np.stack(relevant).min(axis=(0, 2)) > 0
+    responding: NDArray[np.bool_] = responds_everywhere(np.concatenate(relevant, axis=1))
+    return responding

@@ -169,11 +169,13 @@ class RainErrors:
             raise UserError(_no_lead(self.leads, minutes))
         return lead
 
+    def position_of(self, lead: int) -> int:
+        """Where a lead time in minutes, or the one that stands for it, is among `leads`."""
+        return int(np.searchsorted(self.leads, self.lead_at(lead)))
+
     def at(self, model: RainModel, statistic: str, lead: int) -> Floats:
         """`(E,)` at one lead time in minutes, or at the one that stands for it (`lead_at`)."""
-        return self.values(model, statistic)[
-            :, int(np.searchsorted(self.leads, self.lead_at(lead)))
-        ]
+        return self.values(model, statistic)[:, self.position_of(lead)]
 
 
 def nearest_lead(leads: ArrayLike, minutes: int) -> int | None:

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.nowcasting.errors import event_rows
 from saibench.evidence.reader import StudyEvidence
+from saibench.metrics.nowcasting.functional.formulas import FENCE, beyond_fences
 
 BY_DRAW = "by_draw"
 FEWEST_DRAWS = 8
-FENCE = 3.0
-"""Interquartile ranges outside the quartiles from which a draw is far out (Tukey)."""
 
 
 def why_no_draws(evidence: StudyEvidence) -> str | None:
@@ -78,5 +77,5 @@ def outliers(values: Floats, fence: float = FENCE) -> NDArray[np.bool_]:
     if not len(values):
         return np.zeros(0, dtype=bool)
     first, third = np.quantile(values, [0.25, 0.75])
-    reach = fence * (third - first)
-    return (values < first - reach) | (values > third + reach)
+    far: NDArray[np.bool_] = beyond_fences(values, first, third, fence)
+    return far

@@ -8,6 +8,7 @@ import numpy as np
 
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.nowcasting.errors import RainErrors, RainModel
+from saibench.metrics.nowcasting.functional.formulas import quadrant_members, rate_trend
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,13 +23,8 @@ class Trends:
 
     def quadrants(self) -> list[int]:
         """Events in quadrants I to IV; those on an axis, where one does not change, are in none."""
-        observed, predicted = self.observed, self.predicted
-        return [
-            int(((observed > 0) & (predicted > 0)).sum()),
-            int(((observed < 0) & (predicted > 0)).sum()),
-            int(((observed < 0) & (predicted < 0)).sum()),
-            int(((observed > 0) & (predicted < 0)).sum()),
-        ]
+        members = quadrant_members(self.observed, self.predicted)
+        return [int(of_quadrant.sum()) for of_quadrant in members]
 
     @property
     def count(self) -> int:
@@ -38,8 +34,8 @@ class Trends:
 
 def differential_trend(errors: RainErrors, model: RainModel, lead: int) -> Trends:
     """Trends up to a lead time in minutes; of several seeds' mean prediction."""
-    start = errors.values(model, "observed_rate")[:, 0]
     observed, predicted = (
-        errors.at(model, rate, lead) - start for rate in ("observed_rate", "predicted_rate")
+        errors.values(model, rate) for rate in ("observed_rate", "predicted_rate")
     )
-    return Trends(observed, predicted)
+    trend = rate_trend(observed, predicted, start=0, leads=[errors.position_of(lead)])
+    return Trends(trend.observed[:, 0], trend.predicted[:, 0])

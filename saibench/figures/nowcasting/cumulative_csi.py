@@ -20,6 +20,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import events_text, few_text, first_models, single_seeds
 from saibench.figures.nowcasting.panels import lead_axis
 from saibench.figures.style import MUTED, panel_title, panels, styled
+from saibench.metrics.nowcasting.functional.formulas import csi_counts
 
 title = "Cumulative CSI"
 paper = "Figure 15"
@@ -115,18 +116,10 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
 
 
 def counts(errors: RainErrors, model: RainModel, threshold: str) -> NDArray[np.int64]:
-    """`(L, bins + 1)` events of eq. 6; the last column holds those of 0.45 and more.
-
-    A CSI is a ratio of two counts, so its bin is found in whole numbers: 3 hits of 200 pixels are
-    in the bin that begins at 0.015, not just below it.
-    """
+    """`(L, bins + 1)` events of eq. 6; the last column holds those of 0.45 and more."""
     hits, relevant = hits_and_relevant(errors, model, threshold)
     chosen = responding_events(errors, errors.models, threshold)
-    position = hits[chosen] * STEP.denominator // (relevant[chosen] * STEP.numerator)
-    grid = np.zeros((len(errors.leads), NUM_BINS + 1), dtype=np.int64)
-    leads = np.broadcast_to(np.arange(len(errors.leads)), position.shape)
-    np.add.at(grid, (leads, np.minimum(position, NUM_BINS)), 1)
-    return grid
+    return np.stack(csi_counts(hits, relevant, chosen, NUM_BINS, float(STEP)), axis=-1)
 
 
 def _draw_grid(axes: Axes, grid: NDArray[np.int64], leads: NDArray[np.int64]) -> QuadMesh:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from saibench.metrics.nowcasting.base import LeadTimeMetric
-from saibench.metrics.nowcasting.functional.cumulative_csi import cumulative_csi, whole_step
+from saibench.metrics.nowcasting.functional.csi_counts import cumulative_csi
+from saibench.metrics.nowcasting.functional.formulas import whole_step
 from saibench.metrics.nowcasting.functional.rain import RainFrameSums
 from saibench.metrics.nowcasting.functional.rain_statistics import critical_success_index
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from saibench.metrics.functional.checks import check_integers
 from saibench.metrics.nowcasting.base import RainMetric
+from saibench.metrics.nowcasting.functional.formulas import FENCE
 from saibench.metrics.nowcasting.functional.rain import RAIN_REFUSALS, RainFrameSums
 from saibench.metrics.nowcasting.functional.rain_statistics import (
     center_of_mass_displacement,
@@ -81,7 +82,7 @@ class PredictionStability(RainMetric):
         num_draws: int,
         num_leads: int = 20,
         pixel_km: float | None = None,
-        fence: float = 3.0,
+        fence: float = FENCE,
         **options: Any,
     ) -> None:
         super().__init__(num_leads, settings=[len(events), num_draws], **options)

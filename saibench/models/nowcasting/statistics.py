@@ -10,7 +10,7 @@ from torch import Tensor
 from saibench.datamodules.nowcasting.event import MINUTES_PER_FRAME
 from saibench.evidence.schema import AFTER, BEFORE
 from saibench.evidence.statistic import Axis, Statistic
-from saibench.metrics.nowcasting.functional.cumulative_csi import responds_at_every_lead
+from saibench.metrics.nowcasting.functional.csi_counts import responds_at_every_lead
 from saibench.metrics.nowcasting.functional.rain import RainFrameSums
 from saibench.metrics.nowcasting.functional.rain_statistics import (
     active_area_error,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from saibench.errors import closest
+from saibench.metrics.nowcasting.functional.formulas import Trend, rate_trend
 from saibench.metrics.nowcasting.functional.rain import RainFrameSums
 
 ActiveArea = Literal["observed", "union"]
@@ -33,13 +34,6 @@ class Displacement(NamedTuple):
     dx: Tensor
     dy: Tensor
     dr: Tensor
-
-
-class Trend(NamedTuple):
-    """Change of the mean rain rate since the start frame, each (B, K), in mm/h."""
-
-    observed: Tensor
-    predicted: Tensor
 
 
 def mean_absolute_rain_error(sums: RainFrameSums) -> Tensor:
@@ -131,12 +125,7 @@ def differential_trend(
     (1.0, -1.0)
     """
     check_leads([start, *leads], sums.num_leads)
-    offset = mean_observed_rate(sums)[:, start].unsqueeze(-1)
-    chosen = list(leads)
-    return Trend(
-        observed=mean_observed_rate(sums)[:, chosen] - offset,
-        predicted=mean_predicted_rate(sums)[:, chosen] - offset,
-    )
+    return rate_trend(mean_observed_rate(sums), mean_predicted_rate(sums), start, list(leads))
 
 
 def check_area(area: str) -> None:

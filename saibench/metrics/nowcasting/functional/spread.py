@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from saibench.metrics.nowcasting.functional.formulas import FENCE, beyond_fences
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -26,7 +28,7 @@ class Spread:
     outliers: Tensor
 
 
-def spread_over_draws(values: Tensor, fence: float = 3.0) -> Spread:
+def spread_over_draws(values: Tensor, fence: float = FENCE) -> Spread:
     """Mean, spread and outliers of each event's draws (fig. 20).
 
     A draw is an outlier when it lies more than `fence` times the interquartile range below the
@@ -52,8 +54,7 @@ def spread_over_draws(values: Tensor, fence: float = 3.0) -> Spread:
     first, third = torch.nanquantile(
         values, torch.tensor([0.25, 0.75], dtype=values.dtype, device=values.device), dim=1
     )
-    reach = fence * (third - first)
-    outliers = (values < (first - reach).unsqueeze(1)) | (values > (third + reach).unsqueeze(1))
+    outliers = beyond_fences(values, first.unsqueeze(1), third.unsqueeze(1), fence)
     return Spread(
         mean=mean,
         std=torch.where(count > 1, squares / (count - 1), torch.nan).sqrt(),

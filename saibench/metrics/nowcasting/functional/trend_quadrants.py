@@ -5,15 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from saibench.metrics.nowcasting.functional.rain_statistics import Trend
-
-QUADRANTS = (
-    "grows, predicted to grow",
-    "decays, predicted to grow",
-    "decays, predicted to decay",
-    "grows, predicted to decay",
-)
-"""In the usual order, observed trend to the right, predicted upwards: I, II, III, IV."""
+from saibench.metrics.nowcasting.functional.formulas import QUADRANTS, Trend, quadrant_members
 
 NUM_CELLS = len(QUADRANTS) + 1
 
@@ -32,16 +24,9 @@ def trend_sums(trend: Trend) -> tuple[Tensor, Tensor, Tensor]:
     observed, predicted = trend
     error = predicted - observed
     defined = ~error.isnan()
-    member = torch.stack(
-        [
-            (observed > 0) & (predicted > 0),
-            (observed < 0) & (predicted > 0),
-            (observed < 0) & (predicted < 0),
-            (observed > 0) & (predicted < 0),
-            (observed == 0) | (predicted == 0),
-        ],
-        dim=-1,
-    ) & defined.unsqueeze(-1)
+    on_axis = (observed == 0) | (predicted == 0)
+    cells = torch.stack([*quadrant_members(observed, predicted), on_axis], dim=-1)
+    member = cells & defined.unsqueeze(-1)
     errors = torch.where(member, error.unsqueeze(-1), 0.0)
     return errors.abs().sum(dim=0), errors.sum(dim=0), member.sum(dim=0)
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-from functools import cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from saibench.metrics.nowcasting.functional.formulas import csi_counts, responds_everywhere
 from saibench.metrics.nowcasting.functional.rain import RainFrameSums
 from saibench.metrics.nowcasting.functional.rain_statistics import hits_and_relevant
-
-FINEST_STEP = 1_000_000
-"""Steps are fractions with denominators up to this, so that a CSI is binned in whole numbers."""
 
 
 class CumulativeCSICounts(NamedTuple):
@@ -37,16 +33,13 @@ def responds_at_every_lead(sums: RainFrameSums, threshold: float) -> Tensor:
     intersection of theirs.
     """
     _, relevant = hits_and_relevant(sums, threshold)
-    return (relevant > 0).all(dim=1)
+    return responds_everywhere(relevant)
 
 
 def cumulative_csi(
     sums: RainFrameSums, threshold: float, num_bins: int = 30, step: float = 0.015
 ) -> CumulativeCSICounts:
     """Count the CSI of the selected events in bins at each lead time (eqs. 5 and 6, fig. 15).
-
-    A CSI is a ratio of two counts, so its bin is found in whole numbers: 3 hits of 200 relevant
-    pixels are in the bin that begins at 0.015, not just below it.
 
     Raises:
         ValueError: bins that don't exist, or `sums` that were not taken at this threshold.
@@ -59,25 +52,7 @@ def cumulative_csi(
     >>> cumulative_csi(sums, threshold=16.0, num_bins=3).counts
     tensor([[0, 1, 0]])
     """
-    numerator, denominator = whole_step(num_bins, step)
     hits, relevant = hits_and_relevant(sums, threshold)
-    selected = responds_at_every_lead(sums, threshold)
-    position = hits * denominator // (relevant.clamp(min=1) * numerator)
-    bins = torch.arange(num_bins + 1, device=position.device)
-    member = position.clamp(max=num_bins).unsqueeze(-1) == bins
-    grid = (member & selected[:, None, None]).sum(dim=0)
-    return CumulativeCSICounts(grid[:, :num_bins], grid[:, num_bins], selected)
-
-
-@cache
-def whole_step(num_bins: int, step: float) -> tuple[int, int]:
-    """`step` as a fraction of whole numbers: 0.015 is 3 / 200.
-
-    Raises:
-        ValueError: no bins, or a step that is not within 0 ... 1.
-    """
-    if num_bins < 1:
-        raise ValueError(f"num_bins must be at least 1, not {num_bins}.")
-    if not 1 / FINEST_STEP <= step <= 1:
-        raise ValueError(f"step must be between {1 / FINEST_STEP:g} and 1, not {step}.")
-    return Fraction(step).limit_denominator(FINEST_STEP).as_integer_ratio()
+    selected = responds_everywhere(relevant)
+    *counts, overflow = csi_counts(hits, relevant, selected, num_bins, step)
+    return CumulativeCSICounts(torch.stack(counts, dim=-1), overflow, selected)
