@@ -123,6 +123,7 @@ class WorkloadSettings(_Open):
     findings: list[str] | None = None
     figures: list[str] | None = None
     explorers: list[str] | None = None
+    metric_intervals: list[str] | None = None
     trust: TrustSettings | None = None
     trace: TraceSettings | None = None
     learning_curve: LearningCurveSettings | None = None

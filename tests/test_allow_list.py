@@ -12,6 +12,7 @@ import yaml
 
 from saibench.config.check import resolved
 from saibench.config.compose import compose_command
+from saibench.config.reported import REPORTED_MODULES
 from saibench.errors import UserError
 from saibench.files.frozen_config import read_frozen
 from saibench.imports.allow_list import refuse_module, refuse_targets, targets
@@ -59,8 +60,8 @@ def test_every_class_that_shipped_configs_name_is_allowed() -> None:
 def test_modules_that_shipped_workloads_name_are_allowed() -> None:
     for file in (conf() / "workload").glob("*.yaml"):
         workload = yaml.safe_load(file.read_text())["workload"]
-        for part in ("findings", "figures", "explorers"):
-            for name in workload[part]:
+        for part in REPORTED_MODULES:
+            for name in workload.get(part, ()):
                 refuse_module(name)
 
 

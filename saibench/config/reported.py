@@ -12,16 +12,17 @@ from omegaconf import OmegaConf
 from saibench.errors import UserError, closest
 from saibench.imports.targets import build
 
-REPORTED_MODULES = ("findings", "figures", "explorers")
+REPORTED_MODULES = ("findings", "figures", "explorers", "metric_intervals")
 """What a workload names by modules."""
 
 
 def check_reported(workload: dict[str, Any]) -> None:
-    """Refuse figures, findings and explorers that are not there.
+    """Refuse figures, findings, explorers and intervals of metrics that are not there.
 
     Raises:
         UserError: a name is no module of such, with the closest that is.
     """
+    from saibench.analysis.metric_sources import interval_function
     from saibench.figures import figure_module
     from saibench.findings.finding import find_function
     from saibench.report.viewers import explorer_module
@@ -32,6 +33,8 @@ def check_reported(workload: dict[str, Any]) -> None:
         find_function(name)
     for name in workload.get("explorers") or []:
         explorer_module(name)
+    for name in workload.get("metric_intervals") or []:
+        interval_function(name)
 
 
 def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline: bool) -> None:

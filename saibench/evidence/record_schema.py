@@ -149,6 +149,7 @@ class _Record(_Session):
     findings: _Names = None
     figures: _Names = None
     explorers: _Names = None
+    metric_intervals: _Names = None
     trust: Annotated[TrustSettings | None, _OrNone] = None
     trace: Annotated[TraceSettings | None, _OrNone] = None
     learning_curve: Annotated[LearningCurveSettings | None, _OrNone] = None

@@ -10,9 +10,8 @@ from typing import Protocol, cast
 import polars
 from matplotlib.figure import Figure
 
-from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.imports.modules import named_module, nearest_module
+from saibench.imports.modules import part_module
 
 
 class FigureModule(Protocol):
@@ -47,20 +46,5 @@ def figure_module(name: str) -> FigureModule:
     Raises:
         UserError: there is no such module, it is not to be imported, or it is not a figure.
     """
-    try:
-        module = named_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not name.startswith(error.name):
-            raise  # the figure is there, and something that it imports is not
-        near = nearest_module(name)
-        works = (
-            f"did you mean '{near}'?"
-            if near
-            else "saibench.figures.force_field.windows would work."
-        )
-        raise UserError(f"figures: there is no module '{name}': {works}") from error
     offered = ("title", "paper", "needs", "draw", "caption", "table")
-    missing = [part for part in offered if not hasattr(module, part)]
-    if missing:
-        raise UserError(f"figures: module '{name}' is no figure: it has no {', '.join(missing)}.")
-    return cast(FigureModule, module)
+    return cast(FigureModule, part_module("figures", name, offered))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.imports.modules import named_module, nearest_module, recorded_modules
+from saibench.imports.modules import part_module, recorded_modules
 
 SEEN, NOT_SEEN, UNDECIDED = "seen", "not seen", "undecided"
 NOT_ASKED = "not asked"
@@ -89,14 +89,9 @@ def find_function(name: str) -> Callable[[StudyEvidence], list[Finding]]:
     Raises:
         UserError: there is no such module, it is not to be imported, or it has no findings.
     """
-    try:
-        return named_module(name).findings
-    except (ImportError, AttributeError) as error:
-        near = nearest_module(name) if isinstance(error, ImportError) else None
-        works = f"did you mean '{near}'?" if near else f"{error}."
-        raise UserError(
-            f"workload.findings names '{name}', which has no findings(evidence): {works}"
-        ) from error
+    function: Callable[[StudyEvidence], list[Finding]]
+    function = part_module("findings", name, ("findings",)).findings
+    return function
 
 
 def module_findings(name: str, evidence: StudyEvidence) -> list[Finding]:

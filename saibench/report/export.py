@@ -19,6 +19,7 @@ from saibench.report import markdown
 from saibench.report.drawn import DrawnFigure, draw_figure, study_figures
 from saibench.report.failures import warn_of_failures
 from saibench.report.headline import headline_metrics, headline_partition, headline_values
+from saibench.report.measured import Measured
 from saibench.report.reproduce import recipe
 from saibench.report.text import FILTERS
 
@@ -49,14 +50,15 @@ def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None =
     for name in tables:
         if name not in evidence.sources:
             raise UserError(f"--tables {name}: {closest(name, evidence.sources)}")
-    findings = study_findings(evidence)
+    findings, measured = study_findings(evidence), Measured(evidence)
     try:
         _write_tables(evidence, target / JOINED, tables)
         figures = [_figure(evidence, name, target) for name in study_figures(evidence)]
-        (target / "README.md").write_text(_text(evidence, findings, figures), encoding="utf-8")
+        text = _text(evidence, findings, figures, measured)
+        (target / "README.md").write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{target} cannot take the results: {error}.") from error
-    warn_of_failures(target / "README.md", [*findings, *figures])
+    warn_of_failures(target / "README.md", [*findings, *figures, *measured.missing])
     return target
 
 
@@ -90,11 +92,14 @@ def _figure(evidence: StudyEvidence, name: str, target: Path) -> DrawnFigure:
 
 
 def _text(
-    evidence: StudyEvidence, findings: Sequence[Finding], figures: Sequence[DrawnFigure]
+    evidence: StudyEvidence,
+    findings: Sequence[Finding],
+    figures: Sequence[DrawnFigure],
+    measured: Measured,
 ) -> str:
     partition = headline_partition(evidence)
     metrics = headline_metrics(evidence)
-    values = headline_values(evidence, metrics)
+    values = headline_values(evidence, metrics, measured)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("saibench.report"),
         trim_blocks=True,
@@ -111,6 +116,7 @@ def _text(
         partition=partition,
         metrics=metrics,
         values=values,
+        missing=measured.missing,
         findings=findings,
         features=[field for field in evidence.fields("samples") if field.role == "feature"],
         figures=figures,

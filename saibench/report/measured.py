@@ -18,9 +18,10 @@ import polars
 from saibench.analysis.block_means import BlockMeans, block_means
 from saibench.analysis.blocks import block_columns
 from saibench.analysis.bootstrap import Floats, Interval
+from saibench.analysis.metric_sources import MetricIntervals, Statistics, mean_of
+from saibench.errors import UserError, first_line
 from saibench.evidence.known import is_binary
 from saibench.evidence.reader import StudyEvidence
-from saibench.report.metric_sources import Statistics, mean_of, score_of, summary_of
 
 KEYS = ["point", "partition"]
 
@@ -41,12 +42,38 @@ class Number:
     above: float | None = None
 
 
+@dataclass(frozen=True)
+class MissingIntervals:
+    """A module of `metric_intervals` that could not be used, and why."""
+
+    module: str
+    cause: Exception
+
+    @property
+    def label(self) -> str:
+        return f"the intervals of '{self.module}'"
+
+    @property
+    def error(self) -> Exception | None:
+        """The defect of the module; None where it is only not there, or not to be imported."""
+        return None if isinstance(self.cause, UserError) else self.cause
+
+    def __str__(self) -> str:
+        return f"Metrics stand without {self.label}: {first_line(self.cause)}."
+
+
 class Measured:
     """The numbers of a study, found once each."""
 
     def __init__(self, evidence: StudyEvidence) -> None:
         self.evidence = evidence
+        self.intervals = MetricIntervals(evidence.records.values())
         self._found: dict[tuple[str, str], dict[str, Number]] = {}
+
+    @property
+    def missing(self) -> list[MissingIntervals]:
+        """Of the numbers found so far."""
+        return [MissingIntervals(*one) for one in self.intervals.failed.items()]
 
     def cells(self) -> Iterator[tuple[str, str]]:
         """Points and the partitions that they were tested on, in the study's order."""
@@ -59,7 +86,7 @@ class Measured:
         cell = point, partition
         if cell not in self._found:
             recorded = (self.evidence.metrics.get(point) or {}).get(partition) or {}
-            self._found[cell] = _numbers(recorded, self.statistics(point, partition))
+            self._found[cell] = self._numbers(recorded, self.statistics(point, partition))
         return self._found[cell]
 
     def statistics(self, point: str, partition: str) -> Statistics | None:
@@ -85,6 +112,38 @@ class Measured:
         kept = ("sample_id", *block_columns(samples), "label")
         own = samples.select(name for name in kept if name in samples)
         return Statistics(own, columns, self._binary)
+
+    def _numbers(
+        self, entries: Mapping[str, Mapping[str, Any]], statistics: Statistics | None
+    ) -> dict[str, Number]:
+        found = {
+            name: Number(
+                value,
+                entry.get("unit") or "",
+                entry.get("per") or "",
+                entry.get("count", 0 if statistics is None else statistics.samples.height),
+                above=entry.get("above"),
+            )
+            for name, entry in entries.items()
+            if (value := _value(entry)) is not None
+        }
+        if statistics is None or not statistics.samples.height:
+            return found
+        finite = [name for name, number in found.items() if math.isfinite(number.value)]
+        places = {name: mean_of(name, entries[name], statistics) for name in finite}
+        sources = {name: place for name, place in places.items() if place is not None}
+        if sources:
+            columns = np.stack([place.values for place in sources.values()], axis=1)
+            shares = [place.share for place in sources.values()]
+            resampled = block_means(columns, statistics.samples, shares)
+            for name, one in zip(sources, resampled, strict=True):
+                if one is not None:
+                    found[name] = _completed(found[name], *one)
+        for name in places.keys() - sources.keys():
+            score = self.intervals.of(name, entries[name], statistics)
+            if score is not None:
+                found[name] = _completed(found[name], *score)
+        return found
 
     def rows(self, table: str, point: str, partition: str) -> polars.DataFrame | None:
         """The rows of one cell in the order of the file."""
@@ -120,39 +179,6 @@ class Measured:
             for name, table in tables.items()
             if {*KEYS} <= set(table.columns)
         }
-
-
-def _numbers(
-    entries: Mapping[str, Mapping[str, Any]], statistics: Statistics | None
-) -> dict[str, Number]:
-    found = {
-        name: Number(
-            value,
-            entry.get("unit") or "",
-            entry.get("per") or "",
-            entry.get("count", 0 if statistics is None else statistics.samples.height),
-            above=entry.get("above"),
-        )
-        for name, entry in entries.items()
-        if (value := _value(entry)) is not None
-    }
-    if statistics is None or not statistics.samples.height:
-        return found
-    finite = [name for name, number in found.items() if math.isfinite(number.value)]
-    places = {name: mean_of(name, entries[name], statistics) for name in finite}
-    sources = {name: place for name, place in places.items() if place is not None}
-    if sources:
-        columns = np.stack([place.values for place in sources.values()], axis=1)
-        shares = [place.share for place in sources.values()]
-        resampled = block_means(columns, statistics.samples, shares)
-        for name, one in zip(sources, resampled, strict=True):
-            if one is not None:
-                found[name] = _completed(found[name], *one)
-    for name in places.keys() - sources.keys():
-        score = summary_of(entries[name], statistics) or score_of(name, entries[name], statistics)
-        if score is not None:
-            found[name] = _completed(found[name], *score)
-    return found
 
 
 def _value(entry: Mapping[str, Any]) -> float | None:

@@ -88,7 +88,8 @@ def write_comparison(
     page = _rendered(studies, parts)
     with written_whole(target) as aside:
         aside.write_text(page, encoding="utf-8")
-    warn_of_failures(target, [one for part in parts for one in part.shown])
+    missing = [one for study in studies for one in study.measured.missing]
+    warn_of_failures(target, [*(one for part in parts for one in part.shown), *missing])
     return target
 
 
@@ -158,7 +159,10 @@ def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
         largest=largest_values(metrics, rows),
         rows=rows,
         parts=parts,
-        dependence=[told for study in studies for told in contradictions(study.evidence)],
+        notes=[
+            *(told for study in studies for told in contradictions(study.evidence)),
+            *(str(one) for study in studies for one in study.measured.missing),
+        ],
         figures=_together(parts),
         page_data=as_json(data),
         script=script(),

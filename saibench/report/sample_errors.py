@@ -9,10 +9,10 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
+from saibench.analysis.metric_sources import mean_of
 from saibench.evidence.reader import StudyEvidence
 from saibench.report.headline import headline_metrics
 from saibench.report.measured import Measured
-from saibench.report.metric_sources import mean_of
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.imports.modules import named_module, nearest_module, recorded_modules
+from saibench.imports.modules import part_module, recorded_modules
 
 
 class ExplorerModule(Protocol):
@@ -69,22 +69,7 @@ def explorer_module(name: str) -> ExplorerModule:
     Raises:
         UserError: there is no such module, it is not to be imported, or it is no explorer.
     """
-    try:
-        module = named_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not name.startswith(error.name):
-            raise  # the explorer is there, and something that it imports is not
-        near = nearest_module(name)
-        works = (
-            f"did you mean '{near}'?" if near else "saibench.report.nowcasting.viewer would work."
-        )
-        raise UserError(f"explorers: there is no module '{name}': {works}") from error
-    missing = [part for part in ("title", "needs", "fragment") if not hasattr(module, part)]
-    if missing:
-        raise UserError(
-            f"explorers: module '{name}' is no explorer: it has no {', '.join(missing)}."
-        )
-    return cast(ExplorerModule, module)
+    return cast(ExplorerModule, part_module("explorers", name, ("title", "needs", "fragment")))
 
 
 def _named(evidence: StudyEvidence) -> list[str]:

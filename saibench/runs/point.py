@@ -24,7 +24,10 @@ from saibench.runs.inputs import check_identity, with_inputs
 
 LAST = "last.ckpt"
 BEST = "best.ckpt"
-REPORTED = ("headline", "findings", "figures", "explorers", "trust", "trace", "learning_curve")
+REPORTED = (
+    *("headline", "findings", "figures", "explorers", "metric_intervals"),
+    *("trust", "trace", "learning_curve"),
+)
 """What a workload's config says of its report; every point's record carries it."""
 
 

@@ -12,8 +12,7 @@ from scipy import stats
 from saibench.analysis.block_means import block_means
 from saibench.analysis.blocks import dealt_blocks, find_blocks
 from saibench.analysis.bootstrap import block_bootstrap
-from saibench.analysis.estimates import estimate_mean
-from saibench.analysis.jet_tagging.scores import (
+from saibench.analysis.classification.scores import (
     auc_components,
     auc_score,
     average,
@@ -21,6 +20,7 @@ from saibench.analysis.jet_tagging.scores import (
     interval,
     mean_score,
 )
+from saibench.analysis.estimates import estimate_mean
 from saibench.analysis.proportions import (
     combined,
     exact_interval,

@@ -170,7 +170,7 @@ REFUSED = {
         "'workload.figures=[saibench.figures.force_field.windows]' would work",
     ),
     "misspelt findings": (
-        ["workload.findings=[saibench.analysis.force_field_finding]"],
+        ["workload.findings=[saibench.findings.force_field.claim]"],
         "did you mean 'saibench.findings.force_field.claims'?",
     ),
     "a misspelt metric": (["workload.headline=[force_ame]"], "did you mean 'force_mae'?"),

@@ -19,6 +19,7 @@ from saibench.evidence.schema import Field, write_table
 from saibench.findings.finding import SEEN, Finding
 from saibench.report.drawn import csv_of
 from saibench.report.export import _text, export
+from saibench.report.measured import Measured
 from saibench.report.page import render
 
 
@@ -107,7 +108,7 @@ def test_statements_of_a_finding_and_of_a_caption_stand_in_lists(
     evidence, _ = exported
     found = [Finding("a claim", SEEN, "first\nsecond", "here"), Finding("another", SEEN, "alone")]
     shown = {"name": "drawn", "title": "Drawn", "paper": "", "caption": "Shown.\nfound <b>"}
-    text = _text(evidence, found, [shown])
+    text = _text(evidence, found, [shown], Measured(evidence))
     findings = "- a claim (here): **seen**.\n  - first\n  - second\n- another: **seen**.\n  alone\n"
     assert findings in text
     assert "Shown. Numbers: [drawn.csv](tables/drawn.csv).\n\n- found &lt;b>\n" in text

@@ -15,12 +15,15 @@ from synthetic_jet_study import MadeTagger, write_jet_study
 from synthetic_study import PARTITION, WINDOWS, write_study
 
 from saibench.analysis.estimates import estimate_mean
+from saibench.analysis.metric_sources import Statistics, mean_of
+from saibench.config.reported import check_reported
+from saibench.errors import PartFailed, UserError
 from saibench.evidence.independence import ORDER_COLUMN
 from saibench.evidence.reader import StudyEvidence
+from saibench.imports.own_names import trust_modules, word_of_one_command
 from saibench.report.measured import Measured
-from saibench.report.metric_sources import Statistics, mean_of
 from saibench.report.packed import Packer
-from saibench.report.page import render
+from saibench.report.page import render, write_report
 from saibench.report.page_data import page_data, page_studies
 from saibench.report.sample_columns import Thinning
 from saibench.report.sample_errors import SampleErrors, error_statistics, ideals
@@ -164,3 +167,77 @@ def test_samples_are_ranked_by_their_distance_from_what_is_right(tmp_path: Path)
 def test_force_fields_without_a_trace_are_ranked_by_their_headline(evidence: StudyEvidence) -> None:
     names = error_statistics(Measured(evidence))
     assert names[:2] == ["force_mae", "energy_error_per_atom"]
+
+
+BRIER = """
+import polars
+from saibench.analysis.bootstrap import Interval
+
+def metric_interval(name, entry, statistics):
+    if name == "broken":
+        raise RuntimeError("a defect")
+    if (entry.get("of") or {}).get("how") != "brier":
+        return None
+    half = 0.01 * statistics.samples.height
+    return Interval(entry["value"] - half, entry["value"], entry["value"] + half, 40, 40), None
+"""
+
+
+def study_with_own_metric(folder: Path, module: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A study whose record names a module for the intervals of its own metric."""
+    made = MadeTagger(0.1)
+    named = [module, "saibench.analysis.classification.metric_intervals"]
+    study = write_jet_study(folder / "study", [made], jets=40, record={"metric_intervals": named})
+    brier = {"value": 0.2, "unit": "", "count": 40, "of": {"how": "brier"}}
+    auc = {"value": 0.9, "unit": "", "count": 40, "of": {"how": "auc", "columns": ["logit"]}}
+    metrics = {"held_out": {"brier": brier, "auc": auc}}
+    (study / made.point / "metrics.json").write_text(json.dumps(metrics))
+    own = folder / "own"
+    own.mkdir()
+    (own / f"{module}.py").write_text(f"open({str(own / 'trace')!r}, 'w')\n{BRIER}")
+    monkeypatch.syspath_prepend(own)
+    return study
+
+
+def test_interval_of_an_own_metric_comes_from_the_module_that_the_record_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = study_with_own_metric(tmp_path, "own_brier", monkeypatch)
+    with word_of_one_command():
+        trust_modules(["own_brier"])
+        measured = Measured(StudyEvidence.load(study))
+        numbers = measured.numbers(MadeTagger(0.1).point, "held_out")
+    assert numbers["brier"].interval is not None and numbers["auc"].interval is not None
+    assert numbers["brier"].interval.low == pytest.approx(0.2 - 0.4)
+    assert not measured.missing
+
+
+def test_module_of_intervals_that_is_not_trusted_is_named_and_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = study_with_own_metric(tmp_path, "foreign_brier", monkeypatch)
+    measured = Measured(StudyEvidence.load(study))
+    numbers = measured.numbers(MadeTagger(0.1).point, "held_out")
+    assert numbers["brier"].interval is None and numbers["auc"].interval is not None
+    assert "&#39;foreign_brier&#39; is refused" in render(measured.evidence)
+    assert not (tmp_path / "own" / "trace").exists()
+
+
+def test_defect_of_a_module_of_intervals_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = study_with_own_metric(tmp_path, "broken_brier", monkeypatch)
+    for path in study.glob("*/metrics.json"):
+        path.write_text(path.read_text().replace('"brier"', '"broken"', 1))
+    with word_of_one_command():
+        trust_modules(["broken_brier"])
+        with pytest.warns(PartFailed, match="broken_brier"):
+            write_report(study)
+    assert "a defect" in (study / "report.failures.log").read_text()
+
+
+def test_module_without_intervals_is_refused_before_training() -> None:
+    with pytest.raises(UserError, match=r"metric_intervals.*saibench\.units.*metric_interval"):
+        check_reported({"metric_intervals": ["saibench.units"]})
+    with pytest.raises(UserError, match=r"classification\.metric_intervals'\?"):
+        check_reported({"metric_intervals": ["saibench.analysis.metric_interval"]})

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saibench.analysis.bootstrap import Floats, Interval
-from saibench.analysis.jet_tagging.scores import JetScore, interval
+from saibench.analysis.classification.scores import ClassScore, interval
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets
 from saibench.evidence.selection import Cell
 
@@ -46,7 +46,7 @@ def balance_less_classifier(jets: ScoredJets, cell: Cell, before: int, after: in
     return interval(scores, lead)
 
 
-def _scores(jets: ScoredJets, cell: Cell, before: int, after: int) -> list[JetScore]:
+def _scores(jets: ScoredJets, cell: Cell, before: int, after: int) -> list[ClassScore]:
     jets = jets.with_free_shares  # the shares are one of the parts
     chosen = [jets.bins == number for number in (before, after)]
     return [

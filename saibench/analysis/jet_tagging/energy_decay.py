@@ -11,7 +11,7 @@ import polars
 from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats, Interval
-from saibench.analysis.jet_tagging.scores import JetScore, interval
+from saibench.analysis.classification.scores import ClassScore, interval
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets
 from saibench.datamodules.jet_tagging.energy_bins import EDGES, NUM_BINS
 from saibench.evidence.reader import StudyEvidence
@@ -99,7 +99,7 @@ def by_bin(jets: ScoredJets) -> list[NDArray[np.bool_]]:
     return [jets.bins == number for number in range(NUM_BINS)]
 
 
-def quadratic_decay(scores: Sequence[JetScore], trained: Sequence[int]) -> QuadraticDecay | None:
+def quadratic_decay(scores: Sequence[ClassScore], trained: Sequence[int]) -> QuadraticDecay | None:
     """The fit from the last bin that was trained on upwards; None if too few bins hold enough jets.
 
     Args:

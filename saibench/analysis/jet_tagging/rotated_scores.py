@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.jet_tagging.scores import JetScore
+from saibench.analysis.classification.scores import ClassScore
 
 Choose = Callable[[Floats], tuple[int, int]]
 """Values of several scores → positions of the two whose difference is asked for."""
 
 
-def extremes(of_angles: Sequence[JetScore]) -> tuple[int, int]:
+def extremes(of_angles: Sequence[ClassScore]) -> tuple[int, int]:
     """Positions of the best and of the worst of these scores."""
     return best_and_worst(np.array([score.estimate for score in of_angles]))
 
@@ -37,14 +37,14 @@ def best_less_worst(values: Floats) -> Floats:
     return values[:, 0] - values[:, 1]
 
 
-def cross_fitted(scores: Sequence[JetScore], choose: Choose) -> list[JetScore]:
+def cross_fitted(scores: Sequence[ClassScore], choose: Choose) -> list[ClassScore]:
     """The two that `choose` takes by the even blocks, of the odd ones; then the reverse.
 
     Args:
         scores: of the same jets in the same blocks.
     """
     even = np.arange(len(scores[0].sums)) % 2 == 0
-    found: list[JetScore] = []
+    found: list[ClassScore] = []
     for choosing in (even, ~even):
         values = np.array([_of_blocks(score, choosing).estimate for score in scores])
         found += [_of_blocks(scores[position], ~choosing) for position in choose(values)]
@@ -56,9 +56,11 @@ def mean_difference(values: Floats) -> Floats:
     return (values[:, 0] - values[:, 1] + values[:, 2] - values[:, 3]) / 2
 
 
-def _of_blocks(score: JetScore, blocks: NDArray[np.bool_]) -> JetScore:
+def _of_blocks(score: ClassScore, blocks: NDArray[np.bool_]) -> ClassScore:
     """The score of these blocks alone, which stay in their places."""
     of_seeds = tuple(_of_blocks(one, blocks) for one in score.of_seeds)
     score = replace(score, of_seeds=of_seeds)
     kept = blocks[:, None]
-    return replace(score, sums=np.where(kept, score.sums, 0), jets=np.where(kept, score.jets, 0))
+    return replace(
+        score, sums=np.where(kept, score.sums, 0), counts=np.where(kept, score.counts, 0)
+    )

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from saibench.analysis.blocks import Blocks, block_columns, find_blocks
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.jet_tagging.scores import (
-    JetScore,
+from saibench.analysis.classification.scores import (
+    ClassScore,
     auc_components,
     auc_score,
     average,
@@ -80,13 +80,13 @@ class ScoredJets:
         """(N,) the paper's bin of energy."""
         return energy_bin(self.energy)
 
-    def accuracy(self, cell: Cell, chosen: Chosen = None) -> JetScore:
+    def accuracy(self, cell: Cell, chosen: Chosen = None) -> ClassScore:
         """Share of the jets that are taken for what they are, the mean over seeds."""
         return self._over_seeds(
             cell, lambda right: mean_score(right, self.label, self.blocks, chosen, share=True)
         )
 
-    def class_accuracy(self, cell: Cell, label: int, chosen: Chosen = None) -> JetScore:
+    def class_accuracy(self, cell: Cell, label: int, chosen: Chosen = None) -> ClassScore:
         """The same of the jets of one class."""
         factors = (1.0, 0.0) if label else (0.0, 1.0)
         return self._over_seeds(
@@ -96,19 +96,19 @@ class ScoredJets:
             ),
         )
 
-    def balanced_accuracy(self, cell: Cell, chosen: Chosen = None) -> JetScore:
+    def balanced_accuracy(self, cell: Cell, chosen: Chosen = None) -> ClassScore:
         """The accuracy if both classes were as frequent."""
         return self._over_seeds(
             cell, lambda right: class_mean_score(right, self.label, self.blocks, chosen, share=True)
         )
 
-    def signal_ratio(self, chosen: Chosen = None) -> JetScore:
+    def signal_ratio(self, chosen: Chosen = None) -> ClassScore:
         """Share of top jets."""
         labels = self.label.astype(np.float64)
         score = mean_score(labels, self.label, self.blocks, chosen, share=True)
         return replace(score, bundled=not self._found.correlated)
 
-    def auc(self, cell: Cell, chosen: Chosen = None) -> JetScore:
+    def auc(self, cell: Cell, chosen: Chosen = None) -> ClassScore:
         """Area under the ROC curve, the mean over seeds."""
         used = np.ones(len(self.label), dtype=bool) if chosen is None else chosen
         of_seeds = []
@@ -118,7 +118,7 @@ class ScoredJets:
             of_seeds.append(auc_score(components, self.label, self.blocks, used))
         return replace(average(of_seeds), points=cell.points)
 
-    def _over_seeds(self, cell: Cell, score: Callable[[Floats], JetScore]) -> JetScore:
+    def _over_seeds(self, cell: Cell, score: Callable[[Floats], ClassScore]) -> ClassScore:
         """The mean over seeds of a score of which jets are taken for what they are."""
         label = self.label == 1
         rights = [((self.scores[point] > 0) == label).astype(np.float64) for point in cell.points]

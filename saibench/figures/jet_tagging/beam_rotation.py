@@ -10,8 +10,8 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from saibench.analysis.classification.scores import ClassScore
 from saibench.analysis.jet_tagging.rotated_scores import best_less_worst, extremes
-from saibench.analysis.jet_tagging.scores import JetScore
 from saibench.analysis.jet_tagging.tested_jets import (
     FEATURES,
     SIZES,
@@ -79,7 +79,7 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 
 def angle_scores(
     evidence: StudyEvidence, cell: Cell
-) -> tuple[Sequence[str], dict[str, list[JetScore]]]:
+) -> tuple[Sequence[str], dict[str, list[ClassScore]]]:
     """Angles in degrees, and the cell's accuracy and AUC at each."""
     partition = turned_partition(evidence)
     assert partition is not None  # `needs` has been asked

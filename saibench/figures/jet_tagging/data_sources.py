@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.stats import ks_2samp
 
 from saibench.analysis.blocks import dealt_blocks
-from saibench.analysis.jet_tagging.scores import interval, mean_score
+from saibench.analysis.classification.scores import interval, mean_score
 from saibench.analysis.jet_tagging.tested_jets import why_no_jets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested

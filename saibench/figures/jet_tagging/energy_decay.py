@@ -9,6 +9,7 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from saibench.analysis.classification.scores import ClassScore
 from saibench.analysis.jet_tagging.energy_decay import (
     FEWEST_BINS,
     QuadraticDecay,
@@ -18,7 +19,6 @@ from saibench.analysis.jet_tagging.energy_decay import (
     train_bins,
     training_ranges,
 )
-from saibench.analysis.jet_tagging.scores import JetScore
 from saibench.analysis.jet_tagging.tested_jets import tested_jets, why_no_jets
 from saibench.datamodules.jet_tagging.energy_bins import WIDTH
 from saibench.evidence.reader import StudyEvidence
@@ -38,7 +38,7 @@ title = "Decay beyond the training range"
 paper = "Figure 11, fitted"
 
 STATISTICS = {"accuracy": "accuracy [%]", "auc": "area under the ROC"}
-Fitted = tuple[Cell, str, list[JetScore], QuadraticDecay]
+Fitted = tuple[Cell, str, list[ClassScore], QuadraticDecay]
 
 
 def needs(evidence: StudyEvidence) -> str | None:
@@ -126,7 +126,7 @@ def _fitted(evidence: StudyEvidence, variant: Variant) -> list[Fitted]:
 def _draw_fit(
     axes: Axes,
     fit: QuadraticDecay,
-    scores: list[JetScore],
+    scores: list[ClassScore],
     last: int,
     colour: Any,
     name: str,

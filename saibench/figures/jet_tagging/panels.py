@@ -10,8 +10,8 @@ import polars
 from matplotlib.axes import Axes
 
 from saibench.analysis.bootstrap import Interval
+from saibench.analysis.classification.scores import MIN_SAMPLES, ClassScore, Reduce, interval
 from saibench.analysis.jet_tagging.energy_decay import bin_text
-from saibench.analysis.jet_tagging.scores import FEWEST_JETS, JetScore, Reduce, interval
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS, START, WIDTH
 from saibench.evidence.reader import StudyEvidence
@@ -52,8 +52,8 @@ def intervals_text(jets: ScoredJets) -> str:
     """How intervals were found."""
     grouped = len(jets.label) > MAX_BLOCKS
     groups = f", in {MAX_BLOCKS} groups with the classes' shares" if grouped else ""
-    few = min(int((jets.label == one).sum()) for one in (0, 1)) < FEWEST_JETS
-    warning = f" Fewer than {FEWEST_JETS} jets of a class: too few for a claim." if few else ""
+    few = min(int((jets.label == one).sum()) for one in (0, 1)) < MIN_SAMPLES
+    warning = f" Fewer than {MIN_SAMPLES} jets of a class: too few for a claim." if few else ""
     return f"{INTERVALS}{groups}.{warning}"
 
 
@@ -65,7 +65,7 @@ def gaps_text(jets: ScoredJets, shown_few: str = "Pale") -> str:
     )
     empty = [n for n in range(NUM_BINS) if not tops[n] + qcds[n]]
     single = [n for n in range(NUM_BINS) if bool(tops[n]) != bool(qcds[n])]
-    few = [n for n in range(NUM_BINS) if 0 < min(tops[n], qcds[n]) < FEWEST_JETS]
+    few = [n for n in range(NUM_BINS) if 0 < min(tops[n], qcds[n]) < MIN_SAMPLES]
     outside = int((jets.bins < 0).sum())
     said = []
     if empty:
@@ -76,7 +76,7 @@ def gaps_text(jets: ScoredJets, shown_few: str = "Pale") -> str:
         said.append(f"Gaps: {missing}, so that its AUC is undefined.")
     if few:
         counts = ", ".join(f"{n}: {tops[n]} top and {qcds[n]} QCD" for n in few)
-        said.append(f"{shown_few}: fewer than {FEWEST_JETS} jets of a class (bin {counts}).")
+        said.append(f"{shown_few}: fewer than {MIN_SAMPLES} jets of a class (bin {counts}).")
     if outside:
         said.append(f"{outside:,} jets are outside all bins.")
     return " ".join(said)
@@ -87,12 +87,12 @@ def _listed(bins: Sequence[int]) -> str:
 
 
 def score_row(
-    scores: Sequence[JetScore], reduce: Reduce | None = None
+    scores: Sequence[ClassScore], reduce: Reduce | None = None
 ) -> dict[str, float | int | None]:
     """A score with its interval as columns of a table; null where it is undefined."""
     return interval_row(interval(scores, reduce)) | {
-        "top_jets": min(score.tops for score in scores),
-        "qcd_jets": min(score.qcds for score in scores),
+        "top_jets": min(score.num_signal for score in scores),
+        "qcd_jets": min(score.num_background for score in scores),
     }
 
 
@@ -135,8 +135,8 @@ def few_jets(rows: polars.DataFrame) -> np.ndarray:
     """Which rows of a table rest on too few jets of a class for a claim."""
     if "top_jets" not in rows.columns:
         return np.zeros(rows.height, dtype=bool)
-    fewest = polars.min_horizontal("top_jets", "qcd_jets").fill_null(FEWEST_JETS)
-    return rows.select(few=fewest < FEWEST_JETS)["few"].to_numpy()
+    fewest = polars.min_horizontal("top_jets", "qcd_jets").fill_null(MIN_SAMPLES)
+    return rows.select(few=fewest < MIN_SAMPLES)["few"].to_numpy()
 
 
 def jets_axis(axes: Axes, counts: Sequence[int]) -> None:

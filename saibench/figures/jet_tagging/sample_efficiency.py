@@ -9,7 +9,7 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from saibench.analysis.jet_tagging.roc_bands import RocBand, background_efficiency, roc_band
+from saibench.analysis.classification.roc_bands import RocBand, background_efficiency, roc_band
 from saibench.analysis.jet_tagging.tested_jets import SIZES, ScoredJets, tested_jets, why_no_jets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, tested, variants

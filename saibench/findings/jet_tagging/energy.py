@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from saibench.analysis.classification.scores import interval, mean_score
 from saibench.analysis.jet_tagging.energy_decay import (
     by_bin,
     quadratic_decay,
@@ -13,7 +14,6 @@ from saibench.analysis.jet_tagging.energy_decay import (
     train_bins,
     training_ranges,
 )
-from saibench.analysis.jet_tagging.scores import interval, mean_score
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets, tested_jets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
 from saibench.errors import UserError

@@ -10,13 +10,13 @@ import numpy as np
 import polars
 
 from saibench.analysis.bootstrap import Floats
+from saibench.analysis.classification.scores import ClassScore, interval, mean_score
 from saibench.analysis.jet_tagging.rotated_scores import (
     best_and_worst,
     cross_fitted,
     extremes,
     mean_difference,
 )
-from saibench.analysis.jet_tagging.scores import JetScore, interval, mean_score
 from saibench.analysis.jet_tagging.tested_jets import (
     FEATURES,
     SIZES,
@@ -59,14 +59,14 @@ class Turned:
 
     cell: Cell
     angles: list[str]
-    areas: list[JetScore]
+    areas: list[ClassScore]
 
     @property
-    def ends(self) -> list[JetScore]:
+    def ends(self) -> list[ClassScore]:
         return [self.areas[position] for position in extremes(self.areas)]
 
     @property
-    def ends_by_others(self) -> list[JetScore]:
+    def ends_by_others(self) -> list[ClassScore]:
         """Best and worst, and once more: by either half of the jets, as the other half chooses."""
         return cross_fitted(self.areas, best_and_worst)
 

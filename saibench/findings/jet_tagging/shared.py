@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from saibench.analysis.bootstrap import Interval
-from saibench.analysis.jet_tagging.scores import FEWEST_JETS, JetScore, Reduce, interval
+from saibench.analysis.classification.scores import MIN_SAMPLES, ClassScore, Reduce, interval
 from saibench.findings.finding import UNDECIDED, Answer
 from saibench.findings.numbers import text
 from saibench.findings.verdict import verdict
 
 
-def judged(scores: Sequence[JetScore], reduce: Reduce, numbers: str) -> Answer:
+def judged(scores: Sequence[ClassScore], reduce: Reduce, numbers: str) -> Answer:
     """Whether what `reduce` makes of the scores, which the claim says is positive, is."""
     return answer_positive(scores, interval(scores, reduce), numbers)
 
 
-def answer_positive(scores: Sequence[JetScore], difference: Interval, numbers: str) -> Answer:
+def answer_positive(scores: Sequence[ClassScore], difference: Interval, numbers: str) -> Answer:
     """The same of an interval that is known, of these scores."""
     return answer(verdict(difference), scores, numbers)
 
 
-def answer(found: str, scores: Sequence[JetScore], numbers: str) -> Answer:
+def answer(found: str, scores: Sequence[ClassScore], numbers: str) -> Answer:
     """The verdict with its numbers, or `undecided` where a class has too few jets in a score."""
-    fewest = min(min(score.tops, score.qcds) for score in scores)
-    if fewest < FEWEST_JETS:
-        jets = f"{fewest} of at least {FEWEST_JETS} jets of a class"
+    fewest = min(min(score.num_signal, score.num_background) for score in scores)
+    if fewest < MIN_SAMPLES:
+        jets = f"{fewest} of at least {MIN_SAMPLES} jets of a class"
         return UNDECIDED, f"too few for a claim ({jets}): {numbers}"
     return found, numbers
 
@@ -37,11 +37,11 @@ def percent(found: Interval, digits: int = 1) -> str:
     return text(replace(found, low=low, estimate=estimate, high=high), "%", digits)
 
 
-def percent_of(*scores: JetScore, reduce: Reduce | None = None, digits: int = 1) -> str:
+def percent_of(*scores: ClassScore, reduce: Reduce | None = None, digits: int = 1) -> str:
     """The interval of a score, or of what `reduce` makes of several, as a share."""
     return percent(interval(scores, reduce), digits)
 
 
-def number_of(*scores: JetScore, reduce: Reduce | None = None, digits: int = 4) -> str:
+def number_of(*scores: ClassScore, reduce: Reduce | None = None, digits: int = 4) -> str:
     """The same as a number."""
     return text(interval(scores, reduce), digits=digits)

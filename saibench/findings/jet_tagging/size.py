@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.jet_tagging.roc_bands import background_efficiency
-from saibench.analysis.jet_tagging.scores import FEWEST_JETS, interval
+from saibench.analysis.classification.roc_bands import background_efficiency
+from saibench.analysis.classification.scores import MIN_SAMPLES, interval
 from saibench.analysis.jet_tagging.tested_jets import FEATURES, SIZES, tested_jets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested, variants
@@ -130,7 +130,7 @@ def noisy(evidence: StudyEvidence, variant: Variant) -> Answer:
         f"{qcds:,} QCD jets with {variant.cells[0].shared[COUNT]:,} training jets, and {shown[1]} "
         f"with {variant.cells[-1].shared[COUNT]:,}."
     )
-    if tops < FEWEST_JETS:
+    if tops < MIN_SAMPLES:
         return UNDECIDED, f"too few top jets to keep 30 % of them: {numbers}"
     if qcds * NOISE < 10:
         return UNDECIDED, f"too few QCD jets to see 1 % of them: {numbers}"

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 
 from saibench.analysis.bootstrap import Floats
+from saibench.analysis.classification.scores import MIN_SAMPLES, ClassScore, interval
 from saibench.analysis.jet_tagging.class_balance import (
     BACKGROUND,
     BALANCE,
@@ -14,7 +15,6 @@ from saibench.analysis.jet_tagging.class_balance import (
     accuracy_change,
     balance_less_classifier,
 )
-from saibench.analysis.jet_tagging.scores import FEWEST_JETS, JetScore, interval
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
 from saibench.errors import UserError
@@ -65,14 +65,14 @@ def signal_falls(jets: ScoredJets, cell: Cell) -> Answer:
 
 def background_rises(jets: ScoredJets, cell: Cell) -> Answer:
     before, at = (jets.class_accuracy(cell, 0, jets.bins == n) for n in (BUMP_BIN - 1, BUMP_BIN))
-    if not before.qcds or not at.qcds:
+    if not before.num_background or not at.num_background:
         raise UserError(f"bins {BUMP_BIN - 1} and {BUMP_BIN} do not both hold QCD jets.")
     rise = interval([before, at], lambda values: values[:, 1] - values[:, 0])
     numbers = (
-        f"accuracy on QCD jets {percent_of(before)} in bin 5 ({before.qcds:,} jets) and "
-        f"{percent_of(at)} in bin 6 ({at.qcds:,} jets)."
+        f"accuracy on QCD jets {percent_of(before)} in bin 5 ({before.num_background:,} jets) and "
+        f"{percent_of(at)} in bin 6 ({at.num_background:,} jets)."
     )
-    if min(before.qcds, at.qcds) < FEWEST_JETS:
+    if min(before.num_background, at.num_background) < MIN_SAMPLES:
         return UNDECIDED, f"too few jets for a claim: {numbers}"
     return verdict(rise), numbers
 
@@ -85,8 +85,8 @@ def classes_differ(jets: ScoredJets, cell: Cell) -> Answer:
     found, numbers = answer_positive(
         [signal, background],
         decided,
-        f"accuracy {percent_of(signal)} on {signal.tops:,} top jets and {percent_of(background)} "
-        f"on {background.qcds:,} QCD jets.",
+        f"accuracy {percent_of(signal)} on {signal.num_signal:,} top jets and "
+        f"{percent_of(background)} on {background.num_background:,} QCD jets.",
     )
     return found, numbers
 
@@ -115,11 +115,11 @@ def bump_is_balance(jets: ScoredJets, cell: Cell) -> Answer:
     return answer(found, plain, numbers)
 
 
-def _falls(scores: list[JetScore], name: str) -> Answer:
+def _falls(scores: list[ClassScore], name: str) -> Answer:
     """By the slope of least squares on the bins' number, bins weighed by their jets."""
     used = [n for n, score in enumerate(scores) if not score.is_few]
     if len(used) < 3:
-        raise UserError(f"fewer than 3 bins of energy hold {FEWEST_JETS} jets of either class.")
+        raise UserError(f"fewer than 3 bins of energy hold {MIN_SAMPLES} jets of either class.")
     counts = np.array([scores[n].count for n in used], dtype=float)
     place = np.array(used) - np.average(used, weights=counts)
     solve = counts * place / (counts * place**2).sum()

@@ -8,13 +8,13 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_sco
 
 from saibench.analysis.blocks import dealt_blocks
 from saibench.analysis.bootstrap import block_bootstrap
-from saibench.analysis.jet_tagging.class_balance import BACKGROUND, BALANCE, SIGNAL, accuracy_change
-from saibench.analysis.jet_tagging.energy_decay import quadratic_decay
-from saibench.analysis.jet_tagging.roc_bands import background_efficiency, roc_band
-from saibench.analysis.jet_tagging.scores import (
+from saibench.analysis.classification.roc_bands import background_efficiency, roc_band
+from saibench.analysis.classification.scores import (
     auc_components,
     interval,
 )
+from saibench.analysis.jet_tagging.class_balance import BACKGROUND, BALANCE, SIGNAL, accuracy_change
+from saibench.analysis.jet_tagging.energy_decay import quadratic_decay
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets
 from saibench.evidence.selection import Cell
 

@@ -17,8 +17,8 @@ from synthetic_jet_study import (
     write_jet_study,
 )
 
+from saibench.analysis.classification.scores import interval
 from saibench.analysis.jet_tagging.rotated_scores import mean_difference
-from saibench.analysis.jet_tagging.scores import interval
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell

@@ -143,8 +143,8 @@ def test_explorer_that_is_not_there_is_named_and_the_page_written(tmp_path: Path
 
 
 def test_explorer_that_is_not_there_is_refused_before_training() -> None:
-    with pytest.raises(UserError, match=r"did you mean 'saibench\.report\.event_viewer'"):
-        check_reported({"explorers": ["saibench.report.event_viewr"]})
+    with pytest.raises(UserError, match=r"did you mean 'saibench\.report\.nowcasting\.viewer'"):
+        check_reported({"explorers": ["saibench.report.nowcasting.viewr"]})
 
 
 def test_defect_of_an_explorer_is_warned_of_after_the_page_is_written(

@@ -1,9 +1,10 @@
-"""Scores of taggers, with intervals from resampling jets.
+"""Scores of a classifier of two classes, with intervals from resampling samples.
 
-Every score is a sum of means over groups of jets, so that sums over blocks of jets are all that it
-takes to resample it: an accuracy is one mean; a balanced one is half of each class's; the area
-under a ROC curve is the mean rank of a top jet among the QCD jets, and its interval that of
-DeLong's components (DeLong, DeLong, Clarke-Pearson, Biometrics 44, 1988).
+Samples of label 1 are signal, those of label 0 background. Every score is a sum of means over
+groups of samples, so that sums over blocks of samples are all that it takes to resample it: an
+accuracy is one mean; a balanced one is half of each class's; the area under a ROC curve is the mean
+rank of a signal sample among the background, and its interval that of DeLong's components (DeLong,
+DeLong, Clarke-Pearson, Biometrics 44, 1988).
 """
 
 from __future__ import annotations
@@ -19,61 +20,61 @@ from saibench.analysis.bootstrap import Floats, Interval, left_out, mean_interva
 from saibench.analysis.proportions import combined, share_interval
 from saibench.analysis.seeds import with_seeds
 
-FEWEST_JETS = 20
-"""Fewer jets of a class say nothing of others: their intervals miss too often to carry a claim."""
+MIN_SAMPLES = 20
+"""Fewer samples of a class say nothing of others: their intervals miss too often for a claim."""
 
 Reduce = Callable[[Floats], Floats]
 """`(resamplings, scores)` → one number a resampling."""
 
 
 @dataclass(frozen=True, eq=False)
-class JetScore:
-    """`offset` + Σ over groups of `factors` × the group's mean, in sums over B blocks of jets.
+class ClassScore:
+    """`offset` + Σ over groups of `factors` × the group's mean, in sums over B blocks.
 
     Args:
         sums: `(B, G)`, of the values in a block.
-        jets: `(B, G)`, how many values those are.
+        counts: `(B, G)`, how many values those are.
         factors: `(G,)`.
         offset: what is added.
-        tops, qcds: jets of either class behind the score.
+        num_signal, num_background: samples of either class behind the score.
         smallest, largest: what it lies between, as its interval does, which is linear in the
             components.
         share: whether the values are declared to be 0 or 1, or means of such over nets.
-        bundled: whether blocks are only bundles of independent jets.
+        bundled: whether blocks are only bundles of independent samples.
         points: of the nets that scored, one a seed; none where the score needs no net.
         of_seeds: the same score of each of them alone.
     """
 
     sums: Floats
-    jets: Floats
+    counts: Floats
     factors: Floats
     offset: float
-    tops: int
-    qcds: int
+    num_signal: int
+    num_background: int
     smallest: float = -math.inf
     largest: float = math.inf
     share: bool = False
     bundled: bool = True
     points: tuple[str, ...] = ()
-    of_seeds: tuple[JetScore, ...] = ()
+    of_seeds: tuple[ClassScore, ...] = ()
 
-    def of(self, sums: Floats, jets: Floats) -> Floats:
+    def of(self, sums: Floats, counts: Floats) -> Floats:
         """The score of resampled totals `(R, G)`; NaN where a group is empty."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return (sums / jets) @ self.factors + self.offset
+            return (sums / counts) @ self.factors + self.offset
 
     @property
     def estimate(self) -> float:
-        return float(self.of(self.sums.sum(axis=0)[None], self.jets.sum(axis=0)[None])[0])
+        return float(self.of(self.sums.sum(axis=0)[None], self.counts.sum(axis=0)[None])[0])
 
     @property
     def count(self) -> int:
-        return self.tops + self.qcds
+        return self.num_signal + self.num_background
 
     @property
     def is_few(self) -> bool:
-        """Whether a class has too few jets for a claim."""
-        return min(self.tops, self.qcds) < FEWEST_JETS
+        """Whether a class has too few samples for a claim."""
+        return min(self.num_signal, self.num_background) < MIN_SAMPLES
 
 
 def mean_score(
@@ -83,8 +84,8 @@ def mean_score(
     chosen: NDArray[np.bool_] | None = None,
     *,
     share: bool = False,
-) -> JetScore:
-    """The mean of one number of each jet, over all jets or those `chosen`.
+) -> ClassScore:
+    """The mean of one number of each sample, over all or those `chosen`.
 
     It is a `share` where the number is declared to be 0 or 1.
     """
@@ -101,8 +102,8 @@ def class_mean_score(
     offset: float = 0.0,
     *,
     share: bool = False,
-) -> JetScore:
-    """`factors` × the means over top jets and QCD jets; by default as if both were as frequent."""
+) -> ClassScore:
+    """`factors` × the means over signal and background; by default as if both were as frequent."""
     used = tuple(zip((1, 0), factors, strict=True))
     kept = [(one, factor) for one, factor in used if factor]
     classes, of_classes = zip(*kept, strict=True)
@@ -120,7 +121,7 @@ def auc_score(
     label: ArrayLike,
     blocks: NDArray[np.int64],
     chosen: NDArray[np.bool_] | None = None,
-) -> JetScore:
+) -> ClassScore:
     """Area under the ROC curve from its `auc_components`; NaN where a class is absent."""
     score = class_mean_score(components, label, blocks, chosen, (1.0, 1.0))
     # both means are the area
@@ -128,24 +129,25 @@ def auc_score(
 
 
 def auc_components(score: ArrayLike, label: ArrayLike) -> Floats:
-    """`(N,)`: of a top jet the share of QCD jets that score lower, of a QCD jet that of top jets
-    that score higher, ties counted half; NaN where the other class is absent.
+    """`(N,)`: of a signal sample the share of the background that scores lower, of a background
+    sample that of the signal that scores higher, ties counted half; NaN where the other class is
+    absent.
     """
-    scores, is_top = np.asarray(score, np.float64), np.asarray(label) == 1
+    scores, is_signal = np.asarray(score, np.float64), np.asarray(label) == 1
     found = np.full(scores.size, np.nan)
-    tops, qcds = np.sort(scores[is_top]), np.sort(scores[~is_top])
-    if tops.size and qcds.size:
-        found[is_top] = _share_below(scores[is_top], qcds)
-        found[~is_top] = 1 - _share_below(scores[~is_top], tops)
+    signal, background = np.sort(scores[is_signal]), np.sort(scores[~is_signal])
+    if signal.size and background.size:
+        found[is_signal] = _share_below(scores[is_signal], background)
+        found[~is_signal] = 1 - _share_below(scores[~is_signal], signal)
     return found
 
 
-def interval(scores: Sequence[JetScore], reduce: Reduce | None = None) -> Interval:
-    """The interval of a score, or of what `reduce` makes of several of the same jets.
+def interval(scores: Sequence[ClassScore], reduce: Reduce | None = None) -> Interval:
+    """The interval of a score, or of what `reduce` makes of several of the same samples.
 
-    It covers other jets, and other trainings where the nets have several seeds. What `reduce` makes
-    has the scores' own bounds combined, with their correlation: what a hard jet adds to two models
-    cancels in their difference. Its count is the smallest of the scores'.
+    It covers other samples, and other trainings where the nets have several seeds. What `reduce`
+    makes has the scores' own bounds combined, with their correlation: what a hard sample adds to
+    two models cancels in their difference. Its count is the smallest of the scores'.
     """
     own = [_of_score(score) for score in scores]
     settings = _by_seed(scores, reduce)
@@ -164,7 +166,7 @@ def interval(scores: Sequence[JetScore], reduce: Reduce | None = None) -> Interv
     return with_seeds(found, settings)
 
 
-def _of_score(score: JetScore) -> Interval:
+def _of_score(score: ClassScore) -> Interval:
     """Of the nets that scored: exact where the score is made of shares."""
     if score.share and list(score.factors) == [1.0]:
         return _of_share(score)
@@ -181,12 +183,12 @@ def _of_score(score: JetScore) -> Interval:
     return Interval(low, score.estimate, high, blocks, score.count)
 
 
-def _without(score: JetScore) -> Floats:
-    """`(B,)`: the score without each block; NaN where it holds all jets of a group."""
-    return score.of(score.sums.sum(axis=0) - score.sums, score.jets.sum(axis=0) - score.jets)
+def _without(score: ClassScore) -> Floats:
+    """`(B,)`: the score without each block; NaN where it holds all samples of a group."""
+    return score.of(score.sums.sum(axis=0) - score.sums, score.counts.sum(axis=0) - score.counts)
 
 
-def _correlations(scores: Sequence[JetScore]) -> Floats:
+def _correlations(scores: Sequence[ClassScore]) -> Floats:
     """`(scores, scores)`, from leaving out blocks; 0 with a score that does not vary."""
     without = np.nan_to_num([_without(score) - score.estimate for score in scores])
     without -= without.mean(axis=1, keepdims=True)
@@ -197,7 +199,7 @@ def _correlations(scores: Sequence[JetScore]) -> Floats:
     return found
 
 
-def _by_seed(scores: Sequence[JetScore], reduce: Reduce | None) -> list[list[float]]:
+def _by_seed(scores: Sequence[ClassScore], reduce: Reduce | None) -> list[list[float]]:
     """Of each net's settings, what `reduce` makes of the scores with each seed's in their place."""
     means = [score.estimate for score in scores]
     found = []
@@ -217,26 +219,26 @@ def _by_seed(scores: Sequence[JetScore], reduce: Reduce | None) -> list[list[flo
     return found
 
 
-def _class_bounds(score: JetScore) -> tuple[float, float]:
+def _class_bounds(score: ClassScore) -> tuple[float, float]:
     """Bounds of a sum of shares of groups; an area's components are at most as wide as shares."""
     means, bounds = [], []
-    for sums, jets in zip(score.sums.T, score.jets.T, strict=True):
-        held = jets > 0
-        means.append(float(sums.sum() / jets.sum()))
-        bounds.append(share_interval(sums[held], jets[held], independent=score.bundled))
+    for sums, counts in zip(score.sums.T, score.counts.T, strict=True):
+        held = counts > 0
+        means.append(float(sums.sum() / counts.sum()))
+        bounds.append(share_interval(sums[held], counts[held], independent=score.bundled))
     return combined(score.estimate, score.factors, means, bounds)
 
 
-def _of_share(score: JetScore) -> Interval:
+def _of_share(score: ClassScore) -> Interval:
     """As any share has it: see `saibench.analysis.proportions`."""
-    held = score.jets[:, 0] > 0
-    sums, jets = score.sums[held, 0], score.jets[held, 0]
-    low, high = share_interval(sums, jets, independent=score.bundled)
-    return Interval(low, score.estimate, high, int(held.sum()), int(jets.sum()))
+    held = score.counts[:, 0] > 0
+    sums, counts = score.sums[held, 0], score.counts[held, 0]
+    low, high = share_interval(sums, counts, independent=score.bundled)
+    return Interval(low, score.estimate, high, int(held.sum()), int(counts.sum()))
 
 
-def average(scores: Sequence[JetScore]) -> JetScore:
-    """The mean of like scores of the same jets, such as those of several seeds."""
+def average(scores: Sequence[ClassScore]) -> ClassScore:
+    """The mean of similar scores of the same samples, such as those of several seeds."""
     first = scores[0]
     return replace(
         first,
@@ -255,20 +257,20 @@ def _score(
     classes: Sequence[int | None],
     factors: Sequence[float],
     offset: float = 0.0,
-) -> JetScore:
+) -> ClassScore:
     labels = np.asarray(label)
     used = np.ones(labels.size, dtype=bool) if chosen is None else chosen
     size = int(blocks.max(initial=-1)) + 1
     sums: list[Floats] = []
-    jets: list[Floats] = []
+    counts: list[Floats] = []
     for one in classes:
         own = used if one is None else used & (labels == one)
         total = np.bincount(blocks[own], weights=values[own], minlength=size)
         sums.append(total.astype(np.float64))
-        jets.append(np.bincount(blocks[own], minlength=size).astype(np.float64))
-    tops = int((labels[used] == 1).sum())
-    columns = np.stack(sums, axis=1), np.stack(jets, axis=1)
-    return JetScore(*columns, np.array(factors), offset, tops, int(used.sum()) - tops)
+        counts.append(np.bincount(blocks[own], minlength=size).astype(np.float64))
+    signal = int((labels[used] == 1).sum())
+    columns = np.stack(sums, axis=1), np.stack(counts, axis=1)
+    return ClassScore(*columns, np.array(factors), offset, signal, int(used.sum()) - signal)
 
 
 def _share_below(scores: Floats, ordered: Floats) -> Floats:

@@ -1,4 +1,7 @@
-"""ROC curves with the band in which other test jets would put them."""
+"""ROC curves with the band in which other test samples would put them.
+
+Samples of label 1 are signal, those of label 0 background.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from saibench.analysis.proportions import exact_interval
 
 NUM_RESAMPLES = 200
 """Fewer than for a number: a band is looked at, not quoted."""
-LEAST_BACKGROUND = 10
-"""QCD jets that a background efficiency stands for at least."""
+MIN_BACKGROUND = 10
+"""Background samples that a background efficiency stands for at least."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +25,8 @@ class RocBand:
     """Signal efficiency at each background efficiency; all `(P,)`.
 
     Args:
-        background: efficiencies for QCD jets, rising, equidistant on a log scale.
-        signal, low, high: efficiency for top jets, and its 95 % band.
+        background: efficiencies for the background, rising, equidistant on a log scale.
+        signal, low, high: efficiency for the signal, and its 95 % band.
     """
 
     background: Floats
@@ -40,9 +43,10 @@ def roc_band(
 ) -> RocBand:
     """The curve from `(N,)` scores of one or more seeds, averaged over them at each efficiency.
 
-    It begins at the background efficiency that ten QCD jets stand for; NaN where a class is absent.
+    It begins at the background efficiency that ten background samples stand for; NaN where a class
+    is absent.
     """
-    least = min(0.5, LEAST_BACKGROUND / max(1, int((label == 0).sum())))
+    least = min(0.5, MIN_BACKGROUND / max(1, int((label == 0).sum())))
     background = np.geomspace(least, 1, positions)
     weights = _block_weights(blocks)
     found = np.mean([_signal_at(background, s, label, blocks, weights) for s in scores], axis=0)
@@ -56,7 +60,7 @@ def background_efficiency(
     blocks: NDArray[np.int64],
     signal_efficiency: float,
 ) -> Interval:
-    """Share of QCD jets above the strictest threshold that keeps this share of the top jets.
+    """Share of the background above the strictest threshold that keeps this share of the signal.
 
     NaN where a class is absent.
     """
@@ -111,7 +115,7 @@ def _background_at(
     """`(1 + R,)`"""
     found = np.full(len(weights), np.nan)
     for number, (passed, kept) in enumerate(_curves(score, label, blocks, weights)):
-        reached = np.flatnonzero(kept >= signal - 1e-12)  # none without a top jet
+        reached = np.flatnonzero(kept >= signal - 1e-12)  # none without a signal sample
         if reached.size:
             found[number] = passed[reached[0]]
     return found
@@ -120,17 +124,20 @@ def _background_at(
 def _curves(
     score: Floats, label: NDArray[np.int64], blocks: NDArray[np.int64], weights: Floats
 ) -> list[tuple[Floats, Floats]]:
-    """Background and signal efficiencies at the thresholds, jets of equal score on one side.
+    """Background and signal efficiencies at the thresholds, samples of equal score on one side.
 
     From 0 on; behind it NaN for a class that is absent.
     """
     order = np.argsort(-score, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)
-    is_top, block = label[order] == 1, blocks[order]
+    is_signal, block = label[order] == 1, blocks[order]
     curves = []
     for own in weights:
-        tops, qcds = np.where(is_top, own[block], 0.0), np.where(is_top, 0.0, own[block])
+        weight = own[block]
+        signal, background = np.where(is_signal, weight, 0.0), np.where(is_signal, 0.0, weight)
         with np.errstate(invalid="ignore"):
-            kept, passed = (np.cumsum(of_class)[ends] / of_class.sum() for of_class in (tops, qcds))
+            kept, passed = (
+                np.cumsum(of_class)[ends] / of_class.sum() for of_class in (signal, background)
+            )
         curves.append((np.concatenate([[0.0], passed]), np.concatenate([[0.0], kept])))
     return curves
