@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from saibench.errors import UserError
@@ -40,7 +40,8 @@ _BESIDE_THE_RESULT = {
     "datamodule.workers",
 }
 _SHORT = len("sha256:") + 12
-_OF_TRAINING = ("window.", "subset.")
+_TRAINING_SETTINGS = ("window", "subset")
+"""Settings of a training where a workload does not list them, as in saibench 0.1."""
 _LOCATIONS = {"root", "cache"}
 """Keys that hold a folder, below the data and nowhere else: `model.net.cache` is a setting."""
 
@@ -175,15 +176,23 @@ def slug(settings: dict[str, Any]) -> str:
 def labels(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings that `workload.label` lists: what tells the points of a study apart.
 
-    Those of a training are null for a model that is not trained, and an option of a shipped class
+    Those of a training (`workload.training_settings`) are null for a model that is not trained, and
+    an option of a shipped class
     is where a class of the user's own stands in its place.
     """
-    listed = settings["workload"].get("label") or ["seed"]
+    workload = settings["workload"]
+    listed = workload.get("label") or ["seed"]
+    of_training = workload.get("training_settings")
+    of_training = _TRAINING_SETTINGS if of_training is None else of_training
     untrained = settings.get("datamodule", {}).get("steps") == 0
     return {
-        key: None if untrained and key.startswith(_OF_TRAINING) else _lookup(settings, key)
+        key: None if untrained and _is_below(key, of_training) else _lookup(settings, key)
         for key in listed
     }
+
+
+def _is_below(key: str, nodes: Sequence[str]) -> bool:
+    return any(key == node or key.startswith(f"{node}.") for node in nodes)
 
 
 def _named(key: str, value: Any) -> str:

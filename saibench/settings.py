@@ -119,6 +119,8 @@ class WorkloadSettings(_Open):
     name: str = Field(min_length=1)
     characterization: Characterization | None = None
     label: list[str] = []
+    training_settings: list[str] | None = None
+    libraries: list[str] | None = None
     headline: list[str] | None = None
     findings: list[str] | None = None
     figures: list[str] | None = None

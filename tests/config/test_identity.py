@@ -11,7 +11,7 @@ import pytest
 from saibench.config.check import resolved
 from saibench.config.compose import compose_command
 from saibench.config.content import identified
-from saibench.identity import canonical, point_hash, slug
+from saibench.identity import canonical, labels, point_hash, slug
 from saibench.runs.point import load_point
 
 BESIDE_THE_RESULT = [
@@ -138,6 +138,15 @@ def test_point_that_is_not_trained_is_not_named_by_what_it_would_be_trained_on()
     untrained = slug(settings("workload=nowcasting", "model=persistence"))
     assert untrained == "SimulatedRain-persistence-seed0"
     assert "count340" in slug(settings("workload=nowcasting"))
+
+
+def test_workload_says_which_of_its_settings_are_of_a_training() -> None:
+    words = ["workload=nowcasting", "model=persistence"]
+    named = settings(*words, "workload.training_settings=[seed]")
+    assert labels(named)["seed"] is None and labels(named)["subset.count"] == 340
+    older = settings(*words)
+    del older["workload"]["training_settings"]  # as saibench 0.1 froze it
+    assert labels(older)["subset.count"] is None
 
 
 def test_weights_to_start_from_are_known_by_their_content(tmp_path: Path) -> None:
