@@ -26,6 +26,7 @@ from saibench.imports.allow_list import TARGET, targets
 OWN = "saibench"
 CHECKOUT = Path(__file__).resolve().parents[2]
 """Where the package lies in a checkout; an installed one has no pyproject.toml there."""
+_OF_AN_EXTRA = re.compile(r"\bextra *==")
 _FOR_DEVELOPERS = re.compile(r"extra *== *['\"]dev['\"]")
 
 OF_A_SESSION = ("commit", "command", "hardware")
@@ -47,8 +48,13 @@ def provenance(settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
 
 
 def _versions(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Of what saibench requires, of what is installed of its extras, and of the user's packages."""
-    found, declared = {}, _declared()
+    """Of what saibench requires, of the workload's libraries, and of the user's packages.
+
+    Where a workload lists no `libraries`, all extras of saibench that are installed are told.
+    """
+    libraries = settings.get("workload", {}).get("libraries")
+    declared = _declared(extras=libraries is None) | {*(libraries or ())}
+    found = {}
     for package in [OWN, *sorted(declared | _named(settings, declared), key=str.lower)]:
         try:
             found[package] = version(package)
@@ -57,20 +63,22 @@ def _versions(settings: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _declared() -> set[str]:
+def _declared(extras: bool) -> set[str]:
     """Distributions that saibench declares, less those for its developers alone."""
-    return {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in _requirements()}
+    declared = _requirements(extras)
+    return {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in declared}
 
 
-def _requirements() -> list[str]:
+def _requirements(extras: bool) -> list[str]:
     """Of the checkout that runs, whose installed metadata may be older; else as installed."""
     declared = CHECKOUT / "pyproject.toml"
     if declared.exists():
         project = tomllib.loads(declared.read_text(encoding="utf-8"))["project"]
-        extras = {**project["optional-dependencies"], "dev": []}
-        return [*project["dependencies"], *chain.from_iterable(extras.values())]
+        optional = {**project["optional-dependencies"], "dev": []} if extras else {}
+        return [*project["dependencies"], *chain.from_iterable(optional.values())]
+    left_out = _FOR_DEVELOPERS if extras else _OF_AN_EXTRA
     try:
-        return [one for one in requires(OWN) or [] if not _FOR_DEVELOPERS.search(one)]
+        return [one for one in requires(OWN) or [] if not left_out.search(one)]
     except PackageNotFoundError:  # on the path without being installed
         return []
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 import tomllib
 from importlib.metadata import version
+from pathlib import Path
 
+import pytest
+import yaml
 from command_line import REPOSITORY
 
 from saibench.runs.provenance import provenance
+from saibench.shipped import conf
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 
@@ -26,6 +30,22 @@ def test_what_the_project_requires_and_its_installed_extras_are_told() -> None:
     }
     assert found["torch"] == version("torch"), "with its build"
     assert not {"pytest", "ruff", "mypy"} & {*found}
+
+
+def test_workload_names_the_libraries_that_are_told_beside_what_is_required() -> None:
+    found = provenance({"workload": {"libraries": ["pysteps", "pandas", "not-installed"]}})
+    assert names(PROJECT["dependencies"]) <= {*found["versions"]}
+    assert found["versions"]["pandas"] == version("pandas")
+    assert "pysteps" in found["versions"]
+    assert not {"weaver-core", "pythia8mc", "not-installed"} & {*found["versions"]}
+
+
+@pytest.mark.parametrize("file", sorted((conf() / "workload").glob("*.yaml")), ids=lambda f: f.stem)
+def test_libraries_of_a_shipped_workload_are_declared(file: Path) -> None:
+    extras = PROJECT["optional-dependencies"].values()
+    declared = names([*PROJECT["dependencies"], *(one for extra in extras for one in extra)])
+    libraries = yaml.safe_load(file.read_text())["workload"]["libraries"]
+    assert libraries and {*libraries} <= declared
 
 
 def test_package_of_the_users_own_model_is_told() -> None:
