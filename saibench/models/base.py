@@ -34,6 +34,10 @@ class BenchmarkModule(LightningModule):
     finds_unused_parameters: ClassVar[bool] = False
     """Whether a step may leave parameters without a gradient, which DDP has to look for."""
 
+    inference_mode: ClassVar[bool] = False
+    """Whether validation and test run in `torch.inference_mode()`, in which no gradient can be
+    taken, and whose tensors no training step may use; by default they run in `torch.no_grad()`."""
+
     validated: ClassVar[tuple[str, ...]] = ()
     """What it logs in validation, which `lr_schedule.monitor` may name; empty: not known."""
 

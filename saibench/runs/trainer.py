@@ -50,7 +50,7 @@ def build_trainer(
         num_sanity_val_steps=0,
         gradient_clip_val=settings.gradient_clip if module.automatic_optimization else None,
         deterministic=settings.deterministic,
-        inference_mode=False,  # forces are gradients, in evaluation too
+        inference_mode=module.inference_mode,
         log_every_n_steps=1,
         use_distributed_sampler=False,  # loaders deal their own samples, without padding
         enable_model_summary=False,

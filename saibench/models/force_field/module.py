@@ -60,6 +60,7 @@ class ForceFieldModule(BenchmarkModule):
     """
 
     precisions = ("32-true",)  # forces are small differences; a net has its own `dtype`
+    inference_mode = False  # forces are gradients, in evaluation too
     validated = ("val/loss", "val/force_mae", "val/energy_mae_per_atom")
 
     def __init__(

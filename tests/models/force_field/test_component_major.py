@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from saibench.datamodules.force_field.neighbors import neighbor_edges
 from saibench.models.force_field.nets.component_major import Convolution, make_component_major
-from saibench.models.global_state import preserved_global_state
+from saibench.models.force_field.nets.global_state import nequip_global_state
 
 NUM_FRAMES, NUM_ATOMS = 3, 9
 
@@ -23,11 +23,9 @@ NETS = [
 
 
 def nequip(**arguments: Any) -> nn.Module:
-    with preserved_global_state():
+    with nequip_global_state():
         from nequip.model import NequIPGNNModel
-        from nequip.utils.global_state import set_global_state
 
-        set_global_state(allow_tf32=False)
         return NequIPGNNModel(
             **{"seed": 0, "model_dtype": "float64", "num_layers": 3} | arguments,
             type_names=["C", "H", "O"],

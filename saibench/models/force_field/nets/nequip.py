@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from saibench.datamodules.force_field.neighbors import neighbor_edges
 from saibench.models.force_field.nets.component_major import make_component_major
-from saibench.models.global_state import preserved_global_state
+from saibench.models.force_field.nets.global_state import nequip_global_state
 from saibench.options import Count, Degree, Positive
 
 
@@ -52,11 +52,9 @@ class NequIP(nn.Module):
         super().__init__()
         self.r_max = r_max
         self.dtype = getattr(torch, dtype)
-        with preserved_global_state():
+        with nequip_global_state():
             from nequip.model import NequIPGNNModel
-            from nequip.utils.global_state import set_global_state
 
-            set_global_state(allow_tf32=False)
             self.graph_model = NequIPGNNModel(
                 seed=seed,
                 model_dtype=dtype,
