@@ -1,14 +1,20 @@
 """What columns of older evidence do not say of themselves: they are known by name.
 
 Whether a column is known before the truth is, since only then can a bound follow it in use
-(`Field.known`), and whether its values are 0 or 1 (`Field.binary`).
+(`Field.known`), whether its values are 0 or 1 (`Field.binary`), and what a model is of.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import polars
 
 from saibench.evidence.schema import AFTER, BEFORE, Field
+
+if TYPE_CHECKING:
+    from saibench.evidence.reader import StudyEvidence
 
 _AFTER = {"label", "target_trend", "true_speed", "true_source", "true_source_size"}
 """Features of evidence from saibench 0.1 that need the truth."""
@@ -46,3 +52,18 @@ def is_binary(field: Field) -> bool:
     if field.binary is not None:
         return field.binary
     return field.role == "statistic" and field.name.startswith(_BINARY)
+
+
+def known_system(evidence: StudyEvidence, point: str) -> str:
+    """What a model of saibench 0.1 is of, whose data name no system: its atoms' formula, or "".
+
+    The formula is in Hill's order: carbon, hydrogen, then alphabetically.
+    """
+    columns = {field.name for field in evidence.fields("by_species")}
+    if not {"species", "num_atoms"} <= columns:
+        return ""
+    rows = evidence.table("by_species").filter(polars.col("point") == point)
+    counts = dict(rows.select("species", "num_atoms").unique().sort("species").iter_rows())
+    first = [one for one in ("C", "H") if one in counts and "C" in counts]
+    order = [*first, *(one for one in counts if one not in first)]
+    return "".join(f"{one}{counts[one] if counts[one] != 1 else ''}" for one in order)

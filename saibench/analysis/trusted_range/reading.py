@@ -8,7 +8,6 @@ from importlib.metadata import version
 
 import numpy as np
 import polars
-from ase.formula import Formula
 from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats
@@ -16,7 +15,7 @@ from saibench.analysis.failed import refuse_failed
 from saibench.analysis.trusted_range.records import Quantity, Source
 from saibench.analysis.trusted_range.stretches import row_labels
 from saibench.errors import UserError, closest
-from saibench.evidence.known import with_known
+from saibench.evidence.known import known_system, with_known
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER, BEFORE
@@ -123,14 +122,9 @@ def measured(
 
 
 def system_of(evidence: StudyEvidence, point: str) -> str:
-    """What a point's model is of, as its data name it; of atoms by species, their formula."""
+    """What a point's model is of, as its data name it; empty if they do not."""
     named = (evidence.records[point].get("data") or {}).get("system")
-    columns = {field.name for field in evidence.fields("by_species")}
-    if named or not {"species", "num_atoms"} <= columns:
-        return str(named or "")
-    rows = evidence.by_species.filter(polars.col("point") == point)
-    counts = rows.unique("species").select("species", "num_atoms").sort("species")
-    return Formula.from_dict(dict(counts.iter_rows())).format("hill")
+    return str(named or known_system(evidence, point))
 
 
 def default_partitions(evidence: StudyEvidence) -> list[str]:
