@@ -43,7 +43,14 @@ Partitions = dict[Annotated[str, AfterValidator(_partition_name)], dict[str, Any
 
 
 class Devices(_Strict):
-    """What a training or an evaluation runs on."""
+    """What a training or an evaluation runs on.
+
+    Args:
+        accelerator: the kind of device; `auto` takes a GPU where there is one.
+        devices: how many, each with a process of its own.
+        threads: of a process on a CPU; null for PyTorch's choice.
+        progress: whether a progress bar is shown.
+    """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda"]
     devices: int = Field(ge=1)
@@ -64,7 +71,15 @@ class TrainerSettings(Devices):
 
 
 class ScheduleSettings(_Strict):
-    """`conf/lr_schedule/`: a scheduler, and when Lightning moves it."""
+    """`conf/lr_schedule/`: a scheduler, and when Lightning moves it.
+
+    Args:
+        scheduler: a `_target_`, and its arguments beside the optimizer.
+        interval: what `frequency` counts.
+        frequency: steps or epochs from one move to the next.
+        monitor: the validation metric that the scheduler reads, null for none.
+        strict: whether training ends where that metric is not known.
+    """
 
     scheduler: dict[str, Any]
     interval: Literal["step", "epoch"]
@@ -74,7 +89,16 @@ class ScheduleSettings(_Strict):
 
 
 class TrustSettings(_Strict):
-    """What a workload's trusted ranges are of, where nothing else is asked for."""
+    """What a workload's trusted ranges are of, where nothing else is requested.
+
+    Args:
+        feature: what the error is a function of, one data feature or several.
+        statistic: the error that is bounded.
+        tolerance: the largest acceptable error, in the statistic's unit.
+        coverage: share of new samples that the bound shall hold for.
+        ideal: the statistic's value without error.
+        mean_of: how many similar samples an error is the mean of.
+    """
 
     feature: str | list[str]
     statistic: str = Field(min_length=1)
@@ -85,7 +109,13 @@ class TrustSettings(_Strict):
 
 
 class LearningCurveSettings(_Strict):
-    """What a workload's learning curves are of, and the value that is to be reached."""
+    """What a workload's learning curves are of, and the value that is to be reached.
+
+    Args:
+        statistic: the error that falls with the training set.
+        ideal: the statistic's value without error.
+        target: the value that is to be reached, in the statistic's unit.
+    """
 
     statistic: str = Field(min_length=1)
     ideal: float = 0.0
@@ -93,7 +123,17 @@ class LearningCurveSettings(_Strict):
 
 
 class TraceSettings(_Strict):
-    """What a workload's errors are traced to, where nothing else is asked for."""
+    """What a workload's errors are traced to, where nothing else is requested.
+
+    Args:
+        response: the statistics that are traced, one or several.
+        ideal: by statistic: its value without error, 0 where it is not given.
+        bias: the signed error whose biased stretches are looked for, a statistic or a difference.
+        along: the feature along which they are looked for.
+        bins: by feature: edges of the bins that it is divided into.
+        parts: by statistic: the statistics that it is the sum of, by their names.
+        across: two settings along which the change of the error is divided.
+    """
 
     response: str | list[str]
     ideal: dict[str, float] = {}
@@ -114,7 +154,17 @@ class Characterization(_Strict):
 
 
 class WorkloadSettings(_Open):
-    """What a workload says of its points: their names and their report."""
+    """What a workload says of its points: their names and their report.
+
+    Args:
+        name: of the workload, and of its rooms.
+        characterization: its row of the paper's table 1.
+        label: the settings that name a run, in this order.
+        headline: the metrics of the table of runs, the first of which is sorted by.
+        findings: modules with a `findings` function: the paper's claims.
+        figures: modules of figures, in the order of the report.
+        explorers: modules that show single samples.
+    """
 
     name: str = Field(min_length=1)
     characterization: Characterization | None = None
