@@ -179,6 +179,7 @@ class WorkloadSettings(_Open):
     trust: TrustSettings | None = None
     trace: TraceSettings | None = None
     learning_curve: LearningCurveSettings | None = None
+    toolbox: str | None = None
 
 
 MAX_NAME = 255
@@ -266,7 +267,7 @@ def validated(model: type[Settings], settings: dict[str, Any]) -> Settings:
     try:
         return model.model_validate(settings)
     except ValidationError as error:
-        raise UserError(_sentence(error)) from error
+        raise UserError(_sentence(error, model)) from error
 
 
 def value_refused(path: str, error: ValidationError) -> UserError:
@@ -276,7 +277,7 @@ def value_refused(path: str, error: ValidationError) -> UserError:
     return UserError(f"{path}={_shown(value)}: {_reason(first['msg'])}{_would_work(path, first)}.")
 
 
-def _sentence(error: ValidationError) -> str:
+def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     first = error.errors()[0]
     # a union has the name of its chosen member in the path, a key '[key]'
     parts = [str(part) for part in first["loc"] if re.fullmatch(r"[\w.-]+", str(part))]
@@ -284,7 +285,8 @@ def _sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"'{path}' is missing from the settings."
     if first["type"] == "extra_forbidden":
-        known = TrainerSettings.model_fields if path.startswith("trainer.") else ()
+        of_path = {"": model.model_fields, "trainer": TrainerSettings.model_fields}
+        known = of_path.get(path.rpartition(".")[0], {})
         return f"'{path}' is an unknown key: {closest(parts[-1], known)}"
     return str(value_refused(path, error))
 

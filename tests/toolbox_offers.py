@@ -7,7 +7,8 @@ from pathlib import Path
 from command_line import saibench
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.paper.toolbox import TECHNIQUES, Offered
+from saibench.paper.toolbox.technique import Supported
+from saibench.paper.toolbox.techniques import techniques
 
 MORE_THAN_TINY = ("learning_curve", "window_similarity", "trusted_range")
 """Figures that two points of a few frames do not suffice for."""
@@ -20,29 +21,29 @@ def assert_techniques_ran(study: str, folder: Path) -> None:
         study: below `sweeps/`.
         folder: of its points, with a report.
     """
-    for technique in TECHNIQUES:
-        for offer in technique.offers.values():
-            if offer.mini == study:
-                _assert_named(offer, folder)
-                if not offer.in_paper:
-                    _assert_shown(offer, folder)
+    for technique in techniques():
+        for one in technique.supported.values():
+            if one.mini == study:
+                _assert_named(one, folder)
+                if not one.in_paper:
+                    _assert_shown(one, folder)
 
 
-def _assert_named(offer: Offered, folder: Path) -> None:
+def _assert_named(one: Supported, folder: Path) -> None:
     frozen = next(folder.glob("*/config.yaml")).read_text()
-    assert not [part for part in offer.parts if f"_target_: {part}" not in frozen]
+    assert not [name for name in one.partitions_by if f"_target_: {name}" not in frozen]
     evidence = StudyEvidence.load(folder)
     partitions = [tested for point in evidence.metrics.values() for tested in point.values()]
-    for statistic in offer.statistics:
+    for statistic in one.statistics:
         axis, _, name = statistic.rpartition("/")
         columns = evidence.table(f"by_{axis}" if axis else "samples").columns
         assert name in columns or any(name in metrics for metrics in partitions)
 
 
-def _assert_shown(offer: Offered, folder: Path) -> None:
+def _assert_shown(one: Supported, folder: Path) -> None:
     page = (folder / "report.html").read_text()
-    for name in (figure.rpartition(".")[2] for figure in offer.figures):
+    for name in (figure.rpartition(".")[2] for figure in one.figures):
         assert name in MORE_THAN_TINY or f'id="figure-{name}"' in page
-    if offer.command:
-        ended = saibench(folder, offer.command, str(folder))
+    if one.command:
+        ended = saibench(folder, one.command, str(folder))
         assert ended.status == 0, ended.err

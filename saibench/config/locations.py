@@ -16,14 +16,25 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from saibench.errors import UserError
-from saibench.imports.own_names import trust_folder
-from saibench.shipped import root
+from saibench.imports.own_names import own_names, trust_folder
+from saibench.shipped import conf, root
 
 STUDIES = "sweeps"
+TOOLBOX, PAPER = "toolbox.yaml", "paper.yaml"
+"""Files beside the studies that describe them, and are none."""
 Names = list[str]
 
 
-class ShippedSource(FileConfigSource):
+class _Source(FileConfigSource):
+    """A folder of configs, in which files that describe studies are no studies."""
+
+    def is_config(self, config_path: str) -> bool:
+        file = Path(self._normalize_file_name(config_path))
+        described = file.parts[0] == STUDIES and file.name in (TOOLBOX, PAPER)
+        return not described and super().is_config(config_path)
+
+
+class ShippedSource(_Source):
     """A folder of configs, each parsed once: a sweep composes every point twice."""
 
     _parsed: ClassVar[dict[tuple[Path, int], ConfigResult]] = {}
@@ -40,7 +51,7 @@ class ShippedSource(FileConfigSource):
         return copy.deepcopy(self._parsed[file, version])
 
 
-class OwnSource(FileConfigSource):
+class OwnSource(_Source):
     """The user's own folder of configs."""
 
     @staticmethod
@@ -86,6 +97,26 @@ def register_studies() -> None:
     plugins.register(OwnSource)
     plugins.register(StudiesSource)
     plugins.register(StudiesSearchPath)
+
+
+def config_folders() -> list[Path]:
+    """`conf/` as shipped, and the folders of `--config-dir`."""
+    return [conf(), *map(Path, own_names().folders)]
+
+
+def studies_folders() -> list[Path]:
+    """`sweeps/` as shipped, and below the folders of `--config-dir`."""
+    return [folder / STUDIES for folder in (root(), *map(Path, own_names().folders))]
+
+
+def study_files() -> dict[str, Path]:
+    """By its name, as `+sweeps=` takes it, the file of every study; one's own for a shipped one."""
+    return {
+        str(file.relative_to(folder).with_suffix("")): file
+        for folder in studies_folders()
+        for file in sorted(folder.rglob("*.yaml"))
+        if file.name not in (TOOLBOX, PAPER)
+    }
 
 
 def own_folder(config_dir: str | Path) -> Path:

@@ -10,19 +10,17 @@ from omegaconf import OmegaConf
 
 from saibench.config.check import check_point, resolved
 from saibench.config.compose import Command, compose_command
+from saibench.config.locations import study_files
 from saibench.errors import NotHeldByData
 from saibench.identity import point_hash
-from saibench.shipped import conf, root
+from saibench.shipped import conf
 
 OPTIONS = sorted(
     path.relative_to(conf()).with_suffix("")
     for path in conf().glob("*/*.yaml")
     if path.parent.name != "hydra"
 )
-STUDIES = sorted(
-    path.relative_to(root() / "sweeps").with_suffix("")
-    for path in (root() / "sweeps").rglob("*.yaml")
-)
+STUDIES = [Path(name) for name in sorted(study_files())]
 DOWNLOADED = ("data/md17", "data/mrms", "data/rmd17", "data/top_landscape")
 OF_DOWNLOADED = ("data_sources",)
 """Studies that compare data which must be downloaded first."""

@@ -12,8 +12,9 @@ from jet_files import random_jets, write_pytables
 from toolbox_offers import assert_techniques_ran
 
 from saibench.config.compose import compose_command
+from saibench.config.locations import study_files
 
-STUDIES = sorted((REPOSITORY / "sweeps").rglob("*.yaml"))
+STUDIES = sorted(study_files().values())
 FEW_STEPS = ("trainer.max_steps=3", "trainer.val_every=3", "trainer.max_time=null")
 SMALL = {
     "force_field": (

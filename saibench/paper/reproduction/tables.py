@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars
 
 from saibench.errors import UserError
-from saibench.paper.toolbox.studies import characterization
-from saibench.paper.toolbox.technique import WORKLOADS, Offered, Technique
-from saibench.paper.toolbox.techniques import TECHNIQUES
+from saibench.paper.toolbox.technique import Supported, Technique
+from saibench.paper.toolbox.techniques import techniques, workloads
+from saibench.settings import Characterization
 
 TABLE_1 = (
-    ("MLFF", "force_field", "Point cloud", True, False, False),
-    ("Jet Tagging", "jet_tagging", "Point cloud", False, True, False),
-    ("Precipitation Nowcasting", "nowcasting", "Dense matrix", True, False, True),
+    ("MLFF", "force_field", "point cloud", True, False, False),
+    ("Jet Tagging", "jet_tagging", "point cloud", False, True, False),
+    ("Precipitation Nowcasting", "nowcasting", "dense matrix", True, False, True),
 )
 """The rows of the benchmarked workloads: the paper's name, ours, and the paper's columns."""
-COLUMNS = ("input_space", "quantitative", "qualitative", "time_series")
+COLUMNS = tuple(Characterization.model_fields)
 
 
 def write_table(name: str, folder: Path) -> tuple[Path, list[str]]:
@@ -42,28 +43,34 @@ def write_table(name: str, folder: Path) -> tuple[Path, list[str]]:
 
 def _table_1() -> polars.DataFrame:
     """One row a workload: the paper's columns, and whether its config agrees."""
-    rows = []
-    for paper, workload, space, *traits in TABLE_1:
-        ours = characterization(workload)
-        said = (space.lower(), *traits)
-        agrees = said == tuple(getattr(ours, column) for column in COLUMNS)
-        row = dict(zip(COLUMNS, (space, *("✓" if t else "" for t in traits)), strict=True))
-        rows.append({"workload": paper, **row, "config": workload, "agrees": str(agrees).lower()})
+    rows, cards = [], workloads()
+    for paper, workload, *traits in TABLE_1:
+        row: dict[str, Any] = dict(zip(COLUMNS, traits, strict=True))
+        ours = cards[workload].characterization if workload in cards else None
+        agrees = str(ours is not None and ours.model_dump() == row).lower()
+        cells = {column: _mark(value) for column, value in row.items()}
+        rows.append({"workload": paper, **cells, "config": workload, "agrees": agrees})
     return polars.DataFrame(rows)
+
+
+def _mark(value: str | bool) -> str:
+    if isinstance(value, str):
+        return value.capitalize()
+    return "✓" if value else ""
 
 
 def _table_3() -> polars.DataFrame:
     """One row a technique: its scenario, and by workload a study or nothing."""
-    rows = []
-    for technique in TECHNIQUES:
-        cells = {workload: _cell(technique, workload) for workload in WORKLOADS}
+    rows, names = [], list(workloads())
+    for technique in techniques():
+        cells = {workload: _cell(technique, workload) for workload in names}
         rows.append({"scenario": technique.scenario, "technique": technique.name, **cells})
     return polars.DataFrame(rows)
 
 
 def _cell(technique: Technique, workload: str) -> str:
-    one = technique.on[workload]
-    return one.study.rpartition("/")[2] if isinstance(one, Offered) else "–"
+    one = technique.on.get(workload)
+    return one.study.rpartition("/")[2] if isinstance(one, Supported) else "–"
 
 
 def _shown(rows: polars.DataFrame) -> list[str]:

@@ -7,16 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saibench.errors import UserError, closest
-from saibench.paper.toolbox.studies import (
-    ShippedStudy,
-    Taken,
-    characterization,
-    shipped_studies,
-    taken_here,
-)
-from saibench.paper.toolbox.technique import WORKLOADS, NotOffered, Offered, Technique
-from saibench.paper.toolbox.techniques import TECHNIQUES
+from saibench.paper.toolbox.studies import Study, Taken, all_studies, taken_here
+from saibench.paper.toolbox.technique import NotApplicable, Supported, Technique
+from saibench.paper.toolbox.techniques import techniques, workloads
 from saibench.report.text import duration
+from saibench.settings import Characterization
 
 WIDTH = 100
 NOT_RUN = "not run here"
@@ -24,13 +19,16 @@ NOT_RUN = "not run here"
 
 def all_lines(outputs: Path) -> list[str]:
     """Every study and technique by workload, after the workload's row of table 1."""
-    studies, lines = shipped_studies(), []
-    for workload in WORKLOADS:
-        lines += [f"{workload}: {character(workload)}", ""]
+    cards, studies, known, lines = workloads(), all_studies(), techniques(), []
+    for workload in dict.fromkeys((*cards, *(study.workload for study in studies))):
+        row = cards[workload].characterization if workload in cards else None
+        lines += [f"{workload}: {character(row)}" if row else workload, ""]
         for study in (study for study in studies if study.workload == workload):
             lines += _study_lines(study, outputs)
-        lines += ["", f"  techniques of the toolbox on {workload}"]
-        for technique in TECHNIQUES:
+        on_workload = [technique for technique in known if workload in technique.on]
+        if on_workload:
+            lines += ["", f"  techniques of the toolbox on {workload}"]
+        for technique in on_workload:
             lines += _technique_lines(technique, workload)
         lines.append("")
     return [*lines, "`python -m saibench studies <name>` says more of one study or technique."]
@@ -42,35 +40,34 @@ def named_lines(name: str, outputs: Path) -> list[str]:
     Raises:
         UserError: there is neither; the closest name.
     """
-    studies = shipped_studies()
-    wanted = _plain(name)
-    techniques = [one for one in TECHNIQUES if _plain(one.name) == wanted]
+    studies, known = all_studies(), techniques()
+    plain = _plain(name)
     found = [one for one in studies if name == one.name]
-    found = found or [one for one in studies if _plain(one.name.partition("/")[2]) == wanted]
-    lines = [line for one in techniques for line in [*technique_text(one), ""]]
-    lines += [line for one in found for line in [*study_text(one, outputs), ""]]
-    if not lines:
-        known = [*(one.name for one in studies), *(one.name for one in TECHNIQUES)]
-        bare = {one.name.partition("/")[2] for one in studies}
-        raise UserError(f"'{name}' is no study or technique: {closest(name, [*known, *bare])}")
-    return lines[:-1]
+    found = found or [one for one in studies if _plain(one.name.partition("/")[2]) == plain]
+    texts = [
+        *(technique_text(one) for one in known if _plain(one.name) == plain),
+        *(study_text(one, known, outputs) for one in found),
+    ]
+    if not texts:
+        names = {part for one in studies for part in (one.name, one.name.partition("/")[2])}
+        names |= {one.name for one in known}
+        raise UserError(f"'{name}' is no study or technique: {closest(name, names)}")
+    return [line for text in texts for line in ("", *text)][1:]
 
 
-def character(workload: str) -> str:
-    """`point cloud · quantitative`, the workload's row of table 1 in words."""
-    row = characterization(workload)
+def character(row: Characterization) -> str:
+    """`point cloud · quantitative`, a row of table 1 in words."""
     traits = [name for name in ("quantitative", "qualitative", "time_series") if getattr(row, name)]
     return " · ".join([row.input_space, *(trait.replace("_", " ") for trait in traits)])
 
 
-def study_text(study: ShippedStudy, outputs: Path) -> list[str]:
-    """All that is known of a study."""
+def study_text(study: Study, known: Sequence[Technique], outputs: Path) -> list[str]:
+    """All that is known of a study, with the techniques that it runs."""
     taken = taken_here(study, outputs)
     serves = [
         technique.name
-        for technique in TECHNIQUES
-        for offer in technique.offers.values()
-        if study.name in offer.studies
+        for technique in known
+        if any(study.name in one.studies for one in technique.supported.values())
     ]
     lines = [study.name, *_wrapped(study.text, 2), ""]
     lines += [f"  {command}" for command in study.commands]
@@ -78,7 +75,7 @@ def study_text(study: ShippedStudy, outputs: Path) -> list[str]:
     lines += [f"  points: {study.num_points}"]
     lines += [f"  {one.folder}: {_took(one)}" for one in taken] or [f"  {NOT_RUN}"]
     if serves:
-        lines += _wrapped(f"techniques: {', '.join(dict.fromkeys(serves))}", 2)
+        lines += _wrapped(f"techniques: {', '.join(serves)}", 2)
     return lines
 
 
@@ -89,15 +86,15 @@ def technique_text(technique: Technique) -> list[str]:
         *_wrapped(technique.shows, 2),
     ]
     for workload, one in technique.on.items():
-        if isinstance(one, NotOffered):
-            lines += ["", *_wrapped(f"{workload}: not offered. {one.why}", 2)]
+        if isinstance(one, NotApplicable):
+            lines += ["", *_wrapped(f"{workload}: not offered. {one.not_applicable}", 2)]
             continue
         paper = "as in the paper" if one.in_paper else "not in the paper"
         lines += [
             "",
             f"  {workload} ({paper})",
             *(f"    {command}" for command in commands_of(one)),
-            *_wrapped(f"partitions by {_last_names(one.parts)}", 4),
+            *_wrapped(f"partitions by {_last_names(one.partitions_by)}", 4),
             *_wrapped(f"statistics {', '.join(one.statistics)}", 4),
         ]
         if one.figures:
@@ -105,15 +102,15 @@ def technique_text(technique: Technique) -> list[str]:
     return lines
 
 
-def commands_of(offer: Offered) -> list[str]:
+def commands_of(one: Supported) -> list[str]:
     """How it is run, the small form first."""
-    runs = [f"python train.py -m +sweeps={study}" for study in offer.studies]
-    if offer.command:
-        runs.append(f"python -m saibench {offer.command} outputs/<study>")
+    runs = [f"python train.py -m +sweeps={study}" for study in one.studies]
+    if one.command:
+        runs.append(f"python -m saibench {one.command} outputs/<study>")
     return runs
 
 
-def _study_lines(study: ShippedStudy, outputs: Path) -> list[str]:
+def _study_lines(study: Study, outputs: Path) -> list[str]:
     taken = taken_here(study, outputs)
     together = Taken(outputs, sum(t.complete for t in taken), sum(t.seconds for t in taken))
     points = f"{study.num_points} point{'s' if study.num_points > 1 else ''}"
@@ -124,8 +121,8 @@ def _study_lines(study: ShippedStudy, outputs: Path) -> list[str]:
 
 def _technique_lines(technique: Technique, workload: str) -> list[str]:
     one = technique.on[workload]
-    if isinstance(one, NotOffered):
-        return _wrapped(f"{technique.name}: not offered. {one.why}", 4)
+    if isinstance(one, NotApplicable):
+        return _wrapped(f"{technique.name}: not offered. {one.not_applicable}", 4)
     return _wrapped(f"{technique.name} → {one.mini.partition('/')[2]}. {technique.shows}", 4)
 
 
@@ -134,7 +131,7 @@ def _took(taken: Taken) -> str:
     return f"{points} took {duration(taken.seconds)} here"
 
 
-def _swept(study: ShippedStudy) -> str:
+def _swept(study: Study) -> str:
     return "; ".join(f"{key}={' '.join(values.split())}" for key, values in study.sweep.items())
 
 

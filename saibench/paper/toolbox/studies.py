@@ -1,11 +1,10 @@
-"""The shipped studies: what each shows, how many points it has, and the time they took."""
+"""The studies: what each shows, how many points it has, and the time they took."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,18 +12,17 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from saibench.config.locations import STUDIES
+from saibench.config.locations import STUDIES, study_files
 from saibench.errors import UserError
 from saibench.evidence.run_record import COMPLETE, read_record
-from saibench.settings import Characterization, validated
-from saibench.shipped import conf, root
+from saibench.paper.described import mapping_in
 
 _INTERPOLATION = re.compile(r"\$\{[^}]*\}")
 
 
 @dataclass(frozen=True)
-class ShippedStudy:
-    """A study under `sweeps/`.
+class Study:
+    """A study under `sweeps/`, shipped or in a folder of `--config-dir`.
 
     Args:
         name: below `sweeps/`, as `+sweeps=` takes it.
@@ -77,29 +75,33 @@ class Taken:
     seconds: float
 
 
-def shipped_studies() -> list[ShippedStudy]:
+def all_studies() -> list[Study]:
     """All of them, by name."""
-    studies = root() / STUDIES
-    files = sorted(studies.rglob("*.yaml"))
-    return [shipped_study(str(file.relative_to(studies).with_suffix(""))) for file in files]
+    return [study_named(name) for name in sorted(study_files())]
 
 
-@cache
-def shipped_study(name: str) -> ShippedStudy:
+def study_named(name: str) -> Study:
     """The study of this name, which there is."""
-    lines = _file(name).read_text(encoding="utf-8").splitlines()
+    lines = study_files()[name].read_text(encoding="utf-8").splitlines()
     text, commands = _comment(lines[1:])
     settings = _settings(name)
-    return ShippedStudy(
+    sweep = settings.get("hydra", {}).get("sweeper", {}).get("params", {})
+    return Study(
         name=name,
         text=text,
         commands=commands,
-        folder=str(settings["study"]),
-        sweep={key: str(values) for key, values in settings["hydra"]["sweeper"]["params"].items()},
+        folder=str(settings.get("study", name)),
+        sweep={key: str(values) for key, values in sweep.items()},
     )
 
 
-def taken_here(study: ShippedStudy, outputs: Path) -> list[Taken]:
+def small_form(study: str) -> str:
+    """`<study>_mini`, in minutes on two cores; the study itself where it is that small."""
+    mini = f"{study}_mini"
+    return mini if mini in study_files() else study
+
+
+def taken_here(study: Study, outputs: Path) -> list[Taken]:
     """What the study's points under `outputs` took, by folder; those that are not complete not."""
     found = []
     for folder in sorted(path for path in outputs.glob("*") if study.is_folder(path.name)):
@@ -120,13 +122,6 @@ def _record(folder: Path) -> dict[str, Any]:
         return read_record(folder)
     except UserError:
         return {}
-
-
-def characterization(workload: str) -> Characterization:
-    """The workload's row of the paper's table 1."""
-    node = OmegaConf.load(conf() / "workload" / f"{workload}.yaml")
-    row = cast(dict[str, Any], OmegaConf.to_container(node.workload.characterization))
-    return validated(Characterization, row)
 
 
 def _comment(lines: Sequence[str]) -> tuple[str, tuple[str, ...]]:
@@ -151,17 +146,15 @@ def _comment(lines: Sequence[str]) -> tuple[str, tuple[str, ...]]:
 
 def _settings(name: str) -> dict[str, Any]:
     """What the study sets, with the study that it is a form of."""
-    own = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(_file(name))))
+    files = study_files()
+    own = mapping_in(files[name])
     merged: dict[str, Any] = {}
     for entry in own.pop("defaults", []):
-        if isinstance(entry, str) and entry != "_self_":
-            merged = _merged(merged, _settings(entry.removeprefix(f"/{STUDIES}/")))
+        form_of = str(entry).removeprefix(f"/{STUDIES}/")
+        if form_of in files:
+            merged = _merged(merged, _settings(form_of))
     return _merged(merged, own)
 
 
 def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.merge(first, second)))
-
-
-def _file(name: str) -> Path:
-    return (root() / STUDIES / name).with_suffix(".yaml")

@@ -1,22 +1,19 @@
-"""What is said of a technique: what it shows, and by which study it runs on each workload."""
+"""What is known of a technique: what it shows, and by which study it runs on each workload."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-WORKLOADS = ("force_field", "jet_tagging", "nowcasting")
-"""Those that are shipped, by their names."""
+from saibench.paper.described import Described
+from saibench.paper.toolbox.studies import small_form
 
 
-@dataclass(frozen=True)
-class Offered:
+class Supported(Described):
     """How a technique runs on one workload.
 
     Args:
         study: below `sweeps/`, in the size of the paper.
-        mini: the same in minutes on two cores; the study itself where it is that small.
-        parts: samplers and transforms that make its partitions, as dotted classes.
+        partitions_by: samplers and transforms that make its partitions, as dotted classes.
         statistics: columns of the evidence (`force_mae`, along an axis `lead/mae`), or metrics of
             a partition (`auc`).
         figures: dotted modules.
@@ -26,12 +23,16 @@ class Offered:
     """
 
     study: str
-    mini: str
-    parts: tuple[str, ...]
+    partitions_by: tuple[str, ...]
     statistics: tuple[str, ...]
-    figures: tuple[str, ...]
+    figures: tuple[str, ...] = ()
     command: str = ""
-    in_paper: bool = False
+    in_paper: bool = True
+
+    @property
+    def mini(self) -> str:
+        """The same in minutes on two cores."""
+        return small_form(self.study)
 
     @property
     def studies(self) -> tuple[str, ...]:
@@ -39,15 +40,13 @@ class Offered:
         return tuple(dict.fromkeys((self.mini, self.study)))
 
 
-@dataclass(frozen=True)
-class NotOffered:
+class NotApplicable(Described):
     """Why a technique does not run on one workload, in one sentence."""
 
-    why: str
+    not_applicable: str
 
 
-@dataclass(frozen=True)
-class Technique:
+class Technique(Described):
     """One line of table 3.
 
     Args:
@@ -61,14 +60,9 @@ class Technique:
     scenario: str
     shows: str
     paper: str
-    on: Mapping[str, Offered | NotOffered]
+    on: Mapping[str, Supported | NotApplicable]
 
     @property
-    def offers(self) -> dict[str, Offered]:
+    def supported(self) -> dict[str, Supported]:
         """By workload, where it runs."""
-        return {name: one for name, one in self.on.items() if isinstance(one, Offered)}
-
-    @property
-    def refusals(self) -> dict[str, str]:
-        """By workload, why it does not run there."""
-        return {name: one.why for name, one in self.on.items() if isinstance(one, NotOffered)}
+        return {name: one for name, one in self.on.items() if isinstance(one, Supported)}

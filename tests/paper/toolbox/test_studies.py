@@ -11,13 +11,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from saibench.cli import _commands
 from saibench.errors import UserError
 from saibench.paper.toolbox.listing import all_lines, named_lines
-from saibench.paper.toolbox.studies import ShippedStudy, shipped_studies, shipped_study, taken_here
+from saibench.paper.toolbox.studies import Study, all_studies, study_named, taken_here
 from saibench.shipped import root
 
 
 @pytest.fixture(scope="module")
-def studies() -> list[ShippedStudy]:
-    return shipped_studies()
+def studies() -> list[Study]:
+    return all_studies()
 
 
 def record(folder: Path, workload: str, state: str, seconds: float) -> None:
@@ -26,10 +26,12 @@ def record(folder: Path, workload: str, state: str, seconds: float) -> None:
     (folder / "run.json").write_text(json.dumps({**content, "seconds": {"total": seconds}}))
 
 
-def test_every_file_under_sweeps_is_listed(studies: list[ShippedStudy], tmp_path: Path) -> None:
+def test_every_file_under_sweeps_is_listed(studies: list[Study], tmp_path: Path) -> None:
     files = (root() / "sweeps").rglob("*.yaml")
     names = {str(file.relative_to(root() / "sweeps").with_suffix("")) for file in files}
-    assert {study.name for study in studies} == names
+    describing = {name for name in names if name.rpartition("/")[2] in ("toolbox", "paper")}
+    assert "toolbox" in describing
+    assert {study.name for study in studies} == names - describing
     text = "\n".join(all_lines(tmp_path))
     for study in studies:
         assert study.first_sentence.endswith((".", "?"))
@@ -49,15 +51,15 @@ def test_every_file_under_sweeps_is_listed(studies: list[ShippedStudy], tmp_path
     ],
 )
 def test_points_are_counted_as_the_sweeper_makes_them(name: str, points: int) -> None:
-    assert shipped_study(name).num_points == points
+    assert study_named(name).num_points == points
 
 
-def test_commands_of_several_lines_are_joined_and_parse(studies: list[ShippedStudy]) -> None:
+def test_commands_of_several_lines_are_joined_and_parse(studies: list[Study]) -> None:
     for study in studies:
         assert any(f"+sweeps={study.name}" in command for command in study.commands)
         assert not any("\\" in command for command in study.commands)
     parser = OverridesParser.create()
-    first = shipped_study("force_field/time_extrapolation").commands[1]
+    first = study_named("force_field/time_extrapolation").commands[1]
     overrides = parser.parse_overrides(first.split()[3:])
     assert [o.key_or_group for o in overrides][-1] == "trainer.max_steps"
 
@@ -68,7 +70,7 @@ def test_time_is_that_of_the_complete_points_of_all_its_data(tmp_path: Path) -> 
         record(study / "a", "force_field", "complete", seconds)
         record(study / "b", "force_field", "failed", 1000.0)
     record(tmp_path / "time_extrapolation_mini-ethanol" / "a", "force_field", "complete", 7.0)
-    taken = taken_here(shipped_study("force_field/time_extrapolation"), tmp_path)
+    taken = taken_here(study_named("force_field/time_extrapolation"), tmp_path)
     assert [(one.complete, one.seconds) for one in taken] == [(1, 180.0), (1, 60.0)]
     assert "2 points took 4 min here" in "\n".join(all_lines(tmp_path))
 
@@ -78,7 +80,7 @@ def test_a_damaged_record_is_no_complete_point_and_no_end_of_the_list(tmp_path: 
         place = tmp_path / "time_extrapolation-ethanol" / name
         place.mkdir(parents=True)
         (place / "run.json").write_text(text)
-    study = shipped_study("force_field/time_extrapolation")
+    study = study_named("force_field/time_extrapolation")
     assert study.is_folder("time_extrapolation-ethanol") and taken_here(study, tmp_path) == []
 
 
@@ -89,7 +91,7 @@ def test_outputs_that_are_not_there_are_refused(tmp_path: Path) -> None:
 
 def test_a_folder_of_another_workloads_points_is_not_its_own(tmp_path: Path) -> None:
     record(tmp_path / "error_tracing" / "a", "jet_tagging", "complete", 7.0)
-    assert taken_here(shipped_study("nowcasting/error_tracing"), tmp_path) == []
+    assert taken_here(study_named("nowcasting/error_tracing"), tmp_path) == []
 
 
 def test_a_study_is_told_whole_by_its_name_or_its_bare_name(tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 
 import pytest
-from omegaconf import OmegaConf
 
+from saibench.config.locations import study_files
 from saibench.figures import figure_module
-from saibench.paper.toolbox import TECHNIQUES, WORKLOADS, Offered, Technique
-from saibench.paper.toolbox.studies import characterization
-from saibench.shipped import conf, root
+from saibench.paper.toolbox.technique import NotApplicable, Supported, Technique
+from saibench.paper.toolbox.techniques import techniques, workloads
+from saibench.shipped import conf
 
 TABLE_3 = {
     "Scarce data": ["Sample efficiency"],
@@ -21,10 +21,11 @@ TABLE_3 = {
     "Error tracing": ["Per-sample breakdown analysis", "Metric correlation analysis"],
     "Generative model": ["Prediction stability analysis"],
 }
-OFFERS = [
-    pytest.param(technique, workload, offer, id=f"{technique.name}-{workload}")
+TECHNIQUES = techniques()
+SUPPORTED = [
+    pytest.param(workload, one, id=f"{technique.name}-{workload}")
     for technique in TECHNIQUES
-    for workload, offer in technique.offers.items()
+    for workload, one in technique.supported.items()
 ]
 
 
@@ -36,34 +37,34 @@ def test_techniques_are_those_of_table_3_in_its_order() -> None:
 
 @pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda technique: technique.name)
 def test_each_workload_has_a_study_or_one_sentence_why_not(technique: Technique) -> None:
-    assert set(technique.on) == set(WORKLOADS) == {p.stem for p in conf().glob("workload/*.yaml")}
-    assert technique.offers
-    for why in technique.refusals.values():
-        assert why.endswith(".")
-        assert ". " not in why
+    cards = {path.stem for path in conf().glob("workload/*.yaml")}
+    assert set(technique.on) == set(workloads()) == cards
+    assert technique.supported
+    for one in technique.on.values():
+        if isinstance(one, NotApplicable):
+            assert one.not_applicable.endswith(".")
+            assert ". " not in one.not_applicable
     assert technique.paper.startswith("§")
 
 
-@pytest.mark.parametrize(("technique", "workload", "offer"), OFFERS)
-def test_every_name_of_an_offer_is_there(
-    technique: Technique, workload: str, offer: Offered
-) -> None:
-    for study in offer.studies:
+@pytest.mark.parametrize(("workload", "one"), SUPPORTED)
+def test_every_name_of_a_technique_is_there(workload: str, one: Supported) -> None:
+    for study in one.studies:
         assert study.startswith(f"{workload}/")
-        assert (root() / "sweeps" / f"{study}.yaml").is_file()
-    for part in offer.parts:
-        module, _, name = part.rpartition(".")
-        assert hasattr(import_module(module), name)
-    for figure in offer.figures:
+        assert study in study_files()
+    for name in one.partitions_by:
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(import_module(module), attribute)
+    for figure in one.figures:
         assert figure_module(figure).title
-    if offer.command:
-        assert hasattr(import_module(f"saibench.commands.{offer.command}"), "run")
-    assert offer.statistics
-    assert offer.figures or offer.command
+    if one.command:
+        assert hasattr(import_module(f"saibench.commands.{one.command}"), "run")
+    assert one.statistics
+    assert one.figures or one.command
 
 
 def test_techniques_run_on_workloads_that_the_paper_did_not_run_them_on() -> None:
-    further = {t.name for t in TECHNIQUES for o in t.offers.values() if not o.in_paper}
+    further = {t.name for t in TECHNIQUES for one in t.supported.values() if not one.in_paper}
     assert further == {
         "Sample efficiency",
         "Rotational invariance",
@@ -85,6 +86,7 @@ def test_techniques_run_on_workloads_that_the_paper_did_not_run_them_on() -> Non
 def test_workload_carries_its_row_of_table_1(
     workload: str, row: tuple[str, bool, bool, bool]
 ) -> None:
-    assert tuple(characterization(workload).model_dump().values()) == row
-    node = OmegaConf.load(conf() / "workload" / f"{workload}.yaml").workload
-    assert node.name == workload
+    card = workloads()[workload]
+    assert card.characterization is not None
+    assert tuple(card.characterization.model_dump().values()) == row
+    assert card.name == workload
