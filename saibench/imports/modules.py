@@ -1,4 +1,4 @@
-"""Modules that a study names: which a record does, and the nearest to a name that there is not."""
+"""What a study names: modules and their parts, and the nearest to a name that there is not."""
 
 from __future__ import annotations
 
@@ -30,6 +30,19 @@ def named_module(name: str) -> ModuleType:
         raise ModuleNotFoundError(f"'{name}' is not the dotted name of a module", name=name)
     refuse_module(name)
     return import_module(name)
+
+
+def named_object(name: str) -> Any:
+    """The function or constant of a dotted name.
+
+    Raises:
+        UserError: there is none, or its module is not to be imported.
+    """
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(named_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"'{name}' names nothing that is there: {error}.") from error
 
 
 def recorded_modules(records: Iterable[Mapping[str, Any]], part: str) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import figure_module
 from saibench.findings.finding import Finding
-from saibench.paper.reproduction.result import Result, Said
+from saibench.paper.reproduction.result import PaperClaim, Result
 
 WIDTH = 100
 NO_QUESTION = "not asked of these points"
@@ -21,24 +21,25 @@ def beside(result: Result, findings: Sequence[Finding], evidence: StudyEvidence)
         findings: of all the result's studies.
         evidence: of the first, from which numbers are taken.
     """
-    lacking = figure_module(result.parts[0].figures[0]).needs(evidence)
+    first = next(iter(result.studies.values()))
+    lacking = figure_module(first[0]).needs(evidence)
     lines = []
-    for said in result.said:
-        lines += ["", *_line("paper", f"{said.text} ({said.section})")]
-        if said.numbers is not None:
-            here = [lacking or said.numbers(evidence)]
+    for claim in result.claims:
+        lines += ["", *_line("paper", f"{claim.text} ({result.section})")]
+        if claim.reported is not None:
+            here = [lacking or claim.reported(evidence)]
         else:
-            here = [f"compare {said.compare}."] if said.compare else answers(said, findings)
+            here = [f"compare {claim.compare}."] if claim.compare else answers(claim, findings)
         lines += [line for one in here for line in _line("here", one)]
     return lines[1:]
 
 
-def answers(said: Said, findings: Sequence[Finding]) -> list[str]:
-    """Every verdict on the claim, with its numbers and the points that it is of."""
+def answers(claim: PaperClaim, findings: Sequence[Finding]) -> list[str]:
+    """Every verdict on the claim, with its numbers and the runs that it is of."""
     return [
         f"{finding.verdict}{f' ({finding.variant})' if finding.variant else ''}: {finding.numbers}"
         for finding in findings
-        if finding.claim == said.claim
+        if finding.claim == claim.finding
     ] or [NO_QUESTION]
 
 

@@ -1,116 +1,74 @@
-"""Figures 2 to 6, on force fields (§4)."""
+"""Numbers of a force field's study, for comparison with what the paper reports (§4)."""
 
 from __future__ import annotations
 
-from saibench.findings.force_field import claims as found
-from saibench.paper.reproduction import numbers
-from saibench.paper.reproduction.result import Result, Said, of_study
+import numpy as np
+import polars
 
-ASPIRIN = ("data=rmd17", "data.molecule=aspirin")
-TRACED = ("saibench.findings.tracing",)
-BIASED = "energy_error is biased in stretches of time (§4.3, fig. 5)"
-"""The claim of `TRACED` on this bias."""
-FINDINGS = ("saibench.findings.force_field.claims",)
-SIZES, WINDOWS = "force_field/sample_efficiency", "force_field/time_extrapolation"
-
-RESULTS = (
-    Result(
-        "fig2",
-        "sample efficiency of a force field",
-        (of_study(SIZES, "force_field.force_error_by_size"),),
-        ASPIRIN,
-        FINDINGS,
-        (
-            Said(
-                "The energy errs by less than 4 meV an atom after 200 frames alone.",
-                "§4.1",
-                numbers=numbers.energy_of_fewest_frames,
-            ),
-            Said(
-                "Errors fall in proportion up to 1,000 frames, and gain little beyond.",
-                "§4.1",
-                claim=found.GAINS_SHRINK,
-            ),
-            Said("Hydrogen errs much less than carbon and oxygen.", "§4.1", found.HYDROGEN_LEAST),
-            Said(
-                "Oxygen errs less than its charge, against carbon's, would let expect.",
-                "§4.1",
-                claim=found.OXYGEN_SHORT,
-            ),
-        ),
-    ),
-    Result(
-        "fig3",
-        "extrapolation in time",
-        (of_study(WINDOWS, "force_field.windows"),),
-        ASPIRIN,
-        FINDINGS,
-        (
-            Said(
-                "The widest window, 0 to 90 %, is best; the earliest narrow one, 0 to 30 %, worst.",
-                "§4.2",
-                numbers=numbers.best_and_worst_window,
-            ),
-            Said("At an equal start, wider windows are better.", "§4.2", found.WIDER_BETTER),
-            Said(
-                "Windows of equal width do not get better steadily as they near the test: a "
-                "zig-zag.",
-                "§4.2",
-                claim=found.ZIG_ZAG,
-            ),
-        ),
-    ),
-    Result(
-        "fig4",
-        "similarity of training windows to the test",
-        (of_study(WINDOWS, "force_field.window_similarity"),),
-        ASPIRIN,
-        FINDINGS,
-        (
-            Said(
-                "The similarity of 30 % windows to the test does not rise steadily towards it.",
-                "§4.2",
-                numbers=numbers.similarity_by_start,
-            ),
-            Said("Windows more similar to the test do better.", "§4.2", found.SIMILAR_BETTER),
-        ),
-    ),
-    Result(
-        "fig5",
-        "what the window and the number of frames do to the energy error",
-        (
-            of_study(WINDOWS, "force_field.energy_error_over_time"),
-            of_study(SIZES, "force_field.energy_error_over_time"),
-        ),
-        ASPIRIN,
-        TRACED,
-        (
-            Said(
-                "A narrow window leaves a stretch of time in which all energies are too low; a "
-                "wide one does not.",
-                "§4.3",
-                claim=BIASED,
-            ),
-            Said(
-                "More frames lower the error everywhere alike, and with it the spike at the start.",
-                "§4.3",
-                compare="the absolute energy error [meV] of the smallest and the largest training "
-                "set by time, in energy_error_over_time-sample_efficiency.csv",
-            ),
-        ),
-    ),
-    Result(
-        "fig6",
-        "energy error against force error",
-        (of_study(SIZES, "force_field.energy_against_force"),),
-        ASPIRIN,
-        FINDINGS,
-        (
-            Said(
-                "Small errors of energy and forces are unrelated; large ones rise together.",
-                "§4.3",
-                numbers=numbers.relation_of_errors,
-            ),
-        ),
-    ),
+from saibench.analysis.force_field.window_similarity import CENTRED
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.force_field import (
+    energy_against_force,
+    force_error_by_size,
+    window_similarity,
+    windows,
 )
+from saibench.findings.verdict import shown
+
+BIASED = "energy_error is biased in stretches of time (§4.3, fig. 5)"
+"""The claim of `saibench.findings.tracing` on this bias."""
+
+
+def energy_of_fewest_frames(evidence: StudyEvidence) -> str:
+    """Energy MAE of an atom at the smallest training set."""
+    of_energy = polars.col("statistic") == force_error_by_size.ENERGY
+    rows = force_error_by_size.table(evidence).filter(of_energy, polars.col("point").is_null())
+    row = rows.sort("train_count").row(0, named=True)
+    trained, tested = (f"{row[name]:,}" for name in ("train_count", "samples"))
+    return f"{_of(row)} meV/atom, trained on {trained} frames and tested on {tested}."
+
+
+def best_and_worst_window(evidence: StudyEvidence) -> str:
+    """Force MAE of the best and the worst training window."""
+    rows = windows.table(evidence).filter(polars.col("point").is_null())
+    first = rows["variant"][0]
+    of_first = rows.filter(polars.col("variant") == first).sort("estimate")
+    best, worst = of_first.row(0, named=True), of_first.row(-1, named=True)
+    return (
+        f"the best of {of_first.height} windows is {best['window']} with a force MAE of "
+        f"{_of(best)} meV/Å, the worst {worst['window']} with {_of(worst)} meV/Å, over "
+        f"{best['samples']:,} frames{f' ({first})' if first else ''}."
+    )
+
+
+def similarity_by_start(evidence: StudyEvidence) -> str:
+    """Centred SOAP similarity to the test of the narrowest windows, by their start."""
+    name = CENTRED
+    rows = window_similarity.table(evidence).sort("window_start")
+    widths = (rows["window_end"] - rows["window_start"]).round(6)
+    narrow = rows.filter(widths == widths.min())
+    listed = ", ".join(
+        f"{row['window']}: {row[name]:.3f} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
+        for row in narrow.iter_rows(named=True)
+    )
+    steps = np.diff(narrow[name].to_numpy())
+    return (
+        f"centred similarity of the narrowest windows, {listed}; steps towards the test that raise "
+        f"it: {int((steps > 0).sum())} of {len(steps)}."
+    ).replace("-", "−")
+
+
+def relation_of_errors(evidence: StudyEvidence) -> str:
+    """Spearman's ρ of energy and force error over frames, for few and for many frames."""
+    numbers = energy_against_force.table(evidence)
+    models = numbers["model"].unique(maintain_order=True).to_list()
+    listed = "; ".join(
+        f"{shown(energy_against_force.rank_correlation(numbers.filter(model=model)))} with {model}"
+        for model in models
+    )
+    frames = numbers.height // len(models)
+    return f"Spearman's ρ of the two errors is {listed}, over {frames:,} frames."
+
+
+def _of(row: dict[str, float]) -> str:
+    return f"{row['estimate']:.1f} [{row['low']:.1f}, {row['high']:.1f}]"

@@ -1,186 +1,121 @@
-"""Figures 13 to 21 and table 2, on precipitation nowcasting (§6)."""
+"""Numbers of a nowcast's study, for comparison with what the paper reports (§6)."""
 
 from __future__ import annotations
 
-from saibench.findings.nowcasting import claims as found
-from saibench.findings.nowcasting import errors, tracing
-from saibench.findings.nowcasting import trend as trends
-from saibench.paper.reproduction import numbers
-from saibench.paper.reproduction.result import Result, Said, of_study
+import numpy as np
+import polars
 
-MRMS = ("data=mrms",)
-FINDINGS = ("saibench.findings.nowcasting.claims",)
-LEAD_TIME, DEMO = "nowcasting/lead_time", "nowcasting/displacement_demo"
-TWO_AREAS = (
-    Said(
-        "Raw MAE is 0.440, 0.535, 0.524 and active-area MAE 10.84, 11.82, 11.96 mm/h at 1, 2, 3 h.",
-        "§6.2",
-        numbers=numbers.raw_and_active,
-    ),
-    Said(
-        "Raw MAE hides the decay from 2 to 3 hours that active-area MAE shows.",
-        "§6.2",
-        claim=errors.RAW_HIDES,
-    ),
-    Said("Active-area MAE grows with lead time.", "§6.2", claim=errors.ACTIVE_GROWS),
-)
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.event_means import mean_over_events
+from saibench.analysis.nowcasting.csi_selection import responding_events
+from saibench.analysis.nowcasting.errors import HOURS, RainModel, rain_errors
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.nowcasting import event_csi, mean_intensity_by_lead
+from saibench.findings.numbers import text
 
-RESULTS = (
-    Result(
-        "table2",
-        "raw and active-area MAE by lead time",
-        (of_study(LEAD_TIME, "nowcasting.mae_distributions"),),
-        MRMS,
-        FINDINGS,
-        TWO_AREAS,
-    ),
-    Result(
-        "fig13",
-        "errors of displaced rain",
-        (of_study(DEMO, "nowcasting.displacement_demo", mini=DEMO),),
-        MRMS,
-        FINDINGS,
-        (
-            Said(
-                "Once displaced rain no longer overlaps, its MAE rises no more, however far it is.",
-                "§6",
-                claim=found.SATURATES,
-            ),
-        ),
-    ),
-    Result(
-        "fig14",
-        "CSI of single events",
-        (of_study(LEAD_TIME, "nowcasting.event_csi"),),
-        MRMS,
-        FINDINGS,
-        (
-            Said(
-                "Some events respond to every threshold, some are cut off as they weaken, and some "
-                "never respond.",
-                "§6.1",
-                numbers=numbers.responses_of_events,
-            ),
-        ),
-    ),
-    Result(
-        "fig15",
-        "cumulative CSI",
-        (of_study(LEAD_TIME, "nowcasting.cumulative_csi"),),
-        MRMS,
-        FINDINGS,
-        (
-            Said("CSI decays faster at higher thresholds.", "§6.1", errors.CSI_DECAYS),
-            Said(
-                "A lower threshold is not better throughout: its histogram is wider.",
-                "§6.1",
-                numbers=numbers.width_of_csi,
-            ),
-        ),
-    ),
-    Result(
-        "fig16",
-        "mean intensity of the events",
-        (of_study(LEAD_TIME, "nowcasting.mean_intensity_by_lead"),),
-        MRMS,
-        FINDINGS,
-        (
-            Said("Many events weaken over the time to be predicted.", "§6.2", errors.EVENTS_FADE),
-            Said(
-                "Some keep their intensity: a peak near 10 mm/h stands at all three lead times.",
-                "§6.2",
-                numbers=numbers.fullest_intensity,
-            ),
-        ),
-    ),
-    Result(
-        "fig17",
-        "distributions of raw and active-area MAE",
-        (of_study(LEAD_TIME, "nowcasting.mae_distributions"),),
-        MRMS,
-        FINDINGS,
-        (
-            Said(
-                "Raw MAE peaks near zero; active-area MAE has two peaks, at 6 and at 15 mm/h.",
-                "§6.2",
-                numbers=numbers.spread_of_errors,
-            ),
-            *TWO_AREAS,
-        ),
-    ),
-    Result(
-        "fig18",
-        "displacement of the centre of mass",
-        (of_study(LEAD_TIME, "nowcasting.displacement_by_lead"),),
-        MRMS,
-        FINDINGS,
-        (
-            Said(
-                "The displacement has no preferred direction: the predicted motion has no bias.",
-                "§6.3",
-                numbers=numbers.mean_direction,
-            ),
-            Said(
-                "Displacements add up with lead time, in all events.",
-                "§6.3",
-                numbers=numbers.growth_of_displacement,
-            ),
-        ),
-    ),
-    Result(
-        "fig19",
-        "differential trend",
-        (of_study(LEAD_TIME, "nowcasting.differential_trend"),),
-        MRMS,
-        FINDINGS,
-        (
-            Said("More events weaken than grow.", "§6.4", trends.FEW_GROW),
-            Said(
-                "Hardly any event that grows is predicted to: the first quadrant is almost empty.",
-                "§6.4",
-                claim=trends.FIRST_QUADRANT,
-            ),
-            Said(
-                "Growing intensity is what the model struggles with.",
-                "§6.4",
-                claim=trends.UNDER_PREDICTED,
-            ),
-        ),
-    ),
-    Result(
-        "fig20",
-        "stability of repeated predictions",
-        (of_study("nowcasting/stability", "nowcasting.prediction_stability"),),
-        MRMS,
-        FINDINGS,
-        (
-            Said(
-                "MAE is stable over 100 predictions of an event; the displacement is not.",
-                "§6.5",
-                claim=found.LESS_STABLE,
-            ),
-        ),
-    ),
-    Result(
-        "fig21",
-        "correlation of metrics",
-        (of_study("nowcasting/error_tracing", "nowcasting.error_tracing"),),
-        MRMS,
-        FINDINGS,
-        (
-            Said("MAE rises linearly with the intensity.", "§6.6", tracing.PROPORTIONAL),
-            Said("MAE and displacement go weakly together.", "§6.6", tracing.WEAKLY_RELATED),
-            Said("Displacement and intensity are unrelated.", "§6.6", tracing.UNRELATED),
-            Said(
-                "Beside displacement, a component that is not observed adds to the MAE.",
-                "§6.6",
-                claim=tracing.SOURCE_MORE,
-            ),
-            Said(
-                "What makes MAE proportional to intensity must be the residual, not the motion.",
-                "§6.6",
-                claim=tracing.SOURCE_SCALES,
-            ),
-        ),
-    ),
-)
+
+def responses_of_events(evidence: StudyEvidence) -> str:
+    """At how many lead times single events have a CSI, by threshold."""
+    numbers = event_csi.table(evidence)
+    counted = numbers.group_by("response", "sample_id", "threshold", maintain_order=True).agg(
+        polars.col("csi").is_not_null().sum().alias("defined"), polars.len().alias("leads")
+    )
+    events = [
+        f"event {rows['sample_id'][0]} "
+        + ", ".join(
+            f"{row['defined']} of {row['leads']} at {row['threshold']:g} mm/h"
+            for row in rows.iter_rows(named=True)
+        )
+        for rows in counted.partition_by("sample_id", maintain_order=True)
+    ]
+    return f"lead times with a CSI: {'; '.join(events)}."
+
+
+def mean_direction(evidence: StudyEvidence) -> str:
+    """Mean displacement along x and y at 1, 2 and 3 hours, of the first model."""
+    errors, model = rain_errors(evidence), _subject(evidence)
+    listed = []
+    for lead in HOURS:
+        along = (errors.at(model, name, lead) for name in ("displacement_x", "displacement_y"))
+        x, y = (mean_over_events(values, errors.samples) for values in along)
+        listed.append(f"{text(x)} and {text(y, 'km')} at {lead // 60} h")
+    name, count = model.label or model.name, len(errors.events)
+    return f"mean displacement of {name} along x and y: {'; '.join(listed)}; {count:,} events."
+
+
+def raw_and_active(evidence: StudyEvidence) -> str:
+    """Raw and active-area MAE at 1, 2 and 3 hours, of the first model."""
+    errors, model = rain_errors(evidence), _subject(evidence)
+    listed = []
+    for name, area in (("mae", "raw"), ("active_area_mae", "active-area")):
+        found = [mean_over_events(errors.at(model, name, lead), errors.samples) for lead in HOURS]
+        counts = ", ".join(f"{one.count:,}" for one in found)
+        values = ", ".join(text(one) for one in found)
+        listed.append(f"{area} MAE {values} mm/h ({counts} events)")
+    return f"{model.label or model.name}: {' and '.join(listed)}."
+
+
+def growth_of_displacement(evidence: StudyEvidence) -> str:
+    """Mean length of the displacement at 1, 2 and 3 hours, of the first model."""
+    errors, model = rain_errors(evidence), _subject(evidence)
+    listed = ", ".join(
+        text(mean_over_events(errors.at(model, "displacement", lead), errors.samples))
+        for lead in HOURS
+    )
+    return f"mean displacement of {model.label or model.name}: {listed} km at 1, 2, 3 h."
+
+
+def width_of_csi(evidence: StudyEvidence) -> str:
+    """Middle half of the events' CSI in the first hour, by threshold, of the first model."""
+    errors, model = rain_errors(evidence), _subject(evidence)
+    listed = []
+    for level in errors.thresholds:
+        chosen = responding_events(errors, (model,), level)
+        if chosen.any():
+            values = errors.at(model, f"csi_{level}", HOURS[0])[chosen]
+            listed.append(f"{_middle(values, 3)} at {level} mm/h ({chosen.sum():,} events)")
+    return (
+        f"middle half of the CSI of {model.label or model.name} at 1 h over events that respond "
+        f"at every lead time: {', '.join(listed) or 'none responds'}."
+    )
+
+
+def fullest_intensity(evidence: StudyEvidence) -> str:
+    """Where most events' mean observed rain rate lies at 1, 2 and 3 hours."""
+    rows = mean_intensity_by_lead.table(evidence)
+    fullest = [
+        of_lead.sort("events", descending=True, maintain_order=True).row(0, named=True)
+        for of_lead in rows.partition_by("lead", maintain_order=True)
+    ]
+    listed = ", ".join(
+        f"{row['from']:.2g} to {row['to']:.2g} mm/h at {row['lead'] // 60} h ({row['events']:,})"
+        if row["to"] is not None
+        else f"above {row['from']:.2g} mm/h at {row['lead'] // 60} h ({row['events']:,})"
+        for row in fullest
+    )
+    events = rows.filter(lead=HOURS[0])["events"].sum()
+    return f"fullest bin of the mean observed rain rate: {listed}, of {events:,} events."
+
+
+def spread_of_errors(evidence: StudyEvidence) -> str:
+    """Middle half of the events' raw and active-area MAE at 1 hour, of the first model."""
+    errors, model = rain_errors(evidence), _subject(evidence)
+    listed = []
+    for name, area in (("mae", "raw"), ("active_area_mae", "active-area")):
+        values = errors.at(model, name, HOURS[0])
+        known = int(np.isfinite(values).sum())
+        listed.append(f"{area} MAE {_middle(values)} mm/h ({known:,} events)")
+    return f"middle half of the events of {model.label or model.name} at 1 h: {'; '.join(listed)}."
+
+
+def _middle(values: Floats, places: int = 2) -> str:
+    """`0.40 to 1.32`, the quartiles of what is defined."""
+    if not np.isfinite(values).any():
+        return "undefined"
+    low, high = np.nanquantile(values, [0.25, 0.75])
+    return f"{low:.{places}f} to {high:.{places}f}"
+
+
+def _subject(evidence: StudyEvidence) -> RainModel:
+    """The model in question: the first that is no baseline, its first seed."""
+    return rain_errors(evidence).subjects[0].first_seed()

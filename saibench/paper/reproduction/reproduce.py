@@ -10,8 +10,8 @@ from saibench.errors import UserError
 from saibench.findings.finding import Finding, module_findings
 from saibench.paper.reproduction.beside import beside
 from saibench.paper.reproduction.files import Written, write_figure
-from saibench.paper.reproduction.result import Part, Result
-from saibench.paper.reproduction.results import RESULTS, TABLES, check_name
+from saibench.paper.reproduction.result import Result
+from saibench.paper.reproduction.results import TABLES, named_result
 from saibench.paper.reproduction.runs import Ran, run_study
 from saibench.paper.reproduction.tables import write_table
 from saibench.report.failures import warn_of_failures
@@ -23,13 +23,14 @@ FOUND = "found.txt"
 """What was printed, beside the figures."""
 
 
-def reproduce(name: str, full: bool, overrides: Sequence[str]) -> int:
+def reproduce(name: str, full: bool, overrides: Sequence[str], flags: Sequence[str] = ()) -> int:
     """Run or reuse the points, draw the figure, and print the paper's findings beside these.
 
     Args:
         name: `fig3` or `table2`.
         full: in the paper's size, not in minutes on two cores.
         overrides: settings of `train.py` for every point.
+        flags: of `train.py`, which say where the user's own configs and modules are.
 
     Returns:
         the exit code: 1 if a point failed or a figure could not be drawn.
@@ -37,20 +38,20 @@ def reproduce(name: str, full: bool, overrides: Sequence[str]) -> int:
     Raises:
         UserError: a name that is not known, settings that do not go with it; nothing is written.
     """
-    check_name(name)
     if name in TABLES:
         _refuse_settings(name, full, overrides)
         return _reproduce_table(name)
-    result = RESULTS[name]
+    result = named_result(name)
     if full and not result.has_two_sizes:
         raise UserError(f"{name} has one size; without --full it is drawn in it.")
-    studies = [part.study if full else part.mini for part in result.parts]
+    studies = list(result.studies if full else result.mini.values())
+    arguments = [*flags, *overrides]
     for study in studies[1:]:  # the first is composed where it runs
-        compose_command("train", ["-m", f"+sweeps={study}", *overrides])
-    print(_heading(result, studies, full))
+        compose_command("train", ["-m", f"+sweeps={study}", *arguments])
+    print(_heading(result, studies, full, flags))
     ran = []
     for study in studies:
-        ran.append(run_study(study, overrides))
+        ran.append(run_study(study, arguments))
         if ran[-1].status == INTERRUPTED:
             return INTERRUPTED
     return _told(result, ran)
@@ -62,11 +63,11 @@ def _told(result: Result, ran: Sequence[Ran]) -> int:
     findings: list[Finding] = []
     written: list[Written] = []
     studies = [points.evidence() for points in ran]
-    for part, evidence in zip(result.parts, studies, strict=True):
+    for (study, figures), evidence in zip(result.studies.items(), studies, strict=True):
         for module in result.findings:
             findings += module_findings(module, evidence)
-        for module in part.figures:
-            name = _file_name(result, part, module)
+        for module in figures:
+            name = _file_name(result, study, module)
             written.append(write_figure(evidence, module, folder, name))
     lines = [
         *(_where(one) for one in written),
@@ -91,27 +92,27 @@ def _reproduce_table(name: str) -> int:
 
 
 def _refuse_settings(name: str, full: bool, overrides: Sequence[str]) -> None:
-    given = ["--full"] if full else []
-    if [*given, *overrides]:
+    given = [*(["--full"] if full else []), *overrides]
+    if given:
         raise UserError(
-            f"{name} takes no points, so that {' '.join([*given, *overrides])} would change "
-            "nothing; the name alone would work."
+            f"{name} takes no points, so that {' '.join(given)} would change nothing; the name "
+            "alone would work."
         )
 
 
-def _heading(result: Result, studies: Sequence[str], full: bool) -> str:
+def _heading(result: Result, studies: Sequence[str], full: bool, flags: Sequence[str]) -> str:
     size = "in full size" if full else "in small size"
-    larger = " ".join(["python -m saibench reproduce", result.name, *result.data])
-    larger = larger if not result.has_two_sizes else f"{larger} --full"
-    hint = "" if full else f"\nAs in the paper: {larger}"
+    larger = ["python -m saibench reproduce", *flags, result.name, *result.data]
+    larger += ["--full"] if result.has_two_sizes else []
+    hint = "" if full else f"\nAs in the paper: {' '.join(larger)}"
     return f"{result.label}, {result.title}, {size}: {' and '.join(studies)}{hint}"
 
 
-def _file_name(result: Result, part: Part, module: str) -> str:
+def _file_name(result: Result, study: str, module: str) -> str:
     """The figure's name, with its study where several are drawn alike."""
     name = module.rpartition(".")[2]
-    alike = sum(module in other.figures for other in result.parts)
-    return f"{name}-{part.study.rpartition('/')[2]}" if alike > 1 else name
+    alike = sum(module in figures for figures in result.studies.values())
+    return f"{name}-{study.rpartition('/')[2]}" if alike > 1 else name
 
 
 def _where(written: Written) -> str:

@@ -1,85 +1,103 @@
-"""What is known of a figure or table of the paper, as data."""
+"""What is known of a figure or table of the paper."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+from pydantic import Field, model_validator
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures import figure_module
+from saibench.findings.finding import find_function
+from saibench.imports.modules import named_object
+from saibench.paper.described import Described
+from saibench.paper.toolbox.studies import small_form
 
 
-@dataclass(frozen=True)
-class Said:
-    """One thing that the paper finds, in short.
+class PaperClaim(Described):
+    """One thing that the paper finds, in short, and what is compared with it.
 
     Args:
         text: the paper's finding, in our words.
-        section: where it says so.
-        claim: `Finding.claim` that asks the same of a study's evidence.
-        numbers: where no finding asks it, what says the numbers that stand against it.
+        claim: dotted constant, the `Finding.claim` that asks the same of a study's evidence.
+        numbers: where no finding asks it, dotted function of the evidence that reports numbers.
         compare: where those are many, which to look at.
     """
 
     text: str
-    section: str
     claim: str = ""
-    numbers: Callable[[StudyEvidence], str] | None = None
+    numbers: str = ""
     compare: str = ""
 
-    def __post_init__(self) -> None:
-        given = [answer for answer in (self.claim, self.numbers, self.compare) if answer]
-        if len(given) != 1:
-            raise ValueError(f"'{self.text}' takes a claim, numbers or what to compare, just one.")
+    @model_validator(mode="after")
+    def _takes_one_comparison(self) -> PaperClaim:
+        if sum(map(bool, (self.claim, self.numbers, self.compare))) != 1:
+            raise ValueError("takes one of claim, numbers and compare")
+        return self
+
+    @property
+    def finding(self) -> str | None:
+        """The text of the claim that a finding tests, if one does."""
+        return str(named_object(self.claim)) if self.claim else None
+
+    @property
+    def reported(self) -> Callable[[StudyEvidence], str] | None:
+        """What reports numbers, if no finding tests the claim."""
+        function: Callable[[StudyEvidence], str] | None
+        function = named_object(self.numbers) if self.numbers else None
+        return function
 
 
-@dataclass(frozen=True)
-class Part:
-    """A figure of ours that shows it, and the study whose points it is drawn from.
-
-    Args:
-        study: in the paper's size, below `sweeps/`.
-        mini: in minutes on two cores; the same where the study is that small.
-        figures: modules of `saibench.figures`.
-    """
-
-    study: str
-    mini: str
-    figures: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Result:
+class Result(Described):
     """One figure or table.
 
     Args:
         name: as the command takes it, `fig3`.
         title: what it shows.
-        parts: the studies that it takes, each with the figures drawn from it.
+        section: of the paper, that reads from it.
+        studies: in the paper's size, below `sweeps/`, each with the figures drawn from it.
         data: the settings that choose the data of the paper.
         findings: the modules that ask the claims.
-        said: what the paper reads from it.
+        claims: what the paper reads from it.
     """
 
     name: str
     title: str
-    parts: tuple[Part, ...]
-    data: tuple[str, ...]
-    findings: tuple[str, ...]
-    said: tuple[Said, ...]
+    section: str
+    studies: Annotated[
+        Mapping[str, Annotated[tuple[str, ...], Field(min_length=1)]], Field(min_length=1)
+    ]
+    data: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+    claims: tuple[PaperClaim, ...]
 
     @property
     def label(self) -> str:
-        """`Figure 3`."""
-        if self.name.startswith("fig"):
-            return f"Figure {self.name.removeprefix('fig')}"
-        return f"Table {self.name.removeprefix('table')}"
+        """`Figure 3`; the name itself where it is of no paper's figure or table."""
+        found = re.fullmatch(r"(fig|table)(\d+)", self.name)
+        kinds = {"fig": "Figure", "table": "Table"}
+        return f"{kinds[found[1]]} {found[2]}" if found else self.name
+
+    @property
+    def mini(self) -> dict[str, str]:
+        """By study, its form in minutes on two cores."""
+        return {study: small_form(study) for study in self.studies}
 
     @property
     def has_two_sizes(self) -> bool:
-        return any(part.study != part.mini for part in self.parts)
+        return any(study != mini for study, mini in self.mini.items())
 
+    def check_names(self) -> None:
+        """Refuse what it names and is not there, before any run.
 
-def of_study(study: str, *figures: str, mini: str | None = None) -> Part:
-    """Figures of one study, whose small form is `<study>_mini` unless it is named."""
-    modules = tuple(f"saibench.figures.{name}" for name in figures)
-    return Part(study, f"{study}_mini" if mini is None else mini, modules)
+        Raises:
+            UserError: a figure, a module of findings, a claim or a function.
+        """
+        for figure in (figure for figures in self.studies.values() for figure in figures):
+            figure_module(figure)
+        for module in self.findings:
+            find_function(module)
+        for claim in self.claims:
+            _ = claim.finding, claim.reported

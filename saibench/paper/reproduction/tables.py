@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import polars
 
 from saibench.errors import UserError
+from saibench.paper.reproduction.results import table_1
 from saibench.paper.toolbox.technique import Supported, Technique
 from saibench.paper.toolbox.techniques import techniques, workloads
 from saibench.settings import Characterization
 
-TABLE_1 = (
-    ("MLFF", "force_field", "point cloud", True, False, False),
-    ("Jet Tagging", "jet_tagging", "point cloud", False, True, False),
-    ("Precipitation Nowcasting", "nowcasting", "dense matrix", True, False, True),
-)
-"""The rows of the benchmarked workloads: the paper's name, ours, and the paper's columns."""
 COLUMNS = tuple(Characterization.model_fields)
 
 
@@ -44,12 +38,12 @@ def write_table(name: str, folder: Path) -> tuple[Path, list[str]]:
 def _table_1() -> polars.DataFrame:
     """One row a workload: the paper's columns, and whether its config agrees."""
     rows, cards = [], workloads()
-    for paper, workload, *traits in TABLE_1:
-        row: dict[str, Any] = dict(zip(COLUMNS, traits, strict=True))
+    for workload, paper in table_1().items():
+        row = {column: getattr(paper, column) for column in COLUMNS}
         ours = cards[workload].characterization if workload in cards else None
         agrees = str(ours is not None and ours.model_dump() == row).lower()
         cells = {column: _mark(value) for column, value in row.items()}
-        rows.append({"workload": paper, **cells, "config": workload, "agrees": agrees})
+        rows.append({"workload": paper.name, **cells, "config": workload, "agrees": agrees})
     return polars.DataFrame(rows)
 
 

@@ -13,11 +13,12 @@ from synthetic_study import Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.findings.finding import SEEN, UNDECIDED, Finding
-from saibench.paper.reproduction import numbers
+from saibench.paper.reproduction import force_field, jet_tagging, nowcasting
 from saibench.paper.reproduction import reproduce as command
-from saibench.paper.reproduction.beside import NO_QUESTION, answers
-from saibench.paper.reproduction.result import Said
-from saibench.paper.reproduction.results import RESULTS
+from saibench.paper.reproduction.beside import NO_QUESTION, answers, beside
+from saibench.paper.reproduction.force_field import BIASED
+from saibench.paper.reproduction.result import PaperClaim
+from saibench.paper.reproduction.results import named_result
 from saibench.paper.reproduction.runs import Ran
 
 WINDOWS = [Made(0.0, 0.3), Made(0.0, 0.9), Made(0.3, 0.3), Made(0.6, 0.3)]
@@ -78,7 +79,7 @@ def test_evidence_of_some_points_holds_their_rows_alone(folder: Path) -> None:
 def test_best_and_worst_window_are_told_with_their_means(folder: Path) -> None:
     evidence = of_points(folder, WINDOWS)
     means = evidence.samples.group_by("point").agg(polars.col("force_mae").mean()).sort("force_mae")
-    told = numbers.best_and_worst_window(evidence)
+    told = force_field.best_and_worst_window(evidence)
     assert "the best of 4 windows is 0–90 % " in told
     assert f"of {means['force_mae'][0]:.1f} [" in told
     assert f"with {means['force_mae'][-1]:.1f} [" in told
@@ -87,13 +88,13 @@ def test_best_and_worst_window_are_told_with_their_means(folder: Path) -> None:
 def test_energy_of_the_smallest_training_set_is_told(folder: Path) -> None:
     evidence = of_points(folder, SIZES)
     fewest = evidence.samples.filter(point=SIZES[0].point)["energy_error_per_atom"].abs().mean()
-    told = numbers.energy_of_fewest_frames(evidence)
+    told = force_field.energy_of_fewest_frames(evidence)
     assert told.startswith(f"{fewest:.1f} [")
     assert told.endswith("trained on 200 frames and tested on 120.")
 
 
 def test_similarities_are_those_of_the_narrowest_windows_by_their_start(folder: Path) -> None:
-    told = numbers.similarity_by_start(of_points(folder, WINDOWS))
+    told = force_field.similarity_by_start(of_points(folder, WINDOWS))
     places = [told.index(name) for name in ("0–30 %", "30–60 %", "60–90 %")]
     assert places == sorted(places)
     assert " 0–90 %" not in told
@@ -107,25 +108,25 @@ def test_jets_trained_on_are_equally_many_or_told_otherwise(tmp_path: Path) -> N
         sum(sum(one[name][:-1]) for name in ("top_jets", "qcd_jets"))  # not the candidates
         for one in trained
     }
-    told = numbers.jets_by_range(evidence)
+    told = jet_tagging.jets_by_range(evidence)
     assert all(f": {total:,}" in told for total in totals)
 
 
 def test_means_of_rain_are_those_over_its_events(rain: StudyEvidence) -> None:
     for column, told in (
-        ("mae", numbers.raw_and_active(rain)),
-        ("active_area_mae", numbers.raw_and_active(rain)),
-        ("displacement", numbers.growth_of_displacement(rain)),
-        ("displacement_y", numbers.mean_direction(rain)),
+        ("mae", nowcasting.raw_and_active(rain)),
+        ("active_area_mae", nowcasting.raw_and_active(rain)),
+        ("displacement", nowcasting.growth_of_displacement(rain)),
+        ("displacement_y", nowcasting.mean_direction(rain)),
     ):
         for lead in (60, 120, 180):
             mean = f"{np.nanmean(at(lead, column)):.2f}".replace("-", "−")
             assert f"{mean} [" in told
-    assert f"({EVENTS}, {EVENTS}, {EVENTS} events)" in numbers.raw_and_active(rain)
+    assert f"({EVENTS}, {EVENTS}, {EVENTS} events)" in nowcasting.raw_and_active(rain)
 
 
 def test_events_respond_at_the_lead_times_that_have_a_csi(rain: StudyEvidence) -> None:
-    told = numbers.responses_of_events(rain)
+    told = nowcasting.responses_of_events(rain)
     rows = rain.table("by_lead")
     first = int(told.partition("event ")[2].split()[0])
     defined = rows.filter(sample_id=first)["csi_16"].fill_nan(None).is_not_null().sum()
@@ -133,28 +134,26 @@ def test_events_respond_at_the_lead_times_that_have_a_csi(rain: StudyEvidence) -
 
 
 def test_spreads_of_rain_are_those_of_its_events(rain: StudyEvidence) -> None:
-    told = numbers.spread_of_errors(rain)
+    told = nowcasting.spread_of_errors(rain)
     for column in ("mae", "active_area_mae"):
         low, high = np.nanquantile(at(60, column), [0.25, 0.75])
         assert f"{low:.2f} to {high:.2f} mm/h" in told
     of_events = rain.table("by_lead").filter(lead=60)["observed_rate"].to_numpy()
-    assert numbers.fullest_intensity(rain).endswith(f"of {len(of_events):,} events.")
-    assert "at 16 mm/h (" in numbers.width_of_csi(rain)
+    assert nowcasting.fullest_intensity(rain).endswith(f"of {len(of_events):,} events.")
+    assert "at 16 mm/h (" in nowcasting.width_of_csi(rain)
 
 
 def test_each_variant_of_a_claim_has_its_own_line() -> None:
     found = [
-        Finding("a claim", SEEN, "3 [2, 4] mm/h.", "narrow"),
+        Finding(BIASED, SEEN, "3 [2, 4] mm/h.", "narrow"),
         Finding("another", SEEN, "1.", ""),
-        Finding("a claim", UNDECIDED, "0 [−1, 1] mm/h.", ""),
+        Finding(BIASED, UNDECIDED, "0 [−1, 1] mm/h.", ""),
     ]
-    said = Said("Something.", "§6", claim="a claim")
-    assert answers(said, found) == ["seen (narrow): 3 [2, 4] mm/h.", "undecided: 0 [−1, 1] mm/h."]
-    assert answers(said, found[1:2]) == [NO_QUESTION]
+    claim = PaperClaim(text="Something.", claim=f"{force_field.__name__}.BIASED")
+    assert answers(claim, found) == ["seen (narrow): 3 [2, 4] mm/h.", "undecided: 0 [−1, 1] mm/h."]
+    assert answers(claim, found[1:2]) == [NO_QUESTION]
 
 
 def test_what_its_points_do_not_suffice_for_is_no_number(folder: Path) -> None:
-    from saibench.paper.reproduction.beside import beside
-
-    lines = beside(RESULTS["fig4"], [], of_points(folder, WINDOWS[:2]))
+    lines = beside(named_result("fig4"), [], of_points(folder, WINDOWS[:2]))
     assert any("It takes 3 training windows" in line for line in lines)

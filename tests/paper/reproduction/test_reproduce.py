@@ -68,7 +68,7 @@ def test_jets_are_drawn_from_real_files(tmp_path: Path) -> None:
     assert ended.status == 0, ended.err
     assert "paper  More training jets make the tagger better. (§5.1)" in ended.out
     assert "jets" in ended.out.partition("here ")[2]
-    assert (tmp_path / "outputs/reproduced/fig7/jet_sample_efficiency.png").is_file()
+    assert (tmp_path / "outputs/reproduced/fig7/sample_efficiency.png").is_file()
 
 
 def test_rain_is_drawn_from_untrained_points(tmp_path: Path) -> None:
