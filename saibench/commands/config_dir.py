@@ -36,3 +36,10 @@ def use_config_dir(options: argparse.Namespace) -> None:
 
         own_folder(options.config_dir)
     trust_modules(getattr(options, "trust_module", ()))
+
+
+def given_flags(options: argparse.Namespace) -> list[str]:
+    """The options as `train.py` takes them."""
+    folder = options.config_dir
+    trusted = [f"--trust-module={name}" for name in options.trust_module]
+    return [*([] if folder is None else [f"--config-dir={folder}"]), *trusted]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from saibench.commands.config_dir import add_config_dir, given_flags
 from saibench.errors import UserError, closest
 
 FULL = "--full"
@@ -19,6 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "beside what is found here. Settings are those of train.py, as data=rmd17.",
         usage="python -m saibench reproduce [--full] <fig2…fig21|table1…table3> [setting …]",
     )
+    add_config_dir(parser)
     parser.add_argument(FULL, action="store_true", help="in the paper's size, not in minutes")
     parser.add_argument("name", help="fig2 to fig21, table1 to table3")
     settings = parser.add_argument(
@@ -38,5 +40,7 @@ def run(args: argparse.Namespace) -> int:
     full = args.full or FULL in args.settings
     settings = [one for one in args.settings if one != FULL]
     for flag in (one for one in settings if one.startswith("-")):
+        if flag.startswith(("--config-dir", "--trust-module")):
+            raise UserError(f"{flag} follows {args.name}. Give it before {args.name}.")
         raise UserError(f"{flag} is no flag of reproduce: {closest(flag, [FULL])}")
-    return reproduce(args.name, full, settings)
+    return reproduce(args.name, full, settings, given_flags(args))

@@ -31,6 +31,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="FOLDER",
         help="where points are looked for (default: outputs)",
     )
+    parser.add_argument(
+        "--config-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of your own configs, whose workloads and studies are listed too",
+    )
     parser.set_defaults(run=run)
 
 
