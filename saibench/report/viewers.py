@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, cast
 
+import jinja2
+
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.imports.modules import part_module, recorded_modules
@@ -70,6 +72,19 @@ def explorer_module(name: str) -> ExplorerModule:
         UserError: there is no such module, it is not to be imported, or it is no explorer.
     """
     return cast(ExplorerModule, part_module("explorers", name, ("title", "needs", "fragment")))
+
+
+def viewer_template(module: str) -> jinja2.Template:
+    """`<name>.html.j2` beside a viewer's module `<package>.<name>`; it escapes what it is given."""
+    package, _, name = module.rpartition(".")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader(package, ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(f"{name}.html.j2")
 
 
 def _named(evidence: StudyEvidence) -> list[str]:

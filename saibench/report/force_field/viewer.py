@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from ase.data import chemical_symbols, covalent_radii
 
 from saibench.evidence.force_field.saved_frames import FILE, ShownFrames, read_frames
@@ -15,6 +14,7 @@ from saibench.evidence.reader import StudyEvidence, read_record
 from saibench.evidence.selection import SEED, differing, setting_text
 from saibench.report.packed import deflated, packed_bytes, shortened
 from saibench.report.scripts import source
+from saibench.report.viewers import viewer_template
 
 title = "Molecules to look at"
 
@@ -50,16 +50,9 @@ def fragment(evidence: StudyEvidence) -> str:
         "study": evidence.study,
         "points": {one.point: _packed(one) for one in kept[:MAX_POINTS]},
     }
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("saibench.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("molecule_viewer.html.j2").render(
+    return viewer_template(__name__).render(
         content=json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
-        script=source("molecule_canvas") + source("molecule"),
+        script=source("molecule_canvas", __package__) + source("molecule", __package__),
         left_out=max(0, len(kept) - MAX_POINTS),
     )
 

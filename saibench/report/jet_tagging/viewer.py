@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import polars
 
@@ -13,6 +12,7 @@ from saibench.evidence.jet_tagging.saved_jets import FILE, ShownJet, read_jets
 from saibench.evidence.reader import StudyEvidence, read_record
 from saibench.evidence.selection import SEED, differing, rows_of, setting_text
 from saibench.report.text import number
+from saibench.report.viewers import viewer_template
 
 title = "Jets to look at"
 
@@ -98,14 +98,7 @@ def samples(evidence: StudyEvidence) -> dict[str, list[int]]:
 def fragment(evidence: StudyEvidence) -> str:
     """Maps of the first jets that were kept, each jet once."""
     chosen = _chosen(evidence)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("saibench.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("jet_viewer.html.j2").render(
+    return viewer_template(__name__).render(
         viewers=[_viewer(evidence, kept, jet) for kept, jet in chosen[:MAX_JETS]],
         left_out=max(0, len(chosen) - MAX_JETS),
         side=SIDE,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import polars
 
@@ -26,6 +25,7 @@ from saibench.figures.nowcasting.radar import (
 )
 from saibench.report.nowcasting.arrows import Arrows, arrows
 from saibench.report.nowcasting.sprites import sprite
+from saibench.report.viewers import viewer_template
 
 title = "Events to look through"
 
@@ -110,14 +110,7 @@ def samples(evidence: StudyEvidence) -> dict[str, list[int]]:
 def fragment(evidence: StudyEvidence) -> str:
     """Sliders through the frames of the first events that were kept."""
     found = [viewer for kept in _kept(evidence) for viewer in _viewers(evidence, kept)]
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("saibench.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("event_viewer.html.j2").render(
+    return viewer_template(__name__).render(
         viewers=found[:MAX_VIEWERS],
         left_out=max(0, len(found) - MAX_VIEWERS),
         rate_bar=list(zip(RATE_COLOURS[1:], RATE_EDGES, strict=True)),

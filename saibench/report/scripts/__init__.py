@@ -31,6 +31,6 @@ def script() -> str:
     return f'"use strict";\n(() => {{\n{parts}\n}})();\n'
 
 
-def source(name: str) -> str:
-    """One file of this folder."""
-    return (files(__name__) / f"{name}.js").read_text(encoding="utf-8")
+def source(name: str, package: str = __name__) -> str:
+    """One file of a package's folder."""
+    return (files(package) / f"{name}.js").read_text(encoding="utf-8")
