@@ -176,6 +176,8 @@ class WorkloadSettings(_Open):
     figures: list[str] | None = None
     explorers: list[str] | None = None
     metric_intervals: list[str] | None = None
+    abbreviations: list[str] | None = None
+    not_exported: list[str] | None = None
     trust: TrustSettings | None = None
     trace: TraceSettings | None = None
     learning_curve: LearningCurveSettings | None = None

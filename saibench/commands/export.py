@@ -23,7 +23,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         nargs="*",
         default=None,
         metavar="TABLE",
-        help="evidence tables to copy (default: all but by_atom)",
+        help="evidence tables to copy (default: all but the workload's not_exported)",
     )
     add_config_dir(parser)
     parser.set_defaults(run=run)

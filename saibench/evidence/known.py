@@ -6,8 +6,9 @@ Whether a column is known before the truth is, since only then can a bound follo
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars
 
@@ -30,6 +31,15 @@ _OF_PREDICTION = {"score", "logit", "score_range", "predicted_rate"}
 """Its statistics of the prediction alone."""
 _BINARY = ("correct", "responds_")
 """Beginnings of its statistics that are 0 or 1."""
+
+_LISTED = {"abbreviations": ["csi"], "not_exported": ["by_atom"]}
+"""What records of 0.1 do not list of their report, by the key of a workload's card."""
+
+
+def listed(records: Iterable[Mapping[str, Any]], part: str) -> list[str]:
+    """The names that records list under `part`, each once; of older records those of 0.1."""
+    names = (name for record in records for name in record.get(part, _LISTED[part]) or ())
+    return list(dict.fromkeys(names))
 
 
 def with_known(field: Field) -> Field:

@@ -150,6 +150,8 @@ class _Record(_Session):
     figures: _Names = None
     explorers: _Names = None
     metric_intervals: _Names = None
+    abbreviations: _Names = None
+    not_exported: _Names = None
     trust: Annotated[TrustSettings | None, _OrNone] = None
     trace: Annotated[TraceSettings | None, _OrNone] = None
     learning_curve: Annotated[LearningCurveSettings | None, _OrNone] = None

@@ -21,7 +21,7 @@ import wandb_workspaces.workspaces as ws
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import differing
+from saibench.evidence.selection import SEED, differing
 from saibench.evidence.settings import config_key
 from saibench.loggers.account import logged_in
 from saibench.loggers.results import STEP, numeric_features
@@ -131,8 +131,9 @@ def _section(name: str, panels: Sequence[Any]) -> ws.Section:
 
 
 def _error_title(settings: Sequence[str]) -> str:
-    windows = any(name.startswith("window.") for name in settings)
-    return "Test error by training window" if windows else "Test error"
+    """`Test error by window` where the points differ in `window.start` and `window.size`."""
+    varied = dict.fromkeys(name.partition(".")[0] for name in settings if name != SEED)
+    return f"Test error by {', '.join(varied)}" if varied else "Test error"
 
 
 def _metrics(evidence: StudyEvidence) -> list[tuple[str, Metric]]:

@@ -10,6 +10,7 @@ import jinja2
 import polars
 
 from saibench.errors import UserError, closest
+from saibench.evidence.known import listed
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import JOINED, StudyEvidence
 from saibench.evidence.schema import write_tables
@@ -23,9 +24,6 @@ from saibench.report.measured import Measured
 from saibench.report.reproduce import recipe
 from saibench.report.text import FILTERS
 
-LEFT_OUT = ("by_atom",)
-"""Not copied unless asked for: errors by atom are many and follow from the trained nets."""
-
 
 def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None = None) -> Path:
     """Write `evidence/`, `figures/` (SVG and PNG), `tables/` (CSV) and `README.md` to `target`.
@@ -33,8 +31,8 @@ def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None =
     Args:
         evidence: the study.
         target: a folder; files of an earlier export are replaced.
-        tables: evidence tables to copy, in float32, by default all but `LEFT_OUT`; `points` always
-            goes with them.
+        tables: evidence tables to copy, in float32, by default all but those that the
+            workload lists as `not_exported`; `points` always goes with them.
 
     Returns:
         the folder; `StudyEvidence.load` reads it.
@@ -46,7 +44,8 @@ def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None =
         PartFailed: a finding or figure failed for a defect; the text says which.
     """
     if tables is None:
-        tables = [name for name in evidence.sources if name not in LEFT_OUT]
+        left_out = listed(evidence.records.values(), "not_exported")
+        tables = [name for name in evidence.sources if name not in left_out]
     for name in tables:
         if name not in evidence.sources:
             raise UserError(f"--tables {name}: {closest(name, evidence.sources)}")

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from saibench.evidence.known import listed
 from saibench.evidence.metrics import located, nearest_label
 from saibench.evidence.reader import StudyEvidence
 from saibench.report.measured import Measured, Number
 
 MAX_METRICS = 4
-ABBREVIATIONS = ("mae", "rmse", "csi", "auc", "roc")
+ABBREVIATIONS = ("mae", "rmse", "auc", "roc")
+"""Beside those that a workload names."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,8 @@ class Metric:
     per: str
     counts: tuple[int, ...]
     """Counts of samples behind the metric, over the points; usually all the same."""
+    label: str
+    """`force MAE`, for a reader."""
 
     @property
     def key(self) -> str:
@@ -36,11 +40,6 @@ class Metric:
         count = f"n = {self.counts[0]:,}" if len(self.counts) == 1 else ""
         return [note for note in (self.unit, per, count) if note]
 
-    @property
-    def label(self) -> str:
-        words = self.name.split("_")
-        return " ".join(word.upper() if word in ABBREVIATIONS else word for word in words)
-
 
 def headline_partition(evidence: StudyEvidence) -> str | None:
     """The partition that a study's table is about: the held-out one, or the first tested."""
@@ -51,7 +50,7 @@ def headline_partition(evidence: StudyEvidence) -> str | None:
 def headline_metrics(evidence: StudyEvidence) -> list[Metric]:
     """The metrics that the study's record names under `headline`, or the first few there are.
 
-    A metric that the headline's partition does not have, such as one of turned samples, is that of
+    A metric that the headline's partition does not have, such as one of rotated samples, is that of
     the first partition that has it; `<partition>/<metric>` names another.
     """
     partition = headline_partition(evidence)
@@ -102,4 +101,6 @@ def _metric(evidence: StudyEvidence, partition: str, name: str) -> Metric:
     entries = [metrics[name] for metrics in recorded if name in metrics]
     counts = tuple(sorted({entry["count"] for entry in entries if "count" in entry}))
     unit, per = entries[0].get("unit") or "", entries[0].get("per") or ""
-    return Metric(name, partition, unit, per, counts)
+    abbreviations = {*ABBREVIATIONS, *listed(evidence.records.values(), "abbreviations")}
+    words = (word.upper() if word in abbreviations else word for word in name.split("_"))
+    return Metric(name, partition, unit, per, counts, " ".join(words))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -39,9 +39,7 @@ def headline_columns(studies: Sequence[PageStudy]) -> list[Metric]:
     for metric in (m for study in studies for m in headline_metrics(study.evidence)):
         before = found.get(metric.key)
         counts = {*metric.counts, *(before.counts if before else ())}
-        found[metric.key] = Metric(
-            metric.name, metric.partition, metric.unit, metric.per, tuple(sorted(counts))
-        )
+        found[metric.key] = replace(metric, counts=tuple(sorted(counts)))
     return list(found.values())
 
 

@@ -48,7 +48,7 @@ def sent(section: ws.Section) -> list[Any]:
 
 
 def test_error_bars_by_window_average_over_seeds(panels: dict[str, list[Any]]) -> None:
-    bars = panels["Test error by training window"]
+    bars = panels["Test error by window"]
     assert {bar["viewType"] for bar in bars} == {"Bar Chart"}
     assert [bar["config"]["metrics"] for bar in bars] == [
         ["last_tenth/force_mae"],
