@@ -28,6 +28,7 @@ NOW = {
     "figures.point_errors": "figures.force_field.point_errors",
     "figures.prediction_stability": "figures.nowcasting.prediction_stability",
     "figures.rain_error_tracing": "figures.nowcasting.error_tracing",
+    "figures.time_slices": "figures.force_field.time_slices",
     "figures.turned_molecules": "figures.force_field.rotated_molecules",
     "figures.window_similarity": "figures.force_field.window_similarity",
     "figures.windows": "figures.force_field.windows",

@@ -1,6 +1,7 @@
 """Units of the product. Conversions happen once, in a reader, and nowhere else.
 
-Molecules are stored in eV and Å and reported in meV and meV/Å (DESIGN, "Every number").
+Energies are stored in eV and lengths in Å; errors are reported in meV and meV/Å (DESIGN, "Every
+number").
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ def _largest(series: Floats) -> float:
 def dealt_blocks(classes: ArrayLike) -> Labels:
     """`(N,)` labels of at most 200 bundles, to which the samples of each class are dealt in turn.
 
-    The classes' shares are chosen, not found (as a test set's of top jets), so all bundles have the
+    The classes' shares are chosen, not found (as those of a test set), so all bundles have the
     same.
     """
     of_sample = np.asarray(classes)

@@ -97,30 +97,33 @@ def cell_errors(evidence: StudyEvidence, cells: Sequence[Cell], statistic: str) 
     return CellErrors([cell.shared for cell in cells], values, tables[0].select(keys), of_seeds)
 
 
-def species_errors(evidence: StudyEvidence, cells: Sequence[Cell]) -> CellErrors:
-    """A column a cell and species, species within cells, of the force MAE of held-out samples.
+def axis_errors(
+    evidence: StudyEvidence, cells: Sequence[Cell], axis: str, statistic: str
+) -> CellErrors:
+    """A column a cell and label of an axis, labels within cells: errors of held-out samples.
 
     Raises:
-        UserError: species or samples are not the same for all cells.
+        UserError: labels or samples are not the same for all cells.
     """
-    _refuse_untested(evidence, ["force_mae"])
-    keys = ["sample_id", *block_columns(evidence.by_species)]
+    _refuse_untested(evidence, [statistic])
+    along = evidence.table(f"by_{axis}")
+    keys = ["sample_id", *block_columns(along)]
     tables = [
-        rows_of(evidence.by_species, cell.points, evidence.held_out)
-        .group_by(*keys, "species")
-        .agg(polars.col("force_mae").cast(polars.Float64).mean())
-        .pivot(on="species", index=keys, values="force_mae")
+        rows_of(along, cell.points, evidence.held_out)
+        .group_by(*keys, axis)
+        .agg(polars.col(statistic).cast(polars.Float64).mean())
+        .pivot(on=axis, index=keys, values=statistic)
         .sort("sample_id")
         for cell in cells
     ]
     _refuse_other_samples(evidence, cells, tables, keys)
     names = sorted(set(tables[0].columns) - {*keys})
     if any(set(table.columns) != set(tables[0].columns) for table in tables):
-        raise UserError("the points were tested on different species.")
-    columns = [{**cell.shared, "species": name} for cell in cells for name in names]
+        raise UserError(f"the runs were tested on different labels of {axis}.")
+    columns = [{**cell.shared, axis: name} for cell in cells for name in names]
     values = np.hstack([table.select(names).to_numpy() for table in tables])
-    rows = rows_of_all(evidence.by_species, evidence, cells).pivot(
-        on="species", index=["point", "sample_id"], values="force_mae"
+    rows = rows_of_all(along, evidence, cells).pivot(
+        on=axis, index=["point", "sample_id"], values=statistic
     )
     by_point = _means_by_point(rows, names)
     of_seeds = [

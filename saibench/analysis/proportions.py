@@ -6,7 +6,7 @@ width: the count over the design effect, which is the variance between blocks ov
 independent samples (Korn, Graubard, Survey Methodology 24, 1998).
 
 Where shares are subtracted or divided, so are their bounds (`combined`, `ratio_bounds`): a bin of
-25 jets that are all right knows less of the difference than its lack of variance says.
+25 samples that are all right knows less of the difference than its lack of variance says.
 """
 
 from __future__ import annotations

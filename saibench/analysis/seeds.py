@@ -54,7 +54,7 @@ def with_seeds(interval: Interval, settings: Sequence[Sequence[float]]) -> Inter
 
 
 def over_seeds(measure: Callable[..., Interval], *settings: Any) -> Interval:
-    """`measure` of settings (`Cell`, `RainModel`: dataclasses with `points`), seeds and all.
+    """`measure` of settings (dataclasses with `points`, such as `Cell`), seeds and all.
 
     Args:
         measure: of as many settings to an interval of the mean over their seeds.

@@ -32,7 +32,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--figures",
         nargs="+",
         metavar="MODULE",
-        help="figures to draw, as dotted modules (saibench.figures.force_field.windows); "
+        help="figures to draw, as dotted modules (saibench.figures.learning_curve); "
         "by default those that the study's config names",
     )
     add_config_dir(parser)

@@ -27,7 +27,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "settings",
         nargs=argparse.REMAINDER,
         metavar="setting",
-        help="of train.py, for all points: data=rmd17 data.molecule=aspirin",
+        help="of train.py, for all points: trainer.max_steps=200 seed=1",
     )
     settings.required = False  # argparse would ask for them where the name is missing
     parser.set_defaults(run=run)

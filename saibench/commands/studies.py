@@ -22,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "name",
         nargs="?",
-        help="a study, as force_field/time_extrapolation, or a technique, as 'sample efficiency'",
+        help="a study, as <workload>/<study>, or a technique, as 'sample efficiency'",
     )
     parser.add_argument(
         "--outputs",

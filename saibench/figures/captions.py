@@ -5,7 +5,6 @@ from __future__ import annotations
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested
 
-FORCE_MAE = "mean absolute error of a force component, averaged over a frame's atoms"
 INTERVALS = (
     "Error bars: 95 % intervals from resampling independent blocks of the test (stretches of five "
     "correlation times), and seeds where there are several; with one they are of this net alone"

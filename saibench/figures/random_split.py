@@ -69,8 +69,8 @@ def caption(evidence: StudyEvidence) -> str:
     unaudited = [one for study in studies for one in study.tested if one.audit is None]
     text = (
         f"Left: {first.statistic.name}{unit}, {first.statistic.describe}, of the same net trained "
-        "on equally many frames, split at random and in time; the lighter bar is the net that is "
-        "split in time, on frames between those that it was trained on. Right: the audit's score, "
+        "on equally many samples, split at random and in time; the lighter bar is the net that is "
+        "split in time, on samples between those that it was trained on. Right: the audit's score, "
         "the share of the test samples that training has seen the like of. Error bars: 95 % "
         f"intervals from resampling blocks of each test ({counts} samples)."
     )

@@ -25,7 +25,6 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK = "#222222"
 MUTED = "#8a8a8a"
 TEST_REGION = "#f3e3b3"
-SPECIES = {"all": INK, "H": "#56B4E9", "C": "#4d4d4d", "N": "#0072B2", "O": "#D55E00"}
 
 STYLE: Any = {
     "font.size": 10,
@@ -84,11 +83,6 @@ def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figu
     """A figure of page width and its axes, an array `(rows, columns)`; `height` in inches."""
     figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
-
-
-def colour_of(species: str, position: int) -> str:
-    """A species' colour, the same in every figure; others take the palette's next one."""
-    return SPECIES.get(species, PALETTE[2 + position % (len(PALETTE) - 2)])
 
 
 def shades(count: int) -> list[tuple[float, float, float, float]]:

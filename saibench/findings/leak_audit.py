@@ -27,7 +27,7 @@ from saibench.findings.verdict import verdict
 
 NO_LEAK = "the test is free of leaks: training has seen nothing like it (§4)"
 HIDES = "a random split hides errors: split in time, the same net errs more (§4)"
-ONE_NET_HIDES = "one net errs less between the frames that it was trained on than after them (§4)"
+ONE_NET_HIDES = "one net errs less between the samples that it was trained on than after them (§4)"
 SEEN_IS_EASIER = "one net errs less on a test that training has seen the like of (§4)"
 INTERLEAVES = "a random split interleaves test and training in time (§4)"
 

@@ -13,8 +13,8 @@ from synthetic_rain_study import PARTITION, MadeRain, by_lead, write_rain_point,
 from saibench.analysis.blocks import find_blocks, influence
 from saibench.analysis.bootstrap import block_bootstrap
 from saibench.analysis.dependence import contradictions
-from saibench.analysis.event_means import mean_over_events
 from saibench.analysis.nowcasting.errors import rain_errors
+from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.analysis.nowcasting.relations import event_numbers, relation
 from saibench.analysis.nowcasting.skill import error_skill
 from saibench.cli import main

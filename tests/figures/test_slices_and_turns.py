@@ -12,8 +12,8 @@ from synthetic_study import SAMPLES, Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
-from saibench.figures import time_slices
 from saibench.figures.force_field import rotated_molecules as turned_molecules
+from saibench.figures.force_field import time_slices
 from saibench.findings.finding import NOT_SEEN, SEEN
 from saibench.findings.force_field import equivariance as equivariance_findings
 

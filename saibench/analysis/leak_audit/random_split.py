@@ -79,7 +79,7 @@ class SplitStudy:
         return next((t for t in self.tested if t.split == split and t.is_held_out), None)
 
     def between(self) -> TestedSplit | None:
-        """The net that is split in time, on frames between those that it was trained on."""
+        """The net that is split in time, on samples between those that it was trained on."""
         return next((t for t in self.tested if t.split == TIME and not t.is_held_out), None)
 
 

@@ -32,7 +32,7 @@ class Pair:
 
     distance: of their descriptors; over the distance of independent samples in `relative`
     gap: of their times, None where samples have none; `relative` None where nothing sets a scale
-    same: how many parts (frames, jets) are equal in both
+    same: how many parts of samples are equal in both
     """
 
     test: int

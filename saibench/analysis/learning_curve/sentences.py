@@ -91,7 +91,7 @@ def check_sentence(check: Check | None, curve: LearningCurve) -> str:
 def needed_sentence(needed: DataNeeded, found: Extrapolation, target: float) -> str:
     """The data that a target takes, or why nothing is said."""
     curve = found.curve
-    mean = "A mean" if curve.ideal else "A"  # of 0 and 1, as of jets taken for what they are
+    mean = "A mean" if curve.ideal else "A"  # of 0 and 1
     goal = f"{mean} {curve.statistic.name} of {number(target)} {curve.statistic.unit}".rstrip()
     largest = float(curve.sizes[-1])
     if needed.verdict == ANSWERED:

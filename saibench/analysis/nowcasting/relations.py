@@ -10,8 +10,8 @@ import polars
 
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap
 from saibench.analysis.correlation import spearman
-from saibench.analysis.event_means import event_blocks
 from saibench.analysis.nowcasting.errors import RainErrors, RainModel
+from saibench.analysis.nowcasting.event_means import event_blocks
 from saibench.analysis.partial_correlation import partial_spearman
 
 NUM_RESAMPLES = 1000

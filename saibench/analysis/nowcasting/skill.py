@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from saibench.analysis.bootstrap import Floats, Interval
-from saibench.analysis.event_means import interval_of_means, mean_over_events, relative_change
 from saibench.analysis.nowcasting.errors import RainErrors, RainModel
+from saibench.analysis.nowcasting.event_means import (
+    interval_of_means,
+    mean_over_events,
+    relative_change,
+)
 from saibench.analysis.seeds import over_seeds
 
 

@@ -4,7 +4,7 @@ The stretch whose mean differs most from the rest is sought among all stretches 
 (circular binary segmentation). It is a discovery if its contrast is larger than that of the best
 stretch of permuted series, which are put together from blocks of neighbours, so that their memory
 is that of the series. Then each of the three parts is searched in turn. Each search is done in
-units of the local spread: where errors grow along the order, as with rain's intensity, chance makes
+units of the local spread: where errors grow along the order, as with a sample's size, chance makes
 larger contrasts where they are large.
 
 Source: Olshen, Venkatraman, Lucito, Wigler, Biostatistics 5, 557 (2004); circular blocks of

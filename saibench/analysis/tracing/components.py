@@ -16,7 +16,7 @@ from saibench.analysis.tracing.records import Component, Part, Tested
 from saibench.analysis.tracing.wrong_shares import bounded, wrong_shares
 
 FEWEST_SAMPLES = 20
-"""Samples of a component below which it is not tested: five jets without an error say nothing."""
+"""Samples of a component below which it is not tested: five without an error say nothing."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -76,7 +76,7 @@ class Component:
     """What one named part of the samples carries of the error.
 
     Args:
-        of: the axis or feature: `species`, `lead`, `label`, `jet_energy`.
+        of: the axis or feature: `lead`, `label`, `split`.
         name: which of it: `O`, `60 to 120`.
         share: of the sum of all errors.
         size: its share of what errors are averaged over.

@@ -130,7 +130,7 @@ def component_sentences(trace: ResponseTrace, level: float) -> list[str]:
 
 
 def component_sentence(trace: ResponseTrace, one: Component) -> str:
-    name = one.name if one.of == "species" else f"{one.of} {one.name}"
+    name = f"{one.of} {one.name}"
     return (
         f"{name} carries {percent(one.share)} of {trace.response.name} with "
         f"{100 * one.size:.3g} % of the {one.counted}: {fixed(one.relative.interval)} "

@@ -58,7 +58,7 @@ class Source:
     """Samples left out because their error or a feature is undefined."""
     saibench: str = ""
     system: str = ""
-    """What the model is of, such as a molecule's formula; empty if the data name none."""
+    """What the model is of, such as a substance; empty if the data name none."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ class Model:
 
     Args:
         workload: its name.
-        system: what it is a model of, such as a molecule's formula; empty if it names none.
+        system: what it is a model of, such as a substance; empty if it names none.
         data: hash of the data that it was trained and tested on.
         run: its hash.
     """
@@ -35,7 +35,7 @@ class Model:
 
 
 def refuse_another_system(trusted: TrustedRange, model: Model) -> None:
-    """Refuse a range of another task or molecule.
+    """Refuse a range of another task or system.
 
     Raises:
         UserError: the range was fitted to a model of something else.

@@ -13,7 +13,7 @@ from saibench.analysis.wording import fixed
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import why_untested
 from saibench.figures.captions import partition_text, shared_text
-from saibench.figures.pairs import Model, Pair, few_and_many
+from saibench.figures.force_field.pairs import Model, Pair, few_and_many
 from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
 
 title = "Energy error against force error"

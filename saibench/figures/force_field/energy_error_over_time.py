@@ -11,7 +11,7 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import why_untested
 from saibench.figures.captions import partition_text
-from saibench.figures.pairs import Model, Pair, few_and_many, narrow_and_wide
+from saibench.figures.force_field.pairs import Model, Pair, few_and_many, narrow_and_wide
 from saibench.figures.style import INK, PALETTE, panel_title, panels, styled
 
 title = "Energy error over time"

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from saibench.analysis.estimates import estimate_mean
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, rows_of, tested, variants, why_untested
-from saibench.figures.captions import FORCE_MAE, INTERVALS, SEEDS, first_of, partition_text
+from saibench.figures.captions import INTERVALS, SEEDS, first_of, partition_text
+from saibench.figures.force_field.species import FORCE_MAE, colour_of
 from saibench.figures.style import (
-    colour_of,
     count_axis,
     error_bars,
     from_zero,

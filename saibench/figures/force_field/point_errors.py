@@ -11,8 +11,9 @@ from matplotlib.ticker import MaxNLocator
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested, why_untested
-from saibench.figures.captions import FORCE_MAE, partition_text
-from saibench.figures.style import INK, PALETTE, colour_of, from_zero, panel_title, panels, styled
+from saibench.figures.captions import partition_text
+from saibench.figures.force_field.species import FORCE_MAE, colour_of
+from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
 
 title = "Errors of one point"
 paper = ""

@@ -19,7 +19,8 @@ from saibench.evidence.selection import (
     variants,
     why_untested,
 )
-from saibench.figures.captions import FORCE_MAE, INTERVALS, first_of, partition_text
+from saibench.figures.captions import INTERVALS, first_of, partition_text
+from saibench.figures.force_field.species import FORCE_MAE
 from saibench.figures.style import INK, TEST_REGION, error_bars, panel_title, panels, shades, styled
 
 title = "Time extrapolation"

@@ -9,7 +9,6 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from saibench.analysis.event_means import mean_over_events
 from saibench.analysis.nowcasting.errors import (
     HOURS,
     RainErrors,
@@ -18,6 +17,7 @@ from saibench.analysis.nowcasting.errors import (
     rain_errors,
     why_no_rain,
 )
+from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.analysis.wording import bracketed
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import (

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.event_means import mean_over_events
+from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.analysis.nowcasting.moved_rain import by_shift, moved_events, shifts, why_no_shifts
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import too_few

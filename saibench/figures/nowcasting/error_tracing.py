@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.analysis.bootstrap import Floats, Interval
-from saibench.analysis.event_means import mean_over_events
-from saibench.analysis.linear_fit import linear_fit
 from saibench.analysis.nowcasting.errors import RainErrors, RainModel, rain_errors, why_no_rain
+from saibench.analysis.nowcasting.event_means import mean_over_events
+from saibench.analysis.nowcasting.linear_fit import linear_fit
 from saibench.analysis.nowcasting.relations import (
     DISPLACEMENT,
     INTENSITY,

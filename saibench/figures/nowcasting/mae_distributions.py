@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from saibench.analysis.event_means import mean_over_events
 from saibench.analysis.nowcasting.errors import HOURS, RainErrors, hours, rain_errors, why_no_rain
+from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import MAE, events_text, hours_text, intervals_text
 from saibench.figures.nowcasting.panels import (

@@ -7,8 +7,8 @@ import polars
 from matplotlib.figure import Figure
 
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.event_means import mean_over_events, relative_change
 from saibench.analysis.nowcasting.errors import HOURS, RainErrors, hours, rain_errors, why_no_rain
+from saibench.analysis.nowcasting.event_means import mean_over_events, relative_change
 from saibench.analysis.wording import bracketed
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import events_text, hours_text, intervals_text

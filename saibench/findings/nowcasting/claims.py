@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.event_means import difference, interval_of_means, mean_over_events
 from saibench.analysis.nowcasting.errors import (
     HOURS,
     RainErrors,
@@ -22,6 +21,7 @@ from saibench.analysis.nowcasting.errors import (
     why_no_lead,
     why_no_rain,
 )
+from saibench.analysis.nowcasting.event_means import difference, interval_of_means, mean_over_events
 from saibench.analysis.nowcasting.moved_rain import by_shift, moved_events, shifts, why_no_shifts
 from saibench.analysis.nowcasting.repeated_draws import (
     drawn_events,

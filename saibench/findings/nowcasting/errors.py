@@ -11,12 +11,6 @@ import numpy as np
 import polars
 
 from saibench.analysis.bootstrap import Floats, Interval
-from saibench.analysis.event_means import (
-    difference,
-    interval_of_means,
-    mean_over_events,
-    relative_change,
-)
 from saibench.analysis.nowcasting.csi_selection import responding_events
 from saibench.analysis.nowcasting.errors import (
     FEWEST_EVENTS,
@@ -25,6 +19,12 @@ from saibench.analysis.nowcasting.errors import (
     RainModel,
     hours,
     hours_listed,
+)
+from saibench.analysis.nowcasting.event_means import (
+    difference,
+    interval_of_means,
+    mean_over_events,
+    relative_change,
 )
 from saibench.analysis.nowcasting.skill import csi_gain, error_skill, mean_error, pooled_csi
 from saibench.analysis.proportions import combined, exact_interval

@@ -6,8 +6,8 @@ import numpy as np
 
 from saibench.analysis.bootstrap import Interval, block_bootstrap
 from saibench.analysis.correlation import spearman
-from saibench.analysis.event_means import difference, event_blocks, mean_over_events
 from saibench.analysis.nowcasting.errors import HOURS, RainErrors, RainModel, hours
+from saibench.analysis.nowcasting.event_means import difference, event_blocks, mean_over_events
 from saibench.analysis.nowcasting.relations import (
     DISPLACEMENT,
     INTENSITY,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 from saibench.analysis.bootstrap import Floats, Interval
-from saibench.analysis.event_means import difference, mean_over_events
 from saibench.analysis.nowcasting.errors import (
     HOURS,
     RainErrors,
@@ -14,6 +13,7 @@ from saibench.analysis.nowcasting.errors import (
     rain_errors,
     rain_partitions,
 )
+from saibench.analysis.nowcasting.event_means import difference, mean_over_events
 from saibench.analysis.nowcasting.skill import error_change, mean_error, over_trainings
 from saibench.evidence.reader import StudyEvidence
 from saibench.findings.finding import Answer, Finding, ask

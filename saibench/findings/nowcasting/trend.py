@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from saibench.analysis.bootstrap import Floats, Interval
-from saibench.analysis.event_means import mean_over_events
 from saibench.analysis.nowcasting.errors import HOURS, RainErrors, RainModel, hours, hours_listed
+from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.analysis.nowcasting.trend import Trends, differential_trend
 from saibench.analysis.proportions import combined
 from saibench.findings.finding import Answer

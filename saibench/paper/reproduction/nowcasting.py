@@ -6,9 +6,9 @@ import numpy as np
 import polars
 
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.event_means import mean_over_events
 from saibench.analysis.nowcasting.csi_selection import responding_events
 from saibench.analysis.nowcasting.errors import HOURS, RainModel, rain_errors
+from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting import event_csi, mean_intensity_by_lead
 from saibench.findings.numbers import text

@@ -17,7 +17,7 @@ from saibench.analysis.wording import fixed
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields, write_table
 from saibench.figures.force_field import window_similarity
-from saibench.figures.pairs import narrow_and_wide
+from saibench.figures.force_field.pairs import narrow_and_wide
 from saibench.findings.finding import (
     NOT_ASKED,
     NOT_SEEN,

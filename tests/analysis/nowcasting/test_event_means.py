@@ -8,14 +8,14 @@ import pytest
 from scipy import stats
 
 from saibench.analysis.bootstrap import block_bootstrap
-from saibench.analysis.event_means import (
+from saibench.analysis.nowcasting.event_means import (
     difference,
     event_blocks,
     interval_of_means,
     mean_over_events,
     relative_change,
 )
-from saibench.analysis.linear_fit import linear_fit
+from saibench.analysis.nowcasting.linear_fit import linear_fit
 from saibench.analysis.partial_correlation import partial_spearman
 from saibench.evidence.independence import Independence, marked_index
 

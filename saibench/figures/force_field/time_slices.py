@@ -19,7 +19,8 @@ from saibench.evidence.selection import (
     variants,
     why_untested,
 )
-from saibench.figures.captions import FORCE_MAE, first_of
+from saibench.figures.captions import first_of
+from saibench.figures.force_field.species import FORCE_MAE
 from saibench.figures.style import (
     PALETTE,
     TEST_REGION,
