@@ -129,6 +129,7 @@ def page_data(studies: Sequence[PageStudy], packer: Packer) -> dict[str, Any]:
             dict.fromkeys(m.name for s in studies for m in headline_metrics(s.evidence))
         ),
         "errors": list(dict.fromkeys(name for s in studies for name in s.errors.names)),
+        "orders": list(dict.fromkeys(name for s in studies for name in s.evidence.order_columns)),
         "ideals": {name: value for s in studies for name, value in s.errors.ideals.items()},
         "student": {str(n): student_t(n) for n in sorted(sums.numbers) if n >= MIN_BLOCKS},
     }

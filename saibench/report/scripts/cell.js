@@ -44,10 +44,11 @@ const cellMetrics = (cell) => {
   return html("div", {}, metricsTable(few ? [...plain, ...along] : plain), few ? null : groups.map(alongAxis));
 };
 
-// time, or a feature that tells samples apart
+// what the data declare as their order, or a feature that tells samples apart
 const firstFeature = (columns, names) => {
   const apart = (name) => new Set(columns.get(name).slice(0, 1000)).size > 2;
-  return names.includes("time") ? "time" : names.find((name) => !isStatistic(name) && apart(name)) ?? names[0];
+  const order = study.orders.find((name) => names.includes(name));
+  return order ?? names.find((name) => !isStatistic(name) && apart(name)) ?? names[0];
 };
 
 const cellPlot = (columns, cell, key, partition) => {

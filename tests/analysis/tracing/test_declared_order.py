@@ -19,6 +19,8 @@ from saibench.evidence.schema import read_fields, read_table, write_table
 from saibench.figures import biased_stretches
 from saibench.findings.two_axes import two_axes
 from saibench.report.export import export
+from saibench.report.packed import Packer
+from saibench.report.page_data import page_data, page_studies
 
 NAMELESS = {"trace": {key: value for key, value in TRACE["trace"].items() if key != "along"}}
 
@@ -87,6 +89,11 @@ def test_samples_without_an_order_need_a_named_feature(without: StudyEvidence) -
     with pytest.raises(UserError, match=r"--along .*phase, distance"):
         trace_points(without, [CORNERS[0].point], wanted)
     assert "--along" in str(biased_stretches.needs(without))
+
+
+def test_the_page_is_told_the_order(renamed: StudyEvidence, without: StudyEvidence) -> None:
+    told = [page_data(page_studies([one]), Packer())["orders"] for one in (renamed, without)]
+    assert told == [["valid_at"], []]
 
 
 def test_exported_times_keep_their_digits(renamed: StudyEvidence, tmp_path: Path) -> None:
