@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from lightning import LightningModule
 from torch import Tensor
 
-from saibench.datamodules.structural import StructuralDataModule
+from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
+from saibench.errors import UserError
 from saibench.evidence.statistic import PartitionMetric, Statistic
+from saibench.metrics.functional.refusal import Refused
+from saibench.models.metrics import AddedMetric, MetricInputs, Metrics, PassMetrics, single_numbers
 
 
 class BenchmarkModule(LightningModule):
@@ -25,7 +28,9 @@ class BenchmarkModule(LightningModule):
     - lists its statistics in `statistics()`;
     - returns from `test_step` a dict of `Statistic.key` → `(B,)`, `(B, axis)`, or of crossed axes
       `(B, axis, axis)`, in the order of the batch, and for one that is `partial` bools of the same
-      shape under `defined_key`.
+      shape under `defined_key`;
+    - may give its predictions to metrics, its own and those that a user adds: it says what by
+      `metric_inputs()` and `metrics()`, and calls `update_metrics` in `test_step`.
     """
 
     precisions: ClassVar[tuple[str, ...]] = ("32-true", "bf16-mixed", "16-mixed")
@@ -40,6 +45,12 @@ class BenchmarkModule(LightningModule):
 
     validated: ClassVar[tuple[str, ...]] = ()
     """What it logs in validation, which `lr_schedule.monitor` may name; empty: not known."""
+
+    added_metrics: Sequence[AddedMetric] = ()
+    """What a user adds to its own metrics, for the next tests."""
+    tested_metrics: Mapping[str, Mapping[str, Any]] = {}
+    """What the last test made of metrics, its own and added: partition → name → value."""
+    _pass_metrics: PassMetrics | None = None
 
     @classmethod
     def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
@@ -75,5 +86,67 @@ class BenchmarkModule(LightningModule):
         """Metrics of a partition that are no means of its statistics, such as the area of a ROC."""
         return []
 
+    def metric_inputs(self) -> dict[str, MetricInputs]:
+        """What `test_step` gives to metrics, by quantity; a metric gets the first that it takes."""
+        return {}
+
+    def metrics(self, evaluation: EvaluationPass) -> Metrics:
+        """New metrics of one partition of a pass: by quantity of `update_metrics`, and by name.
+
+        What of them is one number is logged, as `<partition>/<name>_<entry>`. What `metrics.json`
+        holds is taken of the statistics, which say of every sample what these say of all.
+        """
+        return {}
+
+    def update_metrics(self, quantity: str, sample_id: Tensor, **inputs: Any) -> None:
+        """Give a batch to the metrics of a quantity; outside of a test nothing happens.
+
+        Args:
+            quantity: as in `metric_inputs` or `metrics`.
+            sample_id: `(R,)`, the sample that each row is of; one may have several rows.
+            inputs: `preds`, `target` and others, by argument of the metrics' `update`, of R rows.
+        """
+        if self._pass_metrics is not None:
+            self._pass_metrics.update(quantity, sample_id, inputs)
+
+    def measures(self, quantity: str) -> bool:
+        """Whether a test goes on that has a metric of the quantity: others need not be computed."""
+        return self._pass_metrics is not None and quantity in self._pass_metrics.quantities
+
     def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         raise NotImplementedError
+
+    def on_test_epoch_start(self) -> None:
+        self._pass_metrics, self.tested_metrics = None, {}
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        if not isinstance(data, StructuralDataModule):
+            return
+        evaluation = data.evaluation or data.passes()[0]
+        self._pass_metrics = PassMetrics(
+            evaluation,
+            [self.metrics(evaluation) for _ in evaluation.partitions],
+            self.added_metrics,
+            self.metric_inputs(),
+            self.device,
+        )
+
+    def on_test_epoch_end(self) -> None:
+        if self._pass_metrics is None:
+            return
+        self._refuse_not_updated(self._pass_metrics)
+        self.tested_metrics = self._pass_metrics.compute()
+        self._pass_metrics = None
+        for partition, metrics in self.tested_metrics.items():
+            for name, value in metrics.items():
+                if not isinstance(value, Refused):
+                    # loggers get `metrics.json`, in double precision and with what else is there
+                    self.log_dict(single_numbers(value, f"{partition}/{name}"), logger=False)
+
+    def _refuse_not_updated(self, metrics: PassMetrics) -> None:
+        """On a rank that has samples: its added metrics would be those of none."""
+        for name, quantity in metrics.added.items():
+            if quantity not in metrics.updated and any(self.trainer.num_test_batches):
+                raise UserError(
+                    f"metrics.{name}: {type(self).__name__}.test_step gives it nothing. Call "
+                    f"self.update_metrics('{quantity}', …) there."
+                )

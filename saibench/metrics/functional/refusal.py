@@ -13,6 +13,10 @@ import torch
 from torch import Tensor
 
 
+class Refused(ValueError):
+    """A metric was given what it can't score."""
+
+
 def count_not_finite(values: Tensor) -> Tensor:
     """The number of NaN and infinite entries, as a 0-dim int64 tensor on the same device.
 
@@ -23,7 +27,7 @@ def count_not_finite(values: Tensor) -> Tensor:
 
 
 def raise_if_refused(refused: Tensor, reasons: Sequence[str], by: str) -> None:
-    """Raise `ValueError` naming each reason that has been met; reads `refused` from its device.
+    """Raise `Refused` naming each reason that has been met; reads `refused` from its device.
 
     Args:
         refused: (len(reasons),) how often each reason was met.
@@ -36,4 +40,4 @@ def raise_if_refused(refused: Tensor, reasons: Sequence[str], by: str) -> None:
         if count
     ]
     if met:
-        raise ValueError(f"{by} can't score {', nor '.join(met)}.")
+        raise Refused(f"{by} can't score {', nor '.join(met)}.")

@@ -15,11 +15,11 @@ from torchmetrics import MeanMetric
 
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.module import ForceFieldDataModule
-from saibench.datamodules.structural import StructuralDataModule
+from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import Statistic
 from saibench.imports.targets import build
-from saibench.metrics.force_field import PerAtomEnergyError, PerAtomForceError
+from saibench.metrics.force_field import EnergyError, PerAtomEnergyError, PerAtomForceError
 from saibench.metrics.force_field.functional import (
     by_species,
     energy_error,
@@ -29,6 +29,7 @@ from saibench.metrics.force_field.functional import (
 from saibench.models.base import BenchmarkModule
 from saibench.models.force_field.saved_frames import keep_shown_frames
 from saibench.models.force_field.statistics import force_field_statistics
+from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output, checked_outputs
 from saibench.models.optim.ema import ExponentialMovingAverage
 from saibench.models.untrained import refuse_random_weights
@@ -174,8 +175,47 @@ class ForceFieldModule(BenchmarkModule):
     def statistics(self) -> list[Statistic]:
         return force_field_statistics(self.facts["type_names"], self.facts["species"])
 
+    def metric_inputs(self) -> dict[str, MetricInputs]:
+        forces = torch.arange(12.0, dtype=torch.float64).reshape(4, 3)
+        energy, atoms_of = torch.arange(4.0, dtype=torch.float64), torch.full((4,), 3)
+        atoms = {"preds": forces, "target": forces.square(), "species": 0 * atoms_of}
+        frames = {"preds": energy, "target": energy.square(), "num_atoms": atoms_of}
+        return {"forces": MetricInputs("meV/Å", atoms), "energy": MetricInputs("meV", frames)}
+
+    def metrics(self, evaluation: EvaluationPass) -> Metrics:
+        num_species = len(self.facts["type_names"])
+        return {
+            "forces": {
+                "force_mae": PerAtomForceError(num_species),
+                "force_error_norm": PerAtomForceError(num_species, "norm"),
+            },
+            "energy": {
+                "energy_mae": EnergyError(),
+                "energy_mae_per_atom": PerAtomEnergyError(),
+            },
+        }
+
+    def _update_metrics(self, energy: Tensor, forces: Tensor, batch: MoleculeBatch) -> None:
+        """In meV and meV/Å, an atom or a frame a row."""
+        frames, atoms = forces.shape[:2]
+        self.update_metrics(
+            "forces",
+            batch.sample_id.repeat_interleave(atoms),
+            preds=MEV_PER_EV * forces.double().flatten(0, 1),
+            target=MEV_PER_EV * batch.forces.double().flatten(0, 1),
+            species=batch.species.repeat(frames),
+        )
+        self.update_metrics(
+            "energy",
+            batch.sample_id,
+            preds=MEV_PER_EV * energy.double(),
+            target=MEV_PER_EV * batch.energy.double(),
+            num_atoms=torch.full_like(batch.sample_id, atoms),
+        )
+
     def test_step(self, batch: MoleculeBatch, batch_idx: int) -> dict[str, Tensor]:
         energy, forces = self(batch)
+        self._update_metrics(energy, forces, batch)
         num_species = len(self.facts["type_names"])
         signed = MEV_PER_EV * energy_error(energy.double(), batch.energy)
         component = MEV_PER_EV * force_component_error(forces, batch.forces)

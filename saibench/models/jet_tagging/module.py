@@ -17,7 +17,7 @@ from torchmetrics import MeanMetric
 from saibench.datamodules.jet_tagging.batch import JetBatch
 from saibench.datamodules.jet_tagging.module import JetTaggingDataModule
 from saibench.datamodules.jet_tagging.transforms import BeamRotations
-from saibench.datamodules.structural import StructuralDataModule
+from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import PartitionMetric, Statistic
 from saibench.imports.targets import build
@@ -26,6 +26,7 @@ from saibench.models.base import BenchmarkModule
 from saibench.models.jet_tagging.nets.published import load_released
 from saibench.models.jet_tagging.saved_jets import keep_shown_jets
 from saibench.models.jet_tagging.statistics import angle_labels, jet_metrics, jet_statistics
+from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output
 from saibench.models.untrained import refuse_random_weights
 
@@ -166,9 +167,20 @@ class JetTaggingModule(BenchmarkModule):
     def partition_metrics(self) -> list[PartitionMetric]:
         return jet_metrics(self._degrees())
 
+    def metric_inputs(self) -> dict[str, MetricInputs]:
+        logits, labels = torch.tensor([2.0, -1.0, 0.5, -3.0]), torch.tensor([1, 0, 1, 0])
+        return {"logit": MetricInputs("", {"preds": logits.double(), "target": labels})}
+
+    def metrics(self, evaluation: EvaluationPass) -> Metrics:
+        return {"logit": {"accuracy": TaggingAccuracy(), "roc": BinnedROC()}}
+
+    def _tested(self, log_odds: Tensor, batch: JetBatch) -> dict[str, Tensor]:
+        self.update_metrics("logit", batch.sample_id, preds=log_odds, target=batch.label)
+        return _scored(log_odds, batch)
+
     def test_step(self, batch: JetBatch, batch_idx: int) -> dict[str, Tensor]:
         if batch.angles is None:
-            return _scored(self._log_odds(batch.momenta, batch), batch)
+            return self._tested(self._log_odds(batch.momenta, batch), batch)
         # one angle after another: 36 copies of a batch at once would not fit
         turned = [
             self._log_odds(turned_about_beam(batch.momenta, angle), batch)
@@ -177,7 +189,7 @@ class JetTaggingModule(BenchmarkModule):
         logits = torch.stack(turned, dim=1)
         scores = logits.sigmoid()
         return {
-            **_scored(turned[0], batch),
+            **self._tested(turned[0], batch),
             "score_range": scores.amax(dim=1) - scores.amin(dim=1),
             "angle/score": scores,
             "angle/logit": logits,

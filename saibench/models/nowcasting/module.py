@@ -6,20 +6,32 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from hydra.utils import instantiate
 from torch import Tensor
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, Metric
 
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.datamodules.nowcasting.draws import RepeatedDraws
 from saibench.datamodules.nowcasting.event import MINUTES_PER_FRAME, TARGET_FRAMES
 from saibench.datamodules.nowcasting.module import NowcastingDataModule
-from saibench.datamodules.structural import StructuralDataModule
+from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import Statistic
+from saibench.metrics.nowcasting import (
+    ActiveAreaMAE,
+    CenterOfMassDisplacement,
+    CriticalSuccessIndex,
+    CumulativeCSI,
+    DifferentialTrend,
+    MeanAbsoluteErrorByLead,
+    PredictionStability,
+)
 from saibench.metrics.nowcasting.functional.rain import RainFrameSums, rain_frame_sums
+from saibench.metrics.nowcasting.functional.rain_input import MAX_OBSERVED_RATE
 from saibench.models.base import BenchmarkModule
+from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output
 from saibench.models.nowcasting.error_parts import truth_statistics
 from saibench.models.nowcasting.losses import weighted_distance
@@ -175,6 +187,58 @@ class NowcastingModule(BenchmarkModule):
         """Whether the net tells motion and source apart."""
         return hasattr(self.net, "evolve")
 
+    def metric_inputs(self) -> dict[str, MetricInputs]:
+        """Whole frames with their mask, or valid pixels for metrics that take none."""
+        rain = torch.arange(2.0 * self.leads * 256).reshape(2, self.leads, 16, 16) / 512
+        mask = torch.ones(rain.shape, dtype=torch.bool)
+        frames = {"preds": rain, "target": 2 * rain, "mask": mask}
+        pixels = {"preds": rain.flatten(), "target": 2 * rain.flatten()}
+        return {
+            "frames": MetricInputs("mm/h", frames, required=(*frames,)),
+            "pixels": MetricInputs("mm/h", pixels),
+        }
+
+    def metrics(self, evaluation: EvaluationPass) -> Metrics:
+        given: dict[str, Any] = {"num_leads": self.leads}
+        pixel_km, active = self.facts["pixel_km"], self.active_threshold
+        found: dict[str, dict[str, Metric]] = {
+            "sums": {
+                "mae": MeanAbsoluteErrorByLead(**given),
+                "active_area_mae": ActiveAreaMAE(active, **given),
+                "union_area_mae": ActiveAreaMAE(active, "union", **given),
+                "displacement": CenterOfMassDisplacement(pixel_km, **given),
+                "trend": DifferentialTrend(leads=range(1, self.leads), **given),
+            }
+        }
+        for level in self.thresholds:
+            found["sums"][f"csi_{level:g}"] = CriticalSuccessIndex(level, **given)
+            found["sums"][f"cumulative_csi_{level:g}"] = CumulativeCSI(level, **given)
+        if isinstance(evaluation.transform, RepeatedDraws):
+            ids = np.unique(np.concatenate([part.sample_ids for part in evaluation.partitions]))
+            self._drawn = torch.tensor(ids, device=self.device)
+            events, draws = [str(event) for event in ids], evaluation.transform.count
+            stability = PredictionStability(events, draws, pixel_km=pixel_km, **given)
+            found["draws"] = {"stability": stability}
+        return found
+
+    def _update_metrics(
+        self, sums: RainFrameSums, predicted: Tensor, batch: RainBatch, draw: int
+    ) -> None:
+        """Of repeated draws the first counts for the metrics of single predictions."""
+        ids = batch.sample_id
+        if batch.draws is not None and self.measures("draws"):
+            event, number = torch.searchsorted(self._drawn, ids), torch.full_like(ids, draw)
+            self.update_metrics("draws", ids, preds=sums, event=event, draw=number)
+        if draw:
+            return
+        self.update_metrics("sums", ids, preds=sums)
+        if self.measures("frames") or self.measures("pixels"):
+            rain = predicted.float().clamp(min=0)
+            observed, mask = batch.target.clamp(0, MAX_OBSERVED_RATE), batch.mask
+            self.update_metrics("frames", ids, preds=rain, target=observed, mask=mask)
+            event = ids.repeat_interleave(mask.flatten(1).sum(dim=1))
+            self.update_metrics("pixels", event, preds=rain[mask], target=observed[mask])
+
     def test_step(self, batch: RainBatch, batch_idx: int) -> dict[str, Tensor]:
         if batch.draws is not None:
             return self._repeated(batch, batch.draws)
@@ -204,8 +268,8 @@ class NowcastingModule(BenchmarkModule):
             )
         noise = EventNoise(batch.sample_id, self.seed)
         frames = [
-            self._scored(self._checked(predicted, batch), batch)
-            for predicted in self.net.draws(batch.observed, draws, noise)
+            self._scored(self._checked(predicted, batch), batch, draw)
+            for draw, predicted in enumerate(self.net.draws(batch.observed, draws, noise))
         ]
         of_draws = {
             f"draw/{name}": torch.stack([of_draw[f"lead/{name}"] for of_draw in frames], dim=1)
@@ -227,9 +291,10 @@ class NowcastingModule(BenchmarkModule):
             )
         return counts.pop() if counts else None
 
-    def _scored(self, predicted: Tensor, batch: RainBatch) -> dict[str, Tensor]:
+    def _scored(self, predicted: Tensor, batch: RainBatch, draw: int = 0) -> dict[str, Tensor]:
         sums = self._sums(predicted, batch)
         refuse_not_finite(sums, batch.sample_id, f"model.net={self.hparams['net']['_target_']}")
+        self._update_metrics(sums, predicted, batch, draw)
         return frame_statistics(sums, batch.pixel_km)
 
     def _sums(self, predicted: Tensor, batch: RainBatch) -> RainFrameSums:

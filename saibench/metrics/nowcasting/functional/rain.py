@@ -9,9 +9,9 @@ once for all of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property, lru_cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -84,6 +84,14 @@ class RainFrameSums:
     thresholds: tuple[float, ...]
     active_threshold: float
 
+    def __getitem__(self, events: Tensor) -> RainFrameSums:
+        """Those of some events, chosen as tensors choose rows."""
+        sums = {name: vars(self)[name] for name in _FIELDS}
+        kept: dict[str, Any] = {
+            name: one[events] for name, one in sums.items() if isinstance(one, Tensor)
+        }
+        return replace(self, **kept)
+
     @property
     def num_leads(self) -> int:
         return self.pixels.shape[1]
@@ -105,6 +113,9 @@ class RainFrameSums:
     def refused(self) -> Tensor:
         """(2,) how often each of `RAIN_REFUSALS` was met, in all frames together."""
         return torch.stack([self.pred_not_finite.sum(), self.target_not_finite.sum()])
+
+
+_FIELDS = {field.name for field in fields(RainFrameSums)}
 
 
 def rain_frame_sums(
