@@ -1,21 +1,151 @@
-"""Numbers that an option may be, beyond its type: written in a signature, checked before a run.
+"""Values that an option may have, written as types, and the one check of them: by pydantic.
 
-`num_layers: Count = 3` lets `model.net.num_layers=0` be refused wherever a `_target_` names the
-function.
+`num_layers: Count = 3` in a signature lets `model.net.num_layers=0` be refused wherever a
+`_target_` names the function. A dataclass whose `__post_init__` calls `check_fields` refuses it in
+Python, too.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+import dataclasses
+import inspect
+import types
+import typing
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Annotated, Any, NoReturn
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, TypeAdapter, ValidationError
+
+from saibench.errors import UserError
 
 Count = Annotated[int, Field(ge=1)]
 Degree = Annotated[int, Field(ge=0)]
-Positive = Annotated[float, Field(gt=0)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**64)]
 """Of `sample_keys`, which take it as an unsigned integer of 64 bits."""
 Decay = Annotated[float, Field(ge=0, lt=1)]
 """Of a moving average: 1 would never move."""
 Share = Annotated[float, Field(ge=0, lt=1)]
 """Of something, never all of it: a dropout of 1 would leave nothing."""
+Fraction = Annotated[float, Field(gt=0, le=1)]
+"""Of something, never nothing."""
+
+_PLAIN = (bool, int, float, str, type(None), typing.Any)
+
+
+def check_fields(of: Any, name: str, convert_floats: bool = True) -> None:
+    """Check the fields of a dataclass by their types, and give them their canonical form.
+
+    A whole number may come as a float, as YAML reads `1e3`, a tuple as any sequence, and all of
+    them from NumPy. `0`, `0.0` and `-0.0` become one float. Fields of other than plain types are
+    left alone.
+
+    Args:
+        of: the instance, which may be frozen.
+        name: what a user knows it by: `window`, whose `start` is `window.start`.
+        convert_floats: False leaves a number that a float field was given as an integer, where
+            hashes of saibench 0.1 tell `2` from `2.0`.
+
+    Raises:
+        UserError: the first field that has not its type, or is out of range.
+    """
+    of_class: Any = type(of)
+    for field, kind in _kinds(of_class).items():
+        given = getattr(of, field)
+        try:
+            value = kind.validate_python(_python(given), strict=True)
+        except ValidationError as error:
+            raise value_refused(f"{name}.{field}", error) from error
+        if convert_floats or not isinstance(value, float):
+            object.__setattr__(of, field, value)  # the way into a frozen dataclass
+
+
+def is_plain(hint: Any, tuples: bool = False) -> bool:
+    """Whether a value of this type comes from YAML as it is, or as a list for one of `tuples`."""
+    origin, parts = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return is_plain(parts[0], tuples)
+    if origin in (types.UnionType, typing.Union, list, dict) or (tuples and origin is tuple):
+        return all(is_plain(part, tuples) for part in parts if part is not ...)
+    return origin is typing.Literal or hint in _PLAIN
+
+
+def type_hints(target: Any) -> dict[str, Any]:
+    """Of what a class or function can be given; none where they do not resolve."""
+    function = target.__init__ if inspect.isclass(target) else target
+    found: dict[str, Any] = {}
+    # fields of a dataclass, inherited ones too, resolve in the module of their class
+    for of in (target, function) if dataclasses.is_dataclass(target) else (function,):
+        with contextlib.suppress(NameError, TypeError):
+            found |= typing.get_type_hints(of, include_extras=True)
+    return found
+
+
+def check_value(kind: TypeAdapter[Any], value: Any) -> None:
+    """Refuse a value of the wrong type; a whole float is left to what converts it (`1e3`)."""
+    kind.validate_python(_python(value) if isinstance(value, float) else value, strict=True)
+
+
+def value_refused(path: str, error: ValidationError) -> UserError:
+    """The refusal of the value at `path`, or of one in a list there."""
+    first = error.errors()[0]
+    path += "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
+    value = first["input"]
+    given = value if isinstance(value, str) else shown(value)
+    return UserError(f"{path}={given}: {_reason(first['msg'])}{_hint(path, first)}.")
+
+
+def refuse(path: str, value: Any, reason: str) -> NoReturn:
+    """Raise the `UserError` that names a field, its value, and what is wrong with it."""
+    raise UserError(f"{path}={shown(value)} {reason}.")
+
+
+def shown(value: Any) -> str:
+    """A value as the user would write it in YAML."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"[{', '.join(shown(item) for item in value)}]"
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+@lru_cache
+def _kinds(of: type) -> dict[str, TypeAdapter[Any]]:
+    """What checks the fields that come from YAML as they are."""
+    hints = type_hints(of)
+    found = {field.name: hints.get(field.name, object) for field in dataclasses.fields(of)}
+    return {name: TypeAdapter(hint) for name, hint in found.items() if is_plain(hint, tuples=True)}
+
+
+def _python(value: Any) -> Any:
+    """Builtins, whole floats as integers and lists as tuples."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    is_list = isinstance(value, Sequence) and not isinstance(value, str)
+    return tuple(map(_python, value)) if is_list else value
+
+
+def _reason(message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return message[0].lower() + message[1:]
+
+
+def _hint(path: str, first: Any) -> str:
+    kind, value = first["type"], first["input"]
+    if kind in ("list_type", "tuple_type") and isinstance(value, str):
+        return f"; '{path}=[{value}]' would work"
+    if kind == "int_type" and isinstance(value, float) and value.is_integer():
+        return f"; {path}={value:.0f} would work"  # YAML reads 1e4 as a float
+    return ""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from saibench.errors import UserError, closest
+from saibench.options import value_refused
 
 
 class _Strict(BaseModel):
@@ -272,17 +273,11 @@ def validated(model: type[Settings], settings: dict[str, Any]) -> Settings:
         raise UserError(_sentence(error, model)) from error
 
 
-def value_refused(path: str, error: ValidationError) -> UserError:
-    """The refusal of the value at `path`."""
-    first = error.errors()[0]
-    value = first["input"]
-    return UserError(f"{path}={_shown(value)}: {_reason(first['msg'])}{_would_work(path, first)}.")
-
-
 def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
     first = error.errors()[0]
     # a union has the name of its chosen member in the path, a key '[key]'
-    parts = [str(part) for part in first["loc"] if re.fullmatch(r"[\w.-]+", str(part))]
+    parts = [part for part in first["loc"] if isinstance(part, str)]
+    parts = [part for part in parts if re.fullmatch(r"[\w.-]+", part)]
     path = ".".join(part for part in parts if not part.startswith("function-"))
     if first["type"] == "missing":
         return f"'{path}' is missing from the settings."
@@ -291,21 +286,3 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
         known = of_path.get(path.rpartition(".")[0], {})
         return f"'{path}' is an unknown key: {closest(parts[-1], known)}"
     return str(value_refused(path, error))
-
-
-def _reason(message: str) -> str:
-    message = message.removeprefix("Value error, ")
-    return message[0].lower() + message[1:]
-
-
-def _would_work(path: str, first: Any) -> str:
-    kind, value = first["type"], first["input"]
-    if kind == "list_type" and isinstance(value, str):
-        return f"; '{path}=[{value}]' would work"
-    if kind == "int_type" and isinstance(value, float) and value.is_integer():
-        return f"; {path}={value:.0f} would work"  # YAML reads 1e4 as a float
-    return ""
-
-
-def _shown(value: Any) -> str:
-    return "null" if value is None else str(value)

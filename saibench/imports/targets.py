@@ -23,10 +23,9 @@ from pydantic import TypeAdapter, ValidationError
 from saibench.errors import UserError, closest, first_line
 from saibench.imports.allow_list import targets
 from saibench.imports.own_code import place_in_own_code
-from saibench.settings import value_refused
+from saibench.options import check_value, is_plain, type_hints, value_refused
 
 _HYDRA = Path(hydra.__file__).parent
-_PLAIN = (bool, int, float, str, type(None), typing.Any)
 
 
 def check_targets(settings: dict[str, Any], typed: Callable[[str], str] = str) -> None:
@@ -121,7 +120,7 @@ def _check_options(path: str, node: dict[str, Any], typed: Callable[[str], str])
             )
         if kind := options[key]:
             try:
-                _check_value(kind, value)
+                check_value(kind, value)
             except ValidationError as error:
                 inside = error.errors()[0]["loc"][:1] if isinstance(value, dict) else ()
                 given = typed(f"{path}.{key}")
@@ -154,8 +153,8 @@ def _options(target: Any) -> dict[str, TypeAdapter[Any] | None] | None:
     parameters = parameters_of(target)
     if parameters is None:
         return None
-    hints = {name: _without_tensor(hint) for name, hint in _hints(target).items()}
-    plain = {name: hints[name] for name in parameters if name in hints and _is_plain(hints[name])}
+    hints = {name: _without_tensor(hint) for name, hint in type_hints(target).items()}
+    plain = {name: hints[name] for name in parameters if name in hints and is_plain(hints[name])}
     return {name: TypeAdapter(plain[name]) if name in plain else None for name in parameters}
 
 
@@ -181,14 +180,6 @@ def _misspelt(name: str) -> str:
     return f"{module} has no '{wanted}', did you mean '{near[0]}'?" if near else ""
 
 
-def _hints(target: Any) -> dict[str, Any]:
-    function = target.__init__ if inspect.isclass(target) else target
-    try:
-        return typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError):  # annotations of a third party that do not resolve
-        return {}
-
-
 def _without_tensor(hint: Any) -> Any:
     """A number that may be a tensor, as a learning rate, is a number for who writes YAML."""
     parts = typing.get_args(hint)
@@ -196,20 +187,3 @@ def _without_tensor(hint: Any) -> Any:
         return hint
     kept = tuple(part for part in parts if getattr(part, "__name__", "") != "Tensor")
     return typing.Union[kept]  # noqa: UP007
-
-
-def _is_plain(hint: Any) -> bool:
-    """Whether a value of this kind comes from YAML as it is."""
-    origin = typing.get_origin(hint)
-    if origin is typing.Annotated:
-        return _is_plain(typing.get_args(hint)[0])
-    if origin in (types.UnionType, typing.Union, list, dict):
-        return all(_is_plain(part) for part in typing.get_args(hint))
-    return origin is typing.Literal or hint in _PLAIN
-
-
-def _check_value(kind: TypeAdapter[Any], value: Any) -> None:
-    """Refuse a value of the wrong kind; a whole float is left to what converts it (`1e3`)."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    kind.validate_python(value, strict=True)

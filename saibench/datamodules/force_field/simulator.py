@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
 from ase.calculators.calculator import Calculator
+from pydantic import Field
 
 from saibench.datamodules.force_field.molecules import initial_geometry
 from saibench.datamodules.force_field.trajectory import (
@@ -18,7 +19,7 @@ from saibench.datamodules.force_field.trajectory import (
     centred,
     trajectory_index,
 )
-from saibench.datamodules.samplers.fields import Convert, number, refuse, whole_number
+from saibench.options import Count, NotNegative, Positive, check_fields
 from saibench.units import PS_PER_FS
 
 
@@ -47,36 +48,17 @@ class GFN2Simulation:
     """
 
     molecule: str = "ethanol"
-    temperature: float = 500.0
-    timestep: float = 0.5
-    frames: int = 4000
-    stride: int = 4
-    friction: float = 2.0
-    equilibration: float = 0.5
-    seed: int = 1
+    temperature: Positive = 500.0
+    timestep: Positive = 0.5
+    frames: Count = 4000
+    stride: Count = 4
+    friction: Positive = 2.0
+    equilibration: NotNegative = 0.5
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
 
     def __post_init__(self) -> None:
         initial_geometry(self.molecule)
-        for name in ("frames", "stride", "seed"):  # YAML reads 1e3 as a float
-            self._convert(name, whole_number)
-        for name in ("temperature", "timestep", "friction", "equilibration"):
-            self._convert(name, number)
-        for name, works in (("temperature", 500), ("timestep", 0.5), ("friction", 2)):
-            if getattr(self, name) <= 0:
-                self._refuse(name, f"is not above 0: {works} would work")
-        for name, works in (("frames", 4000), ("stride", 4)):
-            if getattr(self, name) < 1:
-                self._refuse(name, f"is not at least 1: {works} would work")
-        if self.equilibration < 0:
-            self._refuse("equilibration", "is below 0: 0 would work")
-        if not 0 <= self.seed < 2**32:
-            self._refuse("seed", "is not in [0, 2^32): 0 would work")
-
-    def _convert(self, name: str, convert: Convert) -> None:
-        object.__setattr__(self, name, convert(f"data.{name}", getattr(self, name)))
-
-    def _refuse(self, name: str, reason: str) -> NoReturn:
-        refuse(f"data.{name}", getattr(self, name), reason)
+        check_fields(self, "data")
 
     @property
     def name(self) -> str:

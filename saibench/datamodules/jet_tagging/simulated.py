@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
+from pydantic import Field
 from tqdm import tqdm
 
 from saibench.datamodules.jet_tagging.jets import (
@@ -26,8 +27,8 @@ from saibench.datamodules.jet_tagging.jets import (
     jet_index,
 )
 from saibench.datamodules.jet_tagging.window import Window
-from saibench.datamodules.samplers.fields import whole_number
 from saibench.errors import UserError
+from saibench.options import Degree, check_fields
 
 SHARES = (0.6, 0.2)
 """Of the jets, in train and in val, as in TopLandscape; the others are in test."""
@@ -66,32 +67,18 @@ class SimulatedJets:
     Raises UserError: a number out of range; later, Pythia or FastJet is not installed.
     """
 
-    top_jets: int = 4000
-    qcd_jets: int = 4000
-    pt_min: float = 550.0
-    pt_max: float | None = 650.0
-    seed: int = 0
+    top_jets: Annotated[int, Field(ge=5)] = 4000
+    qcd_jets: Annotated[int, Field(ge=5)] = 4000
+    pt_min: Annotated[float, Field(ge=200, le=2000)] = 550.0  # a top's decay then fits into a jet
+    pt_max: Annotated[float, Field(le=5000)] | None = 650.0
+    seed: Degree = 0
 
     def __post_init__(self) -> None:
-        for name in ("top_jets", "qcd_jets", "seed"):  # YAML reads 1e4 as a float
-            whole = whole_number(f"data.{name}", getattr(self, name))
-            object.__setattr__(self, name, whole)
-        for name in ("top_jets", "qcd_jets"):
-            if getattr(self, name) < 5:
-                raise UserError(
-                    f"data.{name}={getattr(self, name)} is not at least 5; 4000 would work."
-                )
-        if self.seed < 0:
-            raise UserError(f"data.seed={self.seed} is below 0; 0 would work.")
-        if not 200 <= self.pt_min <= 2000:
+        check_fields(self, "data", convert_floats=False)
+        if self.pt_max is not None and self.pt_max <= self.pt_min:
             raise UserError(
-                f"data.pt_min={self.pt_min} is not in [200, 2000] GeV, where a top quark's decay "
-                "fits into a jet; 550 would work."
-            )
-        if self.pt_max is not None and not self.pt_min < self.pt_max <= 5000:
-            raise UserError(
-                f"data.pt_max={self.pt_max} is not in ({self.pt_min:g}, 5000] GeV; "
-                f"{self.pt_min + 100:g} or null would work."
+                f"data.pt_max={self.pt_max} is not above data.pt_min={self.pt_min}. Use "
+                f"{self.pt_min + 100:g} or null."
             )
 
     @property

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
 import torch
+from pydantic import Field
 
 from saibench.datamodules.jet_tagging.batch import JetBatch
 from saibench.datamodules.rotations import uniform_rotations, unit_interval
 from saibench.datamodules.samplers import sample_keys
 from saibench.datamodules.samplers.keys import splitmix64
 from saibench.errors import UserError
-from saibench.options import Seed
+from saibench.options import Seed, check_fields
 
 _SMEARING_STREAM, _PERMUTATION_STREAM = 111, 112
 """Streams of random numbers, apart from those that draw samples and rotations."""
@@ -43,16 +44,11 @@ class BeamRotations:
     Raises UserError: fewer than two angles, or a step that is no angle in (0, 360).
     """
 
-    step_degrees: float = 5.0
-    count: int = 36
+    step_degrees: Annotated[float, Field(gt=0, lt=360)] = 5.0
+    count: Annotated[int, Field(ge=2)] = 36
 
     def __post_init__(self) -> None:
-        if self.count < 2:
-            raise UserError(f"BeamRotations count={self.count} is not at least 2; 36 would work.")
-        if not 0 < self.step_degrees < 360:
-            raise UserError(
-                f"BeamRotations step_degrees={self.step_degrees} is not in (0, 360); 5 would work."
-            )
+        check_fields(self, "BeamRotations", convert_floats=False)
 
     def hash(self) -> str:
         """Digits that change whenever the angles do."""
@@ -71,13 +67,10 @@ class BeamRotations:
 class BeamBoost:
     """A Lorentz boost along the beam, which adds `rapidity` to every rapidity."""
 
-    rapidity: float = 0.5
+    rapidity: Annotated[float, Field(ge=-5, le=5)] = 0.5
 
     def __post_init__(self) -> None:
-        if not abs(self.rapidity) <= 5:
-            raise UserError(
-                f"BeamBoost rapidity={self.rapidity} is not in [-5, 5]; 0.5 would work."
-            )
+        check_fields(self, "BeamBoost", convert_floats=False)
 
     def hash(self) -> str:
         """Digits that change whenever the boost does."""
@@ -128,21 +121,14 @@ class ConstituentSmearing:
     Raises UserError: a resolution below 0, or both 0.
     """
 
-    energy: float = 0.1
-    angle: float = 0.0
+    energy: Annotated[float, Field(ge=0, le=1)] = 0.1
+    angle: Annotated[float, Field(ge=0, le=1)] = 0.0
     seed: Seed = 0
 
     def __post_init__(self) -> None:
-        for name in ("energy", "angle"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(
-                    f"ConstituentSmearing {name}={getattr(self, name)} is not in [0, 1]; "
-                    "0.1 would work."
-                )
+        check_fields(self, "ConstituentSmearing", convert_floats=False)
         if self.energy == self.angle == 0:
-            raise UserError(
-                "ConstituentSmearing smears neither energy nor angle; energy=0.1 would."
-            )
+            raise UserError("ConstituentSmearing smears neither energy nor angle. Use energy=0.1.")
 
     def hash(self) -> str:
         """Digits that change whenever the smearing does."""

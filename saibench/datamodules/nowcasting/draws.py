@@ -1,10 +1,13 @@
-"""Looking at an event many times: a stochastic net's predictions differ."""
+"""Predicting an event many times: a stochastic net's predictions differ."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from saibench.errors import UserError
+from pydantic import Field
+
+from saibench.options import check_fields
 
 
 @dataclass(frozen=True)
@@ -14,11 +17,10 @@ class RepeatedDraws:
     Raises UserError: fewer than two draws.
     """
 
-    count: int = 100
+    count: Annotated[int, Field(ge=2)] = 100
 
     def __post_init__(self) -> None:
-        if self.count < 2:
-            raise UserError(f"RepeatedDraws count={self.count} is not at least 2; 100 would work.")
+        check_fields(self, "RepeatedDraws")
 
     def hash(self) -> str:
         return f"draws{self.count}"

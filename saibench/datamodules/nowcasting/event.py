@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
 import polars as pl
+import pydantic
 
+from saibench.datamodules.source import DataSource
 from saibench.errors import UserError
 from saibench.evidence.schema import Field
 
@@ -19,6 +21,8 @@ MINUTES_PER_FRAME = 10
 """Of NowcastNet's events; a source of others says how many frames its own have."""
 LARGEST_RATE = 128.0
 """mm/h; observations are clipped here, as in NowcastNet's own loader."""
+SidePixels = Annotated[int, pydantic.Field(ge=32, multiple_of=32)]
+"""Pixels of a side that every net can halve five times."""
 RECORD_RATE = 1872.0
 """mm/h; no rain had more: 31.2 mm in a minute is the world record (Engelbrecht, Brancato 1959,
 *Monthly Weather Review* 87, 303)."""
@@ -125,7 +129,7 @@ class RainEvents(Protocol):
         """The columns of the index beside `sample_id`."""
 
 
-class RainSource(Protocol):
+class RainSource(DataSource, Protocol):
     """Where events come from: a reader or a simulation.
 
     A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`. It knows
@@ -141,22 +145,6 @@ class RainSource(Protocol):
     @property
     def has_truth(self) -> bool:
         """Whether events know their motion and source."""
-
-    @property
-    def name(self) -> str:
-        """One word."""
-
-    def describe(self) -> str:
-        """One sentence: what it is, and how many events."""
-
-    def preview(self) -> pl.DataFrame | None:
-        """`sample_id` of the events if that is to be had at once, else None."""
-
-    def recipe(self) -> dict[str, Any]:
-        """Everything that changes the events, as JSON can hold it.
-
-        Of a file it is its content's hash; a folder (`root`, `cache`) names no run then.
-        """
 
     def load(self, cache: Path) -> RainEvents:
         """The events; what is prepared once is kept below this root."""

@@ -29,6 +29,7 @@ from saibench.datamodules.nowcasting.radar_png import (
 )
 from saibench.errors import NotHeldByData, UserError
 from saibench.evidence.schema import Field
+from saibench.options import Count, check_fields
 
 PIXEL_KM = 2.0
 """0.02 degrees after averaging 2 x 2."""
@@ -52,11 +53,10 @@ class MRMS:
     has_truth: ClassVar[bool] = False
 
     root: str | None = None
-    events: int | None = None
+    events: Count | None = None
 
     def __post_init__(self) -> None:
-        if self.events is not None and self.events < 1:
-            raise UserError(f"data.events={self.events} is not at least 1; null takes all.")
+        check_fields(self, "data")
 
     @property
     def name(self) -> str:

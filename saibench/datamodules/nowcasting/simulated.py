@@ -19,6 +19,7 @@ from saibench.datamodules.nowcasting.event import (
     OBSERVED_FRAMES,
     TARGET_FRAMES,
     RainEvent,
+    SidePixels,
 )
 from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES, observed_features
 from saibench.datamodules.nowcasting.random_fields import (
@@ -29,6 +30,7 @@ from saibench.datamodules.nowcasting.random_fields import (
 )
 from saibench.errors import UserError
 from saibench.evidence.schema import AFTER, Field
+from saibench.options import Count, Degree, NotNegative, Number, Positive, check_fields
 
 MARGIN = 2
 """The wind blows on a periodic domain of this many times the event's side, so that rain enters
@@ -89,34 +91,25 @@ class SimulatedRain:
     Raises UserError: a number out of range.
     """
 
-    events: int = 500
-    size: int = 64
-    pixel_km: float = 2.0
-    slowest: float = 6.0
-    fastest: float = 30.0
-    eddies: float = 6.0
-    lifetime: float = 4.0
-    growth: float = -0.3
-    growth_spread: float = 0.6
-    seed: int = 0
+    events: Count = 500
+    size: SidePixels = 64
+    pixel_km: Positive = 2.0
+    slowest: NotNegative = 6.0
+    fastest: NotNegative = 30.0
+    eddies: NotNegative = 6.0
+    lifetime: Positive = 4.0
+    growth: Number = -0.3
+    growth_spread: NotNegative = 0.6
+    seed: Degree = 0
 
     has_truth: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.events < 1:
-            raise UserError(f"data.events={self.events} is not at least 1; 500 would work.")
-        if self.size < 32 or self.size % 32:
-            raise UserError(f"data.size={self.size} is not a multiple of 32; 64 would work.")
-        for name, works in (("pixel_km", 2), ("lifetime", 4)):
-            if not getattr(self, name) > 0:
-                raise UserError(f"data.{name}={getattr(self, name)} is not above 0; {works} would.")
-        for name in ("slowest", "eddies", "growth_spread", "seed"):
-            if not getattr(self, name) >= 0:
-                raise UserError(f"data.{name}={getattr(self, name)} is below 0; 0 would work.")
+        check_fields(self, "data", convert_floats=False)
         if self.fastest < self.slowest:
             raise UserError(
-                f"data.fastest={self.fastest} is below data.slowest={self.slowest}; "
-                f"{self.slowest} would work."
+                f"data.fastest={self.fastest} is below data.slowest={self.slowest}. Use "
+                f"{self.slowest}."
             )
 
     @property

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 import polars
+from pydantic import Field
 
 from saibench.datamodules.samplers.features import numeric_feature, sample_ids
-from saibench.datamodules.samplers.fields import (
-    flag,
-    list_of,
-    number,
-    optional,
-    shown,
-    text,
-    whole_number,
-)
 from saibench.datamodules.samplers.keys import rows_by_key
 from saibench.datamodules.samplers.sampler import ADDED, Sampler
 from saibench.errors import NotHeldByData, UserError
+from saibench.options import Count, Name, Number, Positive, Seed, shown
 
 OUTSIDE = -1
 """The bin number of a sample that is in no bin; one whose feature is NaN is in none."""
@@ -40,28 +34,18 @@ class Bins(Sampler):
     that one of them holds: ranges of bins then differ in what they cover, not in their size.
     """
 
-    by: str
-    edges: tuple[float, ...] | None = None
-    count: int | None = None
-    width: float | None = None
-    start: float | None = None
-    keep: tuple[int, ...] | None = None
+    by: Name
+    edges: tuple[Number, ...] | None = None
+    count: Count | None = None
+    width: Positive | None = None
+    start: Number | None = None
+    keep: Annotated[tuple[int, ...], Field(min_length=1)] | None = None
     equal_count: bool = False
     size_of: int | None = field(default=None, metadata=ADDED)
-    seed: int = 0
+    seed: Seed = 0
 
     def __post_init__(self) -> None:
-        self._convert(
-            by=text,
-            edges=optional(list_of(number)),
-            count=optional(whole_number),
-            width=optional(number),
-            start=optional(number),
-            keep=optional(list_of(whole_number)),
-            equal_count=flag,
-            size_of=optional(whole_number),
-            seed=whole_number,
-        )
+        super().__post_init__()
         self._check_grid()
         if self.keep is not None:
             object.__setattr__(self, "keep", tuple(sorted(set(self.keep))))
@@ -72,8 +56,6 @@ class Bins(Sampler):
                 self._refuse("size_of", f"is no bin that is kept; {self.kept[0]} would work")
             if self.equal_count:
                 self._refuse("size_of", "excludes bins.equal_count=true; null would work")
-        if not 0 <= self.seed < 2**64:
-            self._refuse("seed", "is not in [0, 2^64); 0 would work")
 
     def _check_grid(self) -> None:
         given = {name for name in ("edges", "count", "width", "start") if self._is_given(name)}
@@ -91,10 +73,6 @@ class Bins(Sampler):
             )
         if self.edges is not None and (len(self.edges) < 2 or min(np.diff(self.edges)) <= 0):
             self._refuse("edges", "are not two or more increasing numbers; [0, 1] would work")
-        if self.count is not None and self.count < 1:
-            self._refuse("count", "is not at least 1; 8 would work")
-        if self.width is not None and self.width <= 0:
-            self._refuse("width", "is not above 0; 1 would work")
 
     def _is_given(self, name: str) -> bool:
         return getattr(self, name) is not None

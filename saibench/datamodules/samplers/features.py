@@ -7,8 +7,8 @@ import math
 import numpy as np
 import polars
 
-from saibench.datamodules.samplers.fields import refuse
 from saibench.errors import closest
+from saibench.options import refuse
 
 
 def sample_ids(index: polars.DataFrame) -> np.ndarray:

@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -14,7 +15,7 @@ import numpy as np
 import polars
 from omegaconf import OmegaConf
 
-from saibench.datamodules.samplers.fields import Convert, list_of, refuse
+from saibench.options import check_fields, refuse
 
 ADDED = {"added": True}
 """Metadata of a field that a sampler was given after hashes of it were published: left out of the
@@ -25,9 +26,12 @@ hash while it has its default, with which the sampler selects as before."""
 class Sampler(ABC):
     """A pure function from an index to row positions; subclasses are frozen dataclasses.
 
-    A subclass converts and checks its fields in `__post_init__`, and its docstring says in which
-    order `select` returns the rows.
+    The types of a subclass's fields are what they may be (`options.check_fields`), and its
+    docstring says in which order `select` returns the rows.
     """
+
+    def __post_init__(self) -> None:
+        check_fields(self, type(self).__name__.lower())
 
     @abstractmethod
     def select(self, index: polars.DataFrame) -> np.ndarray:
@@ -55,11 +59,6 @@ class Sampler(ABC):
         """A field's name as the user knows it: `window.start`."""
         return f"{type(self).__name__.lower()}.{name}"
 
-    def _convert(self, **conversions: Convert) -> None:
-        for name, convert in conversions.items():
-            converted = convert(self._field(name), getattr(self, name))
-            object.__setattr__(self, name, converted)  # the way into a frozen dataclass
-
     def _refuse(self, name: str, reason: str) -> NoReturn:
         refuse(self._field(name), getattr(self, name), reason)
 
@@ -75,10 +74,14 @@ class Chain(Sampler):
     samplers: tuple[Sampler, ...]
 
     def __post_init__(self) -> None:
-        self._convert(samplers=list_of(_sampler))
+        if not isinstance(self.samplers, Sequence) or isinstance(self.samplers, str):
+            self._refuse("samplers", "is no list of samplers")
+        if not self.samplers:
+            self._refuse("samplers", "is empty. Use a list of at least one sampler")
         flat = [
             inner
-            for sampler in self.samplers
+            for place, given in enumerate(self.samplers)
+            for sampler in [_sampler(f"{self._field('samplers')}[{place}]", given)]
             for inner in (sampler.samplers if isinstance(sampler, Chain) else (sampler,))
         ]
         object.__setattr__(self, "samplers", tuple(flat))
@@ -103,9 +106,9 @@ def _sampler(field: str, value: Any) -> Sampler:
         value = OmegaConf.to_object(value)
     if isinstance(value, functools.partial):
         name = getattr(value.func, "__name__", "it")
-        refuse(field, name, "is no sampler while _partial_ is set; leave _partial_ out")
+        refuse(field, name, "is no sampler while _partial_ is set. Leave _partial_ out")
     if not isinstance(value, Sampler):
-        refuse(field, value, "is not a sampler; one such as Window(start=0, size=0.3) would work")
+        refuse(field, value, "is not a sampler. Use one as Window(start=0, size=0.3)")
     return value
 
 
@@ -119,3 +122,7 @@ def _document(value: Any) -> Any:
         }
         return [type(value).__name__, fields]
     return [_document(item) for item in value] if isinstance(value, tuple) else value
+
+
+def percent(fraction: float) -> str:
+    return f"{100 * fraction:.10g} %"

@@ -8,17 +8,10 @@ import numpy as np
 import polars
 
 from saibench.datamodules.samplers.features import feature, row_bound, sample_ids
-from saibench.datamodules.samplers.fields import (
-    number,
-    optional,
-    percent,
-    shown,
-    text,
-    whole_number,
-)
 from saibench.datamodules.samplers.keys import rows_by_key
-from saibench.datamodules.samplers.sampler import ADDED, Sampler
+from saibench.datamodules.samplers.sampler import ADDED, Sampler, percent
 from saibench.errors import NotHeldByData, UserError
+from saibench.options import Count, Fraction, Name, Seed, shown
 
 
 @dataclass(frozen=True)
@@ -32,29 +25,18 @@ class Subset(Sampler):
     each occurs, so that every draw holds them in their shares of the whole, to one sample.
     """
 
-    count: int | None = None
-    fraction: float | None = None
-    seed: int = 0
-    stratify: str | None = field(default=None, metadata=ADDED)
+    count: Count | None = None
+    fraction: Fraction | None = None
+    seed: Seed = 0
+    stratify: Name | None = field(default=None, metadata=ADDED)
 
     def __post_init__(self) -> None:
-        self._convert(
-            count=optional(whole_number),
-            fraction=optional(number),
-            seed=whole_number,
-            stratify=optional(text),
-        )
-        if self.fraction is not None and not 0 < self.fraction <= 1:
-            self._refuse("fraction", "is not in (0, 1]; 0.5 would keep half of the samples")
+        super().__post_init__()
         if self.count is not None and self.fraction is not None:
             raise UserError(
                 f"subset.count={self.count} and subset.fraction={shown(self.fraction)} exclude "
                 f"each other; subset.count=null subset.fraction={shown(self.fraction)} would work."
             )
-        if self.count is not None and self.count < 1:
-            self._refuse("count", "is not at least 1; null would keep all samples")
-        if not 0 <= self.seed < 2**64:
-            self._refuse("seed", "is not in [0, 2^64); 0 would work")
 
     def select(self, index: polars.DataFrame) -> np.ndarray:
         return self.order(index)[: self.size_within(index.height)]

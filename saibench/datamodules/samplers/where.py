@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import polars
+from pydantic import Field
 
 from saibench.datamodules.samplers.features import feature, numeric_feature, sample_ids
-from saibench.datamodules.samplers.fields import (
-    list_of,
-    number,
-    optional,
-    refuse,
-    scalar,
-    shown,
-    text,
-)
 from saibench.datamodules.samplers.sampler import Sampler
 from saibench.errors import UserError
+from saibench.options import Name, Number, refuse, shown
 
-Scalar = str | bool | int | float
+Scalar = str | bool | int | Number
 
 
 @dataclass(frozen=True)
@@ -32,20 +25,14 @@ class Where(Sampler):
     numbers, strings or booleans, as the feature holds. NaN and null meet no condition.
     """
 
-    by: str
+    by: Name
     equals: Scalar | None = None
-    at_least: float | None = None
-    below: float | None = None
-    one_of: tuple[Scalar, ...] | None = None
+    at_least: Number | None = None
+    below: Number | None = None
+    one_of: Annotated[tuple[Scalar, ...], Field(min_length=1)] | None = None
 
     def __post_init__(self) -> None:
-        self._convert(
-            by=text,
-            equals=optional(scalar),
-            at_least=optional(number),
-            below=optional(number),
-            one_of=optional(list_of(scalar)),
-        )
+        super().__post_init__()
         conditions = (self.equals, self.at_least, self.below, self.one_of)
         if all(condition is None for condition in conditions):
             raise UserError(

@@ -8,9 +8,9 @@ import numpy as np
 import polars
 
 from saibench.datamodules.samplers.features import row_bound, rows_in_order
-from saibench.datamodules.samplers.fields import number, optional, percent, shown, text
-from saibench.datamodules.samplers.sampler import Sampler
+from saibench.datamodules.samplers.sampler import Sampler, percent
 from saibench.errors import UserError
+from saibench.options import Fraction, Name, NotNegative, Positive, shown
 
 ROUNDING = 1e-9
 """How far `start + size` may pass `limit` by the rounding of decimal fractions."""
@@ -25,23 +25,17 @@ class Window(Sampler):
     a window that passes it is refused.
     """
 
-    start: float
-    size: float | None = None
-    by: str = "time"
-    limit: float = 1.0
+    start: NotNegative
+    size: Positive | None = None
+    by: Name = "time"
+    limit: Fraction = 1.0
 
     def __post_init__(self) -> None:
-        self._convert(start=number, size=optional(number), by=text, limit=number)
-        if not 0 < self.limit <= 1:
-            self._refuse("limit", "is not in (0, 1]; 0.9 would leave a last tenth for the test")
-        if not 0 <= self.start < self.limit:
-            self._refuse("start", f"is not in [0, {shown(self.limit)}); 0 would work")
-        if self.size is None:
-            return
-        room = shown(self.limit - self.start)
-        if self.size <= 0:
-            self._refuse("size", f"is not above 0; a size of at most {room} would work")
-        if self.start + self.size > self.limit + ROUNDING:
+        super().__post_init__()
+        if self.start >= self.limit:
+            self._refuse("start", f"is not below window.limit={shown(self.limit)}")
+        if self.size is not None and self.start + self.size > self.limit + ROUNDING:
+            room = shown(self.limit - self.start)
             test = f"{shown(self.limit)} where the test partition begins"
             limit = "the end of the data" if self.limit == 1 else test
             raise UserError(
@@ -70,13 +64,8 @@ class Tail(Sampler):
     Of N samples it begins at row floor((1 - size)*N), where `Window(..., limit=1 - size)` ends.
     """
 
-    size: float = 0.1
-    by: str = "time"
-
-    def __post_init__(self) -> None:
-        self._convert(size=number, by=text)
-        if not 0 < self.size <= 1:
-            self._refuse("size", "is not in (0, 1]; 0.1 would work")
+    size: Fraction = 0.1
+    by: Name = "time"
 
     def select(self, index: polars.DataFrame) -> np.ndarray:
         rows = rows_in_order(index, self._field("by"), self.by)

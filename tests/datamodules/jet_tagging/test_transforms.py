@@ -164,11 +164,11 @@ def test_other_settings_have_other_hashes() -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: BeamRotations(count=1), "count=1 is not at least 2; 36 would work"),
-        (lambda: BeamRotations(step_degrees=0), r"step_degrees=0 is not in \(0, 360\)"),
-        (lambda: BeamBoost(9), r"rapidity=9 is not in \[-5, 5\]"),
-        (lambda: BeamBoost(float("nan")), r"rapidity=nan is not in \[-5, 5\]"),
-        (lambda: ConstituentSmearing(energy=-0.1), r"energy=-0.1 is not in \[0, 1\]"),
+        (lambda: BeamRotations(count=1), "BeamRotations.count=1"),
+        (lambda: BeamRotations(step_degrees=0), "BeamRotations.step_degrees=0"),
+        (lambda: BeamBoost(9), "BeamBoost.rapidity=9"),
+        (lambda: BeamBoost(float("nan")), "BeamBoost.rapidity=nan"),
+        (lambda: ConstituentSmearing(energy=-0.1), "ConstituentSmearing.energy=-0.1"),
         (lambda: ConstituentSmearing(0, 0), "smears neither energy nor angle"),
     ],
 )

@@ -112,5 +112,7 @@ def test_events_are_read_back_as_they_were_made(tmp_path: Path) -> None:
     "arguments", [{"events": 0}, {"size": 48}, {"pixel_km": 0}, {"slowest": 9, "fastest": 8}]
 )
 def test_impossible_rain_is_refused(arguments: dict[str, float]) -> None:
-    with pytest.raises(UserError, match=r"would"):
+    with pytest.raises(
+        UserError, match=f"data.{list(arguments)[-1]}={list(arguments.values())[-1]}"
+    ):
         SimulatedRain(**arguments)  # type: ignore[arg-type]
