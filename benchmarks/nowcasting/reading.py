@@ -17,7 +17,7 @@ import torch
 
 from benchmarks.step_timer import device_synchronizer
 from saibench.datamodules.nowcasting.event import OBSERVED_FRAMES, TARGET_FRAMES
-from saibench.datamodules.nowcasting.loader import EventDataset, TrainingBatches, rain_loader
+from saibench.datamodules.nowcasting.loader import CropBatches, EventDataset, rain_loader
 from saibench.datamodules.nowcasting.mrms import MRMS
 from saibench.datamodules.stream import Ranks
 from saibench.models.nowcasting.nets.nowcastnet import NowcastNet
@@ -72,10 +72,10 @@ def read(task: ReadingTask) -> np.ndarray:
     """Seconds, of both kinds, in which the loader of a training gives the batches."""
     events = MRMS(task.root).load(Path(task.cache))
     rows = np.arange(events.index.height)
-    batches = TrainingBatches(
+    batches = CropBatches(
         rows, task.batch_size, task.batches + 1, seed=0, first_step=lambda: 0, ranks=Ranks()
     )
-    loader = iter(rain_loader(EventDataset(events, task.crop), batches, 1.0, task.workers))
+    loader = iter(rain_loader(EventDataset(events, task.crop), batches, task.workers))
     next(loader)
     began = now()
     read = sum(1 for _ in loader)

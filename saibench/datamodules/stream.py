@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,3 +58,60 @@ def rows_of_steps(
     offset = first_pass * num_samples
     rows = np.concatenate(permutations)[start - offset : stop - offset]
     return rows.reshape(steps, batch_size)
+
+
+@dataclass(frozen=True)
+class TrainingBatches:
+    """Rows of this rank for each step of a round of the stream of `rows_of_steps`.
+
+    rows: those trained on
+    batch_size: samples a step over all ranks
+    steps: steps a round
+    seed: of the permutations
+    first_step: the global step at which the round begins
+    ranks: this process among its peers
+    """
+
+    rows: np.ndarray
+    batch_size: int
+    steps: int
+    seed: int
+    first_step: Callable[[], int]
+    ranks: Ranks
+
+    @property
+    def weight(self) -> float:
+        """Of a sample in the loss, whose mean over ranks is then the mean over samples."""
+        return self.ranks.world_size / self.batch_size
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.ranks.share(self.chosen(self.first_step(), self.steps)))
+
+    def chosen(self, first: int, steps: int) -> np.ndarray:
+        """Rows `(steps, batch_size)` of all ranks from the step `first` on."""
+        return self.rows[rows_of_steps(len(self.rows), self.batch_size, steps, first, self.seed)]
+
+
+@dataclass(frozen=True)
+class EvaluationBatches:
+    """Rows in order, each once, dealt over the ranks without padding.
+
+    rows: those to be evaluated
+    batch_size: samples a batch on each rank
+    ranks: this process among its peers; a rank without a row yields no batch
+    """
+
+    rows: np.ndarray
+    batch_size: int
+    ranks: Ranks
+    weight = 0.0
+
+    def __len__(self) -> int:
+        return -(-len(self.ranks.share(self.rows)) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Any]:
+        own = self.ranks.share(self.rows)
+        return (own[i : i + self.batch_size] for i in range(0, len(own), self.batch_size))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
-from lightning import LightningDataModule
+from lightning import LightningDataModule, Trainer
 
+from saibench.datamodules.cache_root import cache_root
+from saibench.datamodules.checked import checked_once
 from saibench.datamodules.near_duplicates import Likeness
 from saibench.datamodules.partition import (
     Partition,
@@ -18,10 +21,15 @@ from saibench.datamodules.partition import (
     training_split,
     untrained_split,
 )
-from saibench.datamodules.samplers import Sampler, Subset
+from saibench.datamodules.samplers import Chain, Sampler, Subset
 from saibench.datamodules.seen_ids import seen_ids
+from saibench.datamodules.stream import EvaluationBatches, Ranks, TrainingBatches, steps_begun
 from saibench.errors import UserError, closest
 from saibench.evidence.independence import Independence, default_independence
+from saibench.options import Count, check_fields
+
+NO_SOURCE: Any = object()
+"""Of a data module that gets its data in a way of its own."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +41,13 @@ class EvaluationPass:
     partitions: tuple[Partition, ...]
 
 
+@dataclass(eq=False, repr=False)
 class StructuralDataModule(LightningDataModule):
     """Partitions of an index: what is trained on, validated on, and tested on.
 
-    A subclass gives `load_index`, `facts`, the loaders, and may give `preview_index` and
-    `features`. It is made once a point, from the config alone.
+    A subclass is a dataclass too (`@dataclass(eq=False, repr=False)`), whose fields are its own
+    options. It gives `load_index`, `facts`, `loader`, `feature_fields` and `describe_data`, and may
+    give `preview_index` and `features`. It is made once a point, from the config alone.
 
     Args:
         training: sampler of the training candidates.
@@ -46,40 +56,56 @@ class StructuralDataModule(LightningDataModule):
         partitions: name → `{samplers: [...], transform: ...}`, the partitions there are.
         test: names of the partitions that the trained model is tested on.
         steps: budget of the training; 0 trains on nothing, so that no sample is taken for it.
+        shown: ids of tested samples that the report is to show whole; None for the model's choice.
         seen: ids of samples that the model has seen elsewhere, or a file of them (`seen_ids`); None
             where that is not known.
-        shown: ids of tested samples that the report is to show whole; None for the model's choice.
+        source: where the data come from, see `DataSource`.
+        batch_size: samples a step, over all ranks.
+        evaluation_batch_size: samples a batch in validation and test, on each rank.
+        steps_per_round: training steps between two validations.
+        seed: of the order of the training samples.
+        cache: folder of the prepared arrays; the default is `cache_root()`.
+
+    Raises:
+        UserError: an option of another kind, a test of a partition that is not defined.
     """
 
-    def __init__(
-        self,
-        training: Sampler,
-        subset: Subset,
-        held_out: str,
-        partitions: Mapping[str, Mapping[str, Any]],
-        test: Sequence[str],
-        steps: int | None = None,
-        shown: Sequence[int] | None = None,
-        seen: str | Sequence[int] | None = None,
-    ) -> None:
+    training: Sampler
+    subset: Subset
+    held_out: str
+    partitions: Mapping[str, Mapping[str, Any]]
+    test: Sequence[str]
+    steps: int | None = None
+    shown: Sequence[int] | None = None
+    seen: str | Sequence[int] | None = None
+    source: Any = NO_SOURCE
+    batch_size: Count = 1
+    evaluation_batch_size: Count = 100
+    steps_per_round: Count = 200
+    seed: int = 0
+    cache: str | None = None
+
+    def __post_init__(self) -> None:
         super().__init__()
-        for name, given, kind in (("training", training, Sampler), ("subset", subset, Subset)):
-            if not isinstance(given, kind):
+        check_fields(self, "datamodule")
+        for name, kind in (("training", Sampler), ("subset", Subset)):
+            if not isinstance(given := getattr(self, name), kind):
                 raise UserError(
                     f"{name} is a {type(given).__name__}, not a {kind.__name__} of "
-                    "saibench.datamodules.samplers; a node whose _target_ is one would work."
+                    "saibench.datamodules.samplers. Use a node whose _target_ is one."
+                )
+        for name in ("name", "describe", "preview", "recipe", "load"):
+            if self.source is not NO_SOURCE and not hasattr(self.source, name):
+                raise UserError(
+                    f"data is no source: {type(self.source).__name__} has no '{name}', which "
+                    "saibench.datamodules.source.DataSource asks for."
                 )
         self.allow_zero_length_dataloader_with_multiple_devices = True  # a rank without a sample
         self.evaluation: EvaluationPass | None = None
-        self.training_sampler = training
-        self.subset = subset
-        self.steps = steps
-        self.shown = shown
-        self.seen_given = seen
-        self.held_out = held_out
-        self.partitions = {name: _checked(name, given) for name, given in partitions.items()}
-        self.test = list(dict.fromkeys(test))
-        for name in (held_out, *self.test):
+        self.cache_folder = cache_root() if self.cache is None else Path(self.cache)
+        self.partitions = {name: _checked(name, given) for name, given in self.partitions.items()}
+        self.test = list(dict.fromkeys(self.test))
+        for name in (self.held_out, *self.test):
             if name not in self.partitions:
                 raise UserError(
                     f"test partition '{name}' is not defined under partitions: "
@@ -93,8 +119,25 @@ class StructuralDataModule(LightningDataModule):
         raise NotImplementedError
 
     def preview_index(self) -> pl.DataFrame | None:
-        """The index if it is to be had before the data are made, else None."""
-        return None
+        """The index before the data are made, if it has all that samplers ask for, else None."""
+        if self.source is NO_SOURCE or (preview := self.source.preview()) is None:
+            return None
+        samplers = [
+            sampler
+            for name in (self.held_out, *self.test)
+            for sampler in self.partitions[name]["samplers"]
+        ]
+        features = Chain((self.training, *samplers)).features() | self.subset.features()
+        return preview if features <= set(preview.columns) else None
+
+    def prepare_data(self) -> None:
+        """Prepare once what the source keeps; every rank then only reads."""
+        if self.source is not NO_SOURCE:
+            self.source.load(self.cache_folder)
+
+    def check_once(self, data_hash: str, check: Callable[[], None]) -> None:
+        """Call `check` unless data of this hash have passed it; the cache keeps that they did."""
+        checked_once(self.cache_folder, self.source.name, data_hash, check)
 
     def facts(self) -> dict[str, Any]:
         """What a model needs to know of the training partition, in builtins."""
@@ -136,7 +179,7 @@ class StructuralDataModule(LightningDataModule):
             UserError: the source names a column that the evidence does not have.
         """
         columns = [field.name for field in self.feature_fields()]
-        declared = getattr(getattr(self, "source", None), "independence", None)
+        declared = getattr(self.source, "independence", None)
         if declared is None:
             return default_independence(columns)
         if not isinstance(declared, Independence):
@@ -164,12 +207,58 @@ class StructuralDataModule(LightningDataModule):
         Raises:
             UserError: the data can't be had.
         """
-        recipe = getattr(getattr(self, "source", None), "recipe", None)
-        return None if recipe is None else recipe()
+        return None if self.source is NO_SOURCE else self.source.recipe()
+
+    def loader(
+        self, batches: TrainingBatches | EvaluationBatches, transform: Any | None = None
+    ) -> Any:
+        """What Lightning takes batches from, one of the samples of each of `batches`.
+
+        Args:
+            batches: rows of the index, a batch at a time; `weight` is that of a sample in the loss.
+            transform: of the partitions that are tested, if they have one.
+        """
+        raise NotImplementedError
+
+    def training_batches(self) -> TrainingBatches:
+        """Rows of the steps of a round."""
+        return TrainingBatches(
+            self.split[0].rows,
+            self.batch_size,
+            self.steps_per_round,
+            self.seed,
+            lambda: steps_begun(self.attached),
+            self.ranks,
+        )
+
+    def evaluation_batches(self, rows: np.ndarray) -> EvaluationBatches:
+        """These rows, unrepeated, dealt over the ranks."""
+        return EvaluationBatches(rows, self.evaluation_batch_size, self.ranks)
+
+    def train_dataloader(self) -> Any:
+        return self.loader(self.training_batches())
+
+    def val_dataloader(self) -> Any:
+        return self.loader(self.evaluation_batches(self.split[1].rows))
 
     def evaluation_loader(self, evaluation: EvaluationPass) -> Any:
-        """Batches of the pass's rows, unrepeated, dealt over the ranks."""
-        raise NotImplementedError
+        return self.loader(self.evaluation_batches(evaluation.rows), evaluation.transform)
+
+    @property
+    def ranks(self) -> Ranks:
+        """This process among those that work together."""
+        return Ranks(self.attached.global_rank, self.attached.world_size)
+
+    @property
+    def attached(self) -> Trainer:
+        """The trainer.
+
+        Raises:
+            RuntimeError: there is none yet.
+        """
+        if self.trainer is None:
+            raise RuntimeError("loaders need the trainer that this data module is given to.")
+        return self.trainer
 
     @cached_property
     def index(self) -> pl.DataFrame:
@@ -219,7 +308,7 @@ class StructuralDataModule(LightningDataModule):
         Raises:
             UserError: `seen` cannot be read, or names no sample of these data.
         """
-        return None if self.seen_given is None else self._seen(self.index)
+        return None if self.seen is None else self._seen(self.index)
 
     @cached_property
     def learned_rows(self) -> np.ndarray:
@@ -258,7 +347,7 @@ class StructuralDataModule(LightningDataModule):
         index = self.preview_index()
         if index is not None:
             self._split(index)
-            if self.seen_given is not None:
+            if self.seen is not None:
                 self._seen(index)
             self._check_shown([self._test_partition(index, name) for name in self.test])
 
@@ -286,7 +375,7 @@ class StructuralDataModule(LightningDataModule):
             return untrained_split(index)
         held_out = self._test_partition(index, self.held_out)
         return training_split(
-            index, self.training_sampler, self.subset, [held_out], self.validation_sampler
+            index, self.training, self.subset, [held_out], self.validation_sampler
         )
 
     @property
@@ -295,8 +384,8 @@ class StructuralDataModule(LightningDataModule):
         return None
 
     def _seen(self, index: pl.DataFrame) -> Partition:
-        assert self.seen_given is not None
-        ids = seen_ids(self.seen_given)
+        assert self.seen is not None
+        ids = seen_ids(self.seen)
         known = index["sample_id"].to_numpy()
         rows = np.flatnonzero(np.isin(known, ids))
         if not rows.size:

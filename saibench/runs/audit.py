@@ -99,10 +99,10 @@ def _data(folder: Path, seen: str | None, root: str | None) -> StructuralDataMod
     config = OmegaConf.create(with_root(settings_of(folder, "datamodule"), root))
     data: StructuralDataModule = build(config.datamodule, "datamodule")
     if seen is not None:
-        data.seen_given = seen
+        data.seen = seen
     if read_record(folder).get("steps") == 0:
         data.without_training()
-    if data.steps == 0 and data.seen_given is None:
+    if data.steps == 0 and data.seen is None:
         raise UserError(
             f"{folder.name}: nothing was trained here, and what the model has seen elsewhere is "
             "not known. Use --seen with a file of those ids; without weights nothing can leak."

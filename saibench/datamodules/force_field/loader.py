@@ -6,8 +6,7 @@ frame at a time in Python, and no worker process is needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -15,7 +14,8 @@ from torch import Tensor
 
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.transforms import MoleculeTransform
-from saibench.datamodules.stream import Ranks, rows_of_steps
+from saibench.datamodules.loader import Loader
+from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 
 
 @dataclass(frozen=True)
@@ -39,87 +39,32 @@ class FrameTensors:
         )
 
 
-class TrainingStream:
-    """One round of the stream of `rows_of_steps`.
+def frame_loader(
+    frames: FrameTensors,
+    batches: TrainingBatches | EvaluationBatches,
+    transform: MoleculeTransform | None = None,
+) -> Loader[MoleculeBatch]:
+    """Batches of frames.
 
     Args:
-        frames: the training frames alone.
-        batch_size: frames a step over all ranks.
-        steps: steps a round.
-        seed: of the permutations.
-        first_step: the global step at which the round begins.
-        ranks: this process among its peers.
+        frames: those of `batches.rows`, and no others, in their order.
+        batches: of which samples.
+        transform: applied to each batch, which then also holds the original frames.
     """
 
-    def __init__(
-        self,
-        frames: FrameTensors,
-        batch_size: int,
-        steps: int,
-        seed: int,
-        first_step: Callable[[], int],
-        ranks: Ranks,
-    ) -> None:
-        self.frames = frames
-        self.batch_size = batch_size
-        self.steps = steps
-        self.seed = seed
-        self.first_step = first_step
-        self.ranks = ranks
+    def gather(places: np.ndarray) -> MoleculeBatch:
+        rows = torch.from_numpy(places.copy()).to(frames.positions.device, non_blocking=True)
+        batch = frames.batch(rows, batches.weight)
+        return batch if transform is None else _transformed(batch, transform)
 
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[MoleculeBatch]:
-        rows = rows_of_steps(
-            len(self.frames.energy), self.batch_size, self.steps, self.first_step(), self.seed
-        )
-        local = torch.from_numpy(self.ranks.share(rows).copy()).to(self.frames.positions.device)
-        weight = self.ranks.world_size / self.batch_size
-        for step in range(self.steps):
-            yield self.frames.batch(local[step], weight)
-
-
-class EvaluationFrames:
-    """Frames in order, each once, dealt over the ranks without padding.
-
-    Args:
-        frames: those to be evaluated, and no others.
-        batch_size: frames a batch on each rank.
-        ranks: this process among its peers; a rank without a frame yields no batch.
-        transform: applied to each batch; the batch then also holds the original frames.
-    """
-
-    def __init__(
-        self,
-        frames: FrameTensors,
-        batch_size: int,
-        ranks: Ranks,
-        transform: MoleculeTransform | None = None,
-    ) -> None:
-        self.frames = frames
-        self.rows = torch.from_numpy(ranks.share(np.arange(len(frames.energy))).copy())
-        self.batch_size = batch_size
-        self.transform = transform
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
-
-    def __iter__(self) -> Iterator[MoleculeBatch]:
-        for rows in self.rows.to(self.frames.positions.device).split(self.batch_size):
-            if len(rows):
-                batch = self.frames.batch(rows)
-                yield batch if self.transform is None else _transformed(batch, self.transform)
+    return Loader(replace(batches, rows=np.arange(len(batches.rows))), gather)
 
 
 def _transformed(batch: MoleculeBatch, transform: MoleculeTransform) -> MoleculeBatch:
-    return MoleculeBatch(
-        sample_id=batch.sample_id,
+    return replace(
+        batch,
         positions=transform.positions(batch.positions, batch.sample_id),
-        species=batch.species,
-        energy=batch.energy,
         forces=transform.forces(batch.forces, batch.sample_id),
-        frame_weight=batch.frame_weight,
         transform=transform,
         original=batch,
     )

@@ -2,101 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 import torch
-from lightning import Trainer
 
-from saibench.datamodules.cache_root import cache_root
-from saibench.datamodules.checked import checked_once
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.checks import check_trajectory
-from saibench.datamodules.force_field.loader import (
-    EvaluationFrames,
-    FrameTensors,
-    TrainingStream,
-)
+from saibench.datamodules.force_field.loader import FrameTensors, frame_loader
 from saibench.datamodules.force_field.near_duplicates import frame_likeness
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
 from saibench.datamodules.force_field.similarity import TrainingSimilarity
 from saibench.datamodules.force_field.soap import NEAREST, soap_unit_vectors
 from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource, formula
+from saibench.datamodules.loader import Loader
 from saibench.datamodules.near_duplicates import Likeness
-from saibench.datamodules.samplers import Sampler, Subset
-from saibench.datamodules.stream import Ranks, steps_begun
-from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
+from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
+from saibench.datamodules.structural import NO_SOURCE, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.schema import BEFORE, Field
 from saibench.options import Count, Positive
 
 
+@dataclass(eq=False, repr=False)
 class ForceFieldDataModule(StructuralDataModule):
     """Frames of one molecule: training window, validation frames and test partitions.
 
     Args:
-        source: where the trajectory comes from.
-        training, subset, held_out, partitions, test, steps, shown, seen: see
-            `StructuralDataModule`.
-        batch_size: frames a step, over all ranks.
-        evaluation_batch_size: frames a batch in validation and test, on each rank.
         r_max: cutoff radius in Å at which the mean number of neighbours is counted.
         dtype: `float32` or `float64`, of positions and forces; energies are always float64.
-        steps_per_round: training steps between two validations.
-        seed: of the order of the training frames.
-        cache: folder of the prepared arrays; the default is `cache_root()`.
+
+    The others are those of `StructuralDataModule`.
     """
 
-    def __init__(
-        self,
-        source: TrajectorySource,
-        training: Sampler,
-        subset: Subset,
-        held_out: str,
-        partitions: Mapping[str, Mapping[str, Any]],
-        test: Sequence[str],
-        steps: int | None = None,
-        shown: Sequence[int] | None = None,
-        seen: str | Sequence[int] | None = None,
-        batch_size: Count = 5,
-        evaluation_batch_size: Count = 100,
-        r_max: Positive = 4.0,
-        dtype: Literal["float32", "float64"] = "float32",
-        steps_per_round: Count = 200,
-        seed: int = 0,
-        cache: str | None = None,
-    ) -> None:
-        super().__init__(training, subset, held_out, partitions, test, steps, shown, seen)
-        for name in ("name", "describe", "preview", "recipe", "load"):
-            if not hasattr(source, name):
-                raise UserError(
-                    f"data is no source of a trajectory: {type(source).__name__} has no '{name}', "
-                    "which saibench.datamodules.force_field.trajectory.TrajectorySource asks for."
-                )
-        self.source = source
-        self.batch_size = batch_size
-        self.evaluation_batch_size = evaluation_batch_size
-        self.r_max = r_max
-        self.dtype = getattr(torch, dtype)
-        self.steps_per_round = steps_per_round
-        self.seed = seed
-        self.cache = cache_root() if cache is None else Path(cache)
+    source: TrajectorySource = NO_SOURCE
+    batch_size: Count = 5
+    r_max: Positive = 4.0
+    dtype: Literal["float32", "float64"] = "float32"
 
     @cached_property
     def trajectory(self) -> Trajectory:
         """The frames, once they are seen to be fit to be learnt from."""
-        trajectory = self.source.load(self.cache)
+        trajectory = self.source.load(self.cache_folder)
         unit = getattr(self.source, "energy_unit", None)
-        checked_once(
-            self.cache,
-            self.source.name,
-            trajectory.data_hash,
-            lambda: check_trajectory(trajectory, unit),
-        )
+        self.check_once(trajectory.data_hash, lambda: check_trajectory(trajectory, unit))
         return trajectory
 
     def load_index(self) -> pl.DataFrame:
@@ -153,29 +105,12 @@ class ForceFieldDataModule(StructuralDataModule):
 
     def prepare_data(self) -> None:
         """Build the caches once; every rank then only maps them."""
-        soap_unit_vectors(self.trajectory, self.cache)
+        soap_unit_vectors(self.trajectory, self.cache_folder)
 
-    def train_dataloader(self) -> TrainingStream:
-        return TrainingStream(
-            frames=self._tensors(self.split[0].rows),
-            batch_size=self.batch_size,
-            steps=self.steps_per_round,
-            seed=self.seed,
-            first_step=lambda: steps_begun(self._attached),
-            ranks=self._ranks(),
-        )
-
-    def val_dataloader(self) -> EvaluationFrames:
-        frames = self._tensors(self.split[1].rows)
-        return EvaluationFrames(frames, self.evaluation_batch_size, self._ranks())
-
-    def evaluation_loader(self, evaluation: EvaluationPass) -> EvaluationFrames:
-        return EvaluationFrames(
-            self._tensors(evaluation.rows),
-            self.evaluation_batch_size,
-            self._ranks(),
-            evaluation.transform,
-        )
+    def loader(
+        self, batches: TrainingBatches | EvaluationBatches, transform: Any | None = None
+    ) -> Loader[MoleculeBatch]:
+        return frame_loader(self._tensors(batches.rows), batches, transform)
 
     def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
         """Batches are gathered on the device already."""
@@ -200,7 +135,7 @@ class ForceFieldDataModule(StructuralDataModule):
         """
         held_out = self._test_partition(self.index, self.held_out).rows
         trains = self.split[0].count > 0
-        window = self.training_sampler.select(self.index) if trains else np.array([], np.int64)
+        window = self.training.select(self.index) if trains else np.array([], np.int64)
         return TrainingSimilarity.to(
             self._soap,
             {
@@ -213,7 +148,7 @@ class ForceFieldDataModule(StructuralDataModule):
 
     @cached_property
     def _soap(self) -> np.ndarray:
-        return soap_unit_vectors(self.trajectory, self.cache)
+        return soap_unit_vectors(self.trajectory, self.cache_folder)
 
     def likeness(self) -> Likeness:
         return frame_likeness(self.trajectory, self._soap)
@@ -242,26 +177,18 @@ class ForceFieldDataModule(StructuralDataModule):
 
     def _tensors(self, rows: np.ndarray, device: torch.device | None = None) -> FrameTensors:
         """Frames on a device, by default the trainer's."""
-        device = device or self._attached.strategy.root_device
+        device = device or self.attached.strategy.root_device
         trajectory = self.trajectory
         species = [self.type_names.index(symbol) for symbol in trajectory.symbols]
+        dtype: torch.dtype = getattr(torch, self.dtype)
 
-        def tensor(values: np.ndarray, dtype: torch.dtype) -> torch.Tensor:
-            return torch.from_numpy(np.array(values)).to(device, dtype)
+        def tensor(values: np.ndarray, of: torch.dtype) -> torch.Tensor:
+            return torch.from_numpy(np.array(values)).to(device, of)
 
         return FrameTensors(
             sample_id=tensor(trajectory.sample_id[rows], torch.int64),
-            positions=tensor(trajectory.positions[rows], self.dtype),
+            positions=tensor(trajectory.positions[rows], dtype),
             species=torch.tensor(species, device=device),
             energy=tensor(trajectory.energies[rows] - self.energy_mean, torch.float64),
-            forces=tensor(trajectory.forces[rows], self.dtype),
+            forces=tensor(trajectory.forces[rows], dtype),
         )
-
-    def _ranks(self) -> Ranks:
-        return Ranks(self._attached.global_rank, self._attached.world_size)
-
-    @property
-    def _attached(self) -> Trainer:
-        if self.trainer is None:
-            raise RuntimeError("loaders need the trainer that this data module is given to.")
-        return self.trainer

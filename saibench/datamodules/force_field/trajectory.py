@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 
 from saibench.datamodules.cache import Arrays, cached_arrays
+from saibench.datamodules.source import DataSource
 
 UNITS = {
     "atomic_numbers": "",
@@ -57,7 +58,7 @@ class Trajectory:
         return trajectory_index(self.sample_id, self.time)
 
 
-class TrajectorySource(Protocol):
+class TrajectorySource(DataSource, Protocol):
     """Where a trajectory comes from: a reader or a simulation.
 
     A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`; a new one is
@@ -66,22 +67,6 @@ class TrajectorySource(Protocol):
     chemical symbols of the atoms, models are built before anything runs. What a source loads is
     checked once: finite numbers, distances of atoms, units (`checks.check_trajectory`).
     """
-
-    @property
-    def name(self) -> str:
-        """The molecule."""
-
-    def describe(self) -> str:
-        """One sentence: what it is, its level of theory, how many frames."""
-
-    def preview(self) -> pl.DataFrame | None:
-        """The index if it is to be had in well under a second and without building, else None."""
-
-    def recipe(self) -> dict[str, Any]:
-        """Everything that changes the trajectory, as JSON can hold it.
-
-        Of a file it is its content's hash; a folder (`root`, `cache`) names no run then.
-        """
 
     def load(self, cache: Path) -> Trajectory:
         """The trajectory, from the cache below this root once it has been built."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass
 
 from torch import Tensor
 
+from saibench.datamodules.batch import TensorBatch
+
 
 @dataclass(frozen=True)
-class JetBatch:
+class JetBatch(TensorBatch):
     """B jets of at most P constituents, those of a jet first.
 
     Args:
@@ -30,20 +31,3 @@ class JetBatch:
     label: Tensor
     jet_weight: float = 0.0
     angles: Tensor | None = None
-
-    def to(self, device: Any, non_blocking: bool = False) -> JetBatch:
-        """The batch on another device."""
-        return self._changed(lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> JetBatch:
-        """The batch in memory that an accelerator can copy from while it computes."""
-        return self._changed(Tensor.pin_memory)
-
-    def __len__(self) -> int:
-        return len(self.sample_id)
-
-    def _changed(self, change: Any) -> JetBatch:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(
-            self, **{name: change(v) for name, v in values.items() if isinstance(v, Tensor)}
-        )

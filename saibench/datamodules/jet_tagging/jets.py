@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ from saibench.datamodules.cache import Arrays, cached_arrays
 from saibench.datamodules.growing import GrowingArray
 from saibench.datamodules.jet_tagging.checks import check_constituents
 from saibench.datamodules.jet_tagging.momenta import ENERGY, JET_FEATURES, PX, PY, kinematics
+from saibench.datamodules.source import DataSource
 from saibench.evidence.schema import AFTER, BEFORE, Field
 
 SPLITS = ("train", "val", "test")
@@ -87,31 +88,12 @@ class Jets:
         )
 
 
-class JetSource(Protocol):
+class JetSource(DataSource, Protocol):
     """Where jets come from: a reader or a simulation.
 
     A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`; a new one is
     one file with the members below (`cached_jets` and `JetWriter` do most of `load`).
     """
-
-    @property
-    def name(self) -> str:
-        """One word."""
-
-    def describe(self) -> str:
-        """One sentence: what it is, and how many jets."""
-
-    def preview(self) -> pl.DataFrame | None:
-        """`sample_id`, `split` and what else of the index is to be had at once; None for nothing.
-
-        Raises UserError: the jets can't be had.
-        """
-
-    def recipe(self) -> dict[str, Any]:
-        """Everything that changes the jets, as JSON can hold it.
-
-        Of a file it is its content's hash; a folder (`root`, `cache`) names no run then.
-        """
 
     def load(self, cache: Path) -> Jets:
         """The jets, from the cache below this root once they have been prepared."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
+
+from saibench.datamodules.batch import TensorBatch
 
 
 @dataclass(frozen=True)
-class RainBatch:
+class RainBatch(TensorBatch):
     """B events of H x W pixels.
 
     Args:
@@ -35,20 +35,3 @@ class RainBatch:
     motion: Tensor | None = None
     source: Tensor | None = None
     draws: int | None = None
-
-    def to(self, device: Any, non_blocking: bool = False) -> RainBatch:
-        """The batch on another device."""
-        return self._changed(lambda tensor: tensor.to(device, non_blocking=non_blocking))
-
-    def pin_memory(self) -> RainBatch:
-        """The batch in memory that an accelerator can copy from while it computes."""
-        return self._changed(Tensor.pin_memory)
-
-    def __len__(self) -> int:
-        return len(self.sample_id)
-
-    def _changed(self, change: Any) -> RainBatch:
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return replace(
-            self, **{name: change(v) for name, v in values.items() if torch.is_tensor(v)}
-        )

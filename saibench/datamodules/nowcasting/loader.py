@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.datamodules.nowcasting.checks import check_event
 from saibench.datamodules.nowcasting.event import PUBLISHED, RainEvent, RainEvents, RainFrames
-from saibench.datamodules.stream import Ranks, rows_of_steps
+from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 
 Sample = tuple[int, RainEvent]
 
@@ -53,7 +53,8 @@ class EventDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return len(self.sample_ids)
 
-    def __getitem__(self, draw: Draw) -> Sample:
+    def __getitem__(self, draw: Draw | int) -> Sample:
+        draw = draw if isinstance(draw, Draw) else Draw(int(draw))
         event = self.events.read(draw.row)
         if not getattr(self.events, "checked", False):  # the file may have changed since
             sample_id = int(self.sample_ids[draw.row])
@@ -63,65 +64,31 @@ class EventDataset(Dataset[Sample]):
         return int(self.sample_ids[draw.row]), event
 
 
-class TrainingBatches:
-    """Draws of one round of the stream of `rows_of_steps`, a batch at a time."""
-
-    def __init__(
-        self,
-        rows: np.ndarray,
-        batch_size: int,
-        steps: int,
-        seed: int,
-        first_step: Callable[[], int],
-        ranks: Ranks,
-    ) -> None:
-        self.rows = rows
-        self.batch_size = batch_size
-        self.steps = steps
-        self.seed = seed
-        self.first_step = first_step
-        self.ranks = ranks
-
-    def __len__(self) -> int:
-        return self.steps
+class CropBatches(TrainingBatches):
+    """Draws of one round: every time that an event is drawn, its crop has another key."""
 
     def __iter__(self) -> Iterator[list[Draw]]:
         first = self.first_step()
-        chosen = rows_of_steps(len(self.rows), self.batch_size, self.steps, first, self.seed)
+        chosen = self.chosen(first, self.steps)
         keys = first * self.batch_size + np.arange(chosen.size).reshape(chosen.shape)
-        shares = self.ranks.share(self.rows[chosen]), self.ranks.share(keys)
-        for rows, of_rows in zip(*shares, strict=True):
+        for rows, of_rows in zip(*map(self.ranks.share, (chosen, keys)), strict=True):
             yield [Draw(int(row), int(key)) for row, key in zip(rows, of_rows, strict=True)]
-
-
-class EvaluationBatches:
-    """Draws of chosen rows in order, each once, dealt over the ranks without padding."""
-
-    def __init__(self, rows: np.ndarray, batch_size: int, ranks: Ranks) -> None:
-        self.rows = ranks.share(rows)
-        self.batch_size = batch_size
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
-
-    def __iter__(self) -> Iterator[list[Draw]]:
-        for start in range(0, len(self.rows), self.batch_size):
-            yield [Draw(int(row)) for row in self.rows[start : start + self.batch_size]]
 
 
 def rain_loader(
     dataset: EventDataset,
     batches: TrainingBatches | EvaluationBatches,
-    event_weight: float,
     workers: int,
     draws: int | None = None,
 ) -> DataLoader[Any]:
     """A loader of `RainBatch`es; with workers, they read ahead in processes of their own."""
+    past, weight = dataset.frames.observed, batches.weight
+    collate = _Collate(dataset.events.pixel_km, past, weight, draws)
     return DataLoader(
         dataset,
         batch_sampler=batches,  # type: ignore[arg-type]
         num_workers=workers,
-        collate_fn=_Collate(dataset.events.pixel_km, dataset.frames.observed, event_weight, draws),
+        collate_fn=collate,
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context="spawn" if workers else None,  # threads of a net don't survive fork
         persistent_workers=workers > 0,

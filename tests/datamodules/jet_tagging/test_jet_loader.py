@@ -12,9 +12,10 @@ import torch
 
 from saibench.datamodules.jet_tagging.batch import JetBatch
 from saibench.datamodules.jet_tagging.jets import Jets, JetWriter
-from saibench.datamodules.jet_tagging.loader import EvaluationJets, JetArrays, TrainingJets
+from saibench.datamodules.jet_tagging.loader import BucketedBatches, JetArrays, jet_loader
 from saibench.datamodules.jet_tagging.transforms import BeamBoost, BeamRotations
-from saibench.datamodules.stream import Ranks, rows_of_steps
+from saibench.datamodules.loader import Loader
+from saibench.datamodules.stream import EvaluationBatches, Ranks, TrainingBatches, rows_of_steps
 
 NUM_JETS = 90
 
@@ -32,7 +33,7 @@ def jets(padded: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> Jets:
     return Jets(data_hash="", **writer.closed())
 
 
-def training(jets: Jets, **changed: Any) -> TrainingJets:
+def training(jets: Jets, bucketed: bool = True, **changed: Any) -> Loader[JetBatch]:
     settings: dict[str, Any] = {
         "rows": np.arange(10, NUM_JETS),
         "batch_size": 8,
@@ -40,9 +41,15 @@ def training(jets: Jets, **changed: Any) -> TrainingJets:
         "seed": 1,
         "first_step": lambda: 0,
         "ranks": Ranks(),
-        "bucketed": True,
-    }
-    return TrainingJets(JetArrays(jets, 128), **(settings | changed))
+    } | changed
+    arrays = JetArrays(jets, 128)
+    if not bucketed:
+        return jet_loader(arrays, TrainingBatches(**settings))
+    return jet_loader(arrays, BucketedBatches(**settings, lengths=arrays.lengths))
+
+
+def evaluated(jets: Jets, rows: np.ndarray, size: int, ranks: Ranks, transform: Any = None) -> Any:
+    return jet_loader(JetArrays(jets, 128), EvaluationBatches(rows, size, ranks), transform)
 
 
 def ids(batches: Any) -> list[list[int]]:
@@ -120,7 +127,7 @@ def test_ranks_together_see_every_jet_once(jets: Jets, world_size: int) -> None:
     rows = np.array([4, 80, 17, 33, 2])
     seen = []
     for rank in range(world_size):
-        loader = EvaluationJets(JetArrays(jets, 128), rows, 2, Ranks(rank, world_size))
+        loader = evaluated(jets, rows, 2, Ranks(rank, world_size))
         batches = list(loader)
         assert len(batches) == len(loader)
         seen += chain(*ids(batches))
@@ -129,12 +136,11 @@ def test_ranks_together_see_every_jet_once(jets: Jets, world_size: int) -> None:
 
 def test_transforms_are_applied_to_each_batch(jets: Jets) -> None:
     rows = np.arange(12)
-    arrays = JetArrays(jets, 128)
-    boosted = list(EvaluationJets(arrays, rows, 5, Ranks(), BeamBoost(0.3)))
-    plain = list(EvaluationJets(arrays, rows, 5, Ranks()))
+    boosted = list(evaluated(jets, rows, 5, Ranks(), BeamBoost(0.3)))
+    plain = list(evaluated(jets, rows, 5, Ranks()))
     for one, other in zip(boosted, plain, strict=True):
         torch.testing.assert_close(one.momenta, BeamBoost(0.3).apply(other).momenta)
-    (turned, *_) = EvaluationJets(arrays, rows, 5, Ranks(), BeamRotations(90, 4))
+    (turned, *_) = evaluated(jets, rows, 5, Ranks(), BeamRotations(90, 4))
     assert turned.angles is not None and turned.angles.tolist() == pytest.approx(
         [0, np.pi / 2, np.pi, 3 * np.pi / 2]
     )
@@ -147,4 +153,4 @@ def test_an_error_while_reading_ahead_comes_to_the_reader(jets: Jets) -> None:
     transform = BeamBoost(0.1)
     object.__setattr__(transform, "apply", broken)
     with pytest.raises(OSError, match="the disk is gone"):
-        list(EvaluationJets(JetArrays(jets, 128), np.arange(4), 2, Ranks(), transform))
+        list(evaluated(jets, np.arange(4), 2, Ranks(), transform))

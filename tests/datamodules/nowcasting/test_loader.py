@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from saibench.datamodules.nowcasting.loader import (
-    EvaluationBatches,
-    EventDataset,
-    TrainingBatches,
-    rain_loader,
-)
+from saibench.datamodules.nowcasting.loader import CropBatches, EventDataset, rain_loader
 from saibench.datamodules.nowcasting.simulated import SimulatedEvents, SimulatedRain
-from saibench.datamodules.stream import Ranks, rows_of_steps
+from saibench.datamodules.stream import EvaluationBatches, Ranks, rows_of_steps
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +22,14 @@ def test_ranks_together_see_every_event_once(events: SimulatedEvents) -> None:
     for rank in range(3):
         batches = EvaluationBatches(rows, 2, Ranks(rank, 3))
         assert len(list(batches)) == len(batches)
-        loader = rain_loader(EventDataset(events), batches, 0.0, workers=0)
+        loader = rain_loader(EventDataset(events), batches, workers=0)
         seen += [int(sample) for batch in loader for sample in batch.sample_id]
     assert sorted(seen) == sorted(rows)
 
 
 def test_batches_hold_the_events_they_name(events: SimulatedEvents) -> None:
     batches = EvaluationBatches(np.array([5, 3]), 2, Ranks())
-    (batch,) = rain_loader(EventDataset(events), batches, 0.0, workers=0)
+    (batch,) = rain_loader(EventDataset(events), batches, workers=0)
     assert batch.sample_id.tolist() == [5, 3]
     event = events.read(3)
     np.testing.assert_array_equal(batch.observed[1], event.rate[:9])
@@ -46,7 +41,7 @@ def test_batches_hold_the_events_they_name(events: SimulatedEvents) -> None:
 def test_workers_read_the_same(events: SimulatedEvents) -> None:
     def read(workers: int) -> torch.Tensor:
         batches = EvaluationBatches(np.arange(5), 2, Ranks())
-        loader = rain_loader(EventDataset(events), batches, 0.0, workers)
+        loader = rain_loader(EventDataset(events), batches, workers)
         return torch.cat([batch.target for batch in loader])
 
     assert torch.equal(read(0), read(1))
@@ -55,7 +50,7 @@ def test_workers_read_the_same(events: SimulatedEvents) -> None:
 def test_any_number_of_ranks_trains_on_the_same_global_batches(events: SimulatedEvents) -> None:
     def draws(world_size: int) -> list[set[tuple[int, int]]]:
         streams = [
-            TrainingBatches(np.arange(7), 4, 5, 1, lambda: 10, Ranks(rank, world_size))
+            CropBatches(np.arange(7), 4, 5, 1, lambda: 10, Ranks(rank, world_size))
             for rank in range(world_size)
         ]
         steps = zip(*streams, strict=True)
@@ -74,9 +69,9 @@ def test_a_round_continues_the_one_before() -> None:
 
 def test_crops_are_parts_of_the_event_drawn_anew(events: SimulatedEvents) -> None:
     dataset = EventDataset(events, crop=32, seed=0)
-    batches = TrainingBatches(np.array([2]), 6, 1, 0, lambda: 0, Ranks())
-    (batch,) = rain_loader(dataset, batches, 1 / 6, workers=0)
-    (again,) = rain_loader(dataset, batches, 1 / 6, workers=0)
+    batches = CropBatches(np.array([2]), 6, 1, 0, lambda: 0, Ranks())
+    (batch,) = rain_loader(dataset, batches, workers=0)
+    (again,) = rain_loader(dataset, batches, workers=0)
     assert torch.equal(batch.target, again.target)
     assert batch.target.shape == (6, 20, 32, 32) and batch.motion.shape == (6, 2, 32, 32)
     motion = events.read(2).motion
