@@ -18,7 +18,6 @@ from saibench.analysis.bootstrap import block_bootstrap
 from saibench.analysis.proportions import exact_interval
 from saibench.analysis.tracing.change_points import segments
 from saibench.analysis.tracing.component_tests import axis_p_values, class_p_values
-from saibench.analysis.tracing.information import information_p_values
 from saibench.analysis.tracing.permutations import correlation_p_values
 from saibench.analysis.tracing.ranks import ranks_of
 
@@ -78,8 +77,6 @@ def in_groups(groups: np.ndarray, within: float, test: str) -> Simulate:
     def simulate(rng: np.random.Generator) -> float:
         values = rng.standard_normal((groups[-1] + 1, 3))[groups]
         values = values + within * rng.standard_normal(values.shape)
-        if test == "mutual information":
-            return information_p_values(values[:, 1:2], values[:, 0], 1, groups=groups)[0]
         found = correlation_p_values(ranks_of(values), 1, num=999, groups=groups)
         return float(found[test == "partial ρ"][0])
 
@@ -104,14 +101,6 @@ def of_rho(count: int, memory: float, piece: int, partial: bool) -> Simulate:
     def simulate(rng: np.random.Generator) -> float:
         values = np.stack([series(rng, count, memory) for _ in range(3)], axis=1)
         return float(correlation_p_values(ranks_of(values), piece, num=999)[partial][0])
-
-    return simulate
-
-
-def of_information(count: int, memory: float, piece: int) -> Simulate:
-    def simulate(rng: np.random.Generator) -> float:
-        feature, error = series(rng, count, memory), series(rng, count, memory)
-        return information_p_values(feature[:, None], error, piece)[0]
 
     return simulate
 
@@ -188,9 +177,9 @@ TESTS: dict[tuple[str, str, str], tuple[Simulate, float]] = {
     },
     **{
         (f"{test}, permuted groups", size, f"Gaussian, within {within:g}"): (
-            in_groups(groups, within, test), 0.25 if test == "mutual information" else 0.5,
+            in_groups(groups, within, test), 0.5,
         )
-        for test in ("ρ", "partial ρ", "mutual information")
+        for test in ("ρ", "partial ρ")
         for size, groups in (("5 × 40, 35 × 3", UNEQUAL), ("40 × 8", EQUAL))
         for within in (0.0, 1.0)
     },
@@ -209,12 +198,6 @@ TESTS: dict[tuple[str, str, str], tuple[Simulate, float]] = {
         )
         for count, memory, piece in ((20, 0.0, 1), (100, 0.0, 1), (120, 0.6, 10), (480, 0.8, 23))
         for partial in (False, True)
-    },
-    **{
-        ("mutual information", f"{count} in pieces of {piece}", f"AR(1) {memory:g}"): (
-            of_information(count, memory, piece), 0.1,
-        )
-        for count, memory, piece in ((20, 0.0, 1), (100, 0.0, 1), (120, 0.6, 10))
     },
     **{
         ("change of the mean", f"{count} samples", f"AR(1) {memory:g}"): (

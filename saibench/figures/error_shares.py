@@ -41,7 +41,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a number: shares, correlations, information, components, stretches; p and q."""
+    """One row a number: shares, correlations, components, stretches; p and q."""
     return tables.table(study_traces(evidence).traces)
 
 

@@ -74,7 +74,7 @@ def _goes_with(trace: ResponseTrace, level: float, variant: str) -> Finding:
     claim = f"{trace.response.name} goes with data features (§2.5)"
     held = sentences.held(trace.associations, level)
     numbers = [sentences.together_sentence(trace)] if trace.together else []
-    numbers += [sentences.association_sentence(trace, one, level) for one in held[:TOLD_FEATURES]]
+    numbers += [sentences.association_sentence(trace, one) for one in held[:TOLD_FEATURES]]
     if len(held) > TOLD_FEATURES:
         rest = ", ".join(one.feature.name for one in held[TOLD_FEATURES:])
         numbers.append(f"It also goes with {rest}.")

@@ -55,12 +55,6 @@ TWO_POINTS = {
     "intensity_extrapolation": ("subset.count=9", "weakest=0.6667,1.0"),
 }
 OF_RAIN = {"sample_efficiency": ("subset.fraction=0.1,0.3",)}
-FEW = {
-    "datamodules.partition.LEAST_VALIDATION": 4,
-    "analysis.tracing.information.NUM_HALVES": 4,
-    "analysis.tracing.information.NUM_PERMUTATIONS": 19,
-}
-"""What would take longer than all else: predicting 50 events, and resampling what is random."""
 OF_JETS = {  # where studies of several workloads have one name
     "sample_efficiency": ("subset.fraction=0.3,1.0",),
     "error_tracing": ("seed=0,1",),
@@ -92,8 +86,7 @@ def made_files(folder: Path) -> Path:
 def test_study_runs_to_its_report(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, few in FEW.items():
-        monkeypatch.setattr(f"saibench.{name}", few)
+    monkeypatch.setattr("saibench.datamodules.partition.LEAST_VALIDATION", 4)
     monkeypatch.setattr("saibench.report.drawn.svg", lambda figure: BLANK)
     name, workload = study.stem.removesuffix("_mini"), study.parent.name
     two_points = TWO_POINTS.get(name, ())

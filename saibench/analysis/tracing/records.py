@@ -53,7 +53,6 @@ class Association:
         feature: which.
         rho: Spearman's rank correlation.
         partial: the same with all other features held still; None of a feature that stands alone.
-        information: mutual information in nats.
         share: of the variation of the error's rank that the feature explains.
         ranges: of the feature, ascending.
     """
@@ -61,7 +60,6 @@ class Association:
     feature: Quantity
     rho: Tested
     partial: Tested | None
-    information: Tested
     share: Interval
     ranges: tuple[Range, ...]
 

@@ -33,7 +33,7 @@ def response_sentences(trace: ResponseTrace, level: float) -> list[str]:
     return [
         heading(trace),
         *([together_sentence(trace)] if trace.together else []),
-        *(association_sentence(trace, one, level) for one in held(trace.associations, level)),
+        *(association_sentence(trace, one) for one in held(trace.associations, level)),
         *_unheld(trace.associations, level),
         *component_sentences(trace, level),
         *([part_sentence(trace)] if trace.parts else []),
@@ -42,8 +42,8 @@ def response_sentences(trace: ResponseTrace, level: float) -> list[str]:
 
 
 def held(associations: Sequence[Association], level: float) -> list[Association]:
-    """Features with which the error goes beyond doubt, in rank or in any shape."""
-    return [one for one in associations if one.rho.holds(level) or one.information.holds(level)]
+    """Features with which the error's rank correlates significantly."""
+    return [one for one in associations if one.rho.holds(level)]
 
 
 def heading(trace: ResponseTrace) -> str:
@@ -65,25 +65,15 @@ def together_sentence(trace: ResponseTrace) -> str:
     return f"Its features explain {found} {of} fitted: {shares}."
 
 
-def association_sentence(trace: ResponseTrace, one: Association, level: float) -> str:
-    """How the error goes with a feature, and where it is largest."""
-    name, rho = one.feature.name, one.rho
-    information = (
-        f"mutual information {fixed(one.information.interval)} nats{_sure(one.information)}"
-    )
-    if rho.holds(level):
-        verb = "rises" if rho.interval.estimate > 0 else "falls"
-        relation = f"It {verb} with {name}: ρ = {fixed(rho.interval)}{_sure(rho)}"
-    else:
-        relation = (
-            f"It depends on {name}, but does not rise or fall significantly: "
-            f"ρ = {fixed(rho.interval)}{_sure(rho)}"
-        )
+def association_sentence(trace: ResponseTrace, one: Association) -> str:
+    """How the error correlates with a feature, and where it is largest."""
+    verb = "rises" if one.rho.interval.estimate > 0 else "falls"
+    relation = f"It {verb} with {one.feature.name}: ρ = {fixed(one.rho.interval)}{_sure(one.rho)}"
     still = ""
     if one.partial is not None and not math.isnan(one.partial.interval.estimate):
-        still = f", {fixed(one.partial.interval)} with the other features held still"
+        still = f", {fixed(one.partial.interval)} controlling for the other features"
         still += _sure(one.partial)
-    return f"{relation}{still}; {information}. {worst_sentence(trace, one)}"
+    return f"{relation}{still}. {worst_sentence(trace, one)}"
 
 
 def worst_sentence(trace: ResponseTrace, one: Association) -> str:
@@ -110,7 +100,7 @@ def _unheld(associations: Sequence[Association], level: float) -> list[str]:
     names = [one.feature.name for one in associations if one not in kept]
     if not names:
         return []
-    return [f"No relation beyond doubt to {', '.join(names)}."]
+    return [f"No significant rank correlation with {', '.join(names)}."]
 
 
 def component_sentences(trace: ResponseTrace, level: float) -> list[str]:

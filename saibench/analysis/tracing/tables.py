@@ -11,7 +11,7 @@ from saibench.analysis.tracing.records import PointTrace, ResponseTrace, Tested
 from saibench.analysis.tracing.text import probability
 from saibench.analysis.wording import fixed, percent
 
-HEADER = ("", "share", "ρ", "partial ρ", "information [nats]", "least q")
+HEADER = ("", "share", "ρ", "partial ρ", "q of ρ")
 COMPONENTS = ("", "share", "size", "times the mean", "q")
 
 
@@ -23,8 +23,7 @@ def printed(trace: ResponseTrace) -> list[str]:
             percent(one.share),
             fixed(one.rho.interval),
             fixed(one.partial.interval) if one.partial else "–",
-            fixed(one.information.interval),
-            probability(min(one.rho.q, one.information.q)),
+            probability(one.rho.q),
         )
         for one in trace.associations
     ]
@@ -68,8 +67,7 @@ def _of_response(trace: ResponseTrace) -> list[dict[str, object]]:
     for one in trace.associations:
         about = {"of": "feature", "name": one.feature.name}
         rows.append({**about, "number": "share"} | _interval(one.share))
-        tests = {"rho": one.rho, "partial rho": one.partial, "information": one.information}
-        for name, test in tests.items():
+        for name, test in (("rho", one.rho), ("partial rho", one.partial)):
             if test is not None:
                 rows.append({**about, "number": name} | _interval(test.interval) | _test(test))
     for component in trace.components:

@@ -20,7 +20,6 @@ from saibench.analysis.tracing.components import (
     of_classes,
 )
 from saibench.analysis.tracing.explained import explained_shares
-from saibench.analysis.tracing.information import information_intervals, information_p_values
 from saibench.analysis.tracing.permutations import correlation_p_values
 from saibench.analysis.tracing.ranges import feature_ranges
 from saibench.analysis.tracing.ranks import (
@@ -97,8 +96,6 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
     # a matrix of all columns is held for each resampling
     intervals = block_bootstraps(values, blocks, correlations, num_resamples=NUM_RESAMPLES)
     p_values, partial_p = correlation_p_values(ranks_of(values), piece, groups=groups)
-    information = information_intervals(features, errors, blocks)
-    information_p = information_p_values(features, errors, piece, groups=groups)
     explained = explained_shares(features, errors, blocks)
     found = [
         Association(
@@ -109,7 +106,6 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
                 if count > 1
                 else None
             ),
-            information=Tested(information[number], information_p[number]),
             share=explained.shares[number],
             ranges=feature_ranges(
                 samples.features[:, number],

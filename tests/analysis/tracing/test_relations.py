@@ -1,4 +1,4 @@
-"""Correlations, information and shares of features against scipy, formulas and known truths."""
+"""Correlations and shares of features against scipy, formulas and known truths."""
 
 from __future__ import annotations
 
@@ -9,17 +9,11 @@ import pytest
 from made_traces import ar1
 from scipy import stats
 from sklearn.dummy import DummyRegressor
-from sklearn.feature_selection import mutual_info_classif, mutual_info_regression
 from sklearn.linear_model import LinearRegression
 
 from saibench.analysis.partial_correlation import partial_spearman
 from saibench.analysis.tracing import explained
 from saibench.analysis.tracing.explained import explained_shares
-from saibench.analysis.tracing.information import (
-    information_intervals,
-    information_p_values,
-    mutual_information,
-)
 from saibench.analysis.tracing.permutations import (
     block_permutations,
     correlation_p_values,
@@ -113,20 +107,6 @@ def test_relations_of_whole_groups_hold_their_level(few_large: bool) -> None:
     assert ((np.array(found) <= 0.05).sum(axis=0) <= allowed).all()
 
 
-def test_information_of_whole_groups_is_tested_with_whole_groups() -> None:
-    groups = np.arange(120) // 6
-    rng = np.random.default_rng(10)
-    alone, found = np.array([
-        [information_p_values(*pair, 1)[0], information_p_values(*pair, 1, groups=groups)[0]]
-        for pair in (
-            (values[:, :1], values[:, 1])
-            for values in (rng.standard_normal((20, 2))[groups] for _ in range(12))
-        )
-    ]).T  # fmt: skip
-    assert (alone <= 0.05).sum() > 8
-    assert (found <= 0.05).sum() <= stats.binom.ppf(1 - 1e-4, 12, 0.05)
-
-
 def test_series_with_memory_are_not_related_by_their_memory() -> None:
     """Independent AR(1) series: single samples find relations, blocks keep to their level."""
     alone, in_blocks = [], []
@@ -146,57 +126,6 @@ def test_partial_p_value_tells_cause_from_follower() -> None:
     rates = [correlation_p_values(ranks_of(columns(120, s)[:, :3]), 1, 99)[1][1] for s in range(60)]
     assert np.mean(np.array(rates) <= 0.1) < 0.22
     assert p_value(0, 99) == 0.01
-
-
-def test_information_of_normal_pairs_is_the_formulas() -> None:
-    rng = np.random.default_rng(2)
-    first = rng.standard_normal(1200)
-    rho = np.array([0.0, 0.6, 0.9])
-    others = rho * first[:, None] + np.sqrt(1 - rho**2) * rng.standard_normal((1200, 3))
-    truth = -0.5 * np.log(1 - rho**2)
-    np.testing.assert_allclose(mutual_information(others, first), truth, atol=0.06)
-    np.testing.assert_allclose(mutual_information(others**3, np.exp(first)), truth, atol=0.06)
-
-
-@pytest.mark.parametrize("classes", [False, True], ids=["of numbers", "of classes"])
-def test_information_is_what_scikit_learn_estimates(classes: bool) -> None:
-    rng = np.random.default_rng(6)
-    normal = rng.standard_normal((700, 3))
-    few, many = rng.integers(0, 4, 700), np.round(4 * normal[:, 1])
-    features = np.column_stack([normal, few, many, np.sort(normal[:, 0]), np.full(700, 2.0)])
-    response = normal[:, 0] + 0.3 * few + 0.5 * many
-    response = np.digitize(response, [-1.0, 0.5, 2.0]).astype(float) if classes else response
-    are_classes = np.array([len(np.unique(column)) <= 10 for column in features.T])
-    ranks = np.where(are_classes, features, stats.rankdata(features, axis=0) / 700)
-    estimator = mutual_info_classif if classes else mutual_info_regression
-    target = response if classes else stats.rankdata(response) / 700
-    expected = estimator(
-        ranks, target, discrete_features=are_classes, n_neighbors=3, random_state=0
-    )
-    np.testing.assert_allclose(mutual_information(features, response), expected, atol=1e-9)
-
-
-def test_information_sees_what_ranks_do_not() -> None:
-    rng = np.random.default_rng(3)
-    features = rng.uniform(-1, 1, (250, 2))
-    response = features[:, 0] ** 2 + 0.05 * rng.standard_normal(250)
-    assert abs(stats.spearmanr(features[:, 0], response).statistic) < 0.2
-    of_square, of_chance = information_intervals(features, response, np.arange(250))
-    assert of_square.low > 0.5 and of_chance.low == 0.0
-    p_square, p_chance = information_p_values(features, response, 1)
-    assert p_square == pytest.approx(1 / 200) and p_chance > 0.02
-
-
-def test_information_of_a_class_is_at_most_its_entropy() -> None:
-    rng = np.random.default_rng(4)
-    label = rng.integers(0, 2, 600)
-    apart = label + 0.1 * rng.standard_normal(600)
-    columns = label[:, None].astype(float)
-    assert mutual_information(columns, apart)[0] == pytest.approx(np.log(2), abs=0.02)
-    right = (rng.random(600) < np.where(label == 1, 0.9, 0.6)).astype(float)
-    joint = np.array([[np.mean((label == a) & (right == b)) for b in (0, 1)] for a in (0, 1)])
-    truth = (joint * np.log(joint / joint.sum(0) / joint.sum(1)[:, None])).sum()
-    assert mutual_information(columns, right)[0] == pytest.approx(truth, abs=1e-6)
 
 
 def test_shares_of_independent_features_are_their_squared_correlations() -> None:

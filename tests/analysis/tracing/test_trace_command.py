@@ -177,7 +177,7 @@ def test_command_prints_sentences_and_tables_and_saves_all(
     status, out, _ = trace(study, *options, "--save", path)
     assert status == 0
     assert "It rises with distance: ρ = 0." in out
-    assert "No relation beyond doubt to chance." in out
+    assert "No significant rank correlation with chance." in out
     assert "O carries 50.0 %" in out and "of force_mae with 33.3 % of the atoms" in out
     assert "are biased: −" in out and "carry" in out
     assert "comparisons hold at a false discovery rate of 5 %" in out

@@ -20,10 +20,8 @@ TINY_NET = (
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few samples to validate on, and little resampling: their reports are tested elsewhere."""
+    """Few samples to validate on: their reports are tested elsewhere."""
     monkeypatch.setattr("saibench.datamodules.partition.LEAST_VALIDATION", 4)
-    monkeypatch.setattr("saibench.analysis.tracing.information.NUM_HALVES", 4)
-    monkeypatch.setattr("saibench.analysis.tracing.information.NUM_PERMUTATIONS", 19)
 
 
 def reproduced(folder: Path, name: str, *settings: str) -> Ended:
