@@ -101,7 +101,8 @@ def _asked(evidence: StudyEvidence, args: argparse.Namespace) -> Asked:
 
 def _tell_across(evidence: StudyEvidence, wanted: Asked, required: bool) -> None:
     """Print how the effects of two settings differ, or what the study lacks for it."""
-    from saibench.findings.two_axes import sentences, two_axes
+    from saibench.analysis.two_axes import two_axes
+    from saibench.findings.two_axes import sentences
 
     statistic = wanted.bias or wanted.responses[0]
     try:
@@ -109,6 +110,6 @@ def _tell_across(evidence: StudyEvidence, wanted: Asked, required: bool) -> None
     except UserError as error:
         if required:
             raise
-        print(f"Effects of two settings are not told apart: {error}")
+        print(f"The effects of two settings are not compared: {error}")
         return
     print("\n".join(sentences(parted)))

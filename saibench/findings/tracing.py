@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import polars
 
@@ -12,16 +10,12 @@ from saibench.analysis.tracing import sentences
 from saibench.analysis.tracing.asked import Asked
 from saibench.analysis.tracing.records import BiasTrace, PointTrace, ResponseTrace
 from saibench.analysis.tracing.study_traces import StudyTraces, study_traces
+from saibench.analysis.two_axes import two_axes
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, is_trained
-from saibench.findings.finding import NOT_ASKED, SEEN, UNDECIDED, Answer, Finding, ask
-from saibench.findings.two_axes import (
-    TwoAxes,
-    axis_sentence,
-    difference_sentence,
-    two_axes,
-)
+from saibench.findings.finding import NOT_ASKED, SEEN, UNDECIDED, Finding, ask
+from saibench.findings.two_axes import statements
 
 TOLD_FEATURES = 2
 TRACED_SEED = (
@@ -112,31 +106,12 @@ def _of_axes(evidence: StudyEvidence, wanted: Asked) -> list[Finding]:
     told: list[Finding] = []
     for statistic in statistics:
         try:
-            told += _told(two_axes(evidence, statistic, wanted.along, wanted.across))
+            parted = two_axes(evidence, statistic, wanted.along, wanted.across)
         except UserError as error:
-            return [*told, _not_asked(wanted.across, str(error))]
+            first, second = wanted.across
+            claim = f"errors by {first} are local, errors by {second} global in amplitude"
+            return [*told, Finding(f"{claim} (§4.3, fig. 5)", NOT_ASKED, str(error))]
+        for one in statements(parted):
+            claim, variant = f"{one.claim} (§4.3, fig. 5)", parted.statistic.name
+            told += ask(claim, variant, one.answer, one.trainings)
     return told
-
-
-def _not_asked(across: Sequence[str], reason: str) -> Finding:
-    claim = f"errors by {across[0]} are local, errors by {across[1]} global in amplitude"
-    return Finding(f"{claim} (§4.3, fig. 5)", NOT_ASKED, reason)
-
-
-def _told(parted: TwoAxes) -> list[Finding]:
-    numbers = (axis_sentence(parted, 0), axis_sentence(parted, 1), difference_sentence(parted))
-    told = zip(parted.of_nets().items(), numbers, parted.trainings(), strict=True)
-    return [
-        finding
-        for (claim, verdict), text, trainings in told
-        for finding in ask(
-            f"{claim} (§4.3, fig. 5)",
-            parted.statistic.name,
-            partial(_answer, verdict, text),
-            trainings,
-        )
-    ]
-
-
-def _answer(verdict: str, numbers: str) -> Answer:
-    return verdict, numbers

@@ -15,7 +15,7 @@ from saibench.analysis.tracing.bias import trace_bias
 from saibench.analysis.tracing.reading import Untraceable
 from saibench.analysis.tracing.trace import trace_response
 from saibench.analysis.trusted_range.reading import measured
-from saibench.analysis.two_axes import pairs
+from saibench.analysis.two_axes import two_axes
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields, read_table, write_table
@@ -67,9 +67,8 @@ def test_failures_are_no_bias(evidence: StudyEvidence) -> None:
 
 
 def test_failures_do_not_change_along_an_axis(evidence: StudyEvidence) -> None:
-    axis = pairs.Axis("window.size", ((POINTS[0], POINTS[1]),), (("0.3", "0.9"),))
     with pytest.raises(UserError, match=SAID.format("energy_error")):
-        pairs.tested_pairs(evidence, [axis], "energy_error", "time")
+        two_axes(evidence, "energy_error", "time", ("window", "subset.count"))
 
 
 def test_a_component_that_failed_has_no_share(study: Path, tmp_path: Path) -> None:
