@@ -1,6 +1,6 @@
 # make demo    sets up, runs the main job on the embedded default, opens on a report
 # make test    sets up, passes the tests
-# make check   style and types
+# make check   style, types, and which package may import which
 # make results runs the committed studies again (hours)
 
 PYTHON ?= python3
@@ -31,7 +31,7 @@ test: setup  # threads of numpy's would wait for each other's turn beside other 
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: setup
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 results: setup
 	$(BIN)/python docs/results/run.py
