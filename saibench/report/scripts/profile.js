@@ -1,4 +1,4 @@
-// Statistics along an axis, of a sample or a partition: lead times as a line, species and atoms as
+// Statistics along an axis, of a sample or a partition: numbers as a line, other labels as
 // bars; with intervals where there are some.
 
 const SMALL = { width: 430, height: 230, left: 62, right: 10, top: 10, bottom: 42 };
