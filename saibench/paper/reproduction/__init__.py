@@ -1,1 +1,1 @@
-"""The paper's figures and tables made again: what it found, beside what is found here."""
+"""The paper's figures and tables regenerated: its claims, compared with the findings here."""

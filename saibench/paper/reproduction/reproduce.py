@@ -1,4 +1,4 @@
-"""Making a figure or table of the paper again."""
+"""Regenerates a figure or table of the paper."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from saibench.config.compose import compose_command
 from saibench.errors import UserError
 from saibench.findings.finding import Finding, module_findings
-from saibench.paper.reproduction.beside import beside
+from saibench.paper.reproduction.comparison import comparison
 from saibench.paper.reproduction.files import Written, write_figure
 from saibench.paper.reproduction.result import Result
 from saibench.paper.reproduction.results import TABLES, named_result
-from saibench.paper.reproduction.runs import Ran, run_study
+from saibench.paper.reproduction.runs import StudyRun, run_study
 from saibench.paper.reproduction.tables import write_table
 from saibench.report.failures import warn_of_failures
 
@@ -24,7 +24,7 @@ FOUND = "found.txt"
 
 
 def reproduce(name: str, full: bool, overrides: Sequence[str], flags: Sequence[str] = ()) -> int:
-    """Run or reuse the points, draw the figure, and print the paper's findings beside these.
+    """Run or reuse the points, draw the figure, and compare the paper's claims with them.
 
     Args:
         name: `fig3` or `table2`.
@@ -54,10 +54,10 @@ def reproduce(name: str, full: bool, overrides: Sequence[str], flags: Sequence[s
         ran.append(run_study(study, arguments))
         if ran[-1].status == INTERRUPTED:
             return INTERRUPTED
-    return _told(result, ran)
+    return _compare(result, ran)
 
 
-def _told(result: Result, ran: Sequence[Ran]) -> int:
+def _compare(result: Result, ran: Sequence[StudyRun]) -> int:
     """Draw, write and print what the points say; the exit code."""
     folder = OUTPUTS / result.name
     findings: list[Finding] = []
@@ -74,7 +74,7 @@ def _told(result: Result, ran: Sequence[Ran]) -> int:
         "",
         f"{result.label}: {result.title}",
         "",
-        *beside(result, findings, studies[0]),
+        *comparison(result, findings, studies[0]),
     ]
     print("\n".join(lines))
     drawn = [one for one in written if one.stem is not None]

@@ -13,7 +13,7 @@ from saibench.evidence.reader import StudyEvidence
 
 
 @dataclass(frozen=True)
-class Ran:
+class StudyRun:
     """The points of one study.
 
     Args:
@@ -47,7 +47,7 @@ class Ran:
         return replace(found, records=records, metrics=metrics, sources=held)
 
 
-def run_study(study: str, overrides: Sequence[str]) -> Ran:
+def run_study(study: str, overrides: Sequence[str]) -> StudyRun:
     """Run the points of a study as `train.py` does; those that are complete are not run again.
 
     Raises:
@@ -66,7 +66,7 @@ def run_study(study: str, overrides: Sequence[str]) -> Ran:
     ]
     with _typed("train.py", arguments):
         status = train_points(command)
-    return Ran(study, points[0].study, tuple(point.hash for point in points), status)
+    return StudyRun(study, points[0].study, tuple(point.hash for point in points), status)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saibench.errors import UserError, closest
-from saibench.paper.toolbox.studies import Study, Taken, all_studies, taken_here
+from saibench.paper.toolbox.studies import MeasuredTime, Study, all_studies, measured_times
 from saibench.paper.toolbox.technique import NotApplicable, Supported, Technique
 from saibench.paper.toolbox.techniques import techniques, workloads
 from saibench.report.text import duration
@@ -63,7 +63,7 @@ def character(row: Characterization) -> str:
 
 def study_text(study: Study, known: Sequence[Technique], outputs: Path) -> list[str]:
     """All that is known of a study, with the techniques that it runs."""
-    taken = taken_here(study, outputs)
+    times = measured_times(study, outputs)
     serves = [
         technique.name
         for technique in known
@@ -73,7 +73,7 @@ def study_text(study: Study, known: Sequence[Technique], outputs: Path) -> list[
     lines += [f"  {command}" for command in study.commands]
     lines += ["", *_wrapped(f"sweeps over: {_swept(study)}", 2)]
     lines += [f"  points: {study.num_points}"]
-    lines += [f"  {one.folder}: {_took(one)}" for one in taken] or [f"  {NOT_RUN}"]
+    lines += [f"  {one.folder}: {_time(one)}" for one in times] or [f"  {NOT_RUN}"]
     if serves:
         lines += _wrapped(f"techniques: {', '.join(serves)}", 2)
     return lines
@@ -111,11 +111,11 @@ def commands_of(one: Supported) -> list[str]:
 
 
 def _study_lines(study: Study, outputs: Path) -> list[str]:
-    taken = taken_here(study, outputs)
-    together = Taken(outputs, sum(t.complete for t in taken), sum(t.seconds for t in taken))
+    times = measured_times(study, outputs)
+    together = MeasuredTime(outputs, sum(t.complete for t in times), sum(t.seconds for t in times))
     points = f"{study.num_points} point{'s' if study.num_points > 1 else ''}"
     name = study.name.partition("/")[2]
-    head = f"  {name:<30}{points:>10}   {_took(together) if taken else NOT_RUN}"
+    head = f"  {name:<30}{points:>10}   {_time(together) if times else NOT_RUN}"
     return [head, *_wrapped(study.first_sentence, 6)]
 
 
@@ -126,9 +126,9 @@ def _technique_lines(technique: Technique, workload: str) -> list[str]:
     return _wrapped(f"{technique.name} → {one.mini.partition('/')[2]}. {technique.shows}", 4)
 
 
-def _took(taken: Taken) -> str:
-    points = f"{taken.complete} point{'s' if taken.complete > 1 else ''}"
-    return f"{points} took {duration(taken.seconds)} here"
+def _time(one: MeasuredTime) -> str:
+    points = f"{one.complete} point{'s' if one.complete > 1 else ''}"
+    return f"{points} took {duration(one.seconds)} here"
 
 
 def _swept(study: Study) -> str:

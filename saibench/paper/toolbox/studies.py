@@ -61,7 +61,7 @@ class Study:
 
 
 @dataclass(frozen=True)
-class Taken:
+class MeasuredTime:
     """What one folder of a study took here.
 
     Args:
@@ -101,7 +101,7 @@ def small_form(study: str) -> str:
     return mini if mini in study_files() else study
 
 
-def taken_here(study: Study, outputs: Path) -> list[Taken]:
+def measured_times(study: Study, outputs: Path) -> list[MeasuredTime]:
     """What the study's points under `outputs` took, by folder; those that are not complete not."""
     found = []
     for folder in sorted(path for path in outputs.glob("*") if study.is_folder(path.name)):
@@ -112,7 +112,7 @@ def taken_here(study: Study, outputs: Path) -> list[Taken]:
             if record.get("workload") == study.workload and record.get("state") == COMPLETE
         ]
         if seconds:
-            found.append(Taken(folder, len(seconds), sum(seconds)))
+            found.append(MeasuredTime(folder, len(seconds), sum(seconds)))
     return found
 
 

@@ -11,7 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from saibench.cli import _commands
 from saibench.errors import UserError
 from saibench.paper.toolbox.listing import all_lines, named_lines
-from saibench.paper.toolbox.studies import Study, all_studies, study_named, taken_here
+from saibench.paper.toolbox.studies import Study, all_studies, measured_times, study_named
 from saibench.shipped import root
 
 
@@ -70,8 +70,8 @@ def test_time_is_that_of_the_complete_points_of_all_its_data(tmp_path: Path) -> 
         record(study / "a", "force_field", "complete", seconds)
         record(study / "b", "force_field", "failed", 1000.0)
     record(tmp_path / "time_extrapolation_mini-ethanol" / "a", "force_field", "complete", 7.0)
-    taken = taken_here(study_named("force_field/time_extrapolation"), tmp_path)
-    assert [(one.complete, one.seconds) for one in taken] == [(1, 180.0), (1, 60.0)]
+    times = measured_times(study_named("force_field/time_extrapolation"), tmp_path)
+    assert [(one.complete, one.seconds) for one in times] == [(1, 180.0), (1, 60.0)]
     assert "2 points took 4 min here" in "\n".join(all_lines(tmp_path))
 
 
@@ -81,7 +81,7 @@ def test_a_damaged_record_is_no_complete_point_and_no_end_of_the_list(tmp_path: 
         place.mkdir(parents=True)
         (place / "run.json").write_text(text)
     study = study_named("force_field/time_extrapolation")
-    assert study.is_folder("time_extrapolation-ethanol") and taken_here(study, tmp_path) == []
+    assert study.is_folder("time_extrapolation-ethanol") and measured_times(study, tmp_path) == []
 
 
 def test_outputs_that_are_not_there_are_refused(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_outputs_that_are_not_there_are_refused(tmp_path: Path) -> None:
 
 def test_a_folder_of_another_workloads_points_is_not_its_own(tmp_path: Path) -> None:
     record(tmp_path / "error_tracing" / "a", "jet_tagging", "complete", 7.0)
-    assert taken_here(study_named("nowcasting/error_tracing"), tmp_path) == []
+    assert measured_times(study_named("nowcasting/error_tracing"), tmp_path) == []
 
 
 def test_a_study_is_told_whole_by_its_name_or_its_bare_name(tmp_path: Path) -> None:

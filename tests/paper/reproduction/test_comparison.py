@@ -1,4 +1,4 @@
-"""What stands beside the paper's findings, from made-up studies whose numbers are known."""
+"""What is compared with the paper's claims, from synthetic studies whose numbers are known."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.findings.finding import SEEN, UNDECIDED, Finding
 from saibench.paper.reproduction import force_field, jet_tagging, nowcasting
 from saibench.paper.reproduction import reproduce as command
-from saibench.paper.reproduction.beside import NO_QUESTION, answers, beside
+from saibench.paper.reproduction.comparison import NO_QUESTION, answers, comparison
 from saibench.paper.reproduction.force_field import BIASED
 from saibench.paper.reproduction.result import PaperClaim
 from saibench.paper.reproduction.results import named_result
-from saibench.paper.reproduction.runs import Ran
+from saibench.paper.reproduction.runs import StudyRun
 
 WINDOWS = [Made(0.0, 0.3), Made(0.0, 0.9), Made(0.3, 0.3), Made(0.6, 0.3)]
 SIZES = [Made(0.0, 0.9, count=count) for count in (200, 1000)]
@@ -44,7 +44,7 @@ def at(lead: int, column: str) -> np.ndarray:
 
 
 def of_points(folder: Path, made: list[Made]) -> StudyEvidence:
-    return Ran("made-up", folder, tuple(one.point for one in made), 0).evidence()
+    return StudyRun("made-up", folder, tuple(one.point for one in made), 0).evidence()
 
 
 def test_figure_is_drawn_from_the_points_of_the_command_alone(
@@ -53,7 +53,7 @@ def test_figure_is_drawn_from_the_points_of_the_command_alone(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    ran = Ran("force_field/sample_efficiency", folder, tuple(one.point for one in SIZES), 0)
+    ran = StudyRun("force_field/sample_efficiency", folder, tuple(one.point for one in SIZES), 0)
     monkeypatch.setattr(command, "run_study", lambda study, overrides: ran)
     monkeypatch.chdir(tmp_path)
     assert command.reproduce("fig6", full=True, overrides=[]) == 0
@@ -155,5 +155,5 @@ def test_each_variant_of_a_claim_has_its_own_line() -> None:
 
 
 def test_what_its_points_do_not_suffice_for_is_no_number(folder: Path) -> None:
-    lines = beside(named_result("fig4"), [], of_points(folder, WINDOWS[:2]))
+    lines = comparison(named_result("fig4"), [], of_points(folder, WINDOWS[:2]))
     assert any("It takes 3 training windows" in line for line in lines)

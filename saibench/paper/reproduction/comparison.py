@@ -1,4 +1,4 @@
-"""What the paper found, beside what a study's own evidence says."""
+"""The paper's claims, compared with a study's own evidence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WIDTH = 100
 NO_QUESTION = "not asked of these points"
 
 
-def beside(result: Result, findings: Sequence[Finding], evidence: StudyEvidence) -> list[str]:
+def comparison(result: Result, findings: Sequence[Finding], evidence: StudyEvidence) -> list[str]:
     """Lines of text: each finding of the paper, and under it what was found here.
 
     Args:
