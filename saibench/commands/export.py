@@ -12,19 +12,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Adds the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "export",
-        help="write a study's evidence, figures and tables to a folder",
-        description="Writes evidence (float32 Parquet), figures (SVG, PNG), the numbers behind "
-        "them (CSV) and a README.md with findings, commands and hashes.",
+        help="write a study's figures, tables and findings to a folder",
+        description="Writes a README.md with findings, commands and hashes, each figure as PNG and "
+        "the numbers behind it as CSV. On request also evidence (Parquet, float32): with it the "
+        "folder is read like a study.",
     )
     parser.add_argument("folder", type=Path, help="study folder, such as outputs/my_study")
     parser.add_argument("target", type=Path, help="where the files go")
     parser.add_argument(
-        "--tables",
+        *("--evidence", "--tables"),
         nargs="*",
-        default=None,
         metavar="TABLE",
-        help="evidence tables to copy (default: all but the workload's not_exported)",
+        help="also copy evidence: these tables, without a name all but the workload's not_exported",
     )
+    parser.add_argument("--svg", action="store_true", help="write each figure as SVG too")
     add_config_dir(parser)
     parser.set_defaults(run=run)
 
@@ -34,5 +35,5 @@ def run(args: argparse.Namespace) -> int:
     from saibench.evidence.reader import StudyEvidence
     from saibench.report.export import export
 
-    print(export(StudyEvidence.load(args.folder), args.target, args.tables))
+    print(export(StudyEvidence.load(args.folder), args.target, args.evidence, svg=args.svg))
     return 0

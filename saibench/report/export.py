@@ -1,4 +1,4 @@
-"""A study's results as small files for a paper or a repository: evidence, figures, tables, text."""
+"""A study's results as small files for a paper or a repository: figures, tables, text, evidence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saibench.evidence.known import listed
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import JOINED, StudyEvidence
 from saibench.evidence.schema import write_tables
-from saibench.figures.style import save_images
+from saibench.figures.style import page_png
 from saibench.findings.finding import Finding, study_findings
 from saibench.report import markdown
 from saibench.report.drawn import DrawnFigure, draw_figure, study_figures
@@ -25,17 +25,24 @@ from saibench.report.reproduce import recipe
 from saibench.report.text import FILTERS
 
 
-def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None = None) -> Path:
-    """Write `evidence/`, `figures/` (SVG and PNG), `tables/` (CSV) and `README.md` to `target`.
+def export(
+    evidence: StudyEvidence,
+    target: Path,
+    tables: Sequence[str] | None = None,
+    *,
+    svg: bool = False,
+) -> Path:
+    """Write `figures/` (PNG), `tables/` (CSV) and `README.md`, and `evidence/` on request.
 
     Args:
         evidence: the study.
         target: a folder; files of an earlier export are replaced.
-        tables: evidence tables to copy, in float32, by default all but those that the
-            workload lists as `not_exported`; `points` always goes with them.
+        tables: evidence tables to copy, in float32, with `points`; none at all if None, all but
+            those that the workload lists as `not_exported` if empty.
+        svg: write each figure as SVG too.
 
     Returns:
-        the folder; `StudyEvidence.load` reads it.
+        the folder; with evidence, `StudyEvidence.load` reads it.
 
     Raises:
         UserError: the study has no such table, or the folder cannot be written.
@@ -43,16 +50,17 @@ def export(evidence: StudyEvidence, target: Path, tables: Sequence[str] | None =
     Warns:
         PartFailed: a finding or figure failed for a defect; the text says which.
     """
-    if tables is None:
-        left_out = listed(evidence.records.values(), "not_exported")
-        tables = [name for name in evidence.sources if name not in left_out]
-    for name in tables:
+    for name in tables or ():
         if name not in evidence.sources:
-            raise UserError(f"--tables {name}: {closest(name, evidence.sources)}")
+            raise UserError(f"--evidence {name}: {closest(name, evidence.sources)}")
     findings, measured = study_findings(evidence), Measured(evidence)
     try:
-        _write_tables(evidence, target / JOINED, tables)
-        figures = [_figure(evidence, name, target) for name in study_figures(evidence)]
+        target.mkdir(parents=True, exist_ok=True)
+        if tables is not None:
+            left_out = listed(evidence.records.values(), "not_exported")
+            chosen = tables or [name for name in evidence.sources if name not in left_out]
+            _write_tables(evidence, target / JOINED, chosen)
+        figures = [_figure(evidence, name, target, svg) for name in study_figures(evidence)]
         text = _text(evidence, findings, figures, measured)
         (target / "README.md").write_text(text, encoding="utf-8")
     except OSError as error:
@@ -79,14 +87,15 @@ def _single(table: polars.DataFrame, times: Sequence[str]) -> polars.DataFrame:
     return table.with_columns(polars.col(doubles).cast(polars.Float32))
 
 
-def _figure(evidence: StudyEvidence, name: str, target: Path) -> DrawnFigure:
+def _figure(evidence: StudyEvidence, name: str, target: Path, svg: bool) -> DrawnFigure:
     """Draw one figure and write its numbers, or say why it is not drawn."""
     drawn = draw_figure(evidence, name)
     if drawn.figure is not None:
-        stem = target / "figures" / drawn.name
-        save_images(drawn.figure, stem)
-        (target / "tables").mkdir(parents=True, exist_ok=True)
-        (target / "tables" / f"{drawn.name}.csv").write_bytes(drawn.csv)
+        files = [("figures", "png", page_png(drawn.figure)), ("tables", "csv", drawn.csv)]
+        files += [("figures", "svg", drawn.image)] if svg else []
+        for folder, suffix, content in files:
+            (target / folder).mkdir(exist_ok=True)
+            (target / folder / f"{drawn.name}.{suffix}").write_bytes(content)
     return drawn
 
 

@@ -7,15 +7,18 @@ import io
 from pathlib import Path
 from types import SimpleNamespace
 
+import PIL.Image
 import polars
 import pytest
 from matplotlib.figure import Figure
 from synthetic_study import FIGURES, KEYS, Made, write_study
 
+from saibench.cli import _commands
 from saibench.errors import UserError
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
+from saibench.figures.style import PAGE_DPI, PAGE_WIDTH
 from saibench.findings.finding import SEEN, Finding
 from saibench.report.drawn import csv_of
 from saibench.report.export import _text, export
@@ -50,10 +53,12 @@ def test_every_drawn_figure_comes_with_image_and_numbers(
 ) -> None:
     _, target = exported
     text = (target / "README.md").read_text()
-    drawn = sorted(path.stem for path in (target / "figures").glob("*.svg"))
+    drawn = sorted(path.stem for path in (target / "figures").iterdir())
     assert drawn
     for name in drawn:
-        assert (target / "figures" / f"{name}.png").stat().st_size > 1000
+        with PIL.Image.open(target / "figures" / f"{name}.png") as image:
+            assert image.width == round(PAGE_WIDTH * PAGE_DPI)
+            assert len(image.getcolors() or ()) > 20
         assert polars.read_csv(target / "tables" / f"{name}.csv").height
         assert f"](figures/{name}.png)" in text
 
@@ -135,17 +140,33 @@ def test_unknown_table_is_refused_and_nothing_written(
     exported: tuple[StudyEvidence, Path], tmp_path: Path
 ) -> None:
     evidence, _ = exported
-    with pytest.raises(UserError, match=r"--tables by_specis: did you mean 'by_species'\?"):
+    with pytest.raises(UserError, match=r"--evidence by_specis: did you mean 'by_species'\?"):
         export(evidence, tmp_path / "new", ["samples", "by_specis"])
     assert not (tmp_path / "new").exists()
 
 
-def test_points_alone_are_exported_into_a_folder_that_is_not_there_yet(
-    exported: tuple[StudyEvidence, Path], tmp_path: Path
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ([], []),
+        (["--evidence"], ["by_species", "points", "samples"]),
+        (["--tables", "by_species"], ["by_species", "points"]),
+        (["--svg"], []),
+    ],
+    ids=" ".join,
+)
+def test_evidence_and_svg_are_written_on_request(
+    options: list[str], kept: list[str], exported: tuple[StudyEvidence, Path], tmp_path: Path
 ) -> None:
-    evidence, _ = exported
-    target = export(evidence, tmp_path / "a" / "b", [])
-    assert StudyEvidence.load(target).points.equals(evidence.points)
+    target = tmp_path / "not" / "there yet"
+    assert _commands(["export", str(exported[0].folder), str(target), *options]) == 0
+    assert sorted(path.stem for path in (target / "evidence").glob("*.parquet")) == kept
+    images = {path.name for path in (target / "figures").iterdir()}
+    names = {Path(name).stem for name in images}
+    suffixes = ("png", "svg") if "--svg" in options else ("png",)
+    assert images == {f"{name}.{suffix}" for name in names for suffix in suffixes}
+    if kept:
+        assert StudyEvidence.load(target).points.equals(exported[0].points)
 
 
 def test_folder_that_cannot_be_written_is_named(
