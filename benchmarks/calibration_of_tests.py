@@ -252,11 +252,28 @@ def measured(name: tuple[str, str, str], simulations: int) -> list[str]:
     return [*name, *cells, f"{count:,}"]
 
 
-def kept() -> dict[tuple[str, ...], list[str]]:
+def kept() -> dict[tuple[str, str, str], list[str]]:
     """The rows of the table that there is, by test, size and errors."""
     lines = TARGET.read_text(encoding="utf-8").splitlines() if TARGET.exists() else []
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
-    return {tuple(row[:3]): row for row in rows}
+    return {(row[0], row[1], row[2]): row for row in rows}
+
+
+def write(rows: dict[tuple[str, str, str], list[str]], simulations: int) -> None:
+    """The table of what is measured by now."""
+    header = ["test", "size", "errors", "5 %", "1 %", "0.1 %", "simulations"]
+    shown = [header, ["---"] * 3 + ["---:"] * 4, *(rows[name] for name in TESTS if name in rows)]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in shown)
+    TARGET.parent.mkdir(parents=True, exist_ok=True)
+    TARGET.write_text(
+        "# How often tests reject what is true\n\n"
+        f"`python -m benchmarks.calibration_of_tests --simulations {simulations}`, row by row with "
+        "`--only`. Share of simulations under the null, "
+        "in percent, whose p-value is at most the nominal level of the column, with its exact 95 % "
+        "interval; **above** where that lies above the level.\n\n"
+        f"{table}\n",
+        encoding="utf-8",
+    )
 
 
 def main() -> None:
@@ -264,26 +281,12 @@ def main() -> None:
     parser.add_argument("--simulations", type=int, default=1000, help="of the fastest tests")
     parser.add_argument("--only", default="", help="rows whose test begins so; others are kept")
     arguments = parser.parse_args()
-    header = ["test", "size", "errors", "5 %", "1 %", "0.1 %", "simulations"]
-    rows = [header, ["---"] * 3 + ["---:"] * 4]
-    before = kept()
+    rows = kept()
     for name in TESTS:
-        if name[0].startswith(arguments.only) or name not in before:
-            rows.append(measured(name, arguments.simulations))
-            print(" | ".join(rows[-1]), flush=True)
-        else:
-            rows.append(before[name])
-    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(
-        "# How often tests reject what is true\n\n"
-        "`python -m benchmarks.calibration_of_tests --simulations "
-        f"{arguments.simulations}`, row by row with `--only`. Share of simulations under the null, "
-        "in percent, whose p-value is at most the nominal level of the column, with its exact 95 % "
-        "interval; **above** where that lies above the level.\n\n"
-        f"{table}\n",
-        encoding="utf-8",
-    )
+        if name[0].startswith(arguments.only) or name not in rows:
+            rows[name] = measured(name, arguments.simulations)
+            write(rows, arguments.simulations)
+            print(" | ".join(rows[name]), flush=True)
 
 
 if __name__ == "__main__":
