@@ -24,6 +24,7 @@ Settings that saibench 0.1 froze have none."""
 _BESIDE_THE_RESULT = {
     "study",
     "logger",
+    "metrics",
     "on_failure",
     "test",
     "partitions",

@@ -71,6 +71,34 @@ class TrainerSettings(Devices):
     callbacks: dict[str, dict[str, Any]]
 
 
+class MetricSettings(BaseModel):
+    """A metric of torchmetrics' or of the user's own; what else is given are its options."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    target: str = Field(alias="_target_", min_length=1)
+    unit: str | None = None
+    per: str | None = None
+    of: str | None = None
+
+
+def _metric_name(name: str) -> str:
+    if name == "_target_":
+        raise ValueError("a metric has a name, as in metrics={mine: {_target_: my.Metric}}")
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise ValueError(f"'{name}' has more than letters, digits, '.', '_' and '-'")
+    return name
+
+
+Metrics = dict[Annotated[str, AfterValidator(_metric_name)], MetricSettings]
+
+
+class MetricsSettings(_Strict):
+    """`conf/metrics/`: metrics of each test partition beside the model's own."""
+
+    metrics: Metrics
+
+
 class ScheduleSettings(_Strict):
     """`conf/lr_schedule/`: a scheduler, and when Lightning moves it.
 
@@ -222,6 +250,7 @@ class PointSettings(_Open):
     model: dict[str, Any]
     trainer: TrainerSettings
     lr_schedule: ScheduleSettings
+    metrics: Metrics = {}
     logger: dict[str, Any] | None
 
 
@@ -254,6 +283,7 @@ class EvaluationSettings(_Strict):
     partitions: Partitions
     shown: list[int] | None
     trust: str | None
+    metrics: Metrics = {}
     trainer: Devices
     logger: dict[str, Any] | None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,13 @@ from hydra.utils import get_class, get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from saibench.config.reported import REPORTED_MODULES, check_built, check_reported, is_trained
+from saibench.config.reported import (
+    REPORTED_MODULES,
+    check_built,
+    check_metrics,
+    check_reported,
+    is_trained,
+)
 from saibench.config.required import Required
 from saibench.config.typed import typed_key
 from saibench.errors import NotHeldByData, UserError, closest, first_line
@@ -20,7 +26,7 @@ from saibench.identity import slug
 from saibench.imports.allow_list import targets
 from saibench.imports.own_names import name_caches, name_targets
 from saibench.imports.targets import build, check_targets, fault
-from saibench.settings import Devices, PointSettings, TrainerSettings, validated
+from saibench.settings import Devices, MetricSettings, PointSettings, TrainerSettings, validated
 
 __all__ = [
     "build",
@@ -47,7 +53,7 @@ def check_point(config: DictConfig) -> None:
     trainer = validated(PointSettings, settings).trainer
     _check_budget(config, trainer)
     check_devices(trainer)
-    check_targets(settings, partial(typed_key, config))
+    check_settings_targets(settings, partial(typed_key, config))
     _check_class(settings["model"])
     _check_precision(settings["model"], trainer)
     _check_model(settings["model"], trainer)
@@ -60,9 +66,24 @@ def check_point(config: DictConfig) -> None:
     data = build(config.datamodule, "datamodule")
     facts = data.preview_facts()
     check_built(settings, facts, _is_typed(config, "workload.headline"))
+    check_metrics(settings, facts)
     if facts is not None and not is_trained(settings["model"], facts):
         data.without_training()
     data.check()
+
+
+def check_settings_targets(settings: dict[str, Any], typed: Callable[[str], str] = str) -> None:
+    """Check every node with a `_target_`; of a metric, without what says how it is reported.
+
+    Raises:
+        UserError: as `check_targets`.
+    """
+    beside = {name for name in MetricSettings.model_fields if name != "target"}
+    metrics = {
+        name: {key: value for key, value in node.items() if key not in beside}
+        for name, node in (settings.get("metrics") or {}).items()
+    }
+    check_targets({**settings, "metrics": metrics}, typed)
 
 
 def refuse_if_none_is_held(points: int, not_held: Sequence[NotHeldByData]) -> None:

@@ -31,8 +31,8 @@ from saibench.errors import UserError, first_line
 from saibench.imports.own_names import trust_modules
 from saibench.shipped import conf
 
-OPEN_NODES = ("partitions", "trainer.callbacks", "sweeps", "hydra")
-"""Where `+key=value` may add: named partitions, callbacks and whole studies. A node with a
+OPEN_NODES = ("partitions", "metrics", "trainer.callbacks", "sweeps", "hydra")
+"""Where `+key=value` may add: named partitions, metrics, callbacks and whole studies. A node with a
 `_target_` is open too, since its options are checked against what it configures."""
 
 TRUST_MODULE = "--trust-module"

@@ -15,6 +15,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
+from saibench.config.metric_choices import in_options_and_nodes
 from saibench.imports.allow_list import TARGET
 from saibench.imports.targets import options_of
 
@@ -37,6 +38,7 @@ class Loader(ConfigLoaderImpl):
     def _load_configuration_impl(
         self, config_name: str | None, overrides: list[str], *others: Any, **named: Any
     ) -> DictConfig:
+        overrides = in_options_and_nodes(OverridesParser.create().parse_overrides(overrides))
         parsed = OverridesParser.create().parse_overrides(overrides)
         set_here = [one for one in parsed if not one.is_delete() and not one.is_sweep_override()]
         self._given = {one.key_or_group: one.value() for one in set_here}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from saibench.errors import UserError, closest
 from saibench.imports.targets import build
+
+if TYPE_CHECKING:
+    from saibench.models.metrics import MetricInputs
 
 REPORTED_MODULES = ("findings", "figures", "explorers", "metric_intervals")
 """What a workload names by modules."""
@@ -53,7 +57,7 @@ def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline
         return
     model = settings["model"]
     target = get_object(model["_target_"])
-    known, _ = _built(target, json.dumps(model), json.dumps(facts))
+    known = _built(target, json.dumps(model), json.dumps(facts)).metrics
     for name in (settings["workload"].get("headline") or []) if headline else []:
         partition, _, metric = name.rpartition("/")
         if partition and partition not in settings["partitions"]:
@@ -66,12 +70,46 @@ def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline
 
 def is_trained(model: dict[str, Any], facts: dict[str, Any]) -> bool:
     """Whether there is anything to train in the model of these settings."""
-    return _built(get_object(model["_target_"]), json.dumps(model), json.dumps(facts))[1]
+    return _built(get_object(model["_target_"]), json.dumps(model), json.dumps(facts)).trains
+
+
+def check_metrics(settings: dict[str, Any], facts: dict[str, Any] | None) -> None:
+    """Build the metrics that the settings add, and try them with what the model gives to metrics.
+
+    Args:
+        settings: of a point; its targets are checked.
+        facts: as in `check_built`; without them nothing is tried before the model is built.
+
+    Raises:
+        UserError: one cannot be built or updated, or has the name of a metric of the model's.
+    """
+    if not settings.get("metrics"):
+        return
+    from saibench.config.added_metrics import added_metrics
+    from saibench.models.metrics import check_added
+
+    added = added_metrics(settings["metrics"])
+    for one in added:
+        one.built()
+    if facts is None:
+        return
+    model = settings["model"]
+    built = _built(get_object(model["_target_"]), json.dumps(model), json.dumps(facts))
+    for one in added:
+        if one.name in built.metrics:
+            raise UserError(f"{one.key}: the model has a metric of this name. Use another name.")
+        check_added(one, built.inputs)
+
+
+class _Built(NamedTuple):
+    metrics: frozenset[str]
+    trains: bool
+    inputs: Mapping[str, MetricInputs]
 
 
 @lru_cache
-def _built(target: Any, model: str, facts: str) -> tuple[frozenset[str], bool]:
-    """Metrics of a model, and whether it is trained; the points of a sweep mostly share it."""
+def _built(target: Any, model: str, facts: str) -> _Built:
+    """What is known of a model once it is built; the points of a sweep mostly share it."""
     from saibench.models.contract import checked_statistics
     from saibench.models.global_state import preserved_global_state
 
@@ -82,4 +120,4 @@ def _built(target: Any, model: str, facts: str) -> tuple[frozenset[str], bool]:
         built.load_initial_weights()
         means = {name for statistic in statistics for name in statistic.metrics}
         metrics = {metric.name for metric in built.partition_metrics()}
-        return frozenset(means | metrics), built.trains
+        return _Built(frozenset(means | metrics), built.trains, built.metric_inputs())

@@ -29,6 +29,37 @@ def read_metrics(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
     return metrics
 
 
+def added_definition(entry: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What the settings said of a metric that a user added to the model's; None for another."""
+    of = (entry or {}).get("of")
+    found = of.get("metric") if isinstance(of, Mapping) else None
+    return found if isinstance(found, Mapping) and isinstance(found.get("name"), str) else None
+
+
+def added_names(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Of the metrics of a partition, those that a user added and that are one number each."""
+    found = {name: added_definition(entry) for name, entry in metrics.items()}
+    return [name for name, known in found.items() if known is not None and known["name"] == name]
+
+
+def definitions(metrics: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of the metrics of a partition that a user added, what the settings said of each."""
+    found = (added_definition(entry) for entry in metrics.values())
+    return [known for known in found if known is not None]
+
+
+def other_metrics(
+    before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Mapping[str, Any]]:
+    """Of `before` the metrics that a user added and that `now` has not: they hold all the same."""
+    names = {known["name"] for known in definitions(now)}
+    return {
+        name: entry
+        for name, entry in before.items()
+        if (known := added_definition(entry)) is not None and known["name"] not in names
+    }
+
+
 def located(points: Collection[Metrics], name: str, first: str) -> tuple[str, str] | None:
     """The partition and name of a metric that some point has a value of.
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.run_record import read_record, update_record
+from saibench.evidence.run_record import read_metrics, read_record, update_record
 from saibench.figures.style import STYLE
 from saibench.loggers.account import Mode, choose_mode, is_reachable
 from saibench.loggers.describe import run_config
@@ -232,11 +232,13 @@ def _remove_empty(folder: Path) -> None:
             shutil.rmtree(log.parent)
 
 
-def _tested(folder: Path) -> dict[str, str]:
-    """The hash of each test partition that the point's evidence holds."""
-    held = read_record(folder).get("partitions", {})
+def _tested(folder: Path) -> dict[str, tuple[str, Any]]:
+    """Of each test partition that the point's evidence holds: its hash, and its metrics."""
+    held, metrics = read_record(folder).get("partitions", {}), {}
+    with suppress(UserError):  # damaged: it is about to be made again
+        metrics = read_metrics(folder)
     return {
-        name: partition["hash"]
+        name: (partition["hash"], metrics.get(name))
         for name, partition in held.items()
         if name not in ("train", "validation")
     }

@@ -8,6 +8,7 @@ partitions hold it, and every metric adds up over batches and ranks.
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -83,7 +84,7 @@ class AddedMetric:
         return named | {key: value for key, value in given.items() if value}
 
     def built(self) -> Metric:
-        """A new one.
+        """A new one, which sums in double precision unless it holds a net.
 
         Raises:
             UserError: it cannot be built, or is no metric of torchmetrics.
@@ -94,19 +95,42 @@ class AddedMetric:
                 f"{self.key}: {self.target} makes a {type(metric).__name__}. Use a subclass of "
                 "torchmetrics.Metric."
             )
-        return metric
+        holds_net = next(metric.parameters(), None) is not None
+        return metric if holds_net else metric.set_dtype(torch.float64)
 
-    def entry(self, value: float | None, count: int, inputs: MetricInputs) -> dict[str, Any]:
-        """What `metrics.json` holds of one of its numbers."""
+    def entries(
+        self, value: Any, count: int, offered: Mapping[str, MetricInputs]
+    ) -> dict[str, dict[str, Any]]:
+        """What `metrics.json` holds of its value: `{name: {value, unit, per, count, of}}`.
+
+        Args:
+            value: what `compute` returned, or the `Refused` that it raised.
+            count: samples of the partition.
+            offered: what the model gives to metrics.
+
+        Raises:
+            UserError: it was refused, holds what is no number, or more than `MAX_NUMBERS`.
+        """
+        if isinstance(value, Refused):
+            raise UserError(f"{self.key}: {value}")
+        found = dict(numbers(value, self.name))
+        if len(found) > MAX_NUMBERS:
+            raise UserError(
+                f"{self.key} gives {len(found):,} numbers. Use a metric of {MAX_NUMBERS:,} at most."
+            )
         metric = self.built()
         unit = getattr(metric, "unit", "") if self.unit is None else self.unit
         per = getattr(metric, "per", "") if self.per is None else self.per
-        return {
-            "value": value,
-            "unit": str(unit).replace(UNIT_OF_INPUTS, inputs.unit),
+        of_inputs = offered[quantity_of(self, metric, offered)].unit
+        told = {
+            "unit": str(unit).replace(UNIT_OF_INPUTS, of_inputs),
             "per": str(per),
             "count": count,
             "of": {"metric": self.definition()},
+        }
+        return {
+            name: {"value": number if math.isfinite(number) else None, **told}
+            for name, number in found.items()
         }
 
 

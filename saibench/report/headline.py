@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from saibench.evidence.known import listed
-from saibench.evidence.metrics import located, nearest_label
+from saibench.evidence.metrics import added_names, located, nearest_label
 from saibench.evidence.reader import StudyEvidence
 from saibench.report.measured import Measured, Number
 
@@ -87,9 +87,11 @@ def headline_values(
 
 
 def _wanted(evidence: StudyEvidence) -> list[str]:
-    """What the records name as headline, in their order."""
+    """What the records name as headline, in their order, and the metrics that users added."""
     named = (name for record in evidence.records.values() for name in record.get("headline") or ())
-    return list(dict.fromkeys(named))
+    tested = (metrics for of_point in evidence.metrics.values() for metrics in of_point.values())
+    added = (name for metrics in tested for name in added_names(metrics))
+    return list(dict.fromkeys([*named, *added]))
 
 
 def _partitions(evidence: StudyEvidence) -> list[str]:

@@ -16,6 +16,7 @@ from saibench.datamodules.partition import Partition
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence import writer
+from saibench.evidence.metrics import definitions, other_metrics
 from saibench.evidence.run_record import (
     FILE,
     METRICS,
@@ -29,6 +30,7 @@ from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.statistic import Statistic
 from saibench.files.integrity import FILES, PENDING, facts_of_files, sha256_of_files
 from saibench.models.base import BenchmarkModule
+from saibench.models.metrics import AddedMetric
 from saibench.runs.checkpoints import check_checkpoint
 from saibench.runs.collect import StatisticsCollector, join_parts
 from saibench.runs.point import BEST
@@ -57,14 +59,18 @@ def evaluate(
     unfinished = folder / _UNFINISHED
     if trainer.is_global_zero:  # what a killed process left; other ranks save after a barrier
         shutil.rmtree(unfinished, ignore_errors=True)
+    tested: dict[str, Mapping[str, Any]] = {}
     try:
         for number, evaluation in enumerate(data.passes()):
             collector = _look(evaluation, folder / BEST, module, data, trainer)
             collector.save(unfinished, number, trainer.global_rank)
+            tested |= module.tested_metrics
         trainer.strategy.barrier()
         if not trainer.is_global_zero:
             return {}
         tables, metrics = _evidence(read_record(folder)["point"], module, data, unfinished)
+        for name, of_partition in _added_metrics(module, data, tested).items():
+            metrics[name] |= of_partition
         _write(folder, data, tables, metrics)
         _record_seen(folder, data)
         record = read_record(folder)
@@ -109,8 +115,12 @@ def _look(
     return collector
 
 
-def missing_tests(folder: Path, data: StructuralDataModule) -> list[str]:
+def missing_tests(
+    folder: Path, data: StructuralDataModule, added: Sequence[AddedMetric] = ()
+) -> list[str]:
     """Test partitions of `data` that the point's evidence does not hold yet, or holds otherwise.
+
+    Also those that lack a metric of `added`, or have another of its name.
 
     All of them where a file of the evidence is missing or damaged: it is made again as a whole. And
     all where other samples are to be shown than those that were kept.
@@ -122,7 +132,9 @@ def missing_tests(folder: Path, data: StructuralDataModule) -> list[str]:
     return [
         name
         for name, partition in data.tests.items()
-        if name not in metrics or held.get(name, {}).get("hash") != partition.hash
+        if name not in metrics
+        or _hash(held, name) != partition.hash
+        or any(one.definition() not in definitions(metrics[name]) for one in added)
     ]
 
 
@@ -177,7 +189,7 @@ def _evidence(
 
 
 def _warn_of_undefined(partition: Partition, metrics: Mapping[str, Mapping[str, Any]]) -> None:
-    """Say that no metric counts a sample, as of rain events whose every pixel is missing."""
+    """Say that no metric counts a sample, as of fields whose every pixel is missing."""
     if metrics and not any(entry["count"] for entry in metrics.values()):
         log.warning(
             "Every metric of partition '%s' is undefined: none of its %s samples has a value to "
@@ -187,6 +199,25 @@ def _warn_of_undefined(partition: Partition, metrics: Mapping[str, Mapping[str, 
             f"{partition.count:,}",
             partition.describe,
         )
+
+
+def _added_metrics(
+    module: BenchmarkModule,
+    data: StructuralDataModule,
+    tested: Mapping[str, Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """By partition: what the user's metrics made of it, as `metrics.json` holds it."""
+    offered = module.metric_inputs()
+    found: dict[str, dict[str, Any]] = {name: {} for name in data.tests}
+    for name, partition in data.tests.items():
+        for added in module.added_metrics:
+            if added.name not in tested.get(name, {}):
+                raise UserError(
+                    f"{added.key}: {type(module).__name__} has on_test_epoch_start or "
+                    "on_test_epoch_end of its own. Call super()'s there."
+                )
+            found[name] |= added.entries(tested[name][added.name], partition.count, offered)
+    return found
 
 
 def _features(data: StructuralDataModule, samples: writer.Table) -> dict[str, np.ndarray]:
@@ -263,9 +294,12 @@ def _write(
             rows, fields = _merged(held, rows, fields)
         write_table(finished / held.name, rows, fields)
     before = {} if folder / METRICS in broken else read_metrics(folder)
-    write_json(finished / METRICS, {**before, **metrics})
     record = read_record(folder)
     kept = {} if broken else record.get("partitions", {})
+    same = [name for name, part in data.tests.items() if _hash(kept, name) == part.hash]
+    earlier = {name: other_metrics(before[name], metrics[name]) for name in same if name in before}
+    metrics = {name: found | earlier.get(name, {}) for name, found in metrics.items()}
+    write_json(finished / METRICS, {**before, **metrics})
     record["partitions"] = {**kept, **_described(data)}
     record["blocks"] = data.independence().to_json()
     names = {f"{name}.parquet" for name in tables}
@@ -279,6 +313,10 @@ def _write(
     update_record(folder, **{FILES: before_move, PENDING: after_move})
     for name in (*evidence, FILE):  # the record comes last
         (finished / name).replace(folder / name)
+
+
+def _hash(partitions: Mapping[str, Any], name: str) -> str | None:
+    return (partitions.get(name) or {}).get("hash")
 
 
 def _described(data: StructuralDataModule) -> dict[str, Any]:

@@ -31,6 +31,10 @@ REPORTED = (
 """What a workload's config says of its report; every point's record carries it."""
 
 
+OF_A_COMMAND = ("logger", "metrics")
+"""What a command says anew: of a folder, it is built for the training that froze it alone."""
+
+
 class PointIsBusy(UserError):
     """Another process is working on this point."""
 
@@ -136,8 +140,8 @@ def load_point(folder: Path, part: str | None = None) -> Point:
 
     Args:
         folder: of the point.
-        part: the one group that is to be built, as `datamodule`; by default all but the logger,
-            which is the command line's.
+        part: the one group that is to be built, as `datamodule`; by default all but what is the
+            command line's (`OF_A_COMMAND`).
 
     Raises:
         UserError: there is no frozen config, it is damaged, it is not that of the record, holds
@@ -157,7 +161,7 @@ def load_point(folder: Path, part: str | None = None) -> Point:
         raise UserError(
             f"{path} is damaged ({error}): run its point again, which writes it anew."
         ) from error
-    built = [key for key in settings if key == part or (part is None and key != "logger")]
+    built = [key for key in settings if key == part or (part is None and key not in OF_A_COMMAND)]
     refuse_targets({key: settings[key] for key in built}, path)
     record = read_record(folder)
     by_hash = IDENTITY in record or IDENTITY in settings  # saibench 0.1 named runs otherwise

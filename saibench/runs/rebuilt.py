@@ -12,7 +12,7 @@ from saibench.evidence.run_record import COMPLETE, read_record
 from saibench.files.frozen_config import CONFIG
 from saibench.identity import IDENTITY, canonical
 from saibench.runs.inputs import check_inputs
-from saibench.runs.point import load_point
+from saibench.runs.point import OF_A_COMMAND, load_point
 from saibench.runs.sibling import changed_modules
 from saibench.settings import FrozenSettings, validated
 
@@ -22,7 +22,8 @@ def settings_of(folder: Path, part: str | None = None) -> dict[str, Any]:
 
     Args:
         folder: of the point.
-        part: the one group that is to be built, as `datamodule`; by default all but the logger.
+        part: the one group that is to be built, as `datamodule`; by default all but what
+            a command says anew.
 
     Raises:
         UserError: no such point, or a class of it that cannot be found.
@@ -35,7 +36,7 @@ def settings_of(folder: Path, part: str | None = None) -> dict[str, Any]:
             f"{folder / CONFIG} is damaged ({str(error).rstrip('.')}): run its point again, which "
             "writes it anew."
         ) from error
-    built = {key: settings[key] for key in settings if key != "logger"}
+    built = {key: settings[key] for key in settings if key not in OF_A_COMMAND}
     try:
         check_targets(built if part is None else settings[part])
     except UserError as error:

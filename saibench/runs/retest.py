@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from saibench.analysis.single_class import single_class
+from saibench.config.added_metrics import added_metrics
 from saibench.config.check import (
     build,
     check_devices,
     check_logger,
-    check_targets,
+    check_settings_targets,
     resolved,
     take_word,
 )
+from saibench.config.reported import check_metrics
 from saibench.errors import UserError
 from saibench.evidence import run_record as record
 from saibench.evidence.reader import StudyEvidence
@@ -48,7 +51,7 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
     settings = resolved(config)
     take_word(settings)
     check_devices(validated(EvaluationSettings, settings).trainer)
-    check_targets(settings)
+    check_settings_targets(settings)
     check_logger(settings["logger"])
     folder = Path(settings.pop("run")).absolute()
     own = trained_settings(folder)
@@ -57,6 +60,7 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
         settings["test"] = [*own["test"], *settings["partitions"]]
     data = build(_changed(own, settings).datamodule, "datamodule")
     data.check()
+    check_metrics({**own, "metrics": settings["metrics"]}, data.preview_facts())
     if settings["trust"] is not None:
         check_trust(folder, settings["trust"])
     return folder, settings
@@ -80,7 +84,7 @@ def retest_point(config: DictConfig) -> Outcome:
         return Outcome(Path(config.run).absolute(), record.FAILED, str(error), is_users=True)
     outcome = retest(folder, changes)
     if outcome.cause is None:
-        _print_metrics(folder, changes["test"])
+        _print_metrics(folder, changes["test"], changes["metrics"])
         _print_single_classes(folder, changes["test"])
         if changes["trust"] is not None:
             keep_trust(folder, changes["test"], changes["trust"])
@@ -102,8 +106,8 @@ def test_again(folder: Path, changes: dict[str, Any]) -> None:
     Every rank calls this with the same arguments.
 
     Args:
-        changes: `test`, `partitions`, `shown`, `trainer` and `logger` in place of the point's own,
-            and the `data.root` where its data are now.
+        changes: `test`, `partitions`, `metrics`, `shown`, `trainer` and `logger` in place of the
+            point's own, and the `data.root` where its data are now.
     """
     config = _changed(load_point(folder).settings, changes)
     config.datamodule.test = _lacks(folder, config)
@@ -114,7 +118,7 @@ def test_again(folder: Path, changes: dict[str, Any]) -> None:
 def _lacks(folder: Path, config: DictConfig) -> list[str]:
     data = build(config.datamodule, "datamodule")
     check_data(folder, data)
-    return missing_tests(folder, data)
+    return missing_tests(folder, data, added_metrics(config.metrics))
 
 
 def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
@@ -122,6 +126,7 @@ def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
     config = OmegaConf.create(with_root(settings, (changes.get("data") or {}).get("root")))
     OmegaConf.update(config, "trainer", changes["trainer"], merge=True)
     config.logger = changes["logger"]
+    config.metrics = changes.get("metrics") or {}
     config.datamodule.test = changes["test"]
     config.datamodule.partitions = {**config.datamodule.partitions, **changes["partitions"]}
     if _can_show(config.datamodule):
@@ -139,12 +144,13 @@ def _can_show(datamodule: DictConfig) -> bool:
     return "shown" in inspect.signature(get_class(datamodule["_target_"])).parameters
 
 
-def _print_metrics(folder: Path, test: list[str]) -> None:
-    """All metrics of each partition; those of the headline where they would fill a screen."""
+def _print_metrics(folder: Path, test: list[str], added: Mapping[str, Any]) -> None:
+    """All metrics of each partition; where they would fill a screen, the headline's and added."""
     metrics = record.read_metrics(folder)
     headline = [
         name.rpartition("/")[2] for name in record.read_record(folder).get("headline") or []
     ]
+    headline += added
     for partition in test:
         print(f"{partition}:")
         every = metrics[partition]

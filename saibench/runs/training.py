@@ -13,6 +13,7 @@ from lightning import Trainer, seed_everything
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
+from saibench.config.added_metrics import added_metrics
 from saibench.config.check import build
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError
@@ -22,10 +23,11 @@ from saibench.identity import digest
 from saibench.imports.allow_list import refuse_targets
 from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.models.base import BenchmarkModule
+from saibench.models.metrics import check_added
 from saibench.runs.checkpoints import check_checkpoint, check_whole, save_untrained
 from saibench.runs.evaluation import evaluate
 from saibench.runs.inputs import check_inputs
-from saibench.runs.point import BEST, CONFIG, LAST, load_point
+from saibench.runs.point import BEST, CONFIG, LAST, OF_A_COMMAND, load_point
 from saibench.runs.quiet import quiet_lightning
 from saibench.runs.stopping import STOP
 from saibench.runs.trainer import build_trainer, seconds_trained, steps_trained
@@ -82,7 +84,7 @@ def train_and_test(folder: Path) -> None:
     """
     start = time.perf_counter()
     settings = load_point(folder).settings
-    refuse_targets({"logger": settings["logger"]}, folder / CONFIG)
+    refuse_targets({key: settings.get(key) for key in OF_A_COMMAND}, folder / CONFIG)
     check_inputs(settings)
     config = OmegaConf.create(settings)
     with rank_of(folder, config, "train") as rank:
@@ -155,6 +157,9 @@ def rank_of(folder: Path, config: DictConfig, job_type: str) -> Iterator[Rank]:
         module = build(config.model, "model", facts=data.facts(), _recursive_=False)
         if config.trainer.get("max_steps") == 0 or not getattr(module, "trains", True):
             data.without_training()
+        module.added_metrics = added_metrics(config.get("metrics"))
+        for one in module.added_metrics:
+            check_added(one, module.metric_inputs())
         logger = build_logger(config.logger, LogContext(folder, job_type))
         trainer = build_trainer(config.trainer, folder, module, logger)
         yield Rank(folder, data, module, trainer, logger)

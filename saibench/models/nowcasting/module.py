@@ -189,7 +189,7 @@ class NowcastingModule(BenchmarkModule):
 
     def metric_inputs(self) -> dict[str, MetricInputs]:
         """Whole frames with their mask, or valid pixels for metrics that take none."""
-        rain = torch.arange(2.0 * self.leads * 256).reshape(2, self.leads, 16, 16) / 512
+        rain = torch.linspace(0, 9, 2 * self.leads * 256).reshape(2, self.leads, 16, 16).double()
         mask = torch.ones(rain.shape, dtype=torch.bool)
         frames = {"preds": rain, "target": 2 * rain, "mask": mask}
         pixels = {"preds": rain.flatten(), "target": 2 * rain.flatten()}
@@ -233,8 +233,8 @@ class NowcastingModule(BenchmarkModule):
             return
         self.update_metrics("sums", ids, preds=sums)
         if self.measures("frames") or self.measures("pixels"):
-            rain = predicted.float().clamp(min=0)
-            observed, mask = batch.target.clamp(0, MAX_OBSERVED_RATE), batch.mask
+            rain = predicted.double().clamp(min=0)
+            observed, mask = batch.target.double().clamp(0, MAX_OBSERVED_RATE), batch.mask
             self.update_metrics("frames", ids, preds=rain, target=observed, mask=mask)
             event = ids.repeat_interleave(mask.flatten(1).sum(dim=1))
             self.update_metrics("pixels", event, preds=rain[mask], target=observed[mask])

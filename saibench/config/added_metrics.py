@@ -1,0 +1,33 @@
+"""Metrics that the settings name: read, and checked before anything runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from saibench.config.source import own_source
+from saibench.models.metrics import AddedMetric
+from saibench.settings import MetricsSettings, validated
+
+
+def added_metrics(node: Any) -> list[AddedMetric]:
+    """The metrics of the node `metrics` of some settings, resolved or not; None has none.
+
+    Raises:
+        UserError: a missing `_target_`, or a value of the wrong kind.
+    """
+    given = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+    named = validated(MetricsSettings, {"metrics": given or {}}).metrics
+    return [
+        AddedMetric(
+            name,
+            one.target,
+            dict(one.model_extra or {}),
+            one.unit,
+            one.per,
+            one.of,
+            own_source([one.target]),
+        )
+        for name, one in named.items()
+    ]
