@@ -1,6 +1,7 @@
 # make demo    sets up, runs the main job on the embedded default, opens on a report
 # make test    sets up, passes the tests
 # make check   style, types, and which package may import which
+# make docs    builds the documentation as build/docs/index.html; a warning is an error
 # make results runs the committed studies again (hours)
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no
 # Where it is set, every process compiles anew all that it imports: 20 s instead of 7 of lightning.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test check results clean
+.PHONY: setup demo test check docs results clean
 
 setup: $(VENV)/.installed
 
@@ -32,6 +33,14 @@ test: setup  # threads of numpy's would wait for each other's turn beside other 
 
 check: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+docs: $(VENV)/.docs
+	OMP_NUM_THREADS=1 $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet \
+		-d build/doctrees docs build/docs
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(INSTALL) -e '.[docs]'
+	touch $@
 
 results: setup
 	$(BIN)/python docs/results/run.py
