@@ -16,7 +16,7 @@ from saibench.imports.own_names import VARIABLE
 
 REAL_TRAJECTORY = "rmd17/npz_data/rmd17_aspirin.npz"
 
-SLOW = ("studies", "runs", "packaging", "extension", "guard", "report")
+SLOW = ("studies", "runs", "packaging", "extension", "guard", "report", "docs")
 """Folders whose files take minutes: begun last, one would keep one process at work alone."""
 
 

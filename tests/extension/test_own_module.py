@@ -15,25 +15,19 @@ import numpy as np
 import pytest
 import torch
 from command_line import QUIET, TRAJECTORY, Ended, evaluate, no_page, only_point, saibench, train
+from docs_pages import DOCS, files_of_my_project, write_my_project
 
 from saibench.evidence.reader import StudyEvidence
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = (*TRAJECTORY, *QUIET, "subset.count=40", "trainer.max_steps=10", "trainer.val_every=5")
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The two files that the README shows, written as it shows them."""
-    folder = tmp_path_factory.mktemp("my_project")
-    readme = (ROOT / "README.md").read_text()
-    shown = re.findall(r"```(?:python|yaml)\n# my_project/(\S+)\n(.*?)```", readme, re.DOTALL)
-    assert [name for name, _ in shown] == ["springs.py", "model/springs.yaml"]
-    for name, text in shown:
-        path = folder / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-    return folder
+    """The two files that the documentation shows, written as it shows them."""
+    page = DOCS / "how-to" / "lightning-module.md"
+    assert list(files_of_my_project(page)) == ["springs.py", "model/springs.yaml"]
+    return write_my_project(page, tmp_path_factory.mktemp("extension"))
 
 
 @contextmanager
@@ -68,7 +62,7 @@ def metrics_of(point: Path) -> dict:
     return json.loads((point / "metrics.json").read_text())
 
 
-def test_readme_shows_the_extension_in_under_40_lines(project: Path) -> None:
+def test_documentation_shows_the_extension_in_under_40_lines(project: Path) -> None:
     files = [*project.rglob("*.py"), *project.rglob("*.yaml")]
     lines = sum(len(path.read_text().splitlines()) for path in files)
     assert len(files) == 2
@@ -167,7 +161,7 @@ MISTAKES = {
 
 
 def train_changed(project: Path, folder: Path, right: str, wrong: str) -> tuple[Ended, Path]:
-    """The README's module with something else in it: how training ended, and where."""
+    """The documented module with something else in it: how training ended, and where."""
     mine, here = Path(shutil.copytree(project, folder / "mine")), folder / "here"
     here.mkdir()
     code = (mine / "springs.py").read_text()

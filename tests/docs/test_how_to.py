@@ -1,0 +1,111 @@
+"""The code of the how-to pages, written where its reader would write it, and run."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import polars
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from command_line import TINY, no_page, only_point, saibench, train
+from docs_pages import DOCS, files_of_my_project, write_my_project
+
+HOW_TO = DOCS / "how-to"
+MODULES = ("ase_file", "pair_net", "worst_atom", "every", "error_histogram")
+
+
+@pytest.fixture(autouse=True)
+def imports_of_its_own() -> Iterator[None]:
+    path, inherited = list(sys.path), os.environ.get("PYTHONPATH", "")
+    yield
+    sys.path[:] = path
+    os.environ["PYTHONPATH"] = inherited
+    for module in MODULES:
+        sys.modules.pop(module, None)
+
+
+def trained(page: str, folder: Path, *arguments: str) -> Path:
+    """The run of a command, with the page's files as `my_project`."""
+    project = write_my_project(HOW_TO / page, folder)
+    own_net = any(word.startswith("model.net._target_") for word in arguments)
+    sizes = [word for word in TINY if not (own_net and word.startswith("model.net."))]
+    with no_page():
+        ended = train(folder, f"--config-dir={project}", *sizes, *arguments)
+    assert ended.status == 0, ended.err
+    return only_point(folder)
+
+
+def metrics(run: Path) -> dict:
+    return json.loads((run / "metrics.json").read_text())
+
+
+def test_data_set(tmp_path: Path) -> None:
+    """Hydrogen molecules that vibrate: a spring of 30 eV/Å², whose forces are known."""
+    rng = np.random.default_rng(0)
+    images = []
+    for stretch in 0.05 * rng.standard_normal(300):
+        atoms = Atoms("H2", [(0, 0, 0), (0, 0, 0.74 + stretch)])
+        force = 30 * stretch
+        atoms.calc = SinglePointCalculator(
+            atoms, energy=15 * stretch**2, forces=[(0, 0, force), (0, 0, -force)]
+        )
+        images.append(atoms)
+    ase.io.write(tmp_path / "frames.xyz", images)
+
+    project = write_my_project(HOW_TO / "data-set.md", tmp_path)
+    data = ("data=ase_file", f"data.root={tmp_path}", "data.file=frames.xyz")
+    small = [word for word in TINY if not word.startswith("data.")]
+    with no_page():
+        ended = train(tmp_path, f"--config-dir={project}", *small, *data)
+    assert ended.status == 0, ended.err
+    run = only_point(tmp_path)
+    assert metrics(run)["last_tenth"]["force_mae"]["count"] == 30
+    assert polars.read_parquet(run / "samples.parquet")["time"].max() == pytest.approx(0.1495)
+
+
+def test_net(tmp_path: Path) -> None:
+    run = trained("model.md", tmp_path, "model.net._target_=pair_net.PairNet")
+    assert metrics(run)["last_tenth"]["force_mae"]["count"] == 30
+
+
+def test_metric(tmp_path: Path) -> None:
+    run = trained("metric.md", tmp_path, "model._target_=worst_atom.WithWorstAtom")
+    by_atom = polars.read_parquet(run / "by_atom.parquet")
+    worst = by_atom.group_by("sample_id").agg(polars.col("force_error_norm").max())
+    found = metrics(run)["last_tenth"]["worst_atom"]
+    assert found["value"] == pytest.approx(worst["force_error_norm"].mean(), rel=1e-6)
+    assert (found["unit"], found["per"], found["count"]) == ("meV/Å", "frame", 30)
+
+
+def test_sampler(tmp_path: Path) -> None:
+    sparse = (
+        "+partitions.sparse={samplers: [{_target_: saibench.datamodules.samplers.Tail}, "
+        "{_target_: every.EveryNth, step: 10}]}"
+    )
+    assert sparse in (HOW_TO / "sampler.md").read_text()
+    run = trained("sampler.md", tmp_path, "test=[last_tenth, sparse]", sparse)
+    samples = polars.read_parquet(run / "samples.parquet").filter(partition="sparse")
+    assert samples["sample_id"].sort().to_list() == [270, 280, 290]
+
+
+def test_figure(tmp_path: Path) -> None:
+    run = trained("figure.md", tmp_path)
+    options = ("--config-dir", str(tmp_path / "my_project"), "--figures", "error_histogram")
+    ended = saibench(tmp_path, "report", str(run.parent), *options)
+    assert ended.status == 0, ended.err
+    page = (run.parent / "report.html").read_text()
+    assert "Histogram of force errors" in page and "one histogram a run" in page
+
+
+def test_every_page_with_files_of_a_reader_is_tested() -> None:
+    pages = {page.stem for page in HOW_TO.glob("*.md") if files_of_my_project(page)}
+    here = {"data-set", "model", "metric", "sampler", "figure"}
+    elsewhere = {"lightning-module", "workload"}  # in tests/extension
+    assert here <= pages <= here | elsewhere
