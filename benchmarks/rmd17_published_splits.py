@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from saibench.analysis.leak_audit.audit import Split, look, share
-from saibench.analysis.wording import percent
 from saibench.datamodules.cache_root import cache_root
 from saibench.datamodules.force_field.near_duplicates import frame_likeness
 from saibench.datamodules.force_field.rmd17 import RMD17
 from saibench.datamodules.force_field.soap import soap_unit_vectors
+from saibench.formatting import percent
 
 TARGET = Path(__file__).parents[1] / "docs" / "results" / "force_field" / "published_splits.md"
 HEAD = """\

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from saibench.analysis.proportions import MIN_BLOCKS
-from saibench.analysis.wording import counted
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import short_names
+from saibench.formatting import counted
 
 
 def contradictions(

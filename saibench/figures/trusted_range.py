@@ -22,10 +22,10 @@ from saibench.analysis.trusted_range.study_ranges import (
     refusals,
     story,
 )
-from saibench.analysis.wording import number
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
+from saibench.formatting import number
 
 title = "Trusted operating range"
 paper = "Section 2.5"

@@ -19,11 +19,11 @@ from saibench.analysis.leak_audit.random_split import (
 from saibench.analysis.leak_audit.records import Audit
 from saibench.analysis.learning_curve.reading import asked_of
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.analysis.wording import fixed
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.findings.verdict import verdict
+from saibench.formatting import fixed
 
 NO_LEAK = "the test is free of leaks: training has seen nothing like it (§4)"
 HIDES = "a random split hides errors: split in time, the same net errs more (§4)"

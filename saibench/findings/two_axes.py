@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from saibench.analysis.bootstrap import Interval
-from saibench.analysis.tracing.text import digits
 from saibench.analysis.two_axes import TwoAxes
-from saibench.analysis.wording import bracketed, percent, points
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
+from saibench.formatting import bracketed, by_width, percent, points
 
 HALF = 0.5
 
@@ -98,7 +97,7 @@ def sentences(parted: TwoAxes) -> list[str]:
 def axis_sentence(parted: TwoAxes, at: int) -> str:
     """What changes along one axis, and which share of it is local."""
     change, axis = parted.changes[at], parted.axes[at]
-    ends = f"{digits(change.worse)} against {digits(change.better)} {parted.statistic.unit}"
+    ends = f"{by_width(change.worse)} against {by_width(change.better)} {parted.statistic.unit}"
     opening = (
         f"By {axis.name} ({levels_text(axis.levels)}) the root mean square of "
         f"{parted.statistic.name} is {ends.rstrip()}, over {change.mean_square.count:,} samples in "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from saibench.analysis.bootstrap import Interval
-from saibench.analysis.wording import fixed
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED
 
 
@@ -29,6 +28,13 @@ def verdict_of_several(mean: Interval, positive: int, negative: int) -> str:
     return UNDECIDED if positive >= negative else NOT_SEEN
 
 
-def shown(interval: Interval) -> str:
-    """`6.4 [5.2, 8.1]`."""
-    return fixed(interval, 1 if abs(interval.estimate) >= 1 else 2)
+def less(interval: Interval, amount: float) -> Interval:
+    """The interval of the same number less a constant."""
+    low, estimate, high = (end - amount for end in (interval.low, interval.estimate, interval.high))
+    return Interval(low, estimate, high, interval.num_blocks, interval.count)
+
+
+def opposite(interval: Interval) -> Interval:
+    """The interval of the same number with the other sign."""
+    low, estimate, high = -interval.high, -interval.estimate, -interval.low
+    return Interval(low, estimate, high, interval.num_blocks, interval.count)

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-NOTHING = "–"
-
-
-def number(value: float | int | None) -> str:
-    """Three significant digits, thousands separated: `30.6`, `0.391`, `1,230`."""
-    if value is None:
-        return NOTHING
-    if isinstance(value, int):
-        return f"{value:,}"
-    if not math.isfinite(value):
-        return "undefined" if math.isnan(value) else "infinite"
-    if value == 0:
-        return "0"
-    magnitude = math.floor(math.log10(abs(value)))
-    if magnitude < -4:
-        return f"{value:.2e}".replace("-", "−")
-    return f"{value:,.{max(0, 2 - magnitude)}f}".replace("-", "−")
+from saibench.formatting import NOTHING, duration, number
 
 
 def trained_on(count: int | None) -> str:
@@ -43,15 +26,6 @@ def setting(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def duration(seconds: float | None) -> str:
-    """`11 s`, `30 min`, `2.5 h`."""
-    if seconds is None:
-        return NOTHING
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def web_address(address: Any) -> str:

@@ -32,7 +32,7 @@ from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.figures.nowcasting import mae_distributions
 from saibench.findings.nowcasting import claims as nowcasting_findings
 from saibench.findings.nowcasting import errors as rain_error_findings
-from saibench.findings.numbers import text
+from saibench.formatting import fixed
 
 
 def overlapping(rng: np.random.Generator, count: int, stride: int) -> np.ndarray:
@@ -215,7 +215,7 @@ def test_declared_series_of_events_reach_findings_and_captions(tmp_path: Path) -
     assert (rows["low"][0], rows["high"][0], mean.num_blocks) == (mean.low, mean.high, 12)
     assert "12 of them" in mae_distributions.caption(evidence)
     told = {one.claim: one.numbers for one in nowcasting_findings.findings(evidence)}
-    assert text(mean) in told[rain_error_findings.LOWER_MAE]
+    assert fixed(mean) in told[rain_error_findings.LOWER_MAE]
     rho = relation(event_numbers(errors, net), "observed_rate", "mae", errors.samples).rho
     assert rho.num_blocks == 12
 

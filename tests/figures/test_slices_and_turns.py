@@ -116,9 +116,9 @@ def test_a_model_is_equivariant_where_turning_changes_no_more_than_rounding(tmp_
             for name in (" 0–30 %", " 60–90 %")
         )
         assert same[0] == SEEN
-        assert "1e-05 [1e-05, 1e-05]" in same[1]
+        assert "1.0e−05 [1.0e−05, 1.0e−05]" in same[1]
         assert changed[0] == NOT_SEEN
-        assert "0.5 [0.5, 0.5]" in changed[1]
+        assert "0.50 [0.50, 0.50]" in changed[1]
 
 
 def test_turning_needs_turned_molecules(tmp_path: Path) -> None:

@@ -24,11 +24,12 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
 from saibench.figures.force_field import windows
 from saibench.figures.style import svg
+from saibench.formatting import duration, number
 from saibench.report import drawable, render, write_report
 from saibench.report.export import export
 from saibench.report.headline import headline_metrics, headline_values
 from saibench.report.page_data import all_points, page_studies
-from saibench.report.text import duration, number, web_address
+from saibench.report.text import web_address
 
 MADE = [*WINDOWS[:4], Made(size=0.9, count=400), *WITHOUT_RESULTS]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from saibench.analysis.leak_audit.records import Audit, Pair
-from saibench.analysis.wording import bracketed, percent
+from saibench.formatting import bracketed, percent
 
 WITHOUT_LEAK = 0.05
 """Score up to which a test is called free of leaks: near-duplicates are 1 % by chance alone."""

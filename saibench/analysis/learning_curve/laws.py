@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saibench.analysis.bootstrap import Floats
+from saibench.formatting import number
 
 Basis = Callable[[Floats, Floats], Floats]
 """g of sizes `(sizes,)` and shapes s `(…, 1)`: `(…, sizes)`."""
@@ -67,11 +68,6 @@ def _scales(sizes: Floats) -> Floats:
     return np.geomspace(sizes.min() / 3, 30 * sizes.max(), NUM_SHAPES)
 
 
-def _number(value: float) -> str:
-    text = f"{value:.3g}"
-    return (f"{value:,.0f}" if "e+" in text else text).replace("-", "−")
-
-
 def _power_inverse(value: Floats, shape: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(value > 0, np.abs(value) ** (-1 / shape), math.inf)
@@ -94,7 +90,7 @@ LOG_LINEAR = Law(
     inverse=_log_inverse,
     has_offset=True,
     offset_is_limit=False,
-    formula=lambda a, s, c: f"{_number(c)} − {_number(a)} · log₂ n",
+    formula=lambda a, s, c: f"{number(c)} − {number(a)} · log₂ n",
     shapes=lambda sizes: np.ones(1),
 )
 POWER = Law(
@@ -104,7 +100,7 @@ POWER = Law(
     inverse=_power_inverse,
     has_offset=False,
     offset_is_limit=True,
-    formula=lambda a, s, c: f"{_number(a)} · n^−{_number(s)}",
+    formula=lambda a, s, c: f"{number(a)} · n^−{number(s)}",
     shapes=_exponents,
 )
 POWER_WITH_OFFSET = Law(
@@ -114,7 +110,7 @@ POWER_WITH_OFFSET = Law(
     inverse=_power_inverse,
     has_offset=True,
     offset_is_limit=True,
-    formula=lambda a, s, c: f"{_number(a)} · n^−{_number(s)} + {_number(c)}",
+    formula=lambda a, s, c: f"{number(a)} · n^−{number(s)} + {number(c)}",
     shapes=_exponents,
 )
 SATURATING = Law(
@@ -124,7 +120,7 @@ SATURATING = Law(
     inverse=_exponential_inverse,
     has_offset=True,
     offset_is_limit=True,
-    formula=lambda a, s, c: f"{_number(a)} · e^(−n/{_number(s)}) + {_number(c)}",
+    formula=lambda a, s, c: f"{number(a)} · e^(−n/{number(s)}) + {number(c)}",
     shapes=_scales,
 )
 

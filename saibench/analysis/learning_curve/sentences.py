@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from saibench.analysis.bootstrap import Interval
 from saibench.analysis.learning_curve.curve import LearningCurve
 from saibench.analysis.learning_curve.data_needed import (
     ANSWERED,
@@ -15,7 +13,7 @@ from saibench.analysis.learning_curve.data_needed import (
 )
 from saibench.analysis.learning_curve.extrapolation import Extrapolation
 from saibench.analysis.learning_curve.prediction import Check, Predicted
-from saibench.analysis.wording import bracketed, fixed, number
+from saibench.formatting import bracketed, fixed, joined, number
 
 FIGURES = 3
 
@@ -25,7 +23,7 @@ def curve_sentence(curve: LearningCurve) -> str:
     trainings = sum(map(len, curve.trainings))
     several = f" ({trainings} trainings)" if trainings > len(curve.sizes) else ""
     errors = ", ".join(
-        f"{amount(error, curve)} at {count(size)}"
+        f"{bracketed(error, curve.statistic.unit)} at {count(size)}"
         for size, error in zip(curve.sizes, curve.intervals(), strict=True)
     )
     return (
@@ -107,7 +105,7 @@ def needed_sentence(needed: DataNeeded, found: Extrapolation, target: float) -> 
     )
     if needed.verdict == NEVER:
         limit = found.limit()
-        ends = f"the law ends at {amount(limit, curve)}, "
+        ends = f"the law ends at {bracketed(limit, curve.statistic.unit)}, "
         ends += "above it" if limit.estimate > needed.error else "which it nears for ever"
         return (
             f"{goal} is refused: {ends}, so that "
@@ -121,22 +119,12 @@ def needed_sentence(needed: DataNeeded, found: Extrapolation, target: float) -> 
     return f"{goal} is reached with the smallest training set, {count(curve.sizes[0])}, already."
 
 
-def joined(parts: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
-
-
 def count(size: float) -> str:
     """A number of samples, to three digits beyond a thousand where it is not whole."""
     if size == round(size) or size < 1000:
         return f"{size:,.0f}"
     digits = math.floor(math.log10(size)) - (FIGURES - 1)
     return f"{round(size, -digits):,.0f}"
-
-
-def amount(interval: Interval, curve: LearningCurve) -> str:
-    """`24.1 [22.0, 26.3] meV/Å`; without brackets where one block allows no interval."""
-    return f"{bracketed(interval)} {curve.statistic.unit}".rstrip()
 
 
 def error_name(curve: LearningCurve) -> str:
@@ -147,9 +135,9 @@ def error_name(curve: LearningCurve) -> str:
 
 
 def _predicted(one: Predicted, curve: LearningCurve) -> str:
-    ratio = one.ratio
+    ratio, unit = one.ratio, curve.statistic.unit
     return (
-        f"{amount(one.expected, curve)} at {count(one.size)}, seen {amount(one.seen, curve)}, "
+        f"{bracketed(one.expected, unit)} at {count(one.size)}, seen {bracketed(one.seen, unit)}, "
         f"{fixed(ratio)} times as much"
     )
 

@@ -43,8 +43,8 @@ from saibench.analysis.tracing.records import (
     Tested,
 )
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.analysis.wording import are, counted
 from saibench.evidence.reader import StudyEvidence
+from saibench.formatting import are, counted
 
 BLOCKS_OF_STRETCH = 5
 """A stretch shorter than so many blocks is cut into so many, or its interval would rest on less."""

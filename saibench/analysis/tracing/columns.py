@@ -10,13 +10,13 @@ import polars
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.tracing.components import Contributions
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.analysis.wording import are, counted
 from saibench.errors import UserError, closest
 from saibench.evidence.independence import ORDER_COLUMN
 from saibench.evidence.known import is_binary, with_known
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field
 from saibench.evidence.stretches import complete
+from saibench.formatting import are, counted
 
 SEEN = "seen_in_training"
 DIFFERENCE = " - "

@@ -20,11 +20,11 @@ from saibench.analysis.tracing.columns import (
 )
 from saibench.analysis.tracing.ranks import ranks_of
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.analysis.wording import are, counted
 from saibench.errors import UserError, closest
 from saibench.evidence.independence import TIME
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER
+from saibench.formatting import are, counted
 
 FEWEST_SAMPLES = 20
 FEWEST_BLOCKS = 6

@@ -16,10 +16,8 @@ from saibench.analysis.tracing.records import (
     Stretch,
     Tested,
 )
-from saibench.analysis.tracing.text import digits, probability, values
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.analysis.trusted_range.sentences import in_range
-from saibench.analysis.wording import counted, fixed, percent
+from saibench.formatting import by_width, counted, fixed, in_range, percent, probability
 
 FEW_SAMPLES = 5
 """Samples that a sentence names; the saved file has all."""
@@ -49,8 +47,9 @@ def held(associations: Sequence[Association], level: float) -> list[Association]
 def heading(trace: ResponseTrace) -> str:
     """`force_mae: 35.1 [33.9, 36.2] meV/Å per component, mean of 964 samples in 87 blocks.`"""
     of = "stretches of time" if trace.timed else "blocks"
+    mean = by_width(trace.mean, trace.response.unit)
     return (
-        f"{trace.response.name}: {values(trace.mean, trace.response)}{_per(trace.response)}, mean "
+        f"{trace.response.name}: {mean}{_per(trace.response)}, mean "
         f"of {trace.mean.count:,} samples in {trace.mean.num_blocks} independent {of}."
     )
 
@@ -89,7 +88,7 @@ def worst_sentence(trace: ResponseTrace, one: Association) -> str:
         )
     unit = f" {one.feature.unit}" if one.feature.unit else ""
     return (
-        f"It is largest for {where}{unit}: {values(worst.mean, trace.response)} in "
+        f"It is largest for {where}{unit}: {by_width(worst.mean, trace.response.unit)} in "
         f"{len(worst.sample_ids):,} samples, which carry {percent(worst.share)} of it; most in "
         f"{first_samples(worst.sample_ids)}."
     )
@@ -135,14 +134,16 @@ def part_sentence(trace: ResponseTrace) -> str:
 
 
 def _part(part: Part, response: Quantity) -> str:
-    return f"{part.name} carries {percent(part.share)} ({values(part.alone, response)} alone)"
+    return (
+        f"{part.name} carries {percent(part.share)} ({by_width(part.alone, response.unit)} alone)"
+    )
 
 
 def bias_sentences(trace: BiasTrace, level: float) -> list[str]:
     """How far the signed error is biased, and where, or that it is nowhere significantly."""
     quantity = trace.statistic
     opening = (
-        f"{quantity.name}: {values(trace.mean, quantity)} on average over "
+        f"{quantity.name}: {by_width(trace.mean, quantity.unit)} on average over "
         f"{trace.mean.count:,} samples"
     )
     if trace.bias.holds(level):
@@ -170,9 +171,9 @@ def stretch_sentence(trace: BiasTrace, one: Stretch) -> str:
     ids = one.sample_ids
     named = f"Samples {min(ids)} to {max(ids)}" if _in_order_of_ids(trace) else "Samples"
     told = (
-        f"{named} ({along}{unit}) are biased: {values(one.mean, quantity)} against "
-        f"{values(one.elsewhere, quantity)} elsewhere{_sure(one.change)}; these {count:,} of "
-        f"{trace.mean.count:,} samples carry {percent(one.share_of_error)} of the absolute error"
+        f"{named} ({along}{unit}) are biased: {by_width(one.mean, quantity.unit)} against "
+        f"{by_width(one.elsewhere, quantity.unit)} elsewhere{_sure(one.change)}; these {count:,} "
+        f"of {trace.mean.count:,} samples carry {percent(one.share_of_error)} of the absolute error"
     )
     if one.share_of_bias is not None:
         told += f" and {percent(one.share_of_bias)} of the bias"
@@ -184,8 +185,8 @@ def stretch_sentence(trace: BiasTrace, one: Stretch) -> str:
     ]
     for contrast in clear:
         told += (
-            f"; there {contrast.feature.name} is {digits(contrast.inside)} against "
-            f"{digits(contrast.outside)}"
+            f"; there {contrast.feature.name} is {by_width(contrast.inside)} against "
+            f"{by_width(contrast.outside)}"
         )
     return f"{told}."
 

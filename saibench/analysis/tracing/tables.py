@@ -8,8 +8,7 @@ import polars
 
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.tracing.records import PointTrace, ResponseTrace, Tested
-from saibench.analysis.tracing.text import probability
-from saibench.analysis.wording import fixed, percent
+from saibench.formatting import fixed, percent, probability
 
 HEADER = ("", "share", "ρ", "partial ρ", "q of ρ")
 COMPONENTS = ("", "share", "size", "times the mean", "q")

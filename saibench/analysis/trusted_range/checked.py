@@ -14,10 +14,10 @@ from saibench.analysis.trusted_range.records import Quantity
 from saibench.analysis.trusted_range.stretches import row_labels
 from saibench.analysis.trusted_range.suitable import refuse_unlike_units
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
-from saibench.analysis.wording import bracketed, counted, percent
 from saibench.errors import UserError
 from saibench.evidence.known import is_binary
 from saibench.evidence.reader import StudyEvidence
+from saibench.formatting import bracketed, counted, percent
 
 
 @dataclass(frozen=True)

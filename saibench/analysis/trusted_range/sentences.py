@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from saibench.analysis.bootstrap import Interval
@@ -10,22 +9,9 @@ from saibench.analysis.trusted_range.held import Held
 from saibench.analysis.trusted_range.records import Check, Quantity
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation
-from saibench.analysis.wording import are, number, percent
+from saibench.formatting import are, in_range, number, percent
 
 NO_NARROWER = "which is no narrower within the interval"
-
-
-def in_range(value: float, low: float, high: float) -> str:
-    """A feature's value with digits that tell a thousandth of its range."""
-    width = high - low
-    if width <= 0 or not math.isfinite(width):
-        return number(value)
-    decimals = max(0, 3 - math.floor(math.log10(width)))
-    return f"{value:z,.{decimals}f}".replace("-", "−")
-
-
-def with_unit(value: float, quantity: Quantity) -> str:
-    return f"{number(value)} {quantity.unit}".rstrip()
 
 
 def fit_sentence(trusted: TrustedRange) -> str:
@@ -72,7 +58,8 @@ def held_sentence(trusted: TrustedRange, held: Held) -> str:
         return (
             f"{_verdict(held, 'Trusted nowhere')}: no {name} ({fitted}){where} keeps "
             f"{statistic.title} below {limit} for {share} of new samples; the lowest bound is "
-            f"{with_unit(held.least_bound, statistic)}, at {at(held.least_at)}{_spread(held)}."
+            f"{number(held.least_bound, unit=statistic.unit)}, at {at(held.least_at)}"
+            f"{_spread(held)}."
         )
     nearest = ""
     if held.intervals[0][0] > held.low and _is_distance(held.feature):
@@ -152,8 +139,8 @@ def width_sentence(trusted: TrustedRange, validation: Validation) -> str:
     All are of the samples of `coverage_sentence`, which stands before: those left out of the fits.
     """
     names = " and ".join(quantity.name for quantity in trusted.features)
-    bound = with_unit(validation.mean_bound, trusted.statistic)
-    without = with_unit(validation.unconditional, trusted.statistic)
+    bound = number(validation.mean_bound, unit=trusted.statistic.unit)
+    without = number(validation.unconditional, unit=trusted.statistic.unit)
     bounds = f"The mean bound of these samples is {bound}; without {names} it is {without}"
     gain = f"{percent(validation.gain)} narrower with it"
     if validation.informs:
@@ -168,10 +155,10 @@ def check_sentences(
     found: Check = trusted.check(features)
     statistic = trusted.statistic
     given = ", ".join(f"{name} = {value:g}" for name, value in features.items())
-    upper = float(found.upper[0])
+    upper, unit = float(found.upper[0]), statistic.unit
     lines = [
-        f"At {given} a {statistic.title} of {with_unit(float(found.expected[0]), statistic)} is "
-        f"expected, and at most {with_unit(upper, statistic)} for {100 * trusted.coverage:g} % of "
+        f"At {given} a {statistic.title} of {number(float(found.expected[0]), unit=unit)} is "
+        f"expected, and at most {number(upper, unit=unit)} for {100 * trusted.coverage:g} % of "
         "new samples."
     ]
     for quantity, low, high in zip(trusted.features, trusted.low, trusted.high, strict=True):

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 from saibench.analysis.blocks import block_columns, blocks_of
 from saibench.analysis.bootstrap import Interval, block_bootstrap
 from saibench.analysis.correlation import spearman
-from saibench.analysis.wording import fixed
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import why_untested
 from saibench.figures.captions import partition_text, shared_text
 from saibench.figures.force_field.pairs import Model, Pair, few_and_many
 from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
+from saibench.formatting import fixed
 
 title = "Energy error against force error"
 paper = "Figure 6"

@@ -13,12 +13,12 @@ from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap
 from saibench.analysis.cell_errors import cell_errors
 from saibench.analysis.estimates import estimate_mean
 from saibench.analysis.force_field.window_similarity import CENTRED, PLAIN, similarity_correlation
-from saibench.analysis.wording import fixed
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import WINDOW, Variant, rows_of, tested, variants, why_untested
 from saibench.figures.captions import INTERVALS, partition_text, shared_text
 from saibench.figures.force_field.windows import width_colours
 from saibench.figures.style import MUTED, error_bars, panel_title, panels, styled
+from saibench.formatting import fixed
 
 title = "Similarity of training windows to the test"
 paper = "Figure 4"

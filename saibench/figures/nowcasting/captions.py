@@ -17,9 +17,9 @@ from saibench.analysis.nowcasting.errors import (
 )
 from saibench.analysis.nowcasting.relations import mean_of_defined
 from saibench.analysis.proportions import MIN_BLOCKS
-from saibench.analysis.wording import counted
 from saibench.evidence.independence import GROUP, GROUP_COLUMN, TIME
 from saibench.evidence.stretches import MAX_BLOCKS
+from saibench.formatting import counted, joined
 
 MAE = "mean absolute error of the rain rate over a frame's valid pixels"
 DISPLACEMENT = "distance of the predicted from the observed centre of mass"
@@ -94,7 +94,7 @@ def hours_text(shown: Sequence[int]) -> str:
     names = hours_listed(shown).rsplit(" ", 1)[0].split(", ")
     unit = "minutes" if hours_listed(shown).endswith("min") else "hours"
     unit = unit.removesuffix("s") if names == ["1"] else unit
-    listed = " and ".join([part for part in (", ".join(names[:-1]), names[-1]) if part])
+    listed = joined(names)
     return f"{listed} {unit} of lead time{missing_hours(shown)}"
 
 

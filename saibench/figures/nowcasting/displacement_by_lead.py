@@ -18,7 +18,6 @@ from saibench.analysis.nowcasting.errors import (
     why_no_rain,
 )
 from saibench.analysis.nowcasting.event_means import mean_over_events
-from saibench.analysis.wording import bracketed
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import (
     DISPLACEMENT,
@@ -35,6 +34,7 @@ from saibench.figures.nowcasting.panels import (
     model_colours,
 )
 from saibench.figures.style import INK, MUTED, error_bars, panel_title, panels, styled
+from saibench.formatting import bracketed, minus
 
 title = "Displacement of the centre of mass"
 paper = "Figure 18"
@@ -106,7 +106,7 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
 
 def _mean(errors: RainErrors, model: RainModel, column: str, lead: int) -> str:
     mean = mean_over_events(errors.at(model.first_seed(), column, lead), errors.samples)
-    return bracketed(mean, "{:+.1f}".format).replace("-", "−")
+    return minus(bracketed(mean, shown="{:+.1f}".format))
 
 
 def _furthest(errors: RainErrors, models: Sequence[RainModel]) -> float:

@@ -19,7 +19,6 @@ from saibench.analysis.nowcasting.relations import (
     event_numbers,
     relation,
 )
-from saibench.analysis.wording import fixed
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import events_text, first_models, intervals_text
 from saibench.figures.nowcasting.panels import (
@@ -30,6 +29,7 @@ from saibench.figures.nowcasting.panels import (
     model_colours,
 )
 from saibench.figures.style import INK, MUTED, PALETTE, from_zero, panel_title, panels, styled
+from saibench.formatting import fixed
 
 title = "Error tracing"
 paper = "Figure 21"

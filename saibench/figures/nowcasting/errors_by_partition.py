@@ -18,11 +18,11 @@ from saibench.analysis.nowcasting.errors import (
     why_no_rain,
 )
 from saibench.analysis.nowcasting.skill import error_change, mean_error
-from saibench.analysis.wording import counted
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import few_text, intervals_text, seeds_text
 from saibench.figures.nowcasting.panels import interval_row, model_colours
 from saibench.figures.style import INK, error_bars, from_zero, panel_title, panels, styled
+from saibench.formatting import counted
 
 title = "Errors by what is tested"
 paper = ""

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.nowcasting.errors import HOURS, RainErrors, hours, rain_errors, why_no_rain
 from saibench.analysis.nowcasting.event_means import mean_over_events, relative_change
-from saibench.analysis.wording import bracketed
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import events_text, hours_text, intervals_text
 from saibench.figures.nowcasting.panels import draw_histogram, histogram_edges, histogram_rows
 from saibench.figures.style import PALETTE, panel_title, panels, styled
+from saibench.formatting import bracketed
 
 title = "Mean intensity of the events"
 paper = "Figure 16"
@@ -57,7 +57,7 @@ def _mean_text(values: Floats) -> str:
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     errors, rates = rain_errors(evidence, partition), _rates(evidence, partition)
     means = ", ".join(
-        f"{bracketed(mean_over_events(values, errors.samples), '{:.3g}'.format)} at {hours(lead)}"
+        f"{bracketed(mean_over_events(values, errors.samples))} at {hours(lead)}"
         for lead, values in rates.items()
     )
     return (

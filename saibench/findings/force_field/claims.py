@@ -17,7 +17,6 @@ import polars
 from saibench.analysis.bootstrap import Floats, Interval
 from saibench.analysis.cell_errors import CellErrors, axis_errors, cell_errors
 from saibench.analysis.force_field.window_similarity import similarity_correlation
-from saibench.analysis.wording import fixed
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
@@ -29,7 +28,8 @@ from saibench.evidence.selection import (
     windows_of_equal_count,
 )
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
-from saibench.findings.verdict import decided, shown, verdict, verdict_of_several
+from saibench.findings.verdict import decided, verdict, verdict_of_several
+from saibench.formatting import fixed, short
 
 TURN = 1000
 """Samples beyond which the paper sees gains shrink (§4.1)."""
@@ -114,9 +114,9 @@ def _gains_shrink(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     change = errors.interval(lambda means: gain(means, 0, turn) - gain(means, turn, -1))
     return (
         verdict(change),
-        f"halvings of the force MAE a doubling of the samples: {shown(before)} from "
-        f"{counts.min():,.0f} to {TURN:,}, {shown(after)} from {TURN:,} to {counts.max():,.0f}; "
-        f"difference {shown(change)}.",
+        f"halvings of the force MAE a doubling of the samples: {short(before)} from "
+        f"{counts.min():,.0f} to {TURN:,}, {short(after)} from {TURN:,} to {counts.max():,.0f}; "
+        f"difference {short(change)}.",
     )
 
 
@@ -138,7 +138,7 @@ def _hydrogen_least(evidence: StudyEvidence, variant: Variant) -> Answer | None:
         for number in range(len(hydrogen))
     ]
     least, not_least = decided(single)
-    of_species = ", ".join(f"{name} {shown(_mean(errors, columns[name]))}" for name in columns)
+    of_species = ", ".join(f"{name} {short(_mean(errors, columns[name]))}" for name in columns)
     each = (
         f", which errs least in {least} of {len(single)}, not in {not_least}, undecided in "
         f"{len(single) - least - not_least}"
@@ -148,7 +148,7 @@ def _hydrogen_least(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     return (
         verdict_of_several(margin, least, not_least),
         f"force MAE{_averaged(variant)}: {of_species} meV/Å; the next best species errs by "
-        f"{shown(margin)} meV/Å more than hydrogen{each}.",
+        f"{short(margin)} meV/Å more than hydrogen{each}.",
     )
 
 
@@ -161,12 +161,12 @@ def _oxygen_short(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     if not errors.values[:, carbon].mean(axis=0).all():
         raise UserError("The force error of carbon is 0, so that oxygen's has no ratio to it.")
     ratio = errors.interval(lambda means: (means[:, oxygen] / means[:, carbon]).mean(axis=1))
-    short = errors.interval(
+    lacking = errors.interval(
         lambda means: CHARGE_RATIO - (means[:, oxygen] / means[:, carbon]).mean(axis=1)
     )
     return (
-        verdict(short),
-        f"force MAE of oxygen over carbon's{_averaged(variant)} is {shown(ratio)}; the charges' "
+        verdict(lacking),
+        f"force MAE of oxygen over carbon's{_averaged(variant)} is {short(ratio)}; the charges' "
         f"ratio is {CHARGE_RATIO:.2f}.",
     )
 
@@ -182,7 +182,7 @@ def _wider_better(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     mean = errors.interval(lambda means: (means[:, narrow] - means[:, wide]).mean(axis=1))
     return (
         verdict_of_several(mean, better, worse),
-        f"the next wider window lowers the force MAE by {shown(mean)} meV/Å on average over "
+        f"the next wider window lowers the force MAE by {short(mean)} meV/Å on average over "
         f"{len(pairs)} pairs; it is better in {better}, worse in {worse}, undecided in "
         f"{len(pairs) - better - worse}.",
     )

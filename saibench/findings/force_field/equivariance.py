@@ -13,6 +13,7 @@ from saibench.analysis.force_field.rotated_frames import turned_pairs, turned_pa
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.formatting import bracketed, number
 
 ROUNDING = 0.01
 """Change in meV/Å or meV below which it is rounding: float32 holds forces of 1 eV/Å to 1e-4 meV/Å,
@@ -73,4 +74,4 @@ def _verdict(change: Interval) -> str:
 
 
 def _shown(interval: Interval) -> str:
-    return f"{interval.estimate:.2g} [{interval.low:.2g}, {interval.high:.2g}]"
+    return bracketed(interval, shown=partial(number, digits=2))

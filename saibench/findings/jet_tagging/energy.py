@@ -27,7 +27,7 @@ from saibench.findings.jet_tagging.shared import (
     percent,
     percent_of,
 )
-from saibench.findings.numbers import opposite
+from saibench.findings.verdict import opposite
 
 LONG_TAIL = "about half of the jets are in the first of 8 bins of energy (§5.4, fig. 10)"
 DECAYS = "accuracy is lower beyond the energies trained on than within (§5.4, fig. 11)"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.classification.scores import MIN_SAMPLES, ClassScore, Reduce, interval
 from saibench.findings.finding import UNDECIDED, Answer
-from saibench.findings.numbers import text
 from saibench.findings.verdict import verdict
+from saibench.formatting import fixed, percent
 
 
 def judged(scores: Sequence[ClassScore], reduce: Reduce, numbers: str) -> Answer:
@@ -31,12 +30,6 @@ def answer(found: str, scores: Sequence[ClassScore], numbers: str) -> Answer:
     return found, numbers
 
 
-def percent(found: Interval, digits: int = 1) -> str:
-    """A share as `91.3 [90.8, 91.9] %`."""
-    low, estimate, high = (100 * value for value in (found.low, found.estimate, found.high))
-    return text(replace(found, low=low, estimate=estimate, high=high), "%", digits)
-
-
 def percent_of(*scores: ClassScore, reduce: Reduce | None = None, digits: int = 1) -> str:
     """The interval of a score, or of what `reduce` makes of several, as a share."""
     return percent(interval(scores, reduce), digits)
@@ -44,4 +37,4 @@ def percent_of(*scores: ClassScore, reduce: Reduce | None = None, digits: int = 
 
 def number_of(*scores: ClassScore, reduce: Reduce | None = None, digits: int = 4) -> str:
     """The same as a number."""
-    return text(interval(scores, reduce), digits=digits)
+    return fixed(interval(scores, reduce), digits)

@@ -14,7 +14,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested, variants
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.findings.jet_tagging.shared import answer_positive, judged, number_of, percent_of
-from saibench.findings.numbers import text
+from saibench.formatting import fixed
 
 MORE_HELPS = "more training jets raise the accuracy (§5.1, fig. 7a)"
 LOG_LINEAR = (
@@ -124,7 +124,7 @@ def noisy(evidence: StudyEvidence, variant: Variant) -> Answer:
         for cell in (variant.cells[0], variant.cells[-1])
     ]
     tops, qcds = (int((jets.label == one).sum()) for one in (1, 0))
-    shown = [text(each, digits=4) for each in passed]
+    shown = [fixed(each, 4) for each in passed]
     numbers = (
         f"where {100 * KEPT:.0f} % of the top jets are kept, so is a share of {shown[0]} of the "
         f"{qcds:,} QCD jets with {variant.cells[0].shared[COUNT]:,} training jets, and {shown[1]} "

@@ -27,8 +27,7 @@ from saibench.findings.jet_tagging.shared import (
     percent,
     percent_of,
 )
-from saibench.findings.numbers import opposite
-from saibench.findings.verdict import verdict
+from saibench.findings.verdict import opposite, verdict
 
 RATIO_FALLS = "the share of top jets falls with the energy (§5.5, fig. 12a)"
 SIGNAL_FALLS = "the accuracy on top jets falls with the energy (§5.5, fig. 12b)"

@@ -36,8 +36,8 @@ from saibench.findings.nowcasting import errors as scores
 from saibench.findings.nowcasting import tracing, training
 from saibench.findings.nowcasting import trend as trends
 from saibench.findings.nowcasting.shared import answer, answer_positive
-from saibench.findings.numbers import percent
 from saibench.findings.verdict import verdict
+from saibench.formatting import percent
 
 Question = Callable[[RainErrors, RainModel], Answer | None]
 
@@ -119,8 +119,8 @@ def _saturates(evidence: StudyEvidence) -> Answer:
     return answer_positive(
         later,
         f"the way from {distances[half]} to {distances[-1]} km brings "
-        f"{percent(shares['displacement'])} of the whole δr and {percent(shares['mae'])} of the "
-        f"whole MAE, over {later.count:,} events.",
+        f"{percent(shares['displacement'], 0)} of the whole δr and {percent(shares['mae'], 0)} of "
+        f"the whole MAE, over {later.count:,} events.",
     )
 
 
@@ -144,8 +144,8 @@ def _less_stable(evidence: StudyEvidence) -> Answer:
         more.count,
         "standard deviation over draws, relative to their mean, at "
         f"{hours(lead)}: "
-        f"{percent(mean_over_events(relative['mae'], events))} of MAE and "
-        f"{percent(mean_over_events(relative['displacement'], events))} of δr, over "
+        f"{percent(mean_over_events(relative['mae'], events), 0)} of MAE and "
+        f"{percent(mean_over_events(relative['displacement'], events), 0)} of δr, over "
         f"{more.count} events.",
         FEWEST_REPEATED,
     )

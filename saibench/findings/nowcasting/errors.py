@@ -31,7 +31,8 @@ from saibench.analysis.proportions import combined, exact_interval
 from saibench.errors import UserError
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
 from saibench.findings.nowcasting.shared import answer, answer_positive
-from saibench.findings.numbers import opposite, percent, text
+from saibench.findings.verdict import opposite
+from saibench.formatting import fixed, percent
 
 ACTIVE_GROWS = "active-area MAE grows with lead time (§6.2, table 2)"
 RAW_HIDES = (
@@ -50,12 +51,12 @@ def active_grows(errors: RainErrors, model: RainModel) -> Answer:
     first, second, third = (errors.at(model, "active_area_mae", lead) for lead in HOURS)
     growth = difference(third, first, errors.samples)
     found = (mean_over_events(values, errors.samples) for values in (first, second, third))
-    means = ", ".join(map(text, found))
+    means = ", ".join(map(fixed, found))
     return answer_positive(
         growth,
         f"active-area MAE {means} mm/h at {hours_listed(errors.hours)}; from "
         f"{hours(errors.hours[0])} to {hours(errors.hours[-1])} it changes by "
-        f"{text(growth, 'mm/h')} over the {growth.count:,} events that are active at both.",
+        f"{fixed(growth, unit='mm/h')} over the {growth.count:,} events that are active at both.",
     )
 
 
@@ -75,7 +76,7 @@ def raw_hides(errors: RainErrors, model: RainModel) -> Answer:
         found,
         min(raw.count, active.count),
         f"from {hours(errors.hours[-2])} to {hours(errors.hours[-1])} raw MAE changes by "
-        f"{percent(raw)} and active-area MAE by {percent(active)}, over {raw.count:,} and "
+        f"{percent(raw, 0)} and active-area MAE by {percent(active, 0)}, over {raw.count:,} and "
         f"{active.count:,} events.",
     )
 
@@ -85,7 +86,7 @@ def events_fade(errors: RainErrors, model: RainModel) -> Answer:
     change = relative_change(first, last, errors.samples)
     return answer_positive(
         opposite(change),
-        f"the mean observed rain rate changes by {percent(change)} from "
+        f"the mean observed rain rate changes by {percent(change, 0)} from "
         f"{hours(errors.hours[0])} to {hours(errors.hours[-1])}; "
         f"{int((last < first).sum()):,} of {change.count:,} events rain less at "
         f"{hours(errors.hours[-1])}.",
@@ -106,8 +107,8 @@ def csi_decays(errors: RainErrors, model: RainModel) -> Answer | None:
     enough = [lost for lost in found.values() if lost.more.count >= FEWEST_EVENTS]
     decisive = enough[-1] if enough else next(iter(found.values()))
     numbers = "; ".join(
-        f"{percent(lost.low)} at {lowest} and {percent(lost.high)} at {level} mm/h, "
-        f"{percent(lost.more)} of it more ({lost.more.count:,} events)"
+        f"{percent(lost.low, 0)} at {lowest} and {percent(lost.high, 0)} at {level} mm/h, "
+        f"{percent(lost.more, 0)} of it more ({lost.more.count:,} events)"
         for level, lost in found.items()
     )
     return answer_positive(
@@ -134,8 +135,8 @@ def higher_csi(errors: RainErrors, model: RainModel) -> Answer | None:
     own, other = (pooled_csi(errors, one, level, HOURS[0]) for one in (model, persistence))
     return answer_positive(
         gain,
-        f"CSI at {level} mm/h of all pixels together is {text(own)}, persistence's {text(other)}, "
-        f"a gain of {text(gain)}, paired over {gain.count:,} events.",
+        f"CSI at {level} mm/h of all pixels together is {fixed(own)}, persistence's "
+        f"{fixed(other)}, a gain of {fixed(gain)}, paired over {gain.count:,} events.",
     )
 
 
@@ -147,8 +148,8 @@ def _lower_error(errors: RainErrors, model: RainModel, statistic: str) -> Answer
     own, other = (mean_error(errors, one, statistic, HOURS[0]) for one in (model, persistence))
     return answer_positive(
         skill,
-        f"{text(own)} against {text(other, 'mm/h')}: a skill of {percent(skill)}, paired over "
-        f"{skill.count:,} events.",
+        f"{fixed(own)} against {fixed(other, unit='mm/h')}: a skill of {percent(skill, 0)}, "
+        f"paired over {skill.count:,} events.",
     )
 
 

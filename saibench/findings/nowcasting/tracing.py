@@ -20,7 +20,8 @@ from saibench.analysis.nowcasting.relations import (
 from saibench.errors import UserError
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
 from saibench.findings.nowcasting.shared import answer, answer_positive
-from saibench.findings.numbers import less, text
+from saibench.findings.verdict import less
+from saibench.formatting import fixed
 
 STRONG, WEAK, NEGLIGIBLE = 0.7, 0.5, 0.2
 """Rank correlations from which a relation is strong, below which weak, and as good as none."""
@@ -68,14 +69,14 @@ def source_more(errors: RainErrors, model: RainModel) -> Answer | None:
         source, motion = (errors.at(model, name, lead) for name in ("source_part", "velocity_part"))
         means = [mean_over_events(part, errors.samples) for part in (source, motion)]
         rows.append(
-            f"{text(means[0])} and {text(means[1], 'mm/h')} at {hours(errors.lead_at(lead))}"
+            f"{fixed(means[0])} and {fixed(means[1], unit='mm/h')} at {hours(errors.lead_at(lead))}"
         )
     common = ""
     if errors.has(model, "scheme_part"):
         left = mean_over_events(errors.at(model, "scheme_part", HOURS[0]), errors.samples)
         common = (
-            f" (with both true {text(left, 'mm/h')} are left at {hours(errors.hours[0])}, which "
-            "both have in common)"
+            f" (with both true {fixed(left, unit='mm/h')} are left at {hours(errors.hours[0])}, "
+            "which both have in common)"
         )
     of_source, of_motion = (
         errors.at(model, name, HOURS[0]) for name in ("source_part", "velocity_part")
@@ -85,7 +86,7 @@ def source_more(errors: RainErrors, model: RainModel) -> Answer | None:
         more,
         "MAE with the true motion and the predicted source, and with the predicted motion and the "
         f"true source: {'; '.join(rows)}{common}; the source's less the motion's is "
-        f"{text(more, 'mm/h')} at {hours(errors.hours[0])}.",
+        f"{fixed(more, unit='mm/h')} at {hours(errors.hours[0])}.",
     )
 
 
@@ -99,12 +100,12 @@ def source_scales(errors: RainErrors, model: RainModel) -> Answer | None:
     source, motion = (_with_rain(errors, model, n) for n in ("source_part", "velocity_part"))
     numbers = (
         "Spearman's ρ with the event's mean observed rain rate [mm/h], of the parts of its MAE "
-        f"[mm/h]: {text(source)} of the source's part, {text(motion)} of the motion's, over "
+        f"[mm/h]: {fixed(source)} of the source's part, {fixed(motion)} of the motion's, over "
         f"{source.count:,} events"
     )
     if errors.has(model, "source_error") and errors.has(model, "motion_error"):
         own = (_with_rain(errors, model, n) for n in ("source_error", "motion_error"))
-        of_source, of_motion = map(text, own)
+        of_source, of_motion = map(fixed, own)
         numbers += (
             f". Of the error of the source itself [mm/h] it is {of_source}, of the motion itself "
             f"[km/h] {of_motion}: quantities of different kinds, which are not compared"
@@ -145,6 +146,6 @@ def within(rho: Interval, low: float, high: float) -> str:
 
 def _correlations(rho: Interval, partial: Interval, held: str) -> str:
     return (
-        f"Spearman's ρ is {text(rho)} over {rho.count:,} events, {text(partial)} with {held} held "
-        "still."
+        f"Spearman's ρ is {fixed(rho)} over {rho.count:,} events, {fixed(partial)} with {held} "
+        "held still."
     )

@@ -19,7 +19,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.findings.finding import Answer, Finding, ask
 from saibench.findings.nowcasting.shared import answer_positive
 from saibench.findings.nowcasting.trend import growth_indicators
-from saibench.findings.numbers import percent, text
+from saibench.formatting import fixed, percent
 
 BALANCED, WEAKEST = "balanced", "weakest"
 """Settings of the studies `trend_imbalance` and `intensity_extrapolation`."""
@@ -64,14 +64,14 @@ def _balancing_fills(errors: RainErrors, as_they_come: RainModel, balanced: Rain
 
     more = over_trainings(gained, as_they_come, balanced)
     shares = [
-        percent(over_trainings(lambda own: mean_over_events(predicted(own), events), model))
+        percent(over_trainings(lambda own: mean_over_events(predicted(own), events), model), 0)
         for model in (as_they_come, balanced)
     ]
     return answer_positive(
         more,
         f"{shares[0]} of the {int(chosen.sum()):,} events that grow until 3 h are predicted to "
         f"grow by the model trained on events as they come, {shares[1]} by the one trained on "
-        f"balanced events: {percent(more)} more.",
+        f"balanced events: {percent(more, 0)} more.",
     )
 
 
@@ -83,8 +83,8 @@ def _strong_err_more(evidence: StudyEvidence, ends: tuple[RainModel, RainModel])
         narrow, wide = (mean_error(errors, model, "mae", HOURS[0]) for model in ends)
         change = error_change(errors, ends[1], ends[0], "mae", HOURS[0])
         rows.append(
-            f"{percent(change)} on {partition} events ({text(narrow)} against "
-            f"{text(wide, 'mm/h')}, {change.count:,} events)"
+            f"{percent(change, 0)} on {partition} events ({fixed(narrow)} against "
+            f"{fixed(wide, unit='mm/h')}, {change.count:,} events)"
         )
     return answer_positive(
         change,

@@ -11,7 +11,8 @@ from saibench.analysis.nowcasting.trend import Trends, differential_trend
 from saibench.analysis.proportions import combined
 from saibench.findings.finding import Answer
 from saibench.findings.nowcasting.shared import answer_positive
-from saibench.findings.numbers import less, opposite, percent, text
+from saibench.findings.verdict import less, opposite
+from saibench.formatting import fixed, percent
 
 FEW_GROW = "fewer events grow than decay (§6.4, fig. 19)"
 FIRST_QUADRANT = (
@@ -24,7 +25,7 @@ UNDER_PREDICTED = "growing events are under-predicted (§6.4, fig. 19)"
 def few_grow(errors: RainErrors, model: RainModel) -> Answer:
     grows = (growth_indicators(errors, model, lead)[0] for lead in HOURS)
     shares = [mean_over_events(values, errors.samples, share=True) for values in grows]
-    numbers = ", ".join(percent(share) for share in shares)
+    numbers = ", ".join(percent(share, 0) for share in shares)
     return answer_positive(
         opposite(less(shares[-1], 0.5)),
         f"{numbers} of {shares[-1].count:,} events have more rain at {hours_listed(errors.hours)} "
@@ -41,7 +42,9 @@ def first_quadrant(errors: RainErrors, model: RainModel) -> Answer:
             mean_over_events(np.where(happens == 1, both, np.nan), errors.samples, share=True)
             for happens, both in ((grows, both_grow), (decays, both_decay))
         )
-        rows.append(f"{percent(recognised)} and {percent(other)} at {hours(errors.lead_at(lead))}")
+        rows.append(
+            f"{percent(recognised, 0)} and {percent(other, 0)} at {hours(errors.lead_at(lead))}"
+        )
     last = hours(errors.hours[-1])
     growing = int(np.nansum(grows))
     behind = other.estimate - recognised.estimate
@@ -66,7 +69,7 @@ def under_predicted(errors: RainErrors, model: RainModel) -> Answer:
         grows = trends.observed > 0
         short = trends.observed[grows] - trends.predicted[grows]
         shortfalls.append(mean_over_events(short, errors.among(grows)))
-    numbers = ", ".join(text(shortfall) for shortfall in shortfalls)
+    numbers = ", ".join(fixed(shortfall) for shortfall in shortfalls)
     return answer_positive(
         shortfalls[-1],
         f"events that grow fall short of the observed mean rate by {numbers} mm/h at "

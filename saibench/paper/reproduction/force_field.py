@@ -13,7 +13,7 @@ from saibench.figures.force_field import (
     window_similarity,
     windows,
 )
-from saibench.findings.verdict import shown
+from saibench.formatting import short
 
 BIASED = "energy_error is biased in stretches of time (§4.3, fig. 5)"
 """The claim of `saibench.findings.tracing` on this bias."""
@@ -63,7 +63,7 @@ def relation_of_errors(evidence: StudyEvidence) -> str:
     numbers = energy_against_force.table(evidence)
     models = numbers["model"].unique(maintain_order=True).to_list()
     listed = "; ".join(
-        f"{shown(energy_against_force.rank_correlation(numbers.filter(model=model)))} with {model}"
+        f"{short(energy_against_force.rank_correlation(numbers.filter(model=model)))} with {model}"
         for model in models
     )
     frames = numbers.height // len(models)

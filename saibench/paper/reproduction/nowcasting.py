@@ -11,7 +11,7 @@ from saibench.analysis.nowcasting.errors import HOURS, RainModel, rain_errors
 from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting import event_csi, mean_intensity_by_lead
-from saibench.findings.numbers import text
+from saibench.formatting import fixed
 
 
 def responses_of_events(evidence: StudyEvidence) -> str:
@@ -38,7 +38,7 @@ def mean_direction(evidence: StudyEvidence) -> str:
     for lead in HOURS:
         along = (errors.at(model, name, lead) for name in ("displacement_x", "displacement_y"))
         x, y = (mean_over_events(values, errors.samples) for values in along)
-        listed.append(f"{text(x)} and {text(y, 'km')} at {lead // 60} h")
+        listed.append(f"{fixed(x)} and {fixed(y, unit='km')} at {lead // 60} h")
     name, count = model.label or model.name, len(errors.events)
     return f"mean displacement of {name} along x and y: {'; '.join(listed)}; {count:,} events."
 
@@ -50,7 +50,7 @@ def raw_and_active(evidence: StudyEvidence) -> str:
     for name, area in (("mae", "raw"), ("active_area_mae", "active-area")):
         found = [mean_over_events(errors.at(model, name, lead), errors.samples) for lead in HOURS]
         counts = ", ".join(f"{one.count:,}" for one in found)
-        values = ", ".join(text(one) for one in found)
+        values = ", ".join(fixed(one) for one in found)
         listed.append(f"{area} MAE {values} mm/h ({counts} events)")
     return f"{model.label or model.name}: {' and '.join(listed)}."
 
@@ -59,7 +59,7 @@ def growth_of_displacement(evidence: StudyEvidence) -> str:
     """Mean length of the displacement at 1, 2 and 3 hours, of the first model."""
     errors, model = rain_errors(evidence), _subject(evidence)
     listed = ", ".join(
-        text(mean_over_events(errors.at(model, "displacement", lead), errors.samples))
+        fixed(mean_over_events(errors.at(model, "displacement", lead), errors.samples))
         for lead in HOURS
     )
     return f"mean displacement of {model.label or model.name}: {listed} km at 1, 2, 3 h."

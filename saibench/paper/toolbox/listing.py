@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saibench.errors import UserError, closest
+from saibench.formatting import duration
 from saibench.paper.toolbox.studies import MeasuredTime, Study, all_studies, measured_times
 from saibench.paper.toolbox.technique import NotApplicable, Supported, Technique
 from saibench.paper.toolbox.techniques import techniques, workloads
-from saibench.report.text import duration
 from saibench.settings import Characterization
 
 WIDTH = 100

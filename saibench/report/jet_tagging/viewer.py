@@ -11,7 +11,7 @@ import polars
 from saibench.evidence.jet_tagging.saved_jets import FILE, ShownJet, read_jets
 from saibench.evidence.reader import StudyEvidence, read_record
 from saibench.evidence.selection import SEED, differing, rows_of, setting_text
-from saibench.report.text import number
+from saibench.formatting import number
 from saibench.report.viewers import viewer_template
 
 title = "Jets to look at"

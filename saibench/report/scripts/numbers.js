@@ -1,4 +1,4 @@
-// How values read: the same as `saibench.report.text.number` writes them.
+// How values read: the same as `saibench.formatting.number` writes them.
 
 const NOTHING = "–";
 

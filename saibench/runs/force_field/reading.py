@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.analysis.trusted_range.sentences import with_unit
+from saibench.formatting import number
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Reading:
         if not all(map(math.isfinite, self.features.values())):
             return f"Step {self.step}: the molecule is broken, and nothing is known of its error."
         where = ", ".join(f"{name} = {value:.6g}" for name, value in self.features.items())
-        bound = f"at most {with_unit(self.bound, self.statistic)}"
+        bound = f"at most {number(self.bound, unit=self.statistic.unit)}"
         if not self.inside:
             return (
                 f"Step {self.step}: {where} lies outside the range that was fitted; a "

@@ -10,8 +10,8 @@ import polars as pl
 from saibench.analysis.blocks import Blocks, find_blocks
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.trusted_range import TrustedRange
-from saibench.analysis.wording import bracketed, percent
 from saibench.evidence.independence import TIME, Independence, marked_index
+from saibench.formatting import bracketed, percent
 
 
 @dataclass(frozen=True)

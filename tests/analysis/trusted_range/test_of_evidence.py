@@ -23,11 +23,11 @@ from saibench.analysis.trusted_range.sentences import coverage_sentence, width_s
 from saibench.analysis.trusted_range.stretches import block_labels
 from saibench.analysis.trusted_range.study_ranges import Found, refusals
 from saibench.analysis.trusted_range.validation import validate
-from saibench.analysis.wording import number
 from saibench.errors import UserError
 from saibench.evidence.autocorrelation import correlation_time
 from saibench.evidence.independence import ORDER_COLUMN
 from saibench.evidence.reader import StudyEvidence
+from saibench.formatting import number
 
 TRUST = {"trust": {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}}
 

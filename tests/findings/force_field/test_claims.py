@@ -13,7 +13,6 @@ import pytest
 from synthetic_study import Made, write_study
 
 from saibench.analysis.force_field.window_similarity import CENTRED
-from saibench.analysis.wording import fixed
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields, write_table
 from saibench.figures.force_field import window_similarity
@@ -27,6 +26,7 @@ from saibench.findings.finding import (
     study_findings,
 )
 from saibench.findings.force_field import claims as force_field_findings
+from saibench.formatting import fixed
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def test_more_jets_help_and_what_a_doubling_brings_is_told(tmp_path: Path) -> No
     assert more.of_nets == SEEN
     index = made_index()
     first = ((made_logits(SIZES[0], index) > 0) == (index["label"] == 1)).mean()
-    assert f"{100 * first:.1f} [" in more.numbers and "with 1,000" in more.numbers
+    assert f"{100 * first:.1f} % [" in more.numbers and "with 1,000" in more.numbers
     gain = found[jet_size_findings.LOG_LINEAR, ""]
     assert gain.numbers.startswith("accuracy gained by a doubling: ")
     assert "to 20,000 jets" in gain.numbers
@@ -141,7 +141,7 @@ def test_decay_beyond_the_range_is_seen_with_its_curvature(
     energy = made_index(8000)["jet_energy"]
     tail = ranges[jet_energy_findings.LONG_TAIL, ""]
     assert tail.verdict == SEEN
-    assert f"{100 * (energy < 786.25).mean():.1f} [" in tail.numbers
+    assert f"{100 * (energy < 786.25).mean():.1f} % [" in tail.numbers
 
 
 def test_steady_accuracy_does_not_decay(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_events_that_fade_and_few_that_grow_are_seen(found: dict[str, Finding]) 
     observed = by_lead(NET, EVENTS)["observed_rate"].to_numpy().reshape(EVENTS, len(LEADS))
     grow = sum(observed[:, 17] > observed[:, 0])
     assert found[rain_trend_findings.FEW_GROW].verdict == SEEN
-    assert f"{100 * grow / EVENTS:.0f} [" in found[rain_trend_findings.FEW_GROW].numbers
+    assert f"{100 * grow / EVENTS:.0f} % [" in found[rain_trend_findings.FEW_GROW].numbers
     assert found[rain_error_findings.EVENTS_FADE].verdict == SEEN
     rainless = sum(observed[:, 17] < observed[:, 5])
     assert f"{rainless} of {EVENTS} events" in found[rain_error_findings.EVENTS_FADE].numbers
@@ -134,7 +134,7 @@ def test_empty_first_quadrant_is_seen_where_all_events_are_said_to_decay(
     found = changed(tmp_path / "all", NET, observed_rate=observed, predicted_rate=pl.lit(1.0))
     quadrant = found[rain_trend_findings.FIRST_QUADRANT]
     assert quadrant.verdict == SEEN
-    assert "0 [0, 12] % and 100 [88, 100] % at 3 h" in quadrant.numbers
+    assert "0 % [0, 12] and 100 % [88, 100] at 3 h" in quadrant.numbers
     assert found[rain_trend_findings.UNDER_PREDICTED].verdict == SEEN
     truth = changed(tmp_path / "truth", NET, observed_rate=observed, predicted_rate=observed)
     assert truth[rain_trend_findings.FIRST_QUADRANT].verdict == UNDECIDED  # no difference at all
@@ -192,7 +192,7 @@ def test_moved_rain_saturates(tmp_path: Path) -> None:
     finding = asked(folder)[nowcasting_findings.SATURATES]
     later = 1 - mae[:, 4].sum() / mae[:, 5].sum()
     assert finding.verdict == SEEN
-    assert f"50 [50, 50] % of the whole δr and {100 * later:.0f} [" in finding.numbers
+    assert f"50 % [50, 50] of the whole δr and {100 * later:.0f} % [" in finding.numbers
 
 
 def test_draws_that_move_more_than_they_err_are_seen(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_draws_that_move_more_than_they_err_are_seen(tmp_path: Path) -> None:
     finding = asked(folder)[nowcasting_findings.LESS_STABLE]
     relative = (mae[..., 17].std(axis=1, ddof=1) / mae[..., 17].mean(axis=1)).mean()
     assert finding.verdict == SEEN
-    assert f"{100 * relative:.0f} [1, 1] % of MAE" in finding.numbers
+    assert f"{100 * relative:.0f} % [1, 1] of MAE" in finding.numbers
 
 
 @pytest.mark.parametrize(("seeds", "verdict"), [(1, UNDECIDED), (2, SEEN)])
@@ -214,8 +214,8 @@ def test_balancing_that_lets_events_grow_is_seen(tmp_path: Path, seeds: int, ver
         write_rain_point(tmp_path / made.point, made, rows.with_columns(predicted_rate=says), {})
     finding = asked(tmp_path)[rain_training_findings.FILLS]
     assert finding.verdict == verdict and SEEN in (finding.verdict, finding.of_nets)
-    assert "0 [0, 0] % of the 30 events that grow" in finding.numbers
-    assert "100 [100, 100] % by the one trained on balanced events" in finding.numbers
+    assert "0 % [0, 0] of the 30 events that grow" in finding.numbers
+    assert "100 % [100, 100] by the one trained on balanced events" in finding.numbers
 
 
 def test_training_on_weak_events_alone_is_judged_on_strong_ones(tmp_path: Path) -> None:
@@ -230,8 +230,8 @@ def test_training_on_weak_events_alone_is_judged_on_strong_ones(tmp_path: Path) 
         write_rain_point(tmp_path / made.point, made, rows, {})
     finding = asked(tmp_path)[rain_training_findings.STRONG_ERR_MORE]
     assert finding.of_nets == SEEN
-    assert "0 [0, 0] % on weak events" in finding.numbers
-    assert "30 [30, 30] % on strong events" in finding.numbers
+    assert "0 % [0, 0] on weak events" in finding.numbers
+    assert "30 % [30, 30] on strong events" in finding.numbers
 
 
 def test_studies_of_other_workloads_are_not_asked(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from saibench.analysis.bootstrap import Interval
-from saibench.analysis.wording import bracketed, counted, fixed, number, percent, points
+from saibench.formatting import bracketed, counted, fixed, number, percent, points
 
 SHARE = Interval(-0.0531, 0.1249, 0.2004, 20, 400)
 ONE_BLOCK = Interval(math.nan, 0.1249, math.nan, 1, 400)

@@ -1,0 +1,129 @@
+"""How numbers and their intervals read in sentences, tables, captions and pages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+NOTHING = "–"
+
+
+class Bounded(Protocol):
+    """A number and the bounds of its interval; NaN bounds where samples allow none."""
+
+    @property
+    def estimate(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+
+
+def minus(text: str) -> str:
+    """With the sign that typography has for `-`."""
+    return text.replace("-", "−")
+
+
+def number(value: float | None, digits: int = 3, unit: str = "") -> str:
+    """Significant digits as `60.5`, `0.999` or `12,346`; whole numbers in full."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, int):
+        text = f"{value:,}"
+    elif not math.isfinite(value):
+        text = "undefined" if math.isnan(value) else "infinite"
+    elif value == 0:
+        text = "0"
+    else:
+        text = f"{value:#.{digits}g}".rstrip(".")
+        text = f"{value:,.0f}" if "e+" in text else text
+    return f"{minus(text)} {unit}".rstrip()
+
+
+def in_range(value: float, low: float, high: float) -> str:
+    """A feature's value with digits that tell a thousandth of its range."""
+    width = high - low
+    if width <= 0 or not math.isfinite(width):
+        return number(value)
+    return minus(f"{value:z,.{max(0, 3 - math.floor(math.log10(width)))}f}")
+
+
+def probability(value: float, name: str = "") -> str:
+    """`0.03`, or as `q = 0.03`; what is below a thousandth is said to be; `–` if not tested."""
+    if math.isnan(value):
+        return NOTHING
+    if value < 0.001:
+        return f"{name} < 0.001" if name else "< 0.001"
+    text = f"{value:.1g}" if value < 0.095 else f"{value:.2f}"
+    return f"{name} = {text}" if name else text
+
+
+def duration(seconds: float | None) -> str:
+    """`11 s`, `30 min`, `2.5 h`."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 sample`, `1,230 samples`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def are(count: int) -> str:
+    """`is` of one thing, `are` of more."""
+    return "is" if count == 1 else "are"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def bracketed(interval: Bounded, unit: str = "", shown: Callable[[float], str] = number) -> str:
+    """`60.5 [58.1, 62.0] meV`; without brackets where there are no bounds."""
+    if math.isnan(interval.estimate):
+        return "undefined"
+    text = shown(interval.estimate)
+    if not math.isnan(interval.low):
+        text += f" [{shown(interval.low)}, {shown(interval.high)}]"
+    return f"{text} {unit}".rstrip()
+
+
+def fixed(interval: Bounded, places: int = 2, unit: str = "") -> str:
+    """`−0.52 [−0.60, −0.43]`, all with as many decimal places; no 0 has a sign."""
+    return bracketed(interval, unit, lambda value: minus(f"{value:z,.{places}f}"))
+
+
+def short(interval: Bounded) -> str:
+    """`6.4 [5.2, 8.1]`, below one `0.18 [0.17, 0.19]`."""
+    return fixed(interval, 1 if abs(interval.estimate) >= 1 else 2)
+
+
+def by_width(interval: Bounded, unit: str = "") -> str:
+    """`35.1 [33.9, 36.2] meV/Å`, with the digits that the interval's width bears, two of it."""
+    width = interval.high - interval.low
+    if not math.isfinite(width) or width <= 0:
+        return number(interval.estimate, unit=unit)
+    return fixed(interval, max(0, 1 - math.floor(math.log10(width))), unit)
+
+
+def percent(interval: Bounded, places: int = 1) -> str:
+    """`92.1 % [89.7, 94.0]`."""
+    first, *bounds = points(interval, places).split(" ", 1)
+    return " ".join([f"{first} %", *bounds]) if first != "undefined" else first
+
+
+def points(interval: Bounded, places: int = 0) -> str:
+    """A difference of shares in percentage points, `42 [26, 57]`."""
+    return fixed(_Hundredfold(interval), places)
+
+
+class _Hundredfold:
+    def __init__(self, share: Bounded) -> None:
+        self.estimate = 100 * share.estimate
+        self.low = 100 * share.low
+        self.high = 100 * share.high
