@@ -175,9 +175,9 @@ def settings(path: Path) -> Any:
 
 
 def frames(path: Path) -> Any:
-    from saibench.evidence.force_field.saved_frames import read_frames
+    from saibench.evidence.force_field.saved_frames import SavedFrames
 
-    return asdict(read_frames(path))
+    return asdict(SavedFrames.read(path))
 
 
 def trusted_range(path: Path) -> Any:

@@ -33,8 +33,10 @@ _BESIDE_THE_RESULT = {
     "trainer.devices",
     "trainer.threads",
     "trainer.progress",
-    "shown",
+    "save_samples",
+    "shown",  # as saibench 0.1 called it
     "datamodule.test",
+    "datamodule.save_samples",
     "datamodule.shown",
     "datamodule.partitions",
     "datamodule.evaluation_batch_size",

@@ -1,6 +1,8 @@
-"""Modules that saibench 0.1 knew by other names, as its configs and records still do."""
+"""Modules and keys that saibench 0.1 knew by other names, as its configs and records still do."""
 
 from __future__ import annotations
+
+from typing import Any
 
 PACKAGE = "saibench"
 NOW = {
@@ -56,12 +58,19 @@ NOW = {
     "report.molecule_viewer": "report.force_field.viewer",
 }
 """Name in 0.1 → name now, both below `saibench`."""
+KEYS = {"shown": "save_samples"}
+"""Key in 0.1 → key now, of a config, of its `datamodule` and of a record."""
 BEFORE = {now: before for before, now in NOW.items()}
 
 
 def current_name(name: str) -> str:
     """The name of a module, class or function now; others than saibench's as they are."""
     return _translated(name, NOW)
+
+
+def current_keys(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings under the keys that they have now."""
+    return {KEYS.get(key, key): value for key, value in settings.items()}
 
 
 def first_name(name: str) -> str:

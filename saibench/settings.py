@@ -243,7 +243,7 @@ class PointSettings(_Open):
     test: list[str]
     held_out: str
     partitions: Partitions
-    shown: list[int] | None = None
+    save_samples: list[int] | None = None
     seen: str | list[int] | None = None
     workload: WorkloadSettings
     datamodule: dict[str, Any]
@@ -281,7 +281,7 @@ class EvaluationSettings(_Strict):
     data: MovedData
     test: list[str] | None
     partitions: Partitions
-    shown: list[int] | None
+    save_samples: list[int] | None
     trust: str | None
     metrics: Metrics = {}
     trainer: Devices

@@ -16,7 +16,7 @@ import pytest
 from synthetic_study import Made, write_point
 
 from saibench.errors import UserError
-from saibench.evidence.force_field.saved_frames import ShownFrames, read_frames, write_frames
+from saibench.evidence.force_field.saved_frames import SavedFrames
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import read_metrics, read_record, update_record
 from saibench.evidence.schema import read_fields, read_table
@@ -31,8 +31,8 @@ def point(tmp_path: Path) -> Path:
     folder = tmp_path / "study" / "one"
     write_point(folder, Made(), frames=30)
     zeros = np.zeros((1, 2, 3), np.float32)
-    frames = ShownFrames(np.array([3]), np.array(["why"]), np.array([6, 1]), zeros, zeros, zeros)
-    write_frames(folder / "frames.npz", frames)
+    frames = SavedFrames(np.array([3]), np.array(["why"]), np.array([6, 1]), zeros, zeros, zeros)
+    frames.write(folder / "frames.npz")
     update_record(folder, *FILES)
     return folder
 
@@ -56,7 +56,7 @@ READ: dict[str, Callable[[Path], object]] = {
     "samples.parquet": read_table,
     "by_species.parquet": read_fields,
     "metrics.json": lambda path: read_metrics(path.parent),
-    "frames.npz": read_frames,
+    "frames.npz": SavedFrames.read,
 }
 
 

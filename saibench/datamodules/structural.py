@@ -56,7 +56,8 @@ class StructuralDataModule(LightningDataModule):
         partitions: name → `{samplers: [...], transform: ...}`, the partitions there are.
         test: names of the partitions that the trained model is tested on.
         steps: budget of the training; 0 trains on nothing, so that no sample is taken for it.
-        shown: ids of tested samples that the report is to show whole; None for the model's choice.
+        save_samples: ids of tested samples that are kept whole for the report; None for the model's
+            choice.
         seen: ids of samples that the model has seen elsewhere, or a file of them (`seen_ids`); None
             where that is not known.
         source: where the data come from, see `DataSource`.
@@ -76,7 +77,7 @@ class StructuralDataModule(LightningDataModule):
     partitions: Mapping[str, Mapping[str, Any]]
     test: Sequence[str]
     steps: int | None = None
-    shown: Sequence[int] | None = None
+    save_samples: Sequence[int] | None = None
     seen: str | Sequence[int] | None = None
     source: Any = NO_SOURCE
     batch_size: Count = 1
@@ -268,32 +269,35 @@ class StructuralDataModule(LightningDataModule):
     def tests(self) -> dict[str, Partition]:
         return {name: self._test_partition(self.index, name) for name in self.test}
 
-    def looked_at(self, tested: Sequence[str]) -> str:
-        """Of tested partitions, whose samples a report shows: held out, or else not transformed."""
+    def reported_partition(self, tested: Sequence[str]) -> str:
+        """Of tested ones, the one a report shows: the held-out, or else one not transformed."""
         if self.held_out in tested:
             return self.held_out
         plain = (name for name in tested if self.partitions[name].get("transform") is None)
         return next(plain, tested[0])
 
-    def shown_rows(self) -> np.ndarray | None:
-        """Rows of the samples in `shown`, in their order, or None for the model's choice.
+    def saved_rows(self) -> np.ndarray | None:
+        """Rows of `save_samples`, in their order, or None for the model's choice.
 
         Raises:
             UserError: one of them is in no test partition.
         """
-        if self.shown is None:
+        if self.save_samples is None:
             return None
-        self._check_shown(list(self.tests.values()))
+        self._check_saved(list(self.tests.values()))
         ids = self.index["sample_id"].to_numpy()
-        return np.array([int(np.flatnonzero(ids == chosen)[0]) for chosen in self.shown], int)
+        return np.array(
+            [int(np.flatnonzero(ids == chosen)[0]) for chosen in self.save_samples], int
+        )
 
-    def _check_shown(self, tests: Sequence[Partition]) -> None:
+    def _check_saved(self, tests: Sequence[Partition]) -> None:
         tested = np.unique(np.concatenate([partition.sample_ids for partition in tests]))
-        strange = [chosen for chosen in self.shown or () if chosen not in tested]
+        strange = [chosen for chosen in self.save_samples or () if chosen not in tested]
         if strange:
             raise UserError(
-                f"shown={list(self.shown or ())}: sample {strange[0]} is in none of the tested "
-                f"partitions, whose {len(tested)} ids lie between {tested[0]} and {tested[-1]}."
+                f"save_samples={list(self.save_samples or ())}: sample {strange[0]} is in none of "
+                f"the tested partitions, whose {len(tested)} ids lie between {tested[0]} and "
+                f"{tested[-1]}."
             )
 
     @cached_property
@@ -349,7 +353,7 @@ class StructuralDataModule(LightningDataModule):
             self._split(index)
             if self.seen is not None:
                 self._seen(index)
-            self._check_shown([self._test_partition(index, name) for name in self.test])
+            self._check_saved([self._test_partition(index, name) for name in self.test])
 
     def passes(self) -> list[EvaluationPass]:
         """The fewest looks that cover all test partitions: one a transform."""

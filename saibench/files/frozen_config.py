@@ -12,7 +12,7 @@ from saibench.errors import UserError, first_line
 from saibench.files.bounded_yaml import MAX_CHARACTERS, load_bounded
 from saibench.files.integrity import check_file
 from saibench.files.plain import read_text
-from saibench.renamed import current_name
+from saibench.renamed import current_keys, current_name
 
 CONFIG = "config.yaml"
 RESOLVER = "${"
@@ -37,7 +37,10 @@ def read_frozen(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise UserError(f"{path} holds no settings: run its point again, which writes it anew.")
     refuse_resolvers(settings, path)
-    return {str(key): _in_current_names(value) for key, value in settings.items()}
+    found = current_keys({str(key): _in_current_names(value) for key, value in settings.items()})
+    if isinstance(found.get("datamodule"), dict):
+        found["datamodule"] = current_keys(found["datamodule"])
+    return found
 
 
 def _in_current_names(node: Any) -> Any:

@@ -72,8 +72,8 @@ class BenchmarkModule(LightningModule):
     def load_initial_weights(self) -> None:
         """Load weights that the model starts from; called before the first step of all."""
 
-    def keep_shown(self, folder: Path, data: StructuralDataModule) -> None:
-        """Keep in the point's folder what its report shows of single samples, `data.shown`.
+    def save_samples(self, folder: Path, data: StructuralDataModule) -> None:
+        """Keep in the run's folder what its report shows of single samples, `data.save_samples`.
 
         Called in one process, after the test, with the tested weights. By default nothing is kept.
         """

@@ -31,6 +31,7 @@ from saibench.evidence.statistic import Statistic
 from saibench.files.integrity import FILES, PENDING, facts_of_files, sha256_of_files
 from saibench.models.base import BenchmarkModule
 from saibench.models.metrics import AddedMetric
+from saibench.renamed import current_keys
 from saibench.runs.checkpoints import check_checkpoint
 from saibench.runs.collect import StatisticsCollector, join_parts
 from saibench.runs.point import BEST
@@ -73,14 +74,14 @@ def evaluate(
             metrics[name] |= of_partition
         _write(folder, data, tables, metrics)
         _record_seen(folder, data)
-        record = read_record(folder)
-        if "shown" not in record or _shows_others(record, data):
+        record = current_keys(read_record(folder))
+        if "save_samples" not in record or _saves_others(record, data):
             module.to(trainer.strategy.root_device)  # after a test Lightning leaves it on the CPU
             before = facts_of_files(folder)
-            module.keep_shown(folder, data)
+            module.save_samples(folder, data)
             module.cpu()
             saved = [name for name, facts in facts_of_files(folder) if (name, facts) not in before]
-            update_record(folder, *saved, shown=data.shown)
+            update_record(folder, *saved, save_samples=data.save_samples)
         return metrics
     finally:
         if trainer.is_global_zero:
@@ -123,10 +124,10 @@ def missing_tests(
     Also those that lack a metric of `added`, or have another of its name.
 
     All of them where a file of the evidence is missing or damaged: it is made again as a whole. And
-    all where other samples are to be shown than those that were kept.
+    all where other samples are to be saved than those that were.
     """
     record = read_record(folder)
-    if _broken(folder) or _shows_others(record, data):
+    if _broken(folder) or _saves_others(record, data):
         return list(data.tests)
     held, metrics = record.get("partitions", {}), read_metrics(folder)
     return [
@@ -138,9 +139,9 @@ def missing_tests(
     ]
 
 
-def _shows_others(record: dict[str, Any], data: StructuralDataModule) -> bool:
+def _saves_others(record: dict[str, Any], data: StructuralDataModule) -> bool:
     """Whether other samples are asked for than those that were kept; by default these stay."""
-    return data.shown not in (None, record.get("shown"))
+    return data.save_samples not in (None, current_keys(record).get("save_samples"))
 
 
 def _broken(folder: Path) -> list[Path]:

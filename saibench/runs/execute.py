@@ -63,8 +63,8 @@ def retest(folder: Path, changes: dict[str, Any]) -> Outcome:
 
     Args:
         folder: the point's.
-        changes: `test`, `partitions`, `metrics`, `shown`, `trainer` and `logger` in place of the
-            point's own, and the `data.root` where its data are now.
+        changes: `test`, `partitions`, `metrics`, `save_samples`, `trainer` and `logger` in place of
+            the point's own, and the `data.root` where its data are now.
     """
     return _outcome(folder, lambda: _tested(folder, changes))
 
@@ -107,7 +107,7 @@ def _trained(point: Point) -> Outcome:
     if before.get("state") == record.COMPLETE:
         _refresh(point)
         _follow(point)
-        changed = ("test", "partitions", "metrics", "shown", "trainer", "logger")
+        changed = ("test", "partitions", "metrics", "save_samples", "trainer", "logger")
         return _tested(point.folder, {key: point.settings.get(key) for key in changed})
     if not before:
         print("".join(f"{reason}\n" for reason in why_anew(point)), end="", flush=True)

@@ -106,8 +106,8 @@ def test_again(folder: Path, changes: dict[str, Any]) -> None:
     Every rank calls this with the same arguments.
 
     Args:
-        changes: `test`, `partitions`, `metrics`, `shown`, `trainer` and `logger` in place of the
-            point's own, and the `data.root` where its data are now.
+        changes: `test`, `partitions`, `metrics`, `save_samples`, `trainer` and `logger` in place of
+            the point's own, and the `data.root` where its data are now.
     """
     config = _changed(load_point(folder).settings, changes)
     config.datamodule.test = _lacks(folder, config)
@@ -129,19 +129,19 @@ def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
     config.metrics = changes.get("metrics") or {}
     config.datamodule.test = changes["test"]
     config.datamodule.partitions = {**config.datamodule.partitions, **changes["partitions"]}
-    if _can_show(config.datamodule):
-        config.datamodule.shown = changes.get("shown")
-    elif changes.get("shown") is not None:
+    if _can_save(config.datamodule):
+        config.datamodule.save_samples = changes.get("save_samples")
+    elif changes.get("save_samples") is not None:
         raise UserError(
-            f"shown={changes['shown']}: workload={settings['workload']['name']} shows no single "
-            "samples; shown=null would work."
+            f"save_samples={changes['save_samples']}: workload={settings['workload']['name']} "
+            "saves no single samples. Use save_samples=null."
         )
     return config
 
 
-def _can_show(datamodule: DictConfig) -> bool:
+def _can_save(datamodule: DictConfig) -> bool:
     """Whether its class keeps samples; a point's own settings may be older than that."""
-    return "shown" in inspect.signature(get_class(datamodule["_target_"])).parameters
+    return "save_samples" in inspect.signature(get_class(datamodule["_target_"])).parameters
 
 
 def _print_metrics(folder: Path, test: list[str], added: Mapping[str, Any]) -> None:

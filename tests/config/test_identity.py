@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from saibench.config.check import resolved
 from saibench.config.compose import compose_command
 from saibench.config.content import identified
+from saibench.files.frozen_config import read_frozen
 from saibench.identity import canonical, labels, point_hash, slug
 from saibench.runs.point import load_point
 
@@ -200,8 +202,9 @@ def leaves(node: object, path: str = "") -> dict[str, object]:
 
 
 BESIDE = {
-    "": """study on_failure test shown trainer.accelerator trainer.devices trainer.threads
-        trainer.progress datamodule.test datamodule.shown datamodule.evaluation_batch_size""",
+    "": """study on_failure test save_samples trainer.accelerator trainer.devices
+        trainer.threads trainer.progress datamodule.test datamodule.save_samples
+        datamodule.evaluation_batch_size""",
     "workload=nowcasting": "datamodule.workers",
     "data=rmd17": "data.root datamodule.source.root",
     "data=md17": "data.root datamodule.source.root",
@@ -237,3 +240,17 @@ def test_data_are_known_by_their_content_wherever_they_lie(tmp_path: Path) -> No
 def test_data_whose_content_is_not_known_are_known_by_their_folder(tmp_path: Path) -> None:
     nowhere = [named("data=rmd17", f"data.root={tmp_path / name}") for name in "ab"]
     assert nowhere[0] != nowhere[1]
+
+
+def test_saved_samples_of_0_1_are_read_under_their_name_now(tmp_path: Path) -> None:
+    """`shown` of a frozen config is `save_samples`, and neither changes the run's hash."""
+    root = Path(__file__).parents[2] / "docs/results/nowcasting/lead_time/points"
+    path = next(root.glob("*-persistence-*/config.yaml"))
+    raw = yaml.safe_load(path.read_text())
+    before = point_hash(raw)
+    raw["shown"], raw["datamodule"]["shown"] = [3], [3]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(raw))
+    now = read_frozen(tmp_path / "config.yaml")
+    assert now["save_samples"] == now["datamodule"]["save_samples"] == [3]
+    assert "shown" not in now and "shown" not in now["datamodule"]
+    assert point_hash(now) == point_hash(raw) == before

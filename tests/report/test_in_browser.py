@@ -18,7 +18,7 @@ import saibench
 from saibench.analysis.blocks import find_blocks
 from saibench.analysis.bootstrap import block_bootstrap
 from saibench.analysis.proportions import combined, exact_interval
-from saibench.evidence.force_field.saved_frames import FILE, ShownFrames, write_frames
+from saibench.evidence.force_field.saved_frames import SavedFrames
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.force_field import window_similarity, windows
 from saibench.figures.style import svg
@@ -52,12 +52,12 @@ def change_record(folder: Path, made: Made, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def frames(*ids: int) -> ShownFrames:
+def frames(*ids: int) -> SavedFrames:
     """Water, whose oxygen has an error of 5 meV/Å times the place of the frame."""
     count = len(ids)
     error = np.zeros((count, 3, 3), np.float32)
     error[:, 0] = np.array([3.0, 4.0, 0.0]) * np.arange(1, count + 1)[:, None]
-    return ShownFrames(
+    return SavedFrames(
         sample_id=np.array(ids),
         why=np.array([ATTACK] * count),
         atomic_numbers=np.array([8, 1, 1]),
@@ -77,7 +77,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     for made in MADE:
         change_record(folder, made, explorers=[VIEWER])
-        write_frames(folder / f"{made.slug}-{made.point}" / FILE, frames(9500, 9501))
+        frames(9500, 9501).write(folder / f"{made.slug}-{made.point}" / SavedFrames.FILE)
     write_report(folder)
     return folder / "report.html"
 

@@ -11,13 +11,13 @@ import pytest
 from command_line import QUIET, evaluate
 from omegaconf import OmegaConf
 
-from saibench.evidence.force_field.saved_frames import FILE, ShownFrames, read_frames
+from saibench.evidence.force_field.saved_frames import SavedFrames
 from saibench.evidence.run_record import update_record
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
 
-def assert_errors_of_evidence(frames: ShownFrames, point: Path) -> None:
+def assert_errors_of_evidence(frames: SavedFrames, point: Path) -> None:
     """Lengths and components of the kept errors are those that the test found for each atom."""
     by_atom = pl.read_parquet(point / "by_atom.parquet").filter(partition="last_tenth")
     for sample, error in zip(frames.sample_id.tolist(), frames.force_error, strict=True):
@@ -28,7 +28,7 @@ def assert_errors_of_evidence(frames: ShownFrames, point: Path) -> None:
 
 
 def test_trained_point_keeps_its_worst_frames(trained: Path) -> None:
-    frames = read_frames(trained / FILE)
+    frames = SavedFrames.read(trained / SavedFrames.FILE)
     samples = pl.read_parquet(trained / "samples.parquet").sort("force_mae", descending=True)
     assert frames.sample_id[0] == samples["sample_id"][0]
     assert_errors_of_evidence(frames, trained)
@@ -40,11 +40,11 @@ def test_other_frames_are_kept_when_they_are_asked_for(
     point = copied(trained)
     ids = pl.read_parquet(point / "samples.parquet")["sample_id"].to_list()
     asked = [ids[3], ids[1]]
-    assert evaluate(tmp_path, f"run={point}", f"shown={asked}", *QUIET).status == 0
-    frames = read_frames(point / FILE)
+    assert evaluate(tmp_path, f"run={point}", f"save_samples={asked}", *QUIET).status == 0
+    frames = SavedFrames.read(point / SavedFrames.FILE)
     assert frames.sample_id.tolist() == asked
     assert_errors_of_evidence(frames, point)
-    strange = evaluate(tmp_path, f"run={point}", "shown=[1]", *QUIET)
+    strange = evaluate(tmp_path, f"run={point}", "save_samples=[1]", *QUIET)
     assert strange.status == 2 and "sample 1 is in none of the tested partitions" in strange.err
 
 
@@ -52,10 +52,10 @@ def test_frames_stay_as_they_were_when_other_partitions_are_tested(
     trained: Path, copied: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     point = copied(trained)
-    before = read_frames(point / FILE).sample_id.tolist()
+    before = SavedFrames.read(point / SavedFrames.FILE).sample_id.tolist()
     others = "test=[last_tenth, whole_trajectory, last_tenth_rotated]"
     assert evaluate(tmp_path, f"run={point}", others, *QUIET).status == 0
-    assert read_frames(point / FILE).sample_id.tolist() == before
+    assert SavedFrames.read(point / SavedFrames.FILE).sample_id.tolist() == before
 
 
 def test_chosen_frames_hinder_no_test_that_does_not_hold_them(
@@ -63,27 +63,27 @@ def test_chosen_frames_hinder_no_test_that_does_not_hold_them(
 ) -> None:
     point = copied(trained)
     chosen = [pl.read_parquet(point / "samples.parquet")["sample_id"][0]]
-    assert evaluate(tmp_path, f"run={point}", f"shown={chosen}", *QUIET).status == 0
+    assert evaluate(tmp_path, f"run={point}", f"save_samples={chosen}", *QUIET).status == 0
     config = OmegaConf.load(point / "config.yaml")
-    config.datamodule.shown = chosen  # as a point that was trained so
+    config.datamodule.save_samples = chosen  # as a point that was trained so
     OmegaConf.save(config, point / "config.yaml")
     update_record(point, "config.yaml")
     early = "{samplers: [{_target_: saibench.datamodules.samplers.Window, start: 0, size: 0.1}]}"
     for tests in (["test=[early]"], []):
         ended = evaluate(tmp_path, f"run={point}", f"+partitions.early={early}", *tests, *QUIET)
         assert ended.status == 0, ended
-    assert read_frames(point / FILE).sample_id.tolist() == chosen
+    assert SavedFrames.read(point / SavedFrames.FILE).sample_id.tolist() == chosen
 
 
 def test_point_of_before_frames_were_kept_can_keep_some(
     trained: Path, copied: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     point = copied(trained)
-    (point / FILE).unlink()
+    (point / SavedFrames.FILE).unlink()
     config = OmegaConf.load(point / "config.yaml")
-    del config.datamodule.shown
+    del config.datamodule.save_samples
     OmegaConf.save(config, point / "config.yaml")
     update_record(point, "config.yaml")
     sample = pl.read_parquet(point / "samples.parquet")["sample_id"][0]
-    assert evaluate(tmp_path, f"run={point}", f"shown=[{sample}]", *QUIET).status == 0
-    assert read_frames(point / FILE).sample_id.tolist() == [sample]
+    assert evaluate(tmp_path, f"run={point}", f"save_samples=[{sample}]", *QUIET).status == 0
+    assert SavedFrames.read(point / SavedFrames.FILE).sample_id.tolist() == [sample]

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from saibench.errors import UserError
-from saibench.files.atomic import written_whole
-from saibench.files.integrity import check_file
-from saibench.files.npz import LARGEST_SHOWN, DamagedArray, NpzArrays
+from saibench.evidence.saved_samples import SavedSamples
 
-FIELDS = "fields.npz"
-"""Name of the file in a point's folder."""
 FRAME_MINUTES = 10
 """Of files that do not say, as NowcastNet's events."""
 MAX_SIDE = 256
@@ -25,10 +19,9 @@ Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
-class RainFields:
+class SavedEvents(SavedSamples):
     """E events; NaN where the radar saw nothing.
 
-    sample_id: (E,) int64
     observed: (E, T, H, W) float16 in mm/h
     target: (E, L, H, W) float16 in mm/h, what was observed of the time to be predicted
     predicted: (E, L, H, W) float16 in mm/h
@@ -38,7 +31,8 @@ class RainFields:
     frame_minutes: between two frames
     """
 
-    sample_id: NDArray[np.int64]
+    FILE: ClassVar[str] = "fields.npz"
+
     observed: Floats
     target: Floats
     predicted: Floats
@@ -47,7 +41,7 @@ class RainFields:
     frame_minutes: int = FRAME_MINUTES
 
 
-def kept_fields(
+def saved_events(
     sample_id: ArrayLike,
     observed: ArrayLike,
     target: ArrayLike,
@@ -55,10 +49,10 @@ def kept_fields(
     pixel_km: float,
     motion: ArrayLike | None = None,
     frame_minutes: int = FRAME_MINUTES,
-) -> RainFields:
-    """Events to be kept, their pixels averaged two by two while a side has more than 256.
+) -> SavedEvents:
+    """Events to be saved, their pixels averaged two by two while a side has more than 256.
 
-    Args: as the fields of `RainFields`, in any floating type.
+    Args: as the fields of `SavedEvents`, in any floating type.
     """
 
     def kept(values: ArrayLike) -> Floats:
@@ -70,7 +64,7 @@ def kept_fields(
         rain = [halved(values) for values in rain]
         flow = None if flow is None else halved(flow) / 2  # the pixels are twice as wide
         pixel_km *= 2
-    return RainFields(
+    return SavedEvents(
         sample_id=np.asarray(sample_id, dtype=np.int64),
         observed=rain[0].astype(np.float16),
         target=rain[1].astype(np.float16),
@@ -88,48 +82,3 @@ def halved(values: Floats) -> Floats:
     seen = ~np.isnan(blocks)
     with np.errstate(invalid="ignore"):
         return np.where(seen, blocks, 0).sum(axis=(-3, -1)) / seen.sum(axis=(-3, -1))
-
-
-def write_fields(path: Path, kept: RainFields) -> None:
-    """Write a compressed `fields.npz`, all or nothing."""
-    arrays = {field.name: getattr(kept, field.name) for field in fields(kept)}
-    with written_whole(path) as aside:
-        np.savez_compressed(aside, **{name: a for name, a in arrays.items() if a is not None})
-
-
-def read_events(path: Path) -> list[int]:
-    """The ids of the events alone, without their fields.
-
-    Raises:
-        UserError: the file is damaged or holds other arrays.
-    """
-    check_file(path)
-    try:
-        with NpzArrays(path, LARGEST_SHOWN) as arrays:
-            return arrays["sample_id"].tolist()
-    except (OSError, DamagedArray) as error:
-        raise _unreadable(path, error) from error
-
-
-def read_fields(path: Path) -> RainFields:
-    """What `write_fields` wrote.
-
-    Raises:
-        UserError: the file is damaged or holds other arrays.
-    """
-    check_file(path)
-    try:
-        with NpzArrays(path, LARGEST_SHOWN) as arrays:
-            found: dict[str, Any] = {name: arrays[name] for name in arrays.names}
-        minutes = int(found.get("frame_minutes", FRAME_MINUTES))
-        return RainFields(
-            **found | {"pixel_km": float(found["pixel_km"]), "frame_minutes": minutes}
-        )
-    except (OSError, DamagedArray, ValueError, KeyError, TypeError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> UserError:
-    return UserError(
-        f"{path} does not hold the fields of rain events ({error}); run its point again."
-    )

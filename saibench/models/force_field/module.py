@@ -14,7 +14,6 @@ from torch import Tensor
 from torchmetrics import MeanMetric
 
 from saibench.datamodules.force_field.batch import MoleculeBatch
-from saibench.datamodules.force_field.module import ForceFieldDataModule
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import Statistic
@@ -27,11 +26,12 @@ from saibench.metrics.force_field.functional import (
     force_norm_error,
 )
 from saibench.models.base import BenchmarkModule
-from saibench.models.force_field.saved_frames import keep_shown_frames
+from saibench.models.force_field.saved_frames import saved_frames, telling_frames
 from saibench.models.force_field.statistics import force_field_statistics
 from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output, checked_outputs
 from saibench.models.optim.ema import ExponentialMovingAverage
+from saibench.models.saved_samples import save_samples
 from saibench.models.untrained import refuse_random_weights
 from saibench.options import Decay
 from saibench.units import MEV_PER_EV
@@ -168,9 +168,8 @@ class ForceFieldModule(BenchmarkModule):
         self.log("val/force_mae", force_mae, prog_bar=True)
         self.log("val/energy_mae_per_atom", energy_mae, prog_bar=True)
 
-    def keep_shown(self, folder: Path, data: StructuralDataModule) -> None:
-        assert isinstance(data, ForceFieldDataModule)
-        keep_shown_frames(folder, self, data)
+    def save_samples(self, folder: Path, data: StructuralDataModule) -> None:
+        save_samples(folder, self, data, telling_frames, saved_frames)
 
     def statistics(self) -> list[Statistic]:
         return force_field_statistics(self.facts["type_names"], self.facts["species"])

@@ -15,7 +15,6 @@ from torch.nn.functional import cross_entropy
 from torchmetrics import MeanMetric
 
 from saibench.datamodules.jet_tagging.batch import JetBatch
-from saibench.datamodules.jet_tagging.module import JetTaggingDataModule
 from saibench.datamodules.jet_tagging.transforms import BeamRotations
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
@@ -24,10 +23,11 @@ from saibench.imports.targets import build
 from saibench.metrics.jet_tagging import BinnedROC, TaggingAccuracy
 from saibench.models.base import BenchmarkModule
 from saibench.models.jet_tagging.nets.published import load_released
-from saibench.models.jet_tagging.saved_jets import keep_shown_jets
+from saibench.models.jet_tagging.saved_jets import saved_jets, telling_jets
 from saibench.models.jet_tagging.statistics import angle_labels, jet_metrics, jet_statistics
 from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output
+from saibench.models.saved_samples import save_samples
 from saibench.models.untrained import refuse_random_weights
 
 INPUTS = {"momenta": "(B, P, 4) GeV", "mask": "(B, P) bool"}
@@ -195,9 +195,8 @@ class JetTaggingModule(BenchmarkModule):
             "angle/logit": logits,
         }
 
-    def keep_shown(self, folder: Path, data: StructuralDataModule) -> None:
-        assert isinstance(data, JetTaggingDataModule)
-        keep_shown_jets(folder, self, data)
+    def save_samples(self, folder: Path, data: StructuralDataModule) -> None:
+        save_samples(folder, self, data, telling_jets, saved_jets)
 
     def _log_odds(self, momenta: Tensor, batch: JetBatch) -> Tensor:
         """`(B,)` in double precision, in which scores near 1 still differ."""

@@ -15,7 +15,6 @@ from torchmetrics import MeanMetric, Metric
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.datamodules.nowcasting.draws import RepeatedDraws
 from saibench.datamodules.nowcasting.event import MINUTES_PER_FRAME, TARGET_FRAMES
-from saibench.datamodules.nowcasting.module import NowcastingDataModule
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import Statistic
@@ -37,13 +36,14 @@ from saibench.models.nowcasting.error_parts import truth_statistics
 from saibench.models.nowcasting.losses import weighted_distance
 from saibench.models.nowcasting.nets.event_noise import EventNoise
 from saibench.models.nowcasting.nets.nowcastnet.published import load_published
-from saibench.models.nowcasting.saved_events import keep_shown_events
+from saibench.models.nowcasting.saved_events import rainiest, saved_rain
 from saibench.models.nowcasting.statistics import (
     draw_statistics,
     frame_statistics,
     nowcasting_statistics,
     refuse_not_finite,
 )
+from saibench.models.saved_samples import save_samples
 from saibench.models.untrained import refuse_random_weights
 
 INPUTS = {"observed": "(B, T, H, W) mm/h", "noise": "(an EventNoise)"}
@@ -255,9 +255,8 @@ class NowcastingModule(BenchmarkModule):
             )
         return values
 
-    def keep_shown(self, folder: Path, data: StructuralDataModule) -> None:
-        assert isinstance(data, NowcastingDataModule)
-        keep_shown_events(folder, self, data)
+    def save_samples(self, folder: Path, data: StructuralDataModule) -> None:
+        save_samples(folder, self, data, rainiest, saved_rain)
 
     def _repeated(self, batch: RainBatch, draws: int) -> dict[str, Tensor]:
         """Errors of every draw; what the event's first draw has in common with a single look."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ase.data import chemical_symbols, covalent_radii
 
-from saibench.evidence.force_field.saved_frames import FILE, ShownFrames, read_frames
+from saibench.evidence.force_field.saved_frames import SavedFrames
 from saibench.evidence.reader import StudyEvidence, read_record
 from saibench.evidence.selection import SEED, differing, setting_text
 from saibench.report.packed import deflated, packed_bytes, shortened
@@ -40,7 +40,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 def samples(evidence: StudyEvidence) -> dict[str, list[int]]:
     """By point the frames that are on the page."""
     kept = _kept(evidence)[:MAX_POINTS]
-    return {one.point: read_frames(one.path).sample_id.tolist() for one in kept}
+    return {one.point: SavedFrames.ids(one.path) for one in kept}
 
 
 def fragment(evidence: StudyEvidence) -> str:
@@ -61,9 +61,9 @@ def _kept(evidence: StudyEvidence) -> list[Kept]:
     """In the study's order."""
     folders = [evidence.folder, *sorted(evidence.folder.glob("*/"))]
     paths = {
-        read_record(folder / "run.json")["point"]: folder / FILE
+        read_record(folder / "run.json")["point"]: folder / SavedFrames.FILE
         for folder in folders
-        if (folder / FILE).is_file() and (folder / "run.json").is_file()
+        if (folder / SavedFrames.FILE).is_file() and (folder / "run.json").is_file()
     }
     points = evidence.points
     apart = [name for name in differing(points) if name != SEED] or differing(points)
@@ -79,7 +79,7 @@ def _kept(evidence: StudyEvidence) -> list[Kept]:
 
 
 def _packed(kept: Kept) -> dict[str, Any]:
-    frames = read_frames(kept.path)
+    frames = SavedFrames.read(kept.path)
     numbers = frames.atomic_numbers.tolist()
     return {
         "words": kept.words,
@@ -93,5 +93,5 @@ def _packed(kept: Kept) -> dict[str, Any]:
     }
 
 
-def _text(frames: ShownFrames, name: str, bits: int) -> str:
+def _text(frames: SavedFrames, name: str, bits: int) -> str:
     return deflated(packed_bytes(shortened(getattr(frames, name), bits)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars
 
-from saibench.evidence.jet_tagging.saved_jets import FILE, ShownJet, read_jets
+from saibench.evidence.jet_tagging.saved_jets import SavedJet, SavedJets
 from saibench.evidence.reader import StudyEvidence, read_record
 from saibench.evidence.selection import SEED, differing, rows_of, setting_text
 from saibench.formatting import number
@@ -107,7 +107,7 @@ def fragment(evidence: StudyEvidence) -> str:
     )
 
 
-def circles(jet: ShownJet) -> tuple[list[Circle], int]:
+def circles(jet: SavedJet) -> tuple[list[Circle], int]:
     """The constituents on the map, soft ones on top, and how many lie beyond it."""
     inside = (np.abs(jet.eta) < REACH) & (np.abs(jet.phi) < REACH)
     largest = float(jet.pt.max(initial=0.0)) or 1.0
@@ -126,17 +126,17 @@ def circles(jet: ShownJet) -> tuple[list[Circle], int]:
     return drawn, int((~inside).sum())
 
 
-def _hover(jet: ShownJet, constituent: int) -> str:
+def _hover(jet: SavedJet, constituent: int) -> str:
     eta, phi = jet.eta[constituent], jet.phi[constituent]
     pt = number(float(jet.pt[constituent]))
     return f"pT {pt} GeV, Δη {eta:.2f}, Δφ {phi:.2f}".replace("-", "−")
 
 
-def _chosen(evidence: StudyEvidence) -> list[tuple[Kept, ShownJet]]:
+def _chosen(evidence: StudyEvidence) -> list[tuple[Kept, SavedJet]]:
     """Each jet that was kept once, with the first point that kept it."""
-    found: dict[tuple[str, int], tuple[Kept, ShownJet]] = {}
+    found: dict[tuple[str, int], tuple[Kept, SavedJet]] = {}
     for kept in _kept(evidence):
-        for jet in read_jets(kept.path):
+        for jet in SavedJets.read(kept.path):
             found.setdefault((kept.data, jet.sample_id), (kept, jet))
     return list(found.values())
 
@@ -151,9 +151,9 @@ def _kept(evidence: StudyEvidence) -> list[Kept]:
     """In the study's order."""
     folders = [evidence.folder, *sorted(evidence.folder.glob("*/"))]
     paths = {
-        read_record(folder / "run.json")["point"]: folder / FILE
+        read_record(folder / "run.json")["point"]: folder / SavedJets.FILE
         for folder in folders
-        if (folder / FILE).is_file() and (folder / "run.json").is_file()
+        if (folder / SavedJets.FILE).is_file() and (folder / "run.json").is_file()
     }
     return [
         Kept(
@@ -164,7 +164,7 @@ def _kept(evidence: StudyEvidence) -> list[Kept]:
     ]
 
 
-def _viewer(evidence: StudyEvidence, kept: Kept, jet: ShownJet) -> Viewer:
+def _viewer(evidence: StudyEvidence, kept: Kept, jet: SavedJet) -> Viewer:
     drawn, outside = circles(jet)
     words = _words(evidence)
     rows = _rows(evidence, kept, jet)
@@ -193,7 +193,7 @@ def _viewer(evidence: StudyEvidence, kept: Kept, jet: ShownJet) -> Viewer:
     )
 
 
-def _rows(evidence: StudyEvidence, kept: Kept, jet: ShownJet) -> polars.DataFrame:
+def _rows(evidence: StudyEvidence, kept: Kept, jet: SavedJet) -> polars.DataFrame:
     """The jet in the samples: one row a point of the same data, those of the study's order."""
     if "sample_id" not in evidence.samples.columns:
         return polars.DataFrame()

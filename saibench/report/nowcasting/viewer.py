@@ -12,7 +12,7 @@ import numpy as np
 import polars
 
 from saibench.analysis.nowcasting.errors import BY_LEAD, rain_models
-from saibench.evidence.nowcasting.saved_events import FIELDS, RainFields, read_events, read_fields
+from saibench.evidence.nowcasting.saved_events import SavedEvents
 from saibench.evidence.reader import StudyEvidence, read_record
 from saibench.figures.nowcasting.radar import (
     DIFFERENCE_COLOURS,
@@ -101,7 +101,7 @@ def samples(evidence: StudyEvidence) -> dict[str, list[int]]:
     """By point the events that are on the page."""
     found: dict[str, list[int]] = {}
     for kept in _kept(evidence):
-        for event in read_events(kept.path):
+        for event in SavedEvents.ids(kept.path):
             if sum(map(len, found.values())) < MAX_VIEWERS:
                 found.setdefault(kept.point, []).append(event)
     return found
@@ -123,9 +123,9 @@ def _kept(evidence: StudyEvidence) -> list[Kept]:
     """Those of the models under study first."""
     folders = [evidence.folder, *sorted(evidence.folder.glob("*/"))]
     paths = {
-        read_record(folder / "run.json")["point"]: folder / FIELDS
+        read_record(folder / "run.json")["point"]: folder / SavedEvents.FILE
         for folder in folders
-        if (folder / FIELDS).is_file() and (folder / "run.json").is_file()
+        if (folder / SavedEvents.FILE).is_file() and (folder / "run.json").is_file()
     }
     points = evidence.points.filter(polars.col("point").is_in(list(paths)))
     models = rain_models(points) if points.height else []
@@ -133,12 +133,12 @@ def _kept(evidence: StudyEvidence) -> list[Kept]:
 
 
 def _viewers(evidence: StudyEvidence, kept: Kept) -> Iterator[Viewer]:
-    fields = read_fields(kept.path)
+    fields = SavedEvents.read(kept.path)
     for number, event in enumerate(fields.sample_id.tolist()):
         yield _viewer(fields, number, kept, _scores(evidence, kept.point, event))
 
 
-def _viewer(fields: RainFields, number: int, kept: Kept, scores: dict[int, str]) -> Viewer:
+def _viewer(fields: SavedEvents, number: int, kept: Kept, scores: dict[int, str]) -> Viewer:
     past = fields.observed.shape[1]
     observed = np.concatenate([fields.observed[number], fields.target[number]]).astype(np.float32)
     predicted = np.clip(fields.predicted[number].astype(np.float32), 0, None)

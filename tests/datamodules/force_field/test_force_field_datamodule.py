@@ -103,11 +103,11 @@ def test_a_batch_can_be_had_elsewhere_than_the_trainer_works() -> None:
     assert next(iter(data.val_dataloader())).forces.is_meta
 
 
-def test_held_out_frames_are_looked_at_or_else_those_that_are_not_turned() -> None:
+def test_held_out_frames_are_reported_or_else_those_that_are_not_turned() -> None:
     data = made()
-    assert data.looked_at(["whole_trajectory", "last_tenth"]) == "last_tenth"
-    assert data.looked_at(["last_tenth_rotated", "whole_trajectory"]) == "whole_trajectory"
-    assert data.looked_at(["last_tenth_rotated"]) == "last_tenth_rotated"
+    assert data.reported_partition(["whole_trajectory", "last_tenth"]) == "last_tenth"
+    assert data.reported_partition(["last_tenth_rotated", "whole_trajectory"]) == "whole_trajectory"
+    assert data.reported_partition(["last_tenth_rotated"]) == "last_tenth_rotated"
 
 
 def test_facts_are_of_the_training_frames_alone(data: ForceFieldDataModule) -> None:

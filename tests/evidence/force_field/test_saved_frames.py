@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from saibench.errors import UserError
-from saibench.evidence.force_field.saved_frames import FILE, ShownFrames, read_frames, write_frames
+from saibench.evidence.force_field.saved_frames import SavedFrames
+
+FILE = SavedFrames.FILE
 
 
-def made(count: int = 3, atoms: int = 4) -> ShownFrames:
+def made(count: int = 3, atoms: int = 4) -> SavedFrames:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(3, count, atoms, 3)).astype(np.float32)
-    return ShownFrames(
+    return SavedFrames(
         sample_id=np.arange(count) + 90,
         why=np.array(["chosen"] * count),
         atomic_numbers=np.array([8, 6, 1, 1])[:atoms],
@@ -26,9 +28,9 @@ def made(count: int = 3, atoms: int = 4) -> ShownFrames:
 
 
 def test_frames_are_read_as_they_were_written(tmp_path: Path) -> None:
-    write_frames(tmp_path / FILE, made())
-    again = read_frames(tmp_path / FILE)
-    for field in fields(ShownFrames):
+    made().write(tmp_path / FILE)
+    again = SavedFrames.read(tmp_path / FILE)
+    for field in fields(SavedFrames):
         written = getattr(made(), field.name)
         np.testing.assert_array_equal(getattr(again, field.name), written)
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
@@ -36,8 +38,8 @@ def test_frames_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 def test_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"PK")
-    with pytest.raises(UserError, match=r"frames\.npz does not hold frames to be shown"):
-        read_frames(tmp_path / FILE)
+    with pytest.raises(UserError, match=r"frames\.npz"):
+        SavedFrames.read(tmp_path / FILE)
 
 
 def test_arrays_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
@@ -45,4 +47,4 @@ def test_arrays_that_do_not_fit_together_are_refused(tmp_path: Path) -> None:
         replace(made(), positions=made(2).positions)
     np.savez(tmp_path / FILE, **{"sample_id": np.arange(2)})
     with pytest.raises(UserError, match="run its point again"):
-        read_frames(tmp_path / FILE)
+        SavedFrames.read(tmp_path / FILE)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from saibench.errors import UserError
-from saibench.evidence.jet_tagging.saved_jets import FILE, ShownJets, read_jets, write_jets
+from saibench.evidence.jet_tagging.saved_jets import SavedJets
 
-KEPT = ShownJets(
+FILE = SavedJets.FILE
+
+KEPT = SavedJets(
     sample_id=np.array([5, 9]),
     label=np.array([1, 0]),
     score=np.array([0.25, 0.5]),
@@ -23,8 +25,8 @@ KEPT = ShownJets(
 
 
 def test_jets_are_read_again_with_their_own_constituents(tmp_path: Path) -> None:
-    write_jets(tmp_path / FILE, KEPT)
-    first, second = read_jets(tmp_path / FILE)
+    KEPT.write(tmp_path / FILE)
+    first, second = SavedJets.read(tmp_path / FILE)
     assert (first.sample_id, first.label, first.score, first.why) == (5, 1, 0.25, "typical")
     assert first.pt.tolist() == [3.0, 2.0] and second.eta.tolist() == [0.3]
     assert [path.name for path in tmp_path.iterdir()] == [FILE]
@@ -36,8 +38,8 @@ def test_damaged_file_is_named(tmp_path: Path, content: bytes | str) -> None:
     if content == "other":
         np.savez(path, sample_id=np.zeros(1))
     elif content == "short":
-        write_jets(path, ShownJets(**{**vars(KEPT), "pt": np.zeros(1)}))
+        np.savez(path, **{**vars(KEPT), "pt": np.zeros(1)})
     else:
         path.write_bytes(content)  # type: ignore[arg-type]
-    with pytest.raises(UserError, match=r"jets\.npz does not hold jets to be shown"):
-        read_jets(path)
+    with pytest.raises(UserError, match=r"jets\.npz"):
+        SavedJets.read(path)

@@ -11,8 +11,14 @@ import pytest
 import torch
 from torch import nn
 
-from saibench.evidence.force_field.saved_frames import FILE, read_frames
-from saibench.models.force_field.saved_frames import CHOSEN, NUM_EVEN, NUM_WORST, keep_shown_frames
+from saibench.evidence.force_field.saved_frames import SavedFrames
+from saibench.models.force_field.saved_frames import (
+    NUM_EVEN,
+    NUM_WORST,
+    saved_frames,
+    telling_frames,
+)
+from saibench.models.saved_samples import CHOSEN, save_samples
 
 FRAMES, ATOMS = 200, 3
 
@@ -31,7 +37,7 @@ class Data:
 
     evaluation_batch_size = 7
 
-    def __init__(self, shown: list[int] | None = None) -> None:
+    def __init__(self, save_samples: list[int] | None = None) -> None:
         rng = np.random.default_rng(0)
         self.trajectory = SimpleNamespace(
             sample_id=np.arange(FRAMES) + 1000,
@@ -40,14 +46,14 @@ class Data:
             forces=rng.normal(size=(FRAMES, ATOMS, 3)),
         )
         self.index = pl.DataFrame({"sample_id": self.trajectory.sample_id})
-        self.shown = shown
+        self.save_samples = save_samples
 
-    def looked_at(self, tested: list[str]) -> str:
+    def reported_partition(self, tested: list[str]) -> str:
         (only,) = tested
         return only
 
-    def shown_rows(self) -> np.ndarray | None:
-        return None if self.shown is None else np.array(self.shown)
+    def saved_rows(self) -> np.ndarray | None:
+        return None if self.save_samples is None else np.array(self.save_samples)
 
     def batch_of(self, rows: np.ndarray, device: torch.device) -> SimpleNamespace:
         assert device == Net.device
@@ -75,8 +81,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_worst_frames_and_some_all_over_the_test_are_kept(folder: Path) -> None:
-    keep_shown_frames(folder, Net(), Data())
-    kept = read_frames(folder / FILE)
+    save_samples(folder, Net(), Data(), telling_frames, saved_frames)
+    kept = SavedFrames.read(folder / SavedFrames.FILE)
     rows = pl.read_parquet(folder / "samples.parquet").sort("force_mae", descending=True)
     assert kept.sample_id[:NUM_WORST].tolist() == rows["sample_id"].head(NUM_WORST).to_list()
     assert kept.why[1] == "place 2 of 100 by force MAE, the largest first"
@@ -85,9 +91,9 @@ def test_worst_frames_and_some_all_over_the_test_are_kept(folder: Path) -> None:
 
 
 def test_chosen_frames_are_kept_with_the_errors_of_their_forces(folder: Path) -> None:
-    data = Data(shown=[150, 103])
-    keep_shown_frames(folder, Net(), data)
-    kept = read_frames(folder / FILE)
+    data = Data(save_samples=[150, 103])
+    save_samples(folder, Net(), data, telling_frames, saved_frames)
+    kept = SavedFrames.read(folder / SavedFrames.FILE)
     assert kept.sample_id.tolist() == [1150, 1103] and set(kept.why.tolist()) == {CHOSEN}
     np.testing.assert_allclose(kept.positions[1], data.trajectory.positions[103], rtol=1e-6)
     np.testing.assert_allclose(kept.forces[0], 1000 * data.trajectory.forces[150], rtol=1e-6)
@@ -96,5 +102,5 @@ def test_chosen_frames_are_kept_with_the_errors_of_their_forces(folder: Path) ->
 
 
 def test_nothing_is_kept_where_nothing_is_chosen(folder: Path) -> None:
-    keep_shown_frames(folder, Net(), Data(shown=[]))
-    assert not (folder / FILE).exists()
+    save_samples(folder, Net(), Data(save_samples=[]), telling_frames, saved_frames)
+    assert not (folder / SavedFrames.FILE).exists()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from synthetic_study import Made, write_study
 
-from saibench.evidence.force_field.saved_frames import FILE, ShownFrames, read_frames, write_frames
+from saibench.evidence.force_field.saved_frames import SavedFrames
 from saibench.evidence.reader import StudyEvidence
 from saibench.report import render
 from saibench.report.force_field import viewer as molecule_viewer
@@ -23,10 +23,10 @@ MADE = [Made(size=0.3), Made(size=0.9)]
 WHY = "</script><b>why</b>"
 
 
-def made_frames(*ids: int) -> ShownFrames:
+def made_frames(*ids: int) -> SavedFrames:
     vectors = np.random.default_rng(ids[0]).normal(size=(3, len(ids), 3, 3)).astype(np.float32)
     whys = np.array([WHY] * len(ids))
-    return ShownFrames(np.array(ids), whys, np.array([8, 1, 1]), *vectors)
+    return SavedFrames(np.array(ids), whys, np.array([8, 1, 1]), *vectors)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def study(tmp_path: Path) -> Path:
     for made in MADE:
         path = folder / f"{made.slug}-{made.point}" / "run.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "explorers": [VIEWER]}))
-    write_frames(folder / f"{MADE[0].slug}-{MADE[0].point}" / FILE, made_frames(9600, 9601))
+    made_frames(9600, 9601).write(folder / f"{MADE[0].slug}-{MADE[0].point}" / SavedFrames.FILE)
     return folder
 
 
@@ -51,7 +51,7 @@ def test_page_holds_positions_and_errors_of_every_kept_frame(study: Path) -> Non
     assert WHY not in html
     (content,) = re.findall(r'application/json" class="frames">(.*?)</script>', html)
     (point,) = json.loads(content)["points"].items()
-    kept = read_frames(study / f"{MADE[0].slug}-{MADE[0].point}" / FILE)
+    kept = SavedFrames.read(study / f"{MADE[0].slug}-{MADE[0].point}" / SavedFrames.FILE)
     assert point[0] == MADE[0].point
     assert point[1]["ids"] == [9600, 9601] and point[1]["why"] == [WHY, WHY]
     assert point[1]["symbols"] == ["O", "H", "H"] and point[1]["words"] == "window.size = 0.3"
@@ -64,12 +64,12 @@ def test_frames_that_are_shown_are_known_by_point(study: Path) -> None:
 
 
 def test_page_without_frames_says_so(study: Path) -> None:
-    next(study.glob(f"*/{FILE}")).unlink()
+    next(study.glob(f"*/{SavedFrames.FILE}")).unlink()
     page = render(StudyEvidence.load(study))
     assert "Not shown: No point kept frames of a molecule." in page
 
 
 def test_damaged_file_costs_only_the_viewer(study: Path) -> None:
-    next(study.glob(f"*/{FILE}")).write_bytes(b"")
+    next(study.glob(f"*/{SavedFrames.FILE}")).write_bytes(b"")
     page = render(StudyEvidence.load(study))
-    assert "does not hold frames to be shown" in page and MADE[1].point in page
+    assert "frames.npz does not hold" in page and MADE[1].point in page

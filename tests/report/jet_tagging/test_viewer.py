@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from synthetic_jet_study import MadeTagger, made_index, write_jet_study
 
-from saibench.evidence.jet_tagging.saved_jets import FILE, ShownJets, write_jets
+from saibench.evidence.jet_tagging.saved_jets import SavedJets
 from saibench.evidence.reader import StudyEvidence
 from saibench.report import render, write_report
 from saibench.report.jet_tagging import viewer as jet_viewer
@@ -34,10 +34,10 @@ class Page(HTMLParser):
         self.addresses += [value or "" for name, value in attrs if name in ("href", "src")]
 
 
-def jets(*ids: int) -> ShownJets:
+def jets(*ids: int) -> SavedJets:
     """Each of three constituents, one of them beyond the map."""
     count = len(ids)
-    return ShownJets(
+    return SavedJets(
         sample_id=np.array(ids),
         label=np.arange(count) % 2,
         score=np.full(count, 0.75),
@@ -52,8 +52,8 @@ def jets(*ids: int) -> ShownJets:
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     folder = write_jet_study(tmp_path, MADE, jets=60, record={"explorers": [VIEWER]})
-    write_jets(folder / MADE[0].point / FILE, jets(503, 504))
-    write_jets(folder / MADE[1].point / FILE, jets(503, 507))
+    jets(503, 504).write(folder / MADE[0].point / SavedJets.FILE)
+    jets(503, 507).write(folder / MADE[1].point / SavedJets.FILE)
     return folder
 
 
@@ -98,11 +98,11 @@ def test_wrong_jets_are_told_from_right_ones(study: Path) -> None:
 
 def test_page_has_the_viewer_or_says_why_not(study: Path) -> None:
     assert "Jets to look at" in write_report(study).read_text()
-    for path in study.glob(f"*/{FILE}"):
+    for path in study.glob(f"*/{SavedJets.FILE}"):
         path.unlink()
     assert "Not shown: No point kept jets to look at." in render(StudyEvidence.load(study))
 
 
 def test_damaged_file_costs_only_the_viewer(study: Path) -> None:
-    next(study.glob(f"*/{FILE}")).write_bytes(b"")
-    assert "does not hold jets to be shown" in write_report(study).read_text()
+    next(study.glob(f"*/{SavedJets.FILE}")).write_bytes(b"")
+    assert "jets.npz does not hold" in write_report(study).read_text()

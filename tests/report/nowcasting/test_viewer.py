@@ -16,7 +16,7 @@ from synthetic_rain_study import STUDY, MadeRain, write_rain_study
 
 from saibench.config.reported import check_reported
 from saibench.errors import PartFailed, UserError
-from saibench.evidence.nowcasting.saved_events import FIELDS, kept_fields, write_fields
+from saibench.evidence.nowcasting.saved_events import SavedEvents, saved_events
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.radar import RATE_COLOURS, difference_classes, rate_classes
 from saibench.report import render, write_report
@@ -59,11 +59,11 @@ def study(tmp_path: Path) -> Path:
         motion = np.zeros((1, 20, 2, SIDE, SIDE))
         motion[:, :, 0] = -1.5  # rain comes from the left
         predicted = made_rain(20, 1.0) - 0.5
-        kept = kept_fields(
+        kept = saved_events(
             [104], rain[:, :9], rain[:, 9:], predicted, 2.0,
             None if made.model == "persistence" else motion,
         )  # fmt: skip
-        write_fields(folder / f"{made.slug}-{made.point}" / FIELDS, kept)
+        kept.write(folder / f"{made.slug}-{made.point}" / SavedEvents.FILE)
     return folder
 
 
@@ -160,5 +160,5 @@ def test_defect_of_an_explorer_is_warned_of_after_the_page_is_written(
 
 
 def test_damaged_fields_cost_only_the_viewer(study: Path) -> None:
-    next(study.glob(f"nowcastnet*/{FIELDS}")).write_bytes(b"")
-    assert "does not hold the fields of rain events" in write_report(study).read_text()
+    next(study.glob(f"nowcastnet*/{SavedEvents.FILE}")).write_bytes(b"")
+    assert "fields.npz does not hold" in write_report(study).read_text()

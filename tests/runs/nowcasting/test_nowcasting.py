@@ -13,7 +13,7 @@ import torch
 from command_line import QUIET, REPOSITORY, evaluate, no_page, only_point, train
 
 from saibench.datamodules.nowcasting.simulated import SimulatedRain
-from saibench.evidence.nowcasting.saved_events import FIELDS, read_fields
+from saibench.evidence.nowcasting.saved_events import SavedEvents
 
 pytestmark = [pytest.mark.usefixtures("without_page"), pytest.mark.slow]
 RAIN = (
@@ -117,7 +117,7 @@ def test_training_in_bfloat16_ends_in_numbers(tmp_path: Path) -> None:
 
 
 def test_rainiest_events_are_kept_as_they_were_predicted(two_stages: Path) -> None:
-    kept = read_fields(two_stages / FIELDS)
+    kept = SavedEvents.read(two_stages / SavedEvents.FILE)
     rates = {number: RAIN_MADE.event(number).rate.clip(0, 128) for number in range(32, 40)}
     rainiest = sorted(rates, key=lambda number: -rates[number][:9].mean())[:2]
     assert set(kept.sample_id.tolist()) == set(rainiest)
@@ -133,11 +133,11 @@ def test_rainiest_events_are_kept_as_they_were_predicted(two_stages: Path) -> No
 
 def test_other_events_are_shown_when_asked_for(tmp_path: Path) -> None:
     point = trained(tmp_path, *RAIN, "model=persistence")
-    assert evaluate(tmp_path, f"run={point}", "shown=[33]", *QUIET).status == 0
-    assert read_fields(point / FIELDS).sample_id.tolist() == [33]
-    assert trained(tmp_path, *RAIN, "model=persistence", "shown=[34, 32]") == point
-    assert read_fields(point / FIELDS).sample_id.tolist() == [34, 32]
-    strange = evaluate(tmp_path, f"run={point}", "shown=[3]", *QUIET)
+    assert evaluate(tmp_path, f"run={point}", "save_samples=[33]", *QUIET).status == 0
+    assert SavedEvents.read(point / SavedEvents.FILE).sample_id.tolist() == [33]
+    assert trained(tmp_path, *RAIN, "model=persistence", "save_samples=[34, 32]") == point
+    assert SavedEvents.read(point / SavedEvents.FILE).sample_id.tolist() == [34, 32]
+    strange = evaluate(tmp_path, f"run={point}", "save_samples=[3]", *QUIET)
     assert strange.status == 2
     assert "sample 3 is in none of the tested partitions, whose 8 ids lie between" in strange.err
 
@@ -152,7 +152,7 @@ def test_baseline_needs_no_events_to_train_on(tmp_path: Path, data_dir: Path) ->
     record = json.loads((point / "run.json").read_text())
     assert record["partitions"]["all_events"]["count"] == 2
     assert record["partitions"]["train"]["count"] == 0
-    assert read_fields(point / FIELDS).predicted.shape == (2, 20, 256, 256)
+    assert SavedEvents.read(point / SavedEvents.FILE).predicted.shape == (2, 20, 256, 256)
 
 
 def test_repeated_draws_leave_a_table_of_draws(two_stages: Path) -> None:

@@ -18,7 +18,7 @@ from saibench.datamodules.nowcasting.event import RainFrames, frames_of
 from saibench.datamodules.nowcasting.near_duplicates import compared, event_likeness
 from saibench.errors import UserError
 from saibench.evidence.metrics import located
-from saibench.evidence.nowcasting.saved_events import FIELDS, read_fields
+from saibench.evidence.nowcasting.saved_events import SavedEvents
 from saibench.evidence.run_record import FILE, write_record
 from saibench.models.nowcasting.module import NowcastingModule
 from saibench.models.nowcasting.nowcastnet import NowcastNetModule
@@ -74,7 +74,7 @@ def test_leads_and_displacements_are_in_the_units_of_the_data(radar: Radar, tmp_
     means = event[: radar.input_frames].mean(axis=(1, 2))
     hours = np.arange(radar.input_frames) * minutes / 60
     np.testing.assert_allclose(slopes[0], np.polyfit(hours, means, 1)[0], rtol=1e-4)
-    fields = read_fields(point / FIELDS)
+    fields = SavedEvents.read(point / SavedEvents.FILE)
     assert fields.frame_minutes == minutes
     assert fields.observed.shape[1] == radar.input_frames
     page = (point.parent / "report.html").read_text()

@@ -11,8 +11,9 @@ import torch
 from made_jets import made_jets
 from torch import Tensor, nn
 
-from saibench.evidence.jet_tagging.saved_jets import FILE, read_jets
-from saibench.models.jet_tagging.saved_jets import CHOSEN, keep_shown_jets
+from saibench.evidence.jet_tagging.saved_jets import SavedJets
+from saibench.models.jet_tagging.saved_jets import saved_jets, telling_jets
+from saibench.models.saved_samples import CHOSEN, save_samples
 
 JETS = 40
 
@@ -30,17 +31,17 @@ class Tagger(nn.Module):
 class Data:
     """As much of the data module as is asked for."""
 
-    def __init__(self, shown: list[int] | None = None) -> None:
+    def __init__(self, save_samples: list[int] | None = None) -> None:
         self.jets = made_jets(JETS)
         self.index = pl.DataFrame({"sample_id": self.jets.sample_id.numpy()})
-        self.shown = shown
+        self.save_samples = save_samples
 
-    def looked_at(self, tested: list[str]) -> str:
+    def reported_partition(self, tested: list[str]) -> str:
         (only,) = tested
         return only
 
-    def shown_rows(self) -> np.ndarray | None:
-        return None if self.shown is None else np.array(self.shown, dtype=int)
+    def saved_rows(self) -> np.ndarray | None:
+        return None if self.save_samples is None else np.array(self.save_samples, dtype=int)
 
     def batch_of(self, rows: np.ndarray):
         jets, chosen = self.jets, torch.from_numpy(rows)
@@ -70,8 +71,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_most_wrong_and_typical_jets_of_each_class_are_kept(folder: Path) -> None:
-    keep_shown_jets(folder, Tagger(), Data())
-    kept = {jet.why: jet for jet in read_jets(folder / FILE)}
+    save_samples(folder, Tagger(), Data(), telling_jets, saved_jets)
+    kept = {jet.why: jet for jet in SavedJets.read(folder / SavedJets.FILE)}
     rows = pl.read_parquet(folder / "samples.parquet")
     for label, name in ((1, "top"), (0, "QCD")):
         own = rows.filter(label=label).sort("logit")
@@ -85,14 +86,17 @@ def test_most_wrong_and_typical_jets_of_each_class_are_kept(folder: Path) -> Non
 def test_a_class_without_a_wrong_jet_has_none(folder: Path) -> None:
     path = folder / "samples.parquet"
     pl.read_parquet(path).with_columns(correct=pl.lit(1.0)).write_parquet(path)
-    keep_shown_jets(folder, Tagger(), Data())
-    assert [jet.why[:7] for jet in read_jets(folder / FILE)] == ["typical", "typical"]
+    save_samples(folder, Tagger(), Data(), telling_jets, saved_jets)
+    assert [jet.why[:7] for jet in SavedJets.read(folder / SavedJets.FILE)] == [
+        "typical",
+        "typical",
+    ]
 
 
 def test_chosen_jets_are_kept_with_score_and_constituents(folder: Path) -> None:
-    data = Data(shown=[7, 3])
-    keep_shown_jets(folder, Tagger(), data)
-    jets = list(read_jets(folder / FILE))
+    data = Data(save_samples=[7, 3])
+    save_samples(folder, Tagger(), data, telling_jets, saved_jets)
+    jets = list(SavedJets.read(folder / SavedJets.FILE))
     assert [jet.sample_id for jet in jets] == [107, 103]
     assert {jet.why for jet in jets} == {CHOSEN}
     assert jets[0].score == pytest.approx(1 / (1 + np.exp(0.3)))
