@@ -16,8 +16,8 @@ import numpy as np
 
 from saibench.analysis.leak_audit.audit import Split, look, share
 from saibench.datamodules.cache_root import cache_root
-from saibench.datamodules.force_field.near_duplicates import frame_likeness
 from saibench.datamodules.force_field.rmd17 import RMD17
+from saibench.datamodules.force_field.similarity import frame_similarity
 from saibench.datamodules.force_field.soap import soap_unit_vectors
 from saibench.formatting import percent
 
@@ -48,7 +48,7 @@ def rows_of(molecule: str) -> Iterator[str]:
     if "split_rows" not in file:
         raise SystemExit(f"{source.path()} has no rows of the published splits: the excerpt would.")
     trajectory = source.load(cache_root())
-    likeness = frame_likeness(trajectory, soap_unit_vectors(trajectory, cache_root()))
+    similarity = frame_similarity(trajectory, soap_unit_vectors(trajectory, cache_root()))
     place = np.searchsorted(trajectory.sample_id, file["old_indices"])  # a row's place in time
     by_name = dict(zip(map(str, file["split_names"]), file["split_rows"], strict=True))
     for train in sorted(name for name in by_name if "train" in name):
@@ -58,8 +58,8 @@ def rows_of(molecule: str) -> Iterator[str]:
             np.sort(place[by_name[train]]),
             trajectory.sample_id,
             trajectory.time,
-            likeness.vectors,
-            likeness.contents,
+            similarity.vectors,
+            similarity.contents,
         )
         seen = look(split)
         assert seen.interleaved is not None and seen.near is not None and seen.memory is not None

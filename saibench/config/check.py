@@ -64,7 +64,7 @@ def check_point(config: DictConfig) -> None:
     check_reported(settings["workload"])
     slug(settings)
     data = build(config.datamodule, "datamodule")
-    facts = data.preview_facts()
+    facts = data.preview_dataset_info()
     check_built(settings, facts, _is_typed(config, "workload.headline"))
     check_metrics(settings, facts)
     if facts is not None and not is_trained(settings["model"], facts):

@@ -68,7 +68,7 @@ def _data(config: DictConfig, settings: dict[str, Any]) -> tuple[str | None, boo
     with contextlib.suppress(Exception):
         data = build(config.datamodule, "datamodule")
         content = data.content()
-        facts = data.preview_facts()
+        facts = data.preview_dataset_info()
     trains = True
     if facts is not None:
         with contextlib.suppress(Exception):

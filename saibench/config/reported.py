@@ -46,7 +46,7 @@ def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline
 
     Args:
         settings: of a point.
-        facts: what the data module foresees of its `facts()`; None where it cannot.
+        facts: what the data module foresees of its `dataset_info()`; None where it cannot.
         headline: whether every metric of the headline is to be one of the model's; a workload's
             own headline may name some that only other models have.
 

@@ -1,4 +1,4 @@
-"""What makes two samples of a workload alike, for whoever looks for copies across partitions."""
+"""When two samples are near-duplicates, for whoever looks for copies across partitions."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ NOTHING = np.uint64(0)
 
 
 @dataclass(frozen=True)
-class Likeness:
+class SampleSimilarity:
     """Descriptors and contents of samples, by their rows in the index.
 
     Args:
         name: of the descriptor: `SOAP descriptor`.
         describe: one clause that says what it is.
-        vectors: rows `(n,)` → `(n, D)` float32; the nearer two vectors, the more alike the samples.
+        vectors: rows `(n,)` → `(n, D)` float32; samples are the more similar, the nearer these.
         contents: rows `(n,)` → `(n, C)` uint64 digests of the parts of each sample; samples that
             share one hold the same measurement, and `NOTHING` is shared by none.
         part: what such a part is: `frame`, `jet`.
-        along: the column of the index along which neighbours are alike (time), if there is one.
+        along: the column of the index along which neighbours are similar (time), if there is one.
     """
 
     name: str

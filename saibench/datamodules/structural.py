@@ -14,7 +14,7 @@ from lightning import LightningDataModule, Trainer
 
 from saibench.datamodules.cache_root import cache_root
 from saibench.datamodules.checked import checked_once
-from saibench.datamodules.near_duplicates import Likeness
+from saibench.datamodules.near_duplicates import SampleSimilarity
 from saibench.datamodules.partition import (
     Partition,
     test_partition,
@@ -46,8 +46,8 @@ class StructuralDataModule(LightningDataModule):
     """Partitions of an index: what is trained on, validated on, and tested on.
 
     A subclass is a dataclass too (`@dataclass(eq=False, repr=False)`), whose fields are its own
-    options. It gives `load_index`, `facts`, `loader`, `feature_fields` and `describe_data`, and may
-    give `preview_index` and `features`. It is made once a point, from the config alone.
+    options. It gives `load_index`, `dataset_info`, `loader`, `feature_fields` and `describe_data`,
+    and may give `preview_index` and `features`. It is made once a run, from the config alone.
 
     Args:
         training: sampler of the training candidates.
@@ -140,14 +140,15 @@ class StructuralDataModule(LightningDataModule):
         """Call `check` unless data of this hash have passed it; the cache keeps that they did."""
         checked_once(self.cache_folder, self.source.name, data_hash, check)
 
-    def facts(self) -> dict[str, Any]:
+    def dataset_info(self) -> dict[str, Any]:
         """What a model needs to know of the training partition, in builtins."""
         return {}
 
-    def preview_facts(self) -> dict[str, Any] | None:
-        """Facts with which a model can be built before the data are made, else None.
+    def preview_dataset_info(self) -> dict[str, Any] | None:
+        """What a model can be built with before the data are made, else None.
 
-        Their numbers may be others than those of `facts`; what decides the model's shape may not.
+        Its numbers may be others than those of `dataset_info`; what decides the model's shape may
+        not.
         """
         return None
 
@@ -162,8 +163,8 @@ class StructuralDataModule(LightningDataModule):
         """
         return {}
 
-    def likeness(self) -> Likeness | None:
-        """What makes two samples alike, for an audit of leaks; None if that is not known."""
+    def similarity(self) -> SampleSimilarity | None:
+        """When two samples are near-duplicates, for an audit of leaks; None if not known."""
         return None
 
     def feature_fields(self) -> list[Any]:

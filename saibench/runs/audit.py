@@ -22,7 +22,7 @@ from saibench.analysis.leak_audit.effect import effect_of
 from saibench.analysis.leak_audit.records import Audit, Effect, quantiles
 from saibench.analysis.learning_curve.reading import asked_of
 from saibench.config.check import build
-from saibench.datamodules.near_duplicates import Likeness
+from saibench.datamodules.near_duplicates import SampleSimilarity
 from saibench.datamodules.partition import Partition
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError, closest
@@ -114,10 +114,12 @@ def _data(folder: Path, seen: str | None, root: str | None) -> StructuralDataMod
 def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
     train, training = data.split[0] if data.split[0].count else data.seen_elsewhere, data.seen_rows
     assert train is not None  # else there was nothing to audit
-    likeness = data.likeness()
-    split = _split(data, test.rows, training, likeness)
+    similarity = data.similarity()
+    split = _split(data, test.rows, training, similarity)
     seen = look(split)
-    field = next((f for f in data.feature_fields() if likeness and f.name == likeness.along), None)
+    field = next(
+        (f for f in data.feature_fields() if similarity and f.name == similarity.along), None
+    )
     memory = seen.memory
     found = Audit(
         partition=test.name,
@@ -130,13 +132,13 @@ def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
         same=share(seen.same.count > 0, split),
         interleaved=None if seen.interleaved is None else share(seen.interleaved, split),
         near=None if seen.near is None else share(seen.near, split),
-        part=likeness.part if likeness else "",
+        part=similarity.part if similarity else "",
         correlation_time=None if memory is None else memory.value,
         unit="" if field is None else field.unit,
         is_resolved=memory is not None and memory.is_resolved,
-        along=likeness.along if likeness else None,
-        descriptor=likeness.name if likeness else "",
-        describe_descriptor=likeness.describe if likeness else "",
+        along=similarity.along if similarity else None,
+        descriptor=similarity.name if similarity else "",
+        describe_descriptor=similarity.describe if similarity else "",
         threshold=float(seen.threshold) if np.isfinite(seen.threshold) else None,
         to_training=() if seen.to_training is None else quantiles(seen.to_training.distance),
         among_training=quantiles(seen.among_training),
@@ -147,16 +149,19 @@ def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
 
 
 def _split(
-    data: StructuralDataModule, test: np.ndarray, training: np.ndarray, likeness: Likeness | None
+    data: StructuralDataModule,
+    test: np.ndarray,
+    training: np.ndarray,
+    similarity: SampleSimilarity | None,
 ) -> Split:
     ids = data.index["sample_id"].to_numpy()
     samples = marked_index(data.features(test), data.independence())
-    if likeness is None:
+    if similarity is None:
         return Split(test, training, ids, samples=samples)
     times = None
-    if likeness.along is not None:
-        times = data.index[likeness.along].to_numpy().astype(np.float64)
-    return Split(test, training, ids, times, likeness.vectors, likeness.contents, samples)
+    if similarity.along is not None:
+        times = data.index[similarity.along].to_numpy().astype(np.float64)
+    return Split(test, training, ids, times, similarity.vectors, similarity.contents, samples)
 
 
 def _effect(folder: Path, test: Partition, split: Split, seen: Seen) -> Effect | None:

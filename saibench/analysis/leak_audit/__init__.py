@@ -1,4 +1,4 @@
-"""Leak audit: what training has seen of a test, in time, in likeness, and outright."""
+"""Leak audit: what training has seen of a test, in time, in similarity, and outright."""
 
 from __future__ import annotations
 

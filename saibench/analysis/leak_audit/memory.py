@@ -11,7 +11,7 @@ from saibench.analysis.bootstrap import Floats
 from saibench.analysis.leak_audit.neighbours import Rows, Vectors, spread
 
 ANCHORS = 2000
-"""Samples whose likeness to later ones is averaged."""
+"""Samples whose similarity to later ones is averaged."""
 FORGOTTEN = 1 / math.e
 """Correlation below which two samples count as independent."""
 

@@ -13,13 +13,12 @@ import torch
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.checks import check_trajectory
 from saibench.datamodules.force_field.loader import FrameTensors, frame_loader
-from saibench.datamodules.force_field.near_duplicates import frame_likeness
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
-from saibench.datamodules.force_field.similarity import TrainingSimilarity
+from saibench.datamodules.force_field.similarity import TrainingSimilarity, frame_similarity
 from saibench.datamodules.force_field.soap import NEAREST, soap_unit_vectors
 from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource, formula
 from saibench.datamodules.loader import Loader
-from saibench.datamodules.near_duplicates import Likeness
+from saibench.datamodules.near_duplicates import SampleSimilarity
 from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 from saibench.datamodules.structural import NO_SOURCE, StructuralDataModule
 from saibench.errors import UserError
@@ -73,10 +72,10 @@ class ForceFieldDataModule(StructuralDataModule):
         """Mean total energy of the training partition in eV, in float64."""
         return float(self.trajectory.energies[self.reference_rows()].mean())
 
-    def preview_facts(self) -> dict[str, Any] | None:
+    def preview_dataset_info(self) -> dict[str, Any] | None:
         """The species, where the source knows them, with numbers of no meaning."""
         known = getattr(self.source, "preview_symbols", None)
-        if known is None or type(self).facts is not ForceFieldDataModule.facts:
+        if known is None or type(self).dataset_info is not ForceFieldDataModule.dataset_info:
             return None
         symbols = known()
         type_names = sorted(set(symbols))
@@ -86,7 +85,7 @@ class ForceFieldDataModule(StructuralDataModule):
             **dict.fromkeys(("avg_num_neighbors", "force_rms", "energy_mean"), 1.0),
         }
 
-    def facts(self) -> dict[str, Any]:
+    def dataset_info(self) -> dict[str, Any]:
         train = self.reference_rows()
         positions = torch.from_numpy(self.trajectory.positions[train].astype(np.float32))
         neighbors = mean_num_neighbors(positions, self.r_max)
@@ -150,8 +149,8 @@ class ForceFieldDataModule(StructuralDataModule):
     def _soap(self) -> np.ndarray:
         return soap_unit_vectors(self.trajectory, self.cache_folder)
 
-    def likeness(self) -> Likeness:
-        return frame_likeness(self.trajectory, self._soap)
+    def similarity(self) -> SampleSimilarity:
+        return frame_similarity(self.trajectory, self._soap)
 
     def feature_fields(self) -> list[Field]:
         fields = [Field("time", "float64", "ps", "frame", "feature", "time of the frame", BEFORE)]

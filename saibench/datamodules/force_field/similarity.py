@@ -14,6 +14,11 @@ from saibench.datamodules.force_field.soap import (
     mean_unit_vector,
     similarity_to,
 )
+from saibench.datamodules.force_field.trajectory import Trajectory
+from saibench.datamodules.near_duplicates import SampleSimilarity, digest
+
+PRECISION = 1e-6
+"""Å within which two positions are one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,3 +106,20 @@ def _centred_mean(vectors: np.ndarray, rows: np.ndarray, centre: np.ndarray) -> 
     for start in range(0, len(rows), CHUNK):
         total += centred_on(centre, vectors[rows[start : start + CHUNK]]).sum(axis=0)
     return total / len(rows)
+
+
+def frame_similarity(trajectory: Trajectory, soap: np.ndarray) -> SampleSimilarity:
+    """Of frames by their SOAP unit vectors `(T, D)`; equal geometries are one content."""
+
+    def contents(rows: np.ndarray) -> np.ndarray:
+        rounded = np.round(trajectory.positions[rows] / PRECISION).astype(np.int64)
+        return digest(list(rounded))[:, None]
+
+    return SampleSimilarity(
+        name="SOAP descriptor",
+        describe="unit SOAP vectors, averaged over the atoms",
+        vectors=lambda rows: soap[rows],
+        contents=contents,
+        part="geometry",
+        along="time",
+    )

@@ -17,9 +17,9 @@ from saibench.datamodules.jet_tagging.energy_deviation import FIELD as ENERGY_DE
 from saibench.datamodules.jet_tagging.energy_deviation import energy_deviation
 from saibench.datamodules.jet_tagging.jets import CLASSES, FEATURE_FIELDS, TOP, Jets, JetSource
 from saibench.datamodules.jet_tagging.loader import BucketedBatches, JetArrays, jet_loader
-from saibench.datamodules.jet_tagging.near_duplicates import jet_likeness
+from saibench.datamodules.jet_tagging.near_duplicates import jet_similarity
 from saibench.datamodules.loader import Loader
-from saibench.datamodules.near_duplicates import Likeness
+from saibench.datamodules.near_duplicates import SampleSimilarity
 from saibench.datamodules.partition import Partition
 from saibench.datamodules.samplers import Chain, Sampler, Where
 from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
@@ -64,7 +64,7 @@ class JetTaggingDataModule(StructuralDataModule):
         )
         return {"hash": jets.data_hash, "describe": described}
 
-    def preview_facts(self) -> dict[str, Any]:
+    def preview_dataset_info(self) -> dict[str, Any]:
         """None: inputs are standardised by the field's constants, not by the training jets."""
         return {}
 
@@ -114,8 +114,8 @@ class JetTaggingDataModule(StructuralDataModule):
         counts = self.partition_counts(Chain(tuple(before)).select(self.index))
         return {f"candidate_{name}": counted for name, counted in counts.items()}
 
-    def likeness(self) -> Likeness:
-        return jet_likeness(self.jets)
+    def similarity(self) -> SampleSimilarity:
+        return jet_similarity(self.jets)
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """What is known of the jets, and how far their energies lie from the training jets'."""

@@ -7,7 +7,7 @@ import numpy as np
 from saibench.datamodules.jet_tagging.jets import Jets
 from saibench.datamodules.jet_tagging.loader import JetArrays
 from saibench.datamodules.jet_tagging.momenta import ENERGY, PX, PY, PZ
-from saibench.datamodules.near_duplicates import Likeness, digest
+from saibench.datamodules.near_duplicates import SampleSimilarity, digest
 
 HARDEST = 10
 """Constituents that are compared, by falling pT."""
@@ -16,7 +16,7 @@ ANGLE = 0.1
 RELATIVE = 0.1
 
 
-def jet_likeness(jets: Jets) -> Likeness:
+def jet_similarity(jets: Jets) -> SampleSimilarity:
     """Of jets by what does not change when one is turned about the beam."""
     arrays = JetArrays(jets, HARDEST)
 
@@ -43,7 +43,7 @@ def jet_likeness(jets: Jets) -> Likeness:
         inside = _relative_to_axis(momenta, jets.jet_pt[rows], jets.jet_eta[rows])
         return np.hstack([whole, inside.reshape(len(rows), -1)]).astype(np.float32) / RELATIVE
 
-    return Likeness(
+    return SampleSimilarity(
         name="jet features",
         describe=f"logarithms of a jet's energy, pT, mass and number of constituents, its η, and "
         f"share of pT, Δη and Δφ of its {HARDEST} hardest constituents",

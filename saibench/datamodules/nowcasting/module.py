@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 from torch.utils.data import DataLoader
 
-from saibench.datamodules.near_duplicates import Likeness
+from saibench.datamodules.near_duplicates import SampleSimilarity
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.datamodules.nowcasting.checks import check_events
 from saibench.datamodules.nowcasting.draws import RepeatedDraws
 from saibench.datamodules.nowcasting.event import RainEvents, RainSource, SidePixels, frames_of
 from saibench.datamodules.nowcasting.loader import CropBatches, EventDataset, rain_loader
-from saibench.datamodules.nowcasting.near_duplicates import event_likeness
+from saibench.datamodules.nowcasting.near_duplicates import event_similarity
 from saibench.datamodules.stream import EvaluationBatches, Ranks, TrainingBatches
 from saibench.datamodules.structural import NO_SOURCE, StructuralDataModule
 from saibench.errors import UserError
@@ -69,11 +69,11 @@ class NowcastingDataModule(StructuralDataModule):
     def describe_data(self) -> dict[str, str]:
         return {"hash": self.events.data_hash, "describe": self.source.describe()}
 
-    def facts(self) -> dict[str, Any]:
+    def dataset_info(self) -> dict[str, Any]:
         """How events are sampled in space and time, by the names of the nets' arguments."""
         return self._facts(self.events.pixel_km, self.events.has_truth)
 
-    def preview_facts(self) -> dict[str, Any]:
+    def preview_dataset_info(self) -> dict[str, Any]:
         return self._facts(self.source.pixel_km, self.source.has_truth)
 
     def _facts(self, pixel_km: float, has_truth: bool) -> dict[str, Any]:
@@ -101,8 +101,8 @@ class NowcastingDataModule(StructuralDataModule):
         dataset = EventDataset(self.events, frames=self.frames)
         return next(iter(rain_loader(dataset, EvaluationBatches(rows, len(rows), Ranks()), 0)))
 
-    def likeness(self) -> Likeness:
-        return event_likeness(self.events, self.frames)
+    def similarity(self) -> SampleSimilarity:
+        return event_similarity(self.events, self.frames)
 
     def feature_fields(self) -> list[Field]:
         return self.events.feature_fields()

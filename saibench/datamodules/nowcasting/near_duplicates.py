@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from saibench.datamodules.near_duplicates import NOTHING, Likeness, digest
+from saibench.datamodules.near_duplicates import NOTHING, SampleSimilarity, digest
 from saibench.datamodules.nowcasting.event import PUBLISHED, RainEvents, RainFrames
 
 CELLS = 16
@@ -19,7 +19,7 @@ def compared(frames: RainFrames) -> list[int]:
     return [0, past - 1, (past + total) // 2, total - 1]
 
 
-def event_likeness(events: RainEvents, frames: RainFrames = PUBLISHED) -> Likeness:
+def event_similarity(events: RainEvents, frames: RainFrames = PUBLISHED) -> SampleSimilarity:
     """Of events by the logarithm of their rain rate; an event is read once for each question."""
     chosen = compared(frames)
 
@@ -29,7 +29,7 @@ def event_likeness(events: RainEvents, frames: RainFrames = PUBLISHED) -> Likene
     def vectors(rows: np.ndarray) -> np.ndarray:
         return np.stack([_coarse(events.read(int(row)).rate[chosen]) for row in rows])
 
-    return Likeness(
+    return SampleSimilarity(
         name="radar similarity",
         describe=f"log(1 + rain rate [mm/h]) of {len(chosen)} frames, averaged over "
         f"{CELLS} x {CELLS} cells",

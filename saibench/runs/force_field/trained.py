@@ -60,7 +60,7 @@ class TrainedForceField:
             name = settings["workload"]["name"]
             raise UserError(f"{folder} is a point of {name}; one of force_field would work.")
         check_data(folder, data)
-        module = build(config.model, "model", facts=data.facts(), _recursive_=False)
+        module = build(config.model, "model", facts=data.dataset_info(), _recursive_=False)
         load_weights(folder / BEST, module)
         return cls(folder, module.eval(), data)
 

@@ -70,7 +70,9 @@ def test_untrained_model_is_given_means_of_what_is_not_held_out() -> None:
     assert [part.count for part in data.split] == [0, 0]
     energies = data.trajectory.energies
     assert data.energy_mean == pytest.approx(energies[:270].mean(), rel=1e-12)
-    assert np.isfinite(list(data.facts()[key] for key in ("force_rms", "avg_num_neighbors"))).all()
+    assert np.isfinite(
+        list(data.dataset_info()[key] for key in ("force_rms", "avg_num_neighbors"))
+    ).all()
 
 
 def test_larger_training_set_holds_the_smaller_one() -> None:
@@ -114,7 +116,7 @@ def test_facts_are_of_the_training_frames_alone(data: ForceFieldDataModule) -> N
     from ase import Atoms
     from ase.neighborlist import neighbor_list
 
-    rows, trajectory, facts = data.split[0].rows, data.trajectory, data.facts()
+    rows, trajectory, facts = data.split[0].rows, data.trajectory, data.dataset_info()
     neighbors = [
         len(neighbor_list("i", Atoms(trajectory.symbols, trajectory.positions[row]), 4.0))
         for row in rows

@@ -15,7 +15,7 @@ from command_line import QUIET, train
 from radar_source import Radar, Sited
 
 from saibench.datamodules.nowcasting.event import RainFrames, frames_of
-from saibench.datamodules.nowcasting.near_duplicates import compared, event_likeness
+from saibench.datamodules.nowcasting.near_duplicates import compared, event_similarity
 from saibench.errors import UserError
 from saibench.evidence.metrics import located
 from saibench.evidence.nowcasting.saved_events import SavedEvents
@@ -135,8 +135,8 @@ def test_hashes_of_changed_data_are_told_apart(tmp_path: Path) -> None:
 
 def test_similar_events_are_found_by_frames_that_there_are(tmp_path: Path) -> None:
     radar = Radar()
-    likeness = event_likeness(radar.load(tmp_path), frames_of(radar))
-    assert likeness.vectors(np.array([0, 1])).shape == (2, 4 * 16 * 16)
+    similarity = event_similarity(radar.load(tmp_path), frames_of(radar))
+    assert similarity.vectors(np.array([0, 1])).shape == (2, 4 * 16 * 16)
     assert compared(frames_of(radar)) == [0, 4, 11, 16]
 
 

@@ -7,10 +7,10 @@ import pytest
 from jet_files import jet_features
 
 from saibench.datamodules.jet_tagging.jets import Jets
-from saibench.datamodules.jet_tagging.near_duplicates import jet_likeness
+from saibench.datamodules.jet_tagging.near_duplicates import jet_similarity
 from saibench.datamodules.near_duplicates import NOTHING
 from saibench.datamodules.nowcasting.event import FRAMES, RainEvent
-from saibench.datamodules.nowcasting.near_duplicates import event_likeness
+from saibench.datamodules.nowcasting.near_duplicates import event_similarity
 
 
 def jets_of(momenta: np.ndarray) -> Jets:
@@ -40,20 +40,20 @@ def turned(momenta: np.ndarray, angle: float) -> np.ndarray:
 def test_a_jet_turned_about_the_beam_is_alike_and_a_copy_is_the_same() -> None:
     own = some_jets(40, seed=0)
     momenta = np.concatenate([own, own[:5], turned(own[:5], 2.0).astype(np.float32)])
-    likeness = jet_likeness(jets_of(momenta))
+    similarity = jet_similarity(jets_of(momenta))
     every = np.arange(50)
-    vectors = likeness.vectors(every)
+    vectors = similarity.vectors(every)
     pairs = np.linalg.norm(vectors[:40, None] - vectors[None, :40], axis=2)
     typical = np.median(pairs[np.triu_indices(40, 1)])
     for copy in (vectors[40:45], vectors[45:]):
         assert np.linalg.norm(copy - vectors[:5], axis=1).max() < 2e-3 * typical
-    digests = likeness.contents(every)[:, 0]
+    digests = similarity.contents(every)[:, 0]
     assert (digests[40:45] == digests[:5]).all()
     assert len(np.unique(digests)) == 45  # turned jets are not the same
 
 
 def test_jets_of_few_constituents_have_descriptors() -> None:
-    vectors = jet_likeness(jets_of(some_jets(3, seed=1)[:, :2])).vectors(np.arange(3))
+    vectors = jet_similarity(jets_of(some_jets(3, seed=1)[:, :2])).vectors(np.arange(3))
     assert vectors.shape[1] == 35 and np.isfinite(vectors).all()
 
 
@@ -76,8 +76,8 @@ def rain(seed: int, side: int = 40) -> np.ndarray:
 def test_events_that_overlap_in_time_share_frames() -> None:
     first, other, dry = rain(0), rain(1), np.zeros_like(rain(2))
     later = np.concatenate([first[10:], rain(3)[:10]])  # the same storm, 100 minutes later
-    likeness = event_likeness(Events([first, later, other, dry, dry]))  # type: ignore[arg-type]
-    digests = likeness.contents(np.arange(5))
+    similarity = event_similarity(Events([first, later, other, dry, dry]))  # type: ignore[arg-type]
+    digests = similarity.contents(np.arange(5))
     assert len(set(digests[0]) & set(digests[1])) == FRAMES - 10
     assert not set(digests[0]) & set(digests[2])
     assert (digests[3] == NOTHING).all()
@@ -85,7 +85,7 @@ def test_events_that_overlap_in_time_share_frames() -> None:
 
 def test_coarse_fields_are_means_over_cells() -> None:
     event = rain(4, side=64)
-    (vector,) = event_likeness(Events([event])).vectors(np.array([0]))  # type: ignore[arg-type]
+    (vector,) = event_similarity(Events([event])).vectors(np.array([0]))  # type: ignore[arg-type]
     first = np.log1p(event[0]).reshape(16, 4, 16, 4).mean(axis=(1, 3))
     assert vector[:256].tolist() == pytest.approx(first.ravel().tolist(), rel=1e-5)
     assert vector.shape == (4 * 256,)
