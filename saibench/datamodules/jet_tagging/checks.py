@@ -38,13 +38,8 @@ def check_jets(jets: Jets, name: str) -> None:
         counts = np.asarray(jets.num_constituents[rows])
         first = int(jets.end[start] - counts[0])
         momenta = np.asarray(jets.momenta[first : int(jets.end[rows][-1])])
-        check_constituents(
-            momenta,
-            counts,
-            np.asarray(jets.label[rows]),
-            name,
-            start,
-        )
+        label = np.asarray(jets.label[rows])
+        check_constituents(momenta, counts, label, f"{name}, jet of sample_id", start)
     median = float(np.median(jets.jet_energy)) if len(jets) else 0.0
     if median > LARGEST_ENERGY:
         raise UserError(
@@ -54,7 +49,7 @@ def check_jets(jets: Jets, name: str) -> None:
 
 
 def check_constituents(
-    momenta: np.ndarray, counts: np.ndarray, label: np.ndarray, where: str, first_id: int
+    momenta: np.ndarray, counts: np.ndarray, label: np.ndarray, kind: str, first: int
 ) -> None:
     """Refuse jets of which some cannot be learnt from.
 
@@ -62,8 +57,8 @@ def check_constituents(
         momenta: (C, 4) E, px, py, pz in GeV, of one jet after another.
         counts: (n,) constituents of each jet.
         label: (n,).
-        where: they are from.
-        first_id: sample_id of the first of them.
+        kind: what a jet is called by its number: `train.h5, row`.
+        first: number of the first of them.
 
     Raises:
         UserError: the first that is faulty, its fault, and how many have it.
@@ -71,8 +66,7 @@ def check_constituents(
 
     def refused(rows: np.ndarray, fault: str, remedy: str) -> UserError:
         more = f", as {len(rows) - 1} more of those read with it" if len(rows) > 1 else ""
-        jet = f"{where}, jet of sample_id {first_id + int(rows[0])}"
-        return UserError(f"{jet} has {fault}{more}. {remedy}")
+        return UserError(f"{kind} {first + int(rows[0])} has {fault}{more}. {remedy}")
 
     if len(empty := np.flatnonzero(counts < 1)):
         raise refused(empty, "no constituents", "Leave it out.")

@@ -123,7 +123,7 @@ class JetWriter:
         }
 
     def append(
-        self, momenta: np.ndarray, label: np.ndarray, split: int, where: str | None = None
+        self, momenta: np.ndarray, label: np.ndarray, split: int, kind: str = "", first: int = 0
     ) -> None:
         """Add jets of one split.
 
@@ -131,7 +131,8 @@ class JetWriter:
             momenta: (n, P, 4) E, px, py, pz in GeV; a slot without energy is padding.
             label: (n,).
             split: position in `SPLITS`.
-            where: the file that they are from, for the sentence of a refusal.
+            kind: what a jet is called by its number in a refusal; by default its `sample_id`.
+            first: number of the first of them.
 
         Raises:
             UserError: a jet without constituents, with a momentum that cannot be, or a label that
@@ -140,13 +141,9 @@ class JetWriter:
         there = momenta[..., ENERGY] != 0
         counts = there.sum(axis=1, dtype=np.int64)
         starts = np.cumsum(counts) - counts
-        check_constituents(
-            momenta[there],
-            counts,
-            label,
-            where or SPLITS[split],
-            self._arrays["end"].rows,
-        )
+        if not kind:
+            kind, first = f"{SPLITS[split]}, jet of sample_id", self._arrays["end"].rows
+        check_constituents(momenta[there], counts, label, kind, first)
         constituents = by_falling_pt(momenta[there].astype(np.float32, copy=False), counts)
         total = np.add.reduceat(constituents, starts, axis=0, dtype=np.float64)
         rows = {

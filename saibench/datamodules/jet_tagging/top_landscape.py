@@ -87,7 +87,9 @@ class TopLandscape:
             check_published(path)
         with tqdm(total=sum(self._counts), desc="reading jets", unit="jet", mininterval=1.0) as bar:
             for number, path in enumerate(self._paths.values()):
+                first = 0
                 for momenta, label in PyTablesFile(path).chunks():
-                    writer.append(momenta, label, number, str(path))
+                    writer.append(momenta, label, number, f"{path}, row", first)
+                    first += len(label)
                     bar.update(len(label))
         return writer.closed()

@@ -28,7 +28,7 @@ LABEL = np.array([0, 1, 1, 0, 1])
 def written(folder: Path, momenta: np.ndarray, label: np.ndarray = LABEL) -> Jets:
     writer = JetWriter(folder)
     writer.append(padded(), LABEL, 0)
-    writer.append(momenta, label, 1, "val.h5")
+    writer.append(momenta, label, 1)
     return Jets(data_hash="x", **writer.closed())
 
 

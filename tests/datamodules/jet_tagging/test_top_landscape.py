@@ -118,12 +118,12 @@ def emptied(momenta: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("breaks", "says"),
     [
-        (broken(2, np.nan), "row 17 of .*train.h5 holds a value not finite"),
-        (broken(0, np.inf), "row 17 of .*train.h5 holds a value not finite"),
-        (broken(0, np.nan, slot=199), "row 17 of .*train.h5 holds a value not finite"),
-        (broken(0, -1.0), "row 17 of .*train.h5 has a constituent of negative energy"),
-        (broken(3, 2.0, slot=150), "row 17 of .*train.h5 has a constituent with momentum but no"),
-        (emptied, "row 17 of .*train.h5 is a jet without constituents"),
+        (broken(2, np.nan), "train.h5, row 17 has a momentum that is not finite"),
+        (broken(0, np.inf), "train.h5, row 17 has a momentum that is not finite"),
+        (broken(0, np.nan, slot=199), "train.h5, row 17 has a momentum that is not finite"),
+        (broken(0, -1.0), "train.h5, row 17 has a constituent of negative energy"),
+        (broken(3, 2.0, slot=150), "train.h5, row 17 has a constituent with momentum but no"),
+        (emptied, "train.h5, row 17 has no constituents"),
     ],
 )
 def test_a_faulty_jet_is_named_by_its_row(
@@ -142,14 +142,14 @@ def test_a_row_is_counted_over_chunks(
     dataset: Dataset, write_file: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("saibench.datamodules.jet_tagging.pytables_file.CHUNK", 4)
-    test_a_faulty_jet_is_named_by_its_row(dataset, write_file, emptied, "row 17 of .*train.h5")
+    test_a_faulty_jet_is_named_by_its_row(dataset, write_file, emptied, "train.h5, row 17")
 
 
 def test_an_unknown_label_is_named(dataset: Dataset, write_file: Any) -> None:
     momenta, label = dataset["jets"]["val"]
     (dataset["root"] / "val.h5").unlink()
     write_file(dataset["root"] / "val.h5", momenta, np.where(np.arange(7) == 5, 2, label))
-    with pytest.raises(UserError, match=r"row 5 of .*val.h5 has an is_signal_new other than"):
+    with pytest.raises(UserError, match=r"val.h5, row 5 has the label 2"):
         load(dataset["root"])
 
 
