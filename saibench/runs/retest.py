@@ -60,7 +60,7 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
         settings["test"] = [*own["test"], *settings["partitions"]]
     data = build(_changed(own, settings).datamodule, "datamodule")
     data.check()
-    check_metrics({**own, "metrics": settings["metrics"]}, data.preview_facts())
+    check_metrics({**own, "metrics": settings["metrics"]}, data.dataset_info())
     if settings["trust"] is not None:
         check_trust(folder, settings["trust"])
     return folder, settings
