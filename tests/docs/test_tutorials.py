@@ -24,17 +24,13 @@ SIZES = {
 """What makes a tutorial's trainings short; what a command sets itself stays."""
 FEW_JETS = ("--mean-of", "3")
 """Of 60 tested jets, means of 25 would be two."""
-FEW = {"information.NUM_HALVES": 4, "information.NUM_PERMUTATIONS": 19}
-"""Of tracing: what takes longest."""
 REAL_DATA = "## Real data"
 """The last section of a tutorial, whose data a test does not have."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tutorial", TUTORIALS, ids=lambda path: path.stem)
-def test_tutorial_runs(tutorial: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, few in FEW.items():
-        monkeypatch.setattr(f"saibench.analysis.tracing.{name}", few)
+def test_tutorial_runs(tutorial: Path, tmp_path: Path) -> None:
     page = tmp_path / tutorial.name
     page.write_text(tutorial.read_text().partition(REAL_DATA)[0])
     run = 0
