@@ -1,15 +1,12 @@
 """Make the committed results again: `make results`, or `python docs/results/run.py <study> …`.
 
-Points are trained below `outputs/results/`, one after another (with joblib: `--jobs 2`), skipped
-when they are complete and resumed when they were stopped, so that hours can be cut into pieces.
-What complete points know, all but their checkpoints, is kept in `points/` beside the results:
-with `--go-on` they count as run, on any machine.
+Runs are trained below `outputs/results/`, one after another (with joblib: `--jobs 2`), skipped when
+they are complete and resumed when they were stopped, so that hours can be cut into pieces.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -35,13 +32,6 @@ steps (38.0 to 32.2 meV/Å) and by 20 % in 12,000 (35.7 to 28.7)."""
 SHORT, LONG = "trainer.max_steps=3000", "trainer.max_steps=16000"
 NARROW = ",".join(f"{{start: {start}, size: 0.3}}" for start in (0, 0.15, 0.3, 0.45, 0.6))
 
-KEPT = (
-    *("config.yaml", "run.json", "metrics.json", "samples.parquet"),
-    *("by_species.parquet", "by_lead.parquet", "by_angle.parquet"),
-)
-"""Of a point; its checkpoints and its errors by atom are large, and follow from its settings."""
-LARGE = 1_000_000
-"""Bytes of a file that git is not given."""
 MRMS = ["workload=nowcasting", "data=mrms", "test=[all_events]", "logger=none"]
 RAIN = ["logger=none"]
 TWO_STAGES = ["model.evolution_steps=4000", "trainer.max_steps=5200"]
@@ -160,51 +150,33 @@ AUDITED = ("force_field/", "jet_tagging/", "nowcasting/lead_time")
 """Studies, by the beginning of their names, whose splits are audited for leaks: nothing that radar
 was tested with had been trained on radar."""
 
-TOO_LARGE = ("jet_tagging/simulated_inputs",)
-"""Studies whose points, of 10,000 jets at 12 angles each, are more than git should hold."""
+READ = ("nowcasting/lead_time",)
+"""Studies whose evidence is kept, for a page shows a command that reads it."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("studies", nargs="*", default=list(STUDIES), choices=[*STUDIES, []])
     parser.add_argument("--jobs", type=int, default=1, help="points at a time")
-    parser.add_argument("--go-on", action="store_true", help="run only points that are not kept")
     options = parser.parse_args()
     launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={options.jobs}"]
     for study in options.studies:
         folder = RUNS / study
-        kept = RESULTS / study / "points"
-        if options.go_on and kept.is_dir():
-            copy_points(kept, ROOT / folder)
         place = [f"study={folder.name}", f"hydra.sweep.dir={folder}"]
         for overrides in STUDIES[study]():
             chosen = launcher if options.jobs > 1 else []
             _run("train.py", "-m", *overrides, *place, *chosen)
         if study.startswith(AUDITED):
             _run("-m", "saibench", "audit", str(folder))
-        _run("-m", "saibench", "export", str(folder), str(RESULTS / study))
-        shutil.rmtree(kept, ignore_errors=True)
-        if study not in TOO_LARGE:
-            copy_points(ROOT / folder, kept)
-        drop_large(RESULTS / study / "evidence")
+        export(folder, RESULTS / study, ["--evidence"] if study in READ else [])
     return 0
 
 
-def drop_large(evidence: Path) -> None:
-    """Leave out joined evidence with a file over 1 MB; `points/`, where kept, hold the same."""
-    if any(path.stat().st_size > LARGE for path in evidence.glob("*.parquet")):
-        shutil.rmtree(evidence)
-
-
-def copy_points(source: Path, target: Path) -> None:
-    """Copy complete points that `target` lacks: settings, record, metrics, evidence by sample."""
-    for record in source.glob("*/run.json"):
-        place = target / record.parent.name
-        if json.loads(record.read_text())["state"] == "complete" and not place.exists():
-            place.mkdir(parents=True)
-            for name in KEPT:
-                if (record.parent / name).exists():
-                    shutil.copy2(record.parent / name, place / name)
+def export(folder: Path, target: Path, options: list[str]) -> None:
+    """The study's page, figures and tables, in place of earlier ones."""
+    for name in ("figures", "tables", "evidence"):
+        shutil.rmtree(target / name, ignore_errors=True)
+    _run("-m", "saibench", "export", str(folder), str(target), *options)
 
 
 def _run(*arguments: str) -> None:
