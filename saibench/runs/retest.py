@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,7 @@ def _can_save(datamodule: DictConfig) -> bool:
     return "save_samples" in inspect.signature(get_class(datamodule["_target_"])).parameters
 
 
-def _print_metrics(folder: Path, test: list[str], added: Mapping[str, Any]) -> None:
+def _print_metrics(folder: Path, test: list[str], added: Iterable[str] = ()) -> None:
     """All metrics of each partition; where they would fill a screen, the headline's and added."""
     metrics = record.read_metrics(folder)
     headline = [

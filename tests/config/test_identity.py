@@ -201,7 +201,7 @@ def leaves(node: object, path: str = "") -> dict[str, object]:
 
 
 BESIDE = {
-    "": """study on_failure test save_samples trainer.accelerator trainer.devices
+    "": """study on_failure test metrics save_samples trainer.accelerator trainer.devices
         trainer.threads trainer.progress datamodule.test datamodule.save_samples
         datamodule.evaluation_batch_size""",
     "workload=nowcasting": "datamodule.workers",
