@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from config_tables import CONF, Key, keys_of, model_keys, options, preamble
@@ -12,6 +13,9 @@ from sphinx.util.docutils import SphinxDirective
 
 from saibench.commands import commands
 from saibench.settings import WorkloadSettings
+
+WIDTH = 84
+"""Characters of a line of usage."""
 
 
 class ConfigGroup(SphinxDirective):
@@ -25,7 +29,7 @@ class ConfigGroup(SphinxDirective):
             self.env.note_dependency(str(file))
             text, usage = preamble(file)
             name = file.relative_to(CONF.parent)
-            found += [f"## `{name}`", text, _code(usage), _table(keys_of(file))]
+            found += [f"## `{name}`", _plain(text), _code(usage), _table(keys_of(file))]
         return self.parse_text_to_nodes("\n\n".join(found), allow_section_headings=True)
 
 
@@ -70,7 +74,15 @@ def _default(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    return _plain(text).replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """Text in which `<molecule>` is no tag; code is left as it is."""
+    parts = text.split("`")
+    return "`".join(
+        part if number % 2 else part.replace("<", "\\<") for number, part in enumerate(parts)
+    )
 
 
 def _code(lines: list[str]) -> str:
@@ -80,7 +92,7 @@ def _code(lines: list[str]) -> str:
 def _command(name: str, parser: argparse.ArgumentParser) -> str:
     """A section: what the command does, how it is called, and its options."""
     groups = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
-    parts = [f"## `{name}`", parser.description or "", _code([_usage(parser)])]
+    parts = [f"## `{name}`", _plain(parser.description or ""), _code(_usage(parser))]
     if groups:
         parts += [_arguments(one, f"{name} {of}") for of, one in groups[0].choices.items()]
     else:
@@ -88,15 +100,16 @@ def _command(name: str, parser: argparse.ArgumentParser) -> str:
     return "\n\n".join(parts)
 
 
-def _usage(parser: argparse.ArgumentParser) -> str:
-    return " ".join(parser.format_usage().removeprefix("usage: ").split())
+def _usage(parser: argparse.ArgumentParser) -> list[str]:
+    parser.formatter_class = partial(argparse.HelpFormatter, width=WIDTH)
+    return parser.format_usage().removeprefix("usage: ").splitlines()
 
 
 def _arguments(parser: argparse.ArgumentParser, heading: str) -> str:
     actions = [one for one in parser._actions if not isinstance(one, argparse._HelpAction)]
     rows = [f"| {_spelled(one)} | {_cell(one.help or '')} |" for one in actions]
-    head = [f"`{heading}`\n", "| argument | meaning |"] if heading else ["| argument | meaning |"]
-    return "\n".join([*head, "|---|---|", *rows])
+    table = "\n".join(["| argument | meaning |", "|---|---|", *rows]) if rows else ""
+    return f"`{heading}`\n\n{table}" if heading else table
 
 
 def _spelled(action: argparse.Action) -> str:

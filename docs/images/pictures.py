@@ -29,13 +29,13 @@ TRUSTED = "*-count400-*"
 LARGEST = 150_000
 """Bytes of a picture."""
 PARTS = {
-    "report": ("force_field", "body", 720),
-    "windows": ("force_field", "#figure-windows", 420),
-    "molecule": ("force_field", "[id^=explorer]", 640),
+    "report": ("force_field", "section:has(table.points)", 620),
+    "windows": ("force_field", "#figure-windows", 340),
+    "molecule": ("force_field", "[id^=explorer]", 610),
     "jet": ("jet_tagging", "[id^=explorer]", 530),
     "rain": ("nowcasting", "[id^=explorer]", 510),
 }
-"""By picture: the study, a part of its page, and how much of it in pixels from its top."""
+"""By picture: the study, a part of its page, and how many pixels from its top."""
 
 
 def main(outputs: Path) -> None:
@@ -58,11 +58,11 @@ def picture(page: Page, part: str, height: int) -> bytes:
     element = f"document.querySelector({json.dumps(part)})"
     page.value(f"{element}.scrollIntoView()")
     time.sleep(3)  # seconds until images are decoded and viewers have drawn
-    x, y, width, whole = page.value(
+    x, y, width = page.value(
         f"(() => {{ const b = {element}.getBoundingClientRect();"
-        "return [b.x + scrollX, b.y + scrollY, b.width, b.height]; })()"
+        "return [b.x + scrollX, b.y + scrollY, b.width]; })()"
     )
-    clip = {"x": x, "y": y, "width": width, "height": min(height, whole), "scale": 1}
+    clip = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
     taken = page.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
     return base64.b64decode(taken["data"])
 
