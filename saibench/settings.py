@@ -173,6 +173,24 @@ class TraceSettings(_Strict):
     across: list[str] = Field(default=[], max_length=2)
 
 
+class WindowNames(_Strict):
+    """The settings of a window of ordered data that is trained on, as fractions of all samples.
+
+    Without a size a window ends where the setting `limit` says.
+    """
+
+    start: str
+    size: str
+    limit: str
+
+
+class TrainingNames(_Strict):
+    """Which settings of a workload say how many samples are trained on, and from what window."""
+
+    sizes: list[str] = []
+    window: WindowNames | None = None
+
+
 class Characterization(_Strict):
     """A workload's row of the paper's table 1."""
 
@@ -210,6 +228,7 @@ class WorkloadSettings(_Open):
     trust: TrustSettings | None = None
     trace: TraceSettings | None = None
     learning_curve: LearningCurveSettings | None = None
+    training: TrainingNames | None = None
     toolbox: str | None = None
 
 

@@ -45,7 +45,7 @@ from saibench.evidence.selection import (
     tested,
 )
 
-WINDOW, SIZE = "window", "subset.count"
+WINDOW = "window"
 NUM_BINS = 20
 REACH = 3.0
 """Robust standard deviations beyond which a region counts nothing."""
@@ -238,12 +238,22 @@ def axes_of(evidence: StudyEvidence, across: Sequence[str] = ()) -> tuple[Axis, 
     if len(axes) >= 2:
         return tuple(axes[:2])
     varied = axes[0].name if axes else "no setting"
-    missing = next(name for name in (*across, SIZE, WINDOW) if name != varied)
-    example = "window.start=0 'window.size=0.3,0.9'" if missing == WINDOW else f"{missing}=200,1000"
+    named = evidence.training
+    usual = [*named.sizes[:1], *([WINDOW] if named.window else [])]
+    missing = next((name for name in (*across, *usual) if name != varied), "another setting")
     raise UserError(
         f"{evidence.study} varies {varied} alone, so that its effect cannot be compared with "
-        f"another's. Add points that differ in {missing} and nothing else: train.py -m … {example}."
+        f"another's. Add points that differ in {missing} and nothing else"
+        f"{_example(missing, evidence)}."
     )
+
+
+def _example(missing: str, evidence: StudyEvidence) -> str:
+    """A command that varies a setting, where it is one of training."""
+    named = evidence.training
+    if missing == WINDOW and named.window is not None:
+        return f": train.py -m … {named.window.start}=0 '{named.window.size}=0.3,0.9'"
+    return f": train.py -m … {missing}=200,1000" if missing in named.sizes else ""
 
 
 def _axis_of(points: polars.DataFrame, name: str) -> Axis:

@@ -49,9 +49,10 @@ def run(args: argparse.Namespace) -> int:
     asked = asked_of(evidence, statistic=args.statistic, target=args.target, ideal=args.ideal)
     found = found_laws(evidence, asked, args.reach or REACH)
     if not found:
+        size = "".join(evidence.training.sizes[:1]) or "the size"
         raise UserError(
             f"{evidence.study} has no points that differ in their training set's size alone; "
-            "subset.count=200,400,800,1600 would give them."
+            f"{size}=200,400,800,1600 would give them."
         )
     if not any(one.law for one in found):
         raise TooFewSizes(found[0].refused)

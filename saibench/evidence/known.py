@@ -1,7 +1,8 @@
-"""What columns of older evidence do not say of themselves: they are known by name.
+"""What older evidence and records do not say of themselves: it is known by name.
 
 Whether a column is known before the truth is, since only then can a bound follow it in use
-(`Field.known`), whether its values are 0 or 1 (`Field.binary`), and what a model is of.
+(`Field.known`), whether its values are 0 or 1 (`Field.binary`), which settings say what was trained
+on, and what a model is of.
 """
 
 from __future__ import annotations
@@ -13,9 +14,18 @@ from typing import TYPE_CHECKING, Any
 import polars
 
 from saibench.evidence.schema import AFTER, BEFORE, Field
+from saibench.settings import TrainingNames, WindowNames
 
 if TYPE_CHECKING:
     from saibench.evidence.reader import StudyEvidence
+
+TRAINING = TrainingNames(
+    sizes=["subset.count", "subset.fraction"],
+    window=WindowNames(start="window.start", size="window.size", limit="training.limit"),
+)
+"""The settings of what was trained on, of records that do not name them."""
+WINDOW_END = 0.9
+"""Where a window without a size ends in records that do not say it."""
 
 _AFTER = {"label", "target_trend", "true_speed", "true_source", "true_source_size"}
 """Features of evidence from saibench 0.1 that need the truth."""

@@ -13,6 +13,7 @@ from typing import Any
 import polars
 
 from saibench.errors import UserError, first_line
+from saibench.evidence import known
 from saibench.evidence.dependence import SameSamples, decide, marked_with_stretches
 from saibench.evidence.independence import Independence, independence_of, marked, marked_by
 from saibench.evidence.metrics import read_metrics
@@ -26,6 +27,7 @@ from saibench.files.integrity import FILES, damaged, read_sealed
 from saibench.files.links import refuse_link
 from saibench.printable import printable
 from saibench.renamed import current_name
+from saibench.settings import TrainingNames, WindowNames
 
 COMPLETE = "complete"
 JOINED = "evidence"
@@ -41,7 +43,7 @@ class StudyEvidence:
         records: `run.json` by point; points without results are among them.
         metrics: `metrics.json` of each point that has results,
             `{partition: {metric: {value, unit, …}}}`.
-        sources: the files of each table, by its name (`samples`, `by_species`).
+        sources: the files of each table, by its name (`samples`, `by_<axis>`).
         configs: the frozen config of each point whose folder has one; joined tables have none.
     """
 
@@ -110,7 +112,7 @@ class StudyEvidence:
         """By samples that points share: what their errors say of the declared independence."""
         if "point" not in self._declared.columns:
             return []
-        known = {
+        statistics = {
             name: [
                 field.name
                 for field in self.fields(name)
@@ -118,7 +120,7 @@ class StudyEvidence:
             ]
             for name in self.sources
         }
-        return decide(self._declared, self.records, self.metrics, known, self.stored)
+        return decide(self._declared, self.records, self.metrics, statistics, self.stored)
 
     @cached_property
     def _declared(self) -> polars.DataFrame:
@@ -145,14 +147,14 @@ class StudyEvidence:
         return list(dict.fromkeys(name for name in declared if name is not None))
 
     @cached_property
-    def by_species(self) -> polars.DataFrame:
-        """One row a (point, partition, sample_id, species)."""
-        return self.table("by_species")
+    def training(self) -> TrainingNames:
+        """Which settings say what was trained on, as the records of the study's workload name them.
 
-    @cached_property
-    def by_atom(self) -> polars.DataFrame:
-        """One row a (point, partition, sample_id, atom)."""
-        return self.table("by_atom")
+        Those of saibench 0.1 do not.
+        """
+        named = (record["training"] for record in self.records.values() if record.get("training"))
+        found = next(named, None)
+        return known.TRAINING if found is None else TrainingNames.model_validate(found)
 
     @property
     def axes(self) -> list[str]:
@@ -166,7 +168,14 @@ class StudyEvidence:
         """
         if name == "samples":
             return self.samples
-        return marked_by(self.stored(name), self.samples)
+        if name not in self._tables:
+            self._tables[name] = marked_by(self.stored(name), self.samples)
+        return self._tables[name]
+
+    @cached_property
+    def _tables(self) -> dict[str, polars.DataFrame]:
+        """Those along an axis that were asked for."""
+        return {}
 
     def stored(self, name: str) -> polars.DataFrame:
         """One table as its files hold it."""
@@ -235,9 +244,16 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
             read_fields(path)  # a damaged file is named here, not in the middle of a figure
             sources[path.stem] = (*sources.get(path.stem, ()), path)
     settings = {point: record["settings"] for point, record in records.items()}
-    for point, told_apart in differing_settings(settings, configs).items():
+    needed = ("held_out", *(_window_limit(record) for record in records.values()))
+    for point, told_apart in differing_settings(settings, configs, needed).items():
         records[point] = {**records[point], "settings": told_apart}
     return StudyEvidence(folder, in_words(records), metrics, sources, configs)
+
+
+def _window_limit(record: Record) -> str:
+    """The setting of where a window without a size ends."""
+    named = (record.get("training") or {}).get("window") or known.TRAINING.window
+    return str(WindowNames.model_validate(named).limit)
 
 
 def _of_joined(folder: Path) -> StudyEvidence:

@@ -6,15 +6,16 @@ What is not declared here is not relied upon: it may be missing, or of any kind.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from saibench.errors import UserError
 from saibench.evidence.independence import Independence
+from saibench.evidence.known import TRAINING
 from saibench.identity import IDENTITY, refuse_misshapen
 from saibench.printable import printable
-from saibench.settings import LearningCurveSettings, TraceSettings, TrustSettings
+from saibench.settings import LearningCurveSettings, TraceSettings, TrainingNames, TrustSettings
 
 
 class _Open(BaseModel):
@@ -30,9 +31,6 @@ _Names = list[str] | None
 
 class _Settings(_Open):
     held_out: str | None = None
-    window_start: float | None = Field(default=None, alias="window.start")
-    window_size: float | None = Field(default=None, alias="window.size")
-    training_limit: float | None = Field(default=None, alias="training.limit")
 
 
 class _Session(_Open):
@@ -155,6 +153,7 @@ class _Record(_Session):
     trust: Annotated[TrustSettings | None, _OrNone] = None
     trace: Annotated[TraceSettings | None, _OrNone] = None
     learning_curve: Annotated[LearningCurveSettings | None, _OrNone] = None
+    training: Annotated[TrainingNames | None, _OrNone] = None
 
 
 class _Source(_Open):
@@ -176,6 +175,7 @@ class _Metric(_Open):
     of: _Source | None = None
 
 
+Entries = TypeVar("Entries")
 _RECORD = TypeAdapter(_Record)
 _METRICS = TypeAdapter(dict[str, dict[str, _Metric]])
 
@@ -186,7 +186,11 @@ def refuse_misshapen_record(record: Mapping[str, Any]) -> None:
     Raises:
         ValueError: the entry, and what is wrong with it.
     """
-    _refuse_misfit(_RECORD, record)
+    window = (_checked(_RECORD, record).training or TRAINING).window
+    for name in (window.start, window.size, window.limit) if window else ():
+        value = record["settings"].get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ValueError(printable(f"settings.{name} is no number"))
     refuse_misshapen(record.get(IDENTITY))
     blocks = record.get("blocks")
     if blocks is not None:
@@ -202,12 +206,12 @@ def refuse_misshapen_metrics(metrics: Mapping[str, Any]) -> None:
     Raises:
         ValueError: the entry, and what is wrong with it.
     """
-    _refuse_misfit(_METRICS, metrics)
+    _checked(_METRICS, metrics)
 
 
-def _refuse_misfit(kind: TypeAdapter[Any], entries: Mapping[str, Any]) -> None:
+def _checked(kind: TypeAdapter[Entries], entries: Mapping[str, Any]) -> Entries:
     try:
-        kind.validate_python(entries)
+        return kind.validate_python(entries)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "it"

@@ -8,15 +8,14 @@ from typing import Any
 
 import polars
 
+from saibench.evidence.known import WINDOW_END
 from saibench.evidence.points import FIXED
 from saibench.evidence.reader import StudyEvidence
+from saibench.settings import WindowNames
 
 SEED = "seed"
 WINDOW = ["window_start", "window_end"]
-LIMIT = "training.limit"
-WINDOW_SETTINGS = ("window.start", "window.size", LIMIT)
-TEST_START = 0.9
-"""Where a window without a size ends in records that do not say it."""
+"""Columns of a point's training window, as fractions of the ordered samples."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Variant:
 
 def tested(evidence: StudyEvidence) -> polars.DataFrame:
     """The points that were tested on the held-out partition, with their windows."""
-    points = with_windows(evidence.points)
+    points = compared_points(evidence)
     if "partition" not in evidence.samples.columns:
         return points.clear()
     rows = evidence.samples.filter(polars.col("partition") == evidence.held_out)
@@ -74,9 +73,8 @@ def why_untested(evidence: StudyEvidence, columns: Iterable[str]) -> str | None:
 
 
 def settings_of(points: polars.DataFrame) -> list[str]:
-    """The columns that are settings; `window` stands for start and size where it was added."""
-    replaced = WINDOW_SETTINGS if "window" in points.columns else ()
-    return [name for name in points.columns if name not in {*FIXED, *WINDOW, *replaced}]
+    """The columns that are settings."""
+    return [name for name in points.columns if name not in {*FIXED, *WINDOW}]
 
 
 def differing(points: polars.DataFrame) -> list[str]:
@@ -99,18 +97,31 @@ def _holds_objects(setting: polars.Series) -> bool:
     return bool(setting.str.contains(r"^\[?\{").any())
 
 
-def with_windows(points: polars.DataFrame) -> polars.DataFrame:
+def compared_points(evidence: StudyEvidence) -> polars.DataFrame:
+    """All points; where they have training windows, `window` stands for the settings of it."""
+    named = evidence.training.window
+    points = with_windows(evidence.points, named)
+    if named is None or "window" not in points.columns:
+        return points
+    return points.drop(named.start, named.size, named.limit, strict=False)
+
+
+def with_windows(points: polars.DataFrame, named: WindowNames | None) -> polars.DataFrame:
     """Adds `window` (`15–90 %`), `window_start` and `window_end`, where windows exist.
 
-    The bounds are fractions of the trajectory; a window without a size ends where the test begins.
+    The bounds are fractions of the ordered samples; a window without a size ends at its limit.
+
+    Args:
+        points: the table of points.
+        named: which settings say it; None where a workload has no windows.
     """
-    if "window.start" not in points.columns:
+    if named is None or named.start not in points.columns:
         return points
-    missing = polars.lit(None, dtype=polars.Float64)
-    size = polars.col("window.size") if "window.size" in points.columns else missing
-    start = polars.col("window.start").cast(polars.Float64)
-    limit = polars.col(LIMIT) if LIMIT in points.columns else missing
-    end = (start + size.cast(polars.Float64)).fill_null(limit).fill_null(TEST_START)
+    start, size, limit = (
+        (polars.col(name) if name in points.columns else polars.lit(None)).cast(polars.Float64)
+        for name in (named.start, named.size, named.limit)
+    )
+    end = (start + size).fill_null(limit).fill_null(WINDOW_END)
     bounded = points.with_columns(window_start=start.round(9), window_end=end.round(9))
     names = [
         None if begin is None else f"{100 * begin:.4g}–{100 * end:.4g} %"
@@ -125,7 +136,7 @@ def short_names(evidence: StudyEvidence) -> dict[str, str]:
     That is a setting, the model's where it does, or all settings, or else the hash, as the point's
     folder has it.
     """
-    points = with_windows(evidence.points)
+    points = compared_points(evidence)
     found: dict[str, str] = dict(points.select("point", "slug").iter_rows())
     for (slug,), alike in points.group_by("slug"):
         if alike.height > 1:
@@ -146,10 +157,12 @@ def _told_apart(points: polars.DataFrame) -> dict[str, str]:
     return {}
 
 
-def test_start(points: polars.DataFrame) -> float:
-    """The fraction of the trajectory at which the test of these points begins."""
-    recorded = points[LIMIT].drop_nulls().to_list() if LIMIT in points.columns else []
-    return max(recorded, default=TEST_START)
+def test_start(evidence: StudyEvidence) -> float:
+    """The fraction of the ordered samples at which the held-out test begins."""
+    named = evidence.training.window
+    settings = [evidence.records[point]["settings"] for point in tested(evidence)["point"]]
+    limits = (one.get(named.limit) for one in settings if named is not None)
+    return max((limit for limit in limits if limit is not None), default=WINDOW_END)
 
 
 def variants(points: polars.DataFrame, across: Sequence[str], by: Sequence[str]) -> list[Variant]:

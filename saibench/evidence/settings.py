@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from saibench.evidence.points import Record
@@ -11,9 +11,6 @@ from saibench.identity import IDENTITY, canonical
 Settings = Mapping[str, Any]
 
 _NAMES = ("._target_", ".name")
-ALWAYS = ("held_out", "training.limit")
-"""What readers of evidence need to know of every point: the partition that its training may not
-touch, and where a window without a size ends."""
 DATA_HASH = "data_hash"
 """What tells runs on other data apart where all else is the same."""
 _KEYS = {DATA_HASH: f"{IDENTITY}.data", "code.": f"{IDENTITY}.source."}
@@ -21,9 +18,9 @@ _KEYS = {DATA_HASH: f"{IDENTITY}.data", "code.": f"{IDENTITY}.source."}
 
 
 def differing_settings(
-    settings: Mapping[str, Settings], configs: Mapping[str, Settings]
+    settings: Mapping[str, Settings], configs: Mapping[str, Settings], needed: Sequence[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """By point: its recorded settings, `ALWAYS`, and all else in which the study's configs differ.
+    """By point: its recorded settings, `needed`, and all else in which the study's configs differ.
 
     A record names the settings that a workload usually varies. A study may vary any other, and
     two models must not be taken for two seeds of one. Of settings that always change together,
@@ -35,6 +32,7 @@ def differing_settings(
     Args:
         settings: `run.json`'s settings, by point.
         configs: the frozen resolved config, by point; points without one are left as they are.
+        needed: what readers of evidence need to know of every point.
     """
     leaves = {point: _leaves(canonical(dict(config))) for point, config in configs.items()}
     names = dict.fromkeys(name for config in leaves.values() for name in config)
@@ -45,7 +43,7 @@ def differing_settings(
     copies = {_column(values) for values in recorded.values()}
     found = {point: dict(of_point) for point, of_point in settings.items()}
     for point, config in leaves.items():
-        for name in (name for name in ALWAYS if name in config):
+        for name in (name for name in needed if name in config):
             found[point].setdefault(name, config[name])
     naming = [_pattern(values) for name, values in recorded.items() if name.endswith(_NAMES)]
     of_data = [_pattern(values) for name, values in recorded.items() if name.startswith("data.")]

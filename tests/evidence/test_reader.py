@@ -33,8 +33,8 @@ def test_samples_are_those_of_the_complete_points(study: Path) -> None:
         alone = pq.read_table(folder_of(study, made) / "samples.parquet")
         rows = evidence.samples.filter(pl.col("point") == made.point)
         assert rows["force_mae"].to_list() == alone["force_mae"].to_pylist()
-    assert evidence.by_species.height == 2 * 20 * 3
-    assert evidence.by_atom.height == 2 * 20 * 21
+    assert evidence.table("by_species").height == 2 * 20 * 3
+    assert evidence.table("by_atom").height == 2 * 20 * 21
     assert evidence.axes == ["atom", "species"]
 
 
@@ -64,14 +64,14 @@ def test_joined_tables_alone_give_the_same_evidence(study: Path, tmp_path: Path)
     after = StudyEvidence.load(tmp_path / "committed")
     assert after.points.equals(before.points)
     assert after.samples.equals(before.samples)
-    assert after.by_species.equals(before.by_species)
+    assert after.table("by_species").equals(before.table("by_species"))
     assert (after.units, after.metrics, after.study) == (
         before.units,
         before.metrics,
         before.study,
     )
     joined_again = after.join()
-    assert StudyEvidence.load(joined_again.parent).by_atom.equals(before.by_atom)
+    assert StudyEvidence.load(joined_again.parent).table("by_atom").equals(before.table("by_atom"))
 
 
 def test_join_removes_tables_of_axes_that_are_gone(study: Path) -> None:
@@ -124,7 +124,7 @@ def test_point_held_twice_is_refused(study: Path) -> None:
 def test_study_without_any_result_has_empty_tables(tmp_path: Path) -> None:
     evidence = StudyEvidence.load(write_study(tmp_path, WITHOUT_RESULTS))
     assert evidence.samples.is_empty()
-    assert evidence.by_atom.is_empty()
+    assert evidence.table("by_atom").is_empty()
     assert evidence.points.height == 2
     assert StudyEvidence.load(evidence.join().parent).points.equals(evidence.points)
 

@@ -22,7 +22,9 @@ def test_it_is_drawn_for_one_point_and_not_for_a_study(tmp_path: Path) -> None:
 def test_bars_are_the_mean_errors_of_the_atoms(tmp_path: Path) -> None:
     evidence = StudyEvidence.load(write_study(tmp_path / "alone", [Made()]))
     bars = point_errors.draw(evidence).axes[2].patches
-    means = evidence.by_atom.group_by("atom").agg(polars.col("force_mae").mean()).sort("atom")
+    means = (
+        evidence.table("by_atom").group_by("atom").agg(polars.col("force_mae").mean()).sort("atom")
+    )
     assert [bar.get_height() for bar in bars] == pytest.approx(means["force_mae"].to_list())
 
 

@@ -38,7 +38,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
 def test_metric_of_a_species_has_the_interval_of_its_rows(evidence: StudyEvidence) -> None:
     point = WINDOWS[0].point
     numbers = Measured(evidence).numbers(point, PARTITION)
-    rows = evidence.by_species.filter(point=point, species="O")
+    rows = evidence.table("by_species").filter(point=point, species="O")
     expected = estimate_mean(rows, "force_mae").interval
     found = numbers["force_mae_O"]
     assert found.interval is not None and (found.unit, found.per) == ("meV/Å", "component")

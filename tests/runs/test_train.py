@@ -59,6 +59,8 @@ def test_record_says_what_was_trained_on_and_tested_on_and_how_long(trained: Pat
     assert record["failure"] is None
     assert record["steps"] == 4
     assert record["settings"]["subset.count"] == 20
+    assert record["training"]["sizes"] == ["subset.count", "subset.fraction"]
+    assert record["training"]["window"]["start"] == "window.start"
     counts = {name: part["count"] for name, part in record["partitions"].items()}
     assert counts == {"train": 20, "validation": 50, "last_tenth": 30}
     assert record["partitions"]["last_tenth"]["describe"].startswith("the last 10 %")

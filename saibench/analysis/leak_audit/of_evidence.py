@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from saibench.analysis.leak_audit.records import Audit
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import differing, setting_text, short_names, with_windows
+from saibench.evidence.selection import compared_points, differing, setting_text, short_names
 
 AUDIT = "audit"
 """The record's entry: partition → audit, as `Audit.to_json` gives it."""
@@ -25,7 +25,7 @@ class Audited:
 
 def audits_of(evidence: StudyEvidence) -> list[Audited]:
     """By point, in the order of the table of points."""
-    points = with_windows(evidence.points)
+    points = compared_points(evidence)
     names = [name for name in differing(points) if name != HELD_OUT]
     short, found = short_names(evidence), []
     for row in points.iter_rows(named=True):

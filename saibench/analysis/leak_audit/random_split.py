@@ -24,11 +24,11 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
     Variant,
+    compared_points,
     differing,
     fewest_seeds,
     rows_of,
     variants,
-    with_windows,
 )
 
 SPLIT = "split"
@@ -89,7 +89,7 @@ def split_studies(evidence: StudyEvidence) -> list[SplitStudy]:
     Raises:
         UserError: the study does not vary how it is split.
     """
-    points = with_windows(evidence.points).filter(polars.col("point").is_in(list(evidence.metrics)))
+    points = compared_points(evidence).filter(polars.col("point").is_in(list(evidence.metrics)))
     if SPLIT not in points.columns or points[SPLIT].n_unique() < 2:
         raise UserError("The study does not train on a random and on a time-ordered split.")
     asked = asked_of(evidence)

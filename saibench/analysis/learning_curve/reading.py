@@ -18,7 +18,6 @@ from saibench.errors import UserError, closest
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, rows_of, same_data, tested, variants
 
-SIZES = ("subset.count", "subset.fraction")
 COUNT = "train_count"
 
 
@@ -77,7 +76,9 @@ def learning_curves(evidence: StudyEvidence, asked: Asked) -> list[LearningCurve
     points = tested(evidence)
     if not points.height:
         raise UserError(f"{evidence.study} has no point that was tested on {evidence.held_out}.")
-    found = [one for one in variants(points, SIZES, by=[COUNT]) if len(one.cells) > 1]
+    found = [
+        one for one in variants(points, evidence.training.sizes, by=[COUNT]) if len(one.cells) > 1
+    ]
     return [_curve(evidence, variant, asked) for variant in found]
 
 

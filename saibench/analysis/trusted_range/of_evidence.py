@@ -16,7 +16,7 @@ from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation, validate
 from saibench.errors import UserError, closest, refuse_repeated
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import differing, setting_text, short_names, with_windows
+from saibench.evidence.selection import compared_points, differing, setting_text, short_names
 
 COVERAGE = 0.9
 
@@ -216,7 +216,7 @@ def chosen_points(evidence: StudyEvidence, names: Sequence[str] | None = None) -
 
 def point_label(evidence: StudyEvidence, point: str) -> str:
     """What tells the point from the study's others: `window 0–30 %`; its short name otherwise."""
-    points = with_windows(evidence.points).filter(polars.col("point").is_in(list(evidence.metrics)))
+    points = compared_points(evidence).filter(polars.col("point").is_in(list(evidence.metrics)))
     row = points.row(by_predicate=polars.col("point") == point, named=True)
     settings = [setting_text(name, row[name]) for name in differing(points)]
     return ", ".join(settings) or short_names(evidence)[point]

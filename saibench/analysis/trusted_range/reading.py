@@ -152,7 +152,7 @@ def known_features(evidence: StudyEvidence, table: str = "samples") -> list[str]
     after = {field.name for field in of_point if field.known == AFTER}
     of_points = [
         name
-        for name, kind in with_windows(rows).schema.items()
+        for name, kind in with_windows(rows, evidence.training.window).schema.items()
         if kind.is_numeric() and name not in after
     ]
     return list(dict.fromkeys([*names, *of_points]))
@@ -219,7 +219,7 @@ def _with_features(
     features: Sequence[str],
 ) -> tuple[polars.DataFrame, tuple[Quantity, ...]]:
     """The rows with all features as floats, and what the features are."""
-    points = with_windows(evidence.points)
+    points = with_windows(evidence.points, evidence.training.window)
     of_samples = evidence.samples
     if table != "samples" and "seen_in_training" in of_samples.columns:
         seen = of_samples.select(*KEYS, "seen_in_training")  # what was trained on is left out

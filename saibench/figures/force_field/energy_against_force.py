@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from saibench.analysis.blocks import block_columns, blocks_of
 from saibench.analysis.bootstrap import Interval, block_bootstrap
 from saibench.analysis.correlation import spearman
+from saibench.evidence.independence import MARKS
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import why_untested
 from saibench.figures.captions import partition_text, shared_text
@@ -33,7 +34,9 @@ def needs(evidence: StudyEvidence) -> str | None:
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a frame and model: force MAE [meV/Å] and absolute energy error [meV]."""
     return polars.concat(
-        _errors(evidence, model).with_columns(model=polars.lit(model.label))
+        _errors(evidence, model)
+        .drop(MARKS, strict=False)
+        .with_columns(model=polars.lit(model.label))
         for model in _pair(evidence)
     )
 
@@ -83,7 +86,8 @@ def _pair(evidence: StudyEvidence) -> Pair:
 def _errors(evidence: StudyEvidence, model: Model) -> polars.DataFrame:
     energy = polars.col("energy_error").abs().alias("energy_error_absolute")
     samples = model.samples(evidence)
-    return samples.select("point", "sample_id", *block_columns(samples), "force_mae", energy)
+    kept = ["point", "sample_id", "time", *block_columns(samples), "force_mae"]
+    return samples.select(*kept, energy)
 
 
 def _draw_errors(axes: Axes, errors: polars.DataFrame, colour: str) -> None:

@@ -98,7 +98,7 @@ def _rows(evidence: StudyEvidence, variant: Variant, cell: Cell) -> list[dict[st
         (ENERGY, "all", "meV/atom", estimate_mean(frames, energy)),
     ]
     if "species" in evidence.axes:
-        atoms = rows_of(evidence.by_species, cell.points, evidence.held_out)
+        atoms = rows_of(evidence.table("by_species"), cell.points, evidence.held_out)
         for (species,), rows in sorted(atoms.group_by("species"), key=lambda group: group[0]):
             estimate = estimate_mean(rows, "force_mae", weight="num_atoms")
             estimates.append((FORCES, str(species), "meV/Å", estimate))

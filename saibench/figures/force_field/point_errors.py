@@ -86,7 +86,7 @@ def _line(axes: Axes, samples: polars.DataFrame, column: str, label: str) -> Non
 def _draw_atoms(axes: Axes, evidence: StudyEvidence) -> None:
     points = tested(evidence)["point"].to_list()
     means = (
-        rows_of(evidence.by_atom, points, evidence.held_out)
+        rows_of(evidence.table("by_atom"), points, evidence.held_out)
         .group_by("atom", "species")
         .agg(polars.col("force_mae").mean())
         .sort("atom")

@@ -79,7 +79,7 @@ def draw(evidence: StudyEvidence) -> Figure:
     figure, axes = panels(len(shown), 1, 0.6 + 3.2 * len(shown), sharex=True)
     for letter, variant, panel in zip("abc", shown, axes[:, 0], strict=False):
         of_variant = numbers.filter(polars.col("variant") == variant.label)
-        panel.axvspan(100 * test_start(tested(evidence)), 100, color=TEST_REGION, linewidth=0)
+        panel.axvspan(100 * test_start(evidence), 100, color=TEST_REGION, linewidth=0)
         for position, cell in enumerate(variant.cells):
             beside = 1.2 * (position - (len(variant.cells) - 1) / 2)
             _draw_window(panel, of_variant, cell, PALETTE[position % len(PALETTE)], beside)

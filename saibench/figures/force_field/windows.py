@@ -70,7 +70,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         height_ratios=lengths,
     )
     for (windows, bars), label, group in zip(axes, labels, groups, strict=True):
-        _draw_windows(windows, group, test_start(tested(evidence)))
+        _draw_windows(windows, group, test_start(evidence))
         _draw_bars(bars, group, right)
         panel_title(windows, "a", "training windows, best on top", label)
         panel_title(bars, "b", "force MAE on the test")

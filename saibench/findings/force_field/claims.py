@@ -76,7 +76,7 @@ def _of_sizes(evidence: StudyEvidence, points: polars.DataFrame) -> list[Finding
 
 
 def _of_species(evidence: StudyEvidence, points: polars.DataFrame) -> list[Finding]:
-    if "species" not in evidence.by_species.columns:
+    if "species" not in evidence.table("by_species").columns:
         return []
     window = [name for name in WINDOW if name in points.columns]
     found: list[Finding] = []

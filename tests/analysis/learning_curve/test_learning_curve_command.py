@@ -56,7 +56,7 @@ def test_a_curve_holds_the_means_of_the_evidence(evidence: StudyEvidence) -> Non
 
 def test_a_position_of_an_axis_is_a_statistic(evidence: StudyEvidence) -> None:
     (curve,) = learning_curves(evidence, asked_of(evidence, statistic="species=O/force_mae"))
-    oxygen = evidence.by_species.filter(polars.col("species") == "O")
+    oxygen = evidence.table("by_species").filter(polars.col("species") == "O")
     largest = oxygen.filter(polars.col("point").is_in(curve.points[-1]))
     assert curve.errors[-1] == pytest.approx(largest["force_mae"].mean())
     with pytest.raises(UserError, match="names no species"):

@@ -45,7 +45,7 @@ def test_hydrogen_erring_least_is_seen_with_the_mean_of_its_training_sets(
     """Seeds are averaged first: three of them weigh no more than one."""
     finding = found["hydrogen errs least"]
     cells = evidence.points.select("point", "window.start", "window.size", "subset.count")
-    rows = evidence.by_species.filter(polars.col("species") == "H").join(cells, on="point")
+    rows = evidence.table("by_species").filter(polars.col("species") == "H").join(cells, on="point")
     mean = rows.group_by(cells.columns[1:]).agg(polars.col("force_mae").mean())
     assert mean.height == 19
     assert finding.verdict == SEEN
@@ -80,7 +80,10 @@ def test_ratio_of_oxygen_to_carbon_is_the_plain_one(
     evidence: StudyEvidence, found: dict[str, Finding]
 ) -> None:
     means = dict(
-        evidence.by_species.group_by("species").agg(polars.col("force_mae").mean()).iter_rows()
+        evidence.table("by_species")
+        .group_by("species")
+        .agg(polars.col("force_mae").mean())
+        .iter_rows()
     )
     finding = next(one for claim, one in found.items() if claim.startswith("errors of oxygen"))
     assert f"is {means['O'] / means['C']:.2f} [" in finding.numbers
