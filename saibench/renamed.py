@@ -13,7 +13,6 @@ NOW = {
     "figures.displacement_demo": "figures.nowcasting.displacement_demo",
     "figures.energy_against_force": "figures.force_field.energy_against_force",
     "figures.energy_error_over_time": "figures.force_field.energy_error_over_time",
-    "figures.errors_by_partition": "figures.nowcasting.errors_by_partition",
     "figures.event_csi": "figures.nowcasting.event_csi",
     "figures.force_error_by_size": "figures.force_field.force_error_by_size",
     "figures.guarded_dynamics": "figures.force_field.guarded_dynamics",
@@ -25,7 +24,6 @@ NOW = {
     "figures.jet_sample_efficiency": "figures.jet_tagging.sample_efficiency",
     "figures.mae_distributions": "figures.nowcasting.mae_distributions",
     "figures.mean_intensity_by_lead": "figures.nowcasting.mean_intensity_by_lead",
-    "figures.model_comparison": "figures.nowcasting.model_comparison",
     "figures.physical_prior": "figures.jet_tagging.physical_prior",
     "figures.point_errors": "figures.force_field.point_errors",
     "figures.prediction_stability": "figures.nowcasting.prediction_stability",
@@ -58,14 +56,26 @@ NOW = {
     "report.molecule_viewer": "report.force_field.viewer",
 }
 """Name in 0.1 → name now, both below `saibench`."""
+OF_WORKLOAD = {
+    "nowcasting": {
+        "figures.errors_by_partition": "figures.nowcasting.errors_by_partition",
+        "figures.model_comparison": "figures.nowcasting.model_comparison",
+    }
+}
+"""By workload: names that mean something else in configs and records of others."""
 KEYS = {"shown": "save_samples"}
 """Key in 0.1 → key now, of a config, of its `datamodule` and of a record."""
 BEFORE = {now: before for before, now in NOW.items()}
 
 
-def current_name(name: str) -> str:
-    """The name of a module, class or function now; others than saibench's as they are."""
-    return _translated(name, NOW)
+def current_name(name: str, workload: str = "") -> str:
+    """The name of a module, class or function now; others than saibench's as they are.
+
+    Args:
+        name: dotted, as a config or a record has it.
+        workload: of that config or record.
+    """
+    return _translated(name, NOW | OF_WORKLOAD.get(workload, {}))
 
 
 def current_keys(settings: dict[str, Any]) -> dict[str, Any]:

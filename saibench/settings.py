@@ -229,6 +229,7 @@ class WorkloadSettings(_Open):
     trace: TraceSettings | None = None
     learning_curve: LearningCurveSettings | None = None
     training: TrainingNames | None = None
+    reference: str | None = None
     toolbox: str | None = None
 
 

@@ -154,6 +154,7 @@ class _Record(_Session):
     trace: Annotated[TraceSettings | None, _OrNone] = None
     learning_curve: Annotated[LearningCurveSettings | None, _OrNone] = None
     training: Annotated[TrainingNames | None, _OrNone] = None
+    reference: Annotated[str | None, _OrNone] = None
 
 
 class _Source(_Open):

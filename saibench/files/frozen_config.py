@@ -37,18 +37,21 @@ def read_frozen(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise UserError(f"{path} holds no settings: run its point again, which writes it anew.")
     refuse_resolvers(settings, path)
-    found = current_keys({str(key): _in_current_names(value) for key, value in settings.items()})
+    workload = settings.get("workload")
+    name = str(workload.get("name") or "") if isinstance(workload, dict) else ""
+    current = {str(key): _in_current_names(value, name) for key, value in settings.items()}
+    found = current_keys(current)
     if isinstance(found.get("datamodule"), dict):
         found["datamodule"] = current_keys(found["datamodule"])
     return found
 
 
-def _in_current_names(node: Any) -> Any:
+def _in_current_names(node: Any, workload: str) -> Any:
     if isinstance(node, dict):
-        return {key: _in_current_names(value) for key, value in node.items()}
+        return {key: _in_current_names(value, workload) for key, value in node.items()}
     if isinstance(node, list):
-        return [_in_current_names(value) for value in node]
-    return current_name(node) if isinstance(node, str) else node
+        return [_in_current_names(value, workload) for value in node]
+    return current_name(node, workload) if isinstance(node, str) else node
 
 
 def refuse_resolvers(settings: Any, of: Path | str) -> None:

@@ -59,7 +59,8 @@ def recorded_modules(records: Iterable[Mapping[str, Any]], part: str) -> list[st
                 f"the record of point {record.get('point')} has no list of modules as '{part}': "
                 "run the point again, which writes it anew."
             )
-        named |= dict.fromkeys(map(current_name, names))
+        workload = str(record.get("workload") or "")
+        named |= dict.fromkeys(current_name(name, workload) for name in names)
     return list(named)
 
 

@@ -26,7 +26,7 @@ LAST = "last.ckpt"
 BEST = "best.ckpt"
 REPORTED = (
     *("headline", "findings", "figures", "explorers", "metric_intervals"),
-    *("abbreviations", "not_exported", "trust", "trace", "learning_curve", "training"),
+    *("abbreviations", "not_exported", "trust", "trace", "learning_curve", "training", "reference"),
 )
 """What a workload's config says of its report; every point's record carries it."""
 

@@ -39,6 +39,8 @@ WRONG: dict[str, dict[str, Any]] = {
     "trust.feature": {"trust": {"feature": 5, "statistic": "force_mae"}},
     "trace.response": {"trace": {"response": 3}},
     "learning_curve": {"learning_curve": {"statistic": 1}},
+    "reference": {"reference": 3},
+    "training.sizes": {"training": {"sizes": "subset.count"}},
     "audit": {"audit": [1]},
     "audit.last_tenth": {"audit": {"last_tenth": {}}},
     "wandb": {"wandb": "x"},

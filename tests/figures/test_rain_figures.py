@@ -22,7 +22,7 @@ from synthetic_rain_study import (
     write_shifts,
 )
 
-from saibench.analysis.nowcasting.event_means import interval_of_means
+from saibench.analysis.sample_means import interval_of_means
 from saibench.analysis.seeds import with_seeds
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting import (

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars
@@ -14,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from saibench.analysis.blocks import block_columns
 from saibench.analysis.bootstrap import Floats
+from saibench.analysis.tested_models import TestedModel, tested_models
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import SEED, differing, is_trained, setting_text
 
 BY_LEAD = "by_lead"
 HOURS = (60, 120, 180)
@@ -24,51 +22,17 @@ HOURS = (60, 120, 180)
 FEWEST_EVENTS = 20
 """Fewer events say nothing of others: their intervals miss too often to carry a claim."""
 
-NAME = "model.name"
 PERSISTENCE = "persistence"
 BASELINES = (PERSISTENCE, "extrapolation", "steps")
 """Models that others are measured against, by their names."""
 
 
-@dataclass(frozen=True)
-class RainModel:
-    """Points of a study that differ in their seed alone.
-
-    Args:
-        name: of the model.
-        label: the words that tell it from the study's others.
-        points: one a seed.
-        settings: those in which the study's models differ.
-        trains: whether its runs trained it.
-    """
-
-    name: str
-    label: str
-    points: tuple[str, ...]
-    settings: Mapping[str, Any]
-    trains: bool = True
-
-    @property
-    def trainings(self) -> int | None:
-        """Seeds that it was trained with; None if there is nothing to train."""
-        return len(self.points) if self.trains else None
-
-    @property
-    def varies(self) -> bool:
-        """Whether another seed would give, or gave, other predictions."""
-        return self.trains or len(self.points) > 1
+class RainModel(TestedModel):
+    """A nowcasting model of a study: points that differ in their seed alone."""
 
     @property
     def is_baseline(self) -> bool:
         return self.name in BASELINES
-
-    def first_seed(self) -> RainModel:
-        """Its first point alone, where a mean over seeds would not be a prediction."""
-        return replace(self, points=self.points[:1])
-
-    def seeds(self) -> list[RainModel]:
-        """Its points, each as a model of its own."""
-        return [replace(self, points=(point,)) for point in self.points]
 
 
 @dataclass(frozen=True, eq=False)
@@ -275,41 +239,18 @@ def rain_errors(evidence: StudyEvidence, partition: str | None = None) -> RainEr
 
 
 def rain_models(points: polars.DataFrame) -> list[RainModel]:
-    """The points in models, those under study before the baselines.
-
-    A label is the model's name, and whatever else it takes to tell models of one name apart.
-    """
-    apart = [name for name in differing(points) if name != SEED]
-    groups = [group for _, group in points.group_by(apart, maintain_order=True)] if apart else []
-    models = [_model(points, group, apart) for group in groups or [points]]
+    """The points in models, those under study before the baselines."""
+    models = [
+        RainModel(
+            one.name,
+            one.label,
+            one.points,
+            one.settings,
+            one.trains and one.name not in BASELINES,
+        )
+        for one in tested_models(points)
+    ]
     return sorted(models, key=lambda model: (model.is_baseline, model.name == PERSISTENCE))
-
-
-def fewest_trainings(models: Iterable[RainModel]) -> int | None:
-    """Seeds of the model that was trained least often; None where none was trained."""
-    known = (model.trainings for model in models)
-    return min((trainings for trainings in known if trainings is not None), default=None)
-
-
-def _model(points: polars.DataFrame, cell: polars.DataFrame, apart: Sequence[str]) -> RainModel:
-    name = str(cell[NAME][0]) if NAME in cell.columns else ""
-    alike = points.filter(polars.col(NAME) == name) if name else points
-    words = [setting_text(setting, cell[setting][0]) for setting in _telling(alike, apart)]
-    if name and (not words or alike.height < points.height):
-        words.insert(0, name.replace("_", " "))
-    settings = {setting: cell[setting][0] for setting in apart}
-    trains = name not in BASELINES and is_trained(json.loads(cell["record"][0]))
-    return RainModel(name, ", ".join(words) or "model", tuple(cell["point"]), settings, trains)
-
-
-def _telling(points: polars.DataFrame, apart: Sequence[str]) -> list[str]:
-    """The first settings that tell these points' models apart: others only follow them."""
-    telling: list[str] = []
-    for setting in apart:
-        found = points.select(telling).unique().height if telling else 1
-        if points.select(*telling, setting).unique().height > found:
-            telling.append(setting)
-    return telling
 
 
 def _rows(evidence: StudyEvidence, partition: str) -> polars.DataFrame:

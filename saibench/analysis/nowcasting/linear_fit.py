@@ -10,7 +10,7 @@ import polars
 from numpy.typing import ArrayLike
 
 from saibench.analysis.bootstrap import Floats, Interval
-from saibench.analysis.nowcasting.event_means import Reduce, interval_of_means
+from saibench.analysis.sample_means import Reduce, interval_of_means
 
 NUM_POSITIONS = 25
 ROUNDING = 1e-12

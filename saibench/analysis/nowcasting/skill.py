@@ -4,59 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from saibench.analysis import tested_models
 from saibench.analysis.bootstrap import Floats, Interval
 from saibench.analysis.nowcasting.errors import RainErrors, RainModel
-from saibench.analysis.nowcasting.event_means import (
-    interval_of_means,
-    mean_over_events,
-    relative_change,
-)
+from saibench.analysis.sample_means import interval_of_means
 from saibench.analysis.seeds import over_seeds
-
-
-def over_trainings(measure: Callable[..., Interval], *models: RainModel) -> Interval:
-    """`measure` of models over their seeds, where one that is not trained needs no second."""
-    varied = [number for number, model in enumerate(models) if model.varies]
-
-    def of_varied(*own: RainModel) -> Interval:
-        replaced = dict(zip(varied, own, strict=True))
-        return measure(*(replaced.get(number, model) for number, model in enumerate(models)))
-
-    return over_seeds(of_varied, *(models[number] for number in varied))
 
 
 def mean_error(errors: RainErrors, model: RainModel, statistic: str, lead: int) -> Interval:
     """Mean over the events that define it, and over the model's seeds."""
-    return over_trainings(
-        lambda own: mean_over_events(errors.at(own, statistic, lead), errors.samples), model
-    )
+    return tested_models.mean_error(_at(errors, statistic, lead), errors.samples, model)
 
 
 def error_change(
     errors: RainErrors, before: RainModel, after: RainModel, statistic: str, lead: int
 ) -> Interval:
     """By what share of itself the mean error grows from one model to the other."""
-
-    def change(first: RainModel, second: RainModel) -> Interval:
-        start, end = (errors.at(model, statistic, lead) for model in (first, second))
-        return relative_change(start, end, errors.samples)
-
-    return over_trainings(change, before, after)
+    return tested_models.error_change(_at(errors, statistic, lead), errors.samples, before, after)
 
 
 def error_skill(
     errors: RainErrors, model: RainModel, reference: RainModel, statistic: str, lead: int
 ) -> Interval:
     """1 − mean error / the reference's mean error, over events that define both."""
-    return over_seeds(
-        lambda own: interval_of_means(
-            lambda one, other: 1 - one / other,
-            errors.samples,
-            errors.at(own, statistic, lead),
-            errors.at(reference, statistic, lead),
-        ),
-        model,
-    )
+    values = _at(errors, statistic, lead)
+    return tested_models.error_skill(values, errors.samples, model, reference)
+
+
+def _at(errors: RainErrors, statistic: str, lead: int) -> Callable[[RainModel], Floats]:
+    return lambda model: errors.at(model, statistic, lead)
 
 
 def csi_gain(
@@ -82,7 +58,7 @@ def csi_gain(
 
 def pooled_csi(errors: RainErrors, model: RainModel, threshold: str, lead: int) -> Interval:
     """CSI of all events' pixels together, over the model's seeds."""
-    return over_trainings(
+    return tested_models.over_trainings(
         lambda own: interval_of_means(
             lambda hits, relevant: hits / relevant,
             errors.samples,

@@ -47,16 +47,6 @@ def intervals_text(errors: RainErrors, seeds: bool = False) -> str:
     return f"Intervals: 95 %, from resampling {resampled}.{nets}{few_text(errors)}"
 
 
-def seeds_text(models: Sequence[RainModel]) -> str:
-    """Of which models intervals that cover seeds do so, and which had a single one."""
-    several = ", ".join(
-        f"{model.label}, {model.trainings} seeds" for model in models if (model.trainings or 0) > 1
-    )
-    single = ", ".join(model.label for model in models if model.trainings == 1)
-    covered = f" They cover other seeds too ({several})." if several else ""
-    return f"{covered}{f' For these trained nets alone (one seed): {single}.' if single else ''}"
-
-
 def _blocks(errors: RainErrors) -> Blocks:
     """What the first model's MAE is resampled by."""
     model = errors.models[0]

@@ -11,8 +11,9 @@ from saibench.analysis.bootstrap import Floats
 from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.analysis.nowcasting.moved_rain import by_shift, moved_events, shifts, why_no_shifts
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.models import draw_band
 from saibench.figures.nowcasting.captions import too_few
-from saibench.figures.nowcasting.panels import draw_band, interval_row
+from saibench.figures.nowcasting.panels import interval_row
 from saibench.figures.style import INK, MUTED, PALETTE, from_zero, panel_title, panels, styled
 
 title = "Errors of displaced rain"

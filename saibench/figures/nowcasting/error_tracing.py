@@ -20,10 +20,10 @@ from saibench.analysis.nowcasting.relations import (
     relation,
 )
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.models import draw_band
 from saibench.figures.nowcasting.captions import events_text, first_models, intervals_text
 from saibench.figures.nowcasting.panels import (
     dots,
-    draw_band,
     interval_row,
     lead_axis,
     model_colours,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import polars
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.analysis.nowcasting.errors import (
@@ -18,10 +16,12 @@ from saibench.analysis.nowcasting.errors import (
     why_no_rain,
 )
 from saibench.analysis.nowcasting.skill import error_change, mean_error
+from saibench.analysis.tested_models import seeds_text
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.nowcasting.captions import few_text, intervals_text, seeds_text
+from saibench.figures.models import CHANGE, MEAN, draw_by_partition
+from saibench.figures.nowcasting.captions import few_text, intervals_text
 from saibench.figures.nowcasting.panels import interval_row, model_colours
-from saibench.figures.style import INK, error_bars, from_zero, panel_title, panels, styled
+from saibench.figures.style import INK, from_zero, panel_title, panels, styled
 from saibench.formatting import counted
 
 title = "Errors by what is tested"
@@ -29,7 +29,6 @@ paper = ""
 
 SCORES = {"mae": "MAE", "active_area_mae": "active-area MAE"}
 LEAD = HOURS[0]
-ABSOLUTE, RELATIVE = "mean", "relative change"
 
 
 def needs(evidence: StudyEvidence) -> str | None:
@@ -53,12 +52,12 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
             for model in errors.models:
                 row = {"partition": errors.partition, "statistic": name, "model": model.label}
                 mean = interval_row(mean_error(errors, model, name, LEAD))
-                rows.append({**row, "measure": ABSOLUTE} | mean)
+                rows.append({**row, "measure": MEAN} | mean)
                 if model is not errors.models[-1]:
                     change = interval_row(
                         error_change(errors, errors.models[-1], model, name, LEAD)
                     )
-                    rows.append({**row, "measure": RELATIVE} | change)
+                    rows.append({**row, "measure": CHANGE} | change)
     return polars.DataFrame(rows)
 
 
@@ -71,8 +70,8 @@ def draw(evidence: StudyEvidence) -> Figure:
     lead = hours(_partitions(evidence)[0].lead_at(LEAD))
     for (absolute, relative), (name, label) in zip(axes, SCORES.items(), strict=True):
         of_score = numbers.filter(polars.col("statistic") == name)
-        _draw_measure(absolute, of_score, ABSOLUTE, colours)
-        _draw_measure(relative, of_score, RELATIVE, colours)
+        draw_by_partition(absolute, of_score, MEAN, colours)
+        draw_by_partition(relative, of_score, CHANGE, colours)
         panel_title(absolute, next(letters), f"{label} at {lead}")
         panel_title(relative, next(letters), f"{label} relative to {models[-1].label}")
         absolute.set_ylabel(f"{label} [mm/h]")
@@ -102,26 +101,3 @@ def caption(evidence: StudyEvidence) -> str:
 
 def _partitions(evidence: StudyEvidence) -> Sequence[RainErrors]:
     return [rain_errors(evidence, name) for name in rain_partitions(evidence)]
-
-
-def _draw_measure(
-    axes: Axes, numbers: polars.DataFrame, measure: str, colours: dict[str, str]
-) -> None:
-    rows = numbers.filter(polars.col("measure") == measure)
-    partitions = rows["partition"].unique(maintain_order=True).to_list()
-    labels = rows["model"].unique(maintain_order=True).to_list()
-    scale = 100 if measure == RELATIVE else 1
-    for position, label in enumerate(labels):
-        of_model = rows.filter(polars.col("model") == label)
-        beside = 0.6 * (position - (len(labels) - 1) / 2) / max(len(labels), 2)
-        axes.errorbar(
-            np.arange(len(partitions)) + beside,
-            scale * of_model["estimate"],
-            yerr=scale * error_bars(of_model["estimate"], of_model["low"], of_model["high"]),
-            color=colours[label],
-            fmt="o",
-            capsize=3,
-            label=label,
-        )
-    axes.set_xticks(range(len(partitions)), partitions)
-    axes.set_xlim(-0.5, len(partitions) - 0.5)

@@ -13,9 +13,9 @@ from matplotlib.transforms import Bbox
 from saibench.analysis.nowcasting.errors import HOURS, RainErrors, hours, rain_errors, why_no_rain
 from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.models import draw_band
 from saibench.figures.nowcasting.captions import MAE, events_text, hours_text, intervals_text
 from saibench.figures.nowcasting.panels import (
-    draw_band,
     draw_histogram,
     histogram_edges,
     interval_row,

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.nowcasting.errors import HOURS, RainErrors, hours, rain_errors, why_no_rain
-from saibench.analysis.nowcasting.event_means import mean_over_events, relative_change
+from saibench.analysis.nowcasting.event_means import mean_over_events
+from saibench.analysis.sample_means import relative_change
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import events_text, hours_text, intervals_text
 from saibench.figures.nowcasting.panels import draw_histogram, histogram_edges, histogram_rows

@@ -16,9 +16,11 @@ from saibench.analysis.nowcasting.errors import (
     why_no_rain,
 )
 from saibench.analysis.nowcasting.skill import csi_gain, error_skill
+from saibench.analysis.tested_models import seeds_text
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.nowcasting.captions import intervals_text, seeds_text
-from saibench.figures.nowcasting.panels import draw_band, interval_row, lead_axis, model_colours
+from saibench.figures.models import draw_band
+from saibench.figures.nowcasting.captions import intervals_text
+from saibench.figures.nowcasting.panels import interval_row, lead_axis, model_colours
 from saibench.figures.style import INK, panel_title, panels, styled
 from saibench.formatting import counted
 

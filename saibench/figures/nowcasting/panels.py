@@ -7,13 +7,13 @@ from typing import Any
 
 import matplotlib.ticker
 import numpy as np
-import polars
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats, Interval
-from saibench.analysis.nowcasting.errors import RainModel
-from saibench.figures.style import INK, MUTED, PALETTE
+from saibench.analysis.nowcasting.errors import PERSISTENCE, RainModel
+from saibench.figures import models as compared
+from saibench.figures.style import INK
 
 LEAD_TIME = "lead time [min]"
 FEW = 40
@@ -24,11 +24,9 @@ TAIL = 0.995
 
 def model_colours(models: Sequence[RainModel]) -> dict[str, str]:
     """A colour for each model's label, the same in every figure; persistence is grey."""
-    coloured = [model for model in models if model.name != "persistence"]
-    colours = {model.label: MUTED for model in models}
-    for position, model in enumerate(coloured):
-        colours[model.label] = PALETTE[position % len(PALETTE)]
-    return colours
+    return compared.model_colours(
+        models, [model.label for model in models if model.name == PERSISTENCE]
+    )
 
 
 def lead_axis(axes: Axes, label: bool = True) -> None:
@@ -43,18 +41,7 @@ def lead_axis(axes: Axes, label: bool = True) -> None:
 
 def interval_row(interval: Interval) -> dict[str, float | int]:
     """An interval as columns of a table."""
-    return {
-        "estimate": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "events": interval.count,
-    }
-
-
-def draw_band(axes: Axes, rows: polars.DataFrame, x: str, colour: str, **line: Any) -> None:
-    """Means against column `x`, with `estimate`, `low` and `high`, as a line in its band."""
-    axes.fill_between(rows[x], rows["low"], rows["high"], color=colour, alpha=0.16, linewidth=0)
-    axes.plot(rows[x], rows["estimate"], color=colour, **line)
+    return compared.interval_row(interval, "events")
 
 
 def histogram_edges(columns: Sequence[Floats], from_zero: bool = True) -> NDArray[np.float64]:

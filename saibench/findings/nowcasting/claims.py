@@ -21,7 +21,7 @@ from saibench.analysis.nowcasting.errors import (
     why_no_lead,
     why_no_rain,
 )
-from saibench.analysis.nowcasting.event_means import difference, interval_of_means, mean_over_events
+from saibench.analysis.nowcasting.event_means import difference, mean_over_events
 from saibench.analysis.nowcasting.moved_rain import by_shift, moved_events, shifts, why_no_shifts
 from saibench.analysis.nowcasting.repeated_draws import (
     drawn_events,
@@ -29,6 +29,7 @@ from saibench.analysis.nowcasting.repeated_draws import (
     spread,
     why_no_draws,
 )
+from saibench.analysis.sample_means import interval_of_means
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.findings.finding import Answer, Finding, ask

@@ -20,14 +20,10 @@ from saibench.analysis.nowcasting.errors import (
     hours,
     hours_listed,
 )
-from saibench.analysis.nowcasting.event_means import (
-    difference,
-    interval_of_means,
-    mean_over_events,
-    relative_change,
-)
+from saibench.analysis.nowcasting.event_means import difference, mean_over_events
 from saibench.analysis.nowcasting.skill import csi_gain, error_skill, mean_error, pooled_csi
 from saibench.analysis.proportions import combined, exact_interval
+from saibench.analysis.sample_means import interval_of_means, relative_change
 from saibench.errors import UserError
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
 from saibench.findings.nowcasting.shared import answer, answer_positive

@@ -9,12 +9,12 @@ from saibench.analysis.nowcasting.errors import (
     HOURS,
     RainErrors,
     RainModel,
-    fewest_trainings,
     rain_errors,
     rain_partitions,
 )
 from saibench.analysis.nowcasting.event_means import difference, mean_over_events
-from saibench.analysis.nowcasting.skill import error_change, mean_error, over_trainings
+from saibench.analysis.nowcasting.skill import error_change, mean_error
+from saibench.analysis.tested_models import fewest_trainings, over_trainings
 from saibench.evidence.reader import StudyEvidence
 from saibench.findings.finding import Answer, Finding, ask
 from saibench.findings.nowcasting.shared import answer_positive

@@ -8,15 +8,10 @@ import pytest
 from scipy import stats
 
 from saibench.analysis.bootstrap import block_bootstrap
-from saibench.analysis.nowcasting.event_means import (
-    difference,
-    event_blocks,
-    interval_of_means,
-    mean_over_events,
-    relative_change,
-)
+from saibench.analysis.nowcasting.event_means import difference, event_blocks, mean_over_events
 from saibench.analysis.nowcasting.linear_fit import linear_fit
 from saibench.analysis.partial_correlation import partial_spearman
+from saibench.analysis.sample_means import interval_of_means, relative_change
 from saibench.evidence.independence import Independence, marked_index
 
 RNG = np.random.default_rng(3)

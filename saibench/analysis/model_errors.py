@@ -1,0 +1,171 @@
+"""Errors of all models of a study on the same samples: what figures compare models by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import polars
+
+from saibench.analysis.blocks import block_columns
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.tested_models import TestedModel, tested_models
+from saibench.analysis.trusted_range.records import Quantity
+from saibench.errors import UserError
+from saibench.evidence.dependence import Named, named_errors
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.selection import compared_points, same_data
+
+SEEN = "seen_in_training"
+
+
+@dataclass(frozen=True, eq=False)
+class ModelErrors:
+    """One error of N samples, by model and by L labels of its axis.
+
+    Args:
+        partition: what was tested on.
+        statistic: what the error is; named `lead/mae` along an axis, `|bias|` where it is signed.
+        axis: empty without one.
+        labels: of the axis; a single empty one without an axis.
+        samples: ids, ascending, and their block columns.
+        by_point: `(N, L)`, not negative; NaN where undefined.
+    """
+
+    partition: str
+    statistic: Quantity
+    axis: str
+    labels: tuple[str, ...]
+    samples: polars.DataFrame
+    by_point: Mapping[str, Floats]
+
+    def at(self, model: TestedModel, label: str) -> Floats:
+        """`(N,)`, the mean over the model's seeds; NaN where no seed defines it."""
+        position = self.labels.index(label)
+        return _mean_of_defined([self.by_point[point][:, position] for point in model.points])
+
+    def over_axis(self, model: TestedModel) -> Floats:
+        """`(N,)`, the mean over the labels that define it, and over the model's seeds."""
+        whole = [self.at(model, label) for label in self.labels]
+        return _mean_of_defined(whole)
+
+
+def compared_models(
+    evidence: StudyEvidence, partitions: Sequence[str]
+) -> tuple[list[TestedModel], TestedModel]:
+    """The models that were tested on all these partitions, and the reference of the others.
+
+    That is the one that the records name under `reference`, else the last that is not trained, or
+    the last of all; it comes last.
+
+    Raises:
+        UserError: fewer than two models are there, or none has the name.
+    """
+    points = compared_points(evidence)
+    everywhere = [
+        point
+        for point, metrics in evidence.metrics.items()
+        if all(partition in metrics for partition in partitions)
+    ]
+    models = tested_models(points.filter(polars.col("point").is_in(everywhere)))
+    if not everywhere or len(models) < 2:
+        raise UserError(f"It takes two models that were tested on {', '.join(partitions)}.")
+    named = next((r["reference"] for r in evidence.records.values() if r.get("reference")), None)
+    if named is not None:
+        candidates = [model for model in models if named in (model.name, model.label)]
+        if not candidates:
+            raise UserError(f"It takes a point of {named}, the reference that the workload names.")
+    else:
+        candidates = [model for model in models if not model.trains] or models
+    reference = candidates[-1]
+    return [*(model for model in models if model is not reference), reference], reference
+
+
+def model_errors(
+    evidence: StudyEvidence, models: Sequence[TestedModel], partition: str
+) -> list[ModelErrors]:
+    """The errors that the records name in `headline`, `trust` and `trace`, or the first statistic.
+
+    Those that a model lacks, or of which a value is infinite, are left out; so are samples that a
+    model was trained on.
+
+    Raises:
+        UserError: the models were tested on different samples.
+    """
+    points = [point for model in models for point in model.points]
+    if not same_data(evidence, points):
+        raise UserError(f"The models were tested on different data sets ({partition}).")
+    statistics = {
+        name: [f.name for f in evidence.fields(name) if f.role == "statistic"]
+        for name in evidence.sources
+    }
+    own = evidence.samples.filter(
+        polars.col("point").is_in(points) & (polars.col("partition") == partition)
+    )
+    seen = own.filter(polars.col(SEEN).fill_null(False))["sample_id"] if SEEN in own.columns else ()
+    record = evidence.records[points[0]]
+    wanted = named_errors(record, evidence.metrics[points[0]][partition], statistics)
+    unique = dict.fromkeys(Named(one.axis, one.column) for one in wanted)
+    found = []
+    for named in unique:
+        rows = evidence.table(named.table).filter(
+            polars.col("point").is_in(points)
+            & (polars.col("partition") == partition)
+            & ~polars.col("sample_id").is_in(list(seen))
+        )
+        found.append(_errors(evidence, points, partition, named, rows, _ideal(record, named)))
+    return [one for one in found if one is not None]
+
+
+def _errors(
+    evidence: StudyEvidence,
+    points: Sequence[str],
+    partition: str,
+    named: Named,
+    rows: polars.DataFrame,
+    ideal: float,
+) -> ModelErrors | None:
+    if rows.is_empty() or not rows[named.column].dtype.is_numeric():
+        return None
+    labels = rows[named.axis].unique(maintain_order=True).to_list() if named.axis else [""]
+    by_point, samples = {}, None
+    for point in points:
+        own = rows.filter(polars.col("point") == point).sort("sample_id", maintain_order=True)
+        keys = own.select("sample_id", *block_columns(own))
+        single = keys.unique("sample_id", keep="first", maintain_order=True)
+        if samples is not None and not single.equals(samples):
+            raise UserError(f"The models were tested on different samples of {partition}.")
+        samples = single
+        if own[named.column].is_null().all() or own.height != samples.height * len(labels):
+            return None
+        column = own[named.column].cast(polars.Float64).fill_null(np.nan).to_numpy()
+        by_point[point] = np.abs(column - ideal).reshape(samples.height, len(labels))
+    if samples is None or any(np.isinf(values).any() for values in by_point.values()):
+        return None
+    field = next(f for f in evidence.fields(named.table) if f.name == named.column)
+    name = f"{named.axis}/{named.column}" if named.axis else named.column
+    quantity = Quantity(name, field.unit, field.per, field.describe)
+    if ideal:
+        quantity = quantity.distance_from(ideal)
+    elif (evidence.table(named.table)[named.column] < 0).any():
+        quantity = replace(quantity, name=f"|{name}|")
+    return ModelErrors(partition, quantity, named.axis, tuple(map(str, labels)), samples, by_point)
+
+
+def _ideal(record: Mapping[str, Any], named: Named) -> float:
+    """The statistic's value where there is no error, as the record's `trust` or `trace` has it."""
+    name = f"{named.axis}/{named.column}" if named.axis else named.column
+    trust = record.get("trust") or {}
+    if trust.get("statistic") == name:
+        return float(trust.get("ideal") or 0.0)
+    ideals = (record.get("trace") or {}).get("ideal") or {}
+    return float(ideals.get(name, 0.0))
+
+
+def _mean_of_defined(columns: Sequence[Floats]) -> Floats:
+    stacked = np.stack(columns)
+    defined = ~np.isnan(stacked)
+    with np.errstate(invalid="ignore"):
+        return np.where(defined, stacked, 0.0).sum(axis=0) / defined.sum(axis=0)

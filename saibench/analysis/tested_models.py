@@ -1,0 +1,148 @@
+"""The models of a study, and how one's errors compare with another's on the same samples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import polars
+
+from saibench.analysis.bootstrap import Floats, Interval
+from saibench.analysis.sample_means import interval_of_means, relative_change
+from saibench.analysis.seeds import over_seeds
+from saibench.evidence.selection import SEED, differing, is_trained, setting_text
+
+NAME = "model.name"
+
+
+@dataclass(frozen=True)
+class TestedModel:
+    """Points of a study that differ in their seed alone.
+
+    Args:
+        name: of the model.
+        label: the words that tell it from the study's others.
+        points: one a seed.
+        settings: those in which the study's models differ.
+        trains: whether its runs trained it.
+    """
+
+    __test__ = False  # no class of tests
+
+    name: str
+    label: str
+    points: tuple[str, ...]
+    settings: Mapping[str, Any]
+    trains: bool = True
+
+    @property
+    def trainings(self) -> int | None:
+        """Seeds that it was trained with; None if there is nothing to train."""
+        return len(self.points) if self.trains else None
+
+    @property
+    def varies(self) -> bool:
+        """Whether another seed would give, or gave, other predictions."""
+        return self.trains or len(self.points) > 1
+
+    def first_seed(self) -> Self:
+        """Its first point alone, where a mean over seeds would not be a prediction."""
+        return replace(self, points=self.points[:1])
+
+    def seeds(self) -> list[Self]:
+        """Its points, each as a model of its own."""
+        return [replace(self, points=(point,)) for point in self.points]
+
+
+def tested_models(points: polars.DataFrame) -> list[TestedModel]:
+    """The points in models.
+
+    A label is the model's name, and whatever else it takes to tell models of one name apart.
+    """
+    apart = [name for name in differing(points) if name != SEED]
+    groups = [group for _, group in points.group_by(apart, maintain_order=True)] if apart else []
+    return [_model(points, group, apart) for group in groups or [points]]
+
+
+def fewest_trainings(models: Iterable[TestedModel]) -> int | None:
+    """Seeds of the model that was trained least often; None where none was trained."""
+    known = (model.trainings for model in models)
+    return min((trainings for trainings in known if trainings is not None), default=None)
+
+
+def seeds_text(models: Sequence[TestedModel]) -> str:
+    """Of which models intervals that cover seeds do so, and which had a single one."""
+    several = ", ".join(
+        f"{model.label}, {model.trainings} seeds" for model in models if (model.trainings or 0) > 1
+    )
+    single = ", ".join(model.label for model in models if model.trainings == 1)
+    covered = f" They cover other seeds too ({several})." if several else ""
+    return f"{covered}{f' For these trained nets alone (one seed): {single}.' if single else ''}"
+
+
+ValuesOf = Callable[[Any], Floats]
+"""A number of each sample `(N,)`, of a model: the mean over its points, NaN where undefined."""
+
+
+def over_trainings(measure: Callable[..., Interval], *models: TestedModel) -> Interval:
+    """`measure` of models over their seeds, where one that is not trained needs no second."""
+    varied = [number for number, model in enumerate(models) if model.varies]
+
+    def of_varied(*own: TestedModel) -> Interval:
+        replaced = dict(zip(varied, own, strict=True))
+        return measure(*(replaced.get(number, model) for number, model in enumerate(models)))
+
+    return over_seeds(of_varied, *(models[number] for number in varied))
+
+
+def mean_error(values: ValuesOf, samples: polars.DataFrame, model: TestedModel) -> Interval:
+    """Mean over the samples that define it, and over the model's seeds."""
+    return over_trainings(
+        lambda own: interval_of_means(lambda mean: mean, samples, values(own)), model
+    )
+
+
+def error_change(
+    values: ValuesOf, samples: polars.DataFrame, before: TestedModel, after: TestedModel
+) -> Interval:
+    """By what share of itself the mean error grows from one model to the other."""
+    return over_trainings(
+        lambda first, second: relative_change(values(first), values(second), samples),
+        before,
+        after,
+    )
+
+
+def error_skill(
+    values: ValuesOf, samples: polars.DataFrame, model: TestedModel, reference: TestedModel
+) -> Interval:
+    """1 − mean error / the reference's mean error, over samples that define both."""
+    return over_seeds(
+        lambda own: interval_of_means(
+            lambda one, other: 1 - one / other, samples, values(own), values(reference)
+        ),
+        model,
+    )
+
+
+def _model(points: polars.DataFrame, cell: polars.DataFrame, apart: Sequence[str]) -> TestedModel:
+    name = str(cell[NAME][0]) if NAME in cell.columns else ""
+    alike = points.filter(polars.col(NAME) == name) if name else points
+    words = [setting_text(setting, cell[setting][0]) for setting in _telling(alike, apart)]
+    if name and (not words or alike.height < points.height):
+        words.insert(0, name.replace("_", " "))
+    settings = {setting: cell[setting][0] for setting in apart}
+    trains = is_trained(json.loads(cell["record"][0]))
+    return TestedModel(name, ", ".join(words) or "model", tuple(cell["point"]), settings, trains)
+
+
+def _telling(points: polars.DataFrame, apart: Sequence[str]) -> list[str]:
+    """The first settings that tell these points' models apart: others only follow them."""
+    telling: list[str] = []
+    for setting in apart:
+        found = points.select(telling).unique().height if telling else 1
+        if points.select(*telling, setting).unique().height > found:
+            telling.append(setting)
+    return telling

@@ -1,0 +1,114 @@
+"""Where a model can be trusted: errors of all models, by what is tested, for any statistic."""
+
+from __future__ import annotations
+
+import polars
+from matplotlib.figure import Figure
+
+from saibench.analysis.model_errors import ModelErrors, compared_models, model_errors
+from saibench.analysis.tested_models import error_change, mean_error, seeds_text
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.models import (
+    CHANGE,
+    MAX_MODELS,
+    MEAN,
+    draw_by_partition,
+    first_models,
+    interval_row,
+    model_colours,
+)
+from saibench.figures.style import INK, from_zero, panel_title, panels, styled
+
+title = "Errors by what is tested"
+paper = ""
+
+MAX_STATISTICS = 3
+
+
+def needs(evidence: StudyEvidence) -> str | None:
+    partitions = _partitions(evidence)
+    if len(partitions) < 2:
+        return "It takes two test partitions that all points have to see where each is trusted."
+    try:
+        return None if _shared(evidence) else "No error is known of all models and partitions."
+    except UserError as error:
+        return str(error)
+
+
+def table(evidence: StudyEvidence) -> polars.DataFrame:
+    """One row a (statistic, partition, model, measure).
+
+    The mean is in the statistic's unit, along an axis that over its labels; the relative change is
+    that of the model's mean from the reference's, on the same samples.
+    """
+    models, reference = compared_models(evidence, _partitions(evidence))
+    rows = []
+    for of_partitions in _shared(evidence):
+        for errors in of_partitions:
+            row = {"statistic": errors.statistic.title, "unit": errors.statistic.unit}
+            row |= {"partition": errors.partition}
+            for model in models:
+                mean = mean_error(errors.over_axis, errors.samples, model)
+                rows.append({**row, "model": model.label, "measure": MEAN} | interval_row(mean))
+                if model is not reference:
+                    change = error_change(errors.over_axis, errors.samples, reference, model)
+                    changed = {**row, "model": model.label, "measure": CHANGE}
+                    rows.append(changed | interval_row(change))
+    return polars.DataFrame(rows)
+
+
+@styled
+def draw(evidence: StudyEvidence) -> Figure:
+    models, reference = compared_models(evidence, _partitions(evidence))
+    shown = _shared(evidence)[:MAX_STATISTICS]
+    drawn = [*models[: MAX_MODELS - 1], reference][-MAX_MODELS:]
+    colours = model_colours(drawn, [reference.label])
+    numbers = table(evidence).filter(polars.col("model").is_in(list(colours)))
+    figure, axes = panels(len(shown), 2, 0.5 + 2.9 * len(shown), sharex=True)
+    letters = iter("abcdef")
+    for (absolute, relative), (first, *_) in zip(axes, shown, strict=True):
+        statistic = first.statistic
+        own = numbers.filter(polars.col("statistic") == statistic.title)
+        draw_by_partition(absolute, own, MEAN, colours)
+        draw_by_partition(relative, own, CHANGE, colours)
+        panel_title(absolute, next(letters), statistic.title)
+        panel_title(relative, next(letters), f"relative to {reference.label}")
+        absolute.set_ylabel(f"mean [{statistic.unit}]" if statistic.unit else "mean")
+        relative.set_ylabel("change of the error [%]")
+        relative.axhline(0, color=INK, linewidth=1)
+        from_zero(absolute)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    return figure
+
+
+def caption(evidence: StudyEvidence) -> str:
+    models, reference = compared_models(evidence, _partitions(evidence))
+    shown = _shared(evidence)
+    counts = "; ".join(
+        f"{errors.samples.height:,} samples of {errors.partition}" for errors in shown[0]
+    )
+    return (
+        f"Mean errors (left), and how much larger or smaller they are than those of "
+        f"{reference.label} on the same samples, paired (right), by test partition: {counts}, "
+        "without those that a model was trained on. Intervals: 95 %, from resampling independent "
+        f"blocks of the test.{seeds_text(models)}{first_models(len(models))}"
+    )
+
+
+def _partitions(evidence: StudyEvidence) -> list[str]:
+    """The partitions on which every point was tested, in their order."""
+    tested = list(evidence.metrics.values())
+    return [name for name in (tested[0] if tested else ()) if all(name in one for one in tested)]
+
+
+def _shared(evidence: StudyEvidence) -> list[list[ModelErrors]]:
+    """By statistic that is known on all partitions: the errors on each."""
+    partitions = _partitions(evidence)
+    models, _ = compared_models(evidence, partitions)
+    known = [
+        {errors.statistic.title: errors for errors in model_errors(evidence, models, partition)}
+        for partition in partitions
+    ]
+    return [[one[name] for one in known] for name in known[0] if all(name in one for one in known)]
