@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from saibench.analysis.leak_audit.records import Audit, Effect, Pair, Share
+from saibench.evidence.audit_record import Audit, Effect, Pair, Share
 
 
 def audit_of(score: float) -> Audit:
@@ -27,9 +27,9 @@ def audit_of(score: float) -> Audit:
         descriptor="SOAP descriptor",
         describe_descriptor="",
         threshold=None,
-        to_training=(),
-        among_training=(),
+        to_training=[],
+        among_training=[],
         ratio=None,
-        pairs=(Pair(7, 3, 0.5, None, 0.1, 0),),
+        pairs=[Pair(7, 3, 0.5, None, 0.1, 0)],
         effect=Effect("force_mae", "meV/Å", share, share, share),
     )

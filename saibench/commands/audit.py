@@ -11,7 +11,7 @@ from saibench.commands.data_root import add_data_root
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
-    from saibench.analysis.leak_audit.records import Audit
+    from saibench.evidence.audit_record import Audit
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from saibench.errors import UserError
+from saibench.evidence.audit_record import Audit
 from saibench.evidence.independence import Independence
 from saibench.evidence.known import TRAINING
 from saibench.identity import IDENTITY, refuse_misshapen
@@ -60,58 +61,6 @@ class _Blocks(_Open):
     strata: str | None = None
 
 
-class _Share(_Open):
-    estimate: float | None
-    low: float | None
-    high: float | None
-    count: int
-
-
-class _Pair(_Open):
-    test: int
-    training: int
-    distance: float | None
-    relative: float | None
-    gap: float | None
-    same: int
-
-
-class _Effect(_Open):
-    statistic: str
-    unit: str
-    seen: _Share
-    others: _Share
-    difference: _Share
-
-
-class _Audit(_Open):
-    """As `saibench.analysis.leak_audit.records.Audit` gives it."""
-
-    partition: str
-    describe: str
-    test: int
-    training: int
-    training_hash: str
-    test_hash: str
-    score: _Share
-    same: _Share
-    interleaved: _Share | None
-    near: _Share | None
-    part: str
-    correlation_time: float | None
-    unit: str
-    is_resolved: bool
-    along: str | None
-    descriptor: str
-    describe_descriptor: str
-    threshold: float | None
-    to_training: list[float]
-    among_training: list[float]
-    ratio: _Share | None
-    pairs: list[_Pair]
-    effect: _Effect | None = None
-
-
 class _Logged(_Open):
     url: str | None = None
     project: str | None = None
@@ -142,7 +91,7 @@ class _Record(_Session):
     files: dict[str, str] | None = None
     pending: dict[str, str] | None = None
     evidence: list[str] = []
-    audit: dict[str, _Audit] | None = None
+    audit: dict[str, Audit] | None = None
     headline: _Names = None
     findings: _Names = None
     figures: _Names = None
@@ -221,7 +170,7 @@ def _checked(kind: TypeAdapter[Entries], entries: Mapping[str, Any]) -> Entries:
 
 
 _WRONG = {
-    **dict.fromkeys(("dict_type", "model_type"), "is no JSON object"),
+    **dict.fromkeys(("dataclass_type", "dict_type", "model_type"), "is no JSON object"),
     **dict.fromkeys(("float_type", "int_type"), "is no number"),
     "bool_type": "is neither true nor false",
     "list_type": "is no list",

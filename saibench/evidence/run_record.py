@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from saibench.evidence import metrics
 from saibench.evidence.record_schema import refuse_misshapen_record
-from saibench.files.atomic import written_whole
+from saibench.files.bounded_json import write_json
 from saibench.files.integrity import (
     FILES,
     RECORD,
@@ -77,13 +76,6 @@ def read_metrics(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
     """
     path = folder / METRICS
     return metrics.read_metrics(path) if path.exists() else {}
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON, all or nothing."""
-    text = json.dumps(content, indent=1, ensure_ascii=False)
-    with written_whole(path) as aside:
-        aside.write_text(text + "\n", encoding="utf-8")
 
 
 def now() -> str:

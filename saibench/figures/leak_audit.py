@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from saibench.analysis.leak_audit.of_evidence import Audited, audits_of
-from saibench.analysis.leak_audit.records import QUANTILES, Audit, Share
+from saibench.analysis.leak_audit.records import QUANTILES
 from saibench.analysis.leak_audit.sentences import story
+from saibench.evidence.audit_record import Audit, Share
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from saibench.errors import UserError
+from saibench.files.atomic import written_whole
 from saibench.files.plain import read_text
 
 MAX_BYTES = 2**25
@@ -22,6 +26,35 @@ def load_json(path: Path) -> Any:
         OSError: it cannot be read.
     """
     return parse_json(read_text(path, MAX_BYTES))
+
+
+def write_json(path: Path, content: Any, *, allow_nan: bool = True) -> None:
+    """Write JSON, all or nothing."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=allow_nan)
+    with written_whole(path) as aside:
+        aside.write_text(text + "\n", encoding="utf-8")
+
+
+def save_json(path: Path, content: Any) -> Path:
+    """`write_json` where a user asked for it; all numbers must be finite.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    try:
+        write_json(path, content, allow_nan=False)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return path
+
+
+def finite(node: Any) -> Any:
+    """The content with null in the place of each number that JSON has no word for."""
+    if isinstance(node, Mapping):
+        return {str(name): finite(value) for name, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [finite(value) for value in node]
+    return None if isinstance(node, float) and not math.isfinite(node) else node
 
 
 def parse_json(text: str) -> Any:

@@ -16,10 +16,10 @@ from saibench.analysis.leak_audit.random_split import (
     split_studies,
     tests_of_point,
 )
-from saibench.analysis.leak_audit.records import Audit
 from saibench.analysis.learning_curve.reading import asked_of
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
+from saibench.evidence.audit_record import Audit
 from saibench.evidence.reader import StudyEvidence
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.findings.verdict import verdict

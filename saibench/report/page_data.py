@@ -17,6 +17,7 @@ from saibench.evidence.points import Record, points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_text, setting_value
 from saibench.evidence.settings import all_settings
+from saibench.files.bounded_json import finite
 from saibench.report.headline import headline_metrics
 from saibench.report.measured import Measured, Number
 from saibench.report.packed import Packer
@@ -137,7 +138,7 @@ def page_data(studies: Sequence[PageStudy], packer: Packer) -> dict[str, Any]:
 
 def as_json(content: Mapping[str, Any]) -> str:
     """JSON that cannot end the script element that it stands in; numbers that are none are null."""
-    text = json.dumps(_finite(content), ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(finite(content), ensure_ascii=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
@@ -244,11 +245,3 @@ def _fields(studies: Sequence[PageStudy]) -> dict[str, dict[str, str]]:
         for name, field in study.evidence.units.items():
             found.setdefault(name, field)
     return found
-
-
-def _finite(content: Any) -> Any:
-    if isinstance(content, Mapping):
-        return {str(name): _finite(value) for name, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
-    return None if isinstance(content, float) and not np.isfinite(content) else content

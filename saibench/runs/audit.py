@@ -19,13 +19,14 @@ from saibench.analysis.leak_audit.audit import (
     worst_pairs,
 )
 from saibench.analysis.leak_audit.effect import effect_of
-from saibench.analysis.leak_audit.records import Audit, Effect, quantiles
+from saibench.analysis.leak_audit.records import quantiles
 from saibench.analysis.learning_curve.reading import asked_of
 from saibench.config.check import build
 from saibench.datamodules.near_duplicates import SampleSimilarity
 from saibench.datamodules.partition import Partition
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError, closest
+from saibench.evidence.audit_record import Audit, Effect
 from saibench.evidence.independence import marked_index
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import read_record, update_record
@@ -140,7 +141,7 @@ def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
         descriptor=similarity.name if similarity else "",
         describe_descriptor=similarity.describe if similarity else "",
         threshold=float(seen.threshold) if np.isfinite(seen.threshold) else None,
-        to_training=() if seen.to_training is None else quantiles(seen.to_training.distance),
+        to_training=[] if seen.to_training is None else quantiles(seen.to_training.distance),
         among_training=quantiles(seen.among_training),
         ratio=distance_ratio(seen, split),
         pairs=worst_pairs(seen, split),

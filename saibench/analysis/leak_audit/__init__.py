@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from saibench.analysis.leak_audit.audit import Seen, Split, look
-from saibench.analysis.leak_audit.records import Audit
+from saibench.evidence.audit_record import Audit
 
 __all__ = ["Audit", "Seen", "Split", "look"]

@@ -23,7 +23,8 @@ from saibench.analysis.leak_audit.neighbours import (
     nearest,
     spread,
 )
-from saibench.analysis.leak_audit.records import Pair, Share
+from saibench.analysis.leak_audit.records import share_of
+from saibench.evidence.audit_record import Pair, Share
 
 NEAR = 0.01
 """Share of the training samples whose nearest independent one is called near: of a test that is as
@@ -154,7 +155,7 @@ def share(flags: Flags | Floats, split: Split) -> Share:
     """Of the test samples, with the interval of other stretches or groups of them."""
     values = flags.astype(np.float64)
     is_share = flags.dtype == np.bool_
-    return Share.of(block_bootstrap(values, split.blocks(values), share=is_share))
+    return share_of(block_bootstrap(values, split.blocks(values), share=is_share))
 
 
 def distance_ratio(seen: Seen, split: Split) -> Share | None:
@@ -165,14 +166,14 @@ def distance_ratio(seen: Seen, split: Split) -> Share | None:
     if scale == 0:
         return None
     relative = seen.to_training.distance / scale
-    return Share.of(block_bootstrap(relative, split.blocks(relative)))
+    return share_of(block_bootstrap(relative, split.blocks(relative)))
 
 
-def worst_pairs(seen: Seen, split: Split) -> tuple[Pair, ...]:
+def worst_pairs(seen: Seen, split: Split) -> list[Pair]:
     """The test samples that are nearest to a training sample, equal parts first."""
     found = seen.to_training
     if found is None:
-        return ()
+        return []
     row = np.where(seen.same.count > 0, seen.same.row, found.row)
     order = np.lexsort((found.distance, -seen.same.count))[:WORST]
     assert split.vectors is not None
@@ -187,7 +188,7 @@ def worst_pairs(seen: Seen, split: Split) -> tuple[Pair, ...]:
         relative = float(apart) / scale if scale else None
         ids = int(split.ids[test]), int(split.ids[training])
         pairs.append(Pair(*ids, float(apart), relative, gap, int(seen.same.count[number])))
-    return tuple(pairs)
+    return pairs
 
 
 def _same_parts(split: Split) -> SameParts:

@@ -10,7 +10,8 @@ import polars
 from saibench.analysis.blocks import block_columns, blocks_of
 from saibench.analysis.bootstrap import means_apart
 from saibench.analysis.leak_audit.audit import Flags
-from saibench.analysis.leak_audit.records import Effect, Share
+from saibench.analysis.leak_audit.records import share_of
+from saibench.evidence.audit_record import Effect
 
 FEWEST = 20
 """Fewer samples of a kind say nothing of others."""
@@ -44,7 +45,7 @@ def effect_of(
         return None
     errors, is_seen = rows["error"].to_numpy(), rows["seen"].to_numpy()
     found = means_apart(errors, ~is_seen, blocks_of(rows, errors))
-    of_others, of_seen, difference = (Share.of(interval) for interval in found)
+    of_others, of_seen, difference = (share_of(interval) for interval in found)
     return Effect(
         statistic,
         unit,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from saibench.analysis.leak_audit.records import Audit
+from saibench.evidence.audit_record import Audit
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import compared_points, differing, setting_text, short_names
 

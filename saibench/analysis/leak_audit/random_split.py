@@ -16,11 +16,11 @@ from saibench.analysis.bootstrap import (
     mean_interval,
 )
 from saibench.analysis.leak_audit.of_evidence import audits_of
-from saibench.analysis.leak_audit.records import Audit
 from saibench.analysis.learning_curve.reading import Asked, asked_of
 from saibench.analysis.seeds import with_seeds
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
+from saibench.evidence.audit_record import Audit
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
     Variant,

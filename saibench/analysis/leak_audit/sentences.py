@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from saibench.analysis.leak_audit.records import Audit, Pair
+from saibench.evidence.audit_record import Audit, Pair
 from saibench.formatting import bracketed, percent
 
 WITHOUT_LEAK = 0.05

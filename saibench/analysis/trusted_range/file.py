@@ -12,8 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.errors import UserError, first_line
-from saibench.files.atomic import written_whole
-from saibench.files.bounded_json import load_json
+from saibench.files.bounded_json import load_json, save_json
 from saibench.printable import printable
 
 FORMAT = "saibench trusted range"
@@ -33,13 +32,7 @@ def write_range(trusted: TrustedRange, path: Path) -> Path:
         "sha256": _digest(content),
         "trusted_range": content,
     }
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
-    try:
-        with written_whole(path) as aside:
-            aside.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or error}.") from error
-    return path
+    return save_json(path, document)
 
 
 def read_range(path: Path) -> TrustedRange:

@@ -13,11 +13,11 @@ from matplotlib.figure import Figure
 from synthetic_study import Made, write_study
 
 from saibench.analysis.leak_audit.of_evidence import audits_of
-from saibench.analysis.leak_audit.records import Audit, Share
 from saibench.cli import _commands
 from saibench.config.check import resolved
 from saibench.config.compose import compose_command
 from saibench.errors import UserError
+from saibench.evidence.audit_record import Audit, Share
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import figure_module
 from saibench.findings.leak_audit import (
