@@ -243,7 +243,7 @@ def test_data_whose_content_is_not_known_are_known_by_their_folder(tmp_path: Pat
 
 def test_saved_samples_of_0_1_are_read_under_their_name_now(tmp_path: Path) -> None:
     """`shown` of a frozen config is `save_samples`, and neither changes the run's hash."""
-    root = Path(__file__).parents[2] / "docs/results/nowcasting/lead_time/points"
+    root = Path(__file__).parents[2] / "docs/results/nowcasting/radar/points"
     path = next(root.glob("*-persistence-*/config.yaml"))
     raw = yaml.safe_load(path.read_text())
     before = point_hash(raw)
