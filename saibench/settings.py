@@ -194,7 +194,7 @@ class TrainingNames(_Strict):
 class Characterization(_Strict):
     """A workload's row of the paper's table 1."""
 
-    input_space: Literal["point cloud", "dense matrix", "token sequence"]
+    input_space: str = Field(min_length=1)
     quantitative: bool
     qualitative: bool
     time_series: bool
