@@ -168,7 +168,7 @@ class StructuralDataModule(LightningDataModule):
         return None
 
     def feature_fields(self) -> list[Any]:
-        """`evidence.schema.Field`s of the columns that `features` gives."""
+        """`evidence.schema.Field`s of the columns that `features` gives, but for `sample_id`."""
         raise NotImplementedError
 
     def independence(self) -> Independence:
