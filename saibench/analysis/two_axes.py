@@ -262,7 +262,7 @@ def _axis_of(points: polars.DataFrame, name: str) -> Axis:
     The fullest level is the widest window (the latest of several), the largest number, or of words
     the first; points that differ in their seed alone are paired each with each.
     """
-    others = [one for one in settings_of(points) if one not in (name, SEED)]
+    others = [one for one in differing(points) if one not in (name, SEED)]
     groups = points.group_by(others, maintain_order=True) if others else [((), points)]
     pairs, levels = [], []
     for _, group in groups:
