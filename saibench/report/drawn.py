@@ -70,10 +70,20 @@ def drawable(evidence: StudyEvidence) -> dict[str, Figure]:
         try:
             module = figure_module(name)
             if module.needs(evidence) is None:
-                found[name.rpartition(".")[2]] = module.draw(evidence)
+                found[_short(name)] = module.draw(evidence)
         except Exception:  # met again, and said, where the page has the figure's place
             continue
     return found
+
+
+def _short(name: str) -> str:
+    """The name of a figure's file, in full where the module is the user's: it may have a namesake.
+
+    >>> _short("saibench.figures.trusted_range"), _short("pendulum.figure")
+    ('trusted_range', 'pendulum_figure')
+    """
+    is_shipped = name.startswith("saibench.")
+    return name.rpartition(".")[2] if is_shipped else name.replace(".", "_")
 
 
 def draw_figures(
@@ -93,10 +103,10 @@ def _is_for_one_point(name: str) -> bool:
 def draw_figure(evidence: StudyEvidence, figure: str | FigureModule | ModuleType) -> DrawnFigure:
     """The figure, given as a module or by its dotted name, or why it is not drawn."""
     name = figure if isinstance(figure, str) else getattr(figure, "__name__", figure.title)
-    drawn = partial(DrawnFigure, name.rpartition(".")[2], name, "")
+    drawn = partial(DrawnFigure, _short(name), name, "")
     try:
         figure = figure_module(figure) if isinstance(figure, str) else figure
-        drawn = partial(DrawnFigure, name.rpartition(".")[2], figure.title, figure.paper)
+        drawn = partial(DrawnFigure, _short(name), figure.title, figure.paper)
         reason = figure.needs(evidence)
         if reason is not None:
             return drawn(reason=reason)
