@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
-
 import matplotlib.ticker
 import numpy as np
 import polars
@@ -17,6 +15,7 @@ from saibench.analysis.learning_curve.data_needed import ANSWERED, REACH, DataNe
 from saibench.analysis.learning_curve.laws import LAWS
 from saibench.analysis.learning_curve.study_laws import Found, found_laws, story
 from saibench.errors import UserError
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.captions import first_of
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
@@ -105,15 +104,9 @@ def caption(evidence: StudyEvidence) -> str:
     return "\n".join(parts)
 
 
-_last: tuple[weakref.ref[StudyEvidence], list[Found]] | None = None
-"""What was found last: `needs`, `draw`, `caption` and `table` ask for the same."""
-
-
+@once
 def _found(evidence: StudyEvidence) -> list[Found]:
-    global _last
-    if _last is None or _last[0]() is not evidence:
-        _last = weakref.ref(evidence), found_laws(evidence)
-    return _last[1]
+    return found_laws(evidence)
 
 
 def _drawn(evidence: StudyEvidence) -> list[Found]:

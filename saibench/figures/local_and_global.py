@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
-
 import numpy as np
 import polars
 from matplotlib.figure import Figure
@@ -11,6 +9,7 @@ from matplotlib.figure import Figure
 from saibench.analysis.tracing.asked import asked
 from saibench.analysis.two_axes import TwoAxes, two_axes
 from saibench.errors import UserError
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import MUTED, PALETTE, panel_title, panels, styled
 from saibench.findings.two_axes import levels_text, sentences
@@ -96,16 +95,9 @@ def caption(evidence: StudyEvidence) -> str:
     return "\n".join([shown, *(" ".join(sentences(parted)) for parted in found)])
 
 
-_last: tuple[weakref.ref[StudyEvidence], list[TwoAxes]] | None = None
-"""What was parted last: `needs`, `draw`, `caption` and `table` ask for the same."""
-
-
+@once
 def _parted(evidence: StudyEvidence) -> list[TwoAxes]:
     """Of the signed error and of the first response."""
-    global _last
-    if _last is None or _last[0]() is not evidence:
-        wanted = asked(evidence)
-        statistics = dict.fromkeys(name for name in (wanted.bias, wanted.responses[0]) if name)
-        found = [two_axes(evidence, name, wanted.along, wanted.across) for name in statistics]
-        _last = weakref.ref(evidence), found
-    return _last[1]
+    wanted = asked(evidence)
+    statistics = dict.fromkeys(name for name in (wanted.bias, wanted.responses[0]) if name)
+    return [two_axes(evidence, name, wanted.along, wanted.across) for name in statistics]

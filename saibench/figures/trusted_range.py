@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,6 +22,7 @@ from saibench.analysis.trusted_range.study_ranges import (
     story,
 )
 from saibench.errors import UserError
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
 from saibench.formatting import number
@@ -108,15 +108,9 @@ def caption(evidence: StudyEvidence) -> str:
     return "\n".join([*parts, *further([one for one in found if one.trusted][len(drawn) :])])
 
 
-_last: tuple[weakref.ref[StudyEvidence], list[Found]] | None = None
-"""What was found last: `needs`, `draw`, `caption` and `table` ask for the same."""
-
-
+@once
 def _found(evidence: StudyEvidence) -> list[Found]:
-    global _last
-    if _last is None or _last[0]() is not evidence:
-        _last = weakref.ref(evidence), fit_all(evidence)
-    return _last[1]
+    return fit_all(evidence)
 
 
 def _drawn(evidence: StudyEvidence) -> list[Found]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, cast
 
 import jinja2
 
 from saibench.errors import UserError
-from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.reader import StudyEvidence, read_record
+from saibench.files.integrity import RECORD
 from saibench.imports.modules import part_module, recorded_modules
 
 
@@ -44,6 +46,17 @@ class Explored:
     @property
     def label(self) -> str:
         return f"the viewer '{self.title}'"
+
+
+def saved_files(evidence: StudyEvidence, name: str) -> dict[str, Path]:
+    """The file of this name by point, of those whose folder has it; in the study's order."""
+    folders = [evidence.folder, *sorted(evidence.folder.glob("*/"))]
+    found = {
+        read_record(folder / RECORD)["point"]: folder / name
+        for folder in folders
+        if (folder / name).is_file() and (folder / RECORD).is_file()
+    }
+    return {point: found[point] for point in evidence.points["point"] if point in found}
 
 
 def explored(evidence: StudyEvidence) -> list[Explored]:

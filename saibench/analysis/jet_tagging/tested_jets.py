@@ -24,7 +24,15 @@ from saibench.datamodules.jet_tagging.energy_bins import energy_bin
 from saibench.errors import UserError
 from saibench.evidence.independence import STRATUM_COLUMN
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, rows_of, same_data, why_untested
+from saibench.evidence.selection import (
+    Cell,
+    Variant,
+    rows_of,
+    same_data,
+    tested,
+    variants,
+    why_untested,
+)
 
 SIZES = ["subset.count", "subset.fraction"]
 """Settings of how many jets are trained on."""
@@ -188,17 +196,28 @@ def turned_jets(
     ]
 
 
+def turned_variants(evidence: StudyEvidence) -> list[Variant]:
+    """Points with turned jets, in groups that differ in inputs and size alone."""
+    partition = turned_partition(evidence)
+    points = tested(evidence)
+    if partition is None or FEATURES not in points.columns:
+        return []
+    turned = evidence.samples.filter(polars.col("partition") == partition)["point"].unique()
+    chosen = points.filter(polars.col("point").is_in(turned.to_list()))
+    return variants(chosen, [*SIZES, FEATURES], by=[FEATURES, "train_count"])
+
+
 def turned_partition(evidence: StudyEvidence) -> str | None:
     """The first partition whose jets were scored by angle, or None."""
     if BY_ANGLE not in evidence.sources:
         return None
-    tested = dict.fromkeys(name for metrics in evidence.metrics.values() for name in metrics)
+    names = dict.fromkeys(name for metrics in evidence.metrics.values() for name in metrics)
     found = {
         name
         for path in evidence.sources[BY_ANGLE]
         for name in polars.scan_parquet(path).select("partition").unique().collect()["partition"]
     }
-    return next((name for name in tested if name in found), None)
+    return next((name for name in names if name in found), None)
 
 
 def _of_point(evidence: StudyEvidence, point: str, partition: str) -> polars.DataFrame:

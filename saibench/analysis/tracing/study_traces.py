@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from saibench.analysis.tracing.columns import column_of, rows_of_point
 from saibench.analysis.tracing.of_evidence import trace_points
 from saibench.analysis.tracing.reading import traced_partition
 from saibench.analysis.tracing.records import PointTrace
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, tested
 
@@ -35,10 +35,7 @@ class StudyTraces:
     untold: int
 
 
-_last: tuple[weakref.ref[StudyEvidence], StudyTraces] | None = None
-"""What was traced last: findings and figures ask for the same."""
-
-
+@once
 def study_traces(evidence: StudyEvidence) -> StudyTraces:
     """Traces of the first seed of each cell, of three at most: the best, the worst and the middle.
 
@@ -47,14 +44,11 @@ def study_traces(evidence: StudyEvidence) -> StudyTraces:
     Raises:
         UserError: nothing can be traced, and why.
     """
-    global _last
-    if _last is None or _last[0]() is not evidence:
-        wanted = asked(evidence)
-        points = _cells(evidence)
-        chosen = _spread(evidence, points, wanted)
-        traces = tuple(trace_points(evidence, chosen, wanted))
-        _last = weakref.ref(evidence), StudyTraces(wanted, traces, len(points) - len(chosen))
-    return _last[1]
+    wanted = asked(evidence)
+    points = _cells(evidence)
+    chosen = _spread(evidence, points, wanted)
+    traces = tuple(trace_points(evidence, chosen, wanted))
+    return StudyTraces(wanted, traces, len(points) - len(chosen))
 
 
 def _cells(evidence: StudyEvidence) -> list[str]:

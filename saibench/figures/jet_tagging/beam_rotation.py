@@ -14,14 +14,14 @@ from saibench.analysis.classification.scores import ClassScore
 from saibench.analysis.jet_tagging.rotated_scores import best_less_worst, extremes
 from saibench.analysis.jet_tagging.tested_jets import (
     FEATURES,
-    SIZES,
     tested_jets,
     turned_jets,
     turned_partition,
+    turned_variants,
     why_no_jets,
 )
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, tested, variants
+from saibench.evidence.selection import Cell
 from saibench.figures.captions import first_of
 from saibench.figures.jet_tagging.panels import (
     PERCENT,
@@ -52,7 +52,7 @@ def needs(evidence: StudyEvidence) -> str | None:
         return lacking
     if turned_partition(evidence) is None:
         return "It takes jets that were scored turned (test=[held_out, rotated])."
-    return None if _variants(evidence) else "No point says which inputs its model takes."
+    return None if turned_variants(evidence) else "No point says which inputs its model takes."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
@@ -61,7 +61,7 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
     Measures are each angle in degrees (`0°`), the worst angle, and the best less the worst.
     """
     rows = []
-    for variant in _variants(evidence):
+    for variant in turned_variants(evidence):
         for cell in variant.cells:
             angles, scores = angle_scores(evidence, cell)
             for statistic, of_angles in scores.items():
@@ -89,7 +89,7 @@ def angle_scores(
 
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
-    variant = _variants(evidence)[0]
+    variant = turned_variants(evidence)[0]
     numbers = table(evidence).filter(polars.col("variant") == variant.label)
     names = numbers["features"].unique(maintain_order=True).to_list()[:MAX_FEATURES]
     counts = numbers[COUNT].unique().sort().to_list()
@@ -130,7 +130,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 
 
 def caption(evidence: StudyEvidence) -> str:
-    found = _variants(evidence)
+    found = turned_variants(evidence)
     partition = str(turned_partition(evidence))
     jets = tested_jets(evidence, found[0].cells[:1], partition)
     names, counts = ({cell.shared[name] for cell in found[0].cells} for name in (FEATURES, COUNT))
@@ -148,17 +148,6 @@ def caption(evidence: StudyEvidence) -> str:
 
 def _beyond(all_of: Collection[object], most: int, what: str) -> str:
     return f" ({most} of {len(all_of)} {what})" if len(all_of) > most else ""
-
-
-def _variants(evidence: StudyEvidence) -> list[Variant]:
-    """Points with turned jets, in groups that differ in inputs and size alone."""
-    partition = turned_partition(evidence)
-    points = tested(evidence)
-    if partition is None or FEATURES not in points.columns:
-        return []
-    with_angles = evidence.samples.filter(polars.col("partition") == partition)["point"].unique()
-    chosen = points.filter(polars.col("point").is_in(with_angles.to_list()))
-    return variants(chosen, [*SIZES, FEATURES], by=[FEATURES, COUNT])
 
 
 def _drawn_sizes(counts: Sequence[int]) -> list[int]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import polars
 
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.classification.scores import ClassScore, interval, mean_score
@@ -19,13 +18,13 @@ from saibench.analysis.jet_tagging.rotated_scores import (
 )
 from saibench.analysis.jet_tagging.tested_jets import (
     FEATURES,
-    SIZES,
     turned_jets,
     turned_partition,
+    turned_variants,
 )
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested, variants
+from saibench.evidence.selection import Cell, Variant, fewest_seeds
 from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
 from saibench.findings.jet_tagging.shared import (
     answer_positive,
@@ -84,13 +83,10 @@ class Turned:
 
 def of_rotation(evidence: StudyEvidence) -> list[Finding]:
     partition = turned_partition(evidence)
-    points = tested(evidence)
-    if partition is None or FEATURES not in points.columns:
+    if partition is None:
         return []
-    held = evidence.samples.filter(polars.col("partition") == partition)["point"].unique()
-    points = points.filter(polars.col("point").is_in(held.to_list()))
     found: list[Finding] = []
-    for variant in variants(points, [*SIZES, FEATURES], by=[FEATURES, COUNT]):
+    for variant in turned_variants(evidence):
         cells = _by_features(variant)
         if PRIOR in cells:
             asked = partial(invariant, evidence, cells[PRIOR], partition)

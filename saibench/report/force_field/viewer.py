@@ -10,11 +10,11 @@ from typing import Any
 from ase.data import chemical_symbols, covalent_radii
 
 from saibench.evidence.force_field.saved_frames import SavedFrames
-from saibench.evidence.reader import StudyEvidence, read_record
+from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, setting_text
 from saibench.report.packed import deflated, packed_bytes, shortened
 from saibench.report.scripts import source
-from saibench.report.viewers import viewer_template
+from saibench.report.viewers import saved_files, viewer_template
 
 title = "Molecules to look at"
 
@@ -59,12 +59,7 @@ def fragment(evidence: StudyEvidence) -> str:
 
 def _kept(evidence: StudyEvidence) -> list[Kept]:
     """In the study's order."""
-    folders = [evidence.folder, *sorted(evidence.folder.glob("*/"))]
-    paths = {
-        read_record(folder / "run.json")["point"]: folder / SavedFrames.FILE
-        for folder in folders
-        if (folder / SavedFrames.FILE).is_file() and (folder / "run.json").is_file()
-    }
+    paths = saved_files(evidence, SavedFrames.FILE)
     points = evidence.points
     apart = [name for name in differing(points) if name != SEED] or differing(points)
     return [

@@ -9,10 +9,10 @@ import numpy as np
 import polars
 
 from saibench.evidence.jet_tagging.saved_jets import SavedJet, SavedJets
-from saibench.evidence.reader import StudyEvidence, read_record
+from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, rows_of, setting_text
 from saibench.formatting import number
-from saibench.report.viewers import viewer_template
+from saibench.report.viewers import saved_files, viewer_template
 
 title = "Jets to look at"
 
@@ -149,19 +149,9 @@ def _alike(evidence: StudyEvidence, data: str) -> list[str]:
 
 def _kept(evidence: StudyEvidence) -> list[Kept]:
     """In the study's order."""
-    folders = [evidence.folder, *sorted(evidence.folder.glob("*/"))]
-    paths = {
-        read_record(folder / "run.json")["point"]: folder / SavedJets.FILE
-        for folder in folders
-        if (folder / SavedJets.FILE).is_file() and (folder / "run.json").is_file()
-    }
-    return [
-        Kept(
-            paths[point], point, str((evidence.records[point].get("data") or {}).get("hash") or "")
-        )
-        for point in evidence.points["point"]
-        if point in paths
-    ]
+    paths = saved_files(evidence, SavedJets.FILE)
+    data = {point: evidence.records[point].get("data") or {} for point in paths}
+    return [Kept(path, point, str(data[point].get("hash") or "")) for point, path in paths.items()]
 
 
 def _viewer(evidence: StudyEvidence, kept: Kept, jet: SavedJet) -> Viewer:

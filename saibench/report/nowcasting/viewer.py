@@ -13,7 +13,7 @@ import polars
 
 from saibench.analysis.nowcasting.errors import BY_LEAD, rain_models
 from saibench.evidence.nowcasting.saved_events import SavedEvents
-from saibench.evidence.reader import StudyEvidence, read_record
+from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.radar import (
     DIFFERENCE_COLOURS,
     DIFFERENCE_EDGES,
@@ -25,7 +25,7 @@ from saibench.figures.nowcasting.radar import (
 )
 from saibench.report.nowcasting.arrows import Arrows, arrows
 from saibench.report.nowcasting.sprites import sprite
-from saibench.report.viewers import viewer_template
+from saibench.report.viewers import saved_files, viewer_template
 
 title = "Events to look through"
 
@@ -121,12 +121,7 @@ def fragment(evidence: StudyEvidence) -> str:
 
 def _kept(evidence: StudyEvidence) -> list[Kept]:
     """Those of the models under study first."""
-    folders = [evidence.folder, *sorted(evidence.folder.glob("*/"))]
-    paths = {
-        read_record(folder / "run.json")["point"]: folder / SavedEvents.FILE
-        for folder in folders
-        if (folder / SavedEvents.FILE).is_file() and (folder / "run.json").is_file()
-    }
+    paths = saved_files(evidence, SavedEvents.FILE)
     points = evidence.points.filter(polars.col("point").is_in(list(paths)))
     models = rain_models(points) if points.height else []
     return [Kept(paths[point], point, model.label) for model in models for point in model.points]
