@@ -157,8 +157,9 @@ def check_sentences(
     given = ", ".join(f"{name} = {value:g}" for name, value in features.items())
     upper, unit = float(found.upper[0]), statistic.unit
     lines = [
-        f"At {given} the expected {statistic.title} is {number(float(found.expected[0]), unit=unit)}, "
-        f"and at most {number(upper, unit=unit)} for {100 * trusted.coverage:g} % of new samples."
+        f"At {given} the expected {statistic.title} is "
+        f"{number(float(found.expected[0]), unit=unit)}, and at most {number(upper, unit=unit)} for "
+        f"{100 * trusted.coverage:g} % of new samples."
     ]
     for quantity, low, high in zip(trusted.features, trusted.low, trusted.high, strict=True):
         value = features[quantity.name]
