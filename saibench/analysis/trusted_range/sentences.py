@@ -158,8 +158,8 @@ def check_sentences(
     upper, unit = float(found.upper[0]), statistic.unit
     lines = [
         f"At {given} the expected {statistic.title} is "
-        f"{number(float(found.expected[0]), unit=unit)}, and at most {number(upper, unit=unit)} for "
-        f"{100 * trusted.coverage:g} % of new samples."
+        f"{number(float(found.expected[0]), unit=unit)}, and at most {number(upper, unit=unit)} "
+        f"for {100 * trusted.coverage:g} % of new samples."
     ]
     for quantity, low, high in zip(trusted.features, trusted.low, trusted.high, strict=True):
         value = features[quantity.name]
