@@ -1,0 +1,1 @@
+"""A workload of its own: where does a pendulum swing as a harmonic oscillator does?"""
