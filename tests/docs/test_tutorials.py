@@ -43,11 +43,10 @@ def test_tutorial_runs(tutorial: Path, tmp_path: Path) -> None:
             ended = called(words, tutorial.stem, tmp_path)
             assert ended.status == 0, (words, ended.err)
             run += 1
-    assert run >= 5
-    study = tmp_path / "outputs" / tutorial.stem
-    assert (study / "report.html").is_file()
-    if (saved := tmp_path / "range.json").exists():
-        assert TrustedRange.load(saved).counts.samples == 140
+    assert run >= 4
+    assert (tmp_path / "outputs" / tutorial.stem / "report.html").is_file()
+    if tutorial.stem == "force_field":
+        assert TrustedRange.load(tmp_path / "range.json").counts.samples == 140
 
 
 def called(words: list[str], workload: str, folder: Path) -> Ended:
