@@ -176,7 +176,10 @@ class TraceSettings(_Strict):
 class WindowNames(_Strict):
     """The settings of a window of ordered data that is trained on, as fractions of all samples.
 
-    Without a size a window ends where the setting `limit` says.
+    Args:
+        start: setting of where it begins.
+        size: setting of its length; without one it ends at `limit`.
+        limit: setting of where a window without a size ends.
     """
 
     start: str
@@ -185,7 +188,12 @@ class WindowNames(_Strict):
 
 
 class TrainingNames(_Strict):
-    """Which settings of a workload say how many samples are trained on, and from what window."""
+    """Which settings of a workload say how many samples are trained on, and from what window.
+
+    Args:
+        sizes: settings that say how many samples are trained on, or which share.
+        window: settings of a training window in the order of the samples.
+    """
 
     sizes: list[str] = []
     window: WindowNames | None = None
@@ -207,10 +215,21 @@ class WorkloadSettings(_Open):
         name: of the workload, and of its rooms.
         characterization: its row of the paper's table 1.
         label: the settings that name a run, in this order.
+        training_settings: those of them that mean nothing for a model that is not trained.
+        libraries: packages whose version a record keeps, beside saibench's own dependencies.
         headline: the metrics of the table of runs, the first of which is sorted by.
         findings: modules with a `findings` function: the paper's claims.
         figures: modules of figures, in the order of the report.
         explorers: modules that show single samples.
+        metric_intervals: modules with a `metric_interval` function, for metrics that are no means.
+        abbreviations: words of metrics' names that are written in capitals.
+        not_exported: tables of evidence that `export` leaves out unless they are named.
+        trust: what a trusted range is fitted to.
+        trace: what errors are traced to.
+        learning_curve: what learning curves are of.
+        training: which settings say what was trained on.
+        reference: the model that others are compared with, by its name.
+        toolbox: file of the techniques of the paper's table 3, beside the workload's studies.
     """
 
     name: str = Field(min_length=1)

@@ -59,7 +59,7 @@ def test_types_are_those_that_are_checked() -> None:
     trainer, window = by_path("trainer/default.yaml"), by_path("workload/force_field.yaml")
     assert trainer["max_steps"].type == "int ≥ 0 or null"
     assert trainer["precision"].type == "`32-true` or `bf16-mixed` or `16-mixed`"
-    assert window["window.size"].type == "float or null"  # of the sampler that is given it
+    assert window["window.size"].type == "float > 0 or null"  # of the sampler that is given it
     assert by_path("model/nequip.yaml")["net.r_max"].type == "float > 0"
     assert by_path("model/nequip_small.yaml")["net.l_max"].type == "int ≥ 0"  # of its parent's net
 
