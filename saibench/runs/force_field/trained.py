@@ -94,7 +94,8 @@ class TrainedForceField:
 
     def predict(self, positions: np.ndarray, species: torch.Tensor) -> tuple[float, np.ndarray]:
         """Total energy in eV and forces `(A, 3)` in eV/Å of one frame, `(A, 3)` in Å."""
-        centred = torch.from_numpy(positions - positions.mean(axis=0)).to(self.data.dtype)
+        centred = torch.from_numpy(positions - positions.mean(axis=0))
+        centred = centred.to(getattr(torch, self.data.dtype))
         energy, forces = self.module.net(centred.unsqueeze(0), species)
         total = energy[0].item() + float(self.module.facts["energy_mean"])
         return total, forces[0].detach().numpy().astype(np.float64)
