@@ -21,6 +21,7 @@ import polars
 from saibench.analysis.blocks import Blocks, find_blocks
 from saibench.analysis.bootstrap import Floats
 from saibench.evidence.dependence import Errors, SameSamples, dependence, marked_with_stretches
+from saibench.evidence.independence import Independence, marked_index
 
 TARGET = Path(__file__).resolve().parents[1] / "docs/results/statistics/blocks.md"
 TIME, SAMPLES = "time", "samples"
@@ -82,8 +83,10 @@ TOGETHER: list[Row] = [
 
 def samples_of(count: int, declared: str) -> polars.DataFrame:
     ids = np.arange(count)
-    columns = {"sample_id": ids, **({"time": ids.astype(float)} if declared == TIME else {})}
-    return polars.DataFrame(columns)
+    if declared == SAMPLES:
+        return polars.DataFrame({"sample_id": ids})
+    timed = polars.DataFrame({"sample_id": ids, "time": ids.astype(float)})
+    return marked_index(timed, Independence("time", "time"))
 
 
 def holds(blocks: Blocks, errors: Floats) -> bool | None:

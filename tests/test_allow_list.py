@@ -43,9 +43,9 @@ def node(target: object) -> dict[str, object]:
 
 
 def shipped_nodes() -> Iterator[tuple[str, str]]:
-    """Every file that is shipped, with each class that it names."""
+    """Every shipped file that a frozen config is built from, with each class that it names."""
     files = [*conf().rglob("*.yaml"), *(root() / "sweeps").rglob("*.yaml")]
-    for file in (one for one in files if one.parent.name != "logger"):
+    for file in (one for one in files if one.parent.name not in ("logger", "metrics")):
         for _, found in targets(yaml.safe_load(file.read_text())):
             yield file.name, found["_target_"]
 

@@ -40,7 +40,7 @@ def test_a_workload_names_its_abbreviations(tmp_path: Path) -> None:
 def test_a_workload_names_the_tables_that_are_not_exported(
     said: dict[str, Any], left_out: set[str], tmp_path: Path
 ) -> None:
-    target = export(study(tmp_path, **said), tmp_path / "out")
+    target = export(study(tmp_path, **said), tmp_path / "out", [])
     found = {path.stem for path in (target / "evidence").glob("*.parquet")}
     assert {"samples", "by_species", "by_atom"} - found == left_out
 

@@ -118,11 +118,11 @@ class PendulumDataModule(StructuralDataModule):
     def describe_data(self) -> dict[str, str]:
         return {"hash": self.swings.data_hash, "describe": self.source.describe()}
 
-    def preview_facts(self) -> dict[str, Any]:
+    def dataset_info(self) -> dict[str, Any]:
         return {"read_at": list(READ_AT)}
 
     def facts(self) -> dict[str, Any]:
-        return self.preview_facts()
+        return self.dataset_info()
 
     def feature_fields(self) -> list[Field]:
         return [Field("release", "float64", "°", "", "feature", "angle of release", BEFORE)]
