@@ -13,11 +13,11 @@ from made_traces import CORNERS, PARTITION, TRACE, write_traced_study
 from saibench.analysis.tracing import asked
 from saibench.analysis.tracing.bias import trace_bias
 from saibench.analysis.tracing.of_evidence import trace_points
+from saibench.analysis.two_axes import two_axes
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields, read_table, write_table
 from saibench.figures import biased_stretches
-from saibench.findings.two_axes import two_axes
 from saibench.report.export import export
 from saibench.report.packed import Packer
 from saibench.report.page_data import page_data, page_studies
@@ -97,6 +97,6 @@ def test_the_page_is_told_the_order(renamed: StudyEvidence, without: StudyEviden
 
 
 def test_exported_times_keep_their_digits(renamed: StudyEvidence, tmp_path: Path) -> None:
-    kept = read_table(export(renamed, tmp_path / "kept") / "evidence" / "samples.parquet")
+    kept = read_table(export(renamed, tmp_path / "kept", []) / "evidence" / "samples.parquet")
     assert kept["valid_at"].dtype == polars.Float64
     assert kept["distance"].dtype == polars.Float32
