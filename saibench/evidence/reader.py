@@ -13,7 +13,7 @@ from typing import Any
 import polars
 
 from saibench.errors import UserError, first_line
-from saibench.evidence import known
+from saibench.evidence import known, run_record
 from saibench.evidence.dependence import SameSamples, decide, marked_with_stretches
 from saibench.evidence.independence import Independence, independence_of, marked, marked_by
 from saibench.evidence.metrics import read_metrics
@@ -23,7 +23,7 @@ from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.settings import differing_settings, in_words
 from saibench.files.bounded_json import parse_json
 from saibench.files.frozen_config import CONFIG, read_frozen
-from saibench.files.integrity import FILES, damaged, read_sealed
+from saibench.files.integrity import FILES, damaged
 from saibench.files.links import refuse_link
 from saibench.printable import printable
 from saibench.renamed import current_name
@@ -269,7 +269,8 @@ def _of_joined(folder: Path) -> StudyEvidence:
             if point in records:
                 raise ValueError("it is there a second time")
             records[point] = _parsed(record)
-            _check_record(records[point])
+            refuse_misshapen_record(records[point])
+            _refuse_incomplete(records[point])
             if records[point]["point"] != point:
                 raise ValueError("it is of another point")
             if tested := _parsed(found):
@@ -302,9 +303,9 @@ def read_record(path: Path) -> Record:
         UserError: the file is damaged, was changed by something else than saibench, or lacks an
             entry that every record has.
     """
-    record: Record = printable(read_sealed(path))
+    record: Record = printable(run_record.read_record(path.parent))
     try:
-        _check_record(record)
+        _refuse_incomplete(record)
     except ValueError as error:
         raise damaged(path, str(error)) from error
     return {**record, "settings": _in_current_names(record["settings"])}
@@ -324,8 +325,7 @@ def _parsed(text: str | None) -> Record:
     return content
 
 
-def _check_record(record: Record) -> None:
+def _refuse_incomplete(record: Record) -> None:
     missing = {"point", "state", "settings"} - set(record)
     if missing:
         raise ValueError(f"it has no {', '.join(sorted(missing))}")
-    refuse_misshapen_record(record)

@@ -104,7 +104,7 @@ def test_complete_point_that_lacks_a_file_is_named(study: Path, name: str) -> No
 def test_record_without_settings_is_refused(study: Path) -> None:
     path = folder_of(study, MADE[0]) / "run.json"
     path.write_text(json.dumps({"point": "abc", "state": "complete"}))
-    with pytest.raises(UserError, match="has no settings"):
+    with pytest.raises(UserError, match="settings"):
         StudyEvidence.load(study)
 
 

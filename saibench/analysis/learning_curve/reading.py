@@ -14,9 +14,10 @@ from saibench.analysis.bootstrap import Floats
 from saibench.analysis.failed import refuse_failed
 from saibench.analysis.learning_curve.curve import LearningCurve
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.errors import UserError, closest
+from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, rows_of, same_data, tested, variants
+from saibench.evidence.statistic_rows import statistic_rows
 
 COUNT = "train_count"
 
@@ -132,26 +133,8 @@ _ERROR = "__error"
 
 def _rows(evidence: StudyEvidence, asked: Asked) -> tuple[polars.DataFrame, Quantity]:
     """The rows of the statistic's table with `_ERROR`, and what it is."""
-    along, _, name = asked.statistic.rpartition("/")
-    axis, _, label = along.partition("=")
-    table = f"by_{axis}" if axis else "samples"
-    if table not in evidence.sources:
-        raise UserError(
-            f"'{asked.statistic}' names the axis '{axis}': {closest(axis, evidence.axes)}"
-        )
-    rows = evidence.table(table) if axis else evidence.samples
-    if label:
-        labels = rows[axis].cast(polars.String).unique().to_list()
-        if label not in labels:
-            raise UserError(f"'{asked.statistic}' names no {axis}: {closest(label, labels)}")
-        rows = rows.filter(polars.col(axis).cast(polars.String) == label)
-    fields = {f.name: f for f in evidence.fields(table) if f.role == "statistic"}
-    if name not in fields or not rows[name].dtype.is_numeric():
-        prefix = f"{along}/" if along else ""
-        known = closest(asked.statistic, [prefix + one for one in fields])
-        raise UserError(f"'{asked.statistic}' is no statistic of {evidence.study}: {known}")
-    value = polars.col(name).cast(polars.Float64).fill_nan(None)
-    field = fields[name]
+    _, field, rows = statistic_rows(evidence, asked.statistic)
+    value = polars.col(field.name).cast(polars.Float64).fill_nan(None)
     quantity = Quantity(asked.statistic, field.unit, field.per, field.describe)
     _refuse_beyond_ideal(rows.select(value).to_series(), asked)
     return rows.with_columns((value - asked.ideal).abs().alias(_ERROR)), quantity

@@ -15,6 +15,7 @@ from saibench.evidence.independence import ORDER_COLUMN
 from saibench.evidence.known import is_binary, with_known
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field
+from saibench.evidence.statistic_rows import statistic_rows
 from saibench.evidence.stretches import complete
 from saibench.formatting import are, counted
 
@@ -136,18 +137,8 @@ def axis_rows(
     Raises:
         UserError: there is no such axis or column.
     """
-    table = f"by_{axis}"
-    if table not in evidence.sources:
-        raise UserError(
-            f"'{axis}/{column}' names the axis '{axis}': {closest(axis, evidence.axes)}"
-        )
-    fields = evidence.fields(table)
-    field = next((field for field in fields if field.name == column), None)
-    found = evidence.table(table)
-    if field is None or field.role != "statistic" or not found[column].dtype.is_numeric():
-        known = [f"{axis}/{one.name}" for one in fields if one.role == "statistic"]
-        raise UserError(f"'{axis}/{column}' is no statistic: {closest(f'{axis}/{column}', known)}")
-    weights = [one.name for one in fields if one.role == "weight"]
+    table, field, found = statistic_rows(evidence, f"{axis}/{column}")
+    weights = [one.name for one in evidence.fields(table) if one.role == "weight"]
     weight = polars.col(weights[0]).cast(polars.Float64) if weights else polars.lit(1.0)
     first = rows.row(0, named=True) if rows.height else {"point": None, "partition": None}
     of_point = (polars.col("point") == first["point"]) & (

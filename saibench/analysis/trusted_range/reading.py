@@ -20,6 +20,7 @@ from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER, BEFORE
 from saibench.evidence.selection import short_names, with_windows
+from saibench.evidence.statistic_rows import statistic_rows
 
 KEYS = ("point", "partition", "sample_id")
 WINDOW_BOUND = "of the training window, as a fraction of the trajectory"
@@ -188,27 +189,15 @@ def _rows(
     ideal: float,
 ) -> tuple[str, str, polars.DataFrame]:
     """The table's name, the statistic's column, and the rows with `ERROR`."""
-    axis, _, name = statistic.rpartition("/")
-    table = f"by_{axis}" if axis else "samples"
-    if table not in evidence.sources:
-        raise UserError(f"'{statistic}' names the axis '{axis}': {closest(axis, evidence.axes)}")
-    rows = evidence.samples if table == "samples" else evidence.table(table)
-    known = [f.name for f in evidence.fields(table) if f.role in ("statistic", "feature")]
-    if name not in rows.columns or name not in known or not rows[name].dtype.is_numeric():
-        statistics = [f.name for f in evidence.fields(table) if f.role == "statistic"]
-        prefix = f"{axis}/" if axis else ""
-        raise UserError(
-            f"'{statistic}' is no statistic of {evidence.study}: "
-            f"{closest(statistic, [prefix + known for known in statistics])}"
-        )
+    table, field, rows = statistic_rows(evidence, statistic, ("statistic", "feature"))
     tested = rows["partition"].unique().to_list()
     for partition in partitions:
         if partition not in tested:
             raise UserError(f"no point was tested on '{partition}': {closest(partition, tested)}")
     of_points = polars.col("point").is_in(list(points))
     rows = rows.filter(of_points & polars.col("partition").is_in(list(partitions)))
-    value = polars.col(name).cast(polars.Float64).fill_nan(None)
-    return table, name, rows.with_columns((value - ideal).abs().alias(ERROR))
+    value = polars.col(field.name).cast(polars.Float64).fill_nan(None)
+    return table, field.name, rows.with_columns((value - ideal).abs().alias(ERROR))
 
 
 def _with_features(
