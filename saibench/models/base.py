@@ -127,20 +127,29 @@ class BenchmarkModule(LightningModule):
             [self.metrics(evaluation) for _ in evaluation.partitions],
             self.added_metrics,
             self.metric_inputs(),
-            self.device,
+            self.trainer.strategy.root_device,
         )
 
     def on_test_epoch_end(self) -> None:
         if self._pass_metrics is None:
             return
         self._refuse_not_updated(self._pass_metrics)
-        self.tested_metrics = self._pass_metrics.compute()
-        self._pass_metrics = None
+        self._compute_metrics(self._pass_metrics)
         for partition, metrics in self.tested_metrics.items():
             for name, value in metrics.items():
                 if not isinstance(value, Refused):
                     # loggers get `metrics.json`, in double precision and with what else is there
                     self.log_dict(single_numbers(value, f"{partition}/{name}"), logger=False)
+
+    def compute_metrics_of_no_sample(self) -> None:
+        """Take part in the sums over ranks where a rank has no sample: Lightning calls no hook."""
+        BenchmarkModule.on_test_epoch_start(self)
+        if self._pass_metrics is not None:
+            self._compute_metrics(self._pass_metrics)
+
+    def _compute_metrics(self, metrics: PassMetrics) -> None:
+        self.tested_metrics = metrics.compute()
+        self._pass_metrics = None
 
     def _refuse_not_updated(self, metrics: PassMetrics) -> None:
         """On a rank that has samples: its added metrics would be those of none."""

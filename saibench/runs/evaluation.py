@@ -111,6 +111,8 @@ def _look(
         trainer.test(
             module, datamodule=data, ckpt_path=checkpoint, weights_only=True, verbose=False
         )
+        if not any(trainer.num_test_batches):
+            module.compute_metrics_of_no_sample()
     finally:
         trainer.callbacks.remove(collector)  # type: ignore[attr-defined]
     return collector

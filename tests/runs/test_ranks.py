@@ -64,27 +64,27 @@ def test_one_checkpoint_is_evaluated_alike_on_one_two_and_three_ranks(
     """In double precision nothing is left but what ranks would do wrong."""
     assert train(tmp_path, *TINY, "model.net.dtype=float64").status == 0
     trained = only_point(tmp_path)
-    tables = {}
-    for devices in (1, 2, 3):
+    tables, errors = {}, {}
+    for devices in (1, 2, 3):  # of the two frames of `two`, the third rank has none
         point = Path(shutil.copytree(trained, tmp_path / f"on-{devices}" / trained.name))
-        tests = ("test=[whole_trajectory,last_tenth_rotated,two]", TWO)
+        tests = ("test=[whole_trajectory,last_tenth_rotated,two]", TWO, "+metrics=rmse")
         ended = evaluate(tmp_path, f"run={point}", f"trainer.devices={devices}", *QUIET, *tests)
         assert ended.status == 0, ended
-        counts = {
-            partition: entries["force_mae"]["count"]
-            for partition, entries in json.loads((point / "metrics.json").read_text()).items()
-        }
+        metrics = json.loads((point / "metrics.json").read_text())
+        counts = {name: entries["force_mae"]["count"] for name, entries in metrics.items()}
         assert counts == {
             "last_tenth": 30,
             "whole_trajectory": 300,
             "last_tenth_rotated": 30,
             "two": 2,
         }
+        errors[devices] = [metrics[name]["rmse"]["value"] for name in ("two", "whole_trajectory")]
         tables[devices] = {
             name: polars.read_parquet(point / f"{name}.parquet").sort("partition", "sample_id")
             for name in ("samples", "by_species", "by_atom")
         }
     for devices in (2, 3):
+        assert errors[devices] == pytest.approx(errors[1], rel=1e-6)
         for name, expected in tables[1].items():
             polars.testing.assert_frame_equal(tables[devices][name], expected, rel_tol=1e-6)
 
