@@ -34,7 +34,7 @@ from saibench.errors import UserError
 
 NUM_FRAMES = 1000
 WARM_UP_STEPS = 10
-FEWEST_STEPS = 20
+MIN_STEPS = 20
 
 CONTESTANTS: dict[str, Contestant] = {
     "bare": bare_loop_command,
@@ -96,7 +96,7 @@ def task_of(molecule: str, batch_size: int, options: argparse.Namespace) -> Task
         num_frames=NUM_FRAMES // batch_size * batch_size,
         batch_size=batch_size,
         warm_up_steps=WARM_UP_STEPS,
-        timed_steps=options.steps or max(FEWEST_STEPS, NUM_FRAMES // batch_size),
+        timed_steps=options.steps or max(MIN_STEPS, NUM_FRAMES // batch_size),
         device=options.device,
     )
 

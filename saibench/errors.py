@@ -17,7 +17,7 @@ class PartFailed(UserWarning):
     """A part of a page or a command's answer is missing for a defect; the others stand."""
 
 
-class NotHeldByData(UserError):
+class InsufficientData(UserError):
     """A request that this data set is too small for (50,000 samples of 9,633).
 
     Inside a study such a point is listed as `not_applicable`; asked for alone it is an error.

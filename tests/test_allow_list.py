@@ -92,7 +92,7 @@ def test_config_that_was_frozen_by_an_earlier_version_is_allowed(file: Path) -> 
         "saibench.loggers.wandb.PointWandbLogger",
         "saibench.models.base.torch.hub.load",
         "saibench.runs.provenance.subprocess.getoutput",
-        "saibench.files.atomic.written_whole",
+        "saibench.files.atomic.atomic_write",
         "saibench.datamodules.samplers.Window.__class__",
         "saibench.imports.own_names.trust_modules",
         "saibench.__main__",

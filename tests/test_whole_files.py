@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from saibench.files.atomic import remove_leftovers, written_whole
+from saibench.files.atomic import atomic_write, remove_leftovers
 
 HOST = platform.node().partition(".")[0]
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from saibench.files.atomic import written_whole
-with written_whole(Path(sys.argv[1])) as aside:
+from saibench.files.atomic import atomic_write
+with atomic_write(Path(sys.argv[1])) as aside:
     aside.write_text("half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -36,10 +36,10 @@ def kill_one(path: Path) -> None:
 def test_a_file_of_a_killed_process_goes_with_the_next_of_its_name(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     kill_one(path)
-    with written_whole(tmp_path / "another.yaml") as aside:
+    with atomic_write(tmp_path / "another.yaml") as aside:
         aside.write_text("whole")
     assert len(hidden(tmp_path)) == 1, "of another file"
-    with written_whole(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text("whole")
     assert hidden(tmp_path) == set()
     assert path.read_text() == "whole"
@@ -48,7 +48,7 @@ def test_a_file_of_a_killed_process_goes_with_the_next_of_its_name(tmp_path: Pat
 def test_an_error_leaves_what_there_was(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text("before")
-    with pytest.raises(ValueError, match="the end"), written_whole(path) as aside:
+    with pytest.raises(ValueError, match="the end"), atomic_write(path) as aside:
         aside.write_text("half")
         raise ValueError("the end")
     assert path.read_text() == "before"
@@ -80,7 +80,7 @@ def test_only_what_no_process_writes_is_removed(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_stays(tmp_path: Path) -> None:
-    """A folder or a link is not what `written_whole` leaves, whatever its name."""
+    """A folder or a link is not what `atomic_write` leaves, whatever its name."""
     mine = tmp_path / "mine.txt"
     mine.write_text("mine")
     gone = subprocess.Popen([sys.executable, "-c", ""])
@@ -88,7 +88,7 @@ def test_what_is_no_file_stays(tmp_path: Path) -> None:
     (tmp_path / f".saibench-{gone.pid}@{HOST}.run.json").mkdir()
     (tmp_path / f".saibench-{gone.pid}@{HOST}.link").symlink_to(mine)
     before = hidden(tmp_path)
-    with written_whole(tmp_path / "run.json") as aside:
+    with atomic_write(tmp_path / "run.json") as aside:
         aside.write_text("whole")
     remove_leftovers(tmp_path)
     assert hidden(tmp_path) == before

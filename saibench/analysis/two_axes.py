@@ -29,7 +29,7 @@ from saibench.analysis.bootstrap import Floats, Interval, block_bootstraps
 from saibench.analysis.failed import refuse_failed
 from saibench.analysis.seeds import with_seeds
 from saibench.analysis.tracing.columns import column_of, feature_along, rows_of_point
-from saibench.analysis.tracing.reading import FEWEST_BLOCKS
+from saibench.analysis.tracing.reading import MIN_BLOCKS
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.analysis.trusted_range.stretches import block_labels
 from saibench.errors import UserError, closest
@@ -324,10 +324,10 @@ def _blocks(rows: polars.DataFrame, errors: Sequence[Floats]) -> NDArray[np.int6
         for number, values in enumerate(errors)
     )
     labels = block_labels(series, "__error", None)[: rows.height]
-    if len(np.unique(labels)) < FEWEST_BLOCKS:
+    if len(np.unique(labels)) < MIN_BLOCKS:
         raise UserError(
             f"{rows.height} samples fall into {len(np.unique(labels))} independent blocks, too few "
-            f"to tell local from global errors. Test on at least {FEWEST_BLOCKS} blocks."
+            f"to tell local from global errors. Test on at least {MIN_BLOCKS} blocks."
         )
     return labels
 

@@ -20,7 +20,7 @@ from saibench.config.reported import (
 )
 from saibench.config.required import Required
 from saibench.config.typed import typed_key
-from saibench.errors import NotHeldByData, UserError, closest, first_line
+from saibench.errors import InsufficientData, UserError, closest, first_line
 from saibench.files.frozen_config import refuse_resolvers
 from saibench.identity import slug
 from saibench.imports.allow_list import targets
@@ -46,7 +46,7 @@ def check_point(config: DictConfig) -> None:
         UserError: a missing or unknown key, a value of the wrong kind, a device, a login or a
             figure that is not there, a window that reaches into the test, a model that cannot be
             built.
-        NotHeldByData: a subset larger than its window.
+        InsufficientData: a subset larger than its window.
     """
     settings = resolved(config)
     take_word(settings)
@@ -86,11 +86,11 @@ def check_settings_targets(settings: dict[str, Any], typed: Callable[[str], str]
     check_targets({**settings, "metrics": metrics}, typed)
 
 
-def refuse_if_none_is_held(points: int, not_held: Sequence[NotHeldByData]) -> None:
+def refuse_if_no_point_has_enough_data(points: int, not_held: Sequence[InsufficientData]) -> None:
     """Refuse a command all of whose points ask for more than their data hold.
 
     Raises:
-        NotHeldByData: the sentence of the only point, or one that names a count for all.
+        InsufficientData: the sentence of the only point, or one that names a count for all.
     """
     if not not_held or len(not_held) < points:
         return
@@ -98,7 +98,9 @@ def refuse_if_none_is_held(points: int, not_held: Sequence[NotHeldByData]) -> No
         raise not_held[0]
     counts = [error.largest for error in not_held if error.largest is not None]
     fitting = f"; subset.count={min(counts)} would work for all" if len(counts) == points else ""
-    raise NotHeldByData(f"none of {points} points can be had: {first_line(not_held[0])}{fitting}.")
+    raise InsufficientData(
+        f"none of {points} points can be had: {first_line(not_held[0])}{fitting}."
+    )
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:

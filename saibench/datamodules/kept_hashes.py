@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from saibench.datamodules.cache_root import cache_root
-from saibench.files.atomic import written_whole
+from saibench.files.atomic import atomic_write
 from saibench.files.bounded_json import load_json
 
 KEPT_FROM = 2**24
@@ -80,6 +80,6 @@ def _keep(path: Path, states: States, found: str) -> None:
     note = _note(path)
     with contextlib.suppress(OSError):
         note.parent.mkdir(parents=True, exist_ok=True)
-        with written_whole(note) as aside:
+        with atomic_write(note) as aside:
             content = {**_told(path, states), "sha256": found}
             aside.write_text(json.dumps(content), encoding="utf-8")

@@ -12,9 +12,9 @@ import polars
 
 from saibench.datamodules.samplers import Chain, Sampler, Subset
 from saibench.datamodules.samplers.features import sample_ids
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import InsufficientData, UserError
 
-LEAST_VALIDATION = 50
+MIN_VALIDATION = 50
 
 
 class Transform(Protocol):
@@ -108,7 +108,7 @@ def training_split(
 
     Raises
     ------
-    NotHeldByData
+    InsufficientData
         if there are too few candidates for training and validation samples together
     UserError
         if nothing is selected, a candidate belongs to a partition of `held_out`, or none is left
@@ -148,7 +148,7 @@ def untrained_split(index: polars.DataFrame) -> tuple[Partition, Partition]:
 
 def validation_count(count: int) -> int:
     """Validation samples beside `count` training samples: 5 % of them, rounded up, at least 50."""
-    return max(LEAST_VALIDATION, -(-count // 20))
+    return max(MIN_VALIDATION, -(-count // 20))
 
 
 def largest_training_count(candidates: int) -> int:
@@ -156,18 +156,18 @@ def largest_training_count(candidates: int) -> int:
 
     For whole numbers count + ceil(count/20) <= candidates is the same as 21*count <= 20*candidates.
     """
-    return max(0, min(candidates - LEAST_VALIDATION, 20 * candidates // 21))
+    return max(0, min(candidates - MIN_VALIDATION, 20 * candidates // 21))
 
 
 def _training_count(candidates: int, sampler: Sampler, subset: Subset) -> int:
     largest = largest_training_count(candidates)
     if not largest:
-        raise NotHeldByData(
+        raise InsufficientData(
             f"{sampler.describe()}: these are {candidates} samples, too few for training beside "
-            f"{LEAST_VALIDATION} for validation; at least {LEAST_VALIDATION + 1} would work."
+            f"{MIN_VALIDATION} for validation; at least {MIN_VALIDATION + 1} would work."
         )
     if subset.count is not None and subset.count > largest:
-        raise NotHeldByData(
+        raise InsufficientData(
             f"subset.count={subset.count} and {validation_count(subset.count)} validation samples "
             f"do not fit: {sampler.describe()} are {candidates}, of which at most {largest} + "
             f"{validation_count(largest)} validation samples would work.",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saibench.errors import UserError
-from saibench.files.atomic import written_whole
+from saibench.files.atomic import atomic_write
 from saibench.files.integrity import check_file
 from saibench.files.npz import LARGEST_SHOWN, DamagedArray, NpzArrays
 
@@ -35,7 +35,7 @@ class SavedSamples:
     def write(self, path: Path) -> None:
         """Write a compressed .npz file, all or nothing."""
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}
-        with written_whole(path) as aside:
+        with atomic_write(path) as aside:
             np.savez_compressed(aside, **{name: a for name, a in arrays.items() if a is not None})
 
     @classmethod

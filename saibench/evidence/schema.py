@@ -12,7 +12,7 @@ import pyarrow.parquet
 from pyarrow import compute
 
 from saibench.errors import UserError, first_line
-from saibench.files.atomic import written_whole
+from saibench.files.atomic import atomic_write
 from saibench.files.integrity import SUMS, check_file, write_sums
 
 _DAMAGE = (OSError, pyarrow.ArrowException, ValueError, MemoryError)
@@ -106,7 +106,7 @@ def write_table(path: Path, table: polars.DataFrame, fields: Sequence[Field]) ->
         [_as_given(field.to_arrow(), arrow.schema.field(field.name).type) for field in fields]
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(path) as aside:
+    with atomic_write(path) as aside:
         pyarrow.parquet.write_table(
             arrow.cast(schema),
             aside,

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from saibench.analysis.trusted_range.held import lowest
 from saibench.analysis.trusted_range.of_evidence import wanted
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.analysis.trusted_range.study_ranges import (
@@ -21,6 +20,7 @@ from saibench.analysis.trusted_range.study_ranges import (
     refusals,
     story,
 )
+from saibench.analysis.trusted_range.tolerance import lowest
 from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence

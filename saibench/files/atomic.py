@@ -16,7 +16,7 @@ A_DAY = 24 * 3600
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A path in the same folder to write to, which takes the place of `path` when all is well.
 
     A reader never sees half a file, and an error or a kill leaves what there was. What a process
@@ -35,7 +35,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 def remove_leftovers(folder: Path, name: str | None = None) -> None:
     """Remove what processes that were killed have left unfinished in a folder.
 
-    Only files that `written_whole` has named are removed: all others are somebody's own. A process
+    Only files that `atomic_write` has named are removed: all others are somebody's own. A process
     of another machine, which may share the folder, cannot be asked whether it lives: what it has
     not touched for a day is a leftover.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from saibench.errors import UserError
-from saibench.files.atomic import written_whole
+from saibench.files.atomic import atomic_write
 from saibench.files.plain import read_text
 
 MAX_BYTES = 2**25
@@ -31,7 +31,7 @@ def load_json(path: Path) -> Any:
 def write_json(path: Path, content: Any, *, allow_nan: bool = True) -> None:
     """Write JSON, all or nothing."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=allow_nan)
-    with written_whole(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(text + "\n", encoding="utf-8")
 
 

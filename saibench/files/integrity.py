@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from saibench.errors import UserError, first_line
-from saibench.files.atomic import written_whole
+from saibench.files.atomic import atomic_write
 from saibench.files.bounded_json import load_json
 from saibench.files.plain import read_text, refuse_irregular
 
@@ -93,7 +93,7 @@ def check_file(path: Path, fix: str = "run its point again") -> bool:
 def write_sums(folder: Path, names: Iterable[str]) -> None:
     """Write `SHA256SUMS` of files in `folder`, all or nothing."""
     sums = sha256_of_files(folder, sorted(names))
-    with written_whole(folder / SUMS) as aside:
+    with atomic_write(folder / SUMS) as aside:
         text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
         aside.write_text(text, encoding="utf-8")
 

@@ -9,8 +9,8 @@ from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.imports.modules import part_module, recorded_modules
 
-SEEN, NOT_SEEN, UNDECIDED = "seen", "not seen", "undecided"
-NOT_ASKED = "not asked"
+SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusive"
+NOT_TESTED = "not tested"
 
 ONE_SEED = (
     "for these trained nets alone: a setting was trained with one seed, and another may decide "
@@ -27,15 +27,15 @@ class Finding:
 
     Args:
         claim: one clause with its source.
-        verdict: `seen`, `not seen`, `undecided` when the interval holds both answers, or
-            `not asked` when the evidence does not allow the question.
+        verdict: `supported`, `contradicted`, `inconclusive` when the interval allows both, or
+            `not tested` when the evidence does not allow the question.
         numbers: the numbers behind the verdict, with unit and interval, or why it was not asked;
             where they are many, a line each.
         variant: what the points that were asked share, where the study varies it.
         error: the defect of the program that kept it from being asked. Whoever shows findings
             warns of it afterwards: one question is not to cost the others, nor be lost.
-        of_nets: the verdict for the trained nets alone, where a claim about settings is undecided
-            because one of them has a single seed.
+        of_nets: the verdict for the trained nets alone, where a claim about settings is
+            inconclusive because one of them has a single seed.
     """
 
     claim: str
@@ -66,14 +66,14 @@ def ask(
     try:
         answer = question()
     except UserError as error:
-        return [Finding(claim, NOT_ASKED, str(error), variant)]
+        return [Finding(claim, NOT_TESTED, str(error), variant)]
     except Exception as error:
-        return [Finding(claim, NOT_ASKED, f"{type(error).__name__}: {error}", variant, error)]
+        return [Finding(claim, NOT_TESTED, f"{type(error).__name__}: {error}", variant, error)]
     if answer is None:
         return []
-    if trainings is not None and trainings < 2 and answer[0] in (SEEN, NOT_SEEN):
+    if trainings is not None and trainings < 2 and answer[0] in (SUPPORTED, CONTRADICTED):
         told = f"{answer[1]}\n{answer[0].capitalize()} {ONE_SEED}"
-        return [Finding(claim, UNDECIDED, told, variant, of_nets=answer[0])]
+        return [Finding(claim, INCONCLUSIVE, told, variant, of_nets=answer[0])]
     return [Finding(claim, *answer, variant)]
 
 
@@ -104,7 +104,7 @@ def findings_of(name: str, part: Callable[[], list[Finding]]) -> list[Finding]:
     try:
         return part()
     except UserError as error:
-        return [Finding(f"findings of {name}", NOT_ASKED, str(error))]
+        return [Finding(f"findings of {name}", NOT_TESTED, str(error))]
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        return [Finding(f"findings of {name}", NOT_ASKED, reason, error=error)]
+        return [Finding(f"findings of {name}", NOT_TESTED, reason, error=error)]

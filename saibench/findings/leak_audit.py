@@ -21,7 +21,7 @@ from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
 from saibench.evidence.audit_record import Audit
 from saibench.evidence.reader import StudyEvidence
-from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
 from saibench.findings.verdict import verdict
 from saibench.formatting import fixed
 
@@ -71,12 +71,13 @@ def _no_leaks(of_points: Sequence[Audited]) -> Answer:
     ordered = sorted(of_points, key=lambda one: one.audit.score.estimate)
     least, most = ordered[0], ordered[-1]
     verdicts = [_leaks(one.audit) for one in of_points]
-    worst = next(one for one in (NOT_SEEN, UNDECIDED, SEEN) if one in verdicts)
+    worst = next(one for one in (CONTRADICTED, INCONCLUSIVE, SUPPORTED) if one in verdicts)
     return worst, (
         f"Scores of {len(of_points)} points lie between {least.audit.score.estimate:.3f} "
-        f"({least.label}) and {most.audit.score.estimate:.3f} ({most.label}); seen of "
-        f"{verdicts.count(SEEN)}, not of {verdicts.count(NOT_SEEN)}, undecided of "
-        f"{verdicts.count(UNDECIDED)}.\nThe highest: {' '.join(sentences.story(most.audit))}"
+        f"({least.label}) and {most.audit.score.estimate:.3f} ({most.label}); supported for "
+        f"{verdicts.count(SUPPORTED)}, contradicted for {verdicts.count(CONTRADICTED)}, "
+        f"inconclusive for {verdicts.count(INCONCLUSIVE)}.\n"
+        f"The highest: {' '.join(sentences.story(most.audit))}"
     )
 
 
@@ -84,10 +85,10 @@ def _leaks(audit: Audit) -> str:
     """Whether the claim of no leak is seen."""
     limit = sentences.WITHOUT_LEAK
     if audit.score.low > limit:
-        return NOT_SEEN
+        return CONTRADICTED
     if audit.near_untold:
-        return UNDECIDED
-    return SEEN if audit.score.high <= limit else UNDECIDED
+        return INCONCLUSIVE
+    return SUPPORTED if audit.score.high <= limit else INCONCLUSIVE
 
 
 def _hides(study: SplitStudy) -> Answer | None:
@@ -119,9 +120,9 @@ def _interleaves(study: SplitStudy) -> Answer | None:
     first, second = random.audit.interleaved, time.audit.interleaved
     if first is None or second is None:
         return None
-    found = SEEN if first.low > second.high else UNDECIDED
+    found = SUPPORTED if first.low > second.high else INCONCLUSIVE
     if first.high < second.low:
-        found = NOT_SEEN
+        found = CONTRADICTED
     return found, " ".join(
         f"{one.label}: {sentences.time_sentence(one.audit)}" for one in (random, time) if one.audit
     )

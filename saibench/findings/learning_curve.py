@@ -11,7 +11,7 @@ from saibench.analysis.learning_curve.study_laws import Found, found_laws
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import tested
-from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
 
 PREDICTS = "the error of the largest training sets follows from that of smaller ones (§2.5)"
 IS_LOG_LINEAR = "the error falls log-linearly with the training set (§5.1)"
@@ -41,14 +41,16 @@ def _predicts(one: Found) -> Answer | None:
     found = one.check
     if found is None:
         return None
-    verdict = NOT_SEEN if found.misses else SEEN if found.agrees else UNDECIDED
+    verdict = CONTRADICTED if found.misses else SUPPORTED if found.agrees else INCONCLUSIVE
     return verdict, sentences.check_sentence(found, one.curve)
 
 
 def _is_log_linear(one: Found) -> Answer:
     assert one.law is not None
     share = float((one.law.chosen == LAWS.index(LOG_LINEAR)).mean())
-    verdict = SEEN if share >= DECIDED else NOT_SEEN if share <= 1 - DECIDED else UNDECIDED
+    verdict = (
+        SUPPORTED if share >= DECIDED else CONTRADICTED if share <= 1 - DECIDED else INCONCLUSIVE
+    )
     told = sentences.law_sentence(one.law)
     return verdict, f"{100 * share:.0f} % of the resamplings choose the log-linear law. {told}"
 
@@ -59,5 +61,5 @@ def _data_help(one: Found) -> Answer | None:
     told = sentences.needed_sentence(one.needed, one.law, one.target)
     verdict = one.needed.verdict
     if verdict == REACHED or (verdict == ANSWERED and one.needed.is_bounded):
-        return SEEN, told
-    return (NOT_SEEN if one.needed.is_out_of_reach else UNDECIDED), told
+        return SUPPORTED, told
+    return (CONTRADICTED if one.needed.is_out_of_reach else INCONCLUSIVE), told

@@ -14,7 +14,7 @@ from saibench.analysis.two_axes import two_axes
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, is_trained
-from saibench.findings.finding import NOT_ASKED, SEEN, UNDECIDED, Finding, ask
+from saibench.findings.finding import INCONCLUSIVE, NOT_TESTED, SUPPORTED, Finding, ask
 from saibench.findings.two_axes import statements
 
 TOLD_FEATURES = 2
@@ -29,7 +29,7 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
     try:
         found = study_traces(evidence)
     except UserError as error:
-        return [Finding("errors go with data features", NOT_ASKED, str(error))]
+        return [Finding("errors go with data features", NOT_TESTED, str(error))]
     several, seeds = len(found.traces) + found.untold > 1, _varies_seeds(evidence)
     told = [
         _of_net(finding) if seeds and is_trained(evidence.records[trace.point]) else finding
@@ -47,10 +47,10 @@ def _varies_seeds(evidence: StudyEvidence) -> bool:
 
 def _of_net(finding: Finding) -> Finding:
     """The finding of one traced seed, in a study that has others: it decides nothing for them."""
-    if finding.verdict != SEEN:
+    if finding.verdict != SUPPORTED:
         return finding
-    numbers = f"{finding.numbers}\n{SEEN.capitalize()} {TRACED_SEED}"
-    return replace(finding, verdict=UNDECIDED, numbers=numbers, of_nets=SEEN)
+    numbers = f"{finding.numbers}\n{SUPPORTED.capitalize()} {TRACED_SEED}"
+    return replace(finding, verdict=INCONCLUSIVE, numbers=numbers, of_nets=SUPPORTED)
 
 
 def _of_point(trace: PointTrace, found: StudyTraces, variant: str) -> list[Finding]:
@@ -73,7 +73,7 @@ def _goes_with(trace: ResponseTrace, level: float, variant: str) -> Finding:
         rest = ", ".join(one.feature.name for one in held[TOLD_FEATURES:])
         numbers.append(f"It also goes with {rest}.")
     numbers += trace.notes
-    return Finding(claim, SEEN if held else UNDECIDED, "\n".join(numbers), variant)
+    return Finding(claim, SUPPORTED if held else INCONCLUSIVE, "\n".join(numbers), variant)
 
 
 def _uneven(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:
@@ -85,7 +85,7 @@ def _uneven(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:
     if trace.parts:
         numbers.append(sentences.part_sentence(trace))
     claim = f"{trace.response.name} is uneven over {kinds} (§4.1, §5.5, §6.6)"
-    return [Finding(claim, SEEN if sure else UNDECIDED, "\n".join(numbers), variant)]
+    return [Finding(claim, SUPPORTED if sure else INCONCLUSIVE, "\n".join(numbers), variant)]
 
 
 def _biased(trace: BiasTrace, level: float, variant: str) -> Finding:
@@ -95,7 +95,7 @@ def _biased(trace: BiasTrace, level: float, variant: str) -> Finding:
         claim = f"{trace.statistic.name} is biased (§4.3)"
         seen = True
     numbers = "\n".join(sentences.bias_sentences(trace, level))
-    return Finding(claim, SEEN if seen else UNDECIDED, numbers, variant)
+    return Finding(claim, SUPPORTED if seen else INCONCLUSIVE, numbers, variant)
 
 
 def _of_axes(evidence: StudyEvidence, wanted: Asked) -> list[Finding]:
@@ -110,7 +110,7 @@ def _of_axes(evidence: StudyEvidence, wanted: Asked) -> list[Finding]:
         except UserError as error:
             first, second = wanted.across
             claim = f"errors by {first} are local, errors by {second} global in amplitude"
-            return [*told, Finding(f"{claim} (§4.3, fig. 5)", NOT_ASKED, str(error))]
+            return [*told, Finding(f"{claim} (§4.3, fig. 5)", NOT_TESTED, str(error))]
         for one in statements(parted):
             claim, variant = f"{one.claim} (§4.3, fig. 5)", parted.statistic.name
             told += ask(claim, variant, one.answer, one.trainings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.two_axes import TwoAxes
-from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer
 from saibench.formatting import bracketed, by_width, percent, points
 
 HALF = 0.5
@@ -43,17 +43,17 @@ def statements(parted: TwoAxes) -> list[Statement]:
         f"The local share of the change by {first} is {points(parted.more_local)} points above "
         f"that by {second}."
     )
-    both = _verdict(parted.more_local, 0) if one.is_change and other.is_change else UNDECIDED
+    both = _verdict(parted.more_local, 0) if one.is_change and other.is_change else INCONCLUSIVE
     return [
         Statement(
             f"errors by {first} are local",
-            _verdict(one.local, HALF) if one.is_change else UNDECIDED,
+            _verdict(one.local, HALF) if one.is_change else INCONCLUSIVE,
             axis_sentence(parted, 0),
             one.trainings,
         ),
         Statement(
             f"errors by {second} are global in amplitude",
-            _verdict(other.global_share, HALF) if other.is_change else UNDECIDED,
+            _verdict(other.global_share, HALF) if other.is_change else INCONCLUSIVE,
             axis_sentence(parted, 1),
             other.trainings,
         ),
@@ -68,8 +68,8 @@ def statements(parted: TwoAxes) -> list[Statement]:
 
 def _verdict(share: Interval, than: float) -> str:
     if share.low > than:
-        return SEEN
-    return NOT_SEEN if share.high < than else UNDECIDED
+        return SUPPORTED
+    return CONTRADICTED if share.high < than else INCONCLUSIVE
 
 
 def sentences(parted: TwoAxes) -> list[str]:
@@ -80,7 +80,7 @@ def sentences(parted: TwoAxes) -> list[str]:
         numbers.pop()
     answers = [
         f"{one.claim}: {one.verdict}"
-        + (" for these trained nets alone" if one.single and one.verdict != UNDECIDED else "")
+        + (" for these trained nets alone" if one.single and one.verdict != INCONCLUSIVE else "")
         for one in found
     ]
     told = [*numbers, f"{'; '.join(answers)}."]

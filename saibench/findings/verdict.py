@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from saibench.analysis.bootstrap import Interval
-from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED
 
 
 def decided(differences: Iterable[Interval]) -> tuple[int, int]:
@@ -17,15 +17,15 @@ def decided(differences: Iterable[Interval]) -> tuple[int, int]:
 def verdict(difference: Interval) -> str:
     """Whether a difference that the claim says is positive is."""
     if difference.low > 0:
-        return SEEN
-    return NOT_SEEN if difference.high < 0 else UNDECIDED
+        return SUPPORTED
+    return CONTRADICTED if difference.high < 0 else INCONCLUSIVE
 
 
 def verdict_of_several(mean: Interval, positive: int, negative: int) -> str:
     """The same for the mean of several differences, some of which may be decided by themselves."""
     if not negative:
         return verdict(mean)
-    return UNDECIDED if positive >= negative else NOT_SEEN
+    return INCONCLUSIVE if positive >= negative else CONTRADICTED
 
 
 def less(interval: Interval, amount: float) -> Interval:

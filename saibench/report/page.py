@@ -16,7 +16,7 @@ from saibench.analysis.dependence import contradictions
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, setting_name, setting_value, settings_of
 from saibench.figures import FigureModule, figure_module
-from saibench.files.atomic import written_whole
+from saibench.files.atomic import atomic_write
 from saibench.findings.finding import Finding, study_findings
 from saibench.imports.own_names import name_targets
 from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_figures
@@ -86,7 +86,7 @@ def write_comparison(
     studies = page_studies(evidences)
     parts = [_part(study, figures) for study in studies]
     page = _rendered(studies, parts)
-    with written_whole(target) as aside:
+    with atomic_write(target) as aside:
         aside.write_text(page, encoding="utf-8")
     missing = [one for study in studies for one in study.measured.missing]
     warn_of_failures(target, [*(one for part in parts for one in part.shown), *missing])

@@ -15,7 +15,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from saibench.errors import UserError, first_line
-from saibench.files.atomic import written_whole
+from saibench.files.atomic import atomic_write
 from saibench.files.integrity import check_file, check_zip
 from saibench.models.published import misfits_of, told
 
@@ -50,7 +50,7 @@ def save_untrained(module: LightningModule, path: Path) -> None:
         "global_step": 0,
         "pytorch-lightning_version": version("lightning"),
     }
-    with written_whole(path) as aside:  # every rank writes the same
+    with atomic_write(path) as aside:  # every rank writes the same
         aside.write_bytes(_packed(content))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import InsufficientData, UserError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -54,7 +54,7 @@ def _checked_points(command: Command) -> list[Point]:
 
     A sweep may hold points that its data cannot, but not only such points.
     """
-    from saibench.config.check import check_point, refuse_if_none_is_held
+    from saibench.config.check import check_point, refuse_if_no_point_has_enough_data
     from saibench.config.content import identified
     from saibench.runs.point import Point
 
@@ -62,11 +62,11 @@ def _checked_points(command: Command) -> list[Point]:
     for config in command.points:
         try:
             check_point(config)
-        except NotHeldByData as error:
+        except InsufficientData as error:
             not_held.append(error)
         directory = config.hydra.sweep.dir if command.multirun else config.hydra.run.dir
         points.append(Point(identified(config), Path(directory).absolute()))
-    refuse_if_none_is_held(len(points), not_held)
+    refuse_if_no_point_has_enough_data(len(points), not_held)
     _refuse_twins(points)
     return points
 

@@ -12,11 +12,11 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import InsufficientData, UserError
 from saibench.evidence import run_record as record
 from saibench.files.atomic import remove_leftovers
 from saibench.identity import moved
-from saibench.runs.failure_notes import RankFailed, cause_of
+from saibench.runs.error_files import RankFailed, cause_of
 from saibench.runs.inputs import keep_inputs
 from saibench.runs.point import BEST, CONFIG, LAST, Point, PointIsBusy, load_point, locked
 from saibench.runs.provenance import OF_A_SESSION, provenance
@@ -128,7 +128,7 @@ def _trained(point: Point) -> Outcome:
     )
     try:
         _run(point.folder, point.settings["trainer"]["devices"])
-    except NotHeldByData as error:
+    except InsufficientData as error:
         return _ended(point.folder, record.NOT_APPLICABLE, error)
     except Exception as error:
         return _ended(point.folder, record.FAILED, error)

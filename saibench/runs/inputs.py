@@ -11,7 +11,7 @@ from typing import Any
 from saibench.config.content import with_files
 from saibench.datamodules.files import file_sha256
 from saibench.errors import UserError
-from saibench.files.atomic import written_whole
+from saibench.files.atomic import atomic_write
 from saibench.identity import IDENTITY, refuse_misshapen
 
 FOLDER = "inputs"
@@ -31,7 +31,7 @@ def keep_inputs(folder: Path, settings: Mapping[str, Any]) -> None:
         if kept.exists():
             continue
         kept.parent.mkdir(exist_ok=True)
-        with written_whole(kept) as aside:
+        with atomic_write(kept) as aside:
             _take(
                 Path(_at(settings, where)),
                 aside,

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from saibench.datamodules.cache import is_cache
 from saibench.errors import UserError
 from saibench.evidence.run_record import FILE, read_record, update_record
-from saibench.files.atomic import written_whole
+from saibench.files.atomic import atomic_write
 from saibench.files.frozen_config import CONFIG, read_frozen
 from saibench.files.links import refuse_linked_folders
 from saibench.identity import IDENTITY, labels, point_hash, settings_hash, slug
@@ -92,7 +92,7 @@ class Point:
 
     def freeze(self) -> None:
         """Write the settings that every rank and every later evaluation will read."""
-        with written_whole(self.folder / CONFIG) as aside:
+        with atomic_write(self.folder / CONFIG) as aside:
             OmegaConf.save(OmegaConf.create(self.settings), aside)
         if (self.folder / FILE).exists():
             update_record(self.folder, CONFIG)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from saibench.runs.failure_notes import failure_told, take_notes
+from saibench.runs.error_files import failure_told, read_error_files
 from saibench.runs.stopping import STOP
 from saibench.runs.worker import INTERRUPTED, work
 
@@ -42,7 +42,7 @@ def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | N
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import elastic_launch
 
-    take_notes(folder)
+    read_error_files(folder)
     _silence_launcher()
     group = _group_of(devices)
     try:
@@ -52,7 +52,7 @@ def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | N
         _, first = failed.get_first_failure()
         if first.exitcode == INTERRUPTED:
             raise KeyboardInterrupt from None
-        raise failure_told(take_notes(folder), first.exitcode) from None
+        raise failure_told(read_error_files(folder), first.exitcode) from None
     except SignalException as stopped:
         STOP.note(stopped.sigval)
         raise KeyboardInterrupt from stopped

@@ -22,8 +22,8 @@ from saibench.evidence.run_record import (
     read_record,
     update_record,
 )
+from saibench.runs.error_files import cause_of
 from saibench.runs.execute import Outcome
-from saibench.runs.failure_notes import cause_of
 from saibench.runs.point import Point, is_locked
 
 NOT_RUN = "not run"

@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from saibench.runs.failure_notes import leave_note
+from saibench.runs.error_files import write_error_file
 from saibench.runs.stopping import STOP
 
 ORPHANED = 3
@@ -41,7 +41,7 @@ def work(
     except (KeyboardInterrupt, SystemExit):  # Lightning makes the one of the other
         sys.exit(INTERRUPTED)
     except Exception as error:
-        leave_note(folder, int(os.environ.get("RANK", 0)), error, traceback.format_exc())
+        write_error_file(folder, int(os.environ.get("RANK", 0)), error, traceback.format_exc())
         sys.exit(1)
 
 

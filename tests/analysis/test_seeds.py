@@ -6,7 +6,7 @@ import numpy as np
 
 from saibench.analysis.bootstrap import Interval, block_bootstrap
 from saibench.analysis.seeds import with_seeds
-from saibench.findings.finding import SEEN, UNDECIDED, ask
+from saibench.findings.finding import INCONCLUSIVE, SUPPORTED, ask
 
 
 def test_intervals_cover_the_mean_over_trainings() -> None:
@@ -31,9 +31,9 @@ def test_one_seed_leaves_the_interval_of_the_net() -> None:
 
 
 def test_one_net_each_does_not_decide_a_claim_about_settings() -> None:
-    found = [ask("wider is better", "", lambda: (SEEN, "by 3."), n)[0] for n in (1, 2)]
-    assert found[0].verdict == UNDECIDED and found[0].of_nets == SEEN
+    found = [ask("wider is better", "", lambda: (SUPPORTED, "by 3."), n)[0] for n in (1, 2)]
+    assert found[0].verdict == INCONCLUSIVE and found[0].of_nets == SUPPORTED
     assert found[0].numbers.startswith("by 3.") and "one seed" in found[0].numbers
-    assert found[1].verdict == SEEN
-    (of_net,) = ask("hydrogen errs least", "", lambda: (SEEN, "by 3."))
-    assert of_net.verdict == SEEN
+    assert found[1].verdict == SUPPORTED
+    (of_net,) = ask("hydrogen errs least", "", lambda: (SUPPORTED, "by 3."))
+    assert of_net.verdict == SUPPORTED

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from saibench.config.check import check_point, resolved
 from saibench.config.compose import Command, compose_command
 from saibench.config.locations import study_files
-from saibench.errors import NotHeldByData
+from saibench.errors import InsufficientData
 from saibench.identity import point_hash
 from saibench.shipped import conf
 
@@ -81,7 +81,7 @@ def test_study_composes_to_distinct_points_that_can_run(
     for config in command.points:
         try:
             check_point(config)
-        except NotHeldByData:  # listed by the study as not applicable
+        except InsufficientData:  # listed by the study as not applicable
             continue
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from saibench.datamodules import partition
 from saibench.datamodules.partition import Partition, largest_training_count, validation_count
 from saibench.datamodules.samplers import Bins, Subset, Tail, Where, Window
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import InsufficientData, UserError
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def test_a_split_is_the_same_on_every_machine() -> None:
 
 
 def test_a_count_that_leaves_no_room_for_validation_is_not_held_by_the_data() -> None:
-    with pytest.raises(NotHeldByData) as error:
+    with pytest.raises(InsufficientData) as error:
         partition.training_split(make_index(9633), Window(0, limit=0.9), Subset(8300))
     assert str(error.value) == (
         "subset.count=8300 and 415 validation samples do not fit: samples from 0 % to 90 % in "
@@ -120,7 +120,7 @@ def test_a_count_that_leaves_no_room_for_validation_is_not_held_by_the_data() ->
 
 
 def test_candidates_fewer_than_the_validation_needs_are_not_enough() -> None:
-    with pytest.raises(NotHeldByData, match=r"50 samples, too few .* at least 51 would work"):
+    with pytest.raises(InsufficientData, match=r"50 samples, too few .* at least 51 would work"):
         partition.training_split(make_index(50), Window(0), Subset())
     train, validation = partition.training_split(make_index(51), Window(0), Subset())
     assert (train.count, validation.count) == (1, 50)

@@ -28,7 +28,7 @@ from saibench.datamodules.samplers import (
     sample_keys,
 )
 from saibench.datamodules.samplers.keys import splitmix64
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import InsufficientData, UserError
 
 PAPER_WINDOWS = [
     (start, size)
@@ -191,7 +191,7 @@ def test_fraction_rounds_down() -> None:
 
 
 def test_count_beyond_the_data_is_not_held_by_it() -> None:
-    with pytest.raises(NotHeldByData, match=r"subset\.count=50000 of 9633 samples"):
+    with pytest.raises(InsufficientData, match=r"subset\.count=50000 of 9633 samples"):
         Subset(count=50000).select(make_index(9633))
 
 
@@ -308,7 +308,7 @@ def test_one_probability_draws_from_all_bins_of_a_range() -> None:
 
 def test_empty_bin_makes_a_point_inapplicable() -> None:
     index = polars.DataFrame({"sample_id": [0, 1], "jet_energy": [600.0, 1100.0]})
-    with pytest.raises(NotHeldByData, match=r"bin 1 of 'jet_energy', from 786\.25 to 1022\.5, hol"):
+    with pytest.raises(InsufficientData, match=r"bin 1 of 'jet_energy', from 786\.25"):
         energy_range(2).select(index)
     assert ids_of(energy_range(0), index) == [0]
 

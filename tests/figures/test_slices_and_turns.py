@@ -14,7 +14,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
 from saibench.figures.force_field import rotated_molecules as turned_molecules
 from saibench.figures.force_field import time_slices
-from saibench.findings.finding import NOT_SEEN, SEEN
+from saibench.findings.finding import CONTRADICTED, SUPPORTED
 from saibench.findings.force_field import equivariance as equivariance_findings
 
 MADE = [Made(0.0, 0.3), Made(0.6, 0.3)]
@@ -115,9 +115,9 @@ def test_a_model_is_equivariant_where_turning_changes_no_more_than_rounding(tmp_
             )
             for name in (" 0–30 %", " 60–90 %")
         )
-        assert same[0] == SEEN
+        assert same[0] == SUPPORTED
         assert "1.0e−05 [1.0e−05, 1.0e−05]" in same[1]
-        assert changed[0] == NOT_SEEN
+        assert changed[0] == CONTRADICTED
         assert "0.50 [0.50, 0.50]" in changed[1]
 
 

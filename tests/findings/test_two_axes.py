@@ -108,12 +108,12 @@ def test_study_with_two_arms_is_parted(study: StudyEvidence) -> None:
     assert size.amplitude.low <= AMPLITUDE <= size.amplitude.high
     added = BIAS**2 * 60 / 396  # four frames were trained on
     assert window.mean_square.low <= added <= window.mean_square.high
-    assert [one.verdict for one in statements(found)] == ["seen"] * 3
+    assert [one.verdict for one in statements(found)] == ["supported"] * 3
     assert all(one.single for one in statements(found)), "every setting has a single seed"
     assert "trained with one seed" in " ".join(sentences(found))
     told = " ".join(sentences(found))
     assert "is local to some of" in told and "over 396 samples" in told
-    assert "errors by window are local: seen" in told
+    assert "errors by window are local: supported" in told
 
 
 def test_unsigned_error_says_nothing_of_its_sign(study: StudyEvidence) -> None:
@@ -164,7 +164,7 @@ def test_models_that_are_not_trained_need_no_seeds(tmp_path: Path) -> None:
     folder = write_traced_study(tmp_path / "study", record={"steps": 0})
     found = two_axes(StudyEvidence.load(folder), "energy_error", "time", ("window", "subset.count"))
     assert trainings(found) == [None, None, None]
-    assert [one.verdict for one in statements(found)] == ["seen"] * 3
+    assert [one.verdict for one in statements(found)] == ["supported"] * 3
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ LATE = (
 @contextmanager
 def short_validation() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, no_page():
-        patch.setattr("saibench.datamodules.partition.LEAST_VALIDATION", 4)
+        patch.setattr("saibench.datamodules.partition.MIN_VALIDATION", 4)
         yield
 
 

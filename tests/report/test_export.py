@@ -19,7 +19,7 @@ from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
 from saibench.figures.style import PAGE_DPI, PAGE_WIDTH
-from saibench.findings.finding import SEEN, Finding
+from saibench.findings.finding import SUPPORTED, Finding
 from saibench.report.drawn import csv_of
 from saibench.report.export import _text, export
 from saibench.report.measured import Measured
@@ -111,10 +111,14 @@ def test_statements_of_a_finding_and_of_a_caption_stand_in_lists(
     exported: tuple[StudyEvidence, Path],
 ) -> None:
     evidence, _ = exported
-    found = [Finding("a claim", SEEN, "first\nsecond", "here"), Finding("another", SEEN, "alone")]
+    found = [
+        Finding("a claim", SUPPORTED, "first\nsecond", "here"),
+        Finding("another", SUPPORTED, "alone"),
+    ]
     shown = {"name": "drawn", "title": "Drawn", "paper": "", "caption": "Shown.\nfound <b>"}
     text = _text(evidence, found, [shown], Measured(evidence))
-    findings = "- a claim (here): **seen**.\n  - first\n  - second\n- another: **seen**.\n  alone\n"
+    first = "- a claim (here): **supported**.\n  - first\n  - second\n"
+    findings = f"{first}- another: **supported**.\n  alone\n"
     assert findings in text
     assert "Shown. Numbers: [drawn.csv](tables/drawn.csv).\n\n- found &lt;b>\n" in text
     assert "| time | ps | " in text, "what traced features are stands on the page"

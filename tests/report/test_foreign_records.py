@@ -26,7 +26,7 @@ draw = lambda evidence: Figure()
 caption = lambda evidence: "what I drew"
 table = lambda evidence: polars.DataFrame({"x": [1]})
 fragment = lambda evidence: "<p>what I explore</p>"
-findings = lambda evidence: [Finding("what I claim", "seen", "42")]
+findings = lambda evidence: [Finding("what I claim", "supported", "42")]
 """
 SAID = {"findings": "what I claim", "figures": "what I drew", "explorers": "what I explore"}
 

@@ -239,7 +239,7 @@ def test_jets_and_rain_are_given_to_torchmetrics(tmp_path: Path) -> None:
     )
     auroc = "metrics=[calibration_error,{_target_: torchmetrics.classification.BinaryAUROC}]"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("saibench.datamodules.partition.LEAST_VALIDATION", 4)
+        patch.setattr("saibench.datamodules.partition.MIN_VALIDATION", 4)
         ended = train(tmp_path, *jets, auroc, f"hydra.run.dir={tmp_path / 'jets'}")
     assert ended.status == 0, ended.err
     (point,) = (record.parent for record in tmp_path.glob("jets/*/run.json"))

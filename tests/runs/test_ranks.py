@@ -20,8 +20,8 @@ import pytest
 import torch
 from command_line import QUIET, REPOSITORY, TINY, evaluate, only_point, train
 
-from saibench.errors import NotHeldByData, UserError
-from saibench.runs.failure_notes import RankFailed, failure_told, leave_note, take_notes
+from saibench.errors import InsufficientData, UserError
+from saibench.runs.error_files import RankFailed, failure_told, read_error_files, write_error_file
 
 pytestmark = [pytest.mark.usefixtures("without_page"), pytest.mark.slow]
 TWO = (
@@ -150,9 +150,9 @@ def test_ranks_end_with_the_process_that_asked_for_them(trained: Path, tmp_path:
 
 
 def test_what_a_rank_says_reaches_the_parent_as_what_it_is(tmp_path: Path) -> None:
-    for error in (NotHeldByData("too few"), UserError("a mistake"), KeyError("x")):
-        leave_note(tmp_path, 1, error, "a traceback")
-        raised = failure_told(take_notes(tmp_path), 1)
+    for error in (InsufficientData("too few"), UserError("a mistake"), KeyError("x")):
+        write_error_file(tmp_path, 1, error, "a traceback")
+        raised = failure_told(read_error_files(tmp_path), 1)
         if isinstance(error, UserError):
             assert type(raised) is type(error)
             assert str(raised) == str(error)

@@ -86,7 +86,7 @@ def made_files(folder: Path) -> Path:
 def test_study_runs_to_its_report(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("saibench.datamodules.partition.LEAST_VALIDATION", 4)
+    monkeypatch.setattr("saibench.datamodules.partition.MIN_VALIDATION", 4)
     monkeypatch.setattr("saibench.report.drawn.svg", lambda figure: BLANK)
     name, workload = study.stem.removesuffix("_mini"), study.parent.name
     two_points = TWO_POINTS.get(name, ())

@@ -10,7 +10,7 @@ from saibench.evidence.selection import rows_of
 TURNED_ERROR = "equivariance_error"
 
 
-def turned_partition(evidence: StudyEvidence) -> str | None:
+def rotated_partition(evidence: StudyEvidence) -> str | None:
     """The first partition of turned molecules, None without one."""
     if TURNED_ERROR not in evidence.samples.columns:
         return None
@@ -18,7 +18,7 @@ def turned_partition(evidence: StudyEvidence) -> str | None:
     return rows["partition"][0] if rows.height else None
 
 
-def turned_pairs(evidence: StudyEvidence) -> polars.DataFrame:
+def rotated_pairs(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a (point, frame) of the held-out partition that was also tested turned.
 
     Beside the samples' columns: `equivariance_error` and `turned_force_mae` [meV/Å], `energy_mae`,
@@ -26,7 +26,7 @@ def turned_pairs(evidence: StudyEvidence) -> polars.DataFrame:
     turned molecules.
     """
     keys = ["point", "sample_id"]
-    turned = turned_partition(evidence)
+    turned = rotated_partition(evidence)
     assert turned is not None  # whoever asks for pairs has asked for it
     points = evidence.points["point"].to_list()
     upright = rows_of(evidence.samples, points, evidence.held_out)

@@ -22,7 +22,7 @@ TRAIN_BINS = "train_bins"
 ACROSS = [TRAIN_BINS, "training.samplers"]
 LOWEST_TWO = [0, 1]
 """Bins that the model of the paper's figure 12 was trained on."""
-FEWEST_BINS = 4
+MIN_BINS = 4
 """Through three points a parabola passes anyway."""
 NUM_POSITIONS = 25
 
@@ -108,7 +108,7 @@ def quadratic_decay(scores: Sequence[ClassScore], trained: Sequence[int]) -> Qua
     """
     last = max(trained)
     bins = [n for n in range(last, NUM_BINS) if not scores[n].is_few]
-    if len(bins) < FEWEST_BINS or bins[0] != last:
+    if len(bins) < MIN_BINS or bins[0] != last:
         return None
     distance = np.array(bins, dtype=float) - last
     weights = np.sqrt([scores[n].count for n in bins])

@@ -171,7 +171,7 @@ def tested_jets(
     )
 
 
-def turned_jets(
+def rotated_jets(
     evidence: StudyEvidence, cell: Cell, partition: str
 ) -> tuple[list[str], list[ScoredJets]]:
     """Angles about the beam as the table has them, in its order, and the jets turned by each.
@@ -198,7 +198,7 @@ def turned_jets(
 
 def turned_variants(evidence: StudyEvidence) -> list[Variant]:
     """Points with turned jets, in groups that differ in inputs and size alone."""
-    partition = turned_partition(evidence)
+    partition = rotated_partition(evidence)
     points = tested(evidence)
     if partition is None or FEATURES not in points.columns:
         return []
@@ -207,7 +207,7 @@ def turned_variants(evidence: StudyEvidence) -> list[Variant]:
     return variants(chosen, [*SIZES, FEATURES], by=[FEATURES, "train_count"])
 
 
-def turned_partition(evidence: StudyEvidence) -> str | None:
+def rotated_partition(evidence: StudyEvidence) -> str | None:
     """The first partition whose jets were scored by angle, or None."""
     if BY_ANGLE not in evidence.sources:
         return None

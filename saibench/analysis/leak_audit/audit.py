@@ -31,7 +31,7 @@ NEAR = 0.01
 far from training, so many are near by chance."""
 COMPARED = 5000
 """Training samples whose distances to independent ones set the scale."""
-FEWEST_INDEPENDENT = 100
+MIN_INDEPENDENT = 100
 """Fewer training samples with an independent neighbour set no scale: 1 % of them is none."""
 WORST = 20
 """Pairs that are kept."""
@@ -133,7 +133,7 @@ def look(split: Split) -> Seen:
         -math.inf if memory is None else memory.value,
     ).distance
     independent = among[np.isfinite(among)]
-    if len(independent) < FEWEST_INDEPENDENT:
+    if len(independent) < MIN_INDEPENDENT:
         return Seen(same, interleaved, None, memory, found, independent)
     threshold = float(np.quantile(independent, NEAR))
     near = found.distance < threshold

@@ -13,7 +13,7 @@ from saibench.analysis.learning_curve.fitting import Fits, fit
 from saibench.analysis.learning_curve.laws import LAWS, Law
 from saibench.errors import UserError
 
-FEWEST_SIZES = 4
+MIN_SIZES = 4
 """Three that a law of two numbers is fitted to, and one to choose it by."""
 ALIKE = 1.02
 """Laws whose misses differ by less than this factor predict alike: the simpler one is taken."""
@@ -149,10 +149,10 @@ def _scatter(fitted: Fits) -> TrainingNoise:
 
 def _refuse_unfit(curve: LearningCurve) -> None:
     count = len(curve.sizes)
-    if count < FEWEST_SIZES:
+    if count < MIN_SIZES:
         raise TooFewSizes(
             f"{count} training set sizes of the same kind are too few for a law; "
-            f"{FEWEST_SIZES} at least would work, 5 to check it on one that it was not chosen by."
+            f"{MIN_SIZES} at least would work, 5 to check it on one that it was not chosen by."
         )
     if not (curve.errors > 0).all():
         raise TooFewSizes("an error is zero, and no law of a decreasing error ends there.")

@@ -9,7 +9,7 @@ import numpy as np
 from saibench.analysis.bootstrap import NUM_RESAMPLES, Floats, Interval
 from saibench.analysis.learning_curve.curve import LearningCurve
 from saibench.analysis.learning_curve.extrapolation import (
-    FEWEST_SIZES,
+    MIN_SIZES,
     Extrapolation,
     extrapolate,
     num_withheld,
@@ -68,7 +68,7 @@ def check(curve: LearningCurve, seed: int = 0, num_resamples: int = NUM_RESAMPLE
     """Withhold the largest sizes from choice and fit; None if too few would be left."""
     count = len(curve.sizes)
     kept = count - num_withheld(count)
-    if kept < FEWEST_SIZES:
+    if kept < MIN_SIZES:
         return None
     early = extrapolate(curve.upto(kept), seed, num_resamples)
     seen = _seen(curve, early, kept, seed, num_resamples)

@@ -78,7 +78,7 @@ def check_sentence(check: Check | None, curve: LearningCurve) -> str:
         if check.misses
         else "right within a quarter"
         if check.agrees
-        else "undecided, for the interval is wide"
+        else "inconclusive, since the interval is wide"
     )
     return (
         f"Check: the law of the sizes up to {count(check.largest_fitted)} alone "

@@ -19,7 +19,7 @@ from saibench.evidence.reader import StudyEvidence
 BY_LEAD = "by_lead"
 HOURS = (60, 120, 180)
 """Lead times in minutes at which the paper looks: 1, 2 and 3 hours."""
-FEWEST_EVENTS = 20
+MIN_EVENTS = 20
 """Fewer events say nothing of others: their intervals miss too often to carry a claim."""
 
 PERSISTENCE = "persistence"

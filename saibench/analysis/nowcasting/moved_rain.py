@@ -11,15 +11,15 @@ from saibench.analysis.nowcasting.errors import event_rows
 from saibench.evidence.reader import StudyEvidence
 
 BY_SHIFT = "by_shift"
-FEWEST_SHIFTS = 3
+MIN_SHIFTS = 3
 
 
 def why_no_shifts(evidence: StudyEvidence) -> str | None:
     """One sentence if no rain was moved far enough to see a curve, else None."""
     if BY_SHIFT not in evidence.sources:
         return "It takes events that were moved against themselves (model=displacement_demo)."
-    if evidence.table(BY_SHIFT)["shift"].n_unique() < FEWEST_SHIFTS:
-        return f"It takes {FEWEST_SHIFTS} shifts to tell a line from a curve."
+    if evidence.table(BY_SHIFT)["shift"].n_unique() < MIN_SHIFTS:
+        return f"It takes {MIN_SHIFTS} shifts to tell a line from a curve."
     return None
 
 

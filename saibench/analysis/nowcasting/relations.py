@@ -15,7 +15,7 @@ from saibench.analysis.nowcasting.event_means import event_blocks
 from saibench.analysis.partial_correlation import partial_spearman
 
 NUM_RESAMPLES = 1000
-FEWEST_BLOCKS = 10
+MIN_BLOCKS = 10
 """Of fewer, rank correlations of three numbers have no interval that holds what it promises."""
 MAE, DISPLACEMENT, INTENSITY = "mae", "displacement", "observed_rate"
 PAIRS = ((INTENSITY, MAE), (DISPLACEMENT, MAE), (INTENSITY, DISPLACEMENT))
@@ -76,6 +76,6 @@ def relation(
 
 
 def _of_enough(interval: Interval) -> Interval:
-    if interval.num_blocks >= FEWEST_BLOCKS:
+    if interval.num_blocks >= MIN_BLOCKS:
         return interval
     return replace(interval, low=math.nan, high=math.nan)

@@ -12,15 +12,15 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.metrics.nowcasting.functional.formulas import FENCE, beyond_fences
 
 BY_DRAW = "by_draw"
-FEWEST_DRAWS = 8
+MIN_DRAWS = 8
 
 
 def why_no_draws(evidence: StudyEvidence) -> str | None:
     """One sentence if no event was predicted often enough to see a spread, else None."""
     if BY_DRAW not in evidence.sources or evidence.table(BY_DRAW)["mae"].is_null().all():
         return "It takes events that were predicted many times (a partition with RepeatedDraws)."
-    if repeated_draws(evidence)["number"].n_unique() < FEWEST_DRAWS:
-        return f"It takes {FEWEST_DRAWS} draws of an event to show how they differ."
+    if repeated_draws(evidence)["number"].n_unique() < MIN_DRAWS:
+        return f"It takes {MIN_DRAWS} draws of an event to show how they differ."
     return None
 
 

@@ -31,7 +31,7 @@ from saibench.analysis.tracing.columns import (
 )
 from saibench.analysis.tracing.comparisons import adjusted
 from saibench.analysis.tracing.reading import (
-    FEWEST_SAMPLES,
+    MIN_SAMPLES,
     Untraceable,
     told_apart,
 )
@@ -51,7 +51,7 @@ BLOCKS_OF_STRETCH = 5
 INDEPENDENT_BLOCKS = 200
 CLEAR_BIAS = 1 / 3
 """Shares of the bias are told where at least so much of it is sure: else they are of nothing."""
-LEAST_P = 1e-9
+MIN_P = 1e-9
 """The p-value of a mean signed error is not resolved below it."""
 
 
@@ -128,7 +128,7 @@ def _p_of_mean(values: Floats, labels: np.ndarray) -> float:
 
     if math.isnan(block_bootstrap(values, labels).low):
         return math.nan
-    low, high = math.log(LEAST_P), 0.0
+    low, high = math.log(MIN_P), 0.0
     while high - low > 1e-3:
         middle = (low + high) / 2
         low, high = (low, middle) if excludes_zero(math.exp(middle)) else (middle, high)
@@ -164,10 +164,10 @@ def _in_order(
     order = feature_along(evidence, rows, along)
     refuse_failed(error.values, statistic, partition, "its mean is no bias", Untraceable)
     defined = np.isfinite(error.values) & np.isfinite(order.values)
-    if defined.sum() < FEWEST_SAMPLES:
+    if defined.sum() < MIN_SAMPLES:
         raise Untraceable(
             f"{counted(defined.sum(), 'sample')} of {partition} {are(defined.sum())} too few to "
-            f"find where {statistic} is biased: at least {FEWEST_SAMPLES} would work."
+            f"find where {statistic} is biased: at least {MIN_SAMPLES} would work."
         )
     chosen = np.flatnonzero(defined)
     chosen = chosen[np.argsort(order.values[chosen], kind="stable")]

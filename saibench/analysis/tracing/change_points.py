@@ -43,7 +43,7 @@ whose spread is log-normal (σ = 1) along the order, 4.5 % of 250 and 5.3 % of 1
 at a level of 5 %; with an eighth 7.1 and 6.6 %."""
 SHORTEST = 5
 """Samples, or cells, in a stretch: a single outlier is none, and must not hide one."""
-FEWEST_BLOCKS = 6
+MIN_BLOCKS = 6
 """Blocks in a series below which its permutations are too few to say anything."""
 
 
@@ -113,7 +113,7 @@ def segments(
         parts = _cut(0, len(cells), first, found)
         while parts:
             begin, end, of_whole = parts.pop()
-            if end - begin < max(FEWEST_BLOCKS * block, 2 * SHORTEST):
+            if end - begin < max(MIN_BLOCKS * block, 2 * SHORTEST):
                 continue
             best = _search(cells[begin:end], block, num_permutations, seed)
             if best.p <= level:
@@ -189,7 +189,7 @@ def _lengths(count: int, shortest: int) -> Iterator[tuple[int, NDArray[np.int64]
 def _search(series: Floats, block: int, num_permutations: int, seed: int) -> Candidate:
     series = in_local_spreads(series)
     start, stop, contrast = best_stretch(series)
-    if len(series) < FEWEST_BLOCKS * block or contrast == 0:
+    if len(series) < MIN_BLOCKS * block or contrast == 0:
         return Candidate(start, stop, 1.0)
     larger = 0
     lost = math.sqrt(1 - LOST) if block > 1 else 1.0

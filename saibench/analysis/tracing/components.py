@@ -15,7 +15,7 @@ from saibench.analysis.tracing.component_tests import axis_p_values, class_p_val
 from saibench.analysis.tracing.records import Component, Part, Tested
 from saibench.analysis.tracing.wrong_shares import bounded, wrong_shares
 
-FEWEST_SAMPLES = 20
+MIN_SAMPLES = 20
 """Samples of a component below which it is not tested: five without an error say nothing."""
 
 
@@ -108,7 +108,7 @@ def _p_values(
         found = class_p_values(errors.sum(axis=1), sizes > 0, piece, groups)
     else:
         found = axis_p_values(errors, sizes, blocks)
-    enough = np.count_nonzero(sizes, axis=0) >= FEWEST_SAMPLES
+    enough = np.count_nonzero(sizes, axis=0) >= MIN_SAMPLES
     return [p if many else math.nan for p, many in zip(found, enough, strict=True)]
 
 

@@ -26,8 +26,8 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER
 from saibench.formatting import are, counted
 
-FEWEST_SAMPLES = 20
-FEWEST_BLOCKS = 6
+MIN_SAMPLES = 20
+MIN_BLOCKS = 6
 """Fewer independent samples or blocks say nothing of others."""
 ALIKE = 0.95
 """Rank correlation from which two features are not told apart."""
@@ -128,17 +128,17 @@ def traced_samples(
         )
     rows, values = rows.filter(polars.Series(defined)), values[defined]
     errors = error.values[defined]
-    if len(errors) < FEWEST_SAMPLES:
+    if len(errors) < MIN_SAMPLES:
         raise Untraceable(
             f"{counted(len(errors), 'sample')} of {partition} {are(len(errors))} too few to trace "
-            f"{response}: at least {FEWEST_SAMPLES} would work."
+            f"{response}: at least {MIN_SAMPLES} would work."
         )
     blocks = find_blocks(rows, errors)
-    if blocks.num_blocks < FEWEST_BLOCKS:
+    if blocks.num_blocks < MIN_BLOCKS:
         raise Untraceable(
             f"{len(errors):,} samples of {partition} fall into "
             f"{counted(blocks.num_blocks, 'independent block')}, too few to trace {response}: at "
-            f"least {FEWEST_BLOCKS} would work."
+            f"least {MIN_BLOCKS} would work."
         )
     kept, alike = told_apart(values, columns) if features is None else (every, [])
     quantities = [column.quantity for column in columns]

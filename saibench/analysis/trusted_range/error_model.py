@@ -21,7 +21,7 @@ from saibench.analysis.trusted_range.curves import (
 
 KINDS: tuple[Kind, ...] = ("monotone", "quadratic")
 FOLDS = 5
-LEAST_SPREAD = 0.2
+MIN_SPREAD = 0.2
 """Share of the mean spread below which the local one does not go, wherever little was seen."""
 EDGE_BLOCKS = 3
 """Fitted blocks that reach to the edge of the fitted range or beyond; fewer where there are few."""
@@ -143,7 +143,7 @@ def fit_error_model(
     mean = fit_curve(chosen, features, errors, weights, directions)
     spread = fit_curve(chosen, features, size, weights, directions)
     average = float(weights @ size)
-    least = LEAST_SPREAD * average if average > 0 else 1.0  # an error that is known exactly
+    least = MIN_SPREAD * average if average > 0 else 1.0  # an error that is known exactly
     low, high = _reached(features, blocks)
     typical = np.clip(np.median(features, axis=0), low, high)
     slopes = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from saibench.analysis.bootstrap import Interval
-from saibench.analysis.trusted_range.held import Held
 from saibench.analysis.trusted_range.records import Check, Quantity
+from saibench.analysis.trusted_range.tolerance import ToleranceInterval
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation
 from saibench.formatting import are, in_range, number, percent
@@ -42,7 +42,7 @@ def fit_sentence(trusted: TrustedRange) -> str:
     )
 
 
-def held_sentence(trusted: TrustedRange, held: Held) -> str:
+def held_sentence(trusted: TrustedRange, held: ToleranceInterval) -> str:
     """Where the bound stays below the tolerance, or that it does nowhere."""
     name, statistic = held.feature, trusted.statistic
 
@@ -91,11 +91,11 @@ def _is_distance(feature: str) -> bool:
     return feature.rpartition("_")[2] in ("distance", "deviation")
 
 
-def _verdict(held: Held, verdict: str) -> str:
-    return f"Undecided, {verdict.lower()} by the median" if held.is_undecided else verdict
+def _verdict(held: ToleranceInterval, verdict: str) -> str:
+    return f"Inconclusive, {verdict.lower()} by the median" if held.is_inconclusive else verdict
 
 
-def _spread(held: Held) -> str:
+def _spread(held: ToleranceInterval) -> str:
     """In how many splits of the blocks the verdict is so, and how far their bounds differ."""
     count = len(held.least_bounds)
     if count < 2:

@@ -14,7 +14,6 @@ from saibench.analysis.bootstrap import Floats
 from saibench.analysis.trusted_range.conformal import block_weights, calibration_blocks
 from saibench.analysis.trusted_range.curves import Kind, floats
 from saibench.analysis.trusted_range.error_model import ErrorModel
-from saibench.analysis.trusted_range.held import Held, held_below
 from saibench.analysis.trusted_range.inputs import as_columns, quantities_of, refuse_unfit
 from saibench.analysis.trusted_range.records import Check, Counts, Quantity, Source
 from saibench.analysis.trusted_range.splits import (
@@ -24,6 +23,7 @@ from saibench.analysis.trusted_range.splits import (
     fit_splits,
     inside,
 )
+from saibench.analysis.trusted_range.tolerance import ToleranceInterval, tolerance_interval
 from saibench.errors import UserError, closest
 
 
@@ -201,7 +201,7 @@ class TrustedRange:
         tolerance: float | None = None,
         feature: str | None = None,
         at: Mapping[str, float] | None = None,
-    ) -> Held:
+    ) -> ToleranceInterval:
         """Where along a feature the bound stays at or below a tolerance.
 
         Args:
@@ -230,7 +230,7 @@ class TrustedRange:
             return bounds(self.splits, line)
 
         low, high = self.low[column], self.high[column]
-        return held_below(of_splits, low, high, float(tolerance), feature, rest)
+        return tolerance_interval(of_splits, low, high, float(tolerance), feature, rest)
 
     def save(self, path: Path | str) -> Path:
         """Write the range as JSON, all or nothing; numbers keep every digit."""

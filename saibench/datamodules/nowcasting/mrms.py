@@ -27,7 +27,7 @@ from saibench.datamodules.nowcasting.radar_png import (
     read_header,
     stated_checksums,
 )
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import InsufficientData, UserError
 from saibench.evidence.schema import Field
 from saibench.options import Count, check_fields
 
@@ -145,7 +145,7 @@ class MRMS:
             for below in ("", "figure", "mrms/figure"):
                 if found := _event_folders(root / below):
                     if self.events is not None and self.events > len(found):
-                        raise NotHeldByData(
+                        raise InsufficientData(
                             f"data.events={self.events} are more than the {len(found)} events in "
                             f"{root / below}; {len(found)} or null would work."
                         )

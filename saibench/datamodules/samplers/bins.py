@@ -12,7 +12,7 @@ from pydantic import Field
 from saibench.datamodules.samplers.features import numeric_feature, sample_ids
 from saibench.datamodules.samplers.keys import rows_by_key
 from saibench.datamodules.samplers.sampler import ADDED, Sampler
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import InsufficientData, UserError
 from saibench.options import Count, Name, Number, Positive, Seed, shown
 
 OUTSIDE = -1
@@ -118,7 +118,7 @@ class Bins(Sampler):
         return {i: int((numbers == i).sum()) for i in (*range(self.number), OUTSIDE)}
 
     def select(self, index: polars.DataFrame) -> np.ndarray:
-        """Raises NotHeldByData: a bin that is to be kept is empty."""
+        """Raises InsufficientData: a bin that is to be kept is empty."""
         ids, numbers, counts = sample_ids(index), self.assign(index), self.counts(index)
         self._check_none_empty(index, counts)
         by_key = rows_by_key(ids, self.seed, DRAW_STREAM)
@@ -136,7 +136,7 @@ class Bins(Sampler):
         edges = self.edges_of(index).tolist()
         filled = [i for i in self.kept if counts[i]]
         advice = f"keep={shown(filled)}" if filled else "bins where the data lie"
-        raise NotHeldByData(
+        raise InsufficientData(
             f"bin {empty[0]} of '{self.by}', from {shown(edges[empty[0]])} to "
             f"{shown(edges[empty[0] + 1])}, holds none of {index.height} samples; "
             f"{advice} would work."

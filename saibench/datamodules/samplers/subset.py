@@ -10,7 +10,7 @@ import polars
 from saibench.datamodules.samplers.features import feature, row_bound, sample_ids
 from saibench.datamodules.samplers.keys import rows_by_key
 from saibench.datamodules.samplers.sampler import ADDED, Sampler, percent
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import InsufficientData, UserError
 from saibench.options import Count, Fraction, Name, Seed, shown
 
 
@@ -67,7 +67,7 @@ class Subset(Sampler):
         if self.count is None:
             return available
         if self.count > available:
-            raise NotHeldByData(
+            raise InsufficientData(
                 f"subset.count={self.count} of {available} samples is more than there are; "
                 f"a count of at most {available} would work.",
                 largest=available,

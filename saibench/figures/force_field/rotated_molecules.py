@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.analysis.estimates import estimate_mean
-from saibench.analysis.force_field.rotated_frames import turned_pairs, turned_partition
+from saibench.analysis.force_field.rotated_frames import rotated_pairs, rotated_partition
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants, why_untested
 from saibench.figures.style import PALETTE, error_bars, panel_title, panels, styled
@@ -31,14 +31,14 @@ UNITS = {**dict.fromkeys(FORCES, "meV/Å"), **dict.fromkeys(ENERGIES, "meV")}
 
 def needs(evidence: StudyEvidence) -> str | None:
     untested = why_untested(evidence, ["force_mae", "energy_error"])
-    if untested or turned_partition(evidence):
+    if untested or rotated_partition(evidence):
         return untested
     return "No point was tested on turned molecules; test=[last_tenth,last_tenth_rotated] would."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a (model, quantity): its mean over frames with its interval."""
-    pairs, rows = turned_pairs(evidence), []
+    pairs, rows = rotated_pairs(evidence), []
     for variant in _variants(evidence):
         points = [point for cell in variant.cells for point in cell.points]
         of_model = pairs.filter(polars.col("point").is_in(points))

@@ -14,9 +14,9 @@ from saibench.analysis.classification.scores import ClassScore
 from saibench.analysis.jet_tagging.rotated_scores import best_less_worst, extremes
 from saibench.analysis.jet_tagging.tested_jets import (
     FEATURES,
+    rotated_jets,
+    rotated_partition,
     tested_jets,
-    turned_jets,
-    turned_partition,
     turned_variants,
     why_no_jets,
 )
@@ -50,7 +50,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     lacking = why_no_jets(evidence)
     if lacking:
         return lacking
-    if turned_partition(evidence) is None:
+    if rotated_partition(evidence) is None:
         return "It takes jets that were scored turned (test=[held_out, rotated])."
     return None if turned_variants(evidence) else "No point says which inputs its model takes."
 
@@ -81,9 +81,9 @@ def angle_scores(
     evidence: StudyEvidence, cell: Cell
 ) -> tuple[Sequence[str], dict[str, list[ClassScore]]]:
     """Angles in degrees, and the cell's accuracy and AUC at each."""
-    partition = turned_partition(evidence)
+    partition = rotated_partition(evidence)
     assert partition is not None  # `needs` has been asked
-    angles, turned = turned_jets(evidence, cell, partition)
+    angles, turned = rotated_jets(evidence, cell, partition)
     return angles, {name: [getattr(jets, name)(cell) for jets in turned] for name in STATISTICS}
 
 
@@ -131,7 +131,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 
 def caption(evidence: StudyEvidence) -> str:
     found = turned_variants(evidence)
-    partition = str(turned_partition(evidence))
+    partition = str(rotated_partition(evidence))
     jets = tested_jets(evidence, found[0].cells[:1], partition)
     names, counts = ({cell.shared[name] for cell in found[0].cells} for name in (FEATURES, COUNT))
     return (

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from saibench.analysis.classification.scores import ClassScore
 from saibench.analysis.jet_tagging.energy_decay import (
-    FEWEST_BINS,
+    MIN_BINS,
     QuadraticDecay,
     by_bin,
     quadratic_decay,
@@ -50,7 +50,7 @@ def needs(evidence: StudyEvidence) -> str | None:
         return "It takes points that were trained on ranges of energy (train_bins)."
     if _fitted(evidence, found[0]):
         return None
-    return f"It takes {FEWEST_BINS} bins from a range's last one upwards with enough jets."
+    return f"It takes {MIN_BINS} bins from a range's last one upwards with enough jets."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
@@ -105,7 +105,7 @@ def caption(evidence: StudyEvidence) -> str:
         "that was trained on upwards, with least squares of a + b·d + c·d² on the distance d in "
         f"bins of {WIDTH:g} GeV, bins weighed by their jets, those with fewer than 20 jets of a "
         "class left out; (b, d) the curvature c, below 0 where the decay grows with the distance. "
-        f"Ranges with fewer than {FEWEST_BINS} such bins are not fitted. Over "
+        f"Ranges with fewer than {MIN_BINS} such bins are not fitted. Over "
         f"{jets_text(evidence, jets, evidence.held_out)}. {gaps_text(jets, 'Left out')} "
         f"{intervals_text(jets)}{first_of(1, len(found))}"
     )

@@ -8,8 +8,8 @@ import numpy as np
 
 from saibench.analysis.blocks import Blocks, find_blocks
 from saibench.analysis.nowcasting.errors import (
-    FEWEST_EVENTS,
     HOURS,
+    MIN_EVENTS,
     RainErrors,
     RainModel,
     hours,
@@ -97,7 +97,7 @@ def missing_hours(shown: Sequence[int]) -> str:
 
 def too_few(events: int) -> str:
     """As `few_text`, of a number of events."""
-    return "" if events >= FEWEST_EVENTS else f" {counted(events, 'event')}: too few for a claim."
+    return "" if events >= MIN_EVENTS else f" {counted(events, 'event')}: too few for a claim."
 
 
 def single_seeds(models: Sequence[RainModel]) -> str:

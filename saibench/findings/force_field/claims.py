@@ -1,7 +1,7 @@
 """The paper's findings on force fields (§4), asked of a study's own evidence.
 
-Each question is answered with a number, its block-bootstrap interval and a verdict: `seen` or
-`not seen` when the interval decides, `undecided` when it holds both answers. It is asked of points
+Each question is answered with a number, its block-bootstrap interval and a verdict: `supported` or
+`contradicted` when the interval decides, `inconclusive` when it allows both. It is asked of points
 that have everything in common but what the question is about; seeds alone are averaged.
 """
 
@@ -27,13 +27,13 @@ from saibench.evidence.selection import (
     variants,
     windows_of_equal_count,
 )
-from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
 from saibench.findings.verdict import decided, verdict, verdict_of_several
 from saibench.formatting import fixed, short
 
 TURN = 1000
 """Samples beyond which the paper sees gains shrink (§4.1)."""
-FEWEST_WINDOWS = 5
+MIN_WINDOWS = 5
 """Fewer windows fall into the order of their similarity by chance too often to say anything."""
 CHARGE_RATIO = 8 / 6
 """Nuclear charge of oxygen over that of carbon."""
@@ -140,8 +140,8 @@ def _hydrogen_least(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     least, not_least = decided(single)
     of_species = ", ".join(f"{name} {short(_mean(errors, columns[name]))}" for name in columns)
     each = (
-        f", which errs least in {least} of {len(single)}, not in {not_least}, undecided in "
-        f"{len(single) - least - not_least}"
+        f", which has the smallest error in {least} of {len(single)}, not in {not_least}, "
+        f"inconclusive in {len(single) - least - not_least}"
         if len(single) > 1
         else ""
     )
@@ -183,7 +183,7 @@ def _wider_better(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     return (
         verdict_of_several(mean, better, worse),
         f"the next wider window lowers the force MAE by {short(mean)} meV/Å on average over "
-        f"{len(pairs)} pairs; it is better in {better}, worse in {worse}, undecided in "
+        f"{len(pairs)} pairs; it is better in {better}, worse in {worse}, inconclusive in "
         f"{len(pairs) - better - worse}.",
     )
 
@@ -197,7 +197,9 @@ def _zig_zag(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     errors = cell_errors(evidence, variant.cells, "force_mae")
     steps = [_difference(errors, later, earlier) for earlier, later in pairwise(narrow)]
     up, down = decided(steps)
-    zig_zag = SEEN if up and down else (UNDECIDED if up + down < len(steps) else NOT_SEEN)
+    zig_zag = (
+        SUPPORTED if up and down else (INCONCLUSIVE if up + down < len(steps) else CONTRADICTED)
+    )
     by_start = ", ".join(
         f"{100 * bounds[number, 0]:g} %: {errors.values[:, number].mean():.1f}" for number in narrow
     )
@@ -210,7 +212,7 @@ def _zig_zag(evidence: StudyEvidence, variant: Variant) -> Answer | None:
 
 def _similar_better(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     count = len(variant.cells)
-    if count < FEWEST_WINDOWS:
+    if count < MIN_WINDOWS:
         return None
     rho = similarity_correlation(evidence, variant.cells)
     opposite = replace(rho, low=-rho.high, estimate=-rho.estimate, high=-rho.low)

@@ -9,10 +9,10 @@ import polars
 
 from saibench.analysis.blocks import block_columns, blocks_of
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap
-from saibench.analysis.force_field.rotated_frames import turned_pairs, turned_partition
+from saibench.analysis.force_field.rotated_frames import rotated_pairs, rotated_partition
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants
-from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
 from saibench.formatting import bracketed, number
 
 ROUNDING = 0.01
@@ -29,9 +29,9 @@ CLAIMS = {
 
 def findings(evidence: StudyEvidence) -> list[Finding]:
     """Of every model that was tested on turned molecules."""
-    if turned_partition(evidence) is None:
+    if rotated_partition(evidence) is None:
         return []
-    pairs = turned_pairs(evidence)
+    pairs = rotated_pairs(evidence)
     return [
         finding
         for claim in CLAIMS
@@ -69,8 +69,8 @@ def _ratio_of_means(values: Floats, weights: Floats) -> Floats:
 
 def _verdict(change: Interval) -> str:
     if change.high < ROUNDING:
-        return SEEN
-    return NOT_SEEN if change.low > ROUNDING else UNDECIDED
+        return SUPPORTED
+    return CONTRADICTED if change.low > ROUNDING else INCONCLUSIVE
 
 
 def _shown(interval: Interval) -> str:

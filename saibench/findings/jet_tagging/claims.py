@@ -15,7 +15,7 @@ from saibench.analysis.single_class import single_class
 from saibench.analysis.trusted_range.of_evidence import point_label
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import tested
-from saibench.findings.finding import NOT_SEEN, Finding, findings_of
+from saibench.findings.finding import CONTRADICTED, Finding, findings_of
 from saibench.findings.jet_tagging.energy import of_energies
 from saibench.findings.jet_tagging.rotation import of_rotation
 from saibench.findings.jet_tagging.size import of_features, of_sizes
@@ -43,10 +43,12 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
 def _of_single_class(evidence: StudyEvidence) -> list[Finding]:
     """Of each point that takes all jets for one class; of others there is nothing to say."""
     partition = evidence.held_out
-    told = {point: single_class(evidence, point, partition) for point in evidence.metrics}
+    of_one_class = {point: single_class(evidence, point, partition) for point in evidence.metrics}
     return [
-        Finding("the model tells the classes apart", NOT_SEEN, text, point_label(evidence, point))
-        for point, text in told.items()
+        Finding(
+            "the model tells the classes apart", CONTRADICTED, text, point_label(evidence, point)
+        )
+        for point, text in of_one_class.items()
         if text is not None
     ]
 

@@ -19,7 +19,7 @@ from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested
-from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
 from saibench.findings.jet_tagging.shared import (
     answer_positive,
     judged,
@@ -68,11 +68,11 @@ def long_tail(jets: ScoredJets) -> Answer:
     first = mean_score((jets.bins == 0).astype(np.float64), jets.label, blocks, in_bins, share=True)
     share = interval([first])
     counts = ", ".join(f"{int((jets.bins == number).sum()):,}" for number in range(NUM_BINS))
-    found = UNDECIDED
+    found = INCONCLUSIVE
     if HALF[0] < share.low and share.high < HALF[1]:
-        found = SEEN
+        found = SUPPORTED
     elif share.high < HALF[0] or share.low > HALF[1]:
-        found = NOT_SEEN
+        found = CONTRADICTED
     return found, f"{percent(share)} of the jets are in bin 0; by bin: {counts}."
 
 

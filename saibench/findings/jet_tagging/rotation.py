@@ -18,14 +18,14 @@ from saibench.analysis.jet_tagging.rotated_scores import (
 )
 from saibench.analysis.jet_tagging.tested_jets import (
     FEATURES,
-    turned_jets,
-    turned_partition,
+    rotated_jets,
+    rotated_partition,
     turned_variants,
 )
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, fewest_seeds
-from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
 from saibench.findings.jet_tagging.shared import (
     answer_positive,
     judged,
@@ -82,7 +82,7 @@ class Turned:
 
 
 def of_rotation(evidence: StudyEvidence) -> list[Finding]:
-    partition = turned_partition(evidence)
+    partition = rotated_partition(evidence)
     if partition is None:
         return []
     found: list[Finding] = []
@@ -113,7 +113,7 @@ def invariant(evidence: StudyEvidence, cells: list[Cell], partition: str) -> Ans
     """By how far a jet's scores lie apart over the angles, beside how far those of jets do."""
     apart, spreads, largest = [], [], 0.0
     for cell in cells:
-        _, turned = turned_jets(evidence, cell, partition)
+        _, turned = rotated_jets(evidence, cell, partition)
         for point in cell.points:
             scores = np.stack([jets.scores[point] for jets in turned])
             apart.append(np.ptp(scores, axis=0))
@@ -124,11 +124,11 @@ def invariant(evidence: StudyEvidence, cells: list[Cell], partition: str) -> Ans
     if not spread:
         raise UserError(f"All {len(jets.label):,} jets have the same score, whatever the angle.")
     low, share, high = (100 * number / spread for number in (mean.low, mean.estimate, mean.high))
-    found = UNDECIDED
+    found = INCONCLUSIVE
     if mean.high < ROUNDING * spread:
-        found = SEEN
+        found = SUPPORTED
     elif mean.low > ROUNDING * spread:
-        found = NOT_SEEN
+        found = CONTRADICTED
     return found, (
         f"over all angles a jet's scores lie {mean.estimate:.1e} apart on average, at most "
         f"{largest:.1e}: {share:.2g} [{low:.2g}, {high:.2g}] % of the scores' standard deviation "
@@ -203,5 +203,5 @@ def _by_features(variant: Variant) -> Mapping[str, list[Cell]]:
 
 
 def _turned(evidence: StudyEvidence, cell: Cell, partition: str) -> Turned:
-    angles, jets = turned_jets(evidence, cell, partition)
+    angles, jets = rotated_jets(evidence, cell, partition)
     return Turned(cell, list(angles), [of_angle.auc(cell) for of_angle in jets])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.classification.scores import MIN_SAMPLES, ClassScore, Reduce, interval
-from saibench.findings.finding import UNDECIDED, Answer
+from saibench.findings.finding import INCONCLUSIVE, Answer
 from saibench.findings.verdict import verdict
 from saibench.formatting import fixed, percent
 
@@ -22,11 +22,11 @@ def answer_positive(scores: Sequence[ClassScore], difference: Interval, numbers:
 
 
 def answer(found: str, scores: Sequence[ClassScore], numbers: str) -> Answer:
-    """The verdict with its numbers, or `undecided` where a class has too few jets in a score."""
+    """The verdict with its numbers, or `inconclusive` where a class has too few jets in a score."""
     fewest = min(min(score.num_signal, score.num_background) for score in scores)
     if fewest < MIN_SAMPLES:
         jets = f"{fewest} of at least {MIN_SAMPLES} jets of a class"
-        return UNDECIDED, f"too few for a claim ({jets}): {numbers}"
+        return INCONCLUSIVE, f"too few for a claim ({jets}): {numbers}"
     return found, numbers
 
 

@@ -12,7 +12,7 @@ from saibench.analysis.classification.scores import MIN_SAMPLES, interval
 from saibench.analysis.jet_tagging.tested_jets import FEATURES, SIZES, tested_jets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested, variants
-from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
 from saibench.findings.jet_tagging.shared import answer_positive, judged, number_of, percent_of
 from saibench.formatting import fixed
 
@@ -110,7 +110,7 @@ def log_linear(evidence: StudyEvidence, variant: Variant) -> Answer | None:
         f"jets, {later} from there to {counts[-1]:,.0f}."
     )
     if rises.low <= 0:
-        return UNDECIDED, f"no gain in the lower half beyond doubt: {numbers}"
+        return INCONCLUSIVE, f"no gain in the lower half beyond doubt: {numbers}"
     return judged(scores, lambda values: gains(values)[1] - gains(values)[0] / 2, numbers)
 
 
@@ -131,11 +131,11 @@ def noisy(evidence: StudyEvidence, variant: Variant) -> Answer:
         f"with {variant.cells[-1].shared[COUNT]:,}."
     )
     if tops < MIN_SAMPLES:
-        return UNDECIDED, f"too few top jets to keep 30 % of them: {numbers}"
+        return INCONCLUSIVE, f"too few top jets to keep 30 % of them: {numbers}"
     if qcds * NOISE < 10:
-        return UNDECIDED, f"too few QCD jets to see 1 % of them: {numbers}"
-    found = NOT_SEEN if passed[0].high < NOISE else UNDECIDED
-    return (SEEN if passed[0].low > NOISE else found), numbers
+        return INCONCLUSIVE, f"too few QCD jets to see 1 % of them: {numbers}"
+    found = CONTRADICTED if passed[0].high < NOISE else INCONCLUSIVE
+    return (SUPPORTED if passed[0].low > NOISE else found), numbers
 
 
 def prior_wins(

@@ -19,7 +19,7 @@ from saibench.analysis.jet_tagging.tested_jets import ScoredJets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
 from saibench.errors import UserError
 from saibench.evidence.selection import Cell
-from saibench.findings.finding import NOT_SEEN, UNDECIDED, Answer, Finding, ask
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, Answer, Finding, ask
 from saibench.findings.jet_tagging.shared import (
     answer,
     answer_positive,
@@ -72,7 +72,7 @@ def background_rises(jets: ScoredJets, cell: Cell) -> Answer:
         f"{percent_of(at)} in bin 6 ({at.num_background:,} jets)."
     )
     if min(before.num_background, at.num_background) < MIN_SAMPLES:
-        return UNDECIDED, f"too few jets for a claim: {numbers}"
+        return INCONCLUSIVE, f"too few jets for a claim: {numbers}"
     return verdict(rise), numbers
 
 
@@ -106,9 +106,9 @@ def bump_is_balance(jets: ScoredJets, cell: Cell) -> Answer:
         f"classes by {rise}."
     )
     if change.whole.high < 0:
-        found, numbers = NOT_SEEN, f"there is no rise: {numbers}"
+        found, numbers = CONTRADICTED, f"there is no rise: {numbers}"
     elif change.whole.low <= 0:
-        found, numbers = UNDECIDED, f"no rise beyond doubt: {numbers}"
+        found, numbers = INCONCLUSIVE, f"no rise beyond doubt: {numbers}"
     else:
         found = verdict(balance_less_classifier(jets, cell, BUMP_BIN - 1, BUMP_BIN))
     return answer(found, plain, numbers)

@@ -44,7 +44,7 @@ Question = Callable[[RainErrors, RainModel], Answer | None]
 
 SATURATES = "MAE saturates with displacement, δr stays proportional to it (§6, fig. 13)"
 LESS_STABLE = "δr varies more between predictions of an event than MAE (§6.5, fig. 20)"
-FEWEST_REPEATED = 10
+MIN_REPEATED = 10
 """Events that the paper predicts repeatedly; each answers for itself, by its own draws."""
 
 OF_DATA: Mapping[str, Question] = {scores.EVENTS_FADE: scores.events_fade,
@@ -148,5 +148,5 @@ def _less_stable(evidence: StudyEvidence) -> Answer:
         f"{percent(mean_over_events(relative['mae'], events), 0)} of MAE and "
         f"{percent(mean_over_events(relative['displacement'], events), 0)} of δr, over "
         f"{more.count} events.",
-        FEWEST_REPEATED,
+        MIN_REPEATED,
     )

@@ -13,8 +13,8 @@ import polars
 from saibench.analysis.bootstrap import Floats, Interval
 from saibench.analysis.nowcasting.csi_selection import responding_events
 from saibench.analysis.nowcasting.errors import (
-    FEWEST_EVENTS,
     HOURS,
+    MIN_EVENTS,
     RainErrors,
     RainModel,
     hours,
@@ -25,7 +25,7 @@ from saibench.analysis.nowcasting.skill import csi_gain, error_skill, mean_error
 from saibench.analysis.proportions import combined, exact_interval
 from saibench.analysis.sample_means import interval_of_means, relative_change
 from saibench.errors import UserError
-from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer
 from saibench.findings.nowcasting.shared import answer, answer_positive
 from saibench.findings.verdict import opposite
 from saibench.formatting import fixed, percent
@@ -63,11 +63,11 @@ def raw_hides(errors: RainErrors, model: RainModel) -> Answer:
         )
         for name in ("mae", "active_area_mae")
     )
-    found = UNDECIDED
+    found = INCONCLUSIVE
     if active.low > 0 and raw.high < 0:
-        found = SEEN
+        found = SUPPORTED
     elif active.high < 0 or raw.low > 0:
-        found = NOT_SEEN
+        found = CONTRADICTED
     return answer(
         found,
         min(raw.count, active.count),
@@ -100,7 +100,7 @@ def csi_decays(errors: RainErrors, model: RainModel) -> Answer | None:
     found = {level: lost for level, lost in found.items() if lost.more.count}
     if not found:
         return None
-    enough = [lost for lost in found.values() if lost.more.count >= FEWEST_EVENTS]
+    enough = [lost for lost in found.values() if lost.more.count >= MIN_EVENTS]
     decisive = enough[-1] if enough else next(iter(found.values()))
     numbers = "; ".join(
         f"{percent(lost.low, 0)} at {lowest} and {percent(lost.high, 0)} at {level} mm/h, "

@@ -18,7 +18,7 @@ from saibench.analysis.nowcasting.relations import (
     relation,
 )
 from saibench.errors import UserError
-from saibench.findings.finding import NOT_SEEN, SEEN, UNDECIDED, Answer
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer
 from saibench.findings.nowcasting.shared import answer, answer_positive
 from saibench.findings.verdict import less
 from saibench.formatting import fixed
@@ -116,9 +116,9 @@ def source_scales(errors: RainErrors, model: RainModel) -> Answer | None:
 def _scales(source: Interval, motion: Interval) -> str:
     """Whether the source's part rises and the motion's neither rises nor falls."""
     flat = within(motion, -NEGLIGIBLE, NEGLIGIBLE)
-    if source.high <= 0 or flat == NOT_SEEN:
-        return NOT_SEEN
-    return SEEN if source.low > 0 and flat == SEEN else UNDECIDED
+    if source.high <= 0 or flat == CONTRADICTED:
+        return CONTRADICTED
+    return SUPPORTED if source.low > 0 and flat == SUPPORTED else INCONCLUSIVE
 
 
 def _with_rain(errors: RainErrors, model: RainModel, name: str) -> Interval:
@@ -140,8 +140,8 @@ def _with_rain(errors: RainErrors, model: RainModel, name: str) -> Interval:
 def within(rho: Interval, low: float, high: float) -> str:
     """Whether a correlation lies between two bounds."""
     if low < rho.low and rho.high < high:
-        return SEEN
-    return NOT_SEEN if rho.high < low or rho.low > high else UNDECIDED
+        return SUPPORTED
+    return CONTRADICTED if rho.high < low or rho.low > high else INCONCLUSIVE
 
 
 def _correlations(rho: Interval, partial: Interval, held: str) -> str:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-LEAST_SAMPLES = 5
+MIN_SAMPLES = 5
 """Length of the running average from which its variance is trusted (RAdam, eq. 4)."""
 
 
@@ -123,7 +123,7 @@ def rectified(step: int, beta2: float) -> float | None:
     decay = beta2**step
     longest = 2 / (1 - beta2) - 1
     length = longest - 2 * step * decay / (1 - decay)
-    if length < LEAST_SAMPLES:
+    if length < MIN_SAMPLES:
         return None
     share = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
     return math.sqrt((1 - decay) * share)

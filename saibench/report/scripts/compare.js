@@ -18,7 +18,7 @@ const sidePicker = (side, key, partition, change) => {
 const verdictOf = (interval, lower) => {
   if (!interval) return "no interval";
   if (interval[0] > 0) return `${lower} lower`;
-  return interval[1] < 0 ? "B lower" : "undecided";
+  return interval[1] < 0 ? "B lower" : "inconclusive";
 };
 
 const differenceCells = ({ value, interval, paired }) => [

@@ -74,7 +74,10 @@ def test_a_random_split_is_seen_to_interleave(evidence: StudyEvidence) -> None:
 def test_findings_and_figures_set_the_splits_side_by_side(evidence: StudyEvidence) -> None:
     found = {finding.claim: finding for finding in findings(evidence)}
     assert {HIDES, ONE_NET_HIDES, INTERLEAVES} <= set(found)
-    assert found[INTERLEAVES].verdict in ("seen", "undecided")  # 30 samples are few stretches
+    assert found[INTERLEAVES].verdict in (
+        "supported",
+        "inconclusive",
+    )  # 30 samples are few stretches
     assert "audit's score" in found[HIDES].numbers
     assert all(finding.error is None for finding in found.values())
     for name, rows in (("random_split", 3), ("leak_audit", 12)):
@@ -153,6 +156,6 @@ def test_audits_of_many_points_are_one_finding(evidence: StudyEvidence, tmp_path
         audit = replace(kept, score=score).to_json()
         path.write_text(json.dumps(json.loads(path.read_text()) | {"audit": {"last_tenth": audit}}))
     (found,) = [one for one in findings(StudyEvidence.load(made)) if one.claim == NO_LEAK]
-    assert found.verdict == "undecided"
+    assert found.verdict == "inconclusive"
     assert "between 0.000" in found.numbers and "and 0.040" in found.numbers
-    assert "seen of 2, not of 0, undecided of 3" in found.numbers
+    assert "supported for 2, contradicted for 0, inconclusive for 3" in found.numbers

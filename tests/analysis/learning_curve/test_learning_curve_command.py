@@ -117,7 +117,7 @@ def test_mistakes_are_refused(study: Path, tmp_path: Path) -> None:
 def test_findings_have_verdicts_that_the_numbers_bear(evidence: StudyEvidence) -> None:
     found = {finding.claim: finding for finding in findings(evidence)}
     by_verdict = [finding.verdict for finding in found.values()]
-    assert by_verdict == ["seen", "not seen", "seen"]  # a power law, drawn as one
+    assert by_verdict == ["supported", "contradicted", "supported"]  # a power law, drawn as one
     assert all(finding.error is None for finding in found.values())
 
 
@@ -125,8 +125,8 @@ def test_one_seed_a_size_decides_nothing_beyond_its_nets(tmp_path: Path) -> None
     made = [Made(size=0.9, count=count) for count in COUNTS]
     folder = write_study(tmp_path / "study", made, frames=120)
     found = findings(StudyEvidence.load(folder))
-    assert {finding.verdict for finding in found} == {"undecided"}
-    assert {finding.of_nets for finding in found} & {"seen", "not seen"}
+    assert {finding.verdict for finding in found} == {"inconclusive"}
+    assert {finding.of_nets for finding in found} & {"supported", "contradicted"}
 
 
 def test_intervals_of_sizes_cover_their_seeds(evidence: StudyEvidence) -> None:

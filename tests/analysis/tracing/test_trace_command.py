@@ -141,11 +141,11 @@ def test_a_bias_that_is_no_discovery_is_not_reported_as_one(narrow: records.Poin
     assert narrow.bias is not None
     interval = Interval(0.01, 0.5, 0.99, 87, 396)
     nowhere = replace(narrow.bias, mean=interval, stretches=())
-    for q, verdict in ((0.04, "seen"), (0.06, "undecided")):
+    for q, verdict in ((0.04, "supported"), (0.06, "inconclusive")):
         trace = replace(nowhere, bias=records.Tested(interval, 0.04, q))
         assert findings._biased(trace, 0.05, "").verdict == verdict
         (text,) = sentences.bias_sentences(trace, 0.05)
-        assert ("not significantly different from 0" in text) == (verdict == "undecided")
+        assert ("not significantly different from 0" in text) == (verdict == "inconclusive")
 
 
 def test_p_value_of_a_bias_is_students_where_errors_are_not_skewed() -> None:
@@ -243,10 +243,12 @@ def test_one_seed_of_several_decides_nothing_for_the_others(
     folder = write_traced_study(tmp_path / "study", points, frames=240, record=record)
     found = [one for one in study_findings(StudyEvidence.load(folder)) if "seed" in one.variant]
     assert {one.variant.rpartition(", ")[2] for one in found} == {"seed = 0"}
-    decided = [one for one in found if "seen" in (one.verdict, one.of_nets)]
+    decided = [one for one in found if "supported" in (one.verdict, one.of_nets)]
     assert decided
     for one in decided:
-        assert (one.verdict, one.of_nets) == (("undecided", "seen") if trained else ("seen", ""))
+        assert (one.verdict, one.of_nets) == (
+            ("inconclusive", "supported") if trained else ("supported", "")
+        )
         assert ("one seed" in one.numbers) == trained
 
 
@@ -339,12 +341,14 @@ def test_report_has_findings_and_figures(evidence: StudyEvidence) -> None:
     found = {(one.claim.partition(" (§")[0], one.variant): one for one in study_findings(evidence)}
     assert not any(one.error for one in found.values())
     narrow = "subset.count = 1000, window = 0–30 %"
-    assert found["energy_error is biased in stretches of time", narrow].verdict == "seen"
-    assert found["force_mae goes with data features", narrow].verdict == "seen"
-    assert found["force_mae is uneven over species and kind", narrow].verdict == "seen"
+    assert found["energy_error is biased in stretches of time", narrow].verdict == "supported"
+    assert found["force_mae goes with data features", narrow].verdict == "supported"
+    assert found["force_mae is uneven over species and kind", narrow].verdict == "supported"
     local = found["errors by window are more local than errors by subset.count", "energy_error"]
     assert (
-        local.verdict == "undecided" and local.of_nets == "seen" and "points above" in local.numbers
+        local.verdict == "inconclusive"
+        and local.of_nets == "supported"
+        and "points above" in local.numbers
     )
     for module in (error_shares, biased_stretches):
         assert module.needs(evidence) is None

@@ -238,11 +238,11 @@ def test_verdict_hardly_depends_on_the_draw_and_ties_are_undecided() -> None:
     )
     assert several.std() < 0.5 * least.std()
     held = TrustedRange.fit(*sample).trusted(float(np.median(least)))
-    assert held.is_undecided and 5 < held.trusting < 15
+    assert held.is_inconclusive and 5 < held.trusting < 15
     sure = TrustedRange.fit(*sample).trusted(float(2 * least.max()))
-    assert not sure.is_undecided and sure.trusting == len(sure.least_bounds) == 20
+    assert not sure.is_inconclusive and sure.trusting == len(sure.least_bounds) == 20
     never = TrustedRange.fit(*sample).trusted(float(least.min() / 2))
-    assert not never.is_undecided and never.trusting == 0
+    assert not never.is_inconclusive and never.trusting == 0
 
 
 def test_few_blocks_are_refused_whatever_the_coverage() -> None:

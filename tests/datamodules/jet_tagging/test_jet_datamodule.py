@@ -14,7 +14,7 @@ from saibench.datamodules.jet_tagging.module import JetTaggingDataModule
 from saibench.datamodules.jet_tagging.top_landscape import TopLandscape
 from saibench.datamodules.jet_tagging.transforms import BeamRotations
 from saibench.datamodules.samplers import Bins, Chain, Sampler, Subset, Where
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import InsufficientData, UserError
 from saibench.runs.evaluation import _described
 
 TRAIN = Where("split", equals="train")
@@ -142,14 +142,14 @@ def test_an_empty_energy_bin_makes_its_point_inapplicable(root: Path) -> None:
         data(root, training=TRAIN | far),
         data(root, partitions={"held_out": {"samplers": [HELD_OUT, far]}}),
     ):
-        with pytest.raises(NotHeldByData, match=r"bin 7 of 'jet_energy', from 7750 to 8000, holds"):
+        with pytest.raises(InsufficientData, match=r"bin 7 of 'jet_energy', from 7750"):
             module.split  # noqa: B018
             module.tests  # noqa: B018
 
 
 def test_too_large_a_subset_is_refused_before_the_files_are_read(root: Path) -> None:
     module = data(root, subset=Subset(count=290), cache=str(root / "never"))
-    with pytest.raises(NotHeldByData, match=r"subset\.count=290 and 50 validation samples do not"):
+    with pytest.raises(InsufficientData, match=r"subset\.count=290 "):
         module.check()
     assert not (root / "never").exists()
 

@@ -18,7 +18,7 @@ from saibench.datamodules.nowcasting.radar_png import (
     read_header,
     stated_checksums,
 )
-from saibench.errors import NotHeldByData, UserError
+from saibench.errors import InsufficientData, UserError
 
 SIDE = 32
 
@@ -188,7 +188,7 @@ def test_frames_that_the_radar_did_not_see_are_in_no_feature(tmp_path: Path) -> 
 
 def test_more_events_than_there_are_is_refused(root: Path) -> None:
     with pytest.raises(
-        NotHeldByData, match=r"^data\.events=3 are more than the 2 events in .*; 2 "
+        InsufficientData, match=r"^data\.events=3 are more than the 2 events in .*; 2 "
     ):
         MRMS(str(root), events=3).preview()
     assert MRMS(str(root), events=2).preview().height == 2

@@ -18,10 +18,10 @@ from saibench.evidence.schema import read_fields, write_table
 from saibench.figures.force_field import window_similarity
 from saibench.figures.force_field.pairs import narrow_and_wide
 from saibench.findings.finding import (
-    NOT_ASKED,
-    NOT_SEEN,
-    SEEN,
-    UNDECIDED,
+    CONTRADICTED,
+    INCONCLUSIVE,
+    NOT_TESTED,
+    SUPPORTED,
     Finding,
     study_findings,
 )
@@ -48,16 +48,16 @@ def test_hydrogen_erring_least_is_seen_with_the_mean_of_its_training_sets(
     rows = evidence.table("by_species").filter(polars.col("species") == "H").join(cells, on="point")
     mean = rows.group_by(cells.columns[1:]).agg(polars.col("force_mae").mean())
     assert mean.height == 19
-    assert finding.verdict == SEEN
+    assert finding.verdict == SUPPORTED
     assert f"H {mean['force_mae'].mean():.1f} [" in finding.numbers
-    assert "errs least in 19 of 19" in finding.numbers
+    assert "19 of 19" in finding.numbers
 
 
 def test_wider_windows_of_the_made_up_study_are_seen_to_be_better(
     found: dict[str, Finding],
 ) -> None:
     finding = found["at an equal start, wider windows are better"]
-    assert finding.of_nets == SEEN
+    assert finding.of_nets == SUPPORTED
     assert "over 10 pairs" in finding.numbers
 
 
@@ -105,7 +105,7 @@ def test_gains_that_do_not_shrink_are_not_called_shrinking(tmp_path: Path) -> No
         for one in force_field_findings.findings(StudyEvidence.load(folder))
         if "shrink" in one.claim
     ]
-    assert shrink.of_nets == NOT_SEEN
+    assert shrink.of_nets == CONTRADICTED
     assert "1.0 [1.0, 1.0] from 250 to 1,000, 2.0 [2.0, 2.0] from 1,000 to 4,000" in shrink.numbers
 
 
@@ -120,7 +120,7 @@ def test_a_module_without_findings_is_named(evidence: StudyEvidence) -> None:
     }
     broken = StudyEvidence(evidence.folder, records, evidence.metrics, evidence.sources)
     (finding,) = study_findings(broken)
-    assert finding.verdict == NOT_ASKED
+    assert finding.verdict == NOT_TESTED
     assert "saibench.units" in finding.numbers and "findings" in finding.numbers
 
 
@@ -157,7 +157,7 @@ def of_aspirin(folder: Path, budget: str = "00:00:30:00", seed: int = 0) -> Path
 
 def asked(study: Path) -> set[tuple[str, str, str]]:
     found = force_field_findings.findings(StudyEvidence.load(study))
-    assert not [one for one in found if one.verdict == NOT_ASKED]
+    assert not [one for one in found if one.verdict == NOT_TESTED]
     return {(one.claim, one.verdict, one.numbers) for one in found}
 
 
@@ -218,9 +218,9 @@ def test_question_that_the_evidence_cannot_answer_says_why(tmp_path: Path) -> No
         fields = [field for field in read_fields(path) if field.name != CENTRED]
         write_table(path, polars.read_parquet(path).drop(CENTRED), fields)
     *answered, last = force_field_findings.findings(StudyEvidence.load(study))
-    assert last.verdict == NOT_ASKED
+    assert last.verdict == NOT_TESTED
     assert last.numbers == f"The samples of last_tenth have no {CENTRED}."
-    assert {one.verdict for one in answered} <= {SEEN, NOT_SEEN, UNDECIDED}
+    assert {one.verdict for one in answered} <= {SUPPORTED, CONTRADICTED, INCONCLUSIVE}
     assert len(answered) == 3
 
 
@@ -229,7 +229,7 @@ def test_points_tested_on_different_samples_are_not_compared(tmp_path: Path) -> 
     path = next(study.glob("*/samples.parquet"))
     write_table(path, polars.read_parquet(path).head(40), read_fields(path))
     found = force_field_findings.findings(StudyEvidence.load(study))
-    assert {one.verdict for one in found} == {NOT_ASKED}
+    assert {one.verdict for one in found} == {NOT_TESTED}
     assert {one.numbers for one in found} == {
         "the points were tested on different samples of last_tenth."
     }

@@ -22,7 +22,7 @@ from saibench.analysis.jet_tagging.rotated_scores import mean_difference
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell
-from saibench.findings.finding import NOT_ASKED, NOT_SEEN, SEEN, UNDECIDED, Finding
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, Finding
 from saibench.findings.jet_tagging import claims as jet_findings
 from saibench.findings.jet_tagging import energy as jet_energy_findings
 from saibench.findings.jet_tagging import rotation as jet_rotation_findings
@@ -52,7 +52,7 @@ def ranges(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Fi
 def test_more_jets_help_and_what_a_doubling_brings_is_told(tmp_path: Path) -> None:
     found = asked(write_jet_study(tmp_path, SIZES[::2]))
     more = found[jet_size_findings.MORE_HELPS, ""]
-    assert more.of_nets == SEEN
+    assert more.of_nets == SUPPORTED
     index = made_index()
     first = ((made_logits(SIZES[0], index) > 0) == (index["label"] == 1)).mean()
     assert f"{100 * first:.1f} % [" in more.numbers and "with 1,000" in more.numbers
@@ -60,7 +60,7 @@ def test_more_jets_help_and_what_a_doubling_brings_is_told(tmp_path: Path) -> No
     assert gain.numbers.startswith("accuracy gained by a doubling: ")
     assert "to 20,000 jets" in gain.numbers
     noisy = found[jet_size_findings.NOISY, ""]
-    assert noisy.verdict == NOT_SEEN and "of the 1,349 QCD jets" in noisy.numbers
+    assert noisy.verdict == CONTRADICTED and "of the 1,349 QCD jets" in noisy.numbers
 
 
 def test_ranges_that_were_tested_on_other_jets_do_not_cost_what_is_asked_of_sizes(
@@ -69,9 +69,9 @@ def test_ranges_that_were_tested_on_other_jets_do_not_cost_what_is_asked_of_size
     write_jet_study(tmp_path, [*SIZES[::2], RANGES[0]])
     write_jet_study(tmp_path, [RANGES[1]], jets=900)
     found = asked(tmp_path)
-    assert found[jet_size_findings.MORE_HELPS, "train_bins = none"].of_nets == SEEN
+    assert found[jet_size_findings.MORE_HELPS, "train_bins = none"].of_nets == SUPPORTED
     energies = found["findings of energies", ""]
-    assert energies.verdict == NOT_ASKED and "not the same jets" in energies.numbers
+    assert energies.verdict == NOT_TESTED and "not the same jets" in energies.numbers
 
 
 def test_jets_that_bring_nothing_are_no_gain(tmp_path: Path) -> None:
@@ -80,15 +80,15 @@ def test_jets_that_bring_nothing_are_no_gain(tmp_path: Path) -> None:
         logits = made_logits(SIZES[0], index)
         write_jet_point(tmp_path / made.point, made, index, logits=logits)
     found = asked(tmp_path)
-    assert found[jet_size_findings.MORE_HELPS, ""].verdict == UNDECIDED
+    assert found[jet_size_findings.MORE_HELPS, ""].verdict == INCONCLUSIVE
     gain = found[jet_size_findings.LOG_LINEAR, ""]
-    assert gain.verdict == UNDECIDED and "no gain in the lower half" in gain.numbers
+    assert gain.verdict == INCONCLUSIVE and "no gain in the lower half" in gain.numbers
 
 
 def test_few_jets_carry_no_claim(tmp_path: Path) -> None:
     found = asked(write_jet_study(tmp_path, SIZES[::4], jets=24))
     more = found[jet_size_findings.MORE_HELPS, ""]
-    assert more.verdict == UNDECIDED and "too few for a claim (" in more.numbers
+    assert more.verdict == INCONCLUSIVE and "too few for a claim (" in more.numbers
 
 
 def test_few_top_jets_do_not_say_that_the_background_is_low(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_few_top_jets_do_not_say_that_the_background_is_low(tmp_path: Path) -> N
     study = write_jet_study(tmp_path, SIZES[::4], jets=2000, label=label)
     found = jet_size_findings.of_sizes(StudyEvidence.load(study))
     noisy = next(finding for finding in found if finding.claim == jet_size_findings.NOISY)
-    assert noisy.verdict == UNDECIDED and noisy.numbers.startswith("too few top jets ")
+    assert noisy.verdict == INCONCLUSIVE and noisy.numbers.startswith("too few top jets ")
 
 
 def test_kinematic_inputs_lead_with_few_jets_and_less_with_many(
@@ -105,42 +105,42 @@ def test_kinematic_inputs_lead_with_few_jets_and_less_with_many(
 ) -> None:
     variant = "kinematic against raw"
     few = prior[jet_size_findings.PRIOR_WINS_FEW, variant]
-    assert few.of_nets == SEEN and few.numbers.startswith("with 1,000 jets the accuracy is ")
-    assert prior[jet_size_findings.LEAD_SHRINKS, variant].of_nets == SEEN
+    assert few.of_nets == SUPPORTED and few.numbers.startswith("with 1,000 jets the accuracy is ")
+    assert prior[jet_size_findings.LEAD_SHRINKS, variant].of_nets == SUPPORTED
     many = prior[jet_size_findings.RAW_WINS_MANY, variant]
-    assert many.of_nets == SEEN and many.numbers.startswith("with 100,000 jets")
+    assert many.of_nets == SUPPORTED and many.numbers.startswith("with 100,000 jets")
 
 
 def test_invariant_inputs_and_turning_ones_are_told_apart(
     prior: dict[tuple[str, str], Finding],
 ) -> None:
     invariant = prior[jet_rotation_findings.INVARIANT, ""]
-    assert invariant.verdict == SEEN
+    assert invariant.verdict == SUPPORTED
     assert "over 3,000 jets and 3 models" in invariant.numbers
-    assert prior[jet_rotation_findings.SENSITIVE, "raw"].verdict == SEEN
-    assert prior[jet_rotation_findings.MITIGATED, "raw"].of_nets == SEEN
+    assert prior[jet_rotation_findings.SENSITIVE, "raw"].verdict == SUPPORTED
+    assert prior[jet_rotation_findings.MITIGATED, "raw"].of_nets == SUPPORTED
     upright = prior[jet_rotation_findings.NOT_UPRIGHT, "raw"]
-    assert upright.verdict != SEEN  # the made-up model is best on jets as they are
+    assert upright.verdict != SUPPORTED  # the made-up model is best on jets as they are
     assert (jet_rotation_findings.SENSITIVE, "kinematic") not in prior
 
 
 def test_kinematic_inputs_that_turn_are_not_invariant(tmp_path: Path) -> None:
     made = MadeTagger(1.0, "raw", others={"model.net.features": "kinematic"})
     found = asked(write_jet_study(tmp_path, [made], turned=True))
-    assert found[jet_rotation_findings.INVARIANT, ""].verdict == NOT_SEEN
+    assert found[jet_rotation_findings.INVARIANT, ""].verdict == CONTRADICTED
 
 
 def test_decay_beyond_the_range_is_seen_with_its_curvature(
     ranges: dict[tuple[str, str], Finding],
 ) -> None:
-    assert ranges[jet_energy_findings.DECAYS, "trained on bin 0"].verdict == SEEN
+    assert ranges[jet_energy_findings.DECAYS, "trained on bin 0"].verdict == SUPPORTED
     quadratic = ranges[jet_energy_findings.QUADRATIC, "trained on bin 0"]
-    assert quadratic.verdict == SEEN and "curvature −" in quadratic.numbers
-    assert ranges[jet_energy_findings.OWED_TO_TRAINING, ""].of_nets == SEEN
+    assert quadratic.verdict == SUPPORTED and "curvature −" in quadratic.numbers
+    assert ranges[jet_energy_findings.OWED_TO_TRAINING, ""].of_nets == SUPPORTED
     assert (jet_energy_findings.DECAYS, "trained on bins 0–7") not in ranges
     energy = made_index(8000)["jet_energy"]
     tail = ranges[jet_energy_findings.LONG_TAIL, ""]
-    assert tail.verdict == SEEN
+    assert tail.verdict == SUPPORTED
     assert f"{100 * (energy < 786.25).mean():.1f} % [" in tail.numbers
 
 
@@ -150,8 +150,8 @@ def test_steady_accuracy_does_not_decay(tmp_path: Path) -> None:
         logits = made_logits(RANGES[-1], index)
         write_jet_point(tmp_path / made.point, made, index, logits=logits)
     found = asked(tmp_path)
-    assert found[jet_energy_findings.DECAYS, "trained on bin 0"].verdict != SEEN
-    assert found[jet_energy_findings.OWED_TO_TRAINING, ""].verdict == UNDECIDED
+    assert found[jet_energy_findings.DECAYS, "trained on bin 0"].verdict != SUPPORTED
+    assert found[jet_energy_findings.OWED_TO_TRAINING, ""].verdict == INCONCLUSIVE
 
 
 def with_bump(tmp_path: Path, by_balance: bool, size: int = 1000) -> dict[tuple[str, str], Finding]:
@@ -178,13 +178,13 @@ def test_bump_is_traced_to_class_balance_or_to_the_classifier(
 ) -> None:
     found = with_bump(tmp_path, by_balance)
     variant = "trained on bins 0–1"
-    assert found[jet_energy_findings.BUMP, "trained on bin 0"].verdict == SEEN
+    assert found[jet_energy_findings.BUMP, "trained on bin 0"].verdict == SUPPORTED
     traced = found[jet_tracing_findings.BUMP_IS_BALANCE, variant]
-    assert traced.verdict == (SEEN if by_balance else NOT_SEEN)
+    assert traced.verdict == (SUPPORTED if by_balance else CONTRADICTED)
     assert "by class balance" in traced.numbers
     rises = found[jet_tracing_findings.BACKGROUND_RISES, variant]
-    assert (rises.verdict == SEEN) != by_balance
-    assert found[jet_tracing_findings.CLASSES_DIFFER, variant].verdict == SEEN
+    assert (rises.verdict == SUPPORTED) != by_balance
+    assert found[jet_tracing_findings.CLASSES_DIFFER, variant].verdict == SUPPORTED
 
 
 def test_few_jets_do_not_deny_that_a_bump_is_balance(tmp_path: Path) -> None:
@@ -195,14 +195,14 @@ def test_few_jets_do_not_deny_that_a_bump_is_balance(tmp_path: Path) -> None:
     for made in RANGES[:2]:
         write_jet_point(tmp_path / made.point, made, index, logits=falls * (2.0 * label - 1))
     traced = asked(tmp_path)[jet_tracing_findings.BUMP_IS_BALANCE, "trained on bins 0–1"]
-    assert traced.verdict == UNDECIDED
+    assert traced.verdict == INCONCLUSIVE
     assert traced.numbers.startswith("too few for a claim (8 of at least 20 jets of a class): ")
 
 
 def test_balance_is_told_from_the_classifier_by_their_difference(tmp_path: Path) -> None:
     found = with_bump(tmp_path, True, size=200)
     traced = found[jet_tracing_findings.BUMP_IS_BALANCE, "trained on bins 0–1"]
-    assert traced.verdict == SEEN  # though the intervals of the two overlap
+    assert traced.verdict == SUPPORTED  # though the intervals of the two overlap
 
 
 def chance_angles(seed: int, lame: float = 0.0) -> jet_rotation_findings.Turned:
@@ -223,7 +223,7 @@ def test_the_best_of_many_angles_is_not_best_because_it_was_picked() -> None:
     made = [chance_angles(seed) for seed in range(12)]
     for asked_of in (jet_rotation_findings.sensitive, jet_rotation_findings.not_upright):
         verdicts = [asked_of([turned])[0] for turned in made]
-        assert verdicts.count(SEEN) <= 2
+        assert verdicts.count(SUPPORTED) <= 2
     gaps = [interval(turned.ends_by_others, mean_difference).estimate for turned in made]
     plain = [turned.ends[0].estimate - turned.ends[1].estimate for turned in made]
     assert abs(np.mean(gaps)) < 0.2 * np.mean(plain)
@@ -232,7 +232,7 @@ def test_the_best_of_many_angles_is_not_best_because_it_was_picked() -> None:
 def test_an_angle_that_is_worse_is_found_whoever_chooses() -> None:
     turned = chance_angles(0, lame=0.5)
     verdict, numbers = jet_rotation_findings.sensitive([turned])
-    assert verdict == SEEN and "where other jets choose the angle" in numbers
+    assert verdict == SUPPORTED and "where other jets choose the angle" in numbers
     best, worst = turned.ends_by_others[:2]
     gap = interval(turned.ends_by_others, mean_difference).estimate
     assert gap == pytest.approx(turned.ends[0].estimate - turned.ends[1].estimate, abs=0.01)
@@ -240,16 +240,16 @@ def test_an_angle_that_is_worse_is_found_whoever_chooses() -> None:
 
 
 def test_share_of_top_jets_that_falls_is_seen(ranges: dict[tuple[str, str], Finding]) -> None:
-    assert ranges[jet_tracing_findings.RATIO_FALLS, "trained on bins 0–1"].verdict == SEEN
-    assert ranges[jet_tracing_findings.SIGNAL_FALLS, "trained on bins 0–1"].verdict == SEEN
+    assert ranges[jet_tracing_findings.RATIO_FALLS, "trained on bins 0–1"].verdict == SUPPORTED
+    assert ranges[jet_tracing_findings.SIGNAL_FALLS, "trained on bins 0–1"].verdict == SUPPORTED
 
 
 def test_empty_bins_are_named_and_the_other_questions_asked(tmp_path: Path) -> None:
     energy = np.minimum(made_index()["jet_energy"], 1900.0)
     found = asked(write_jet_study(tmp_path, RANGES[:2], jet_energy=energy))
     bump = found[jet_energy_findings.BUMP, "trained on bin 0"]
-    assert bump.verdict == NOT_ASKED and "do not both hold jets" in bump.numbers
-    assert found[jet_energy_findings.DECAYS, "trained on bin 0"].verdict == SEEN
+    assert bump.verdict == NOT_TESTED and "do not both hold jets" in bump.numbers
+    assert found[jet_energy_findings.DECAYS, "trained on bin 0"].verdict == SUPPORTED
 
 
 def test_studies_of_other_workloads_are_not_asked(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from synthetic_rain_study import (
 
 from saibench.analysis.nowcasting.errors import hours, hours_listed, leads_at_hours
 from saibench.evidence.reader import StudyEvidence
-from saibench.findings.finding import NOT_ASKED, NOT_SEEN, SEEN, UNDECIDED, Finding
+from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, NOT_TESTED, SUPPORTED, Finding
 from saibench.findings.nowcasting import claims as nowcasting_findings
 from saibench.findings.nowcasting import errors as rain_error_findings
 from saibench.findings.nowcasting import tracing as rain_tracing_findings
@@ -56,7 +56,7 @@ def test_a_net_with_smaller_errors_beats_persistence(found: dict[str, Finding]) 
         rain_error_findings.LOWER_ACTIVE_AREA_MAE,
         rain_error_findings.HIGHER_CSI,
     ):
-        assert found[claim].verdict == SEEN
+        assert found[claim].verdict == SUPPORTED
         assert found[claim].variant == "nowcastnet"
     means = [
         by_lead(MadeRain("nowcastnet", seed), EVENTS).filter(lead=60)["mae"].mean()
@@ -68,12 +68,12 @@ def test_a_net_with_smaller_errors_beats_persistence(found: dict[str, Finding]) 
 
 def test_models_that_are_not_trained_need_no_seeds(tmp_path: Path) -> None:
     baselines = asked(write_rain_study(tmp_path / "a", [PERSISTENCE, MadeRain("extrapolation")]))
-    assert baselines[rain_error_findings.LOWER_MAE].verdict == SEEN
+    assert baselines[rain_error_findings.LOWER_MAE].verdict == SUPPORTED
     weights = write_rain_study(tmp_path / "b", [PERSISTENCE, NET], record={"steps": 0})
-    assert asked(weights)[rain_error_findings.LOWER_MAE].verdict == SEEN
+    assert asked(weights)[rain_error_findings.LOWER_MAE].verdict == SUPPORTED
     trained = asked(write_rain_study(tmp_path / "c", [PERSISTENCE, NET]))
-    assert trained[rain_error_findings.LOWER_MAE].verdict == UNDECIDED
-    assert trained[rain_error_findings.LOWER_MAE].of_nets == SEEN
+    assert trained[rain_error_findings.LOWER_MAE].verdict == INCONCLUSIVE
+    assert trained[rain_error_findings.LOWER_MAE].of_nets == SUPPORTED
 
 
 def test_a_forecast_without_rain_has_a_low_mae_and_no_csi(tmp_path: Path) -> None:
@@ -86,42 +86,42 @@ def test_a_forecast_without_rain_has_a_low_mae_and_no_csi(tmp_path: Path) -> Non
     write_rain_study(tmp_path, [PERSISTENCE])
     write_rain_point(tmp_path / "dry", NET, dry, {})
     found = asked(tmp_path)
-    assert found[rain_error_findings.LOWER_MAE].of_nets == SEEN
-    assert found[rain_error_findings.HIGHER_CSI].of_nets == NOT_SEEN
+    assert found[rain_error_findings.LOWER_MAE].of_nets == SUPPORTED
+    assert found[rain_error_findings.HIGHER_CSI].of_nets == CONTRADICTED
     decays = found[rain_error_findings.CSI_DECAYS]
-    assert decays.verdict == NOT_ASKED and "no hit in the first hour" in decays.numbers
+    assert decays.verdict == NOT_TESTED and "no hit in the first hour" in decays.numbers
 
 
 def test_active_area_mae_that_grows_is_seen_with_its_paired_change(
     found: dict[str, Finding], tmp_path: Path
 ) -> None:
     growing = found[rain_error_findings.ACTIVE_GROWS]
-    assert growing.verdict == SEEN
+    assert growing.verdict == SUPPORTED
     assert f"over the {EVENTS - 1} events that are active at both" in growing.numbers
     shrinking = changed(tmp_path, NET, active_area_mae=12 - pl.col("lead") / 60)
-    assert shrinking[rain_error_findings.ACTIVE_GROWS].verdict == NOT_SEEN
+    assert shrinking[rain_error_findings.ACTIVE_GROWS].verdict == CONTRADICTED
 
 
 def test_raw_mae_hides_decay_only_if_it_falls_where_the_other_grows(
     found: dict[str, Finding], tmp_path: Path
 ) -> None:
-    assert found[rain_error_findings.RAW_HIDES].verdict == NOT_SEEN  # both grow
+    assert found[rain_error_findings.RAW_HIDES].verdict == CONTRADICTED  # both grow
     falling = changed(tmp_path, NET, mae=pl.col("observed_rate") * (1.5 - pl.col("lead") / 300))
-    assert falling[rain_error_findings.RAW_HIDES].verdict == SEEN
+    assert falling[rain_error_findings.RAW_HIDES].verdict == SUPPORTED
 
 
 def test_csi_that_decays_faster_at_higher_thresholds_is_seen(found: dict[str, Finding]) -> None:
     decays = found[rain_error_findings.CSI_DECAYS]
-    assert decays.verdict == SEEN
+    assert decays.verdict == SUPPORTED
     assert "at 16 and" in decays.numbers and "at 32 mm/h" in decays.numbers
 
 
 def test_events_that_fade_and_few_that_grow_are_seen(found: dict[str, Finding]) -> None:
     observed = by_lead(NET, EVENTS)["observed_rate"].to_numpy().reshape(EVENTS, len(LEADS))
     grow = sum(observed[:, 17] > observed[:, 0])
-    assert found[rain_trend_findings.FEW_GROW].verdict == SEEN
+    assert found[rain_trend_findings.FEW_GROW].verdict == SUPPORTED
     assert f"{100 * grow / EVENTS:.0f} % [" in found[rain_trend_findings.FEW_GROW].numbers
-    assert found[rain_error_findings.EVENTS_FADE].verdict == SEEN
+    assert found[rain_error_findings.EVENTS_FADE].verdict == SUPPORTED
     rainless = sum(observed[:, 17] < observed[:, 5])
     assert f"{rainless} of {EVENTS} events" in found[rain_error_findings.EVENTS_FADE].numbers
 
@@ -133,29 +133,29 @@ def test_empty_first_quadrant_is_seen_where_all_events_are_said_to_decay(
     observed = 2 + slope * pl.col("lead")
     found = changed(tmp_path / "all", NET, observed_rate=observed, predicted_rate=pl.lit(1.0))
     quadrant = found[rain_trend_findings.FIRST_QUADRANT]
-    assert quadrant.verdict == SEEN
+    assert quadrant.verdict == SUPPORTED
     assert "0 % [0, 12] and 100 % [88, 100] at 3 h" in quadrant.numbers
-    assert found[rain_trend_findings.UNDER_PREDICTED].verdict == SEEN
+    assert found[rain_trend_findings.UNDER_PREDICTED].verdict == SUPPORTED
     truth = changed(tmp_path / "truth", NET, observed_rate=observed, predicted_rate=observed)
-    assert truth[rain_trend_findings.FIRST_QUADRANT].verdict == UNDECIDED  # no difference at all
-    assert truth[rain_trend_findings.UNDER_PREDICTED].verdict == UNDECIDED
+    assert truth[rain_trend_findings.FIRST_QUADRANT].verdict == INCONCLUSIVE  # no difference at all
+    assert truth[rain_trend_findings.UNDER_PREDICTED].verdict == INCONCLUSIVE
 
 
 def test_relations_follow_the_correlations(found: dict[str, Finding], tmp_path: Path) -> None:
-    assert found[rain_tracing_findings.PROPORTIONAL].verdict == SEEN
+    assert found[rain_tracing_findings.PROPORTIONAL].verdict == SUPPORTED
     unrelated = changed(tmp_path, NET, mae=1 + (pl.col("sample_id") * 7919 % 101) / 101)
-    assert unrelated[rain_tracing_findings.PROPORTIONAL].verdict == NOT_SEEN
+    assert unrelated[rain_tracing_findings.PROPORTIONAL].verdict == CONTRADICTED
 
 
 def test_parts_of_the_error_are_asked_only_where_the_truth_is_known(
     found: dict[str, Finding], tmp_path: Path
 ) -> None:
-    assert found[rain_tracing_findings.SOURCE_MORE].verdict == SEEN
+    assert found[rain_tracing_findings.SOURCE_MORE].verdict == SUPPORTED
     assert "with both true " in found[rain_tracing_findings.SOURCE_MORE].numbers
     unknown = asked(write_rain_study(tmp_path / "unknown", [PERSISTENCE]))
     assert rain_tracing_findings.SOURCE_MORE not in unknown
     other = changed(tmp_path / "motion", NET, velocity_part=pl.col("source_part") * 2)
-    assert other[rain_tracing_findings.SOURCE_MORE].verdict == NOT_SEEN
+    assert other[rain_tracing_findings.SOURCE_MORE].verdict == CONTRADICTED
 
 
 def test_parts_of_the_error_are_compared_in_one_unit(
@@ -163,7 +163,7 @@ def test_parts_of_the_error_are_compared_in_one_unit(
 ) -> None:
     """Both parts rise with the rain, though the motion's own error [km/h] does not."""
     told = found[rain_tracing_findings.SOURCE_SCALES]
-    assert told.verdict == NOT_SEEN
+    assert told.verdict == CONTRADICTED
     rows = [by_lead(MadeRain("nowcastnet", seed), EVENTS) for seed in (0, 1)]
     for name in ("source_part", "velocity_part", "source_error", "motion_error"):
         error, rain = (
@@ -176,12 +176,12 @@ def test_parts_of_the_error_are_compared_in_one_unit(
         assert unit in told.numbers
     flat = 0.1 + 0.01 * (pl.col("sample_id") * 7919 % 101)
     other = changed(tmp_path, NET, velocity_part=flat)[rain_tracing_findings.SOURCE_SCALES]
-    assert other.verdict == UNDECIDED  # 60 events do not hold a correlation within ±0.2
+    assert other.verdict == INCONCLUSIVE  # 60 events do not hold a correlation within ±0.2
 
 
 def test_fewer_than_twenty_events_carry_no_claim(tmp_path: Path) -> None:
     found = asked(write_rain_study(tmp_path, events=19))
-    assert found and {finding.verdict for finding in found.values()} == {UNDECIDED}
+    assert found and {finding.verdict for finding in found.values()} == {INCONCLUSIVE}
     active = found[rain_error_findings.ACTIVE_GROWS].numbers
     assert active.startswith("too few events for a claim (18 of at least 20): active-area MAE")
 
@@ -191,7 +191,7 @@ def test_moved_rain_saturates(tmp_path: Path) -> None:
     mae = write_shifts(next(folder.glob("*/")), NET)
     finding = asked(folder)[nowcasting_findings.SATURATES]
     later = 1 - mae[:, 4].sum() / mae[:, 5].sum()
-    assert finding.verdict == SEEN
+    assert finding.verdict == SUPPORTED
     assert f"50 % [50, 50] of the whole δr and {100 * later:.0f} % [" in finding.numbers
 
 
@@ -200,11 +200,11 @@ def test_draws_that_move_more_than_they_err_are_seen(tmp_path: Path) -> None:
     mae = write_draws(next(folder.glob("*/")), NET, draws=30)
     finding = asked(folder)[nowcasting_findings.LESS_STABLE]
     relative = (mae[..., 17].std(axis=1, ddof=1) / mae[..., 17].mean(axis=1)).mean()
-    assert finding.verdict == SEEN
+    assert finding.verdict == SUPPORTED
     assert f"{100 * relative:.0f} % [1, 1] of MAE" in finding.numbers
 
 
-@pytest.mark.parametrize(("seeds", "verdict"), [(1, UNDECIDED), (2, SEEN)])
+@pytest.mark.parametrize(("seeds", "verdict"), [(1, INCONCLUSIVE), (2, SUPPORTED)])
 def test_balancing_that_lets_events_grow_is_seen(tmp_path: Path, seeds: int, verdict: str) -> None:
     slope = pl.when(pl.col("sample_id") % 2 == 0).then(0.004).otherwise(-0.004)
     for balanced, seed in product((False, True), range(seeds)):
@@ -213,7 +213,7 @@ def test_balancing_that_lets_events_grow_is_seen(tmp_path: Path, seeds: int, ver
         says = pl.col("observed_rate") if balanced else pl.lit(1.0)
         write_rain_point(tmp_path / made.point, made, rows.with_columns(predicted_rate=says), {})
     finding = asked(tmp_path)[rain_training_findings.FILLS]
-    assert finding.verdict == verdict and SEEN in (finding.verdict, finding.of_nets)
+    assert finding.verdict == verdict and SUPPORTED in (finding.verdict, finding.of_nets)
     assert "0 % [0, 0] of the 30 events that grow" in finding.numbers
     assert "100 % [100, 100] by the one trained on balanced events" in finding.numbers
 
@@ -229,7 +229,7 @@ def test_training_on_weak_events_alone_is_judged_on_strong_ones(tmp_path: Path) 
         )
         write_rain_point(tmp_path / made.point, made, rows, {})
     finding = asked(tmp_path)[rain_training_findings.STRONG_ERR_MORE]
-    assert finding.of_nets == SEEN
+    assert finding.of_nets == SUPPORTED
     assert "0 % [0, 0] on weak events" in finding.numbers
     assert "30 % [30, 30] on strong events" in finding.numbers
 

@@ -12,7 +12,7 @@ from synthetic_rain_study import MadeRain, by_lead, write_rain_study
 from synthetic_study import Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
-from saibench.findings.finding import SEEN, UNDECIDED, Finding
+from saibench.findings.finding import INCONCLUSIVE, SUPPORTED, Finding
 from saibench.paper.reproduction import force_field, jet_tagging, nowcasting
 from saibench.paper.reproduction import reproduce as command
 from saibench.paper.reproduction.comparison import NO_QUESTION, answers, comparison
@@ -145,12 +145,15 @@ def test_spreads_of_rain_are_those_of_its_events(rain: StudyEvidence) -> None:
 
 def test_each_variant_of_a_claim_has_its_own_line() -> None:
     found = [
-        Finding(BIASED, SEEN, "3 [2, 4] mm/h.", "narrow"),
-        Finding("another", SEEN, "1.", ""),
-        Finding(BIASED, UNDECIDED, "0 [−1, 1] mm/h.", ""),
+        Finding(BIASED, SUPPORTED, "3 [2, 4] mm/h.", "narrow"),
+        Finding("another", SUPPORTED, "1.", ""),
+        Finding(BIASED, INCONCLUSIVE, "0 [−1, 1] mm/h.", ""),
     ]
     claim = PaperClaim(text="Something.", claim=f"{force_field.__name__}.BIASED")
-    assert answers(claim, found) == ["seen (narrow): 3 [2, 4] mm/h.", "undecided: 0 [−1, 1] mm/h."]
+    assert answers(claim, found) == [
+        "supported (narrow): 3 [2, 4] mm/h.",
+        "inconclusive: 0 [−1, 1] mm/h.",
+    ]
     assert answers(claim, found[1:2]) == [NO_QUESTION]
 
 

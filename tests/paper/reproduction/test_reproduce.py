@@ -21,7 +21,7 @@ TINY_NET = (
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few samples to validate on: their reports are tested elsewhere."""
-    monkeypatch.setattr("saibench.datamodules.partition.LEAST_VALIDATION", 4)
+    monkeypatch.setattr("saibench.datamodules.partition.MIN_VALIDATION", 4)
 
 
 def reproduced(folder: Path, name: str, *settings: str) -> Ended:
@@ -73,7 +73,7 @@ def test_rain_is_drawn_from_untrained_points(tmp_path: Path) -> None:
     ended = reproduced(tmp_path, "fig13", "data.events=20", "data.size=32")
     assert ended.status == 0, ended.err
     assert "As in the paper: python -m saibench reproduce fig13 data=mrms\n" in ended.out
-    assert "here   seen: the way from " in ended.out
+    assert "here   supported: the way from " in ended.out
     assert (tmp_path / "outputs/reproduced/fig13/displacement_demo.svg").is_file()
 
 

@@ -53,7 +53,7 @@ def weights(point: Path) -> dict[str, torch.Tensor]:
 def short_validation() -> Iterator[None]:
     """Predicting 50 events would take longer than all else."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("saibench.datamodules.partition.LEAST_VALIDATION", 4)
+        patch.setattr("saibench.datamodules.partition.MIN_VALIDATION", 4)
         yield
 
 

@@ -19,7 +19,7 @@ FAR = 100.0
 
 
 @dataclass(frozen=True)
-class Held:
+class ToleranceInterval:
     """Intervals of a feature in which the bound is at most the tolerance.
 
     Args:
@@ -53,7 +53,7 @@ class Held:
         return sum(bound <= self.tolerance for bound in self.least_bounds)
 
     @property
-    def is_undecided(self) -> bool:
+    def is_inconclusive(self) -> bool:
         """Whether splits disagree: neither do nearly all trust a part of the range, nor do few."""
         share = self.trusting / max(1, len(self.least_bounds))
         return len(self.least_bounds) > 1 and AGREE < share < 1 - AGREE
@@ -62,14 +62,14 @@ class Held:
         return any(low <= value <= high for low, high in self.intervals)
 
 
-def held_below(
+def tolerance_interval(
     of_splits: Callable[[Floats], Floats],
     low: float,
     high: float,
     tolerance: float,
     feature: str,
     at: Mapping[str, float],
-) -> Held:
+) -> ToleranceInterval:
     """Look for the intervals of the median bound; their ends err to the inside.
 
     Args:
@@ -94,7 +94,7 @@ def held_below(
             last = _crossing(bound, last, positions[stop], tolerance)
         intervals.append((float(first), float(last)))
     reach = FAR * (high - low)
-    return Held(
+    return ToleranceInterval(
         tolerance=tolerance,
         feature=feature,
         at=dict(at),

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from saibench.datamodules.downloads.disk import FULL
-from saibench.errors import NotHeldByData, UserError
-from saibench.files.atomic import written_whole
+from saibench.errors import InsufficientData, UserError
+from saibench.files.atomic import atomic_write
 from saibench.imports.own_code import place_in_own_code
 
-_USERS = (NotHeldByData, UserError)
+_USERS = (InsufficientData, UserError)
 """Errors that reach the parent as what they are, the more special one first."""
 
 
@@ -34,15 +34,15 @@ def cause_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
 
 
-def leave_note(folder: Path, rank: int, error: BaseException, details: str) -> None:
+def write_error_file(folder: Path, rank: int, error: BaseException, details: str) -> None:
     """Tell the process that started this rank of the point in `folder` why it fails."""
     kind = next((kind.__name__ for kind in _USERS if isinstance(error, kind)), None)
     note = {"kind": kind, "cause": cause_of(error), "traceback": details}
-    with written_whole(folder / f".failure-{rank}.json") as file:
+    with atomic_write(folder / f".failure-{rank}.json") as file:
         file.write_text(json.dumps(note))
 
 
-def take_notes(folder: Path) -> list[dict[str, Any]]:
+def read_error_files(folder: Path) -> list[dict[str, Any]]:
     """The notes that ranks left, the first one first; none is left behind."""
     paths = sorted(folder.glob(".failure-*.json"), key=lambda path: path.stat().st_mtime_ns)
     notes = [json.loads(path.read_text()) for path in paths]
