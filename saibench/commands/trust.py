@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
-    from saibench.analysis.trusted_range.of_evidence import Wanted
+    from saibench.analysis.trusted_range.of_evidence import TrustConfig
     from saibench.analysis.trusted_range.trusted_range import TrustedRange
     from saibench.evidence.reader import StudyEvidence
 
@@ -103,7 +103,9 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _told(evidence: StudyEvidence, points: list[str], asked: Wanted, seed: int) -> TrustedRange:
+def _told(
+    evidence: StudyEvidence, points: list[str], asked: TrustConfig, seed: int
+) -> TrustedRange:
     """Print what is found of points taken together.
 
     Raises:
@@ -114,7 +116,7 @@ def _told(evidence: StudyEvidence, points: list[str], asked: Wanted, seed: int) 
     from saibench.analysis.trusted_range.of_evidence import (
         fitted,
         read,
-        share_held,
+        share_within_tolerance,
         validation_of,
     )
 
@@ -123,8 +125,8 @@ def _told(evidence: StudyEvidence, points: list[str], asked: Wanted, seed: int) 
     lines = [sentences.fit_sentence(trusted)]
     if trusted.tolerance is not None:
         held = (trusted.trusted(feature=feature) for feature in asked.features)
-        lines += [sentences.held_sentence(trusted, one) for one in held]
-        lines.append(sentences.share_sentence(share_held(trusted, samples)))
+        lines += [sentences.tolerance_sentence(trusted, one) for one in held]
+        lines.append(sentences.share_sentence(share_within_tolerance(trusted, samples)))
     try:
         validation = validation_of(samples, asked, seed)
     except TooFewBlocks as error:
@@ -161,7 +163,7 @@ def _run_loaded(args: argparse.Namespace) -> int:
     elif tolerance is not None:
         for quantity in trusted.features:
             held = trusted.trusted(tolerance, quantity.name)
-            print(sentences.held_sentence(trusted, held))
+            print(sentences.tolerance_sentence(trusted, held))
     return 0
 
 

@@ -123,7 +123,7 @@ class Audit:
     effect: Effect | None = None
 
     @property
-    def near_untold(self) -> bool:
+    def near_unknown(self) -> bool:
         """Whether near-duplicates cannot be told, and no time tells how near samples lie."""
         return bool(self.descriptor) and self.near is None and self.interleaved is None
 

@@ -186,7 +186,7 @@ def _draw_widths(axes: Axes, one: Found) -> None:
     trusted = one.trusted
     assert trusted is not None
     if one.validation is None:
-        bounds = trusted.mean_bound, trusted.plain_bound
+        bounds = trusted.mean_bound, trusted.unconditional_bound
     else:
         bounds = one.validation.mean_bound, one.validation.unconditional
     labels = ["with", "without"]

@@ -12,9 +12,9 @@ from saibench.analysis.leak_audit.random_split import (
     TIME,
     SplitStudy,
     TestedSplit,
+    audited_tests,
     difference,
     split_studies,
-    tests_of_point,
 )
 from saibench.analysis.learning_curve.reading import asked_of
 from saibench.analysis.trusted_range.records import Quantity
@@ -83,10 +83,10 @@ def _no_leaks(of_points: Sequence[Audited]) -> Answer:
 
 def _leaks(audit: Audit) -> str:
     """Whether the claim of no leak is seen."""
-    limit = sentences.WITHOUT_LEAK
+    limit = sentences.MAX_SCORE_WITHOUT_LEAK
     if audit.score.low > limit:
         return CONTRADICTED
-    if audit.near_untold:
+    if audit.near_unknown:
         return INCONCLUSIVE
     return SUPPORTED if audit.score.high <= limit else INCONCLUSIVE
 
@@ -103,7 +103,7 @@ def _seen_is_easier(evidence: StudyEvidence, point: str) -> Answer | None:
     """Of the tests with the lowest and the highest score, where these differ for certain."""
     if point not in evidence.metrics:
         return None
-    tests = tests_of_point(evidence, point)
+    tests = audited_tests(evidence, point)
     if len(tests) < 2:
         return None
     most, least = tests[0], tests[-1]

@@ -11,10 +11,10 @@ from saibench.analysis.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.checked import (
     check_evidence,
     checked_sentence,
-    refuse_unlike,
+    refuse_unsuitable,
 )
 from saibench.analysis.trusted_range.reading import system_of
-from saibench.analysis.trusted_range.suitable import Model, doubts, refuse_another_system
+from saibench.analysis.trusted_range.suitable import Model, mismatch_warnings, refuse_other_system
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import update_record
 from saibench.evidence.schema import Field, write_table
@@ -32,8 +32,8 @@ def check_trust(folder: Path, path: str) -> None:
     """
     evidence, trusted = StudyEvidence.load(folder), TrustedRange.load(path)
     for model in _models(evidence):
-        refuse_another_system(trusted, model)
-    refuse_unlike(evidence, trusted)
+        refuse_other_system(trusted, model)
+    refuse_unsuitable(evidence, trusted)
 
 
 def keep_trust(folder: Path, partitions: Sequence[str], path: str) -> None:
@@ -41,7 +41,7 @@ def keep_trust(folder: Path, partitions: Sequence[str], path: str) -> None:
     trusted = TrustedRange.load(path)
     evidence = StudyEvidence.load(folder)
     for doubt in dict.fromkeys(
-        one for model in _models(evidence) for one in doubts(trusted, model)
+        one for model in _models(evidence) for one in mismatch_warnings(trusted, model)
     ):
         print(doubt)
     found = check_evidence(evidence, trusted, partitions)

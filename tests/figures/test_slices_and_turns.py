@@ -84,7 +84,7 @@ def test_turning_is_measured_frame_by_frame(tmp_path: Path) -> None:
         rows = {row["quantity"]: row for row in numbers.filter(model=model).iter_rows(named=True)}
         assert rows["energy_change"]["estimate"] == pytest.approx(5)
         assert rows["equivariance_error"]["estimate"] == pytest.approx(0.25)
-        error, after = (rows[name]["estimate"] for name in ("force_mae", "turned_force_mae"))
+        error, after = (rows[name]["estimate"] for name in ("force_mae", "rotated_force_mae"))
         assert after == pytest.approx(error + 1)
         means = upright.group_by("point").agg(polars.col("force_mae").mean())["force_mae"]
         assert any(error == pytest.approx(mean) for mean in means)

@@ -72,7 +72,7 @@ class ClassScore:
         return self.num_signal + self.num_background
 
     @property
-    def is_few(self) -> bool:
+    def has_few_samples(self) -> bool:
         """Whether a class has too few samples for a claim."""
         return min(self.num_signal, self.num_background) < MIN_SAMPLES
 

@@ -35,7 +35,7 @@ def accuracy_change(jets: ScoredJets, cell: Cell, before: int, after: int) -> Ac
     return AccuracyChange(found[0], dict(zip(PARTS, found[1:], strict=True)))
 
 
-def balance_less_classifier(jets: ScoredJets, cell: Cell, before: int, after: int) -> Interval:
+def balance_minus_classifier(jets: ScoredJets, cell: Cell, before: int, after: int) -> Interval:
     """What class balance changes less what both classes' accuracies change together."""
     scores = _scores(jets, cell, before, after)
 
@@ -47,7 +47,7 @@ def balance_less_classifier(jets: ScoredJets, cell: Cell, before: int, after: in
 
 
 def _scores(jets: ScoredJets, cell: Cell, before: int, after: int) -> list[ClassScore]:
-    jets = jets.with_free_shares  # the shares are one of the parts
+    jets = jets.unstratified  # the shares are one of the parts
     chosen = [jets.bins == number for number in (before, after)]
     return [
         score

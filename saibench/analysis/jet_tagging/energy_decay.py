@@ -107,7 +107,7 @@ def quadratic_decay(scores: Sequence[ClassScore], trained: Sequence[int]) -> Qua
         trained: bins trained on.
     """
     last = max(trained)
-    bins = [n for n in range(last, NUM_BINS) if not scores[n].is_few]
+    bins = [n for n in range(last, NUM_BINS) if not scores[n].has_few_samples]
     if len(bins) < MIN_BINS or bins[0] != last:
         return None
     distance = np.array(bins, dtype=float) - last

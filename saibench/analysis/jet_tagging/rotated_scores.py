@@ -32,7 +32,7 @@ def best_and_worst(values: Floats) -> tuple[int, int]:
     return int(np.nanargmax(values)), int(np.nanargmin(values))
 
 
-def best_less_worst(values: Floats) -> Floats:
+def best_minus_worst(values: Floats) -> Floats:
     """Of the columns (best, worst)."""
     return values[:, 0] - values[:, 1]
 

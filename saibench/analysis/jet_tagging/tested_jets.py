@@ -51,15 +51,15 @@ class ScoredJets:
         label: (N,) 1 for a top jet, 0 for a QCD jet.
         energy: (N,) GeV.
         scores: by point, (N,), above 0 where the jet is taken for a top jet.
-        keeps_shares: whether resampled jets have the same share of top jets, which is chosen, not
-            found; what asks for that share itself takes the jets `with_free_shares`.
+        stratified: whether resampled jets have the same share of top jets, which is chosen, not
+            found; what asks for that share itself takes the jets `unstratified`.
         samples: `sample_id` and `block_columns`; independent jets where None.
     """
 
     label: NDArray[np.int64]
     energy: Floats
     scores: Mapping[str, Floats]
-    keeps_shares: bool = True
+    stratified: bool = True
     samples: polars.DataFrame | None = None
 
     @cached_property
@@ -72,16 +72,16 @@ class ScoredJets:
         samples = self.samples
         if samples is None:
             samples = polars.DataFrame({"sample_id": np.arange(len(self.label))})
-        strata = self.label if self.keeps_shares else np.zeros_like(self.label)
+        strata = self.label if self.stratified else np.zeros_like(self.label)
         of_class = polars.Series(STRATUM_COLUMN, strata).cast(polars.String)
         right = [(score > 0) == (self.label == 1) for score in self.scores.values()]
         errors = np.stack(right, axis=1).astype(np.float64)
         return find_blocks(samples.with_columns(of_class), errors, replicates=True)
 
     @cached_property
-    def with_free_shares(self) -> ScoredJets:
+    def unstratified(self) -> ScoredJets:
         """The same jets in blocks that do not fix the classes' shares."""
-        return replace(self, keeps_shares=False)
+        return replace(self, stratified=False)
 
     @cached_property
     def bins(self) -> NDArray[np.int64]:
@@ -196,7 +196,7 @@ def rotated_jets(
     ]
 
 
-def turned_variants(evidence: StudyEvidence) -> list[Variant]:
+def rotated_variants(evidence: StudyEvidence) -> list[Variant]:
     """Points with turned jets, in groups that differ in inputs and size alone."""
     partition = rotated_partition(evidence)
     points = tested(evidence)

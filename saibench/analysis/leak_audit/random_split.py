@@ -125,7 +125,7 @@ def difference(first: TestedSplit, second: TestedSplit) -> Interval:
     return with_seeds(found, [of_first, of_second])
 
 
-def tests_of_point(evidence: StudyEvidence, point: str) -> list[TestedSplit]:
+def audited_tests(evidence: StudyEvidence, point: str) -> list[TestedSplit]:
     """One net on all partitions that were audited, by falling score."""
     asked = asked_of(evidence)
     if asked.statistic not in evidence.samples.columns:

@@ -7,7 +7,7 @@ import math
 from saibench.evidence.audit_record import Audit, Pair
 from saibench.formatting import bracketed, percent
 
-WITHOUT_LEAK = 0.05
+MAX_SCORE_WITHOUT_LEAK = 0.05
 """Score up to which a test is called free of leaks: near-duplicates are 1 % by chance alone."""
 
 
@@ -23,7 +23,7 @@ def story(audit: Audit) -> list[str]:
 
 
 def score_sentence(audit: Audit) -> str:
-    least = "at least " if audit.near_untold else ""
+    least = "at least " if audit.near_unknown else ""
     return (
         f"Training saw the like of {least}{percent(audit.score)} of the {audit.test:,} samples of "
         f"{audit.partition} (score {audit.score.estimate:.3f}), among {audit.training:,} samples "

@@ -35,7 +35,7 @@ def by_shift(evidence: StudyEvidence, statistic: str) -> Floats:
     return numbers.reshape(-1, len(shifts(evidence)))
 
 
-def moved_events(evidence: StudyEvidence) -> polars.DataFrame:
+def shifted_events(evidence: StudyEvidence) -> polars.DataFrame:
     """A row an event of `by_shift`, with what tells which are independent."""
     return event_rows(_first_rows(evidence))
 

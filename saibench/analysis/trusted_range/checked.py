@@ -12,7 +12,7 @@ from saibench.analysis.bootstrap import Interval, block_bootstrap
 from saibench.analysis.trusted_range.reading import ERROR, KEYS, default_partitions, rows_of
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.analysis.trusted_range.stretches import row_labels
-from saibench.analysis.trusted_range.suitable import refuse_unlike_units
+from saibench.analysis.trusted_range.suitable import refuse_other_units
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.errors import UserError
 from saibench.evidence.known import is_binary
@@ -92,7 +92,7 @@ def check_evidence(
     ]
 
 
-def refuse_unlike(evidence: StudyEvidence, trusted: TrustedRange) -> None:
+def refuse_unsuitable(evidence: StudyEvidence, trusted: TrustedRange) -> None:
     """Refuse a range that cannot be asked of any sample of the evidence.
 
     Raises:
@@ -106,7 +106,7 @@ def refuse_unlike(evidence: StudyEvidence, trusted: TrustedRange) -> None:
     )
     fields = {field.name: field for field in evidence.fields(table)}
     own = Quantity(statistic, fields[column].unit)
-    refuse_unlike_units(trusted, {one.name: one for one in (own, *quantities)})
+    refuse_other_units(trusted, {one.name: one for one in (own, *quantities)})
 
 
 def checked_sentence(found: Checked, trusted: TrustedRange, tolerance: float | None) -> str:

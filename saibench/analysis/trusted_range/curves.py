@@ -98,7 +98,7 @@ def fit_curve(
     return fit_quadratic(features, values, weights)
 
 
-def found_directions(features: Floats, values: Floats, weights: Floats) -> tuple[int, ...]:
+def estimate_directions(features: Floats, values: Floats, weights: Floats) -> tuple[int, ...]:
     """Of each feature, the sign of its coefficient in a linear fit of ranks to ranks."""
     ranks = np.column_stack([rankdata(features, axis=0), np.ones(len(features))])
     root = np.sqrt(weights)
@@ -116,7 +116,7 @@ def fit_monotone(
     """
     weights = weights / weights.sum()
     constant = float(weights @ values)
-    groups = [like_groups(column) for column in features.T]
+    groups = [feature_groups(column) for column in features.T]
     parts = np.zeros_like(features)
     steps: list[Steps] = []
     for _ in range(1 if len(groups) == 1 else NUM_SWEEPS):
@@ -145,7 +145,7 @@ def fit_quadratic(features: Floats, values: Floats, weights: Floats) -> Quadrati
     return Quadratic("quadratic", floats(centre), floats(width), floats(coefficients))
 
 
-def like_groups(feature: Floats) -> NDArray[np.int64]:
+def feature_groups(feature: Floats) -> NDArray[np.int64]:
     """A group for each sample, ascending with its feature; equal values are never parted.
 
     A group ends where it has a share of 1/32 of the samples, or, with 10 at least, where it spans

@@ -14,9 +14,9 @@ from saibench.analysis.trusted_range.conformal import block_weights
 from saibench.analysis.trusted_range.curves import (
     Curve,
     Kind,
+    estimate_directions,
     fit_curve,
     floats,
-    found_directions,
 )
 
 KINDS: tuple[Kind, ...] = ("monotone", "quadratic")
@@ -130,7 +130,7 @@ def fit_error_model(
     """
     weights = block_weights(blocks)
     if directions is None:
-        directions = found_directions(features, errors, weights)
+        directions = estimate_directions(features, errors, weights)
     fold_of = block_folds(blocks, FOLDS, seed)
     tried = KINDS if kind is None else (kind,)
     residuals = {

@@ -25,7 +25,7 @@ def quantities_of(names: Sequence[str | Quantity] | None, count: int) -> tuple[Q
     return tuple(Quantity(name) if isinstance(name, str) else name for name in names)
 
 
-def refuse_unfit(
+def refuse_invalid(
     features: Floats,
     errors: Floats,
     blocks: NDArray,

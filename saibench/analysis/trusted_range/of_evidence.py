@@ -22,7 +22,7 @@ COVERAGE = 0.9
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TrustConfig:
     """What is asked of a study; `wanted` fills it from the workload's own `trust`."""
 
     statistic: str
@@ -35,7 +35,7 @@ class Wanted:
     partitions: tuple[str, ...] | None = None
 
 
-def wanted(evidence: StudyEvidence, **given: Any) -> Wanted:
+def wanted(evidence: StudyEvidence, **given: Any) -> TrustConfig:
     """What the points' records name under `trust`, with what is given instead.
 
     A tolerance is of one statistic: where another is given, the recorded one is dropped.
@@ -66,10 +66,10 @@ def wanted(evidence: StudyEvidence, **given: Any) -> Wanted:
     features = asked.pop("features")
     names = (features,) if isinstance(features, str) else tuple(features)
     refuse_repeated("feature", names)
-    return Wanted(features=names, **asked)
+    return TrustConfig(features=names, **asked)
 
 
-def read(evidence: StudyEvidence, points: Sequence[str], asked: Wanted) -> Measured:
+def read(evidence: StudyEvidence, points: Sequence[str], asked: TrustConfig) -> Measured:
     """The samples of these points, taken together."""
     return measured(
         evidence,
@@ -83,7 +83,7 @@ def read(evidence: StudyEvidence, points: Sequence[str], asked: Wanted) -> Measu
     )
 
 
-def fitted(samples: Measured, asked: Wanted, seed: int = 0) -> TrustedRange:
+def fitted(samples: Measured, asked: TrustConfig, seed: int = 0) -> TrustedRange:
     """The trusted range of what was read.
 
     Raises:
@@ -102,7 +102,7 @@ def evidence_text(samples: Measured) -> str:
     return f"{len(samples.errors):,} samples of {partitions} in {blocks} independent blocks"
 
 
-def _fit(samples: Measured, asked: Wanted, seed: int) -> TrustedRange:
+def _fit(samples: Measured, asked: TrustConfig, seed: int) -> TrustedRange:
     return TrustedRange.fit(
         samples.features,
         samples.errors,
@@ -169,7 +169,7 @@ def trusted_range_of(
     return fitted(read(evidence, chosen, asked), asked, seed)
 
 
-def share_held(trusted: TrustedRange, samples: Measured) -> Interval:
+def share_within_tolerance(trusted: TrustedRange, samples: Measured) -> Interval:
     """Of the samples, those in the fitted range whose bound is at most the range's tolerance.
 
     Raises:
@@ -184,7 +184,7 @@ def share_held(trusted: TrustedRange, samples: Measured) -> Interval:
     )
 
 
-def validation_of(samples: Measured, asked: Wanted, seed: int = 0) -> Validation:
+def validation_of(samples: Measured, asked: TrustConfig, seed: int = 0) -> Validation:
     """How often the bounds of such a range hold where it has seen nothing (see `validate`)."""
     return validate(samples, asked.coverage, seed=seed)
 

@@ -42,7 +42,7 @@ def fit_sentence(trusted: TrustedRange) -> str:
     )
 
 
-def held_sentence(trusted: TrustedRange, held: ToleranceInterval) -> str:
+def tolerance_sentence(trusted: TrustedRange, held: ToleranceInterval) -> str:
     """Where the bound stays below the tolerance, or that it does nowhere."""
     name, statistic = held.feature, trusted.statistic
 
@@ -58,7 +58,7 @@ def held_sentence(trusted: TrustedRange, held: ToleranceInterval) -> str:
         return (
             f"{_verdict(held, 'Trusted nowhere')}: no {name} ({fitted}){where} keeps "
             f"{statistic.title} below {limit} for {share} of new samples; the lowest bound is "
-            f"{number(held.least_bound, unit=statistic.unit)}, at {at(held.least_at)}"
+            f"{number(held.lowest_bound, unit=statistic.unit)}, at {at(held.lowest_at)}"
             f"{_spread(held)}."
         )
     nearest = ""
@@ -97,13 +97,13 @@ def _verdict(held: ToleranceInterval, verdict: str) -> str:
 
 def _spread(held: ToleranceInterval) -> str:
     """In how many splits of the blocks the verdict is so, and how far their bounds differ."""
-    count = len(held.least_bounds)
+    count = len(held.lowest_bounds)
     if count < 2:
         return ""
-    low, high = number(min(held.least_bounds)), number(max(held.least_bounds))
+    low, high = number(min(held.lowest_bounds)), number(max(held.lowest_bounds))
     return (
-        f" (somewhere in {held.trusting} of {count} splits of the blocks; their lowest bounds are "
-        f"{low} to {high})"
+        f" (at some value in {held.trusted_splits} of {count} splits of the blocks; the lowest "
+        f"bounds of the splits are {low} to {high})"
     )
 
 
@@ -117,7 +117,7 @@ def coverage_sentence(validation: Validation) -> str:
     observed = validation.at_coverage
     agrees = (
         "the interval holds the nominal value"
-        if validation.holds_nominal
+        if validation.contains_nominal
         else "the bound is too low"
         if observed.high < validation.coverage
         else "the bound is wider than nominal, as so few blocks take to be sure of it: "
@@ -143,7 +143,7 @@ def width_sentence(trusted: TrustedRange, validation: Validation) -> str:
     without = number(validation.unconditional, unit=trusted.statistic.unit)
     bounds = f"The mean bound of these samples is {bound}; without {names} it is {without}"
     gain = f"{percent(validation.gain)} narrower with it"
-    if validation.informs:
+    if validation.is_informative:
         return f"{bounds}: {gain}."
     return f"{bounds}: {gain}, {NO_NARROWER}. `trace` tells whether the error correlates with it."
 

@@ -10,12 +10,12 @@ import numpy as np
 from saibench.analysis.trusted_range import sentences
 from saibench.analysis.trusted_range.conformal import TooFewBlocks
 from saibench.analysis.trusted_range.of_evidence import (
-    Wanted,
+    TrustConfig,
     chosen_points,
     fitted,
     point_label,
     read,
-    share_held,
+    share_within_tolerance,
     validation_of,
     wanted,
 )
@@ -53,7 +53,7 @@ def fit_all(evidence: StudyEvidence) -> list[Found]:
     return found
 
 
-def _fit_one(label: str, samples: Measured, asked: Wanted) -> Found:
+def _fit_one(label: str, samples: Measured, asked: TrustConfig) -> Found:
     try:
         trusted = fitted(samples, asked)
     except UserError as error:
@@ -81,7 +81,7 @@ def further(others: Sequence[Found]) -> list[str]:
         return [f"{len(others)} further points are not drawn."] if others else []
     seen = [100 * validation.at_coverage.estimate for validation in known]
     gain = [100 * validation.gain.estimate for validation in known]
-    informed = sum(validation.informs for validation in known)
+    informed = sum(validation.is_informative for validation in known)
     return [
         f"{len(others)} further points are not drawn (`python -m saibench trust` tells all): "
         f"observed coverage {min(seen):.1f} to {max(seen):.1f} %, bounds "
@@ -104,8 +104,8 @@ def story(one: Found) -> str:
     assert one.trusted is not None and one.samples is not None
     told = [sentences.fit_sentence(one.trusted)]
     if one.trusted.tolerance is not None:
-        told.append(sentences.held_sentence(one.trusted, one.trusted.trusted()))
-        told.append(sentences.share_sentence(share_held(one.trusted, one.samples)))
+        told.append(sentences.tolerance_sentence(one.trusted, one.trusted.trusted()))
+        told.append(sentences.share_sentence(share_within_tolerance(one.trusted, one.samples)))
     if one.validation is None:
         return " ".join([*told, f"Not validated: {one.unvalidated}"])
     told.append(sentences.coverage_sentence(one.validation))

@@ -34,7 +34,7 @@ class Model:
         return cls(str(record.get("workload") or ""), system, data, str(record.get("point") or ""))
 
 
-def refuse_another_system(trusted: TrustedRange, model: Model) -> None:
+def refuse_other_system(trusted: TrustedRange, model: Model) -> None:
     """Refuse a range of another task or system.
 
     Raises:
@@ -52,7 +52,7 @@ def refuse_another_system(trusted: TrustedRange, model: Model) -> None:
             )
 
 
-def doubts(trusted: TrustedRange, model: Model) -> list[str]:
+def mismatch_warnings(trusted: TrustedRange, model: Model) -> list[str]:
     """Why a range that is not refused may not hold for this model, in sentences."""
     source = trusted.source
     if not source.points:
@@ -72,7 +72,7 @@ def doubts(trusted: TrustedRange, model: Model) -> list[str]:
     return found
 
 
-def refuse_unlike_units(trusted: TrustedRange, known: Mapping[str, Quantity]) -> None:
+def refuse_other_units(trusted: TrustedRange, known: Mapping[str, Quantity]) -> None:
     """Refuse a range whose statistic or features have another unit than the evidence.
 
     Args:

@@ -31,8 +31,8 @@ class ToleranceInterval:
         below, above: how far beyond the fitted range the widened bound still stays below, None
             where it does not; no data speak for these. A feature that was never below 0, as a
             distance or a lead time, is not taken there.
-        least_bound, least_at: the lowest bound within the fitted range, and where it is.
-        least_bounds: the lowest bound of each split of the blocks.
+        lowest_bound, lowest_at: the lowest bound within the fitted range, and where it is.
+        lowest_bounds: the lowest bound of each split of the blocks.
     """
 
     tolerance: float
@@ -43,20 +43,20 @@ class ToleranceInterval:
     intervals: tuple[tuple[float, float], ...]
     below: float | None
     above: float | None
-    least_bound: float
-    least_at: float
-    least_bounds: tuple[float, ...] = ()
+    lowest_bound: float
+    lowest_at: float
+    lowest_bounds: tuple[float, ...] = ()
 
     @property
-    def trusting(self) -> int:
+    def trusted_splits(self) -> int:
         """Splits whose own bound is somewhere at most the tolerance."""
-        return sum(bound <= self.tolerance for bound in self.least_bounds)
+        return sum(bound <= self.tolerance for bound in self.lowest_bounds)
 
     @property
     def is_inconclusive(self) -> bool:
         """Whether splits disagree: neither do nearly all trust a part of the range, nor do few."""
-        share = self.trusting / max(1, len(self.least_bounds))
-        return len(self.least_bounds) > 1 and AGREE < share < 1 - AGREE
+        share = self.trusted_splits / max(1, len(self.lowest_bounds))
+        return len(self.lowest_bounds) > 1 and AGREE < share < 1 - AGREE
 
     def __contains__(self, value: float) -> bool:
         return any(low <= value <= high for low, high in self.intervals)
@@ -103,9 +103,9 @@ def tolerance_interval(
         intervals=tuple(intervals),
         below=_beyond(bound, low, lowest(low, reach), tolerance) if under[0] else None,
         above=_beyond(bound, high, high + reach, tolerance) if under[-1] else None,
-        least_bound=float(bounds[least]),
-        least_at=float(positions[least]),
-        least_bounds=tuple(each.min(axis=1).tolist()),
+        lowest_bound=float(bounds[least]),
+        lowest_at=float(positions[least]),
+        lowest_bounds=tuple(each.min(axis=1).tolist()),
     )
 
 

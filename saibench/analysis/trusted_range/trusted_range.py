@@ -14,7 +14,7 @@ from saibench.analysis.bootstrap import Floats
 from saibench.analysis.trusted_range.conformal import block_weights, calibration_blocks
 from saibench.analysis.trusted_range.curves import Kind, floats
 from saibench.analysis.trusted_range.error_model import ErrorModel
-from saibench.analysis.trusted_range.inputs import as_columns, quantities_of, refuse_unfit
+from saibench.analysis.trusted_range.inputs import as_columns, quantities_of, refuse_invalid
 from saibench.analysis.trusted_range.records import Check, Counts, Quantity, Source
 from saibench.analysis.trusted_range.splits import (
     NUM_SPLITS,
@@ -128,7 +128,7 @@ class TrustedRange:
         error: Floats = np.asarray(errors, dtype=np.float64)
         labels = np.asarray(blocks)
         quantities = quantities_of(names, known.shape[1])
-        refuse_unfit(known, error, labels, coverage, quantities, directions)
+        refuse_invalid(known, error, labels, coverage, quantities, directions)
         each_block = np.unique(labels)
         calibrated = int(calibration_blocks(each_block, coverage, seed).sum())
         for quantity, column in zip(quantities, known.T, strict=True):
@@ -164,7 +164,7 @@ class TrustedRange:
         )
 
     @property
-    def plain_bound(self) -> float:
+    def unconditional_bound(self) -> float:
         """The bound without any feature, the median over splits."""
         return float(np.median([split.unconditional for split in self.splits]))
 

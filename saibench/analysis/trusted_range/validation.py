@@ -86,12 +86,12 @@ class Validation:
         return self.observed[self.levels.index(self.coverage)]
 
     @property
-    def informs(self) -> bool:
+    def is_informative(self) -> bool:
         """Whether the bounds are narrower than without the feature, beyond doubt."""
         return self.gain.low > 0
 
     @property
-    def holds_nominal(self) -> bool:
+    def contains_nominal(self) -> bool:
         """Whether the observed coverage's interval holds the nominal one."""
         return self.at_coverage.low <= self.coverage <= self.at_coverage.high
 

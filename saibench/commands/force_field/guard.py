@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     """Prints sentences and writes the run's files; returns the exit code."""
     _refuse(args)
     from saibench.analysis.trusted_range import TrustedRange
-    from saibench.analysis.trusted_range.suitable import doubts
+    from saibench.analysis.trusted_range.suitable import mismatch_warnings
     from saibench.datamodules.force_field.langevin import Thermostat
     from saibench.figures.force_field import guarded_dynamics as figure
     from saibench.runs.force_field import GuardedCalculator, TrainedForceField
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     calculator = GuardedCalculator(
         force_field, trusted, tolerance=args.tolerance, every=args.every, action="record"
     )
-    for doubt in doubts(trusted, force_field.model):
+    for doubt in mismatch_warnings(trusted, force_field.model):
         print(doubt)
     make_reference = getattr(force_field.data.source, "calculator", None)
     plan = Dynamics(

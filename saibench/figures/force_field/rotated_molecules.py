@@ -18,12 +18,12 @@ paper = ""
 
 FORCES = {
     "force_mae": "error, as they are",
-    "turned_force_mae": "error, turned",
+    "rotated_force_mae": "error, turned",
     "equivariance_error": "change by turning",
 }
 ENERGIES = {
     "energy_mae": "error, as they are",
-    "turned_energy_mae": "error, turned",
+    "rotated_energy_mae": "error, turned",
     "energy_change": "change by turning",
 }
 UNITS = {**dict.fromkeys(FORCES, "meV/Å"), **dict.fromkeys(ENERGIES, "meV")}

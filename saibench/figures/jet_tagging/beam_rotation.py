@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.analysis.classification.scores import ClassScore
-from saibench.analysis.jet_tagging.rotated_scores import best_less_worst, extremes
+from saibench.analysis.jet_tagging.rotated_scores import best_minus_worst, extremes
 from saibench.analysis.jet_tagging.tested_jets import (
     FEATURES,
     rotated_jets,
     rotated_partition,
+    rotated_variants,
     tested_jets,
-    turned_variants,
     why_no_jets,
 )
 from saibench.evidence.reader import StudyEvidence
@@ -52,7 +52,7 @@ def needs(evidence: StudyEvidence) -> str | None:
         return lacking
     if rotated_partition(evidence) is None:
         return "It takes jets that were scored turned (test=[held_out, rotated])."
-    return None if turned_variants(evidence) else "No point says which inputs its model takes."
+    return None if rotated_variants(evidence) else "No point says which inputs its model takes."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
@@ -61,7 +61,7 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
     Measures are each angle in degrees (`0°`), the worst angle, and the best less the worst.
     """
     rows = []
-    for variant in turned_variants(evidence):
+    for variant in rotated_variants(evidence):
         for cell in variant.cells:
             angles, scores = angle_scores(evidence, cell)
             for statistic, of_angles in scores.items():
@@ -73,7 +73,7 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
                 best, worst = extremes(of_angles)
                 rows.append({**row, "measure": WORST, **score_row([of_angles[worst]])})
                 pair = [of_angles[best], of_angles[worst]]
-                rows.append({**row, "measure": GAP, **score_row(pair, best_less_worst)})
+                rows.append({**row, "measure": GAP, **score_row(pair, best_minus_worst)})
     return polars.DataFrame(rows, infer_schema_length=None)
 
 
@@ -89,7 +89,7 @@ def angle_scores(
 
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
-    variant = turned_variants(evidence)[0]
+    variant = rotated_variants(evidence)[0]
     numbers = table(evidence).filter(polars.col("variant") == variant.label)
     names = numbers["features"].unique(maintain_order=True).to_list()[:MAX_FEATURES]
     counts = numbers[COUNT].unique().sort().to_list()
@@ -130,7 +130,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 
 
 def caption(evidence: StudyEvidence) -> str:
-    found = turned_variants(evidence)
+    found = rotated_variants(evidence)
     partition = str(rotated_partition(evidence))
     jets = tested_jets(evidence, found[0].cells[:1], partition)
     names, counts = ({cell.shared[name] for cell in found[0].cells} for name in (FEATURES, COUNT))

@@ -61,7 +61,7 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
     rows = []
     for number, chosen in enumerate(by_bin(jets)):
         scores = (
-            jets.with_free_shares.signal_ratio(chosen),
+            jets.unstratified.signal_ratio(chosen),
             jets.class_accuracy(cell, 1, chosen),
             jets.class_accuracy(cell, 0, chosen),
             jets.accuracy(cell, chosen),

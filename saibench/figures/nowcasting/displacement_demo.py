@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.nowcasting.event_means import mean_over_events
-from saibench.analysis.nowcasting.moved_rain import by_shift, moved_events, shifts, why_no_shifts
+from saibench.analysis.nowcasting.moved_rain import by_shift, shifted_events, shifts, why_no_shifts
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.models import draw_band
 from saibench.figures.nowcasting.captions import too_few
@@ -29,7 +29,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a (statistic, shift [km]): the mean over events with its interval."""
-    events = moved_events(evidence)
+    events = shifted_events(evidence)
     return polars.DataFrame(
         [
             {"statistic": score, "unit": unit, "shift": int(shift)}

@@ -64,7 +64,7 @@ def of_energies(evidence: StudyEvidence) -> list[Finding]:
 
 def long_tail(jets: ScoredJets) -> Answer:
     in_bins = jets.bins >= 0
-    blocks = jets.with_free_shares.blocks
+    blocks = jets.unstratified.blocks
     first = mean_score((jets.bins == 0).astype(np.float64), jets.label, blocks, in_bins, share=True)
     share = interval([first])
     counts = ", ".join(f"{int((jets.bins == number).sum()):,}" for number in range(NUM_BINS))

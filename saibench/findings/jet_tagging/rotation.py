@@ -20,7 +20,7 @@ from saibench.analysis.jet_tagging.tested_jets import (
     FEATURES,
     rotated_jets,
     rotated_partition,
-    turned_variants,
+    rotated_variants,
 )
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
@@ -86,7 +86,7 @@ def of_rotation(evidence: StudyEvidence) -> list[Finding]:
     if partition is None:
         return []
     found: list[Finding] = []
-    for variant in turned_variants(evidence):
+    for variant in rotated_variants(evidence):
         cells = _by_features(variant)
         if PRIOR in cells:
             asked = partial(invariant, evidence, cells[PRIOR], partition)

@@ -13,7 +13,7 @@ from saibench.analysis.jet_tagging.class_balance import (
     BALANCE,
     SIGNAL,
     accuracy_change,
-    balance_less_classifier,
+    balance_minus_classifier,
 )
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
@@ -53,7 +53,7 @@ def of_tracing(jets: ScoredJets, cell: Cell, label: str) -> list[Finding]:
 
 def ratio_falls(jets: ScoredJets) -> Answer:
     """By the slope of the share on the bins' number."""
-    free = jets.with_free_shares
+    free = jets.unstratified
     return _falls([free.signal_ratio(jets.bins == n) for n in range(NUM_BINS)], "top jets")
 
 
@@ -110,13 +110,13 @@ def bump_is_balance(jets: ScoredJets, cell: Cell) -> Answer:
     elif change.whole.low <= 0:
         found, numbers = INCONCLUSIVE, f"no rise beyond doubt: {numbers}"
     else:
-        found = verdict(balance_less_classifier(jets, cell, BUMP_BIN - 1, BUMP_BIN))
+        found = verdict(balance_minus_classifier(jets, cell, BUMP_BIN - 1, BUMP_BIN))
     return answer(found, plain, numbers)
 
 
 def _falls(scores: list[ClassScore], name: str) -> Answer:
     """By the slope of least squares on the bins' number, bins weighed by their jets."""
-    used = [n for n, score in enumerate(scores) if not score.is_few]
+    used = [n for n, score in enumerate(scores) if not score.has_few_samples]
     if len(used) < 3:
         raise UserError(f"fewer than 3 bins of energy hold {MIN_SAMPLES} jets of either class.")
     counts = np.array([scores[n].count for n in used], dtype=float)

@@ -22,7 +22,7 @@ from saibench.analysis.nowcasting.errors import (
     why_no_rain,
 )
 from saibench.analysis.nowcasting.event_means import difference, mean_over_events
-from saibench.analysis.nowcasting.moved_rain import by_shift, moved_events, shifts, why_no_shifts
+from saibench.analysis.nowcasting.moved_rain import by_shift, shifted_events, shifts, why_no_shifts
 from saibench.analysis.nowcasting.repeated_draws import (
     drawn_events,
     repeated_draws,
@@ -111,7 +111,7 @@ def _saturates(evidence: StudyEvidence) -> Answer:
     """By the share of the whole rise that the second half of the way still brings."""
     distances = shifts(evidence)
     half = int(np.argmin(np.abs(distances - distances[-1] / 2)))
-    events, shares, columns = moved_events(evidence), {}, []
+    events, shares, columns = shifted_events(evidence), {}, []
     for name in ("mae", "displacement"):
         values = by_shift(evidence, name)
         columns += [values[:, half], values[:, -1]]

@@ -13,7 +13,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from saibench.analysis.trusted_range import TrustedRange
-from saibench.analysis.trusted_range.suitable import doubts, refuse_another_system
+from saibench.analysis.trusted_range.suitable import mismatch_warnings, refuse_other_system
 from saibench.datamodules.force_field.soap import SoapDescriptor
 from saibench.errors import UserError, closest
 from saibench.runs.force_field.reading import (
@@ -78,9 +78,9 @@ class GuardedCalculator(Calculator):
                     f"the range follows {quantity.name}, which a new frame does not have; "
                     f"--feature with one of {', '.join(force_field.similarity.names)} would work."
                 )
-        refuse_another_system(trusted, force_field.model)
+        refuse_other_system(trusted, force_field.model)
         if action != "record":
-            for doubt in doubts(trusted, force_field.model):
+            for doubt in mismatch_warnings(trusted, force_field.model):
                 warnings.warn(doubt, UnsuitedRangeWarning, stacklevel=2)
         self.force_field = force_field
         self.range = trusted

@@ -104,7 +104,7 @@ def test_a_missing_class_leaves_the_area_undefined_and_the_accuracy_not() -> Non
     found = interval([jets.auc(CELL)])
     assert np.isnan([found.low, found.estimate, found.high]).all() and found.count == 30
     assert jets.accuracy(CELL).estimate == pytest.approx(24 / 30)
-    assert jets.auc(CELL).is_few
+    assert jets.auc(CELL).has_few_samples
 
 
 def test_interval_of_an_area_ends_at_one() -> None:
@@ -170,7 +170,7 @@ def test_a_change_is_told_of_fewer_jets_than_blocks() -> None:
 
 
 def test_share_of_top_jets_has_the_width_of_a_binomial() -> None:
-    jets = made().with_free_shares
+    jets = made().unstratified
     share = jets.label.mean()
     found = interval([jets.signal_ratio()])
     expected = 2 * 1.96 * np.sqrt(share * (1 - share) / JETS)

@@ -9,10 +9,10 @@ from sklearn.preprocessing import PolynomialFeatures
 from saibench.analysis.trusted_range.curves import (
     FALLING,
     RISING,
+    estimate_directions,
+    feature_groups,
     fit_monotone,
     fit_quadratic,
-    found_directions,
-    like_groups,
 )
 
 
@@ -45,7 +45,7 @@ def test_sum_of_monotone_functions_is_found() -> None:
     truth = features[:, 0] ** 2 - 2 * np.sqrt(features[:, 1])
     noisy = truth + rng.normal(0, 0.1, 4000)
     weights = np.ones(4000)
-    directions = found_directions(features, noisy, weights)
+    directions = estimate_directions(features, noisy, weights)
     assert directions == (RISING, FALLING)
     fitted = fit_monotone(features, noisy, weights, directions)(features)
     assert np.sqrt(np.mean((fitted - truth) ** 2)) < 0.04
@@ -53,7 +53,7 @@ def test_sum_of_monotone_functions_is_found() -> None:
 
 def test_groups_part_no_equal_values_and_resolve_a_thin_tail() -> None:
     feature = np.concatenate([np.repeat(0.0, 500), np.linspace(0, 1, 500), np.linspace(9, 10, 30)])
-    groups = like_groups(feature)
+    groups = feature_groups(feature)
     assert len(np.unique(groups[feature == 0])) == 1
     order = np.argsort(feature, kind="stable")
     assert (np.diff(groups[order]) >= 0).all()

@@ -15,7 +15,7 @@ from saibench.analysis.trusted_range.of_evidence import (
     chosen_points,
     fitted,
     read,
-    share_held,
+    share_within_tolerance,
     wanted,
 )
 from saibench.analysis.trusted_range.reading import Measured
@@ -141,7 +141,7 @@ def test_validation_leaves_out_points_with_their_blocks(evidence: StudyEvidence)
     assert all(left.inside < 992 for left in validation.left_out), "far lies beyond near's range"
     alone = validate(read(evidence, chosen_points(evidence, ["near"]), asked), 0.9)
     assert alone.at_coverage.low <= alone.at_most and alone.at_coverage.high >= 0.9
-    assert alone.informs and alone.mean_bound < 0.95 * alone.unconditional
+    assert alone.is_informative and alone.mean_bound < 0.95 * alone.unconditional
     assert [interval.estimate for interval in alone.observed] == sorted(
         interval.estimate for interval in alone.observed
     )
@@ -153,11 +153,11 @@ def test_share_of_the_samples_that_a_range_holds_is_counted(evidence: StudyEvide
     trusted = fitted(samples, asked)
     ((low, high),) = trusted.trusted().intervals
     within = (samples.features[:, 0] >= low) & (samples.features[:, 0] <= high)
-    share = share_held(trusted, samples)
+    share = share_within_tolerance(trusted, samples)
     assert share.estimate == pytest.approx(within.mean(), abs=2e-3)
     assert share.count == 992 and 0 < share.low < share.estimate < share.high < 1
     with pytest.raises(ValueError, match="tolerance"):
-        share_held(replace(trusted, tolerance=None), samples)
+        share_within_tolerance(replace(trusted, tolerance=None), samples)
 
 
 def partitions_of(few: int, many: int) -> Measured:
@@ -209,7 +209,7 @@ def test_refused_points_are_told_together() -> None:
 def test_feature_without_information_is_told(evidence: StudyEvidence) -> None:
     asked = wanted(evidence, features=["chance"])
     validation = validate(read(evidence, chosen_points(evidence, ["near"]), asked), 0.9)
-    assert not validation.informs
+    assert not validation.is_informative
 
 
 def test_width_and_gain_are_of_the_same_samples(evidence: StudyEvidence) -> None:

@@ -12,10 +12,10 @@ import pytest
 from made_trust import write_trust_study
 
 from saibench.analysis.trusted_range import Quantity, Source, TrustedRange
-from saibench.analysis.trusted_range.checked import refuse_unlike
+from saibench.analysis.trusted_range.checked import refuse_unsuitable
 from saibench.analysis.trusted_range.of_evidence import trusted_range_of
 from saibench.analysis.trusted_range.reading import system_of
-from saibench.analysis.trusted_range.suitable import Model, doubts, refuse_another_system
+from saibench.analysis.trusted_range.suitable import Model, mismatch_warnings, refuse_other_system
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
@@ -38,34 +38,34 @@ def range_of(source: Source) -> TrustedRange:
 
 
 def test_range_of_another_molecule_or_task_is_refused() -> None:
-    refuse_another_system(range_of(URACIL), OWN)
+    refuse_other_system(range_of(URACIL), OWN)
     for other in (replace(OWN, system="C3H4O2"), replace(OWN, workload="jet_tagging")):
         with pytest.raises(UserError, match=r"C3H4O2|jet_tagging"):
-            refuse_another_system(range_of(URACIL), other)
-    refuse_another_system(range_of(replace(URACIL, system="")), replace(OWN, system="C3H4O2"))
+            refuse_other_system(range_of(URACIL), other)
+    refuse_other_system(range_of(replace(URACIL, system="")), replace(OWN, system="C3H4O2"))
 
 
 def test_range_of_another_run_or_of_other_data_is_doubted() -> None:
-    assert doubts(range_of(URACIL), OWN) == []
-    assert doubts(range_of(replace(URACIL, points=("p1", "p0"))), OWN) == []
-    (another,) = doubts(range_of(URACIL), replace(OWN, run="p7"))
+    assert mismatch_warnings(range_of(URACIL), OWN) == []
+    assert mismatch_warnings(range_of(replace(URACIL, points=("p1", "p0"))), OWN) == []
+    (another,) = mismatch_warnings(range_of(URACIL), replace(OWN, run="p7"))
     assert "p0" in another and "p7" in another
-    (data,) = doubts(range_of(URACIL), replace(OWN, data="bb"))
+    (data,) = mismatch_warnings(range_of(URACIL), replace(OWN, data="bb"))
     assert "other data" in data and "C4H4N2O2" in data
-    (data,) = doubts(range_of(replace(URACIL, system="")), replace(OWN, data="bb"))
+    (data,) = mismatch_warnings(range_of(replace(URACIL, system="")), replace(OWN, data="bb"))
     assert "may not be C4H4N2O2" in data
-    (unknown,) = doubts(range_of(Source()), OWN)
+    (unknown,) = mismatch_warnings(range_of(Source()), OWN)
     assert "cannot be checked" in unknown
 
 
 def test_range_in_other_units_is_refused(tmp_path: Path) -> None:
     evidence = StudyEvidence.load(write_trust_study(tmp_path, ["near"]))
     trusted = range_of(URACIL)
-    refuse_unlike(evidence, trusted)
+    refuse_unsuitable(evidence, trusted)
     with pytest.raises(UserError, match=r"distance in nm, and the evidence in Å"):
-        refuse_unlike(evidence, replace(trusted, features=(Quantity("distance", "nm"),)))
+        refuse_unsuitable(evidence, replace(trusted, features=(Quantity("distance", "nm"),)))
     with pytest.raises(UserError, match=r"force_mae in kcal/mol/Å"):
-        refuse_unlike(evidence, replace(trusted, statistic=Quantity("force_mae", "kcal/mol/Å")))
+        refuse_unsuitable(evidence, replace(trusted, statistic=Quantity("force_mae", "kcal/mol/Å")))
 
 
 def test_range_knows_its_molecule_by_record_or_by_its_atoms(tmp_path: Path) -> None:
@@ -93,5 +93,5 @@ def test_range_of_saibench_0_1_is_read_and_doubted_where_data_differ() -> None:
     assert trusted.source.system == "" and trusted.features[0].known == ""
     source = json.loads(OLD.read_text())["trusted_range"]["source"]
     own = Model("force_field", "C2H6O", source["data"], source["points"][0])
-    assert doubts(trusted, own) == []
-    assert len(doubts(trusted, replace(own, data="bb"))) == 1
+    assert mismatch_warnings(trusted, own) == []
+    assert len(mismatch_warnings(trusted, replace(own, data="bb"))) == 1

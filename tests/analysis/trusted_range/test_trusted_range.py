@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_trust import blocks_of_errors
 
 from saibench.analysis.trusted_range import TooFewBlocks, TrustedRange
-from saibench.analysis.trusted_range.sentences import held_sentence
+from saibench.analysis.trusted_range.sentences import tolerance_sentence
 from saibench.errors import UserError
 
 
@@ -84,7 +84,7 @@ def test_larger_tolerance_trusts_no_less(seed: int, tolerance: float, more: floa
         assert low in loose and high in loose
     for low, high in strict.intervals:
         assert (trusted.check([low, (low + high) / 2, high]).upper <= tolerance).all()
-    assert bool(strict.intervals) == (strict.least_bound <= tolerance)
+    assert bool(strict.intervals) == (strict.lowest_bound <= tolerance)
 
 
 def test_trusted_interval_ends_where_the_bound_crosses() -> None:
@@ -101,7 +101,7 @@ def test_beyond_the_data_is_told_apart() -> None:
     assert held.above is None and held.below is not None and held.below < held.low
     nowhere = made(0, "monotone").trusted(0.5)
     assert nowhere.intervals == () and nowhere.below is None
-    assert nowhere.least_bound > 0.5
+    assert nowhere.lowest_bound > 0.5
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.05])
@@ -225,24 +225,24 @@ def test_bound_is_the_median_of_all_splits() -> None:
     np.testing.assert_allclose(trusted.check(at).upper, (upper[9] + upper[10]) / 2, rtol=1e-12)
     share = np.mean([one.inside for one in each], axis=0)
     np.testing.assert_array_equal(trusted.check(at).inside, share >= 0.5)
-    assert trusted.trusted(0.1).least_bound <= trusted.mean_bound
+    assert trusted.trusted(0.1).lowest_bound <= trusted.mean_bound
 
 
 def test_verdict_hardly_depends_on_the_draw_and_ties_are_undecided() -> None:
     """Near the tolerance that one split in two accepts."""
     sample = blocks_of_errors(np.random.default_rng(7), 40, 4)
     single = [TrustedRange.fit(*sample, seed=seed, splits=1) for seed in range(24)]
-    least = np.array([one.trusted(9.0).least_bound for one in single])
+    least = np.array([one.trusted(9.0).lowest_bound for one in single])
     several = np.array(
-        [TrustedRange.fit(*sample, seed=seed).trusted(9.0).least_bound for seed in range(6)]
+        [TrustedRange.fit(*sample, seed=seed).trusted(9.0).lowest_bound for seed in range(6)]
     )
     assert several.std() < 0.5 * least.std()
     held = TrustedRange.fit(*sample).trusted(float(np.median(least)))
-    assert held.is_inconclusive and 5 < held.trusting < 15
+    assert held.is_inconclusive and 5 < held.trusted_splits < 15
     sure = TrustedRange.fit(*sample).trusted(float(2 * least.max()))
-    assert not sure.is_inconclusive and sure.trusting == len(sure.least_bounds) == 20
+    assert not sure.is_inconclusive and sure.trusted_splits == len(sure.lowest_bounds) == 20
     never = TrustedRange.fit(*sample).trusted(float(least.min() / 2))
-    assert not never.is_inconclusive and never.trusting == 0
+    assert not never.is_inconclusive and never.trusted_splits == 0
 
 
 def test_few_blocks_are_refused_whatever_the_coverage() -> None:
@@ -265,15 +265,15 @@ def test_range_of_one_split_is_read_as_it_was() -> None:
     spread = max(spread, saved["model"]["least_spread"])
     upper = trusted.check(0.025).upper[0]
     assert upper == pytest.approx(mean + saved["quantile"] * spread, rel=1e-9)
-    assert "splits" not in held_sentence(trusted, trusted.trusted(60.0))
+    assert "splits" not in tolerance_sentence(trusted, trusted.trusted(60.0))
 
 
 def test_nearest_samples_that_are_not_trusted_are_named() -> None:
     feature, error, blocks = blocks_of_errors(np.random.default_rng(0), 60, 10)
     falling = TrustedRange.fit(1 - feature, error, blocks, kind="monotone", names=["soap_distance"])
-    assert "The nearest samples" in held_sentence(falling, falling.trusted(3.0))
+    assert "The nearest samples" in tolerance_sentence(falling, falling.trusted(3.0))
     rising = TrustedRange.fit(feature, error, blocks, kind="monotone", names=["soap_distance"])
-    assert "The nearest samples" not in held_sentence(rising, rising.trusted(3.0))
+    assert "The nearest samples" not in tolerance_sentence(rising, rising.trusted(3.0))
 
 
 def test_texts_of_a_file_from_elsewhere_do_nothing_to_a_terminal(tmp_path: Path) -> None:
