@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
-    from saibench.analysis.learning_curve.study_laws import Found
+    from saibench.analysis.learning_curve.study_laws import FittedCurve
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,13 +41,13 @@ def run(args: argparse.Namespace) -> int:
     _refuse(args)
     from saibench.analysis.learning_curve.data_needed import REACH
     from saibench.analysis.learning_curve.extrapolation import TooFewSizes
-    from saibench.analysis.learning_curve.reading import asked_of
-    from saibench.analysis.learning_curve.study_laws import found_laws
+    from saibench.analysis.learning_curve.reading import curve_config
+    from saibench.analysis.learning_curve.study_laws import fitted_curves
     from saibench.evidence.reader import StudyEvidence
 
     evidence = StudyEvidence.load(args.folder)
-    asked = asked_of(evidence, statistic=args.statistic, target=args.target, ideal=args.ideal)
-    found = found_laws(evidence, asked, args.reach or REACH)
+    config = curve_config(evidence, statistic=args.statistic, target=args.target, ideal=args.ideal)
+    found = fitted_curves(evidence, config, args.reach or REACH)
     if not found:
         size = "".join(evidence.training.sizes[:1]) or "the size"
         raise UserError(
@@ -60,13 +60,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _told(one: Found) -> str:
+def _told(one: FittedCurve) -> str:
     from saibench.analysis.learning_curve import sentences
-    from saibench.analysis.learning_curve.study_laws import story
+    from saibench.analysis.learning_curve.study_laws import summary
 
     if one.law is None:
         return f"{one.label}:\n  Refused: {one.refused}"
-    return "\n  ".join([f"{one.label}:", sentences.curve_sentence(one.curve), *story(one)])
+    return "\n  ".join([f"{one.label}:", sentences.curve_sentence(one.curve), *summary(one)])
 
 
 def _refuse(args: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
-    from saibench.analysis.tracing import Asked
+    from saibench.analysis.tracing import TraceConfig
     from saibench.evidence.reader import StudyEvidence
 
 
@@ -59,34 +59,34 @@ def run(args: argparse.Namespace) -> int:
     if args.level is not None and not 0 < args.level < 1:
         raise UserError(f"--level {args.level:g} is not between 0 and 1; 0.05 would work.")
     evidence = StudyEvidence.load(args.folder)
-    wanted = _asked(evidence, args)
+    config = _config(evidence, args)
     points = chosen_points(evidence, args.point)
-    traces = trace_points(evidence, points, wanted)
-    for told in contradictions(evidence, points, wanted.partitions):
+    traces = trace_points(evidence, points, config)
+    for told in contradictions(evidence, points, config.partitions):
         print(told, file=sys.stderr)
     short = short_names(evidence)
     for trace in traces:
-        print("\n  ".join([short[trace.point], *point_sentences(trace, wanted.level)]))
+        print("\n  ".join([short[trace.point], *point_sentences(trace, config.level)]))
         for response in trace.responses:
             print("\n    ".join(["", *printed(response)]))
         print()
-    print(comparisons_sentence(tested_in(traces), wanted.level))
+    print(comparisons_sentence(tested_in(traces), config.level))
     if args.point is None and (args.across or len(points) > 1):
-        _tell_across(evidence, wanted, required=args.across is not None)
+        _tell_across(evidence, config, required=args.across is not None)
     if args.save is not None:
-        print(f"Saved as {write_traces(evidence, traces, wanted, args.save)}.")
+        print(f"Saved as {write_traces(evidence, traces, config, args.save)}.")
     return 0
 
 
-def _asked(evidence: StudyEvidence, args: argparse.Namespace) -> Asked:
-    from saibench.analysis.tracing import asked
+def _config(evidence: StudyEvidence, args: argparse.Namespace) -> TraceConfig:
+    from saibench.analysis.tracing import trace_config
 
     ideal = None
     if args.ideal is not None:
         if not args.response:
             raise UserError("--ideal is of a response; --response would name it.")
         ideal = dict.fromkeys(args.response, args.ideal)
-    return asked(
+    return trace_config(
         evidence,
         responses=args.response,
         features=args.feature,
@@ -99,14 +99,14 @@ def _asked(evidence: StudyEvidence, args: argparse.Namespace) -> Asked:
     )
 
 
-def _tell_across(evidence: StudyEvidence, wanted: Asked, required: bool) -> None:
+def _tell_across(evidence: StudyEvidence, config: TraceConfig, required: bool) -> None:
     """Print how the effects of two settings differ, or what the study lacks for it."""
     from saibench.analysis.two_axes import two_axes
     from saibench.findings.two_axes import sentences
 
-    statistic = wanted.bias or wanted.responses[0]
+    statistic = config.bias or config.responses[0]
     try:
-        parted = two_axes(evidence, statistic, wanted.along, wanted.across)
+        parted = two_axes(evidence, statistic, config.along, config.across)
     except UserError as error:
         if required:
             raise

@@ -31,7 +31,7 @@ def needs(evidence: StudyEvidence) -> str | None:
         return str(error)
     if any(trace.bias for trace in found.traces):
         return None
-    if found.wanted.bias is None:
+    if found.config.bias is None:
         return "The workload names no signed error under workload.trace."
     return next(reason for trace in found.traces for reason in trace.refused)
 
@@ -39,7 +39,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row a (points, stretch): its bounds, signed mean, p and q, and what it carries."""
     rows: list[dict[str, object]] = []
-    level = study_traces(evidence).wanted.level
+    level = study_traces(evidence).config.level
     for trace in _drawn(evidence):
         assert trace.bias is not None
         for one in trace.bias.stretches:
@@ -70,7 +70,7 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
     traces = _drawn(evidence)
-    level = study_traces(evidence).wanted.level
+    level = study_traces(evidence).config.level
     figure, axes = panels(len(traces), 1, 0.9 + 2.2 * len(traces), sharex=True)
     for letter, trace, panel in zip("abcd", traces, axes[:, 0], strict=False):
         assert trace.bias is not None
@@ -102,15 +102,15 @@ def caption(evidence: StudyEvidence) -> str:
         f"{first.mean.count:,} samples of {traces[0].partition}; cut where its mean changes, found "
         "by circular binary segmentation in units of the local spread and tested against series "
         "that are put together from permuted blocks of neighbours, at a false discovery rate of "
-        f"{100 * found.wanted.level:g} % over all comparisons of the point. Shaded: "
+        f"{100 * found.config.level:g} % over all comparisons of the point. Shaded: "
         "stretches whose mean is beyond doubt above 0 and above that of all others, or below both."
     ]
     for trace in traces:
         assert trace.bias is not None
-        told = " ".join(sentences.bias_sentences(trace.bias, found.wanted.level))
+        told = " ".join(sentences.bias_sentences(trace.bias, found.config.level))
         parts.append(f"{trace.label}: {told}" if len(traces) > 1 else told)
-    if found.untold:
-        parts.append(f"{found.untold} further points are not drawn.")
+    if found.num_omitted:
+        parts.append(f"{found.num_omitted} further points are not drawn.")
     return "\n".join(parts)
 
 
@@ -128,7 +128,7 @@ def _draw_bias(
     style = {"linewidth": 0.8} if timed else {"linestyle": "", "marker": "o", "markersize": 2.5}
     axes.plot(position, values, color=SERIES, alpha=0.8, rasterized=len(values) > 5000, **style)
     axes.axhline(0, color=INK, linewidth=0.8)
-    sure = bias.first.holds(level)
+    sure = bias.first.is_significant(level)
     spans = [(one.low, one.high, one.mean) for one in bias.stretches] if sure else []
     for low, high, mean in spans or [(position[0], position[-1], bias.mean)]:
         axes.plot([low, high], [mean.estimate] * 2, color=MEAN, linewidth=1.6)

@@ -47,7 +47,7 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
-    level, rows = study_traces(evidence).wanted.level, _rows(evidence)
+    level, rows = study_traces(evidence).config.level, _rows(evidence)
     heights = [max(2, len(trace.associations), _bars(trace.components)) for _, trace in rows]
     # whole ratios: the layout solver rounds others differently from one drawing to the next
     figure, axes = panels(
@@ -81,7 +81,7 @@ def caption(evidence: StudyEvidence) -> str:
         "be below 0 where a feature predicts nothing. Right: share of the summed error that each "
         "component carries, beside its share of what errors are averaged over. 95 % intervals "
         f"from resampling blocks, over {_counts(traced)}. Beyond doubt: at a false discovery rate "
-        f"of {100 * found.wanted.level:g} % by point, over {_num_tests(found.traces)} comparisons "
+        f"of {100 * found.config.level:g} % by point, over {_num_tests(found.traces)} comparisons "
         "in all."
     ]
     told = [
@@ -90,10 +90,10 @@ def caption(evidence: StudyEvidence) -> str:
     parts += told
     parts += dict.fromkeys(note for trace in traced for note in trace.notes)
     drawn = sum(len(trace.responses) for trace in found.traces)
-    if drawn > len(rows) or found.untold:
+    if drawn > len(rows) or found.num_omitted:
         parts.append(
-            f"{drawn - len(rows)} further errors of these points and {found.untold} further points "
-            "are not drawn (`python -m saibench trace` tells all)."
+            f"{drawn - len(rows)} further errors of these runs and {found.num_omitted} further "
+            "runs are not drawn (`python -m saibench trace` prints all)."
         )
     return "\n".join(parts)
 
@@ -115,7 +115,7 @@ def _draw_features(axes: Axes, associations: Sequence[Association], level: float
     place = np.arange(len(associations))
     shares = [100 * one.share.estimate for one in associations]
     low, high = ([100 * getattr(one.share, end) for one in associations] for end in ("low", "high"))
-    held = sentences.held(associations, level)
+    held = sentences.significant(associations, level)
     axes.barh(
         place, shares, xerr=error_bars(shares, low, high), height=0.68, ecolor=INK,
         color=[SURE if one in held else OPEN for one in associations],
@@ -151,7 +151,7 @@ def _draw_components(axes: Axes, components: Sequence[Component], level: float) 
     place = np.arange(len(shown))
     shares = [100 * one.share.estimate for one in shown]
     low, high = ([100 * getattr(one.share, end) for one in shown] for end in ("low", "high"))
-    colours = [SURE if one.relative.holds(level) else OPEN for one in shown]
+    colours = [SURE if one.relative.is_significant(level) else OPEN for one in shown]
     axes.barh(
         place, shares, xerr=error_bars(shares, low, high), height=0.68, ecolor=INK, color=colours,
         error_kw={"linewidth": 1.1, "capsize": 2},

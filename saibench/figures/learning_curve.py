@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from saibench.analysis.learning_curve import sentences
 from saibench.analysis.learning_curve.data_needed import ANSWERED, REACH, DataNeeded
 from saibench.analysis.learning_curve.laws import LAWS
-from saibench.analysis.learning_curve.study_laws import Found, found_laws, story
+from saibench.analysis.learning_curve.study_laws import FittedCurve, fitted_curves, summary
 from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
@@ -98,18 +98,18 @@ def caption(evidence: StudyEvidence) -> str:
     ]
     for one in with_law[:MAX_ROWS]:
         named = [f"{one.label}:"] if len(found) > 1 else []
-        parts.append(" ".join([*named, *story(one)]))
+        parts.append(" ".join([*named, *summary(one)]))
     parts += [f"{one.label} is refused: {one.refused}" for one in found if one.refused]
     parts += filter(None, [first_of(MAX_ROWS, len(with_law)).strip()])
     return "\n".join(parts)
 
 
 @once
-def _found(evidence: StudyEvidence) -> list[Found]:
-    return found_laws(evidence)
+def _found(evidence: StudyEvidence) -> list[FittedCurve]:
+    return fitted_curves(evidence)
 
 
-def _drawn(evidence: StudyEvidence) -> list[Found]:
+def _drawn(evidence: StudyEvidence) -> list[FittedCurve]:
     return [one for one in _found(evidence) if one.law][:MAX_ROWS]
 
 
@@ -121,7 +121,7 @@ def _row(
     return {**row, "low": low, "high": high}
 
 
-def _ahead(one: Found) -> np.ndarray:
+def _ahead(one: FittedCurve) -> np.ndarray:
     """Sizes at which the law is drawn: past the data, and past what the target takes."""
     sizes = one.curve.sizes
     farthest = AHEAD * sizes[-1]
@@ -131,7 +131,7 @@ def _ahead(one: Found) -> np.ndarray:
     return np.geomspace(0.9 * sizes[0], farthest, POSITIONS)
 
 
-def _draw_errors(axes: Axes, one: Found) -> None:
+def _draw_errors(axes: Axes, one: FittedCurve) -> None:
     curve, law = one.curve, one.law
     assert law is not None
     sizes = _ahead(one)
@@ -175,7 +175,7 @@ def _draw_needed(axes: Axes, needed: DataNeeded, error: float, farthest: float) 
     axes.scatter([needed.size.estimate], [error], color=TARGET, marker="D", s=32, zorder=4)
 
 
-def _draw_ratios(axes: Axes, one: Found) -> None:
+def _draw_ratios(axes: Axes, one: FittedCurve) -> None:
     """Seen over predicted, by law, of the sizes that the chosen law was chosen by."""
     law = one.law
     assert law is not None
@@ -207,7 +207,7 @@ def _draw_ratios(axes: Axes, one: Found) -> None:
     axes.set_xlabel("seen / predicted")
 
 
-def _legend(found: list[Found]) -> list[Line2D | Patch]:
+def _legend(found: list[FittedCurve]) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = [
         Line2D([], [], color=SEEN, marker="o", linewidth=0, label="seen"),
         Line2D([], [], color=LAW, linewidth=1.8, label="law"),

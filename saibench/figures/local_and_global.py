@@ -6,7 +6,7 @@ import numpy as np
 import polars
 from matplotlib.figure import Figure
 
-from saibench.analysis.tracing.asked import asked
+from saibench.analysis.tracing.config import trace_config
 from saibench.analysis.two_axes import TwoAxes, two_axes
 from saibench.errors import UserError
 from saibench.evidence.once import once
@@ -98,6 +98,6 @@ def caption(evidence: StudyEvidence) -> str:
 @once
 def _parted(evidence: StudyEvidence) -> list[TwoAxes]:
     """Of the signed error and of the first response."""
-    wanted = asked(evidence)
-    statistics = dict.fromkeys(name for name in (wanted.bias, wanted.responses[0]) if name)
-    return [two_axes(evidence, name, wanted.along, wanted.across) for name in statistics]
+    config = trace_config(evidence)
+    statistics = dict.fromkeys(name for name in (config.bias, config.responses[0]) if name)
+    return [two_axes(evidence, name, config.along, config.across) for name in statistics]

@@ -16,7 +16,7 @@ from saibench.analysis.leak_audit.random_split import (
     difference,
     split_studies,
 )
-from saibench.analysis.learning_curve.reading import asked_of
+from saibench.analysis.learning_curve.reading import curve_config
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
 from saibench.evidence.audit_record import Audit
@@ -109,7 +109,9 @@ def _seen_is_easier(evidence: StudyEvidence, point: str) -> Answer | None:
     most, least = tests[0], tests[-1]
     if most.audit is None or least.audit is None or most.audit.score.low <= least.audit.score.high:
         return None
-    field = next(f for f in evidence.fields("samples") if f.name == asked_of(evidence).statistic)
+    field = next(
+        f for f in evidence.fields("samples") if f.name == curve_config(evidence).statistic
+    )
     return _more(Quantity(field.name, field.unit), least, most)
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from saibench.analysis.learning_curve import sentences
 from saibench.analysis.learning_curve.data_needed import ANSWERED, REACHED
 from saibench.analysis.learning_curve.laws import LAWS, LOG_LINEAR
-from saibench.analysis.learning_curve.study_laws import Found, found_laws
+from saibench.analysis.learning_curve.study_laws import FittedCurve, fitted_curves
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import tested
@@ -25,7 +25,7 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
     if not tested(evidence).height:
         return []
     try:
-        laws = [one for one in found_laws(evidence) if one.law is not None]
+        laws = [one for one in fitted_curves(evidence) if one.law is not None]
     except UserError:  # the figure says so in its place
         return []
     found: list[Finding] = []
@@ -37,7 +37,7 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
     return found
 
 
-def _predicts(one: Found) -> Answer | None:
+def _predicts(one: FittedCurve) -> Answer | None:
     found = one.check
     if found is None:
         return None
@@ -45,7 +45,7 @@ def _predicts(one: Found) -> Answer | None:
     return verdict, sentences.check_sentence(found, one.curve)
 
 
-def _is_log_linear(one: Found) -> Answer:
+def _is_log_linear(one: FittedCurve) -> Answer:
     assert one.law is not None
     share = float((one.law.chosen == LAWS.index(LOG_LINEAR)).mean())
     verdict = (
@@ -55,7 +55,7 @@ def _is_log_linear(one: Found) -> Answer:
     return verdict, f"{100 * share:.0f} % of the resamplings choose the log-linear law. {told}"
 
 
-def _data_help(one: Found) -> Answer | None:
+def _data_help(one: FittedCurve) -> Answer | None:
     if one.law is None or one.needed is None or one.target is None:
         return None
     told = sentences.needed_sentence(one.needed, one.law, one.target)

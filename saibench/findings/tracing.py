@@ -7,7 +7,7 @@ from dataclasses import replace
 import polars
 
 from saibench.analysis.tracing import sentences
-from saibench.analysis.tracing.asked import Asked
+from saibench.analysis.tracing.config import TraceConfig
 from saibench.analysis.tracing.records import BiasTrace, PointTrace, ResponseTrace
 from saibench.analysis.tracing.study_traces import StudyTraces, study_traces
 from saibench.analysis.two_axes import two_axes
@@ -30,13 +30,13 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
         found = study_traces(evidence)
     except UserError as error:
         return [Finding("errors go with data features", NOT_TESTED, str(error))]
-    several, seeds = len(found.traces) + found.untold > 1, _varies_seeds(evidence)
+    several, seeds = len(found.traces) + found.num_omitted > 1, _varies_seeds(evidence)
     told = [
         _of_net(finding) if seeds and is_trained(evidence.records[trace.point]) else finding
         for trace in found.traces
         for finding in _of_point(trace, found, trace.label if several or seeds else "")
     ]
-    return [*told, *_of_axes(evidence, found.wanted)]
+    return [*told, *_of_axes(evidence, found.config)]
 
 
 def _varies_seeds(evidence: StudyEvidence) -> bool:
@@ -54,7 +54,7 @@ def _of_net(finding: Finding) -> Finding:
 
 
 def _of_point(trace: PointTrace, found: StudyTraces, variant: str) -> list[Finding]:
-    level = found.wanted.level
+    level = found.config.level
     told = []
     for response in trace.responses:
         told.append(_goes_with(response, level, variant))
@@ -66,7 +66,7 @@ def _of_point(trace: PointTrace, found: StudyTraces, variant: str) -> list[Findi
 
 def _goes_with(trace: ResponseTrace, level: float, variant: str) -> Finding:
     claim = f"{trace.response.name} goes with data features (§2.5)"
-    held = sentences.held(trace.associations, level)
+    held = sentences.significant(trace.associations, level)
     numbers = [sentences.together_sentence(trace)] if trace.together else []
     numbers += [sentences.association_sentence(trace, one) for one in held[:TOLD_FEATURES]]
     if len(held) > TOLD_FEATURES:
@@ -80,7 +80,7 @@ def _uneven(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:
     if not trace.components:
         return []
     kinds = " and ".join(dict.fromkeys(one.of for one in trace.components))
-    sure = [one for one in trace.components if one.relative.holds(level)]
+    sure = [one for one in trace.components if one.relative.is_significant(level)]
     numbers = sentences.component_sentences(trace, level)
     if trace.parts:
         numbers.append(sentences.part_sentence(trace))
@@ -90,25 +90,25 @@ def _uneven(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:
 
 def _biased(trace: BiasTrace, level: float, variant: str) -> Finding:
     claim = f"{trace.statistic.name} is biased in stretches of {trace.along.name} (§4.3, fig. 5)"
-    seen = bool(trace.biased(level)) and trace.first.holds(level)
-    if trace.bias.holds(level) and not seen:
+    seen = bool(trace.biased(level)) and trace.first.is_significant(level)
+    if trace.bias.is_significant(level) and not seen:
         claim = f"{trace.statistic.name} is biased (§4.3)"
         seen = True
     numbers = "\n".join(sentences.bias_sentences(trace, level))
     return Finding(claim, SUPPORTED if seen else INCONCLUSIVE, numbers, variant)
 
 
-def _of_axes(evidence: StudyEvidence, wanted: Asked) -> list[Finding]:
+def _of_axes(evidence: StudyEvidence, config: TraceConfig) -> list[Finding]:
     """Of studies of several points whose workload names the two settings."""
-    if len(wanted.across) != 2 or len(evidence.metrics) < 2:
+    if len(config.across) != 2 or len(evidence.metrics) < 2:
         return []
-    statistics = dict.fromkeys(name for name in (wanted.bias, wanted.responses[0]) if name)
+    statistics = dict.fromkeys(name for name in (config.bias, config.responses[0]) if name)
     told: list[Finding] = []
     for statistic in statistics:
         try:
-            parted = two_axes(evidence, statistic, wanted.along, wanted.across)
+            parted = two_axes(evidence, statistic, config.along, config.across)
         except UserError as error:
-            first, second = wanted.across
+            first, second = config.across
             claim = f"errors by {first} are local, errors by {second} global in amplitude"
             return [*told, Finding(f"{claim} (§4.3, fig. 5)", NOT_TESTED, str(error))]
         for one in statements(parted):

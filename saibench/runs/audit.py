@@ -20,7 +20,7 @@ from saibench.analysis.leak_audit.audit import (
 )
 from saibench.analysis.leak_audit.effect import effect_of
 from saibench.analysis.leak_audit.records import quantiles
-from saibench.analysis.learning_curve.reading import asked_of
+from saibench.analysis.learning_curve.reading import curve_config
 from saibench.config.check import build
 from saibench.datamodules.near_duplicates import SampleSimilarity
 from saibench.datamodules.partition import Partition
@@ -171,13 +171,13 @@ def _effect(folder: Path, test: Partition, split: Split, seen: Seen) -> Effect |
         return None
     evidence = StudyEvidence.load(folder)
     try:
-        asked = asked_of(evidence)
+        config = curve_config(evidence)
     except UserError:  # the workload names no statistic, and its samples are compared all the same
         return None
     rows = rows_of(evidence.samples, list(evidence.metrics), test.name)
     columns = rows.schema
-    if asked.statistic not in columns or columns[asked.statistic] == polars.String:
+    if config.statistic not in columns or columns[config.statistic] == polars.String:
         return None
-    unit = evidence.units[asked.statistic]["unit"]
+    unit = evidence.units[config.statistic]["unit"]
     ids = split.ids[split.test]
-    return effect_of(rows, asked.statistic, unit, ids, seen.any, asked.ideal)
+    return effect_of(rows, config.statistic, unit, ids, seen.any, config.ideal)

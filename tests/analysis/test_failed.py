@@ -9,9 +9,9 @@ import polars
 import pytest
 from made_traces import CORNERS, PARTITION, write_traced_study
 
-from saibench.analysis.learning_curve.reading import Asked, learning_curves
-from saibench.analysis.tracing.asked import asked
+from saibench.analysis.learning_curve.reading import CurveConfig, learning_curves
 from saibench.analysis.tracing.bias import trace_bias
+from saibench.analysis.tracing.config import trace_config
 from saibench.analysis.tracing.reading import Untraceable
 from saibench.analysis.tracing.trace import trace_response
 from saibench.analysis.trusted_range.reading import measured
@@ -58,7 +58,7 @@ def test_no_bound_holds_a_failure(evidence: StudyEvidence) -> None:
 
 def test_no_curve_goes_through_the_mean_of_failures(evidence: StudyEvidence) -> None:
     with pytest.raises(UserError, match=r"^3 of 400 samples .* force_mae is infinite"):
-        learning_curves(evidence, Asked("force_mae"))
+        learning_curves(evidence, CurveConfig("force_mae"))
 
 
 def test_failures_are_no_bias(evidence: StudyEvidence) -> None:
@@ -76,7 +76,7 @@ def test_a_component_that_failed_has_no_share(study: Path, tmp_path: Path) -> No
     file = folder / FOLDERS[0] / "by_species.parquet"
     fail(file, "force_mae", polars.col("sample_id").is_in(FAILED) & (polars.col("species") == "O"))
     evidence = StudyEvidence.load(folder)
-    found = trace_response(evidence, POINTS[0], PARTITION, "force_mae", asked(evidence))
+    found = trace_response(evidence, POINTS[0], PARTITION, "force_mae", trace_config(evidence))
     assert [one for one in found.notes if "species O" in one and "failed" in one]
     assert {one.of for one in found.components} == {"kind"}
     assert np.isfinite(found.mean.estimate)  # of the samples, none of which failed

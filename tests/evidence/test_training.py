@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from synthetic_study import WINDOWS, Made, write_study
 
-from saibench.analysis.learning_curve.reading import asked_of, learning_curves
+from saibench.analysis.learning_curve.reading import curve_config, learning_curves
 from saibench.analysis.two_axes import axes_of
 from saibench.errors import UserError
 from saibench.evidence import selection
@@ -68,10 +68,10 @@ def test_a_workload_without_windows_has_none(tmp_path: Path) -> None:
 
 def test_a_learning_curve_is_over_the_declared_sizes(tmp_path: Path) -> None:
     named = study(tmp_path / "named", TRAINING)
-    (curve,) = learning_curves(named, asked_of(named, statistic="force_mae"))
+    (curve,) = learning_curves(named, curve_config(named, statistic="force_mae"))
     assert curve.sizes.tolist() == [500, 1000]
     other = study(tmp_path / "other", {"sizes": ["seed"], "window": TRAINING["window"]})
-    assert learning_curves(other, asked_of(other, statistic="force_mae")) == []
+    assert learning_curves(other, curve_config(other, statistic="force_mae")) == []
 
 
 def test_a_window_that_is_no_number_is_refused_by_its_name(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from saibench.analysis.bootstrap import (
     mean_interval,
 )
 from saibench.analysis.leak_audit.of_evidence import audits_of
-from saibench.analysis.learning_curve.reading import Asked, asked_of
+from saibench.analysis.learning_curve.reading import CurveConfig, curve_config
 from saibench.analysis.seeds import with_seeds
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
@@ -92,17 +92,17 @@ def split_studies(evidence: StudyEvidence) -> list[SplitStudy]:
     points = compared_points(evidence).filter(polars.col("point").is_in(list(evidence.metrics)))
     if SPLIT not in points.columns or points[SPLIT].n_unique() < 2:
         raise UserError("The study does not train on a random and on a time-ordered split.")
-    asked = asked_of(evidence)
-    field = next((f for f in evidence.fields("samples") if f.name == asked.statistic), None)
+    config = curve_config(evidence)
+    field = next((f for f in evidence.fields("samples") if f.name == config.statistic), None)
     if field is None:
-        raise UserError(f"The samples have no {asked.statistic}.")
+        raise UserError(f"The samples have no {config.statistic}.")
     statistic = Quantity(field.name, field.unit, field.per, field.describe)
     follows = [name for name in differing(points) if _follows(points, name)]
     return [
         SplitStudy(
             variant.label,
             statistic,
-            tuple(_tested(evidence, variant, asked)),
+            tuple(_tested(evidence, variant, config)),
             fewest_seeds(variant.cells),
         )
         for variant in variants(points, follows, by=[SPLIT])
@@ -127,25 +127,25 @@ def difference(first: TestedSplit, second: TestedSplit) -> Interval:
 
 def audited_tests(evidence: StudyEvidence, point: str) -> list[TestedSplit]:
     """One net on all partitions that were audited, by falling score."""
-    asked = asked_of(evidence)
-    if asked.statistic not in evidence.samples.columns:
+    config = curve_config(evidence)
+    if config.statistic not in evidence.samples.columns:
         return []
-    found = _of_points(evidence, [point], "", asked)
+    found = _of_points(evidence, [point], "", config)
     audited = [(one.audit.score.estimate, one) for one in found if one.audit is not None]
     return [one for _, one in sorted(audited, key=lambda pair: -pair[0])]
 
 
-def _tested(evidence: StudyEvidence, variant: Variant, asked: Asked) -> list[TestedSplit]:
+def _tested(evidence: StudyEvidence, variant: Variant, config: CurveConfig) -> list[TestedSplit]:
     found = [
         one
         for cell in variant.cells
-        for one in _of_points(evidence, cell.points, str(cell.shared[SPLIT]), asked)
+        for one in _of_points(evidence, cell.points, str(cell.shared[SPLIT]), config)
     ]
     return sorted(found, key=lambda one: (one.split != RANDOM, one.is_held_out))
 
 
 def _of_points(
-    evidence: StudyEvidence, points: Sequence[str], split: str, asked: Asked
+    evidence: StudyEvidence, points: Sequence[str], split: str, config: CurveConfig
 ) -> list[TestedSplit]:
     """Points that differ in their seed alone, on each of their partitions."""
     audits = {
@@ -155,8 +155,8 @@ def _of_points(
     found = []
     for partition in evidence.metrics[points[0]]:
         rows = rows_of(evidence.samples, points, partition)
-        error, cumulants = _mean(rows, asked)
-        of_seeds = tuple(_mean(rows.filter(point=point), asked)[0].estimate for point in points)
+        error, cumulants = _mean(rows, config)
+        of_seeds = tuple(_mean(rows.filter(point=point), config)[0].estimate for point in points)
         error = with_seeds(error, [of_seeds])
         audit = audits.get(partition)
         found.append(
@@ -165,9 +165,9 @@ def _of_points(
     return found
 
 
-def _mean(rows: polars.DataFrame, asked: Asked) -> tuple[Interval, Cumulants]:
+def _mean(rows: polars.DataFrame, config: CurveConfig) -> tuple[Interval, Cumulants]:
     keys = ["sample_id", *block_columns(rows)]
-    error = (polars.col(asked.statistic).cast(polars.Float64) - asked.ideal).abs().fill_nan(None)
+    error = (polars.col(config.statistic).cast(polars.Float64) - config.ideal).abs().fill_nan(None)
     samples = rows.group_by(keys).agg(error.mean().alias("error")).drop_nulls().sort("sample_id")
     values = samples["error"].to_numpy()
     blocks = blocks_of(samples, values)

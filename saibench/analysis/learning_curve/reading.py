@@ -23,7 +23,7 @@ COUNT = "train_count"
 
 
 @dataclass(frozen=True)
-class Asked:
+class CurveConfig:
     """What the curves are of.
 
     Args:
@@ -42,7 +42,7 @@ class Asked:
         return None if self.target is None else abs(self.target - self.ideal)
 
 
-def asked_of(evidence: StudyEvidence, **given: Any) -> Asked:
+def curve_config(evidence: StudyEvidence, **given: Any) -> CurveConfig:
     """What the points' records name under `learning_curve`, with what is given instead.
 
     Records of points that were made without it name the statistic of their trusted range, or have
@@ -61,10 +61,10 @@ def asked_of(evidence: StudyEvidence, **given: Any) -> Asked:
             f"{evidence.study} names no statistic under workload.learning_curve; "
             "--statistic would give one."
         )
-    return Asked(**named)
+    return CurveConfig(**named)
 
 
-def learning_curves(evidence: StudyEvidence, asked: Asked) -> list[LearningCurve]:
+def learning_curves(evidence: StudyEvidence, config: CurveConfig) -> list[LearningCurve]:
     """A curve for each group of points that differ in how many samples they were trained on.
 
     Those of one size alone are none. Test samples whose statistic is undefined after one of the
@@ -80,7 +80,7 @@ def learning_curves(evidence: StudyEvidence, asked: Asked) -> list[LearningCurve
     found = [
         one for one in variants(points, evidence.training.sizes, by=[COUNT]) if len(one.cells) > 1
     ]
-    return [_curve(evidence, variant, asked) for variant in found]
+    return [_curve(evidence, variant, config) for variant in found]
 
 
 def _recorded(evidence: StudyEvidence, part: str) -> Any:
@@ -98,8 +98,8 @@ def _of_report(evidence: StudyEvidence) -> Mapping[str, Any]:
     return {"statistic": headline[0]} if headline else {}
 
 
-def _curve(evidence: StudyEvidence, variant: Variant, asked: Asked) -> LearningCurve:
-    rows, quantity = _rows(evidence, asked)
+def _curve(evidence: StudyEvidence, variant: Variant, config: CurveConfig) -> LearningCurve:
+    rows, quantity = _rows(evidence, config)
     tables = [_by_sample(rows, cell, evidence.held_out) for cell in variant.cells]
     keys = ["sample_id", *block_columns(tables[0])]
     if not same_data(evidence, [point for cell in variant.cells for point in cell.points]):
@@ -109,10 +109,10 @@ def _curve(evidence: StudyEvidence, variant: Variant, asked: Asked) -> LearningC
     values = [_values(table, cell) for table, cell in zip(tables, variant.cells, strict=True)]
     defined = ~np.isnan(np.hstack(values)).any(axis=1)
     if not defined.any():
-        raise UserError(f"no sample of {evidence.held_out} has {asked.statistic} in all points.")
+        raise UserError(f"no sample of {evidence.held_out} has {config.statistic} in all points.")
     values = [value[defined] for value in values]
     refuse_failed(
-        np.hstack(values), asked.statistic, evidence.held_out, "no curve goes through its mean"
+        np.hstack(values), config.statistic, evidence.held_out, "no curve goes through its mean"
     )
     means = np.stack([value.mean(axis=1) for value in values], axis=1)
     return LearningCurve(
@@ -122,7 +122,7 @@ def _curve(evidence: StudyEvidence, variant: Variant, asked: Asked) -> LearningC
         trainings=tuple(tuple(value.mean(axis=0).tolist()) for value in values),
         points=tuple(cell.points for cell in variant.cells),
         statistic=quantity,
-        ideal=asked.ideal,
+        ideal=config.ideal,
         partition=evidence.held_out,
         label=variant.label,
     )
@@ -131,26 +131,26 @@ def _curve(evidence: StudyEvidence, variant: Variant, asked: Asked) -> LearningC
 _ERROR = "__error"
 
 
-def _rows(evidence: StudyEvidence, asked: Asked) -> tuple[polars.DataFrame, Quantity]:
+def _rows(evidence: StudyEvidence, config: CurveConfig) -> tuple[polars.DataFrame, Quantity]:
     """The rows of the statistic's table with `_ERROR`, and what it is."""
-    _, field, rows = statistic_rows(evidence, asked.statistic)
+    _, field, rows = statistic_rows(evidence, config.statistic)
     value = polars.col(field.name).cast(polars.Float64).fill_nan(None)
-    quantity = Quantity(asked.statistic, field.unit, field.per, field.describe)
-    _refuse_beyond_ideal(rows.select(value).to_series(), asked)
-    return rows.with_columns((value - asked.ideal).abs().alias(_ERROR)), quantity
+    quantity = Quantity(config.statistic, field.unit, field.per, field.describe)
+    _refuse_beyond_ideal(rows.select(value).to_series(), config)
+    return rows.with_columns((value - config.ideal).abs().alias(_ERROR)), quantity
 
 
-def _refuse_beyond_ideal(values: polars.Series, asked: Asked) -> None:
+def _refuse_beyond_ideal(values: polars.Series, config: CurveConfig) -> None:
     """A target on the other side of the ideal value than all samples is no error to be reached."""
-    if asked.target is None or asked.target == asked.ideal or values.null_count() == len(values):
+    if config.target is None or config.target == config.ideal or values.null_count() == len(values):
         return
-    above = asked.target > asked.ideal
-    nearer = values > asked.ideal if above else values < asked.ideal
+    above = config.target > config.ideal
+    nearer = values > config.ideal if above else values < config.ideal
     if not nearer.any():
         side = "above" if above else "below"
         raise UserError(
-            f"a {asked.statistic} of {asked.target:g} is no target: no sample lies {side} "
-            f"{asked.ideal:g}, which is no error at all; one on the other side would work."
+            f"a {config.statistic} of {config.target:g} is no target: no sample lies {side} "
+            f"{config.ideal:g}, which is no error at all; one on the other side would work."
         )
 
 

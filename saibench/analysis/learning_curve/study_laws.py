@@ -13,12 +13,12 @@ from saibench.analysis.learning_curve.extrapolation import (
     extrapolate,
 )
 from saibench.analysis.learning_curve.prediction import Check, check
-from saibench.analysis.learning_curve.reading import Asked, asked_of, learning_curves
+from saibench.analysis.learning_curve.reading import CurveConfig, curve_config, learning_curves
 from saibench.evidence.reader import StudyEvidence
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class FittedCurve:
     """A curve and its law; `refused` says why there is none."""
 
     curve: LearningCurve
@@ -33,19 +33,19 @@ class Found:
         return self.curve.label or "All points"
 
 
-def found_laws(
-    evidence: StudyEvidence, asked: Asked | None = None, reach: float = REACH
-) -> list[Found]:
+def fitted_curves(
+    evidence: StudyEvidence, config: CurveConfig | None = None, reach: float = REACH
+) -> list[FittedCurve]:
     """Every curve of the study; by default of what its workload names.
 
     Raises:
         UserError: see `learning_curves`.
     """
-    asked = asked or asked_of(evidence)
-    return [_found(curve, asked, reach) for curve in learning_curves(evidence, asked)]
+    config = config or curve_config(evidence)
+    return [_found(curve, config, reach) for curve in learning_curves(evidence, config)]
 
 
-def story(one: Found) -> list[str]:
+def summary(one: FittedCurve) -> list[str]:
     """What was found of a curve that has a law, in sentences."""
     assert one.law is not None
     told = [sentences.law_sentence(one.law), sentences.check_sentence(one.check, one.curve)]
@@ -54,11 +54,11 @@ def story(one: Found) -> list[str]:
     return [*told, sentences.seeds_sentence(one.curve)]
 
 
-def _found(curve: LearningCurve, asked: Asked, reach: float) -> Found:
+def _found(curve: LearningCurve, config: CurveConfig, reach: float) -> FittedCurve:
     try:
         law = extrapolate(curve)
     except TooFewSizes as refusal:
-        return Found(curve, refused=str(refusal))
-    error = asked.target_error
+        return FittedCurve(curve, refused=str(refusal))
+    error = config.target_error
     needed = None if error is None else data_needed(law, error, reach)
-    return Found(curve, asked.target, law, check(curve), needed)
+    return FittedCurve(curve, config.target, law, check(curve), needed)

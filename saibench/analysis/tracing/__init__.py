@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from saibench.analysis.tracing.asked import Asked, asked
+from saibench.analysis.tracing.config import TraceConfig, trace_config
 from saibench.analysis.tracing.of_evidence import trace_points
 from saibench.analysis.tracing.records import (
     Association,
@@ -15,7 +15,6 @@ from saibench.analysis.tracing.records import (
 )
 
 __all__ = [
-    "Asked",
     "Association",
     "BiasTrace",
     "Component",
@@ -23,6 +22,7 @@ __all__ = [
     "ResponseTrace",
     "Stretch",
     "Tested",
-    "asked",
+    "TraceConfig",
+    "trace_config",
     "trace_points",
 ]

@@ -114,7 +114,7 @@ def trace_bias(
         found = replace(whole, stretches=stretches)
         told = adjusted([*beside, found])[-1]
         assert isinstance(told, BiasTrace)
-        if all(one.change.holds(level) for one in told.stretches):
+        if all(one.change.is_significant(level) for one in told.stretches):
             break
     return found
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from saibench.analysis.tracing.asked import Asked
+from saibench.analysis.tracing.config import TraceConfig
 from saibench.analysis.tracing.records import PointTrace
 from saibench.analysis.tracing.sentences import point_sentences
 from saibench.evidence.reader import StudyEvidence
@@ -19,7 +19,7 @@ VERSION = 1
 
 
 def write_traces(
-    evidence: StudyEvidence, traces: Sequence[PointTrace], asked: Asked, path: Path
+    evidence: StudyEvidence, traces: Sequence[PointTrace], config: TraceConfig, path: Path
 ) -> Path:
     """Write all or nothing, with a digest of the content; what is undefined is null.
 
@@ -37,9 +37,9 @@ def write_traces(
                 for trace in traces
             }
         ),
-        "level": asked.level,
+        "level": config.level,
         "points": [
-            {**asdict(trace), "sentences": point_sentences(trace, asked.level)} for trace in traces
+            {**asdict(trace), "sentences": point_sentences(trace, config.level)} for trace in traces
         ],
     }
     return save_json(path, sealed(finite(document)))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saibench.analysis.tracing.asked import Asked
 from saibench.analysis.tracing.bias import trace_bias
 from saibench.analysis.tracing.columns import column_of, feature_along, rows_of_point
 from saibench.analysis.tracing.comparisons import adjusted
+from saibench.analysis.tracing.config import TraceConfig
 from saibench.analysis.tracing.reading import Untraceable, traced_partition
 from saibench.analysis.tracing.records import BiasTrace, PointTrace, ResponseTrace
 from saibench.analysis.tracing.trace import trace_response
@@ -15,7 +15,9 @@ from saibench.analysis.trusted_range.of_evidence import point_label
 from saibench.evidence.reader import StudyEvidence
 
 
-def trace_points(evidence: StudyEvidence, points: Sequence[str], asked: Asked) -> list[PointTrace]:
+def trace_points(
+    evidence: StudyEvidence, points: Sequence[str], config: TraceConfig
+) -> list[PointTrace]:
     """Trace each point; its q-values are over its own comparisons, whatever is traced beside it.
 
     Where the samples of a point are too few, or lack what others have, its trace says so.
@@ -26,37 +28,37 @@ def trace_points(evidence: StudyEvidence, points: Sequence[str], asked: Asked) -
     """
     if not points:
         raise Untraceable(f"no point of {evidence.folder} was tested.")
-    _refuse_unknown(evidence, points[0], asked)
-    traces = [_trace_point(evidence, point, asked) for point in points]
+    _refuse_unknown(evidence, points[0], config)
+    traces = [_trace_point(evidence, point, config) for point in points]
     if not any(trace.responses or trace.bias for trace in traces):
         raise Untraceable(traces[0].refused[0])
     return [one for trace in traces for one in adjusted([trace])]
 
 
-def _refuse_unknown(evidence: StudyEvidence, point: str, asked: Asked) -> None:
+def _refuse_unknown(evidence: StudyEvidence, point: str, config: TraceConfig) -> None:
     """Look every name up, so that none is refused after minutes of tracing."""
-    rows, _ = rows_of_point(evidence, point, traced_partition(evidence, point, asked.partitions))
-    of_bias = () if asked.bias is None else (asked.bias,)
-    for name in (*asked.responses, *(asked.features or ()), *of_bias):
+    rows, _ = rows_of_point(evidence, point, traced_partition(evidence, point, config.partitions))
+    of_bias = () if config.bias is None else (config.bias,)
+    for name in (*config.responses, *(config.features or ()), *of_bias):
         column_of(evidence, rows, name)
-    if asked.bias is not None:
-        feature_along(evidence, rows, asked.along)
+    if config.bias is not None:
+        feature_along(evidence, rows, config.along)
 
 
-def _trace_point(evidence: StudyEvidence, point: str, asked: Asked) -> PointTrace:
-    partition = traced_partition(evidence, point, asked.partitions)
+def _trace_point(evidence: StudyEvidence, point: str, config: TraceConfig) -> PointTrace:
+    partition = traced_partition(evidence, point, config.partitions)
     responses: list[ResponseTrace] = []
     refused: list[str] = []
-    for name in asked.responses:
+    for name in config.responses:
         try:
-            responses.append(trace_response(evidence, point, partition, name, asked))
+            responses.append(trace_response(evidence, point, partition, name, config))
         except Untraceable as error:
             refused.append(str(error))
     bias: BiasTrace | None = None
-    if asked.bias is not None:
+    if config.bias is not None:
         try:
             bias = trace_bias(
-                evidence, point, partition, asked.bias, asked.along, asked.level, responses
+                evidence, point, partition, config.bias, config.along, config.level, responses
             )
         except Untraceable as error:
             refused.append(str(error))

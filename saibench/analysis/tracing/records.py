@@ -22,7 +22,7 @@ class Tested:
     p: float
     q: float = math.nan
 
-    def holds(self, level: float) -> bool:
+    def is_significant(self, level: float) -> bool:
         """Whether it is a discovery at this false discovery rate."""
         return self.q <= level
 
@@ -172,7 +172,7 @@ class BiasTrace:
         return [
             one
             for one in self.stretches
-            if one.change.holds(level)
+            if one.change.is_significant(level)
             and (
                 min(one.mean.low, one.change.interval.low) > 0
                 or max(one.mean.high, one.change.interval.high) < 0

@@ -31,7 +31,7 @@ def response_sentences(trace: ResponseTrace, level: float) -> list[str]:
     return [
         heading(trace),
         *([together_sentence(trace)] if trace.together else []),
-        *(association_sentence(trace, one) for one in held(trace.associations, level)),
+        *(association_sentence(trace, one) for one in significant(trace.associations, level)),
         *_unheld(trace.associations, level),
         *component_sentences(trace, level),
         *([part_sentence(trace)] if trace.parts else []),
@@ -39,9 +39,9 @@ def response_sentences(trace: ResponseTrace, level: float) -> list[str]:
     ]
 
 
-def held(associations: Sequence[Association], level: float) -> list[Association]:
+def significant(associations: Sequence[Association], level: float) -> list[Association]:
     """Features with which the error's rank correlates significantly."""
-    return [one for one in associations if one.rho.holds(level)]
+    return [one for one in associations if one.rho.is_significant(level)]
 
 
 def heading(trace: ResponseTrace) -> str:
@@ -95,7 +95,7 @@ def worst_sentence(trace: ResponseTrace, one: Association) -> str:
 
 
 def _unheld(associations: Sequence[Association], level: float) -> list[str]:
-    kept = held(associations, level)
+    kept = significant(associations, level)
     names = [one.feature.name for one in associations if one not in kept]
     if not names:
         return []
@@ -108,7 +108,7 @@ def component_sentences(trace: ResponseTrace, level: float) -> list[str]:
     for of in dict.fromkeys(one.of for one in trace.components):
         own = [one for one in trace.components if one.of == of]
         few = [one.name for one in own if math.isnan(one.relative.p)]
-        sure = [one for one in own if one.relative.holds(level)]
+        sure = [one for one in own if one.relative.is_significant(level)]
         sure.sort(key=lambda one: -abs(one.share.estimate - one.size))
         if not sure:
             found.append(f"No {of} errs unlike the mean beyond doubt.")
@@ -146,12 +146,12 @@ def bias_sentences(trace: BiasTrace, level: float) -> list[str]:
         f"{quantity.name}: {by_width(trace.mean, quantity.unit)} on average over "
         f"{trace.mean.count:,} samples"
     )
-    if trace.bias.holds(level):
+    if trace.bias.is_significant(level):
         opening += f", a bias that is {percent(trace.share)} of the mean absolute error"
     else:
         opening += ", not significantly different from 0"
     opening += _sure(trace.bias)
-    if not trace.stretches or not trace.first.holds(level):
+    if not trace.stretches or not trace.first.is_significant(level):
         return [
             f"{opening}; no stretch of {trace.along.name} differs significantly from the others"
             f"{_sure(trace.first)}."
@@ -200,8 +200,9 @@ def _in_order_of_ids(trace: BiasTrace) -> bool:
 def comparisons_sentence(tests: Sequence[Tested], level: float) -> str:
     """How many comparisons were made, and how many hold."""
     made = [one for one in tests if not math.isnan(one.p)]
+    significant = sum(one.is_significant(level) for one in made)
     return (
-        f"{sum(one.holds(level) for one in made)} of {len(made)} comparisons hold at a false "
+        f"{significant} of {len(made)} comparisons are significant at a false "
         f"discovery rate of {100 * level:g} % (Benjamini and Hochberg, by point); p-values are "
         "from permutations that keep blocks together, Fisher's exact test, or intervals of means."
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from saibench.analysis.tracing.asked import Asked, asked
 from saibench.analysis.tracing.columns import column_of, rows_of_point
+from saibench.analysis.tracing.config import TraceConfig, trace_config
 from saibench.analysis.tracing.of_evidence import trace_points
 from saibench.analysis.tracing.reading import traced_partition
 from saibench.analysis.tracing.records import PointTrace
@@ -25,14 +25,14 @@ class StudyTraces:
     """Traces of some points of a study.
 
     Args:
-        wanted: what was traced.
+        config: what was traced.
         traces: of the points.
-        untold: how many further points there are.
+        num_omitted: how many further points of the study were not traced.
     """
 
-    wanted: Asked
+    config: TraceConfig
     traces: tuple[PointTrace, ...]
-    untold: int
+    num_omitted: int
 
 
 @once
@@ -44,11 +44,11 @@ def study_traces(evidence: StudyEvidence) -> StudyTraces:
     Raises:
         UserError: nothing can be traced, and why.
     """
-    wanted = asked(evidence)
+    config = trace_config(evidence)
     points = _cells(evidence)
-    chosen = _spread(evidence, points, wanted)
-    traces = tuple(trace_points(evidence, chosen, wanted))
-    return StudyTraces(wanted, traces, len(points) - len(chosen))
+    chosen = _spread(evidence, points, config)
+    traces = tuple(trace_points(evidence, chosen, config))
+    return StudyTraces(config, traces, len(points) - len(chosen))
 
 
 def _cells(evidence: StudyEvidence) -> list[str]:
@@ -63,16 +63,16 @@ def _cells(evidence: StudyEvidence) -> list[str]:
     return [group["point"][0] for _, group in groups]
 
 
-def _spread(evidence: StudyEvidence, points: Sequence[str], wanted: Asked) -> list[str]:
+def _spread(evidence: StudyEvidence, points: Sequence[str], config: TraceConfig) -> list[str]:
     if len(points) <= MAX_POINTS:
         return list(points)
-    response = wanted.responses[0]
+    response = config.responses[0]
     means = []
     for point in points:
         rows, _ = rows_of_point(
-            evidence, point, traced_partition(evidence, point, wanted.partitions)
+            evidence, point, traced_partition(evidence, point, config.partitions)
         )
-        errors = column_of(evidence, rows, response, ideal=wanted.ideal.get(response, 0.0))
+        errors = column_of(evidence, rows, response, ideal=config.ideal.get(response, 0.0))
         defined = errors.values[~np.isnan(errors.values)]
         means.append(float(defined.mean()) if defined.size else np.inf)
     order = np.argsort(means, kind="stable")

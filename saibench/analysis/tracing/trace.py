@@ -10,7 +10,6 @@ import numpy as np
 import polars
 
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap, block_bootstraps
-from saibench.analysis.tracing.asked import Asked
 from saibench.analysis.tracing.columns import axis_contributions, column_of
 from saibench.analysis.tracing.components import (
     Contributions,
@@ -19,6 +18,7 @@ from saibench.analysis.tracing.components import (
     component_shares,
     of_classes,
 )
+from saibench.analysis.tracing.config import TraceConfig
 from saibench.analysis.tracing.explained import explained_shares
 from saibench.analysis.tracing.permutations import correlation_p_values
 from saibench.analysis.tracing.ranges import feature_ranges
@@ -46,23 +46,23 @@ FEW_CLASSES = 8
 
 
 def trace_response(
-    evidence: StudyEvidence, point: str, partition: str, response: str, asked: Asked
+    evidence: StudyEvidence, point: str, partition: str, response: str, config: TraceConfig
 ) -> ResponseTrace:
     """Trace one error of a point.
 
     Raises:
         UserError: a name is unknown, or the data are too few.
     """
-    ideal = asked.ideal.get(response, 0.0)
-    samples = traced_samples(evidence, point, partition, response, asked.features, ideal)
+    ideal = config.ideal.get(response, 0.0)
+    samples = traced_samples(evidence, point, partition, response, config.features, ideal)
     notes = samples.notes
     every = -(-len(samples.errors) // MAX_SAMPLES)
     if every > 1:
         used = len(samples.errors[::every])
         notes = (*notes, f"Relations to features are those of {used:,} samples, 1 of {every}.")
     associations, together = associate(samples, every)
-    parts, unknown = _parts(evidence, samples, asked, response)
-    of_axes, failed = _of_axes(evidence, samples, asked, response, ideal)
+    parts, unknown = _parts(evidence, samples, config, response)
+    of_axes, failed = _of_axes(evidence, samples, config, response, ideal)
     mean = block_bootstrap(
         samples.errors, samples.blocks, share=samples.share, independent=not samples.correlated
     )
@@ -74,7 +74,7 @@ def trace_response(
         timed=samples.timed,
         associations=associations,
         together=together,
-        components=_components(samples, [*of_axes, *_of_features(evidence, samples, asked)]),
+        components=_components(samples, [*of_axes, *_of_features(evidence, samples, config)]),
         parts=parts,
         notes=(*notes, *unknown, *failed),
     )
@@ -139,7 +139,11 @@ def _components(samples: TracedSamples, kinds: Sequence[Contributions]) -> tuple
 
 
 def _of_axes(
-    evidence: StudyEvidence, samples: TracedSamples, asked: Asked, response: str, ideal: float
+    evidence: StudyEvidence,
+    samples: TracedSamples,
+    config: TraceConfig,
+    response: str,
+    ideal: float,
 ) -> tuple[list[Contributions], list[str]]:
     """The axis that the response is a mean over, or all that have a statistic of its name.
 
@@ -159,7 +163,7 @@ def _of_axes(
                 f"{column} is infinite."
             )
         elif found.sizes.any():
-            kept.append(_in_bins(found, asked.bins[name]) if name in asked.bins else found)
+            kept.append(_in_bins(found, config.bins[name]) if name in config.bins else found)
     return kept, notes
 
 
@@ -175,16 +179,16 @@ def _in_bins(contributions: Contributions, edges: Sequence[float]) -> Contributi
 
 
 def _of_features(
-    evidence: StudyEvidence, samples: TracedSamples, asked: Asked
+    evidence: StudyEvidence, samples: TracedSamples, config: TraceConfig
 ) -> Iterator[Contributions]:
     """Classes, which are data features of few whole values or words, and asked-for bins."""
     for field in evidence.fields("samples"):
         if field.role != "feature" or field.name not in samples.rows.columns:
             continue
         column = samples.rows[field.name]
-        if field.name in asked.bins and column.dtype.is_numeric():
+        if field.name in config.bins and column.dtype.is_numeric():
             values = column.cast(polars.Float64).fill_null(float("nan")).to_numpy()
-            names, member = binned(asked.bins[field.name], values)
+            names, member = binned(config.bins[field.name], values)
             yield of_classes(field.name, names, member, samples.errors)
         elif not column.dtype.is_float() and 1 < column.n_unique() <= FEW_CLASSES:
             names = [str(name) for name in column.unique().sort()]
@@ -193,10 +197,10 @@ def _of_features(
 
 
 def _parts(
-    evidence: StudyEvidence, samples: TracedSamples, asked: Asked, response: str
+    evidence: StudyEvidence, samples: TracedSamples, config: TraceConfig, response: str
 ) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     """Where the truth of the causes is known for these samples; else a sentence that says so."""
-    named = asked.parts.get(response) or {}
+    named = config.parts.get(response) or {}
     if not named:
         return (), ()
     unknown = (f"The truth of {' and '.join(named)} is not known for these samples.",)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from synthetic_study import Made, write_study
 
 from saibench.analysis.bootstrap import block_bootstrap
-from saibench.analysis.learning_curve.reading import asked_of, learning_curves
+from saibench.analysis.learning_curve.reading import curve_config, learning_curves
 from saibench.analysis.seeds import with_seeds
 from saibench.cli import _commands
 from saibench.errors import UserError
@@ -40,7 +40,7 @@ def evidence(study: Path) -> StudyEvidence:
 
 
 def test_a_curve_holds_the_means_of_the_evidence(evidence: StudyEvidence) -> None:
-    (curve,) = learning_curves(evidence, asked_of(evidence))
+    (curve,) = learning_curves(evidence, curve_config(evidence))
     assert curve.label == "window = 0–90 %"
     assert tuple(curve.sizes) == COUNTS
     counts = evidence.points.filter(polars.col("window.size") == 0.9).select("point", "train_count")
@@ -55,36 +55,36 @@ def test_a_curve_holds_the_means_of_the_evidence(evidence: StudyEvidence) -> Non
 
 
 def test_a_position_of_an_axis_is_a_statistic(evidence: StudyEvidence) -> None:
-    (curve,) = learning_curves(evidence, asked_of(evidence, statistic="species=O/force_mae"))
+    (curve,) = learning_curves(evidence, curve_config(evidence, statistic="species=O/force_mae"))
     oxygen = evidence.table("by_species").filter(polars.col("species") == "O")
     largest = oxygen.filter(polars.col("point").is_in(curve.points[-1]))
     assert curve.errors[-1] == pytest.approx(largest["force_mae"].mean())
     with pytest.raises(UserError, match="names no species"):
-        learning_curves(evidence, asked_of(evidence, statistic="species=X/force_mae"))
+        learning_curves(evidence, curve_config(evidence, statistic="species=X/force_mae"))
     with pytest.raises(UserError, match="did you mean 'force_mae'"):
-        learning_curves(evidence, asked_of(evidence, statistic="force_mea"))
+        learning_curves(evidence, curve_config(evidence, statistic="force_mea"))
 
 
 def test_an_error_is_the_distance_from_the_ideal_value(evidence: StudyEvidence) -> None:
-    asked = asked_of(evidence, statistic="force_mae", ideal=1.0, target=3.0)
-    assert asked.target_error == 2.0
-    (curve,) = learning_curves(evidence, asked)
-    (plain,) = learning_curves(evidence, asked_of(evidence))
+    config = curve_config(evidence, statistic="force_mae", ideal=1.0, target=3.0)
+    assert config.target_error == 2.0
+    (curve,) = learning_curves(evidence, config)
+    (plain,) = learning_curves(evidence, curve_config(evidence))
     assert curve.errors.tolist() == pytest.approx((plain.errors - 1).tolist())
 
 
 def test_the_target_of_another_statistic_is_not_taken_over(evidence: StudyEvidence) -> None:
-    assert asked_of(evidence).target == TARGET
-    assert asked_of(evidence, statistic="force_error_norm").target is None
+    assert curve_config(evidence).target == TARGET
+    assert curve_config(evidence, statistic="force_error_norm").target is None
 
 
 @pytest.mark.parametrize(("ideal", "target"), [(None, -5.0), (1000.0, 1200.0)])
 def test_a_target_beyond_no_error_is_refused(
     evidence: StudyEvidence, ideal: float | None, target: float
 ) -> None:
-    asked = asked_of(evidence, statistic="force_mae", ideal=ideal, target=target)
+    config = curve_config(evidence, statistic="force_mae", ideal=ideal, target=target)
     with pytest.raises(UserError, match=rf"a force_mae of {target:g} is no target: no sample lies"):
-        learning_curves(evidence, asked)
+        learning_curves(evidence, config)
 
 
 def test_command_tells_law_check_and_data_needed(
@@ -130,7 +130,7 @@ def test_one_seed_a_size_decides_nothing_beyond_its_nets(tmp_path: Path) -> None
 
 
 def test_intervals_of_sizes_cover_their_seeds(evidence: StudyEvidence) -> None:
-    (curve,) = learning_curves(evidence, asked_of(evidence))
+    (curve,) = learning_curves(evidence, curve_config(evidence))
     for size, found in enumerate(curve.intervals()):
         alone = block_bootstrap(curve.values[:, size], curve.blocks)
         expected = with_seeds(alone, [curve.trainings[size]])

@@ -10,7 +10,7 @@ import polars
 import pytest
 from made_traces import CORNERS, PARTITION, TRACE, write_traced_study
 
-from saibench.analysis.tracing import asked
+from saibench.analysis.tracing import trace_config
 from saibench.analysis.tracing.bias import trace_bias
 from saibench.analysis.tracing.of_evidence import trace_points
 from saibench.analysis.two_axes import two_axes
@@ -57,9 +57,11 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
 def test_bias_is_sought_along_the_declared_column(
     times: StudyEvidence, renamed: StudyEvidence
 ) -> None:
-    assert asked(times).along == "time" and asked(renamed).along == "valid_at"
+    assert trace_config(times).along == "time" and trace_config(renamed).along == "valid_at"
     one, other = (
-        trace_bias(evidence, CORNERS[0].point, PARTITION, "energy_error", asked(evidence).along)
+        trace_bias(
+            evidence, CORNERS[0].point, PARTITION, "energy_error", trace_config(evidence).along
+        )
         for evidence in (times, renamed)
     )
     assert other.along.name == "valid_at" and len(one.stretches) > 1
@@ -71,7 +73,7 @@ def test_effects_are_parted_by_the_declared_column(
 ) -> None:
     across = ("window", "subset.count")
     one, other = (
-        two_axes(evidence, "energy_error", asked(evidence).along, across)
+        two_axes(evidence, "energy_error", trace_config(evidence).along, across)
         for evidence in (times, renamed)
     )
     assert other.changes == one.changes
@@ -84,10 +86,10 @@ def test_other_features_are_not_the_order(renamed: StudyEvidence) -> None:
 
 
 def test_samples_without_an_order_need_a_named_feature(without: StudyEvidence) -> None:
-    wanted = asked(without)
-    assert wanted.along == ""
+    config = trace_config(without)
+    assert config.along == ""
     with pytest.raises(UserError, match=r"--along .*phase, distance"):
-        trace_points(without, [CORNERS[0].point], wanted)
+        trace_points(without, [CORNERS[0].point], config)
     assert "--along" in str(biased_stretches.needs(without))
 
 

@@ -19,12 +19,12 @@ from scipy.stats import ttest_1samp
 
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.tracing import (
-    asked,
     bias,
     columns,
     comparisons,
     records,
     sentences,
+    trace_config,
     trace_points,
 )
 from saibench.analysis.tracing.change_points import Candidate, Segments
@@ -76,23 +76,27 @@ def evidence(study: Path) -> StudyEvidence:
 
 @pytest.fixture(scope="module")
 def narrow(evidence: StudyEvidence) -> records.PointTrace:
-    return trace_points(evidence, chosen_points(evidence, [NARROW]), asked(evidence))[0]
+    return trace_points(evidence, chosen_points(evidence, [NARROW]), trace_config(evidence))[0]
 
 
 def test_errors_are_traced_to_what_made_them(narrow: records.PointTrace) -> None:
     force = narrow.responses[0]
     assert force.response.name == "force_mae"
     first = force.associations[0]
-    assert first.feature.name == "distance" and first.rho.holds(0.05) and first.share.low > 0.5
+    assert (
+        first.feature.name == "distance"
+        and first.rho.is_significant(0.05)
+        and first.share.low > 0.5
+    )
     others = {one.feature.name: one for one in force.associations[1:]}
     assert set(others) == {"time", "chance", "kind"}
-    assert not any(one.rho.holds(0.05) for one in others.values())
+    assert not any(one.rho.is_significant(0.05) for one in others.values())
     assert first.worst is first.ranges[-1]
     by_name = {one.name: one for one in force.components}
     assert by_name["O"].share.estimate == pytest.approx(0.5)
     assert by_name["O"].size == pytest.approx(1 / 3)
     assert by_name["O"].counted == "atoms"
-    assert by_name["O"].relative.holds(0.05)
+    assert by_name["O"].relative.is_significant(0.05)
     assert force.mean.count == 396
     notes = " ".join(force.notes)
     assert "4 samples that the model was trained on are left out" in notes
@@ -106,7 +110,7 @@ def test_biased_stretch_is_found_with_its_samples(narrow: records.PointTrace) ->
     truth = set(range(1000 + BIASED.start, 1000 + BIASED.stop))
     assert len(ids ^ truth) <= 12
     assert stretch.mean.low <= BIAS <= stretch.mean.high
-    assert stretch.change.p <= 0.01 and stretch.change.holds(0.05)
+    assert stretch.change.p <= 0.01 and stretch.change.is_significant(0.05)
     (reason,) = narrow.refused
     assert "too few to trace energy_error" in reason, "the stretch is as long as a memory"
 
@@ -121,13 +125,13 @@ def test_only_changes_that_hold_over_all_comparisons_cut_the_series(
         cut = Segments(bounds, p, first, block=1)
         monkeypatch.setattr("saibench.analysis.tracing.bias.segments", lambda *_, **__: cut)
         points = chosen_points(evidence, [NARROW])
-        (found,) = trace_points(evidence, points, asked(evidence, responses=("force_mae",)))
+        (found,) = trace_points(evidence, points, trace_config(evidence, responses=("force_mae",)))
         assert found.bias is not None
         return found.bias
 
     unsure_within = trace_cut((0, 116, 146, 176, 396), (0.001, 0.045, 0.001))
     assert [len(one.sample_ids) for one in unsure_within.stretches] == [116, 60, 220]
-    assert all(one.change.holds(0.05) for one in unsure_within.stretches)
+    assert all(one.change.is_significant(0.05) for one in unsure_within.stretches)
     opening, told = sentences.bias_sentences(unsure_within, 0.05)
     assert "changes 2 times" in opening and "these 60 of 396" in told
 
@@ -284,7 +288,7 @@ def test_an_unknown_name_is_refused_before_anything_is_traced(
     monkeypatch.setattr("saibench.analysis.tracing.of_evidence.trace_response", traced)
     points = chosen_points(evidence, [NARROW])
     with pytest.raises(UserError, match="did you mean 'time'"):
-        trace_points(evidence, points, asked(evidence, along="tim"))
+        trace_points(evidence, points, trace_config(evidence, along="tim"))
 
 
 def test_features_that_explain_nothing_are_not_said_to_explain_less(
@@ -325,7 +329,7 @@ def test_failed_samples_are_counted_and_leave_no_mean(
 
     monkeypatch.setattr("saibench.analysis.tracing.reading.column_of", column_of)
     point = chosen_points(evidence, [NARROW])[0]
-    found = trace_response(evidence, point, "last_tenth", "force_mae", asked(evidence))
+    found = trace_response(evidence, point, "last_tenth", "force_mae", trace_config(evidence))
     assert np.isnan(found.mean.estimate) and np.isnan(found.mean.high)
     assert any(note.startswith("3 of ") for note in found.notes)
     assert "undefined" in sentences.heading(found)
@@ -370,9 +374,9 @@ def test_single_point_without_a_signed_error_says_what_is_missing(tmp_path: Path
 
 def test_records_without_trace_take_the_shipped_workloads(tmp_path: Path) -> None:
     folder = write_traced_study(tmp_path / "study", CORNERS[:1], frames=40, record={"trace": []})
-    wanted = asked(StudyEvidence.load(folder))
-    assert wanted.responses == ("force_mae", "energy_error")
-    assert wanted.across == ("window", "subset.count")
+    config = trace_config(StudyEvidence.load(folder))
+    assert config.responses == ("force_mae", "energy_error")
+    assert config.across == ("window", "subset.count")
 
 
 def test_trace_of_a_workload_takes_no_other_key() -> None:
@@ -389,8 +393,8 @@ def test_constant_bias_is_told_with_its_size_and_share(tmp_path: Path) -> None:
     errors = rows["energy_error"].to_numpy() - 60.0
     write_table(path, rows.with_columns(energy_error=errors), read_fields(path))
     evidence = StudyEvidence.load(folder)
-    (point,) = trace_points(evidence, chosen_points(evidence), asked(evidence))
-    assert point.bias is not None and point.bias.bias.holds(0.05)
+    (point,) = trace_points(evidence, chosen_points(evidence), trace_config(evidence))
+    assert point.bias is not None and point.bias.bias.is_significant(0.05)
     unseen = errors[4:]  # the first four were trained on
     assert point.bias.mean.estimate == pytest.approx(unseen.mean())
     assert point.bias.mean.low < -60 < point.bias.mean.high

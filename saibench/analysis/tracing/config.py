@@ -22,7 +22,7 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class TraceConfig:
     """What is traced; `asked` fills it from the workload's own `trace`.
 
     Args:
@@ -52,7 +52,7 @@ class Asked:
     level: float = LEVEL
 
 
-def asked(evidence: StudyEvidence, **given: Any) -> Asked:
+def trace_config(evidence: StudyEvidence, **given: Any) -> TraceConfig:
     """What the points' records name under `trace`, with what is given instead.
 
     Records from before there was such an entry take that of the shipped workload.
@@ -78,7 +78,7 @@ def asked(evidence: StudyEvidence, **given: Any) -> Asked:
         if value is not None:
             known[name] = (value,) if isinstance(value, str) else tuple(value)
             refuse_repeated(kind, known[name])
-    return Asked(**{name: value for name, value in known.items() if value is not None})
+    return TraceConfig(**{name: value for name, value in known.items() if value is not None})
 
 
 def _held(evidence: StudyEvidence, recorded: dict[str, Any]) -> dict[str, Any]:
