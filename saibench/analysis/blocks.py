@@ -144,7 +144,7 @@ def find_blocks(
         told = _largest(series) if dependent and units.kind != TIME else None
     if not dependent:
         bundles = stretches(np.arange(units.count), MAX_BLOCKS)
-        cells = dealt_blocks(units.strata) if units.strata.any() else bundles
+        cells = stratified_blocks(units.strata) if units.strata.any() else bundles
         every = order if units.kind == GROUP else np.argsort(units.unit, kind="stable")
         return Blocks(cells[units.unit], cells[units.unit], units.kind, every, groups=groups)
     own = number_of_stretches(memory(series, replicates=replicates), units.count)
@@ -191,7 +191,7 @@ def _largest(series: Floats) -> float:
     return max((lag_one(column[~np.isnan(column)]) for column in series.T), default=0.0)
 
 
-def dealt_blocks(classes: ArrayLike) -> Labels:
+def stratified_blocks(classes: ArrayLike) -> Labels:
     """`(N,)` labels of at most 200 bundles, to which the samples of each class are dealt in turn.
 
     The classes' shares are chosen, not found (as those of a test set), so all bundles have the

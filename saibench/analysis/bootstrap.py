@@ -211,7 +211,7 @@ def block_bootstraps(
     ]
 
 
-def means_apart(
+def group_means(
     values: Floats, inside: NDArray[np.bool_], blocks: ArrayLike, spread: float = 1.0
 ) -> list[Interval]:
     """Intervals of the mean inside, of that outside, and of the former less the latter.

@@ -10,7 +10,7 @@ from saibench.evidence.selection import short_names
 from saibench.formatting import counted
 
 
-def contradictions(
+def dependence_warnings(
     evidence: StudyEvidence,
     points: Sequence[str] | None = None,
     partitions: Sequence[str] | None = None,

@@ -86,7 +86,7 @@ ValuesOf = Callable[[Any], Floats]
 """A number of each sample `(N,)`, of a model: the mean over its points, NaN where undefined."""
 
 
-def over_trainings(measure: Callable[..., Interval], *models: TestedModel) -> Interval:
+def over_trained_seeds(measure: Callable[..., Interval], *models: TestedModel) -> Interval:
     """`measure` of models over their seeds, where one that is not trained needs no second."""
     varied = [number for number, model in enumerate(models) if model.varies]
 
@@ -99,7 +99,7 @@ def over_trainings(measure: Callable[..., Interval], *models: TestedModel) -> In
 
 def mean_error(values: ValuesOf, samples: polars.DataFrame, model: TestedModel) -> Interval:
     """Mean over the samples that define it, and over the model's seeds."""
-    return over_trainings(
+    return over_trained_seeds(
         lambda own: interval_of_means(lambda mean: mean, samples, values(own)), model
     )
 
@@ -108,7 +108,7 @@ def error_change(
     values: ValuesOf, samples: polars.DataFrame, before: TestedModel, after: TestedModel
 ) -> Interval:
     """By what share of itself the mean error grows from one model to the other."""
-    return over_trainings(
+    return over_trained_seeds(
         lambda first, second: relative_change(values(first), values(second), samples),
         before,
         after,

@@ -41,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Writes the report and prints where it is; returns the exit code."""
-    from saibench.analysis.dependence import contradictions
+    from saibench.analysis.dependence import dependence_warnings
     from saibench.evidence.reader import StudyEvidence
     from saibench.report import write_comparison
 
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     target = args.output or folders[0] / name
     if not target.parent.is_dir():
         raise UserError(f"--output {target}: {target.parent} is not a folder; make it first.")
-    for told in (one for study in studies for one in contradictions(study)):
+    for told in (one for study in studies for one in dependence_warnings(study)):
         print(told, file=sys.stderr)
     print(write_comparison(studies, target, args.figures))
     return 0

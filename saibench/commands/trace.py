@@ -46,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Prints sentences and tables; returns the exit code."""
-    from saibench.analysis.dependence import contradictions
+    from saibench.analysis.dependence import dependence_warnings
     from saibench.analysis.tracing import trace_points
     from saibench.analysis.tracing.comparisons import tested_in
     from saibench.analysis.tracing.file import write_traces
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     config = _config(evidence, args)
     points = chosen_points(evidence, args.point)
     traces = trace_points(evidence, points, config)
-    for told in contradictions(evidence, points, config.partitions):
+    for told in dependence_warnings(evidence, points, config.partitions):
         print(told, file=sys.stderr)
     short = short_names(evidence)
     for trace in traces:

@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
         return _run_loaded(args)
     if args.folder is None:
         raise UserError("trust needs a study's folder, or --load with a file that --save wrote.")
-    from saibench.analysis.dependence import contradictions
+    from saibench.analysis.dependence import dependence_warnings
     from saibench.analysis.trusted_range.conformal import TooFewBlocks
     from saibench.analysis.trusted_range.of_evidence import chosen_points, wanted
     from saibench.evidence.reader import StudyEvidence
@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
             refused.append((group, error))
     if not ranges:
         raise refused[0][1]
-    for told in contradictions(evidence, points, asked.partitions):
+    for told in dependence_warnings(evidence, points, asked.partitions):
         print(told, file=sys.stderr)
     for group, reason in refused:
         print(f"{_heading(evidence, group)}\n  Refused: {reason}")

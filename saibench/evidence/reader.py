@@ -245,8 +245,8 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
             sources[path.stem] = (*sources.get(path.stem, ()), path)
     settings = {point: record["settings"] for point, record in records.items()}
     needed = ("held_out", *(_window_limit(record) for record in records.values()))
-    for point, told_apart in differing_settings(settings, configs, needed).items():
-        records[point] = {**records[point], "settings": told_apart}
+    for point, not_collinear in differing_settings(settings, configs, needed).items():
+        records[point] = {**records[point], "settings": not_collinear}
     return StudyEvidence(folder, in_words(records), metrics, sources, configs)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 import polars
 
-from saibench.analysis.dependence import contradictions
+from saibench.analysis.dependence import dependence_warnings
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, setting_name, setting_value, settings_of
 from saibench.figures import FigureModule, figure_module
@@ -160,7 +160,7 @@ def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
         rows=rows,
         parts=parts,
         notes=[
-            *(told for study in studies for told in contradictions(study.evidence)),
+            *(told for study in studies for told in dependence_warnings(study.evidence)),
             *(str(one) for study in studies for one in study.measured.missing),
         ],
         figures=_together(parts),

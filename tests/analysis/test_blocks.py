@@ -12,7 +12,7 @@ from synthetic_rain_study import PARTITION, MadeRain, by_lead, write_rain_point,
 
 from saibench.analysis.blocks import find_blocks, influence
 from saibench.analysis.bootstrap import block_bootstrap
-from saibench.analysis.dependence import contradictions
+from saibench.analysis.dependence import dependence_warnings
 from saibench.analysis.nowcasting.errors import rain_errors
 from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.analysis.nowcasting.relations import event_numbers, relation
@@ -177,7 +177,7 @@ def test_a_study_says_where_neighbouring_errors_correlate(
         write_rain_point(
             tmp_path / name / "point", made, own, {"trace": {"response": ["lead/mae"]}}
         )
-        told[name] = contradictions(StudyEvidence.load(tmp_path / name))
+        told[name] = dependence_warnings(StudyEvidence.load(tmp_path / name))
     assert told["alone"] == []
     assert "Declare a time or group column" in told["overlapping"][0]
     for name, told_of in told.items():

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from saibench.analysis.block_means import block_means
-from saibench.analysis.blocks import dealt_blocks, find_blocks
+from saibench.analysis.blocks import find_blocks, stratified_blocks
 from saibench.analysis.bootstrap import block_bootstrap
 from saibench.analysis.classification.scores import (
     auc_components,
@@ -48,7 +48,7 @@ def test_one_accuracy_has_one_interval_by_every_path(count: int) -> None:
     of_cell = estimate_mean(rows, "correct", share=True).interval
     of_page = block_means(correct[:, None], rows, [True])[0]
     assert of_page is not None
-    of_jets = interval([mean_score(correct, label, dealt_blocks(label), share=True)])
+    of_jets = interval([mean_score(correct, label, stratified_blocks(label), share=True)])
     for one in (of_page[0], of_jets):
         assert (one.low, one.high) == pytest.approx((of_cell.low, of_cell.high))
 
@@ -118,7 +118,7 @@ def test_a_number_of_independent_samples_has_one_interval_whoever_asks() -> None
 def test_no_score_of_jets_that_are_all_right_has_an_interval_of_no_width() -> None:
     """40 top jets and 22 QCD jets, by the exact bounds of either class and of all of them."""
     label, right = np.repeat([1, 0], [40, 22]), np.ones(62)
-    blocks = dealt_blocks(label)
+    blocks = stratified_blocks(label)
     tops, qcds, every = (1 - stats.binomtest(n, n).proportion_ci().low for n in (40, 22, 62))
     balanced = interval([class_mean_score(right, label, blocks, share=True)])
     assert balanced.low == pytest.approx(1 - np.hypot(tops, qcds) / 2)

@@ -8,7 +8,7 @@ import numpy as np
 import polars
 
 from saibench.analysis.blocks import block_columns, blocks_of
-from saibench.analysis.bootstrap import means_apart
+from saibench.analysis.bootstrap import group_means
 from saibench.analysis.leak_audit.audit import Flags
 from saibench.analysis.leak_audit.records import share_of
 from saibench.evidence.audit_record import Effect
@@ -44,7 +44,7 @@ def effect_of(
     if min(counts) < FEWEST:
         return None
     errors, is_seen = rows["error"].to_numpy(), rows["seen"].to_numpy()
-    found = means_apart(errors, ~is_seen, blocks_of(rows, errors))
+    found = group_means(errors, ~is_seen, blocks_of(rows, errors))
     of_others, of_seen, difference = (share_of(interval) for interval in found)
     return Effect(
         statistic,

@@ -58,7 +58,7 @@ def csi_gain(
 
 def pooled_csi(errors: RainErrors, model: RainModel, threshold: str, lead: int) -> Interval:
     """CSI of all events' pixels together, over the model's seeds."""
-    return tested_models.over_trainings(
+    return tested_models.over_trained_seeds(
         lambda own: interval_of_means(
             lambda hits, relevant: hits / relevant,
             errors.samples,

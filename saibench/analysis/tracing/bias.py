@@ -17,7 +17,7 @@ from saibench.analysis.bootstrap import (
     block_bootstrap,
     block_bootstraps,
     contiguous_blocks,
-    means_apart,
+    group_means,
 )
 from saibench.analysis.failed import refuse_failed
 from saibench.analysis.tracing.change_points import Segments, segments
@@ -33,7 +33,7 @@ from saibench.analysis.tracing.comparisons import adjusted
 from saibench.analysis.tracing.reading import (
     MIN_SAMPLES,
     Untraceable,
-    told_apart,
+    not_collinear,
 )
 from saibench.analysis.tracing.records import (
     BiasTrace,
@@ -190,7 +190,9 @@ def _stretches(
     columns = [column_of(evidence, rows, name) for name in names]
     columns = [one for one in columns if np.isfinite(one.values).all() and np.ptp(one.values) > 0]
     kept = (
-        told_apart(np.stack([one.values for one in columns], axis=1), columns)[0] if columns else []
+        not_collinear(np.stack([one.values for one in columns], axis=1), columns)[0]
+        if columns
+        else []
     )
     features = {columns[number].quantity: columns[number].values for number in kept}
     ids = rows["sample_id"].to_numpy()
@@ -237,7 +239,7 @@ def _blocks(inside: np.ndarray, block: int) -> np.ndarray:
 
 def _difference(values: Floats, inside: np.ndarray, block: int) -> Interval:
     """Mean inside less mean outside."""
-    return means_apart(values, inside, _blocks(inside, block))[2]
+    return group_means(values, inside, _blocks(inside, block))[2]
 
 
 def _step(values: Floats, cut: Segments) -> Interval:
@@ -279,7 +281,7 @@ def _contrasts(
     labels = _blocks(inside, block)
     found = []
     for quantity, values in features.items():
-        apart = means_apart(values, inside, labels, float(values.std()))
+        apart = group_means(values, inside, labels, float(values.std()))
         found.append(Contrast(quantity, *apart))
     found.sort(key=lambda one: -abs(one.difference.estimate))
     return tuple(found)

@@ -140,7 +140,7 @@ def traced_samples(
             f"{counted(blocks.num_blocks, 'independent block')}, too few to trace {response}: at "
             f"least {MIN_BLOCKS} would work."
         )
-    kept, alike = told_apart(values, columns) if features is None else (every, [])
+    kept, alike = not_collinear(values, columns) if features is None else (every, [])
     quantities = [column.quantity for column in columns]
     return TracedSamples(
         response=error.quantity,
@@ -207,7 +207,7 @@ def _usable(columns: list[Column], explicit: bool) -> tuple[list[Column], list[s
     return kept, notes
 
 
-def told_apart(values: Floats, columns: Sequence[Column]) -> tuple[list[int], list[str]]:
+def not_collinear(values: Floats, columns: Sequence[Column]) -> tuple[list[int], list[str]]:
     """Which columns of `(N, p)` values are no near copies of earlier ones; the others, in words."""
     ranks = ranks_of(values)
     rho = ranks.T @ ranks

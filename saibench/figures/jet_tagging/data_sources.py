@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import ks_2samp
 
-from saibench.analysis.blocks import dealt_blocks
+from saibench.analysis.blocks import stratified_blocks
 from saibench.analysis.classification.scores import interval, mean_score
 from saibench.analysis.jet_tagging.tested_jets import why_no_jets
 from saibench.evidence.reader import StudyEvidence
@@ -76,7 +76,7 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
                 values = source.values(feature, label)
                 low, median, high = np.quantile(values, (0.16, 0.5, 0.84))
                 alike = np.full(len(values), label)
-                mean = mean_score(values, alike, dealt_blocks(alike))
+                mean = mean_score(values, alike, stratified_blocks(alike))
                 rows.append(
                     {"class": of_class, "feature": feature, "source": source.name}
                     | {"jets": len(values), **interval_row(interval([mean]))}

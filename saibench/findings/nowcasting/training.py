@@ -14,7 +14,7 @@ from saibench.analysis.nowcasting.errors import (
 )
 from saibench.analysis.nowcasting.event_means import difference, mean_over_events
 from saibench.analysis.nowcasting.skill import error_change, mean_error
-from saibench.analysis.tested_models import fewest_trainings, over_trainings
+from saibench.analysis.tested_models import fewest_trainings, over_trained_seeds
 from saibench.evidence.reader import StudyEvidence
 from saibench.findings.finding import Answer, Finding, ask
 from saibench.findings.nowcasting.shared import answer_positive
@@ -62,9 +62,9 @@ def _balancing_fills(errors: RainErrors, as_they_come: RainModel, balanced: Rain
     def gained(first: RainModel, second: RainModel) -> Interval:
         return difference(predicted(second), predicted(first), events)
 
-    more = over_trainings(gained, as_they_come, balanced)
+    more = over_trained_seeds(gained, as_they_come, balanced)
     shares = [
-        percent(over_trainings(lambda own: mean_over_events(predicted(own), events), model), 0)
+        percent(over_trained_seeds(lambda own: mean_over_events(predicted(own), events), model), 0)
         for model in (as_they_come, balanced)
     ]
     return answer_positive(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score, roc_curve
 
-from saibench.analysis.blocks import dealt_blocks
+from saibench.analysis.blocks import stratified_blocks
 from saibench.analysis.bootstrap import block_bootstrap
 from saibench.analysis.classification.roc_bands import background_efficiency, roc_band
 from saibench.analysis.classification.scores import (
@@ -84,9 +84,9 @@ def test_seeds_are_averaged() -> None:
 def test_a_missing_class_leaves_the_curve_undefined(absent: int) -> None:
     label = np.full(300, 1 - absent)
     scores = [np.random.default_rng(0).normal(size=300)]
-    passed = background_efficiency(scores, label, dealt_blocks(label), 0.3)
+    passed = background_efficiency(scores, label, stratified_blocks(label), 0.3)
     assert np.isnan([passed.low, passed.estimate, passed.high]).all()
-    band = roc_band(scores, label, dealt_blocks(label))
+    band = roc_band(scores, label, stratified_blocks(label))
     assert np.isnan([band.signal, band.low, band.high]).all()
 
 
@@ -94,7 +94,7 @@ def test_resamplings_without_a_rare_class_are_left_out() -> None:
     label = np.zeros(400, dtype=np.int64)
     label[:2] = 1
     scores = np.where(label == 1, -1.0, np.random.default_rng(0).normal(size=400))
-    passed = background_efficiency([scores], label, dealt_blocks(label), 0.3)
+    passed = background_efficiency([scores], label, stratified_blocks(label), 0.3)
     assert passed.estimate == pytest.approx((scores >= -1.0)[2:].mean())
     assert passed.low > 0.5  # a resampling without a top jet would put it at 0
 
@@ -117,7 +117,7 @@ def test_interval_of_an_area_ends_at_one() -> None:
 
 def test_blocks_share_out_both_classes() -> None:
     label = made().label
-    blocks = dealt_blocks(label)
+    blocks = stratified_blocks(label)
     assert set(blocks) == set(range(200))
     tops = np.bincount(blocks[label == 1], minlength=200)
     assert tops.max() - tops.min() <= 1
