@@ -13,12 +13,12 @@ from saibench.figures.models import (
     CHANGE,
     MAX_MODELS,
     MEAN,
-    draw_by_partition,
+    draw_mean_and_change,
     first_models,
     interval_row,
     model_colours,
 )
-from saibench.figures.style import INK, from_zero, panel_title, panels, styled
+from saibench.figures.style import panel_title, panels, styled
 
 title = "Errors by what is tested"
 paper = ""
@@ -70,14 +70,10 @@ def draw(evidence: StudyEvidence) -> Figure:
     for (absolute, relative), (first, *_) in zip(axes, shown, strict=True):
         statistic = first.statistic
         own = numbers.filter(polars.col("statistic") == statistic.title)
-        draw_by_partition(absolute, own, MEAN, colours)
-        draw_by_partition(relative, own, CHANGE, colours)
+        draw_mean_and_change(absolute, relative, own, colours)
         panel_title(absolute, next(letters), statistic.title)
         panel_title(relative, next(letters), f"relative to {reference.label}")
         absolute.set_ylabel(f"mean [{statistic.unit}]" if statistic.unit else "mean")
-        relative.set_ylabel("change of the error [%]")
-        relative.axhline(0, color=INK, linewidth=1)
-        from_zero(absolute)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
     return figure

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.tested_models import TestedModel
-from saibench.figures.style import MUTED, PALETTE, error_bars
+from saibench.figures.style import INK, MUTED, PALETTE, error_bars, from_zero
 
 MAX_MODELS = 8
 MEAN, CHANGE = "mean", "relative change"
@@ -42,16 +42,26 @@ def draw_band(axes: Axes, rows: polars.DataFrame, x: str, colour: str, **line: A
     axes.plot(rows[x], rows["estimate"], color=colour, **line)
 
 
-def draw_by_partition(
-    axes: Axes, numbers: polars.DataFrame, measure: str, colours: dict[str, str]
+def draw_mean_and_change(
+    mean: Axes, change: Axes, numbers: polars.DataFrame, colours: dict[str, str]
 ) -> None:
-    """Each model's numbers side by side at each partition; changes in percent.
+    """Draw the models' means by partition, and their relative changes from the reference.
 
     Args:
-        numbers: `partition`, `model`, `measure`, and an interval.
-        measure: the rows to draw, `MEAN` or `CHANGE`.
+        numbers: `partition`, `model`, `measure` (`MEAN` or `CHANGE`), and an interval.
         colours: by label.
     """
+    _draw_by_partition(mean, numbers, MEAN, colours)
+    _draw_by_partition(change, numbers, CHANGE, colours)
+    from_zero(mean)
+    change.set_ylabel("change of the error [%]")
+    change.axhline(0, color=INK, linewidth=1)
+
+
+def _draw_by_partition(
+    axes: Axes, numbers: polars.DataFrame, measure: str, colours: dict[str, str]
+) -> None:
+    """The models' values of one measure side by side at each partition; changes in percent."""
     rows = numbers.filter(polars.col("measure") == measure)
     partitions = rows["partition"].unique(maintain_order=True).to_list()
     labels = rows["model"].unique(maintain_order=True).to_list()

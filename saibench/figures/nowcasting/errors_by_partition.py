@@ -18,10 +18,10 @@ from saibench.analysis.nowcasting.errors import (
 from saibench.analysis.nowcasting.skill import error_change, mean_error
 from saibench.analysis.tested_models import seeds_text
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.models import CHANGE, MEAN, draw_by_partition
+from saibench.figures.models import CHANGE, MEAN, draw_mean_and_change
 from saibench.figures.nowcasting.captions import few_text, intervals_text
 from saibench.figures.nowcasting.panels import interval_row, model_colours
-from saibench.figures.style import INK, from_zero, panel_title, panels, styled
+from saibench.figures.style import panel_title, panels, styled
 from saibench.formatting import counted
 
 title = "Errors by what is tested"
@@ -70,14 +70,10 @@ def draw(evidence: StudyEvidence) -> Figure:
     lead = hours(_partitions(evidence)[0].lead_at(LEAD))
     for (absolute, relative), (name, label) in zip(axes, SCORES.items(), strict=True):
         of_score = numbers.filter(polars.col("statistic") == name)
-        draw_by_partition(absolute, of_score, MEAN, colours)
-        draw_by_partition(relative, of_score, CHANGE, colours)
+        draw_mean_and_change(absolute, relative, of_score, colours)
         panel_title(absolute, next(letters), f"{label} at {lead}")
         panel_title(relative, next(letters), f"{label} relative to {models[-1].label}")
         absolute.set_ylabel(f"{label} [mm/h]")
-        relative.set_ylabel("change of the error [%]")
-        relative.axhline(0, color=INK, linewidth=1)
-        from_zero(absolute)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
     return figure
