@@ -18,7 +18,7 @@ from saibench.figures.models import (
     interval_row,
     model_colours,
 )
-from saibench.figures.style import panel_title, panels, styled
+from saibench.figures.style import legend_below, panel_title, panels, styled
 
 title = "Errors by what is tested"
 paper = ""
@@ -74,8 +74,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         panel_title(absolute, next(letters), statistic.title)
         panel_title(relative, next(letters), f"relative to {reference.label}")
         absolute.set_ylabel(f"mean [{statistic.unit}]" if statistic.unit else "mean")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    legend_below(figure, axes[0, 0])
     return figure
 
 

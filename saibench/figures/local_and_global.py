@@ -11,7 +11,7 @@ from saibench.analysis.two_axes import TwoAxes, two_axes
 from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.style import MUTED, PALETTE, panel_title, panels, styled
+from saibench.figures.style import MUTED, PALETTE, legend_below, panel_title, panels, styled
 from saibench.findings.two_axes import levels_text, sentences
 
 title = "Effects of two settings: local or global"
@@ -80,7 +80,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         panel.set_xlabel(f"{parted.along.name}{unit}")
         panel.set_ylabel("ratio")
         panel_title(panel, letter, f"{parted.statistic.name}: worse over better")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=1)
+    legend_below(figure, axes[0, 0], max_columns=1)
     return figure
 
 

@@ -19,7 +19,7 @@ from saibench.figures.models import (
     interval_row,
     model_colours,
 )
-from saibench.figures.style import INK, error_bars, panel_title, panels, styled
+from saibench.figures.style import INK, error_bars, legend_below, panel_title, panels, styled
 
 title = "Models against a reference"
 paper = ""
@@ -73,8 +73,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         panel.set_ylabel(f"skill against {reference.label}")
     for unused in axes.flat[len(shown) :]:
         unused.set_visible(False)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    legend_below(figure, axes[0, 0])
     return figure
 
 

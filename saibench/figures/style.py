@@ -13,7 +13,7 @@ import matplotlib.ticker
 import numpy as np
 import PIL.Image
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure, FigureBase
 
 PAGE_WIDTH = 9.6
 """Width in inches at which text of 10 points reads well on the report's page."""
@@ -135,6 +135,13 @@ def count_axis(
 def from_zero(axes: Axes) -> None:
     """Lets y begin at zero, with room above; limits that panels share change together."""
     axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
+
+
+def legend_below(figure: FigureBase, axes: Axes, max_columns: int = 4) -> None:
+    """Put the legend of these axes below the whole figure."""
+    handles, labels = axes.get_legend_handles_labels()
+    ncols = min(max_columns, len(labels))
+    figure.legend(handles, labels, loc="outside lower center", ncols=ncols)
 
 
 def panel_title(axes: Axes, letter: str, text: str, variant: str = "") -> None:

@@ -11,7 +11,7 @@ from saibench.analysis.estimates import estimate_mean
 from saibench.analysis.force_field.rotated_frames import rotated_pairs, rotated_partition
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants, why_untested
-from saibench.figures.style import PALETTE, error_bars, panel_title, panels, styled
+from saibench.figures.style import PALETTE, error_bars, legend_below, panel_title, panels, styled
 
 title = "Turned molecules"
 paper = ""
@@ -66,8 +66,7 @@ def draw(evidence: StudyEvidence) -> Figure:
     energies.set_xlabel("mean absolute value [meV]")
     forces.set_yticks(range(len(models)), models)
     forces.set_ylim(len(models) - 0.4, -0.6)
-    handles, labels = forces.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    legend_below(figure, forces)
     return figure
 
 

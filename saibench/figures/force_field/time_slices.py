@@ -26,6 +26,7 @@ from saibench.figures.style import (
     TEST_REGION,
     error_bars,
     from_zero,
+    legend_below,
     panel_title,
     panels,
     styled,
@@ -89,8 +90,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         panel.set_ylabel("force MAE [meV/Å]")
     axes[-1, 0].set_xlabel("position in the trajectory [%]")
     axes[-1, 0].set_xlim(0, 100)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    legend_below(figure, axes[0, 0])
     return figure
 
 

@@ -33,7 +33,7 @@ from saibench.figures.jet_tagging.panels import (
     jets_text,
     score_row,
 )
-from saibench.figures.style import INK, MUTED, PAGE_WIDTH, panel_title, styled
+from saibench.figures.style import INK, MUTED, PAGE_WIDTH, legend_below, panel_title, styled
 
 title = "Jets turned about the beam"
 paper = "Figure 9"
@@ -124,8 +124,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         panel.set_ylabel(labels_y[number])
         if measure == GAP:
             panel.axhline(0, color=INK, linewidth=1)
-    handles, labels = below[0].get_legend_handles_labels()
-    gaps.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    legend_below(gaps, below[0])
     return figure
 
 

@@ -16,7 +16,7 @@ from saibench.analysis.jet_tagging.tested_jets import why_no_jets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested
 from saibench.figures.jet_tagging.panels import interval_row
-from saibench.figures.style import PALETTE, panel_title, panels, styled
+from saibench.figures.style import PALETTE, legend_below, panel_title, panels, styled
 
 title = "Two sources of jets"
 paper = ""
@@ -104,8 +104,7 @@ def draw(evidence: StudyEvidence) -> Figure:
             if label == 0:
                 panel.set_xlabel(text)
         row[0].set_ylabel("share of the jets")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    legend_below(figure, axes[0, 0])
     return figure
 
 

@@ -29,7 +29,7 @@ from saibench.figures.jet_tagging.panels import (
     jets_text,
     score_row,
 )
-from saibench.figures.style import panel_title, panels, shades, styled
+from saibench.figures.style import legend_below, panel_title, panels, shades, styled
 
 title = "Energy extrapolation"
 paper = "Figure 11"
@@ -77,8 +77,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         bin_axis(panel)
         panel.set_ylabel(label)
         panel_title(panel, letter, "accuracy" if name == "accuracy" else "AUC")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    legend_below(figure, axes[0, 0])
     return figure
 
 

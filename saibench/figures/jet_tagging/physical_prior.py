@@ -19,7 +19,7 @@ from saibench.figures.jet_tagging.panels import (
     jets_text,
     score_row,
 )
-from saibench.figures.style import INK, panel_title, panels, styled
+from saibench.figures.style import INK, legend_below, panel_title, panels, styled
 
 title = "Physics in the inputs"
 paper = "Figure 8"
@@ -96,8 +96,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         ):
             panel_title(panel, letter, text, variant.label if letter == "a" else "")
             panel.set_ylabel(label)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    legend_below(figure, axes[0, 0])
     return figure
 
 

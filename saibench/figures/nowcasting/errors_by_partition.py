@@ -21,7 +21,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.figures.models import CHANGE, MEAN, draw_mean_and_change
 from saibench.figures.nowcasting.captions import few_text, intervals_text
 from saibench.figures.nowcasting.panels import interval_row, model_colours
-from saibench.figures.style import panel_title, panels, styled
+from saibench.figures.style import legend_below, panel_title, panels, styled
 from saibench.formatting import counted
 
 title = "Errors by what is tested"
@@ -74,8 +74,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         panel_title(absolute, next(letters), f"{label} at {lead}")
         panel_title(relative, next(letters), f"{label} relative to {models[-1].label}")
         absolute.set_ylabel(f"{label} [mm/h]")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    legend_below(figure, axes[0, 0])
     return figure
 
 

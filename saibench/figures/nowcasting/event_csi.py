@@ -12,7 +12,7 @@ from saibench.analysis.nowcasting.relations import mean_of_defined
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import events_text, few_text, single_seeds
 from saibench.figures.nowcasting.panels import lead_axis
-from saibench.figures.style import panel_title, panels, shades, styled
+from saibench.figures.style import legend_below, panel_title, panels, shades, styled
 
 title = "CSI of single events"
 paper = "Figure 14"
@@ -64,8 +64,7 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
         panel_title(panel, letter, f"{rank}: event {event['sample_id'][0]}, {rate:.2g} mm/h")
     axes[0, 0].set_ylim(-0.02, 1.02)
     axes[0, 0].set_ylabel("CSI")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    legend_below(figure, axes[0, 0])
     return figure
 
 

@@ -22,7 +22,7 @@ from saibench.figures.nowcasting.panels import (
     lead_axis,
     model_colours,
 )
-from saibench.figures.style import MUTED, PAGE_WIDTH, from_zero, panel_title, styled
+from saibench.figures.style import MUTED, PAGE_WIDTH, from_zero, legend_below, panel_title, styled
 
 title = "Raw and active-area MAE"
 paper = "Table 2 and figure 17"
@@ -61,8 +61,7 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     text, curves, *histograms = parts.flat
     _draw_table(text.subplots(), errors.hours, numbers)
     _draw_curves(curves.subplots(1, len(AREAS)), errors, numbers)
-    handles, labels = curves.axes[0].get_legend_handles_labels()
-    curves.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    legend_below(curves, curves.axes[0])
     letters = iter("defghijkl")
     for part, name in zip(histograms, AREAS, strict=True):
         _draw_distributions(

@@ -21,7 +21,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.figures.models import draw_band
 from saibench.figures.nowcasting.captions import intervals_text
 from saibench.figures.nowcasting.panels import interval_row, lead_axis, model_colours
-from saibench.figures.style import INK, panel_title, panels, styled
+from saibench.figures.style import INK, legend_below, panel_title, panels, styled
 from saibench.formatting import counted
 
 title = "Skill against persistence"
@@ -98,8 +98,7 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
             panel.set_ylabel(score.measure)
     for panel in axes.flat:
         lead_axis(panel, label=panel in axes[-1])
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
+    legend_below(figure, axes[0, 0])
     return figure
 
 
