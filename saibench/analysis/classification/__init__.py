@@ -1,1 +1,1 @@
-"""Scores of a classifier of two classes, from the columns `label` and `logit` alone."""
+"""Scores of two-class classifiers, computed from the columns `label` and `logit`."""

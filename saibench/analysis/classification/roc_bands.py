@@ -1,12 +1,13 @@
-"""ROC curves with the band in which other test samples would put them.
+"""ROC curves with the band in which the curves of other test samples would fall.
 
 Samples of label 1 are signal, those of label 0 background.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,9 @@ from saibench.analysis.bootstrap import LEVEL, Floats, Interval, draw_blocks
 from saibench.analysis.proportions import exact_interval
 
 NUM_RESAMPLES = 200
-"""Fewer than for a number: a band is looked at, not quoted."""
+"""Fewer than for a number: a band is drawn, not quoted."""
 MIN_BACKGROUND = 10
-"""Background samples that a background efficiency stands for at least."""
+"""Background samples that pass at the lowest background efficiency of a band."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class RocBand:
     """Signal efficiency at each background efficiency; all `(P,)`.
 
     Args:
-        background: efficiencies for the background, rising, equidistant on a log scale.
+        background: efficiencies for the background, ascending, equidistant on a log scale.
         signal, low, high: efficiency for the signal, and its 95 % band.
     """
 
@@ -41,17 +42,20 @@ def roc_band(
     blocks: NDArray[np.int64],
     positions: int = 60,
 ) -> RocBand:
-    """The curve from `(N,)` scores of one or more seeds, averaged over them at each efficiency.
+    """The curve from `(N,)` scores of one or more seeds, averaged over seeds at each efficiency.
 
-    It begins at the background efficiency that ten background samples stand for; NaN where a class
-    is absent.
+    It starts where `MIN_BACKGROUND` background samples pass; NaN if a class is absent.
     """
     least = min(0.5, MIN_BACKGROUND / max(1, int((label == 0).sum())))
     background = np.geomspace(least, 1, positions)
-    weights = _block_weights(blocks)
-    found = np.mean([_signal_at(background, s, label, blocks, weights) for s in scores], axis=0)
-    low, high = _bounds(found)
-    return RocBand(background, found[0], low, high)
+
+    def signal_at(passed: Floats, kept: Floats) -> Floats:
+        if np.isnan(passed + kept).any():
+            return np.full(positions, np.nan)
+        return np.interp(background, passed, kept)
+
+    found = _resampled(signal_at, scores, label, blocks)
+    return RocBand(background, found[0], *_bounds(found))
 
 
 def background_efficiency(
@@ -60,18 +64,36 @@ def background_efficiency(
     blocks: NDArray[np.int64],
     signal_efficiency: float,
 ) -> Interval:
-    """Share of the background above the strictest threshold that keeps this share of the signal.
+    """Background efficiency at the highest threshold that reaches this signal efficiency.
 
-    NaN where a class is absent.
+    NaN if a class is absent.
     """
-    weights = _block_weights(blocks)
-    found = np.mean(
-        [_background_at(signal_efficiency, s, label, blocks, weights) for s in scores], axis=0
-    )
+
+    def background_at(passed: Floats, kept: Floats) -> float:
+        reached = np.flatnonzero(kept >= signal_efficiency - 1e-12)  # empty without signal
+        return float(passed[reached[0]]) if reached.size else np.nan
+
+    found = _resampled(background_at, scores, label, blocks)
     low, high = map(float, _bounds(found))
-    if high == 0:  # none of them passes: as of any share
+    if high == 0:  # no background sample passes: the interval of a proportion of 0
         high = exact_interval(0, int((label == 0).sum()))[1]
-    return Interval(low, float(found[0]), high, len(weights[0]), len(label))
+    return Interval(low, float(found[0]), high, int(blocks.max()) + 1, len(label))
+
+
+def _resampled(
+    read: Callable[[Floats, Floats], Any],
+    scores: Sequence[Floats],
+    label: NDArray[np.int64],
+    blocks: NDArray[np.int64],
+) -> Floats:
+    """`(1 + R, …)` means over seeds of what `read` takes from a curve, the estimate first."""
+    count = int(blocks.max()) + 1
+    weights = np.concatenate([np.ones((1, count)), draw_blocks(count, 0, NUM_RESAMPLES)])
+    found: Floats = np.mean(
+        [[read(*curve) for curve in _curves(score, label, blocks, weights)] for score in scores],
+        axis=0,
+    )
+    return found
 
 
 def _bounds(found: Floats) -> tuple[Floats, Floats]:
@@ -82,62 +104,20 @@ def _bounds(found: Floats) -> tuple[Floats, Floats]:
     return low, high
 
 
-def _block_weights(blocks: NDArray[np.int64]) -> Floats:
-    """`(1 + R, B)`: all blocks once, then the resamplings."""
-    count = int(blocks.max()) + 1
-    return np.concatenate([np.ones((1, count)), draw_blocks(count, 0, NUM_RESAMPLES)])
-
-
-def _signal_at(
-    background: Floats,
-    score: Floats,
-    label: NDArray[np.int64],
-    blocks: NDArray[np.int64],
-    weights: Floats,
-) -> Floats:
-    """`(1 + R, P)`, between neighbouring working points on straight lines."""
-    nowhere = np.full_like(background, np.nan)
-    return np.stack(
-        [
-            nowhere if np.isnan(passed + kept).any() else np.interp(background, passed, kept)
-            for passed, kept in _curves(score, label, blocks, weights)
-        ]
-    )
-
-
-def _background_at(
-    signal: float,
-    score: Floats,
-    label: NDArray[np.int64],
-    blocks: NDArray[np.int64],
-    weights: Floats,
-) -> Floats:
-    """`(1 + R,)`"""
-    found = np.full(len(weights), np.nan)
-    for number, (passed, kept) in enumerate(_curves(score, label, blocks, weights)):
-        reached = np.flatnonzero(kept >= signal - 1e-12)  # none without a signal sample
-        if reached.size:
-            found[number] = passed[reached[0]]
-    return found
-
-
 def _curves(
     score: Floats, label: NDArray[np.int64], blocks: NDArray[np.int64], weights: Floats
-) -> list[tuple[Floats, Floats]]:
-    """Background and signal efficiencies at the thresholds, samples of equal score on one side.
+) -> Iterator[tuple[Floats, Floats]]:
+    """Background and signal efficiencies at each threshold, for each row of block weights.
 
-    From 0 on; behind it NaN for a class that is absent.
+    Both start at 0; the rest is NaN for an absent class. `sklearn.metrics.roc_curve` would sort
+    the scores again for each of the 200 resamplings.
     """
     order = np.argsort(-score, kind="stable")
     ends = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)
     is_signal, block = label[order] == 1, blocks[order]
-    curves = []
-    for own in weights:
-        weight = own[block]
-        signal, background = np.where(is_signal, weight, 0.0), np.where(is_signal, 0.0, weight)
+    for row in weights:
+        weight = row[block]
+        totals = [np.cumsum(weight * of_class) for of_class in (~is_signal, is_signal)]
         with np.errstate(invalid="ignore"):
-            kept, passed = (
-                np.cumsum(of_class)[ends] / of_class.sum() for of_class in (signal, background)
-            )
-        curves.append((np.concatenate([[0.0], passed]), np.concatenate([[0.0], kept])))
-    return curves
+            passed, kept = (np.append(0.0, total[ends] / total[-1]) for total in totals)
+        yield passed, kept

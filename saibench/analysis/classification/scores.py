@@ -1,10 +1,10 @@
-"""Scores of a classifier of two classes, with intervals from resampling samples.
+"""Scores of a two-class classifier, with intervals from resampling samples.
 
 Samples of label 1 are signal, those of label 0 background. Every score is a sum of means over
-groups of samples, so that sums over blocks of samples are all that it takes to resample it: an
-accuracy is one mean; a balanced one is half of each class's; the area under a ROC curve is the mean
-rank of a signal sample among the background, and its interval that of DeLong's components (DeLong,
-DeLong, Clarke-Pearson, Biometrics 44, 1988).
+groups of samples, so sums over blocks of samples suffice to resample it: an accuracy is one mean;
+a balanced accuracy is half of each class's mean; the area under a ROC curve is the mean rank of a
+signal sample among the background, and its interval is that of DeLong's components (DeLong, DeLong,
+Clarke-Pearson, Biometrics 44, 1988), which scikit-learn does not give.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
 
 from saibench.analysis.bootstrap import Floats, Interval, left_out, mean_interval
 from saibench.analysis.proportions import combined, share_interval
 from saibench.analysis.seeds import with_seeds
 
 MIN_SAMPLES = 20
-"""Fewer samples of a class say nothing of others: their intervals miss too often for a claim."""
+"""Samples of each class that a claim needs: intervals of fewer miss too often."""
 
 Reduce = Callable[[Floats], Floats]
 """`(resamplings, scores)` → one number a resampling."""
@@ -32,17 +33,16 @@ class ClassScore:
     """`offset` + Σ over groups of `factors` × the group's mean, in sums over B blocks.
 
     Args:
-        sums: `(B, G)`, of the values in a block.
-        counts: `(B, G)`, how many values those are.
+        sums: `(B, G)` sums of the values in a block.
+        counts: `(B, G)` numbers of values.
         factors: `(G,)`.
-        offset: what is added.
-        num_signal, num_background: samples of either class behind the score.
-        smallest, largest: what it lies between, as its interval does, which is linear in the
-            components.
-        share: whether the values are declared to be 0 or 1, or means of such over nets.
-        bundled: whether blocks are only bundles of independent samples.
-        points: of the nets that scored, one a seed; none where the score needs no net.
-        of_seeds: the same score of each of them alone.
+        offset: a constant.
+        num_signal, num_background: samples of either class.
+        smallest, largest: limits of the score, to which its interval is clipped.
+        share: whether the values are declared to be 0 or 1, or means of such over seeds.
+        independent: whether the samples within a block are independent.
+        points: runs that scored the samples, one per seed; empty if the score needs no net.
+        of_seeds: the same score of each run alone.
     """
 
     sums: Floats
@@ -54,18 +54,19 @@ class ClassScore:
     smallest: float = -math.inf
     largest: float = math.inf
     share: bool = False
-    bundled: bool = True
+    independent: bool = True
     points: tuple[str, ...] = ()
     of_seeds: tuple[ClassScore, ...] = ()
 
-    def of(self, sums: Floats, counts: Floats) -> Floats:
-        """The score of resampled totals `(R, G)`; NaN where a group is empty."""
+    def of_totals(self, sums: Floats, counts: Floats) -> Floats:
+        """The score from resampled totals `(R, G)`; NaN where a group is empty."""
         with np.errstate(invalid="ignore", divide="ignore"):
             return (sums / counts) @ self.factors + self.offset
 
     @property
     def estimate(self) -> float:
-        return float(self.of(self.sums.sum(axis=0)[None], self.counts.sum(axis=0)[None])[0])
+        totals = self.sums.sum(axis=0)[None], self.counts.sum(axis=0)[None]
+        return float(self.of_totals(*totals)[0])
 
     @property
     def count(self) -> int:
@@ -85,12 +86,12 @@ def mean_score(
     *,
     share: bool = False,
 ) -> ClassScore:
-    """The mean of one number of each sample, over all or those `chosen`.
+    """The mean of one value per sample, over all samples or those `chosen`.
 
-    It is a `share` where the number is declared to be 0 or 1.
+    Args:
+        share: whether the values are declared to be 0 or 1.
     """
-    score = _score(values, label, blocks, chosen, classes=(None,), factors=(1.0,))
-    return replace(score, share=share, smallest=0.0, largest=1.0) if share else score
+    return _score(values, label, blocks, chosen, [(None, 1.0)], share)
 
 
 def class_mean_score(
@@ -99,21 +100,12 @@ def class_mean_score(
     blocks: NDArray[np.int64],
     chosen: NDArray[np.bool_] | None = None,
     factors: tuple[float, float] = (0.5, 0.5),
-    offset: float = 0.0,
     *,
     share: bool = False,
 ) -> ClassScore:
-    """`factors` × the means over signal and background; by default as if both were as frequent."""
-    used = tuple(zip((1, 0), factors, strict=True))
-    kept = [(one, factor) for one, factor in used if factor]
-    classes, of_classes = zip(*kept, strict=True)
-    score = _score(values, label, blocks, chosen, classes, of_classes, offset)
-    if not share:
-        return score
-    smallest, largest = (
-        offset + sum(bound(0.0, one) for one in of_classes) for bound in (min, max)
-    )
-    return replace(score, share=True, smallest=smallest, largest=largest)
+    """`factors` × the means over signal and background; by default the balanced mean."""
+    classes = [(one, factor) for one, factor in zip((1, 0), factors, strict=True) if factor]
+    return _score(values, label, blocks, chosen, classes, share)
 
 
 def auc_score(
@@ -122,32 +114,32 @@ def auc_score(
     blocks: NDArray[np.int64],
     chosen: NDArray[np.bool_] | None = None,
 ) -> ClassScore:
-    """Area under the ROC curve from its `auc_components`; NaN where a class is absent."""
+    """Area under the ROC curve from its `auc_components`; NaN if a class is absent."""
     score = class_mean_score(components, label, blocks, chosen, (1.0, 1.0))
-    # both means are the area
+    # each of the two means is the area
     return replace(score, offset=-score.estimate / 2, smallest=0.0, largest=1.0)
 
 
 def auc_components(score: ArrayLike, label: ArrayLike) -> Floats:
-    """`(N,)`: of a signal sample the share of the background that scores lower, of a background
-    sample that of the signal that scores higher, ties counted half; NaN where the other class is
-    absent.
+    """`(N,)` placements: the share of the background below each signal sample, and of the signal
+    above each background sample; ties count half. NaN if the other class is absent.
     """
     scores, is_signal = np.asarray(score, np.float64), np.asarray(label) == 1
     found = np.full(scores.size, np.nan)
-    signal, background = np.sort(scores[is_signal]), np.sort(scores[~is_signal])
-    if signal.size and background.size:
-        found[is_signal] = _share_below(scores[is_signal], background)
-        found[~is_signal] = 1 - _share_below(scores[~is_signal], signal)
+    if is_signal.any() and not is_signal.all():
+        ranks = rankdata(scores)
+        for own in (is_signal, ~is_signal):
+            found[own] = (ranks[own] - rankdata(scores[own])) / (~own).sum()
+        found[~is_signal] = 1 - found[~is_signal]
     return found
 
 
 def interval(scores: Sequence[ClassScore], reduce: Reduce | None = None) -> Interval:
-    """The interval of a score, or of what `reduce` makes of several of the same samples.
+    """The interval of a score, or of a function `reduce` of several scores of the same samples.
 
-    It covers other samples, and other trainings where the nets have several seeds. What `reduce`
-    makes has the scores' own bounds combined, with their correlation: what a hard sample adds to
-    two models cancels in their difference. Its count is the smallest of the scores'.
+    It covers other samples, and other trainings if the nets have several seeds. The interval of a
+    function combines those of the scores with their correlation: a sample that is hard for two
+    models cancels in their difference. Its count is the smallest of the scores'.
     """
     own = [_of_score(score) for score in scores]
     settings = _by_seed(scores, reduce)
@@ -167,10 +159,12 @@ def interval(scores: Sequence[ClassScore], reduce: Reduce | None = None) -> Inte
 
 
 def _of_score(score: ClassScore) -> Interval:
-    """Of the nets that scored: exact where the score is made of shares."""
-    if score.share and list(score.factors) == [1.0]:
-        return _of_share(score)
+    """For these nets alone; exact if the score is made of shares."""
     blocks = len(score.sums)
+    if score.share and list(score.factors) == [1.0]:
+        counts = score.counts[:, 0]
+        low, high = _share_bounds(score, 0)
+        return Interval(low, score.estimate, high, int((counts > 0).sum()), int(counts.sum()))
     if math.isnan(score.estimate):
         return Interval(math.nan, math.nan, math.nan, 0, score.count)
     if not score.share:
@@ -184,12 +178,14 @@ def _of_score(score: ClassScore) -> Interval:
 
 
 def _without(score: ClassScore) -> Floats:
-    """`(B,)`: the score without each block; NaN where it holds all samples of a group."""
-    return score.of(score.sums.sum(axis=0) - score.sums, score.counts.sum(axis=0) - score.counts)
+    """`(B,)`: the score without each block; NaN if the block holds all samples of a group."""
+    return score.of_totals(
+        score.sums.sum(axis=0) - score.sums, score.counts.sum(axis=0) - score.counts
+    )
 
 
 def _correlations(scores: Sequence[ClassScore]) -> Floats:
-    """`(scores, scores)`, from leaving out blocks; 0 with a score that does not vary."""
+    """`(scores, scores)`, from scores without each block; 0 with a score that does not vary."""
     without = np.nan_to_num([_without(score) - score.estimate for score in scores])
     without -= without.mean(axis=1, keepdims=True)
     spread = np.linalg.norm(without, axis=1)
@@ -200,41 +196,39 @@ def _correlations(scores: Sequence[ClassScore]) -> Floats:
 
 
 def _by_seed(scores: Sequence[ClassScore], reduce: Reduce | None) -> list[list[float]]:
-    """Of each net's settings, what `reduce` makes of the scores with each seed's in their place."""
+    """For each trained setting, the result with each seed's scores in place of their means."""
     means = [score.estimate for score in scores]
     found = []
     for points in dict.fromkeys(score.points for score in scores if score.points):
-        rows = []
-        for seed in range(len(points)):
-            rows.append(
+        values = np.array(
+            [
                 [
                     score.of_seeds[seed].estimate
                     if score.points == points and score.of_seeds
-                    else own
-                    for score, own in zip(scores, means, strict=True)
+                    else mean
+                    for score, mean in zip(scores, means, strict=True)
                 ]
-            )
-        values = np.array(rows)
+                for seed in range(len(points))
+            ]
+        )
         found.append((values[:, 0] if reduce is None else reduce(values)).tolist())
     return found
 
 
 def _class_bounds(score: ClassScore) -> tuple[float, float]:
-    """Bounds of a sum of shares of groups; an area's components are at most as wide as shares."""
-    means, bounds = [], []
-    for sums, counts in zip(score.sums.T, score.counts.T, strict=True):
-        held = counts > 0
-        means.append(float(sums.sum() / counts.sum()))
-        bounds.append(share_interval(sums[held], counts[held], independent=score.bundled))
+    """Bounds of a sum of shares of groups, and of an area, whose components vary no more."""
+    means = [
+        sums.sum() / counts.sum() for sums, counts in zip(score.sums.T, score.counts.T, strict=True)
+    ]
+    bounds = [_share_bounds(score, group) for group in range(len(means))]
     return combined(score.estimate, score.factors, means, bounds)
 
 
-def _of_share(score: ClassScore) -> Interval:
-    """As any share has it: see `saibench.analysis.proportions`."""
-    held = score.counts[:, 0] > 0
-    sums, counts = score.sums[held, 0], score.counts[held, 0]
-    low, high = share_interval(sums, counts, independent=score.bundled)
-    return Interval(low, score.estimate, high, int(held.sum()), int(counts.sum()))
+def _share_bounds(score: ClassScore, group: int) -> tuple[float, float]:
+    """Bounds of the share of one group, from the blocks that have samples of it."""
+    sums, counts = score.sums[:, group], score.counts[:, group]
+    used = counts > 0
+    return share_interval(sums[used], counts[used], independent=score.independent)
 
 
 def average(scores: Sequence[ClassScore]) -> ClassScore:
@@ -254,26 +248,28 @@ def _score(
     label: ArrayLike,
     blocks: NDArray[np.int64],
     chosen: NDArray[np.bool_] | None,
-    classes: Sequence[int | None],
-    factors: Sequence[float],
-    offset: float = 0.0,
+    groups: Sequence[tuple[int | None, float]],
+    share: bool,
 ) -> ClassScore:
+    """The score whose means are over `groups`: class, or None for all samples, and factor."""
     labels = np.asarray(label)
     used = np.ones(labels.size, dtype=bool) if chosen is None else chosen
+    rows = [used if one is None else used & (labels == one) for one, _ in groups]
     size = int(blocks.max(initial=-1)) + 1
-    sums: list[Floats] = []
-    counts: list[Floats] = []
-    for one in classes:
-        own = used if one is None else used & (labels == one)
-        total = np.bincount(blocks[own], weights=values[own], minlength=size)
-        sums.append(total.astype(np.float64))
-        counts.append(np.bincount(blocks[own], minlength=size).astype(np.float64))
+    factors = np.array([factor for _, factor in groups])
+    counts = np.stack([np.bincount(blocks[own], minlength=size) for own in rows], axis=1)
     signal = int((labels[used] == 1).sum())
-    columns = np.stack(sums, axis=1), np.stack(counts, axis=1)
-    return ClassScore(*columns, np.array(factors), offset, signal, int(used.sum()) - signal)
-
-
-def _share_below(scores: Floats, ordered: Floats) -> Floats:
-    below = np.searchsorted(ordered, scores, side="left")
-    not_above = np.searchsorted(ordered, scores, side="right")
-    return (below + not_above) / (2 * ordered.size)
+    smallest, largest = -math.inf, math.inf
+    if share:
+        smallest, largest = (float(one(0.0, factors).sum()) for one in (np.minimum, np.maximum))
+    return ClassScore(
+        sums=np.stack([np.bincount(blocks[own], values[own], size) for own in rows], axis=1),
+        counts=counts.astype(np.float64),
+        factors=factors,
+        offset=0.0,
+        num_signal=signal,
+        num_background=int(used.sum()) - signal,
+        smallest=smallest,
+        largest=largest,
+        share=share,
+    )

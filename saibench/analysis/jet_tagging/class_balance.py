@@ -1,8 +1,8 @@
-"""Which part of a change in accuracy between energy bins is class balance, which the classifier.
+"""Splits a change in accuracy between energy bins into class balance and classifier.
 
-The accuracy is r·s + (1 − r)·b, of the share r of top jets and the accuracies s and b of either
-class. Its change from one bin to another is exactly the sum of three parts, each taken at the mean
-of the others (Kitagawa, J. Am. Stat. Assoc. 50, 1955): Δr·(s − b), r·Δs and (1 − r)·Δb.
+The accuracy is r·s + (1 − r)·b, with the share r of top jets and the accuracies s and b of top and
+QCD jets. Its change from one bin to another is exactly the sum of Δr·(s − b), r·Δs and (1 − r)·Δb,
+each evaluated at the mean of the two bins (Kitagawa, J. Am. Stat. Assoc. 50, 1955).
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ PARTS = (BALANCE, SIGNAL, BACKGROUND)
 
 @dataclass(frozen=True)
 class AccuracyChange:
-    """The change from one bin to another, and its parts by `PARTS`."""
+    """The change in accuracy from one bin to another, and its `PARTS`."""
 
     whole: Interval
     parts: dict[str, Interval]
 
 
 def accuracy_change(jets: ScoredJets, cell: Cell, before: int, after: int) -> AccuracyChange:
-    """From bin `before` to bin `after`; NaN where a bin lacks a class."""
+    """The change from bin `before` to bin `after`; NaN if a bin lacks a class."""
     scores = _scores(jets, cell, before, after)
     found = [interval(scores, lambda values, n=n: _parts(values)[n]) for n in range(4)]  # type: ignore[misc]
     return AccuracyChange(found[0], dict(zip(PARTS, found[1:], strict=True)))
 
 
 def balance_minus_classifier(jets: ScoredJets, cell: Cell, before: int, after: int) -> Interval:
-    """What class balance changes less what both classes' accuracies change together."""
+    """The part of class balance minus the sum of both parts of the classifier."""
     scores = _scores(jets, cell, before, after)
 
     def lead(values: Floats) -> Floats:
@@ -47,11 +47,10 @@ def balance_minus_classifier(jets: ScoredJets, cell: Cell, before: int, after: i
 
 
 def _scores(jets: ScoredJets, cell: Cell, before: int, after: int) -> list[ClassScore]:
-    jets = jets.unstratified  # the shares are one of the parts
-    chosen = [jets.bins == number for number in (before, after)]
+    jets = jets.unstratified  # the share of top jets is one of the parts
     return [
         score
-        for own in chosen
+        for own in (jets.bins == before, jets.bins == after)
         for score in (
             jets.signal_ratio(own),
             jets.class_accuracy(cell, 1, own),
@@ -62,15 +61,14 @@ def _scores(jets: ScoredJets, cell: Cell, before: int, after: int) -> list[Class
 
 def _parts(values: Floats) -> Floats:
     """`(4, R)`: whole, balance, signal, background from ratio and accuracies before and after."""
-    ratio, signal, background = (values[:, [n, n + 3]] for n in range(3))
-    change = {name: part[:, 1] - part[:, 0] for name, part in
-              (("ratio", ratio), ("signal", signal), ("background", background))}  # fmt: skip
-    mean_ratio = ratio.mean(axis=1)
+    pairs = [values[:, [n, n + 3]] for n in range(3)]
+    ratio, signal, background = (pair.mean(axis=1) for pair in pairs)
+    ratio_change, signal_change, background_change = (pair[:, 1] - pair[:, 0] for pair in pairs)
     parts = np.stack(
         [
-            change["ratio"] * (signal.mean(axis=1) - background.mean(axis=1)),
-            mean_ratio * change["signal"],
-            (1 - mean_ratio) * change["background"],
+            ratio_change * (signal - background),
+            ratio * signal_change,
+            (1 - ratio) * background_change,
         ]
     )
     return np.concatenate([parts.sum(axis=0)[None], parts])

@@ -1,4 +1,4 @@
-"""How a tagger's scores decay with the energy of the jets beyond those that it was trained on."""
+"""The decay of a tagger's scores with jet energy beyond the energies that it was trained on."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, tested, variants
 
 TRAIN_BINS = "train_bins"
-"""Setting of the study `energy_extrapolation`: the bins of energy that are trained on."""
+"""Setting of the study `energy_extrapolation`: the energy bins in the training partition."""
 ACROSS = [TRAIN_BINS, "training.samplers"]
 LOWEST_TWO = [0, 1]
-"""Bins that the model of the paper's figure 12 was trained on."""
+"""Training bins of the model in the paper's figure 12."""
 MIN_BINS = 4
-"""Through three points a parabola passes anyway."""
+"""A parabola fits three bins exactly."""
 NUM_POSITIONS = 25
 
 
 @dataclass(frozen=True, eq=False)
 class QuadraticDecay:
-    """Least squares of a score on the bins' distance d ≥ 0 beyond training: a + b·d + c·d².
+    """Least-squares fit of a score by the distance d ≥ 0 of a bin from training: a + b·d + c·d².
 
     Args:
         slope: b, per bin of 236.25 GeV.
         curvature: c, per bin².
         positions: `(P,)` distances.
         line, low, high: `(P,)`, the fit and its 95 % band.
-        bins: those that it was fitted to, weighed by their jets.
+        bins: fitted bins, weighted by their numbers of jets.
     """
 
     slope: Interval
@@ -49,7 +49,7 @@ class QuadraticDecay:
 
 
 def training_ranges(points: polars.DataFrame) -> list[Variant]:
-    """The points by the range of energy bins that they were trained on, narrow ranges first."""
+    """The runs by the range of energy bins that they were trained on, narrow ranges first."""
     if TRAIN_BINS not in points.columns:
         return []
     known = points.filter(polars.col(TRAIN_BINS).is_not_null())
@@ -61,23 +61,23 @@ def training_ranges(points: polars.DataFrame) -> list[Variant]:
 
 
 def train_bins(cell: Cell) -> list[int]:
-    """The bins that a cell of `training_ranges` was trained on."""
+    """The training bins of a cell of `training_ranges`."""
     return list(json.loads(cell.shared[TRAIN_BINS]))
 
 
 def traced_cell(evidence: StudyEvidence) -> Cell:
-    """The points that were trained on the two lowest bins, or the first ones."""
+    """The runs that were trained on the two lowest bins, or else the first ones."""
     points = tested(evidence)
     for variant in training_ranges(points):
         for cell in variant.cells:
             if train_bins(cell) == LOWEST_TWO:
                 return cell
-    names = [name for name in (TRAIN_BINS,) if name in points.columns]
+    names = [TRAIN_BINS] if TRAIN_BINS in points.columns else []
     return variants(points, [], by=[*names, "train_count"])[0].cells[0]
 
 
 def is_ambiguous(evidence: StudyEvidence) -> bool:
-    """Whether several models could be traced, none of which was trained on a range of energies."""
+    """Whether there are several models, none of which was trained on a range of energies."""
     points = tested(evidence)
     of_all = variants(points, [], by=["train_count"])
     return not training_ranges(points) and (len(of_all) > 1 or len(of_all[0].cells) > 1)
@@ -95,16 +95,16 @@ def bin_text(number: int) -> str:
 
 
 def by_bin(jets: ScoredJets) -> list[NDArray[np.bool_]]:
-    """Which jets are in each of the 8 bins."""
+    """Masks of the jets in each of the 8 bins."""
     return [jets.bins == number for number in range(NUM_BINS)]
 
 
 def quadratic_decay(scores: Sequence[ClassScore], trained: Sequence[int]) -> QuadraticDecay | None:
-    """The fit from the last bin that was trained on upwards; None if too few bins hold enough jets.
+    """The fit from the last training bin upwards; None if too few bins have enough jets.
 
     Args:
         scores: of the 8 bins.
-        trained: bins trained on.
+        trained: training bins.
     """
     last = max(trained)
     bins = [n for n in range(last, NUM_BINS) if not scores[n].has_few_samples]

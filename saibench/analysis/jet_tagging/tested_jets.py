@@ -1,10 +1,11 @@
-"""The jets that points of a study were tested on, and what each of them made of them."""
+"""The test jets of a study, with the scores that each run gave them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars
@@ -35,7 +36,7 @@ from saibench.evidence.selection import (
 )
 
 SIZES = ["subset.count", "subset.fraction"]
-"""Settings of how many jets are trained on."""
+"""Settings of the number of training jets."""
 FEATURES = "model.net.features"
 COLUMNS = ("score", "label", "jet_energy")
 BY_ANGLE = "by_angle"
@@ -45,15 +46,15 @@ Chosen = NDArray[np.bool_] | None
 
 @dataclass(frozen=True, eq=False)
 class ScoredJets:
-    """N jets of a partition, ascending by sample_id, and their scores by point.
+    """N jets of a partition, ascending by sample_id, and their scores by run.
 
     Args:
         label: (N,) 1 for a top jet, 0 for a QCD jet.
         energy: (N,) GeV.
-        scores: by point, (N,), above 0 where the jet is taken for a top jet.
-        stratified: whether resampled jets have the same share of top jets, which is chosen, not
-            found; what asks for that share itself takes the jets `unstratified`.
-        samples: `sample_id` and `block_columns`; independent jets where None.
+        scores: by run, (N,), above 0 for jets that are classified as top jets.
+        stratified: whether resampled jets keep the share of top jets, which the data set chose;
+            to estimate that share itself, use `unstratified`.
+        samples: `sample_id` and `block_columns`; None if the jets are independent.
     """
 
     label: NDArray[np.int64]
@@ -65,56 +66,46 @@ class ScoredJets:
     @cached_property
     def blocks(self) -> NDArray[np.int64]:
         """(N,) labels of the blocks that are resampled."""
-        return self._found.labels
+        return self._blocks.labels
 
     @cached_property
-    def _found(self) -> Blocks:
+    def _blocks(self) -> Blocks:
         samples = self.samples
         if samples is None:
             samples = polars.DataFrame({"sample_id": np.arange(len(self.label))})
         strata = self.label if self.stratified else np.zeros_like(self.label)
         of_class = polars.Series(STRATUM_COLUMN, strata).cast(polars.String)
-        right = [(score > 0) == (self.label == 1) for score in self.scores.values()]
-        errors = np.stack(right, axis=1).astype(np.float64)
+        errors = np.stack([self._correct(point) for point in self.scores], axis=1)
         return find_blocks(samples.with_columns(of_class), errors, replicates=True)
 
     @cached_property
     def unstratified(self) -> ScoredJets:
-        """The same jets in blocks that do not fix the classes' shares."""
+        """The same jets in blocks whose shares of the classes differ."""
         return replace(self, stratified=False)
 
     @cached_property
     def bins(self) -> NDArray[np.int64]:
-        """(N,) the paper's bin of energy."""
+        """(N,) the paper's energy bin."""
         return energy_bin(self.energy)
 
     def accuracy(self, cell: Cell, chosen: Chosen = None) -> ClassScore:
-        """Share of the jets that are taken for what they are, the mean over seeds."""
-        return self._over_seeds(
-            cell, lambda right: mean_score(right, self.label, self.blocks, chosen, share=True)
-        )
+        """Share of correctly classified jets, the mean over seeds."""
+        return self._over_seeds(cell, mean_score, chosen)
 
     def class_accuracy(self, cell: Cell, label: int, chosen: Chosen = None) -> ClassScore:
-        """The same of the jets of one class."""
+        """Accuracy of the jets of one class."""
         factors = (1.0, 0.0) if label else (0.0, 1.0)
-        return self._over_seeds(
-            cell,
-            lambda right: class_mean_score(
-                right, self.label, self.blocks, chosen, factors, share=True
-            ),
-        )
+        return self._over_seeds(cell, class_mean_score, chosen, factors=factors)
 
     def balanced_accuracy(self, cell: Cell, chosen: Chosen = None) -> ClassScore:
-        """The accuracy if both classes were as frequent."""
-        return self._over_seeds(
-            cell, lambda right: class_mean_score(right, self.label, self.blocks, chosen, share=True)
-        )
+        """Mean of the accuracies of both classes."""
+        return self._over_seeds(cell, class_mean_score, chosen)
 
     def signal_ratio(self, chosen: Chosen = None) -> ClassScore:
         """Share of top jets."""
         labels = self.label.astype(np.float64)
         score = mean_score(labels, self.label, self.blocks, chosen, share=True)
-        return replace(score, bundled=not self._found.correlated)
+        return replace(score, independent=not self._blocks.correlated)
 
     def auc(self, cell: Cell, chosen: Chosen = None) -> ClassScore:
         """Area under the ROC curve, the mean over seeds."""
@@ -126,18 +117,22 @@ class ScoredJets:
             of_seeds.append(auc_score(components, self.label, self.blocks, used))
         return replace(average(of_seeds), points=cell.points)
 
-    def _over_seeds(self, cell: Cell, score: Callable[[Floats], ClassScore]) -> ClassScore:
-        """The mean over seeds of a score of which jets are taken for what they are."""
-        label = self.label == 1
-        rights = [((self.scores[point] > 0) == label).astype(np.float64) for point in cell.points]
-        bundled = not self._found.correlated
-        return replace(
-            average([score(right) for right in rights]), points=cell.points, bundled=bundled
-        )
+    def _over_seeds(
+        self, cell: Cell, score: Callable[..., ClassScore], chosen: Chosen, **options: Any
+    ) -> ClassScore:
+        """The mean over seeds of a score of which jets are classified correctly."""
+        own = [
+            score(self._correct(point), self.label, self.blocks, chosen, share=True, **options)
+            for point in cell.points
+        ]
+        return replace(average(own), points=cell.points, independent=not self._blocks.correlated)
+
+    def _correct(self, point: str) -> Floats:
+        return ((self.scores[point] > 0) == (self.label == 1)).astype(np.float64)
 
 
 def why_no_jets(evidence: StudyEvidence) -> str | None:
-    """One sentence if no point has scores of jets, else None."""
+    """Why no run has scores of jets; None if one has."""
     return why_untested(evidence, COLUMNS)
 
 
@@ -147,7 +142,7 @@ def tested_jets(
     """The jets of a partition, by default the held-out one.
 
     Raises:
-        UserError: the cells' points were tested on other jets.
+        UserError: the runs were not all tested on the same jets.
     """
     partition = partition or evidence.held_out
     points = [point for cell in cells for point in cell.points]
@@ -155,14 +150,14 @@ def tested_jets(
     tables = {str(key[0]): own for key, own in rows.partition_by("point", as_dict=True).items()}
     missing = [point for point in points if point not in tables]
     if missing:
-        raise UserError(f"Not every point was tested on the partition {partition}.")
-    first = tables[points[0]]
-    if not same_data(evidence, points):
-        raise UserError(f"{partition} is of different data sets; those of one data set compare.")
-    identity = ["sample_id", "label", "jet_energy"]
-    if any(not tables[point].select(identity).equals(first.select(identity)) for point in points):
-        raise UserError(f"{partition} is not the same jets for all points; those of one data set "
-                        "compare.")  # fmt: skip
+        raise UserError(f"These runs were not tested on {partition}: {', '.join(missing)}.")
+    first, identity = tables[points[0]], ["sample_id", "label", "jet_energy"]
+    if not same_data(evidence, points) or any(
+        not tables[point].select(identity).equals(first.select(identity)) for point in points
+    ):
+        raise UserError(
+            f"The runs were not tested on the same jets of {partition}. Use runs of one data set."
+        )
     return ScoredJets(
         label=first["label"].cast(polars.Int64).to_numpy(),
         energy=first["jet_energy"].cast(polars.Float64).to_numpy(),
@@ -174,10 +169,10 @@ def tested_jets(
 def rotated_jets(
     evidence: StudyEvidence, cell: Cell, partition: str
 ) -> tuple[list[str], list[ScoredJets]]:
-    """Angles about the beam as the table has them, in its order, and the jets turned by each.
+    """Angles about the beam axis, in the order of the table, and the jets rotated by each.
 
     Raises:
-        UserError: a point has no scores by angle on this partition.
+        UserError: a run has no scores by angle on this partition.
     """
     upright = tested_jets(evidence, [cell], partition)
     scores: dict[str, Floats] = {}
@@ -185,9 +180,9 @@ def rotated_jets(
     for point in cell.points:
         rows = _of_point(evidence, point, partition)
         if not rows.height:
-            raise UserError(f"{point} has no scores by angle on {partition}.")
+            raise UserError(f"Run {point} has no scores by angle on {partition}.")
         angles = [str(angle) for angle in rows["angle"].unique(maintain_order=True)]
-        # the writer has a jet's angles in order, which text would not keep
+        # the writer keeps a jet's angles in order; sorting them as text would not
         rows = rows.sort("sample_id", maintain_order=True)
         scores[point] = _log_odds(rows).reshape(-1, len(angles))
     return angles, [
@@ -197,18 +192,18 @@ def rotated_jets(
 
 
 def rotated_variants(evidence: StudyEvidence) -> list[Variant]:
-    """Points with turned jets, in groups that differ in inputs and size alone."""
+    """Runs with rotated jets, in groups that differ only in inputs and training size."""
     partition = rotated_partition(evidence)
     points = tested(evidence)
     if partition is None or FEATURES not in points.columns:
         return []
-    turned = evidence.samples.filter(polars.col("partition") == partition)["point"].unique()
-    chosen = points.filter(polars.col("point").is_in(turned.to_list()))
+    rotated = evidence.samples.filter(polars.col("partition") == partition)["point"].unique()
+    chosen = points.filter(polars.col("point").is_in(rotated.to_list()))
     return variants(chosen, [*SIZES, FEATURES], by=[FEATURES, "train_count"])
 
 
 def rotated_partition(evidence: StudyEvidence) -> str | None:
-    """The first partition whose jets were scored by angle, or None."""
+    """The first partition with scores by angle, or None."""
     if BY_ANGLE not in evidence.sources:
         return None
     names = dict.fromkeys(name for metrics in evidence.metrics.values() for name in metrics)
@@ -221,7 +216,7 @@ def rotated_partition(evidence: StudyEvidence) -> str | None:
 
 
 def _of_point(evidence: StudyEvidence, point: str, partition: str) -> polars.DataFrame:
-    """Scores by angle of one point alone: those of a study may not fit into memory."""
+    """Scores by angle of one run; those of a whole study may not fit into memory."""
     of_point = (polars.col("point") == point) & (polars.col("partition") == partition)
     parts = [
         polars.scan_parquet(path)
@@ -234,7 +229,7 @@ def _of_point(evidence: StudyEvidence, point: str, partition: str) -> polars.Dat
 
 
 def _log_odds(rows: polars.DataFrame) -> Floats:
-    """Log-odds, which differ where scores near 1 are equal; without them the score less a half."""
+    """Log-odds, which differ where scores round to 1; without them the score minus 0.5."""
     if "logit" in rows.columns and not rows["logit"].is_null().any():
         return rows["logit"].cast(polars.Float64).to_numpy()
     return rows["score"].cast(polars.Float64).to_numpy() - 0.5
