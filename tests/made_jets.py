@@ -36,7 +36,7 @@ def made_jets(
         momenta=(momenta * mask.unsqueeze(-1)).float(),
         mask=mask,
         label=label,
-        jet_weight=1 / jets,
+        sample_weight=1 / jets,
         angles=angles,
     )
 

@@ -1,4 +1,4 @@
-"""What batches of every workload can do."""
+"""Operations shared by the batches of every workload."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from torch import Tensor
 
 
 class TensorBatch:
-    """A frozen dataclass of tensors, of which `sample_id` `(B,)` is one."""
+    """A frozen dataclass of tensors, one of which is `sample_id` `(B,)`."""
 
     sample_id: Tensor
 
     def to(self, device: Any, non_blocking: bool = False) -> Self:
         """The batch on another device."""
-        return self._changed(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Self:
-        """The batch in memory that an accelerator can copy from while it computes."""
-        return self._changed(Tensor.pin_memory)
+        """The batch in page-locked memory, which an accelerator copies from asynchronously."""
+        return self._map(Tensor.pin_memory)
 
     def __len__(self) -> int:
         return len(self.sample_id)
 
-    def _changed(self, change: Callable[[Tensor], Tensor]) -> Self:
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Self:
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        changed = {name: change(v) for name, v in values.items() if isinstance(v, Tensor)}
+        changed = {name: function(v) for name, v in values.items() if isinstance(v, Tensor)}
         return replace(self, **changed)  # type: ignore[type-var]

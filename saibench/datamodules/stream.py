@@ -1,4 +1,4 @@
-"""Which samples each step of training, and each rank, is given."""
+"""The samples of each batch, for each training step and each rank."""
 
 from __future__ import annotations
 
@@ -14,21 +14,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranks:
-    """How many processes share the work, and which of them this is."""
+    """The rank of this process and the number of ranks."""
 
     rank: int = 0
     world_size: int = 1
 
     def share(self, rows: np.ndarray) -> np.ndarray:
-        """This rank's rows, along the last axis: all rows are dealt out once, none is repeated."""
+        """This rank's rows, along the last axis; every row belongs to exactly one rank."""
         return rows[..., self.rank :: self.world_size]
 
 
 def steps_begun(trainer: Trainer) -> int:
-    """Steps that training has done in all its sessions: the number of the next one.
-
-    Within a round, too: a training that was stopped between two validations resumes there.
-    """
+    """Training steps done so far, including those before a resume in the middle of a round."""
     return trainer.fit_loop.epoch_loop.batch_progress.total.ready
 
 
@@ -37,16 +34,15 @@ def rows_of_steps(
 ) -> np.ndarray:
     """Rows `(steps, batch_size)` of an endless, seeded stream of shuffled batches.
 
-    The batch of step k depends on (seed, k) alone: the stream is the samples permuted anew for
-    each pass over them, cut into full batches. A run that stops and resumes at any step
-    therefore sees the batches of one that never stopped, and any number of ranks sees the same
-    global batch.
+    The stream concatenates one permutation of the samples per epoch and is cut into full batches,
+    so that the batch of step k depends on (seed, k) alone: a resumed run sees the batches of an
+    uninterrupted one, and any number of ranks sees the same global batch.
 
     Args:
-        num_samples: of the training partition.
-        batch_size: samples a step over all ranks.
-        steps: how many.
-        first_step: number of the first of them.
+        num_samples: samples of the training partition.
+        batch_size: samples per step over all ranks.
+        steps: number of steps.
+        first_step: number of the first step.
         seed: of the permutations.
     """
     start, stop = first_step * batch_size, (first_step + steps) * batch_size
@@ -62,14 +58,14 @@ def rows_of_steps(
 
 @dataclass(frozen=True)
 class TrainingBatches:
-    """Rows of this rank for each step of a round of the stream of `rows_of_steps`.
+    """This rank's rows for each step of one round of the stream of `rows_of_steps`.
 
-    rows: those trained on
-    batch_size: samples a step over all ranks
-    steps: steps a round
+    rows: rows of the training partition
+    batch_size: samples per step over all ranks
+    steps: steps per round
     seed: of the permutations
-    first_step: the global step at which the round begins
-    ranks: this process among its peers
+    first_step: returns the global step at which the round begins
+    ranks: rank of this process
     """
 
     rows: np.ndarray
@@ -81,7 +77,7 @@ class TrainingBatches:
 
     @property
     def weight(self) -> float:
-        """Of a sample in the loss, whose mean over ranks is then the mean over samples."""
+        """Weight of a sample in the loss: its mean over ranks is then the mean over samples."""
         return self.ranks.world_size / self.batch_size
 
     def __len__(self) -> int:
@@ -97,11 +93,11 @@ class TrainingBatches:
 
 @dataclass(frozen=True)
 class EvaluationBatches:
-    """Rows in order, each once, dealt over the ranks without padding.
+    """Rows in order, each once, distributed over the ranks without padding.
 
-    rows: those to be evaluated
-    batch_size: samples a batch on each rank
-    ranks: this process among its peers; a rank without a row yields no batch
+    rows: rows to evaluate
+    batch_size: samples per batch on each rank
+    ranks: rank of this process; a rank without rows yields no batch
     """
 
     rows: np.ndarray

@@ -11,17 +11,16 @@ from saibench.datamodules.force_field.transforms import MoleculeTransform
 
 @dataclass(frozen=True)
 class MoleculeBatch:
-    """B frames of one molecule of A atoms, dense, on the device of the net.
+    """B frames of one molecule of A atoms, as dense tensors on the device of the net.
 
     Args:
         sample_id: `(B,)`.
         positions: `(B, A, 3)` in Å.
         species: `(A,)` atom types, shared by all frames.
-        energy: `(B,)` in eV, float64, less the training partition's mean.
+        energy: `(B,)` in eV, float64, relative to the mean of the training partition.
         forces: `(B, A, 3)` in eV/Å.
-        frame_weight: weight of a frame in the loss: 1 / B on one rank; on more, ranks / global
-            batch, so that the mean over ranks is the mean over frames, however they are dealt.
-        transform: what was done to the frames at test time, or None.
+        sample_weight: weight of a frame in the loss, see `TrainingBatches.weight`.
+        transform: test-time transform of the frames, or None.
         original: the frames before the transform, or None.
     """
 
@@ -30,6 +29,6 @@ class MoleculeBatch:
     species: Tensor
     energy: Tensor
     forces: Tensor
-    frame_weight: float
+    sample_weight: float
     transform: MoleculeTransform | None = None
     original: MoleculeBatch | None = None

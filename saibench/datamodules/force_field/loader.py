@@ -28,14 +28,14 @@ class FrameTensors:
     energy: Tensor
     forces: Tensor
 
-    def batch(self, rows: Tensor, frame_weight: float = 0.0) -> MoleculeBatch:
+    def batch(self, rows: Tensor, sample_weight: float = 0.0) -> MoleculeBatch:
         return MoleculeBatch(
             sample_id=self.sample_id[rows],
             positions=self.positions[rows],
             species=self.species,
             energy=self.energy[rows],
             forces=self.forces[rows],
-            frame_weight=frame_weight,
+            sample_weight=sample_weight,
         )
 
 

@@ -11,23 +11,22 @@ from saibench.datamodules.batch import TensorBatch
 
 @dataclass(frozen=True)
 class JetBatch(TensorBatch):
-    """B jets of at most P constituents, those of a jet first.
+    """B jets of at most P constituents, padded at the end.
 
     Args:
         sample_id: `(B,)`.
         momenta: `(B, P, 4)` four-momenta E, px, py, pz of the constituents in GeV, z along the
-            beam; 0 where there is none.
-        mask: `(B, P)` bool, where there is a constituent.
+            beam; 0 for padding.
+        mask: `(B, P)` bool, False for padding.
         label: `(B,)` int64, 1 for a top jet, 0 for a QCD jet.
-        jet_weight: weight of a jet in the loss: 1 / B on one rank; on more, ranks / global batch,
-            so that the mean over ranks is the mean over jets, however they are dealt.
-        angles: `(A,)` radians about the beam by which each jet is turned and scored, or None for
-            one look at the jet as it is.
+        sample_weight: weight of a jet in the loss, see `TrainingBatches.weight`.
+        angles: `(A,)` angles in radians by which each jet is rotated about the beam axis and
+            scored; None scores it once, unrotated.
     """
 
     sample_id: Tensor
     momenta: Tensor
     mask: Tensor
     label: Tensor
-    jet_weight: float = 0.0
+    sample_weight: float = 0.0
     angles: Tensor | None = None

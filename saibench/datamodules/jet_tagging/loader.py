@@ -44,7 +44,7 @@ class JetArrays:
         """Constituents of these jets that a batch would hold, (n,)."""
         return np.minimum(self.jets.num_constituents[rows], self.max_constituents)
 
-    def batch(self, rows: np.ndarray, jet_weight: float = 0.0) -> JetBatch:
+    def batch(self, rows: np.ndarray, sample_weight: float = 0.0) -> JetBatch:
         """These jets, padded to the longest of them."""
         counts = self.lengths(rows)
         start = self.jets.end[rows] - self.jets.num_constituents[rows]
@@ -57,7 +57,7 @@ class JetArrays:
             momenta=torch.from_numpy(momenta),
             mask=torch.from_numpy(mask),
             label=torch.from_numpy(self.jets.label[rows].astype(np.int64)),
-            jet_weight=jet_weight,
+            sample_weight=sample_weight,
         )
 
 

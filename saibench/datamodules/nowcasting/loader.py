@@ -106,7 +106,7 @@ def _leave_signals(worker: int) -> None:
 class _Collate:
     pixel_km: float
     past: int
-    event_weight: float
+    sample_weight: float
     draws: int | None
 
     def __call__(self, samples: list[Sample]) -> RainBatch:
@@ -119,7 +119,7 @@ class _Collate:
             target=rate[:, self.past :],
             mask=valid[:, self.past :],
             pixel_km=self.pixel_km,
-            event_weight=self.event_weight,
+            sample_weight=self.sample_weight,
             motion=_stacked([event.motion for event in events]),
             source=_stacked([event.source for event in events]),
             draws=self.draws,

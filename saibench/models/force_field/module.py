@@ -129,7 +129,7 @@ class ForceFieldModule(BenchmarkModule):
 
     def training_step(self, batch: MoleculeBatch, batch_idx: int) -> Tensor:
         energy, forces = self(batch)
-        loss = batch.frame_weight * self.frame_losses(energy, forces, batch).sum()
+        loss = batch.sample_weight * self.frame_losses(energy, forces, batch).sum()
         if self.global_step % LOG_EVERY == 0:
             self.log("train/loss", loss, sync_dist=True)
         return loss

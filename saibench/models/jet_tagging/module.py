@@ -120,7 +120,7 @@ class JetTaggingModule(BenchmarkModule):
 
     def training_step(self, batch: JetBatch, batch_idx: int) -> Tensor:
         torch.manual_seed(_seed_of(self.seed, self.global_step, self.global_rank))
-        loss = batch.jet_weight * self.jet_losses(self(batch), batch).sum()
+        loss = batch.sample_weight * self.jet_losses(self(batch), batch).sum()
         if self.global_step % LOG_EVERY == 0:
             self.log("train/loss", loss, sync_dist=True)
         return loss

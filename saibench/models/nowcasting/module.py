@@ -139,7 +139,7 @@ class NowcastingModule(BenchmarkModule):
 
     def training_step(self, batch: RainBatch, batch_idx: int) -> Tensor:
         losses = weighted_distance(self(batch), batch.target, batch.mask).mean(dim=1)
-        loss = batch.event_weight * losses.sum()
+        loss = batch.sample_weight * losses.sum()
         if batch_idx % LOG_EVERY == 0:
             self.log("train/loss", loss, sync_dist=True)
         return loss

@@ -138,7 +138,7 @@ class NowcastNetModule(NowcastingModule):
             "motion": MOTION_WEIGHT
             * motion_regularisation(evolution.motion, batch.target, batch.mask),
         }
-        weighed = {name: batch.event_weight * of_event.sum() for name, of_event in losses.items()}
+        weighed = {name: batch.sample_weight * of_event.sum() for name, of_event in losses.items()}
         self._step(optimizer, torch.stack(list(weighed.values())).sum())
         return weighed
 
@@ -157,7 +157,7 @@ class NowcastNetModule(NowcastingModule):
         made = self.discriminator(batch.observed, draws[0].detach())
         real = self.discriminator(batch.observed, batch.target)
         weighed = {
-            "discriminator": batch.event_weight * discriminator_loss(real, made).sum(),
+            "discriminator": batch.sample_weight * discriminator_loss(real, made).sum(),
         }
         self._step(discriminator, weighed["discriminator"])
 
@@ -166,8 +166,8 @@ class NowcastNetModule(NowcastingModule):
         fooling = torch.stack(
             [generator_adversarial_loss(self.discriminator(batch.observed, d)) for d in draws]
         ).mean(dim=0)
-        weighed["pooling"] = batch.event_weight * pooling.sum()
-        weighed["adversarial"] = batch.event_weight * ADVERSARIAL_WEIGHT * fooling.sum()
+        weighed["pooling"] = batch.sample_weight * pooling.sum()
+        weighed["adversarial"] = batch.sample_weight * ADVERSARIAL_WEIGHT * fooling.sum()
         self._step(generator, weighed["pooling"] + weighed["adversarial"])
         self.untoggle_optimizer(generator)
         return weighed

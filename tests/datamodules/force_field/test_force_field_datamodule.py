@@ -160,9 +160,9 @@ def test_ranks_share_each_batch_and_weigh_its_frames_alike(ranks: int) -> None:
     shared = [made(rank=rank, ranks=ranks).train_dataloader() for rank in range(ranks)]
     for whole, *parts in zip(alone, *shared, strict=True):
         assert sorted(np.concatenate(ids(parts)).tolist()) == sorted(whole.sample_id.tolist())
-        assert whole.frame_weight == pytest.approx(1 / 5)
+        assert whole.sample_weight == pytest.approx(1 / 5)
         # DDP averages the gradients of the ranks: together each frame has the weight 1 / 5
-        assert [part.frame_weight / ranks for part in parts] == [pytest.approx(1 / 5)] * ranks
+        assert [part.sample_weight / ranks for part in parts] == [pytest.approx(1 / 5)] * ranks
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 7])

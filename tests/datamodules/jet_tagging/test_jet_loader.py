@@ -58,9 +58,9 @@ def ids(batches: Any) -> list[list[int]]:
 
 def test_batches_hold_the_jets_they_name(jets: Jets, padded: Any) -> None:
     rows = np.array([61, 3, 88, 3])
-    batch = JetArrays(jets, 128).batch(rows, jet_weight=0.25)
+    batch = JetArrays(jets, 128).batch(rows, sample_weight=0.25)
     longest = int((padded[0][rows][..., 0] > 0).sum(axis=1).max())
-    assert batch.sample_id.tolist() == rows.tolist() and batch.jet_weight == 0.25
+    assert batch.sample_id.tolist() == rows.tolist() and batch.sample_weight == 0.25
     np.testing.assert_array_equal(batch.momenta.numpy(), padded[0][rows, :longest])
     np.testing.assert_array_equal(batch.mask.numpy(), padded[0][rows, :longest, 0] > 0)
     np.testing.assert_array_equal(batch.label.numpy(), padded[1][rows])
@@ -102,7 +102,7 @@ def test_a_round_continues_the_one_before(jets: Jets, bucketed: bool) -> None:
 def test_weights_of_a_global_batch_sum_to_one(jets: Jets) -> None:
     """Gradients are averaged over ranks."""
     ranks = [training(jets, steps=1, ranks=Ranks(rank, 4)) for rank in range(4)]
-    weights = [batch.jet_weight * len(batch) for (batch,) in ranks]
+    weights = [batch.sample_weight * len(batch) for (batch,) in ranks]
     assert np.mean(weights) == 1.0
 
 

@@ -55,7 +55,7 @@ def made(
         species=SPECIES,
         energy=random(frames),
         forces=random(frames, 5, 3),
-        frame_weight=weight,
+        sample_weight=weight,
     )
     return module, batch
 
@@ -107,7 +107,7 @@ def test_statistics_that_a_test_returns_are_those_that_are_described() -> None:
     module, batch = made()
     turn = RandomRotation(seed=0)
     turned = MoleculeBatch(
-        **{**batch.__dict__, "transform": turn, "original": batch, "frame_weight": 0.0}
+        **{**batch.__dict__, "transform": turn, "original": batch, "sample_weight": 0.0}
     )
     described = {statistic.key: statistic for statistic in module.statistics()}
     assert module.test_step(turned, 0).keys() == described.keys()
