@@ -1,4 +1,4 @@
-"""Frames of a force field as they are and turned, side by side."""
+"""Frames of a force field, as they are and rotated."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROTATED_ERROR = "equivariance_error"
 
 
 def rotated_partition(evidence: StudyEvidence) -> str | None:
-    """The first partition of turned molecules, None without one."""
+    """The first partition of rotated molecules; None without one."""
     if ROTATED_ERROR not in evidence.samples.columns:
         return None
     rows = evidence.samples.drop_nulls(ROTATED_ERROR)
@@ -19,27 +19,27 @@ def rotated_partition(evidence: StudyEvidence) -> str | None:
 
 
 def rotated_pairs(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (point, frame) of the held-out partition that was also tested turned.
+    """One row per (run, frame) of the held-out partition that was also tested rotated.
 
-    Beside the samples' columns: `equivariance_error` and `rotated_force_mae` [meV/Å], `energy_mae`,
-    `rotated_energy_mae` and `energy_change` by turning [meV], all absolute. There is a partition of
-    turned molecules.
+    Adds to the samples' columns, all absolute: `equivariance_error`, `rotated_force_mae` [meV/Å],
+    `energy_mae`, `rotated_energy_mae` and `energy_change` by the rotation [meV].
+    `rotated_partition` must not be None.
     """
     keys = ["point", "sample_id"]
-    turned = rotated_partition(evidence)
-    assert turned is not None  # whoever asks for pairs has asked for it
+    partition = rotated_partition(evidence)
+    assert partition is not None
     points = evidence.points["point"].to_list()
     upright = rows_of(evidence.samples, points, evidence.held_out)
-    other = rows_of(evidence.samples, points, turned).select(
-        *keys, ROTATED_ERROR, rotated_force_mae="force_mae", turned_energy="energy_error"
+    rotated = rows_of(evidence.samples, points, partition).select(
+        *keys, ROTATED_ERROR, rotated_force_mae="force_mae", rotated_energy="energy_error"
     )
-    energy, of_turned = polars.col("energy_error"), polars.col("turned_energy")
+    energy, rotated_energy = polars.col("energy_error"), polars.col("rotated_energy")
     return (
         upright.drop(ROTATED_ERROR)
-        .join(other, on=keys)
+        .join(rotated, on=keys)
         .with_columns(
             energy_mae=energy.abs(),
-            rotated_energy_mae=of_turned.abs(),
-            energy_change=(of_turned - energy).abs(),
+            rotated_energy_mae=rotated_energy.abs(),
+            energy_change=(rotated_energy - energy).abs(),
         )
     )

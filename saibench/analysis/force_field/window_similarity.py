@@ -1,4 +1,4 @@
-"""How the similarity of training windows to the test orders their errors (§4.2, figure 4)."""
+"""Rank correlation of training windows' similarity to the test with their errors (figure 4)."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def similarity_correlation(
 ) -> Interval:
     """Spearman's ρ over windows between similarity to the test and force MAE on it.
 
-    The windows are held fixed and the test's blocks resampled, for similarity and error alike:
-    windows overlap and are too few to be resampled themselves. What sets the windows apart decides
-    how long blocks are, for it is that which orders them.
+    The windows are fixed, since they overlap and are few; the blocks of the test are resampled,
+    for similarity and error together. The differences between windows, which order them, decide
+    how long the blocks are.
 
     Raises:
-        UserError: the samples lack a statistic, or are not the same for all windows.
+        UserError: the samples lack a statistic, or differ between windows.
     """
     near, errors = (cell_errors(evidence, windows, name) for name in (similarity, "force_mae"))
-    apart = [one.values - one.values.mean(axis=1, keepdims=True) for one in (near, errors)]
-    found = near.beside(errors).interval(_spearman, smooth=False, series=np.hstack(apart))
+    series = [one.values - one.values.mean(axis=1, keepdims=True) for one in (near, errors)]
+    found = near.beside(errors).interval(_spearman, smooth=False, series=np.hstack(series))
     return found.within(-1, 1)
 
 
 def _spearman(means: Floats) -> Floats:
-    """Of the first half of the columns with the second half; NaN where a half is constant."""
+    """Correlation of the first half of the columns with the second; NaN if one is constant."""
     first, second = (rankdata(half, axis=1) for half in np.split(means, 2, axis=1))
     first -= first.mean(axis=1, keepdims=True)
     second -= second.mean(axis=1, keepdims=True)

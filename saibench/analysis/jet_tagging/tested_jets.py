@@ -156,7 +156,7 @@ def tested_jets(
         not tables[point].select(identity).equals(first.select(identity)) for point in points
     ):
         raise UserError(
-            f"The runs were not tested on the same jets of {partition}. Use runs of one data set."
+            f"The runs were not tested on the same jets of {partition}. Compare one data set."
         )
     return ScoredJets(
         label=first["label"].cast(polars.Int64).to_numpy(),

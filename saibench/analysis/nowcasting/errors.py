@@ -1,4 +1,4 @@
-"""Errors of a study's nowcasting models, by event and lead time, aligned so that they compare."""
+"""Errors of a study's nowcasting models on the same events, by event and lead time."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from saibench.evidence.reader import StudyEvidence
 
 BY_LEAD = "by_lead"
 HOURS = (60, 120, 180)
-"""Lead times in minutes at which the paper looks: 1, 2 and 3 hours."""
+"""Lead times of the paper's comparisons: 1, 2 and 3 hours, in minutes."""
 MIN_EVENTS = 20
-"""Fewer events say nothing of others: their intervals miss too often to carry a claim."""
+"""Events that a claim needs: intervals of fewer miss too often."""
 
 PERSISTENCE = "persistence"
 BASELINES = (PERSISTENCE, "extrapolation", "steps")
-"""Models that others are measured against, by their names."""
+"""Names of the models that others are compared with."""
 
 
 class RainModel(TestedModel):
-    """A nowcasting model of a study: points that differ in their seed alone."""
+    """A nowcasting model of a study: runs that differ only in their seed."""
 
     @property
     def is_baseline(self) -> bool:
@@ -37,11 +37,11 @@ class RainModel(TestedModel):
 
 @dataclass(frozen=True, eq=False)
 class RainErrors:
-    """What the models of a study did on one test partition, the same events for all.
+    """The errors of a study's models on one test partition, the same events for all.
 
     Args:
-        partition: the events' name.
-        describe: what it holds.
+        partition: its name.
+        describe: its description.
         models: those under study, then baselines, persistence last.
         rows: `by_lead` of the partition, sorted by point, sample_id and lead.
     """
@@ -63,10 +63,7 @@ class RainErrors:
 
     @cached_property
     def samples(self) -> polars.DataFrame:
-        """A row an event, in the order of `events`: its id, and what tells which are independent.
-
-        As the first model's record declares it.
-        """
+        """One row per event, in the order of `events`: id and block columns of the first model."""
         return event_rows(self._tables[self.models[0].points[0]])
 
     def among(self, chosen: NDArray[np.bool_]) -> polars.DataFrame:
@@ -80,28 +77,28 @@ class RainErrors:
 
     @property
     def thresholds(self) -> list[str]:
-        """Rain rates of the critical success index in mm/h, ascending, as columns have them."""
+        """Rain rates of the critical success index in mm/h, ascending, as in the columns' names."""
         found = [name.removeprefix("csi_") for name in self.rows.columns if name.startswith("csi_")]
         return sorted(found, key=float)
 
     @property
     def subjects(self) -> tuple[RainModel, ...]:
-        """The models under study, or all if there are only baselines."""
+        """The models under study; all models if there are only baselines."""
         return tuple(model for model in self.models if not model.is_baseline) or self.models
 
     @property
     def persistence(self) -> RainModel | None:
-        """What the others must beat, if the study has it."""
+        """The persistence baseline, if the study has it."""
         return next((model for model in self.models if model.name == PERSISTENCE), None)
 
     def has(self, model: RainModel, statistic: str) -> bool:
-        """Whether the statistic was reported of this model."""
+        """Whether the evidence has this statistic of the model."""
         if statistic not in self.rows.columns:
             return False
         return any(not self._tables[point][statistic].is_null().all() for point in model.points)
 
     def values(self, model: RainModel, statistic: str) -> Floats:
-        """`(E, L)`, the mean over the model's seeds; NaN where no seed defines it."""
+        """`(E, L)` means over the model's seeds; NaN where no seed defines the statistic."""
         shape = len(self.events), len(self.leads)
         of_seeds = np.stack(
             [
@@ -113,17 +110,15 @@ class RainErrors:
                 for point in model.points
             ]
         )
-        defined = ~np.isnan(of_seeds)
-        with np.errstate(invalid="ignore"):
-            return np.where(defined, of_seeds, 0.0).sum(axis=0) / defined.sum(axis=0)
+        return mean_of_defined(of_seeds, axis=0)
 
     @cached_property
     def hours(self) -> tuple[int, ...]:
-        """The lead times in minutes that stand for 1, 2 and 3 hours, as far as there are any."""
+        """The available lead times nearest to 1, 2 and 3 hours, in minutes."""
         return leads_at_hours(self.leads)
 
     def lead_at(self, minutes: int) -> int:
-        """The lead time in minutes that stands for this one (see `nearest_lead`).
+        """The lead time nearest to this one, in minutes (see `nearest_lead`).
 
         Raises:
             UserError: there is none.
@@ -134,16 +129,23 @@ class RainErrors:
         return lead
 
     def position_of(self, lead: int) -> int:
-        """Where a lead time in minutes, or the one that stands for it, is among `leads`."""
+        """The position in `leads` of the lead time nearest to this one, in minutes."""
         return int(np.searchsorted(self.leads, self.lead_at(lead)))
 
     def at(self, model: RainModel, statistic: str, lead: int) -> Floats:
-        """`(E,)` at one lead time in minutes, or at the one that stands for it (`lead_at`)."""
+        """`(E,)` values at the lead time nearest to this one, in minutes."""
         return self.values(model, statistic)[:, self.position_of(lead)]
 
 
+def mean_of_defined(values: Floats, axis: int = 1) -> Floats:
+    """Means along an axis, by default the lead times of `(E, L)`; NaN where all values are NaN."""
+    defined = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(defined, values, 0.0).sum(axis=axis) / defined.sum(axis=axis)
+
+
 def nearest_lead(leads: ArrayLike, minutes: int) -> int | None:
-    """Of lead times in minutes the nearest, within half a frame's step; else None.
+    """The nearest of these lead times in minutes; None if it is over half a frame away.
 
     >>> nearest_lead(range(7, 141, 7), 60), nearest_lead(range(7, 141, 7), 180)
     (63, None)
@@ -157,18 +159,18 @@ def nearest_lead(leads: ArrayLike, minutes: int) -> int | None:
 
 
 def leads_at_hours(leads: ArrayLike) -> tuple[int, ...]:
-    """The lead times that stand for 1, 2 and 3 hours; without those that data do not reach."""
+    """The lead times nearest to 1, 2 and 3 hours, as far as the data reach."""
     found = (nearest_lead(leads, hour) for hour in HOURS)
     return tuple(lead for lead in found if lead is not None)
 
 
 def hours(minutes: int) -> str:
-    """A lead time as the paper names it, `1 h`; `63 min` where it is no half hour."""
+    """A lead time as the paper writes it, `1 h`; `63 min` if it is no half hour."""
     return f"{minutes} min" if minutes % 30 else f"{minutes / 60:g} h"
 
 
 def hours_listed(leads: Sequence[int]) -> str:
-    """`1, 2, 3 h`; `63, 119 min` where one is no half hour."""
+    """`1, 2, 3 h`; `63, 119 min` if one is no half hour."""
     if any(lead % 30 for lead in leads):
         return f"{', '.join(map(str, leads))} min"
     return f"{', '.join(f'{lead / 60:g}' for lead in leads)} h"
@@ -177,19 +179,19 @@ def hours_listed(leads: Sequence[int]) -> str:
 def _no_lead(leads: ArrayLike, minutes: int) -> str:
     known = np.asarray(leads)
     return (
-        f"There is no lead time within half a frame of {minutes} minutes: they reach from "
-        f"{known.min():,} to {known.max():,}."
+        f"No lead time is within half a frame of {minutes} minutes. Valid values: "
+        f"{known.min():,} to {known.max():,} minutes."
     )
 
 
 def event_rows(rows: polars.DataFrame) -> polars.DataFrame:
-    """A row an event of one point's rows along an axis, ascending by id, with its block columns."""
+    """One row per event of one run's rows along an axis, ascending by id, with block columns."""
     kept = rows.select("sample_id", *block_columns(rows))
     return kept.unique("sample_id", keep="first").sort("sample_id")
 
 
 def rain_partitions(evidence: StudyEvidence) -> list[str]:
-    """The partitions whose frames were scored, in the order in which they were tested."""
+    """The partitions with errors by lead time, in the order of testing."""
     table = evidence.table(BY_LEAD)
     scored = set(table["partition"].unique()) if "partition" in table.columns else set()
     tested = dict.fromkeys(name for metrics in evidence.metrics.values() for name in metrics)
@@ -202,19 +204,16 @@ def why_no_rain(
     partition: str | None = None,
     leads: Sequence[int] = (),
 ) -> str | None:
-    """One sentence if the models' errors do not hold these statistics, else None.
-
-    Nor if they have none of these lead times in minutes, or what stands for it (`nearest_lead`).
-    """
+    """Why the evidence lacks these statistics, or all of these lead times in minutes; else None."""
     partitions = rain_partitions(evidence)
     if not partitions:
-        return "No point has errors by lead time."
+        return "No run has errors by lead time."
     partition = partition or partitions[0]
     if partition not in partitions:
-        return f"No point was tested on the partition {partition}."
+        return f"No run was tested on the partition {partition}."
     rows = _rows(evidence, partition)
     if len({_tested_on(evidence, point, partition) for point in rows["point"].unique()}) > 1:
-        return f"{partition} is not the same events for all points; those of one data set compare."
+        return f"The runs were not tested on the same events of {partition}. Compare one data set."
     for name in statistics:
         if name not in rows.columns or rows[name].is_null().all():
             return f"The frames of {partition} have no {name}."
@@ -222,14 +221,14 @@ def why_no_rain(
 
 
 def why_no_lead(known: ArrayLike, minutes: Sequence[int]) -> str | None:
-    """One sentence if none of these lead times is known, or what stands for it, else None."""
+    """Why none of these lead times in minutes is available; None if one is."""
     if any(nearest_lead(known, lead) is not None for lead in minutes):
         return None
     return _no_lead(known, minutes[0])
 
 
 def rain_errors(evidence: StudyEvidence, partition: str | None = None) -> RainErrors:
-    """The errors on `partition`, by default the first; `why_no_rain` has returned None."""
+    """The errors on `partition`, by default the first; `why_no_rain` must have returned None."""
     partition = partition or rain_partitions(evidence)[0]
     rows = _rows(evidence, partition)
     points = evidence.points.filter(polars.col("point").is_in(rows["point"].unique().to_list()))
@@ -239,15 +238,9 @@ def rain_errors(evidence: StudyEvidence, partition: str | None = None) -> RainEr
 
 
 def rain_models(points: polars.DataFrame) -> list[RainModel]:
-    """The points in models, those under study before the baselines."""
+    """Groups the points into models, those under study before the baselines."""
     models = [
-        RainModel(
-            one.name,
-            one.label,
-            one.points,
-            one.settings,
-            one.trains and one.name not in BASELINES,
-        )
+        RainModel(**{**vars(one), "trains": one.trains and one.name not in BASELINES})
         for one in tested_models(points)
     ]
     return sorted(models, key=lambda model: (model.is_baseline, model.name == PERSISTENCE))
@@ -259,7 +252,7 @@ def _rows(evidence: StudyEvidence, partition: str) -> polars.DataFrame:
 
 
 def _tested_on(evidence: StudyEvidence, point: str, partition: str) -> tuple[str | None, ...]:
-    """Hashes of the data and of the events chosen from it."""
+    """Hashes of the data set and of the partition."""
     record = evidence.records[point]
     chosen = (record.get("partitions") or {}).get(partition) or {}
     return (record.get("data") or {}).get("hash"), chosen.get("hash")

@@ -1,4 +1,4 @@
-"""A straight line through rain events, with the band in which other events would put it."""
+"""A straight line through rain events, with its confidence band."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from saibench.analysis.sample_means import Reduce, interval_of_means
 
 NUM_POSITIONS = 25
 ROUNDING = 1e-12
-"""Share of a mean square below which a variance is rounding."""
+"""Share of a mean square below which a variance is a rounding error."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearFit:
-    """Least squares of y on x, one pair an event.
+    """Least squares of y on x, one pair per event.
 
     Args:
         slope: with its interval.
@@ -38,16 +38,16 @@ class LinearFit:
 
 
 def linear_fit(x: ArrayLike, y: ArrayLike, events: polars.DataFrame) -> LinearFit:
-    """Fit events `(E,)`, whose rows are `events`; one with a NaN does not count.
+    """Fit values `(E,)` of the rows of `events`; events with a NaN are excluded.
 
-    The line is NaN, and no position is drawn, where no two events have a different x.
+    If all events have the same x, the slope is NaN and there are no positions.
     """
     across, up = np.asarray(x, np.float64), np.asarray(y, np.float64)
     defined = across[~np.isnan(across + up)]
     if not defined.size or np.ptp(defined) == 0:
         none = Interval(math.nan, math.nan, math.nan, 0, int(defined.size))
         return LinearFit(none, none, *(np.empty(0) for _ in range(4)))
-    centre = defined.mean()  # squares of numbers far from 0 lose digits
+    centre = defined.mean()  # squares of numbers far from 0 would lose digits
     moments = across - centre, up, (across - centre) ** 2, (across - centre) * up
     positions = np.linspace(defined.min(), defined.max(), NUM_POSITIONS)
     lines = [_line_at(position - centre) for position in positions]
@@ -63,7 +63,7 @@ def linear_fit(x: ArrayLike, y: ArrayLike, events: polars.DataFrame) -> LinearFi
 
 
 def _slope(x: Floats, y: Floats, xx: Floats, xy: Floats) -> Floats:
-    """NaN where a resampling drew one event again and again: it has no slope."""
+    """NaN if a resampling holds a single event."""
     return (xy - x * y) / _variance(x, xx)
 
 
@@ -80,13 +80,13 @@ def _line_at(position: float) -> Reduce:
 
 
 def _fisher_z(x: Floats, y: Floats, xx: Floats, xy: Floats, yy: Floats) -> Floats:
-    """artanh of Pearson's correlation, whose errors are the same for all correlations."""
+    """artanh of Pearson's correlation, whose variance hardly depends on the correlation."""
     correlation = (xy - x * y) / np.sqrt(_variance(x, xx) * _variance(y, yy))
     return np.arctanh(np.clip(correlation, -1, 1))
 
 
 def _squared(z: Interval) -> Interval:
-    """R² with its interval, which holds 0 where the correlation's does."""
+    """R² with its interval, which contains 0 if that of the correlation does."""
     low, high = sorted((math.tanh(z.low) ** 2, math.tanh(z.high) ** 2))
     low = 0.0 if z.low <= 0 <= z.high else low
     return replace(z, low=low, estimate=math.tanh(z.estimate) ** 2, high=high)

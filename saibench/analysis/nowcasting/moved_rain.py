@@ -1,4 +1,4 @@
-"""Errors of rain that was moved against itself: the error that was made is known (fig. 13)."""
+"""Errors of rain fields that were shifted by known distances (fig. 13)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MIN_SHIFTS = 3
 
 
 def why_no_shifts(evidence: StudyEvidence) -> str | None:
-    """One sentence if no rain was moved far enough to see a curve, else None."""
+    """Why the evidence has too few shifted events for a curve; None if it has enough."""
     if BY_SHIFT not in evidence.sources:
-        return "It takes events that were moved against themselves (model=displacement_demo)."
+        return "The evidence has no shifted events. Use model=displacement_demo."
     if evidence.table(BY_SHIFT)["shift"].n_unique() < MIN_SHIFTS:
-        return f"It takes {MIN_SHIFTS} shifts to tell a line from a curve."
+        return f"The evidence has fewer than {MIN_SHIFTS} shifts, too few for a curve."
     return None
 
 
@@ -29,14 +29,14 @@ def shifts(evidence: StudyEvidence) -> NDArray[np.int64]:
 
 
 def by_shift(evidence: StudyEvidence, statistic: str) -> Floats:
-    """`(E, S)`: `mae` in mm/h or `displacement` in km of each event, of the first point."""
+    """`(E, S)`: `mae` in mm/h or `displacement` in km of each event, from the first run."""
     values = _first_rows(evidence).sort("sample_id", "shift")[statistic]
     numbers = values.cast(polars.Float64).fill_null(np.nan).to_numpy()
     return numbers.reshape(-1, len(shifts(evidence)))
 
 
 def shifted_events(evidence: StudyEvidence) -> polars.DataFrame:
-    """A row an event of `by_shift`, with what tells which are independent."""
+    """One row per event of `by_shift`, with its block columns."""
     return event_rows(_first_rows(evidence))
 
 

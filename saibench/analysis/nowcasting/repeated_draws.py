@@ -1,4 +1,4 @@
-"""Repeated predictions of an event by a net that draws at random (paper §6.5, fig. 20)."""
+"""Repeated predictions of an event by a stochastic net (paper §6.5, fig. 20)."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ MIN_DRAWS = 8
 
 
 def why_no_draws(evidence: StudyEvidence) -> str | None:
-    """One sentence if no event was predicted often enough to see a spread, else None."""
+    """Why the evidence has too few predictions per event; None if it has enough."""
     if BY_DRAW not in evidence.sources or evidence.table(BY_DRAW)["mae"].is_null().all():
-        return "It takes events that were predicted many times (a partition with RepeatedDraws)."
+        return "The evidence has no repeated predictions. Use a partition with RepeatedDraws."
     if repeated_draws(evidence)["number"].n_unique() < MIN_DRAWS:
-        return f"It takes {MIN_DRAWS} draws of an event to show how they differ."
+        return f"The evidence has fewer than {MIN_DRAWS} draws per event, too few for a spread."
     return None
 
 
 def repeated_draws(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row an event, lead and draw, in that order, of the first point that has any.
+    """One row per event, lead and draw, in that order, from the first run that has draws.
 
     Columns: sample_id, lead [min], number (of the draw), mae [mm/h], displacement [km].
     """
@@ -35,14 +35,14 @@ def repeated_draws(evidence: StudyEvidence) -> polars.DataFrame:
 
 
 def drawn_events(evidence: StudyEvidence, lead: int) -> polars.DataFrame:
-    """A row an event drawn at this lead time, with what tells which are independent."""
+    """One row per event drawn at this lead time, with its block columns."""
     return event_rows(repeated_draws(evidence).filter(lead=lead))
 
 
 def spread(evidence: StudyEvidence, statistic: str) -> polars.DataFrame:
-    """One row an event and lead: how the statistic is spread over the draws that define it.
+    """One row per event and lead: the spread of the statistic over the draws that define it.
 
-    `outlier_draws` names the `outliers` by their number: `3, 17`.
+    `outlier_draws` lists the numbers of the `outliers`: `3, 17`.
     """
     value = polars.col(statistic)
     return (
@@ -73,7 +73,7 @@ def _named_outliers(draws: polars.Series) -> str:
 
 
 def outliers(values: Floats, fence: float = FENCE) -> NDArray[np.bool_]:
-    """Which draws `(D,)` lie more than `fence` interquartile ranges outside the quartiles."""
+    """Mask of the draws `(D,)` more than `fence` interquartile ranges outside the quartiles."""
     if not len(values):
         return np.zeros(0, dtype=bool)
     first, third = np.quantile(values, [0.25, 0.75])

@@ -1,4 +1,4 @@
-"""How much better a model does than another on the same events: skill, and gain in CSI."""
+"""Comparisons of two models on the same events: skill, and gain in CSI."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def mean_error(errors: RainErrors, model: RainModel, statistic: str, lead: int) 
 def error_change(
     errors: RainErrors, before: RainModel, after: RainModel, statistic: str, lead: int
 ) -> Interval:
-    """By what share of itself the mean error grows from one model to the other."""
+    """Relative change of the mean error from one model to the other."""
     return tested_models.error_change(_at(errors, statistic, lead), errors.samples, before, after)
 
 
 def error_skill(
     errors: RainErrors, model: RainModel, reference: RainModel, statistic: str, lead: int
 ) -> Interval:
-    """1 − mean error / the reference's mean error, over events that define both."""
+    """1 − mean error / mean error of the reference, over events that define both."""
     values = _at(errors, statistic, lead)
     return tested_models.error_skill(values, errors.samples, model, reference)
 
@@ -38,10 +38,10 @@ def _at(errors: RainErrors, statistic: str, lead: int) -> Callable[[RainModel], 
 def csi_gain(
     errors: RainErrors, model: RainModel, reference: RainModel, threshold: str, lead: int
 ) -> Interval:
-    """CSI of all events' pixels together, less the reference's.
+    """CSI of all events' pixels pooled, minus that of the reference.
 
-    Pooled, every event counts. Averaged over events, one that a model alone predicts would have
-    no CSI to compare with, and its false alarms would cost nothing.
+    An average over events would exclude events without a CSI of the reference, and with them the
+    model's false alarms.
     """
 
     def gain(hits: Floats, relevant: Floats, other_hits: Floats, other: Floats) -> Floats:
@@ -57,7 +57,7 @@ def csi_gain(
 
 
 def pooled_csi(errors: RainErrors, model: RainModel, threshold: str, lead: int) -> Interval:
-    """CSI of all events' pixels together, over the model's seeds."""
+    """CSI of all events' pixels pooled, over the model's seeds."""
     return tested_models.over_trained_seeds(
         lambda own: interval_of_means(
             lambda hits, relevant: hits / relevant,

@@ -1,4 +1,4 @@
-"""Whether events grow or decay, and whether they are predicted to (paper eq. 8, fig. 19)."""
+"""Observed and predicted growth or decay of events (paper eq. 8, fig. 19)."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from saibench.metrics.nowcasting.functional.formulas import quadrant_members, ra
 class Trends:
     """Change of each event's mean rain rate since the first target frame, mm/h, NaN if undefined.
 
-    Both are offset by the *observed* first frame.
+    Both are differences from the *observed* first frame.
     """
 
     observed: Floats
     predicted: Floats
 
     def quadrants(self) -> list[int]:
-        """Events in quadrants I to IV; those on an axis, where one does not change, are in none."""
+        """Numbers of events in quadrants I to IV; events on an axis are in none."""
         members = quadrant_members(self.observed, self.predicted)
         return [int(of_quadrant.sum()) for of_quadrant in members]
 
     @property
     def count(self) -> int:
-        """Events for which both are defined."""
+        """Number of events for which both are defined."""
         return int((~np.isnan(self.observed) & ~np.isnan(self.predicted)).sum())
 
 
 def differential_trend(errors: RainErrors, model: RainModel, lead: int) -> Trends:
-    """Trends up to a lead time in minutes; of several seeds' mean prediction."""
+    """Trends up to a lead time in minutes, of the mean prediction over seeds."""
     observed, predicted = (
         errors.values(model, rate) for rate in ("observed_rate", "predicted_rate")
     )

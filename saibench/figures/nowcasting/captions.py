@@ -14,8 +14,8 @@ from saibench.analysis.nowcasting.errors import (
     RainModel,
     hours,
     hours_listed,
+    mean_of_defined,
 )
-from saibench.analysis.nowcasting.relations import mean_of_defined
 from saibench.analysis.proportions import MIN_BLOCKS
 from saibench.evidence.independence import GROUP, GROUP_COLUMN, TIME
 from saibench.evidence.stretches import MAX_BLOCKS

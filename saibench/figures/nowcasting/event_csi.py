@@ -7,8 +7,12 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from saibench.analysis.nowcasting.errors import RainErrors, rain_errors, why_no_rain
-from saibench.analysis.nowcasting.relations import mean_of_defined
+from saibench.analysis.nowcasting.errors import (
+    RainErrors,
+    mean_of_defined,
+    rain_errors,
+    why_no_rain,
+)
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import events_text, few_text, single_seeds
 from saibench.figures.nowcasting.panels import lead_axis

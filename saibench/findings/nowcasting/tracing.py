@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from saibench.analysis.blocks import blocks_of
 from saibench.analysis.bootstrap import Interval, block_bootstrap
 from saibench.analysis.correlation import spearman
-from saibench.analysis.nowcasting.errors import HOURS, RainErrors, RainModel, hours
-from saibench.analysis.nowcasting.event_means import difference, event_blocks, mean_over_events
+from saibench.analysis.nowcasting.errors import (
+    HOURS,
+    RainErrors,
+    RainModel,
+    hours,
+    mean_of_defined,
+)
+from saibench.analysis.nowcasting.event_means import difference, mean_over_events
 from saibench.analysis.nowcasting.relations import (
     DISPLACEMENT,
     INTENSITY,
     MAE,
     NUM_RESAMPLES,
     event_numbers,
-    mean_of_defined,
     relation,
 )
 from saibench.errors import UserError
@@ -132,7 +138,7 @@ def _with_rain(errors: RainErrors, model: RainModel, name: str) -> Interval:
     columns = columns[defined]
     if not len(columns):
         raise UserError(f"No event has a value of {name} at a lead time.")
-    blocks = event_blocks(columns, errors.among(defined))
+    blocks = blocks_of(errors.among(defined), columns)
     found = block_bootstrap(columns, blocks, spearman, num_resamples=NUM_RESAMPLES)
     return found.within(-1, 1)
 

@@ -1,4 +1,4 @@
-"""Means over events, lines through them and partial correlations, against scipy and plain loops."""
+"""Means over events, line fits and partial correlations, against scipy and plain loops."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from saibench.analysis.blocks import blocks_of
 from saibench.analysis.bootstrap import block_bootstrap
-from saibench.analysis.nowcasting.event_means import difference, event_blocks, mean_over_events
+from saibench.analysis.nowcasting.event_means import difference, mean_over_events
 from saibench.analysis.nowcasting.linear_fit import linear_fit
 from saibench.analysis.partial_correlation import partial_spearman
 from saibench.analysis.sample_means import interval_of_means, relative_change
@@ -54,12 +55,12 @@ def test_difference_is_paired_over_events_that_define_both() -> None:
 
 def test_many_events_are_resampled_in_groups() -> None:
     noise = np.random.default_rng(0).standard_normal(100_000)
-    assert np.unique(event_blocks(noise[:80], EVENTS)).size == 80
-    assert np.bincount(event_blocks(noise, numbered(100_000))).tolist() == [500] * 200
+    assert np.unique(blocks_of(EVENTS, noise[:80])).size == 80
+    assert np.bincount(blocks_of(numbered(100_000), noise)).tolist() == [500] * 200
 
 
-def test_what_the_data_declare_is_resampled_whole() -> None:
-    """Against the standard error of means of eight series, which are seven times as uncertain."""
+def test_declared_groups_are_resampled_whole() -> None:
+    """Against the standard error from eight independent series."""
     series = np.repeat(np.arange(8), 10)
     values = np.random.default_rng(7).normal(size=8)[series] + 0.1 * VALUES
     declared = {
@@ -73,8 +74,8 @@ def test_what_the_data_declare_is_resampled_whole() -> None:
     spread = means[drawn].mean(axis=1).std() * np.sqrt(8 / 7)
     assert found.num_blocks == 8
     assert found.high - found.low == pytest.approx(2 * stats.t.ppf(0.975, 7) * spread, rel=0.15)
-    assert (event_blocks(values, marked["group"]) == series).all()
-    stretches = event_blocks(values, marked["time"])
+    assert (blocks_of(marked["group"], values) == series).all()
+    stretches = blocks_of(marked["time"], values)
     assert (np.diff(stretches) >= 0).all() and stretches[-1] < 20
 
 
@@ -98,7 +99,7 @@ def test_line_is_that_of_least_squares() -> None:
     assert fit.slope.high - fit.slope.low == pytest.approx(4 * expected.stderr, rel=0.35)
 
 
-def test_partial_correlation_is_that_of_what_a_regression_of_ranks_leaves() -> None:
+def test_partial_correlation_is_that_of_the_residuals_of_ranks() -> None:
     third = RNG.normal(size=70)
     first, second = third + RNG.normal(size=70), third + RNG.normal(size=70)
     ranks = [stats.rankdata(column) for column in (first, second, third)]
@@ -118,7 +119,7 @@ def test_partial_correlation_counts_a_weight_as_so_many_samples() -> None:
     assert partial_spearman(values, weights) == pytest.approx(np.concatenate(repeated), abs=1e-12)
 
 
-def test_nothing_is_left_to_correlate_with_a_column_of_the_third_ones_order() -> None:
+def test_partial_correlation_is_undefined_if_a_column_has_the_ranks_of_the_third() -> None:
     third = RNG.normal(size=20)
     values = np.stack([np.exp(third), RNG.normal(size=20), third], axis=1)
     assert np.isnan(partial_spearman(values, np.ones((1, 20)))).all()
