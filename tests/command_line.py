@@ -50,6 +50,19 @@ def no_page() -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def separate_imports(*packages: str) -> Iterator[None]:
+    """Import packages outside the checkout within as a new process would, and forget them after."""
+    path, inherited = list(sys.path), os.environ.get("PYTHONPATH", "")
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
+            del sys.modules[name]
+        os.environ["PYTHONPATH"] = inherited
+
+
 def evaluate(folder: Path, *arguments: str) -> Ended:
     """`python evaluate.py <arguments>` in `folder`, in this process."""
     return _called(cli.evaluate, "evaluate.py", folder, arguments)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from command_line import QUIET, TRAJECTORY, Ended, evaluate, no_page, only_point, saibench, train
+from command_line import (
+    QUIET,
+    TRAJECTORY,
+    Ended,
+    evaluate,
+    no_page,
+    only_point,
+    saibench,
+    separate_imports,
+    train,
+)
 from docs_pages import DOCS, files_of_my_project, write_my_project
 
 from saibench.evidence.reader import StudyEvidence
@@ -30,21 +37,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_my_project(page, tmp_path_factory.mktemp("extension"))
 
 
-@contextmanager
-def imports_of_its_own() -> Iterator[None]:
-    """A command within finds the project's module as a process would: if it is told where."""
-    path, inherited = list(sys.path), os.environ.get("PYTHONPATH", "")
-    try:
-        yield
-    finally:
-        sys.path[:] = path
-        sys.modules.pop("springs", None)
-        os.environ["PYTHONPATH"] = inherited
-
-
 @pytest.fixture(autouse=True)
-def separate_imports(point: Path) -> Iterator[None]:
-    with imports_of_its_own():
+def own_imports(point: Path) -> Iterator[None]:
+    with separate_imports("springs"):
         yield
 
 
@@ -52,7 +47,7 @@ def separate_imports(point: Path) -> Iterator[None]:
 def point(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the module trained on one device."""
     folder = tmp_path_factory.mktemp("one_device")
-    with imports_of_its_own(), no_page():
+    with separate_imports("springs"), no_page():
         ended = train(folder, f"--config-dir={project}", "model=springs", *SMALL)
     assert ended.status == 0, ended.err
     return only_point(folder)
@@ -126,15 +121,15 @@ def test_code_that_changed_is_trained_anew_and_the_old_run_is_left_alone(
     code = mine / "springs.py"
     run = (f"--config-dir={mine}", "model=springs", *SMALL)
     code.write_text(code.read_text().replace("import torch", "import torch  # of springs", 1))
-    with imports_of_its_own(), no_page():
+    with separate_imports("springs"), no_page():
         assert train(tmp_path, *run).status == 0
     assert list(outputs.glob("*/*/run.json")) == [old], "a comment changes no result"
 
     code.write_text(code.read_text().replace("(kinds, kinds), 1.5", "(kinds, kinds), 1.4"))
-    with imports_of_its_own():
+    with separate_imports("springs"):
         told = evaluate(tmp_path, f"run={old.parent}", run[0], "test=[whole_trajectory]", *QUIET)
     assert (told.status, told.err.split(" since ")[0]) == (2, "springs.py changed")
-    with imports_of_its_own(), no_page():
+    with separate_imports("springs"), no_page():
         ended = train(tmp_path, *run)
     assert ended.status == 0, ended.err
     assert f"springs.py changed since {point.name}" in ended.out

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
-from command_line import QUIET, evaluate, no_page, only_point, saibench, train
+from command_line import QUIET, evaluate, no_page, only_point, saibench, separate_imports, train
 
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.evidence.reader import StudyEvidence
@@ -25,36 +23,23 @@ ROUNDING = 1e-5
 """Relative, of angles and errors in single precision."""
 
 
-@contextmanager
-def imports_of_its_own() -> Iterator[None]:
-    """Within, the workload's package is found only where a command is told that it is."""
-    path, inherited = list(sys.path), os.environ.get("PYTHONPATH", "")
-    try:
-        yield
-    finally:
-        sys.path[:] = path
-        for name in [name for name in sys.modules if name.partition(".")[0] == "pendulum"]:
-            del sys.modules[name]
-        os.environ["PYTHONPATH"] = inherited
-
-
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its study, in two points, evaluated on a further partition."""
     folder = tmp_path_factory.mktemp("toy")
-    with imports_of_its_own():
+    with separate_imports("pendulum"):
         swept = train(folder, OWN, "-m", "+sweeps=pendulum/release", "release=40,120", *SMALL)
     assert swept.status == 0, swept.err
     narrow = next(folder.glob("outputs/release/release40-*"))
-    with imports_of_its_own():
+    with separate_imports("pendulum"):
         again = evaluate(folder, OWN, f"run={narrow}", "test=[wide]", *QUIET)
     assert again.status == 0, again.err
     return folder / "outputs" / "release"
 
 
 @pytest.fixture(autouse=True)
-def separate_imports(study: Path) -> Iterator[None]:
-    with imports_of_its_own():
+def own_imports(study: Path) -> Iterator[None]:
+    with separate_imports("pendulum"):
         yield
 
 
