@@ -213,8 +213,8 @@ def _lookup(settings: dict[str, Any], key: str) -> Any:
             if target and not target.startswith("saibench."):
                 return None  # a class of the user's own, which has options of its own
             raise UserError(
-                f"workload={settings['workload'].get('name')} names a point by '{key}', which "
-                "these settings do not have: the data or the model may be another workload's."
+                f"workload.label lists '{key}', which the settings of this run do not have. Use "
+                "keys of its settings, such as seed."
             )
         value = value[part]
         target = value.get("_target_", target) if isinstance(value, dict) else target

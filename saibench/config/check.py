@@ -11,6 +11,7 @@ from hydra.utils import get_class, get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from saibench.config.other_workload import refuse_other_workload
 from saibench.config.reported import (
     REPORTED_MODULES,
     check_built,
@@ -54,6 +55,7 @@ def check_point(config: DictConfig) -> None:
     _check_budget(config, trainer)
     check_devices(trainer)
     check_settings_targets(settings, partial(typed_key, config))
+    refuse_other_workload(config, settings)
     _check_class(settings["model"])
     _check_precision(settings["model"], trainer)
     _check_model(settings["model"], trainer)

@@ -121,7 +121,7 @@ REFUSED = {
         ["+trainer.callbacks.mine._target_=nowhere.Callback"],
         "No module named 'nowhere'",
     ),
-    "a label of no setting": (["workload.label=[nope]"], "names a point by 'nope'"),
+    "a label of no setting": (["workload.label=[nope]"], "workload.label lists 'nope'"),
     "text for a learning rate": (["model.optimizer.lr=abc"], "model.optimizer.lr=abc"),
     "a misspelt sampler": (
         ["training._target_=saibench.datamodules.samplers.Taill"],
@@ -293,6 +293,29 @@ def test_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     ended = train(tmp_path, "trainer.accelerator=gpu")
     assert_refused(ended, "trainer.accelerator=cpu would work", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["data=simulated_rain"], ["data=simulated_rain", "=nowcasting", "data=gfn2_xtb"]),
+        (["workload=nowcasting", "data=md17"], ["data=md17", "=force_field", "=simulated_rain"]),
+        (["model=persistence"], ["model=persistence", "=nowcasting", "model=nequip_small"]),
+        (["workload=jet_tagging", "model=cartesian"], ["model=cartesian", "=force_field"]),
+        (["-m", "seed=0,1", "model=cartesian,particle_net"], ["=particle_net", "=jet_tagging"]),
+        (
+            ["model._target_=saibench.models.nowcasting.module.NowcastingModule"],
+            ["model._target_=saibench.models.nowcasting.module.NowcastingModule", "=nowcasting"],
+        ),
+    ],
+    ids=" ".join,
+)
+def test_data_or_model_of_another_workload_is_refused(
+    arguments: list[str], named: list[str], tmp_path: Path
+) -> None:
+    ended = train(tmp_path, *arguments)
+    for part in named:
+        assert_refused(ended, part, tmp_path)
 
 
 def test_sweep_whose_last_point_is_wrong_writes_nothing(tmp_path: Path) -> None:
