@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from saibench.analysis.leak_audit.audit import Split, look, share
+from saibench.analysis.leak_audit.audit import Split, find_leaks, share
 from saibench.datamodules.cache_root import cache_root
 from saibench.datamodules.force_field.rmd17 import RMD17
 from saibench.datamodules.force_field.similarity import frame_similarity
@@ -61,11 +61,12 @@ def rows_of(molecule: str) -> Iterator[str]:
             similarity.vectors,
             similarity.contents,
         )
-        seen = look(split)
-        assert seen.interleaved is not None and seen.near is not None and seen.memory is not None
-        shares = [percent(share(f, split)) for f in (seen.any, seen.interleaved, seen.near)]
-        bound = "" if seen.memory.is_resolved else "≤ "
-        cells = [molecule, train[-2:], *shares, f"{bound}{1000 * seen.memory.value:.0f}"]
+        leaks = find_leaks(split)
+        assert leaks.interleaved is not None and leaks.near is not None
+        assert leaks.correlation_time is not None
+        shares = [percent(share(f, split)) for f in (leaks.any, leaks.interleaved, leaks.near)]
+        bound = "" if leaks.correlation_time.is_resolved else "≤ "
+        cells = [molecule, train[-2:], *shares, f"{bound}{1000 * leaks.correlation_time.value:.0f}"]
         yield f"| {' | '.join(cells)} |"
 
 

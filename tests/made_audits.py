@@ -1,4 +1,4 @@
-"""A leak audit with everything that one can have."""
+"""A leak audit with all of its parts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from saibench.evidence.audit_record import Audit, Effect, Pair, Share
 
 
 def audit_of(score: float) -> Audit:
-    """A test in time of which training has seen this share."""
+    """The audit of a test in time with this score."""
     share = Share(score, score, score, 100)
     return Audit(
         partition="last_tenth",

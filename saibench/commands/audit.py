@@ -75,9 +75,9 @@ def _starts_from_weights(folder: Path) -> bool:
 
 
 def _told(folder: Path, audit: Audit, pairs: int) -> str:
-    from saibench.analysis.leak_audit.sentences import pair_lines, story
+    from saibench.analysis.leak_audit.sentences import pair_lines, summary
 
-    lines = [*story(audit), *pair_lines(audit, pairs)]
+    lines = [*summary(audit), *pair_lines(audit, pairs)]
     return "\n  ".join([f"{folder.name}, {audit.partition}:", *lines])
 
 

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from saibench.analysis.leak_audit.of_evidence import Audited, audits_of
 from saibench.analysis.leak_audit.records import QUANTILES
-from saibench.analysis.leak_audit.sentences import story
+from saibench.analysis.leak_audit.sentences import summary
 from saibench.evidence.audit_record import Audit, Share
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
@@ -71,7 +71,7 @@ def caption(evidence: StudyEvidence) -> str:
     ]
     for one in _drawn(found):
         label = f"{one.label}: " if len(found) > 1 else ""
-        parts.append(label + " ".join(story(one.audit)))
+        parts.append(label + " ".join(summary(one.audit)))
     if len(found) > MAX_ROWS:
         parts.append(f"Drawn are the {MAX_ROWS} with the highest scores of {len(found)}.")
     return "\n".join(parts)

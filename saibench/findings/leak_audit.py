@@ -63,7 +63,7 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
 
 
 def _no_leak(audit: Audit) -> Answer:
-    return _leaks(audit), "\n".join(sentences.story(audit))
+    return _leaks(audit), "\n".join(sentences.summary(audit))
 
 
 def _no_leaks(of_points: Sequence[Audited]) -> Answer:
@@ -77,7 +77,7 @@ def _no_leaks(of_points: Sequence[Audited]) -> Answer:
         f"({least.label}) and {most.audit.score.estimate:.3f} ({most.label}); supported for "
         f"{verdicts.count(SUPPORTED)}, contradicted for {verdicts.count(CONTRADICTED)}, "
         f"inconclusive for {verdicts.count(INCONCLUSIVE)}.\n"
-        f"The highest: {' '.join(sentences.story(most.audit))}"
+        f"The highest: {' '.join(sentences.summary(most.audit))}"
     )
 
 

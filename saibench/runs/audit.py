@@ -11,14 +11,15 @@ import polars
 from omegaconf import OmegaConf
 
 from saibench.analysis.leak_audit.audit import (
-    Seen,
+    Leaks,
     Split,
     distance_ratio,
-    look,
+    find_leaks,
     share,
     worst_pairs,
 )
 from saibench.analysis.leak_audit.effect import effect_of
+from saibench.analysis.leak_audit.of_evidence import AUDIT
 from saibench.analysis.leak_audit.records import quantiles
 from saibench.analysis.learning_curve.reading import curve_config
 from saibench.config.check import build
@@ -36,9 +37,6 @@ from saibench.identity import with_root
 from saibench.runs.evaluation import SAMPLES
 from saibench.runs.rebuilt import settings_of
 from saibench.runs.training import check_data
-
-AUDIT = "audit"
-"""The record's entry: partition → audit."""
 
 
 def audit_point(
@@ -117,11 +115,11 @@ def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
     assert train is not None  # else there was nothing to audit
     similarity = data.similarity()
     split = _split(data, test.rows, training, similarity)
-    seen = look(split)
+    leaks = find_leaks(split)
     field = next(
         (f for f in data.feature_fields() if similarity and f.name == similarity.along), None
     )
-    memory = seen.memory
+    memory = leaks.correlation_time
     found = Audit(
         partition=test.name,
         describe=test.describe,
@@ -129,10 +127,10 @@ def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
         training=len(training),
         training_hash=train.hash,
         test_hash=test.hash,
-        score=share(seen.any, split),
-        same=share(seen.same.count > 0, split),
-        interleaved=None if seen.interleaved is None else share(seen.interleaved, split),
-        near=None if seen.near is None else share(seen.near, split),
+        score=share(leaks.any, split),
+        same=share(leaks.same.count > 0, split),
+        interleaved=None if leaks.interleaved is None else share(leaks.interleaved, split),
+        near=None if leaks.near is None else share(leaks.near, split),
         part=similarity.part if similarity else "",
         correlation_time=None if memory is None else memory.value,
         unit="" if field is None else field.unit,
@@ -140,13 +138,13 @@ def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
         along=similarity.along if similarity else None,
         descriptor=similarity.name if similarity else "",
         describe_descriptor=similarity.describe if similarity else "",
-        threshold=float(seen.threshold) if np.isfinite(seen.threshold) else None,
-        to_training=[] if seen.to_training is None else quantiles(seen.to_training.distance),
-        among_training=quantiles(seen.among_training),
-        ratio=distance_ratio(seen, split),
-        pairs=worst_pairs(seen, split),
+        threshold=float(leaks.threshold) if np.isfinite(leaks.threshold) else None,
+        to_training=[] if leaks.to_training is None else quantiles(leaks.to_training.distance),
+        among_training=quantiles(leaks.among_training),
+        ratio=distance_ratio(leaks, split),
+        pairs=worst_pairs(leaks, split),
     )
-    return replace(found, effect=_effect(folder, test, split, seen))
+    return replace(found, effect=_effect(folder, test, split, leaks))
 
 
 def _split(
@@ -165,7 +163,7 @@ def _split(
     return Split(test, training, ids, times, similarity.vectors, similarity.contents, samples)
 
 
-def _effect(folder: Path, test: Partition, split: Split, seen: Seen) -> Effect | None:
+def _effect(folder: Path, test: Partition, split: Split, leaks: Leaks) -> Effect | None:
     """By the evidence of the point, if it has the partition; turned samples are others."""
     if test.transform is not None or not (folder / SAMPLES).exists():
         return None
@@ -180,4 +178,4 @@ def _effect(folder: Path, test: Partition, split: Split, seen: Seen) -> Effect |
         return None
     unit = evidence.units[config.statistic]["unit"]
     ids = split.ids[split.test]
-    return effect_of(rows, config.statistic, unit, ids, seen.any, config.ideal)
+    return effect_of(rows, config.statistic, unit, ids, leaks.any, config.ideal)

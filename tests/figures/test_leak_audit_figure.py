@@ -20,7 +20,7 @@ def test_caption_names_those_that_are_drawn_a_line_each(tmp_path: Path) -> None:
     shown, *told = leak_audit.caption(StudyEvidence.load(made)).split("\n")
     assert shown.startswith("Left: share of samples")
     assert told.pop() == "Drawn are the 3 with the highest scores of 5."
-    assert sum("Training saw the like of" in line for line in told) == len(told) == 3
+    assert sum("100 samples of last_tenth" in line for line in told) == len(told) == 3
     assert all(
         any(f"(score {one})" in line for line in told) for one in ("0.020", "0.030", "0.040")
     )

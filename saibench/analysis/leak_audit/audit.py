@@ -1,4 +1,4 @@
-"""What training has seen of a test: the same samples, their neighbours in time, near-duplicates."""
+"""Finds test samples with a copy, a neighbour in time or a near-duplicate in training."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from saibench.analysis.leak_audit.neighbours import (
 from saibench.analysis.leak_audit.records import share_of
 from saibench.evidence.audit_record import Pair, Share
 
-NEAR = 0.01
-"""Share of the training samples whose nearest independent one is called near: of a test that is as
-far from training, so many are near by chance."""
-COMPARED = 5000
-"""Training samples whose distances to independent ones set the scale."""
+NEAR_QUANTILE = 0.01
+"""A test sample is a near-duplicate below this quantile of the distances of training samples to
+independent ones, so 1 % of an independent test are near-duplicates by chance."""
+MAX_COMPARED = 5000
+"""Training samples whose distances to independent ones are computed."""
 MIN_INDEPENDENT = 100
-"""Fewer training samples with an independent neighbour set no scale: 1 % of them is none."""
-WORST = 20
+"""Training samples with an independent neighbour that the quantile needs."""
+MAX_PAIRS = 20
 """Pairs that are kept."""
 
 Flags = NDArray[np.bool_]
@@ -42,14 +42,14 @@ Digests = Callable[[Rows], NDArray[np.uint64]]
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A test and what training saw, as rows of one index.
+    """Test and training samples, as rows of one index.
 
     Args:
         test, training: rows `(n,)`, `(m,)`.
         ids: of all rows of the index.
-        times: of all rows, where neighbours along it are alike.
+        times: of all rows, if neighbours in time are similar.
         vectors: descriptors by row.
-        contents: digests of a sample's parts by row; 0 is nothing.
+        contents: digests of a sample's parts by row; 0 is an empty part.
         samples: `(n,)` test samples with their `block_columns`.
     """
 
@@ -62,7 +62,7 @@ class Split:
     samples: polars.DataFrame | None = None
 
     def blocks(self, values: Floats) -> NDArray[np.int64]:
-        """`(n,)` blocks of the test samples for an interval of what `(n,)` values say."""
+        """`(n,)` blocks of the test samples for an interval of the mean of `(n,)` values."""
         samples = self.samples
         if samples is None:
             samples = polars.DataFrame({"sample_id": self.ids[self.test]})
@@ -73,10 +73,10 @@ class Split:
 
 @dataclass(frozen=True, eq=False)
 class SameParts:
-    """Parts of each test sample that training holds too, arrays `(n,)`.
+    """Parts of each test sample that are also in training, arrays `(n,)`.
 
-    count: of such parts; one of a sample that is itself in training
-    row: of a training sample that holds one, -1 where there is none
+    count: of such parts; at least 1 for a sample that is itself in training
+    row: of a training sample with such a part, -1 without one
     """
 
     count: NDArray[np.int64]
@@ -84,24 +84,24 @@ class SameParts:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
-    """What is known of each test sample, arrays `(n,)`.
+class Leaks:
+    """The leaks of each test sample, arrays `(n,)`.
 
     same: by id and by content
-    interleaved, near: None where that cannot be asked
+    interleaved, near: None if the data do not allow the comparison
     """
 
     same: SameParts
     interleaved: Flags | None = None
     near: Flags | None = None
-    memory: CorrelationTime | None = None
+    correlation_time: CorrelationTime | None = None
     to_training: Nearest | None = None
     among_training: Floats = field(default_factory=lambda: np.array([]))
     threshold: float = math.nan
 
     @property
     def any(self) -> Flags:
-        """Samples that training has seen the like of."""
+        """Samples with a leak of any kind."""
         found = self.same.count > 0
         for flags in (self.interleaved, self.near):
             if flags is not None:
@@ -109,24 +109,24 @@ class Seen:
         return found
 
 
-def look(split: Split) -> Seen:
-    """Compare every test sample with what training saw.
+def find_leaks(split: Split) -> Leaks:
+    """Compare every test sample with the training samples.
 
     Memory holds reduced descriptors of training (64 numbers each) and a chunk of everything else,
-    so that 100,000 samples on either side need some hundred megabytes.
+    some hundred megabytes for 100,000 samples on either side.
     """
     same = _same_parts(split)
+    if split.vectors is None:
+        return Leaks(same)
     memory = interleaved = None
-    if split.times is not None and split.vectors is not None:
+    if split.times is not None:
         memory = correlation_time(split.vectors, split.times)
         interleaved = gaps_to_training(split) <= memory.value
-    if split.vectors is None:
-        return Seen(same, interleaved, memory=memory)
     projection = Projection.of(split.vectors, split.training)
     found = nearest(split.vectors, split.test, split.training, projection)
     among = nearest(
         split.vectors,
-        spread(split.training, COMPARED),
+        spread(split.training, MAX_COMPARED),
         split.training,
         projection,
         split.times,
@@ -134,10 +134,10 @@ def look(split: Split) -> Seen:
     ).distance
     independent = among[np.isfinite(among)]
     if len(independent) < MIN_INDEPENDENT:
-        return Seen(same, interleaved, None, memory, found, independent)
-    threshold = float(np.quantile(independent, NEAR))
+        return Leaks(same, interleaved, None, memory, found, independent)
+    threshold = float(np.quantile(independent, NEAR_QUANTILE))
     near = found.distance < threshold
-    return Seen(same, interleaved, near, memory, found, independent, threshold)
+    return Leaks(same, interleaved, near, memory, found, independent, threshold)
 
 
 def gaps_to_training(split: Split) -> Floats:
@@ -152,42 +152,45 @@ def gaps_to_training(split: Split) -> Floats:
 
 
 def share(flags: Flags | Floats, split: Split) -> Share:
-    """Of the test samples, with the interval of other stretches or groups of them."""
+    """Mean over the test samples, with its interval from resampling their blocks."""
     values = flags.astype(np.float64)
     is_share = flags.dtype == np.bool_
     return share_of(block_bootstrap(values, split.blocks(values), share=is_share))
 
 
-def distance_ratio(seen: Seen, split: Split) -> Share | None:
+def distance_ratio(leaks: Leaks, split: Split) -> Share | None:
     """Mean distance of test samples to training over that among independent training samples."""
-    if seen.to_training is None or not np.isfinite(seen.threshold):
+    if leaks.to_training is None or not np.isfinite(leaks.threshold):
         return None
-    scale = float(seen.among_training.mean())
-    if scale == 0:
-        return None
-    relative = seen.to_training.distance / scale
-    return share_of(block_bootstrap(relative, split.blocks(relative)))
+    scale = float(leaks.among_training.mean())
+    return share(leaks.to_training.distance / scale, split) if scale else None
 
 
-def worst_pairs(seen: Seen, split: Split) -> list[Pair]:
-    """The test samples that are nearest to a training sample, equal parts first."""
-    found = seen.to_training
+def worst_pairs(leaks: Leaks, split: Split) -> list[Pair]:
+    """The test samples that are nearest to a training sample, those with equal parts first."""
+    found = leaks.to_training
     if found is None:
         return []
-    row = np.where(seen.same.count > 0, seen.same.row, found.row)
-    order = np.lexsort((found.distance, -seen.same.count))[:WORST]
+    row = np.where(leaks.same.count > 0, leaks.same.row, found.row)
+    order = np.lexsort((found.distance, -leaks.same.count))[:MAX_PAIRS]
     assert split.vectors is not None
-    distance = distances(split.vectors, split.test[order], row[order])
-    scale = float(seen.among_training.mean()) if seen.among_training.size else 0.0
+    scale = float(leaks.among_training.mean()) if leaks.among_training.size else 0.0
     pairs = []
-    for number, apart in zip(order, distance, strict=True):
+    for number, distance in zip(
+        order, distances(split.vectors, split.test[order], row[order]).tolist(), strict=True
+    ):
         test, training = split.test[number], row[number]
-        gap = None
-        if split.times is not None:
-            gap = float(abs(split.times[test] - split.times[training]))
-        relative = float(apart) / scale if scale else None
-        ids = int(split.ids[test]), int(split.ids[training])
-        pairs.append(Pair(*ids, float(apart), relative, gap, int(seen.same.count[number])))
+        times = split.times
+        pairs.append(
+            Pair(
+                test=int(split.ids[test]),
+                training=int(split.ids[training]),
+                distance=distance,
+                relative=distance / scale if scale else None,
+                gap=None if times is None else float(abs(times[test] - times[training])),
+                same=int(leaks.same.count[number]),
+            )
+        )
     return pairs
 
 
@@ -202,7 +205,7 @@ def _same_parts(split: Split) -> SameParts:
     if split.contents is None:
         return SameParts(count, row)
     known, holder = _known(split)
-    if not len(known):  # all parts of training are dry: nothing can be met again
+    if not len(known):  # all parts of training are empty
         return SameParts(count, row)
     for chunk in chunks(len(split.test)):
         digests = split.contents(split.test[chunk])
@@ -215,7 +218,7 @@ def _same_parts(split: Split) -> SameParts:
 
 
 def _known(split: Split) -> tuple[NDArray[np.uint64], Rows]:
-    """Digests of all parts of training, ascending, and for each a row that holds it."""
+    """Digests of all parts of training, ascending, and for each a row with this part."""
     assert split.contents is not None
     parts = [split.contents(split.training[chunk]) for chunk in chunks(len(split.training))]
     digests = np.concatenate(parts)

@@ -1,4 +1,4 @@
-"""What a leak does to the errors of one test: of samples that training has seen, and of others."""
+"""The errors of test samples with and without a leak."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from saibench.analysis.leak_audit.audit import Flags
 from saibench.analysis.leak_audit.records import share_of
 from saibench.evidence.audit_record import Effect
 
-FEWEST = 20
-"""Fewer samples of a kind say nothing of others."""
+MIN_SAMPLES = 20
+"""Samples with a leak, and without, that a comparison needs."""
 
 
 def effect_of(
@@ -22,34 +22,34 @@ def effect_of(
     statistic: str,
     unit: str,
     ids: np.ndarray,
-    seen: Flags,
+    leaked: Flags,
     ideal: float = 0.0,
 ) -> Effect | None:
-    """Errors of the test samples by whether training has seen the like of them.
+    """Errors of the test samples with a leak and of the others.
 
     Args:
-        samples: rows of one point and partition: `sample_id`, `block_columns` and the statistic.
+        samples: rows of one run and partition: `sample_id`, `block_columns` and the statistic.
         statistic: a column; the error is its distance from `ideal`.
         unit: of the statistic.
-        ids, seen: `(n,)` of the test samples.
+        ids, leaked: `(n,)` of the test samples.
 
     Returns:
-        None where the evidence lacks the samples, or either kind has fewer than 20.
+        None if there are fewer than 20 samples with a leak, or without.
     """
-    flags = polars.DataFrame({"sample_id": ids, "seen": seen})
+    flags = polars.DataFrame({"sample_id": ids, "leaked": leaked})
     error = (polars.col(statistic).cast(polars.Float64) - ideal).abs().fill_nan(None)
     independent = samples.select("sample_id", *block_columns(samples), error=error)
     rows = independent.drop_nulls("error").join(flags, on="sample_id").sort("sample_id")
-    counts = int(rows["seen"].sum()), int((~rows["seen"]).sum())
-    if min(counts) < FEWEST:
+    errors, is_leaked = rows["error"].to_numpy(), rows["leaked"].to_numpy()
+    counts = int(is_leaked.sum()), int((~is_leaked).sum())
+    if min(counts) < MIN_SAMPLES:
         return None
-    errors, is_seen = rows["error"].to_numpy(), rows["seen"].to_numpy()
-    found = group_means(errors, ~is_seen, blocks_of(rows, errors))
-    of_others, of_seen, difference = (share_of(interval) for interval in found)
+    found = group_means(errors, ~is_leaked, blocks_of(rows, errors))
+    others, seen, difference = (share_of(interval) for interval in found)
     return Effect(
         statistic,
         unit,
-        replace(of_seen, count=counts[0]),
-        replace(of_others, count=counts[1]),
+        replace(seen, count=counts[0]),
+        replace(others, count=counts[1]),
         difference,
     )

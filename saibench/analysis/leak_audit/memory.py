@@ -1,4 +1,4 @@
-"""How long samples that follow one another stay alike."""
+"""The time over which the descriptors of consecutive samples correlate."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from saibench.analysis.bootstrap import Floats
 from saibench.analysis.leak_audit.neighbours import Rows, Vectors, spread
 
 ANCHORS = 2000
-"""Samples whose similarity to later ones is averaged."""
-FORGOTTEN = 1 / math.e
+"""Samples whose correlation with later ones is averaged."""
+INDEPENDENT = 1 / math.e
 """Correlation below which two samples count as independent."""
 
 
@@ -21,9 +21,9 @@ class CorrelationTime:
     """The time after which the correlation of descriptors has fallen to 1/e.
 
     Args:
-        value: in the unit of the order.
-        is_resolved: whether it was seen to fall: not where samples next to each other are further
-            apart than it, nor where it has not fallen within a quarter of the series.
+        value: in the unit of the times.
+        is_resolved: False if consecutive samples are further apart than the value, or if the
+            correlation has not fallen within a quarter of the series.
     """
 
     value: float
@@ -31,11 +31,11 @@ class CorrelationTime:
 
 
 def correlation_time(vectors: Vectors, times: Floats) -> CorrelationTime:
-    """Of vectors of all rows in the order of `times`.
+    """The correlation time of the vectors of all rows in the order of `times`.
 
-    Correlation at a lag: the mean inner product of vectors, less their mean, over their mean
-    square. Lags grow by a quarter; the time of a lag is the mean gap, and between two lags the
-    correlation is taken to fall evenly.
+    The correlation at a lag is the mean inner product of centred vectors over their mean square.
+    Lags grow by a quarter; the time of a lag is the mean gap, and the correlation is interpolated
+    linearly between lags.
     """
     order: Rows = np.argsort(times, kind="stable").astype(np.int64)
     places = spread(np.arange(len(order), dtype=np.int64), ANCHORS)
@@ -52,8 +52,8 @@ def correlation_time(vectors: Vectors, times: Floats) -> CorrelationTime:
         product = (anchors[inside] * (vectors(later) - mean)).sum(axis=1).mean()
         gap = float((times[later] - times[order[places[inside]]]).mean())
         now = gap, float(product) / variance
-        if now[1] <= FORGOTTEN:
-            fallen = (before[1] - FORGOTTEN) / (before[1] - now[1])
+        if now[1] <= INDEPENDENT:
+            fallen = (before[1] - INDEPENDENT) / (before[1] - now[1])
             value = before[0] + fallen * (now[0] - before[0])
             return CorrelationTime(value, is_resolved=lag > 1)
         before, lag = now, max(lag + 1, int(1.25 * lag))

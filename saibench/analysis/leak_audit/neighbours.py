@@ -1,4 +1,7 @@
-"""The nearest of many vectors, in memory that does not grow with the pairs."""
+"""Nearest neighbours of many vectors, in memory that does not grow with the number of pairs.
+
+The search excludes neighbours in time, which scikit-learn's searches cannot.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,19 @@ Vectors = Callable[[Rows], NDArray[np.floating]]
 """Rows of the index `(n,)` → vectors `(n, D)`."""
 
 CHUNK = 2000
-"""Vectors of either side that are compared at once: their distances take 16 MB."""
+"""Vectors of either side that are compared at once; their distances take 16 MB."""
 COMPONENTS = 64
-"""Numbers that a vector is reduced to for the search, where it has more."""
+"""Principal components that longer vectors are reduced to for the search."""
 FITTED_ON = 2000
-"""Vectors from which these components are found."""
+"""Vectors that the components are fitted to."""
 
 
 @dataclass(frozen=True, eq=False)
 class Nearest:
-    """For each query: its nearest reference, and how far it is in the whole vectors.
+    """The nearest reference of each query, and its distance between the whole vectors.
 
-    row: `(n,)` row of the index, -1 where every reference was excluded
-    distance: `(n,)` float64, inf there
+    row: `(n,)` row of the index, -1 if every reference is excluded
+    distance: `(n,)` float64, inf in that case
     """
 
     row: Rows
@@ -36,10 +39,10 @@ class Nearest:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Vectors less a mean, on their principal components: Euclidean distances never grow by it.
+    """Centred vectors on their principal components, which never increases a distance.
 
-    So a copy stays a copy. Where the components hold nearly all variance, the nearest neighbour
-    among them is nearly always the nearest; its distance is then taken in the whole vectors.
+    So a copy stays a copy. Where the components have nearly all variance, the nearest neighbour
+    in them is nearly always the nearest; its distance is then computed from the whole vectors.
     """
 
     mean: Floats
@@ -47,7 +50,7 @@ class Projection:
 
     @classmethod
     def of(cls, vectors: Vectors, rows: Rows) -> Projection:
-        """Fitted to evenly spread `rows`."""
+        """Fit to evenly spread `rows`."""
         some = np.asarray(vectors(spread(rows, FITTED_ON)), dtype=np.float64)
         mean = some.mean(axis=0)
         if some.shape[1] <= COMPONENTS:
@@ -78,8 +81,8 @@ def nearest(
     Args:
         vectors: of rows of the index.
         queries, references: rows of the index.
-        projection: in which neighbours are looked for.
-        times: of all rows of the index; with them, references no more than `apart` from the query
+        projection: in which neighbours are searched for.
+        times: of all rows of the index; if given, references no more than `apart` from the query
             in time are excluded.
         apart: see `times`.
     """
@@ -119,7 +122,7 @@ def chunks(count: int, size: int = CHUNK) -> Iterator[slice]:
 
 
 def distances(vectors: Vectors, queries: Rows, found: Rows) -> Floats:
-    """`(n,)` distances in the whole vectors, inf where nothing was found."""
+    """`(n,)` distances between the whole vectors, inf where nothing was found."""
     distance = np.full(len(queries), np.inf)
     there = np.flatnonzero(found >= 0)
     for chunk in chunks(len(there)):

@@ -1,4 +1,4 @@
-"""The audits that a study's records keep."""
+"""The audits in a study's records."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import compared_points, differing, setting_text, short_names
 
 AUDIT = "audit"
-"""The record's entry: partition → audit, as `Audit.to_json` gives it."""
+"""Entry of a run's record: partition → `Audit.to_json`."""
 HELD_OUT = "held_out"
-"""A setting that the audited partition tells already."""
+"""A setting that the name of the audited partition repeats."""
 
 
 @dataclass(frozen=True)
 class Audited:
-    """A point's audit; `label` tells the point from the study's others."""
+    """A run's audit; `label` distinguishes the run from the study's others."""
 
     point: str
     label: str
@@ -24,7 +24,7 @@ class Audited:
 
 
 def audits_of(evidence: StudyEvidence) -> list[Audited]:
-    """By point, in the order of the table of points."""
+    """Audits by run, in the order of the table of points."""
     points = compared_points(evidence)
     names = [name for name in differing(points) if name != HELD_OUT]
     short, found = short_names(evidence), []

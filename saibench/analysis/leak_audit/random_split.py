@@ -1,4 +1,4 @@
-"""The same net on a random split and on one in time: what the first hides."""
+"""Errors of the same net on a random split and on a split in time."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ RANDOM, TIME = "random", "time"
 
 @dataclass(frozen=True, eq=False)
 class TestedSplit:
-    """One split's net on one partition.
+    """The net of one split on one test partition.
 
     Args:
         split: `random` or `time`.
-        partition: what was tested on.
-        is_held_out: whether it is the one that training may not touch.
-        error: with its interval, the mean over seeds.
+        partition: its name.
+        is_held_out: whether it is the partition that training must not use.
+        error: mean over seeds, with its interval.
         cumulants: of the error, from blocks of this partition.
-        audit: of the first of the points, where one was made.
-        of_seeds: the error of each point alone.
+        audit: of the first run, if there is one.
+        of_seeds: the error of each run alone.
     """
 
     split: str
@@ -64,10 +64,10 @@ class TestedSplit:
 
 @dataclass(frozen=True, eq=False)
 class SplitStudy:
-    """What the points of one variant show; `label` is what they share.
+    """The runs of one variant; `label` is what they share.
 
     Args:
-        seeds: the fewest with which a split's net was trained.
+        seeds: smallest number of seeds of a split.
     """
 
     label: str
@@ -79,19 +79,19 @@ class SplitStudy:
         return next((t for t in self.tested if t.split == split and t.is_held_out), None)
 
     def between(self) -> TestedSplit | None:
-        """The net that is split in time, on samples between those that it was trained on."""
+        """The net split in time, on samples between its training samples."""
         return next((t for t in self.tested if t.split == TIME and not t.is_held_out), None)
 
 
 def split_studies(evidence: StudyEvidence) -> list[SplitStudy]:
-    """By variant.
+    """The splits by variant.
 
     Raises:
-        UserError: the study does not vary how it is split.
+        UserError: the study does not vary the split, or its samples lack the statistic.
     """
     points = compared_points(evidence).filter(polars.col("point").is_in(list(evidence.metrics)))
     if SPLIT not in points.columns or points[SPLIT].n_unique() < 2:
-        raise UserError("The study does not train on a random and on a time-ordered split.")
+        raise UserError("The study has no runs with both split=random and split=time.")
     config = curve_config(evidence)
     field = next((f for f in evidence.fields("samples") if f.name == config.statistic), None)
     if field is None:
@@ -110,12 +110,12 @@ def split_studies(evidence: StudyEvidence) -> list[SplitStudy]:
 
 
 def _follows(points: polars.DataFrame, name: str) -> bool:
-    """Whether a setting has one value a split, such as the sampler of what is trained on."""
+    """Whether a setting has one value per split, such as the sampler of the training data."""
     return points.select({SPLIT, name}).n_unique() == points[SPLIT].n_unique()
 
 
 def difference(first: TestedSplit, second: TestedSplit) -> Interval:
-    """Error of the first less that of the second, whose tests are independent of each other."""
+    """Error of the first minus error of the second, on independent test samples."""
     blocks = min(first.error.num_blocks, second.error.num_blocks)
     count = first.error.count + second.error.count
     estimate = first.error.estimate - second.error.estimate
@@ -126,7 +126,7 @@ def difference(first: TestedSplit, second: TestedSplit) -> Interval:
 
 
 def audited_tests(evidence: StudyEvidence, point: str) -> list[TestedSplit]:
-    """One net on all partitions that were audited, by falling score."""
+    """One net on all audited partitions, by descending score."""
     config = curve_config(evidence)
     if config.statistic not in evidence.samples.columns:
         return []
@@ -147,7 +147,7 @@ def _tested(evidence: StudyEvidence, variant: Variant, config: CurveConfig) -> l
 def _of_points(
     evidence: StudyEvidence, points: Sequence[str], split: str, config: CurveConfig
 ) -> list[TestedSplit]:
-    """Points that differ in their seed alone, on each of their partitions."""
+    """Runs that differ only in their seed, on each of their partitions."""
     audits = {
         one.audit.partition: one.audit for one in audits_of(evidence) if one.point == points[0]
     }

@@ -1,4 +1,4 @@
-"""Intervals and distances as an audit's record holds them."""
+"""Intervals and distances in the form of an audit's record."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def share_of(interval: Interval) -> Share:
 
 
 def quantiles(values: Floats) -> list[float]:
-    """At `QUANTILES`, of the finite values; nothing if there are none."""
+    """Quantiles of the finite values at `QUANTILES`; empty if there are none."""
     finite = values[np.isfinite(values)]
     return np.quantile(finite, QUANTILES).tolist() if finite.size else []

@@ -1,4 +1,4 @@
-"""What an audit says in plain sentences."""
+"""The results of an audit in plain sentences."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from saibench.evidence.audit_record import Audit, Pair
 from saibench.formatting import bracketed, percent
 
 MAX_SCORE_WITHOUT_LEAK = 0.05
-"""Score up to which a test is called free of leaks: near-duplicates are 1 % by chance alone."""
+"""Largest score of a test without leaks; 1 % are near-duplicates by chance alone."""
 
 
-def story(audit: Audit) -> list[str]:
-    """All that was found."""
-    told = [score_sentence(audit), same_sentence(audit)]
+def summary(audit: Audit) -> list[str]:
+    """All results, one sentence each."""
+    found = [score_sentence(audit), same_sentence(audit)]
     if audit.along is not None:
-        told.append(time_sentence(audit))
-    told.append(near_sentence(audit))
+        found.append(time_sentence(audit))
+    found.append(near_sentence(audit))
     if audit.effect is not None:
-        told.append(effect_sentence(audit))
-    return told
+        found.append(effect_sentence(audit))
+    return found
 
 
 def score_sentence(audit: Audit) -> str:
-    least = "at least " if audit.near_unknown else ""
+    least = "At least " if audit.near_unknown else ""
     return (
-        f"Training saw the like of {least}{percent(audit.score)} of the {audit.test:,} samples of "
-        f"{audit.partition} (score {audit.score.estimate:.3f}), among {audit.training:,} samples "
-        "that the model has seen."
+        f"{least}{percent(audit.score)} of the {audit.test:,} samples of {audit.partition} have a "
+        f"copy, near-duplicate or neighbour in time among the {audit.training:,} samples that the "
+        f"model has seen (score {audit.score.estimate:.3f})."
     )
 
 
@@ -35,22 +35,22 @@ def same_sentence(audit: Audit) -> str:
     what = audit.part or "sample"
     count = round(audit.same.estimate * audit.test)
     if not count:
-        return f"No {what} is on both sides."
-    return f"{count:,} of them ({percent(audit.same)}) hold a {what} that training holds too."
+        return f"No {what} is in both test and training."
+    return f"{count:,} of them ({percent(audit.same)}) contain a {what} that is also in training."
 
 
 def time_sentence(audit: Audit) -> str:
     if audit.interleaved is None or audit.correlation_time is None:
-        return f"How they lie in {audit.along} was not asked."
+        return f"Neighbours in {audit.along} were not searched for."
     if math.isinf(audit.correlation_time):
         return (
-            f"The {audit.descriptor}s never cease to correlate, so that each test sample lies "
-            f"within a correlation time of training in {audit.along}."
+            f"The {audit.descriptor}s never decorrelate, so every test sample is within one "
+            f"correlation time of training in {audit.along}."
         )
     after = (
         f"after which the correlation of the {audit.descriptor}s has fallen to 1/e"
         if audit.is_resolved
-        else f"a bound, since the {audit.descriptor}s' correlation is not resolved"
+        else f"a bound, since the data do not resolve the correlation of the {audit.descriptor}s"
     )
     return (
         f"{percent(audit.interleaved)} have a training sample within one correlation time, "
@@ -61,22 +61,22 @@ def time_sentence(audit: Audit) -> str:
 
 def near_sentence(audit: Audit) -> str:
     if not audit.descriptor:
-        return "Near-duplicates were not looked for: the workload has no descriptor of a sample."
+        return "Near-duplicates were not searched for: the workload has no descriptor of a sample."
     if audit.near is None:
         return (
-            "Near-duplicates cannot be told: fewer than 100 training samples have an independent "
-            "neighbour to set the scale."
+            "Near-duplicates cannot be determined: fewer than 100 training samples have an "
+            "independent neighbour to compare with."
         )
     ratio = ""
     if audit.ratio is not None:
         ratio = (
-            f" A test sample lies {bracketed(audit.ratio)} times as far from training as "
-            "independent training samples from each other, on average."
+            f" The mean distance of a test sample to training is {bracketed(audit.ratio)} times "
+            "that between independent training samples."
         )
     return (
         f"{percent(audit.near)} are near-duplicates by their {audit.descriptor}: closer to a "
-        "training sample than 99 % of the training samples are to an independent one, as 1 % "
-        f"would be by chance.{ratio}"
+        "training sample than 99 % of the training samples are to an independent one (1 % expected "
+        f"by chance).{ratio}"
     )
 
 
@@ -85,32 +85,31 @@ def effect_sentence(audit: Audit) -> str:
     effect = audit.effect
     unit = f" {effect.unit}" if effect.unit else ""
     verdict = (
-        "the others err more"
+        "the others have a larger error"
         if effect.difference.low > 0
-        else "the others err less"
+        else "the others have a smaller error"
         if effect.difference.high < 0
-        else "no difference beyond doubt"
+        else "the 95 % interval includes zero"
     )
     return (
-        f"{effect.statistic} of the {effect.seen.count:,} that training saw the like of is "
-        f"{bracketed(effect.seen)}{unit}, of the {effect.others.count:,} others "
-        f"{bracketed(effect.others)}{unit}: {bracketed(effect.difference)}{unit} more, {verdict}."
+        f"{effect.statistic} is {bracketed(effect.seen)}{unit} for the {effect.seen.count:,} "
+        f"leaked samples and {bracketed(effect.others)}{unit} for the {effect.others.count:,} "
+        f"others; the difference is {bracketed(effect.difference)}{unit} ({verdict})."
     )
 
 
 def pair_lines(audit: Audit, count: int) -> list[str]:
-    """The worst pairs as a table in text, a header first; nothing if there are none."""
+    """The worst pairs as a text table with a header; empty if there are none."""
     pairs = audit.pairs[:count]
     if not pairs:
         return []
-    head = ["test sample", "training sample", "distance", "of independent"]
+    head = ["test sample", "training sample", "distance", "relative"]
     timed = any(pair.gap is not None for pair in pairs)
-    head += [f"apart [{audit.unit}]" if audit.unit else "apart"] if timed else []
+    head += [f"gap [{audit.unit}]" if audit.unit else "gap"] if timed else []
     head += [f"same {audit.part or 'sample'}"]
     rows = [head, *(_cells(pair, timed) for pair in pairs)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            for row in rows]  # fmt: skip
+    return ["  ".join(map(str.rjust, row, widths)) for row in rows]
 
 
 def _cells(pair: Pair, timed: bool) -> list[str]:

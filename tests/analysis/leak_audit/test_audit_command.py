@@ -59,7 +59,7 @@ def test_splits_share_no_frame_and_have_equal_sizes(evidence: StudyEvidence) -> 
     assert not evidence.samples["seen_in_training"].any()
 
 
-def test_a_random_split_is_seen_to_interleave(evidence: StudyEvidence) -> None:
+def test_a_random_split_interleaves_test_and_training(evidence: StudyEvidence) -> None:
     audits = {one.audit.partition: one.audit for one in audits_of(evidence)}
     assert set(audits) == {"random_tenth", "last_tenth", "interleaved"}
     random, time = audits["random_tenth"], audits["last_tenth"]
@@ -71,13 +71,10 @@ def test_a_random_split_is_seen_to_interleave(evidence: StudyEvidence) -> None:
         assert Audit.from_json(json.loads(json.dumps(audit.to_json()))) == audit
 
 
-def test_findings_and_figures_set_the_splits_side_by_side(evidence: StudyEvidence) -> None:
+def test_findings_and_figures_compare_the_splits(evidence: StudyEvidence) -> None:
     found = {finding.claim: finding for finding in findings(evidence)}
     assert {HIDES, ONE_NET_HIDES, INTERLEAVES} <= set(found)
-    assert found[INTERLEAVES].verdict in (
-        "supported",
-        "inconclusive",
-    )  # 30 samples are few stretches
+    assert found[INTERLEAVES].verdict in ("supported", "inconclusive")  # 30 samples, few blocks
     assert "audit's score" in found[HIDES].numbers
     assert all(finding.error is None for finding in found.values())
     for name, rows in (("random_split", 3), ("leak_audit", 12)):
@@ -88,34 +85,36 @@ def test_findings_and_figures_set_the_splits_side_by_side(evidence: StudyEvidenc
         assert "score" in module.caption(evidence)
 
 
-def test_command_tells_sentences_and_pairs(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_sentences_and_pairs(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (point,) = study.glob("*random*")
     assert _commands(["audit", str(point), "--pairs", "2"]) == 0
-    told = capsys.readouterr().out
-    assert "Training saw the like of" in told and "within one correlation time" in told
-    assert told.count("\n") >= 7 and "test sample" in told
+    printed = capsys.readouterr().out
+    assert "score" in printed and "correlation time" in printed
+    assert printed.count("\n") >= 7 and "test sample" in printed
 
 
 def test_report_and_joined_tables_keep_the_audit(study: Path, tmp_path: Path) -> None:
     joined = tmp_path / "joined"
     shutil.copytree(StudyEvidence.load(study).join(), joined / "evidence")
     assert len(audits_of(StudyEvidence.load(joined))) == 3
-    with pytest.raises(UserError, match="no point with a config"):
+    with pytest.raises(UserError, match=r"config\.yaml"):
         _commands(["audit", str(joined)])
 
 
 def test_mistakes_are_refused(study: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="did you mean 'last_tenth'"):
+    with pytest.raises(UserError, match="'last_tenth'"):
         _commands(["audit", str(study), "--partition", "last_tent"])
-    with pytest.raises(UserError, match="negative"):
+    with pytest.raises(UserError, match="--pairs -1"):
         _commands(["audit", str(study), "--pairs", "-1"])
     untrained = frozen(tmp_path, "workload=nowcasting", "model=persistence", "data.events=130")
-    with pytest.raises(UserError, match="nothing was trained here"):
+    with pytest.raises(UserError, match="--seen"):
         _commands(["audit", str(untrained)])
 
 
 def frozen(folder: Path, *overrides: str) -> Path:
-    """A point that was never run: its frozen config is all that an audit needs."""
+    """A run that was never started; an audit needs only its frozen config."""
     command = compose_command("train", list(overrides))
     point = Point(resolved(command.points[0]), folder / "study")
     point.folder.mkdir(parents=True)
@@ -148,7 +147,7 @@ def test_jets_on_both_sides_are_found(tmp_path: Path) -> None:
     assert not np.isnan(audit.score.low)
 
 
-def test_audits_of_many_points_are_one_finding(evidence: StudyEvidence, tmp_path: Path) -> None:
+def test_audits_of_many_runs_are_one_finding(evidence: StudyEvidence, tmp_path: Path) -> None:
     kept = next(one.audit for one in audits_of(evidence) if one.audit.partition == "last_tenth")
     made = write_study(tmp_path / "study", [Made(size=0.9, seed=seed) for seed in range(5)])
     for number, path in enumerate(sorted(made.glob("*/run.json"))):
@@ -157,5 +156,5 @@ def test_audits_of_many_points_are_one_finding(evidence: StudyEvidence, tmp_path
         path.write_text(json.dumps(json.loads(path.read_text()) | {"audit": {"last_tenth": audit}}))
     (found,) = [one for one in findings(StudyEvidence.load(made)) if one.claim == NO_LEAK]
     assert found.verdict == "inconclusive"
-    assert "between 0.000" in found.numbers and "and 0.040" in found.numbers
-    assert "supported for 2, contradicted for 0, inconclusive for 3" in found.numbers
+    for count in ("0.000", "0.040", "supported for 2", "inconclusive for 3"):
+        assert count in found.numbers

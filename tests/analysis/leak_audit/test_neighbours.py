@@ -15,7 +15,7 @@ def rows(count: int, start: int = 0) -> np.ndarray:
     return np.arange(start, start + count, dtype=np.int64)
 
 
-def test_neighbours_are_those_of_a_tree() -> None:
+def test_neighbours_are_those_of_a_kd_tree() -> None:
     data = np.random.default_rng(0).standard_normal((3 * CHUNK, 6)).astype(np.float32)
     queries, references = rows(CHUNK + 7), rows(2 * CHUNK - 7, CHUNK + 7)
     vectors = data.__getitem__
@@ -25,7 +25,7 @@ def test_neighbours_are_those_of_a_tree() -> None:
     np.testing.assert_allclose(found.distance, distance, rtol=1e-5)
 
 
-def test_a_sample_is_not_its_own_neighbour_nor_those_close_in_time() -> None:
+def test_the_query_and_samples_close_in_time_are_excluded() -> None:
     rng = np.random.default_rng(1)
     data, times = rng.standard_normal((300, 3)), rng.uniform(0, 100, 300)
     every = rows(300)
@@ -38,7 +38,7 @@ def test_a_sample_is_not_its_own_neighbour_nor_those_close_in_time() -> None:
     assert (alone.row == -1).all() and np.isinf(alone.distance).all()
 
 
-def test_copies_among_long_vectors_are_found_and_measured_whole() -> None:
+def test_copies_among_long_vectors_have_the_distance_of_the_whole_vectors() -> None:
     rng = np.random.default_rng(2)
     shape = rng.standard_normal((12, 500))
     data = rng.standard_normal((900, 12)) @ shape + 1e-3 * rng.standard_normal((900, 500))
@@ -58,7 +58,7 @@ def test_copies_among_long_vectors_are_found_and_measured_whole() -> None:
 
 def test_memory_does_not_grow_with_the_pairs() -> None:
     def vectors(chosen: np.ndarray) -> np.ndarray:
-        """Vectors that are made when they are asked for, as those on a disk are read."""
+        """Vectors that are computed on demand, like those read from a disk."""
         return np.sin(chosen[:, None] * np.arange(1, 9) * 0.7391).astype(np.float32)
 
     training, test = rows(20_000), rows(4000, 20_000)
@@ -86,7 +86,7 @@ def test_correlation_time_is_that_of_the_series() -> None:
     assert found.value == pytest.approx(0.5 * 19.5, rel=0.1)
 
 
-def test_correlation_that_is_not_seen_to_fall_is_a_bound() -> None:
+def test_correlation_time_is_unresolved_for_white_noise_and_drift() -> None:
     rng = np.random.default_rng(4)
     noise = rng.standard_normal((500, 4))
     found = correlation_time(noise.__getitem__, np.arange(500.0))

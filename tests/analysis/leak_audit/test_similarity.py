@@ -31,15 +31,15 @@ def some_jets(count: int, seed: int) -> np.ndarray:
     return np.stack(columns, axis=-1).astype(np.float32)
 
 
-def turned(momenta: np.ndarray, angle: float) -> np.ndarray:
+def rotated(momenta: np.ndarray, angle: float) -> np.ndarray:
     energy, px, py, pz = np.moveaxis(momenta, -1, 0)
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.stack([energy, cosine * px - sine * py, sine * px + cosine * py, pz], axis=-1)
 
 
-def test_a_jet_turned_about_the_beam_is_alike_and_a_copy_is_the_same() -> None:
+def test_a_rotated_jet_is_similar_and_a_copy_is_the_same() -> None:
     own = some_jets(40, seed=0)
-    momenta = np.concatenate([own, own[:5], turned(own[:5], 2.0).astype(np.float32)])
+    momenta = np.concatenate([own, own[:5], rotated(own[:5], 2.0).astype(np.float32)])
     similarity = jet_similarity(jets_of(momenta))
     every = np.arange(50)
     vectors = similarity.vectors(every)
@@ -49,7 +49,7 @@ def test_a_jet_turned_about_the_beam_is_alike_and_a_copy_is_the_same() -> None:
         assert np.linalg.norm(copy - vectors[:5], axis=1).max() < 2e-3 * typical
     digests = similarity.contents(every)[:, 0]
     assert (digests[40:45] == digests[:5]).all()
-    assert len(np.unique(digests)) == 45  # turned jets are not the same
+    assert len(np.unique(digests)) == 45  # rotated jets are not the same
 
 
 def test_jets_of_few_constituents_have_descriptors() -> None:
