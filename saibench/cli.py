@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from saibench.errors import PartFailed, UserError
 from saibench.home import ensure_home
-from saibench.imports.own_names import word_of_one_command
+from saibench.imports.user_names import names_of_one_command
 from saibench.printable import printable
 from saibench.runs.command import FAILED, INTERRUPTED
 
@@ -42,7 +42,7 @@ def _guarded(command: Callable[[Sequence[str]], int]) -> int:
     warnings.formatwarning = _one_sentence(warnings.formatwarning)
     try:
         ensure_home()
-        with word_of_one_command():
+        with names_of_one_command():
             status = command(sys.argv[1:])
         sys.stdout.flush()
         return status

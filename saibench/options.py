@@ -97,16 +97,16 @@ def value_refused(path: str, error: ValidationError) -> UserError:
     first = error.errors()[0]
     path += "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
     value = first["input"]
-    given = value if isinstance(value, str) else shown(value)
+    given = value if isinstance(value, str) else as_yaml(value)
     return UserError(f"{path}={given}: {_reason(first['msg'])}{_hint(path, first)}.")
 
 
 def refuse(path: str, value: Any, reason: str) -> NoReturn:
     """Raise the `UserError` that names a field, its value, and what is wrong with it."""
-    raise UserError(f"{path}={shown(value)} {reason}.")
+    raise UserError(f"{path}={as_yaml(value)} {reason}.")
 
 
-def shown(value: Any) -> str:
+def as_yaml(value: Any) -> str:
     """A value as the user would write it in YAML."""
     if value is None:
         return "null"
@@ -115,7 +115,7 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return f"[{', '.join(shown(item) for item in value)}]"
+        return f"[{', '.join(as_yaml(item) for item in value)}]"
     return f"'{value}'" if isinstance(value, str) else str(value)
 
 

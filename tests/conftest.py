@@ -12,7 +12,7 @@ from skips import (  # noqa: F401  (hooks)
     pytest_terminal_summary,
 )
 
-from saibench.imports.own_names import VARIABLE
+from saibench.imports.user_names import VARIABLE
 
 REAL_TRAJECTORY = "rmd17/npz_data/rmd17_aspirin.npz"
 
@@ -44,7 +44,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def word_of_one_module() -> Iterator[None]:
+def names_of_one_module() -> Iterator[None]:
     """What tests name on a command line of this process, no other module's tests are to know."""
     os.environ.pop(VARIABLE, None)
     yield

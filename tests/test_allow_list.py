@@ -16,11 +16,11 @@ from saibench.config.reported import REPORTED_MODULES
 from saibench.errors import UserError
 from saibench.files.frozen_config import read_frozen
 from saibench.imports.allow_list import refuse_module, refuse_targets, targets
-from saibench.imports.own_names import (
+from saibench.imports.user_names import (
     name_targets,
+    names_of_one_command,
     trust_folder,
     trust_modules,
-    word_of_one_command,
 )
 from saibench.shipped import conf, root
 
@@ -31,7 +31,7 @@ FROZEN = sorted(root().glob("docs/results/**/config.yaml"))
 def own_word(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a test names, and imports, is forgotten after it."""
     known = set(sys.modules)
-    with word_of_one_command():
+    with names_of_one_command():
         yield
     for name in set(sys.modules) - known:
         if name.partition(".")[0] in ("mine", "theirs", "my_package"):
@@ -94,7 +94,7 @@ def test_config_that_was_frozen_by_an_earlier_version_is_allowed(file: Path) -> 
         "saibench.runs.provenance.subprocess.getoutput",
         "saibench.files.atomic.atomic_write",
         "saibench.datamodules.samplers.Window.__class__",
-        "saibench.imports.own_names.trust_modules",
+        "saibench.imports.user_names.trust_modules",
         "saibench.__main__",
         "saibench.datamodules.samplers.Window ",
         " saibench.datamodules.samplers.Window",

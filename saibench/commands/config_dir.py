@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from saibench.imports.own_names import trust_modules
+from saibench.imports.user_names import trust_modules
 
 
 def add_config_dir(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +32,9 @@ def use_config_dir(options: argparse.Namespace) -> None:
         UserError: it is not a folder, or there is no such module.
     """
     if getattr(options, "config_dir", None) is not None:
-        from saibench.config.locations import own_folder
+        from saibench.config.locations import user_folder
 
-        own_folder(options.config_dir)
+        user_folder(options.config_dir)
     trust_modules(getattr(options, "trust_module", ()))
 
 

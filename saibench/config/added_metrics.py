@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from saibench.config.source import own_source
+from saibench.config.source import user_source
 from saibench.models.metrics import AddedMetric
 from saibench.settings import MetricsSettings, validated
 
@@ -27,7 +27,7 @@ def added_metrics(node: Any) -> list[AddedMetric]:
             one.unit,
             one.per,
             one.of,
-            own_source([one.target]),
+            user_source([one.target]),
         )
         for name, one in named.items()
     ]

@@ -25,8 +25,8 @@ from saibench.errors import InsufficientData, UserError, closest, first_line
 from saibench.files.frozen_config import refuse_resolvers
 from saibench.identity import slug
 from saibench.imports.allow_list import targets
-from saibench.imports.own_names import name_caches, name_targets
 from saibench.imports.targets import build, check_targets, fault
+from saibench.imports.user_names import name_caches, name_targets
 from saibench.settings import Devices, MetricSettings, PointSettings, TrainerSettings, validated
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "check_point",
     "check_targets",
     "resolved",
-    "take_word",
+    "trust_named",
 ]
 
 
@@ -50,7 +50,7 @@ def check_point(config: DictConfig) -> None:
         InsufficientData: a subset larger than its window.
     """
     settings = resolved(config)
-    take_word(settings)
+    trust_named(settings)
     trainer = validated(PointSettings, settings).trainer
     _check_budget(config, trainer)
     check_devices(trainer)
@@ -88,20 +88,22 @@ def check_settings_targets(settings: dict[str, Any], typed: Callable[[str], str]
     check_targets({**settings, "metrics": metrics}, typed)
 
 
-def refuse_if_no_point_has_enough_data(points: int, not_held: Sequence[InsufficientData]) -> None:
+def refuse_if_no_point_has_enough_data(
+    points: int, insufficient: Sequence[InsufficientData]
+) -> None:
     """Refuse a command all of whose points ask for more than their data hold.
 
     Raises:
         InsufficientData: the sentence of the only point, or one that names a count for all.
     """
-    if not not_held or len(not_held) < points:
+    if not insufficient or len(insufficient) < points:
         return
     if points == 1:
-        raise not_held[0]
-    counts = [error.largest for error in not_held if error.largest is not None]
+        raise insufficient[0]
+    counts = [error.largest for error in insufficient if error.largest is not None]
     fitting = f"; subset.count={min(counts)} would work for all" if len(counts) == points else ""
     raise InsufficientData(
-        f"none of {points} points can be had: {first_line(not_held[0])}{fitting}."
+        f"none of {points} points can be had: {first_line(insufficient[0])}{fitting}."
     )
 
 
@@ -119,7 +121,7 @@ def resolved(config: DictConfig) -> dict[str, Any]:
     return settings
 
 
-def take_word(settings: dict[str, Any]) -> None:
+def trust_named(settings: dict[str, Any]) -> None:
     """Take what the settings of a command line name for the user's own word.
 
     What the command then reads from a folder may name it too.

@@ -24,11 +24,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from saibench.config.locations import OwnSource, ShippedSource, own_folder, register_studies
+from saibench.config.locations import ShippedSource, UserSource, register_studies, user_folder
 from saibench.config.replaced import is_awaited, path_of, register
 from saibench.config.sentences import not_composed, not_yaml, unknown_key
 from saibench.errors import UserError, first_line
-from saibench.imports.own_names import trust_modules
+from saibench.imports.user_names import trust_modules
 from saibench.shipped import conf
 
 OPEN_NODES = ("partitions", "metrics", "trainer.callbacks", "sweeps", "hydra")
@@ -95,7 +95,7 @@ def compose_command(config_name: str, arguments: Sequence[str]) -> Command:
     return Command(config_name, args.overrides, args.config_dir, multirun, points)
 
 
-def check_own_configs(config_name: str, arguments: Sequence[str]) -> None:
+def check_user_configs(config_name: str, arguments: Sequence[str]) -> None:
     """Compose what the command line names of the user's own folder, if it names one.
 
     Raises:
@@ -150,7 +150,7 @@ def started_hydra(config_dir: str | None) -> Iterator[Hydra]:
     search_path = create_config_search_path(f"{ShippedSource.scheme()}://{conf()}")
     if config_dir is not None:
         search_path.prepend(
-            "command-line", f"{OwnSource.scheme()}://{own_folder(config_dir)}", "main"
+            "command-line", f"{UserSource.scheme()}://{user_folder(config_dir)}", "main"
         )
     try:
         yield Hydra.create_main_hydra2("saibench", search_path)

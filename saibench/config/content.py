@@ -24,7 +24,7 @@ from omegaconf import DictConfig
 
 from saibench.config.check import resolved
 from saibench.config.reported import is_trained
-from saibench.config.source import own_source
+from saibench.config.source import user_source
 from saibench.datamodules.files import file_sha256
 from saibench.identity import IDENTITY, canonical, digest, locations
 from saibench.imports.allow_list import targets
@@ -56,7 +56,7 @@ def identified(config: DictConfig) -> dict[str, Any]:
 
 def source_of(settings: Any) -> dict[str, str]:
     """Module from outside the package → hash of its code, of a node of canonical settings."""
-    return own_source(node["_target_"] for _, node in targets(settings))
+    return user_source(node["_target_"] for _, node in targets(settings))
 
 
 def _data(config: DictConfig, settings: dict[str, Any]) -> tuple[str | None, bool]:

@@ -12,11 +12,11 @@ from omegaconf import DictConfig
 from saibench.config.compose import (
     TRUST_MODULE,
     Command,
-    check_own_configs,
+    check_user_configs,
     parse,
     started_hydra,
 )
-from saibench.config.locations import own_folder, register_studies
+from saibench.config.locations import register_studies, user_folder
 from saibench.config.replaced import register
 from saibench.errors import UserError
 from saibench.shipped import conf
@@ -47,12 +47,12 @@ def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Resul
 
 def show(config_name: str, arguments: Sequence[str]) -> None:
     """Let Hydra print what the command line asks for: help, the composed config, its sources."""
-    check_own_configs(config_name, arguments)  # Hydra would print a traceback
+    check_user_configs(config_name, arguments)  # Hydra would print a traceback
     register_studies()
     register()
     args = parse(arguments)
     if args.config_dir is not None:
-        own_folder(args.config_dir)
+        user_folder(args.config_dir)
     overrides = args.overrides
     flags = [argument for argument in arguments if argument not in (*overrides, *args.trust_module)]
     flags = [flag for flag in flags if flag.partition("=")[0] != TRUST_MODULE]  # not one of Hydra's

@@ -16,7 +16,7 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from saibench.errors import UserError
-from saibench.imports.own_names import own_names, trust_folder
+from saibench.imports.user_names import trust_folder, user_names
 from saibench.shipped import conf, root
 
 STUDIES = "sweeps"
@@ -51,7 +51,7 @@ class ShippedSource(_Source):
         return copy.deepcopy(self._parsed[file, version])
 
 
-class OwnSource(_Source):
+class UserSource(_Source):
     """The user's own folder of configs."""
 
     @staticmethod
@@ -94,19 +94,19 @@ def register_studies() -> None:
     """Add the shipped studies to every Hydra search path of this process."""
     plugins = Plugins.instance()
     plugins.register(ShippedSource)
-    plugins.register(OwnSource)
+    plugins.register(UserSource)
     plugins.register(StudiesSource)
     plugins.register(StudiesSearchPath)
 
 
 def config_folders() -> list[Path]:
     """`conf/` as shipped, and the folders of `--config-dir`."""
-    return [conf(), *map(Path, own_names().folders)]
+    return [conf(), *map(Path, user_names().folders)]
 
 
 def studies_folders() -> list[Path]:
     """`sweeps/` as shipped, and below the folders of `--config-dir`."""
-    return [folder / STUDIES for folder in (root(), *map(Path, own_names().folders))]
+    return [folder / STUDIES for folder in (root(), *map(Path, user_names().folders))]
 
 
 def study_files() -> dict[str, Path]:
@@ -119,7 +119,7 @@ def study_files() -> dict[str, Path]:
     }
 
 
-def own_folder(config_dir: str | Path) -> Path:
+def user_folder(config_dir: str | Path) -> Path:
     """The folder of `--config-dir`, whose modules are the user's: they can be imported from now on.
 
     Raises:

@@ -20,7 +20,7 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
-def own_source(targets: Iterable[str]) -> dict[str, str]:
+def user_source(targets: Iterable[str]) -> dict[str, str]:
     """Module → 12 digits of its hash, of the user's modules that targets are from or import.
 
     A module is the user's if it is neither saibench's, nor Python's, nor installed. Those that it

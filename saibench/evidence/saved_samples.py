@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from saibench.errors import UserError
 from saibench.files.atomic import atomic_write
 from saibench.files.integrity import check_file
-from saibench.files.npz import LARGEST_SHOWN, DamagedArray, NpzArrays
+from saibench.files.npz import MAX_SAVED_SAMPLES, DamagedArray, NpzArrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +64,7 @@ class SavedSamples:
 def _reading(path: Path) -> Iterator[NpzArrays]:
     check_file(path)
     try:
-        with NpzArrays(path, LARGEST_SHOWN) as arrays:
+        with NpzArrays(path, MAX_SAVED_SAMPLES) as arrays:
             yield arrays
     except (OSError, DamagedArray, ValueError, KeyError, TypeError) as error:
         raise UserError(

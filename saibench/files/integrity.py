@@ -34,7 +34,7 @@ MAX_SUMS = 2**24
 SETTLED = 1_000_000_000
 """Nanoseconds since a file's last change, after which another would have another time."""
 
-Facts = tuple[int, int, int]
+FileState = tuple[int, int, int]
 """Size, time of change and inode of a file: while they stay, its content is taken to stay."""
 
 
@@ -48,10 +48,10 @@ def sha256_of_files(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return {name: sha256(folder / name) for name in names}
 
 
-def facts_of_files(folder: Path) -> set[tuple[str, Facts]]:
-    """Names and facts of the files of a run that a record may list: none that is hidden."""
+def states_of_files(folder: Path) -> set[tuple[str, FileState]]:
+    """Names and state of the files of a run that a record may list: none that is hidden."""
     files = [path for path in folder.iterdir() if path.is_file() and path.name != RECORD]
-    return {(path.name, _facts(path)) for path in files if not path.name.startswith(".")}
+    return {(path.name, _state(path)) for path in files if not path.name.startswith(".")}
 
 
 def check_file(path: Path, fix: str = "run its point again") -> bool:
@@ -183,13 +183,13 @@ def _refuse_irregular(path: Path, fix: str) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _sha256(path: Path, facts: Facts) -> str:
+def _sha256(path: Path, state: FileState) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=4096)
-def _recorded(record: Path, facts: Facts) -> Mapping[str, Sequence[Any]]:
+def _recorded(record: Path, state: FileState) -> Mapping[str, Sequence[Any]]:
     """Of each file what it may be: what it is, and what is about to take its place."""
     content = read_sealed(record)
     expected: dict[str, list[Any]] = {}
@@ -200,7 +200,7 @@ def _recorded(record: Path, facts: Facts) -> Mapping[str, Sequence[Any]]:
 
 
 @lru_cache(maxsize=4096)
-def _summed(sums: Path, facts: Facts) -> Mapping[str, Sequence[str]]:
+def _summed(sums: Path, state: FileState) -> Mapping[str, Sequence[str]]:
     """What `sha256sum` wrote: digest, space, space or asterisk, name."""
     try:
         lines = read_text(sums, MAX_SUMS).splitlines()
@@ -211,16 +211,16 @@ def _summed(sums: Path, facts: Facts) -> Mapping[str, Sequence[str]]:
 
 
 def _while_it_stays(read: Any, path: Path) -> Any:
-    """What a cached function of path and facts gives; not from its cache for a new file.
+    """What a cached function of path and state gives; not from its cache for a new file.
 
     A file system's clock ticks in milliseconds: two changes within a tick look like one.
     """
-    facts = _facts(path)
-    if time.time_ns() - facts[1] < SETTLED:
-        return read.__wrapped__(path.absolute(), facts)
-    return read(path.absolute(), facts)
+    state = _state(path)
+    if time.time_ns() - state[1] < SETTLED:
+        return read.__wrapped__(path.absolute(), state)
+    return read(path.absolute(), state)
 
 
-def _facts(path: Path) -> Facts:
+def _state(path: Path) -> FileState:
     status = path.stat()
     return status.st_size, status.st_mtime_ns, status.st_ino

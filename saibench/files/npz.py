@@ -18,7 +18,7 @@ PACKED = 64
 """Beyond `SMALL`, how many bytes may be unpacked from one: deflate packs zeros a thousandfold, and
 coordinates to a half."""
 SMALL = 2**26
-LARGEST_SHOWN = 2**30
+MAX_SAVED_SAMPLES = 2**30
 """Bytes of an array of the samples that a page shows."""
 LARGEST_HEADER = 10_000
 """Characters of an array's header, as NumPy's own limit."""

@@ -2,7 +2,7 @@
 
 A run's folder may come from anybody, so what it says is data. It may name the classes that
 shipped configs name, the classes of libraries that are listed here, the modules of saibench itself,
-and what the user has named on the command line (`saibench.imports.own_names`); nothing else is
+and what the user has named on the command line (`saibench.imports.user_names`); nothing else is
 imported for it.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from saibench.errors import UserError
-from saibench.imports.own_names import OwnNames, own_names
+from saibench.imports.user_names import UserNames, user_names
 from saibench.shipped import root
 
 PACKAGE = "saibench"
@@ -106,7 +106,7 @@ def shipped_targets() -> frozenset[str]:
 
 
 def _is_allowed_target(name: Any) -> bool:
-    own = own_names()
+    own = user_names()
     if not isinstance(name, str):
         return False
     if name in own.targets or name in LIBRARIES or name in shipped_targets():
@@ -128,11 +128,11 @@ def _is_allowed_module(name: Any) -> bool:
         return False
     if _is_below(name, (PACKAGE,)) and "__" not in name:
         return True
-    own = own_names()
+    own = user_names()
     return name in own.targets or _is_of_own_module(name, own)
 
 
-def _is_of_own_module(name: str, own: OwnNames) -> bool:
+def _is_of_own_module(name: str, own: UserNames) -> bool:
     """Whether the module in a dotted name is the user's; no other is imported to find out."""
     parts = name.split(".")
     is_own = False
@@ -150,7 +150,7 @@ def _is_of_own_module(name: str, own: OwnNames) -> bool:
     return is_own
 
 
-def _is_trusted(module: str, own: OwnNames) -> bool:
+def _is_trusted(module: str, own: UserNames) -> bool:
     """Whether `--trust-module` names the module, or a package that it is a part of."""
     for trusted in own.modules:
         if module == trusted:

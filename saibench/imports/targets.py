@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from saibench.errors import UserError, closest, first_line
 from saibench.imports.allow_list import targets
-from saibench.imports.own_code import place_in_own_code
+from saibench.imports.user_code import place_in_user_code
 from saibench.options import check_value, is_plain, type_hints, value_refused
 
 _HYDRA = Path(hydra.__file__).parent
@@ -73,7 +73,7 @@ def fault(error: BaseException) -> str:
         return " ".join(str(error).split())
     last = traceback.extract_tb(error.__traceback__)[-1]
     said = f"{type(error).__name__}: {first_line(error)}"
-    place = place_in_own_code(error)
+    place = place_in_user_code(error)
     if not place and Path(last.filename).is_relative_to(_HYDRA):
         return said  # Hydra calls it; nobody has to look there
     return f"{said} ({place or f'{Path(last.filename).name}, line {last.lineno}'})"

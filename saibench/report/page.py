@@ -18,7 +18,7 @@ from saibench.evidence.selection import SEED, differing, setting_name, setting_v
 from saibench.figures import FigureModule, figure_module
 from saibench.files.atomic import atomic_write
 from saibench.findings.finding import Finding, study_findings
-from saibench.imports.own_names import name_targets
+from saibench.imports.user_names import name_targets
 from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_figures
 from saibench.report.failures import warn_of_failures
 from saibench.report.headline import headline_partition

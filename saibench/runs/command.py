@@ -58,15 +58,15 @@ def _checked_points(command: Command) -> list[Point]:
     from saibench.config.content import identified
     from saibench.runs.point import Point
 
-    points, not_held = [], []
+    points, insufficient = [], []
     for config in command.points:
         try:
             check_point(config)
         except InsufficientData as error:
-            not_held.append(error)
+            insufficient.append(error)
         directory = config.hydra.sweep.dir if command.multirun else config.hydra.run.dir
         points.append(Point(identified(config), Path(directory).absolute()))
-    refuse_if_no_point_has_enough_data(len(points), not_held)
+    refuse_if_no_point_has_enough_data(len(points), insufficient)
     _refuse_twins(points)
     return points
 
@@ -93,7 +93,7 @@ def train_point(config: DictConfig) -> Outcome:
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
 
-    from saibench.config.check import take_word
+    from saibench.config.check import trust_named
     from saibench.config.content import identified
     from saibench.evidence.run_record import COMPLETE, NOT_APPLICABLE
     from saibench.runs.execute import execute
@@ -101,7 +101,7 @@ def train_point(config: DictConfig) -> Outcome:
     from saibench.runs.stopping import STOP
 
     point = Point(identified(config), Path(HydraConfig.get().runtime.output_dir))
-    take_word(point.settings)  # a launcher's worker is another process
+    trust_named(point.settings)  # a launcher's worker is another process
     sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
     done = execute if STOP.is_heard else _executed_in_pool
     outcome = done(point, keep_refused=sweeps)

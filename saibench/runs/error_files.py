@@ -9,7 +9,7 @@ from typing import Any
 from saibench.datamodules.downloads.disk import FULL
 from saibench.errors import InsufficientData, UserError
 from saibench.files.atomic import atomic_write
-from saibench.imports.own_code import place_in_own_code
+from saibench.imports.user_code import place_in_user_code
 
 _USERS = (InsufficientData, UserError)
 """Errors that reach the parent as what they are, the more special one first."""
@@ -30,7 +30,7 @@ def cause_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno in FULL:
         where = f" at {error.filename}" if error.filename else ""
         return f"{error.strerror}{where}: once there is room, the same command goes on."
-    place = place_in_own_code(error)
+    place = place_in_user_code(error)
     return f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
 
 

@@ -28,7 +28,7 @@ from saibench.evidence.run_record import (
 )
 from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.statistic import Statistic
-from saibench.files.integrity import FILES, PENDING, facts_of_files, sha256_of_files
+from saibench.files.integrity import FILES, PENDING, sha256_of_files, states_of_files
 from saibench.models.base import BenchmarkModule
 from saibench.models.metrics import AddedMetric
 from saibench.renamed import current_keys
@@ -77,10 +77,10 @@ def evaluate(
         record = current_keys(read_record(folder))
         if "save_samples" not in record or _saves_others(record, data):
             module.to(trainer.strategy.root_device)  # after a test Lightning leaves it on the CPU
-            before = facts_of_files(folder)
+            before = states_of_files(folder)
             module.save_samples(folder, data)
             module.cpu()
-            saved = [name for name, facts in facts_of_files(folder) if (name, facts) not in before]
+            saved = [name for name, facts in states_of_files(folder) if (name, facts) not in before]
             update_record(folder, *saved, save_samples=data.save_samples)
         return metrics
     finally:

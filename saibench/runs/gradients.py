@@ -8,7 +8,7 @@ from lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from saibench.errors import UserError
-from saibench.imports.own_code import place_of_function
+from saibench.imports.user_code import place_of_function
 
 
 class TrainableGuard(Callback):

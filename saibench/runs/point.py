@@ -19,7 +19,7 @@ from saibench.files.frozen_config import CONFIG, read_frozen
 from saibench.files.links import refuse_linked_folders
 from saibench.identity import IDENTITY, labels, point_hash, settings_hash, slug
 from saibench.imports.allow_list import refuse_targets
-from saibench.imports.own_names import own_names
+from saibench.imports.user_names import user_names
 from saibench.runs.inputs import check_identity, with_inputs
 
 LAST = "last.ckpt"
@@ -179,7 +179,7 @@ def _without_foreign_cache(settings: dict[str, Any]) -> dict[str, Any]:
     cache = data.get("cache") if isinstance(data, dict) else None
     if not isinstance(cache, str) or is_cache(Path(cache)):
         return settings
-    if str(Path(cache).absolute()) in own_names().caches:
+    if str(Path(cache).absolute()) in user_names().caches:
         return settings
     return {**settings, "datamodule": {**settings["datamodule"], "cache": None}}
 

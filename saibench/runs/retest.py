@@ -18,7 +18,7 @@ from saibench.config.check import (
     check_logger,
     check_settings_targets,
     resolved,
-    take_word,
+    trust_named,
 )
 from saibench.config.reported import check_metrics
 from saibench.errors import UserError
@@ -49,7 +49,7 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
             "evaluate.py needs the folder of a trained point: run=outputs/<study>/<point>."
         )
     settings = resolved(config)
-    take_word(settings)
+    trust_named(settings)
     check_devices(validated(EvaluationSettings, settings).trainer)
     check_settings_targets(settings)
     check_logger(settings["logger"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from saibench.config.source import own_source
+from saibench.config.source import user_source
 
 NET = '''"""A net."""
 import numpy as np
@@ -42,29 +42,29 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_modules_that_a_target_imports_are_followed(package: Path) -> None:
-    found = own_source(["mine.net.Net", "torch.optim.Adam", "saibench.errors.UserError"])
+    found = user_source(["mine.net.Net", "torch.optim.Adam", "saibench.errors.UserError"])
     assert list(found) == ["mine", "mine.late", "mine.layers", "mine.net"]
 
 
 @pytest.mark.parametrize("file", ["net", "layers", "late"])
 def test_code_that_changes_changes_the_hash(file: str, package: Path) -> None:
-    before = own_source(["mine.net.Net"])
+    before = user_source(["mine.net.Net"])
     with (package / f"{file}.py").open("a") as code:
         code.write("\nz = 3\n")
-    after = own_source(["mine.net.Net"])
+    after = user_source(["mine.net.Net"])
     assert [name for name in before if before[name] != after[name]] == [f"mine.{file}"]
 
 
 def test_comments_docstrings_and_layout_change_nothing(package: Path) -> None:
-    before = own_source(["mine.net.Net"])
+    before = user_source(["mine.net.Net"])
     text = NET.replace("A net.", "Another.").replace("Does nothing.", "Nothing.\n\n    At all.")
     text = text.replace("# of the same package", "# elsewhere").replace("(x)", "( x )")
     (package / "net.py").write_text(text)
-    assert own_source(["mine.net.Net"]) == before
+    assert user_source(["mine.net.Net"]) == before
     (package / "net.py").write_text(text.replace("width = 3", "width = 3.0"))
-    assert own_source(["mine.net.Net"]) != before
+    assert user_source(["mine.net.Net"]) != before
 
 
 def test_what_cannot_be_imported_is_left_to_whoever_builds_it(package: Path) -> None:
     (package / "other.py").write_text("def broken(:")
-    assert own_source(["mine.nowhere.Net", "nowhere.Net", "mine.other.Net"]) == {}
+    assert user_source(["mine.nowhere.Net", "nowhere.Net", "mine.other.Net"]) == {}

@@ -24,7 +24,7 @@ from saibench.figures.force_field import (
     windows,
 )
 from saibench.figures.style import svg
-from saibench.imports.own_names import name_targets, word_of_one_command
+from saibench.imports.user_names import name_targets, names_of_one_command
 
 ALL = [figure_module(name) for name in FIGURES]
 
@@ -264,7 +264,7 @@ def test_figure_whose_own_import_fails_says_so(
 ) -> None:
     (tmp_path / "my_figure.py").write_text("import a_package_that_is_absent\n")
     monkeypatch.syspath_prepend(tmp_path)
-    with word_of_one_command():
+    with names_of_one_command():
         name_targets(["my_figure"])
         with pytest.raises(ModuleNotFoundError, match="a_package_that_is_absent"):
             figure_module("my_figure")

@@ -17,7 +17,7 @@ from wandb_file import logged_runs
 
 from saibench.evidence.run_record import update_record
 from saibench.evidence.schema import read_fields, read_table, write_table
-from saibench.imports.own_names import name_targets, word_of_one_command
+from saibench.imports.user_names import name_targets, names_of_one_command
 from saibench.loggers.build import LogContext, build_logger, finish, log_results
 from saibench.loggers.describe import cell
 from saibench.loggers.wandb import PointWandbLogger
@@ -100,7 +100,7 @@ def test_a_figure_that_one_point_suffices_for_is_logged(
     record = json.loads((point / "run.json").read_text())
     record["figures"].append("one_point_figure")
     update_record(point, **record | {"state": "running"})
-    with word_of_one_command():
+    with names_of_one_command():
         name_targets(["one_point_figure"])
         log_point(point)
     (path,) = point.glob("wandb/offline-run-*/files/media/images/figures/one_point_figure*.png")

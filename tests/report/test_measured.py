@@ -20,7 +20,7 @@ from saibench.config.reported import check_reported
 from saibench.errors import PartFailed, UserError
 from saibench.evidence.independence import ORDER_COLUMN
 from saibench.evidence.reader import StudyEvidence
-from saibench.imports.own_names import trust_modules, word_of_one_command
+from saibench.imports.user_names import names_of_one_command, trust_modules
 from saibench.report.measured import Measured
 from saibench.report.packed import Packer
 from saibench.report.page import render, write_report
@@ -203,7 +203,7 @@ def test_interval_of_an_own_metric_comes_from_the_module_that_the_record_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = study_with_own_metric(tmp_path, "own_brier", monkeypatch)
-    with word_of_one_command():
+    with names_of_one_command():
         trust_modules(["own_brier"])
         measured = Measured(StudyEvidence.load(study))
         numbers = measured.numbers(MadeTagger(0.1).point, "held_out")
@@ -229,7 +229,7 @@ def test_defect_of_a_module_of_intervals_is_warned_of(
     study = study_with_own_metric(tmp_path, "broken_brier", monkeypatch)
     for path in study.glob("*/metrics.json"):
         path.write_text(path.read_text().replace('"brier"', '"broken"', 1))
-    with word_of_one_command():
+    with names_of_one_command():
         trust_modules(["broken_brier"])
         with pytest.warns(PartFailed, match="broken_brier"):
             write_report(study)

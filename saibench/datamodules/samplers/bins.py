@@ -13,7 +13,7 @@ from saibench.datamodules.samplers.features import numeric_feature, sample_ids
 from saibench.datamodules.samplers.keys import rows_by_key
 from saibench.datamodules.samplers.sampler import ADDED, Sampler
 from saibench.errors import InsufficientData, UserError
-from saibench.options import Count, Name, Number, Positive, Seed, shown
+from saibench.options import Count, Name, Number, Positive, Seed, as_yaml
 
 OUTSIDE = -1
 """The bin number of a sample that is in no bin; one whose feature is NaN is in none."""
@@ -61,7 +61,9 @@ class Bins(Sampler):
         given = {name for name in ("edges", "count", "width", "start") if self._is_given(name)}
         if "edges" in given and len(given) > 1:
             spare = " ".join(f"training.{name}=null" for name in sorted(given - {"edges"}))
-            values = " and ".join(f"{name}={shown(getattr(self, name))}" for name in sorted(given))
+            values = " and ".join(
+                f"{name}={as_yaml(getattr(self, name))}" for name in sorted(given)
+            )
             raise UserError(
                 f"bins of '{self.by}' are given by {values}, and edges say all; {spare} would "
                 "work, where they are those of the training."
@@ -135,18 +137,18 @@ class Bins(Sampler):
             return
         edges = self.edges_of(index).tolist()
         filled = [i for i in self.kept if counts[i]]
-        advice = f"keep={shown(filled)}" if filled else "bins where the data lie"
+        advice = f"keep={as_yaml(filled)}" if filled else "bins where the data lie"
         raise InsufficientData(
-            f"bin {empty[0]} of '{self.by}', from {shown(edges[empty[0]])} to "
-            f"{shown(edges[empty[0] + 1])}, holds none of {index.height} samples; "
+            f"bin {empty[0]} of '{self.by}', from {as_yaml(edges[empty[0]])} to "
+            f"{as_yaml(edges[empty[0] + 1])}, holds none of {index.height} samples; "
             f"{advice} would work."
         )
 
     def describe(self) -> str:
         if self.edges is not None:
-            grid = f"with edges {', '.join(shown(edge) for edge in self.edges)}"
+            grid = f"with edges {', '.join(as_yaml(edge) for edge in self.edges)}"
         elif self.start is not None:
-            grid = f"that start at {shown(self.start)} and are {shown(self.width)} wide"
+            grid = f"that start at {as_yaml(self.start)} and are {as_yaml(self.width)} wide"
         else:
             grid = "that part its range equally"
         which = "any" if self.keep is None else f"bins {', '.join(map(str, self.keep))}"

@@ -11,7 +11,7 @@ from saibench.datamodules.samplers.features import feature, row_bound, sample_id
 from saibench.datamodules.samplers.keys import rows_by_key
 from saibench.datamodules.samplers.sampler import ADDED, Sampler, percent
 from saibench.errors import InsufficientData, UserError
-from saibench.options import Count, Fraction, Name, Seed, shown
+from saibench.options import Count, Fraction, Name, Seed, as_yaml
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Subset(Sampler):
         super().__post_init__()
         if self.count is not None and self.fraction is not None:
             raise UserError(
-                f"subset.count={self.count} and subset.fraction={shown(self.fraction)} exclude "
-                f"each other; subset.count=null subset.fraction={shown(self.fraction)} would work."
+                f"subset.count={self.count} and subset.fraction={as_yaml(self.fraction)} exclude "
+                f"each other. Use subset.count=null subset.fraction={as_yaml(self.fraction)}."
             )
 
     def select(self, index: polars.DataFrame) -> np.ndarray:

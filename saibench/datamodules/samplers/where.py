@@ -12,7 +12,7 @@ from pydantic import Field
 from saibench.datamodules.samplers.features import feature, numeric_feature, sample_ids
 from saibench.datamodules.samplers.sampler import Sampler
 from saibench.errors import UserError
-from saibench.options import Name, Number, refuse, shown
+from saibench.options import Name, Number, as_yaml, refuse
 
 Scalar = str | bool | int | Number
 
@@ -40,7 +40,7 @@ class Where(Sampler):
                 "equals, at_least, below or one_of would work."
             )
         if self.at_least is not None and self.below is not None and self.at_least >= self.below:
-            self._refuse("at_least", f"is not below where.below={shown(self.below)}")
+            self._refuse("at_least", f"is not below where.below={as_yaml(self.below)}")
         if self.one_of is not None:
             if len({_kind(value) for value in self.one_of}) > 1:
                 self._refuse("one_of", "mixes kinds of values; values of one kind would work")
@@ -78,14 +78,14 @@ class Where(Sampler):
         if self.one_of is not None:
             conditions.append(f"is one of {', '.join(map(_named, self.one_of))}")
         if self.at_least is not None:
-            conditions.append(f"is at least {shown(self.at_least)}")
+            conditions.append(f"is at least {as_yaml(self.at_least)}")
         if self.below is not None:
-            conditions.append(f"is below {shown(self.below)}")
+            conditions.append(f"is below {as_yaml(self.below)}")
         return f"samples whose {self.by} {' and '.join(conditions)}"
 
 
 def _named(value: Scalar) -> str:
-    return value if isinstance(value, str) else shown(value)
+    return value if isinstance(value, str) else as_yaml(value)
 
 
 def _kind(value: Any) -> str:

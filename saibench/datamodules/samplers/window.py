@@ -10,7 +10,7 @@ import polars
 from saibench.datamodules.samplers.features import row_bound, rows_in_order
 from saibench.datamodules.samplers.sampler import Sampler, percent
 from saibench.errors import UserError
-from saibench.options import Fraction, Name, NotNegative, Positive, shown
+from saibench.options import Fraction, Name, NotNegative, Positive, as_yaml
 
 ROUNDING = 1e-9
 """How far `start + size` may pass `limit` by the rounding of decimal fractions."""
@@ -33,14 +33,14 @@ class Window(Sampler):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.start >= self.limit:
-            self._refuse("start", f"is not below window.limit={shown(self.limit)}")
+            self._refuse("start", f"is not below window.limit={as_yaml(self.limit)}")
         if self.size is not None and self.start + self.size > self.limit + ROUNDING:
-            room = shown(self.limit - self.start)
-            test = f"{shown(self.limit)} where the test partition begins"
+            room = as_yaml(self.limit - self.start)
+            test = f"{as_yaml(self.limit)} where the test partition begins"
             limit = "the end of the data" if self.limit == 1 else test
             raise UserError(
-                f"window.start={shown(self.start)} and window.size={shown(self.size)} end at "
-                f"{shown(self.start + self.size)}, past {limit}; "
+                f"window.start={as_yaml(self.start)} and window.size={as_yaml(self.size)} end at "
+                f"{as_yaml(self.start + self.size)}, past {limit}; "
                 f"a size of at most {room} would work."
             )
 

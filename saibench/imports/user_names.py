@@ -21,7 +21,7 @@ VARIABLE = "SAIBENCH_OWN_NAMES"
 
 
 @dataclass(frozen=True)
-class OwnNames:
+class UserNames:
     """What the user has named.
 
     Args:
@@ -38,7 +38,7 @@ class OwnNames:
     caches: tuple[str, ...] = ()
 
 
-def own_names() -> OwnNames:
+def user_names() -> UserNames:
     """What has been named so far in this command."""
     return _read(os.environ.get(VARIABLE, "{}"))
 
@@ -79,7 +79,7 @@ def trust_folder(folder: Path) -> None:
 
 
 @contextmanager
-def word_of_one_command() -> Iterator[None]:
+def names_of_one_command() -> Iterator[None]:
     """Forget afterwards what is named within."""
     before = os.environ.get(VARIABLE)
     try:
@@ -91,12 +91,12 @@ def word_of_one_command() -> Iterator[None]:
 
 
 def _add(kind: str, names: Iterable[str]) -> None:
-    known = asdict(own_names())
+    known = asdict(user_names())
     known[kind] = list(dict.fromkeys([*known[kind], *names]))
     os.environ[VARIABLE] = json.dumps(known)
 
 
 @lru_cache
-def _read(text: str) -> OwnNames:
+def _read(text: str) -> UserNames:
     known = json.loads(text)
-    return OwnNames(**{one.name: tuple(known.get(one.name, ())) for one in fields(OwnNames)})
+    return UserNames(**{one.name: tuple(known.get(one.name, ())) for one in fields(UserNames)})

@@ -13,7 +13,7 @@ _NOT_OWN = (Path(__file__).parent, *(Path(sysconfig.get_path(f"{a}stdlib")) for 
 _PACKAGES = ("site-packages", "dist-packages")
 
 
-def place_in_own_code(error: BaseException) -> str:
+def place_in_user_code(error: BaseException) -> str:
     """`nets.py, line 12`, where the innermost of the user's lines raised it; empty for none."""
     frames = reversed(traceback.extract_tb(error.__traceback__))
     own = (frame for frame in frames if _is_own(Path(frame.filename)))
