@@ -1,4 +1,4 @@
-"""A claim, and what a study's own evidence says of it."""
+"""A claim of the paper, and the verdict on it from a study's evidence."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusi
 NOT_TESTED = "not tested"
 
 ONE_SEED = (
-    "for these trained nets alone: a setting was trained with one seed, and another may decide "
-    "otherwise."
+    "for these trained nets alone: a setting was trained with one seed; other seeds may give "
+    "another verdict."
 )
 
 Answer = tuple[str, str]
-"""A verdict, and the numbers behind it."""
+"""A verdict and the numbers behind it."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was claimed, whether this evidence shows it, and with which numbers.
+    """A claim, its verdict, and the numbers behind it.
 
     Args:
         claim: one clause with its source.
-        verdict: `supported`, `contradicted`, `inconclusive` when the interval allows both, or
-            `not tested` when the evidence does not allow the question.
-        numbers: the numbers behind the verdict, with unit and interval, or why it was not asked;
-            where they are many, a line each.
-        variant: what the points that were asked share, where the study varies it.
-        error: the defect of the program that kept it from being asked. Whoever shows findings
-            warns of it afterwards: one question is not to cost the others, nor be lost.
-        of_nets: the verdict for the trained nets alone, where a claim about settings is
+        verdict: `supported`, `contradicted`, `inconclusive` if the interval allows both, or
+            `not tested` if the evidence is not enough to test the claim.
+        numbers: the numbers behind the verdict, with unit and interval, or why the claim was not
+            tested; one line each if there are many.
+        variant: the settings that the tested runs share, if the study varies them.
+        error: a defect of the program that prevented the test. Callers show all findings first
+            and warn about it afterwards.
+        nets_verdict: the verdict for the trained nets alone, if a claim about settings is
             inconclusive because one of them has a single seed.
     """
 
@@ -43,51 +43,51 @@ class Finding:
     numbers: str
     variant: str = ""
     error: Exception | None = None
-    of_nets: str = ""
+    nets_verdict: str = ""
 
     @property
     def label(self) -> str:
         return f"the finding '{self.claim}'"
 
 
-def ask(
+def check_claim(
     claim: str,
     variant: str,
-    question: Callable[[], Answer | None],
-    trainings: int | None = None,
+    test: Callable[[], Answer | None],
+    num_seeds: int | None = None,
 ) -> list[Finding]:
-    """The answer to a question, or why there is none; nothing where it does not arise.
+    """Test a claim; returns no finding if the claim does not apply.
 
     Args:
-        trainings: of a claim about settings (sizes, windows, models), the fewest seeds with which
-            one of them was trained; a single net each cannot decide it. None for a claim about
-            the nets that there are.
+        test: returns the verdict with its numbers, or None if the claim does not apply.
+        num_seeds: for a claim about settings (sizes, windows, models), the fewest seeds that one
+            of them was trained with; a single seed cannot decide it. None for a claim about the
+            trained nets themselves.
     """
     try:
-        answer = question()
-    except UserError as error:
-        return [Finding(claim, NOT_TESTED, str(error), variant)]
+        answer = test()
     except Exception as error:
-        return [Finding(claim, NOT_TESTED, f"{type(error).__name__}: {error}", variant, error)]
+        return [_not_tested(claim, error, variant)]
     if answer is None:
         return []
-    if trainings is not None and trainings < 2 and answer[0] in (SUPPORTED, CONTRADICTED):
-        told = f"{answer[1]}\n{answer[0].capitalize()} {ONE_SEED}"
-        return [Finding(claim, INCONCLUSIVE, told, variant, of_nets=answer[0])]
-    return [Finding(claim, *answer, variant)]
+    verdict, numbers = answer
+    if num_seeds is not None and num_seeds < 2 and verdict in (SUPPORTED, CONTRADICTED):
+        numbers = f"{numbers}\n{verdict.capitalize()} {ONE_SEED}"
+        return [Finding(claim, INCONCLUSIVE, numbers, variant, nets_verdict=verdict)]
+    return [Finding(claim, verdict, numbers, variant)]
 
 
 def study_findings(evidence: StudyEvidence) -> list[Finding]:
-    """The findings of every module that the study's records name under `findings`."""
-    named = recorded_modules(evidence.records.values(), "findings")
-    return [finding for name in named for finding in module_findings(name, evidence)]
+    """The findings of every module that the study's records list under `findings`."""
+    names = recorded_modules(evidence.records.values(), "findings")
+    return [finding for name in names for finding in module_findings(name, evidence)]
 
 
 def find_function(name: str) -> Callable[[StudyEvidence], list[Finding]]:
-    """`findings` of a dotted module name.
+    """The function `findings` of a dotted module name.
 
     Raises:
-        UserError: there is no such module, it is not to be imported, or it has no findings.
+        UserError: there is no such module, it may not be imported, or it has no `findings`.
     """
     function: Callable[[StudyEvidence], list[Finding]]
     function = part_module("findings", name, ("findings",)).findings
@@ -95,16 +95,20 @@ def find_function(name: str) -> Callable[[StudyEvidence], list[Finding]]:
 
 
 def module_findings(name: str, evidence: StudyEvidence) -> list[Finding]:
-    """The findings of a module, or the one that says why they could not be asked."""
+    """The findings of a module, or a single one with the reason why there are none."""
     return findings_of(name, lambda: find_function(name)(evidence))
 
 
-def findings_of(name: str, part: Callable[[], list[Finding]]) -> list[Finding]:
-    """The findings of one part, or the one that says why none of them could be asked."""
+def findings_of(name: str, function: Callable[[], list[Finding]]) -> list[Finding]:
+    """The findings that a function returns, or a single one with the reason why it failed."""
     try:
-        return part()
-    except UserError as error:
-        return [Finding(f"findings of {name}", NOT_TESTED, str(error))]
+        return function()
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        return [Finding(f"findings of {name}", NOT_TESTED, reason, error=error)]
+        return [_not_tested(f"findings of {name}", error)]
+
+
+def _not_tested(claim: str, error: Exception, variant: str = "") -> Finding:
+    """The finding for a claim whose test failed: any error but a `UserError` is a defect."""
+    if isinstance(error, UserError):
+        return Finding(claim, NOT_TESTED, str(error), variant)
+    return Finding(claim, NOT_TESTED, f"{type(error).__name__}: {error}", variant, error)

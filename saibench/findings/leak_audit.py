@@ -1,4 +1,4 @@
-"""Findings on leaks: of every audited test, and of what a random split hides."""
+"""Findings on leaks in audited test partitions, and on errors that a random split hides."""
 
 from __future__ import annotations
 
@@ -21,44 +21,51 @@ from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
 from saibench.evidence.audit_record import Audit
 from saibench.evidence.reader import StudyEvidence
-from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
+from saibench.findings.finding import (
+    CONTRADICTED,
+    INCONCLUSIVE,
+    SUPPORTED,
+    Answer,
+    Finding,
+    check_claim,
+)
 from saibench.findings.verdict import verdict
 from saibench.formatting import fixed
 
-NO_LEAK = "the test is free of leaks: training has seen nothing like it (§4)"
-HIDES = "a random split hides errors: split in time, the same net errs more (§4)"
-ONE_NET_HIDES = "one net errs less between the samples that it was trained on than after them (§4)"
-SEEN_IS_EASIER = "one net errs less on a test that training has seen the like of (§4)"
-INTERLEAVES = "a random split interleaves test and training in time (§4)"
+NO_LEAK = "the test partition is free of leaks (§4)"
+HIDES = "a random split hides errors: with a split in time, the same net has larger errors (§4)"
+ONE_NET_HIDES = "one net has smaller errors between its training samples than after them (§4)"
+SEEN_IS_EASIER = "one net has smaller errors on the test partition with the higher audit score (§4)"
+INTERLEAVES = "a random split interleaves test and training samples in time (§4)"
 
-TOLD_ONE_BY_ONE = 3
-"""Points of one partition; the audits of more are summed up."""
+MAX_SINGLE = 3
+"""Audits of one partition that are reported one by one; more are summarised in one finding."""
 
 
 def findings(evidence: StudyEvidence) -> list[Finding]:
-    """Of the audits that the records keep, and of the studies of splits."""
+    """The findings on recorded audits, and on studies that compare splits."""
     found: list[Finding] = []
     try:
         studies = split_studies(evidence)
     except UserError:  # most studies do not vary the split
         studies = []
     for study in studies:
-        found += ask(HIDES, study.label, partial(_hides, study), study.seeds)
-        found += ask(ONE_NET_HIDES, study.label, partial(_one_net_hides, study))
-        found += ask(INTERLEAVES, study.label, partial(_interleaves, study))
+        found += check_claim(HIDES, study.label, partial(_hides, study), study.seeds)
+        found += check_claim(ONE_NET_HIDES, study.label, partial(_one_net_hides, study))
+        found += check_claim(INTERLEAVES, study.label, partial(_interleaves, study))
     audits = audits_of(evidence)
     audited = dict.fromkeys((one.point, one.label) for one in audits if not studies)
     for point, label in audited:
-        found += ask(SEEN_IS_EASIER, label, partial(_seen_is_easier, evidence, point))
+        found += check_claim(SEEN_IS_EASIER, label, partial(_seen_is_easier, evidence, point))
     by_partition: dict[str, list[Audited]] = {}
     for one in audits:
         by_partition.setdefault(one.audit.partition, []).append(one)
     for partition, of_points in by_partition.items():
-        if len(of_points) > TOLD_ONE_BY_ONE:
-            found += ask(NO_LEAK, partition, partial(_no_leaks, of_points))
+        if len(of_points) > MAX_SINGLE:
+            found += check_claim(NO_LEAK, partition, partial(_no_leaks, of_points))
             continue
         for one in of_points:
-            found += ask(NO_LEAK, f"{one.label}, {partition}", partial(_no_leak, one.audit))
+            found += check_claim(NO_LEAK, f"{one.label}, {partition}", partial(_no_leak, one.audit))
     return found
 
 
@@ -67,13 +74,13 @@ def _no_leak(audit: Audit) -> Answer:
 
 
 def _no_leaks(of_points: Sequence[Audited]) -> Answer:
-    """Of many points together: seen if it is of all, with the story of the highest score."""
+    """One answer for many runs: the worst verdict, with the details of the highest score."""
     ordered = sorted(of_points, key=lambda one: one.audit.score.estimate)
     least, most = ordered[0], ordered[-1]
     verdicts = [_leaks(one.audit) for one in of_points]
     worst = next(one for one in (CONTRADICTED, INCONCLUSIVE, SUPPORTED) if one in verdicts)
     return worst, (
-        f"Scores of {len(of_points)} points lie between {least.audit.score.estimate:.3f} "
+        f"Scores of {len(of_points)} runs are between {least.audit.score.estimate:.3f} "
         f"({least.label}) and {most.audit.score.estimate:.3f} ({most.label}); supported for "
         f"{verdicts.count(SUPPORTED)}, contradicted for {verdicts.count(CONTRADICTED)}, "
         f"inconclusive for {verdicts.count(INCONCLUSIVE)}.\n"
@@ -82,7 +89,7 @@ def _no_leaks(of_points: Sequence[Audited]) -> Answer:
 
 
 def _leaks(audit: Audit) -> str:
-    """Whether the claim of no leak is seen."""
+    """Verdict on the claim that there is no leak."""
     limit = sentences.MAX_SCORE_WITHOUT_LEAK
     if audit.score.low > limit:
         return CONTRADICTED
@@ -100,7 +107,7 @@ def _one_net_hides(study: SplitStudy) -> Answer | None:
 
 
 def _seen_is_easier(evidence: StudyEvidence, point: str) -> Answer | None:
-    """Of the tests with the lowest and the highest score, where these differ for certain."""
+    """Compare the partitions with the lowest and highest score, if these differ significantly."""
     if point not in evidence.metrics:
         return None
     tests = audited_tests(evidence, point)
@@ -144,8 +151,8 @@ def _more(
 
 
 def _described(one: TestedSplit) -> str:
-    """`last_tenth (time split, 964 samples, audit's score 0.02)`."""
-    score = "" if one.audit is None else f"audit's score {one.audit.score.estimate:.2f}"
+    """`last_tenth (time split, 964 samples, audit score 0.02)`."""
+    score = "" if one.audit is None else f"audit score {one.audit.score.estimate:.2f}"
     split = f"{one.split} split" if one.split else ""
     about = ", ".join(filter(None, [split, f"{one.error.count:,} samples", score]))
     return f"{one.partition} ({about})"

@@ -1,4 +1,4 @@
-"""What a study's own evidence says of where its errors come from, as findings of its report."""
+"""Findings on where a study's errors come from."""
 
 from __future__ import annotations
 
@@ -14,29 +14,30 @@ from saibench.analysis.two_axes import two_axes
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, is_trained
-from saibench.findings.finding import INCONCLUSIVE, NOT_TESTED, SUPPORTED, Finding, ask
+from saibench.findings.finding import INCONCLUSIVE, NOT_TESTED, SUPPORTED, Finding, check_claim
 from saibench.findings.two_axes import statements
 
-TOLD_FEATURES = 2
+MAX_FEATURES = 2
+"""Features that are reported with their numbers; of further ones the names."""
 TRACED_SEED = (
-    "for this trained net alone: one seed of the setting was traced, and another may decide "
-    "otherwise."
+    "for this trained net alone: one seed of the setting was traced; other seeds may give another "
+    "verdict."
 )
 
 
 def findings(evidence: StudyEvidence) -> list[Finding]:
-    """Relations to features, uneven components, biased stretches, and effects of two settings."""
+    """The findings on features, components, biased stretches, and the effects of two settings."""
     try:
         found = study_traces(evidence)
     except UserError as error:
-        return [Finding("errors go with data features", NOT_TESTED, str(error))]
-    several, seeds = len(found.traces) + found.num_omitted > 1, _varies_seeds(evidence)
-    told = [
-        _of_net(finding) if seeds and is_trained(evidence.records[trace.point]) else finding
+        return [Finding("errors correlate with data features", NOT_TESTED, str(error))]
+    several, varies_seeds = len(found.traces) + found.num_omitted > 1, _varies_seeds(evidence)
+    findings_of_traces = [
+        _of_net(finding) if varies_seeds and is_trained(evidence.records[trace.point]) else finding
         for trace in found.traces
-        for finding in _of_point(trace, found, trace.label if several or seeds else "")
+        for finding in _of_point(trace, found, trace.label if several or varies_seeds else "")
     ]
-    return [*told, *_of_axes(evidence, found.config)]
+    return [*findings_of_traces, *_of_axes(evidence, found.config)]
 
 
 def _varies_seeds(evidence: StudyEvidence) -> bool:
@@ -46,37 +47,37 @@ def _varies_seeds(evidence: StudyEvidence) -> bool:
 
 
 def _of_net(finding: Finding) -> Finding:
-    """The finding of one traced seed, in a study that has others: it decides nothing for them."""
+    """The finding for the traced net alone: the study has other seeds that were not traced."""
     if finding.verdict != SUPPORTED:
         return finding
     numbers = f"{finding.numbers}\n{SUPPORTED.capitalize()} {TRACED_SEED}"
-    return replace(finding, verdict=INCONCLUSIVE, numbers=numbers, of_nets=SUPPORTED)
+    return replace(finding, verdict=INCONCLUSIVE, numbers=numbers, nets_verdict=SUPPORTED)
 
 
 def _of_point(trace: PointTrace, found: StudyTraces, variant: str) -> list[Finding]:
     level = found.config.level
-    told = []
+    of_point = []
     for response in trace.responses:
-        told.append(_goes_with(response, level, variant))
-        told += _uneven(response, level, variant)
+        of_point.append(_correlates(response, level, variant))
+        of_point += _differs(response, level, variant)
     if trace.bias is not None:
-        told.append(_biased(trace.bias, level, variant))
-    return told
+        of_point.append(_biased(trace.bias, level, variant))
+    return of_point
 
 
-def _goes_with(trace: ResponseTrace, level: float, variant: str) -> Finding:
-    claim = f"{trace.response.name} goes with data features (§2.5)"
+def _correlates(trace: ResponseTrace, level: float, variant: str) -> Finding:
+    claim = f"{trace.response.name} correlates with data features (§2.5)"
     held = sentences.significant(trace.associations, level)
     numbers = [sentences.together_sentence(trace)] if trace.together else []
-    numbers += [sentences.association_sentence(trace, one) for one in held[:TOLD_FEATURES]]
-    if len(held) > TOLD_FEATURES:
-        rest = ", ".join(one.feature.name for one in held[TOLD_FEATURES:])
-        numbers.append(f"It also goes with {rest}.")
+    numbers += [sentences.association_sentence(trace, one) for one in held[:MAX_FEATURES]]
+    if len(held) > MAX_FEATURES:
+        rest = ", ".join(one.feature.name for one in held[MAX_FEATURES:])
+        numbers.append(f"It also correlates with {rest}.")
     numbers += trace.notes
     return Finding(claim, SUPPORTED if held else INCONCLUSIVE, "\n".join(numbers), variant)
 
 
-def _uneven(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:
+def _differs(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:
     if not trace.components:
         return []
     kinds = " and ".join(dict.fromkeys(one.of for one in trace.components))
@@ -84,7 +85,7 @@ def _uneven(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:
     numbers = sentences.component_sentences(trace, level)
     if trace.parts:
         numbers.append(sentences.part_sentence(trace))
-    claim = f"{trace.response.name} is uneven over {kinds} (§4.1, §5.5, §6.6)"
+    claim = f"{trace.response.name} differs between {kinds} (§4.1, §5.5, §6.6)"
     return [Finding(claim, SUPPORTED if sure else INCONCLUSIVE, "\n".join(numbers), variant)]
 
 
@@ -99,19 +100,19 @@ def _biased(trace: BiasTrace, level: float, variant: str) -> Finding:
 
 
 def _of_axes(evidence: StudyEvidence, config: TraceConfig) -> list[Finding]:
-    """Of studies of several points whose workload names the two settings."""
+    """The findings on two settings, if the workload names them and there are several runs."""
     if len(config.across) != 2 or len(evidence.metrics) < 2:
         return []
     statistics = dict.fromkeys(name for name in (config.bias, config.responses[0]) if name)
-    told: list[Finding] = []
+    found: list[Finding] = []
     for statistic in statistics:
         try:
             parted = two_axes(evidence, statistic, config.along, config.across)
         except UserError as error:
             first, second = config.across
             claim = f"errors by {first} are local, errors by {second} global in amplitude"
-            return [*told, Finding(f"{claim} (§4.3, fig. 5)", NOT_TESTED, str(error))]
+            return [*found, Finding(f"{claim} (§4.3, fig. 5)", NOT_TESTED, str(error))]
         for one in statements(parted):
             claim, variant = f"{one.claim} (§4.3, fig. 5)", parted.statistic.name
-            told += ask(claim, variant, one.answer, one.trainings)
-    return told
+            found += check_claim(claim, variant, one.answer, one.trainings)
+    return found

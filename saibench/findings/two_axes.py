@@ -1,13 +1,13 @@
-"""Figure 5's question: are errors by one setting local, and by the other a global amplitude?"""
+"""Whether one setting changes errors locally, and the other their global amplitude (figure 5)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from saibench.analysis.bootstrap import Interval
 from saibench.analysis.two_axes import TwoAxes
-from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer
+from saibench.findings.finding import INCONCLUSIVE, Answer
+from saibench.findings.verdict import verdict
 from saibench.formatting import bracketed, by_width, percent, points
 
 HALF = 0.5
@@ -15,10 +15,10 @@ HALF = 0.5
 
 @dataclass(frozen=True)
 class Statement:
-    """A claim, its verdict for the trained nets that there are, and the numbers.
+    """A claim, its verdict for the trained nets, and the numbers behind it.
 
     Args:
-        trainings: the fewest seeds of a setting that it is about; None where none was trained.
+        trainings: the fewest seeds of a setting in the claim; None if no model was trained.
     """
 
     claim: str
@@ -31,29 +31,29 @@ class Statement:
 
     @property
     def single(self) -> bool:
-        """Whether a setting was trained with one seed alone, which decides nothing for others."""
+        """Whether a setting was trained with one seed: others may give another verdict."""
         return self.trainings is not None and self.trainings < 2
 
 
 def statements(parted: TwoAxes) -> list[Statement]:
-    """Of the first axis, of the second, and of both."""
+    """Statements on the first axis, the second axis, and both."""
     (first, second), (one, other) = (axis.name for axis in parted.axes), parted.changes
     trained = [change.trainings for change in parted.changes if change.trainings is not None]
     difference = (
         f"The local share of the change by {first} is {points(parted.more_local)} points above "
         f"that by {second}."
     )
-    both = _verdict(parted.more_local, 0) if one.is_change and other.is_change else INCONCLUSIVE
+    both = verdict(parted.more_local) if one.is_change and other.is_change else INCONCLUSIVE
     return [
         Statement(
             f"errors by {first} are local",
-            _verdict(one.local, HALF) if one.is_change else INCONCLUSIVE,
+            verdict(one.local, HALF) if one.is_change else INCONCLUSIVE,
             axis_sentence(parted, 0),
             one.trainings,
         ),
         Statement(
             f"errors by {second} are global in amplitude",
-            _verdict(other.global_share, HALF) if other.is_change else INCONCLUSIVE,
+            verdict(other.global_share, HALF) if other.is_change else INCONCLUSIVE,
             axis_sentence(parted, 1),
             other.trainings,
         ),
@@ -66,14 +66,8 @@ def statements(parted: TwoAxes) -> list[Statement]:
     ]
 
 
-def _verdict(share: Interval, than: float) -> str:
-    if share.low > than:
-        return SUPPORTED
-    return CONTRADICTED if share.high < than else INCONCLUSIVE
-
-
 def sentences(parted: TwoAxes) -> list[str]:
-    """The numbers, the verdicts, and what the intervals cover."""
+    """Sentences on the numbers, the verdicts, and what the intervals cover."""
     found = statements(parted)
     numbers = [one.numbers for one in found]
     if not all(change.is_change for change in parted.changes):
@@ -83,19 +77,19 @@ def sentences(parted: TwoAxes) -> list[str]:
         + (" for these trained nets alone" if one.single and one.verdict != INCONCLUSIVE else "")
         for one in found
     ]
-    told = [*numbers, f"{'; '.join(answers)}."]
+    text = [*numbers, f"{'; '.join(answers)}."]
     if found[-1].single:
-        told.append("A setting was trained with one seed: its verdicts are of these nets alone.")
+        text.append("A setting was trained with one seed: the verdicts are for these nets alone.")
     elif found[-1].trainings:
-        told.append(
-            "Intervals cover other test samples and other trainings: "
-            f"{found[-1].trainings} seeds or more each."
+        text.append(
+            "Intervals include the variance between test samples and between trainings: "
+            f"{found[-1].trainings} seeds or more per setting."
         )
-    return told
+    return text
 
 
 def axis_sentence(parted: TwoAxes, at: int) -> str:
-    """What changes along one axis, and which share of it is local."""
+    """The change along one axis, and which fraction of it is local."""
     change, axis = parted.changes[at], parted.axes[at]
     ends = f"{by_width(change.worse)} against {by_width(change.better)} {parted.statistic.unit}"
     opening = (
@@ -104,9 +98,9 @@ def axis_sentence(parted: TwoAxes, at: int) -> str:
         f"{change.mean_square.num_blocks} blocks"
     )
     if not change.is_change:
-        return f"{opening}: it does not rise significantly, so there is no change to be parted."
+        return f"{opening}: it does not increase significantly, so there is no change to split."
     signed = (
-        f", {percent(change.signed)} as bias of one sign in a region" if parted.is_signed else ""
+        f", {percent(change.signed)} as a bias of one sign in a region" if parted.is_signed else ""
     )
     return (
         f"{opening}. Of this change in the mean square {percent(change.local)} is local to some of "
@@ -117,7 +111,7 @@ def axis_sentence(parted: TwoAxes, at: int) -> str:
 
 
 def levels_text(levels: Sequence[tuple[str, str]]) -> str:
-    """`window 0–30 % against window 0–90 %`; of several pairs their number."""
+    """`window 0–30 % against window 0–90 %`; for several pairs their number and an example."""
     distinct = list(dict.fromkeys(levels))
     worse, better = distinct[0]
     if len(distinct) == 1:

@@ -1,4 +1,4 @@
-"""What intervals say of a claim that a difference is positive."""
+"""Verdicts on claims about a value, from its confidence interval."""
 
 from __future__ import annotations
 
@@ -8,33 +8,40 @@ from saibench.analysis.bootstrap import Interval
 from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED
 
 
-def decided(differences: Iterable[Interval]) -> tuple[int, int]:
-    """How many are positive and how many negative beyond doubt."""
+def verdict(interval: Interval, above: float = 0.0) -> str:
+    """Verdict on the claim that a value is above a limit."""
+    if interval.low > above:
+        return SUPPORTED
+    return CONTRADICTED if interval.high < above else INCONCLUSIVE
+
+
+def verdict_below(interval: Interval, limit: float = 0.0) -> str:
+    """Verdict on the claim that a value is below a limit."""
+    if interval.high < limit:
+        return SUPPORTED
+    return CONTRADICTED if interval.low > limit else INCONCLUSIVE
+
+
+def verdict_within(interval: Interval, low: float, high: float) -> str:
+    """Verdict on the claim that a value is between two bounds."""
+    if low < interval.low and interval.high < high:
+        return SUPPORTED
+    return CONTRADICTED if interval.high < low or interval.low > high else INCONCLUSIVE
+
+
+def count_significant(differences: Iterable[Interval]) -> tuple[int, int]:
+    """Numbers of differences whose interval is above zero, and below zero."""
     differences = list(differences)
     return sum(d.low > 0 for d in differences), sum(d.high < 0 for d in differences)
 
 
-def verdict(difference: Interval) -> str:
-    """Whether a difference that the claim says is positive is."""
-    if difference.low > 0:
-        return SUPPORTED
-    return CONTRADICTED if difference.high < 0 else INCONCLUSIVE
+def verdict_of_mean(mean: Interval, positive: int, negative: int) -> str:
+    """Verdict on the claim that several differences are positive, from their mean.
 
-
-def verdict_of_several(mean: Interval, positive: int, negative: int) -> str:
-    """The same for the mean of several differences, some of which may be decided by themselves."""
+    Args:
+        positive: number of single differences that are significantly positive.
+        negative: of those that are significantly negative; any of them rules out `supported`.
+    """
     if not negative:
         return verdict(mean)
     return INCONCLUSIVE if positive >= negative else CONTRADICTED
-
-
-def less(interval: Interval, amount: float) -> Interval:
-    """The interval of the same number less a constant."""
-    low, estimate, high = (end - amount for end in (interval.low, interval.estimate, interval.high))
-    return Interval(low, estimate, high, interval.num_blocks, interval.count)
-
-
-def opposite(interval: Interval) -> Interval:
-    """The interval of the same number with the other sign."""
-    low, estimate, high = -interval.high, -interval.estimate, -interval.low
-    return Interval(low, estimate, high, interval.num_blocks, interval.count)

@@ -6,7 +6,7 @@ import numpy as np
 
 from saibench.analysis.bootstrap import Interval, block_bootstrap
 from saibench.analysis.seeds import with_seeds
-from saibench.findings.finding import INCONCLUSIVE, SUPPORTED, ask
+from saibench.findings.finding import INCONCLUSIVE, SUPPORTED, check_claim
 
 
 def test_intervals_cover_the_mean_over_trainings() -> None:
@@ -31,9 +31,9 @@ def test_one_seed_leaves_the_interval_of_the_net() -> None:
 
 
 def test_one_net_each_does_not_decide_a_claim_about_settings() -> None:
-    found = [ask("wider is better", "", lambda: (SUPPORTED, "by 3."), n)[0] for n in (1, 2)]
-    assert found[0].verdict == INCONCLUSIVE and found[0].of_nets == SUPPORTED
+    found = [check_claim("wider is better", "", lambda: (SUPPORTED, "by 3."), n)[0] for n in (1, 2)]
+    assert found[0].verdict == INCONCLUSIVE and found[0].nets_verdict == SUPPORTED
     assert found[0].numbers.startswith("by 3.") and "one seed" in found[0].numbers
     assert found[1].verdict == SUPPORTED
-    (of_net,) = ask("hydrogen errs least", "", lambda: (SUPPORTED, "by 3."))
+    (of_net,) = check_claim("hydrogen errs least", "", lambda: (SUPPORTED, "by 3."))
     assert of_net.verdict == SUPPORTED

@@ -1,13 +1,12 @@
-"""The paper's findings on force fields (§4), asked of a study's own evidence.
+"""The paper's claims on force fields (§4), tested on a study's evidence.
 
-Each question is answered with a number, its block-bootstrap interval and a verdict: `supported` or
-`contradicted` when the interval decides, `inconclusive` when it allows both. It is asked of points
-that have everything in common but what the question is about; seeds alone are averaged.
+Each finding has a number with its block-bootstrap interval and a verdict: `supported` or
+`contradicted` if the interval decides, `inconclusive` if it allows both. Claims compare runs that
+differ only in the setting in question; seeds are averaged.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -27,32 +26,39 @@ from saibench.evidence.selection import (
     variants,
     windows_of_equal_count,
 )
-from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
-from saibench.findings.verdict import decided, verdict, verdict_of_several
+from saibench.findings.finding import (
+    CONTRADICTED,
+    INCONCLUSIVE,
+    SUPPORTED,
+    Answer,
+    Finding,
+    check_claim,
+)
+from saibench.findings.verdict import count_significant, verdict, verdict_below, verdict_of_mean
 from saibench.formatting import fixed, short
 
 TURN = 1000
-"""Samples beyond which the paper sees gains shrink (§4.1)."""
+"""Samples beyond which the paper finds that gains shrink (§4.1)."""
 MIN_WINDOWS = 5
-"""Fewer windows fall into the order of their similarity by chance too often to say anything."""
+"""With fewer windows, a perfect rank correlation is too likely by chance."""
 CHARGE_RATIO = 8 / 6
 """Nuclear charge of oxygen over that of carbon."""
 SIZES = ["subset.count", "subset.fraction"]
 
 GAINS_SHRINK = f"gains from more training samples shrink beyond {TURN:,} (§4.1, fig. 2)"
-HYDROGEN_LEAST = "hydrogen errs least (§4.1, fig. 2a)"
+HYDROGEN_LEAST = "hydrogen has the smallest force error (§4.1, fig. 2a)"
 OXYGEN_SHORT = (
-    "errors of oxygen fall short of the proportion of its charge to carbon's (§4.1, fig. 2a)"
+    "the force error of oxygen over carbon's is below the ratio of their charges (§4.1, fig. 2a)"
 )
 WIDER_BETTER = "at an equal start, wider windows are better (§4.2, fig. 3)"
 ZIG_ZAG = (
-    "windows of equal width do not improve steadily towards the test: a zig-zag (§4.2, fig. 3)"
+    "errors of windows of equal width zig-zag instead of falling towards the test (§4.2, fig. 3)"
 )
-SIMILAR_BETTER = "windows more similar to the test err less (§4.2, fig. 4)"
+SIMILAR_BETTER = "windows more similar to the test have smaller errors (§4.2, fig. 4)"
 
 
 def findings(evidence: StudyEvidence) -> list[Finding]:
-    """The findings that this study's points can speak to, in the paper's order."""
+    """The findings that this study's runs can test, in the paper's order."""
     points = tested(evidence)
     if not points.height or not {"force_mae", "time"} <= set(evidence.samples.columns):
         return []
@@ -64,38 +70,41 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
 
 
 def _of_sizes(evidence: StudyEvidence, points: polars.DataFrame) -> list[Finding]:
-    found: list[Finding] = []
-    for variant in variants(points, SIZES, by=["train_count"]):
-        found += ask(
+    return [
+        finding
+        for variant in variants(points, SIZES, by=["train_count"])
+        for finding in check_claim(
             GAINS_SHRINK,
             variant.label,
             partial(_gains_shrink, evidence, variant),
             fewest_seeds(variant.cells),
         )
-    return found
+    ]
 
 
 def _of_species(evidence: StudyEvidence, points: polars.DataFrame) -> list[Finding]:
     if "species" not in evidence.table("by_species").columns:
         return []
     window = [name for name in WINDOW if name in points.columns]
-    found: list[Finding] = []
-    for variant in variants(points, ["window", *SIZES], by=["train_count", *window]):
-        found += ask(HYDROGEN_LEAST, variant.label, partial(_hydrogen_least, evidence, variant))
-        found += ask(OXYGEN_SHORT, variant.label, partial(_oxygen_short, evidence, variant))
-    return found
+    tests = {HYDROGEN_LEAST: _hydrogen_least, OXYGEN_SHORT: _oxygen_short}
+    return [
+        finding
+        for variant in variants(points, ["window", *SIZES], by=["train_count", *window])
+        for claim, test in tests.items()
+        for finding in check_claim(claim, variant.label, partial(test, evidence, variant))
+    ]
 
 
 def _of_windows(evidence: StudyEvidence, points: polars.DataFrame) -> list[Finding]:
-    found: list[Finding] = []
-    for variant in windows_of_equal_count(points):
-        seeds = fewest_seeds(variant.cells)
-        found += ask(WIDER_BETTER, variant.label, partial(_wider_better, evidence, variant), seeds)
-        found += ask(ZIG_ZAG, variant.label, partial(_zig_zag, evidence, variant), seeds)
-        found += ask(
-            SIMILAR_BETTER, variant.label, partial(_similar_better, evidence, variant), seeds
+    tests = {WIDER_BETTER: _wider_better, ZIG_ZAG: _zig_zag, SIMILAR_BETTER: _similar_better}
+    return [
+        finding
+        for variant in windows_of_equal_count(points)
+        for claim, test in tests.items()
+        for finding in check_claim(
+            claim, variant.label, partial(test, evidence, variant), fewest_seeds(variant.cells)
         )
-    return found
+    ]
 
 
 def _gains_shrink(evidence: StudyEvidence, variant: Variant) -> Answer | None:
@@ -114,7 +123,7 @@ def _gains_shrink(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     change = errors.interval(lambda means: gain(means, 0, turn) - gain(means, turn, -1))
     return (
         verdict(change),
-        f"halvings of the force MAE a doubling of the samples: {short(before)} from "
+        f"halvings of the force MAE per doubling of the samples: {short(before)} from "
         f"{counts.min():,.0f} to {TURN:,}, {short(after)} from {TURN:,} to {counts.max():,.0f}; "
         f"difference {short(change)}.",
     )
@@ -137,7 +146,7 @@ def _hydrogen_least(evidence: StudyEvidence, variant: Variant) -> Answer | None:
         errors.interval(lambda means, number=number: margins(means)[:, number])  # type: ignore[misc]
         for number in range(len(hydrogen))
     ]
-    least, not_least = decided(single)
+    least, not_least = count_significant(single)
     of_species = ", ".join(f"{name} {short(_mean(errors, columns[name]))}" for name in columns)
     each = (
         f", which has the smallest error in {least} of {len(single)}, not in {not_least}, "
@@ -146,9 +155,9 @@ def _hydrogen_least(evidence: StudyEvidence, variant: Variant) -> Answer | None:
         else ""
     )
     return (
-        verdict_of_several(margin, least, not_least),
-        f"force MAE{_averaged(variant)}: {of_species} meV/Å; the next best species errs by "
-        f"{short(margin)} meV/Å more than hydrogen{each}.",
+        verdict_of_mean(margin, least, not_least),
+        f"force MAE{_averaged(variant)}: {of_species} meV/Å; the next best species has an error "
+        f"{short(margin)} meV/Å larger than hydrogen{each}.",
     )
 
 
@@ -159,15 +168,12 @@ def _oxygen_short(evidence: StudyEvidence, variant: Variant) -> Answer | None:
         return None
     carbon, oxygen = columns["C"], columns["O"]
     if not errors.values[:, carbon].mean(axis=0).all():
-        raise UserError("The force error of carbon is 0, so that oxygen's has no ratio to it.")
+        raise UserError("The force MAE of carbon is 0: oxygen's ratio to it is undefined.")
     ratio = errors.interval(lambda means: (means[:, oxygen] / means[:, carbon]).mean(axis=1))
-    lacking = errors.interval(
-        lambda means: CHARGE_RATIO - (means[:, oxygen] / means[:, carbon]).mean(axis=1)
-    )
     return (
-        verdict(lacking),
-        f"force MAE of oxygen over carbon's{_averaged(variant)} is {short(ratio)}; the charges' "
-        f"ratio is {CHARGE_RATIO:.2f}.",
+        verdict_below(ratio, CHARGE_RATIO),
+        f"force MAE of oxygen over carbon's{_averaged(variant)} is {short(ratio)}; the ratio of "
+        f"their charges is {CHARGE_RATIO:.2f}.",
     )
 
 
@@ -177,11 +183,11 @@ def _wider_better(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     if not pairs:
         return None
     errors = cell_errors(evidence, variant.cells, "force_mae")
-    better, worse = decided(_difference(errors, narrow, wide) for narrow, wide in pairs)
+    better, worse = count_significant(_difference(errors, narrow, wide) for narrow, wide in pairs)
     narrow, wide = (list(side) for side in zip(*pairs, strict=True))
     mean = errors.interval(lambda means: (means[:, narrow] - means[:, wide]).mean(axis=1))
     return (
-        verdict_of_several(mean, better, worse),
+        verdict_of_mean(mean, better, worse),
         f"the next wider window lowers the force MAE by {short(mean)} meV/Å on average over "
         f"{len(pairs)} pairs; it is better in {better}, worse in {worse}, inconclusive in "
         f"{len(pairs) - better - worse}.",
@@ -196,7 +202,7 @@ def _zig_zag(evidence: StudyEvidence, variant: Variant) -> Answer | None:
         return None
     errors = cell_errors(evidence, variant.cells, "force_mae")
     steps = [_difference(errors, later, earlier) for earlier, later in pairwise(narrow)]
-    up, down = decided(steps)
+    up, down = count_significant(steps)
     zig_zag = (
         SUPPORTED if up and down else (INCONCLUSIVE if up + down < len(steps) else CONTRADICTED)
     )
@@ -206,7 +212,7 @@ def _zig_zag(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     return (
         zig_zag,
         f"force MAE of {100 * widths.min():g} % windows by start [meV/Å]: {by_start}; of "
-        f"{len(steps)} steps towards the test {up} raise and {down} lower it beyond doubt.",
+        f"{len(steps)} steps towards the test {up} increase and {down} decrease it significantly.",
     )
 
 
@@ -215,16 +221,15 @@ def _similar_better(evidence: StudyEvidence, variant: Variant) -> Answer | None:
     if count < MIN_WINDOWS:
         return None
     rho = similarity_correlation(evidence, variant.cells)
-    opposite = replace(rho, low=-rho.high, estimate=-rho.estimate, high=-rho.low)
     return (
-        verdict(opposite),
+        verdict_below(rho),
         f"Spearman's ρ between centred SOAP similarity and force MAE is {fixed(rho)} over {count} "
-        "windows, which overlap.",
+        "overlapping windows.",
     )
 
 
 def _columns_by_species(errors: CellErrors) -> dict[str, list[int]]:
-    """By species, its columns in the order of the training cells."""
+    """The columns of each species, in the order of the training cells."""
     columns: dict[str, list[int]] = {}
     for number, cell in enumerate(errors.cells):
         columns.setdefault(cell["species"], []).append(number)

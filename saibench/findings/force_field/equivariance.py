@@ -1,4 +1,4 @@
-"""Whether a force field's forces turn with the molecule (paper table 3 and §7)."""
+"""Whether a force field's forces rotate with the molecule (paper table 3 and §7)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap
 from saibench.analysis.force_field.rotated_frames import rotated_pairs, rotated_partition
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants
-from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
+from saibench.findings.finding import Answer, Finding, check_claim
+from saibench.findings.verdict import verdict_below
 from saibench.formatting import bracketed, number
 
 ROUNDING = 0.01
-"""Change in meV/Å or meV below which it is rounding: float32 holds forces of 1 eV/Å to 1e-4 meV/Å,
-and a net sums up some hundred numbers of that size."""
-EQUIVARIANT = "but for rounding, forces of turned molecules are turned forces (§7)"
-INVARIANT = "but for rounding, turned molecules have the same energy (§7)"
+"""Changes in meV/Å or meV below this are rounding: float32 represents forces of 1 eV/Å to
+1e-4 meV/Å, and a net sums a few hundred numbers of that size."""
+EQUIVARIANT = "forces rotate with the molecule, up to rounding (§7)"
+INVARIANT = "the energy does not change when the molecule is rotated, up to rounding (§7)"
 CLAIMS = {
     EQUIVARIANT: ("equivariance_error", "force_mae", "meV/Å", "force MAE"),
     INVARIANT: ("energy_change", "energy_mae", "meV", "energy MAE"),
 }
-"""By claim: what turning changes, the error that it is measured against, unit and its name."""
+"""By claim: columns of the change by rotation and of the error it is compared with, unit, name."""
 
 
 def findings(evidence: StudyEvidence) -> list[Finding]:
-    """Of every model that was tested on turned molecules."""
+    """The findings on every model that was tested on rotated molecules."""
     if rotated_partition(evidence) is None:
         return []
     pairs = rotated_pairs(evidence)
@@ -36,11 +37,11 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
         finding
         for claim in CLAIMS
         for variant in variants(tested(evidence), [], by=["train_count"])
-        for finding in ask(claim, variant.label, partial(_rounds, pairs, variant, claim))
+        for finding in check_claim(claim, variant.label, partial(_change, pairs, variant, claim))
     ]
 
 
-def _rounds(pairs: polars.DataFrame, variant: Variant, claim: str) -> Answer | None:
+def _change(pairs: polars.DataFrame, variant: Variant, claim: str) -> Answer | None:
     changed, error, unit, name = CLAIMS[claim]
     points = [point for cell in variant.cells for point in cell.points]
     rows = (
@@ -55,9 +56,9 @@ def _rounds(pairs: polars.DataFrame, variant: Variant, claim: str) -> Answer | N
     share = block_bootstrap(values, blocks_of(rows, values), _ratio_of_means, of_means=True)
     change = block_bootstrap(values[:, 0], blocks_of(rows, values[:, 0]))
     return (
-        _verdict(change),
-        f"turning changes them by {_shown(change)} {unit} on average over {change.count:,} frames, "
-        f"{_shown(share)} of the {name}; less than {ROUNDING:g} {unit} counts as rounding.",
+        verdict_below(change, ROUNDING),
+        f"rotation changes them by {_text(change)} {unit} on average over {change.count:,} frames, "
+        f"{_text(share)} of the {name}; less than {ROUNDING:g} {unit} counts as rounding.",
     )
 
 
@@ -67,11 +68,5 @@ def _ratio_of_means(values: Floats, weights: Floats) -> Floats:
     return sums[:, 0] / sums[:, 1]
 
 
-def _verdict(change: Interval) -> str:
-    if change.high < ROUNDING:
-        return SUPPORTED
-    return CONTRADICTED if change.low > ROUNDING else INCONCLUSIVE
-
-
-def _shown(interval: Interval) -> str:
+def _text(interval: Interval) -> str:
     return bracketed(interval, shown=partial(number, digits=2))

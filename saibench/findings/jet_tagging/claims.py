@@ -1,8 +1,7 @@
-"""The paper's findings on jet tagging (§5), asked of a study's own evidence.
+"""The paper's claims on jet tagging (§5), tested on a study's evidence.
 
-Each question is answered with numbers, their intervals from resampling jets, and a verdict. It is
-asked of points that have everything in common but what the question is about; seeds alone are
-averaged.
+Each finding has numbers with their intervals from resampling jets, and a verdict. Claims compare
+runs that differ only in the setting in question; seeds are averaged.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from saibench.findings.jet_tagging.tracing import of_tracing
 
 
 def findings(evidence: StudyEvidence) -> list[Finding]:
-    """The findings that this study's points can speak to, in the paper's order."""
+    """The findings that this study's runs can test, in the paper's order."""
     if why_no_jets(evidence) is not None:
         return []
     parts = {
@@ -41,20 +40,18 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
 
 
 def _of_single_class(evidence: StudyEvidence) -> list[Finding]:
-    """Of each point that takes all jets for one class; of others there is nothing to say."""
+    """A finding for each run that predicts one class for all jets."""
     partition = evidence.held_out
     of_one_class = {point: single_class(evidence, point, partition) for point in evidence.metrics}
     return [
-        Finding(
-            "the model tells the classes apart", CONTRADICTED, text, point_label(evidence, point)
-        )
+        Finding("the model separates the classes", CONTRADICTED, text, point_label(evidence, point))
         for point, text in of_one_class.items()
         if text is not None
     ]
 
 
 def _traced(evidence: StudyEvidence) -> list[Finding]:
-    """Of the model trained on the two lowest bins, where the study varies or names the energies."""
+    """The findings on the model trained on the two lowest bins, if runs have energy ranges."""
     if not training_ranges(tested(evidence)):
         return []
     cell = traced_cell(evidence)

@@ -1,4 +1,4 @@
-"""What jets by their energy say of the paper's findings on extrapolation (§5.4, figs. 10, 11)."""
+"""The paper's claims on extrapolation in energy, tested by bins (§5.4, figs. 10, 11)."""
 
 from __future__ import annotations
 
@@ -19,46 +19,48 @@ from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested
-from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
+from saibench.findings.finding import Answer, Finding, check_claim
 from saibench.findings.jet_tagging.shared import (
+    answer,
     answer_positive,
-    judged,
+    first_minus_second,
     number_of,
     percent,
     percent_of,
+    second_minus_first,
 )
-from saibench.findings.verdict import opposite
+from saibench.findings.verdict import verdict_below, verdict_within
 
-LONG_TAIL = "about half of the jets are in the first of 8 bins of energy (§5.4, fig. 10)"
-DECAYS = "accuracy is lower beyond the energies trained on than within (§5.4, fig. 11)"
-QUADRATIC = "accuracy decays quadratically beyond the energies trained on (§5.4, fig. 11)"
-QUADRATIC_AUC = "the AUC decays quadratically beyond the energies trained on (§5.4, fig. 11)"
-BUMP = "in bin 6 of energy the accuracy rises above that in bin 5 (§5.4, fig. 11)"
+LONG_TAIL = "about half of the jets are in the first of 8 energy bins (§5.4, fig. 10)"
+DECAYS = "accuracy is lower beyond the training energies than within (§5.4, fig. 11)"
+QUADRATIC = "accuracy decays quadratically beyond the training energies (§5.4, fig. 11)"
+QUADRATIC_AUC = "the AUC decays quadratically beyond the training energies (§5.4, fig. 11)"
+BUMP = "accuracy is higher in energy bin 6 than in bin 5 (§5.4, fig. 11)"
 OWED_TO_TRAINING = (
-    "beyond a narrow range of energies, a model trained on more of them is better: the decay is "
-    "the training's, not the jets'"
+    "beyond a narrow energy range, a model trained on a wider range is better: the decay is due to "
+    "the training range, not to the jets"
 )
 BUMP_BIN = 6
 HALF = (0.4, 0.6)
 
 
 def of_energies(evidence: StudyEvidence) -> list[Finding]:
-    """Of each range that was trained on."""
+    """The findings on each training range."""
     found: list[Finding] = []
     for number, variant in enumerate(training_ranges(tested(evidence))):
         jets = tested_jets(evidence, variant.cells)
         if not number:
-            found += ask(LONG_TAIL, "", partial(long_tail, jets))
+            found += check_claim(LONG_TAIL, "", partial(long_tail, jets))
         for cell in variant.cells:
             label = ", ".join(filter(None, [variant.label, f"trained on {range_text(cell)}"]))
             if max(train_bins(cell)) < NUM_BINS - 1:
-                found += ask(DECAYS, label, partial(decays, jets, cell))
+                found += check_claim(DECAYS, label, partial(decays, jets, cell))
             for claim, statistic in ((QUADRATIC, "accuracy"), (QUADRATIC_AUC, "auc")):
-                found += ask(claim, label, partial(quadratic, jets, cell, statistic))
+                found += check_claim(claim, label, partial(quadratic, jets, cell, statistic))
             if BUMP_BIN not in train_bins(cell):
-                found += ask(BUMP, label, partial(bump, jets, cell))
-        asked = partial(owed_to_training, jets, variant)
-        found += ask(OWED_TO_TRAINING, variant.label, asked, fewest_seeds(variant.cells))
+                found += check_claim(BUMP, label, partial(bump, jets, cell))
+        test = partial(owed_to_training, jets, variant)
+        found += check_claim(OWED_TO_TRAINING, variant.label, test, fewest_seeds(variant.cells))
     return found
 
 
@@ -68,12 +70,8 @@ def long_tail(jets: ScoredJets) -> Answer:
     first = mean_score((jets.bins == 0).astype(np.float64), jets.label, blocks, in_bins, share=True)
     share = interval([first])
     counts = ", ".join(f"{int((jets.bins == number).sum()):,}" for number in range(NUM_BINS))
-    found = INCONCLUSIVE
-    if HALF[0] < share.low and share.high < HALF[1]:
-        found = SUPPORTED
-    elif share.high < HALF[0] or share.low > HALF[1]:
-        found = CONTRADICTED
-    return found, f"{percent(share)} of the jets are in bin 0; by bin: {counts}."
+    numbers = f"{percent(share)} of the jets are in bin 0; by bin: {counts}."
+    return verdict_within(share, *HALF), numbers
 
 
 def decays(jets: ScoredJets, cell: Cell) -> Answer:
@@ -81,17 +79,17 @@ def decays(jets: ScoredJets, cell: Cell) -> Answer:
     beyond = jets.bins > max(train_bins(cell))
     scores = [jets.accuracy(cell, inside), jets.accuracy(cell, beyond)]
     if not scores[1].count:
-        raise UserError("no jet lies beyond the energies trained on.")
-    return judged(
+        raise UserError("No jet has an energy beyond the training range.")
+    return answer_positive(
         scores,
-        lambda values: values[:, 0] - values[:, 1],
+        first_minus_second,
         f"accuracy {percent_of(scores[0])} within, over {scores[0].count:,} jets, and "
         f"{percent_of(scores[1])} beyond, over {scores[1].count:,}.",
     )
 
 
 def quadratic(jets: ScoredJets, cell: Cell, statistic: str) -> Answer | None:
-    """By the curvature of the fit: below 0, the decay grows with the distance."""
+    """Test whether the fit's curvature is negative, so that the decay grows with the distance."""
     scores = [getattr(jets, statistic)(cell, chosen) for chosen in by_bin(jets)]
     fit = quadratic_decay(scores, train_bins(cell))
     if fit is None:
@@ -106,40 +104,40 @@ def quadratic(jets: ScoredJets, cell: Cell, statistic: str) -> Answer | None:
         ).replace("-", "−")
         for found in (fit.slope, fit.curvature)
     )
-    return answer_positive(
+    return answer(
+        verdict_below(fit.curvature),
         [scores[number] for number in fit.bins],
-        opposite(fit.curvature),
-        f"least squares over bins {', '.join(map(str, fit.bins))}: slope {slope} a bin, curvature "
-        f"{curvature} a bin².",
+        f"least squares over bins {', '.join(map(str, fit.bins))}: slope {slope} per bin, "
+        f"curvature {curvature} per bin².",
     )
 
 
 def bump(jets: ScoredJets, cell: Cell) -> Answer:
     before, at = (jets.accuracy(cell, jets.bins == n) for n in (BUMP_BIN - 1, BUMP_BIN))
     if not before.count or not at.count:
-        raise UserError(f"bins {BUMP_BIN - 1} and {BUMP_BIN} do not both hold jets.")
-    rise = percent_of(before, at, reduce=lambda values: values[:, 1] - values[:, 0])
-    return judged(
+        raise UserError(f"Bin {BUMP_BIN - 1} or bin {BUMP_BIN} has no jets.")
+    rise = percent_of(before, at, reduce=second_minus_first)
+    return answer_positive(
         [before, at],
-        lambda values: values[:, 1] - values[:, 0],
+        second_minus_first,
         f"accuracy {percent_of(before)} in bin 5 ({before.count:,} jets), {percent_of(at)} in bin "
         f"6 ({at.count:,} jets): {rise} more.",
     )
 
 
 def owed_to_training(jets: ScoredJets, variant: Variant) -> Answer | None:
-    """By the accuracy of the widest range less the narrowest's, on jets that only it has seen."""
+    """Compare the widest and the narrowest range on jets of the bins that only the widest has."""
     narrow, wide = variant.cells[0], variant.cells[-1]
     only = np.isin(jets.bins, sorted(set(train_bins(wide)) - set(train_bins(narrow))))
     if not only.any():
         return None
     scores = [jets.accuracy(cell, only) for cell in (wide, narrow)]
-    gained = percent_of(*scores, reduce=lambda values: values[:, 0] - values[:, 1])
+    gained = percent_of(*scores, reduce=first_minus_second)
     areas = [jets.auc(cell, only) for cell in (wide, narrow)]
-    return judged(
+    return answer_positive(
         scores,
-        lambda values: values[:, 0] - values[:, 1],
-        f"on the {scores[0].count:,} jets of the bins that {range_text(narrow)} lacks, accuracy "
+        first_minus_second,
+        f"on the {scores[0].count:,} jets of bins outside {range_text(narrow)}, accuracy "
         f"{percent_of(scores[0])} trained on {range_text(wide)} and {percent_of(scores[1])} "
         f"trained on {range_text(narrow)}: {gained} more; AUC {number_of(areas[0])} and "
         f"{number_of(areas[1])}.",

@@ -1,4 +1,4 @@
-"""What jets turned about the beam say of the paper's findings on rotation (§5.3, fig. 9)."""
+"""The paper's claims on jets rotated about the beam axis (§5.3, fig. 9)."""
 
 from __future__ import annotations
 
@@ -25,56 +25,57 @@ from saibench.analysis.jet_tagging.tested_jets import (
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, fewest_seeds
-from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer, Finding, ask
-from saibench.findings.jet_tagging.shared import (
-    answer_positive,
-    judged,
-    number_of,
-)
+from saibench.findings.finding import Answer, Finding, check_claim
+from saibench.findings.jet_tagging.shared import answer_positive, number_of
+from saibench.findings.verdict import verdict_below
 
 INVARIANT = (
-    "kinematic inputs: but for rounding, a jet's score is the same however it is turned (§5.3)"
+    "with kinematic inputs, a jet's score does not change by rotation, up to rounding (§5.3)"
 )
-SENSITIVE = "four-momenta: the AUC depends on how jets are turned (§5.3, fig. 9)"
-NOT_UPRIGHT = "four-momenta: jets as they are need not be those done best (§5.3, fig. 9)"
-MITIGATED = "the gap between best and worst angle shrinks with the training set (§5.3, fig. 9)"
+SENSITIVE = "with four-momenta, the AUC depends on the rotation angle (§5.3, fig. 9)"
+NOT_UPRIGHT = "with four-momenta, some rotations can increase the AUC (§5.3, fig. 9)"
+MITIGATED = (
+    "the gap between the best and the worst angle shrinks with the training set size (§5.3, fig. 9)"
+)
 WORST_WINS = (
     "with the most jets, four-momenta at the worst angle are better than kinematic inputs (§5.3)"
 )
 
-BY_OTHERS = "where other jets choose the angle"
+CROSS_FITTED = "with the angle chosen on other jets"
 
 COUNT = "train_count"
 PRIOR = "kinematic"
 ROUNDING = 0.02
-"""Share of the scores' spread that single precision explains: in the masses of nearly parallel
-pairs large numbers cancel, and their logarithms are inputs. Of a small Particle Transformer trained
-on 1,800 jets of TopLandscape it is 0.5 %, and 1e-11 in double precision."""
+"""Change that single precision explains, as a fraction of the scores' standard deviation: large
+numbers cancel in the masses of nearly parallel pairs, and their logarithms are inputs. For a small
+Particle Transformer trained on 1,800 jets of TopLandscape it is 0.5 %, and 1e-11 in double
+precision."""
 
 
 @dataclass(frozen=True, eq=False)
-class Turned:
-    """A cell's areas under the ROC by angle, and the positions of the best and the worst."""
+class AngleScores:
+    """The areas under the ROC curve of one cell by angle."""
 
     cell: Cell
     angles: list[str]
     areas: list[ClassScore]
 
     @property
-    def ends(self) -> list[ClassScore]:
+    def extremes(self) -> list[ClassScore]:
+        """The best and the worst area."""
         return [self.areas[position] for position in extremes(self.areas)]
 
     @property
-    def ends_by_others(self) -> list[ClassScore]:
-        """Best and worst, and once more: by either half of the jets, as the other half chooses."""
+    def cross_fitted_extremes(self) -> list[ClassScore]:
+        """Best and worst area on each half of the jets, at the angles chosen on the other half."""
         return cross_fitted(self.areas, best_and_worst)
 
     @property
     def gap(self) -> str:
-        best, worst = self.ends
-        by_others = number_of(*self.ends_by_others, reduce=mean_difference)
+        best, worst = self.extremes
+        cross_fitted = number_of(*self.cross_fitted_extremes, reduce=mean_difference)
         gap = best.estimate - worst.estimate
-        return f"{gap:.4f} ({by_others} {BY_OTHERS}) with {self.name}"
+        return f"{gap:.4f} ({cross_fitted} {CROSS_FITTED}) with {self.name}"
 
     @property
     def name(self) -> str:
@@ -89,80 +90,75 @@ def of_rotation(evidence: StudyEvidence) -> list[Finding]:
     for variant in rotated_variants(evidence):
         cells = _by_features(variant)
         if PRIOR in cells:
-            asked = partial(invariant, evidence, cells[PRIOR], partition)
-            found += ask(INVARIANT, variant.label, asked)
+            test = partial(invariant, evidence, cells[PRIOR], partition)
+            found += check_claim(INVARIANT, variant.label, test)
         for name, own in cells.items():
             if name == PRIOR:
                 continue
             label = ", ".join(filter(None, [variant.label, name]))
-            turned = [_turned(evidence, cell, partition) for cell in own]
-            found += ask(SENSITIVE, label, partial(sensitive, turned))
-            found += ask(NOT_UPRIGHT, label, partial(not_upright, turned))
-            if len(turned) > 1:
-                found += ask(MITIGATED, label, partial(mitigated, turned), fewest_seeds(own))
+            rotated = [_angle_scores(evidence, cell, partition) for cell in own]
+            found += check_claim(SENSITIVE, label, partial(sensitive, rotated))
+            found += check_claim(NOT_UPRIGHT, label, partial(not_upright, rotated))
+            if len(rotated) > 1:
+                test = partial(mitigated, rotated)
+                found += check_claim(MITIGATED, label, test, fewest_seeds(own))
             prior = {cell.shared[COUNT]: cell for cell in cells.get(PRIOR, [])}
             most = prior.get(own[-1].shared[COUNT])
             if most is not None:
-                reference = _turned(evidence, most, partition)
-                seeds = fewest_seeds([own[-1], most])
-                found += ask(WORST_WINS, label, partial(worst_wins, turned[-1], reference), seeds)
+                test = partial(worst_wins, rotated[-1], _angle_scores(evidence, most, partition))
+                found += check_claim(WORST_WINS, label, test, fewest_seeds([own[-1], most]))
     return found
 
 
 def invariant(evidence: StudyEvidence, cells: list[Cell], partition: str) -> Answer:
-    """By how far a jet's scores lie apart over the angles, beside how far those of jets do."""
-    apart, spreads, largest = [], [], 0.0
+    """Compare the range of a jet's scores over the angles with the spread of scores over jets."""
+    ranges, spreads, largest = [], [], 0.0
     for cell in cells:
-        _, turned = rotated_jets(evidence, cell, partition)
+        _, rotated = rotated_jets(evidence, cell, partition)
         for point in cell.points:
-            scores = np.stack([jets.scores[point] for jets in turned])
-            apart.append(np.ptp(scores, axis=0))
+            scores = np.stack([jets.scores[point] for jets in rotated])
+            ranges.append(np.ptp(scores, axis=0))
             spreads.append(float(scores[0].std()))
-            largest = max(largest, float(apart[-1].max()))
-    jets, spread = turned[0], float(np.mean(spreads))
-    mean = interval([mean_score(np.mean(apart, axis=0), jets.label, jets.blocks)])
+            largest = max(largest, float(ranges[-1].max()))
+    jets, spread = rotated[0], float(np.mean(spreads))
+    mean = interval([mean_score(np.mean(ranges, axis=0), jets.label, jets.blocks)])
     if not spread:
-        raise UserError(f"All {len(jets.label):,} jets have the same score, whatever the angle.")
+        raise UserError(f"All {len(jets.label):,} jets have the same score at every angle.")
     low, share, high = (100 * number / spread for number in (mean.low, mean.estimate, mean.high))
-    found = INCONCLUSIVE
-    if mean.high < ROUNDING * spread:
-        found = SUPPORTED
-    elif mean.low > ROUNDING * spread:
-        found = CONTRADICTED
-    return found, (
-        f"over all angles a jet's scores lie {mean.estimate:.1e} apart on average, at most "
+    return verdict_below(mean, ROUNDING * spread), (
+        f"the range of a jet's scores over all angles is {mean.estimate:.1e} on average, at most "
         f"{largest:.1e}: {share:.2g} [{low:.2g}, {high:.2g}] % of the scores' standard deviation "
-        f"{spread:.2f}, over {len(jets.label):,} jets and {len(apart)} models; rounding explains "
+        f"{spread:.2f}, over {len(jets.label):,} jets and {len(ranges)} models; rounding explains "
         f"up to {100 * ROUNDING:g} %."
     )
 
 
-def sensitive(turned: list[Turned]) -> Answer:
-    """By the gap between the best and the worst angle with the fewest jets, cross-fitted."""
-    rows = ", ".join(each.gap for each in turned)
-    return judged(
-        turned[0].ends_by_others,
+def sensitive(rotated: list[AngleScores]) -> Answer:
+    """Test the cross-fitted gap between the best and the worst angle with the fewest jets."""
+    rows = ", ".join(each.gap for each in rotated)
+    return answer_positive(
+        rotated[0].cross_fitted_extremes,
         mean_difference,
-        f"AUC at the best less at the worst angle: {rows}.",
+        f"AUC at the best minus the worst angle: {rows}.",
     )
 
 
-def not_upright(turned: list[Turned]) -> Answer:
-    """By the model whose best angle gains most over 0°, cross-fitted."""
-    gains = [(each, each.ends[0].estimate - each.areas[0].estimate) for each in turned]
+def not_upright(rotated: list[AngleScores]) -> Answer:
+    """Test the cross-fitted gain over 0° of the model whose best angle gains most."""
+    gains = [(each, each.extremes[0].estimate - each.areas[0].estimate) for each in rotated]
     each, gained = max(gains, key=lambda gain: gain[1])
     best = each.angles[extremes(each.areas)[0]]
-    counts = [len(own.areas) for own in turned]
-    upright = np.repeat(np.cumsum([0, *counts[:-1]]), counts)  # of each area, that at 0°
+    counts = [len(own.areas) for own in rotated]
+    upright = np.repeat(np.cumsum([0, *counts[:-1]]), counts)  # positions of the areas at 0°
 
     def most_gaining(values: Floats) -> tuple[int, int]:
         position, _ = best_and_worst(values - values[upright])
         return position, int(upright[position])
 
-    areas = [area for own in turned for area in own.areas]
-    chosen = BY_OTHERS if len(turned) == 1 else "where other jets choose model and angle"
+    areas = [area for own in rotated for area in own.areas]
+    chosen = CROSS_FITTED if len(rotated) == 1 else "with model and angle chosen on other jets"
     pairs = cross_fitted(areas, most_gaining)
-    return judged(
+    return answer_positive(
         pairs,
         mean_difference,
         f"with {each.name} the AUC is highest at {best}°, by {gained:.4f} more than at 0° "
@@ -170,38 +166,41 @@ def not_upright(turned: list[Turned]) -> Answer:
     )
 
 
-def mitigated(turned: list[Turned]) -> Answer:
-    """By the gap with the fewest jets less that with the most, both cross-fitted."""
-    ends = turned[0], turned[-1]
-    scores = [score for each in ends for score in each.ends_by_others]
-    shrinks = interval(scores, lambda v: mean_difference(v[:, :4]) - mean_difference(v[:, 4:]))
+def mitigated(rotated: list[AngleScores]) -> Answer:
+    """Test the gap with the fewest jets minus that with the most, both cross-fitted."""
+    ends = rotated[0], rotated[-1]
+    scores = [score for each in ends for score in each.cross_fitted_extremes]
     rows = ", ".join(each.gap for each in ends)
-    return answer_positive(scores, shrinks, f"AUC at the best less at the worst angle: {rows}.")
+    return answer_positive(
+        scores,
+        lambda v: mean_difference(v[:, :4]) - mean_difference(v[:, 4:]),
+        f"AUC at the best minus the worst angle: {rows}.",
+    )
 
 
-def worst_wins(turned: Turned, reference: Turned) -> Answer:
-    """By the AUC at the worst angle, cross-fitted, less that of the kinematic model."""
+def worst_wins(rotated: AngleScores, reference: AngleScores) -> Answer:
+    """Test the cross-fitted AUC at the worst angle minus that of the kinematic model."""
     pairs = cross_fitted(
-        [*turned.areas, reference.areas[0]],
+        [*rotated.areas, reference.areas[0]],
         lambda values: (best_and_worst(values[:-1])[1], len(values) - 1),
     )
-    return judged(
+    return answer_positive(
         pairs,
         mean_difference,
-        f"with {turned.name} the AUC is {number_of(turned.ends[1])} at the worst angle and "
+        f"with {rotated.name} the AUC is {number_of(rotated.extremes[1])} at the worst angle and "
         f"{number_of(reference.areas[0])} with kinematic inputs, "
-        f"{number_of(*pairs, reduce=mean_difference)} more {BY_OTHERS}.",
+        f"{number_of(*pairs, reduce=mean_difference)} more {CROSS_FITTED}.",
     )
 
 
 def _by_features(variant: Variant) -> Mapping[str, list[Cell]]:
-    """The cells of each input, by their number of jets."""
+    """The cells of each input, in ascending order of jets."""
     found: dict[str, list[Cell]] = {}
     for cell in variant.cells:
         found.setdefault(cell.shared[FEATURES], []).append(cell)
     return found
 
 
-def _turned(evidence: StudyEvidence, cell: Cell, partition: str) -> Turned:
+def _angle_scores(evidence: StudyEvidence, cell: Cell, partition: str) -> AngleScores:
     angles, jets = rotated_jets(evidence, cell, partition)
-    return Turned(cell, list(angles), [of_angle.auc(cell) for of_angle in jets])
+    return AngleScores(cell, list(angles), [of_angle.auc(cell) for of_angle in jets])

@@ -1,6 +1,6 @@
-"""What errors by lead time say of the paper's findings on scores (§6.1, §6.2) and of persistence.
+"""The paper's claims on scores by lead time (§6.1, §6.2), and comparisons with persistence.
 
-Every question takes the errors of a study and one of its models.
+Every test takes the errors of a study and one of its models.
 """
 
 from __future__ import annotations
@@ -26,21 +26,20 @@ from saibench.analysis.proportions import combined, exact_interval
 from saibench.analysis.sample_means import interval_of_means, relative_change
 from saibench.errors import UserError
 from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer
-from saibench.findings.nowcasting.shared import answer, answer_positive
-from saibench.findings.verdict import opposite
+from saibench.findings.nowcasting.shared import answer, answer_above, answer_below
 from saibench.formatting import fixed, percent
 
-ACTIVE_GROWS = "active-area MAE grows with lead time (§6.2, table 2)"
+ACTIVE_GROWS = "active-area MAE increases with lead time (§6.2, table 2)"
 RAW_HIDES = (
-    "from 2 h to 3 h raw MAE hides the decay that active-area MAE shows: it does not grow "
+    "from 2 h to 3 h raw MAE hides the decay that active-area MAE shows: it does not increase "
     "(§6.2, table 2)"
 )
-EVENTS_FADE = "events lose intensity over the time to be predicted (§6.2, fig. 16)"
+EVENTS_FADE = "events lose intensity over the predicted lead times (§6.2, fig. 16)"
 CSI_DECAYS = "CSI decays faster at higher thresholds (§6.1, fig. 15)"
-LOWER_MAE = "at 60 minutes its MAE is lower than persistence's"
-LOWER_ACTIVE_AREA_MAE = "at 60 minutes its active-area MAE is lower than persistence's"
-HIGHER_CSI = "at 60 minutes its CSI at the lowest threshold is higher than persistence's"
-"""Three scores: a forecast of no rain at all has a low MAE."""
+LOWER_MAE = "at 60 minutes the MAE is lower than that of persistence"
+LOWER_ACTIVE_AREA_MAE = "at 60 minutes the active-area MAE is lower than that of persistence"
+HIGHER_CSI = "at 60 minutes the CSI at the lowest threshold is higher than that of persistence"
+"""Three scores, because a forecast without any rain has a low MAE."""
 
 
 def active_grows(errors: RainErrors, model: RainModel) -> Answer:
@@ -48,7 +47,7 @@ def active_grows(errors: RainErrors, model: RainModel) -> Answer:
     growth = difference(third, first, errors.samples)
     found = (mean_over_events(values, errors.samples) for values in (first, second, third))
     means = ", ".join(map(fixed, found))
-    return answer_positive(
+    return answer_above(
         growth,
         f"active-area MAE {means} mm/h at {hours_listed(errors.hours)}; from "
         f"{hours(errors.hours[0])} to {hours(errors.hours[-1])} it changes by "
@@ -80,8 +79,8 @@ def raw_hides(errors: RainErrors, model: RainModel) -> Answer:
 def events_fade(errors: RainErrors, model: RainModel) -> Answer:
     first, last = (errors.at(model, "observed_rate", lead) for lead in (HOURS[0], HOURS[-1]))
     change = relative_change(first, last, errors.samples)
-    return answer_positive(
-        opposite(change),
+    return answer_below(
+        change,
         f"the mean observed rain rate changes by {percent(change, 0)} from "
         f"{hours(errors.hours[0])} to {hours(errors.hours[-1])}; "
         f"{int((last < first).sum()):,} of {change.count:,} events rain less at "
@@ -90,10 +89,10 @@ def events_fade(errors: RainErrors, model: RainModel) -> Answer:
 
 
 def csi_decays(errors: RainErrors, model: RainModel) -> Answer | None:
-    """By the share of the first hour's mean CSI that is lost by the third hour.
+    """Compare the fractions of the first hour's mean CSI that are lost by the third hour.
 
     Raises:
-        UserError: the first hour has no hit, so that there is nothing to lose.
+        UserError: there is no hit in the first hour.
     """
     lowest, *higher = errors.thresholds or [""]
     found = {level: _more_lost(errors, model, lowest, level) for level in higher}
@@ -104,13 +103,13 @@ def csi_decays(errors: RainErrors, model: RainModel) -> Answer | None:
     decisive = enough[-1] if enough else next(iter(found.values()))
     numbers = "; ".join(
         f"{percent(lost.low, 0)} at {lowest} and {percent(lost.high, 0)} at {level} mm/h, "
-        f"{percent(lost.more, 0)} of it more ({lost.more.count:,} events)"
+        f"{percent(lost.more, 0)} more ({lost.more.count:,} events)"
         for level, lost in found.items()
     )
-    return answer_positive(
+    return answer_above(
         decisive.more,
-        f"of the first hour's mean CSI is lost by the third hour: {numbers}; over events that "
-        "respond to the higher threshold at every lead time.",
+        f"loss of the first hour's mean CSI by the third hour: {numbers}; over events that respond "
+        "to the higher threshold at every lead time.",
     )
 
 
@@ -129,10 +128,10 @@ def higher_csi(errors: RainErrors, model: RainModel) -> Answer | None:
     level = errors.thresholds[0]
     gain = csi_gain(errors, model, persistence, level, HOURS[0])
     own, other = (pooled_csi(errors, one, level, HOURS[0]) for one in (model, persistence))
-    return answer_positive(
+    return answer_above(
         gain,
-        f"CSI at {level} mm/h of all pixels together is {fixed(own)}, persistence's "
-        f"{fixed(other)}, a gain of {fixed(gain)}, paired over {gain.count:,} events.",
+        f"CSI at {level} mm/h over all pixels is {fixed(own)}, that of persistence "
+        f"{fixed(other)}: a gain of {fixed(gain)}, paired over {gain.count:,} events.",
     )
 
 
@@ -142,7 +141,7 @@ def _lower_error(errors: RainErrors, model: RainModel, statistic: str) -> Answer
         return None
     skill = error_skill(errors, model, persistence, statistic, HOURS[0])
     own, other = (mean_error(errors, one, statistic, HOURS[0]) for one in (model, persistence))
-    return answer_positive(
+    return answer_above(
         skill,
         f"{fixed(own)} against {fixed(other, unit='mm/h')}: a skill of {percent(skill, 0)}, "
         f"paired over {skill.count:,} events.",
@@ -151,7 +150,7 @@ def _lower_error(errors: RainErrors, model: RainModel, statistic: str) -> Answer
 
 @dataclass(frozen=True)
 class Lost:
-    """Shares of the CSI lost at two thresholds, and how much more at the higher one."""
+    """Fractions of the CSI lost at two thresholds, and how much more at the higher one."""
 
     low: Interval
     high: Interval
@@ -159,7 +158,7 @@ class Lost:
 
 
 def _more_lost(errors: RainErrors, model: RainModel, lower: str, higher: str) -> Lost:
-    """Over events that respond to the higher threshold at every lead time, and so to both."""
+    """Over events that respond to the higher threshold, and so to both, at every lead time."""
     chosen = responding_events(errors, (model,), higher)
     errors.lead_at(HOURS[-1])
     first, third = errors.leads <= 60, (errors.leads > 120) & (errors.leads <= 180)
@@ -169,8 +168,7 @@ def _more_lost(errors: RainErrors, model: RainModel, lower: str, higher: str) ->
         for hour in (first, third)
     ]
     if chosen.any() and not (means[0].any() and means[2].any()):
-        raise UserError(f"{model.label} has no hit in the first hour, so no CSI that could decay.")
-
+        raise UserError(f"{model.label} has no hit in the first hour, so no CSI can decay.")
     events = errors.among(chosen)
     more = interval_of_means(lambda a, b, c, d: b / a - d / c, events, *means)
     shares = [_share_lost(before, after, events) for before, after in (means[:2], means[2:])]
@@ -182,7 +180,7 @@ def _more_lost(errors: RainErrors, model: RainModel, lower: str, higher: str) ->
 
 
 def _share_lost(before: Floats, after: Floats, events: polars.DataFrame) -> Interval:
-    """All of it that so many events lose is at least what the exact interval of a share says."""
+    """The fraction lost; the exact binomial interval if the bootstrap interval has no width."""
     found = interval_of_means(lambda a, b: 1 - b / a, events, before, after)
     if found.low != found.high or not 0 <= found.estimate <= 1:
         return found

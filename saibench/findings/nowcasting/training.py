@@ -1,4 +1,4 @@
-"""What other training events change: two questions that the paper asks and does not run."""
+"""The effect of other training events: two questions that the paper raises but does not test."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from saibench.analysis.nowcasting.event_means import difference, mean_over_event
 from saibench.analysis.nowcasting.skill import error_change, mean_error
 from saibench.analysis.tested_models import fewest_trainings, over_trained_seeds
 from saibench.evidence.reader import StudyEvidence
-from saibench.findings.finding import Answer, Finding, ask
-from saibench.findings.nowcasting.shared import answer_positive
+from saibench.findings.finding import Answer, Finding, check_claim
+from saibench.findings.nowcasting.shared import answer_above
 from saibench.findings.nowcasting.trend import growth_indicators
 from saibench.formatting import fixed, percent
 
 BALANCED, WEAKEST = "balanced", "weakest"
 """Settings of the studies `trend_imbalance` and `intensity_extrapolation`."""
 WEAK, STRONG = "weak", "strong"
-"""Partitions of the latter."""
+"""Partitions of `intensity_extrapolation`."""
 
 FILLS = (
-    "trained on as many growing as decaying events, more growing ones are predicted to grow "
-    "(asked by §6.4)"
+    "trained on balanced growing and decaying events, the model predicts growth for more of the "
+    "growing events (question of §6.4)"
 )
 STRONG_ERR_MORE = (
-    "trained on weak events alone, strong ones err more than with all intensities, at 60 minutes"
+    "trained on weak events alone, the model has larger errors on strong events at 60 minutes"
 )
 
 
 def findings(evidence: StudyEvidence) -> list[Finding]:
-    """What the study says of either; nothing where it has no two such models."""
+    """The findings on both questions; none if the study has no two such models."""
     errors = rain_errors(evidence)
     found: list[Finding] = []
-    as_they_come, balanced = (_with_setting(errors, BALANCED, value) for value in (False, True))
-    if as_they_come is not None and balanced is not None:
-        seeds = fewest_trainings((as_they_come, balanced))
-        found += ask(FILLS, "", partial(_balancing_fills, errors, as_they_come, balanced), seeds)
+    unbalanced, balanced = (_with_setting(errors, BALANCED, value) for value in (False, True))
+    if unbalanced is not None and balanced is not None:
+        test = partial(_balancing_fills, errors, unbalanced, balanced)
+        found += check_claim(FILLS, "", test, fewest_trainings((unbalanced, balanced)))
     if {WEAK, STRONG} <= set(rain_partitions(evidence)):
         ends = _extremes(rain_errors(evidence, STRONG), WEAKEST)
         if ends is not None:
-            seeds = fewest_trainings(ends)
-            found += ask(STRONG_ERR_MORE, "", partial(_strong_err_more, evidence, ends), seeds)
+            test = partial(_strong_err_more, evidence, ends)
+            found += check_claim(STRONG_ERR_MORE, "", test, fewest_trainings(ends))
     return found
 
 
-def _balancing_fills(errors: RainErrors, as_they_come: RainModel, balanced: RainModel) -> Answer:
-    """By the share of growing events that are predicted to grow until 3 h."""
-    chosen = growth_indicators(errors, as_they_come, HOURS[-1])[0] > 0
+def _balancing_fills(errors: RainErrors, unbalanced: RainModel, balanced: RainModel) -> Answer:
+    """Compare the fractions of growing events that are predicted to grow until 3 h."""
+    chosen = growth_indicators(errors, unbalanced, HOURS[-1])[0] > 0
     events = errors.among(chosen)
 
     def predicted(model: RainModel) -> Floats:
@@ -62,21 +62,21 @@ def _balancing_fills(errors: RainErrors, as_they_come: RainModel, balanced: Rain
     def gained(first: RainModel, second: RainModel) -> Interval:
         return difference(predicted(second), predicted(first), events)
 
-    more = over_trained_seeds(gained, as_they_come, balanced)
+    more = over_trained_seeds(gained, unbalanced, balanced)
     shares = [
         percent(over_trained_seeds(lambda own: mean_over_events(predicted(own), events), model), 0)
-        for model in (as_they_come, balanced)
+        for model in (unbalanced, balanced)
     ]
-    return answer_positive(
+    return answer_above(
         more,
         f"{shares[0]} of the {int(chosen.sum()):,} events that grow until 3 h are predicted to "
-        f"grow by the model trained on events as they come, {shares[1]} by the one trained on "
+        f"grow by the model trained on unbalanced events, {shares[1]} by the one trained on "
         f"balanced events: {percent(more, 0)} more.",
     )
 
 
 def _strong_err_more(evidence: StudyEvidence, ends: tuple[RainModel, RainModel]) -> Answer:
-    """By the relative change of the MAE on the partition of strong events."""
+    """Test the relative change of the MAE on the partition of strong events."""
     rows = []
     for partition in (WEAK, STRONG):
         errors = rain_errors(evidence, partition)
@@ -86,7 +86,7 @@ def _strong_err_more(evidence: StudyEvidence, ends: tuple[RainModel, RainModel])
             f"{percent(change, 0)} on {partition} events ({fixed(narrow)} against "
             f"{fixed(wide, unit='mm/h')}, {change.count:,} events)"
         )
-    return answer_positive(
+    return answer_above(
         change,
         f"trained on the weakest {100 * ends[0].settings[WEAKEST]:.0f} % of the events, the MAE is "
         f"larger by {'; '.join(rows)}.",
@@ -98,7 +98,7 @@ def _with_setting(errors: RainErrors, name: str, value: object) -> RainModel | N
 
 
 def _extremes(errors: RainErrors, name: str) -> tuple[RainModel, RainModel] | None:
-    """The models of the smallest and the largest value of a setting."""
+    """The models with the smallest and the largest value of a setting."""
     varied = [model for model in errors.models if model.settings.get(name) is not None]
     varied.sort(key=lambda model: model.settings[name])
     return (varied[0], varied[-1]) if len(varied) > 1 else None

@@ -75,7 +75,7 @@ def test_findings_and_figures_compare_the_splits(evidence: StudyEvidence) -> Non
     found = {finding.claim: finding for finding in findings(evidence)}
     assert {HIDES, ONE_NET_HIDES, INTERLEAVES} <= set(found)
     assert found[INTERLEAVES].verdict in ("supported", "inconclusive")  # 30 samples, few blocks
-    assert "audit's score" in found[HIDES].numbers
+    assert "audit score" in found[HIDES].numbers
     assert all(finding.error is None for finding in found.values())
     for name, rows in (("random_split", 3), ("leak_audit", 12)):
         module = figure_module(f"saibench.figures.{name}")

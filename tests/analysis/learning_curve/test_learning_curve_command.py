@@ -126,7 +126,7 @@ def test_one_seed_a_size_decides_nothing_beyond_its_nets(tmp_path: Path) -> None
     folder = write_study(tmp_path / "study", made, frames=120)
     found = findings(StudyEvidence.load(folder))
     assert {finding.verdict for finding in found} == {"inconclusive"}
-    assert {finding.of_nets for finding in found} & {"supported", "contradicted"}
+    assert {finding.nets_verdict for finding in found} & {"supported", "contradicted"}
 
 
 def test_intervals_of_sizes_cover_their_seeds(evidence: StudyEvidence) -> None:

@@ -247,10 +247,10 @@ def test_one_seed_of_several_decides_nothing_for_the_others(
     folder = write_traced_study(tmp_path / "study", points, frames=240, record=record)
     found = [one for one in study_findings(StudyEvidence.load(folder)) if "seed" in one.variant]
     assert {one.variant.rpartition(", ")[2] for one in found} == {"seed = 0"}
-    decided = [one for one in found if "supported" in (one.verdict, one.of_nets)]
+    decided = [one for one in found if "supported" in (one.verdict, one.nets_verdict)]
     assert decided
     for one in decided:
-        assert (one.verdict, one.of_nets) == (
+        assert (one.verdict, one.nets_verdict) == (
             ("inconclusive", "supported") if trained else ("supported", "")
         )
         assert ("one seed" in one.numbers) == trained
@@ -346,12 +346,12 @@ def test_report_has_findings_and_figures(evidence: StudyEvidence) -> None:
     assert not any(one.error for one in found.values())
     narrow = "subset.count = 1000, window = 0–30 %"
     assert found["energy_error is biased in stretches of time", narrow].verdict == "supported"
-    assert found["force_mae goes with data features", narrow].verdict == "supported"
-    assert found["force_mae is uneven over species and kind", narrow].verdict == "supported"
+    assert found["force_mae correlates with data features", narrow].verdict == "supported"
+    assert found["force_mae differs between species and kind", narrow].verdict == "supported"
     local = found["errors by window are more local than errors by subset.count", "energy_error"]
     assert (
         local.verdict == "inconclusive"
-        and local.of_nets == "supported"
+        and local.nets_verdict == "supported"
         and "points above" in local.numbers
     )
     for module in (error_shares, biased_stretches):
