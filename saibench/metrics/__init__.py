@@ -1,8 +1,8 @@
 """Metrics: torchmetrics classes over a pure functional core.
 
-A statistic is a function of tensors that returns one value a sample; a metric sums it over
-batches and ranks. Those of a workload are in its room, such as `saibench.metrics.nowcasting`;
-`conformance` holds the test that a new metric must pass.
+A statistic is a function of tensors that returns one value per sample; a metric sums it over
+batches and ranks. Each workload has its own package, such as `saibench.metrics.nowcasting`.
+`conformance` tests whether a new metric is correct.
 """
 
 from __future__ import annotations

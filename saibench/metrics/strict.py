@@ -1,4 +1,4 @@
-"""The base of saibench's metrics: refuses what it can't score, and is never rounded by a model."""
+"""The base class of saibench's metrics: rejects invalid input and keeps its sums in float64."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from saibench.metrics.functional.refusal import raise_if_refused
 
 
 class StrictMetric(Metric):
-    """A torchmetrics metric of fixed-shape sums that gives no number for what it can't score.
+    """A torchmetrics metric of fixed-shape sums that raises on invalid input, such as NaN.
 
-    A subclass names its `refusals`, counts them in `update` and hands the counts to `refuse`
-    *before* it adds to its sums; `compute` begins with `raise_if_refused`. On a CPU the refused
-    batch raises at once. On an accelerator, where looking would stall every batch, the counts
-    are a summed state and `compute` raises, on every rank alike. (`forward` computes too, so it
-    does look at each batch.) Once it has refused, a metric gives no number until `reset`, even
-    if the error was caught.
+    A subclass lists its `refusals`, counts them in `update` and passes the counts to `refuse`
+    *before* it adds to its sums; `compute` begins with `raise_if_refused`. On a CPU, `update`
+    raises at once. On an accelerator that would synchronise every batch, so the counts are a
+    summed state and `compute` raises, on every rank. (`forward` also computes, so it
+    synchronises.) After a refusal, `compute` raises until `reset`, even if the error was caught.
 
-    The states keep their dtype when a model that holds the metric is cast (`.half()`,
+    The states keep their dtype when the model that contains the metric is cast (`.half()`,
     `.to(torch.bfloat16)`, Lightning's `16-true`): a sum in half precision stops growing at 2048.
-    Only `set_dtype` changes it, and only that of floating sums: counts stay int64.
+    Only `set_dtype` changes it, and only for floating-point sums: counts stay int64.
 
-    `saibench.metrics.conformance.assert_metric_conforms` tests all of this for a subclass.
+    `saibench.metrics.conformance.assert_metric_conforms` tests a subclass for this behaviour.
 
     >>> class Mean(StrictMetric):
     ...     refusals = ("values that are NaN or infinite",)
@@ -49,7 +48,7 @@ class StrictMetric(Metric):
     """
 
     refusals: ClassVar[tuple[str, ...]] = ()
-    """What this metric refuses: noun phrases that end the sentence "<metric> can't score ..."."""
+    """Kinds of invalid input: noun phrases that end the sentence "<metric> can't score ..."."""
 
     refused: Tensor
 
@@ -59,7 +58,7 @@ class StrictMetric(Metric):
         self.add_state("refused", none_yet, dist_reduce_fx="sum")
 
     def refuse(self, counts: Tensor) -> None:
-        """Remember how often each of `refusals` was met, shape (len(refusals),); raise on a CPU."""
+        """Add the count of each of `refusals`, shape (len(refusals),); raise on a CPU."""
         self.refused += counts
         if counts.device.type == "cpu":
             raise_if_refused(counts, self.refusals, by=type(self).__name__)
@@ -69,9 +68,10 @@ class StrictMetric(Metric):
         raise_if_refused(self.refused, self.refusals, by=type(self).__name__)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Score the batch and add it; torchmetrics' own leaves a refusal half-way, not to be reset.
+        """Return the value of the batch and add it to the states.
 
-        Its `_to_sync` would stay off, and `compute` after a `reset` give one rank's number.
+        After an error, torchmetrics' `forward` leaves `_to_sync` off, even after `reset`, so that
+        `compute` would return the value of one rank. This method restores it.
         """
         on_cpu = self.compute_on_cpu
         try:
@@ -82,12 +82,12 @@ class StrictMetric(Metric):
             raise
 
     def merge_state(self, incoming_state: dict[str, Any] | Metric) -> None:
-        """Add another metric's sums; unlike torchmetrics', this forgets a value computed before."""
+        """Add another metric's sums and, unlike torchmetrics, drop the cached value."""
         super().merge_state(incoming_state)
         self._computed = None
 
     def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Module:
-        """Follow a model to its device but not to its precision (see the class)."""
+        """Move to the model's device, but keep the dtype (see the class)."""
 
         def follow(state: Tensor) -> Tensor:
             if self._dtype_convert:  # set by `set_dtype` alone

@@ -19,7 +19,7 @@ from saibench.metrics.functional import (
     class_accuracies,
     roc_curve,
 )
-from saibench.metrics.functional.classification import least_rejection
+from saibench.metrics.functional.classification import rejection_lower_limit
 from saibench.metrics.jet_tagging import BinnedROC, TaggingAccuracy
 
 
@@ -55,14 +55,14 @@ def test_area_is_that_of_scikit_learn(samples: int, decimals: int) -> None:
     assert area_under_roc(score, label) == pytest.approx(roc_auc_score(label, score), rel=1e-12)
 
 
-@pytest.mark.parametrize("wanted", [0.3, 0.5, 0.77, 1.0])
+@pytest.mark.parametrize("efficiency", [0.3, 0.5, 0.77, 1.0])
 @CASES
-def test_rejection_is_read_from_the_curve_of_scikit_learn(samples, decimals, wanted) -> None:
+def test_rejection_is_that_of_the_curve_of_scikit_learn(samples, decimals, efficiency) -> None:
     score, label = scored(samples, decimals=decimals)
     false_positive, true_positive, _ = roc_curve_of_sklearn(label, score, drop_intermediate=False)
-    passed = min(f for f, t in zip(false_positive, true_positive, strict=True) if t >= wanted)
+    passed = min(f for f, t in zip(false_positive, true_positive, strict=True) if t >= efficiency)
     expected = 1 / passed if passed else math.inf
-    assert background_rejection(score, label, wanted) == pytest.approx(expected, rel=1e-12)
+    assert background_rejection(score, label, efficiency) == pytest.approx(expected, rel=1e-12)
 
 
 def test_accuracies_are_those_of_scikit_learn() -> None:
@@ -76,13 +76,13 @@ def test_accuracies_are_those_of_scikit_learn() -> None:
     assert class_accuracies(score, label) == pytest.approx(expected, rel=1e-14)
 
 
-def test_tensors_are_taken_as_arrays_are() -> None:
+def test_tensors_give_the_value_of_arrays() -> None:
     score, label = scored(100)
     assert area_under_roc(torch.tensor(score), torch.tensor(label)) == area_under_roc(score, label)
 
 
 @pytest.mark.parametrize("only", [0, 1])
-def test_a_class_that_is_absent_leaves_nan(only: int) -> None:
+def test_an_absent_class_gives_nan(only: int) -> None:
     score, label = [0.2, 0.7, 0.9], [only] * 3
     assert math.isnan(area_under_roc(score, label))
     assert math.isnan(background_rejection(score, label, 0.5))
@@ -94,7 +94,7 @@ def test_a_class_that_is_absent_leaves_nan(only: int) -> None:
     assert math.isnan(background if only else signal)
 
 
-def test_no_sample_at_all_leaves_nan() -> None:
+def test_no_samples_give_nan() -> None:
     assert math.isnan(area_under_roc([], []))
     assert math.isnan(background_rejection([], [], 0.5))
     assert all(math.isnan(value) for value in class_accuracies([], []))
@@ -102,16 +102,16 @@ def test_no_sample_at_all_leaves_nan() -> None:
 
 @pytest.mark.parametrize("function", [area_under_roc, roc_curve, class_accuracies])
 def test_scores_that_are_nan_are_refused(function) -> None:
-    with pytest.raises(ValueError, match="1 of 2 scores are NaN"):
+    with pytest.raises(ValueError, match=r"1 of 2 .*NaN"):
         function([0.5, math.nan], [0, 1])
 
 
 def test_other_labels_and_shapes_are_refused() -> None:
-    with pytest.raises(ValueError, match="1 for signal and 0 for background"):
+    with pytest.raises(ValueError, match=r"Labels .*1 .*0"):
         area_under_roc([0.5, 0.6], [0, 2])
-    with pytest.raises(ValueError, match="must both be"):
+    with pytest.raises(ValueError, match=r"\(2,\) .*\(3,\)"):
         area_under_roc([0.5, 0.6], [0, 1, 1])
-    with pytest.raises(ValueError, match="within"):
+    with pytest.raises(ValueError, match=r"signal_efficiency=0\.0"):
         background_rejection([0.5, 0.6], [0, 1], 0.0)
 
 
@@ -148,7 +148,7 @@ BITS = 3
 
 
 def cut(logit: float, bits: int = BITS) -> float:
-    """A float32 without the binary digits that its bin does not know."""
+    """A float32 with the bits of the mantissa that its bin has."""
     magnitude, exponent = math.frexp(float(np.float32(logit)))
     return math.ldexp(math.trunc(magnitude * 2 ** (bits + 1)) / 2 ** (bits + 1), exponent)
 
@@ -163,7 +163,7 @@ def smallest(logit: float) -> float:
 
 
 def roc_by_loop(preds: Tensor, target: Tensor) -> dict:
-    """Exact values of scikit-learn, of logits that are cut as their bins cut them."""
+    """Exact values of scikit-learn, of logits rounded as by their bins."""
     logits, labels = [cut(logit) for logit in preds.tolist()], target.tolist()
     thresholds = sorted(set(logits), reverse=True)
     curve = {
@@ -182,9 +182,9 @@ def roc_by_loop(preds: Tensor, target: Tensor) -> dict:
         if of == 1 and other == 0
     ]
 
-    def rejection(wanted: float) -> float:
+    def rejection(efficiency: float) -> float:
         points = zip(*curve.values(), strict=True)
-        passed = next(background for signal, background in points if signal >= wanted)
+        passed = next(background for signal, background in points if signal >= efficiency)
         return 1 / passed if passed else math.inf
 
     return {
@@ -231,7 +231,7 @@ COARSE = {
     *("constant", "two values", "beyond float32"),
     *("a thousand", "minus ten thousand", "below the smallest"),
 }
-"""Logits of which many share a bin: the error says so."""
+"""Logits of which many share a bin, so that the reported error is large."""
 
 
 @pytest.mark.parametrize("scale", HOSTILE)
@@ -247,7 +247,7 @@ def test_area_of_logits_of_any_scale_is_that_of_scikit_learn(scale: str) -> None
 
 
 def test_area_where_every_logit_is_near_a_hundred() -> None:
-    """26 of 28 pairs are in order; equal bins up to a logit of 20 had all in the last: 0.5."""
+    """26 of 28 pairs are in order. Bins of equal width up to a logit of 20 would give 0.5."""
     logits = torch.tensor([97.6, 98.1, 98.2, 98.9, 98.0, 98.15, 98.3, 99.1, 99.4, 99.7, 99.96])
     target = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1])
     roc = BinnedROC()
@@ -260,23 +260,23 @@ def test_area_where_every_logit_is_near_a_hundred() -> None:
 @pytest.mark.parametrize("metric", [TaggingAccuracy, BinnedROC])
 def test_metrics_refuse_other_labels_and_shapes(metric) -> None:
     logits = torch.zeros(3)
-    with pytest.raises(ValueError, match=r"labels other than 0 .* \(1 found\)"):
+    with pytest.raises(ValueError, match=r"labels .* \(1 found\)"):
         metric().update(logits, torch.tensor([0, 1, 2]))
-    with pytest.raises(ValueError, match="labels must hold integers"):
+    with pytest.raises(ValueError, match=r"labels .*torch\.float32"):
         metric().update(logits, torch.zeros(3))
-    with pytest.raises(ValueError, match="logits must be floating point"):
+    with pytest.raises(ValueError, match=r"logits .*\(3, 2\)"):
         metric().update(torch.zeros(3, 2), torch.tensor([0, 1, 1]))
 
 
-def test_digits_that_do_not_exist_are_refused() -> None:
-    with pytest.raises(ValueError, match="0 to 23"):
+def test_more_bits_than_those_of_a_mantissa_are_refused() -> None:
+    with pytest.raises(ValueError, match="bits=24"):
         BinnedROC(bits=24)
 
 
-def test_none_of_many_leaves_a_share_of_three_over_their_number() -> None:
+def test_lower_limit_of_the_rejection_is_that_of_clopper_and_pearson() -> None:
     bound = stats.binomtest(0, 3177, alternative="less").proportion_ci(0.95).high
     score, label = np.zeros(3178), np.zeros(3178, dtype=int)
     score[0], label[0] = 1.0, 1
-    rejection = least_rejection(score, label)
+    rejection = rejection_lower_limit(score, label)
     assert 1 / rejection == pytest.approx(bound)
     assert rejection == pytest.approx(1060, rel=0.001)

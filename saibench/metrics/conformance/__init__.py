@@ -1,9 +1,9 @@
-"""The test that every metric of saibench passes, and that a new one gets for a few lines.
+"""A test for any metric, which all metrics of saibench pass.
 
     def test_my_metric_conforms():
         assert_metric_conforms(lambda: MyMetric(threshold=5.0), batches, reference=my_loop)
 
-The rules are in `rules`, one function each, named as what holds; a failure names the rule.
+`rules` has one function per rule; a failure names the rule.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ def assert_metric_conforms(
     """Check a metric against an independent reference and against every rule of `RULES`.
 
     Args:
-        make_metric: builds a new metric, the same each time, in a picklable class.
-        batches: at least two, better of different sizes; see `Batch`.
+        make_metric: returns a new metric, the same each time, of a picklable class.
+        batches: at least two, preferably of different sizes; see `Batch`.
         reference: takes one batch of any size and returns what `compute` returns: a number, an
-            array or a mapping of these. Write it as a plain loop, not with the metric's code.
-        rtol: tolerance between the metric and the reference, relative.
-        atol: the same, absolute.
+            array or a mapping of these. Write it as a plain loop, without the metric's code.
+        rtol: relative tolerance between the metric and the reference.
+        atol: absolute tolerance.
 
     Raises:
-        AssertionError: names the rule that is broken.
+        AssertionError: the message names the broken rule.
     """
     __tracebackhide__ = True
     case = MetricCase(make_metric, tuple(batches), reference, rtol, atol)
-    assert len(case.batches) >= 2, "Give at least two batches: one can't show how they add up."
+    assert len(case.batches) >= 2, "Pass at least two batches, to test how they add up."
     for rule in RULES:
         try:
             rule(case)

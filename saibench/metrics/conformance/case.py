@@ -1,4 +1,4 @@
-"""A metric under test, its data and its reference, and how their values are compared."""
+"""A metric under test with its data and its reference, and the comparison of their values."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 from torchmetrics import Metric
 
 Batch = tuple[Any, ...]
-"""Positional arguments of `update`, the prediction first. Tensors hold samples along dimension 0;
-what is not a tensor, or has no dimension, is the same for every batch."""
+"""Positional arguments of `update`, the prediction first. Dimension 0 of a tensor is the sample;
+other values, and tensors without dimensions, are the same for every batch."""
 
 
 @dataclass(frozen=True)
 class MetricCase:
-    """A metric, its data and its reference; the arguments of `assert_metric_conforms`."""
+    """The arguments of `assert_metric_conforms`."""
 
     make_metric: Callable[[], Metric]
     batches: tuple[Batch, ...]
@@ -28,7 +28,7 @@ class MetricCase:
 
     @property
     def whole(self) -> Batch:
-        """All batches as one."""
+        """All batches concatenated."""
         return tuple(
             torch.cat(same) if holds_samples(same[0]) else same[0]
             for same in zip(*self.batches, strict=True)
@@ -36,7 +36,7 @@ class MetricCase:
 
     @property
     def pieces(self) -> tuple[Batch, ...]:
-        """The whole, cut unevenly: an empty batch, one sample, about a third, the rest."""
+        """The whole in uneven batches: empty, one sample, about a third, the rest."""
         samples = next(len(value) for value in self.whole if holds_samples(value))
         edges = [0, 0, 1, 1 + samples // 3, samples]
         return tuple(take(self.whole, start, stop) for start, stop in pairwise(edges))
@@ -48,7 +48,7 @@ class MetricCase:
         return metric
 
     def assert_agrees(self, value: Any, batch: Batch, rtol: float | None = None) -> None:
-        """Compare what a metric returned with the reference on `batch`, entry by entry."""
+        """Compare a value of the metric with the reference on `batch`, entry by entry."""
         actual, expected = _entries(value), _entries(self.reference(*batch))
         assert actual.keys() == expected.keys(), f"{list(actual)} instead of {list(expected)}"
         for name in expected:
@@ -79,7 +79,7 @@ def cast_floats(batch: Batch, dtype: torch.dtype) -> Batch:
 
 
 def flatten(value: Any, name: str = "value") -> dict[str, Any]:
-    """Nested mappings as one: {"all": 1.0, "counts": ...} keyed by "value.all", ..."""
+    """Nested mappings as a flat one, with keys such as "value.all"."""
     if not isinstance(value, Mapping):
         return {name: value}
     return {

@@ -1,4 +1,4 @@
-"""What holds for every metric of saibench, one rule a function."""
+"""The rules that every metric of saibench follows, one function each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def constants_are_declared(case: MetricCase) -> None:
 
 
 def equals_the_reference(case: MetricCase) -> None:
-    """All data in one update gives what the reference gives, and update leaves its input alone."""
+    """One update with all data equals the reference, and update does not change its inputs."""
     whole = case.whole
     case.assert_agrees(case.updated([whole]).compute(), case.whole)
     for value, untouched in zip(whole, case.whole, strict=True):
@@ -30,7 +30,7 @@ def equals_the_reference(case: MetricCase) -> None:
 
 
 def states_are_sums_of_fixed_shape(case: MetricCase) -> None:
-    """No growing lists; float64 or int64; shapes don't depend on data; sum, min or max merges."""
+    """States are float64 or int64 tensors of fixed shape, merged by sum, min or max."""
     fresh, updated = case.make_metric(), case.updated(case.batches)
     assert fresh.metric_state, "the metric has no state"
     for name, state in fresh.metric_state.items():
@@ -45,18 +45,18 @@ def states_are_sums_of_fixed_shape(case: MetricCase) -> None:
 
 
 def splits_of_the_data_do_not_matter(case: MetricCase) -> None:
-    """One big batch equals many small and uneven ones, a single sample and none among them."""
+    """One big batch equals uneven batches, a single sample and an empty batch among them."""
     case.assert_agrees(case.updated(case.batches).compute(), case.whole)
     case.assert_agrees(case.updated(case.pieces).compute(), case.whole)
 
 
 def order_of_batches_does_not_matter(case: MetricCase) -> None:
-    """Batches in reverse give the same."""
+    """Batches in reverse order give the same value."""
     case.assert_agrees(case.updated(case.batches[::-1]).compute(), case.whole)
 
 
 def forward_scores_the_batch_and_accumulates(case: MetricCase) -> None:
-    """forward returns the value of its batch alone; compute afterwards that of all."""
+    """forward returns the value of its batch; compute afterwards returns the value of all data."""
     metric = case.make_metric()
     for batch in case.batches:
         case.assert_agrees(metric(*batch), batch)
@@ -64,16 +64,16 @@ def forward_scores_the_batch_and_accumulates(case: MetricCase) -> None:
 
 
 def halves_merge_to_the_whole(case: MetricCase) -> None:
-    """merge_state of two metrics, and of one that saw nothing, equals one metric on all data."""
+    """merge_state of two metrics and a new one equals one metric on all data."""
     first, second = case.updated(case.batches[:1]), case.updated(case.batches[1:])
-    first.compute()  # a value computed before the merge must not outlive it
+    first.compute()  # this value must not stay cached after the merge
     first.merge_state(second)
     first.merge_state(case.make_metric())
     case.assert_agrees(first.compute(), case.whole)
 
 
 def reset_forgets(case: MetricCase) -> None:
-    """After reset the states are those of a new metric, and it counts from there."""
+    """After reset, the states equal those of a new metric, and updates add to them."""
     metric = case.updated(case.batches)
     metric.reset()
     for name, state in case.make_metric().metric_state.items():
@@ -83,7 +83,7 @@ def reset_forgets(case: MetricCase) -> None:
 
 
 def copies_are_independent(case: MetricCase) -> None:
-    """clone and pickle keep what was accumulated, and go on without touching the original."""
+    """clone and pickle keep the states, and updates of the copy do not change the original."""
     metric = case.updated(case.batches[:1])
     for copy in (metric.clone(), pickle.loads(pickle.dumps(metric))):  # noqa: S301
         for batch in case.batches[1:]:
@@ -92,8 +92,8 @@ def copies_are_independent(case: MetricCase) -> None:
     case.assert_agrees(metric.compute(), case.batches[0])
 
 
-def state_dict_is_empty_unless_asked(case: MetricCase) -> None:
-    """Checkpoints carry no metric states, except after persistent(True): then all of them."""
+def state_dict_is_empty_unless_persistent(case: MetricCase) -> None:
+    """Checkpoints hold no metric states, except after persistent(True): then all of them."""
     metric, restored = case.updated(case.batches), case.make_metric()
     assert not metric.state_dict()
     metric.persistent(True)
@@ -104,7 +104,7 @@ def state_dict_is_empty_unless_asked(case: MetricCase) -> None:
 
 
 def a_model_in_half_precision_does_not_round_it(case: MetricCase) -> None:
-    """A module that holds the metric may be cast at any time; sums stay float64."""
+    """Sums stay float64 when a module that contains the metric is cast."""
     metric = case.updated(case.batches[:1])
     torch.nn.ModuleList([metric]).to(torch.bfloat16).half()
     for batch in case.batches[1:]:
@@ -113,7 +113,7 @@ def a_model_in_half_precision_does_not_round_it(case: MetricCase) -> None:
 
 
 def set_dtype_leaves_counts_alone(case: MetricCase) -> None:
-    """set_dtype(float32) turns floating sums to float32, and int64 counts to nothing else."""
+    """set_dtype(float32) casts floating-point sums to float32; counts stay int64."""
     metric = case.updated(case.batches[:1]).set_dtype(torch.float32)
     for batch in case.batches[1:]:
         metric.update(*batch)
@@ -124,7 +124,7 @@ def set_dtype_leaves_counts_alone(case: MetricCase) -> None:
 
 
 def low_precision_inputs_are_summed_in_float64(case: MetricCase) -> None:
-    """float32 and bfloat16 inputs give the reference of the same, already rounded, values."""
+    """float32 and bfloat16 inputs give the reference of the rounded values in float64."""
     for dtype in (torch.float32, torch.bfloat16):
         rounded = cast_floats(case.whole, dtype)
         value = case.updated([rounded]).compute()
@@ -132,7 +132,7 @@ def low_precision_inputs_are_summed_in_float64(case: MetricCase) -> None:
 
 
 def gradients_flow_if_promised(case: MetricCase) -> None:
-    """is_differentiable tells whether forward's value has a gradient; states never keep one."""
+    """forward's value has a gradient if is_differentiable; states never have one."""
     metric = case.make_metric()
     preds, *others = case.whole
     if not preds.is_floating_point():
@@ -143,7 +143,7 @@ def gradients_flow_if_promised(case: MetricCase) -> None:
 
 
 def a_nan_prediction_is_refused(case: MetricCase) -> None:
-    """A NaN among the predictions: compute raises ValueError, even if update did and was caught."""
+    """compute raises ValueError after a NaN prediction, even if the error of update was caught."""
     preds, *others = case.whole
     if not preds.is_floating_point():
         return
@@ -160,7 +160,7 @@ def a_nan_prediction_is_refused(case: MetricCase) -> None:
 
 
 def a_refusal_in_forward_ends_at_reset(case: MetricCase) -> None:
-    """Once it was caught and the metric reset, compute adds up all ranks again."""
+    """After a caught refusal in forward and reset, compute sums over all ranks again."""
     preds, *others = case.batches[0]
     if not preds.is_floating_point():
         return
@@ -176,11 +176,11 @@ def a_refusal_in_forward_ends_at_reset(case: MetricCase) -> None:
     metric.dist_sync_fn, metric.distributed_available_fn = gather, lambda: True
     metric.update(*case.batches[0])
     case.assert_agrees(metric.compute(), case.batches[0])
-    assert gathered, "it gave this rank's number"
+    assert gathered, "compute returned the value of one rank"
 
 
 def update_reads_nothing_from_an_accelerator(case: MetricCase) -> None:
-    """update of tensors without values succeeds, so it can't stall a device to look at one."""
+    """update works on meta tensors, so it never synchronises with an accelerator."""
     metric = case.make_metric().to("meta")
     metric.update(*convert(case.whole, lambda value: value.to("meta")))
 
@@ -195,7 +195,7 @@ RULES: tuple[Callable[[MetricCase], None], ...] = (
     halves_merge_to_the_whole,
     reset_forgets,
     copies_are_independent,
-    state_dict_is_empty_unless_asked,
+    state_dict_is_empty_unless_persistent,
     a_model_in_half_precision_does_not_round_it,
     set_dtype_leaves_counts_alone,
     low_precision_inputs_are_summed_in_float64,

@@ -1,10 +1,8 @@
 """Errors of a force field: per-sample statistics, and the sums behind the metrics.
 
-Statistics take predictions and targets in any unit and floating dtype and return values in that
-unit and in float64, the difference included: a half-precision prediction is not rounded twice.
-saibench stores eV and eV/Å and reports meV, meV/atom and meV/Å.
-
-Statistics let NaN through, for they say what each sample is; the metrics built on them refuse it.
+Statistics take predictions and targets in any unit and floating dtype. The result has that unit
+and is float64, computed in float64. saibench stores eV and eV/Å and reports meV, meV/atom and
+meV/Å. Statistics keep NaN; the metrics reject it.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from saibench.errors import closest
 from saibench.metrics.functional.checks import check_integers, difference
 from saibench.metrics.functional.refusal import count_not_finite, raise_if_refused
 
@@ -46,7 +43,7 @@ def force_component_error(preds: Tensor, target: Tensor) -> Tensor:
         (...) float64, in the unit of the inputs.
 
     Raises:
-        ValueError: shapes that differ or don't end in 3, or values that are not floating point.
+        ValueError: the shapes differ or don't end in 3, or the values are not floating point.
 
     >>> force_component_error(torch.tensor([[3.0, -4.0, 0.5]]), torch.tensor([[0.0, 0.0, 0.5]]))
     tensor([2.3333], dtype=torch.float64)
@@ -55,7 +52,7 @@ def force_component_error(preds: Tensor, target: Tensor) -> Tensor:
 
 
 def force_norm_error(preds: Tensor, target: Tensor) -> Tensor:
-    r"""Length of an atom's force error vector, :math:`\|e\|_2`; the same in every rotated frame.
+    r"""Norm of an atom's force error vector, :math:`\|e\|_2`, which is rotation invariant.
 
     Shapes, unit and errors are those of `force_component_error`.
 
@@ -76,7 +73,7 @@ def energy_error(preds: Tensor, target: Tensor) -> Tensor:
         (B,) float64, in the unit of the inputs.
 
     Raises:
-        ValueError: shapes that differ or are not (B,), or values that are not floating point.
+        ValueError: the shapes differ or are not (B,), or the values are not floating point.
 
     >>> energy_error(torch.tensor([1.5, -2.0]), torch.tensor([1.0, -1.0]))
     tensor([ 0.5000, -1.0000], dtype=torch.float64)
@@ -90,16 +87,16 @@ def by_species(values: Tensor, species: Tensor, num_species: int) -> tuple[Tenso
     """Mean over the atoms of each species, for frames of one molecule.
 
     Args:
-        values: (..., A) a value an atom, such as `force_component_error` of (B, A, 3) forces.
+        values: (..., A) a value per atom, such as `force_component_error` of (B, A, 3) forces.
         species: (A,) integers in 0 ... num_species - 1, the same for every frame.
         num_species: S.
 
     Returns:
-        mean (..., S), float64, NaN for a species that the molecule lacks; counts (S,) of atoms.
+        mean (..., S), float64, NaN for an absent species; counts (S,) of atoms.
 
     Raises:
-        ValueError: lengths that don't match, or a species out of range (this reads one number
-            from the device: an atom without a species would be lost in silence).
+        ValueError: lengths don't match, or a species is out of range (this check synchronises
+            with the device).
 
     >>> mean, counts = by_species(torch.tensor([[1.0, 3.0, 8.0]]), torch.tensor([0, 0, 2]), 3)
     >>> mean, counts
@@ -113,59 +110,10 @@ def by_species(values: Tensor, species: Tensor, num_species: int) -> tuple[Tenso
     return _sum_by_species(values.double(), member) / counts, counts
 
 
-def per_atom_force_error(
-    preds: Tensor,
-    target: Tensor,
-    species: Tensor,
-    num_species: int,
-    kind: ForceErrorKind = "component",
-) -> dict[str | int, Tensor]:
-    """Mean force error an atom, overall and for each species; `PerAtomForceError` in one call.
-
-    >>> error = per_atom_force_error(
-    ...     preds=torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.0, 6.0]]),
-    ...     target=torch.zeros(2, 3),
-    ...     species=torch.tensor([0, 1]),
-    ...     num_species=2,
-    ... )
-    >>> error["all"].item(), error[0].item(), error[1].item(), error["count"].item()
-    (1.5, 1.0, 2.0, 2)
-    """
-    check_force_error(num_species, kind)
-    error_sums, atoms, refused = _per_atom_force_error_update(preds, target, species, num_species)
-    raise_if_refused(refused, FORCE_REFUSALS, by="per_atom_force_error")
-    return _per_atom_force_error_compute(error_sums, atoms, kind)
-
-
-def per_atom_energy_error(
-    preds: Tensor, target: Tensor, num_atoms: Tensor | int
-) -> dict[str, Tensor]:
-    """Mean absolute and signed energy error an atom; `PerAtomEnergyError` in one call.
-
-    >>> error = per_atom_energy_error(torch.tensor([4.0, -2.0]), torch.zeros(2), num_atoms=2)
-    >>> error["all"].item(), error["bias"].item(), error["count"].item()
-    (1.5, 0.5, 2)
-    """
-    error_sums, frames, refused = _energy_error_update(preds, target, num_atoms)
-    raise_if_refused(refused, ENERGY_REFUSALS, by="per_atom_energy_error")
-    return _energy_error_compute(error_sums, torch.tensor(frames))
-
-
-def check_force_error(num_species: int, kind: str) -> None:
-    """Raise `ValueError` for settings that no force error has."""
-    if num_species < 1:
-        raise ValueError(f"num_species must be at least 1, not {num_species}.")
-    if kind not in FORCE_ERROR_KINDS:
-        raise ValueError(f"No force error '{kind}': {closest(kind, FORCE_ERROR_KINDS)}")
-
-
-def _per_atom_force_error_update(
+def force_error_sums(
     preds: Tensor, target: Tensor, species: Tensor, num_species: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Sums (2, S) of both kinds of error, atoms (S,), and counts of `FORCE_REFUSALS`.
-
-    Both kinds, so that the sums don't depend on which kind a metric reports.
-    """
+    """Sums (2, S) of both kinds of error, atoms (S,), and counts of `FORCE_REFUSALS`."""
     if preds.ndim != 2:
         raise ValueError(f"Forces must have the shape (n_atoms, 3), not {tuple(preds.shape)}.")
     errors = torch.stack([force_component_error(preds, target), force_norm_error(preds, target)])
@@ -176,9 +124,10 @@ def _per_atom_force_error_update(
     return _sum_by_species(errors, member), member.sum(dim=0), refused
 
 
-def _per_atom_force_error_compute(
+def mean_force_errors(
     error_sums: Tensor, atoms: Tensor, kind: ForceErrorKind
 ) -> dict[str | int, Tensor]:
+    """Value of `PerAtomForceError` from the sums of `force_error_sums`."""
     sums = error_sums[FORCE_ERROR_KINDS.index(kind)]
     count = atoms.sum()
     errors: dict[str | int, Tensor] = {"all": sums.sum() / count}
@@ -186,7 +135,7 @@ def _per_atom_force_error_compute(
     return errors | {"count": count, "counts": atoms}
 
 
-def _energy_error_update(
+def energy_error_sums(
     preds: Tensor, target: Tensor, num_atoms: Tensor | int
 ) -> tuple[Tensor, int, Tensor]:
     """Sums (2,) of the absolute and the signed error, frames, and counts of `ENERGY_REFUSALS`."""
@@ -201,19 +150,14 @@ def _energy_error_update(
     return torch.stack([error.abs().sum(), error.sum()]), len(error), refused
 
 
-def _energy_error_compute(error_sums: Tensor, frames: Tensor) -> dict[str, Tensor]:
-    absolute, signed = (error_sums / frames).unbind()
-    return {"all": absolute, "bias": signed, "count": frames}
-
-
 def _force_difference(preds: Tensor, target: Tensor) -> Tensor:
     if preds.ndim == 0 or preds.shape[-1] != 3:
-        raise ValueError(f"Forces must have three components, (..., 3), not {tuple(preds.shape)}.")
+        raise ValueError(f"Forces must have the shape (..., 3), not {tuple(preds.shape)}.")
     return difference(preds, target, "forces")
 
 
 def _membership(species: Tensor, num_species: int) -> Tensor:
-    """(A, S) bool: atom a is of species s. Deterministic on every device, unlike a scatter."""
+    """(A, S) bool: atom a has species s. Deterministic on every device, unlike a scatter."""
     return species.unsqueeze(-1) == torch.arange(num_species, device=species.device)
 
 
@@ -222,5 +166,5 @@ def _count_outside(species: Tensor, num_species: int) -> Tensor:
 
 
 def _sum_by_species(values: Tensor, member: Tensor) -> Tensor:
-    """(..., A) values and (A, S) membership to (..., S) sums."""
+    """(..., S) sums of values (..., A) by membership (A, S)."""
     return torch.where(member, values.unsqueeze(-1), 0.0).sum(dim=-2)

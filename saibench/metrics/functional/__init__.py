@@ -1,4 +1,4 @@
-"""The pure core of metrics that several workloads may use: tensors in, tensors out, no state."""
+"""Pure functions behind metrics that several workloads may use."""
 
 from saibench.metrics.functional.classification import (
     ROC,

@@ -1,8 +1,7 @@
-"""The curve of working points from counts in bins of the logit: what can be added over batches.
+"""ROC curve from counts in bins of the logit, which can be summed over batches.
 
-A bin is all that is left of a logit, so samples in the same bin count as ties. The bins have the
-same width relative to the logit, whatever its scale: with 12 bits, two logits of the same sign that
-differ by more than 2^-12 of the smaller are never in one bin.
+Samples in the same bin count as ties. The relative width of the bins is constant: with 12 bits,
+two logits of the same sign that differ by more than 2^-12 of the smaller are in different bins.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from saibench.metrics.functional.checks import check_integers
 from saibench.metrics.functional.refusal import count_not_finite
 
 FLOAT32_BITS = 23
-"""Binary digits of a float32 after the leading one."""
+"""Bits of the mantissa of a float32."""
 SMALLEST, LARGEST = 2.0**-64, 2.0**64
-"""Logits nearer to 0 count as 0; those beyond are counted with the largest."""
+"""Smaller logits count as 0; larger ones are in the last bin."""
 NUM_BINADES = 128
 LARGEST_PATTERN = 0x7F7FFFFF
-"""The bits of the largest float32."""
+"""Bit pattern of the largest float32."""
 
 SCORE_REFUSALS = (
     "logits that are NaN or infinite",
@@ -30,49 +29,49 @@ SCORE_REFUSALS = (
 
 
 def count_refused(preds: Tensor, target: Tensor) -> Tensor:
-    """How often each of `SCORE_REFUSALS` is met, (2,) int64.
+    """Count of each of `SCORE_REFUSALS`, (2,) int64.
 
     Args:
-        preds: (B,) logits of signal against background: positive is more like signal.
+        preds: (B,) logits, positive for signal.
         target: (B,) integers, 1 for signal, 0 for background.
 
     Raises:
-        ValueError: shapes that differ, logits that are not floating point, labels not integer.
+        ValueError: the shapes differ, or the logits are not floating point or the labels not
+            integers.
     """
     if preds.ndim != 1 or not preds.is_floating_point():
         raise ValueError(
-            f"logits must be floating point in the shape (B,), not {preds.dtype} in "
+            f"logits must be floating point of shape (B,), not {preds.dtype} of shape "
             f"{tuple(preds.shape)}."
         )
     check_integers(target, preds.shape, "labels")
-    strange = ((target != 0) & (target != 1)).sum()
-    return torch.stack([count_not_finite(preds), strange])
+    return torch.stack([count_not_finite(preds), ((target != 0) & (target != 1)).sum()])
 
 
-def right_by_class(preds: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Samples of each class taken for what they are, and all of them: (2,) int64 each."""
-    right = (preds > 0) == (target == 1)
-    members = _members(target)
-    return (members & right).sum(dim=1), members.sum(dim=1)
+def correct_by_class(preds: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Correctly classified samples of each class, and all samples: (2,) int64 each."""
+    correct = (preds > 0) == (target == 1)
+    members = torch.stack([target == 0, target == 1])
+    return (members & correct).sum(dim=1), members.sum(dim=1)
 
 
 def num_bins(bits: int) -> int:
-    """Bins of logits that are told apart by `bits` binary digits after the leading one.
+    """Number of bins of logits with `bits` bits of the mantissa.
 
     Raises:
-        ValueError: digits that a float32 does not have.
+        ValueError: a float32 does not have this number of bits.
     """
     if not 0 <= bits <= FLOAT32_BITS:
-        raise ValueError(f"A float32 has 0 to {FLOAT32_BITS} bits after the leading one: {bits}.")
+        raise ValueError(f"bits={bits} must be within 0 and {FLOAT32_BITS}.")
     return 2 * (NUM_BINADES << bits) + 1
 
 
 def bins_of(preds: Tensor, bits: int) -> Tensor:
-    """The bin of each logit (B,) int64, in the order of the logits, from 0 to `num_bins(bits)` - 1.
+    """Bin of each logit, (B,) int64 from 0 to `num_bins(bits)` - 1, in the order of the logits.
 
-    A bin holds the logits whose sign, exponent and first `bits` binary digits are the same, as a
-    float32 has them. The one in the middle holds those below `SMALLEST`, the first and the last
-    also those beyond `LARGEST`.
+    Logits in one bin have the same sign, exponent and first `bits` bits of the mantissa as
+    float32. The middle bin has those below `SMALLEST`, the first and the last also those beyond
+    `LARGEST`.
     """
     pattern = preds.detach().float().view(torch.int32).long() & 0x7FFFFFFF  # of the magnitude
     first, last = _pattern(SMALLEST), _pattern(LARGEST)
@@ -81,8 +80,8 @@ def bins_of(preds: Tensor, bits: int) -> Tensor:
     return (NUM_BINADES << bits) + torch.where(preds < 0, -place, place)
 
 
-def smallest_in_bins(bins: Tensor, bits: int) -> Tensor:
-    """The smallest float32 that each bin holds, (T,) float64."""
+def lower_edges(bins: Tensor, bits: int) -> Tensor:
+    """The smallest float32 in each bin, (T,) float64."""
     place, width = bins - (NUM_BINADES << bits), 1 << (FLOAT32_BITS - bits)
     first = _pattern(SMALLEST) + (place.abs() - 1) * width
     last = torch.where(bins == 0, LARGEST_PATTERN, first + width - 1)
@@ -92,27 +91,26 @@ def smallest_in_bins(bins: Tensor, bits: int) -> Tensor:
 
 
 def efficiencies(counts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The curve at the bins that hold a sample, from the highest down.
+    """ROC curve at the T bins that are not empty, from the highest down.
 
     Args:
         counts: (2, N), background then signal.
 
     Returns:
-        the T bins (T,) int64, and the shares of signal and of background in these bins or above,
-        (T + 1,) float64 that rise from 0 to 1; NaN where the class is absent.
+        bins (T,) int64, signal efficiency (T + 1,) and background efficiency (T + 1,), float64
+        from 0 to 1; NaN for an absent class.
     """
-    held = counts.sum(dim=0).nonzero().squeeze(1).flip(0)
-    above = counts[:, held].cumsum(1).double()
-    shares = torch.nn.functional.pad(above, (1, 0)) / counts.sum(dim=1, keepdim=True)
-    return held, shares[1], shares[0]
+    occupied = counts.sum(dim=0).nonzero().squeeze(1).flip(0)
+    above = counts[:, occupied].cumsum(1).double()
+    background, signal = torch.nn.functional.pad(above, (1, 0)) / counts.sum(dim=1, keepdim=True)
+    return occupied, signal, background
 
 
 def area_in_bins(counts: Tensor) -> tuple[Tensor, Tensor]:
-    """The area under the curve, samples of one bin counted as ties, and by how much it may be off.
+    """AUC with samples of one bin counted as ties, and its maximum error, both float64.
 
-    With samples in a bin in the best order for signal, or the worst, the area would be greater or
-    smaller by half the share of pairs (signal, background) in one bin: no order takes the exact
-    area farther off. Both are float64; NaN as above.
+    The error is half the fraction of pairs (signal, background) that share a bin: the change of
+    the area if all samples of a bin were in the best or the worst order. NaN if a class is absent.
     """
     background, signal = counts.double()
     below = background.cumsum(0) - background
@@ -121,24 +119,19 @@ def area_in_bins(counts: Tensor) -> tuple[Tensor, Tensor]:
     return ((signal * below).sum() + tied) / pairs, tied / pairs
 
 
-def rejection_in_bins(signal: Tensor, background: Tensor, wanted: float) -> Tensor:
-    """Background rejection at the highest bin with this signal efficiency or more, float64.
+def rejection_in_bins(signal: Tensor, background: Tensor, at: float) -> Tensor:
+    """Background rejection at the highest bin of at least the signal efficiency `at`, float64.
 
     Args:
-        signal: (T + 1,) efficiencies, as `efficiencies` returns them.
-        background: (T + 1,), the same.
-        wanted: the signal efficiency.
+        signal: (T + 1,) signal efficiencies of `efficiencies`.
+        background: (T + 1,) background efficiencies.
+        at: signal efficiency.
     """
-    first = (signal >= wanted).long().argmax()
+    first = (signal >= at).long().argmax()
     absent = torch.isnan(signal[-1] + background[-1])
     return torch.where(absent, torch.nan, 1 / background[first])
 
 
-def _members(target: Tensor) -> Tensor:
-    """(2, B) bool, which samples belong to each class."""
-    return torch.stack([target == 0, target == 1])
-
-
 def _pattern(power_of_two: float) -> int:
-    """The bits of a positive float32 as a whole number; greater numbers have greater ones."""
+    """Bits of a positive float32 as an integer, which increases with the number."""
     return (round(math.log2(power_of_two)) + 127) << FLOAT32_BITS

@@ -1,8 +1,8 @@
-"""How well scores tell signal from background: exact values from the scores of single samples.
+"""Exact metrics of binary classification, from the scores of single samples.
 
-Working points are those of a threshold: a sample is taken for signal if its score lies above it.
-Samples of equal score are on the same side of every threshold, as in scikit-learn. Whatever orders
-the samples as the score does (a logit) gives the same curve, area and rejection.
+A sample is classified as signal if its score is above a threshold. Samples of equal score are on
+the same side of every threshold, as in scikit-learn. Curve, area and rejection depend on the order
+of the scores only, so logits give the same values as probabilities.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from numpy.typing import ArrayLike
 
 
 class ROC(NamedTuple):
-    """The curve of all working points, from the strictest to one that takes everything.
+    """A ROC curve, from the strictest threshold to the loosest.
 
     Args:
-        thresholds: (T,) scores, falling; a sample whose score is this or more counts as signal.
-            The first is infinite.
-        signal_efficiency: (T,) share of the signal taken for signal (true positive rate).
-        background_efficiency: (T,) share of the background taken for it (false positive rate).
+        thresholds: (T,) decreasing scores, the first infinite; a sample is classified as signal
+            if its score is at least the threshold.
+        signal_efficiency: (T,) true positive rate.
+        background_efficiency: (T,) false positive rate.
     """
 
     thresholds: np.ndarray
@@ -29,14 +29,14 @@ class ROC(NamedTuple):
 
 
 def roc_curve(score: ArrayLike, label: ArrayLike) -> ROC:
-    """The curve at each score that is there, NaN for a class that is absent.
+    """ROC curve with a threshold at each distinct score; NaN for an absent class.
 
     Args:
-        score: (B,) higher is more like signal; a NumPy array or a tensor.
+        score: (B,) array or tensor, higher for signal.
         label: (B,) 1 for signal, 0 for background.
 
     Raises:
-        ValueError: scores that are NaN, labels other than 0 and 1, or shapes that differ.
+        ValueError: a score is NaN, a label is not 0 or 1, or the shapes differ.
 
     >>> curve = roc_curve([0.9, 0.8, 0.8, 0.1], [1, 1, 0, 0])
     >>> curve.thresholds.tolist(), curve.signal_efficiency.tolist()
@@ -50,15 +50,15 @@ def roc_curve(score: ArrayLike, label: ArrayLike) -> ROC:
     background = 1 + last_of_ties - signal
     return ROC(
         np.concatenate([[np.inf], scores[last_of_ties]]),
-        _shares(signal, int(is_signal.sum())),
-        _shares(background, int((~is_signal).sum())),
+        _fractions(signal, int(is_signal.sum())),
+        _fractions(background, int((~is_signal).sum())),
     )
 
 
 def area_under_roc(score: ArrayLike, label: ArrayLike) -> float:
-    """The chance that a signal scores higher than a background, ties counted half (AUC).
+    """AUC: probability that a signal scores higher than a background, ties counted half.
 
-    NaN where a class is absent. Arguments and errors as in `roc_curve`.
+    NaN if a class is absent. Arguments and errors as in `roc_curve`.
 
     >>> area_under_roc([0.9, 0.8, 0.8, 0.1], [1, 1, 0, 0])
     0.875
@@ -74,10 +74,10 @@ def area_under_roc(score: ArrayLike, label: ArrayLike) -> float:
 
 
 def background_rejection(score: ArrayLike, label: ArrayLike, signal_efficiency: float) -> float:
-    """1 / background efficiency at the strictest threshold with this signal efficiency or more.
+    """1 / background efficiency at the strictest threshold of at least this signal efficiency.
 
-    Infinite where no background is left there, NaN where a class is absent. Arguments and errors
-    as in `roc_curve`.
+    Infinite if no background passes, NaN if a class is absent. Arguments and errors as in
+    `roc_curve`.
 
     >>> background_rejection([0.9, 0.7, 0.8, 0.6, 0.2, 0.1], [1, 1, 0, 0, 0, 0], 0.6)
     4.0
@@ -86,13 +86,13 @@ def background_rejection(score: ArrayLike, label: ArrayLike, signal_efficiency: 
     return rejection_at(signal, background, signal_efficiency)
 
 
-def least_rejection(score: ArrayLike, label: ArrayLike, level: float = 0.95) -> float:
-    """What the rejection exceeds with this confidence where none of the background is left.
+def rejection_lower_limit(score: ArrayLike, label: ArrayLike, level: float = 0.95) -> float:
+    """Lower confidence limit of the background rejection if no background passes.
 
-    1 / (1 − (1 − level)^(1/n)) of n background samples, about n / 3 at 95 %: the share of which
-    none of n is seen (Clopper and Pearson, one-sided). Arguments and errors as in `roc_curve`.
+    1 / (1 − (1 − level)^(1/n)) of n background samples, about n / 3 at 95 %, from the one-sided
+    Clopper-Pearson interval of 0 of n. Arguments and errors as in `roc_curve`.
 
-    >>> round(least_rejection([0.9] + [0.1] * 300, [1] + [0] * 300))
+    >>> round(rejection_lower_limit([0.9] + [0.1] * 300, [1] + [0] * 300))
     101
     """
     background = int((~_checked(score, label)[1]).sum())
@@ -100,18 +100,18 @@ def least_rejection(score: ArrayLike, label: ArrayLike, level: float = 0.95) -> 
 
 
 def rejection_at(
-    signal_efficiency: np.ndarray, background_efficiency: np.ndarray, wanted: float
+    signal_efficiency: np.ndarray, background_efficiency: np.ndarray, at: float
 ) -> float:
-    """The background rejection of a curve whose efficiencies rise; see `background_rejection`.
+    """Background rejection of a ROC curve at a signal efficiency; see `background_rejection`.
 
     Raises:
-        ValueError: `wanted` is not within (0, 1].
+        ValueError: `at` is not within (0, 1].
     """
-    if not 0 < wanted <= 1:
-        raise ValueError(f"A signal efficiency lies within (0, 1], and {wanted} does not.")
+    if not 0 < at <= 1:
+        raise ValueError(f"signal_efficiency={at} must be within (0, 1].")
     if np.isnan(signal_efficiency).any() or np.isnan(background_efficiency).any():
         return float("nan")
-    first = int(np.argmax(signal_efficiency >= wanted))
+    first = int(np.argmax(signal_efficiency >= at))
     passed = float(background_efficiency[first])
     return 1 / passed if passed else float("inf")
 
@@ -119,24 +119,24 @@ def rejection_at(
 def class_accuracies(
     score: ArrayLike, label: ArrayLike, threshold: float = 0.5
 ) -> tuple[float, float, float]:
-    """Shares that are taken for what they are: of all, of the signal, of the background.
+    """Accuracy of all samples, of the signal and of the background; NaN without such samples.
 
-    A sample is taken for signal if its score is greater than the threshold. NaN where there is no
-    such sample. Arguments and errors as in `roc_curve`.
+    A sample is classified as signal if its score is greater than the threshold. Arguments and
+    errors as in `roc_curve`.
 
     >>> class_accuracies([0.9, 0.2, 0.3, 0.1], [1, 1, 0, 0])
     (0.75, 0.5, 1.0)
     """
     scores, is_signal = _checked(score, label)
-    right = (scores > threshold) == is_signal
-    return _mean(right), _mean(right[is_signal]), _mean(right[~is_signal])
+    correct = (scores > threshold) == is_signal
+    return _mean(correct), _mean(correct[is_signal]), _mean(correct[~is_signal])
 
 
-def _mean(right: np.ndarray) -> float:
-    return float(right.mean()) if len(right) else float("nan")
+def _mean(correct: np.ndarray) -> float:
+    return float(correct.mean()) if len(correct) else float("nan")
 
 
-def _shares(counts: np.ndarray, total: int) -> np.ndarray:
+def _fractions(counts: np.ndarray, total: int) -> np.ndarray:
     whole = np.concatenate([[0], counts]).astype(np.float64)
     return whole / total if total else np.full_like(whole, np.nan)
 
@@ -144,7 +144,7 @@ def _shares(counts: np.ndarray, total: int) -> np.ndarray:
 def _checked(score: ArrayLike, label: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     scores, labels = np.asarray(score, dtype=np.float64), np.asarray(label)
     if scores.ndim != 1 or scores.shape != labels.shape:
-        raise ValueError(f"Scores {scores.shape} and labels {labels.shape} must both be (B,).")
+        raise ValueError(f"Scores {scores.shape} and labels {labels.shape} must have shape (B,).")
     if np.isnan(scores).any():
         raise ValueError(f"{np.isnan(scores).sum()} of {len(scores)} scores are NaN.")
     if not np.isin(labels, (0, 1)).all():

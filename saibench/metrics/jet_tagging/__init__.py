@@ -1,4 +1,4 @@
-"""Metrics of taggers: signal against background, as sums that batches and ranks add to."""
+"""Metrics of jet taggers."""
 
 from saibench.metrics.jet_tagging.accuracy import TaggingAccuracy
 from saibench.metrics.jet_tagging.binned_roc import BinnedROC

@@ -1,4 +1,4 @@
-"""ROC, AUC and background rejection from counts of fixed size, for training and validation."""
+"""ROC curve, AUC and background rejection from counts of fixed size, for validation."""
 
 from __future__ import annotations
 
@@ -13,41 +13,40 @@ from saibench.metrics.functional.binned_roc import (
     bins_of,
     count_refused,
     efficiencies,
+    lower_edges,
     num_bins,
     rejection_in_bins,
-    smallest_in_bins,
 )
 from saibench.metrics.strict import StrictMetric
 
 
 class BinnedROC(StrictMetric):
-    """The curve of working points of a tagger, its area, and the rejection at two of its points.
+    """ROC curve of a tagger, its area, and the background rejection at two signal efficiencies.
 
-    Logits are counted in bins by sign, exponent and their first binary digits, so that a bin is as
-    narrow relative to the logit at any scale, and those of one bin count as ties. The counts are
-    whole numbers: ranks and batches add up exactly. Logits whose spread is small beside their
-    distance from 0 share few bins (those from 1000 to 1002 have 16 at 12 bits), those below 2^-64
-    one: "auc_error" then says how little "auc" is worth.
+    Logits are counted in bins of their sign, exponent and first bits of the mantissa; logits of
+    one bin count as ties. The counts are integers, so the sum over ranks and batches is exact.
+    Logits whose spread is small compared with their distance from 0 share few bins (those from
+    1000 to 1002 have 16 at 12 bits), and all below 2^-64 share one; "auc_error" is then large.
 
     Args:
-        bits: binary digits by which logits are told apart, 0 to 23; the state has
-            2 × (256 × 2^bits + 1) counts, 16 MiB by default.
+        bits: bits of the mantissa, 0 to 23; the state has 2 × (256 × 2^bits + 1) counts, 16 MiB by
+            default.
         kwargs: those of `torchmetrics.Metric`.
 
     `update(preds, target)` as in `TaggingAccuracy`. `compute()` returns, in float64,
 
-    - "auc": NaN where a class is absent;
-    - "auc_error": by how much `functional.area_under_roc` differs from it at most: half the share
-      of pairs (signal, background) that share a bin. Two logits of one sign share none if they
+    - "auc": NaN if a class is absent;
+    - "auc_error": maximum difference from `functional.area_under_roc`: half the fraction of pairs
+      (signal, background) that share a bin. Two logits of one sign are in different bins if they
       differ by more than 2^-bits of the smaller;
-    - "rejection_30", "rejection_50": 1 / background efficiency at a signal efficiency of 0.3 and
-      0.5 or little more; infinite where no background is left, NaN where a class is absent;
-    - "thresholds", "signal_efficiency", "background_efficiency": (T + 1,) as `functional.roc_curve`
-      has them, at the smallest float32 of each bin that holds a sample;
+    - "rejection_30", "rejection_50": 1 / background efficiency at a signal efficiency of at least
+      0.3 and 0.5; infinite if no background passes, NaN if a class is absent;
+    - "thresholds", "signal_efficiency", "background_efficiency": (T + 1,) as in
+      `functional.roc_curve`, at the smallest float32 of each of the T bins that are not empty;
     - "counts": (2,) int64, background and signal.
 
     Raises:
-        ValueError: digits that a float32 does not have; else as in `TaggingAccuracy`.
+        ValueError: `bits` is not within 0 and 23; else as in `TaggingAccuracy`.
 
     >>> roc = BinnedROC(bits=0)
     >>> roc.update(torch.tensor([1.5, 0.5, 1.2, -1.5]), torch.tensor([1, 1, 0, 0]))
@@ -77,14 +76,14 @@ class BinnedROC(StrictMetric):
     def compute(self) -> dict[str, Tensor]:
         self.raise_if_refused()
         area, error = area_in_bins(self.in_bins)
-        held, signal, background = efficiencies(self.in_bins)
+        bins, signal, background = efficiencies(self.in_bins)
         highest = torch.full_like(signal[:1], torch.inf)
         return {
             "auc": area,
             "auc_error": error,
             "rejection_30": rejection_in_bins(signal, background, 0.3),
             "rejection_50": rejection_in_bins(signal, background, 0.5),
-            "thresholds": torch.cat([highest, smallest_in_bins(held, self.bits)]),
+            "thresholds": torch.cat([highest, lower_edges(bins, self.bits)]),
             "signal_efficiency": signal,
             "background_efficiency": background,
             "counts": self.in_bins.sum(dim=1),

@@ -13,7 +13,7 @@ from saibench.metrics.functional.classification import (
     area_under_roc,
     background_rejection,
     class_accuracies,
-    least_rejection,
+    rejection_lower_limit,
 )
 
 SIGNAL_EFFICIENCIES = (30, 50)
@@ -85,7 +85,7 @@ def jet_metrics(degrees: Sequence[int | str] | None) -> list[PartitionMetric]:
                 ("logit", "label"),
                 partial(background_rejection, signal_efficiency=percent / 100),
                 {"how": "rejection", "signal_efficiency": percent / 100},
-                least_rejection,
+                rejection_lower_limit,
             )
             for percent in SIGNAL_EFFICIENCIES
         ),

@@ -19,8 +19,6 @@ from saibench.metrics.force_field.functional import (
     energy_error,
     force_component_error,
     force_norm_error,
-    per_atom_energy_error,
-    per_atom_force_error,
 )
 
 NUM_SPECIES = 4
@@ -36,7 +34,7 @@ def forces(num_atoms: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def energies(num_frames: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Predicted and reference energies of the size of aspirin's in eV, and atoms a frame."""
+    """Predicted and reference energies in eV, as large as aspirin's, and atoms per frame."""
     generator = torch.Generator().manual_seed(seed)
     target = -17000 + torch.randn(num_frames, generator=generator, dtype=torch.float64)
     preds = target + 0.1 * torch.randn(num_frames, generator=generator, dtype=torch.float64)
@@ -85,28 +83,17 @@ def test_force_error_conforms(kind):
     )
 
 
-def test_per_atom_energy_error_conforms_with_atoms_of_each_frame():
-    assert_metric_conforms(
-        PerAtomEnergyError,
-        batches=[energies(5, seed=0), energies(11, seed=1), energies(1, seed=2)],
-        reference=energy_error_by_loop,
-    )
-
-
-def test_per_atom_energy_error_conforms_with_one_number_of_atoms():
-    assert_metric_conforms(
-        PerAtomEnergyError,
-        batches=[(*energies(5, seed=0)[:2], 21), (*energies(11, seed=1)[:2], 21)],
-        reference=energy_error_by_loop,
-    )
-
-
-def test_energy_error_conforms():
-    assert_metric_conforms(
-        EnergyError,
-        batches=[energies(5, seed=0)[:2], energies(11, seed=1)[:2]],
-        reference=energy_error_by_loop,
-    )
+@pytest.mark.parametrize(
+    ("metric", "batches"),
+    [
+        (PerAtomEnergyError, [energies(5, seed=0), energies(11, seed=1), energies(1, seed=2)]),
+        (PerAtomEnergyError, [(*energies(5, seed=0)[:2], 21), (*energies(11, seed=1)[:2], 21)]),
+        (EnergyError, [energies(5, seed=0)[:2], energies(11, seed=1)[:2]]),
+    ],
+    ids=["atoms of each frame", "one number of atoms", "per frame"],
+)
+def test_energy_errors_conform(metric, batches):
+    assert_metric_conforms(metric, batches, reference=energy_error_by_loop)
 
 
 def test_component_and_norm_of_a_known_error():
@@ -127,16 +114,16 @@ def test_statistics_keep_frames_and_atoms_apart():
 def test_norm_is_the_same_in_a_rotated_frame_and_component_is_not():
     preds, target, _ = forces(21, seed=4)
     rotation, _ = torch.linalg.qr(torch.randn(3, 3, dtype=torch.float64))
-    turned = preds @ rotation, target @ rotation
-    torch.testing.assert_close(force_norm_error(*turned), force_norm_error(preds, target))
-    assert not torch.allclose(force_component_error(*turned), force_component_error(preds, target))
+    rotated = preds @ rotation, target @ rotation
+    torch.testing.assert_close(force_norm_error(*rotated), force_norm_error(preds, target))
+    assert not torch.allclose(force_component_error(*rotated), force_component_error(preds, target))
 
 
 def test_energy_error_is_predicted_minus_reference():
     assert energy_error(torch.tensor([1.0]), torch.tensor([3.0])).item() == -2
 
 
-def test_statistics_let_nan_through_for_its_own_atom_only():
+def test_nan_of_an_atom_stays_with_this_atom():
     preds, target, _ = forces(3, seed=5)
     preds[1, 0] = math.nan
     assert force_component_error(preds, target).isnan().tolist() == [False, True, False]
@@ -155,24 +142,8 @@ def test_by_species_equals_a_loop_over_frames_and_atoms():
 
 @pytest.mark.parametrize("species", [[0, 1, 4], [0, 1, -1]])
 def test_by_species_refuses_an_atom_of_no_species(species):
-    with pytest.raises(ValueError, match=r"by_species can't score atoms whose species .*\(1 found"):
+    with pytest.raises(ValueError, match=r"by_species .* species .*\(1 found"):
         by_species(torch.zeros(2, 3), torch.tensor(species), NUM_SPECIES)
-
-
-@pytest.mark.parametrize("kind", ["component", "norm"])
-def test_functional_force_error_equals_the_class(kind):
-    batch = forces(21, seed=6)
-    metric = PerAtomForceError(NUM_SPECIES, kind=kind)
-    metric.update(*batch)
-    value = per_atom_force_error(*batch, NUM_SPECIES, kind)
-    torch.testing.assert_close(value, metric.compute(), equal_nan=True)
-
-
-def test_functional_energy_error_equals_the_class():
-    batch = energies(9, seed=6)
-    metric = PerAtomEnergyError()
-    metric.update(*batch)
-    torch.testing.assert_close(per_atom_energy_error(*batch), metric.compute())
 
 
 def test_force_error_equals_nequips_own_per_type_mae():
@@ -200,7 +171,7 @@ def test_force_error_equals_nequips_own_per_type_mae():
         torch.testing.assert_close(ours[index], expected[f"by_{name}"], rtol=1e-12, atol=0)
 
 
-def test_absent_species_is_nan_and_leaves_the_others_alone():
+def test_absent_species_is_nan_and_the_others_are_not():
     metric = PerAtomForceError(NUM_SPECIES)
     metric.update(*forces(21, seed=7))
     error = metric.compute()
@@ -242,7 +213,7 @@ def test_metrics_in_one_collection_stay_apart_after_a_perfect_first_batch():
         assert together[kind].compute()["all"].item() == pytest.approx(expected["all"], rel=1e-12)
 
 
-def test_energies_an_atom_and_a_frame_in_one_collection_stay_apart():
+def test_energies_per_atom_and_per_frame_in_one_collection_stay_apart():
     preds, target, num_atoms = energies(5, seed=8)
     together = MetricCollection({"atom": PerAtomEnergyError(), "frame": EnergyError()})
     for predicted in (target, preds):
@@ -271,7 +242,7 @@ def test_values_that_are_not_finite_are_refused_at_once_on_a_cpu(
     metric.reset()
     batch = [tensor.clone() for tensor in batch]
     batch[argument][2] = value
-    with pytest.raises(ValueError, match=f"can't score {named} .* that are NaN or infinite"):
+    with pytest.raises(ValueError, match=f"{named} .* NaN or infinite"):
         metric.update(*batch)
 
 
@@ -281,7 +252,7 @@ def test_a_refused_metric_gives_no_number_until_reset():
     with pytest.raises(ValueError, match="15 found"):
         metric.update(preds * math.nan, target, species)
     metric.update(preds, target, species)
-    with pytest.raises(ValueError, match="PerAtomForceError can't score predicted force"):
+    with pytest.raises(ValueError, match=r"PerAtomForceError .* predicted force"):
         metric.compute()
     metric.reset()
     metric.update(preds, target, species)
@@ -292,53 +263,51 @@ def test_a_refused_metric_gives_no_number_until_reset():
 def test_species_out_of_range_is_refused(wrong):
     preds, target, species = forces(5, seed=11)
     species[3] = wrong
-    with pytest.raises(ValueError, match=r"species is not in 0 \.\.\. num_species - 1 \(1 found\)"):
+    with pytest.raises(ValueError, match=r"species .*num_species - 1 \(1 found\)"):
         PerAtomForceError(NUM_SPECIES).update(preds, target, species)
 
 
 def test_frame_without_atoms_is_refused():
     preds, target, num_atoms = energies(3, seed=11)
     num_atoms[0] = 0
-    with pytest.raises(ValueError, match="frames of fewer than one atom"):
+    with pytest.raises(ValueError, match=r"frames .*atom \(1 found\)"):
         PerAtomEnergyError().update(preds, target, num_atoms)
 
 
 @pytest.mark.parametrize(
-    ("preds", "target", "species", "sentence"),
+    ("preds", "target", "species", "named"),
     [
-        (torch.zeros(4, 3), torch.zeros(5, 3), torch.zeros(4).long(), "differ in shape"),
-        (torch.zeros(4, 2), torch.zeros(4, 2), torch.zeros(4).long(), "three components"),
+        (torch.zeros(4, 3), torch.zeros(5, 3), torch.zeros(4).long(), r"\(4, 3\) .*\(5, 3\)"),
+        (torch.zeros(4, 2), torch.zeros(4, 2), torch.zeros(4).long(), r"\(\.\.\., 3\)"),
         (torch.zeros(2, 4, 3), torch.zeros(2, 4, 3), torch.zeros(4).long(), r"\(n_atoms, 3\)"),
         (torch.zeros(4, 3), torch.zeros(4, 3), torch.zeros(5).long(), r"species .*\(4,\)"),
         (torch.zeros(4, 3), torch.zeros(4, 3), torch.zeros(4, 1).long(), r"species .*\(4,\)"),
-        (torch.zeros(4, 3), torch.zeros(4, 3), torch.zeros(4), "species must hold integers"),
-        (torch.zeros(4, 3).long(), torch.zeros(4, 3), torch.zeros(4).long(), "floating point"),
+        (torch.zeros(4, 3), torch.zeros(4, 3), torch.zeros(4), r"species .*torch\.float32"),
+        (torch.zeros(4, 3).long(), torch.zeros(4, 3), torch.zeros(4).long(), r"torch\.int64"),
     ],
 )
-def test_forces_of_wrong_shape_or_dtype_are_refused(preds, target, species, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_forces_of_wrong_shape_or_dtype_are_refused(preds, target, species, named):
+    with pytest.raises(ValueError, match=named):
         PerAtomForceError(NUM_SPECIES).update(preds, target, species)
 
 
 @pytest.mark.parametrize(
-    ("preds", "target", "num_atoms", "sentence"),
+    ("preds", "target", "num_atoms", "named"),
     [
-        (torch.zeros(4, 1), torch.zeros(4), 21, r"must have the shape \(B,\)"),
-        (torch.zeros(4), torch.zeros(4, 1), 21, "differ in shape"),
+        (torch.zeros(4, 1), torch.zeros(4), 21, r"\(B,\)"),
+        (torch.zeros(4), torch.zeros(4, 1), 21, r"\(4,\) .*\(4, 1\)"),
         (torch.zeros(4), torch.zeros(4), torch.ones(3).long(), r"num_atoms .*\(4,\)"),
-        (torch.zeros(4), torch.zeros(4), torch.ones(4), "num_atoms must hold integers"),
-        (torch.zeros(4), torch.zeros(4), 0, "fewer than one atom"),
+        (torch.zeros(4), torch.zeros(4), torch.ones(4), r"num_atoms .*torch\.float32"),
+        (torch.zeros(4), torch.zeros(4), 0, r"atom \(4 found\)"),
     ],
 )
-def test_energies_of_wrong_shape_or_dtype_are_refused(preds, target, num_atoms, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_energies_of_wrong_shape_or_dtype_are_refused(preds, target, num_atoms, named):
+    with pytest.raises(ValueError, match=named):
         PerAtomEnergyError().update(preds, target, num_atoms)
 
 
-def test_settings_no_force_error_has_are_refused():
-    with pytest.raises(ValueError, match="did you mean 'norm'"):
+def test_invalid_settings_of_a_force_error_are_refused():
+    with pytest.raises(ValueError, match="'norm'"):
         PerAtomForceError(3, kind="norms")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="num_species must be at least 1"):
+    with pytest.raises(ValueError, match="num_species"):
         PerAtomForceError(0)
-    with pytest.raises(ValueError, match="No force error 'rmse'"):
-        per_atom_force_error(*forces(2, seed=0), 4, kind="rmse")  # type: ignore[arg-type]

@@ -1,10 +1,15 @@
-"""Rain metrics over two real gloo processes equal one process, whoever holds which events."""
+"""Rain metrics over two real gloo processes equal one process, however events are distributed."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from process_group import found_on_ranks
+from process_group import (
+    SEVEN_ON_TWO_RANKS,
+    assert_equal_to_one_process,
+    found_on_ranks,
+    values_on,
+)
 
 from saibench.metrics.nowcasting import (
     ActiveAreaMAE,
@@ -21,16 +26,9 @@ from saibench.metrics.nowcasting.functional import rain_frame_sums
 NUM_EVENTS = 7
 LEADS = 3
 
-EVENTS_OF_RANK = {
-    "seven_events_on_two_ranks": ([0, 2, 4, 6], [1, 3, 5]),
-    "first_rank_has_none": ([], [0, 1, 2, 3, 4, 5, 6]),
-    "second_rank_has_none": ([0, 1, 2, 3, 4, 5, 6], []),
-    "no_rank_has_any": ([], []),
-}
-
 
 def metrics_of(events: list[int]) -> dict[str, RainMetric]:
-    """Each metric after one update an event."""
+    """Each metric after one update per event."""
     generator = torch.Generator().manual_seed(0)
     shape = 2, NUM_EVENTS, LEADS, 6, 8
     preds, target = 40 * torch.rand(shape, generator=generator, dtype=torch.float64)
@@ -54,7 +52,7 @@ def metrics_of(events: list[int]) -> dict[str, RainMetric]:
 
 
 def twice_the_same_draw() -> str:
-    """What `compute` says on every rank when both were given the same draw."""
+    """Error of `compute` after two ranks got the same draw."""
     metric = PredictionStability(["00007"], num_draws=1, num_leads=1)
     frame, first = torch.ones(1, 1, 2, 2), torch.tensor([0])
     metric.update(frame, frame, first, first)
@@ -65,34 +63,26 @@ def twice_the_same_draw() -> str:
 
 
 def found_on(rank: int) -> dict:
-    found = {
-        case: {name: metric.compute() for name, metric in metrics_of(events[rank]).items()}
-        for case, events in EVENTS_OF_RANK.items()
-    }
-    return {"found": found, "twice": twice_the_same_draw()}
+    return {"values": values_on(rank, metrics_of), "twice": twice_the_same_draw()}
 
 
 @pytest.fixture(scope="module")
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict]:
-    """What each rank found, from two processes."""
-    metrics_of([0])  # the copies then have compiled kernels
+    """Results of two processes."""
+    metrics_of([0])  # compiles the kernels before the fork
     return found_on_ranks(found_on, tmp_path_factory.mktemp("ranks"))
 
 
-@pytest.mark.filterwarnings("ignore:The ``compute`` method:UserWarning")  # of no event at all
-@pytest.mark.parametrize("case", EVENTS_OF_RANK)
-def test_every_rank_finds_what_one_process_finds(ranks, case):
-    first, second = EVENTS_OF_RANK[case]
-    expected = {name: metric.compute() for name, metric in metrics_of(first + second).items()}
+@pytest.mark.filterwarnings("ignore:The ``compute`` method:UserWarning")  # without events
+@pytest.mark.parametrize("case", SEVEN_ON_TWO_RANKS)
+def test_every_rank_has_the_value_of_one_process(ranks, case):
     for rank in ranks:
-        torch.testing.assert_close(
-            rank["found"][case], expected, rtol=1e-12, atol=1e-12, equal_nan=True
-        )
+        assert_equal_to_one_process(rank["values"], case, metrics_of)
 
 
 def test_seven_events_on_two_ranks_count_as_seven(ranks):
     for rank in ranks:
-        found = rank["found"]["seven_events_on_two_ranks"]
+        found = rank["values"]["both_have_some"]
         assert found["mae"]["count"].tolist() == [NUM_EVENTS] * LEADS
         assert found["cumulative_csi"]["num_events"] == NUM_EVENTS
         assert found["stability"]["draws"].tolist() == [1] * NUM_EVENTS
@@ -100,4 +90,4 @@ def test_seven_events_on_two_ranks_count_as_seven(ranks):
 
 def test_a_draw_given_to_two_ranks_stops_both(ranks):
     for rank in ranks:
-        assert "Draw 0 of event 00007 was given 2 times" in rank["twice"]
+        assert "Draw 0 of event 00007" in rank["twice"]
