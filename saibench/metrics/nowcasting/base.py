@@ -1,4 +1,4 @@
-"""What the metrics of rain share: their input, one pass over it, and what they refuse."""
+"""Base classes of the rain metrics: input, sums of the frames and checks."""
 
 from __future__ import annotations
 
@@ -21,12 +21,11 @@ from saibench.metrics.strict import StrictMetric
 
 
 class RainMetric(StrictMetric):
-    """A metric of predicted against observed rain, fed with frames or with their sums.
+    """A metric of predicted and observed rain, updated with frames or with their sums.
 
     `update(preds, target, mask)` takes rates in mm/h, (B, L, H, W) with L = `num_leads`, and an
-    optional mask of the same shape, True where a pixel is valid. Several metrics share one pass
-    over the frames when they are given `rain_frame_sums` instead, alone or in a
-    `torchmetrics.MetricCollection`:
+    optional mask of the same shape, True for valid pixels. `update(rain_frame_sums(...))` lets
+    several metrics share one pass over the frames, also in a `torchmetrics.MetricCollection`:
 
     >>> from torchmetrics import MetricCollection
     >>> from saibench.metrics.nowcasting import CriticalSuccessIndex, MeanAbsoluteErrorByLead
@@ -46,10 +45,10 @@ class RainMetric(StrictMetric):
 
     Args:
         num_leads: L, the number of predicted frames.
-        thresholds: rates in mm/h whose hits, misses and false alarms the metric needs.
-        active_threshold: rate in mm/h that defines the active area; None if it is not needed.
-        settings: numbers that tell apart metrics of one class whose states mean different things.
-        backend: see `rain_frame_sums`; without effect where sums are given.
+        thresholds: rates in mm/h for hits, misses and false alarms.
+        active_threshold: rate in mm/h that defines the active area; None if not needed.
+        settings: numbers that distinguish metrics of one class with different settings.
+        backend: see `rain_frame_sums`; no effect if sums are passed.
         kwargs: those of `torchmetrics.Metric`.
     """
 
@@ -81,33 +80,33 @@ class RainMetric(StrictMetric):
         self.thresholds = tuple(thresholds)
         self.active_threshold = active_threshold
         self.backend: Backend = backend
-        # A MetricCollection updates metrics of equal states only once, and those of CSI at 16 and
-        # at 64 mm/h are equal after a dry batch. This state, which never changes, keeps them apart.
+        # A MetricCollection updates metrics of equal states only once, and the states of CSI at 16
+        # and at 64 mm/h are equal after a dry batch. This constant state makes them differ.
         self.add_state("settings", torch.tensor([num_leads, *settings], dtype=torch.float64), "max")
 
     def sums_of(
         self, preds: Tensor | RainFrameSums, target: Tensor | None, mask: Tensor | None
     ) -> RainFrameSums:
-        """The sums of a batch of frames, or those that were given in their place, checked.
+        """The sums of a batch of frames, or the sums that were passed instead of frames.
 
         Raises:
-            ValueError: frames or sums that this metric was not made for.
+            ValueError: frames or sums don't match the settings of this metric.
         """
         if not isinstance(preds, RainFrameSums):
             sums = self._sums_of_frames(preds, target, mask)
         elif target is None and mask is None:
             sums = preds
         else:
-            raise ValueError("Sums stand for a prediction, its target and its mask together.")
+            raise ValueError("Pass either rain_frame_sums or frames with target and mask.")
         if sums.num_leads != self.num_leads:
             raise ValueError(
-                f"{type(self).__name__} was made for {self.num_leads} lead times, "
-                f"not for the {sums.num_leads} of this batch."
+                f"{type(self).__name__} has num_leads={self.num_leads}, but this batch has "
+                f"{sums.num_leads} lead times."
             )
         if self.active_threshold not in (None, sums.active_threshold):
             raise ValueError(
-                f"{type(self).__name__} needs the active area at {self.active_threshold} mm/h, "
-                f"not at {sums.active_threshold}: give rain_frame_sums this active_threshold."
+                f"{type(self).__name__} needs rain_frame_sums with active_threshold="
+                f"{self.active_threshold} mm/h, not {sums.active_threshold}."
             )
         return sums
 
@@ -115,16 +114,13 @@ class RainMetric(StrictMetric):
         self, preds: Tensor, target: Tensor | None, mask: Tensor | None
     ) -> RainFrameSums:
         if target is None:
-            raise ValueError(f"{type(self).__name__} needs predicted and observed rain.")
+            raise ValueError(f"{type(self).__name__}.update needs a target.")
         active = ACTIVE_THRESHOLD if self.active_threshold is None else self.active_threshold
         return rain_frame_sums(preds, target, mask, self.thresholds, active, self.backend)
 
 
 class LeadTimeMetric(RainMetric):
-    """A rain metric whose states are sums over events; a subclass adds those of a batch in `add`.
-
-    `update` takes `preds, target, mask`, or `rain_frame_sums` of them.
-    """
+    """A rain metric whose states are sums over events; a subclass implements `add`."""
 
     @abstractmethod
     def add(self, sums: RainFrameSums) -> None:
@@ -142,11 +138,11 @@ class LeadTimeMetric(RainMetric):
 
 
 class MeanByLead(LeadTimeMetric):
-    """The plain mean over frames of one or more scores, at each lead time.
+    """Mean of one or more scores over frames, at each lead time.
 
-    Every frame for which the scores are defined weighs the same, as in the paper. A subclass names
-    its `scores` and finds those of a batch in `of_frames`; `compute()` returns the mean of each,
-    (L,) float64, NaN where no frame has it, and "count", (L,) int64, the number of frames that do.
+    Every frame with a defined score has the same weight, as in the paper. A subclass lists its
+    `scores` and implements `of_frames`. `compute()` returns the mean of each score, (L,) float64,
+    NaN without a defined score, and "count", (L,) int64, the number of frames with one.
     """
 
     scores: ClassVar[tuple[str, ...]]
@@ -162,7 +158,7 @@ class MeanByLead(LeadTimeMetric):
 
     @abstractmethod
     def of_frames(self, sums: RainFrameSums) -> Sequence[Tensor]:
-        """Each of `scores`, (B, L), NaN where undefined; they are defined for the same frames."""
+        """Values (B, L) of each of `scores`, NaN if undefined, all for the same frames."""
 
     def add(self, sums: RainFrameSums) -> None:
         for score, values in zip(self.scores, self.of_frames(sums), strict=True):

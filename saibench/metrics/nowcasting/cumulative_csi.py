@@ -15,12 +15,12 @@ from saibench.metrics.nowcasting.functional.rain_statistics import critical_succ
 
 
 class CumulativeCSI(LeadTimeMetric):
-    r"""How often each value of the CSI is met at each lead time (eqs. 5 and 6, fig. 15).
+    r"""Histogram of the CSI over events, at each lead time (eqs. 5 and 6, fig. 15).
 
     .. math:: \mathrm{CuCSI}_T(i, j) = |\{x \in X_T : \mathrm{CSI}_T(x_i) \in [sj, s(j + 1))\}|
 
-    over the events :math:`X_T` that respond to the threshold at every lead time, that is, have
-    hits, misses or false alarms there. `functional.responds_at_every_lead` tells which these are.
+    over the events :math:`X_T` with hits, misses or false alarms at every lead time
+    (`functional.responds_at_every_lead`).
 
     Args:
         threshold: rain rate T in mm/h.
@@ -31,15 +31,14 @@ class CumulativeCSI(LeadTimeMetric):
 
     `compute()` returns
 
-    - "csi": (L,) the mean CSI of the events of X_T, NaN when there are none;
+    - "csi": (L,) the mean CSI of the events of X_T, NaN without events;
     - "count": (L,) the number of these events, the same at every lead time;
     - "counts": (L, N) the grid of eq. 6;
-    - "overflow": (L,) the events whose CSI is s N or more, so that each row and its overflow add
-      up to the number of events;
-    - "num_events": this number.
+    - "overflow": (L,) the number of events with a CSI of s N or more;
+    - "num_events": the number of events, the sum of each row and its overflow.
 
     Raises:
-        ValueError: as `CriticalSuccessIndex`; bins that don't exist.
+        ValueError: as `CriticalSuccessIndex`; `num_bins` or `step` is out of range.
 
     >>> cumulative = CumulativeCSI(threshold=16.0, num_bins=4, step=0.25, num_leads=1)
     >>> target = torch.tensor([16.0, 20.0, 0.0, 0.0]).reshape(1, 1, 2, 2)
@@ -70,10 +69,10 @@ class CumulativeCSI(LeadTimeMetric):
         self.threshold = threshold
         self.num_bins = num_bins
         self.step = step
-        none_yet = torch.zeros(num_leads, num_bins, dtype=torch.int64)
-        self.add_state("csi_sum", none_yet[:, 0].double(), dist_reduce_fx="sum")
-        self.add_state("counts", none_yet, dist_reduce_fx="sum")
-        self.add_state("overflow", none_yet[:, 0].clone(), dist_reduce_fx="sum")
+        zeros = torch.zeros(num_leads, num_bins, dtype=torch.int64)
+        self.add_state("csi_sum", zeros[:, 0].double(), dist_reduce_fx="sum")
+        self.add_state("counts", zeros, dist_reduce_fx="sum")
+        self.add_state("overflow", zeros[:, 0].clone(), dist_reduce_fx="sum")
         self.add_state("num_events", torch.tensor(0), dist_reduce_fx="sum")
 
     def add(self, sums: RainFrameSums) -> None:

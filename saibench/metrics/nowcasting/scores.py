@@ -1,7 +1,6 @@
 """Scores of predicted rain by lead time: CSI, absolute errors, displacement.
 
-The mathematics is in `saibench.metrics.nowcasting.functional.rain_statistics`, the input and the
-mean over frames in `saibench.metrics.nowcasting.base`.
+The mathematics is in `saibench.metrics.nowcasting.functional.rain_statistics`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from saibench.metrics.nowcasting.functional.rain import RainFrameSums
 from saibench.metrics.nowcasting.functional.rain_statistics import (
     ACTIVE_AREAS,
     ActiveArea,
-    Displacement,
     active_area_error,
     center_of_mass_displacement,
     check_area,
@@ -31,7 +29,7 @@ class CriticalSuccessIndex(MeanByLead):
     .. math:: \mathrm{CSI} = \frac{A}{A + B + C}
 
     with A hits (observed and predicted rate reach the threshold), B misses (only the observed
-    does) and C false alarms (only the predicted does) among a frame's valid pixels: eq. 4 of the
+    rate) and C false alarms (only the predicted rate) among a frame's valid pixels: eq. 4 of the
     paper, with :math:`\ge` throughout.
 
     Args:
@@ -41,13 +39,13 @@ class CriticalSuccessIndex(MeanByLead):
 
     `compute()` returns, each (L,),
 
-    - "csi": the mean over frames with A + B + C > 0, NaN when there are none;
+    - "csi": the mean over frames with A + B + C > 0, NaN without such frames;
     - "count": the number of these frames;
-    - "pooled": the CSI of the counts of all frames together, as forecasters report it;
+    - "pooled": the CSI of the summed counts of all frames, as in forecast verification;
     - "hits", "misses", "false_alarms": these counts.
 
     Raises:
-        ValueError: shapes that don't match; NaN or infinite rates in valid pixels: in `update` on
+        ValueError: shapes don't match; rates of valid pixels are NaN or infinite: in `update` on
             a CPU, in `compute` on an accelerator.
 
     >>> csi = CriticalSuccessIndex(threshold=16.0, num_leads=1)
@@ -69,8 +67,8 @@ class CriticalSuccessIndex(MeanByLead):
         super().__init__(num_leads, thresholds=[threshold], settings=[threshold], **options)
         self.threshold = threshold
         for category in ("hits", "misses", "false_alarms"):
-            none_yet = torch.zeros(num_leads, dtype=torch.int64)
-            self.add_state(category, none_yet, dist_reduce_fx="sum")
+            zeros = torch.zeros(num_leads, dtype=torch.int64)
+            self.add_state(category, zeros, dist_reduce_fx="sum")
 
     def of_frames(self, sums: RainFrameSums) -> tuple[Tensor]:
         return (critical_success_index(sums, self.threshold),)
@@ -101,7 +99,7 @@ class MeanAbsoluteErrorByLead(MeanByLead):
         num_leads: L.
         options: `backend`, and those of `torchmetrics.Metric`.
 
-    `compute()` returns "mae" (L,), mm/h, and "count" (L,), the frames that have a valid pixel.
+    `compute()` returns "mae" (L,), mm/h, and "count" (L,), the number of frames with valid pixels.
 
     Raises:
         ValueError: as `CriticalSuccessIndex`.
@@ -122,19 +120,19 @@ class MeanAbsoluteErrorByLead(MeanByLead):
 
 
 class ActiveAreaMAE(MeanByLead):
-    """Mean absolute error where it rains, by lead time; row "Active" of the paper's table 2.
+    """Mean absolute error of active pixels, by lead time; row "Active" of the paper's table 2.
 
-    The mean over a frame's active pixels, then over the frames that have any.
+    The mean over a frame's active pixels, then over the frames with active pixels.
 
     Args:
         threshold: rain rate in mm/h from which a pixel is active.
-        area: `observed`: where the observed rate reaches the threshold; `union`: where the
-            observed or the predicted one does.
+        area: `observed`: the observed rate reaches the threshold; `union`: the observed or the
+            predicted rate does.
         num_leads: L.
         options: `backend`, and those of `torchmetrics.Metric`.
 
-    `compute()` returns "active_mae" (L,), mm/h, NaN when no frame has an active pixel, and "count"
-    (L,), the frames that have one.
+    `compute()` returns "active_mae" (L,), mm/h, NaN without active pixels, and "count" (L,), the
+    number of frames with active pixels.
 
     Raises:
         ValueError: as `CriticalSuccessIndex`.
@@ -167,8 +165,8 @@ class ActiveAreaMAE(MeanByLead):
 class CenterOfMassDisplacement(MeanByLead):
     """Distance between the predicted and the observed centre of mass, by lead time (eq. 7).
 
-    The centre is that of the rain rate over a frame's valid pixels. A frame whose prediction or
-    observation is dry has none, and does not count.
+    The centre of mass of the rain rate over a frame's valid pixels. Frames with a dry prediction
+    or observation are excluded.
 
     Args:
         pixel_km: edge of a pixel in km, for distances in km; None gives pixels.
@@ -176,8 +174,8 @@ class CenterOfMassDisplacement(MeanByLead):
         options: `backend`, and those of `torchmetrics.Metric`.
 
     `compute()` returns, each (L,), "dr": the mean distance; "dx" and "dy": the mean signed
-    displacements, predicted minus observed, to the right and downwards; "count": the frames where
-    both have rain.
+    displacements, predicted minus observed, to the right and downwards; "count": the number of
+    frames in which both have rain.
 
     Raises:
         ValueError: as `CriticalSuccessIndex`.
@@ -199,8 +197,8 @@ class CenterOfMassDisplacement(MeanByLead):
         self.pixel_km = pixel_km
 
     def of_frames(self, sums: RainFrameSums) -> tuple[Tensor, Tensor, Tensor]:
-        found: Displacement = center_of_mass_displacement(sums)
-        return found.dr, found.dx, found.dy
+        displacement = center_of_mass_displacement(sums)
+        return displacement.dr, displacement.dx, displacement.dy
 
     def compute(self) -> dict[str, Tensor]:
         edge = 1.0 if self.pixel_km is None else self.pixel_km

@@ -1,4 +1,4 @@
-"""How much the score of an event depends on the noise that a stochastic net was given."""
+"""Spread of an event's scores over the noise of a stochastic net."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCORES = ("mae", "dr")
 
 @dataclass(frozen=True)
 class Outlier:
-    """A prediction whose score lies far from those of the event's other draws."""
+    """A prediction whose score is an outlier among the event's draws."""
 
     event: str
     draw: int
@@ -34,33 +34,32 @@ class Outlier:
 
 
 class PredictionStability(RainMetric):
-    """Spread of MAE and displacement over repeated predictions of chosen events (fig. 20).
+    """Spread of MAE and displacement over repeated predictions of events (fig. 20).
 
     Args:
         events: names of the E events.
-        num_draws: D, the predictions of each event.
+        num_draws: D, number of predictions per event.
         num_leads: L.
         pixel_km: edge of a pixel in km, for displacements in km; None gives pixels.
-        fence: a draw is an outlier when it lies further than this many interquartile ranges
-            outside the quartiles of its event's draws.
+        fence: a draw is an outlier if it is more than this many interquartile ranges outside the
+            quartiles of its event's draws.
         options: `backend`, and those of `torchmetrics.Metric`.
 
-    `update(preds, target, event, draw, mask)` takes a batch of predictions with the position of
-    each one's event in `events` and the number of its draw, (B,) integers; each pair once, in any
-    order, on any rank. `rain_frame_sums` may stand for the frames: `update(sums, event=...,
-    draw=...)`.
+    `update(preds, target, event, draw, mask)` takes a batch of predictions with their positions in
+    `events` and their draw numbers, (B,) integers; each pair once, in any order, on any rank.
+    `update(rain_frame_sums(...), event=..., draw=...)` takes sums instead of frames.
 
     `compute()` returns, with `<score>` "mae" (mm/h) and "dr" (displacement),
 
-    - "mae", "dr": (L,) means over all draws of all events for which the score is defined;
-    - "count": (L,) the number of draws behind "mae";
-    - "draws": (E,) the draws that were given of each event;
+    - "mae", "dr": (L,) means over all draws of all events with a defined score;
+    - "count": (L,) the number of draws in "mae";
+    - "draws": (E,) the number of draws of each event;
     - "<score>_mean", "_std", "_lowest", "_highest", "_count": (E, L) over the event's draws;
-    - "<score>_outliers": (E, D, L) bool. `named_outliers` lists them.
+    - "<score>_outliers": (E, D, L) bool, listed by `named_outliers`.
 
     Raises:
-        ValueError: as `CriticalSuccessIndex`; events or draws out of range: in `update` on a CPU,
-            in `compute` on an accelerator; a pair that was given twice, in `compute`.
+        ValueError: as `CriticalSuccessIndex`; events or draws are out of range: in `update` on a
+            CPU, in `compute` on an accelerator; a pair was updated twice: in `compute`.
 
     >>> stability = PredictionStability(["00003", "00007"], num_draws=2, num_leads=1)
     >>> target = torch.zeros(2, 1, 4, 4)
@@ -74,7 +73,7 @@ class PredictionStability(RainMetric):
 
     mae_values: Tensor
     dr_values: Tensor
-    given: Tensor
+    updates: Tensor
 
     def __init__(
         self,
@@ -88,18 +87,18 @@ class PredictionStability(RainMetric):
         super().__init__(num_leads, settings=[len(events), num_draws], **options)
         if isinstance(events, str) or not events or num_draws < 1:
             raise ValueError(
-                "Stability needs a list of at least one event and at least one draw of each, "
-                f"not {events!r} and {num_draws}."
+                "PredictionStability needs a list of events and num_draws >= 1, not "
+                f"events={events!r} and num_draws={num_draws}."
             )
         self.events = tuple(map(str, events))
         self.num_draws = num_draws
         self.pixel_km = pixel_km
         self.fence = fence
-        # One place for each draw, filled once, by one rank: quartiles need every value.
-        places = torch.zeros(len(self.events), num_draws, num_leads, dtype=torch.float64)
-        self.add_state("mae_values", places, dist_reduce_fx="sum")
-        self.add_state("dr_values", places.clone(), dist_reduce_fx="sum")
-        self.add_state("given", places[..., 0].long(), dist_reduce_fx="sum")
+        # One element per draw, set once by one rank: quartiles need every value.
+        zeros = torch.zeros(len(self.events), num_draws, num_leads, dtype=torch.float64)
+        self.add_state("mae_values", zeros, dist_reduce_fx="sum")
+        self.add_state("dr_values", zeros.clone(), dist_reduce_fx="sum")
+        self.add_state("updates", zeros[..., 0].long(), dist_reduce_fx="sum")
 
     def update(
         self,
@@ -110,37 +109,37 @@ class PredictionStability(RainMetric):
         mask: Tensor | None = None,
     ) -> None:
         if event is None or draw is None:
-            raise ValueError("PredictionStability needs the event and the draw of each prediction.")
+            raise ValueError("PredictionStability.update needs event and draw.")
         sums = self.sums_of(preds, target, mask)
-        places = sums.pixels.shape[:1]
-        check_integers(event, places, "event")
-        check_integers(draw, places, "draw")
+        batch = sums.pixels.shape[:1]
+        check_integers(event, batch, "event")
+        check_integers(draw, batch, "draw")
         num_events = len(self.events)
         inside = (event >= 0) & (event < num_events) & (draw >= 0) & (draw < self.num_draws)
         self.refuse(torch.cat([sums.refused, (~inside).sum().unsqueeze(0)]))
-        # A place out of range must not reach an index on a device that can't raise yet.
+        # An accelerator raises later, so an index out of range must be clamped here.
         place = event.clamp(0, num_events - 1).long(), draw.clamp(0, self.num_draws - 1).long()
         for values, scores in (
             (self.mae_values, mean_absolute_rain_error(sums)),
             (self.dr_values, center_of_mass_displacement(sums).dr),
         ):
             values.index_put_(place, scores.to(values.dtype), accumulate=True)
-        self.given.index_put_(place, inside.long(), accumulate=True)
+        self.updates.index_put_(place, inside.long(), accumulate=True)
 
     def compute(self) -> dict[str, Tensor]:
         self.raise_if_refused()
-        self._raise_if_given_twice()
+        self._raise_if_updated_twice()
         values = self._values()
         found = {score: values[score].nanmean(dim=(0, 1)) for score in SCORES}
         found["count"] = (~values["mae"].isnan()).sum(dim=(0, 1))
-        found["draws"] = self.given.sum(dim=1)
+        found["draws"] = self.updates.sum(dim=1)
         for score in SCORES:
             spread = spread_over_draws(values[score], self.fence)
             found |= {f"{score}_{name}": value for name, value in vars(spread).items()}
         return found
 
     def named_outliers(self) -> list[Outlier]:
-        """The outliers that `compute` marks, in the order of events, draws and lead times."""
+        """Outliers in the order of events, draws and lead times."""
         found = self.compute()
         values = self._values()
         return [
@@ -150,17 +149,17 @@ class PredictionStability(RainMetric):
         ]
 
     def _values(self) -> dict[str, Tensor]:
-        """The scores, (E, D, L), NaN for draws that were not given."""
-        given = (self.given > 0).unsqueeze(-1)
+        """Scores (E, D, L), NaN for missing draws."""
+        present = (self.updates > 0).unsqueeze(-1)
         edge = 1.0 if self.pixel_km is None else self.pixel_km
         return {
-            "mae": torch.where(given, self.mae_values, torch.nan),
-            "dr": torch.where(given, self.dr_values, torch.nan) * edge,
+            "mae": torch.where(present, self.mae_values, torch.nan),
+            "dr": torch.where(present, self.dr_values, torch.nan) * edge,
         }
 
-    def _raise_if_given_twice(self) -> None:
-        for event, draw in (self.given > 1).nonzero().tolist():
+    def _raise_if_updated_twice(self) -> None:
+        for event, draw in (self.updates > 1).nonzero().tolist():
             raise ValueError(
-                f"Draw {draw} of event {self.events[event]} was given "
-                f"{self.given[event, draw]} times; each counts once."
+                f"Draw {draw} of event {self.events[event]} was passed to update "
+                f"{self.updates[event, draw]} times. Pass each draw once."
             )

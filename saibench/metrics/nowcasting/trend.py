@@ -1,4 +1,4 @@
-"""Whether a model tells growing from decaying rain."""
+"""Errors of predicted growth and decay of rain."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class DifferentialTrend(LeadTimeMetric):
         d_{gt}(i, j) = \overline{x_j} - \overline{x_i} \qquad
         d_{pd}(i, j) = \overline{x'_j} - \overline{x_i}
 
-    with the means over each frame's valid pixels, and the *observed* frame i in both. The error of
-    the trend over all events is that of the mean rate, as the paper notes; the quadrants are what
-    it adds, in the order of `functional.QUADRANTS`: events that grow and are predicted to grow,
-    that decay and are predicted to grow, that decay and are predicted to decay, that grow and are
-    predicted to decay. The pairs themselves are `functional.differential_trend`.
+    with the means over each frame's valid pixels, and the *observed* frame i in both
+    (`functional.differential_trend`). Over all events, the error of the trend equals the error of
+    the mean rate, as the paper notes. The quadrants, in the order of `functional.QUADRANTS`, are:
+    events that grow and are predicted to grow, that decay and are predicted to grow, that decay
+    and are predicted to decay, that grow and are predicted to decay.
 
     Args:
         start: i, an index of a target frame.
@@ -41,16 +41,16 @@ class DifferentialTrend(LeadTimeMetric):
 
     - "mae": (K,) the mean absolute error of the trend, mm/h;
     - "bias": (K,) the mean of the predicted minus the observed trend;
-    - "count": (K,) the number of events behind them;
+    - "count": (K,) the number of events;
     - "quadrant_count", "quadrant_mae", "quadrant_bias": (K, 4) the same by quadrant;
-    - "on_axis": (K,) events in no quadrant: one of the two trends is exactly 0.
+    - "on_axis": (K,) number of events in no quadrant: one of the two trends is exactly 0.
 
     Raises:
-        ValueError: as `CriticalSuccessIndex`; a start or lead that is not one of `num_leads`.
+        ValueError: as `CriticalSuccessIndex`; a start or lead is not below `num_leads`.
 
     >>> trend = DifferentialTrend(start=0, leads=[1], num_leads=2)
     >>> target = torch.tensor([2.0, 3.0]).reshape(1, 2, 1, 1)  # grows by 1
-    >>> trend.update(torch.tensor([2.5, 1.5]).reshape(1, 2, 1, 1), target)  # seen as a loss of 0.5
+    >>> trend.update(torch.tensor([2.5, 1.5]).reshape(1, 2, 1, 1), target)  # predicted: -0.5
     >>> trend.compute()["mae"].item(), trend.compute()["quadrant_count"].tolist()
     (1.5, [[0, 0, 0, 1]])
     """

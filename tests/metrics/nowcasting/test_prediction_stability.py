@@ -26,7 +26,7 @@ def stability() -> PredictionStability:
 def draws(*places: tuple[int, int], seed: int) -> tuple[Tensor, ...]:
     """Predictions of (event, draw), with masks."""
     preds, target, mask = rain(len(places), LEADS, seed=seed)
-    mask[..., 0, 0] = True  # where the kit puts its NaN
+    mask[..., 0, 0] = True  # where assert_metric_conforms puts NaN
     event, draw = torch.tensor(places).T
     return preds, target, event, draw, mask
 
@@ -46,16 +46,16 @@ def spread_by_numpy(preds, target, event, draw, mask) -> dict:
         for lead, frame in enumerate(of_event):
             scores["mae"][e, d, lead] = frame.mean_absolute_error()
             scores["dr"][e, d, lead] = 2 * math.hypot(*frame.displacement())
-    found = {name: nan_of(np.mean, values, over=(0, 1)) for name, values in scores.items()}
+    found = {name: over_defined(np.mean, values, axes=(0, 1)) for name, values in scores.items()}
     found |= {"count": (~np.isnan(scores["mae"])).sum((0, 1)), "draws": given}
     for name, values in scores.items():
-        quartiles = [nan_of(lambda v, q=q: np.quantile(v, q), values) for q in (0.25, 0.75)]
+        quartiles = [over_defined(lambda v, q=q: np.quantile(v, q), values) for q in (0.25, 0.75)]
         reach = FENCE * (quartiles[1] - quartiles[0])
         found |= {
-            f"{name}_mean": nan_of(np.mean, values),
-            f"{name}_std": nan_of(lambda v: np.std(v, ddof=1) if len(v) > 1 else math.nan, values),
-            f"{name}_lowest": nan_of(np.min, values),
-            f"{name}_highest": nan_of(np.max, values),
+            f"{name}_mean": over_defined(np.mean, values),
+            f"{name}_std": over_defined(sample_std, values),
+            f"{name}_lowest": over_defined(np.min, values),
+            f"{name}_highest": over_defined(np.max, values),
             f"{name}_count": (~np.isnan(values)).sum(1),
             f"{name}_outliers": (values < (quartiles[0] - reach)[:, None])
             | (values > (quartiles[1] + reach)[:, None]),
@@ -63,16 +63,20 @@ def spread_by_numpy(preds, target, event, draw, mask) -> dict:
     return found
 
 
-def nan_of(of_values, values: np.ndarray, over: tuple[int, ...] = (1,)) -> np.ndarray:
-    """`of_values` of the defined numbers along `over`; NaN of none."""
-    kept = [axis for axis in range(values.ndim) if axis not in over]
-    rows = values.transpose(*kept, *over)
+def sample_std(values: np.ndarray) -> float:
+    return np.std(values, ddof=1) if len(values) > 1 else math.nan
+
+
+def over_defined(reduce, values: np.ndarray, axes: tuple[int, ...] = (1,)) -> np.ndarray:
+    """Reduce the defined numbers along `axes`; NaN without any."""
+    kept = [axis for axis in range(values.ndim) if axis not in axes]
+    rows = values.transpose(*kept, *axes)
     shape = rows.shape[: len(kept)]
     found = np.full(shape, math.nan)
     for at in np.ndindex(shape):
         defined = rows[at][~np.isnan(rows[at])]
         if len(defined):
-            found[at] = of_values(defined)
+            found[at] = reduce(defined)
     return found
 
 
@@ -90,7 +94,7 @@ def test_outliers_are_named():
     assert metric.named_outliers() == [Outlier("00017", draw=6, lead=0, score="mae", value=50.0)]
 
 
-def test_sums_stand_for_frames():
+def test_sums_give_the_value_of_frames():
     preds, target, event, draw, mask = BATCHES[0]
     of_frames, of_sums = stability(), stability()
     of_frames.update(preds, target, event, draw, mask)
@@ -99,31 +103,31 @@ def test_sums_stand_for_frames():
 
 
 @pytest.mark.parametrize("place", [(3, 0), (-1, 0), (0, 5), (0, -1)])
-def test_an_event_or_a_draw_out_of_range_is_refused_and_leaves_no_trace(place):
+def test_an_event_or_a_draw_out_of_range_is_refused_and_forgotten_at_reset(place):
     metric = stability()
-    with pytest.raises(ValueError, match=r"whose event or draw is out of range \(1 found\)"):
+    with pytest.raises(ValueError, match=r"event or draw .*\(1 found\)"):
         metric.update(*draws((0, 0), place, seed=3))
-    with pytest.raises(ValueError, match="out of range"):
+    with pytest.raises(ValueError, match="event or draw"):
         metric.compute()
     metric.reset()
     metric.update(*BATCHES[1])
     assert metric.compute()["draws"].tolist() == [0, 0, 1]
 
 
-def test_a_draw_that_is_given_twice_is_refused_by_name():
+def test_a_draw_of_two_updates_is_refused_by_name():
     metric = stability()
     metric.update(*draws((1, 4), (0, 0), (1, 4), seed=4))
-    with pytest.raises(ValueError, match="Draw 4 of event 00017 was given 2 times"):
+    with pytest.raises(ValueError, match=r"Draw 4 of event 00017 .* 2 times"):
         metric.compute()
 
 
-def test_what_names_no_draw_is_refused():
-    with pytest.raises(ValueError, match="at least one event and at least one draw"):
+def test_settings_and_updates_without_draws_are_refused():
+    with pytest.raises(ValueError, match=r"events=\[\]"):
         PredictionStability([], num_draws=3)
-    with pytest.raises(ValueError, match="not '00003' and 3"):
+    with pytest.raises(ValueError, match="events='00003'"):
         PredictionStability("00003", num_draws=3)
     preds, target, event, _, _ = BATCHES[0]
-    with pytest.raises(ValueError, match="needs the event and the draw"):
+    with pytest.raises(ValueError, match="event and draw"):
         stability().update(preds, target, event)
-    with pytest.raises(ValueError, match=r"draw must hold integers in the shape \(4,\)"):
+    with pytest.raises(ValueError, match=r"draw .*\(4,\)"):
         stability().update(preds, target, event, torch.tensor([1]))

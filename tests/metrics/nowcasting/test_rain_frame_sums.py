@@ -195,17 +195,17 @@ def test_sums_have_no_gradient_and_a_batch_may_be_empty():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"preds": torch.zeros(1, 2, 3)}, r"must both have the shape \(B, L, H, W\)"),
-        ({"preds": torch.zeros(1, 2, 3, 4).long()}, "must be floating point, not torch.int64"),
-        ({"mask": torch.ones(1, 2, 3, 4)}, "mask must hold booleans"),
-        ({"mask": torch.ones(2, 3, 4) > 0}, r"in the shape \(1, 2, 3, 4\)"),
-        ({"thresholds": [0.0]}, "above 0 and at most 128 mm/h"),
-        ({"active_threshold": 130.0}, "above 0 and at most 128 mm/h"),
-        ({"thresholds": [float("nan")]}, "not nan"),
-        ({"backend": "numbra"}, "No backend 'numbra': did you mean 'numba'"),
+        ({"preds": torch.zeros(1, 2, 3)}, r"\(B, L, H, W\)"),
+        ({"preds": torch.zeros(1, 2, 3, 4).long()}, r"not torch\.int64"),
+        ({"mask": torch.ones(1, 2, 3, 4)}, r"mask .*torch\.float32"),
+        ({"mask": torch.ones(2, 3, 4) > 0}, r"mask .*\(1, 2, 3, 4\)"),
+        ({"thresholds": [0.0]}, r"threshold=0\.0"),
+        ({"active_threshold": 130.0}, r"threshold=130\.0 .*128"),
+        ({"thresholds": [float("nan")]}, "threshold=nan"),
+        ({"backend": "numbra"}, r"backend=numbra .*'numba'"),
     ],
 )
-def test_frames_that_cannot_be_scored_are_refused(change, message):
+def test_invalid_frames_and_settings_are_refused(change, message):
     arguments = {"preds": torch.zeros(1, 2, 3, 4), "target": torch.zeros(1, 2, 3, 4)} | change
     with pytest.raises(ValueError, match=message):
         rain_frame_sums(**arguments)
@@ -213,7 +213,7 @@ def test_frames_that_cannot_be_scored_are_refused(change, message):
 
 def test_numba_is_refused_where_there_is_no_cpu():
     nowhere = torch.zeros(1, 1, 2, 2, device="meta")
-    with pytest.raises(ValueError, match="works on a CPU, not on meta"):
+    with pytest.raises(ValueError, match=r"backend=numba .*meta"):
         rain_frame_sums(nowhere, nowhere, backend="numba")
     assert rain_frame_sums(nowhere, nowhere).hits.shape == (1, 1, 3)
 

@@ -1,4 +1,4 @@
-"""Rain metrics conform, against loops; they share one pass, and refuse what they can't score."""
+"""Rain metrics against loops, with a shared pass over the frames, and invalid input."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Reference = Callable[..., dict]
 def batches(masked: bool) -> list[tuple[Tensor, ...]]:
     made = [rain(num_events, LEADS, seed=seed) for seed, num_events in enumerate([3, 5, 1])]
     for _, _, mask in made:
-        mask[..., 0, 0] = True  # where the kit puts its NaN
+        mask[..., 0, 0] = True  # where assert_metric_conforms puts NaN
     return made if masked else [batch[:2] for batch in made]
 
 
@@ -254,15 +254,15 @@ def test_a_value_that_is_not_finite_is_named(make_metric):
     preds, target, _ = rain(2, LEADS, seed=6)
     bad = preds.clone()
     bad[0, 1, 2, 3] = torch.inf
-    with pytest.raises(ValueError, match=r"predicted rain rates that are NaN or infinite \(1 "):
+    with pytest.raises(ValueError, match=r"predicted .*\(1 found"):
         make_metric().update(bad, target)
     bad = target.clone()
     bad[1, 0, :2, 3] = torch.nan
-    with pytest.raises(ValueError, match=r"observed rain rates that are NaN or infinite \(2 "):
+    with pytest.raises(ValueError, match=r"observed .*\(2 found"):
         make_metric().update(preds, bad)
 
 
-def test_a_nan_below_the_mask_is_no_nan():
+def test_a_masked_nan_is_ignored():
     preds, target, mask = rain(2, LEADS, seed=7)
     metric = MeanAbsoluteErrorByLead(LEADS)
     metric.update(preds.where(mask, torch.nan), target.where(mask, torch.nan), mask)
@@ -272,34 +272,34 @@ def test_a_nan_below_the_mask_is_no_nan():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: CriticalSuccessIndex(threshold=0.0), "above 0 and at most 128 mm/h"),
-        (lambda: CriticalSuccessIndex(16.0, num_leads=0), "num_leads must be at least 1"),
-        (lambda: CriticalSuccessIndex(16.0, backend="cuda"), "No backend 'cuda'"),
-        (lambda: CumulativeCSI(16.0, num_bins=0), "num_bins must be at least 1"),
-        (lambda: CumulativeCSI(16.0, step=2.0), "step must be between"),
-        (lambda: ActiveAreaMAE(threshold=0), "above 0 and at most 128 mm/h"),
-        (lambda: ActiveAreaMAE(area="all"), "No active area 'all': known: observed, union"),
-        (lambda: CenterOfMassDisplacement(pixel_km=0.0), "pixel_km must be above 0"),
-        (lambda: DifferentialTrend(leads=[5, 20]), "no lead 20 among 20: 0 to 19 would work"),
-        (lambda: DifferentialTrend(start=-1), "no lead -1"),
+        (lambda: CriticalSuccessIndex(threshold=0.0), r"threshold=0\.0"),
+        (lambda: CriticalSuccessIndex(16.0, num_leads=0), "num_leads"),
+        (lambda: CriticalSuccessIndex(16.0, backend="cuda"), "backend=cuda"),
+        (lambda: CumulativeCSI(16.0, num_bins=0), "num_bins"),
+        (lambda: CumulativeCSI(16.0, step=2.0), "step"),
+        (lambda: ActiveAreaMAE(threshold=0), "threshold=0"),
+        (lambda: ActiveAreaMAE(area="all"), r"area=all .*observed, union"),
+        (lambda: CenterOfMassDisplacement(pixel_km=0.0), "pixel_km"),
+        (lambda: DifferentialTrend(leads=[5, 20]), r"lead 20\b.*19"),
+        (lambda: DifferentialTrend(start=-1), "lead -1"),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(make, message):
+def test_invalid_settings_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
 
-def test_batches_a_metric_was_not_made_for_are_refused():
+def test_batches_that_do_not_match_the_settings_are_refused():
     preds, target, mask = rain(1, LEADS, seed=8)
     sums = rain_frame_sums(preds, target, thresholds=[32.0], active_threshold=5.0)
     csi: RainMetric = CriticalSuccessIndex(16.0, LEADS)
-    with pytest.raises(ValueError, match="CriticalSuccessIndex was made for 20 lead times, not"):
+    with pytest.raises(ValueError, match=r"CriticalSuccessIndex .*num_leads=20\b.*3"):
         CriticalSuccessIndex(16.0).update(preds, target)
-    with pytest.raises(ValueError, match=r"no hits at 16.0 mm/h, only at \[32.0\]"):
+    with pytest.raises(ValueError, match=r"\[32\.0\] .*16\.0"):
         csi.update(sums)
-    with pytest.raises(ValueError, match=r"needs the active area at 10.0 mm/h, not at 5.0"):
+    with pytest.raises(ValueError, match=r"active_threshold=10\.0 .*5\.0"):
         ActiveAreaMAE(10.0, num_leads=LEADS).update(sums)
-    with pytest.raises(ValueError, match="needs predicted and observed rain"):
+    with pytest.raises(ValueError, match=r"CriticalSuccessIndex\.update .*target"):
         csi.update(preds)
-    with pytest.raises(ValueError, match="Sums stand for a prediction, its target and its mask"):
+    with pytest.raises(ValueError, match=r"rain_frame_sums .*target and mask"):
         csi.update(sums, target, mask)

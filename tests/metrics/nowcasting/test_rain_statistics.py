@@ -234,15 +234,15 @@ def test_spread_is_that_of_numpy_and_outliers_lie_beyond_the_fences():
     assert found.outliers.nonzero().tolist() == [[0, 7, 1], [2, 3, 0]]
 
 
-def test_what_does_not_exist_is_refused():
+def test_invalid_settings_are_refused():
     sums = rain_frame_sums(torch.zeros(1, 2, 2, 2), torch.zeros(1, 2, 2, 2))
-    with pytest.raises(ValueError, match=r"no hits at 8 mm/h, only at \[16.0, 32.0, 64.0\]"):
+    with pytest.raises(ValueError, match=r"\[16\.0, 32\.0, 64\.0\] .*8"):
         critical_success_index(sums, 8)
-    with pytest.raises(ValueError, match="No active area 'unoin': did you mean 'union'"):
+    with pytest.raises(ValueError, match=r"area=unoin .*'union'"):
         active_area_error(sums, "unoin")
-    with pytest.raises(ValueError, match="no lead 2 among 2: 0 to 1 would work"):
+    with pytest.raises(ValueError, match=r"lead 2\b.*1"):
         differential_trend(sums, leads=[1, 2])
-    with pytest.raises(ValueError, match="num_bins must be at least 1"):
+    with pytest.raises(ValueError, match="num_bins"):
         cumulative_csi(sums, 16.0, num_bins=0)
-    with pytest.raises(ValueError, match="step must be between"):
+    with pytest.raises(ValueError, match="step"):
         cumulative_csi(sums, 16.0, step=0.0)

@@ -1,4 +1,4 @@
-"""The pure core of the metrics of rain: tensors in, tensors out, no state."""
+"""Pure functions behind the rain metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cumulative CSI: how often each value of the CSI is met at each lead time (eqs. 5 and 6)."""
+"""Cumulative CSI: histogram of the CSI over events, at each lead time (eqs. 5 and 6)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from saibench.metrics.nowcasting.functional.rain_statistics import hits_and_rele
 
 
 class CumulativeCSICounts(NamedTuple):
-    """The grid of eq. 6, and the events behind it.
+    """The grid of eq. 6 and its events.
 
     Args:
-        counts: (L, N) int64, the events whose CSI lies in [step j, step (j + 1)).
-        overflow: (L,) int64, those whose CSI is step N or more.
+        counts: (L, N) int64, number of events with a CSI in [step j, step (j + 1)).
+        overflow: (L,) int64, number of events with a CSI of step N or more.
         selected: (B,) bool, True for the events of eq. 5.
     """
 
@@ -27,10 +27,10 @@ class CumulativeCSICounts(NamedTuple):
 
 
 def responds_at_every_lead(sums: RainFrameSums, threshold: float) -> Tensor:
-    """(B,) bool, the events that enter eq. 5: A + B + C > 0 at each of the lead times.
+    """(B,) bool, True for the events of eq. 5: A + B + C > 0 at each lead time.
 
-    False alarms depend on the model, and so does the selection; models are compared on the
-    intersection of theirs.
+    False alarms depend on the model, so the selection does too. Models are compared on the
+    intersection of their selections.
     """
     _, relevant = hits_and_relevant(sums, threshold)
     return responds_everywhere(relevant)
@@ -42,7 +42,7 @@ def cumulative_csi(
     """Count the CSI of the selected events in bins at each lead time (eqs. 5 and 6, fig. 15).
 
     Raises:
-        ValueError: bins that don't exist, or `sums` that were not taken at this threshold.
+        ValueError: `num_bins` or `step` is out of range, or `sums` lack this threshold.
 
     >>> from saibench.metrics.nowcasting.functional import rain_frame_sums
     >>> target = torch.full((1, 1, 4, 50), 20.0)

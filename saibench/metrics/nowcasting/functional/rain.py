@@ -1,9 +1,8 @@
-"""Everything that the scores of rain need to know of a frame, found in one pass over its pixels.
+"""Sums and counts of each frame, from which all rain scores are computed.
 
 `rain_frame_sums` reads predicted and observed frames once and returns sums and counts for every
-event and lead time. Each score of `saibench.metrics` and each statistic of
-`functional.rain_statistics` follows from these few numbers, so that a test step reads its frames
-once for all of them.
+event and lead time. The metrics of rain and the statistics of `functional.rain_statistics` use
+these numbers, so a test step reads its frames once for all of them.
 """
 
 from __future__ import annotations
@@ -42,25 +41,25 @@ RAIN_REFUSALS = (
 
 @dataclass(frozen=True)
 class RainFrameSums:
-    """Sums over the valid pixels of each frame; of B events and L lead times.
+    """Sums over the valid pixels of each frame, for B events and L lead times.
 
-    Sums are float64, in mm/h, their first moments in mm/h times pixels; counts are int64. `pred`
-    is clipped at 0 from below, `target` to 0 ... 128 mm/h. A frame that holds a NaN or infinite
-    rate has no sums: they are NaN there, and its counts but the last two are 0.
+    Sums are float64, in mm/h, first moments in mm/h times pixels; counts are int64. `pred` is
+    clipped at 0 from below, `target` to 0 ... 128 mm/h. In a frame with a NaN or infinite rate,
+    sums are NaN and all counts but the last two are 0.
 
     Args:
         absolute_error: (B, L) sum of |pred - target|.
         pred_rain, target_rain: (B, L) sums of the rates.
         pred_x, pred_y, target_x, target_y: (B, L) sums of the rates times column x or row y.
-        active_error: (B, L) sum of |pred - target| where target >= active_threshold.
-        union_error: (B, L) the same where target or pred >= active_threshold.
+        active_error: (B, L) sum of |pred - target| over pixels with target >= active_threshold.
+        union_error: (B, L) the same with target or pred >= active_threshold.
         pixels: (B, L) number of valid pixels.
-        active, union: (B, L) number of pixels behind `active_error` and `union_error`.
+        active, union: (B, L) number of pixels in `active_error` and `union_error`.
         hits: (B, L, T) number of pixels with target >= threshold and pred >= threshold.
         misses: (B, L, T) with target >= threshold and pred < threshold.
         false_alarms: (B, L, T) with target < threshold and pred >= threshold.
         pred_not_finite, target_not_finite: (B, L) number of valid pixels that are NaN or infinite.
-        thresholds: T of them, mm/h.
+        thresholds: the T thresholds in mm/h.
         active_threshold: mm/h.
     """
 
@@ -85,37 +84,34 @@ class RainFrameSums:
     active_threshold: float
 
     def __getitem__(self, events: Tensor) -> RainFrameSums:
-        """Those of some events, chosen as tensors choose rows."""
-        sums = {name: vars(self)[name] for name in _FIELDS}
-        kept: dict[str, Any] = {
-            name: one[events] for name, one in sums.items() if isinstance(one, Tensor)
+        """The sums of some events, by a mask or by indices."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        selected: dict[str, Any] = {
+            name: value[events] for name, value in values.items() if isinstance(value, Tensor)
         }
-        return replace(self, **kept)
+        return replace(self, **selected)
 
     @property
     def num_leads(self) -> int:
         return self.pixels.shape[1]
 
     def position_of(self, threshold: float) -> int:
-        """Where `threshold` stands in the last dimension of `hits`, `misses`, `false_alarms`.
+        """Index of `threshold` in the last dimension of `hits`, `misses`, `false_alarms`.
 
         Raises:
-            ValueError: the sums were not taken at this threshold.
+            ValueError: the sums lack this threshold.
         """
         if threshold not in self.thresholds:
             raise ValueError(
-                f"These sums have no hits at {threshold} mm/h, only at {list(self.thresholds)}; "
-                "name it in the thresholds of rain_frame_sums."
+                f"These sums have thresholds={list(self.thresholds)} mm/h, not {threshold}. Add it "
+                "to the thresholds of rain_frame_sums."
             )
         return self.thresholds.index(threshold)
 
     @cached_property
     def refused(self) -> Tensor:
-        """(2,) how often each of `RAIN_REFUSALS` was met, in all frames together."""
+        """(2,) count of each of `RAIN_REFUSALS` in all frames."""
         return torch.stack([self.pred_not_finite.sum(), self.target_not_finite.sum()])
-
-
-_FIELDS = {field.name for field in fields(RainFrameSums)}
 
 
 def rain_frame_sums(
@@ -126,27 +122,26 @@ def rain_frame_sums(
     active_threshold: float = ACTIVE_THRESHOLD,
     backend: Backend = "auto",
 ) -> RainFrameSums:
-    """Sums and counts of every frame, each pixel read once.
+    """Sums and counts of every frame; each pixel is read once.
 
-    Sums are taken in float64, frame by frame, so they don't depend on how frames are batched. No
-    gradient flows through them: these are scores, not losses. A rate ties with a threshold as it
-    does in numpy and torch: the threshold is rounded to the dtype of the rates first (to float32
-    for half precision).
+    Sums are float64, frame by frame, so they don't depend on the batches. They have no gradient.
+    As in NumPy and PyTorch, a threshold is first rounded to the dtype of the rates (to float32 for
+    half precision).
 
     Args:
         preds: (B, L, H, W) predicted rain rates in mm/h, of any floating dtype.
         target: (B, L, H, W) observed rain rates in mm/h.
-        mask: (B, L, H, W) bool, True where a pixel is valid; None when all are. What an invalid
-            pixel holds, NaN included, does not matter.
-        thresholds: rates in mm/h above 0, up to 128, at which hits, misses and false alarms count.
-        active_threshold: rate in mm/h at which a pixel belongs to the active area.
-        backend: how to compute, with equal results. "numba" is one pass on a CPU, on at most
+        mask: (B, L, H, W) bool, True for valid pixels; None if all are valid. Values of invalid
+            pixels, NaN included, are ignored.
+        thresholds: rates in mm/h above 0, up to 128, for hits, misses and false alarms.
+        active_threshold: rate in mm/h from which a pixel belongs to the active area.
+        backend: implementation; all give equal results. "numba" is one pass on a CPU, on at most
             `torch.get_num_threads()` threads; "compiled" is `torch.compile` of "plain", which is
-            PyTorch on any device. "auto" takes numba on a CPU, compiled on CUDA, else plain; it
-            never falls back to another when its choice fails.
+            PyTorch on any device. "auto" is numba on a CPU, compiled on CUDA, else plain, without
+            a fallback.
 
     Raises:
-        ValueError: shapes, dtypes or thresholds that don't fit, or an unknown backend.
+        ValueError: shapes, dtypes or thresholds don't fit, or the backend is unknown.
 
     >>> target = torch.tensor([[0.0, 16.0], [200.0, 1.0]]).reshape(1, 1, 2, 2)
     >>> sums = rain_frame_sums(torch.full((1, 1, 2, 2), 20.0), target, thresholds=[16.0])
@@ -171,7 +166,7 @@ def rain_frame_sums(
 def _assemble(
     sums: Tensor, pixels: Tensor, categories: Tensor, levels: tuple[float, ...]
 ) -> RainFrameSums:
-    """Name the totals (see `rain_plain.frame_totals_plain`), those of frames without sums blank."""
+    """The totals of `rain_plain.frame_totals_plain` by name, NaN for frames that are not finite."""
     valid, pred_not_finite, target_not_finite = pixels.unbind(dim=-1)
     has_sums = (pred_not_finite + target_not_finite == 0).unsqueeze(-1)
     hits, misses, false_alarms = torch.where(has_sums.unsqueeze(-1), categories, 0).unbind(dim=-1)
@@ -200,8 +195,8 @@ def _frame_totals_of(backend: str, device: torch.device) -> FrameTotalsOf:
     if backend == "compiled":
         return frame_totals_compiled
     if device.type != "cpu":
-        raise ValueError(f"The backend 'numba' works on a CPU, not on {device.type}.")
-    # Imported late: importing numba takes longer than many a metric's whole work.
+        raise ValueError(f"backend=numba runs on a CPU, not on {device.type}. Use backend=auto.")
+    # Imported here because importing numba is slow.
     from saibench.metrics.nowcasting.functional.rain_numba import frame_totals_numba
 
     return frame_totals_numba
@@ -209,7 +204,7 @@ def _frame_totals_of(backend: str, device: torch.device) -> FrameTotalsOf:
 
 @lru_cache(maxsize=64)
 def _as_tensor(levels: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Kept, for a copy to an accelerator would wait for it at every batch."""
+    """Cached, because a copy to an accelerator synchronises with it."""
     with torch.inference_mode(False):
         return torch.tensor(levels, dtype=dtype, device=device)
 
@@ -217,4 +212,4 @@ def _as_tensor(levels: tuple[float, ...], dtype: torch.dtype, device: torch.devi
 def check_backend(backend: str) -> None:
     """Raise `ValueError` for a backend that does not exist."""
     if backend not in BACKENDS:
-        raise ValueError(f"No backend '{backend}': {closest(backend, BACKENDS)}")
+        raise ValueError(f"backend={backend} is unknown: {closest(backend, BACKENDS)}")

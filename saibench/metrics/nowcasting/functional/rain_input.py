@@ -1,4 +1,4 @@
-"""What rain must look like to be scored: rates in mm/h, thresholds, shapes and dtypes."""
+"""Checks of rain rates: thresholds, shapes and dtypes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 MAX_OBSERVED_RATE = 128.0
-"""Observed rates are clipped here, mm/h, as those that NowcastNet is trained on."""
+"""Observed rates are clipped at this rate, mm/h, as in NowcastNet's training data."""
 
 ACTIVE_THRESHOLD = 5.0
 """Rate from which a pixel belongs to the active area, mm/h, as in the paper's table 2."""
@@ -20,11 +20,11 @@ def in_one_dtype(preds: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def check_frames(preds: Tensor, target: Tensor, mask: Tensor | None) -> None:
-    """Raise `ValueError` for shapes or dtypes that don't fit; looks at no value."""
+    """Raise `ValueError` for shapes or dtypes that don't fit; reads no value."""
     if preds.ndim != 4 or preds.shape != target.shape:
         raise ValueError(
             f"Predicted rain {tuple(preds.shape)} and observed rain {tuple(target.shape)} must "
-            "both have the shape (B, L, H, W)."
+            "both have shape (B, L, H, W)."
         )
     if not (preds.is_floating_point() and target.is_floating_point()):
         raise ValueError(
@@ -33,15 +33,15 @@ def check_frames(preds: Tensor, target: Tensor, mask: Tensor | None) -> None:
         )
     if mask is not None and (mask.shape != preds.shape or mask.dtype != torch.bool):
         raise ValueError(
-            f"The mask must hold booleans in the shape {tuple(preds.shape)}, True where a pixel "
-            f"is valid, not {mask.dtype} in {tuple(mask.shape)}."
+            f"mask must be bool of shape {tuple(preds.shape)}, True for valid pixels, "
+            f"not {mask.dtype} of shape {tuple(mask.shape)}."
         )
 
 
 def check_threshold(threshold: float) -> None:
-    """Raise `ValueError` for a rate that dry pixels reach or that no observation does."""
+    """Raise `ValueError` for a threshold at or below 0 or above the clipped observations."""
     if not 0 < threshold <= MAX_OBSERVED_RATE:
         raise ValueError(
-            f"A threshold must be above 0 and at most {MAX_OBSERVED_RATE:g} mm/h, where observed "
-            f"rates are clipped, not {threshold}."
+            f"threshold={threshold} must be above 0 and at most {MAX_OBSERVED_RATE:g} mm/h, where "
+            "observed rates are clipped."
         )

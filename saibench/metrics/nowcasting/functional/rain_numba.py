@@ -1,9 +1,9 @@
 """The totals behind `rain_frame_sums` on a CPU: one pass over memory, row by row.
 
-A row of both frames fits the nearest cache. It is read from memory for the first of the short
-loops over its pixels and from that cache for the others. Short loops of one kind of arithmetic are
-turned into vector instructions; one loop of everything is not. For that, additions within a row
-may be reordered and fused with products; NaN and infinity keep their meaning.
+A row of both frames fits in the L1 cache: the first loop over its pixels reads it from memory, the
+others from the cache. The compiler vectorises short loops of one kind of arithmetic, but not one
+loop of everything. Therefore additions within a row may be reordered and fused with products; NaN
+and infinity are kept.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ PIXELS_WORTH_A_THREAD = 1 << 20
 
 
 def kernel(**options: Any) -> Callable[[Callable], Callable]:
-    """`numba.njit`, kept on disk between processes where any folder can be written."""
+    """`numba.njit` with an on-disk cache, if a cache folder is writable."""
 
     def compile_later(function: Callable) -> Callable:
         try:
             return njit(nogil=True, cache=True, **options)(function)
-        except RuntimeError:  # neither the installation nor the user's cache can be written
+        except RuntimeError:  # no cache folder is writable
             return njit(nogil=True, **options)(function)
 
     return compile_later
@@ -40,7 +40,7 @@ def kernel(**options: Any) -> Callable[[Callable], Callable]:
 def frame_totals_numba(
     preds: Tensor, target: Tensor, mask: Tensor | None, levels: Tensor
 ) -> FrameTotals:
-    """As `rain_plain.frame_totals_plain`; inputs that are not contiguous are copied first."""
+    """As `rain_plain.frame_totals_plain`; copies inputs that are not contiguous."""
     shape, num_frames = preds.shape[:2], preds.shape[0] * preds.shape[1]
     sums = np.zeros((num_frames, 9))
     pixels = np.zeros((num_frames, 3), np.int64)
@@ -72,7 +72,7 @@ def add_up_frames(
     pixels: np.ndarray,
     categories: np.ndarray,
 ) -> None:
-    """Fill rows start ... stop - 1 of the totals; the frames are (frames, H, W)."""
+    """Fill rows start ... stop - 1 of the totals of frames (frames, H, W)."""
     height, width = preds.shape[1:]
     ascending = np.argsort(levels)
     copy_p, copy_t = np.zeros(width, preds.dtype), np.zeros(width, preds.dtype)
@@ -106,7 +106,7 @@ def add_up_frames(
 def dry_where_invalid(
     row_p: np.ndarray, row_t: np.ndarray, valid: np.ndarray, copy_p: np.ndarray, copy_t: np.ndarray
 ) -> int:
-    """Copy two rows, invalid pixels dry; how many those are."""
+    """Copy two rows with invalid pixels set to 0; return the number of invalid pixels."""
     invalid = np.float32(0)
     for x in range(len(row_p)):
         keep = valid[x]
@@ -120,7 +120,7 @@ def dry_where_invalid(
 def add_up_row(
     row_p: np.ndarray, row_t: np.ndarray, ceiling: np.float32, active_level: float
 ) -> tuple[float, ...]:
-    """The row's sums, led by one that is finite only if all rates are (it may also overflow)."""
+    """The row's sums; the first is not finite if any rate is not finite (or if it overflows)."""
     unchecked = row_p.dtype.type(0)
     error = rain_p = rain_t = x_p = x_t = active_error = union_error = 0.0
     for x in range(len(row_p)):
@@ -153,7 +153,7 @@ def count_categories(
     for k in ascending:
         hits, observed, predicted = count_reached(row_p, row_t, levels[k])
         if observed + predicted == 0:
-            break  # nothing reaches the levels above this one
+            break  # no rate reaches the higher levels
         categories[k, 0] += int(hits)
         categories[k, 1] += int(observed - hits)
         categories[k, 2] += int(predicted - hits)
@@ -163,9 +163,9 @@ def count_categories(
 def count_reached(
     row_p: np.ndarray, row_t: np.ndarray, level: float
 ) -> tuple[np.float32, np.float32, np.float32]:
-    """Pixels where both reach the level, the observed rate does, the predicted rate does.
+    """Number of pixels where both rates, the observed and the predicted rate reach the level.
 
-    Counted in float32, exact below 2**24, for its vectors have the lanes of the rates'."""
+    Counted in float32, exact below 2**24, so that vectors have as many lanes as for the rates."""
     both = observed = predicted = np.float32(0)
     for x in range(len(row_p)):
         reached_t = np.float32(1) if row_t[x] >= level else np.float32(0)
@@ -185,7 +185,7 @@ def count_not_finite(row: np.ndarray) -> int:
 
 
 def _frames(values: Tensor) -> np.ndarray:
-    """(B, L, H, W) to (B L, H, W), contiguous."""
+    """(B L, H, W), contiguous, from (B, L, H, W)."""
     return values.contiguous().flatten(0, 1).numpy()
 
 

@@ -1,4 +1,4 @@
-"""The totals behind `rain_frame_sums` in plain PyTorch, for any device, and compiled from it."""
+"""The totals behind `rain_frame_sums` in PyTorch, for any device, plain or compiled."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 from saibench.metrics.nowcasting.functional.rain_input import MAX_OBSERVED_RATE
 
 FrameTotals = tuple[Tensor, Tensor, Tensor]
-"""sums (B, L, 9) float64, in the order of `SUM_NAMES`; pixels (B, L, 3) int64: valid ones, those
-whose prediction, those whose target is not finite; categories (B, L, levels, 3) int64: hits,
-misses, false alarms."""
+"""sums (B, L, 9) float64, in the order of `SUM_NAMES`; pixels (B, L, 3) int64: number of valid
+pixels, of predictions and of targets that are not finite; categories (B, L, levels, 3) int64:
+hits, misses, false alarms."""
 
 SUM_NAMES = (
     "absolute_error",
@@ -31,18 +31,18 @@ SUM_NAMES = (
 def frame_totals_plain(
     preds: Tensor, target: Tensor, mask: Tensor | None, levels: Tensor
 ) -> FrameTotals:
-    """Written as independent sums over the same pixels, which a compiler fuses into one loop.
+    """Totals as independent sums over the same pixels, which a compiler fuses into one loop.
 
     Args:
         preds: (B, L, H, W) float32 or float64.
         target: (B, L, H, W) of the same dtype.
         mask: (B, L, H, W) bool or None.
-        levels: (levels,) thresholds, the last that of the active area, of the same dtype.
+        levels: (levels,) thresholds of the same dtype, the last for the active area.
     """
     if mask is None:
         valid = torch.full_like(_total(preds > 0), preds.shape[-2] * preds.shape[-1])
     else:
-        # An invalid pixel becomes a dry one, which adds nothing to any sum but `valid`.
+        # An invalid pixel becomes a dry one, which adds nothing to the sums.
         preds, target = torch.where(mask, preds, 0.0), torch.where(mask, target, 0.0)
         valid = _total(mask)
     pixels = [valid, _total(~torch.isfinite(preds)), _total(~torch.isfinite(target))]
@@ -75,7 +75,7 @@ def frame_totals_plain(
 def frame_totals_compiled(
     preds: Tensor, target: Tensor, mask: Tensor | None, levels: Tensor
 ) -> FrameTotals:
-    """`frame_totals_plain` after `torch.compile`, which reads each pixel once."""
+    """`frame_totals_plain` compiled by `torch.compile`, which reads each pixel once."""
     return _compiled()(preds, target, mask, levels)
 
 
@@ -85,5 +85,5 @@ def _compiled():
 
 
 def _total(where: Tensor) -> Tensor:
-    """(..., H, W) bool to the (...) number of pixels, in int32: several times faster than int64."""
+    """Number of True pixels, (...) int32 of (..., H, W); int32 is several times faster."""
     return where.sum(dim=(-2, -1), dtype=torch.int32)

@@ -1,8 +1,8 @@
 """Scores of each event at each lead time, from the sums of `rain_frame_sums`.
 
-Each is float64, and NaN where it is undefined: no valid pixel, no rain, no event, or a frame that
-holds a NaN. Rates are in mm/h, places in pixels from the centre of the first one: x counts
-columns, y rows, downwards. DESIGN.md gives the decisions behind the paper's equations.
+Scores are float64, and NaN if undefined: no valid pixel, no rain, no hit, miss or false alarm, or
+a NaN in the frame. Rates are in mm/h, positions in pixels from the centre of the first pixel: x
+counts columns, y rows, downwards. DESIGN.md gives the decisions behind the paper's equations.
 """
 
 from __future__ import annotations
@@ -42,11 +42,10 @@ def mean_absolute_rain_error(sums: RainFrameSums) -> Tensor:
 
 
 def active_area_error(sums: RainFrameSums, area: ActiveArea = "observed") -> Tensor:
-    """(B, L) mean of |pred - target| over a frame's active pixels; NaN when it has none.
+    """(B, L) mean of |pred - target| over a frame's active pixels; NaN without active pixels.
 
     `observed` are the pixels whose observed rate reaches `sums.active_threshold` (table 2 and
-    fig. 17 of the paper); `union` adds those whose predicted rate does, so that rain predicted
-    where none fell counts too.
+    fig. 17 of the paper); `union` adds those whose predicted rate does.
     """
     check_area(area)
     if area == "observed":
@@ -58,14 +57,14 @@ def critical_success_index(sums: RainFrameSums, threshold: float) -> Tensor:
     r"""(B, L) CSI at `threshold`, :math:`A / (A + B + C)` (eq. 4); NaN when A + B + C = 0.
 
     Raises:
-        ValueError: `sums` were not taken at this threshold.
+        ValueError: `sums` lack this threshold.
     """
     hits, relevant = hits_and_relevant(sums, threshold)
     return hits.double() / relevant
 
 
 def hits_and_relevant(sums: RainFrameSums, threshold: float) -> tuple[Tensor, Tensor]:
-    """(B, L) pixels A that are hits, and A + B + C that are hits, misses or false alarms."""
+    """(B, L) number of hits A, and of hits, misses and false alarms A + B + C."""
     at = sums.position_of(threshold)
     hits = sums.hits[..., at]
     return hits, hits + sums.misses[..., at] + sums.false_alarms[..., at]
@@ -95,7 +94,7 @@ def center_of_mass_displacement(sums: RainFrameSums, pixel_km: float | None = No
     """From the observed to the predicted centre of mass (eq. 7, fig. 18).
 
     Args:
-        sums: those of the frames.
+        sums: of the frames.
         pixel_km: edge of a pixel in km, for a result in km; None gives pixels.
     """
     observed, predicted = observed_center_of_mass(sums), predicted_center_of_mass(sums)
@@ -107,15 +106,15 @@ def center_of_mass_displacement(sums: RainFrameSums, pixel_km: float | None = No
 def differential_trend(
     sums: RainFrameSums, start: int = 0, leads: Sequence[int] = (5, 11, 17)
 ) -> Trend:
-    """How much rain each event gained since frame `start`, observed and predicted (eq. 8).
+    """Change of each event's mean rate since frame `start`, observed and predicted (eq. 8).
 
-    Both are offset by the *observed* frame `start`. Each frame is divided by its own number of
-    valid pixels, which is the paper's 512² where all are valid.
+    Both are relative to the *observed* frame `start`. Means are over valid pixels, which are the
+    paper's 512² if all are valid.
 
     Args:
-        sums: those of the frames.
+        sums: of the frames.
         start: i of eq. 8, an index of a target frame.
-        leads: the K values of j, likewise; 5, 11, 17 are 1, 2, 3 h after the last input frame.
+        leads: the K values of j; 5, 11, 17 are 1, 2, 3 h after the last input frame.
 
     >>> from saibench.metrics.nowcasting.functional import rain_frame_sums
     >>> target = torch.tensor([2.0, 3.0]).reshape(1, 2, 1, 1)
@@ -131,13 +130,11 @@ def differential_trend(
 def check_area(area: str) -> None:
     """Raise `ValueError` for an area that is neither `observed` nor `union`."""
     if area not in ACTIVE_AREAS:
-        raise ValueError(f"No active area '{area}': {closest(area, ACTIVE_AREAS)}")
+        raise ValueError(f"area={area} is unknown: {closest(area, ACTIVE_AREAS)}")
 
 
 def check_leads(leads: Sequence[int], num_leads: int) -> None:
-    """Raise `ValueError` for an index that is not of one of `num_leads` frames."""
+    """Raise `ValueError` for an index that is not below `num_leads`."""
     for lead in leads:
         if not 0 <= lead < num_leads:
-            raise ValueError(
-                f"There is no lead {lead} among {num_leads}: 0 to {num_leads - 1} would work."
-            )
+            raise ValueError(f"There is no lead {lead}. Valid values: 0 to {num_leads - 1}.")

@@ -12,11 +12,11 @@ from saibench.metrics.nowcasting.functional.formulas import FENCE, beyond_fences
 
 @dataclass(frozen=True)
 class Spread:
-    """Over the draws of each event at each lead time; NaN where there are too few.
+    """Spread over the draws of each event at each lead time; NaN with too few draws.
 
     Args:
-        mean, std, lowest, highest: (E, L) float64; std is that of a sample, of two draws or more.
-        count: (E, L) int64, the draws for which the score is defined.
+        mean, std, lowest, highest: (E, L) float64; std with ddof=1, of at least two draws.
+        count: (E, L) int64, the number of draws with a defined score.
         outliers: (E, D, L) bool.
     """
 
@@ -31,12 +31,11 @@ class Spread:
 def spread_over_draws(values: Tensor, fence: float = FENCE) -> Spread:
     """Mean, spread and outliers of each event's draws (fig. 20).
 
-    A draw is an outlier when it lies more than `fence` times the interquartile range below the
-    first or above the third quartile of its event's draws (Tukey's fences; 1.5 are the whiskers
-    of a box plot, 3 mark what is far out).
+    A draw is an outlier if it is more than `fence` interquartile ranges below the first or above
+    the third quartile of its event's draws (Tukey's fences; 1.5 are the whiskers of a box plot).
 
     Args:
-        values: (E, D, L), NaN where a draw is missing or its score undefined.
+        values: (E, D, L), NaN if a draw is missing or its score undefined.
         fence: a multiple of the interquartile range.
 
     >>> values = torch.tensor([1.0, 2.0, 3.0, 4.0, 100.0]).reshape(1, 5, 1)

@@ -1,4 +1,4 @@
-"""Which events grow and which are predicted to grow: the four quadrants of fig. 19."""
+"""Errors of the trend in the four quadrants of fig. 19."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ NUM_CELLS = len(QUADRANTS) + 1
 
 
 def trend_sums(trend: Trend) -> tuple[Tensor, Tensor, Tensor]:
-    """Errors of the predicted trend and numbers of events in each quadrant.
+    """Summed errors of the predicted trend and number of events in each quadrant.
 
     Args:
-        trend: (B, K) each, mm/h, NaN where undefined.
+        trend: (B, K) each, mm/h, NaN if undefined.
 
     Returns:
         absolute errors (K, 5) and signed errors, predicted minus observed, (K, 5), float64, and
-        counts (K, 5), int64. The fifth column is for pairs on an axis, where one of the two does
-        not change at all.
+        counts (K, 5), int64. The fifth column is for pairs on an axis: one of the trends is 0.
     """
     observed, predicted = trend
     error = predicted - observed
@@ -32,7 +31,7 @@ def trend_sums(trend: Trend) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def trend_errors(absolute: Tensor, signed: Tensor, counts: Tensor) -> dict[str, Tensor]:
-    """What `DifferentialTrend` reports of the sums of `trend_sums`."""
+    """Value of `DifferentialTrend` from the sums of `trend_sums`."""
     count = counts.sum(dim=-1)
     quadrants = counts[:, :-1]
     return {
