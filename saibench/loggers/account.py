@@ -1,4 +1,4 @@
-"""Whether Weights & Biases can be reached, found out without asking anybody anything."""
+"""Choose whether runs are logged online or offline, without prompting."""
 
 from __future__ import annotations
 
@@ -14,64 +14,66 @@ from pydantic import ValidationError
 from saibench.errors import UserError
 
 Mode = Literal["online", "offline", "disabled"]
-PATIENCE = 5.0
-"""Seconds that the server is given to answer before a run goes offline."""
+SERVER_TIMEOUT = 5.0
+"""Seconds to wait for the server before a run goes offline."""
 
 
-def choose_mode(asked: Mode | None) -> Mode:
-    """How runs are logged: what is asked for, else what WANDB_MODE and `wandb offline` say.
+def choose_mode(requested: Mode | None) -> Mode:
+    """Return how runs are logged: the requested mode, else WANDB_MODE or `wandb offline`.
 
-    Unless told, it is `online` where someone is logged in and `offline` elsewhere.
+    The default is `online` with a login and `offline` without one.
 
     Args:
-        asked: a mode, or None.
+        requested: a mode, or None.
 
     Raises:
-        UserError: an unknown mode, or `online` was asked for and nobody is logged in.
+        UserError: an unknown mode, or `online` without a login.
     """
-    if asked not in (None, *get_args(Mode)):
+    if requested not in (None, *get_args(Mode)):
         known = ", ".join(get_args(Mode))
-        raise UserError(f"logger.mode={asked} is unknown; {known} or null would work.")
-    mode = asked or _told()
+        raise UserError(f"logger.mode={requested} is unknown. Valid values: {known}, null.")
+    mode = requested or _configured_mode()
     if mode == "disabled":
         return "disabled"
     if mode in ("offline", "dryrun"):
         return "offline"
     if logged_in():
         return "online"
-    if told := asked or os.environ.get("WANDB_MODE"):
-        name = "logger.mode" if asked else "WANDB_MODE"
+    if online := requested or os.environ.get("WANDB_MODE"):
+        name = "logger.mode" if requested else "WANDB_MODE"
         raise UserError(
-            f"{name}={told} needs a Weights & Biases login: run `wandb login`, or set "
-            f"WANDB_API_KEY; {name}=offline needs none."
+            f"{name}={online} needs a Weights & Biases login. Run `wandb login`, set "
+            f"WANDB_API_KEY, or use {name}=offline."
         )
     return "offline"
 
 
 def is_reachable() -> bool:
-    """Whether W&B's server answers, with whatever, within `PATIENCE`; a compute node may have no
-    network, and W&B would try for a minute and a half."""
+    """Return whether W&B's server gives any answer within `SERVER_TIMEOUT`.
+
+    Without a network, as on compute nodes, W&B itself would retry for a minute and a half.
+    """
     import wandb
 
     address, answers = wandb.setup().settings.base_url, []
 
-    def ask() -> None:
+    def request() -> None:
         try:
-            requests.head(address, timeout=PATIENCE)
+            requests.head(address, timeout=SERVER_TIMEOUT)
         except requests.exceptions.SSLError:  # it has a certificate that W&B may know
             pass
         except requests.RequestException:
             return
         answers.append(address)
 
-    asking = threading.Thread(target=ask, daemon=True)  # to look up a name has no timeout
-    asking.start()
-    asking.join(PATIENCE)
+    thread = threading.Thread(target=request, daemon=True)  # a name lookup has no timeout
+    thread.start()
+    thread.join(SERVER_TIMEOUT)
     return bool(answers)
 
 
-def _told() -> str:
-    """The mode in W&B's own settings: `online` if nobody chose another."""
+def _configured_mode() -> str:
+    """The mode in W&B's own settings, `online` by default."""
     import wandb
 
     try:
@@ -85,22 +87,22 @@ def _told() -> str:
 
 
 def logged_in() -> bool:
-    """Whether there are credentials, in the environment, a netrc file or W&B's settings.
+    """Return whether the environment, a netrc file or W&B's settings hold credentials.
 
     Raises:
-        UserError: they cannot be credentials.
+        UserError: the credentials are malformed.
     """
     import wandb
     from wandb.errors import AuthenticationError
 
-    # Under WANDB_MODE=offline login looks nothing up, and unless silent it asks the server who
-    # it is that logs in.
+    # Under WANDB_MODE=offline, login looks nothing up. Unless silent, it asks the server for the
+    # user's name.
     wandb.setup(wandb.Settings(mode="online", silent=True))
     try:
-        with redirect_stderr(StringIO()):  # where it tells where the key was found
+        with redirect_stderr(StringIO()):  # it prints where the key was found
             return wandb.login(prompt=False, verify=False)
     except AuthenticationError as error:
         raise UserError(
-            f"Weights & Biases cannot use these credentials ({error}); run `wandb login`, or work "
-            "offline with logger.mode=offline."
+            f"Weights & Biases cannot use these credentials ({error}). Run `wandb login`, or use "
+            "logger.mode=offline."
         ) from error

@@ -1,4 +1,4 @@
-"""From a logger's config to the logger of one point, what it is given, and its end."""
+"""Build the logger of a run, log its results and end it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,10 @@ from saibench.config.check import build
 from saibench.evidence.reader import StudyEvidence
 from saibench.loggers.results import scalars
 
-FILES = "logs"
-"""Subfolder of a point for loggers that write files."""
-
 
 @dataclass(frozen=True)
 class LogContext:
-    """What a logger may want to know of the point: its folder, and `train` or `evaluate`."""
+    """The folder of the run and its job type, `train` or `evaluate`."""
 
     folder: Path
     job_type: str
@@ -31,42 +28,43 @@ class LogContext:
 
 @runtime_checkable
 class EvidenceLogger(Protocol):
-    """A logger that takes more than numbers, and whose run has an end of its own."""
+    """A logger that logs more than numbers, and whose run must be ended."""
 
     def log_evidence(self, evidence: StudyEvidence) -> None:
-        """Log what the point's evidence holds beyond what an earlier job of it logged."""
+        """Log the evidence that no earlier job of this run has logged."""
 
     def finish(self, failed: bool) -> None:
         """End the run."""
 
 
 def build_logger(node: DictConfig | None, context: LogContext) -> Logger | None:
-    """The logger of this rank, or None.
+    """Build the logger of this rank; None without a config.
 
-    A `_target_` that takes `folder` or `job_type` is given them. One of Lightning's that takes
-    `save_dir` and `name` writes to `logs/<job type>/version_<n>` in the point's folder, a new
-    version each time that the point is resumed, unless the config says otherwise.
+    The context fills the parameters `folder` and `job_type` of the `_target_`, if it has them.
+    `save_dir` and `name`, as Lightning's loggers have, default to `logs/<job type>` in the run's
+    folder, where each session writes a new `version_<n>`.
     """
     if not node:
         return None
-    offered = {
+    defaults = {
         "folder": context.folder,
         "job_type": context.job_type,
-        "save_dir": str(context.folder / FILES),
+        "save_dir": str(context.folder / "logs"),
         "name": context.job_type,
     }
     parameters = inspect.signature(get_object(node["_target_"])).parameters
-    taken: dict[Any, Any] = {key: value for key, value in offered.items() if key in parameters}
+    taken: dict[Any, Any] = {key: value for key, value in defaults.items() if key in parameters}
     return build(OmegaConf.create(taken | dict(node)), "logger")
 
 
 @rank_zero_only
 def log_results(logger: Logger, folder: Path, metrics: dict[str, Any]) -> None:
-    """Log a tested point: its metrics, the means of its data features, and what else fits.
+    """Log the metrics of a tested run, the means of its data features, and its evidence.
 
     Args:
-        folder: the point's, with its evidence.
-        metrics: those of the partitions to log, `{partition: {metric: {"value": …}}}`.
+        logger: an `EvidenceLogger` also logs rows and figures.
+        folder: of the run, with its evidence.
+        metrics: of the partitions to log, `{partition: {metric: {"value": …}}}`.
     """
     evidence = StudyEvidence.load(folder)
     if isinstance(logger, EvidenceLogger):
@@ -77,9 +75,9 @@ def log_results(logger: Logger, folder: Path, metrics: dict[str, Any]) -> None:
 
 @rank_zero_only
 def finish(logger: Logger | None) -> None:
-    """End the run, as failed if an exception is on its way out.
+    """End the run, as failed if an exception is being raised.
 
-    Without an end, the next point of a sweep would log into this one's run.
+    Otherwise the next run of a sweep would log into this one.
     """
     if logger is None:
         return

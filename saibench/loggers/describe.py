@@ -1,4 +1,4 @@
-"""What the config of a logged run says of its point."""
+"""The config that a logger shows for a run."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from saibench.files.frozen_config import CONFIG, read_frozen
 from saibench.identity import point_hash, slug
 
 PROVENANCE = ("commit", "command", "versions", "hardware", "data")
-"""Entries of `run.json` that say what a result was made by and of."""
+"""Entries of `run.json` that are logged as provenance."""
 
 
 def run_config(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
-    """Every setting of the point in `folder`, with its hash, its cell and what ran it.
+    """All settings of the run in `folder`, with its hash, its cell and its provenance.
 
-    Settings stay nested as they are (`window: {start, size}`), and keep their dotted names in
-    the logger's panels (`window.start`).
+    Settings stay nested (`window: {start, size}`); panels name them with dots (`window.start`).
     """
     settings = read_frozen(folder / CONFIG)
     return {
@@ -29,14 +28,14 @@ def run_config(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def cell(settings: Mapping[str, Any]) -> str:
-    """What points share that differ in their seed alone: a name like theirs, without the seed."""
+    """A name shared by runs that differ only in their seed: their slug without it, and a hash."""
     label = [key for key in settings["workload"].get("label") or [] if key != "seed"]
     named = slug({**settings, "workload": {"label": label}}) if label else "all"
     return f"{named}-{point_hash(_without_seeds(settings))[:6]}"
 
 
 def _without_seeds(node: Any) -> Any:
-    """The settings less every seed but those of the data, which make another trajectory."""
+    """The settings without seeds, except those of the data, which make another data set."""
     if not isinstance(node, Mapping):
         return node
     return {

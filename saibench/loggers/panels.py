@@ -1,7 +1,7 @@
-"""The comparison panels of a study as a saved Weights & Biases workspace.
+"""Comparison panels of a study as a Weights & Biases workspace.
 
-The object tree is built from the study's records and evidence, without a connection; only saving
-it needs a login. Importing this module needs the extra `panels`.
+Panels are built offline from the study's records and evidence; saving them needs a login. This
+module needs the extra `panels`.
 """
 
 from __future__ import annotations
@@ -28,81 +28,85 @@ from saibench.loggers.results import STEP, numeric_features
 from saibench.report.headline import Metric, metrics_on
 
 CELL = wr.Config("cell")
-"""Runs that differ in their seed alone: panels show their mean and range."""
-
-MAX_BARS = 50
+"""Groups runs that differ only in their seed: panels show their mean and range."""
+MAX_GROUPS = 50
+_BY_CELL: dict[str, Any] = {
+    "groupby": CELL,
+    "groupby_aggfunc": "mean",
+    "groupby_rangefunc": "minmax",
+}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where runs are: a project, and its team or user if it is known."""
+    """A W&B project, and its team or user if known."""
 
     project: str
     entity: str | None = None
 
 
 def place_of(evidence: StudyEvidence) -> Place:
-    """Where the study's points were logged.
+    """Return the project that the study was logged to.
 
     Raises:
-        UserError: none of them was logged to Weights & Biases.
+        UserError: no run of it was logged to Weights & Biases.
     """
     for record in evidence.records.values():
-        noted = record.get("wandb") or {}
-        if "project" in noted:
-            return Place(noted["project"], noted.get("entity"))
+        logged = record.get("wandb") or {}
+        if "project" in logged:
+            return Place(logged["project"], logged.get("entity"))
     raise UserError(
-        f"no point of {evidence.folder} was logged to Weights & Biases: run it with logger=wandb, "
-        "or give --project; `python -m saibench report` needs no logger."
+        f"{evidence.folder} has no run that was logged to Weights & Biases. Train with "
+        "logger=wandb, or use --project; `python -m saibench report` needs no logger."
     )
 
 
 def offline_runs(evidence: StudyEvidence) -> list[Path]:
-    """Folders of the study's runs that were logged offline; panels are empty without them."""
-    folders = [*evidence.folder.glob("wandb/offline-run-*")]
-    return sorted([*folders, *evidence.folder.glob("*/wandb/offline-run-*")])
+    """W&B folders of runs that are not uploaded, and so are missing in panels."""
+    patterns = ("wandb/offline-run-*", "*/wandb/offline-run-*")
+    return sorted(path for pattern in patterns for path in evidence.folder.glob(pattern))
 
 
 def save_workspace(evidence: StudyEvidence, place: Place) -> str:
-    """Save the panels of the study and return their address.
+    """Save the panels of the study and return their URL.
 
     Raises:
-        UserError: nobody is logged in, or the server does not take them.
+        UserError: there is no login, or the server rejects them.
     """
     if not logged_in():
         raise UserError(
-            "saving panels needs a Weights & Biases login: run `wandb login`, or set "
-            "WANDB_API_KEY; `python -m saibench report` shows the study without one."
+            "saving panels needs a Weights & Biases login. Run `wandb login`, or set "
+            "WANDB_API_KEY; `python -m saibench report` needs none."
         )
     try:
-        return build_workspace(evidence, place.project, _entity(place)).save().url
+        entity = place.entity or os.environ.get("WANDB_ENTITY") or wandb.Api().default_entity
+        return build_workspace(evidence, place.project, str(entity)).save().url
     except (wandb.Error, requests.RequestException, ValueError) as error:
         raise UserError(
-            f"Weights & Biases did not take the panels ({str(error).splitlines()[0]}); is there a "
-            f"project '{place.project}', with runs, that you may write to?"
+            f"Weights & Biases rejected the panels ({str(error).splitlines()[0]}). Check that the "
+            f"project '{place.project}' exists, has runs and is yours to write to."
         ) from error
 
 
 def build_workspace(evidence: StudyEvidence, project: str, entity: str) -> ws.Workspace:
-    """Test errors, the trusted range, settings against errors, and learning curves.
+    """Panels of test errors, trusted range, settings against errors, and learning curves.
 
     Args:
-        evidence: the study; what its points differ in becomes the axes of the panels.
-        project, entity: where the runs are.
+        evidence: of the study; settings that differ between its runs become axes.
+        project, entity: of the runs.
 
     Raises:
         UserError: the study has no results yet.
     """
     metrics = _metrics(evidence)
     if not metrics:
-        raise UserError(f"{evidence.folder} has no complete point to compare.")
+        raise UserError(f"{evidence.folder} has no complete run to compare.")
     settings = [name.removeprefix("setting.") for name in differing(evidence.points)]
-    curves = _curves(evidence)
     sections = [
         _section(_error_title(settings), [_bars(*metric) for metric in metrics]),
         _section("Trusted range", _scatters(evidence, metrics)),
         _section("Settings", [_lines(settings, metrics), wr.RunComparer(diff_only="split")]),
-        _section("Learning curves", [_curve(name) for name in curves]),
+        _section("Learning curves", [_curve(name) for name in _logged_curves(evidence)]),
     ]
     return ws.Workspace(
         entity=entity,
@@ -116,13 +120,13 @@ def build_workspace(evidence: StudyEvidence, project: str, entity: str) -> ws.Wo
 
 
 def _of_study(study: str) -> str:
-    """The filter for a study's runs; escaped, since quotes and signs would be taken for its own."""
+    """A filter for runs of this study; the name is escaped, as quotes would end it."""
     text = "".join(sign if sign.isalnum() else f"\\u{ord(sign):04x}" for sign in study)
     return f"Metric('Group') == '{text}'"
 
 
 def _without_symbols(study: str) -> str:
-    """The study's name as the name of a workspace, which may hold no signs such as `=` and `<`."""
+    """The study's name without symbols such as `=` and `<`, which workspace names exclude."""
     return "".join(sign for sign in study if not unicodedata.category(sign).startswith("S"))
 
 
@@ -131,13 +135,13 @@ def _section(name: str, panels: Sequence[Any]) -> ws.Section:
 
 
 def _error_title(settings: Sequence[str]) -> str:
-    """`Test error by window` where the points differ in `window.start` and `window.size`."""
+    """`Test error by window` if runs differ in `window.start` or `window.size`."""
     varied = dict.fromkeys(name.partition(".")[0] for name in settings if name != SEED)
     return f"Test error by {', '.join(varied)}" if varied else "Test error"
 
 
 def _metrics(evidence: StudyEvidence) -> list[tuple[str, Metric]]:
-    """Every partition that points were tested on, with each metric to compare."""
+    """Each tested partition with each of its headline metrics."""
     partitions = dict.fromkeys(name for tested in evidence.metrics.values() for name in tested)
     return [(name, metric) for name in partitions for metric in metrics_on(evidence, name)]
 
@@ -147,17 +151,15 @@ def _bars(partition: str, metric: Metric) -> wr.BarPlot:
         title=f"{metric.label} on {partition}",
         title_x=_axis_label(metric),
         metrics=[f"{partition}/{metric.name}"],
-        groupby=CELL,
-        groupby_aggfunc="mean",
-        groupby_rangefunc="minmax",
-        max_bars_to_show=MAX_BARS,
+        max_bars_to_show=MAX_GROUPS,
+        **_BY_CELL,
     )
 
 
 def _scatters(
     evidence: StudyEvidence, metrics: Sequence[tuple[str, Metric]]
 ) -> list[wr.ScatterPlot]:
-    """Error against each data feature of the test whose mean depends on the point."""
+    """Error against each data feature whose test mean differs between runs."""
     return [
         wr.ScatterPlot(
             title=f"{metric.label} against {feature} on {partition}",
@@ -166,11 +168,11 @@ def _scatters(
             regression=True,
         )
         for partition, metric in metrics
-        for feature in _telling_features(evidence, partition)
+        for feature in _varying_features(evidence, partition)
     ]
 
 
-def _telling_features(evidence: StudyEvidence, partition: str) -> list[str]:
+def _varying_features(evidence: StudyEvidence, partition: str) -> list[str]:
     samples = evidence.samples.filter(polars.col("partition") == partition)
     names = numeric_features(evidence)
     means = samples.group_by("point").agg(polars.col(names).cast(polars.Float64).mean())
@@ -181,25 +183,17 @@ def _lines(
     settings: Sequence[str], metrics: Sequence[tuple[str, Metric]]
 ) -> wr.ParallelCoordinatesPlot:
     column = wr.ParallelCoordinatesPlotColumn
-    return wr.ParallelCoordinatesPlot(
-        title="settings and test error",
-        columns=[
-            *(column(metric=wr.Config(config_key(name)), display_name=name) for name in settings),
-            *(
-                column(
-                    metric=wr.SummaryMetric(f"{partition}/{metric.name}"),
-                    display_name=f"{_axis_label(metric)} on {partition}",
-                )
-                for partition, metric in metrics
-            ),
-        ],
-    )
+    columns = [column(metric=wr.Config(config_key(name)), display_name=name) for name in settings]
+    for partition, metric in metrics:
+        value = wr.SummaryMetric(f"{partition}/{metric.name}")
+        columns.append(column(value, display_name=f"{_axis_label(metric)} on {partition}"))
+    return wr.ParallelCoordinatesPlot(title="settings and test error", columns=columns)
 
 
-def _curves(evidence: StudyEvidence) -> list[str]:
-    """What the runs logged by step: losses, validation metrics."""
-    noted = (record.get("wandb") or {} for record in evidence.records.values())
-    return sorted({name for entries in noted for name in entries.get("curves", ())})
+def _logged_curves(evidence: StudyEvidence) -> list[str]:
+    """Names that runs logged by step: losses, validation metrics."""
+    logged = (record.get("wandb") or {} for record in evidence.records.values())
+    return sorted({name for entries in logged for name in entries.get("curves", ())})
 
 
 def _curve(name: str) -> wr.LinePlot:
@@ -208,16 +202,10 @@ def _curve(name: str) -> wr.LinePlot:
         x=STEP,
         y=[name],
         log_y=True,
-        groupby=CELL,
-        groupby_aggfunc="mean",
-        groupby_rangefunc="minmax",
-        max_runs_to_show=MAX_BARS,
+        max_runs_to_show=MAX_GROUPS,
+        **_BY_CELL,
     )
 
 
 def _axis_label(metric: Metric) -> str:
     return f"{metric.label} [{metric.unit}]" if metric.unit else metric.label
-
-
-def _entity(place: Place) -> str:
-    return place.entity or os.environ.get("WANDB_ENTITY") or str(wandb.Api().default_entity)

@@ -1,4 +1,4 @@
-"""What of a point's evidence goes to a logger: numbers by partition, and a sample of its rows."""
+"""The part of a run's evidence that is logged: values per partition, and some sample rows."""
 
 from __future__ import annotations
 
@@ -10,56 +10,45 @@ from saibench.evidence.independence import MARKS
 from saibench.evidence.reader import StudyEvidence
 
 STEP = "trainer/global_step"
-"""What Lightning's loggers call the optimizer's step; the x-axis of every curve."""
+"""Lightning's name for the optimizer step; the x-axis of every curve."""
 
 
 def scalars(evidence: StudyEvidence, partitions: Sequence[str]) -> dict[str, float]:
-    """`partition/name` → value, for one point.
+    """Return `partition/name` → value for one run.
 
     Args:
-        evidence: of one point.
-        partitions: those to report.
+        evidence: of one run.
+        partitions: names to include.
 
     Returns:
         the metrics that are defined, and the mean of each numeric data feature over the
-        partition's samples, so that runs can be compared by what they were tested on (similarity
-        to the training data).
+        partition's samples, to compare runs by their test data (similarity to the training data).
     """
-    found: dict[str, float] = {}
+    found: dict[str, float | None] = {}
+    features = polars.col(numeric_features(evidence)).cast(polars.Float64).fill_nan(None)
     for partition in partitions:
-        found |= {
-            f"{partition}/{name}": mean for name, mean in feature_means(evidence, partition).items()
-        }
+        samples = evidence.samples.filter(polars.col("partition") == partition)
+        means = samples.select(features.mean())
+        found |= {f"{partition}/{column.name}": column[0] for column in means}
         for metrics in evidence.metrics.values():
             entries = metrics.get(partition, {}).items()
-            values = {f"{partition}/{name}": entry["value"] for name, entry in entries}
-            found |= {name: value for name, value in values.items() if value is not None}
-    return found
-
-
-def feature_means(evidence: StudyEvidence, partition: str) -> dict[str, float]:
-    """Mean of each numeric data feature over a partition; features without a value are left out."""
-    samples = evidence.samples.filter(polars.col("partition") == partition)
-    names = numeric_features(evidence)
-    means = samples.select(polars.col(names).cast(polars.Float64).fill_nan(None).mean())
-    return {name: means[name][0] for name in names if means[name][0] is not None}
+            found |= {f"{partition}/{name}": entry["value"] for name, entry in entries}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def numeric_features(evidence: StudyEvidence) -> list[str]:
-    """Columns of the samples that are data features and numbers, or true and false."""
+    """Names of the data features that are numbers or booleans."""
+    types = evidence.samples.schema
     return [
         field.name
         for field in evidence.fields("samples")
-        if field.role == "feature" and _is_number(evidence.samples[field.name].dtype)
+        if field.role == "feature"
+        and (types[field.name].is_numeric() or types[field.name] == polars.Boolean)
     ]
 
 
 def sample_rows(evidence: StudyEvidence, partitions: Sequence[str], limit: int) -> polars.DataFrame:
-    """At most `limit` evenly spaced rows of the evidence of these partitions, as it is saved."""
+    """Return at most `limit` evenly spaced rows of the samples of these partitions."""
     rows = evidence.samples.filter(polars.col("partition").is_in(list(partitions)))
     rows = rows.drop(MARKS, strict=False)
     return rows.gather_every(max(1, -(-rows.height // limit)))
-
-
-def _is_number(dtype: polars.DataType) -> bool:
-    return dtype.is_numeric() or dtype == polars.Boolean

@@ -1,4 +1,4 @@
-"""Weights & Biases: one run a point and job type, grouped by study; offline without an account."""
+"""Weights & Biases: one W&B run per run and job type, grouped by study; offline without a login."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ if TYPE_CHECKING:
     from wandb.sdk.lib import RunDisabled
 
 TABLE_ROWS = 200
-"""Rows of the evidence that are logged as a table; the whole is in the point's folder."""
+"""Evidence rows that are logged as a table; all rows are in the run's folder."""
 FLUSH = 1.0
-"""Seconds after which what is logged is on disk: all that a process that is killed can lose."""
-INIT, FINISH = 20.0, 20.0
-"""Seconds that the server is given to begin a run, and to take the last of it."""
+"""Seconds between writes to disk: the most that a killed process loses."""
+INIT_TIMEOUT, FINISH_TIMEOUT = 20.0, 20.0
+"""Seconds to wait for the server at the start and the end of a run."""
 _HEADER = 7
-"""Bytes of a log in which nothing is; W&B uploads none of a run's logs if one is empty."""
+"""Bytes of an empty log. If one log of a run is empty, W&B uploads none of them."""
 
 
 class PointWandbLogger(WandbLogger):
-    """Lightning's logger, with the point's run: continued when resumed, and always ended.
+    """Lightning's `WandbLogger` that resumes the W&B run of a resumed run, and always ends it.
 
-    Its id is kept in `run.json`. The run starts with the first thing that is logged, so that a
-    point that fails before has none.
+    The W&B id is kept in `run.json`. The W&B run starts at the first logged value: a run that
+    fails earlier has none.
 
     Args:
-        folder: the point's.
+        folder: of the run.
         job_type: `train` or `evaluate`.
-        project, entity: where the run goes; `entity` None: the user's default.
+        project, entity: destination; `entity=None` is the user's default.
         mode: see `choose_mode`.
     """
 
@@ -72,7 +72,7 @@ class PointWandbLogger(WandbLogger):
 
     @classmethod
     def check(cls, settings: Mapping[str, Any]) -> None:
-        """Refuse a mode that cannot be had here.
+        """Check the mode before training.
 
         Raises:
             UserError: as `choose_mode`.
@@ -82,14 +82,14 @@ class PointWandbLogger(WandbLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> Run | RunDisabled:
-        """The run, started at the first call; a dummy on ranks other than 0."""
+        """The W&B run, started at the first access; a dummy on ranks other than 0."""
         if self._experiment is None:
             self._experiment = self._start()
         return self._experiment
 
     @rank_zero_only
     def log_hyperparams(self, params: Any) -> None:
-        """Nothing more than the start of the run: its config holds every setting."""
+        """Start the W&B run, whose config holds all settings."""
         _ = self.experiment
 
     @rank_zero_only
@@ -100,10 +100,7 @@ class PointWandbLogger(WandbLogger):
 
     @rank_zero_only
     def log_evidence(self, evidence: StudyEvidence) -> None:
-        """Numbers, rows and figures of the partitions that this job tested.
-
-        Partitions that the point had been tested on before are in the run of that time.
-        """
+        """Log metrics, rows and figures of the partitions that this job tested."""
         import wandb
 
         from saibench.report.drawn import drawable
@@ -129,9 +126,9 @@ class PointWandbLogger(WandbLogger):
         try:
             run.finish(exit_code=int(failed))
         except TimeoutError:
-            _warn(f"took not all of {self.folder.name}", self.folder, "run-*")
+            _warn(f"did not receive all of {self.folder.name}", self.folder, "run-*")
         if not run.disabled:
-            self._note(curves=sorted({*self._noted().get("curves", ()), *self._curves}))
+            self._record(curves=sorted({*self._recorded().get("curves", ()), *self._curves}))
 
     def _start(self) -> Run:
         import wandb
@@ -141,28 +138,28 @@ class PointWandbLogger(WandbLogger):
             mode = "offline"
             _warn("cannot be reached", self.folder, "offline-run-*")
         try:
-            run = self._begun(mode)
+            run = self._init(mode)
         except wandb.errors.CommError:
             mode = "offline"
-            _warn("began no run", self.folder, "offline-run-*")
-            run = self._begun(mode)
+            _warn("started no run", self.folder, "offline-run-*")
+            run = self._init(mode)
         except wandb.Error as error:
             raise UserError(
                 f"Weights & Biases started no run ({str(error).splitlines()[0]}). Use "
-                "logger.mode=offline: it stays in the run's folder, and `wandb sync` uploads it."
+                "logger.mode=offline; `wandb sync` uploads it later from the run's folder."
             ) from error
         run.define_metric(STEP)
         run.define_metric("*", step_metric=STEP, step_sync=True)
         if mode != "disabled":
-            self._note(**{self.job_type: run.id}, project=self.project, entity=run.entity or None)
-        if mode == "online" and (self.job_type == "train" or not self._noted()["url"]):
-            self._note(url=run.url)
+            self._record(**{self.job_type: run.id}, project=self.project, entity=run.entity or None)
+        if mode == "online" and (self.job_type == "train" or not self._recorded()["url"]):
+            self._record(url=run.url)
         return run
 
-    def _begun(self, mode: Mode) -> Run:
+    def _init(self, mode: Mode) -> Run:
         import wandb
 
-        record, known = read_record(self.folder), self._noted().get(self.job_type)
+        record, known = read_record(self.folder), self._recorded().get(self.job_type)
         _remove_empty(self.folder / "wandb")
         return wandb.init(
             entity=self.entity,
@@ -174,26 +171,26 @@ class PointWandbLogger(WandbLogger):
             job_type=self.job_type,
             tags=[record["workload"]],
             config=run_config(self.folder, record),
-            allow_val_change=True,  # a resumed point may run on other devices
+            allow_val_change=True,  # a resumed run may use other devices
             mode=mode,
-            # a first session that is uploaded once more replaces itself; later ones are appended
+            # a first session that is uploaded twice replaces itself; later ones are appended
             resume=None if known is None else "allow",
             reinit="finish_previous",
             settings=_settings(),
         )
 
-    def _noted(self) -> dict[str, Any]:
-        """What `run.json` keeps of the point's runs."""
+    def _recorded(self) -> dict[str, Any]:
+        """The entry `wandb` of `run.json`."""
         return read_record(self.folder).get("wandb") or {}
 
-    def _note(self, **entries: Any) -> None:
-        update_record(self.folder, wandb={"url": None, **self._noted(), **entries})
+    def _record(self, **entries: Any) -> None:
+        update_record(self.folder, wandb={"url": None, **self._recorded(), **entries})
 
 
 def _settings() -> Settings:
-    """W&B without its console: no capture of ours, and no lines of its own.
+    """Settings that neither capture nor print console output.
 
-    Git's state and the installed packages are in `run.json` and take W&B half a second a run.
+    Git state and installed packages are in `run.json`; W&B would take half a second per run.
     """
     import wandb
 
@@ -203,8 +200,8 @@ def _settings() -> Settings:
         disable_git=True,
         x_save_requirements=False,
         symlink=False,
-        init_timeout=INIT,
-        finish_timeout=FINISH,
+        init_timeout=INIT_TIMEOUT,
+        finish_timeout=FINISH_TIMEOUT,
         finish_timeout_raises=True,
         x_transaction_log_flush_interval=FLUSH,
     )
@@ -214,7 +211,7 @@ _warned: set[str] = set()
 
 
 def _warn(reason: str, folder: Path, runs: str) -> None:
-    """Say once a process and reason that runs are to be uploaded later, and by which command."""
+    """Print the upload command, once per process and reason."""
     if reason not in _warned:
         _warned.add(reason)
         online = "" if runs.startswith("offline") else "--include-online "
@@ -226,26 +223,26 @@ def _warn(reason: str, folder: Path, runs: str) -> None:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove sessions that were killed before anything of them was on disk."""
+    """Remove sessions that were killed before they wrote any data."""
     for log in folder.glob("*run-*/*.wandb"):
         if log.stat().st_size <= _HEADER:
             shutil.rmtree(log.parent)
 
 
 def _tested(folder: Path) -> dict[str, tuple[str, Any]]:
-    """Of each test partition that the point's evidence holds: its hash, and its metrics."""
-    held, metrics = read_record(folder).get("partitions", {}), {}
-    with suppress(UserError):  # damaged: it is about to be made again
+    """Hash and metrics of each tested partition of the run."""
+    partitions, metrics = read_record(folder).get("partitions", {}), {}
+    with suppress(UserError):  # damaged: it will be rewritten
         metrics = read_metrics(folder)
     return {
         name: (partition["hash"], metrics.get(name))
-        for name, partition in held.items()
+        for name, partition in partitions.items()
         if name not in ("train", "validation")
     }
 
 
 def _bitmap(figure: Figure) -> PIL.Image.Image:
-    """The figure as an image; given the figure itself, W&B would want pyplot imported."""
+    """Render the figure; W&B would need pyplot for the figure itself."""
     content = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(content, format="png", dpi=110)
@@ -254,7 +251,7 @@ def _bitmap(figure: Figure) -> PIL.Image.Image:
 
 @contextmanager
 def _staged_in(folder: Path) -> Iterator[None]:
-    """Let tables wait for their upload in `folder`: by default it is the user's home."""
+    """Stage uploads of tables in `folder`; W&B's default is the user's home."""
     if "WANDB_DATA_DIR" in os.environ:
         yield
         return

@@ -1,4 +1,4 @@
-"""A machine where nobody is logged in to Weights & Biases, and a point's folder."""
+"""A machine without a Weights & Biases login, and a run's folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from made_point import make_point  # noqa: E402
 
 
 @pytest.fixture(autouse=True, scope="session")
-def nobody_is_logged_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def no_login(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("WANDB_")]:
             patch.delenv(name)
@@ -26,5 +26,5 @@ def nobody_is_logged_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
 
 @pytest.fixture
 def point(tmp_path: Path) -> Path:
-    """A tested point of 40 frames and its frozen config."""
+    """A tested run of 400 frames with its frozen config."""
     return make_point(tmp_path / "study" / "start0.15-abc")

@@ -1,4 +1,4 @@
-"""W&B reads its settings once a process, so that each case wants one of its own."""
+"""Fresh processes for W&B, which reads its settings once per process."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from saibench.commands import panels
 from saibench.loggers.account import Mode, choose_mode
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
-"""What looks like the key of an account."""
+"""Has the format of an API key."""
 
 NO_SERVER = {"WANDB_BASE_URL": "http://127.0.0.1:9"}
 
 
 def fresh_context() -> Any:
-    """Starts processes as copies of one that has imported much and set up nothing."""
+    """A context whose processes are forks of one that has imported W&B but not set it up."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["wandb", __name__, "one_session"])
     return context
@@ -29,19 +29,19 @@ def fresh_context() -> Any:
 
 @contextmanager
 def fresh_processes() -> Iterator[ProcessPoolExecutor]:
-    """Each call in a new process whose standard input is closed; what it raises is raised here."""
+    """Run each call in a new process without standard input; exceptions are raised here."""
     with ProcessPoolExecutor(1, mp_context=fresh_context(), max_tasks_per_child=1) as pool:
         yield pool
 
 
-def mode_under(environment: Mapping[str, str], asked: Mode | None) -> Mode:
-    """What `choose_mode` chooses under these `WANDB_*` variables and no others."""
+def mode_under(environment: Mapping[str, str], requested: Mode | None) -> Mode:
+    """Return `choose_mode` with only these `WANDB_*` variables set."""
     _set(environment)
-    return choose_mode(asked)
+    return choose_mode(requested)
 
 
 def panels_under(environment: Mapping[str, str], study: Path) -> int:
-    """`python -m saibench panels <study>` under these `WANDB_*` variables and no others."""
+    """Call `python -m saibench panels <study>` with only these `WANDB_*` variables set."""
     _set(environment)
     return panels.run(Namespace(folder=study, project=None, entity=None))
 

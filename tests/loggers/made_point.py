@@ -1,4 +1,4 @@
-"""A point's folder as runs leave it: evidence, record and frozen config."""
+"""A synthetic run's folder: evidence, record and frozen config."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTINGS = {
 
 
 class Frozen(Made):
-    """A made-up point whose hash is that of its frozen config."""
+    """A synthetic run whose hash is that of its frozen config."""
 
     @property
     def point(self) -> str:

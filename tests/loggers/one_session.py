@@ -1,4 +1,4 @@
-"""One session of a point's training as its logger sees it, in a process of its own."""
+"""One training session of a run as its logger sees it, in a separate process."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ CONF = Path(__file__).parents[2] / "conf" / "logger"
 
 
 class Session:
-    """Logs steps `first` to `last`, then waits, and ends or is killed.
+    """Log steps `first` to `last`, then wait to be ended or killed.
 
     Args:
-        folder: the point's.
-        first, last: the steps.
-        environment: more variables.
+        folder: of the run.
+        first, last: steps.
+        environment: additional variables.
     """
 
     def __init__(self, folder: Path, first: int, last: int, **environment: str) -> None:
         context = fresh_context()
         self.folder, self.num_steps = folder, last - first
-        self.said = folder / f"said-{first}.txt"
+        self.stderr = folder / f"stderr-{first}.txt"
         self.logged, self.may_end = context.Event(), context.Event()
         self.process: BaseProcess = context.Process(
             target=_logs,
-            args=(folder, range(first, last), environment, self.said, self.logged, self.may_end),
+            args=(folder, range(first, last), environment, self.stderr, self.logged, self.may_end),
         )
         self.process.start()
         if not self.logged.wait(300):
-            raise AssertionError(f"logged nothing: {self.said.read_text()}")
+            raise AssertionError(f"logged nothing: {self.stderr.read_text()}")
 
-    def killed(self) -> None:
-        """Once the steps are on disk, by a signal that nothing hears."""
+    def kill(self) -> None:
+        """Send SIGKILL once the steps are on disk."""
         end = time.monotonic() + 120
         while num_steps_on_disk(self.folder) < self.num_steps:
             assert time.monotonic() < end, "the steps are not written"
@@ -52,24 +52,24 @@ class Session:
         os.kill(self.process.pid or 0, signal.SIGKILL)
         self.process.join()
 
-    def ended(self) -> tuple[int | None, str]:
-        """Log one step more, and end: its status and what it said."""
+    def end(self) -> tuple[int | None, str]:
+        """Log one more step and end; return the exit code and standard error."""
         self.may_end.set()
         self.process.join(300)
-        return self.process.exitcode, self.said.read_text()
+        return self.process.exitcode, self.stderr.read_text()
 
 
 def _logs(
     folder: Path,
     steps: range,
     environment: Mapping[str, str],
-    said: Path,
+    stderr: Path,
     logged: Event,
     may_end: Event,
 ) -> None:
     os.environ.update(environment)
-    logging.FINISH = 2.0
-    with said.open("w", buffering=1) as sys.stderr:
+    logging.FINISH_TIMEOUT = 2.0
+    with stderr.open("w", buffering=1) as sys.stderr:
         logger = build_logger(OmegaConf.load(CONF / "wandb.yaml"), LogContext(folder, "train"))
         assert logger is not None
         for step in steps:

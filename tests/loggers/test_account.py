@@ -18,7 +18,7 @@ def processes() -> Iterator[ProcessPoolExecutor]:
 
 
 @pytest.mark.parametrize(
-    ("asked", "told", "expected"),
+    ("requested", "environment", "expected"),
     [
         (None, {}, "offline"),
         (None, {"WANDB_MODE": "disabled"}, "disabled"),
@@ -32,9 +32,12 @@ def processes() -> Iterator[ProcessPoolExecutor]:
     ],
 )
 def test_mode_follows_config_then_environment_then_login(
-    processes: ProcessPoolExecutor, asked: Mode | None, told: dict[str, str], expected: str
+    processes: ProcessPoolExecutor,
+    requested: Mode | None,
+    environment: dict[str, str],
+    expected: str,
 ) -> None:
-    chosen = processes.submit(mode_under, NO_SERVER | told, asked)
+    chosen = processes.submit(mode_under, NO_SERVER | environment, requested)
     assert chosen.result(timeout=300) == expected
 
 
@@ -47,19 +50,22 @@ def test_login_in_a_netrc_file_is_found(processes: ProcessPoolExecutor, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("asked", "told", "sentence"),
+    ("requested", "environment", "named"),
     [
-        ("online", {}, "logger.mode=online needs a Weights & Biases login"),
-        (None, {"WANDB_MODE": "online"}, "WANDB_MODE=online needs a Weights & Biases login"),
-        (None, {"WANDB_MODE": "nonsense"}, "cannot use mode='nonsense'"),
-        (None, {"WANDB_API_KEY": "short"}, "cannot use these credentials"),
-        ("sometimes", {}, "logger.mode=sometimes is unknown"),
+        ("online", {}, r"logger\.mode=online.*login"),
+        (None, {"WANDB_MODE": "online"}, "WANDB_MODE=online.*login"),
+        (None, {"WANDB_MODE": "nonsense"}, "mode='nonsense'"),
+        (None, {"WANDB_API_KEY": "short"}, "credentials"),
+        ("sometimes", {}, r"logger\.mode=sometimes.*online, offline, disabled"),
     ],
 )
-def test_what_cannot_work_is_refused_in_a_sentence(
-    processes: ProcessPoolExecutor, asked: Mode | None, told: dict[str, str], sentence: str
+def test_invalid_mode_or_login_is_refused_in_one_line(
+    processes: ProcessPoolExecutor,
+    requested: Mode | None,
+    environment: dict[str, str],
+    named: str,
 ) -> None:
-    chosen = processes.submit(mode_under, NO_SERVER | told, asked)
-    with pytest.raises(UserError, match=sentence) as refused:
+    chosen = processes.submit(mode_under, NO_SERVER | environment, requested)
+    with pytest.raises(UserError, match=named) as refused:
         chosen.result(timeout=300)
     assert len(str(refused.value).splitlines()) == 1

@@ -1,4 +1,4 @@
-"""A run whose server is not there, goes away, or is met again later."""
+"""Runs whose server is missing, is lost, or is reached later."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ from wandb_file import logged_runs
 from wandb_server import wandb_server
 
 
-def test_sessions_of_a_killed_run_are_uploaded_whole_and_in_order_by_one_command(
-    tmp_path: Path,
-) -> None:
+def test_sessions_of_a_killed_run_are_uploaded_in_order(tmp_path: Path) -> None:
     point = make_point(tmp_path / "a")
-    Session(point, 0, 5).killed()
+    Session(point, 0, 5).kill()
     (first,) = point.glob("wandb/offline-run-*/*.wandb")
-    at_once = point / "wandb" / "offline-run-20250101_000000-x"
-    at_once.mkdir()
-    (at_once / "run-x.wandb").write_bytes(first.read_bytes()[:7])  # killed before it was flushed
-    assert Session(point, 5, 8).ended() == (0, "")
+    empty = point / "wandb" / "offline-run-20250101_000000-x"
+    empty.mkdir()
+    (empty / "run-x.wandb").write_bytes(first.read_bytes()[:7])  # killed before the first flush
+    assert Session(point, 5, 8).end() == (0, "")
     (run,) = {run.id for run in logged_runs(point)}
     with wandb_server() as server:
         account = {"WANDB_BASE_URL": server.address, "WANDB_API_KEY": KEY}
@@ -40,7 +38,7 @@ def test_sessions_of_a_killed_run_are_uploaded_whole_and_in_order_by_one_command
         assert uploaded.returncode == 0, uploaded
         history = server.history(run)
     assert [row["trainer/global_step"] for row in history] == list(range(9))
-    assert [row["_step"] for row in history] == list(range(9)), "else the server drops them"
+    assert [row["_step"] for row in history] == list(range(9)), "the server drops other rows"
 
 
 @pytest.mark.parametrize("listens", [False, True], ids=["refused", "silent"])
@@ -48,13 +46,13 @@ def test_run_without_a_network_is_offline_with_one_warning(tmp_path: Path, liste
     point = make_point(tmp_path / "a")
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
-        if listens:  # it takes the connection, as a firewall may, and says nothing
+        if listens:  # it accepts the connection, as a firewall may, and never answers
             silent.listen()
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        status, said = Session(point, 0, 2, WANDB_BASE_URL=address, WANDB_API_KEY=KEY).ended()
-    assert status == 0, said
-    assert len(said.splitlines()) == 1
-    assert f"wandb sync {tmp_path}/*/wandb/offline-run-*" in said
+        status, stderr = Session(point, 0, 2, WANDB_BASE_URL=address, WANDB_API_KEY=KEY).end()
+    assert status == 0, stderr
+    assert len(stderr.splitlines()) == 1
+    assert f"wandb sync {tmp_path}/*/wandb/offline-run-*" in stderr
     (run,) = logged_runs(point)
     assert run.folder.name.startswith("offline-run-")
     assert len(run.history) == 3
@@ -64,10 +62,10 @@ def test_run_whose_connection_is_lost_ends_and_can_be_uploaded(tmp_path: Path) -
     point = make_point(tmp_path / "a")
     with wandb_server() as server:
         session = Session(point, 0, 3, WANDB_BASE_URL=server.address, WANDB_API_KEY=KEY)
-        noted = json.loads((point / "run.json").read_text())["wandb"]
-    status, said = session.ended()
-    assert status == 0, said
-    assert f"wandb sync --include-online {tmp_path}/*/wandb/run-*" in said
+        recorded = json.loads((point / "run.json").read_text())["wandb"]
+    status, stderr = session.end()
+    assert status == 0, stderr
+    assert f"wandb sync --include-online {tmp_path}/*/wandb/run-*" in stderr
     (run,) = logged_runs(point)
-    assert run.id == noted["train"]
-    assert len(run.history) == 4, "all of it is on disk"
+    assert run.id == recorded["train"]
+    assert len(run.history) == 4, "all steps are on disk"

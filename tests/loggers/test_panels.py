@@ -28,17 +28,17 @@ CURVES = ["train/loss", "val/force_mae", "val/loss"]
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three windows of two seeds each, logged offline to a team's project."""
+    """Three windows with two seeds each, logged offline to a team's project."""
     folder = write_study(tmp_path_factory.mktemp("study"), MADE, frames=40)
     for path in folder.glob("*/run.json"):
-        noted = {"train": "1a2b3c4d", "project": "mine", "entity": "team", "curves": CURVES}
-        path.write_text(json.dumps(json.loads(path.read_text()) | {"wandb": noted}))
+        logged = {"train": "1a2b3c4d", "project": "mine", "entity": "team", "curves": CURVES}
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"wandb": logged}))
     return folder
 
 
 @pytest.fixture(scope="module")
 def panels(study: Path) -> dict[str, list[Any]]:
-    """The panels of each section, as they are sent to the server."""
+    """Panels by section, as sent to the server."""
     workspace = build_workspace(StudyEvidence.load(study), "mine", "team")
     return {section.name: sent(section) for section in workspace.sections}
 
@@ -59,13 +59,13 @@ def test_error_bars_by_window_average_over_seeds(panels: dict[str, list[Any]]) -
     assert bars[0]["config"]["xAxisTitle"] == "force MAE [meV/Å]"
 
 
-def test_learning_curves_are_those_that_the_runs_logged(panels: dict[str, list[Any]]) -> None:
+def test_learning_curves_are_the_logged_ones(panels: dict[str, list[Any]]) -> None:
     curves = [panel["config"] for panel in panels["Learning curves"]]
     assert [curve["metrics"] for curve in curves] == [[name] for name in CURVES]
     assert {curve["xAxis"] for curve in curves} == {"trainer/global_step"}
 
 
-def test_parallel_coordinates_join_what_differs_with_the_errors(
+def test_parallel_coordinates_join_varied_settings_and_errors(
     panels: dict[str, list[Any]],
 ) -> None:
     lines, comparer = panels["Settings"]
@@ -79,7 +79,7 @@ def test_parallel_coordinates_join_what_differs_with_the_errors(
     assert comparer["viewType"] == "Run Comparer"
 
 
-def test_data_have_the_key_of_a_runs_config(study: Path) -> None:
+def test_data_hash_has_the_key_of_a_runs_config(study: Path) -> None:
     evidence = StudyEvidence.load(study)
     records = {
         point: {**record, "settings": {**record["settings"], "data_hash": point}}
@@ -91,17 +91,17 @@ def test_data_have_the_key_of_a_runs_config(study: Path) -> None:
     assert columns["config:identity.value.data"]["displayName"] == "data_hash"
 
 
-def test_trusted_range_sets_error_against_similarity(panels: dict[str, list[Any]]) -> None:
+def test_trusted_range_plots_error_against_similarity(panels: dict[str, list[Any]]) -> None:
     axes = [
         (panel["config"]["xAxis"], panel["config"]["yAxis"]) for panel in panels["Trusted range"]
     ]
     force_mae = "summary:last_tenth/force_mae"
     assert ("summary:last_tenth/soap_similarity_window", force_mae) in axes
     assert ("summary:last_tenth/soap_similarity", force_mae) in axes
-    assert not [x for x, _ in axes if x.endswith("/time")]  # the same test for every point
+    assert not [x for x, _ in axes if x.endswith("/time")]  # the test is the same for every run
 
 
-def test_axes_of_panels_are_keys_that_runs_log(tmp_path: Path) -> None:
+def test_axes_of_panels_are_logged_keys(tmp_path: Path) -> None:
     for name, start in (("a", 0.0), ("b", 0.3)):
         folder = make_point(tmp_path / name, start)
         logger = PointWandbLogger(folder, "train")
@@ -125,7 +125,7 @@ def axis_keys(config: dict[str, Any]) -> set[str]:
 
 
 def value_at(config: dict[str, Any], summary: dict[str, Any], key: str) -> Any:
-    """What the server finds at a panel's key: it keeps a setting under `.value` of its root."""
+    """The server's value of a panel's key; it keeps a setting under `.value` of its root."""
     if ":" not in key and ".value" not in key:
         return summary[key]
     section, _, name = key.rpartition(":")
@@ -139,14 +139,14 @@ def value_at(config: dict[str, Any], summary: dict[str, Any], key: str) -> Any:
 
 
 @pytest.mark.parametrize("name", ["time_extrapolation", "it's mine", 'a "b" <= c'])
-def test_only_runs_of_the_study_are_shown(tmp_path: Path, name: str) -> None:
+def test_only_runs_of_the_study_are_selected(tmp_path: Path, name: str) -> None:
     folder = write_study(tmp_path, MADE[:2], frames=40)
     for path in folder.glob("*/run.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"study": name}))
     workspace = build_workspace(StudyEvidence.load(folder), "p", "e")
     spec = workspace._to_model().spec.model_dump(by_alias=True)
-    (shown,) = spec["section"]["runSets"][0]["filters"]["filters"]
-    assert (shown["key"], shown["op"], shown["value"]) == (
+    (only,) = spec["section"]["runSets"][0]["filters"]["filters"]
+    assert (only["key"], only["op"], only["value"]) == (
         {"section": "run", "name": "group"},
         "=",
         name,
@@ -156,18 +156,18 @@ def test_only_runs_of_the_study_are_shown(tmp_path: Path, name: str) -> None:
 def test_study_without_results_is_refused(tmp_path: Path) -> None:
     failed = Made(state="failed", cause="loss became NaN")
     evidence = StudyEvidence.load(write_study(tmp_path, [failed]))
-    with pytest.raises(UserError, match="no complete point"):
+    with pytest.raises(UserError, match="no complete run"):
         build_workspace(evidence, "p", "e")
 
 
-def test_panels_go_where_the_runs_are(study: Path, tmp_path: Path) -> None:
+def test_panels_are_saved_in_the_project_of_the_runs(study: Path, tmp_path: Path) -> None:
     assert place_of(StudyEvidence.load(study)) == Place("mine", "team")
     unlogged = StudyEvidence.load(write_study(tmp_path, MADE[:1], frames=40))
     with pytest.raises(UserError, match="logger=wandb"):
         place_of(unlogged)
 
 
-def test_runs_that_are_not_uploaded_are_found(study: Path, point: Path) -> None:
+def test_runs_that_are_not_uploaded_are_listed(study: Path, point: Path) -> None:
     assert offline_runs(StudyEvidence.load(study)) == []
     logger = PointWandbLogger(point, "train")
     logger.log_metrics({"val/loss": 1.0}, step=1)
@@ -186,10 +186,10 @@ def test_missing_extra_is_named(study: Path, monkeypatch: pytest.MonkeyPatch) ->
         panels_command.run(Namespace(folder=study, project=None, entity=None))
 
 
-def test_saving_without_a_login_says_so(study: Path) -> None:
+def test_saving_needs_a_login(study: Path) -> None:
     with fresh_processes() as processes:
         saved = processes.submit(panels_under, {}, study)
-        with pytest.raises(UserError, match="saving panels needs a Weights & Biases login"):
+        with pytest.raises(UserError, match=r"panels.*wandb login"):
             saved.result(timeout=300)
 
 
@@ -198,8 +198,6 @@ def test_server_that_cannot_be_reached_is_named(study: Path) -> None:
     environment = {"WANDB_API_KEY": KEY, **NO_SERVER, "WANDB_HTTP_TIMEOUT": "1"}
     with fresh_processes() as processes:
         saved = processes.submit(panels_under, environment, study)
-        with pytest.raises(
-            UserError, match=r"did not take the panels \(.*project 'mine'"
-        ) as refused:
+        with pytest.raises(UserError, match=r"panels.*project 'mine'") as refused:
             saved.result(timeout=120)
     assert len(str(refused.value).splitlines()) == 1

@@ -1,4 +1,4 @@
-"""The default logger in a real sweep: from the command line to the files of its runs."""
+"""The default logger in a real sweep, from the command line to the files of its runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SMALL = (
 
 
 def run(script: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    """The script where nobody is logged in and nobody can answer a question."""
+    """Run the script without a login and without standard input."""
     environment = {**os.environ, "HOME": str(folder / "home")}
     environment["SAIBENCH_CACHE_DIR"] = str(folder / "cache")
     finished = subprocess.run(
@@ -57,7 +57,7 @@ def runs(sweep: tuple[subprocess.CompletedProcess, Path]) -> list[LoggedRun]:
 
 
 @pytest.mark.slow
-def test_two_points_are_two_offline_runs_of_one_group(runs: list[LoggedRun]) -> None:
+def test_sweep_of_two_is_two_offline_runs_of_one_group(runs: list[LoggedRun]) -> None:
     assert len(runs) == 2
     assert len({run.id for run in runs}) == 2
     assert all(run.folder.name.startswith("offline-run-") for run in runs)
@@ -77,14 +77,12 @@ def test_runs_hold_curves_metrics_and_features(
         metrics = json.loads((point / "metrics.json").read_text())["last_tenth"]
         assert run.summary["last_tenth/force_mae"] == metrics["force_mae"]["value"]
         assert 0 < run.summary["last_tenth/soap_similarity"] <= 1
-        noted = json.loads((point / "run.json").read_text())["wandb"]
-        assert (noted["train"], noted["url"]) == (run.id, None)
+        recorded = json.loads((point / "run.json").read_text())["wandb"]
+        assert (recorded["train"], recorded["url"]) == (run.id, None)
 
 
 @pytest.mark.slow
-def test_nothing_is_said_or_asked_about_wandb(
-    sweep: tuple[subprocess.CompletedProcess, Path],
-) -> None:
-    said = sweep[0].stdout + sweep[0].stderr
-    assert "wandb" not in said.lower()
-    assert "Epoch 1: 100%" in said  # training shows its progress all the same
+def test_only_training_progress_is_printed(sweep: tuple[subprocess.CompletedProcess, Path]) -> None:
+    printed = sweep[0].stdout + sweep[0].stderr
+    assert "wandb" not in printed.lower()
+    assert "Epoch 1: 100%" in printed

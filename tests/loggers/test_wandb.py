@@ -51,7 +51,7 @@ def test_run_is_offline_and_grouped_by_study(point: Path) -> None:
     assert run.exit_code == 0
 
 
-def test_config_holds_every_setting_nested_and_what_ran_the_point(point: Path) -> None:
+def test_config_holds_nested_settings_and_provenance(point: Path) -> None:
     log_point(point)
     config = logged_runs(point)[0].config
     record = json.loads((point / "run.json").read_text())
@@ -71,7 +71,7 @@ def test_metrics_and_means_of_data_features_are_logged(point: Path) -> None:
     assert summary["last_tenth/seen_in_training"] == 0
 
 
-def test_a_sample_of_the_evidence_is_a_table(point: Path) -> None:
+def test_some_evidence_rows_are_a_table(point: Path) -> None:
     log_point(point)
     (path,) = point.glob("wandb/offline-run-*/files/media/table/evidence/*.json")
     table = json.loads(path.read_text())
@@ -81,15 +81,13 @@ def test_a_sample_of_the_evidence_is_a_table(point: Path) -> None:
     assert ids == samples["sample_id"].to_list()[::2]  # 400 frames, at most 200 rows
 
 
-def test_a_table_waits_for_its_upload_beside_the_run(point: Path) -> None:
+def test_table_is_staged_in_the_folder_of_the_run(point: Path) -> None:
     log_point(point)
     assert list(point.glob("wandb/artifacts/staging/*"))
     assert not list(Path.home().rglob("artifacts/staging/*"))
 
 
-def test_a_figure_that_one_point_suffices_for_is_logged(
-    point: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_figure_that_needs_one_run_is_logged(point: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("one_point_figure")
     figure = Figure(figsize=(3, 2))
     figure.subplots().plot([1, 2])
@@ -107,7 +105,7 @@ def test_a_figure_that_one_point_suffices_for_is_logged(
     assert Image.open(path).size == (330, 220)
 
 
-def test_points_of_one_process_have_runs_of_their_own(tmp_path: Path) -> None:
+def test_runs_of_one_process_are_separate(tmp_path: Path) -> None:
     folders = [make_point(tmp_path / name, start) for name, start in (("a", 0.0), ("b", 0.3))]
     for folder in folders:
         log_point(folder)
@@ -118,19 +116,19 @@ def test_points_of_one_process_have_runs_of_their_own(tmp_path: Path) -> None:
     assert wandb.run is None
 
 
-def test_resumed_point_continues_its_run(point: Path) -> None:
+def test_resumed_run_continues_its_wandb_run(point: Path) -> None:
     for _ in range(2):
         logger = build(point)
         logger.log_metrics({"val/loss": 1.0, "epoch": 0}, step=10)
         finish(logger)
     first, second = logged_runs(point)
     assert first.id == second.id
-    noted = json.loads((point / "run.json").read_text())["wandb"]
-    assert noted["train"] == first.id
-    assert noted["curves"] == ["val/loss"]
+    recorded = json.loads((point / "run.json").read_text())["wandb"]
+    assert recorded["train"] == first.id
+    assert recorded["curves"] == ["val/loss"]
 
 
-def test_curves_are_over_the_optimizer_step(point: Path) -> None:
+def test_curves_have_the_optimizer_step_as_axis(point: Path) -> None:
     logger = build(point)
     logger.log_metrics({"val/loss": 1.0}, step=200)
     logger.log_metrics({"val/loss": 0.5}, step=400)
@@ -139,7 +137,7 @@ def test_curves_are_over_the_optimizer_step(point: Path) -> None:
     assert [(row["trainer/global_step"], row["val/loss"]) for row in rows] == [(200, 1), (400, 0.5)]
 
 
-def test_failure_ends_the_run_as_failed(point: Path) -> None:
+def test_exception_ends_the_run_as_failed(point: Path) -> None:
     logger = build(point)
     try:
         logger.log_metrics({"train/loss": float("nan")}, step=0)
@@ -150,13 +148,13 @@ def test_failure_ends_the_run_as_failed(point: Path) -> None:
     assert wandb.run is None
 
 
-def test_point_that_logged_nothing_has_no_run(point: Path) -> None:
+def test_run_without_logged_values_has_no_wandb_run(point: Path) -> None:
     finish(build(point))
     assert not (point / "wandb").exists()
     assert wandb.run is None
 
 
-def test_run_left_open_by_somebody_else_is_not_logged_into(point: Path, tmp_path: Path) -> None:
+def test_run_left_open_by_other_code_is_not_logged_into(point: Path, tmp_path: Path) -> None:
     left_open = wandb.init(
         project="other", dir=tmp_path, mode="offline", settings=wandb.Settings(silent=True)
     )
@@ -164,7 +162,7 @@ def test_run_left_open_by_somebody_else_is_not_logged_into(point: Path, tmp_path
     assert logged_runs(point)[0].id != left_open.id
 
 
-def test_evaluation_logs_only_the_partitions_that_it_added(point: Path) -> None:
+def test_evaluation_logs_only_its_new_partitions(point: Path) -> None:
     log_point(point)
     logger = build(point, "evaluate")
     add_partition(point, "last_tenth_rotated")
@@ -175,12 +173,12 @@ def test_evaluation_logs_only_the_partitions_that_it_added(point: Path) -> None:
     assert trained.id != evaluated.id
     partitions = {name.split("/")[0] for name in evaluated.summary if name.endswith("/force_mae")}
     assert partitions == {"last_tenth_rotated"}
-    noted = json.loads((point / "run.json").read_text())["wandb"]
-    assert (noted["train"], noted["evaluate"]) == (trained.id, evaluated.id)
+    recorded = json.loads((point / "run.json").read_text())["wandb"]
+    assert (recorded["train"], recorded["evaluate"]) == (trained.id, evaluated.id)
 
 
 def add_partition(point: Path, name: str) -> None:
-    """As a later evaluation would: its rows, its metrics, its hash."""
+    """Add rows, metrics and hash, as a later evaluation would."""
     record = json.loads((point / "run.json").read_text())
     record["partitions"][name] = {"hash": "0123456789ab", "count": 400, "describe": ""}
     update_record(point, **record)
@@ -192,7 +190,7 @@ def add_partition(point: Path, name: str) -> None:
     write_table(path, polars.concat([rows, further]), fields)
 
 
-def test_only_rank_0_talks_to_wandb(point: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_rank_0_logs_to_wandb(point: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = (point / "run.json").read_text()
     monkeypatch.setattr(rank_zero_only, "rank", 1)
     logger = build(point)
@@ -204,7 +202,7 @@ def test_only_rank_0_talks_to_wandb(point: Path, monkeypatch: pytest.MonkeyPatch
     assert (point / "run.json").read_text() == before
 
 
-def test_disabled_run_leaves_nothing(point: Path) -> None:
+def test_disabled_run_writes_nothing(point: Path) -> None:
     before = (point / "run.json").read_text()
     logger = build(point, mode="disabled")
     logger.log_metrics({"val/loss": 1.0}, step=10)

@@ -1,4 +1,4 @@
-"""Reading a `.wandb` file: LevelDB's log format, each record a protocol buffer."""
+"""Read a `.wandb` file: LevelDB's log format with protocol buffers as records."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from wandb.proto import wandb_internal_pb2
 BLOCK = 32768
 FILE_HEADER, RECORD_HEADER = 7, 7
 FULL, LAST = 1, 4
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Seconds to wait for the end of a run."""
 
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """What was logged to one run, in one session."""
+    """The values logged to one run in one session."""
 
     folder: Path
     id: str
@@ -37,17 +37,17 @@ class LoggedRun:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """The last value of everything."""
+        """Last value by name."""
         return {name: value for row in self.history for name, value in row.items()}
 
 
 def logged_runs(folder: Path) -> list[LoggedRun]:
-    """The runs in a point's folder, in the order in which they began."""
+    """Runs in a folder, by start time."""
     return [read_run(path) for path in sorted(folder.glob("wandb/*run-*/*.wandb"))]
 
 
 def num_steps_on_disk(folder: Path) -> int:
-    """How many steps the files in a point's folder have, of a run that may be writing them."""
+    """Number of steps in the files of a folder, which a run may still be writing."""
     found = 0
     for path in folder.glob("wandb/*run-*/*.wandb"):
         with contextlib.suppress(DecodeError, AssertionError):  # half written
@@ -57,11 +57,11 @@ def num_steps_on_disk(folder: Path) -> int:
 
 
 def read_run(path: Path) -> LoggedRun:
-    """The run, once its end is on disk: W&B's own process may be writing after `finish`."""
-    until = time.monotonic() + PATIENCE
+    """Wait until the end of the run is on disk: W&B's process writes on after `finish`."""
+    deadline = time.monotonic() + TIMEOUT
     while True:
         records = [wandb_internal_pb2.Record.FromString(record) for record in _records(path)]
-        if any(record.HasField("exit") for record in records) or time.monotonic() > until:
+        if any(record.HasField("exit") for record in records) or time.monotonic() > deadline:
             return _run(path, records)
         time.sleep(0.05)
 
@@ -94,7 +94,7 @@ def _records(path: Path) -> Iterator[bytes]:
     assert content.startswith(b":W&B")
     position, parts = FILE_HEADER, b""
     while position + RECORD_HEADER <= len(content):
-        if BLOCK - position % BLOCK < RECORD_HEADER:  # the rest of a block that held no header
+        if BLOCK - position % BLOCK < RECORD_HEADER:  # no room for a header
             position += BLOCK - position % BLOCK
             continue
         _, size, kind = struct.unpack_from("<IHB", content, position)

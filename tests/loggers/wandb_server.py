@@ -1,4 +1,4 @@
-"""What of Weights & Biases' server `wandb sync` and an online run need, on the loopback."""
+"""A local Weights & Biases server that suffices for `wandb sync` and online runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class Server(ThreadingHTTPServer):
-    """Keeps the history of each run, line by line, at the line that it is sent for."""
+    """Keeps the history of each run by line number."""
 
     daemon_threads = True
 
@@ -26,11 +26,11 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def history(self, run: str) -> list[dict[str, Any]]:
-        """The rows of a run in the order of their lines."""
+        """History rows of a run by line number."""
         return [row for _, row in sorted(self.lines.get(run, {}).items())]
 
     def answer(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
-        """To a GraphQL operation of this name."""
+        """Answer the GraphQL operation of this name."""
         if operation == "UpsertBucket":
             return {"upsertBucket": {"bucket": self._bucket(given["name"]), "inserted": True}}
         if operation == "RunResumeStatus":
@@ -87,7 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_HEAD
 
     def log_message(self, *message: Any) -> None:
-        """Nothing is said."""
+        """Print nothing."""
 
     def _content(self) -> bytes:
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
