@@ -1,7 +1,4 @@
-"""What an audit of a test partition found, as a point's record holds it.
-
-Types are strict: no text stands for a number or number for a text.
-"""
+"""The leak audit of a test partition, as a run's record stores it, with strict types."""
 
 from __future__ import annotations
 
@@ -22,19 +19,19 @@ from pydantic import (
 
 from saibench.files.bounded_json import finite
 
-OWN = ConfigDict(strict=False)
-"""Within a record, whose strictness would refuse the JSON object of a dataclass."""
+CONFIG = ConfigDict(strict=False)
+"""A strict model accepts no JSON object for a dataclass."""
 _Number = Annotated[
     StrictFloat, BeforeValidator(lambda value: math.nan if value is None else value)
 ]
-"""Null in a record where it is not finite."""
+"""A float; null in the record if it is not finite."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """A share of the test samples with its interval; NaN bounds if they are one block."""
+    """A fraction of the test samples with its 95 % interval; NaN bounds with a single block."""
 
-    __pydantic_config__ = OWN
+    __pydantic_config__ = CONFIG
     estimate: _Number
     low: _Number
     high: _Number
@@ -43,14 +40,15 @@ class Share:
 
 @dataclass(frozen=True)
 class Pair:
-    """A test sample and the training sample that it resembles most.
+    """A test sample and its nearest training sample.
 
-    distance: of their descriptors; over the distance of independent samples in `relative`
-    gap: of their times, None where samples have none; `relative` None where nothing sets a scale
-    same: how many parts (frames, jets) are equal in both
+    distance: between their descriptors
+    relative: the same over the distance of independent samples; None without a scale
+    gap: between their times; None for samples without a time
+    same: number of parts (frames, jets) that are equal in both
     """
 
-    __pydantic_config__ = OWN
+    __pydantic_config__ = CONFIG
     test: StrictInt
     training: StrictInt
     distance: _Number
@@ -61,43 +59,42 @@ class Pair:
 
 @dataclass(frozen=True)
 class Effect:
-    """The error of test samples that training has seen the like of, and of the others."""
+    """The error of leaked test samples (`seen`) and of the others."""
 
-    __pydantic_config__ = OWN
+    __pydantic_config__ = CONFIG
     statistic: StrictStr
     unit: StrictStr
     seen: Share
     others: Share
     difference: Share
-    """Others less seen: what the leak hides."""
+    """Others minus leaked: the error that the leak hides."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What training has seen of one test partition.
+    """The leaks from the training set into one test partition.
 
     partition, describe: the test partition
-    test, training: samples of the test, and those that training saw (trained and validated on)
+    test, training: number of test samples, and of samples trained or validated on
     training_hash, test_hash: of the partitions
-    score: share of the test samples that training has seen the like of: in at least one of the
-        three ways below
-    same: share that is in training, by id or by equal content
-    interleaved: share with a training sample within one correlation time; None without time
-    near: share closer to a training sample than all but 1 % of the training samples are to
-        independent ones; None where none are independent, or there are no descriptors
-    part: what equal content is equal in
+    score: fraction of leaked test samples, by at least one of the three criteria below
+    same: fraction that is in training, by id or by equal content
+    interleaved: fraction with a training sample within one correlation time; None without time
+    near: fraction with a near-duplicate: closer to a training sample than all but 1 % of the
+        training samples are to independent ones; None without independent samples or descriptors
+    part: what equal content is compared by
     correlation_time, unit, is_resolved: see `CorrelationTime`
-    along: the column that it is counted in
-    descriptor, describe_descriptor: what is compared
-    threshold: the distance below which a sample is near
-    to_training, among_training: distances to the nearest training sample, of the test and of
-        training samples to independent ones, at the quantiles of `QUANTILES`
+    along: the column of times
+    descriptor, describe_descriptor: what near-duplicates are compared by
+    threshold: the distance below which a sample is a near-duplicate
+    to_training, among_training: quantiles (`QUANTILES`) of the distance to the nearest training
+        sample, of test samples and of training samples to independent ones
     ratio: mean of the first over that of the second
-    pairs: the nearest of all
-    effect: what the leak does to the errors, where the evidence tells
+    pairs: the nearest pairs
+    effect: the effect of the leak on the errors, if the evidence has them
     """
 
-    __pydantic_config__ = OWN
+    __pydantic_config__ = CONFIG
     partition: StrictStr
     describe: StrictStr
     test: StrictInt
@@ -124,16 +121,16 @@ class Audit:
 
     @property
     def near_unknown(self) -> bool:
-        """Whether near-duplicates cannot be told, and no time tells how near samples lie."""
+        """Whether there is neither a distance nor a time to find near-duplicates by."""
         return bool(self.descriptor) and self.near is None and self.interleaved is None
 
     def to_json(self) -> dict[str, Any]:
-        """Builtins; a number that is not finite is null."""
+        """The audit in builtins; a number that is not finite becomes None."""
         found = finite(dataclasses.asdict(self))
         assert isinstance(found, dict)
         return found
 
     @classmethod
     def from_json(cls, given: dict[str, Any]) -> Audit:
-        """What `to_json` gave; further keys are ignored."""
+        """Read what `to_json` returned; further keys are ignored."""
         return TypeAdapter(cls).validate_python(given)

@@ -1,4 +1,4 @@
-"""How long errors remember: autocorrelation of series of neighbouring samples."""
+"""Autocorrelation of series of neighbouring samples."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ Floats = NDArray[np.float64]
 
 WINDOW = 5
 """Correlation times over which the autocorrelation is summed (Sokal's automatic window)."""
-SHORTEST = 10
-"""Samples of a series below which it says nothing of its memory."""
+MIN_LENGTH = 10
+"""Samples that a series must have for its autocorrelation to be estimated."""
 
 
 def correlation_time(series: Iterable[Floats]) -> float:
-    """Integrated autocorrelation time in samples, at least 1, of series of one kind.
+    """Integrated autocorrelation time in samples, at least 1, of several series of one quantity.
 
     ½ + Σ_k ρ(k), with ρ the mean autocorrelation of the series, summed up to the first lag of
-    five times the sum so far. White noise has ½, and an AR(1) series with memory a has
+    five times the sum so far. White noise has ½, and an AR(1) series with coefficient a has
     (1 + a) / (2 (1 − a)).
 
     Source: Sokal, "Monte Carlo methods in statistical mechanics", in Functional Integration,
     Plenum (1997), §3.
     """
-    correlations = [_autocorrelation(values) for values in series if len(values) >= SHORTEST]
+    correlations = [_autocorrelation(values) for values in series if len(values) >= MIN_LENGTH]
     correlations = [rho for rho in correlations if not np.isnan(rho).any()]
     if not correlations:
         return 1.0
@@ -38,22 +38,20 @@ def correlation_time(series: Iterable[Floats]) -> float:
 
 
 def lag_one(values: Floats) -> float:
-    """Autocorrelation of neighbours; 0 where values are constant or fewer than `SHORTEST`."""
+    """Lag-one autocorrelation; 0 for constant values or fewer than `MIN_LENGTH`."""
     deviation = values - values.mean() if len(values) else values
     spread = float(deviation @ deviation)
-    if len(values) < SHORTEST or spread <= 1e-24 * float(np.square(values).sum()):
+    if len(values) < MIN_LENGTH or spread <= 1e-24 * float(np.square(values).sum()):
         return 0.0
     return float(deviation[1:] @ deviation[:-1]) / spread
 
 
-def less_class_means(values: Floats, classes: NDArray[np.int64]) -> Floats:
-    """What is left of `(N,)` values when each class's mean is taken off; NaN stay."""
+def means_by_label(values: Floats, labels: NDArray[np.int64], count: int) -> Floats:
+    """Means `(count,)` of the `(N,)` values of each label, ignoring NaN; NaN without a value."""
     defined = ~np.isnan(values)
-    found = np.full(len(values), np.nan)
-    counts = np.bincount(classes[defined], minlength=classes.max(initial=0) + 1)
-    sums = np.bincount(classes[defined], values[defined], minlength=len(counts))
-    found[defined] = values[defined] - (sums / np.maximum(counts, 1))[classes[defined]]
-    return found
+    counts = np.bincount(labels[defined], minlength=count)
+    with np.errstate(invalid="ignore"):
+        return np.bincount(labels[defined], values[defined], minlength=count) / counts
 
 
 def _autocorrelation(values: Floats) -> Floats:

@@ -1,8 +1,8 @@
-"""Whether samples are as independent as the data declare: decided once for all numbers on them.
+"""Independence of a study's samples: one decision for all metrics of the same samples.
 
-The errors that a study's records name (traced, bounded, in the headline) decide it together, over
-all points that were tested on the same samples. A single metric's own noise then decides nothing:
-neighbouring numbers of a page have the same blocks.
+The decision combines the errors that the study's records name (traced, bounded, in the headline)
+over all points that were tested on the same samples, so that the metrics of a page share their
+blocks and no decision depends on the noise of a single metric.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from saibench.evidence.stretches import (
 )
 
 INDEPENDENT = ""
-"""As a stretch: what the data declare holds."""
+"""Name of the stretch if the samples are independent as declared."""
 MUCH_LONGER = 2
-"""Memories of a time series that differ by more than this are told apart."""
+"""Ratio above which the correlation times of two errors of a time series are kept apart."""
 
 
 @dataclass(frozen=True, eq=False)
 class Errors:
-    """An error of N samples at several points and, along an axis, positions.
+    """One error of N samples, of several points.
 
     Args:
         axis: empty without one.
-        column: as `force_mae`.
-        values: by point `(N, positions)`; NaN where undefined.
+        column: such as `force_mae`.
+        values: by point `(N, positions on the axis)`; NaN where undefined.
     """
 
     axis: str
@@ -49,21 +49,21 @@ class Errors:
 
     @property
     def name(self) -> str:
-        """As `force_mae` or `lead/mae`."""
+        """`force_mae` or `lead/mae`."""
         return f"{self.axis}/{self.column}" if self.axis else self.column
 
 
 @dataclass(frozen=True, eq=False)
 class Dependence:
-    """What the errors say of N samples.
+    """The blocks of N samples, decided by their errors.
 
     Args:
-        labels: `(N,)` stretches for each of K memories, fewest first; K is 0 where the samples are
-            independent as declared.
-        num_blocks: stretches of the shortest memory, or samples or groups that are independent.
-        contradiction: the largest lag-one autocorrelation of errors, where it contradicts that
-            samples or groups are independent; else None.
-        point, statistic: whose it is.
+        labels: `(N,)` stretches for each of K correlation times, longest first; empty if the
+            samples are independent as declared.
+        num_blocks: stretches of the shortest correlation time, or independent samples or groups.
+        contradiction: the largest lag-one autocorrelation of errors, if it contradicts the
+            declared independence; else None.
+        point, statistic: with that autocorrelation.
     """
 
     labels: tuple[Labels, ...]
@@ -74,20 +74,21 @@ class Dependence:
 
 
 def dependence(samples: polars.DataFrame, errors: Sequence[Errors]) -> Dependence:
-    """What the errors say of N samples, `sample_id` and the declaring columns of each.
+    """The blocks of N samples, given `sample_id` and the columns of the declared independence.
 
-    Samples with a time, and others whose neighbours correlate with any error and point, fall into
-    stretches of five times the longest memory of an error, its mean over points and positions. Of a
-    time series errors of different kinds, as of energy and forces, may have memories of their own.
+    Samples with a time, and samples whose neighbours correlate in any error of any point, are split
+    into stretches of five correlation times of the error with the longest one (mean over points and
+    positions). In a time series, errors of different kinds, such as energies and forces, may have
+    correlation times of their own.
     """
     units = units_of(samples)
     found: list[tuple[float, str, str]] = []
     if units.kind != TIME:
-        looks = sum(len(error.values) for error in errors)
+        tests = sum(len(error.values) for error in errors)
         for error in errors:
             for point, values in error.values.items():
-                told = contradiction(units.series(values), replicates=True, looks=looks)
-                found += [] if told is None else [(told, point, error.name)]
+                rho = contradiction(units.series(values), replicates=True, tests=tests)
+                found += [] if rho is None else [(rho, point, error.name)]
         if not found:
             return Dependence((), units.count)
     numbers = _numbers(errors, units)
@@ -96,19 +97,19 @@ def dependence(samples: polars.DataFrame, errors: Sequence[Errors]) -> Dependenc
 
 
 def _numbers(errors: Sequence[Errors], units: Units) -> list[int]:
-    """Stretches for each kind of error whose memory differs much, ascending.
+    """Numbers of stretches, ascending, one per group of errors with similar correlation times.
 
-    All errors along an axis are one kind, with what they are called as means over it.
+    The errors along one axis, and the means over it, belong to one group.
     """
     axes = {error.column: error.axis for error in errors if error.axis}
-    fewest: dict[str, int] = {}
+    by_kind: dict[str, int] = {}
     for error in errors:
         kind = axes.get(error.column, error.column)
         series = units.series(np.hstack(list(error.values.values())))
         number = number_of_stretches(memory(series, replicates=True), units.count)
-        fewest[kind] = min(number, fewest.get(kind, number))
+        by_kind[kind] = min(number, by_kind.get(kind, number))
     kept: list[int] = []
-    for number in sorted(fewest.values()) or [number_of_stretches(1.0, units.count)]:
+    for number in sorted(by_kind.values()) or [number_of_stretches(1.0, units.count)]:
         if not kept or number > MUCH_LONGER * kept[-1]:
             kept.append(number)
     return kept
@@ -116,7 +117,7 @@ def _numbers(errors: Sequence[Errors], units: Units) -> list[int]:
 
 @dataclass(frozen=True, order=True)
 class Named:
-    """A statistic that records name: the mean over an axis, or a value at each position on it."""
+    """A statistic of a table: its mean over an axis, or its value at each position."""
 
     axis: str
     column: str
@@ -130,17 +131,19 @@ class Named:
 def named_errors(
     record: Mapping[str, Any], metrics: Mapping[str, Any], known: Mapping[str, Sequence[str]]
 ) -> list[Named]:
-    """The errors that a point's record traces, bounds or has in its headline, or the first.
+    """The errors that a point's record traces, bounds or has in its headline.
+
+    If the record names none that exists, the first statistic of the samples.
 
     Args:
         record: `run.json`.
         metrics: of one partition.
-        known: by table the columns that are statistics.
+        known: the statistics of each table.
     """
     traced = (record.get("trace") or {}).get("response") or []
     bounded = (record.get("trust") or {}).get("statistic")
     names = [*([traced] if isinstance(traced, str) else traced), *([bounded] if bounded else [])]
-    found = [_mean_over_axis(str(name)) for name in names]
+    found = [Named(*_axis_and_column(str(name))) for name in names]
     for name in record.get("headline") or ():
         of = (metrics.get(name) or {}).get("of")
         found += [_defined_as(of)] if isinstance(of, Mapping) else _called(str(name), known)
@@ -155,8 +158,8 @@ class SameSamples:
     Args:
         partition: its name.
         points: hashes.
-        samples: ascending by id, with what declares their independence.
-        dependence: what the points' errors say of it.
+        samples: ascending by id, with the columns of the declared independence.
+        dependence: decided by the points' errors.
     """
 
     partition: str
@@ -172,14 +175,14 @@ def decide(
     known: Mapping[str, Sequence[str]],
     read: Callable[[str], polars.DataFrame],
 ) -> list[SameSamples]:
-    """What the errors of a study say of its samples.
+    """Decide the independence of a study's samples.
 
     Args:
-        samples: of all points, with what declares their independence.
+        samples: of all points, with the columns of the declared independence.
         records: `run.json` by point.
         metrics: `metrics.json` by point.
-        known: by table the columns that are statistics.
-        read: gives a table along an axis by its name.
+        known: the statistics of each table.
+        read: returns a table along an axis by its name.
     """
     tables = {"samples": samples}
     found = []
@@ -194,19 +197,20 @@ def decide(
                 tables[named.table] = read(named.table)
             rows = tables[named.table].filter(polars.col("partition") == partition)
             errors.append(_read(named, rows, ids, points))
-        told = dependence(own, [error for error in errors if error.values])
-        found.append(SameSamples(partition, tuple(points), own, told))
+        decision = dependence(own, [error for error in errors if error.values])
+        found.append(SameSamples(partition, tuple(points), own, decision))
     return found
 
 
 def marked_with_stretches(
     samples: polars.DataFrame, decided: Sequence[SameSamples]
 ) -> polars.DataFrame:
-    """The samples of all points with the stretch of each."""
+    """The samples of all points with a column of their stretches."""
     numbers = {name: at for at, name in enumerate(dict.fromkeys(one.partition for one in decided))}
     parts = []
     for one in decided:
-        stretch = polars.Series(STRETCH_COLUMN, _text(one, numbers[one.partition]), polars.String)
+        names = _stretch_names(one, numbers[one.partition])
+        stretch = polars.Series(STRETCH_COLUMN, names, polars.String)
         own = one.samples.select("sample_id", stretch, partition=polars.lit(one.partition))
         parts.append(own.join(polars.DataFrame({"point": one.points}), how="cross"))
     keys = list(ROW_KEYS)
@@ -214,7 +218,7 @@ def marked_with_stretches(
 
 
 def stretches_of(samples: polars.DataFrame) -> list[Labels] | None:
-    """The labels of `Dependence` of rows that were marked; None where these are not, or not all."""
+    """The labels of `Dependence`, from the column of stretches; None if a row has no stretch."""
     if not complete(samples, STRETCH_COLUMN):
         return None
     names, number = np.unique(samples[STRETCH_COLUMN].to_numpy(), return_inverse=True)
@@ -229,8 +233,8 @@ def stretches_of(samples: polars.DataFrame) -> list[Labels] | None:
     ]
 
 
-def _text(one: SameSamples, partition: int) -> list[str]:
-    """The stretches of each sample, no name of which is of two partitions."""
+def _stretch_names(one: SameSamples, partition: int) -> list[str]:
+    """The stretches of each sample, by names that differ between partitions."""
     if not one.dependence.labels:
         return [INDEPENDENT] * one.samples.height
     return [
@@ -255,19 +259,19 @@ def _same_samples(
     return list(found.values())
 
 
-def _mean_over_axis(name: str) -> Named:
+def _axis_and_column(name: str) -> tuple[str, str]:
     axis, _, column = name.rpartition("/")
-    return Named(axis, column)
+    return axis, column
 
 
 def _defined_as(of: Mapping[str, Any]) -> Named:
-    axis, _, column = str(of.get("column") or "").rpartition("/")
+    axis, column = _axis_and_column(str(of.get("column") or ""))
     axis = str(of.get("axis") or axis)
     return Named(axis, column, by_position=bool(axis))
 
 
 def _called(name: str, known: Mapping[str, Sequence[str]]) -> list[Named]:
-    """What an older record calls by a column's name, or by that and a position on an axis."""
+    """The statistic of a metric in an older record: `<column>` or `<column>_<position>`."""
     if name in known.get("samples", ()):
         return [Named("", name)]
     column = name.rpartition("_")[0]
@@ -277,10 +281,10 @@ def _called(name: str, known: Mapping[str, Sequence[str]]) -> list[Named]:
 
 
 def _read(named: Named, table: polars.DataFrame, ids: Labels, points: Sequence[str]) -> Errors:
-    """The values of these points and samples; of positions those that most samples have.
+    """The values of a statistic, at the positions where at least half of the samples have one.
 
     Args:
-        named: a statistic.
+        named: the statistic.
         table: the rows of one partition.
         ids: `(N,)` of the samples, ascending.
         points: hashes.

@@ -1,13 +1,13 @@
-"""What of the data is independent: the declaration that every interval and test starts from.
+"""The declaration of which samples are independent, which every interval and test starts from.
 
-The data's source declares it, the record keeps it (`blocks` of `run.json`), and the tables of
-evidence carry it as columns that `saibench.analysis.blocks` reads.
+The data source declares it, the record stores it (`blocks` of `run.json`), and the tables in memory
+have it as columns, which `saibench.analysis.blocks` reads.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars
@@ -18,30 +18,30 @@ TIME, GROUP, SAMPLE = "time", "group", "sample"
 KINDS = (TIME, GROUP, SAMPLE)
 
 DEFAULT_ORDER = "time"
-"""Column by which samples are ordered where nothing is declared, as in records of saibench 0.1."""
+"""Time column of records without a declaration, as of saibench 0.1."""
 ORDER_COLUMN = "__time"
-"""Time of a row, whatever the column is called that the data declare it by."""
+"""Time of a row, under one name for all data."""
 GROUP_COLUMN = "__group"
 """Group of a row; samples of different groups are independent."""
 STRATUM_COLUMN = "__stratum"
-"""Class of a row, of whose samples a fixed number was chosen."""
+"""Class of a row, in data with a chosen number of samples per class."""
 STRETCH_COLUMN = "__stretch"
-"""Stretch of a row, as `saibench.evidence.dependence` decides it for a study's samples."""
+"""Stretch of a row (see `saibench.evidence.dependence`)."""
 MARKS = (ORDER_COLUMN, GROUP_COLUMN, STRATUM_COLUMN, STRETCH_COLUMN)
-"""The columns of `StudyEvidence.samples` that no file of evidence holds."""
+"""Columns of `StudyEvidence.samples` that are in no file."""
 ROW_KEYS = ("point", "partition", "sample_id")
 
 
 @dataclass(frozen=True)
 class Independence:
-    """Which samples may be taken for independent of each other.
+    """Which samples are independent of each other.
 
     Args:
         kind: `time`: samples some correlation times apart; `group`: samples of different groups
-            (trajectories, events, radar series); `sample`: all.
-        column: a column of the index and the evidence: of the times, or of the groups.
-        strata: a column of classes of which the data hold a chosen, not a found, number of samples,
-            such as a jet's label; resampling then keeps their shares.
+            (trajectories, events, radar series); `sample`: all samples.
+        column: the column of the times or of the groups, in the index and the evidence.
+        strata: a column of classes with a chosen number of samples each, such as a jet's label;
+            resampling keeps their proportions.
 
     Raises:
         UserError: the kind is unknown, or a column is missing.
@@ -55,12 +55,12 @@ class Independence:
         if self.kind not in KINDS:
             raise UserError(f"blocks of kind '{self.kind}': {closest(str(self.kind), KINDS)}")
         if (self.kind == SAMPLE) != (self.column is None):
-            works = "no column" if self.kind == SAMPLE else "the column that holds it"
-            raise UserError(f"blocks of kind '{self.kind}' with column={self.column}: use {works}.")
+            hint = "column=null" if self.kind == SAMPLE else f"the column of the {self.kind}"
+            raise UserError(f"blocks of kind '{self.kind}' with column={self.column}: use {hint}.")
 
     @property
     def order_column(self) -> str | None:
-        """The column of the times by which samples are ordered; None where they have no order."""
+        """The column of times; None for samples without an order."""
         return self.column if self.kind == TIME else None
 
     @property
@@ -69,36 +69,36 @@ class Independence:
         return [name for name in (self.column, self.strata) if name is not None]
 
     def checked(self, columns: Collection[str]) -> Independence:
-        """Itself.
+        """Return the declaration itself.
 
         Raises:
-            UserError: a column that it names is none of `columns`.
+            UserError: `columns` lacks a column that it names.
         """
         for name in self.columns:
             if name not in columns:
                 raise UserError(
-                    f"the data declare blocks by the column '{name}', which their index does not "
-                    f"have: {closest(name, columns)}"
+                    f"the data declare blocks by the column '{name}', which their index lacks: "
+                    f"{closest(name, columns)}"
                 )
         return self
 
     def to_json(self) -> dict[str, str | None]:
-        """What the record keeps."""
-        return {"kind": self.kind, "column": self.column, "strata": self.strata}
+        """The entry `blocks` of the record."""
+        return asdict(self)
 
 
 def default_independence(columns: Collection[str]) -> Independence:
-    """By `DEFAULT_ORDER` where samples have it, else every sample is independent."""
+    """Time order if there is the column `DEFAULT_ORDER`, else independent samples."""
     if DEFAULT_ORDER in columns:
         return Independence(TIME, DEFAULT_ORDER)
     return Independence(strata="label" if "label" in columns else None)
 
 
 def independence_of(record: Mapping[str, Any], columns: Collection[str]) -> Independence:
-    """What a point's record declares, or the default of its columns where it is older.
+    """The declaration in a point's record, or the default for an older record.
 
     Raises:
-        UserError: the declaration does not fit the columns of the evidence.
+        UserError: the evidence lacks a declared column.
     """
     declared = record.get("blocks")
     if not isinstance(declared, Mapping):
@@ -108,7 +108,7 @@ def independence_of(record: Mapping[str, Any], columns: Collection[str]) -> Inde
 
 
 def marked(samples: polars.DataFrame, declared: Mapping[str, Independence]) -> polars.DataFrame:
-    """The samples with the columns that tell what is independent.
+    """Add the columns of the declared independence.
 
     Args:
         samples: with `point` and `sample_id`.
@@ -136,12 +136,12 @@ def marked(samples: polars.DataFrame, declared: Mapping[str, Independence]) -> p
 
 
 def marked_index(index: polars.DataFrame, declared: Independence) -> polars.DataFrame:
-    """The samples of one data set with the columns that tell what is independent."""
+    """Add the columns of the declared independence to the samples of one data set."""
     return marked(index.with_columns(point=polars.lit("")), {"": declared}).drop("point")
 
 
 def marked_by(rows: polars.DataFrame, samples: polars.DataFrame) -> polars.DataFrame:
-    """Rows along an axis with the block columns of their samples, which keep their order."""
+    """Add the independence columns of the samples to rows along an axis, in the same order."""
     columns = [name for name in MARKS if name in samples.columns and name not in rows.columns]
     if not columns or not {*ROW_KEYS} <= set(rows.columns):
         return rows

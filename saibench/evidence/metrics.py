@@ -1,4 +1,4 @@
-"""The recorded metrics, and where among them one of a given name is."""
+"""Reading and looking up recorded metrics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_metrics(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
     """The content of a `metrics.json`.
 
     Raises:
-        UserError: the file is missing or damaged, or is not that of the record beside it.
+        UserError: the file is missing or damaged, or does not match the record.
     """
     check_file(path)
     metrics: dict[str, dict[str, dict[str, Any]]] = printable(read_json_object(path))
@@ -30,20 +30,20 @@ def read_metrics(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def added_definition(entry: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """What the settings said of a metric that a user added to the model's; None for another."""
+    """The settings of a metric that the user added; None for one of the model."""
     of = (entry or {}).get("of")
     found = of.get("metric") if isinstance(of, Mapping) else None
     return found if isinstance(found, Mapping) and isinstance(found.get("name"), str) else None
 
 
 def added_names(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Of the metrics of a partition, those that a user added and that are one number each."""
+    """The user's metrics of a partition that are a single number."""
     found = {name: added_definition(entry) for name, entry in metrics.items()}
     return [name for name, known in found.items() if known is not None and known["name"] == name]
 
 
 def definitions(metrics: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Of the metrics of a partition that a user added, what the settings said of each."""
+    """The settings of the user's metrics of a partition."""
     found = (added_definition(entry) for entry in metrics.values())
     return [known for known in found if known is not None]
 
@@ -51,7 +51,7 @@ def definitions(metrics: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, A
 def other_metrics(
     before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Mapping[str, Any]]:
-    """Of `before` the metrics that a user added and that `now` has not: they hold all the same."""
+    """The user's metrics in `before` that are not in `now`; they remain valid."""
     names = {known["name"] for known in definitions(now)}
     return {
         name: entry
@@ -63,17 +63,17 @@ def other_metrics(
 def located(points: Collection[Metrics], name: str, first: str) -> tuple[str, str] | None:
     """The partition and name of a metric that some point has a value of.
 
+    For a metric at a position on an axis, such as `mae_60` at 60 minutes, the nearest position if
+    the data have no such position.
+
     Args:
         points: the metrics of each point.
         name: `<metric>`, or `<partition>/<metric>`.
-        first: the partition to look at before all others.
-
-    Of a metric at a position on an axis, as `mae_60` at 60 minutes, the nearest is found where data
-    of another cadence have none there.
+        first: the partition to search first.
     """
     partitions = dict.fromkeys([first, *(name for metrics in points for name in metrics)])
     where, _, metric = name.rpartition("/")
-    for choose in (_exactly, nearest_label):
+    for find in (_exactly, nearest_label):
         for partition in [where] if where else partitions:
             known = [
                 known
@@ -81,13 +81,13 @@ def located(points: Collection[Metrics], name: str, first: str) -> tuple[str, st
                 for known, entry in (metrics.get(partition) or {}).items()
                 if (entry or {}).get("value") is not None
             ]
-            if (found := choose(metric, known)) is not None:
+            if (found := find(metric, known)) is not None:
                 return partition, found
     return None
 
 
 def nearest_label(name: str, known: Collection[str]) -> str | None:
-    """`name`, or of those that differ from it in the number at their end the nearest.
+    """`name`, or the name that differs only in its final number, nearest to that of `name`.
 
     >>> nearest_label("mae_60", ["mae", "mae_54", "mae_63"])
     'mae_63'
@@ -98,10 +98,9 @@ def nearest_label(name: str, known: Collection[str]) -> str | None:
     if not stem or not label.isdecimal():
         return None
     numbers = [
-        int(other.removeprefix(f"{stem}_"))
-        for other in known
-        if other.startswith(f"{stem}_") and other.removeprefix(f"{stem}_").isdecimal()
-    ]
+        int(end) for start, _, end in (other.rpartition("_") for other in known)
+        if start == stem and end.isdecimal()
+    ]  # fmt: skip
     if not numbers:
         return None
     return f"{stem}_{min(numbers, key=lambda number: (abs(number - int(label)), number))}"

@@ -1,4 +1,4 @@
-"""What takes long to find of a study, found once where several parts of a page ask for it."""
+"""A cache for slow results that several parts of a page need."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Found = TypeVar("Found")
 
 
 def once(find: Callable[[StudyEvidence], Found]) -> Callable[[StudyEvidence], Found]:
-    """`find`, which keeps what it found of the evidence that it was asked for last."""
+    """Cache the result of `find` for the latest evidence."""
     last: tuple[weakref.ref[StudyEvidence], Found] | None = None
 
     @wraps(find)

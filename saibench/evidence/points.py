@@ -1,4 +1,4 @@
-"""The table of a study's points: one row a point, its settings as columns."""
+"""The table of a study's points: one row per point, settings as columns."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ FIXED = {field.name for field in (*BEFORE, *AFTER)}
 def points_table(
     records: Mapping[str, Record], metrics: Mapping[str, Record]
 ) -> tuple[polars.DataFrame, list[Field]]:
-    """One row a point, ordered by the settings in which the points differ, and its fields.
+    """The table of points, ordered by the settings in which they differ, and its fields.
 
-    A setting has the column of its own name (`window.start`), or `setting.<name>` where the
-    table has another column so named. Settings of lists or of mixed types are JSON text.
+    A setting is a column of the same name (`window.start`), or `setting.<name>` if the table has
+    another column of that name. Lists and mixed types are JSON text.
     """
     names = dict.fromkeys(name for record in records.values() for name in record["settings"])
     settings = {
@@ -69,16 +69,16 @@ def points_table(
         *AFTER,
     ]
     order = [name for name, column in settings.items() if column.n_unique() > 1]
-    order.sort(key=lambda name: name == "seed")  # seeds of one cell stand together
+    order.sort(key=lambda name: name == "seed")  # seeds of one cell are neighbours
     return table.sort([*order, "slug", "point"], maintain_order=True), fields
 
 
 def setting_column(values: Sequence[Any]) -> polars.Series:
-    """One setting over all points: booleans, integers, floats or text; nulls stay null."""
+    """One setting of all points: booleans, integers, floats or text; null stays null."""
     present = [value for value in values if value is not None]
     kinds = {type(value) for value in present}
     if any(type(value) is int and abs(value) >= 2**63 for value in present):
-        kinds = {object}  # no column of numbers holds it
+        kinds = {object}  # too large for a column of integers
     if kinds <= {int}:
         return polars.Series(values, dtype=polars.Int64)
     if kinds <= {int, float}:
@@ -99,6 +99,7 @@ _DTYPES: dict[Any, str] = {
     polars.Boolean: "bool",
     polars.String: "string",
 }
+_BY_NAME = {name: dtype for dtype, name in _DTYPES.items()}
 
 
 def _row(point: str, record: Record, metrics: Record) -> dict[str, Any]:
@@ -111,7 +112,7 @@ def _row(point: str, record: Record, metrics: Record) -> dict[str, Any]:
         "cause": (record.get("failure") or {}).get("cause"),
         "train_count": (partitions.get("train") or {}).get("count"),
         "steps": record.get("steps"),
-        **{f"seconds_{phase}": seconds.get(phase) for phase in _PHASES},
+        **{f"seconds_{one}": seconds.get(one) for one in ("prepare", "train", "test", "total")},
         "started": record.get("started"),
         "ended": record.get("ended"),
         "record": json.dumps(record, ensure_ascii=False),
@@ -119,10 +120,6 @@ def _row(point: str, record: Record, metrics: Record) -> dict[str, Any]:
     }
 
 
-_PHASES = ("prepare", "train", "test", "total")
-
-
 def _series(field: Field, rows: Sequence[Mapping[str, Any]]) -> polars.Series:
-    dtypes = {name: dtype for dtype, name in _DTYPES.items()}
     values = [row[field.name] for row in rows]
-    return polars.Series(field.name, values, dtype=dtypes[field.dtype], strict=False)
+    return polars.Series(field.name, values, dtype=_BY_NAME[field.dtype], strict=False)

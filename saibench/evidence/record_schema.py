@@ -1,6 +1,6 @@
-"""What `run.json` and `metrics.json` hold, for all who read them: kinds of entries, by name.
+"""The schema of `run.json` and `metrics.json`: types of the entries that saibench reads.
 
-What is not declared here is not relied upon: it may be missing, or of any kind.
+Other entries may be missing or have any type.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from saibench.settings import LearningCurveSettings, TraceSettings, TrainingName
 
 
 class _Open(BaseModel):
-    """Further keys may be there; no text stands for a number or number for a text."""
+    """Strict types; further keys are ignored."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
 
 _OrNone = BeforeValidator(lambda value: None if value == [] else value)
-"""A workload that asks for nothing is recorded as an empty list."""
+"""A workload without the setting is recorded with an empty list."""
 _Names = list[str] | None
 
 
@@ -131,16 +131,16 @@ _METRICS = TypeAdapter(dict[str, dict[str, _Metric]])
 
 
 def refuse_misshapen_record(record: Mapping[str, Any]) -> None:
-    """Refuse what is no record of a run.
+    """Raise an error unless this is the record of a run.
 
     Raises:
-        ValueError: the entry, and what is wrong with it.
+        ValueError: which entry is wrong, and how.
     """
     window = (_checked(_RECORD, record).training or TRAINING).window
     for name in (window.start, window.size, window.limit) if window else ():
         value = record["settings"].get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise ValueError(printable(f"settings.{name} is no number"))
+            raise ValueError(printable(f"settings.{name} is not a number"))
     refuse_misshapen(record.get(IDENTITY))
     blocks = record.get("blocks")
     if blocks is not None:
@@ -151,10 +151,10 @@ def refuse_misshapen_record(record: Mapping[str, Any]) -> None:
 
 
 def refuse_misshapen_metrics(metrics: Mapping[str, Any]) -> None:
-    """Refuse what are no metrics of a run, `{partition: {metric: {value, unit, per, count}}}`.
+    """Raise an error unless these are metrics: `{partition: {metric: {value, unit, per, count}}}`.
 
     Raises:
-        ValueError: the entry, and what is wrong with it.
+        ValueError: which entry is wrong, and how.
     """
     _checked(_METRICS, metrics)
 
@@ -164,17 +164,17 @@ def _checked(kind: TypeAdapter[Entries], entries: Mapping[str, Any]) -> Entries:
         return kind.validate_python(entries)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "it"
+        where = ".".join(str(part) for part in first["loc"]) or "the content"
         what = _WRONG.get(first["type"], first["msg"])
         raise ValueError(printable(f"{where} {what}")) from error
 
 
 _WRONG = {
-    **dict.fromkeys(("dataclass_type", "dict_type", "model_type"), "is no JSON object"),
-    **dict.fromkeys(("float_type", "int_type"), "is no number"),
-    "bool_type": "is neither true nor false",
-    "list_type": "is no list",
-    "string_type": "is no text",
+    **dict.fromkeys(("dataclass_type", "dict_type", "model_type"), "is not a JSON object"),
+    **dict.fromkeys(("float_type", "int_type"), "is not a number"),
+    "bool_type": "is not a boolean",
+    "list_type": "is not a list",
+    "string_type": "is not a string",
     "missing": "is missing",
 }
-"""What is wrong with an entry, by pydantic's name for it."""
+"""Messages by pydantic's type of error."""

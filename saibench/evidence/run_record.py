@@ -1,4 +1,4 @@
-"""`run.json`: what is known of a point, from its first second to its last."""
+"""`run.json`, the record of a run."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ METRICS = "metrics.json"
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """The record of a point; empty when it never ran.
+    """The record of a run; empty before it starts.
 
     Raises:
-        UserError: the file is damaged, or was changed by something else than saibench.
+        UserError: the file is damaged, or was changed by another program.
     """
     path = folder / FILE
     if not path.exists():
@@ -47,11 +47,11 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def update_record(folder: Path, *written: str, **changes: Any) -> dict[str, Any]:
-    """Change entries of the record, all or nothing.
+    """Change entries of the record in one atomic write, and return it.
 
     Args:
-        folder: the point's.
-        written: names of files in it that were just written, whose SHA-256 is to be kept.
+        folder: of the run.
+        written: names of files just written there, whose SHA-256 is added to the record.
         changes: entries and their values.
     """
     before = read_record(folder)
@@ -64,20 +64,20 @@ def update_record(folder: Path, *written: str, **changes: Any) -> dict[str, Any]
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a record with its digest, all or nothing."""
+    """Write a record with its digest, atomically."""
     write_json(path, sealed(record))
 
 
 def read_metrics(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """The metrics of a point; empty when it was never tested.
+    """The metrics of a run; empty before it is tested.
 
     Raises:
-        UserError: the file is damaged, or is not that of the record beside it.
+        UserError: the file is damaged, or does not match the record.
     """
     path = folder / METRICS
     return metrics.read_metrics(path) if path.exists() else {}
 
 
 def now() -> str:
-    """The time in UTC, ISO 8601, to the second."""
+    """The current time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
-"""A few tested samples kept whole in a run's folder, so that a report can show them."""
+"""Saved samples: a few test samples stored in a run's folder, for the report to display."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,12 @@ from saibench.files.npz import MAX_SAVED_SAMPLES, DamagedArray, NpzArrays
 
 @dataclass(frozen=True, eq=False)
 class SavedSamples:
-    """Arrays of S samples, and numbers that hold for all of them; a field that is None is not kept.
+    """Arrays of S samples, and numbers shared by all of them; a field that is None is not written.
 
-    A subclass is a dataclass whose fields are these. Its `__post_init__` raises ValueError where
-    they do not fit together.
+    A subclass is a dataclass of these arrays. Its `__post_init__` raises ValueError if their shapes
+    do not match.
 
-    FILE: name of the file in a run's folder
+    FILE: file name in a run's folder
     sample_id: (S,) int64
     """
 
@@ -33,28 +33,28 @@ class SavedSamples:
     sample_id: NDArray[np.int64]
 
     def write(self, path: Path) -> None:
-        """Write a compressed .npz file, all or nothing."""
+        """Write a compressed .npz file, atomically."""
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}
         with atomic_write(path) as aside:
             np.savez_compressed(aside, **{name: a for name, a in arrays.items() if a is not None})
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """What `write` wrote.
+        """Read the file that `write` wrote.
 
         Raises:
-            UserError: the file is damaged or holds other arrays.
+            UserError: the file is damaged or has other arrays.
         """
-
         with _reading(path) as arrays:
-            return cls(**{name: _value(arrays[name]) for name in arrays.names})
+            values = {name: arrays[name] for name in arrays.names}
+            return cls(**{name: a if a.ndim else a.item() for name, a in values.items()})
 
     @staticmethod
     def ids(path: Path) -> list[int]:
-        """The ids of the samples in a file alone.
+        """The ids of the samples in a file.
 
         Raises:
-            UserError: the file is damaged or holds other arrays.
+            UserError: the file is damaged or has other arrays.
         """
         with _reading(path) as arrays:
             return arrays["sample_id"].tolist()
@@ -68,9 +68,5 @@ def _reading(path: Path) -> Iterator[NpzArrays]:
             yield arrays
     except (OSError, DamagedArray, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path} does not hold saved samples ({error}): run its point again."
+            f"{path} does not hold saved samples ({error}). Evaluate the run again."
         ) from error
-
-
-def _value(array: np.ndarray) -> Any:
-    return array if array.ndim else array.item()

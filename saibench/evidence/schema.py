@@ -1,4 +1,4 @@
-"""What a column of evidence is, and how tables that carry it are written and read."""
+"""Columns of evidence tables, and reading and writing of these tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from saibench.files.atomic import atomic_write
 from saibench.files.integrity import SUMS, check_file, write_sums
 
 _DAMAGE = (OSError, pyarrow.ArrowException, ValueError, MemoryError)
-"""What PyArrow raises for a file that is garbled."""
+"""Exceptions that PyArrow raises for damaged files."""
 _NUMBERS = (
     pyarrow.types.is_integer,
     pyarrow.types.is_floating,
@@ -24,13 +24,13 @@ _NUMBERS = (
     pyarrow.types.is_null,
 )
 ANY_FILE_HOLDS = 2**24
-"""Values, or characters, that the smallest file may hold."""
+"""Values, or characters, that a file of any size may have."""
 VALUES_PER_BYTE = 64
-"""What each of its bytes may stand for beside: in our tables, with their errors, two values, or ten
-characters; run lengths and dictionaries can stand for any number."""
+"""Further values or characters per byte of the file. Tables of saibench have two values or ten
+characters per byte; a hostile file can claim any number by run lengths and dictionaries."""
 BEFORE, AFTER = "before", "after"
-"""When a column is known: before the truth is, as what a model is given or predicts; or only after
-it, as a label or an error."""
+"""When a column is known: before the truth, as inputs and predictions; or only after it, as labels
+and errors."""
 METADATA = ("unit", "per", "role", "describe", "known")
 
 
@@ -41,13 +41,13 @@ class Field:
     Args:
         name: the column.
         dtype: a pyarrow alias: `string`, `int64`, `float64`, `bool`, …
-        unit: unit of its values (`meV/Å`), empty if they have none.
-        per: what one value is normalised by (`component`, `atom`, `frame`), empty if nothing.
+        unit: of the values (`meV/Å`), empty if they have none.
+        per: normalisation of a value (`component`, `atom`, `frame`), empty if none.
         role: `key`, `feature`, `statistic`, `weight`, or `setting` in the table of points.
         describe: one clause for figures and tables.
-        known: `before` or `after` the truth is; empty where it is not declared.
-        binary: whether its values are 0 or 1, so that their mean is a share; None where it is not
-            declared.
+        known: `before` or `after` the truth; empty if undeclared.
+        binary: whether the values are 0 or 1, so that their mean is a proportion; None if
+            undeclared.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Field:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What the arrow field carries beside its name and type."""
+        """The metadata of the arrow field."""
         return {
             "unit": self.unit,
             "per": self.per,
@@ -79,19 +79,21 @@ class Field:
         metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
         known = {key: metadata.get(key, "") for key in METADATA}
         binary = {"true": True, "false": False}.get(metadata.get("binary", ""))
-        return cls(field.name, _alias(field.type), **known, binary=binary)
+        dtype = str(field.type)
+        alias = {"double": "float64", "float": "float32"}.get(dtype, dtype)
+        return cls(field.name, alias, **known, binary=binary)
 
 
 def fields_of(schema: pyarrow.Schema) -> list[Field]:
-    """The columns that a table's schema declares."""
+    """The columns of a table's schema."""
     return [Field.from_arrow(field) for field in schema]
 
 
 def write_table(path: Path, table: polars.DataFrame, fields: Sequence[Field]) -> None:
-    """Write `table` as zstd Parquet with `fields` as its columns, all or nothing.
+    """Write `table` as zstd Parquet with `fields` as its columns, atomically.
 
-    Floating-point columns keep the precision that they have in `table`, whatever their field
-    says; every other column is cast to its field's type. Missing values stay missing.
+    Floating-point columns keep their precision, other columns are cast to the type of their field.
+    Missing values stay missing.
 
     Raises:
         ValueError: the table's columns are not those of `fields`.
@@ -99,20 +101,20 @@ def write_table(path: Path, table: polars.DataFrame, fields: Sequence[Field]) ->
     """
     names = [field.name for field in fields]
     if set(names) != set(table.columns) or len(set(names)) != len(names):
-        unlike = sorted(set(names) ^ set(table.columns))
-        raise ValueError(f"{path.name}: columns and fields differ, or repeat, in {unlike or names}")
+        wrong = sorted(set(names) ^ set(table.columns)) or names
+        raise ValueError(f"{path.name}: columns and fields differ, or repeat, in {wrong}")
     arrow = table.select(names).to_arrow()
-    schema = pyarrow.schema(
-        [_as_given(field.to_arrow(), arrow.schema.field(field.name).type) for field in fields]
-    )
+    floats = {f.name: f.type for f in arrow.schema if pyarrow.types.is_floating(f.type)}
+    declared = [field.to_arrow() for field in fields]
+    schema = pyarrow.schema([f.with_type(floats.get(f.name, f.type)) for f in declared])
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as aside:
         pyarrow.parquet.write_table(
             arrow.cast(schema),
             aside,
             compression="zstd",
-            use_dictionary=[f.name for f in schema if not pyarrow.types.is_floating(f.type)],
-            use_byte_stream_split=[f.name for f in schema if pyarrow.types.is_floating(f.type)],
+            use_dictionary=[name for name in names if name not in floats],
+            use_byte_stream_split=[name for name in names if name in floats],
             write_page_checksum=True,
         )
 
@@ -123,8 +125,8 @@ def write_tables(
     """Write tables as `<folder>/<name>.parquet`, with their SHA-256 in `SHA256SUMS`.
 
     Args:
-        folder: which other tables, that these replace, may lie in.
-        tables: of each its name, rows and columns; one at a time is held in memory.
+        folder: may have tables of these names, which are replaced.
+        tables: name, rows and columns of each; one at a time is in memory.
     """
     (folder / SUMS).unlink(missing_ok=True)
     written = []
@@ -143,7 +145,7 @@ def read_table(path: Path) -> polars.DataFrame:
     check_file(path)
     try:
         texts = [field.name for field in _schema(path) if _is_text(field.type)]
-        # not `read_table`, which imports pyarrow's datasets, and with them pandas: two seconds
+        # pyarrow's `read_table` imports its datasets and pandas, which takes two seconds
         with pyarrow.parquet.ParquetFile(
             path, page_checksum_verification=True, read_dictionary=texts
         ) as file:
@@ -177,7 +179,7 @@ def _refuse_bomb(claimed: int, what: str, path: Path) -> None:
 
 
 def _characters(arrow: pyarrow.Table) -> int:
-    """How many bytes of text a table has whose texts are read as dictionaries."""
+    """Bytes of text in a table whose texts are read as dictionaries."""
     return sum(
         compute.sum(compute.take(compute.binary_length(chunk.dictionary), chunk.indices)).as_py()
         or 0
@@ -188,11 +190,11 @@ def _characters(arrow: pyarrow.Table) -> int:
 
 
 def _plain(arrow: pyarrow.Table) -> pyarrow.Table:
-    """Numbers and text alone, without metadata, which polars takes to be UTF-8 as it does text.
+    """The table with plain text and without metadata, whose UTF-8 polars would not check.
 
     Raises:
-        ValueError: a column of another type, or two of one name.
-        pyarrow.ArrowInvalid: a text that is not UTF-8.
+        ValueError: a column has another type than numbers and text, or two have the same name.
+        pyarrow.ArrowInvalid: a text is not UTF-8.
     """
     for field in arrow.schema:
         is_dictionary = pyarrow.types.is_dictionary(field.type)
@@ -200,7 +202,7 @@ def _plain(arrow: pyarrow.Table) -> pyarrow.Table:
         if not (_is_text(values) or any(is_number(values) for is_number in _NUMBERS)):
             raise ValueError(f"column {field.name} is of type {field.type}")
     if len(set(arrow.column_names)) < arrow.num_columns:
-        raise ValueError("two columns have one name")
+        raise ValueError("two columns have the same name")
     arrow.validate(full=True)
     columns = [
         column.cast(column.type.value_type) if pyarrow.types.is_dictionary(column.type) else column
@@ -224,15 +226,6 @@ def read_fields(path: Path) -> list[Field]:
 
 def _unreadable(path: Path, error: Exception) -> UserError:
     return UserError(
-        f"{path} is not a readable Parquet file ({first_line(error)}); "
-        "run its point again, or restore the file."
+        f"{path} is not a readable Parquet file ({first_line(error)}). "
+        "Restore the file, or evaluate the run again."
     )
-
-
-def _as_given(field: pyarrow.Field, given: pyarrow.DataType) -> pyarrow.Field:
-    return field.with_type(given) if pyarrow.types.is_floating(given) else field
-
-
-def _alias(dtype: pyarrow.DataType) -> str:
-    """The alias of a type that `pyarrow.type_for_alias` understands."""
-    return {"double": "float64", "float": "float32"}.get(str(dtype), str(dtype))

@@ -1,4 +1,4 @@
-"""Which points a figure compares, and what they have in common."""
+"""Selection and grouping of the points that a figure compares."""
 
 from __future__ import annotations
 
@@ -15,43 +15,43 @@ from saibench.settings import WindowNames
 
 SEED = "seed"
 WINDOW = ["window_start", "window_end"]
-"""Columns of a point's training window, as fractions of the ordered samples."""
+"""Columns of the training window, as fractions of the ordered samples."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Points that differ in their seed alone, with the settings (and counts) they share."""
+    """Points that differ only in their seed, with their common settings (and counts)."""
 
     shared: dict[str, Any]
     points: tuple[str, ...]
 
 
 def fewest_seeds(cells: Iterable[Cell]) -> int:
-    """With how many seeds the setting that was trained least often was trained."""
+    """The smallest number of seeds of a cell."""
     return min((len(cell.points) for cell in cells), default=0)
 
 
 def is_trained(record: Mapping[str, Any]) -> bool:
-    """Whether the run of this record trained its model; others have no seeds that could differ."""
+    """Whether the run trained its model; a run without training does not depend on a seed."""
     return 0 not in (record.get("steps"), record["settings"].get("datamodule.steps"))
 
 
 def same_data(evidence: StudyEvidence, points: Iterable[str]) -> bool:
-    """Whether points were tested on one data set: equal ids of others are no equal samples."""
+    """Whether points were tested on one data set, so that equal ids are equal samples."""
     hashes = ((evidence.records[point].get("data") or {}).get("hash") for point in points)
     return len({known for known in hashes if known}) < 2
 
 
 @dataclass(frozen=True)
 class Variant:
-    """The cells of one line of a figure: whatever the figure does not lay out is the same."""
+    """The cells of one line of a figure; all settings that the figure does not vary are equal."""
 
     label: str
     cells: tuple[Cell, ...]
 
 
 def tested(evidence: StudyEvidence) -> polars.DataFrame:
-    """The points that were tested on the held-out partition, with their windows."""
+    """The points tested on the held-out partition, with their windows."""
     points = compared_points(evidence)
     if "partition" not in evidence.samples.columns:
         return points.clear()
@@ -60,11 +60,11 @@ def tested(evidence: StudyEvidence) -> polars.DataFrame:
 
 
 def why_untested(evidence: StudyEvidence, columns: Iterable[str]) -> str | None:
-    """One sentence if no point has these statistics on the held-out partition, else None."""
+    """The reason if no point has these statistics on the held-out partition, else None."""
     if not evidence.held_out:
-        return "No point was tested."
+        return "No run was tested."
     if not tested(evidence).height:
-        return f"No point was tested on the partition {evidence.held_out}."
+        return f"No run was tested on the partition {evidence.held_out}."
     rows = evidence.samples.filter(polars.col("partition") == evidence.held_out)
     for name in columns:
         if name not in rows.columns or rows[name].is_null().all():
@@ -73,15 +73,15 @@ def why_untested(evidence: StudyEvidence, columns: Iterable[str]) -> str | None:
 
 
 def settings_of(points: polars.DataFrame) -> list[str]:
-    """The columns that are settings."""
+    """The columns of settings."""
     return [name for name in points.columns if name not in {*FIXED, *WINDOW}]
 
 
 def differing(points: polars.DataFrame) -> list[str]:
     """The settings in which the points differ.
 
-    Whole objects, such as a list of samplers, are left out where simple settings tell the points
-    apart as well: such an object is put together from them.
+    Objects, such as a list of samplers, are omitted if simple settings distinguish the points as
+    well: such an object is composed from them.
     """
     found = [name for name in settings_of(points) if points[name].n_unique() > 1]
     simple = [name for name in found if not _holds_objects(points[name])]
@@ -91,14 +91,12 @@ def differing(points: polars.DataFrame) -> list[str]:
 
 
 def _holds_objects(setting: polars.Series) -> bool:
-    """Whether a value is an object or a list of such, which the table of points has as JSON."""
-    if setting.dtype != polars.String:
-        return False
-    return bool(setting.str.contains(r"^\[?\{").any())
+    """Whether a value is JSON of an object or of a list of objects."""
+    return setting.dtype == polars.String and bool(setting.str.contains(r"^\[?\{").any())
 
 
 def compared_points(evidence: StudyEvidence) -> polars.DataFrame:
-    """All points; where they have training windows, `window` stands for the settings of it."""
+    """All points; if they have training windows, `window` replaces the settings of the window."""
     named = evidence.training.window
     points = with_windows(evidence.points, named)
     if named is None or "window" not in points.columns:
@@ -107,13 +105,13 @@ def compared_points(evidence: StudyEvidence) -> polars.DataFrame:
 
 
 def with_windows(points: polars.DataFrame, named: WindowNames | None) -> polars.DataFrame:
-    """Adds `window` (`15–90 %`), `window_start` and `window_end`, where windows exist.
+    """Add `window` (`15–90 %`), `window_start` and `window_end`, if there are windows.
 
     The bounds are fractions of the ordered samples; a window without a size ends at its limit.
 
     Args:
         points: the table of points.
-        named: which settings say it; None where a workload has no windows.
+        named: the settings of a window; None for a workload without windows.
     """
     if named is None or named.start not in points.columns:
         return points
@@ -131,34 +129,34 @@ def with_windows(points: polars.DataFrame, named: WindowNames | None) -> polars.
 
 
 def short_names(evidence: StudyEvidence) -> dict[str, str]:
-    """By point: its slug; where several have the same, with what tells them apart.
+    """The slug of each point, made unique if several points have the same.
 
-    That is a setting, the model's where it does, or all settings, or else the hash, as the point's
-    folder has it.
+    A suffix is the first setting that distinguishes them (of the model, if one does), or all
+    settings, or else the hash, as in the name of the point's folder.
     """
     points = compared_points(evidence)
     found: dict[str, str] = dict(points.select("point", "slug").iter_rows())
-    for (slug,), alike in points.group_by("slug"):
-        if alike.height > 1:
-            told = _told_apart(alike)
-            found |= {point: f"{slug}{told.get(point, f'-{point}')}" for point in alike["point"]}
+    for (slug,), same in points.group_by("slug"):
+        if same.height > 1:
+            suffixes = _suffixes(same)
+            found |= {point: f"{slug}{suffixes.get(point, f'-{point}')}" for point in same["point"]}
     return found
 
 
-def _told_apart(points: polars.DataFrame) -> dict[str, str]:
-    apart = sorted(differing(points), key=lambda name: not name.startswith("model."))
-    for names in [*([name] for name in apart), apart]:
-        told = {
+def _suffixes(points: polars.DataFrame) -> dict[str, str]:
+    settings = sorted(differing(points), key=lambda name: not name.startswith("model."))
+    for names in [*([name] for name in settings), settings]:
+        found = {
             row["point"]: f" ({', '.join(setting_text(name, row[name]) for name in names)})"
             for row in points.iter_rows(named=True)
         }
-        if len(set(told.values())) == points.height:
-            return told
+        if len(set(found.values())) == points.height:
+            return found
     return {}
 
 
 def test_start(evidence: StudyEvidence) -> float:
-    """The fraction of the ordered samples at which the held-out test begins."""
+    """The fraction of the ordered samples at which the held-out test starts."""
     named = evidence.training.window
     settings = [evidence.records[point]["settings"] for point in tested(evidence)["point"]]
     limits = (one.get(named.limit) for one in settings if named is not None)
@@ -166,12 +164,12 @@ def test_start(evidence: StudyEvidence) -> float:
 
 
 def variants(points: polars.DataFrame, across: Sequence[str], by: Sequence[str]) -> list[Variant]:
-    """Groups points into cells by the columns `by`, and cells into variants.
+    """Group points into cells by the columns `by`, and cells into variants.
 
     Args:
         points: tested points.
-        across: settings that the figure lays out itself; all others that differ make variants.
-        by: columns whose values tell a variant's cells apart, ascending.
+        across: settings that the figure varies; all others that differ make variants.
+        by: columns that distinguish the cells of a variant, ascending.
     """
     laid_out = {SEED, *across}
     apart = [name for name in differing(points) if name not in laid_out]
@@ -188,10 +186,10 @@ def variants(points: polars.DataFrame, across: Sequence[str], by: Sequence[str])
 
 
 def windows_of_equal_count(points: polars.DataFrame) -> list[Variant]:
-    """Variants whose cells are training windows, with equally many samples drawn from each.
+    """Variants whose cells are training windows with the same number of training samples.
 
-    Where counts differ between windows (a fraction, or all samples), windows are compared with
-    those of the same count alone. A window without its like is in none.
+    If counts differ between windows, a variant has the windows of one count. A window whose count
+    no other window has is in no variant.
     """
     if "window" not in points.columns:
         return []
@@ -214,16 +212,16 @@ def setting_text(name: str, value: Any) -> str:
 
 
 def setting_name(name: str) -> str:
-    """What a setting chooses: `model` of `model.name`, `model.net` of `model.net._target_`."""
+    """A setting without its last part: `model` for `model.name` and for `model._target_`."""
     return name.removesuffix(".name").removesuffix("._target_")
 
 
 def setting_value(name: str, value: Any) -> str:
-    """A setting's value in short: of a class its name alone; `none` where it is null."""
+    """A setting's value in short: a class without its module, `none` for null."""
     if value is None:
         return "none"
-    shown = f"{value:g}" if isinstance(value, float) else str(value)
-    return shown.rpartition(".")[2] if name.endswith("._target_") else shown
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return text.rpartition(".")[2] if name.endswith("._target_") else text
 
 
 def rows_of(table: polars.DataFrame, points: Sequence[str], partition: str) -> polars.DataFrame:

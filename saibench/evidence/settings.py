@@ -1,4 +1,4 @@
-"""What tells the points of a study apart, read from their frozen configs and records."""
+"""The settings in which the points of a study differ, from their frozen configs and records."""
 
 from __future__ import annotations
 
@@ -12,27 +12,26 @@ Settings = Mapping[str, Any]
 
 _NAMES = ("._target_", ".name")
 DATA_HASH = "data_hash"
-"""What tells runs on other data apart where all else is the same."""
+"""Setting in which runs on different data differ."""
 _KEYS = {DATA_HASH: f"{IDENTITY}.data", "code.": f"{IDENTITY}.source."}
-"""What data and code of the user's own are called in tables and sentences, and in a config."""
+"""Key of the user's data and code in tables → key in a config."""
 
 
 def differing_settings(
     settings: Mapping[str, Settings], configs: Mapping[str, Settings], needed: Sequence[str] = ()
 ) -> dict[str, dict[str, Any]]:
-    """By point: its recorded settings, `needed`, and all else in which the study's configs differ.
+    """By point: the recorded settings, `needed`, and the other settings that differ in the study.
 
-    A record names the settings that a workload usually varies. A study may vary any other, and
-    two models must not be taken for two seeds of one. Of settings that always change together,
-    such as those of a net, the first stands for all; a recorded class or name stands for what
-    follows from it, but a recorded number does not: a figure that lays out `subset.count` must
-    still see that the larger sets were trained for longer. Copies of a recorded setting are left
-    out.
+    A record has the settings that a workload usually varies. A study may vary others, so that two
+    models would be mistaken for two seeds of one. Of settings that always change together, such as
+    those of a net, only the first is added. A setting that follows from a recorded class or name is
+    not added; one that follows from a recorded number is: a figure over `subset.count` must show
+    that the larger sets were trained for longer. Copies of a recorded setting are not added.
 
     Args:
-        settings: `run.json`'s settings, by point.
-        configs: the frozen resolved config, by point; points without one are left as they are.
-        needed: what readers of evidence need to know of every point.
+        settings: of `run.json`, by point.
+        configs: the frozen resolved config, by point; other points keep their settings.
+        needed: settings that are added in any case.
     """
     leaves = {point: _leaves(canonical(dict(config))) for point, config in configs.items()}
     names = dict.fromkeys(name for config in leaves.values() for name in config)
@@ -65,14 +64,14 @@ def differing_settings(
     return found
 
 
-def in_words(records: Mapping[str, Record]) -> dict[str, Record]:
-    """The records, with settings that a reader knows for what a config says of data and code.
+def with_short_keys(records: Mapping[str, Record]) -> dict[str, Record]:
+    """The records, with settings under the keys and with the data hashes that pages display.
 
-    Data have the hash that records and pages give. Where files that differ hold the same data,
-    all have the hash of their files: else their runs would be taken for seeds of one.
+    If different files hold the same data, the hashes of the files are kept: else their runs would
+    be mistaken for seeds of one.
     """
     settings = {
-        point: {_word(key): value for key, value in record["settings"].items()}
+        point: {_short_key(key): value for key, value in record["settings"].items()}
         for point, record in records.items()
     }
     of_files = {point: one[DATA_HASH] for point, one in settings.items() if one.get(DATA_HASH)}
@@ -86,41 +85,42 @@ def in_words(records: Mapping[str, Record]) -> dict[str, Record]:
 
 
 def all_settings(record: Record, config: Settings | None) -> dict[str, Any]:
-    """All that is known of a run's settings, also those that its study does not vary."""
+    """All known settings of a run, including those that its study does not vary."""
     leaves = {} if config is None else _leaves(canonical(dict(config)))
-    found = {_word(key): value for key, value in leaves.items()}
+    found = {_short_key(key): value for key, value in leaves.items()}
     if known := data_hash(record):
         found[DATA_HASH] = known
     return {**found, **record["settings"]}
 
 
 def data_hash(record: Record) -> str | None:
-    """The first 12 digits of the hash of a run's data, as pages show it."""
+    """The first 12 digits of the hash of a run's data, as displayed on pages."""
     return str((record.get("data") or {}).get("hash") or "")[:12] or None
 
 
 def config_key(setting: str) -> str:
-    """The key that a setting has in a config: `identity.data` of `data_hash`."""
-    for word, key in _KEYS.items():
-        if setting.startswith(word):
-            return key + setting.removeprefix(word)
-    return setting
+    """The key of a setting in a config: `identity.data` for `data_hash`."""
+    return _replaced_prefix(setting, _KEYS)
 
 
-def _word(key: str) -> str:
-    for word, of_config in _KEYS.items():
-        if key.startswith(of_config):
-            return word + key.removeprefix(of_config)
+def _short_key(key: str) -> str:
+    return _replaced_prefix(key, {of_config: short for short, of_config in _KEYS.items()})
+
+
+def _replaced_prefix(key: str, prefixes: Mapping[str, str]) -> str:
+    for before, after in prefixes.items():
+        if key.startswith(before):
+            return after + key.removeprefix(before)
     return key
 
 
 def _follows(pattern: tuple[int, ...], names: tuple[int, ...]) -> bool:
-    """Whether points that are named alike have equal values."""
+    """Whether points with equal names have equal values."""
     return len(set(zip(names, pattern, strict=True))) == len(set(names))
 
 
 def _leaves(node: Any, path: str = "") -> dict[str, Any]:
-    """Dotted names and values of a nested config; a list is one value."""
+    """Dotted names and values of a nested config; a list counts as one value."""
     if not isinstance(node, Mapping):
         return {path: node}
     return {
@@ -131,11 +131,11 @@ def _leaves(node: Any, path: str = "") -> dict[str, Any]:
 
 
 def _column(values: Settings) -> tuple[str, ...]:
-    """The values of all points, comparable: whole numbers equal their floats."""
+    """The values of all points in comparable form: 1 equals 1.0."""
     return tuple(repr(float(value) if type(value) is int else value) for value in values.values())
 
 
 def _pattern(values: Settings) -> tuple[int, ...]:
-    """Which points have equal values: each is numbered by where its value first occurs."""
+    """For each point, the position of the first point with an equal value."""
     column = _column(values)
     return tuple(column.index(value) for value in column)

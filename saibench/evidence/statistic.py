@@ -1,4 +1,4 @@
-"""What a model's test step may report: one value a sample, or a sample × one or two named axes."""
+"""Statistics of a model's test step: one value per sample, or per sample and named axis."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Axis:
 
     Args:
         name: `species`, `atom`, `lead`, …
-        labels: one label a position on the axis.
-        columns: further columns that depend on the axis alone, such as an atom's species.
-        weight: the column that weighs labels when they are averaged (atoms of a species). A label
-            of weight 0 (a species that the molecule lacks) has no value for any sample.
-        sizes: of the two axes that it is `crossed` of.
+        labels: of the positions on the axis.
+        columns: further columns that depend on the position only, such as an atom's species.
+        weight: the column of weights for averages over labels (atoms of a species). A label of
+            weight 0 (a species that the molecule lacks) has no value for any sample.
+        sizes: of the two `crossed` axes.
     """
 
     name: str
@@ -33,22 +33,22 @@ class Axis:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one sample's values: `(labels,)`, or `(first, second)` of crossed axes."""
+        """Shape of one sample's values: `(labels,)`, or `(first, second)` for crossed axes."""
         return self.sizes or (len(self.labels),)
 
     @property
     def defined(self) -> np.ndarray:
-        """(labels,) whether there can be a value at all."""
+        """`(labels,)` bools: whether samples can have a value."""
         if self.weight is None:
             return np.ones(len(self.labels), dtype=bool)
         return np.asarray(self.columns[self.weight]) != 0
 
 
 def crossed(first: Axis, second: Axis) -> Axis:
-    """Two axes as one: a statistic along it has a value for each pair of their labels.
+    """Combine two axes into one whose positions are the pairs of their labels.
 
-    A test step returns `(B, first, second)`. The table has a row a sample and pair, the second
-    axis fastest, with the columns of both axes beside the pair's own label.
+    A test step returns `(B, first, second)`. The table has a row per sample and pair, the second
+    axis fastest, with the pair's label and the columns of both axes.
 
     >>> both = crossed(Axis("lead", (6, 12)), Axis("variable", ("t2m", "u10")))
     >>> both.name, both.labels
@@ -57,7 +57,7 @@ def crossed(first: Axis, second: Axis) -> Axis:
     ((6, 6, 12, 12), (2, 2))
 
     Raises:
-        ValueError: both axes have a column of one name, or both have weights.
+        ValueError: both axes have a column of the same name, or both have weights.
     """
     own, other = ({one.name: one.labels, **one.columns} for one in (first, second))
     if own.keys() & other.keys():
@@ -77,27 +77,27 @@ def crossed(first: Axis, second: Axis) -> Axis:
 
 @dataclass(frozen=True)
 class Statistic:
-    """A pure function (prediction, target) → one value a sample, or a sample × axis.
+    """A pure function (prediction, target) → one value per sample, or per sample and position.
 
     Args:
         name: the column in the evidence.
-        unit: unit of the value.
+        unit: of the value.
         per: what one value is the mean over: `component`, `atom`, `frame`, …
         describe: one clause for figures and tables.
-        axis: None for one value a sample; `crossed(lead, variable)` for one a pair of labels.
-        summaries: metric name → how samples are reduced to it: `mean`, `mean_abs`,
-            `root_mean_square`, `quantile_0.9`, `quantile_abs_0.9` or another share (see
-            `saibench.evidence.summary`). Names of statistics with an axis are completed by the
-            label (`force_mae` → `force_mae_H`).
-        partial: whether samples, or positions of some, may leave it undefined (the centre of mass
-            of a dry frame). `test_step` then says where it is defined: bools of the same shape
-            under `defined_key`. They follow from the truth, never from whether the prediction is a
-            number: NaN where the value is defined is a prediction that is none, and is refused.
-        failures: whether samples, or positions of some, may fail (a simulation that breaks down).
-            What is NaN or infinite where it is defined is then a failure: an infinite error in the
-            evidence, which no mean drops.
-        known: `before` the truth is where it is of the prediction alone, else `after`.
-        binary: whether each value is 0 or 1, so that the mean is a share with its exact interval.
+        axis: None for one value per sample; `crossed(lead, variable)` for one per pair of labels.
+        summaries: metric name → reduction over samples: `mean`, `mean_abs`, `root_mean_square`,
+            `quantile_0.9`, `quantile_abs_0.9` or another quantile (see
+            `saibench.evidence.summary`). With an axis, the label is appended to the name
+            (`force_mae` → `force_mae_H`).
+        partial: whether it may be undefined for a sample or position (the centre of mass of a dry
+            frame). `test_step` then returns bools of the same shape under `defined_key`. They must
+            follow from the truth, not from the prediction: NaN in a defined position is an error.
+        failures: whether a sample or position may fail (a simulation that breaks down). NaN or
+            infinity in a defined position is then a failure: an infinite error in the evidence,
+            which means include.
+        known: `before` the truth for a statistic of the prediction alone, else `after`.
+        binary: whether each value is 0 or 1, so that the mean is a proportion with an exact
+            interval.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Statistic:
 
     @property
     def metrics(self) -> dict[str, tuple[str, int | None]]:
-        """By the name of a metric: how samples are reduced, and at which position of the axis."""
+        """By the name of a metric: the reduction over samples, and the position on the axis."""
         if self.axis is None:
             return {name: (how, None) for name, how in self.summaries.items()}
         return {
@@ -130,35 +130,30 @@ class Statistic:
         }
 
     @property
-    def axis_labels(self) -> tuple[str | int, ...]:
-        """Labels of its axis, none without one."""
-        return () if self.axis is None else self.axis.labels
-
-    @property
     def key(self) -> str:
         """Key of the values in what a test step returns: `force_mae`, `species/force_mae`."""
         return self.name if self.axis is None else f"{self.axis.name}/{self.name}"
 
     @property
     def defined_key(self) -> str:
-        """Key of where a `partial` one is defined: `lead/mae.defined`."""
+        """Key of the bools of a `partial` statistic: `lead/mae.defined`."""
         return f"{self.key}.defined"
 
 
 @dataclass(frozen=True)
 class PartitionMetric:
-    """A metric that is no mean over samples: it is taken of columns of a whole partition at once.
+    """A metric of all samples of a partition at once, which is not a mean over samples.
 
     Args:
-        name: the metric.
-        unit: unit of the value.
-        per: what it is normalised by.
-        columns: what it is taken of: keys of statistics, and names of data features.
-        compute: function of these columns, `(B,)` or `(B, labels)`, B samples in one order. A
+        name: of the metric.
+        unit: of the value.
+        per: its normalisation.
+        columns: its arguments: keys of statistics, and names of data features.
+        compute: function of these columns, `(B,)` or `(B, labels)`, with B samples in one order. A
             value that is not finite is undefined.
-        of: what resamples it, kept with its value: `how`, one of the estimators of
-            `saibench.report.metric_sources`, and what that needs. Without one it has no interval.
-        above: function of the columns where the value is infinite: what it exceeds at 95 %.
+        of: the estimator that resamples it, recorded with the value: `how`, an estimator of
+            `saibench.analysis.metric_sources`, and its arguments. Without it there is no interval.
+        above: function of the columns that bounds an infinite value from below at 95 %.
     """
 
     name: str
@@ -170,7 +165,7 @@ class PartitionMetric:
     above: Callable[..., float] | None = None
 
     def entry(self, columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """What `metrics.json` holds of it."""
+        """The entry in `metrics.json`."""
         given = [columns[name] for name in self.columns]
         value = float(self.compute(*given))
         found: dict[str, Any] = {"value": value if np.isfinite(value) else None}

@@ -1,4 +1,4 @@
-"""The rows of a statistic that a user names."""
+"""Lookup of a statistic by the name that a user gives."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from saibench.evidence.schema import Field
 def statistic_rows(
     evidence: StudyEvidence, name: str, roles: Collection[str] = ("statistic",)
 ) -> tuple[str, Field, polars.DataFrame]:
-    """The table, the column and the table's rows of `force_mae`, `lead/mae`, or `species=O/mae`.
+    """The table, column and rows of a statistic: `force_mae`, `lead/mae`, or `species=O/mae`.
 
     Args:
-        roles: of columns that may be named.
+        roles: roles of valid columns.
 
     Raises:
-        UserError: there is no such axis, position or number.
+        UserError: there is no such axis or position, or no numeric column.
     """
     along, _, column = name.strip().rpartition("/")
     axis, _, label = along.partition("=")
     table = f"by_{axis}" if axis else "samples"
     if table not in evidence.sources:
-        raise UserError(f"'{name}' names the axis '{axis}': {closest(axis, evidence.axes)}")
+        raise UserError(f"'{name}': unknown axis '{axis}'; {closest(axis, evidence.axes)}")
     rows = evidence.table(table)
     if label:
         of_axis = polars.col(axis).cast(polars.String)
         labels = rows.select(of_axis.unique()).to_series().to_list()
         if label not in labels:
-            raise UserError(f"'{name}' names no {axis}: {closest(label, labels)}")
+            raise UserError(f"'{name}': unknown {axis} '{label}'; {closest(label, labels)}")
         rows = rows.filter(of_axis == label)
     fields = {field.name: field for field in evidence.fields(table)}
     field = fields.get(column)
@@ -40,5 +40,5 @@ def statistic_rows(
     if field is None or field.role not in roles or not is_number:
         known = [one.name for one in fields.values() if one.role == "statistic"]
         named = [f"{along}/{one}" if along else one for one in known]
-        raise UserError(f"'{name}' is no statistic of {evidence.study}: {closest(name, named)}")
+        raise UserError(f"'{name}' is not a statistic of {evidence.study}: {closest(name, named)}")
     return table, field, rows

@@ -1,6 +1,6 @@
-"""Units of samples that the data declare independent, and stretches of those that are not.
+"""Units of samples that the data declare independent, and stretches of correlated units.
 
-How long a stretch is, the errors' own memory tells: five correlation times.
+A stretch lasts five correlation times of the errors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from saibench.evidence.autocorrelation import Floats, correlation_time, lag_one, less_class_means
+from saibench.evidence.autocorrelation import Floats, correlation_time, lag_one, means_by_label
 from saibench.evidence.independence import (
     GROUP,
     GROUP_COLUMN,
@@ -24,26 +24,26 @@ from saibench.evidence.independence import (
 )
 
 MAX_BLOCKS = 200
-"""More independent blocks gain nothing."""
+"""More independent blocks do not improve an interval."""
 TIMES_IN_BLOCK = 5
-"""Correlation times that a stretch lasts."""
+"""Correlation times in a stretch."""
 NEIGHBOURS_CORRELATE = 0.3
-"""Lag-one autocorrelation from which errors contradict that samples are independent …"""
-MAX_CLASSES = 10
+"""Lag-one autocorrelation above which samples declared independent are treated as correlated,
+if it is significant at `CONTRADICTION_LEVEL`."""
 CONTRADICTION_LEVEL = 0.001
-"""… if independent errors reach it less often than this."""
+MAX_CLASSES = 10
 
 Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Units:
-    """What N samples are made up of, in the order in which neighbours may resemble each other.
+    """The units (groups or single samples) of N samples, in the order of time or of ids.
 
     Args:
-        kind: of what is declared to be independent: time, group or sample.
-        unit: `(N,)` in 0 … U − 1, whole groups or single samples; in order of time, or of ids.
-        strata: `(U,)` classes of the units, of which the numbers were chosen.
+        kind: what is declared independent: time, group or sample.
+        unit: `(N,)` number of each sample's unit, 0 … U − 1.
+        strata: `(U,)` class of each unit, for data with a chosen number of samples per class.
     """
 
     kind: str
@@ -55,25 +55,25 @@ class Units:
         return len(self.strata)
 
     def series(self, values: Floats) -> Floats:
-        """Means over the units of `(N, C)` values, class after class, less the class's mean."""
-        columns = [
-            less_class_means(_means(column, self.unit, self.count), self.strata)
-            for column in values.T
-        ]
+        """Unit means `(U, C)` of `(N, C)` values minus their class's mean, class after class."""
+        columns = []
+        for column in values.T:
+            means = means_by_label(column, self.unit, self.count)
+            columns.append(means - means_by_label(means, self.strata, self.count)[self.strata])
         return np.stack(columns, axis=1)[np.argsort(self.strata, kind="stable")]
 
     def stretches(self, number: int) -> Labels:
-        """`(N,)` labels of equal stretches of each class, each of which holds all classes."""
+        """`(N,)` labels of equal stretches; each stretch has units of every class."""
         labels = np.empty(self.count, dtype=np.int64)
-        fewest = int(np.bincount(self.strata).min())
+        number = min(number, int(np.bincount(self.strata).min()))
         for stratum in np.unique(self.strata):
             own = np.flatnonzero(self.strata == stratum)
-            labels[own] = stretches(np.arange(len(own)), min(number, fewest))
+            labels[own] = stretches(np.arange(len(own)), number)
         return labels[self.unit]
 
 
 def units_of(samples: polars.DataFrame) -> Units:
-    """The units of at least one sample, by the columns of `saibench.evidence.independence`."""
+    """The units of one or more samples, from the columns of `saibench.evidence.independence`."""
     ids = samples["sample_id"].to_numpy()
     unit = np.empty(samples.height, dtype=np.int64)
     grouped = complete(samples, GROUP_COLUMN)
@@ -91,29 +91,30 @@ def units_of(samples: polars.DataFrame) -> Units:
 
 
 def stretches(rows: NDArray[np.intp], number: int) -> Labels:
-    """Labels `(samples,)` of at most `number` equal stretches of rows that are given in order."""
+    """Labels `(samples,)` of at most `number` equal stretches of rows in order."""
     labels = np.empty(len(rows), dtype=np.int64)
     labels[rows] = np.arange(len(rows)) * min(number, len(rows)) // max(1, len(rows))
     return labels
 
 
-def contradiction(series: Floats, *, replicates: bool = False, looks: int = 1) -> float | None:
-    """Lag-one autocorrelation of columns in order, where independent errors do not have it.
+def contradiction(series: Floats, *, replicates: bool = False, tests: int = 1) -> float | None:
+    """The largest lag-one autocorrelation if it is significant, so that units are not independent.
 
     Args:
-        series: `(U, C)`; NaN where undefined.
-        replicates: whether the columns are one quantity measured several times, so that their mean
-            autocorrelation counts.
-        looks: how many such series are looked at.
+        series: `(U, C)` columns in order; NaN where undefined.
+        replicates: whether the columns are repeated measurements of one quantity, whose mean
+            autocorrelation is tested.
+        tests: number of series tested, for the Bonferroni correction.
     """
     found = [(lag_one(own), len(own)) for own in _defined(series)]
     if not found:
         return None
     if replicates:
         found = [(float(np.mean([rho for rho, _ in found])), min(count for _, count in found))]
-    beyond = NormalDist().inv_cdf(1 - CONTRADICTION_LEVEL / looks)
-    told = [rho for rho, n in found if rho > max(NEIGHBOURS_CORRELATE, beyond / math.sqrt(n))]
-    return max(told, default=None)
+    critical = NormalDist().inv_cdf(1 - CONTRADICTION_LEVEL / tests)
+    limits = [max(NEIGHBOURS_CORRELATE, critical / math.sqrt(n)) for _, n in found]
+    significant = [rho for (rho, _), limit in zip(found, limits, strict=True) if rho > limit]
+    return max(significant, default=None)
 
 
 def memory(series: Floats, *, replicates: bool = False) -> float:
@@ -125,27 +126,20 @@ def memory(series: Floats, *, replicates: bool = False) -> float:
 
 
 def number_of_stretches(correlation_time: float, count: int) -> int:
-    """So many stretches of five correlation times `count` units hold; at least 1."""
+    """Number of stretches of five correlation times in `count` units; at least 1."""
     return max(1, min(MAX_BLOCKS, int(count / (TIMES_IN_BLOCK * correlation_time))))
 
 
 def complete(samples: polars.DataFrame, name: str) -> bool:
-    """Whether each of at least one row has a value in this column."""
+    """Whether there are rows and each has a value in this column."""
     return name in samples.columns and samples.height > 0 and samples[name].null_count() == 0
 
 
 def _classes(samples: polars.DataFrame) -> Labels:
-    """Numbers of the classes; all one class where a column does not hold few classes."""
+    """Number of each sample's class; all 0 without a column of few classes."""
     if not complete(samples, STRATUM_COLUMN) or samples[STRATUM_COLUMN].n_unique() > MAX_CLASSES:
         return np.zeros(samples.height, dtype=np.int64)
     return np.unique(samples[STRATUM_COLUMN].to_numpy(), return_inverse=True)[1].astype(np.int64)
-
-
-def _means(column: Floats, unit: Labels, count: int) -> Floats:
-    defined = ~np.isnan(column)
-    counts = np.bincount(unit[defined], minlength=count)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.bincount(unit[defined], column[defined], minlength=count) / counts
 
 
 def _defined(series: Floats) -> list[Floats]:

@@ -1,4 +1,4 @@
-"""How the values of a partition's samples become one number, by the name that a statistic declares.
+"""Reductions of a partition's values to one number, by the name that a statistic declares.
 
 >>> summary("root_mean_square").of(np.array([3.0, -4.0, 0.0, 0.0]))
 2.5
@@ -33,8 +33,8 @@ class Summary:
 
     Args:
         transform: of each value.
-        back: of the mean.
-        share: of the values that lie below the quantile; None for a mean.
+        back: inverse transform of the mean.
+        share: level of the quantile; None for a mean.
     """
 
     transform: Callable[[Floats], Floats] = _unchanged
@@ -42,7 +42,7 @@ class Summary:
     share: float | None = None
 
     def of(self, values: Floats) -> float:
-        """The summary of at least one value `(N,)`; infinite where failures decide it."""
+        """The summary of one or more values `(N,)`; infinite if failures determine it."""
         transformed = self.transform(values)
         if self.share is not None:
             return quantile(transformed, self.share)
@@ -53,13 +53,13 @@ def summary(how: str) -> Summary:
     """The summary of a name: `mean`, `mean_abs`, `root_mean_square`, `quantile_0.9`, …
 
     Raises:
-        ValueError: there is none of this name.
+        ValueError: the name is unknown.
     """
     if how in _MEANS:
         return _MEANS[how]
     found = _QUANTILE.fullmatch(how)
     if found is None or not 0 < float(found[2]) < 1:
-        raise ValueError(f"'{how}' is no summary of a statistic. Use one of {VALID}.")
+        raise ValueError(f"unknown summary '{how}'. Valid values: {VALID}.")
     return Summary(np.abs if found[1] else _unchanged, share=float(found[2]))
 
 
@@ -72,7 +72,7 @@ def is_summary(how: object) -> bool:
 
 
 def quantile(values: Floats, share: float) -> float:
-    """The quantile of `(N,)` values as NumPy interpolates it; some may be infinite."""
+    """The quantile of `(N,)` values with NumPy's interpolation; values may be infinite."""
     ordered = np.sort(values)
     place = share * (len(ordered) - 1)
     low, high = ordered[math.floor(place)], ordered[math.ceil(place)]

@@ -1,4 +1,4 @@
-"""From the statistics of a pass to the evidence of a point: tables and metrics."""
+"""Tables and metrics of a run from the statistics of its evaluation."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ SEEN = Field(
 
 @dataclass(frozen=True)
 class Table:
-    """A table of evidence and its columns."""
+    """The rows and columns of an evidence table."""
 
     rows: pl.DataFrame
     fields: list[Field]
 
 
 def check_ids(expected: np.ndarray, given: np.ndarray) -> None:
-    """Every expected sample once and no other.
+    """Check that the given samples are the expected ones, each once.
 
     Raises:
         RuntimeError: a sample is missing, repeated or unexpected.
@@ -47,46 +47,45 @@ def check_ids(expected: np.ndarray, given: np.ndarray) -> None:
     repeated = ids[counts > 1]
     if len(missing) or len(extra) or len(repeated):
         raise RuntimeError(
-            f"evaluation returned {len(given)} samples for {len(expected)} asked for: "
+            f"evaluation returned {len(given)} samples instead of {len(expected)}: "
             f"{len(missing)} missing {missing[:5].tolist()}, {len(repeated)} repeated "
-            f"{repeated[:5].tolist()}, {len(extra)} not asked for {extra[:5].tolist()}."
+            f"{repeated[:5].tolist()}, {len(extra)} unexpected {extra[:5].tolist()}."
         )
 
 
 def check_keys(statistics: Sequence[Statistic], values: Mapping[str, np.ndarray]) -> None:
-    """What a test step returned are statistics of the module, and some of them.
+    """Check that a test step returned statistics of the module, at least one.
 
     Raises:
-        UserError: it is not.
+        UserError: it returned an unknown key, or nothing.
     """
     known = [statistic.key for statistic in statistics]
     masks = {s.defined_key for s in statistics if s.partial and s.key in values}
     returned = [name for name in values if name != "sample_id"]
-    strange = [name for name in returned if name not in known and name not in masks]
-    if strange or not returned:
-        what = f"'{strange[0]}'" if strange else "nothing"
+    unknown = [name for name in returned if name not in known and name not in masks]
+    if unknown or not returned:
+        what = f"unknown key '{unknown[0]}'" if unknown else "no statistic"
         raise UserError(
-            f"test_step returned {what}, which is none of statistics(): {', '.join(known)}."
+            f"test_step returned {what}. Valid keys, of statistics(): {', '.join(known)}."
         )
 
 
 def checked_values(
     statistics: Sequence[Statistic], values: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """The values, NaN where they are undefined and nowhere else, infinite where the model failed.
+    """The checked values: NaN only where undefined, infinite only where the model failed.
 
-    Of a statistic with an axis, crossed or not, they are `(B, labels)`.
+    Values of a statistic with an axis are `(B, labels)`, also for crossed axes.
 
     Args:
         statistics: of the module.
-        values: what its test steps returned, `sample_id` `(B,)` among them; where a `partial`
-            statistic is defined is left out of what is returned.
+        values: returned by its test steps, with `sample_id` `(B,)` and the bools of `partial`
+            statistics, which the result omits.
 
     Raises:
-        UserError: values of another shape than their axis has, or a `partial` statistic that does
-            not say where it is defined.
-        RuntimeError: a value is NaN or infinite where it is defined, and is no declared failure. A
-            prediction that is not a number is an error, never a missing value.
+        UserError: a wrong shape, or a `partial` statistic without its bools.
+        RuntimeError: a defined value is NaN or infinite and not a declared failure: a prediction
+            that is not a number is an error, never a missing value.
     """
     known = {statistic.key: statistic for statistic in statistics}
     masks = {statistic.defined_key for statistic in statistics}
@@ -110,8 +109,7 @@ def _checked(
         samples, labels = ids[where.any(axis=1)], _labels(statistic, where.any(axis=0))
         raise RuntimeError(
             f"{statistic.key} is not a finite number for {len(samples)} of {len(ids)} samples "
-            f"(ids {samples[:5].tolist()}){labels}: the model's predictions for "
-            "them are NaN, infinite or too large."
+            f"(ids {samples[:5].tolist()}){labels}: the predictions are NaN, infinite or too large."
         )
     if not lost.any() and defined.all():
         return column
@@ -123,15 +121,15 @@ def _check_shape(statistic: Statistic, column: np.ndarray, samples: int) -> None
     axis = statistic.axis
     expected = (samples,) if axis is None else (samples, *axis.shape)
     if column.shape != expected:
-        what = "one value a sample" if axis is None else f"one value a sample and {axis.name}"
+        per = "sample" if axis is None else f"sample and {axis.name}"
         raise UserError(
-            f"test_step returned '{statistic.key}' in the shape {column.shape}. Use {expected}: "
-            f"{what}."
+            f"test_step returned '{statistic.key}' with shape {column.shape}. Use {expected}: "
+            f"one value per {per}."
         )
 
 
 def _flat(statistic: Statistic, column: np.ndarray) -> np.ndarray:
-    """`(B,)`, or `(B, labels)` where a test step gives the values of two axes as `(B, i, j)`."""
+    """`(B,)`, or `(B, labels)` for the `(B, i, j)` of crossed axes."""
     axis = statistic.axis
     return column if axis is None else column.reshape(len(column), len(axis.labels))
 
@@ -139,7 +137,7 @@ def _flat(statistic: Statistic, column: np.ndarray) -> np.ndarray:
 def _defined(
     statistic: Statistic, column: np.ndarray, values: Mapping[str, np.ndarray]
 ) -> np.ndarray:
-    """Where the statistic has a value, in the shape of its column."""
+    """Bools in the shape of the column: whether the statistic is defined."""
     axis = statistic.axis
     of_axis = True if axis is None else axis.defined.reshape(axis.shape)
     if not statistic.partial:
@@ -148,8 +146,8 @@ def _defined(
     if mask is None or mask.dtype != bool or mask.shape != column.shape:
         given = "nothing" if mask is None else f"{mask.dtype} {mask.shape}"
         raise UserError(
-            f"'{statistic.key}' is partial, and test_step returned {given} as "
-            f"'{statistic.defined_key}'. Use bools {column.shape}: where it is defined."
+            f"'{statistic.key}' is partial, but test_step returned {given} as "
+            f"'{statistic.defined_key}'. Return bools {column.shape}, True where it is defined."
         )
     return mask & of_axis
 
@@ -168,7 +166,7 @@ def sample_table(
     statistics: Sequence[Statistic],
     values: Mapping[str, np.ndarray],
 ) -> Table:
-    """One row a sample: keys, whether it was seen, features, and statistics without an axis."""
+    """One row per sample: keys, `seen_in_training`, features, and statistics without an axis."""
     plain = [statistic for statistic in statistics if statistic.axis is None]
     columns = [_column(statistic, values, len(keys)) for statistic in plain]
     rows = pl.concat([keys, features.drop("sample_id"), pl.DataFrame(columns)], how="horizontal")
@@ -181,7 +179,7 @@ def axis_table(
     statistics: Sequence[Statistic],
     values: Mapping[str, np.ndarray],
 ) -> Table:
-    """One row a sample and label of the axis."""
+    """One row per sample and label of the axis."""
     size, labels = len(keys), len(axis.labels)
     along = [s for s in statistics if s.axis is not None and s.axis.name == axis.name]
     repeated = keys.select("point", "partition", "sample_id").select(
@@ -216,41 +214,37 @@ def metrics(
 ) -> dict[str, dict[str, Any]]:
     """`{metric: {value, unit, per, count}}` over the chosen samples, in float64.
 
-    A sample whose value is undefined (NaN) has no weight, and is not among the count; a metric of
-    none is None. One of a statistic that may fail also has `failures`, how many of the count did;
-    with any, a mean is None, for it has no bound, and so is a quantile that lies among them.
+    Samples with an undefined value (NaN) are ignored and not counted; without any value the metric
+    is None. If the statistic may fail, `failures` counts the failed samples; with failures, a mean
+    is None, since it has no bound, and so is a quantile in the range of the failures.
     """
     found: dict[str, dict[str, Any]] = {}
     for statistic in (s for s in statistics if s.key in values):
         column = values[statistic.key][chosen].astype(np.float64)
         for name, (how, position) in statistic.metrics.items():
-            values_of = column if position is None else column[:, position]
-            label = None if position is None else statistic.axis_labels[position]
-            found[name] = _metric(statistic, values_of, summary(how))
-            found[name]["of"] = _source(statistic, how, label)
+            own, place = column, {}
+            if statistic.axis is not None and position is not None:
+                own = column[:, position]
+                place = {"axis": statistic.axis.name, "label": statistic.axis.labels[position]}
+            found[name] = _metric(statistic, own, summary(how))
+            found[name]["of"] = {"column": statistic.name, "how": how, **place}
     return found
 
 
 def partition_metrics(
-    wanted: Sequence[PartitionMetric], columns: Mapping[str, np.ndarray]
+    requested: Sequence[PartitionMetric], columns: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, Any]]:
-    """`{metric: {value, unit, per, count}}` of the metrics whose columns are there.
+    """`{metric: {value, unit, per, count}}` of the metrics whose columns exist.
 
     Args:
-        wanted: what to take.
-        columns: statistics by their key and data features by their name, of one partition.
+        requested: the metrics.
+        columns: statistics by key and data features by name, of one partition.
     """
     return {
         metric.name: metric.entry(columns)
-        for metric in wanted
+        for metric in requested
         if all(name in columns for name in metric.columns)
     }
-
-
-def _source(statistic: Statistic, how: str, label: str | int | None) -> dict[str, Any]:
-    """What a metric sums up, and how: a column, along an axis at a label."""
-    place = {} if statistic.axis is None else {"axis": statistic.axis.name, "label": label}
-    return {"column": statistic.name, "how": how, **place}
 
 
 def _metric(statistic: Statistic, column: np.ndarray, summed: Summary) -> dict[str, Any]:
@@ -262,9 +256,9 @@ def _metric(statistic: Statistic, column: np.ndarray, summed: Summary) -> dict[s
         "per": statistic.per,
         "count": len(defined),
     }
-    if not statistic.failures:
-        return found
-    return {**found, "failures": int(np.isinf(defined).sum())}
+    if statistic.failures:
+        found["failures"] = int(np.isinf(defined).sum())
+    return found
 
 
 def _column(statistic: Statistic, values: Mapping[str, np.ndarray], size: int) -> pl.Series:

@@ -1,4 +1,4 @@
-"""What each workload declares of its columns, and what columns of saibench 0.1 are taken for."""
+"""Declarations of the workloads' columns, and defaults for columns of saibench 0.1."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from saibench.models.jet_tagging.statistics import jet_statistics
 from saibench.models.nowcasting.statistics import nowcasting_statistics
 
 FEATURES = [*FEATURE_FIELDS, FIELD, *OBSERVED_FEATURES, *TRUE_FEATURES]
+STATISTICS = [*jet_statistics([0, 5]), *nowcasting_statistics(20, (16.0,), 5.0, True)]
 
 
-def test_each_feature_says_whether_it_is_known_before_the_truth() -> None:
+def test_each_feature_declares_whether_it_is_known_before_the_truth() -> None:
     known = {field.name: field.known for field in FEATURES}
     assert set(known.values()) == {BEFORE, AFTER}
     after = {name for name, when in known.items() if when == AFTER}
@@ -25,31 +26,29 @@ def test_each_feature_says_whether_it_is_known_before_the_truth() -> None:
 
 
 @pytest.mark.parametrize("field", FEATURES, ids=lambda field: field.name)
-def test_evidence_that_does_not_say_is_taken_as_its_columns_are_declared_now(field: Field) -> None:
+def test_undeclared_column_gets_the_current_declaration(field: Field) -> None:
     old = Field(field.name, field.dtype, field.unit, field.per, field.role, field.describe)
     assert with_known(old).known == field.known
     assert fields_of(pyarrow.schema([field.to_arrow()])) == [field]
 
 
 def test_only_statistics_of_the_prediction_are_known_before_the_truth() -> None:
-    statistics = [*jet_statistics([0, 5]), *nowcasting_statistics(20, (16.0,), 5.0, True)]
-    before = {one.name for one in statistics if one.known == BEFORE}
+    before = {one.name for one in STATISTICS if one.known == BEFORE}
     assert before == {"score", "logit", "score_range", "predicted_rate"}
-    for one in statistics:
+    for one in STATISTICS:
         assert with_known(Field(one.name, "float64")).known == one.known
 
 
-def test_statistics_declare_that_they_are_0_or_1_and_older_ones_are_known_by_name() -> None:
-    statistics = [*jet_statistics([0, 5]), *nowcasting_statistics(20, (16.0,), 5.0, True)]
-    assert {one.name for one in statistics if one.binary} == {"correct", "responds_16"}
-    for one in statistics:
+def test_binary_statistics_are_declared_and_older_ones_known_by_name() -> None:
+    assert {one.name for one in STATISTICS if one.binary} == {"correct", "responds_16"}
+    for one in STATISTICS:
         assert is_binary(Field(one.name, "float64")) == one.binary
     declared = [Field("correct", "float64", binary=False), Field("wet", "float64", binary=True)]
     assert fields_of(pyarrow.schema([one.to_arrow() for one in declared])) == declared
     assert [is_binary(field) for field in declared] == [False, True]
 
 
-def test_own_features_that_say_nothing_stay_undeclared() -> None:
+def test_undeclared_custom_feature_stays_undeclared() -> None:
     assert with_known(Field("humidity", "float64", role="feature")).known == ""
     assert with_known(Field("lead", "int64", role="key")).known == BEFORE
     own = Field("humidity", "float64", role="feature", known=AFTER)

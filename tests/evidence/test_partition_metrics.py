@@ -1,4 +1,4 @@
-"""Metrics that are taken of a whole partition, beside the means of its statistics."""
+"""Metrics of a whole partition, in addition to means of its statistics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from saibench.evidence import writer
-from saibench.evidence.statistic import PartitionMetric, Statistic
+from saibench.evidence.statistic import PartitionMetric
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -31,7 +31,7 @@ def taken(*metrics: PartitionMetric) -> dict:
     return writer.partition_metrics(metrics, COLUMNS)
 
 
-def test_a_metric_is_taken_of_statistics_and_features_together() -> None:
+def test_a_metric_combines_statistics_and_features() -> None:
     drift = PartitionMetric("drift", "", "sample", ("error", "time"), correlation)
     expected = np.corrcoef([1, 4, 2, 8], [0, 1, 2, 3])[0, 1]
     assert taken(drift)["drift"] == {
@@ -47,12 +47,12 @@ def test_a_statistic_with_an_axis_comes_as_a_matrix() -> None:
     assert taken(worst)["worst"]["value"] == 7.0
 
 
-def test_a_metric_whose_column_is_not_there_is_left_out() -> None:
+def test_a_metric_without_its_column_is_omitted() -> None:
     assert taken(PartitionMetric("drift", "", "", ("error", "energy"), correlation)) == {}
 
 
 @pytest.mark.parametrize("undefined", [math.nan, math.inf, -math.inf])
-def test_what_is_undefined_becomes_null_and_keeps_its_count(undefined: float) -> None:
+def test_undefined_value_becomes_null_and_keeps_its_count(undefined: float) -> None:
     metric = PartitionMetric("auc", "", "", ("error",), lambda _: undefined)
     assert json.loads(json.dumps(taken(metric), allow_nan=False))["auc"] == {
         "value": None,
@@ -60,9 +60,3 @@ def test_what_is_undefined_becomes_null_and_keeps_its_count(undefined: float) ->
         "per": "",
         "count": 4,
     }
-
-
-def test_they_stand_beside_the_means() -> None:
-    statistic = Statistic("error", "meV", "frame", "error", summaries={"mae": "mean_abs"})
-    means = writer.metrics([statistic], COLUMNS, np.array([0, 3]))
-    assert means["mae"]["value"] == 4.5

@@ -1,4 +1,4 @@
-"""Which settings tell the points of a study apart."""
+"""Settings that distinguish the points of a study."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, short_names
 
 
-def test_objects_made_of_simple_settings_are_left_out() -> None:
+def test_objects_composed_of_simple_settings_are_omitted() -> None:
     points = polars.DataFrame(
         {
             "point": ["a", "b", "c"],
@@ -23,7 +23,7 @@ def test_objects_made_of_simple_settings_are_left_out() -> None:
     assert differing(points.drop("train_bins").head(2)) == ["training.samplers"]
 
 
-def test_points_of_one_slug_are_told_apart() -> None:
+def test_points_with_equal_slugs_get_unique_names() -> None:
     def record(slug: str, **settings: object) -> dict:
         return {"slug": slug, "state": "complete", "settings": settings}
 

@@ -1,4 +1,4 @@
-"""What tells points apart, beyond the settings that their records name."""
+"""Settings that distinguish points, beyond those in their records."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def differing(*configs: dict[str, Any]) -> list[dict[str, Any]]:
     return list(differing_settings(recorded, by_number).values())
 
 
-def test_a_name_stands_for_what_follows_from_it() -> None:
+def test_setting_that_follows_from_a_name_is_not_added() -> None:
     found = differing(point("a", None, 1.0), point("b", "flow", 2.0), point("c", "flow", 2.0))
     assert all("model.motion" not in settings and "model.lr" not in settings for settings in found)
 
 
-def test_what_differs_under_one_name_is_told() -> None:
+def test_setting_that_differs_under_one_name_is_added() -> None:
     found = differing(point("a", None, 1.0), point("a", None, 2.0), point("b", "flow", 2.0))
     assert [settings["model.lr"] for settings in found] == [1.0, 2.0, 2.0]
     assert all("model.motion" not in settings for settings in found)
 
 
-def test_a_number_does_not_stand_for_what_follows_from_it() -> None:
+def test_setting_that_follows_from_a_number_is_added() -> None:
     found = differing(point("a", None, 1.0, count=5), point("a", None, 2.0, count=9))
     assert [settings["model.lr"] for settings in found] == [1.0, 2.0]

@@ -1,4 +1,4 @@
-"""A statistic with two axes: from what a test step returns to tables, metrics and page numbers."""
+"""A statistic with two axes: from the output of a test step to tables, metrics and the page."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_values_of_another_shape_are_refused_with_both_axes() -> None:
             checked(**{MAE.key: np.ones(shape)})
 
 
-def test_pairs_that_the_truth_leaves_undefined_have_no_weight() -> None:
+def test_undefined_pairs_are_ignored() -> None:
     partial = Statistic("mae", "K", "pixel", "error", MAE.axis, {"mae": "mean"}, partial=True)
     defined = np.ones(ERRORS.shape, dtype=bool)
     defined[:30, 1, 0] = False
@@ -86,7 +86,7 @@ def test_weights_and_columns_of_one_axis_are_repeated() -> None:
 
 @pytest.fixture
 def evidence(tmp_path: Path) -> StudyEvidence:
-    """A study of one point, its tables and metrics as an evaluation writes them."""
+    """A study of one run, with the tables and metrics that an evaluation writes."""
     folder, values = tmp_path / "study" / "point", checked()
     keys = polars.DataFrame(
         {"point": "p", "partition": "test", "sample_id": np.arange(COUNT), "seen_in_training": 0}
@@ -105,7 +105,7 @@ def evidence(tmp_path: Path) -> StudyEvidence:
     return StudyEvidence.load(folder.parent)
 
 
-def test_the_table_has_a_row_a_sample_and_pair(evidence: StudyEvidence) -> None:
+def test_the_table_has_a_row_per_sample_and_pair(evidence: StudyEvidence) -> None:
     assert evidence.axes == ["lead_variable"]
     rows = evidence.table("by_lead_variable")
     assert rows.height == COUNT * 6

@@ -1,4 +1,4 @@
-"""A few tested frames of a molecule with the errors of their forces, kept for a report to show."""
+"""Saved samples of force fields: frames of a molecule with the errors of their forces."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class SavedFrames(SavedSamples):
-    """S frames of one molecule of A atoms, as the data have them: no test-time transform.
+    """S frames of one molecule of A atoms, without a test-time transform.
 
-    why: (S,) str, why the frame is kept
+    why: (S,) str, the reason for saving the frame
     atomic_numbers: (A,) int64
     positions: (S, A, 3) float32, Å
     forces: (S, A, 3) float32, meV/Å, of the reference
-    force_error: (S, A, 3) float32, meV/Å, predicted less reference
+    force_error: (S, A, 3) float32, meV/Å, predicted minus reference
     """
 
     FILE: ClassVar[str] = "frames.npz"
@@ -33,13 +33,8 @@ class SavedFrames(SavedSamples):
     force_error: Floats
 
     def __post_init__(self) -> None:
-        frames, atoms = len(self.sample_id), len(self.atomic_numbers)
-        for name in ("positions", "forces", "force_error"):
-            found = getattr(self, name).shape
-            if found != (frames, atoms, 3):
-                raise ValueError(
-                    f"{name} is of shape {found}, and {frames} frames of {atoms} atoms have "
-                    f"{(frames, atoms, 3)}"
-                )
-        if len(self.why) != len(self.sample_id):
-            raise ValueError("there are not as many reasons as frames")
+        expected = (len(self.sample_id), len(self.atomic_numbers), 3)
+        for name in ("why", "positions", "forces", "force_error"):
+            shape = expected[:1] if name == "why" else expected
+            if getattr(self, name).shape != shape:
+                raise ValueError(f"{name} has shape {getattr(self, name).shape}, expected {shape}")

@@ -1,4 +1,4 @@
-"""A few tested jets with their constituents, kept so that a report can show them."""
+"""Saved samples of taggers: jets with their constituents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SavedJet:
-    """One jet and its C constituents; angles are relative to the jet's axis, pT in GeV."""
+    """One jet and its C constituents; angles relative to the jet axis, pT in GeV."""
 
     sample_id: int
     label: int
@@ -29,13 +29,13 @@ class SavedJet:
 
 @dataclass(frozen=True, eq=False)
 class SavedJets(SavedSamples):
-    """J jets, their C constituents one jet after another.
+    """J jets and their C constituents, jet after jet.
 
     label: (J,) int64, 1 for a top jet, 0 for a QCD jet
     score: (J,) float64, predicted probability of a top jet
-    why: (J,) str, why the jet is kept
-    end: (J,) int64, row behind the jet's last constituent
-    eta, phi: (C,) float64, pseudorapidity and azimuth less those of the jet
+    why: (J,) str, the reason for saving the jet
+    end: (J,) int64, row after the jet's last constituent
+    eta, phi: (C,) float64, pseudorapidity and azimuth relative to the jet axis
     pt: (C,) float64, GeV
     """
 
@@ -51,7 +51,7 @@ class SavedJets(SavedSamples):
 
     def __post_init__(self) -> None:
         if len(self.end) != len(self.sample_id) or self.end[-1:] != len(self.pt):
-            raise ValueError("its arrays do not fit together")
+            raise ValueError("the lengths of sample_id, end and pt do not match")
 
     def __iter__(self) -> Iterator[SavedJet]:
         starts = np.concatenate([[0], self.end[:-1]])

@@ -1,4 +1,4 @@
-"""The rain of a few tested events, kept so that a report can show observation and prediction."""
+"""Saved samples of nowcasting: observed and predicted rain of a few events."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import ArrayLike, NDArray
 from saibench.evidence.saved_samples import SavedSamples
 
 FRAME_MINUTES = 10
-"""Of files that do not say, as NowcastNet's events."""
+"""Time step of files without one, as of NowcastNet's events."""
 MAX_SIDE = 256
-"""Pixels of a side from which fields are halved: a page shows no more."""
+"""Largest side in pixels that is saved; larger fields are coarsened."""
 
 Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
 class SavedEvents(SavedSamples):
-    """E events; NaN where the radar saw nothing.
+    """E events; NaN in missing pixels.
 
-    observed: (E, T, H, W) float16 in mm/h
-    target: (E, L, H, W) float16 in mm/h, what was observed of the time to be predicted
+    observed: (E, T, H, W) float16 in mm/h, the input
+    target: (E, L, H, W) float16 in mm/h, observed at the lead times
     predicted: (E, L, H, W) float16 in mm/h
-    pixel_km: side of a pixel of these fields, which may be coarser than the data's
-    motion: (E, L, 2, H, W) float16 in these pixels a frame, along x and y (down), pointing to
-        where the rain comes from, or None
-    frame_minutes: between two frames
+    pixel_km: side of a pixel of these fields, which may be coarser than the data
+    motion: (E, L, 2, H, W) float16 in these pixels per frame, along x and y (down), pointing to
+        the origin of the rain; or None
+    frame_minutes: time between two frames
     """
 
     FILE: ClassVar[str] = "fields.npz"
@@ -50,35 +50,29 @@ def saved_events(
     motion: ArrayLike | None = None,
     frame_minutes: int = FRAME_MINUTES,
 ) -> SavedEvents:
-    """Events to be saved, their pixels averaged two by two while a side has more than 256.
+    """Events in float16, averaged over 2 × 2 pixels until no side has more than 256.
 
-    Args: as the fields of `SavedEvents`, in any floating type.
+    Args: the fields of `SavedEvents`, in any floating type.
     """
-
-    def kept(values: ArrayLike) -> Floats:
-        return np.asarray(values, dtype=np.float32)
-
-    rain = [kept(values) for values in (observed, target, predicted)]
-    flow = None if motion is None else kept(motion)
-    while max(rain[0].shape[-2:]) > MAX_SIDE:
-        rain = [halved(values) for values in rain]
-        flow = None if flow is None else halved(flow) / 2  # the pixels are twice as wide
+    given = {"observed": observed, "target": target, "predicted": predicted, "motion": motion}
+    fields = {name: np.asarray(v, np.float32) for name, v in given.items() if v is not None}
+    while max(fields["observed"].shape[-2:]) > MAX_SIDE:
+        fields = {name: coarsened(values) for name, values in fields.items()}
+        if motion is not None:
+            fields["motion"] /= 2  # the pixels are twice as wide
         pixel_km *= 2
     return SavedEvents(
-        sample_id=np.asarray(sample_id, dtype=np.int64),
-        observed=rain[0].astype(np.float16),
-        target=rain[1].astype(np.float16),
-        predicted=rain[2].astype(np.float16),
+        sample_id=np.asarray(sample_id, np.int64),
         pixel_km=pixel_km,
-        motion=None if flow is None else flow.astype(np.float16),
         frame_minutes=frame_minutes,
+        **{name: values.astype(np.float16) for name, values in fields.items()},
     )
 
 
-def halved(values: Floats) -> Floats:
-    """Means of 2 × 2 pixels `(…, H/2, W/2)`, over those that are not NaN; an odd edge is lost."""
+def coarsened(values: Floats) -> Floats:
+    """Means over 2 × 2 pixels `(…, H/2, W/2)`, ignoring NaN; an odd last row or column is cut."""
     height, width = (size // 2 for size in values.shape[-2:])
     blocks = values[..., : 2 * height, : 2 * width].reshape(*values.shape[:-2], height, 2, width, 2)
-    seen = ~np.isnan(blocks)
+    valid = ~np.isnan(blocks)
     with np.errstate(invalid="ignore"):
-        return np.where(seen, blocks, 0).sum(axis=(-3, -1)) / seen.sum(axis=(-3, -1))
+        return np.where(valid, blocks, 0).sum(axis=(-3, -1)) / valid.sum(axis=(-3, -1))

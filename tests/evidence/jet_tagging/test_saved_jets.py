@@ -1,4 +1,4 @@
-"""Jets kept for a report: written, and read again."""
+"""Saved jets: written and read."""
 
 from __future__ import annotations
 

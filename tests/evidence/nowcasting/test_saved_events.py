@@ -1,4 +1,4 @@
-"""Fields of a few events: written, thinned and read again."""
+"""Saved events: written, coarsened and read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,7 @@ import numpy as np
 import pytest
 
 from saibench.errors import UserError
-from saibench.evidence.nowcasting.saved_events import (
-    SavedEvents,
-    halved,
-    saved_events,
-)
+from saibench.evidence.nowcasting.saved_events import SavedEvents, coarsened, saved_events
 
 FIELDS = SavedEvents.FILE
 
@@ -27,7 +23,7 @@ def fields(side: int, events: int = 3) -> SavedEvents:
     return saved_events(range(10, 10 + events), observed, target, predicted, 2.0, motion)
 
 
-def test_events_are_kept_and_read_again_as_they_were(tmp_path: Path) -> None:
+def test_events_are_read_as_they_were_written(tmp_path: Path) -> None:
     kept = fields(32)
     kept.write(tmp_path / FIELDS)
     found = SavedEvents.read(tmp_path / FIELDS)
@@ -55,9 +51,9 @@ def test_wide_fields_are_averaged_two_by_two_and_keep_their_speed() -> None:
     assert (kept.motion == 1.5).all()  # in pixels of twice the side
 
 
-def test_missing_pixels_count_in_no_mean() -> None:
+def test_means_ignore_missing_pixels() -> None:
     frame = np.array([[1.0, np.nan, np.nan, np.nan], [3.0, np.nan, np.nan, np.nan]])
-    assert np.array_equal(halved(frame), [[2.0, np.nan]], equal_nan=True)
+    assert np.array_equal(coarsened(frame), [[2.0, np.nan]], equal_nan=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a zip", None])
