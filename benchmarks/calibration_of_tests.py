@@ -16,10 +16,10 @@ import numpy as np
 
 from saibench.analysis.bootstrap import block_bootstrap
 from saibench.analysis.proportions import exact_interval
+from saibench.analysis.rank_correlation import ranks_of
 from saibench.analysis.tracing.change_points import segments
 from saibench.analysis.tracing.component_tests import axis_p_values, class_p_values
 from saibench.analysis.tracing.permutations import correlation_p_values
-from saibench.analysis.tracing.ranks import ranks_of
 
 TARGET = Path(__file__).resolve().parents[1] / "docs/results/statistics/calibration.md"
 LEVELS = (0.05, 0.01, 0.001)

@@ -1,6 +1,6 @@
-"""Means of many statistics of the same samples at once, by blocks, with their intervals.
+"""Means of many statistics of the same samples, by block, with their intervals.
 
-The numbers are those of `estimate_mean` of one point; a page asks for hundreds of them.
+The numbers equal those of `estimate_mean` for one run; a page needs hundreds of them.
 """
 
 from __future__ import annotations
@@ -19,19 +19,18 @@ from saibench.analysis.bootstrap import Floats, Interval
 
 @dataclass(frozen=True, eq=False)
 class BlockMeans:
-    """A number by cells of samples, all that it takes to resample it: `offset` + Σ factors × mean.
+    """A number by cells of samples, in the form that a page resamples: `offset` + Σ factors × mean.
 
-    Two of them are of the same cells, and their difference is resampled in pairs, where
-    `samples` agree.
+    Two numbers with equal `samples` have the same cells; their difference is resampled in pairs.
 
     Args:
         means: `(C, G)`, of G groups of samples in each cell; 0 where a cell has none.
-        counts: `(C, G)`, of samples.
+        counts: `(C, G)` numbers of samples.
         factors: `(G,)`; a plain mean has one group and the factor 1.
-        offset: what is added.
-        samples: a digest of the samples behind it and of their cells.
-        num_blocks: how many blocks the cells make up, each of as many neighbouring cells.
-        share: whether its interval is one of shares, so that a difference has their bounds.
+        offset: constant term.
+        samples: digest of the sample ids and of their cells.
+        num_blocks: number of blocks, each of equally many neighbouring cells.
+        share: whether the interval is that of a share, so that a difference uses its bounds.
     """
 
     means: Floats
@@ -46,15 +45,15 @@ class BlockMeans:
 def block_means(
     values: Floats, samples: polars.DataFrame, shares: Sequence[bool] = ()
 ) -> list[tuple[Interval, BlockMeans] | None]:
-    """Of each column of `values` `(N, C)` its mean with its interval, and its blocks.
+    """The mean of each column of `values` `(N, C)` with its interval, and its blocks.
 
     Args:
-        values: NaN where a statistic is undefined: such a sample carries no weight.
-        samples: their `sample_id` and `block_columns`, N rows in ascending `sample_id`.
-        shares: `(C,)`, whether a column is declared to be 0 or 1; none is by default.
+        values: NaN where a statistic is undefined; such a sample has no weight.
+        samples: `sample_id` and `block_columns`, N rows in ascending `sample_id`.
+        shares: `(C,)`, whether a column is declared to be 0 or 1; False by default.
 
     Returns:
-        None for a column that is undefined everywhere.
+        None for a column that is undefined for all samples.
     """
     found: list[tuple[Interval, BlockMeans] | None] = []
     declared = shares or [False] * values.shape[1]
@@ -67,7 +66,7 @@ def block_means(
 
 
 def samples_digest(ids: NDArray[np.int64], cells: NDArray[np.int64]) -> str:
-    """Tells sets of samples in cells apart, given in ascending order."""
+    """A digest of sample ids, in ascending order, and of their cells."""
     both = np.ascontiguousarray(np.stack([ids, cells]), np.int64)
     return hashlib.sha256(both.tobytes()).hexdigest()[:12]
 

@@ -1,21 +1,20 @@
-"""The one rule by which samples fall into independent blocks.
+"""Divides samples into independent blocks; every interval, p-value and bound resamples them.
 
-Every interval, p-value and bound resamples these blocks. The data declare what is independent
-(`saibench.evidence.independence`):
+The data declare what is independent (`saibench.evidence.independence`):
 
-- by time: unbroken stretches of five correlation times of the errors, at most 200;
-- by group: whole groups (trajectories, radar series), at most 200 of them or bundles of them;
-- by sample: every sample, or 200 bundles. Where a number of each class was chosen, bundles have
-  the classes' shares.
+- by time: contiguous stretches of five correlation times of the errors, at most 200;
+- by group: whole groups (trajectories, radar series), or at most 200 bundles of groups;
+- by sample: single samples, or at most 200 bundles. If the number of samples per class was chosen,
+  the bundles are stratified by class.
 
-Groups and samples that are declared independent are checked: where the errors of neighbours
-correlate beyond chance, stretches of five correlation times are taken instead, and whoever shows
-the numbers says so (`Blocks.contradiction`).
+Declared independence is checked: if the errors of neighbours correlate significantly, contiguous
+stretches of five correlation times are used instead, and pages and commands report it
+(`Blocks.contradiction`).
 
-Of a study's samples both are decided once for all numbers, from the errors that matter most
-(`saibench.evidence.dependence`), so that neighbouring numbers have the same blocks. Only errors
-that remember far longer, as those of a model that drifts, have longer stretches of their own; and
-of a time series those that surely remember far shorter, as paired differences do.
+A study has one decision for all numbers of the same samples, from its main errors
+(`saibench.evidence.dependence`), so that related numbers have the same blocks. Only errors with a
+much longer correlation time, as of a model that drifts, have longer stretches of their own; in a
+time series also errors with a much shorter one, as paired differences, have shorter stretches.
 """
 
 from __future__ import annotations
@@ -44,8 +43,8 @@ from saibench.evidence.stretches import (
 )
 
 MANY_BLOCKS = 20
-"""More stretches than this tell the memory of a time series well, so that errors of a much shorter
-one than those that decide for all have their own."""
+"""With more stretches than this the correlation time of a series is well known, so that errors
+with a much shorter one than the study's have stretches of their own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,12 +54,12 @@ class Blocks:
     Args:
         labels: `(N,)` in 0 … B − 1.
         cells: `(N,)` in 0 … C − 1, at most 200 bundles of neighbours, the same for all errors of
-            these samples; blocks consist of them, as far as whole cells fit.
-        kind: of what is independent: time, group or sample.
-        order: `(N,)` rows in the order in which neighbours may resemble each other.
-        contradiction: lag-one autocorrelation of the errors where these, or those that decide for
-            the study, contradict the declared independence, else None.
-        groups: `(N,)` in 0 … G − 1 in the order of `order`, of declared groups; else None.
+            these samples; blocks consist of cells, as far as whole cells fit.
+        kind: what is declared independent: time, group or sample.
+        order: `(N,)` rows in the order in which neighbours may be correlated.
+        contradiction: lag-one autocorrelation of the errors if it contradicts the declared
+            independence, else None.
+        groups: `(N,)` in 0 … G − 1, the declared groups in the order of `order`; else None.
     """
 
     labels: Labels
@@ -76,12 +75,12 @@ class Blocks:
 
     @property
     def correlated(self) -> bool:
-        """Whether neighbouring samples resemble each other."""
+        """Whether neighbouring samples are correlated."""
         return self.kind != SAMPLE or self.contradiction is not None
 
     @property
     def piece(self) -> int:
-        """Neighbours in `order` that a permutation keeps together; declared groups, not samples."""
+        """Number of neighbours in `order` (declared groups, else samples) permuted together."""
         if self.contradiction is None and self.kind != TIME:
             return 1
         units = len(self.labels) if self.groups is None else int(self.groups.max(initial=-1)) + 1
@@ -90,9 +89,10 @@ class Blocks:
     def mean(
         self, values: Floats, among: NDArray[np.bool_] | None = None, *, share: bool = False
     ) -> Interval:
-        """Mean of `(N,)` values, or of those `among` the samples, with its interval.
+        """Mean of `(N,)` values with its interval.
 
         Args:
+            among: `(N,)` samples to use; all by default.
             share: whether the values are declared to be 0 or 1.
         """
         chosen = slice(None) if among is None else among
@@ -102,7 +102,7 @@ class Blocks:
 
 
 def block_columns(rows: polars.DataFrame) -> list[str]:
-    """The columns of `rows` that `find_blocks` reads beside `sample_id`; keep them in any query."""
+    """The columns that `find_blocks` reads in addition to `sample_id`; keep them in any query."""
     return [name for name in MARKS if name in rows.columns]
 
 
@@ -114,34 +114,34 @@ def blocks_of(samples: polars.DataFrame, errors: ArrayLike) -> Labels:
 def find_blocks(
     samples: polars.DataFrame, errors: ArrayLike, *, replicates: bool = False
 ) -> Blocks:
-    """The blocks of N samples, one row each.
+    """Divide N samples into blocks.
 
     Args:
-        samples: `sample_id` and what there is of `block_columns`.
-        errors: `(N,)` or `(N, C)`: what is to be resampled; its memory sets the stretches. NaN
-            where it is undefined. Of several columns the longest memory counts.
-        replicates: whether the columns are one quantity measured several times (by points), so
-            that their mean autocorrelation counts.
+        samples: `sample_id` and the available `block_columns`, one row per sample.
+        errors: `(N,)` or `(N, C)` values to be resampled, NaN where undefined. Their correlation
+            time sets the length of the stretches; of several columns the longest is used.
+        replicates: whether the columns are one quantity measured several times (by runs), so that
+            their mean autocorrelation is used.
 
     Raises:
         UserError: there is no sample.
     """
     if not samples.height:
-        raise UserError("None of the samples has a value.")
+        raise UserError("No sample has a value of the statistic.")
     values = np.asarray(errors, dtype=np.float64)
     values = values.reshape(samples.height, -1) if values.ndim != 2 else values
-    values = np.where(np.isinf(values), np.nan, values)  # of failures the others' memory tells
+    values = np.where(np.isinf(values), np.nan, values)  # failures are no part of the series
     units = units_of(samples)
     series = units.series(values)
     groups = units.unit if units.kind == GROUP else None
     order = np.lexsort([units.unit, units.strata[units.unit]])
     decided = stretches_of(samples)
     if decided is None:
-        told = None if units.kind == TIME else contradiction(series, replicates=replicates)
-        dependent = units.kind == TIME or told is not None
+        against = None if units.kind == TIME else contradiction(series, replicates=replicates)
+        dependent = units.kind == TIME or against is not None
     else:
         dependent = bool(decided)
-        told = _largest(series) if dependent and units.kind != TIME else None
+        against = _largest(series) if dependent and units.kind != TIME else None
     if not dependent:
         bundles = stretches(np.arange(units.count), MAX_BLOCKS)
         cells = stratified_blocks(units.strata) if units.strata.any() else bundles
@@ -150,19 +150,21 @@ def find_blocks(
     own = number_of_stretches(memory(series, replicates=replicates), units.count)
     labels = _nearest(decided or [], own, units.kind == TIME)
     labels = units.stretches(own) if labels is None else labels
-    return Blocks(labels, units.stretches(MAX_BLOCKS), units.kind, order, told, groups)
+    return Blocks(labels, units.stretches(MAX_BLOCKS), units.kind, order, against, groups)
 
 
 def influence(reduce: Callable[[Floats], Floats], values: Floats) -> Floats:
-    """What each sample adds to a function of several means: the series whose memory counts.
+    """Influence of each sample on a function of several means.
+
+    Its autocorrelation is the one that matters to the function's interval.
 
     Args:
-        reduce: of means `(resamplings, C)` to one number each.
+        reduce: means `(resamplings, C)` → `(resamplings,)`.
         values: `(N, C)`; samples with a NaN are undefined.
 
     Returns:
-        `(N,)`, Σ over columns of ∂reduce × (value − mean); the columns themselves, `(N, C)`, where
-        the function does not depend on the means smoothly.
+        `(N,)`, Σ over columns of ∂reduce × (value − mean); the columns themselves, `(N, C)`, if
+        the function is not differentiable.
     """
     defined = ~np.isnan(values).any(axis=1)
     if not defined.any():
@@ -177,7 +179,7 @@ def influence(reduce: Callable[[Floats], Floats], values: Floats) -> Floats:
 
 
 def _nearest(decided: list[Labels], own: int, timed: bool) -> Labels | None:
-    """Of the stretches decided for all the nearest in number; None if the errors' own are taken."""
+    """The decided stretches nearest in number; None if the errors need stretches of their own."""
     if not decided:
         return None
     numbers = [int(labels.max()) + 1 for labels in decided]
@@ -192,11 +194,7 @@ def _largest(series: Floats) -> float:
 
 
 def stratified_blocks(classes: ArrayLike) -> Labels:
-    """`(N,)` labels of at most 200 bundles, to which the samples of each class are dealt in turn.
-
-    The classes' shares are chosen, not found (as those of a test set), so all bundles have the
-    same.
-    """
+    """`(N,)` labels of at most 200 bundles in which each class has the same share."""
     of_sample = np.asarray(classes)
     labels = np.empty(len(of_sample), dtype=np.int64)
     for one in np.unique(of_sample):

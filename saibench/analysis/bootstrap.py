@@ -1,16 +1,16 @@
-"""Error bars of statistics over samples that are not independent, by block.
+"""Confidence intervals of statistics over samples that are not independent, by block.
 
-Neighbouring frames of a trajectory resemble each other, so error bars of single frames would
-promise far too much. Whole blocks (stretches of time, events) are taken instead:
+Neighbouring frames of a trajectory are correlated, so intervals that take single frames for
+independent are far too narrow. Whole blocks (stretches of time, events) are resampled instead:
 
-- functions of means, as nearly all numbers are, by leaving out each block in turn (jackknife), and
-  Student's t, longer on the side to which the blocks are skewed;
-- other statistics by drawing blocks with replacement (bootstrap). One resampling is a row of
-  weights, how often each block was drawn; the weighted samples are the resampled ones.
+- functions of means, as nearly all numbers are: the block jackknife and Student's t, longer on the
+  side to which the blocks are skewed;
+- other statistics: the block bootstrap. One resampling is a row of weights: how often each block
+  was drawn.
 
 Source: Künsch, "The jackknife and the bootstrap for general stationary observations",
 Ann. Statist. 17 (1989); with blocks that do not overlap, Carlstein, Ann. Statist. 14 (1986).
-How often the intervals miss is tabled in `docs/results/statistics/calibration.md`.
+Measured coverage: `docs/results/statistics/calibration.md`.
 """
 
 from __future__ import annotations
@@ -30,22 +30,21 @@ from saibench.evidence.stretches import stretches
 NUM_RESAMPLES = 2000
 LEVEL = 0.95
 FEW_BLOCKS = 10
-"""From so many blocks on intervals of what is no function of means are percentiles; those of fewer
-cannot leave the blocks' own range, which two or three of them span too seldom."""
+"""Fewer blocks have no percentile intervals: these cannot leave the blocks' own range."""
 LARGEST_SKEWNESS = 0.8
-"""Over Student's t: the cubic runs away beyond 1, and intervals of few blocks with it, which
-gain three times the width and hardly any coverage."""
+"""Over Student's t. Beyond 1 the cubic diverges: intervals of few blocks become three times as
+wide, with hardly any more coverage."""
 MAX_WEIGHTS = 4_000_000
-"""Weights held at once: 32 MB."""
+"""Weights in memory at once: 32 MB."""
 
 Floats = NDArray[np.float64]
 Statistic = Callable[[Floats, Floats], Floats]
-"""(values `(samples, …)`, weights `(resamplings, samples)`) → one number a resampling."""
+"""(values `(samples, …)`, weights `(resamplings, samples)`) → `(resamplings,)`."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A statistic with its confidence interval; NaN bounds if fewer than `MIN_BLOCKS` are left."""
+    """A statistic with its confidence interval; NaN bounds if it has under `MIN_BLOCKS` blocks."""
 
     low: float
     estimate: float
@@ -54,17 +53,17 @@ class Interval:
     count: int
     """Samples on which the statistic is defined."""
     seeds: int = 1
-    """Trainings of each setting that the interval covers; 1 where it is of these nets alone."""
+    """Trainings of each setting that the interval covers; 1 if it is for these nets alone."""
 
     def within(self, low: float, high: float = math.inf) -> Interval:
-        """The interval of a number that lies between two bounds, such as a correlation."""
+        """The interval, clipped to the range of a number such as a correlation."""
         return replace(
             self, low=float(np.clip(self.low, low, high)), high=float(np.clip(self.high, low, high))
         )
 
 
 def contiguous_blocks(order: ArrayLike, num_blocks: int) -> NDArray[np.int64]:
-    """A block label for each sample: equal, unbroken stretches in ascending `order` (time).
+    """A block label for each sample: equal, contiguous stretches in ascending `order` (time).
 
     A block must be several correlation times long. Of 964 samples of an AR(1) series in 20 blocks,
     95 % intervals cover the mean in 94 % of cases at a correlation time of 1.4 samples, 92 % at
@@ -101,21 +100,21 @@ def block_bootstrap(
 ) -> Interval:
     """Interval of `statistic` from whole blocks of samples.
 
-    Functions of means have the interval of `mean_interval`. Of other statistics blocks are drawn
-    with replacement and the percentiles widened as Hesterberg (Am. Stat. 69, 2015, §5.2) shows, to
-    those of Student's t at √(B/(B−1)), since B blocks vary less than what they were drawn from; of
-    fewer than 10 blocks it is Student's t times the standard deviation of the resamplings.
+    Functions of means have the interval of `mean_interval`. For other statistics blocks are drawn
+    with replacement and the percentiles widened (Hesterberg, Am. Stat. 69, 2015, §5.2) to those of
+    Student's t times √(B/(B−1)), since B blocks vary less than the population. With fewer than 10
+    blocks the interval is Student's t times the standard deviation of the resamplings.
 
     Args:
         values: `(samples,)`, or `(samples, columns)` for statistics of several columns. Samples
-            with a NaN are undefined: they carry no weight and do not count.
+            with a NaN are undefined: they have no weight and are not counted.
         blocks: a label for each sample, such as `contiguous_blocks(time)` or an event's number.
         statistic: a function of values and weights; `weighted_mean` or `spearman`.
         weights: of the samples, `(samples,)`; 1 if None.
         of_means: whether the statistic depends on weighted means alone, as `weighted_mean` does.
-        share: whether the values are declared to be 0 or 1, or are means of such. Their mean has
-            the interval of `saibench.analysis.proportions`.
-        independent: whether the samples of a block are independent, which is then only a bundle.
+        share: whether the values are declared to be 0 or 1, or are means of such values. Their
+            mean has the interval of `saibench.analysis.proportions`.
+        independent: whether the samples within a block are independent too.
     """
     if share and statistic is weighted_mean:
         whole = np.asarray(values, dtype=np.float64)
@@ -142,7 +141,7 @@ def block_bootstrap(
         return Interval(math.nan, math.nan, math.nan, 0, 0)
     if statistic is not weighted_mean:
         return found[0]
-    if found[0].low == found[0].high:  # values that do not vary say nothing of how much others do
+    if found[0].low == found[0].high:  # constant values do not bound the variance of others
         return replace(found[0], low=math.nan, high=math.nan)
     positive = np.nanmin(np.asarray(values, np.float64)) >= 0
     return found[0].within(0.0) if positive else found[0]
@@ -151,7 +150,7 @@ def block_bootstrap(
 def _of_share(
     values: Floats, blocks: ArrayLike, weights: Floats, independent: bool, level: float
 ) -> Interval:
-    """Weights are scaled to add up to the number of samples that they leave (Kish, 1965)."""
+    """Weights are scaled to add up to the effective number of samples (Kish, 1965)."""
     weights = weights * (weights.sum() / np.square(weights).sum())
     _, block_of = np.unique(np.asarray(blocks), return_inverse=True)
     counts = np.bincount(block_of, weights).astype(np.float64)
@@ -172,7 +171,7 @@ def block_bootstraps(
     num_resamples: int = NUM_RESAMPLES,
     level: float = LEVEL,
 ) -> list[Interval]:
-    """Intervals of several numbers, `(resamplings, numbers)`, of which all see the same draws.
+    """Intervals of a statistic of several numbers, `(resamplings, numbers)`, from the same draws.
 
     Args are those of `block_bootstrap`. The list is empty if no sample is defined.
     """
@@ -194,7 +193,7 @@ def block_bootstraps(
             return [Interval(math.nan, float(one), math.nan, number, count) for one in estimates]
         without = _without_each(samples, base, statistic)
         return [
-            mean_interval(float(one), left_out(float(one), column), number, count, level)
+            mean_interval(float(one), jackknife_cumulants(float(one), column), number, count, level)
             for one, column in zip(estimates, without.T, strict=True)
         ]
     draws = draw_blocks(len(labels), seed, num_resamples)
@@ -214,11 +213,11 @@ def block_bootstraps(
 def group_means(
     values: Floats, inside: NDArray[np.bool_], blocks: ArrayLike, spread: float = 1.0
 ) -> list[Interval]:
-    """Intervals of the mean inside, of that outside, and of the former less the latter.
+    """Intervals of the mean inside, of the mean outside, and of their difference.
 
     Args:
         values, inside, blocks: `(samples,)`; values are not NaN.
-        spread: what the difference is a multiple of.
+        spread: unit of the difference.
     """
     columns = np.stack([values * inside, inside, values * ~inside, ~inside], axis=1)
 
@@ -233,7 +232,7 @@ def group_means(
 
 @lru_cache(maxsize=16)
 def draw_blocks(num_blocks: int, seed: int, num_resamples: int = NUM_RESAMPLES) -> Floats:
-    """How often each block is drawn: `(num_resamples, num_blocks)`, rows sum to num_blocks."""
+    """How often each block is drawn, `(num_resamples, num_blocks)`; rows sum to num_blocks."""
     even = np.full(num_blocks, 1 / num_blocks)
     rng = np.random.default_rng(seed)
     draws = rng.multinomial(num_blocks, even, size=num_resamples).astype(np.float64)
@@ -242,7 +241,7 @@ def draw_blocks(num_blocks: int, seed: int, num_resamples: int = NUM_RESAMPLES) 
 
 
 def _merged(values: Floats, weights: Floats, block_of: NDArray[np.intp]) -> tuple[Floats, Floats]:
-    """One sample a block, its mean with its whole weight: all that a mean needs to know."""
+    """One sample per block: its mean and its whole weight."""
     block_weights: Floats = np.bincount(block_of, weights).astype(np.float64)
     sums = np.zeros((len(block_weights), *values.shape[1:]))
     np.add.at(sums, block_of, (weights * values.T).T)
@@ -251,40 +250,40 @@ def _merged(values: Floats, weights: Floats, block_of: NDArray[np.intp]) -> tupl
 
 @dataclass(frozen=True)
 class Cumulants:
-    """How an estimate from blocks varies: what of independent estimates adds up.
+    """Second and third cumulant of an estimate, which add up for independent estimates.
 
     Args:
         variance: of the estimate.
-        third: its third cumulant; over variance to the power of 3/2 it is the skewness.
+        third: its third cumulant; divided by variance^(3/2) it is the skewness.
     """
 
     variance: float
     third: float
 
     def __sub__(self, other: Cumulants) -> Cumulants:
-        """Those of the difference of independent estimates."""
+        """Cumulants of the difference of independent estimates."""
         return Cumulants(self.variance + other.variance, self.third - other.third)
 
 
-def left_out(estimate: float, without: Floats) -> Cumulants:
-    """From the estimates without each block; NaN where one is not defined, or of a single block."""
+def jackknife_cumulants(estimate: float, without: Floats) -> Cumulants:
+    """Cumulants from the estimates without each block; NaN if one is NaN, or of a single block."""
     count = len(without)
     if count < 2 or not np.isfinite(without).all():
         return Cumulants(math.nan, math.nan)
     influence = (count - 1) * (without - without.mean())
     variance = float(np.square(influence).sum() / (count * (count - 1)))
-    if variance <= (1e-12 * estimate) ** 2:  # alike up to rounding
+    if variance <= (1e-12 * estimate) ** 2:  # equal up to rounding
         return Cumulants(0.0, 0.0)
     third = -float((influence**3).mean()) / math.sqrt(count * (count - 1) ** 3)
     return Cumulants(variance, third)
 
 
 def mean_cumulants(values: Floats, blocks: ArrayLike) -> Cumulants:
-    """Of the mean of `(samples,)` values, none NaN, by their blocks; NaN of a single block."""
+    """Cumulants of the mean of `(samples,)` values, none NaN, by block; NaN of a single block."""
     _, block_of = np.unique(np.asarray(blocks), return_inverse=True)
     merged = _merged(values, np.ones(len(values)), block_of)
     with np.errstate(invalid="ignore"):  # without the only block nothing is left
-        return left_out(float(values.mean()), _without_each(*merged, weighted_mean))
+        return jackknife_cumulants(float(values.mean()), _without_each(*merged, weighted_mean))
 
 
 def _without_each(values: Floats, weights: Floats, statistic: Statistic) -> Floats:
@@ -297,7 +296,7 @@ def mean_interval(
 ) -> Interval:
     """The interval of a function of means: Student's t, transformed by Hall's cubic.
 
-    That takes the skewness of the blocks into account: of the mean of few long-tailed blocks
+    The cubic corrects for the skewness of the blocks: for means of few long-tailed blocks
     percentiles miss up to twice as often.
 
     Source: Hall, "On the removal of skewness by transformation", J. R. Stat. Soc. B 54 (1992).
@@ -323,9 +322,9 @@ def _less_skewed(of_t: float, skewness: float) -> float:
 def percentile_interval(
     estimate: float, resampled: Floats, num_blocks: int, count: int, level: float = LEVEL
 ) -> Interval:
-    """The interval of any estimate from its resamplings, as `block_bootstrap` takes it.
+    """The interval of any estimate from its resamplings, as in `block_bootstrap`.
 
-    NaN where no resampling has the estimate, or all have the same (a rank correlation of 1).
+    NaN if all resamplings are undefined, or equal (a rank correlation of 1).
     """
     drawn = resampled[np.isfinite(resampled)]
     if num_blocks < MIN_BLOCKS or not len(drawn) or np.ptp(drawn) <= 1e-12:
@@ -340,5 +339,5 @@ def percentile_interval(
 
 
 def student_t(num_blocks: int, level: float = LEVEL) -> float:
-    """Student's t of the level, of at least two blocks."""
+    """Two-sided quantile of Student's t for at least two blocks."""
     return float(stats.t.ppf((1 + level) / 2, num_blocks - 1))

@@ -1,4 +1,4 @@
-"""Errors of the same test samples after training in several ways, and intervals across them."""
+"""Errors of the same test samples for several training settings, and intervals across them."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ import polars
 
 from saibench.analysis.blocks import block_columns, blocks_of, influence
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap, weighted_means
+from saibench.analysis.checks import refuse_different_samples
 from saibench.analysis.seeds import with_seeds
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, rows_of, same_data, why_untested
+from saibench.evidence.selection import Cell, rows_of, why_untested
 
 
 @dataclass(frozen=True)
 class CellErrors:
-    """A statistic of the test samples by training cell, averaged over seeds alone.
+    """A statistic of the test samples by training cell, averaged over seeds.
 
-    cells: what tells the columns apart
-    values: (samples, cells)
-    samples: their ids and block columns
-    of_seeds: by training cell the columns that are its, and their means by seed `(seeds, columns)`
+    Args:
+        cells: the settings of each column.
+        values: `(samples, cells)`.
+        samples: their ids and block columns.
+        of_seeds: of each training cell its columns, and their means by seed `(seeds, columns)`.
     """
 
     cells: list[dict[str, Any]]
@@ -32,8 +34,8 @@ class CellErrors:
     samples: polars.DataFrame
     of_seeds: Sequence[tuple[list[int], Floats]] = ()
 
-    def beside(self, other: CellErrors) -> CellErrors:
-        """The columns of both, of the same training cells and samples."""
+    def join(self, other: CellErrors) -> CellErrors:
+        """The columns of both, which have the same training cells and samples."""
         shift = self.values.shape[1]
         of_seeds = [
             ([*own, *(shift + column for column in others)], np.hstack([means, more]))
@@ -49,12 +51,12 @@ class CellErrors:
         smooth: bool = True,
         series: Floats | None = None,
     ) -> Interval:
-        """Interval of a function of the cells' means: `(resamplings, cells)` → one each.
+        """Interval of a function of the cells' means: `(resamplings, cells)` → `(resamplings,)`.
 
         Args:
-            smooth: whether it has slopes, as ranks do not.
-            series: `(samples,)` or `(samples, columns)`, whose memory sets the blocks; by default
-                what each sample adds to the function.
+            smooth: whether the function is differentiable (ranks are not).
+            series: `(samples,)` or `(samples, columns)`, whose autocorrelation sets the blocks; by
+                default the influence of each sample on the function.
         """
 
         def statistic(values: Floats, weights: Floats) -> Floats:
@@ -73,10 +75,10 @@ class CellErrors:
 
 
 def cell_errors(evidence: StudyEvidence, cells: Sequence[Cell], statistic: str) -> CellErrors:
-    """A column a cell, of a statistic of the held-out samples.
+    """One column per cell: a statistic of the held-out samples.
 
     Raises:
-        UserError: the samples lack the statistic, or are not the same for all cells.
+        UserError: the samples lack the statistic, or differ between cells.
     """
     _refuse_untested(evidence, [statistic])
     keys = ["sample_id", *block_columns(evidence.samples)]
@@ -87,23 +89,23 @@ def cell_errors(evidence: StudyEvidence, cells: Sequence[Cell], statistic: str) 
         .sort("sample_id")
         for cell in cells
     ]
-    _refuse_other_samples(evidence, cells, tables, keys)
+    samples = _same_samples(evidence, cells, tables, keys)
     values = np.stack([table[statistic].to_numpy() for table in tables], axis=1)
     by_point = _means_by_point(rows_of_all(evidence.samples, evidence, cells), [statistic])
     of_seeds = [
         ([number], np.array([by_point[point] for point in cell.points]))
         for number, cell in enumerate(cells)
     ]
-    return CellErrors([cell.shared for cell in cells], values, tables[0].select(keys), of_seeds)
+    return CellErrors([cell.shared for cell in cells], values, samples, of_seeds)
 
 
 def axis_errors(
     evidence: StudyEvidence, cells: Sequence[Cell], axis: str, statistic: str
 ) -> CellErrors:
-    """A column a cell and label of an axis, labels within cells: errors of held-out samples.
+    """One column per cell and label of an axis, labels within cells: errors of held-out samples.
 
     Raises:
-        UserError: labels or samples are not the same for all cells.
+        UserError: labels or samples differ between cells.
     """
     _refuse_untested(evidence, [statistic])
     along = evidence.table(f"by_{axis}")
@@ -116,10 +118,10 @@ def axis_errors(
         .sort("sample_id")
         for cell in cells
     ]
-    _refuse_other_samples(evidence, cells, tables, keys)
+    samples = _same_samples(evidence, cells, tables, keys)
     names = sorted(set(tables[0].columns) - {*keys})
     if any(set(table.columns) != set(tables[0].columns) for table in tables):
-        raise UserError(f"the runs were tested on different labels of {axis}.")
+        raise UserError(f"The runs were tested on different labels of {axis}.")
     columns = [{**cell.shared, axis: name} for cell in cells for name in names]
     values = np.hstack([table.select(names).to_numpy() for table in tables])
     rows = rows_of_all(along, evidence, cells).pivot(
@@ -133,15 +135,18 @@ def axis_errors(
         )
         for number, cell in enumerate(cells)
     ]
-    return CellErrors(columns, values, tables[0].select(keys), of_seeds)
+    return CellErrors(columns, values, samples, of_seeds)
 
 
 def rows_of_all(
     table: polars.DataFrame, evidence: StudyEvidence, cells: Sequence[Cell]
 ) -> polars.DataFrame:
     """The held-out rows of all points of the cells."""
-    points = [point for cell in cells for point in cell.points]
-    return rows_of(table, points, evidence.held_out)
+    return rows_of(table, _points(cells), evidence.held_out)
+
+
+def _points(cells: Sequence[Cell]) -> list[str]:
+    return [point for cell in cells for point in cell.points]
 
 
 def _means_by_point(rows: polars.DataFrame, names: Sequence[str]) -> dict[str, list[float]]:
@@ -155,15 +160,12 @@ def _refuse_untested(evidence: StudyEvidence, columns: Sequence[str]) -> None:
         raise UserError(untested)
 
 
-def _refuse_other_samples(
+def _same_samples(
     evidence: StudyEvidence,
     cells: Sequence[Cell],
     tables: Sequence[polars.DataFrame],
     keys: Sequence[str],
-) -> None:
-    """Blocks are resampled for all cells alike, so their samples must be the same."""
-    first = tables[0].select(keys)
-    if not same_data(evidence, [point for cell in cells for point in cell.points]):
-        raise UserError(f"the points were tested on different data sets ({evidence.held_out}).")
-    if any(not table.select(keys).equals(first) for table in tables):
-        raise UserError(f"the points were tested on different samples of {evidence.held_out}.")
+) -> polars.DataFrame:
+    samples = [table.select(keys) for table in tables]
+    refuse_different_samples(evidence, _points(cells), samples)
+    return samples[0]

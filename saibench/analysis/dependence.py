@@ -1,4 +1,4 @@
-"""Where errors contradict that samples are independent, in a sentence for pages and consoles."""
+"""Warnings about the independence of samples, for pages and commands."""
 
 from __future__ import annotations
 
@@ -15,36 +15,35 @@ def dependence_warnings(
     points: Sequence[str] | None = None,
     partitions: Sequence[str] | None = None,
 ) -> list[str]:
-    """One sentence, of the samples whose neighbours correlate most; none if none do.
-
-    Another where the samples make up too few independent blocks for an interval.
+    """Warn of correlated samples that were declared independent, and of too few blocks.
 
     Args:
         evidence: the study.
-        points: hashes; by default all that were tested.
-        partitions: by default the held-out one, or of points that were not tested on it all.
+        points: hashes; by default all tested runs.
+        partitions: by default the held-out one, or all if no run was tested on it.
     """
     chosen = set(evidence.metrics if points is None else points)
-    asked = [one for one in evidence.dependence if chosen & set(one.points)]
-    wanted = [one for one in asked if one.partition in (partitions or [evidence.held_out])] or asked
-    told = [one.dependence for one in wanted if one.dependence.contradiction is not None]
-    found = []
-    if told:
-        most = max(told, key=lambda one: one.contradiction or 0.0)
-        found.append(
+    of_points = [one for one in evidence.dependence if chosen & set(one.points)]
+    names = partitions or [evidence.held_out]
+    used = [one for one in of_points if one.partition in names] or of_points
+    correlated = [one.dependence for one in used if one.dependence.contradiction is not None]
+    warnings = []
+    if correlated:
+        most = max(correlated, key=lambda one: one.contradiction or 0.0)
+        warnings.append(
             f"Errors of neighbouring samples correlate ({most.contradiction:.2f}, {most.statistic} "
-            f"of {short_names(evidence)[most.point]}): intervals by single samples are too narrow, "
-            "so stretches of neighbours are resampled. Declare a time or group column (independence"
-            " of the data's source)."
+            f"of {short_names(evidence)[most.point]}). Intervals of single samples would be too "
+            "narrow, so contiguous stretches are resampled. Declare a time or group column "
+            "(independence of the data's source)."
         )
     few = {
         one.partition: one.dependence.num_blocks
-        for one in wanted
+        for one in used
         if one.dependence.num_blocks < MIN_BLOCKS
     }
-    found += [
-        f"Too few independent events: the samples of {partition} fall into "
-        f"{counted(number, 'independent block')}, and intervals take at least {MIN_BLOCKS}."
+    warnings += [
+        f"Too few independent events: {partition} has {counted(number, 'independent block')}; "
+        f"intervals need at least {MIN_BLOCKS}."
         for partition, number in few.items()
     ]
-    return found
+    return warnings

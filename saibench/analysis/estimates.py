@@ -1,8 +1,9 @@
-"""A mean over test samples with its interval, over the seeds of one cell of a study."""
+"""The mean of a statistic over test samples and the seeds of one cell of a study."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars
 
@@ -16,18 +17,18 @@ class Estimate:
     """The mean of a statistic over samples and seeds.
 
     Args:
-        interval: of the mean over seeds, from resampling blocks of the test samples, and where
-            there are several seeds from their spread too.
-        seeds: the mean of each point alone, by point.
+        interval: of the mean over seeds, from resampling blocks of the test samples and, with
+            several seeds, from their variance.
+        seeds: mean of each run, by point.
     """
 
     interval: Interval
     seeds: dict[str, float]
 
-    def rows(self) -> list[dict[str, float | int | str | None]]:
+    def rows(self) -> list[dict[str, Any]]:
         """Rows of a table: the mean with its interval, then single seeds if there are several."""
         interval = self.interval
-        mean: dict[str, float | int | str | None] = {
+        mean: dict[str, Any] = {
             "estimate": interval.estimate,
             "low": interval.low,
             "high": interval.high,
@@ -37,9 +38,9 @@ class Estimate:
         }
         if len(self.seeds) < 2:
             return [mean]
-        nothing: dict[str, float | int | str | None] = dict.fromkeys(mean)
+        empty = dict.fromkeys(mean)
         seeds = self.seeds.items()
-        return [mean, *({**nothing, "estimate": value, "point": point} for point, value in seeds)]
+        return [mean, *({**empty, "estimate": value, "point": point} for point, value in seeds)]
 
 
 def estimate_mean(
@@ -51,9 +52,9 @@ def estimate_mean(
 ) -> Estimate:
     """Mean of `value` over `rows`: point, sample_id, `block_columns` and the value.
 
-    The points are taken to differ in their seed alone: a sample's value is averaged over them
-    before its block is resampled. Nulls and NaN are undefined and carry no weight. A value that is
-    declared to be 0 or 1 is a `share`.
+    The runs must differ in their seed only: a sample's value is averaged over them before its
+    block is resampled. Nulls and NaN are undefined and have no weight. A value that is declared to
+    be 0 or 1 is a `share`.
     """
     value = polars.col(value) if isinstance(value, str) else value
     weight = polars.col(weight) if isinstance(weight, str) else weight

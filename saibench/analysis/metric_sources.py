@@ -1,8 +1,8 @@
-"""What a recorded metric was taken of, and the interval that its definition asks for.
+"""Intervals of recorded metrics, computed from the columns that their definitions name.
 
-A metric is recorded with its definition (`of` in `metrics.json`): the column that it is the mean
-of, or how it is taken of whole columns. Records that are older say nothing; there a fixed rule by
-name tells the column, which counts only if it gives the recorded value again.
+A metric is recorded with its definition (`of` in `metrics.json`): its column and how it is
+summarized. Older records have no definition; there the column follows from the metric's name, and
+is used only if its mean equals the recorded value.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from saibench.evidence.summary import is_summary, summary
 from saibench.imports.modules import part_module, recorded_modules
 
 AGREEMENT = 1e-4
-"""Relative distance up to which a number of an older record is that of the samples."""
+"""Relative tolerance within which a mean over samples equals the value of an older record."""
 OLDER_MEANS = {
     "accuracy": ("correct", "mean"),
     "energy_mae": ("energy_error", "mean_abs"),
     "energy_bias": ("energy_error", "mean"),
     "energy_mae_per_atom": ("energy_error_per_atom", "mean_abs"),
 }
-"""Names by which records without definitions call means of columns of other names."""
+"""Column and summary of metrics whose older records have no definition and another name."""
 MEANS = ("mean", "mean_abs")
 DEFAULT = ["saibench.analysis.classification.metric_intervals"]
-"""Where the intervals of other metrics come from if no record says it, as none of 0.1 does."""
+"""Module of the intervals of other metrics if no record names one (records of version 0.1)."""
 
 Found = tuple[Interval, BlockMeans | None]
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """The statistics of N samples of one point and partition, in ascending `sample_id`.
+    """The statistics of N samples of one run and partition, in ascending `sample_id`.
 
     Args:
-        samples: `sample_id`, `block_columns`, and `label` where samples have one.
+        samples: `sample_id`, `block_columns`, and `label` if samples have one.
         columns: `(N,)` each by (column, axis, label), the latter two empty without an axis; NaN
             where undefined.
         binary: names of the columns that are 0 or 1.
@@ -53,7 +53,7 @@ class Statistics:
     binary: frozenset[str] = frozenset()
 
     def named(self, column: str, of: Mapping[str, Any]) -> Floats | None:
-        """A column at the place of a definition; `angle/logit` names an axis too."""
+        """The column that a definition names, possibly with its axis: `angle/logit`."""
         axis, _, name = column.rpartition("/")
         axis = str(of.get("axis") or axis)
         label = of.get("label")
@@ -61,18 +61,15 @@ class Statistics:
 
 
 class MetricInterval(Protocol):
-    """What a module that a card lists under `metric_intervals` must offer."""
+    """The function that a module listed under `metric_intervals` of a card must define."""
 
     def __call__(self, name: str, entry: Mapping[str, Any], statistics: Statistics) -> Found | None:
-        """The interval of the recorded metric `name`, None if it is not this module's."""
+        """The interval of the recorded metric `name`; None if the module does not know it."""
 
 
 @dataclass(frozen=True, eq=False)
 class MeanOf:
-    """What a metric is the mean of: a column `(N,)` at its place, or its absolute values.
-
-    It is a share where the column is declared to be 0 or 1.
-    """
+    """The values `(N,)` whose mean a metric is; a share if they are declared to be 0 or 1."""
 
     name: str
     values: Floats
@@ -80,7 +77,7 @@ class MeanOf:
 
 
 def mean_of(name: str, entry: Mapping[str, Any], statistics: Statistics) -> MeanOf | None:
-    """None where the metric is no mean of a column, or which is unknown."""
+    """The values whose mean is a metric; None if it is no mean, or its column is unknown."""
     of = entry.get("of")
     if isinstance(of, Mapping):
         column = str(of.get("column") or "")
@@ -101,7 +98,7 @@ def mean_of(name: str, entry: Mapping[str, Any], statistics: Statistics) -> Mean
 
 
 def summary_of(entry: Mapping[str, Any], statistics: Statistics) -> Found | None:
-    """The interval of a root mean square or a quantile of a column; None for other metrics."""
+    """The interval of a root mean square or quantile of a column; None for other metrics."""
     of = entry.get("of")
     if not isinstance(of, Mapping) or not is_summary(of.get("how")) or of["how"] in MEANS:
         return None
@@ -113,18 +110,18 @@ def summary_of(entry: Mapping[str, Any], statistics: Statistics) -> Found | None
 
 
 def agrees(value: float, entry: Mapping[str, Any]) -> bool:
-    """Whether a number from the samples is the recorded one."""
+    """Whether a number from the samples equals the recorded value."""
     recorded = entry.get("value")
     return recorded is not None and math.isclose(value, float(recorded), rel_tol=AGREEMENT)
 
 
 class MetricIntervals:
-    """Intervals of metrics that are no means, by the modules that a study's records name.
+    """Intervals of metrics that are no means, from the modules that a study's records name.
 
-    A module that cannot be used costs its intervals alone; `failed` says why.
+    A module that fails is skipped; `failed` holds its exception.
 
     Args:
-        records: of the study's points.
+        records: of the study's runs.
     """
 
     def __init__(self, records: Iterable[Mapping[str, Any]]) -> None:
@@ -132,7 +129,7 @@ class MetricIntervals:
         self.failed: dict[str, Exception] = {}
 
     def of(self, name: str, entry: Mapping[str, Any], statistics: Statistics) -> Found | None:
-        """The interval of a metric, and what resamples it where that is linear; None if unknown."""
+        """The interval of a metric, with its blocks if it is linear in means; None if unknown."""
         found = summary_of(entry, statistics)
         if found is not None:
             return found
@@ -141,7 +138,7 @@ class MetricIntervals:
                 continue
             try:
                 found = interval_function(module)(name, entry, statistics)
-            except Exception as error:  # of a module of the user's own
+            except Exception as error:  # of a custom module
                 self.failed[module] = error
                 continue
             if found is not None:
@@ -153,7 +150,7 @@ def interval_function(name: str) -> MetricInterval:
     """`metric_interval` of a dotted module name.
 
     Raises:
-        UserError: there is no such module, it is not to be imported, or it has no such function.
+        UserError: the module is missing or not allowed, or has no such function.
     """
     module = part_module("metric_intervals", name, ("metric_interval",))
     return cast(MetricInterval, module.metric_interval)

@@ -1,4 +1,4 @@
-"""Errors of all models of a study on the same samples: what figures compare models by."""
+"""Errors of all models of a study on the same samples, for figures that compare models."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class ModelErrors:
     """One error of N samples, by model and by L labels of its axis.
 
     Args:
-        partition: what was tested on.
-        statistic: what the error is; named `lead/mae` along an axis, `|bias|` where it is signed.
-        axis: empty without one.
+        partition: the test partition.
+        statistic: the error; named `lead/mae` along an axis, `|bias|` if the statistic is signed.
+        axis: its name, or an empty string.
         labels: of the axis; a single empty one without an axis.
         samples: ids, ascending, and their block columns.
-        by_point: `(N, L)`, not negative; NaN where undefined.
+        by_point: `(N, L)` each, not negative; NaN where undefined.
     """
 
     partition: str
@@ -42,26 +42,25 @@ class ModelErrors:
     by_point: Mapping[str, Floats]
 
     def at(self, model: TestedModel, label: str) -> Floats:
-        """`(N,)`, the mean over the model's seeds; NaN where no seed defines it."""
+        """Mean over the model's seeds, `(N,)`; NaN if undefined for all seeds."""
         position = self.labels.index(label)
         return _mean_of_defined([self.by_point[point][:, position] for point in model.points])
 
     def over_axis(self, model: TestedModel) -> Floats:
-        """`(N,)`, the mean over the labels that define it, and over the model's seeds."""
-        whole = [self.at(model, label) for label in self.labels]
-        return _mean_of_defined(whole)
+        """Mean over the defined labels and the model's seeds, `(N,)`."""
+        return _mean_of_defined([self.at(model, label) for label in self.labels])
 
 
 def compared_models(
     evidence: StudyEvidence, partitions: Sequence[str]
 ) -> tuple[list[TestedModel], TestedModel]:
-    """The models that were tested on all these partitions, and the reference of the others.
+    """The models that were tested on all these partitions, and the reference model.
 
-    That is the one that the records name under `reference`, else the last that is not trained, or
-    the last of all; it comes last.
+    The reference is the model that the records name under `reference`, else the last untrained
+    one, else the last; it comes last in the list.
 
     Raises:
-        UserError: fewer than two models are there, or none has the name.
+        UserError: there are fewer than two models, or none has the name.
     """
     points = compared_points(evidence)
     everywhere = [
@@ -71,12 +70,16 @@ def compared_models(
     ]
     models = tested_models(points.filter(polars.col("point").is_in(everywhere)))
     if not everywhere or len(models) < 2:
-        raise UserError(f"It takes two models that were tested on {', '.join(partitions)}.")
+        raise UserError(
+            f"A comparison needs two models that were tested on {', '.join(partitions)}."
+        )
     named = next((r["reference"] for r in evidence.records.values() if r.get("reference")), None)
     if named is not None:
         candidates = [model for model in models if named in (model.name, model.label)]
         if not candidates:
-            raise UserError(f"It takes a point of {named}, the reference that the workload names.")
+            raise UserError(
+                f"A comparison needs a run of {named}, the reference that the workload names."
+            )
     else:
         candidates = [model for model in models if not model.trains] or models
     reference = candidates[-1]
@@ -88,8 +91,8 @@ def model_errors(
 ) -> list[ModelErrors]:
     """The errors that the records name in `headline`, `trust` and `trace`, or the first statistic.
 
-    Those that a model lacks, or of which a value is infinite, are left out; so are samples that a
-    model was trained on.
+    Errors that a model lacks, or that are infinite for a sample, are excluded; so are samples that
+    a model was trained on.
 
     Raises:
         UserError: the models were tested on different samples.
@@ -106,8 +109,8 @@ def model_errors(
     )
     seen = own.filter(polars.col(SEEN).fill_null(False))["sample_id"] if SEEN in own.columns else ()
     record = evidence.records[points[0]]
-    wanted = named_errors(record, evidence.metrics[points[0]][partition], statistics)
-    unique = dict.fromkeys(Named(one.axis, one.column) for one in wanted)
+    errors = named_errors(record, evidence.metrics[points[0]][partition], statistics)
+    unique = dict.fromkeys(Named(one.axis, one.column) for one in errors)
     found = []
     for named in unique:
         rows = evidence.table(named.table).filter(
@@ -155,7 +158,7 @@ def _errors(
 
 
 def _ideal(record: Mapping[str, Any], named: Named) -> float:
-    """The statistic's value where there is no error, as the record's `trust` or `trace` has it."""
+    """The statistic's error-free value, from the record's `trust` or `trace`."""
     name = f"{named.axis}/{named.column}" if named.axis else named.column
     trust = record.get("trust") or {}
     if trust.get("statistic") == name:

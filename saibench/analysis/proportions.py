@@ -1,12 +1,12 @@
 """Intervals of shares: means of values that are 0 or 1, over samples that may be correlated.
 
-A resampled share of 0 or 1 does not vary, and that of few samples too little. The exact binomial
-interval (Clopper, Pearson, Biometrika 26, 1934) of the effective number of samples never has zero
-width: the count over the design effect, which is the variance between blocks over that of
-independent samples (Korn, Graubard, Survey Methodology 24, 1998).
+A resampled share of 0 or 1 does not vary, and the share of few samples varies too little. The exact
+binomial interval (Clopper, Pearson, Biometrika 26, 1934) of the effective number of samples never
+has zero width. The effective number is the count over the design effect, the variance between
+blocks over that of independent samples (Korn, Graubard, Survey Methodology 24, 1998).
 
-Where shares are subtracted or divided, so are their bounds (`combined`, `ratio_bounds`): a bin of
-25 samples that are all right knows less of the difference than its lack of variance says.
+Differences and ratios of shares combine these bounds (`combined`, `ratio_bounds`), since a bin of
+25 samples that are all correct has no variance to resample.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scipy import stats
 Floats = NDArray[np.float64]
 
 MIN_BLOCKS = 3
-"""Two blocks have a Student's t of 12.7: such an interval says nothing and is not shown."""
+"""Two blocks have a Student's t of 12.7, which makes an interval useless."""
 
 
 def exact_interval(successes: float, count: float, level: float = 0.95) -> tuple[float, float]:
@@ -41,11 +41,11 @@ def share_interval(
     """Bounds of Σ successes / Σ counts from `(B,)` sums over blocks.
 
     Args:
-        independent: whether samples within a block are independent too, so that a block is only a
-            bundle of them, and one is enough.
+        independent: whether the samples within a block are independent too; one block is then
+            enough.
 
     Returns:
-        NaN of no sample, and of fewer than `MIN_BLOCKS` of samples that resemble each other.
+        NaN without a sample, and for fewer than `MIN_BLOCKS` blocks of correlated samples.
     """
     count = float(counts.sum())
     blocks = len(counts)
@@ -54,14 +54,13 @@ def share_interval(
     share = float(successes.sum()) / count
     if independent:
         return exact_interval(successes.sum(), count, level)
-    if share in (0.0, 1.0):  # no variance tells the design effect: blocks are what is sure
+    if share in (0.0, 1.0):  # no variance gives the design effect: count blocks instead
         effective = float(blocks)
     else:
         between = float(np.square(successes - share * counts).sum()) / count**2
         between *= blocks / (blocks - 1)
         effective = min(count, share * (1 - share) / between) if between else count
-        # few blocks know their variance badly
-        normal = stats.norm.ppf((1 + level) / 2)
+        normal = stats.norm.ppf((1 + level) / 2)  # the variance of few blocks is uncertain
         effective *= float(normal / stats.t.ppf((1 + level) / 2, blocks - 1)) ** 2
     return exact_interval(share * effective, effective, level)
 
@@ -73,11 +72,11 @@ def combined(
     bounds: ArrayLike,
     correlations: ArrayLike | None = None,
 ) -> tuple[float, float]:
-    """Bounds of what depends on several numbers that have bounds of their own.
+    """Bounds of a function of several numbers with bounds of their own (MOVER).
 
-    The distances to those are added in squares, in the direction in which each moves the result.
-    Of the difference of two independent shares it is Newcombe's method 10 (Stat. Med. 17, 1998)
-    with exact bounds.
+    The distances to these bounds are added in squares, in the direction in which each moves the
+    result. For the difference of two independent shares it is Newcombe's method 10 (Stat. Med. 17,
+    1998) with exact bounds.
 
     Source: Zou, Donner, "Construction of confidence limits about effect measures: a general
     approach", Stat. Med. 27 (2008); of correlated numbers: Zou, Psychol. Methods 12 (2007).
@@ -89,7 +88,7 @@ def combined(
         correlations: `(n, n)` of the numbers' errors; independent if None.
 
     Returns:
-        NaN where a number that counts has no bounds.
+        NaN if a number with a non-zero slope has no bounds.
     """
     signs, values = np.sign(slopes), np.asarray(numbers, np.float64)
     low, high = np.asarray(bounds, np.float64).T

@@ -1,4 +1,4 @@
-"""Numbers that follow from means over samples, with intervals from resampling them in blocks."""
+"""Functions of means over samples, with intervals from resampling blocks."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from saibench.analysis.blocks import blocks_of, influence
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap, weighted_means
 
 Reduce = Callable[..., Floats]
-"""A function of means, one array `(resamplings,)` a column, to one number a resampling."""
+"""A function of means, one array `(resamplings,)` per column, to `(resamplings,)`."""
 
 
 def interval_of_means(reduce: Reduce, samples: polars.DataFrame, *columns: ArrayLike) -> Interval:
-    """`reduce(*means)` of several numbers of each sample, with its interval.
+    """`reduce(*means)` of several columns, with its interval.
 
-    All columns are resampled together: a hard sample stays hard in each. A sample whose value is
-    NaN in one column counts in none, so that columns compare.
+    All columns are resampled together (paired). A sample that is NaN in one column is excluded
+    from all.
 
     Args:
         reduce: such as `lambda first, second: second - first`.
-        samples: their `sample_id` and `block_columns`, a row a sample.
+        samples: `sample_id` and `block_columns`, one row per sample.
         columns: `(N,)` each, in the order of `samples`.
     """
     values = np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
@@ -40,5 +40,5 @@ def interval_of_means(reduce: Reduce, samples: polars.DataFrame, *columns: Array
 
 
 def relative_change(before: ArrayLike, after: ArrayLike, samples: polars.DataFrame) -> Interval:
-    """By what share of itself the mean grows from `before` to `after`."""
+    """Relative change of the mean from `before` to `after`."""
     return interval_of_means(lambda one, other: other / one - 1, samples, before, after)

@@ -1,9 +1,8 @@
-"""Intervals that cover the training too: of settings, of which each seed gives another net.
+"""Intervals that cover the randomness of training, from settings trained with several seeds.
 
-Resampling the test says how far another test may differ, for these nets. Where settings were
-trained several times, the variance between seeds is added to that between blocks, and Student's t
-takes the degrees of freedom of both (Satterthwaite, Biometrics Bulletin 2, 1946): with few seeds
-it is they that decide. The table of coverage is `docs/results/statistics/seeds.md`.
+Resampling the test samples covers other test samples for these nets only. If settings were trained
+several times, the variance between seeds is added to that between blocks, with the joint degrees of
+freedom (Satterthwaite, Biometrics Bulletin 2, 1946). Coverage: `docs/results/statistics/seeds.md`.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from saibench.analysis.bootstrap import LEVEL, Interval
 
 
 def with_seeds(interval: Interval, settings: Sequence[Sequence[float]]) -> Interval:
-    """The interval of a number of settings that were trained with several seeds.
+    """Widen the interval of a number by the variance between seeds.
 
     Args:
         interval: of the mean over seeds, from resampling the test.
-        settings: of each setting in the number, what the number is with each seed of it in place
-            of its mean. One that was trained once leaves the interval as it is, of these nets.
+        settings: for each setting, the number with each of its seeds in place of the mean over
+            seeds. If a setting was trained once, the interval stays that of these nets.
 
     Returns:
-        with the same skewness, and `seeds`, the fewest seeds of a setting.
+        The interval with the same skewness; its `seeds` is the fewest seeds of a setting.
     """
     fewest = min((len(values) for values in settings), default=1)
     if fewest < 2 or math.isnan(interval.low) or not np.isfinite(np.hstack(settings)).all():
@@ -37,28 +36,20 @@ def with_seeds(interval: Interval, settings: Sequence[Sequence[float]]) -> Inter
     of_blocks = ((interval.high - interval.low) / 2 / of_test) ** 2
     variances = [float(np.var(values, ddof=1)) / len(values) for values in settings]
     whole = of_blocks + sum(variances)
-    if not of_blocks or not whole:
-        half = _student(variances, settings, 0.0, interval) * math.sqrt(whole)
-        return replace(
-            interval, low=interval.estimate - half, high=interval.estimate + half, seeds=fewest
-        )
-    student = _student(variances, settings, of_blocks, interval)
-    wider = max(1.0, student * math.sqrt(whole) / (of_test * math.sqrt(of_blocks)))
-    estimate = interval.estimate
-    return replace(
-        interval,
-        low=estimate - wider * (estimate - interval.low),
-        high=estimate + wider * (interval.high - estimate),
-        seeds=fewest,
-    )
+    half = _student(variances, settings, of_blocks, interval) * math.sqrt(whole)
+    estimate, below, above = interval.estimate, half, half
+    if of_blocks:
+        wider = max(1.0, half / (of_test * math.sqrt(of_blocks)))
+        below, above = wider * (estimate - interval.low), wider * (interval.high - estimate)
+    return replace(interval, low=estimate - below, high=estimate + above, seeds=fewest)
 
 
 def over_seeds(measure: Callable[..., Interval], *settings: Any) -> Interval:
-    """`measure` of settings (dataclasses with `points`, such as `Cell`), seeds and all.
+    """`measure(*settings)` with an interval that covers their seeds.
 
     Args:
-        measure: of as many settings to an interval of the mean over their seeds.
-        settings: those that were trained.
+        measure: function of the settings to the interval of the mean over their seeds.
+        settings: trained settings, dataclasses with `points` such as `Cell`.
     """
     whole = measure(*settings)
     if any(len(one.points) < 2 for one in settings):

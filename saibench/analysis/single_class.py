@@ -1,4 +1,4 @@
-"""A classifier that predicts one class for every sample, which its accuracy alone does not say."""
+"""Detects a classifier that predicts one class for every sample."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ LABEL, CORRECT = "label", "correct"
 
 
 def single_class(evidence: StudyEvidence, point: str, partition: str) -> str | None:
-    """One sentence, where a point predicts one class for all samples of a partition with several.
+    """Report a run that predicts one class for all samples of a partition with two.
 
     Returns:
-        None where it predicts several, or the evidence has no labels.
+        A sentence; None if it predicts both, or the evidence has no labels.
     """
     samples = evidence.samples
     if not {LABEL, CORRECT} <= set(samples.columns):

@@ -1,4 +1,4 @@
-"""Intervals of the summaries of `saibench.evidence.summary` that are no means of a column."""
+"""Intervals of the root mean squares and quantiles of `saibench.evidence.summary`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from saibench.evidence.summary import Summary
 
 
 def summary_interval(values: Floats, samples: polars.DataFrame, summed: Summary) -> Interval | None:
-    """A summary of one column with its interval, from blocks of its samples.
+    """A summary of one column with its interval from resampling blocks.
 
-    The bounds of a root mean square are those of the mean square, transformed back.
+    The bounds of a root mean square are the square roots of those of the mean square.
 
     Args:
         values: `(N,)`; NaN where undefined, infinite where the model failed.
-        samples: their `sample_id` and `block_columns`.
+        samples: `sample_id` and `block_columns`.
 
     Returns:
-        None where no sample is defined, or a mean is infinite.
+        None if no sample is defined, or a mean is infinite.
     """
     defined = ~np.isnan(values)
     transformed = np.asarray(summed.transform(values[defined]), dtype=np.float64)
@@ -38,7 +38,7 @@ def summary_interval(values: Floats, samples: polars.DataFrame, summed: Summary)
 
 
 def quantiles(values: Floats, weights: Floats, share: float) -> Floats:
-    """A quantile of resampled values, `(resamplings,)`, as NumPy interpolates it.
+    """A quantile of resampled values, `(resamplings,)`, interpolated as by `numpy.quantile`.
 
     Args:
         values: `(N,)`.

@@ -1,4 +1,4 @@
-"""The models of a study, and how one's errors compare with another's on the same samples."""
+"""The models of a study, and comparisons of their errors on the same samples."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ NAME = "model.name"
 
 @dataclass(frozen=True)
 class TestedModel:
-    """Points of a study that differ in their seed alone.
+    """Runs of a study that differ in their seed only.
 
     Args:
         name: of the model.
-        label: the words that tell it from the study's others.
-        points: one a seed.
+        label: unique among the study's models.
+        points: one per seed.
         settings: those in which the study's models differ.
         trains: whether its runs trained it.
     """
@@ -39,27 +39,27 @@ class TestedModel:
 
     @property
     def trainings(self) -> int | None:
-        """Seeds that it was trained with; None if there is nothing to train."""
+        """Number of seeds that it was trained with; None if it was not trained."""
         return len(self.points) if self.trains else None
 
     @property
     def varies(self) -> bool:
-        """Whether another seed would give, or gave, other predictions."""
+        """Whether its predictions depend on the seed."""
         return self.trains or len(self.points) > 1
 
     def first_seed(self) -> Self:
-        """Its first point alone, where a mean over seeds would not be a prediction."""
+        """Its first run only, where a mean over seeds would not be a prediction."""
         return replace(self, points=self.points[:1])
 
     def seeds(self) -> list[Self]:
-        """Its points, each as a model of its own."""
+        """One model per run."""
         return [replace(self, points=(point,)) for point in self.points]
 
 
 def tested_models(points: polars.DataFrame) -> list[TestedModel]:
-    """The points in models.
+    """Group runs into models.
 
-    A label is the model's name, and whatever else it takes to tell models of one name apart.
+    A label is the model's name and, if several models have it, the settings in which they differ.
     """
     apart = [name for name in differing(points) if name != SEED]
     groups = [group for _, group in points.group_by(apart, maintain_order=True)] if apart else []
@@ -67,27 +67,27 @@ def tested_models(points: polars.DataFrame) -> list[TestedModel]:
 
 
 def fewest_trainings(models: Iterable[TestedModel]) -> int | None:
-    """Seeds of the model that was trained least often; None where none was trained."""
+    """The smallest number of seeds of a trained model; None if no model was trained."""
     known = (model.trainings for model in models)
     return min((trainings for trainings in known if trainings is not None), default=None)
 
 
 def seeds_text(models: Sequence[TestedModel]) -> str:
-    """Of which models intervals that cover seeds do so, and which had a single one."""
+    """Which models' intervals cover seeds, and which models have a single seed."""
     several = ", ".join(
         f"{model.label}, {model.trainings} seeds" for model in models if (model.trainings or 0) > 1
     )
     single = ", ".join(model.label for model in models if model.trainings == 1)
-    covered = f" They cover other seeds too ({several})." if several else ""
-    return f"{covered}{f' For these trained nets alone (one seed): {single}.' if single else ''}"
+    covered = f" They also cover other seeds ({several})." if several else ""
+    return f"{covered}{f' For these trained nets only (one seed): {single}.' if single else ''}"
 
 
 ValuesOf = Callable[[Any], Floats]
-"""A number of each sample `(N,)`, of a model: the mean over its points, NaN where undefined."""
+"""Model → `(N,)` values of the samples, means over its runs; NaN where undefined."""
 
 
 def over_trained_seeds(measure: Callable[..., Interval], *models: TestedModel) -> Interval:
-    """`measure` of models over their seeds, where one that is not trained needs no second."""
+    """`measure(*models)` with an interval over seeds; untrained models need only one."""
     varied = [number for number, model in enumerate(models) if model.varies]
 
     def of_varied(*own: TestedModel) -> Interval:
@@ -98,7 +98,7 @@ def over_trained_seeds(measure: Callable[..., Interval], *models: TestedModel) -
 
 
 def mean_error(values: ValuesOf, samples: polars.DataFrame, model: TestedModel) -> Interval:
-    """Mean over the samples that define it, and over the model's seeds."""
+    """Mean over the defined samples and over the model's seeds."""
     return over_trained_seeds(
         lambda own: interval_of_means(lambda mean: mean, samples, values(own)), model
     )
@@ -107,7 +107,7 @@ def mean_error(values: ValuesOf, samples: polars.DataFrame, model: TestedModel) 
 def error_change(
     values: ValuesOf, samples: polars.DataFrame, before: TestedModel, after: TestedModel
 ) -> Interval:
-    """By what share of itself the mean error grows from one model to the other."""
+    """Relative change of the mean error from one model to the other."""
     return over_trained_seeds(
         lambda first, second: relative_change(values(first), values(second), samples),
         before,
@@ -118,7 +118,7 @@ def error_change(
 def error_skill(
     values: ValuesOf, samples: polars.DataFrame, model: TestedModel, reference: TestedModel
 ) -> Interval:
-    """1 − mean error / the reference's mean error, over samples that define both."""
+    """Skill score 1 − mean error / the reference's mean error, over samples defined for both."""
     return over_seeds(
         lambda own: interval_of_means(
             lambda one, other: 1 - one / other, samples, values(own), values(reference)
@@ -129,20 +129,20 @@ def error_skill(
 
 def _model(points: polars.DataFrame, cell: polars.DataFrame, apart: Sequence[str]) -> TestedModel:
     name = str(cell[NAME][0]) if NAME in cell.columns else ""
-    alike = points.filter(polars.col(NAME) == name) if name else points
-    words = [setting_text(setting, cell[setting][0]) for setting in _telling(alike, apart)]
-    if name and (not words or alike.height < points.height):
+    same_name = points.filter(polars.col(NAME) == name) if name else points
+    words = [setting_text(one, cell[one][0]) for one in _distinguishing(same_name, apart)]
+    if name and (not words or same_name.height < points.height):
         words.insert(0, name.replace("_", " "))
     settings = {setting: cell[setting][0] for setting in apart}
     trains = is_trained(json.loads(cell["record"][0]))
     return TestedModel(name, ", ".join(words) or "model", tuple(cell["point"]), settings, trains)
 
 
-def _telling(points: polars.DataFrame, apart: Sequence[str]) -> list[str]:
-    """The first settings that tell these points' models apart: others only follow them."""
-    telling: list[str] = []
+def _distinguishing(points: polars.DataFrame, apart: Sequence[str]) -> list[str]:
+    """The first settings that distinguish these models; later ones depend on them."""
+    chosen: list[str] = []
     for setting in apart:
-        found = points.select(telling).unique().height if telling else 1
-        if points.select(*telling, setting).unique().height > found:
-            telling.append(setting)
-    return telling
+        found = points.select(chosen).unique().height if chosen else 1
+        if points.select(*chosen, setting).unique().height > found:
+            chosen.append(setting)
+    return chosen

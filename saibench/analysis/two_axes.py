@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from saibench.analysis.blocks import block_columns
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstraps
-from saibench.analysis.failed import refuse_failed
+from saibench.analysis.checks import refuse_failed
 from saibench.analysis.seeds import with_seeds
 from saibench.analysis.tracing.columns import column_of, feature_along, rows_of_point
 from saibench.analysis.tracing.reading import MIN_BLOCKS

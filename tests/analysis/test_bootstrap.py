@@ -11,12 +11,12 @@ from scipy import stats
 from saibench.analysis.bootstrap import (
     block_bootstrap,
     contiguous_blocks,
-    left_out,
+    jackknife_cumulants,
     mean_cumulants,
     mean_interval,
     weighted_mean,
 )
-from saibench.analysis.correlation import spearman
+from saibench.analysis.rank_correlation import spearman
 
 
 def ar1(rng: np.random.Generator, series: int, length: int, memory: float) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_a_ratio_of_means_has_the_variance_of_the_jackknife() -> None:
         return first / second
 
     without = np.array([np.divide(*pairs[blocks != one].sum(axis=0)) for one in range(9)])
-    cumulants = left_out(float(np.divide(*pairs.sum(axis=0))), without)
+    cumulants = jackknife_cumulants(float(np.divide(*pairs.sum(axis=0))), without)
     assert cumulants.variance == pytest.approx(8 / 9 * np.square(without - without.mean()).sum())
     assert cumulants.third / cumulants.variance**1.5 == pytest.approx(-stats.skew(without) / 3)
     ours = block_bootstrap(pairs, blocks, ratio, of_means=True)
@@ -148,10 +148,10 @@ def test_mean_by_block_sums_is_the_mean_over_samples() -> None:
     kept = [blocks != one for one in range(15)]
     without = np.array([np.average(values[own], weights=weights[own]) for own in kept])
     mean = float(np.average(values, weights=weights))
-    expected = mean_interval(mean, left_out(mean, without), 15, 300)
+    expected = mean_interval(mean, jackknife_cumulants(mean, without), 15, 300)
     plain = np.array([values[own].mean() for own in kept])
     assert mean_cumulants(values, blocks).third == pytest.approx(
-        left_out(float(values.mean()), plain).third
+        jackknife_cumulants(float(values.mean()), plain).third
     )
     assert math.isnan(mean_cumulants(values, np.zeros(300)).variance)
     for name in ("low", "estimate", "high"):

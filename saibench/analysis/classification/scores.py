@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from saibench.analysis.bootstrap import Floats, Interval, left_out, mean_interval
+from saibench.analysis.bootstrap import Floats, Interval, jackknife_cumulants, mean_interval
 from saibench.analysis.proportions import combined, share_interval
 from saibench.analysis.seeds import with_seeds
 
@@ -169,7 +169,10 @@ def _of_score(score: ClassScore) -> Interval:
         return Interval(math.nan, math.nan, math.nan, 0, score.count)
     if not score.share:
         found = mean_interval(
-            score.estimate, left_out(score.estimate, _without(score)), blocks, score.count
+            score.estimate,
+            jackknife_cumulants(score.estimate, _without(score)),
+            blocks,
+            score.count,
         )
         if found.low < found.high or math.isinf(score.smallest):
             return found

@@ -30,7 +30,7 @@ def similarity_correlation(
     """
     near, errors = (cell_errors(evidence, windows, name) for name in (similarity, "force_mae"))
     series = [one.values - one.values.mean(axis=1, keepdims=True) for one in (near, errors)]
-    found = near.beside(errors).interval(_spearman, smooth=False, series=np.hstack(series))
+    found = near.join(errors).interval(_spearman, smooth=False, series=np.hstack(series))
     return found.within(-1, 1)
 
 

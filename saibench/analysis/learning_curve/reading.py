@@ -11,7 +11,7 @@ import polars
 
 from saibench.analysis.blocks import block_columns, blocks_of
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.failed import refuse_failed
+from saibench.analysis.checks import refuse_failed
 from saibench.analysis.learning_curve.curve import LearningCurve
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError

@@ -19,7 +19,7 @@ from saibench.analysis.bootstrap import (
     contiguous_blocks,
     group_means,
 )
-from saibench.analysis.failed import refuse_failed
+from saibench.analysis.checks import refuse_failed
 from saibench.analysis.tracing.change_points import Segments, segments
 from saibench.analysis.tracing.columns import (
     DIFFERENCE,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from saibench.analysis.blocks import find_blocks
 from saibench.analysis.bootstrap import Floats
+from saibench.analysis.rank_correlation import ranks_of
 from saibench.analysis.single_class import single_class
 from saibench.analysis.tracing.columns import (
     Column,
@@ -18,7 +19,6 @@ from saibench.analysis.tracing.columns import (
     data_features,
     rows_of_point,
 )
-from saibench.analysis.tracing.ranks import ranks_of
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError, closest
 from saibench.evidence.independence import TIME

@@ -10,6 +10,11 @@ import numpy as np
 import polars
 
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap, block_bootstraps
+from saibench.analysis.rank_correlation import (
+    partial_with_first,
+    rank_correlations,
+    ranks_of,
+)
 from saibench.analysis.tracing.columns import axis_contributions, column_of
 from saibench.analysis.tracing.components import (
     Contributions,
@@ -22,12 +27,6 @@ from saibench.analysis.tracing.config import TraceConfig
 from saibench.analysis.tracing.explained import explained_shares
 from saibench.analysis.tracing.permutations import correlation_p_values
 from saibench.analysis.tracing.ranges import feature_ranges
-from saibench.analysis.tracing.ranks import (
-    partial_with_first,
-    rank_correlations,
-    ranks_of,
-    with_first,
-)
 from saibench.analysis.tracing.reading import TracedSamples, traced_samples
 from saibench.analysis.tracing.records import (
     Association,
@@ -91,7 +90,7 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
 
     def correlations(values: Floats, weights: Floats) -> Floats:
         found = rank_correlations(values, weights)
-        return np.hstack([with_first(found), partial_with_first(found)])
+        return np.hstack([found[:, 0, 1:], partial_with_first(found)])
 
     # a matrix of all columns is held for each resampling
     intervals = block_bootstraps(values, blocks, correlations, num_resamples=NUM_RESAMPLES)

@@ -11,7 +11,7 @@ import polars
 from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.failed import refuse_failed
+from saibench.analysis.checks import refuse_failed
 from saibench.analysis.trusted_range.records import Quantity, Source
 from saibench.analysis.trusted_range.stretches import row_labels
 from saibench.errors import UserError, closest

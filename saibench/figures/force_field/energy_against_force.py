@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from saibench.analysis.blocks import block_columns, blocks_of
 from saibench.analysis.bootstrap import Interval, block_bootstrap
-from saibench.analysis.correlation import spearman
+from saibench.analysis.rank_correlation import spearman
 from saibench.evidence.independence import MARKS
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import why_untested

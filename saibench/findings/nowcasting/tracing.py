@@ -6,7 +6,7 @@ import numpy as np
 
 from saibench.analysis.blocks import blocks_of
 from saibench.analysis.bootstrap import Interval, block_bootstrap
-from saibench.analysis.correlation import spearman
+from saibench.analysis.rank_correlation import spearman
 from saibench.analysis.nowcasting.errors import (
     HOURS,
     RainErrors,

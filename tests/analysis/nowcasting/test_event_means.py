@@ -11,7 +11,7 @@ from saibench.analysis.blocks import blocks_of
 from saibench.analysis.bootstrap import block_bootstrap
 from saibench.analysis.nowcasting.event_means import difference, mean_over_events
 from saibench.analysis.nowcasting.linear_fit import linear_fit
-from saibench.analysis.partial_correlation import partial_spearman
+from saibench.analysis.rank_correlation import partial_spearman
 from saibench.analysis.sample_means import interval_of_means, relative_change
 from saibench.evidence.independence import Independence, marked_index
 
