@@ -48,7 +48,7 @@ def of_bin(count: int, own: int, rate: float | None) -> Simulate:
 
 
 def of_stretches(count: int, own: int, memory: float, piece: int) -> Simulate:
-    """A class of stretches of a series that remembers."""
+    """A class of stretches of an autocorrelated series."""
     member = (np.arange(count) // own % 2)[:, None] == np.arange(2)
     return lambda rng: class_p_values(np.exp(0.5 * series(rng, count, memory)), member, piece)[0]
 
@@ -106,7 +106,7 @@ def of_rho(count: int, memory: float, piece: int, partial: bool) -> Simulate:
 
 
 def of_changes(count: int, memory: float) -> Simulate:
-    return lambda rng: segments(series(rng, count, memory), remembers=memory > 0).first.p
+    return lambda rng: segments(series(rng, count, memory), correlated=memory > 0).first.p
 
 
 def of_unbiased(count: int, skewed: bool, follows: bool) -> Simulate:
@@ -115,7 +115,7 @@ def of_unbiased(count: int, skewed: bool, follows: bool) -> Simulate:
     def simulate(rng: np.random.Generator) -> float:
         errors = rng.lognormal(0, 1, count) - np.exp(0.5) if skewed else rng.standard_normal(count)
         spread = np.sort(rng.lognormal(0, 1, count)) if follows else 1.0
-        return segments(spread * errors, remembers=False).first.p
+        return segments(spread * errors, correlated=False).first.p
 
     return simulate
 

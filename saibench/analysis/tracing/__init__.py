@@ -1,4 +1,4 @@
-"""Error tracing: which features, components and stretches of the data an error comes from."""
+"""Error tracing: attribution of errors to features, components and stretches of the data."""
 
 from __future__ import annotations
 

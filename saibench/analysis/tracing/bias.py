@@ -1,4 +1,4 @@
-"""Stretches in which the signed error of a point is biased, and how their samples differ."""
+"""Stretches in which the signed error of a run is biased, and how their samples differ."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from saibench.analysis.tracing.comparisons import adjusted
 from saibench.analysis.tracing.reading import (
     MIN_SAMPLES,
     Untraceable,
-    not_collinear,
+    drop_collinear,
 )
 from saibench.analysis.tracing.records import (
     BiasTrace,
@@ -47,12 +47,13 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.formatting import are, counted
 
 BLOCKS_OF_STRETCH = 5
-"""A stretch shorter than so many blocks is cut into so many, or its interval would rest on less."""
+"""Minimum number of blocks into which a stretch is divided for its interval."""
 INDEPENDENT_BLOCKS = 200
 CLEAR_BIAS = 1 / 3
-"""Shares of the bias are told where at least so much of it is sure: else they are of nothing."""
+"""Shares of the bias are undefined if the interval's nearer bound is a smaller share of the bias:
+their denominator may be 0."""
 MIN_P = 1e-9
-"""The p-value of a mean signed error is not resolved below it."""
+"""Smallest p-value of a mean signed error."""
 
 
 def trace_bias(
@@ -62,41 +63,39 @@ def trace_bias(
     statistic: str,
     along: str,
     level: float = 0.05,
-    beside: Sequence[ResponseTrace] = (),
+    others: Sequence[ResponseTrace] = (),
 ) -> BiasTrace:
-    """Change points of the signed error in order of time, or of a feature of independent samples.
+    """Change points of the signed error along time, or along a feature of independent samples.
 
-    The series is cut only where the change holds over all comparisons of the point.
+    Only changes that are significant among all comparisons of the run are kept.
 
     Args:
         evidence: the study.
-        point: its hash.
+        point: hash of the run.
         partition: one that it was tested on.
-        statistic: signed: `energy_error`, or a difference as `score - label`.
+        statistic: signed error: `energy_error`, or a difference such as `score - label`.
         along: the feature.
         level: of the search for change points, and false discovery rate of those that are kept.
-        beside: the point's other traces, whose comparisons count.
+        others: other traces of the run, whose comparisons are counted.
 
     Raises:
-        Untraceable: there are too few samples, or they have no order but time.
+        Untraceable: there are too few samples, or they are correlated along another order.
         UserError: a name is unknown.
     """
     rows, error, order = _in_order(evidence, point, partition, statistic, along)
     values, position = error.values, order.values
     if np.all(values >= 0) and not _is_signed(evidence, point, statistic):
         raise Untraceable(
-            f"{statistic} is nowhere negative, so it may be no signed error. Use a difference, "
+            f"{statistic} is nowhere negative, so it may not be a signed error. Use a difference, "
             "such as 'predicted_rate - observed_rate'."
         )
     blocks = find_blocks(rows, values)
-    remembers = bool(np.array_equal(blocks.order, np.arange(len(values)))) and blocks.correlated
-    if blocks.correlated and not remembers:
+    if blocks.correlated and not np.array_equal(blocks.order, np.arange(len(values))):
         raise Untraceable(
-            f"neighbouring samples ({blocks.kind}) resemble each other, so chance and bias along "
-            f"{along} cannot be told apart. Use --along with the time of the samples, where their "
-            "data declare one."
+            f"Neighbouring samples ({blocks.kind}) are correlated, so a bias along {along} cannot "
+            "be distinguished from chance. Use --along with the declared time of the samples."
         )
-    cut = segments(values, remembers=remembers, level=level)
+    cut = segments(values, correlated=blocks.correlated, level=level)
     mean = blocks.mean(values)
     whole = BiasTrace(
         statistic=error.quantity,
@@ -112,15 +111,15 @@ def trace_bias(
     for kept in cut.surer():
         stretches = _stretches(evidence, rows, values, position, kept, along)
         found = replace(whole, stretches=stretches)
-        told = adjusted([*beside, found])[-1]
-        assert isinstance(told, BiasTrace)
-        if all(one.change.is_significant(level) for one in told.stretches):
+        with_q = adjusted([*others, found])[-1]
+        assert isinstance(with_q, BiasTrace)
+        if all(one.change.is_significant(level) for one in with_q.stretches):
             break
     return found
 
 
 def _p_of_mean(values: Floats, labels: np.ndarray) -> float:
-    """The smallest level of error at which the interval of the mean excludes 0; NaN without one."""
+    """The smallest level at which the interval of the mean excludes 0; NaN without an interval."""
 
     def excludes_zero(p: float) -> bool:
         found = block_bootstrap(values, labels, level=1 - p)
@@ -136,13 +135,13 @@ def _p_of_mean(values: Floats, labels: np.ndarray) -> float:
 
 
 def _is_signed(evidence: StudyEvidence, point: str, statistic: str) -> bool:
-    """Whether it is a difference, or the workload declares it as a signed error."""
+    """Whether a statistic is a difference, or the workload declares it as a signed error."""
     declared = evidence.records[point].get("trace") or {}
     return DIFFERENCE in statistic or statistic == declared.get("bias")
 
 
 def _share_of_bias(values: Floats, weights: Floats) -> Floats:
-    """|mean| over the mean of |error|: 1 where all errors have one sign, 0 where they cancel."""
+    """|mean| over the mean of |error|: 1 if all errors have one sign, 0 if they cancel."""
     signed, absolute = (weights @ values).T
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.abs(signed) / absolute
@@ -151,7 +150,7 @@ def _share_of_bias(values: Floats, weights: Floats) -> Floats:
 def signed_errors(
     evidence: StudyEvidence, point: str, partition: str, statistic: str, along: str
 ) -> tuple[Floats, Floats]:
-    """The feature, ascending, and the signed error of each sample, `(N,)` each."""
+    """The feature in ascending order, and the signed error of each sample, `(N,)` each."""
     _, error, order = _in_order(evidence, point, partition, statistic, along)
     return order.values, error.values
 
@@ -162,12 +161,12 @@ def _in_order(
     rows, _ = rows_of_point(evidence, point, partition)
     error = column_of(evidence, rows, statistic)
     order = feature_along(evidence, rows, along)
-    refuse_failed(error.values, statistic, partition, "its mean is no bias", Untraceable)
+    refuse_failed(error.values, statistic, partition, "its bias is undefined", Untraceable)
     defined = np.isfinite(error.values) & np.isfinite(order.values)
     if defined.sum() < MIN_SAMPLES:
         raise Untraceable(
             f"{counted(defined.sum(), 'sample')} of {partition} {are(defined.sum())} too few to "
-            f"find where {statistic} is biased: at least {MIN_SAMPLES} would work."
+            f"find where {statistic} is biased. Use at least {MIN_SAMPLES}."
         )
     chosen = np.flatnonzero(defined)
     chosen = chosen[np.argsort(order.values[chosen], kind="stable")]
@@ -189,19 +188,14 @@ def _stretches(
     names = [name for name in data_features(evidence, rows) if name not in ordering]
     columns = [column_of(evidence, rows, name) for name in names]
     columns = [one for one in columns if np.isfinite(one.values).all() and np.ptp(one.values) > 0]
-    kept = (
-        not_collinear(np.stack([one.values for one in columns], axis=1), columns)[0]
-        if columns
-        else []
-    )
-    features = {columns[number].quantity: columns[number].values for number in kept}
+    features = {one.quantity: one.values for one in drop_collinear(columns)[0]}
     ids = rows["sample_id"].to_numpy()
     found = []
     for number, (start, stop) in enumerate(pairwise(cut.bounds)):
         inside = np.zeros(len(values), dtype=bool)
         inside[start:stop] = True
         of_bounds = cut.p[max(0, number - 1) : number + 1]
-        of_error, of_bias = _carried(values, inside, cut.block)
+        of_error, of_bias = _contributed(values, inside, cut.block)
         found.append(
             Stretch(
                 low=float(position[start]),
@@ -219,14 +213,14 @@ def _stretches(
 
 
 def _mean(values: Floats, block: int) -> Interval:
-    """With an interval from resampling blocks of neighbours, five at least."""
+    """Mean with an interval from resampling at least five blocks of neighbours."""
     few = min(BLOCKS_OF_STRETCH, len(values))
     num_blocks = min(INDEPENDENT_BLOCKS, max(few, len(values) // block))
     return block_bootstrap(values, contiguous_blocks(np.arange(len(values)), num_blocks))
 
 
 def _blocks(inside: np.ndarray, block: int) -> np.ndarray:
-    """Blocks of neighbours, those inside and outside of the stretch apart."""
+    """Labels of blocks of neighbours, each either inside or outside of the stretch."""
     labels = np.empty(len(inside), dtype=np.int64)
     first = 0
     for own in (inside, ~inside):
@@ -243,7 +237,7 @@ def _difference(values: Floats, inside: np.ndarray, block: int) -> Interval:
 
 
 def _step(values: Floats, cut: Segments) -> Interval:
-    """The difference at the sharpest stretch; it was sought, so its interval is none."""
+    """Mean difference at the stretch of the largest contrast."""
     inside = np.zeros(len(values), dtype=bool)
     inside[cut.first.start : cut.first.stop] = True
     if inside.all() or not inside.any():
@@ -251,10 +245,12 @@ def _step(values: Floats, cut: Segments) -> Interval:
     return _difference(values, inside, cut.block)
 
 
-def _carried(values: Floats, inside: np.ndarray, block: int) -> tuple[Interval, Interval | None]:
-    """Shares of the absolute and of the signed error; None for the latter if that may be 0.
+def _contributed(
+    values: Floats, inside: np.ndarray, block: int
+) -> tuple[Interval, Interval | None]:
+    """Shares of the absolute and of the signed error; None for the latter if the bias may be 0.
 
-    How many samples are inside is not left to chance: means are resampled, not sums.
+    The number of samples inside is fixed: means are resampled, not sums.
     """
     size, length = np.abs(values), inside.mean()
     columns = np.stack(
@@ -270,14 +266,14 @@ def _carried(values: Floats, inside: np.ndarray, block: int) -> tuple[Interval, 
 
     of_error, of_bias = block_bootstraps(columns, _blocks(inside, block), shares, of_means=True)
     whole = _mean(values, block)
-    surely = max(whole.low, -whole.high)
-    return of_error, of_bias if surely >= CLEAR_BIAS * abs(whole.estimate) else None
+    nearer = max(whole.low, -whole.high)
+    return of_error, of_bias if nearer >= CLEAR_BIAS * abs(whole.estimate) else None
 
 
 def _contrasts(
     features: dict[Quantity, Floats], inside: np.ndarray, block: int
 ) -> tuple[Contrast, ...]:
-    """How the features differ inside and outside, the most different first."""
+    """The features inside and outside of a stretch, the largest difference first."""
     labels = _blocks(inside, block)
     found = []
     for quantity, values in features.items():

@@ -1,11 +1,10 @@
-"""Where the mean of a series changes: stretches that chance and memory do not explain.
+"""Change points of the mean of a series, by circular binary segmentation.
 
-The stretch whose mean differs most from the rest is sought among all stretches of the series
-(circular binary segmentation). It is a discovery if its contrast is larger than that of the best
-stretch of permuted series, which are put together from blocks of neighbours, so that their memory
-is that of the series. Then each of the three parts is searched in turn. Each search is done in
-units of the local spread: where errors grow along the order, as with a sample's size, chance makes
-larger contrasts where they are large.
+The stretch whose mean differs most from the rest is searched among all stretches of the series. It
+is significant if its contrast exceeds that of the best stretches of permuted series; permuting
+blocks of neighbours keeps the autocorrelation. Then each of the three parts is searched in turn.
+Each search is in units of the local spread, since errors may grow along the order, as with a
+sample's size.
 
 Source: Olshen, Venkatraman, Lucito, Wigler, Biostatistics 5, 557 (2004); circular blocks of
 Politis and Romano in place of single samples.
@@ -30,21 +29,21 @@ MAX_CELLS = 240
 """Longer series are averaged over as many neighbours as it takes; change points lie between
 such cells."""
 TIMES_IN_BLOCK = 6
-"""Correlation times that stay together in a permutation. More leave few blocks, among which a
-biased stretch is often found again: of 400 samples at a correlation time of 4.5, a stretch of 80
-that is biased by 3 standard deviations is found in 66 %, with 8 in 49 %."""
+"""Correlation times permuted together. More leave fewer blocks and less power: of 400 samples at a
+correlation time of 4.5, a stretch of 80 that is biased by 3 standard deviations is found in 66 % of
+series; with 8 correlation times in 49 %."""
 LOST = 1 / 8
-"""Of the variance of a mean, what permuted blocks lose of the memory across their bounds; contrasts
-of permuted series are enlarged by 1/√(1 − 1/8). The bounds alone would cost one part in
-`TIMES_IN_BLOCK`; units of the local spread make up for the rest."""
+"""Share of the variance of a mean that permuted blocks lose with the correlations across their
+bounds; contrasts of permuted series are enlarged by 1/√(1 − 1/8). The bounds alone would cost one
+part in `TIMES_IN_BLOCK`; units of the local spread compensate for the rest."""
 NEIGHBOURHOOD = 0.1
-"""Share of the series on either side over which its spread is taken. Of series without a change
-whose spread is log-normal (σ = 1) along the order, 4.5 % of 250 and 5.3 % of 1,000 samples are cut
-at a level of 5 %; with an eighth 7.1 and 6.6 %."""
+"""Share of the series on either side that gives its local spread. Series without a change whose
+spread is log-normal (σ = 1) along the order are cut at a level of 5 % in 4.5 % (250 samples) and
+5.3 % (1,000 samples) of cases; with a share of 1/8 in 7.1 and 6.6 %."""
 SHORTEST = 5
-"""Samples, or cells, in a stretch: a single outlier is none, and must not hide one."""
+"""Samples, or cells, in a stretch, so that a single outlier neither is a stretch nor hides one."""
 MIN_BLOCKS = 6
-"""Blocks in a series below which its permutations are too few to say anything."""
+"""A series of fewer blocks has too few permutations."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,8 @@ class Segments:
     Args:
         bounds: ascending, from 0 to the length.
         p: of the change at each inner bound, at least that of the stretch it was found in.
-        first: the sharpest stretch of the whole series, whether a discovery or not.
-        block: length in samples of what was permuted.
+        first: stretch of the largest contrast in the whole series, significant or not.
+        block: length in samples of the permuted blocks.
     """
 
     bounds: tuple[int, ...]
@@ -73,7 +72,7 @@ class Segments:
     block: int
 
     def surer(self) -> Iterator[Segments]:
-        """These, then those without the least sure change points, and so on to none."""
+        """Yield these segments, then those without the least significant changes, and so on."""
         for least in sorted({*self.p, 0.0}, reverse=True):
             kept = [number for number, p in enumerate(self.p) if p <= least]
             inner = (self.bounds[number + 1] for number in kept)
@@ -87,26 +86,26 @@ class Segments:
 def segments(
     series: Floats,
     *,
-    remembers: bool = True,
+    correlated: bool = True,
     level: float = LEVEL,
     num_permutations: int = NUM_PERMUTATIONS,
     seed: int = 0,
 ) -> Segments:
-    """Cut a series where its mean changes beyond doubt.
+    """Cut a series where its mean changes significantly.
 
-    Under no change anywhere a cut is made in `level` of all series.
+    A series without any change is cut with probability `level`.
 
     Args:
         series: `(samples,)` in order.
-        remembers: whether neighbours resemble each other; blocks are then as long as six
-            correlation times of what the sharpest stretch leaves, else one sample.
+        correlated: whether neighbours are correlated; blocks are then six correlation times of
+            the residuals of the best stretch long, else one sample.
         level: of each search.
     """
     count = len(series)
     width = -(-count // MAX_CELLS)
     starts = np.arange(0, count, width)
     cells = np.add.reduceat(series, starts) / np.diff(starts, append=count)
-    block = _block_length(in_local_spreads(cells)) if remembers else 1
+    block = _block_length(in_local_spreads(cells)) if correlated else 1
     found: dict[int, float] = {}
     first = _search(cells, block, num_permutations, seed)
     if first.p <= level:
@@ -148,10 +147,10 @@ def in_local_spreads(series: Floats) -> Floats:
 def best_stretch(series: Floats, shortest: int = SHORTEST) -> tuple[int, int, float]:
     """Start, stop and contrast of the stretch whose mean differs most from the rest.
 
-    Neither the stretch nor what is on one side of it is shorter than `shortest`, unless empty.
+    The stretch and the parts before and after it are each empty or at least `shortest` long.
 
-    The contrast is |mean inside − mean outside| √(n (N − n) / N) for n of N samples inside; with
-    white noise of unit variance it is a standard normal's absolute value.
+    The contrast is |mean inside − mean outside| √(n (N − n) / N) for n of N samples inside; for
+    white noise of unit variance it is the absolute value of a standard normal variable.
     """
     sums = np.concatenate([[0.0], np.cumsum(series - series.mean())])
     contrast, start, stop = 0.0, 0, len(series)
@@ -177,7 +176,7 @@ def largest_contrasts(series: Floats, shortest: int = SHORTEST) -> Floats:
 
 
 def _lengths(count: int, shortest: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Lengths of stretches, and where those of each may begin."""
+    """Yield lengths of stretches, and the starts that each may have."""
     for length in range(shortest, count - shortest + 1):
         starts = np.arange(count - length + 1)
         before, after = starts, count - starts - length
@@ -201,7 +200,7 @@ def _search(series: Floats, block: int, num_permutations: int, seed: int) -> Can
 def _cut(
     begin: int, end: int, best: Candidate, found: dict[int, float]
 ) -> list[tuple[int, int, float]]:
-    """Note the bounds of the stretch; the parts that it leaves to be searched, and its p-value."""
+    """Record the bounds of the stretch; return the parts still to be searched, with its p-value."""
     start, stop = begin + best.start, begin + best.stop
     for bound in (start, stop):
         if begin < bound < end:
@@ -211,15 +210,14 @@ def _cut(
 
 
 def _block_length(series: Floats) -> int:
-    """Correlation times of what is left without the means of the best stretch and the rest."""
+    """Block length from the correlation time of the residuals of the best stretch and the rest."""
     start, stop, contrast = best_stretch(series)
     if contrast == 0:
         return 1
     inside = (np.arange(len(series)) >= start) & (np.arange(len(series)) < stop)
     left = series - np.where(inside, series[inside].mean(), series[~inside].mean())
-    time = correlation_time([left])
-    return max(1, min(round(TIMES_IN_BLOCK * time) if np.isfinite(time) else len(series),
-                      len(series)))  # fmt: skip
+    length = min(TIMES_IN_BLOCK * correlation_time([left]), len(series))
+    return max(1, round(length))
 
 
 def _scale(length: int, count: int) -> float:

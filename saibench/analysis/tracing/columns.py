@@ -1,4 +1,4 @@
-"""One number a sample: a column of the samples, or the mean over an axis of another table's."""
+"""One value per sample: a column of the samples, or the mean over the axis of another table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DIFFERENCE = " - "
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """Values of the samples `(N,)`, NaN where undefined, what they are, and whether 0 or 1."""
+    """Values of the samples `(N,)`, NaN where undefined; `share` if they are 0 or 1."""
 
     quantity: Quantity
     values: Floats
@@ -35,9 +35,9 @@ class Column:
 def rows_of_point(
     evidence: StudyEvidence, point: str, partition: str
 ) -> tuple[polars.DataFrame, list[str]]:
-    """The samples of a point on a partition in order of time, if it is declared, else of id.
+    """The samples of a run on a partition, in order of the declared time, else of id.
 
-    Those that it was trained on are left out, which a sentence says.
+    Samples that it was trained on are excluded, with a note.
     """
     of_point = (polars.col("point") == point) & (polars.col("partition") == partition)
     rows = evidence.samples.filter(of_point)
@@ -47,7 +47,7 @@ def rows_of_point(
         if unseen.height < rows.height:
             count = rows.height - unseen.height
             notes.append(
-                f"{counted(count, 'sample')} that the model was trained on {are(count)} left out."
+                f"{counted(count, 'sample')} that the model was trained on {are(count)} excluded."
             )
         rows = unseen
     order = ORDER_COLUMN if complete(rows, ORDER_COLUMN) else "sample_id"
@@ -55,7 +55,7 @@ def rows_of_point(
 
 
 def data_features(evidence: StudyEvidence, rows: polars.DataFrame) -> list[str]:
-    """The numeric data features that these samples have."""
+    """Names of the numeric data features of these samples."""
     return [
         field.name
         for field in evidence.fields("samples")
@@ -67,16 +67,16 @@ def data_features(evidence: StudyEvidence, rows: polars.DataFrame) -> list[str]:
 
 
 def feature_along(evidence: StudyEvidence, rows: polars.DataFrame, name: str) -> Column:
-    """The feature in whose order errors are looked at; `name` is empty where none is known.
+    """The feature that orders the samples.
 
     Raises:
-        UserError: there is no such column, or no name.
+        UserError: there is no such column, or the name is empty.
     """
     if not name:
         features = ", ".join(data_features(evidence, rows))
         raise UserError(
-            f"the data of {evidence.study} declare no order of their samples, by which a bias may "
-            f"change. Use --along (workload.trace.along) with a feature: {features}."
+            f"The data of {evidence.study} declare no time column along which a bias may change. "
+            f"Use --along (workload.trace.along) with a feature: {features}."
         )
     return column_of(evidence, rows, name)
 
@@ -84,13 +84,13 @@ def feature_along(evidence: StudyEvidence, rows: polars.DataFrame, name: str) ->
 def column_of(
     evidence: StudyEvidence, rows: polars.DataFrame, name: str, ideal: float | None = None
 ) -> Column:
-    """`force_mae`, `lead/mae`, or a difference of two such, as `score - label`.
+    """`force_mae`, `lead/mae`, or the difference of two columns, such as `score - label`.
 
     Args:
         evidence: the study.
-        rows: the samples, of one point and partition.
-        name: with an axis the mean over it, weighed as the axis is (atoms of a species).
-        ideal: where given, values are distances from it.
+        rows: the samples of one run and partition.
+        name: with an axis, the mean over it, weighted as declared (atoms of a species).
+        ideal: if given, values are distances from it.
 
     Raises:
         UserError: there is no such column.
@@ -132,7 +132,7 @@ def column_of(
 def axis_rows(
     evidence: StudyEvidence, rows: polars.DataFrame, axis: str, column: str
 ) -> tuple[Field, polars.DataFrame]:
-    """What the column is, and `sample_id`, the axis, `__value` and `__weight` of these samples.
+    """The column's field, and `sample_id`, the axis, `__value` and `__weight` of these samples.
 
     Raises:
         UserError: there is no such axis or column.
@@ -153,10 +153,7 @@ def axis_rows(
 def axis_contributions(
     evidence: StudyEvidence, rows: polars.DataFrame, axis: str, column: str, ideal: float
 ) -> Contributions:
-    """What each position of an axis adds to the error of each of these samples.
-
-    Infinite where the model failed.
-    """
+    """Contribution of each position of an axis to each sample's error; infinite if it failed."""
     _, table = axis_rows(evidence, rows, axis, column)
     names = [str(name) for name in table[axis].unique(maintain_order=True)]
     place = {int(one): number for number, one in enumerate(rows["sample_id"])}
@@ -176,7 +173,7 @@ def axis_contributions(
 
 
 def _distance(quantity: Quantity, ideal: float, signed: bool) -> Quantity:
-    """Named as what it is: `|energy_error|`, `|correct − 1|`."""
+    """The quantity of an error: `|energy_error|`, `|correct − 1|`."""
     if ideal:
         error = quantity.distance_from(ideal)
         return replace(quantity, name=error.of_one, describe=error.describe)
@@ -195,7 +192,7 @@ def _of_samples(evidence: StudyEvidence, rows: polars.DataFrame, name: str) -> t
     if name not in known:
         axes = [f"{axis}/…" for axis in evidence.axes]
         raise UserError(
-            f"'{name}' is no number of the samples of {evidence.study}: "
+            f"'{name}' is not a numeric column of the samples of {evidence.study}: "
             f"{closest(name, [*known, *axes])}"
         )
     values = rows[name].cast(polars.Float64).fill_null(float("nan"))

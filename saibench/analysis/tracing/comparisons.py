@@ -1,9 +1,9 @@
-"""Control of the number of comparisons: which of many p-values are discoveries.
+"""Control of the false discovery rate over many comparisons.
 
-Each point is a family of its own, so that a number has the same q-value wherever it is told: a page
-tells a few points of a study, and the console all or one. Discoveries of several families together
-keep the rate of each (Efron, Ann. Appl. Stat. 2, 2008, "Simultaneous inference: When should
-hypothesis testing problems be combined?").
+Each run is a family of its own, so that a number has the same q-value on a page, which has a few
+runs of a study, and on the console, which has all or one. The union of families keeps the rate of
+each (Efron, Ann. Appl. Stat. 2, 2008, "Simultaneous inference: When should hypothesis testing
+problems be combined?").
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ Record = TypeVar("Record")
 
 
 def adjusted(records: Sequence[Record]) -> list[Record]:
-    """The records with the q-value of every `Tested` in them, all as one family.
+    """The records with the q-value of every `Tested` in them, as one family.
 
-    q is the false discovery rate at which a number is a discovery (Benjamini and Hochberg, J. R.
-    Stat. Soc. B 57, 1995); what could not be tested is no comparison.
+    q is the false discovery rate at which a number is significant (Benjamini and Hochberg, J. R.
+    Stat. Soc. B 57, 1995); numbers without a p-value are no comparisons.
     """
-    p_values = [one.p for one in tested_in(records)]
-    known = np.array([p for p in p_values if not math.isnan(p)])
+    known = np.array([one.p for one in tested_in(records) if not math.isnan(one.p)])
     found = iter(false_discovery_control(known) if known.size else [])
 
     def with_q(one: Tested) -> Tested:

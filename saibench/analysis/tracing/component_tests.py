@@ -1,22 +1,19 @@
-"""Whether a component errs like the others: tests that hold their level with few samples too.
+"""Permutation tests of whether the mean error of a component equals that of the others.
 
-Two kinds of components need two tests.
+*Classes and bins* partition the samples. Under the null hypothesis the class labels are
+exchangeable, so errors are permuted among the samples; for independent errors of 0 or 1 that is
+Fisher's exact test. Samples in order of time are permuted in pieces of neighbours. Declared groups
+are permuted as a whole: their sums and sizes if each group belongs to one class, else their
+samples. The statistic is Welch's t, so that a class with a larger variance is not taken for one
+with a larger mean (Janssen, Stat. Probab. Lett. 36, 1997).
 
-*Classes and bins* share out the samples: each sample is of one of them. If a class errs like the
-others, any samples might be its own, so errors are permuted among the samples. Where an error is 0
-or 1 and samples are independent that is Fisher's exact test. Samples in order of time are permuted
-in pieces of neighbours. Of declared groups, whole ones are permuted: their sums and sizes where
-each group is of one class, else their samples. The statistic is Welch's t (of groups' sums about
-the class's mean), so that a class whose errors spread more is not
-taken for one that errs more (Janssen, Stat. Probab. Lett. 36, 1997).
+*Positions on an axis* (species, lead times) occur in every sample. Under the null hypothesis the
+positions within a block are exchangeable, so their mean errors are permuted within each independent
+block. The statistic is Student's t of the blocks' differences between the position and the others;
+for two positions the permutations flip the signs of blocks.
 
-*Positions on an axis* (species, lead times) are in every sample. If a position errs like the
-others, any of a block's positions might be it, so in each independent block the mean errors of the
-positions are permuted. The statistic is Student's t of the blocks' differences between the position
-and the others; for two positions that flips the signs of blocks.
-
-A p-value counts the observed arrangement among the others, so it is never 0 and never smaller than
-the number of arrangements allows (Phipson and Smyth, Stat. Appl. Genet. Mol. Biol. 9, 2010).
+A p-value counts the observed arrangement, so it is never 0 (Phipson and Smyth, Stat. Appl. Genet.
+Mol. Biol. 9, 2010). The tests keep their level with few samples too.
 """
 
 from __future__ import annotations
@@ -31,9 +28,8 @@ from scipy import stats
 from saibench.analysis.bootstrap import MAX_WEIGHTS, Floats
 from saibench.analysis.tracing.permutations import (
     NUM_PERMUTATIONS,
-    block_permutations,
-    group_permutations,
     p_value,
+    permutations,
 )
 
 ROUNDING = 1e-9
@@ -46,17 +42,16 @@ def class_p_values(
     piece: int = 1,
     groups: NDArray[np.int64] | None = None,
 ) -> list[float]:
-    """p-value of each class: its samples err like those of all others.
+    """p-value of each class against all other samples.
 
     Args:
-        errors: `(N,)`, in the order in which neighbours resemble each other.
-        member: `(N, K)`, which samples are of a class; a sample is of one at most.
-        piece: neighbours that stay together in a permutation; 1 for independent samples. Of
-            declared groups, how many neighbouring ones.
-        groups: `(N,)` labels of declared groups, which change places as a whole.
+        errors: `(N,)`, in the order in which neighbours are correlated.
+        member: `(N, K)`, whether a sample belongs to a class; to one at most.
+        piece: neighbouring samples, or declared groups, permuted together; 1 if independent.
+        groups: `(N,)` labels of declared groups, which are permuted as a whole.
 
     Returns:
-        K values; NaN of a class that has no sample or all of them, and where errors do not differ.
+        K values; NaN for a class with no sample or all of them, and if all errors are equal.
     """
     used = member.any(axis=1)
     errors, member = errors[used], member[used]
@@ -75,21 +70,21 @@ def class_p_values(
 
 
 def axis_p_values(errors: Floats, sizes: Floats, blocks: NDArray[np.int64]) -> list[float]:
-    """p-value of each position: its mean error, weighed by size, is that of the other positions.
+    """p-value of each position against the other positions, weighted by size.
 
     Args:
-        errors: `(N, K)`, of each sample and position the error times its size.
+        errors: `(N, K)`, error times size of each sample and position.
         sizes: `(N, K)`, 0 where a position is undefined.
-        blocks: `(N,)` labels of what is independent.
+        blocks: `(N,)` labels of independent blocks.
 
     Returns:
-        K values; NaN of a position that is alone, and where no block differs.
+        K values; NaN for a single position, and if no block differs.
     """
     label = np.unique(blocks, return_inverse=True)[1]
     total, size = (np.zeros((label.max() + 1, errors.shape[1])) for _ in range(2))
     np.add.at(total, label, errors)
     np.add.at(size, label, sizes)
-    several = (size > 0).sum(axis=1) > 1  # a block of one position compares nothing
+    several = (size > 0).sum(axis=1) > 1  # a block of one position has no comparison
     total, size = total[several], size[several]
     if not len(size):
         return [math.nan] * errors.shape[1]
@@ -99,6 +94,10 @@ def axis_p_values(errors: Floats, sizes: Floats, blocks: NDArray[np.int64]) -> l
     for arranged in _within_blocks(means, size > 0):
         found = np.abs(_student(arranged, size))
         reached += (found >= observed * (1 - ROUNDING)).sum(axis=0)
+    return _p_values(observed, reached)
+
+
+def _p_values(observed: Floats, reached: NDArray[np.int64]) -> list[float]:
     return [
         math.nan if math.isnan(one) else p_value(int(count), NUM_PERMUTATIONS)
         for one, count in zip(observed, reached, strict=True)
@@ -106,7 +105,7 @@ def axis_p_values(errors: Floats, sizes: Floats, blocks: NDArray[np.int64]) -> l
 
 
 def _within_blocks(means: Floats, defined: NDArray[np.bool_]) -> Iterator[Floats]:
-    """`(some, B, K)`, each block's defined positions permuted among themselves."""
+    """Yield `(some, B, K)`, each block's defined positions permuted among themselves."""
     rng = np.random.default_rng(0)
     rows = max(1, MAX_WEIGHTS // means.size)
     slots = np.argsort(~defined, axis=1, kind="stable")  # defined positions come first
@@ -125,7 +124,7 @@ def _within_blocks(means: Floats, defined: NDArray[np.bool_]) -> Iterator[Floats
 
 
 def _student(means: Floats, size: Floats) -> Floats:
-    """t of each position's mean less that of the others over blocks, `(arrangements, K)`.
+    """t of the blocks' differences between each position and the others, `(arrangements, K)`.
 
     Args:
         means: `(arrangements, B, K)`.
@@ -155,7 +154,7 @@ def _permuted(
     of_groups = False
     if groups is not None:
         _, first, label = np.unique(groups, return_index=True, return_inverse=True)
-        if (member == member[first[label]]).all():  # of one class each: sums and sizes say it all
+        if (member == member[first[label]]).all():  # one class per group: permute sums and sizes
             errors = np.bincount(label, errors).astype(np.float64)
             sizes = np.bincount(label).astype(np.float64)
             member, groups, of_groups = member[first], None, True
@@ -164,20 +163,14 @@ def _permuted(
     for index in _orders(len(errors), piece, groups):
         found = np.abs(_welch(errors[index], sizes[index] if of_groups else sizes[None], member))
         reached += (found >= observed * (1 - ROUNDING)).sum(axis=0)
-    return [
-        math.nan if math.isnan(one) else p_value(int(count), NUM_PERMUTATIONS)
-        for one, count in zip(observed, reached, strict=True)
-    ]
+    return _p_values(observed, reached)
 
 
 def _orders(
     count: int, piece: int, groups: NDArray[np.int64] | None
 ) -> Iterator[NDArray[np.int64]]:
-    if groups is not None:
-        yield from group_permutations(groups, piece)
-        return
-    if piece > 1:
-        yield from block_permutations(count, piece)
+    if groups is not None or piece > 1:
+        yield from permutations(count, piece, groups)
         return
     rng = np.random.default_rng(0)
     rows = max(1, MAX_WEIGHTS // count)
@@ -210,7 +203,7 @@ def _welch(errors: Floats, sizes: Floats, member: NDArray[np.bool_]) -> Floats:
 
 
 def _of_mean(moments: list[Floats], count: Floats) -> tuple[Floats, Floats]:
-    """Mean of a class and its squared standard error; 0 of one unit.
+    """Mean of a class and its squared standard error; 0 for one unit.
 
     Σ (S − n mean)² / (Σ n)² · B / (B − 1) of the sums S and sizes n of B units.
     """

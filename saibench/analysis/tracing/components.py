@@ -1,4 +1,4 @@
-"""Shares of an error by named components (species, lead times, classes, bins) and by causes."""
+"""Contributions of components (species, lead times, classes, bins) and causes to an error."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from saibench.analysis.tracing.records import Component, Part, Tested
 from saibench.analysis.tracing.wrong_shares import bounded, wrong_shares
 
 MIN_SAMPLES = 20
-"""Samples of a component below which it is not tested: five without an error say nothing."""
+"""Components with fewer samples are not tested."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contributions:
-    """What the components of one kind add to the error of each of N samples.
+    """Contributions of the components of one kind to the error of each of N samples.
 
     Args:
         of: the axis or feature.
         names: of K components.
         errors: `(N, K)`, error times size.
-        sizes: `(N, K)`, what the error is averaged over: atoms, lead times; 1 where a sample is of
-            the component, else 0.
-        counted: what sizes count.
-        exclusive: whether a sample is of one component at most.
+        sizes: `(N, K)`, the number of atoms or lead times that the error is averaged over; for
+            classes 1 if a sample belongs to the component, else 0.
+        counted: unit of the sizes.
+        exclusive: whether a sample belongs to at most one component.
     """
 
     of: str
@@ -50,30 +50,28 @@ def component_shares(
     share: bool = False,
     independent: bool = False,
 ) -> tuple[Component, ...]:
-    """Share of the whole error, and mean error over that of all, of each component.
+    """Share of the whole error, and ratio to the mean error, of each component.
 
-    How large the components are is not left to chance: their means are resampled. Whether a
-    component errs like the others is tested as `component_tests` says.
+    The sizes of the components are fixed; their means are resampled. `component_tests` tests
+    whether the error of a component differs from that of the others.
 
     Args:
-        blocks: `(N,)` labels of what is independent.
-        piece: neighbouring samples that stay together in a permutation; 1 if all are independent.
-            Of declared groups, how many neighbouring ones.
-        groups: `(N,)` labels of declared groups, which change places as a whole.
-        share: whether errors are declared to be 0 or 1: classes have the bounds of shares.
-        independent: whether the samples of a block are.
+        blocks: `(N,)` labels of independent blocks.
+        piece: neighbouring samples, or declared groups, permuted together; 1 if independent.
+        groups: `(N,)` labels of declared groups, which are permuted as a whole.
+        share: whether errors are declared to be 0 or 1, so that classes have bounds of shares.
+        independent: whether the samples within a block are independent.
     """
     count = len(contributions.names)
     columns = np.hstack([contributions.errors, contributions.sizes])
-
     sizes = contributions.sizes.sum(axis=0)
     size = sizes / sizes.sum()
 
     def statistic(values: Floats, weights: Floats) -> Floats:
         total = weights @ values
         with np.errstate(invalid="ignore", divide="ignore"):
-            carried = size * total[:, :count] / total[:, count:]
-            shares = carried / carried.sum(axis=1, keepdims=True)
+            contributed = size * total[:, :count] / total[:, count:]
+            shares = contributed / contributed.sum(axis=1, keepdims=True)
             return np.hstack([shares, shares / size])
 
     intervals = block_bootstraps(columns, blocks, statistic, of_means=True)
@@ -102,7 +100,7 @@ def _p_values(
     piece: int,
     groups: NDArray[np.int64] | None,
 ) -> list[float]:
-    """Of each component against the others; NaN of one that has too few samples."""
+    """p-value of each component against the others; NaN if it has too few samples."""
     errors, sizes = contributions.errors, contributions.sizes
     if contributions.exclusive:
         found = class_p_values(errors.sum(axis=1), sizes > 0, piece, groups)
@@ -115,10 +113,10 @@ def _p_values(
 def of_classes(
     of: str, names: Sequence[str], member: NDArray[np.int64], errors: Floats
 ) -> Contributions:
-    """Components to which samples belong as a whole.
+    """Contributions of classes, to which samples belong as a whole; empty classes are dropped.
 
     Args:
-        member: `(N,)` number of the sample's component in `names`; −1 in none.
+        member: `(N,)` index of the sample's class in `names`, or −1.
         errors: `(N,)`.
     """
     sizes = (member[:, None] == np.arange(len(names))).astype(np.float64)
@@ -129,7 +127,7 @@ def of_classes(
 
 
 def binned(edges: Sequence[float], values: Floats) -> tuple[list[str], NDArray[np.int64]]:
-    """Names of bins and the bin of each value; bins hold their lower edge, the last both.
+    """Names of bins and the bin of each value; bins include their lower edge, the last both edges.
 
     >>> names, member = binned([0, 60, 120], np.array([0.0, 60.0, 120.0, 130.0]))
     >>> names, member.tolist()
@@ -148,20 +146,19 @@ def cause_shares(
 ) -> tuple[Part, ...]:
     """Shapley shares of two causes of an error, each of which can be replaced by the truth.
 
-    With both true a rest is left (none if it is not given), with one of them predicted there is
-    `alone`, with both `whole`. A cause's share is the mean of what it adds to the rest and to the
-    other, over the whole: (aloneᵢ − rest + whole − aloneⱼ) / (2 whole); with the rest's they sum
-    to 1.
+    The error is `whole` if both are predicted, `alone` if one of them is, and `rest` (0 by default)
+    if neither is. The share of cause i is (aloneᵢ − rest + whole − aloneⱼ) / (2 whole), the mean of
+    its contributions to the rest and to the other cause; with that of the rest they sum to 1.
 
     Args:
         whole: `(N,)` error of each sample.
-        alone: `(N,)` of each of two causes, and of the rest, if there is one, as the third.
+        alone: `(N,)` of each of two causes, and optionally of the rest, as the third.
 
     Raises:
         ValueError: there are not two causes.
     """
     if len(alone) not in (2, 3):
-        raise ValueError(f"shares of {len(alone)} causes are not defined, of 2 and a rest they are")
+        raise ValueError(f"{len(alone)} causes: shares are defined for 2, with or without a rest")
     columns = np.stack([whole, *alone.values()], axis=1)
 
     def statistic(values: Floats, weights: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What errors are traced to: as asked for, else as the points' workload has it."""
+"""Configuration of error tracing: from the command line, else from the workload."""
 
 from __future__ import annotations
 
@@ -18,26 +18,25 @@ KINDS = {
     "across": "setting",
     "partitions": "partition",
 }
-"""Lists of names, and what a name in them is of."""
+"""Fields that list names, and what a name stands for."""
 
 
 @dataclass(frozen=True)
 class TraceConfig:
-    """What is traced; `asked` fills it from the workload's own `trace`.
+    """What is traced; `trace_config` fills it from the workload's `trace`.
 
     Args:
-        responses: errors: `force_mae`, or with an axis `lead/mae`.
-        features: what they may go with; None for all data features.
-        ideal: value of a statistic where there is no error, by its name, where that is not 0.
-        bias: signed error: `energy_error`, or a difference as `score - label`.
-        along: feature in whose order its change points are sought; by default the time that the
-            data declare, empty where they declare none.
-        bins: edges of bins of an axis or feature whose shares are told.
-        parts: by response, two causes and the error that each alone would make; as a third what
-            is left with neither.
-        across: the two settings whose effects are told apart (see `two_axes`).
+        responses: errors such as `force_mae`, or `lead/mae` with an axis.
+        features: to correlate with the errors; None for all data features.
+        ideal: error-free value of a statistic, by name, if it is not 0.
+        bias: signed error: `energy_error`, or a difference such as `score - label`.
+        along: feature along which the bias may change; by default the declared time, else empty.
+        bins: edges of bins of an axis or feature, whose contributions are reported.
+        parts: by response, the columns of the error that each of two causes would make alone, and
+            optionally of the error without both.
+        across: the two settings whose effects are compared (see `two_axes`).
         partitions: by default the held-out one.
-        level: false discovery rate of what is claimed.
+        level: false discovery rate.
     """
 
     responses: tuple[str, ...]
@@ -53,25 +52,25 @@ class TraceConfig:
 
 
 def trace_config(evidence: StudyEvidence, **given: Any) -> TraceConfig:
-    """What the points' records name under `trace`, with what is given instead.
+    """The `trace` entry of the records, overridden by `given`.
 
-    Records from before there was such an entry take that of the shipped workload.
+    Older records without the entry use that of the shipped workload.
 
     Raises:
-        UserError: nothing names a response, or a name is given twice.
+        UserError: no response is named, or a name is repeated.
     """
     recorded: dict[str, Any] = next(
         (record["trace"] for record in evidence.records.values() if record.get("trace")), {}
     )
     known = dict(recorded or _shipped(evidence))
     known["responses"] = known.pop("response", None)
-    known = _held(evidence, known)
+    known = _available(evidence, known)
     known.update({name: value for name, value in given.items() if value is not None})
     if known.get("along") is None:
         known["along"] = "".join(evidence.order_columns[:1])
     if not known["responses"]:
         raise UserError(
-            f"{evidence.study} names no response under workload.trace; --response would give one."
+            f"{evidence.study} names no response under workload.trace. Use --response NAME."
         )
     for name, kind in KINDS.items():
         value = known.get(name)
@@ -81,20 +80,20 @@ def trace_config(evidence: StudyEvidence, **given: Any) -> TraceConfig:
     return TraceConfig(**{name: value for name, value in known.items() if value is not None})
 
 
-def _held(evidence: StudyEvidence, recorded: dict[str, Any]) -> dict[str, Any]:
-    """What the workload asks for, as far as this model has it; a module of one's own may not."""
+def _available(evidence: StudyEvidence, recorded: dict[str, Any]) -> dict[str, Any]:
+    """Drop statistics of the workload that the evidence lacks, as that of a custom module may."""
     tables = ("samples", *(f"by_{axis}" for axis in evidence.axes))
     names = {field.name for table in tables for field in evidence.fields(table)}
 
-    def is_held(quantity: str) -> bool:
+    def available(quantity: str) -> bool:
         return all(part.rpartition("/")[2] in names for part in quantity.split(" - "))
 
     responses, bias = recorded.get("responses"), recorded.get("bias")
-    wanted = [responses] if isinstance(responses, str) else list(responses or ())
+    named = [responses] if isinstance(responses, str) else list(responses or ())
     return {
         **recorded,
-        "responses": [name for name in wanted if is_held(name)],
-        "bias": bias if bias and is_held(bias) else None,
+        "responses": [name for name in named if available(name)],
+        "bias": bias if bias and available(bias) else None,
     }
 
 

@@ -1,19 +1,18 @@
-"""Which share of an error's variation each feature explains, where nothing was fitted to it.
+"""Shapley shares of an error's variance that the features explain in cross-validation.
 
 The error's rank is regressed on polynomials of the features' ranks for every subset of the
-features, always on other blocks than those that are predicted. A feature's share is its Shapley
-value: what it adds to the explained share R², averaged over the orders in which features may be
-added. Shares sum to what all features explain together; one that explains nothing may have a
-share a little below 0.
+features, with cross-validation over blocks. A feature's share is its Shapley value: its gain in R²,
+averaged over the orders in which features may be added. The shares sum to the R² of all features;
+the share of a feature that explains nothing may be slightly negative.
 
 Source: Shapley values of R²: Lindeman, Merenda, Gold, Introduction to Bivariate and Multivariate
-Analysis (1980); as population quantities with intervals from predictions that were not fitted:
-Williamson and Feng, ICML (2020).
+Analysis (1980); as population quantities with intervals from held-out predictions: Williamson and
+Feng, ICML (2020).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import factorial
 
 import numpy as np
@@ -33,12 +32,12 @@ RIDGE = 1e-6
 
 @dataclass(frozen=True)
 class Explained:
-    """Shares of the variation of an error's rank.
+    """Shares of the variance of an error's rank.
 
     Args:
         shares: of each feature.
-        together: what all features explain.
-        degree: of the polynomials, the one that predicts best.
+        together: R² of all features.
+        degree: of the polynomials that predict best.
     """
 
     shares: tuple[Interval, ...]
@@ -51,13 +50,13 @@ def explained_shares(
 ) -> Explained:
     """Shapley shares of the features, with intervals from resampling blocks of predictions.
 
-    The fits stay as they are when blocks are resampled: how well another fit would do changes R²
-    less than which samples it is measured on.
+    Fits are not repeated when blocks are resampled: their variance matters less to R² than that
+    of the test samples.
 
     Args:
         features: `(samples, features)`.
         response: `(samples,)`.
-        blocks: `(samples,)`, two at least.
+        blocks: `(samples,)` labels of at least two blocks.
 
     Raises:
         UserError: there are more than `MAX_FEATURES`.
@@ -65,8 +64,8 @@ def explained_shares(
     count = features.shape[1]
     if count > MAX_FEATURES:
         raise UserError(
-            f"shares of {count} features need {2**count:,} regressions; --feature with at most "
-            f"{MAX_FEATURES} names would work."
+            f"Shares of {count} features need {2**count:,} regressions. Use --feature with at most "
+            f"{MAX_FEATURES} names."
         )
     labels, block_of = np.unique(blocks, return_inverse=True)
     folds = np.random.default_rng(seed).permutation(len(labels)) % min(FOLDS, len(labels))
@@ -87,19 +86,13 @@ def explained_shares(
         with np.errstate(invalid="ignore", divide="ignore"):  # an error that never varies: NaN
             return (1 - total / total[:, :1]) @ weigh
 
-    *shares, together = block_bootstraps(
-        all_losses, np.arange(len(labels)), statistic, of_means=True
-    )
-    found = [_of(interval, len(response)) for interval in (*shares, together)]
-    return Explained(tuple(found[:-1]), found[-1], degree)
-
-
-def _of(interval: Interval, count: int) -> Interval:
-    return Interval(interval.low, interval.estimate, interval.high, interval.num_blocks, count)
+    intervals = block_bootstraps(all_losses, np.arange(len(labels)), statistic, of_means=True)
+    *shares, together = (replace(one, count=len(response)) for one in intervals)
+    return Explained(tuple(shares), together, degree)
 
 
 def _grams(features: Floats, response: Floats, block_of: NDArray[np.intp], degree: int) -> Floats:
-    """Sums over each block of products of `[1, polynomials of each feature …, response]`."""
+    """Gram matrix of `[1, polynomials of each feature …, response]` of each block."""
     count = len(response)
     grades = (2 * rankdata(features, axis=0) - 1) / count - 1
     polynomials = legvander(grades, degree)[..., 1:].reshape(count, -1)
@@ -114,7 +107,7 @@ def _grams(features: Floats, response: Floats, block_of: NDArray[np.intp], degre
 def _losses(
     grams: Floats, folds: NDArray[np.int64], degree: int, subsets: list[NDArray[np.intp]]
 ) -> Floats:
-    """Squared errors summed over each block, `(blocks, subsets)`, predicted from other folds."""
+    """Sum of squared errors of each block, `(blocks, subsets)`, predicted from other folds."""
     found = np.empty((len(grams), len(subsets)))
     total = grams.sum(axis=0)
     others = {fold: total - grams[folds == fold].sum(axis=0) for fold in np.unique(folds)}
@@ -135,7 +128,7 @@ def _losses(
 
 
 def _shapley(count: int) -> Floats:
-    """`(2**count, count)`: what R² of each subset counts for in each feature's value."""
+    """Weight of each subset's R² in each feature's Shapley value, `(2**count, count)`."""
     weights = np.zeros((2**count, count))
     for number in range(2**count):
         size = number.bit_count()

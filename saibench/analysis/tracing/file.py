@@ -1,4 +1,4 @@
-"""Traces as a JSON file: every number, and the ids of all samples behind it."""
+"""Writes traces to a JSON file, with all numbers and sample ids."""
 
 from __future__ import annotations
 
@@ -21,22 +21,18 @@ VERSION = 1
 def write_traces(
     evidence: StudyEvidence, traces: Sequence[PointTrace], config: TraceConfig, path: Path
 ) -> Path:
-    """Write all or nothing, with a digest of the content; what is undefined is null.
+    """Write the file atomically, with a digest of its content; undefined numbers are null.
 
     Raises:
         UserError: the file cannot be written.
     """
+    of_traces = [evidence.records[trace.point].get("data") for trace in traces]
     document = {
         "format": FORMAT,
         "version": VERSION,
         "saibench": version("saibench"),
         "study": evidence.study,
-        "data": sorted(
-            {
-                str((evidence.records[trace.point].get("data") or {}).get("hash") or "")
-                for trace in traces
-            }
-        ),
+        "data": sorted({str((data or {}).get("hash") or "") for data in of_traces}),
         "level": config.level,
         "points": [
             {**asdict(trace), "sentences": point_sentences(trace, config.level)} for trace in traces

@@ -1,4 +1,4 @@
-"""Traces of the points of a study."""
+"""Traces the runs of a study."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from saibench.evidence.reader import StudyEvidence
 def trace_points(
     evidence: StudyEvidence, points: Sequence[str], config: TraceConfig
 ) -> list[PointTrace]:
-    """Trace each point; its q-values are over its own comparisons, whatever is traced beside it.
+    """Trace each run; its q-values are over its own comparisons.
 
-    Where the samples of a point are too few, or lack what others have, its trace says so.
+    If the samples of a run are too few or lack a column, its trace holds the reason.
 
     Raises:
-        Untraceable: no point can be traced; why the first cannot.
+        Untraceable: no run can be traced, with the reason of the first.
         UserError: a name is unknown.
     """
     if not points:
-        raise Untraceable(f"no point of {evidence.folder} was tested.")
+        raise Untraceable(f"No run of {evidence.folder} was tested.")
     _refuse_unknown(evidence, points[0], config)
     traces = [_trace_point(evidence, point, config) for point in points]
     if not any(trace.responses or trace.bias for trace in traces):
@@ -36,7 +36,7 @@ def trace_points(
 
 
 def _refuse_unknown(evidence: StudyEvidence, point: str, config: TraceConfig) -> None:
-    """Look every name up, so that none is refused after minutes of tracing."""
+    """Look up all names first, so that none is refused after minutes of tracing."""
     rows, _ = rows_of_point(evidence, point, traced_partition(evidence, point, config.partitions))
     of_bias = () if config.bias is None else (config.bias,)
     for name in (*config.responses, *(config.features or ()), *of_bias):

@@ -1,13 +1,12 @@
 """Permutation tests that keep neighbouring samples together.
 
-Samples in order of time resemble their neighbours, so a permutation one by one would call chance
-a relation. The series is closed to a ring, cut at a random place into pieces as long as a block,
-and the pieces are put together in random order: what is left of the memory is the same, what there
-was of a relation to the features is gone. Independent samples are pieces of one. Whole declared
-groups change places: what is alike within a group stays so.
+Samples in order of time are correlated, so permuting single samples gives p-values that are far too
+small. The series is closed to a ring, cut at a random place into pieces as long as a block, and the
+pieces are permuted: autocorrelation is kept, the relation to the features is removed. Independent
+samples are pieces of one. Declared groups are permuted as a whole.
 
-Source: circular blocks are Politis and Romano's (in Exploring the Limits of Bootstrap, Wiley 1992);
-permuted residuals for partial correlations Freedman and Lane's (J. Bus. Econ. Stat. 1, 1983).
+Source: circular blocks: Politis and Romano (in Exploring the Limits of Bootstrap, Wiley 1992);
+permuted residuals for partial correlations: Freedman and Lane (J. Bus. Econ. Stat. 1, 1983).
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ NUM_PERMUTATIONS = 1999
 def block_permutations(
     num_samples: int, length: int, num: int = NUM_PERMUTATIONS, seed: int = 0
 ) -> Iterator[NDArray[np.int64]]:
-    """Index rows `(some, num_samples)`, `num` in all, in pieces of `length` neighbours."""
+    """Yield index rows `(some, num_samples)`, `num` in all, in pieces of `length` neighbours."""
     rng = np.random.default_rng(seed)
     piece = np.arange(num_samples) // max(1, length)
     rows = max(1, MAX_WEIGHTS // max(1, num_samples))
@@ -39,15 +38,14 @@ def block_permutations(
 def group_permutations(
     groups: NDArray[np.int64], length: int = 1, num: int = NUM_PERMUTATIONS, seed: int = 0
 ) -> Iterator[NDArray[np.int64]]:
-    """Index rows `(some, samples)`, `num` in all, that put whole groups in each other's places.
+    """Yield index rows `(some, samples)`, `num` in all, that permute whole groups.
 
-    A place takes the samples of one other group, from a random one on and around: all of them where
-    the groups are equally large, else some or several times. What is the same within a group is so
-    in each row.
+    The place of a group takes the samples of one other group, cyclically from a random one on: each
+    once if the groups are equally large, else some never or several times.
 
     Args:
-        groups: `(samples,)` labels in ascending order of what resembles each other.
-        length: of the pieces of neighbouring groups that stay together.
+        groups: `(samples,)` labels; neighbouring groups may be correlated.
+        length: number of neighbouring groups permuted together.
     """
     group, size = np.unique(groups, return_inverse=True, return_counts=True)[1:]
     by_group = np.argsort(group, kind="stable")
@@ -59,8 +57,8 @@ def group_permutations(
     for orders in block_permutations(len(size), length, num, seed):
         for start in range(0, len(orders), rows):
             of_place = orders[start : start + rows]
-            turned = rng.integers(size[of_place])
-            place = within + turned[:, group]
+            shift = rng.integers(size[of_place])
+            place = within + shift[:, group]
             source = of_place[:, group]
             yield by_group[first[source] + place % size[source]]
 
@@ -72,14 +70,14 @@ def permutations(
     num: int = NUM_PERMUTATIONS,
     seed: int = 0,
 ) -> Iterator[NDArray[np.int64]]:
-    """Index rows of `count` samples: of `group_permutations`, or without groups of pieces."""
+    """Index rows of `count` samples: `group_permutations` if groups are declared, else pieces."""
     if groups is None:
         return block_permutations(count, length, num, seed)
     return group_permutations(groups, length, num, seed)
 
 
 def p_value(larger: int, num: int) -> float:
-    """(1 + how many permutations reach the observed value) / (1 + permutations)."""
+    """(1 + number of permutations that reach the observed value) / (1 + permutations)."""
     return (1 + larger) / (1 + num)
 
 
@@ -93,16 +91,16 @@ def correlation_p_values(
     """p-values of ρ and of the partial ρ of the first column with each other.
 
     Args:
-        ranks: `(samples, columns)` in the order in which neighbours resemble each other, as
-            `ranks_of` gives them.
-        length: of the pieces; with groups, in groups.
-        groups: `(samples,)` labels of declared groups, which change places as a whole.
+        ranks: `(samples, columns)` from `ranks_of`, in the order in which neighbours are
+            correlated.
+        length: of the pieces, in samples, or in groups.
+        groups: `(samples,)` labels of declared groups, which are permuted as a whole.
 
     Returns:
-        two of `(columns − 1,)`; NaN where a column is constant or follows from the others.
+        two arrays `(columns − 1,)`; NaN where a column is constant or follows from the others.
     """
     response, features = ranks[:, 0], ranks[:, 1:]
-    residuals = [_left(ranks, column) for column in range(features.shape[1])]
+    residuals = [_residuals(ranks, column) for column in range(features.shape[1])]
     observed = np.abs(response @ features)
     partial = [
         abs(own @ of_feature) / np.sqrt((own @ own) * (of_feature @ of_feature))
@@ -114,7 +112,7 @@ def correlation_p_values(
         for column, (own, of_feature, others) in enumerate(residuals):
             permuted = own[index]
             spread = (permuted**2).sum(axis=1) - ((permuted @ others) ** 2).sum(axis=1)
-            with np.errstate(invalid="ignore", divide="ignore"):  # nothing is left of few groups
+            with np.errstate(invalid="ignore", divide="ignore"):  # few groups may leave no spread
                 found = np.abs(permuted @ of_feature) / np.sqrt(spread * (of_feature @ of_feature))
             larger[1, column] += (found >= partial[column] - 1e-12).sum()
     p_values = (1 + larger) / (1 + num)
@@ -124,16 +122,16 @@ def correlation_p_values(
 
 
 def _standard(rows: Floats) -> Floats:
-    """Of mean 0 and squares that sum to 1; groups of other sizes change both. 0 where constant."""
+    """Rows standardized to mean 0 and squares that sum to 1; 0 where constant."""
     rows = rows - rows.mean(axis=1, keepdims=True)
     norm = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.divide(rows, norm, out=np.zeros_like(rows), where=norm > 1e-9)
 
 
-def _left(ranks: Floats, column: int) -> tuple[Floats, Floats, Floats]:
-    """What the other columns leave of response and feature, and an orthonormal basis of them.
+def _residuals(ranks: Floats, column: int) -> tuple[Floats, Floats, Floats]:
+    """Residuals of response and feature given the other columns, and an orthonormal basis of them.
 
-    NaN where they leave nothing.
+    NaN where a residual is zero.
     """
     rest = np.delete(ranks[:, 1:], column, axis=1)
     rest = np.hstack([np.ones((len(ranks), 1)), rest])

@@ -1,4 +1,4 @@
-"""In which range of a feature an error is largest, and in which samples."""
+"""The error by range of a feature, with the samples of each range."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def feature_ranges(
     share: bool = False,
     independent: bool = False,
 ) -> tuple[Range, ...]:
-    """Fifths of the samples by a feature, or its values if they are that few.
+    """Fifths of the samples by a feature, or one range per value of at most five values.
 
     Args:
         feature, errors, blocks, sample_ids: `(samples,)`; errors are not negative.
         share: whether errors are declared to be 0 or 1.
-        independent: whether the samples of a block are.
+        independent: whether the samples within a block are independent.
     """
     member = range_of(feature)
     inside = member[:, None] == np.arange(member.max() + 1)
@@ -39,8 +39,8 @@ def feature_ranges(
         total = weights @ values
         with np.errstate(invalid="ignore", divide="ignore"):
             means = total[:, :count] / total[:, count:]
-            carried = means * sizes  # how many samples are in a range is not left to chance
-            return np.hstack([means, carried / carried.sum(axis=1, keepdims=True)])
+            contributed = means * sizes  # the size of a range is not resampled
+            return np.hstack([means, contributed / contributed.sum(axis=1, keepdims=True)])
 
     found = block_bootstraps(columns, blocks, statistic, of_means=True)
     if share:
@@ -63,7 +63,7 @@ def feature_ranges(
 
 
 def range_of(feature: Floats) -> NDArray[np.int64]:
-    """`(samples,)` number of each sample's range, ascending; equal values are in one range."""
+    """Number of each sample's range, `(samples,)`, ascending; equal values are in one range."""
     distinct, place = np.unique(feature, return_inverse=True)
     if len(distinct) <= NUM_RANGES:
         return place.astype(np.int64)

@@ -1,4 +1,4 @@
-"""What tracing finds: each number with its interval, and where it is a claim with its p-value."""
+"""Results of tracing: numbers with intervals, and with p-values if they are tested."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from saibench.analysis.trusted_range.records import Quantity
 
 @dataclass(frozen=True)
 class Tested:
-    """A number and how sure it is that it is not what chance would give.
+    """A number with its interval and its test.
 
     Args:
-        p: p-value, NaN where it could not be tested.
-        q: the same after the control of the number of comparisons; NaN until then.
+        p: p-value, NaN if it could not be tested.
+        q: p-value adjusted for the number of comparisons; NaN until then.
     """
 
     interval: Interval
@@ -23,13 +23,13 @@ class Tested:
     q: float = math.nan
 
     def is_significant(self, level: float) -> bool:
-        """Whether it is a discovery at this false discovery rate."""
+        """Whether it is significant at this false discovery rate."""
         return self.q <= level
 
 
 @dataclass(frozen=True)
 class Range:
-    """A fifth of the samples by a feature, or those of one of its few values.
+    """A fifth of the samples by a feature, or the samples of one of its few values.
 
     Args:
         low, high: of the feature.
@@ -47,13 +47,13 @@ class Range:
 
 @dataclass(frozen=True)
 class Association:
-    """How an error goes with one feature.
+    """How an error correlates with one feature.
 
     Args:
         feature: which.
         rho: Spearman's rank correlation.
-        partial: the same with all other features held still; None of a feature that stands alone.
-        share: of the variation of the error's rank that the feature explains.
+        partial: the same, controlling for all other features; None if there is no other.
+        share: of the variance of the error's rank that the feature explains.
         ranges: of the feature, ascending.
     """
 
@@ -71,15 +71,15 @@ class Association:
 
 @dataclass(frozen=True)
 class Component:
-    """What one named part of the samples carries of the error.
+    """The contribution of one component of the samples to the error.
 
     Args:
         of: the axis or feature: `lead`, `label`, `split`.
         name: which of it: `O`, `60 to 120`.
         share: of the sum of all errors.
-        size: its share of what errors are averaged over.
-        counted: what that is: `atoms`, `samples`.
-        relative: its mean error over that of all, tested against 1.
+        size: its share of the atoms or samples that errors are averaged over.
+        counted: unit of the size: `atoms`, `samples`.
+        relative: its mean error over that of all samples, tested against 1.
     """
 
     of: str
@@ -92,11 +92,11 @@ class Component:
 
 @dataclass(frozen=True)
 class Part:
-    """What one cause carries of the error, where the truth of the others is known.
+    """The contribution of one cause to the error, if the truth of the others is known.
 
     Args:
-        name: `motion`.
-        alone: error that this cause alone would make.
+        name: such as `motion`.
+        alone: error that this cause would make alone.
         share: its Shapley value as a share of the whole error.
     """
 
@@ -118,15 +118,15 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Stretch:
-    """Neighbouring samples in which the signed error has another mean than beside them.
+    """Neighbouring samples whose mean signed error differs from that of their neighbours.
 
     Args:
-        low, high: of what the samples are in order of.
+        low, high: of the feature that orders the samples.
         mean: signed error.
         elsewhere: signed error of all other samples.
-        change: of its change points, the least sure one, tested by permuting blocks.
+        change: difference of the two, with the largest p-value of the stretch's change points.
         share_of_error: of the sum of absolute errors.
-        share_of_bias: of the sum of signed errors; None where that may be 0.
+        share_of_bias: of the sum of signed errors; None if that may be 0.
         contrasts: of the other features, the largest first.
         sample_ids: in order.
     """
@@ -144,17 +144,17 @@ class Stretch:
 
 @dataclass(frozen=True)
 class BiasTrace:
-    """The signed error of one point along a feature.
+    """The signed error of one run along a feature.
 
     Args:
         statistic: the signed error.
-        along: what the samples are in order of.
+        along: the feature that orders the samples.
         mean: signed error of all samples.
         bias: the same, tested against 0.
-        share: of the mean absolute error, the absolute mean.
-        first: the sharpest change of all, whether sure or not.
-        stretches: between change points that are discoveries over all comparisons of the point,
-            in order; none if there is no such.
+        share: |mean| as a share of the mean absolute error.
+        first: the change of the largest contrast, significant or not.
+        stretches: in order, between change points that are significant among all comparisons of
+            the run; empty if there are none.
     """
 
     statistic: Quantity
@@ -166,8 +166,8 @@ class BiasTrace:
     stretches: tuple[Stretch, ...]
 
     def biased(self, level: float) -> list[Stretch]:
-        """Stretches whose signed error is beyond doubt above 0 and above that of the others, or
-        below both, where their change is a discovery at this false discovery rate.
+        """Stretches with a significant change whose signed error is above both 0 and that of the
+        other samples, or below both (95 % intervals).
         """
         return [
             one
@@ -182,17 +182,17 @@ class BiasTrace:
 
 @dataclass(frozen=True)
 class ResponseTrace:
-    """What one error of one point goes with.
+    """Features, components and causes of one error of one run.
 
     Args:
         response: the error.
         mean: over the samples.
-        timed: whether the samples have a time, so that blocks are stretches of it.
-        associations: the features', the largest share first.
-        together: share of the variation of the error's rank that all features explain.
+        timed: whether the blocks are stretches of time.
+        associations: with the features, the largest share first.
+        together: share of the variance of the error's rank that all features explain.
         components: of all axes and classes.
-        parts: where the truth of the causes is known.
-        notes: samples and features that are left out, in sentences.
+        parts: of the causes, if their truth is known.
+        notes: sentences about excluded samples and features.
     """
 
     response: Quantity
@@ -207,7 +207,7 @@ class ResponseTrace:
 
 @dataclass(frozen=True)
 class PointTrace:
-    """All that is traced of one point; `refused` says what its data cannot hold."""
+    """The traces of one run; `refused` has the reasons for missing ones."""
 
     point: str
     slug: str

@@ -1,4 +1,4 @@
-"""The traces that a study's report tells: of a few of its points, computed once."""
+"""Traces of a few runs of a study for its report, computed once."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import SEED, differing, tested
 
 MAX_POINTS = 3
-"""Points that a report traces; `python -m saibench trace` traces all."""
+"""Runs that a report traces; `python -m saibench trace` traces all."""
 
 
 @dataclass(frozen=True)
 class StudyTraces:
-    """Traces of some points of a study.
+    """Traces of some runs of a study.
 
     Args:
         config: what was traced.
-        traces: of the points.
-        num_omitted: how many further points of the study were not traced.
+        traces: one per run.
+        num_omitted: number of runs that were not traced.
     """
 
     config: TraceConfig
@@ -37,12 +37,12 @@ class StudyTraces:
 
 @once
 def study_traces(evidence: StudyEvidence) -> StudyTraces:
-    """Traces of the first seed of each cell, of three at most: the best, the worst and the middle.
+    """Trace the first seed of each cell, of at most three: the best, the median and the worst.
 
-    Best and worst go by the mean of the first response.
+    Cells are ranked by the mean of the first response.
 
     Raises:
-        UserError: nothing can be traced, and why.
+        UserError: no run can be traced.
     """
     config = trace_config(evidence)
     points = _cells(evidence)
@@ -52,7 +52,7 @@ def study_traces(evidence: StudyEvidence) -> StudyTraces:
 
 
 def _cells(evidence: StudyEvidence) -> list[str]:
-    """The first point of each group that differs in its seed alone, in the study's order."""
+    """The first run of each group that differs in its seed only, in the study's order."""
     points = tested(evidence)
     if not points.height:  # tested, but not on the held-out partition
         return [point for point in evidence.points["point"] if point in evidence.metrics]

@@ -1,4 +1,4 @@
-"""What was traced, as tables."""
+"""Traces as tables."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def printed(trace: ResponseTrace) -> list[str]:
 
 
 def table(traces: Sequence[PointTrace]) -> polars.DataFrame:
-    """One row a number: of features, components, causes and stretches of all points."""
+    """One row per number: of features, components, causes and stretches of all runs."""
     rows: list[dict[str, object]] = []
     for trace in traces:
         for response in trace.responses:

@@ -1,4 +1,4 @@
-"""One error of one point, traced to features and components."""
+"""Traces one error of one run to features and components."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ from saibench.evidence.reader import StudyEvidence
 
 NUM_RESAMPLES = 1000
 MAX_SAMPLES = 10_000
-"""Of correlations and shares; more samples are thinned evenly, which a note says."""
+"""Of correlations and shares; more samples are thinned evenly, with a note."""
 FEW_CLASSES = 8
 
 
 def trace_response(
     evidence: StudyEvidence, point: str, partition: str, response: str, config: TraceConfig
 ) -> ResponseTrace:
-    """Trace one error of a point.
+    """Trace one error of a run.
 
     Raises:
-        UserError: a name is unknown, or the data are too few.
+        UserError: a name is unknown, or there are too few samples.
     """
     ideal = config.ideal.get(response, 0.0)
     samples = traced_samples(evidence, point, partition, response, config.features, ideal)
@@ -58,14 +58,14 @@ def trace_response(
     every = -(-len(samples.errors) // MAX_SAMPLES)
     if every > 1:
         used = len(samples.errors[::every])
-        notes = (*notes, f"Relations to features are those of {used:,} samples, 1 of {every}.")
+        notes = (*notes, f"Correlations with features use {used:,} samples, 1 of {every}.")
     associations, together = associate(samples, every)
     parts, unknown = _parts(evidence, samples, config, response)
     of_axes, failed = _of_axes(evidence, samples, config, response, ideal)
     mean = block_bootstrap(
         samples.errors, samples.blocks, share=samples.share, independent=not samples.correlated
     )
-    if samples.failures:  # of survivors alone it would say too little
+    if samples.failures:  # a mean without the failures would be too small
         mean = replace(mean, low=math.nan, estimate=math.nan, high=math.nan)
     return ResponseTrace(
         response=samples.response,
@@ -80,7 +80,7 @@ def trace_response(
 
 
 def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association, ...], Interval]:
-    """How the errors go with each feature, the largest share first, and what all explain."""
+    """Correlation of the errors with each feature, largest share first, and the share of all."""
     errors, features = samples.errors[::every], samples.features[::every]
     blocks = samples.blocks[::every]
     groups = None if samples.groups is None else samples.groups[::every]
@@ -92,7 +92,7 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
         found = rank_correlations(values, weights)
         return np.hstack([found[:, 0, 1:], partial_with_first(found)])
 
-    # a matrix of all columns is held for each resampling
+    # each resampling needs a matrix of all columns in memory
     intervals = block_bootstraps(values, blocks, correlations, num_resamples=NUM_RESAMPLES)
     p_values, partial_p = correlation_p_values(ranks_of(values), piece, groups=groups)
     explained = explained_shares(features, errors, blocks)
@@ -144,9 +144,9 @@ def _of_axes(
     response: str,
     ideal: float,
 ) -> tuple[list[Contributions], list[str]]:
-    """The axis that the response is a mean over, or all that have a statistic of its name.
+    """Contributions along the response's axis, or along all axes with a statistic of its name.
 
-    Also a sentence of each axis along which the model failed, of which nothing has a share.
+    Axes along which the model failed have no contributions; a note reports each.
     """
     axis, _, column = response.rpartition("/")
     kept, notes = [], []
@@ -158,7 +158,7 @@ def _of_axes(
         if failed.any():
             at = ", ".join(np.array(found.names)[failed])
             notes.append(
-                f"Shares by {name} are undefined: the model failed at {name} {at}, where "
+                f"Contributions by {name} are undefined: the model failed at {name} {at}, where "
                 f"{column} is infinite."
             )
         elif found.sizes.any():
@@ -180,7 +180,7 @@ def _in_bins(contributions: Contributions, edges: Sequence[float]) -> Contributi
 def _of_features(
     evidence: StudyEvidence, samples: TracedSamples, config: TraceConfig
 ) -> Iterator[Contributions]:
-    """Classes, which are data features of few whole values or words, and asked-for bins."""
+    """Contributions of classes (features of few integers or words) and of configured bins."""
     for field in evidence.fields("samples"):
         if field.role != "feature" or field.name not in samples.rows.columns:
             continue
@@ -198,7 +198,7 @@ def _of_features(
 def _parts(
     evidence: StudyEvidence, samples: TracedSamples, config: TraceConfig, response: str
 ) -> tuple[tuple[Part, ...], tuple[str, ...]]:
-    """Where the truth of the causes is known for these samples; else a sentence that says so."""
+    """Contributions of causes whose truth is known for these samples; else a note."""
     named = config.parts.get(response) or {}
     if not named:
         return (), ()

@@ -1,4 +1,4 @@
-"""Classes of samples whose errors are 0 or 1, with bounds that few of them allow."""
+"""Exact bounds for classes of samples whose errors are 0 or 1."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Bounds = tuple[float, float]
 
 @dataclass(frozen=True)
 class WrongShare:
-    """Bounds of what one class is.
+    """Bounds of the errors of one class.
 
     Args:
         mean: its share of wrong samples.
-        relative: that over the share of all.
-        share: of all wrong samples the share that it holds, of its size as it is.
+        relative: the same divided by the share of wrong samples overall.
+        share: its share of all wrong samples, for its fixed size.
     """
 
     mean: Bounds
@@ -33,13 +33,13 @@ class WrongShare:
 def wrong_shares(
     errors: Floats, member: NDArray[np.bool_], blocks: NDArray[np.int64], independent: bool
 ) -> list[WrongShare]:
-    """Of each class, from it and all other samples, which are independent of each other.
+    """Bounds of each class, assuming that it is independent of the other samples.
 
     Args:
         errors: `(N,)`, 0 or 1.
-        member: `(N, K)`, each sample in one class at most; samples in none do not count.
-        blocks: `(N,)`.
-        independent: whether the samples of a block are.
+        member: `(N, K)`, each sample in one class at most; samples in none are ignored.
+        blocks: `(N,)` labels.
+        independent: whether the samples within a block are independent.
     """
     inside = member.any(axis=1)
     found = []
@@ -54,14 +54,14 @@ def wrong_shares(
 
 
 def bounded(intervals: Sequence[Interval], bounds: Sequence[Bounds]) -> list[Interval]:
-    """The intervals with other bounds."""
+    """The intervals with their bounds replaced."""
     return [
         replace(one, low=low, high=high) for one, (low, high) in zip(intervals, bounds, strict=True)
     ]
 
 
 def _of_all(ratio: float, count: int, others: int) -> float:
-    """A class's share over that of all, from its ratio to the others'."""
+    """The ratio of a class to all samples, from its ratio to the other samples."""
     if math.isinf(ratio):
         return (count + others) / count
     return (count + others) * ratio / (count * ratio + others)

@@ -52,7 +52,7 @@ def test_a_spread_that_follows_the_order_is_no_change_of_the_mean() -> None:
     for seed in range(60):
         rng = np.random.default_rng(seed)
         series = np.sort(rng.lognormal(0, 1, 100)) * rng.standard_normal(100)
-        cut += segments(series, remembers=False, num_permutations=99).first.p <= 0.05
+        cut += segments(series, correlated=False, num_permutations=99).first.p <= 0.05
     assert cut <= binom.ppf(0.999, 60, 0.05)
 
 
@@ -62,7 +62,7 @@ def test_a_bias_within_a_biased_half_is_found() -> None:
         series = np.random.default_rng(seed).standard_normal(200)
         series[100:] += 4.0
         series[100:130] += 1.5
-        bounds = segments(series, remembers=False, num_permutations=99).bounds
+        bounds = segments(series, correlated=False, num_permutations=99).bounds
         found += all(min(abs(bound - at) for bound in bounds) <= 8 for at in (100, 130))
     assert found >= 7
 
@@ -73,7 +73,7 @@ def test_a_change_is_no_surer_than_the_one_it_was_found_within(
     searched = iter([change_points.Candidate(0, 60, 0.04), change_points.Candidate(20, 40, 0.001)])
     none = change_points.Candidate(0, 10, 1.0)
     monkeypatch.setattr(change_points, "_search", lambda *_: next(searched, none))
-    found = segments(np.random.default_rng(0).standard_normal(100), remembers=False)
+    found = segments(np.random.default_rng(0).standard_normal(100), correlated=False)
     assert found.bounds == (0, 60, 80, 100) and found.p == (0.04, 0.04)
 
 
@@ -91,7 +91,7 @@ def test_surer_leaves_out_the_least_sure_changes_first() -> None:
 def test_step_is_one_change_point() -> None:
     series = np.random.default_rng(4).standard_normal(200)
     series[120:] += 2.5
-    found = segments(series, remembers=False, num_permutations=199)
+    found = segments(series, correlated=False, num_permutations=199)
     assert len(found.bounds) == 3
     assert abs(found.bounds[1] - 120) <= 3
 
@@ -101,7 +101,7 @@ def test_memory_is_no_change_but_single_samples_would_say_so() -> None:
     for seed in range(24):
         series = ar1(np.random.default_rng(seed), 240, 0.7)
         with_memory.append(segments(series, num_permutations=39, level=0.0).first.p)
-        options = {"remembers": False, "num_permutations": 39, "level": 0.0}
+        options = {"correlated": False, "num_permutations": 39, "level": 0.0}
         without.append(segments(series, **options).first.p)
     assert np.mean(np.array(with_memory) <= 0.05) <= 0.2
     assert np.mean(np.array(without) <= 0.05) >= 0.7
@@ -112,7 +112,7 @@ def test_single_outlier_is_no_stretch_and_hides_none() -> None:
     series[70] = 25.0
     assert segments(series, num_permutations=99).first.p > 0.05
     series[100:] += 6.0
-    found = segments(series, remembers=False, num_permutations=99)
+    found = segments(series, correlated=False, num_permutations=99)
     assert found.first.p <= 0.05
     assert min(abs(bound - 100) for bound in found.bounds) <= 3
 
