@@ -271,7 +271,7 @@ def test_gain_in_csi_pools_the_pixels_of_all_events(evidence: StudyEvidence) -> 
 
 def test_comparison_wants_persistence_and_another_model(tmp_path: Path) -> None:
     alone = StudyEvidence.load(write_rain_study(tmp_path / "net", [NET]))
-    assert "a run of persistence" in str(model_comparison.needs(alone))
+    assert str(model_comparison.needs(alone)).startswith("It takes a point of persistence")
     only = StudyEvidence.load(write_rain_study(tmp_path / "persistence", [PERSISTENCE]))
     assert model_comparison.needs(only) == "It takes a model beside persistence."
 

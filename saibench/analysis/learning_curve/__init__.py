@@ -1,4 +1,4 @@
-"""Learning curves: how the error falls with the training set, and how much data a target takes."""
+"""Learning curves: the error by training set size, its extrapolation, and the data for a target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors of the same test samples after training on more and more, and what may vary in them."""
+"""Errors of the same test samples by training set size, with their sources of variance."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from saibench.analysis.trusted_range.records import Quantity
 
 @dataclass(frozen=True)
 class TrainingNoise:
-    """How far the error of one training lies from that of another on as many other samples.
+    """Variability of the error between trainings of the same size.
 
     Args:
         relative: standard deviation of the logarithm of a training's error.
-        freedom: degrees of freedom that it was estimated with.
-        origin: what it was estimated from.
+        freedom: degrees of freedom of its estimate.
+        origin: what it was estimated from, in words.
     """
 
     relative: float
@@ -42,15 +42,15 @@ class LearningCurve:
     """The error of N test samples by training set size.
 
     Args:
-        sizes: `(K,)` samples trained on, ascending.
+        sizes: `(K,)` numbers of training samples, ascending.
         values: `(N, K)` not negative, the mean over the trainings of a size.
-        blocks: `(N,)` stretches of time, or groups of samples.
+        blocks: `(N,)` labels of independent blocks.
         trainings: mean error of each training, by size.
-        points: the same trainings' points.
-        statistic: what the errors are.
-        ideal: the statistic's value where there is no error.
-        partition: what was tested on.
-        label: what the points share, where the study varies it.
+        points: hashes of the same trainings' runs.
+        statistic: the error.
+        ideal: error-free value of the statistic.
+        partition: the test partition.
+        label: settings that the runs share, if the study varies them.
     """
 
     sizes: Floats
@@ -75,7 +75,7 @@ class LearningCurve:
 
     @property
     def seeds(self) -> int:
-        """The most trainings of a size: from two on, how far trainings differ is measured."""
+        """The largest number of trainings of one size."""
         return max(map(len, self.trainings))
 
     @property
@@ -93,7 +93,7 @@ class LearningCurve:
         )
 
     def seed_noise(self) -> TrainingNoise | None:
-        """What trainings of equal size differ by, or None where no size was trained twice."""
+        """The variability between trainings of equal size; None if no size was trained twice."""
         spread, freedom = 0.0, 0
         for of_size in self.trainings:
             logarithms = np.log(np.array(of_size))
@@ -106,7 +106,7 @@ class LearningCurve:
         return TrainingNoise(math.sqrt(spread / freedom), freedom, origin)
 
     def of_blocks(self, seed: int = 0, num_resamples: int = NUM_RESAMPLES) -> Floats:
-        """`(R, K)` mean errors of resampled blocks of the test, the same blocks for all sizes."""
+        """Mean errors of resampled test blocks, `(R, K)`, the same blocks for all sizes."""
         labels, block_of = np.unique(self.blocks, return_inverse=True)
         sums = np.zeros((len(labels), len(self.sizes)))
         np.add.at(sums, block_of, self.values)
@@ -116,9 +116,9 @@ class LearningCurve:
     def noisy(
         self, noise: TrainingNoise, seed: int = 0, num_resamples: int = NUM_RESAMPLES
     ) -> Floats:
-        """`(R, K)` factors by which other trainings of these sizes would have other errors.
+        """Random factors, `(R, K)`, of the errors of other trainings of these sizes.
 
-        Student's t of the noise's degrees of freedom, since the noise itself is only estimated.
+        From Student's t with the degrees of freedom of the noise, which is itself an estimate.
         """
         rng = np.random.default_rng([seed, 1])
         normal = rng.standard_normal((num_resamples, len(self.sizes)))
@@ -126,7 +126,7 @@ class LearningCurve:
         return np.exp(noise.relative * normal * widened / np.sqrt(self.counts))
 
     def intervals(self) -> list[Interval]:
-        """Of the mean error of each size: of other tests, and of other trainings if several are."""
+        """Intervals of the mean error of each size, over test blocks and seeds if several."""
         found = block_bootstraps(self.values, self.blocks, weighted_means, of_means=True)
         return [
             with_seeds(one, [of_size]).within(0.0)

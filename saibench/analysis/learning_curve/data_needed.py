@@ -1,9 +1,9 @@
-"""How much data a target takes, or why that cannot be said."""
+"""The number of training samples that a target error needs."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from saibench.analysis.bootstrap import Floats, Interval
 from saibench.analysis.learning_curve.extrapolation import Extrapolation
 
 REACH = 10.0
-"""Times the largest size beyond which nothing is said: no size has tested the law there."""
+"""Multiple of the largest size up to which the law is extrapolated."""
 
 REACHED, ANSWERED, BEYOND, NEVER = "reached", "answered", "beyond", "never"
 
@@ -22,13 +22,13 @@ class DataNeeded:
 
     Args:
         error: the target, as an error.
-        verdict: `REACHED` by the smallest size already; `ANSWERED`; `BEYOND` the largest size by
-            more than `reach`; `NEVER`, since the law's limit lies above the target.
-        size: with its interval; an infinite bound is one that the data do not give. Of `BEYOND`
-            and `NEVER` only the lower bound is to be told.
-        never: share of the resamplings in which no size would do.
+        verdict: `REACHED` by the smallest size; `ANSWERED`; `BEYOND` the largest size by more than
+            `reach`; `NEVER`, since the law's limit is above the target.
+        size: with its interval, whose upper bound is infinite if it is beyond reach. For `BEYOND`
+            and `NEVER` only the lower bound is meaningful.
+        never: share of the resamplings in which no size reaches the target.
         reach: see `REACH`.
-        farthest: samples up to which something is said.
+        farthest: largest size to which the law is extrapolated.
     """
 
     error: float
@@ -40,12 +40,12 @@ class DataNeeded:
 
     @property
     def is_bounded(self) -> bool:
-        """Whether the interval ends within reach."""
+        """Whether the interval has an upper bound within reach."""
         return math.isfinite(self.size.high)
 
     @property
     def is_out_of_reach(self) -> bool:
-        """Whether even its lower end lies beyond reach."""
+        """Whether even the lower bound is beyond reach."""
         return self.size.low > self.farthest
 
 
@@ -62,20 +62,17 @@ def data_needed(found: Extrapolation, error: float, reach: float = REACH) -> Dat
         verdict = ANSWERED if size <= farthest else BEYOND
     interval = _of_sizes(found, size, draws)
     if interval.high > farthest:
-        interval = Interval(
-            interval.low, interval.estimate, math.inf, interval.num_blocks, interval.count
-        )
+        interval = replace(interval, high=math.inf)
     return DataNeeded(error, verdict, interval, float(np.isinf(draws).mean()), reach, farthest)
 
 
 def _of_sizes(found: Extrapolation, size: float, draws: Floats) -> Interval:
-    """An interval of sizes, some of which are infinite: that of their logarithms' inverses."""
+    """An interval of sizes, some infinite, computed on the scale 1 / (1 + log(1 + size))."""
 
-    def squeezed(sizes: Floats) -> Floats:
-        """From 1 at no samples down to 0 at infinitely many, even in the logarithm."""
+    def inverted(sizes: Floats) -> Floats:
         return 1 / (1 + np.log1p(sizes))
 
-    inverse = found.curve.interval(float(squeezed(np.array(size))), squeezed(draws))
+    inverse = found.curve.interval(float(inverted(np.array(size))), inverted(draws))
 
     def restored(value: float) -> float:
         with np.errstate(over="ignore"):

@@ -1,4 +1,4 @@
-"""The law of a learning curve, chosen by the sizes that it predicts, and what follows from it."""
+"""Selects the law of a learning curve by held-out sizes, and extrapolates it."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from saibench.analysis.learning_curve.laws import LAWS, Law
 from saibench.errors import UserError
 
 MIN_SIZES = 4
-"""Three that a law of two numbers is fitted to, and one to choose it by."""
-ALIKE = 1.02
-"""Laws whose misses differ by less than this factor predict alike: the simpler one is taken."""
+"""Three for the fit of a law of two parameters, and one to select the law."""
+EQUAL_MISS = 1.02
+"""Of laws whose misses differ by less than this factor the simpler one is selected."""
 
 
 class TooFewSizes(UserError):
-    """A curve of too few sizes for any law."""
+    """The curve has too few sizes for any law."""
 
 
 @dataclass(frozen=True, eq=False)
 class Extrapolation:
-    """A curve's law with everything that could have been otherwise in R resamplings.
+    """The law of a curve, with R resamplings of its selection and fit.
 
-    A resampling draws other blocks of the test, and for each size another training; the law is
-    chosen and fitted anew in each, so that intervals hold the doubt about the law too.
+    A resampling draws other test blocks and, for each size, another training. The law is selected
+    and fitted anew in each, so that intervals include the uncertainty of the law.
 
     Args:
         curve: what was fitted.
-        law: chosen on the curve itself, and its fit to all sizes.
-        fits: the law of each resampling fitted to it, by law.
-        chosen: `(R,)` position in `LAWS` of each resampling's law.
-        misses: by law, how far it missed the withheld sizes: RMS of the log ratio; inf where it
-            was not admitted.
-        ratios: by law, seen over predicted error of each withheld size.
-        withheld: how many of the largest sizes the law was chosen by.
-        noise: of other trainings.
+        law: selected on the curve itself.
+        fitted: its fit to all sizes.
+        fits: of each law to all resamplings, in the order of `LAWS`.
+        chosen: `(R,)` index in `LAWS` of each resampling's law.
+        misses: by law, RMS log ratio on the held-out sizes; inf if it has too many parameters.
+        ratios: by law, measured over predicted error of each held-out size.
+        withheld: number of the largest sizes held out to select the law.
+        noise: between trainings.
     """
 
     curve: LearningCurve
@@ -53,25 +53,25 @@ class Extrapolation:
     noise: TrainingNoise
 
     def at(self, size: float) -> Interval:
-        """The error expected of so many samples, with its interval."""
+        """The error predicted for a size, with its interval."""
         return self.curve.interval(float(self.fitted.at(np.array([size]))[0, 0]), self.draws(size))
 
     def draws(self, size: float) -> Floats:
-        """`(R,)` the error of so many samples in each resampling."""
+        """The error predicted for a size in each resampling, `(R,)`."""
         return self._of_chosen([fits.at(np.array([size]))[:, 0] for fits in self.fits])
 
     def needed(self, error: float) -> tuple[float, Floats]:
-        """Samples with which the error falls to this, and in each resampling; inf is never."""
+        """The size at which the error falls to `error`, and in each resampling; inf if never."""
         draws = self._of_chosen([fits.needed(error) for fits in self.fits])
         return float(self.fitted.needed(error)[0]), draws
 
     def limit(self) -> Interval:
-        """What infinitely many samples would leave."""
+        """The error in the limit of infinitely many samples."""
         draws = self._of_chosen([fits.limit for fits in self.fits])
         return self.curve.interval(float(self.fitted.limit[0]), draws)
 
     def support(self) -> float:
-        """Share of the resamplings that choose the same law."""
+        """Share of the resamplings that select the same law."""
         return float((self.chosen == LAWS.index(self.law)).mean())
 
     def _of_chosen(self, values: list[Floats]) -> Floats:
@@ -81,7 +81,7 @@ class Extrapolation:
 def extrapolate(
     curve: LearningCurve, seed: int = 0, num_resamples: int = NUM_RESAMPLES
 ) -> Extrapolation:
-    """Choose, among `LAWS`, that which predicts the largest sizes best from the smaller ones.
+    """Select, among `LAWS`, the one that best predicts the largest sizes from the smaller ones.
 
     Raises:
         TooFewSizes: there are fewer than four sizes, or an error is zero.
@@ -108,15 +108,15 @@ def extrapolate(
 
 
 def num_withheld(num_sizes: int) -> int:
-    """The largest quarter of the sizes, one at least."""
+    """Number of held-out sizes: a quarter, at least one."""
     return max(1, num_sizes // 4)
 
 
 def seen_over_predicted(sizes: Floats, errors: Floats) -> list[Floats]:
-    """By law, the largest sizes' errors over those predicted from the smaller, `(R, withheld)`.
+    """By law, the errors of the held-out sizes over the predicted ones, `(R, withheld)`.
 
-    A law is admitted if it has fewer numbers than there are sizes to fit them to; else it is NaN,
-    and infinite where the prediction is no error.
+    NaN for a law with too many parameters for the fitted sizes; infinite if a prediction is not
+    positive.
     """
     kept = len(sizes) - num_withheld(len(sizes))
     ratios = []
@@ -131,14 +131,14 @@ def seen_over_predicted(sizes: Floats, errors: Floats) -> list[Floats]:
 
 
 def _misses(ratios: list[Floats]) -> Floats:
-    """How far each law is off: RMS log ratio, `(R, laws)`; inf where it was not admitted."""
+    """RMS log ratio of each law, `(R, laws)`; inf for a law with too many parameters."""
     missed = [np.sqrt((np.log(ratio) ** 2).mean(axis=1)) for ratio in ratios]
     return np.nan_to_num(np.stack(missed, axis=1), nan=np.inf)
 
 
 def _least(misses: Floats) -> NDArray[np.intp]:
-    """The first law whose miss is about the least."""
-    return np.argmax(misses <= ALIKE * misses.min(axis=1, keepdims=True), axis=1)
+    """The first law whose miss is nearly the smallest."""
+    return np.argmax(misses <= EQUAL_MISS * misses.min(axis=1, keepdims=True), axis=1)
 
 
 def _scatter(fitted: Fits) -> TrainingNoise:
@@ -151,8 +151,8 @@ def _refuse_unfit(curve: LearningCurve) -> None:
     count = len(curve.sizes)
     if count < MIN_SIZES:
         raise TooFewSizes(
-            f"{count} training set sizes of the same kind are too few for a law; "
-            f"{MIN_SIZES} at least would work, 5 to check it on one that it was not chosen by."
+            f"{count} training set sizes of the same kind are too few for a law. Use at least "
+            f"{MIN_SIZES}, or 5 to also check the law on a held-out size."
         )
     if not (curve.errors > 0).all():
-        raise TooFewSizes("an error is zero, and no law of a decreasing error ends there.")
+        raise TooFewSizes("An error is zero, which none of the laws reaches.")

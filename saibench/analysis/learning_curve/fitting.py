@@ -1,4 +1,4 @@
-"""Least squares of a law to many curves at once: every resampling of a curve is one of them."""
+"""Least-squares fits of a law to many curves at once, such as the resamplings of one curve."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from saibench.analysis.bootstrap import Floats
 from saibench.analysis.learning_curve.laws import Law
 
 ROUNDS, FINER = 5, 9
-"""How often the search for s is narrowed to its neighbours, and by how many values."""
+"""Rounds in which the search for s is refined, and values per round."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Fits:
 
     Args:
         residual: sum of squared relative residuals.
-        num_sizes: that the law was fitted to.
+        num_sizes: number of fitted sizes.
     """
 
     law: Law
@@ -35,7 +35,7 @@ class Fits:
         return self.a[:, None] * self.law.basis(sizes, self.s[:, None]) + self.c[:, None]
 
     def needed(self, error: float) -> Floats:
-        """Samples with which the error falls to this, `(R,)`: 0 and inf are always and never."""
+        """The size at which the error falls to `error`, `(R,)`; 0 if always, inf if never."""
         flat = self.a <= 0
         with np.errstate(divide="ignore", invalid="ignore"):
             found = self.law.inverse((error - self.c) / self.a, self.s)
@@ -43,12 +43,12 @@ class Fits:
 
     @property
     def limit(self) -> Floats:
-        """What infinitely many samples would leave, `(R,)`; 0 where the law has no such limit."""
+        """The error in the limit of infinitely many samples, `(R,)`; 0 if the law has no limit."""
         return self.c if self.law.offset_is_limit else np.zeros_like(self.c)
 
     @property
     def scatter(self) -> Floats:
-        """Standard deviation of the relative residuals, `(R,)`, NaN if nothing is left of them."""
+        """Standard deviation of the relative residuals, `(R,)`; NaN without degrees of freedom."""
         left = self.num_sizes - self.law.parameters
         return np.sqrt(self.residual / left) if left else np.full_like(self.residual, math.nan)
 
@@ -58,10 +58,7 @@ class Fits:
 
 
 def fit(law: Law, sizes: Floats, errors: Floats) -> Fits:
-    """Fit `errors (R, sizes)`, all positive, by least squares of their relative residuals.
-
-    Errors of small and large sizes differ by a factor, and so do their uncertainties.
-    """
+    """Fit `errors (R, sizes)`, all positive, by least squares of their relative residuals."""
     shapes = law.shapes(sizes)
     best = _best(law, sizes, errors, shapes)
     if len(shapes) == 1:
@@ -77,22 +74,21 @@ def fit(law: Law, sizes: Floats, errors: Floats) -> Fits:
 def _best(
     law: Law, sizes: Floats, errors: Floats, shapes: Floats
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """a, s, c and residual of the best of the shapes, `(S,)` or each curve's own `(R, S)`."""
+    """a, s, c and residual of the best of the shapes, `(S,)` or `(R, S)` by curve."""
     basis = law.basis(sizes, shapes[..., None])
     largest = np.abs(basis).max(axis=-1)
     basis = basis / largest[..., None]
     a, c, residual = _linear(law, basis, 1 / errors)
     chosen = np.arange(len(errors)), np.argmin(residual, axis=1)
-    own = (np.broadcast_to(part, a.shape)[chosen] for part in (largest, shapes))
-    scale, shape = own
+    scale, shape = (np.broadcast_to(part, a.shape)[chosen] for part in (largest, shapes))
     return a[chosen] / scale, shape, c[chosen], residual[chosen]
 
 
 def _linear(law: Law, basis: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """The a and c of least Σ (weights · (a·basis + c) − 1)² within their bounds, `(R, S)` each.
+    """Minimize Σ (weights · (a·basis + c) − 1)² over a and c within their bounds.
 
-    The bounds leave a convex problem of two numbers: its solution is the free one if that lies
-    within them, else the best on an edge.
+    The problem is convex: its solution is the unbounded one if that is allowed, else the best one
+    on an edge. Returns a, c and the minimum, `(R, S)` each.
 
     Args:
         basis: `(S, sizes)` or `(R, S, sizes)`.

@@ -1,4 +1,4 @@
-"""Laws that an error may follow as the training set grows, all of the form a · g(n; s) + c.
+"""Laws of the error by training set size n, all of the form a · g(n; s) + c.
 
 | law | error of n samples | parameters |
 |---|---|---:|
@@ -7,9 +7,9 @@
 | power with offset | a · n^−s + c | 3 |
 | saturating | a · e^(−n/s) + c | 3 |
 
-with a ≥ 0, since more data do no harm, and c ≥ 0, since an error is not negative (of the log-linear
-law c is the error of one sample, and free). For a given s a law is linear, so that s alone is
-searched for, and every fit is the best there is.
+with a ≥ 0, since more data do no harm, and c ≥ 0, since an error is not negative (in the log-linear
+law c is the error at one sample, and unbounded). For a given s a law is linear, so that only s is
+searched for and every fit is the global optimum.
 
 Source: Viering & Loog, "The shape of learning curves: a review", IEEE TPAMI 45 (2023),
 arXiv:2103.10948, table 1 (log2, pow2, pow3, exp3).
@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from saibench.formatting import number
 Basis = Callable[[Floats, Floats], Floats]
 """g of sizes `(sizes,)` and shapes s `(…, 1)`: `(…, sizes)`."""
 Inverse = Callable[[Floats, Floats], Floats]
-"""The n at which g has a value, shaped as the value and s are; inf where it has it nowhere."""
+"""The n at which g has a value, shaped like the value and s; inf if there is none."""
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,14 @@ class Law:
     """A family of curves a · g(n; s) + c.
 
     Args:
-        name: what it is called.
-        parameters: how many numbers a fit has to find.
+        name: in reports and tables.
+        parameters: number of fitted parameters.
         basis: g.
         inverse: of g, by n.
         has_offset: whether c is fitted.
-        offset_is_limit: whether c is what infinitely many samples would leave, and so at least 0.
-        formula: the curve as text, of a, s and c.
-        shapes: of the sizes, values of s to begin the search with, ascending by one factor.
+        offset_is_limit: whether c is the limit for n → ∞, and so at least 0.
+        formula: a, s and c → the curve as text.
+        shapes: sizes → values of s to start the search with, ascending by a constant factor.
     """
 
     name: str
@@ -103,15 +103,12 @@ POWER = Law(
     formula=lambda a, s, c: f"{number(a)} · n^−{number(s)}",
     shapes=_exponents,
 )
-POWER_WITH_OFFSET = Law(
-    "power with offset",
+POWER_WITH_OFFSET = replace(
+    POWER,
+    name="power with offset",
     parameters=3,
-    basis=lambda sizes, shape: sizes**-shape,
-    inverse=_power_inverse,
     has_offset=True,
-    offset_is_limit=True,
     formula=lambda a, s, c: f"{number(a)} · n^−{number(s)} + {number(c)}",
-    shapes=_exponents,
 )
 SATURATING = Law(
     "saturating",
@@ -125,4 +122,4 @@ SATURATING = Law(
 )
 
 LAWS = (LOG_LINEAR, POWER, POWER_WITH_OFFSET, SATURATING)
-"""Those with fewer parameters first: of laws that predict alike the first is taken."""
+"""Laws with fewer parameters come first: of equally good laws the first is selected."""

@@ -1,34 +1,27 @@
-"""The law of the smaller sizes against what the largest, withheld, turned out to be."""
+"""Checks the law of the smaller sizes on the largest sizes, which are held out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from saibench.analysis.bootstrap import NUM_RESAMPLES, Floats, Interval
+from saibench.analysis.bootstrap import NUM_RESAMPLES, Interval
 from saibench.analysis.learning_curve.curve import LearningCurve
-from saibench.analysis.learning_curve.extrapolation import (
-    MIN_SIZES,
-    Extrapolation,
-    extrapolate,
-    num_withheld,
-)
+from saibench.analysis.learning_curve.extrapolation import MIN_SIZES, extrapolate, num_withheld
 from saibench.analysis.learning_curve.laws import Law
 
 AGREES_WITHIN = 1.25
-"""A ratio of seen to predicted that is known to lie within this factor of one is agreement."""
+"""Factor within which the interval of measured over predicted error means agreement."""
 
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """A withheld size.
+    """A held-out size.
 
     Args:
-        size: samples trained on.
-        expected: its error, predicted by the law of the smaller sizes.
-        seen: its error.
-        ratio: seen over predicted, on the same resampled blocks of the test.
+        size: number of training samples.
+        expected: its error predicted by the law of the smaller sizes.
+        seen: its measured error.
+        ratio: measured over predicted, on the same resampled test blocks.
     """
 
     size: float
@@ -38,18 +31,18 @@ class Predicted:
 
     @property
     def misses(self) -> bool:
-        """Whether the prediction is wrong beyond doubt."""
+        """Whether the prediction is significantly wrong: the interval of the ratio excludes 1."""
         return self.ratio.low > 1 or self.ratio.high < 1
 
     @property
     def agrees(self) -> bool:
-        """Whether it is right within `AGREES_WITHIN` beyond doubt."""
+        """Whether the interval of the ratio is within `AGREES_WITHIN`."""
         return self.ratio.low > 1 / AGREES_WITHIN and self.ratio.high < AGREES_WITHIN
 
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """What a law that was chosen and fitted without the largest sizes says of them."""
+    """Predictions for the largest sizes by a law that was selected and fitted without them."""
 
     law: Law
     largest_fitted: float
@@ -65,13 +58,14 @@ class Check:
 
 
 def check(curve: LearningCurve, seed: int = 0, num_resamples: int = NUM_RESAMPLES) -> Check | None:
-    """Withhold the largest sizes from choice and fit; None if too few would be left."""
+    """Hold out the largest sizes from selection and fit; None if too few are left."""
     count = len(curve.sizes)
     kept = count - num_withheld(count)
     if kept < MIN_SIZES:
         return None
     early = extrapolate(curve.upto(kept), seed, num_resamples)
-    seen = _seen(curve, early, kept, seed, num_resamples)
+    factors = curve.noisy(early.noise, seed + 1, num_resamples)  # trainings other than those fitted
+    seen = (curve.of_blocks(seed, num_resamples) * factors)[:, kept:]
     own = curve.intervals()
     found = []
     for number, size in enumerate(curve.sizes[kept:]):
@@ -81,11 +75,3 @@ def check(curve: LearningCurve, seed: int = 0, num_resamples: int = NUM_RESAMPLE
         ratio = curve.interval(estimate, draws)
         found.append(Predicted(float(size), expected, own[kept + number], ratio))
     return Check(early.law, float(curve.sizes[kept - 1]), tuple(found))
-
-
-def _seen(
-    curve: LearningCurve, early: Extrapolation, kept: int, seed: int, num_resamples: int
-) -> Floats:
-    """`(R, withheld)` errors on the blocks of `early`, of trainings that could have been others."""
-    factors = curve.noisy(early.noise, seed + 1, num_resamples)
-    return np.asarray(curve.of_blocks(seed, num_resamples) * factors)[:, kept:]

@@ -1,4 +1,4 @@
-"""The learning curves of a study: what it trained on more and more of, and the errors."""
+"""Reads the learning curves of a study from its evidence."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import polars
 
 from saibench.analysis.blocks import block_columns, blocks_of
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.checks import refuse_failed
+from saibench.analysis.checks import refuse_different_samples, refuse_failed
 from saibench.analysis.learning_curve.curve import LearningCurve
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, rows_of, same_data, tested, variants
+from saibench.evidence.selection import Cell, Variant, rows_of, tested, variants
 from saibench.evidence.statistic_rows import statistic_rows
 
 COUNT = "train_count"
@@ -24,13 +24,13 @@ COUNT = "train_count"
 
 @dataclass(frozen=True)
 class CurveConfig:
-    """What the curves are of.
+    """Statistic and target of learning curves.
 
     Args:
-        statistic: `force_mae`; along an axis the mean of its positions, `species/force_mae`, or
-            one of them, `species=O/force_mae`.
-        ideal: the statistic's value where there is no error; the error is the distance from it.
-        target: the value of the statistic that is to be reached.
+        statistic: `force_mae`; the mean over an axis, `species/force_mae`; or one of its labels,
+            `species=O/force_mae`.
+        ideal: error-free value of the statistic; the error is the distance from it.
+        target: value of the statistic to be reached.
     """
 
     statistic: str
@@ -43,10 +43,9 @@ class CurveConfig:
 
 
 def curve_config(evidence: StudyEvidence, **given: Any) -> CurveConfig:
-    """What the points' records name under `learning_curve`, with what is given instead.
+    """The `learning_curve` entry of the records, overridden by `given`.
 
-    Records of points that were made without it name the statistic of their trusted range, or have
-    one in the headline.
+    Older records without the entry use the statistic of the trusted range, or of the headline.
 
     Raises:
         UserError: no statistic is named.
@@ -54,29 +53,28 @@ def curve_config(evidence: StudyEvidence, **given: Any) -> CurveConfig:
     recorded = _recorded(evidence, "learning_curve") or _of_report(evidence)
     given = {name: value for name, value in given.items() if value is not None}
     if given.get("statistic", recorded.get("statistic")) != recorded.get("statistic"):
-        recorded = {}  # target and ideal are of one statistic
+        recorded = {}  # target and ideal belong to one statistic
     named = {name: value for name, value in {**recorded, **given}.items() if value is not None}
     if "statistic" not in named:
         raise UserError(
-            f"{evidence.study} names no statistic under workload.learning_curve; "
-            "--statistic would give one."
+            f"{evidence.study} names no statistic under workload.learning_curve. Use --statistic "
+            "NAME."
         )
     return CurveConfig(**named)
 
 
 def learning_curves(evidence: StudyEvidence, config: CurveConfig) -> list[LearningCurve]:
-    """A curve for each group of points that differ in how many samples they were trained on.
+    """One curve per group of runs that differ in their number of training samples.
 
-    Those of one size alone are none. Test samples whose statistic is undefined after one of the
-    trainings are left out.
+    Test samples whose statistic is undefined for one of the runs are excluded.
 
     Raises:
-        UserError: the statistic is unknown, the target is beyond what has no error, or the points
+        UserError: the statistic is unknown, the target is beyond the error-free value, or the runs
             of a curve were tested on different samples.
     """
     points = tested(evidence)
     if not points.height:
-        raise UserError(f"{evidence.study} has no point that was tested on {evidence.held_out}.")
+        raise UserError(f"No run of {evidence.study} was tested on {evidence.held_out}.")
     found = [
         one for one in variants(points, evidence.training.sizes, by=[COUNT]) if len(one.cells) > 1
     ]
@@ -89,7 +87,7 @@ def _recorded(evidence: StudyEvidence, part: str) -> Any:
 
 
 def _of_report(evidence: StudyEvidence) -> Mapping[str, Any]:
-    """The statistic that the rest of the report is about."""
+    """The statistic of the trusted range, else of the headline."""
     trust = _recorded(evidence, "trust")
     if trust:
         return {name: trust[name] for name in ("statistic", "ideal") if name in trust}
@@ -102,17 +100,15 @@ def _curve(evidence: StudyEvidence, variant: Variant, config: CurveConfig) -> Le
     rows, quantity = _rows(evidence, config)
     tables = [_by_sample(rows, cell, evidence.held_out) for cell in variant.cells]
     keys = ["sample_id", *block_columns(tables[0])]
-    if not same_data(evidence, [point for cell in variant.cells for point in cell.points]):
-        raise UserError(f"the points were tested on different data sets ({evidence.held_out}).")
-    if any(not table.select(keys).equals(tables[0].select(keys)) for table in tables):
-        raise UserError(f"the points were tested on different samples of {evidence.held_out}.")
+    points = [point for cell in variant.cells for point in cell.points]
+    refuse_different_samples(evidence, points, [table.select(keys) for table in tables])
     values = [_values(table, cell) for table, cell in zip(tables, variant.cells, strict=True)]
     defined = ~np.isnan(np.hstack(values)).any(axis=1)
     if not defined.any():
-        raise UserError(f"no sample of {evidence.held_out} has {config.statistic} in all points.")
+        raise UserError(f"No sample of {evidence.held_out} has {config.statistic} in all runs.")
     values = [value[defined] for value in values]
     refuse_failed(
-        np.hstack(values), config.statistic, evidence.held_out, "no curve goes through its mean"
+        np.hstack(values), config.statistic, evidence.held_out, "the mean of a curve is undefined"
     )
     means = np.stack([value.mean(axis=1) for value in values], axis=1)
     return LearningCurve(
@@ -132,7 +128,7 @@ _ERROR = "__error"
 
 
 def _rows(evidence: StudyEvidence, config: CurveConfig) -> tuple[polars.DataFrame, Quantity]:
-    """The rows of the statistic's table with `_ERROR`, and what it is."""
+    """The rows of the statistic's table with `_ERROR`, and its quantity."""
     _, field, rows = statistic_rows(evidence, config.statistic)
     value = polars.col(field.name).cast(polars.Float64).fill_nan(None)
     quantity = Quantity(config.statistic, field.unit, field.per, field.describe)
@@ -141,7 +137,7 @@ def _rows(evidence: StudyEvidence, config: CurveConfig) -> tuple[polars.DataFram
 
 
 def _refuse_beyond_ideal(values: polars.Series, config: CurveConfig) -> None:
-    """A target on the other side of the ideal value than all samples is no error to be reached."""
+    """Refuse a target on the other side of the error-free value than all samples."""
     if config.target is None or config.target == config.ideal or values.null_count() == len(values):
         return
     above = config.target > config.ideal
@@ -149,13 +145,13 @@ def _refuse_beyond_ideal(values: polars.Series, config: CurveConfig) -> None:
     if not nearer.any():
         side = "above" if above else "below"
         raise UserError(
-            f"a {config.statistic} of {config.target:g} is no target: no sample lies {side} "
-            f"{config.ideal:g}, which is no error at all; one on the other side would work."
+            f"The target {config.target:g} of {config.statistic} cannot be reached: no sample is "
+            f"{side} {config.ideal:g}, the value without error. Use a target on the other side."
         )
 
 
 def _by_sample(rows: polars.DataFrame, cell: Cell, partition: str) -> polars.DataFrame:
-    """One row a sample and one column a point: the error, its mean along an axis."""
+    """The error, or its mean along an axis: one row per sample and one column per run."""
     keys = ["sample_id", *block_columns(rows)]
     return (
         rows_of(rows, cell.points, partition)

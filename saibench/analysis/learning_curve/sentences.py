@@ -1,4 +1,4 @@
-"""What a learning curve, its law and its check say in plain sentences."""
+"""Learning curves, their laws and checks in sentences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIGURES = 3
 
 
 def curve_sentence(curve: LearningCurve) -> str:
-    """What was measured."""
+    """The measured errors."""
     trainings = sum(map(len, curve.trainings))
     several = f" ({trainings} trainings)" if trainings > len(curve.sizes) else ""
     errors = ", ".join(
@@ -33,7 +33,7 @@ def curve_sentence(curve: LearningCurve) -> str:
 
 
 def law_sentence(found: Extrapolation) -> str:
-    """Which law was chosen, and by what."""
+    """The selected law and its errors on the held-out sizes."""
     curve = found.curve
     withheld = [count(size) for size in curve.sizes[-found.withheld :]]
     others = ", ".join(
@@ -41,53 +41,53 @@ def law_sentence(found: Extrapolation) -> str:
         for name, missed in found.misses.items()
         if name != found.law.name and math.isfinite(missed)
     )
-    left_out = [name for name, missed in found.misses.items() if math.isinf(missed)]
-    inadmissible = (
-        f" {' and '.join(left_out)}: too many numbers for so few sizes." if left_out else ""
+    excluded = [name for name, missed in found.misses.items() if math.isinf(missed)]
+    too_many = (
+        f" {' and '.join(excluded)}: too many parameters for so few sizes." if excluded else ""
     )
     return (
         f"Law: {found.law.name}, {found.fitted.formula()}. From the smaller sizes it predicts "
         f"{joined(withheld)} within {100 * found.misses[found.law.name]:.1f} % ({others}); "
-        f"{100 * found.support():.0f} % of the resamplings choose it too.{inadmissible} Another "
-        f"training would differ by {100 * found.noise.relative:.1f} % (from {found.noise.origin})."
+        f"{100 * found.support():.0f} % of the resamplings select it too.{too_many} Trainings "
+        f"differ by {100 * found.noise.relative:.1f} % (from {found.noise.origin})."
     )
 
 
 def seeds_sentence(curve: LearningCurve) -> str:
-    """What intervals know of other trainings."""
+    """Whether the intervals cover other trainings."""
     if curve.seeds > 1:
         return (
-            "Intervals cover other test samples and, of sizes with several seeds, other trainings."
+            "Intervals cover other test samples and, for sizes with several seeds, other trainings."
         )
     return (
-        "Every size was trained with one seed: errors, law and verdicts are of these trained nets "
-        "alone."
+        "Every size was trained with one seed: errors, law and verdicts are for these trained nets "
+        "only."
     )
 
 
 def check_sentence(check: Check | None, curve: LearningCurve) -> str:
-    """Predicted against seen, of sizes that neither chose nor fitted the law."""
+    """Predicted and measured errors of sizes that were held out from selection and fit."""
     if check is None:
         return (
-            f"Not checked: with {len(curve.sizes)} sizes the law was chosen by the largest itself; "
-            "5 sizes would leave one that it was not chosen by."
+            f"Not checked: with {len(curve.sizes)} sizes the largest was used to select the law. "
+            "Use at least 5 sizes."
         )
-    told = "; ".join(_predicted(one, curve) for one in check.predictions)
+    predicted = "; ".join(_predicted(one, curve) for one in check.predictions)
     verdict = (
-        "wrong beyond doubt"
+        "significantly wrong"
         if check.misses
-        else "right within a quarter"
+        else "correct within 25 %"
         if check.agrees
         else "inconclusive, since the interval is wide"
     )
     return (
-        f"Check: the law of the sizes up to {count(check.largest_fitted)} alone "
-        f"({check.law.name}) predicts {told}: {verdict}."
+        f"Check: the law of the sizes up to {count(check.largest_fitted)} "
+        f"({check.law.name}) predicts {predicted}: {verdict}."
     )
 
 
 def needed_sentence(needed: DataNeeded, found: Extrapolation, target: float) -> str:
-    """The data that a target takes, or why nothing is said."""
+    """The number of training samples that a target needs, or why it is unknown."""
     curve = found.curve
     mean = "A mean" if curve.ideal else "A"  # of 0 and 1
     goal = f"{mean} {curve.statistic.name} of {number(target)} {curve.statistic.unit}".rstrip()
@@ -95,32 +95,32 @@ def needed_sentence(needed: DataNeeded, found: Extrapolation, target: float) -> 
     if needed.verdict == ANSWERED:
         times = needed.size.estimate / largest
         where = (
-            f"{times:.2g} times the largest training set" if times > 1 else "among the sizes seen"
+            f"{times:.2g} times the largest training set"
+            if times > 1
+            else "within the sizes tested"
         )
-        return f"{goal} takes {_size_interval(needed)} training samples, {where}.{_never(needed)}"
+        return f"{goal} needs {_size_interval(needed)} training samples, {where}.{_never(needed)}"
     at_least = (
         f" At least {count(needed.size.low)} are needed."
         if math.isfinite(needed.size.low) and needed.size.low > 1
         else ""
     )
     if needed.verdict == NEVER:
-        limit = found.limit()
-        ends = f"the law ends at {bracketed(limit, curve.statistic.unit)}, "
-        ends += "above it" if limit.estimate > needed.error else "which it nears for ever"
+        limit = bracketed(found.limit(), curve.statistic.unit)
         return (
-            f"{goal} is refused: {ends}, so that "
-            f"no number of such samples, trained alike, is expected to reach it.{at_least}"
+            f"{goal} is not expected for any number of training samples of this kind: the law has "
+            f"the limit {limit}.{at_least}"
         )
     if needed.verdict == BEYOND:
         return (
-            f"{goal} is refused: it lies beyond {needed.reach:g} times the largest training set, "
-            f"{count(needed.reach * largest)}, where no size has tested the law.{at_least}"
+            f"{goal} needs more than {needed.reach:g} times the largest training set, "
+            f"{count(needed.reach * largest)}, too far to extrapolate the law.{at_least}"
         )
-    return f"{goal} is reached with the smallest training set, {count(curve.sizes[0])}, already."
+    return f"{goal} is reached with the smallest training set, {count(curve.sizes[0])}."
 
 
 def count(size: float) -> str:
-    """A number of samples, to three digits beyond a thousand where it is not whole."""
+    """A number of samples; to three digits if it is fractional and above a thousand."""
     if size == round(size) or size < 1000:
         return f"{size:,.0f}"
     digits = math.floor(math.log10(size)) - (FIGURES - 1)
@@ -128,7 +128,7 @@ def count(size: float) -> str:
 
 
 def error_name(curve: LearningCurve) -> str:
-    """The statistic, or the distance from its ideal value, with its unit."""
+    """The statistic, or the distance from its error-free value, with its unit."""
     statistic = curve.statistic
     name = statistic.name if not curve.ideal else f"{curve.ideal:g} − {statistic.name}"
     return f"{name} [{statistic.unit}]" if statistic.unit else name
@@ -137,20 +137,19 @@ def error_name(curve: LearningCurve) -> str:
 def _predicted(one: Predicted, curve: LearningCurve) -> str:
     ratio, unit = one.ratio, curve.statistic.unit
     return (
-        f"{bracketed(one.expected, unit)} at {count(one.size)}, seen {bracketed(one.seen, unit)}, "
-        f"{fixed(ratio)} times as much"
+        f"{bracketed(one.expected, unit)} at {count(one.size)}, measured "
+        f"{bracketed(one.seen, unit)}, {fixed(ratio)} times as much"
     )
 
 
 def _size_interval(needed: DataNeeded) -> str:
-    if math.isinf(needed.size.high):
-        return f"{count(needed.size.estimate)} [{count(needed.size.low)}, no upper bound]"
-    low, high = count(needed.size.low), count(needed.size.high)
-    return f"{count(needed.size.estimate)} [{low}, {high}]"
+    size = needed.size
+    high = count(size.high) if needed.is_bounded else "no upper bound"
+    return f"{count(size.estimate)} [{count(size.low)}, {high}]"
 
 
 def _never(needed: DataNeeded) -> str:
     if not needed.never:
         return ""
     share = f"{100 * needed.never:.0f}" if needed.never >= 0.01 else "under 1"
-    return f" In {share} % of the resamplings no number would do."
+    return f" In {share} % of the resamplings no number reaches it."

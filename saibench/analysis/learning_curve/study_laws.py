@@ -1,4 +1,4 @@
-"""All learning curves of a study with their laws, as a report tells them."""
+"""All learning curves of a study with their laws, for a report."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from saibench.evidence.reader import StudyEvidence
 
 @dataclass(frozen=True, eq=False)
 class FittedCurve:
-    """A curve and its law; `refused` says why there is none."""
+    """A curve and its law; `refused` is the reason if it has none."""
 
     curve: LearningCurve
     target: float | None = None
@@ -30,13 +30,13 @@ class FittedCurve:
 
     @property
     def label(self) -> str:
-        return self.curve.label or "All points"
+        return self.curve.label or "All runs"
 
 
 def fitted_curves(
     evidence: StudyEvidence, config: CurveConfig | None = None, reach: float = REACH
 ) -> list[FittedCurve]:
-    """Every curve of the study; by default of what its workload names.
+    """All curves of the study; by default of the statistic and target of its workload.
 
     Raises:
         UserError: see `learning_curves`.
@@ -46,12 +46,12 @@ def fitted_curves(
 
 
 def summary(one: FittedCurve) -> list[str]:
-    """What was found of a curve that has a law, in sentences."""
+    """The law of a curve, its check and the data for the target, in sentences."""
     assert one.law is not None
-    told = [sentences.law_sentence(one.law), sentences.check_sentence(one.check, one.curve)]
+    found = [sentences.law_sentence(one.law), sentences.check_sentence(one.check, one.curve)]
     if one.needed is not None and one.target is not None:
-        told.append(sentences.needed_sentence(one.needed, one.law, one.target))
-    return [*told, sentences.seeds_sentence(one.curve)]
+        found.append(sentences.needed_sentence(one.needed, one.law, one.target))
+    return [*found, sentences.seeds_sentence(one.curve)]
 
 
 def _found(curve: LearningCurve, config: CurveConfig, reach: float) -> FittedCurve:

@@ -33,7 +33,7 @@ def errors_of(name: str, rows: int = 6, noise: float = 0.05) -> np.ndarray:
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 @pytest.mark.parametrize("truth", TRUE)
-def test_no_search_by_scipy_finds_a_better_fit(law: Law, truth: str) -> None:
+def test_fits_are_at_least_as_good_as_those_of_scipy(law: Law, truth: str) -> None:
     errors = errors_of(truth)
     found = fit(law, NUMBERS, errors)
     curve = BOUNDS[law.name]
@@ -54,7 +54,7 @@ def test_no_search_by_scipy_finds_a_better_fit(law: Law, truth: str) -> None:
 
 
 @pytest.mark.parametrize("name", TRUE)
-def test_a_curve_without_noise_gives_its_law_back(name: str) -> None:
+def test_a_curve_without_noise_recovers_its_law(name: str) -> None:
     errors = np.array([[TRUE[name](size) for size in SIZES]])
     found = fit(BY_NAME[name], NUMBERS, errors)
     ahead = np.array([50.0, 20_000.0])
@@ -63,7 +63,7 @@ def test_a_curve_without_noise_gives_its_law_back(name: str) -> None:
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
-def test_the_size_that_an_error_needs_has_that_error(law: Law) -> None:
+def test_needed_inverts_the_law(law: Law) -> None:
     found = fit(law, NUMBERS, errors_of("power with offset", rows=20))
     target = 0.9 * float(errors_of("power with offset")[:, -1].min())
     needed = found.needed(target)
@@ -74,7 +74,7 @@ def test_the_size_that_an_error_needs_has_that_error(law: Law) -> None:
             assert found.at(np.array([size]))[number, 0] == pytest.approx(target)
 
 
-def test_errors_that_rise_are_met_by_no_growth() -> None:
+def test_rising_errors_are_fitted_by_no_rise() -> None:
     rising = np.array([[20.0, 21.0, 22.0, 23.0, 24.0, 25.0]])
     for law in LAWS:
         found = fit(law, NUMBERS, rising)

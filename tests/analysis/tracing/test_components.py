@@ -82,7 +82,7 @@ def test_causes_share_by_what_they_add_to_none_and_to_the_other() -> None:
     assert motion.share.estimate == pytest.approx(((4 - 0) + (10 - 7)) / 2 / 10)
     assert source.share.estimate == pytest.approx(((7 - 0) + (10 - 4)) / 2 / 10)
     assert (motion.alone.estimate, source.alone.estimate) == (4.0, 7.0)
-    with pytest.raises(ValueError, match="of 4 causes"):
+    with pytest.raises(ValueError, match="4 causes"):
         cause_shares(np.ones(4), dict.fromkeys("abcd", np.ones(4)), np.arange(4))
 
 
