@@ -1,21 +1,21 @@
-"""How the error changes along two settings: in some regions alone, or everywhere (paper, figure 5).
+"""Compares the effects of two settings on the error: local or global (paper, figure 5).
 
-Two models are tested on the same samples, which fall into regions (stretches of time, or bins of a
-feature). In region r of n samples the worse one has the mean squared error A(r), the better one
-B(r), and signed means a(r) and b(r).
+Two models are tested on the same samples, divided into regions (stretches of time, or bins of a
+feature). In region r of n samples the worse model has the mean squared error A(r), the better one
+B(r), and they have the mean errors a(r) and b(r).
 
-- **Amplitude**: log α² is the typical value of log A(r) / B(r): Tukey's biweight mean over regions,
-  weighed by n, which passes over regions that are far from most.
+- **Amplitude** α: log α² is a robust mean over regions of log A(r) / B(r): Tukey's biweight mean,
+  weighted by n, which ignores outlying regions.
 - **Global share** of the change: (α² − 1) Σ n B / Σ n (A − B).
-- **Local share**: the rest, Σ n (A − α² B) / Σ n (A − B), which only some regions err more. Its
-  **signed** part, Σ n (a² − α² b²) / Σ n (A − B), is bias that holds its sign through a region.
+- **Local share**: the rest, Σ n (A − α² B) / Σ n (A − B). Its **signed** part, Σ n (a² − α² b²) /
+  Σ n (A − B), is bias of one sign within a region.
 
 An effect on more than half of the regions is global by this definition.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -24,21 +24,19 @@ import numpy as np
 import polars
 from numpy.typing import NDArray
 
-from saibench.analysis.blocks import block_columns
+from saibench.analysis.blocks import find_blocks
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstraps
-from saibench.analysis.checks import refuse_failed
+from saibench.analysis.checks import refuse_different_samples, refuse_failed
 from saibench.analysis.seeds import with_seeds
 from saibench.analysis.tracing.columns import column_of, feature_along, rows_of_point
 from saibench.analysis.tracing.reading import MIN_BLOCKS
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.analysis.trusted_range.stretches import block_labels
 from saibench.errors import UserError, closest
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
     SEED,
     differing,
     is_trained,
-    same_data,
     setting_name,
     setting_value,
     settings_of,
@@ -48,22 +46,22 @@ from saibench.evidence.selection import (
 WINDOW = "window"
 NUM_BINS = 20
 REACH = 3.0
-"""Robust standard deviations beyond which a region counts nothing."""
+"""Robust standard deviations beyond which a region has no weight."""
 STEPS = 8
 NUMBERS = 7
 """Intervals of a `Change`."""
 ROOTS = (0, 1, 3)
 """Those of them that are never negative."""
 Repeats = Sequence[NDArray[np.int64] | None]
-"""By axis: how often each pair counts if a setting had one seed alone; None if it has no such."""
+"""By axis: how often each pair counts if a setting had one seed only; None if it has no pair."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """The change of the error along one axis, over all pairs of models that differ in it alone.
+    """The change of the error along one axis, over all pairs of models that differ in it only.
 
     Args:
-        trainings: the fewest seeds of a setting; None where none was trained.
+        trainings: the smallest number of seeds of a setting; None if none was trained.
         worse, better: root mean squared error of either end.
         mean_square: change of the mean squared error.
         amplitude: α, root of the mean over pairs of α².
@@ -83,13 +81,13 @@ class Change:
 
     @property
     def is_change(self) -> bool:
-        """Whether the worse end is significantly worse, so that there is a change to be parted."""
+        """Whether the worse end is significantly worse."""
         return self.mean_square.low > 0
 
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting, the pairs of points (worse, better) that differ in it alone, and their levels."""
+    """A setting, the pairs of points (worse, better) that differ in it only, and their levels."""
 
     name: str
     pairs: tuple[tuple[str, str], ...]
@@ -98,11 +96,11 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class TwoAxes:
-    """The changes of a signed error along two settings.
+    """The changes of an error along two settings.
 
     Args:
-        more_local: local share of the first change less that of the second.
-        is_signed: whether the error has both signs; else bias in a region says nothing.
+        more_local: local share of the first change minus that of the second.
+        is_signed: whether the error has both signs; else the signed part is meaningless.
         places: mean of `along` in each region.
         ratios: of each axis, root mean square of the worse over the better models by region.
     """
@@ -120,38 +118,32 @@ class TwoAxes:
 def two_axes(
     evidence: StudyEvidence, statistic: str, along: str, across: Sequence[str] = ()
 ) -> TwoAxes:
-    """Part the effects of two settings.
+    """Compare the effects of two settings.
 
     Args:
         evidence: the study.
-        statistic: signed error; of an unsigned one the signed part says nothing.
-        along: feature whose regions errors may be local to; of samples with a time, `time`.
-        across: the two settings; by default the first two in which the points differ.
+        statistic: the error, preferably signed.
+        along: feature that defines the regions; the declared time for samples in order of time.
+        across: the two settings; by default the first two in which the runs differ.
 
     Raises:
-        UserError: the study lacks an axis, points, or samples.
+        UserError: the study lacks an axis, runs, or samples.
     """
     axes = axes_of(evidence, across)
-    names = dict.fromkeys(point for axis in axes for pair in axis.pairs for point in pair)
-    if not same_data(evidence, names):
-        raise UserError(f"the points were tested on different data sets ({evidence.held_out}).")
+    names = _points(axes)
     tables = [rows_of_point(evidence, point, evidence.held_out)[0] for point in names]
-    rows = tables[0]
-    if any(own["sample_id"].to_list() != rows["sample_id"].to_list() for own in tables):
-        raise UserError(f"the points were tested on different samples of {evidence.held_out}.")
-    columns = [column_of(evidence, own, statistic) for own in tables]
+    refuse_different_samples(evidence, names, [table.select("sample_id") for table in tables])
+    columns = [column_of(evidence, table, statistic) for table in tables]
     every = np.stack([column.values for column in columns])
-    refuse_failed(every.T, statistic, evidence.held_out, "its changes are none")
-    order = feature_along(evidence, rows, along)
+    refuse_failed(every.T, statistic, evidence.held_out, "its change is undefined")
+    order = feature_along(evidence, tables[0], along)
     defined = np.isfinite(every.sum(axis=0)) & np.isfinite(order.values)
-    errors = dict(zip(names, every[:, defined], strict=True))
-    positions = order.values[defined]
-    better = dict.fromkeys(pair[1] for axis in axes for pair in axis.pairs)
-    blocks = _blocks(rows.filter(polars.Series(defined)), [errors[point] for point in better])
-    region = np.unique(
-        blocks if along in evidence.order_columns else _bins(positions), return_inverse=True
-    )[1]
+    positions, errors = order.values[defined], dict(zip(names, every[:, defined], strict=True))
     pairs = [[(errors[worse], errors[good]) for worse, good in axis.pairs] for axis in axes]
+    better = dict.fromkeys(good for axis in axes for _, good in axis.pairs)
+    blocks = _blocks(tables[0].filter(polars.Series(defined)), [errors[good] for good in better])
+    timed = along in evidence.order_columns
+    region = np.unique(blocks if timed else _bins(positions), return_inverse=True)[1]
     changed, more_local = changes(pairs, region, blocks, _seeds(evidence, axes))
     return TwoAxes(
         statistic=columns[0].quantity,
@@ -171,15 +163,15 @@ def changes(
     blocks: NDArray[np.int64],
     settings: Sequence[Sequence[Repeats]] = (),
 ) -> tuple[list[Change], Interval]:
-    """The change along each axis, all from the same resampled blocks.
+    """The change along each axis, from the same resampled blocks.
 
     Args:
-        axes: of each, the errors `(N,)` of the worse and the better model of its pairs.
+        axes: by axis, the errors `(N,)` of the worse and the better model of its pairs.
         regions, blocks: `(N,)` labels.
-        settings: of those that were trained, each seed's; with several, intervals cover them.
+        settings: by trained setting and seed; with several seeds intervals cover them.
 
     Returns:
-        the changes, and the local share of the first less that of the last.
+        the changes, and the local share of the first minus that of the last.
     """
     region, block = (np.unique(labels, return_inverse=True)[1] for labels in (regions, blocks))
     ends = np.cumsum([len(pairs) for pairs in axes])[:-1]
@@ -192,39 +184,36 @@ def changes(
     flat = tables.reshape(len(tables), -1)
     found = block_bootstraps(flat, np.arange(len(flat)), statistic)
     totals = np.split(tables.sum(axis=0), ends)
-    by_setting = [np.vstack([_with(totals, seed) for seed in seeds]) for seeds in settings]
-    intervals = []
-    for at, one in enumerate(found):
-        if at < NUMBERS * len(axes) and at % NUMBERS in ROOTS:
-            one = one.within(0.0)
-        own = [at // NUMBERS] if at < NUMBERS * len(axes) else range(len(axes))
-        with_own = [
+    by_seed = [np.vstack([_with(totals, seed) for seed in seeds]) for seeds in settings]
+
+    def interval(at: int, own: Iterable[int]) -> Interval:
+        values = [
             numbers[:, at].tolist()
-            for numbers, seeds in zip(by_setting, settings, strict=True)
+            for numbers, seeds in zip(by_seed, settings, strict=True)
             if any(seeds[0][axis] is not None for axis in own)
         ]
-        intervals.append(with_seeds(replace(one, count=len(regions)), with_own))
+        one = found[at].within(0.0) if at % NUMBERS in ROOTS else found[at]
+        return with_seeds(replace(one, count=len(regions)), values)
+
     changed = []
     for axis in range(len(axes)):
         trainings = [len(seeds) for seeds in settings if seeds[0][axis] is not None]
-        own_intervals = intervals[NUMBERS * axis : NUMBERS * (axis + 1)]
-        changed.append(Change(min(trainings, default=None), *own_intervals))
-    return changed, intervals[-1]
+        numbers = [interval(NUMBERS * axis + number, [axis]) for number in range(NUMBERS)]
+        changed.append(Change(min(trainings, default=None), *numbers))
+    return changed, interval(-1, range(len(axes)))
 
 
 def _with(totals: Sequence[Floats], repeats: Repeats) -> Floats:
-    """The numbers `(1, …)` with one seed of a setting alone; totals `(pairs, regions, 5)`."""
-    found = zip(totals, repeats, strict=True)
-    return _numbers(
-        [(whole if own is None else whole.repeat(own, axis=0))[None] for whole, own in found]
-    )
+    """The numbers `(1, …)` with one seed of a setting only; totals `(pairs, regions, 5)`."""
+    pairs = zip(totals, repeats, strict=True)
+    return _numbers([(all_ if own is None else all_.repeat(own, 0))[None] for all_, own in pairs])
 
 
 def axes_of(evidence: StudyEvidence, across: Sequence[str] = ()) -> tuple[Axis, ...]:
-    """The two axes of a study: those asked for, else the first two settings that have pairs.
+    """The two axes of a study: `across`, else the first two settings that have pairs.
 
     Raises:
-        UserError: the study has a single axis, or none; the sentence says what is missing.
+        UserError: the study has a single axis, or none; the message names what is missing.
     """
     points = tested(evidence)
     settings = settings_of(points)
@@ -241,26 +230,20 @@ def axes_of(evidence: StudyEvidence, across: Sequence[str] = ()) -> tuple[Axis, 
     named = evidence.training
     usual = [*named.sizes[:1], *([WINDOW] if named.window else [])]
     missing = next((name for name in (*across, *usual) if name != varied), "another setting")
+    example = f" (train.py -m … {missing}=200,1000)" if missing in named.sizes else ""
+    if missing == WINDOW and named.window is not None:
+        example = f" (train.py -m … {named.window.start}=0 '{named.window.size}=0.3,0.9')"
     raise UserError(
-        f"{evidence.study} varies {varied} alone, so that its effect cannot be compared with "
-        f"another's. Add points that differ in {missing} and nothing else"
-        f"{_example(missing, evidence)}."
+        f"{evidence.study} varies {varied} alone, so there is no second effect to compare. Add "
+        f"runs that differ in {missing} only{example}."
     )
 
 
-def _example(missing: str, evidence: StudyEvidence) -> str:
-    """A command that varies a setting, where it is one of training."""
-    named = evidence.training
-    if missing == WINDOW and named.window is not None:
-        return f": train.py -m … {named.window.start}=0 '{named.window.size}=0.3,0.9'"
-    return f": train.py -m … {missing}=200,1000" if missing in named.sizes else ""
-
-
 def _axis_of(points: polars.DataFrame, name: str) -> Axis:
-    """All points of other levels against those of the fullest level, all else being equal.
+    """All points of other levels paired with those of the fullest level, all else being equal.
 
-    The fullest level is the widest window (the latest of several), the largest number, or of words
-    the first; points that differ in their seed alone are paired each with each.
+    The fullest level is the widest window (the latest of several), the largest number, or the
+    first word; points that differ in their seed only are paired each with each.
     """
     others = [one for one in differing(points) if one not in (name, SEED)]
     groups = points.group_by(others, maintain_order=True) if others else [((), points)]
@@ -268,14 +251,14 @@ def _axis_of(points: polars.DataFrame, name: str) -> Axis:
     for _, group in groups:
         known = group.filter(polars.col(name).is_not_null())
         members = {level: own for (level,), own in known.group_by([name], maintain_order=True)}
-        if len(members) < 2:
-            continue
-        fullest = max(members, key=lambda level: _fullness(name, level, members[level]))
+        fullest = max(members, key=lambda level: _fullness(name, level, members[level]), default="")
         for level, own in members.items():
             if level != fullest:
                 of_pair = list(product(own["point"], members[fullest]["point"]))
                 pairs += of_pair
-                levels += [(_text(name, level), _text(name, fullest))] * len(of_pair)
+                worse, best = (setting_value(name, one) for one in (level, fullest))
+                setting = setting_name(name)
+                levels += [(f"{setting} {worse}", f"{setting} {best}")] * len(of_pair)
     return Axis(name, tuple(pairs), tuple(levels))
 
 
@@ -286,14 +269,13 @@ def _fullness(name: str, level: Any, members: polars.DataFrame) -> tuple[float, 
     return (float(level),) if isinstance(level, (int, float)) else (0.0,)
 
 
-def _text(name: str, level: Any) -> str:
-    return f"{setting_name(name)} {setting_value(name, level)}"
+def _points(axes: Sequence[Axis]) -> list[str]:
+    return list(dict.fromkeys(point for axis in axes for pair in axis.pairs for point in pair))
 
 
 def _seeds(evidence: StudyEvidence, axes: Sequence[Axis]) -> list[list[Repeats]]:
-    """Of each trained setting of the axes' points, what each of its seeds would be alone."""
-    used = {point for axis in axes for pair in axis.pairs for point in pair}
-    points = tested(evidence).filter(polars.col("point").is_in(used))
+    """The repeats of the axes' pairs for each seed of each trained setting."""
+    points = tested(evidence).filter(polars.col("point").is_in(_points(axes)))
     settings = [name for name in settings_of(points) if name != SEED]
     groups = [
         group["point"].to_list() for _, group in points.group_by(settings, maintain_order=True)
@@ -306,7 +288,7 @@ def _seeds(evidence: StudyEvidence, axes: Sequence[Axis]) -> list[list[Repeats]]
 
 
 def _repeats(axis: Axis, seed: str, seeds: Sequence[str]) -> NDArray[np.int64] | None:
-    """A pair with this seed stands for those with the others too."""
+    """A pair with this seed also replaces those with the other seeds."""
     if not any(point in seeds for pair in axis.pairs for point in pair):
         return None
     others = set(seeds) - {seed}
@@ -314,22 +296,15 @@ def _repeats(axis: Axis, seed: str, seeds: Sequence[str]) -> NDArray[np.int64] |
     return np.array(counts, dtype=np.int64)
 
 
-def _blocks(rows: polars.DataFrame, errors: Sequence[Floats]) -> NDArray[np.int64]:
-    """By the memory of the squared errors of the better models: what is local to others is none."""
-    keys = ["sample_id", "partition", *block_columns(rows)]
-    series = polars.concat(
-        rows.select(keys).with_columns(
-            point=polars.lit(str(number)), __error=polars.Series(values**2)
-        )
-        for number, values in enumerate(errors)
-    )
-    labels = block_labels(series, "__error", None)[: rows.height]
-    if len(np.unique(labels)) < MIN_BLOCKS:
+def _blocks(rows: polars.DataFrame, better: Sequence[Floats]) -> NDArray[np.int64]:
+    """Labels from the squared errors of the better models, which have no local excess."""
+    blocks = find_blocks(rows, np.square(np.stack(better, axis=1)), replicates=True)
+    if blocks.num_blocks < MIN_BLOCKS:
         raise UserError(
-            f"{rows.height} samples fall into {len(np.unique(labels))} independent blocks, too few "
-            f"to tell local from global errors. Test on at least {MIN_BLOCKS} blocks."
+            f"{rows.height} samples make {blocks.num_blocks} independent blocks, too few to "
+            f"distinguish local from global errors. Test on at least {MIN_BLOCKS} blocks."
         )
-    return labels
+    return blocks.labels
 
 
 def _bins(values: Floats) -> NDArray[np.int64]:
@@ -366,7 +341,7 @@ def _numbers(totals: Sequence[Floats]) -> Floats:
 def _of_axis(
     count: Floats, worse: Floats, of_worse: Floats, better: Floats, of_better: Floats
 ) -> Floats:
-    """`(resamplings, NUMBERS)`, those of `Change`, from sums `(resamplings, pairs, regions)`."""
+    """The numbers of a `Change`, `(resamplings, 7)`, from sums `(resamplings, pairs, regions)`."""
     with np.errstate(invalid="ignore", divide="ignore"):
         squared = _typical_ratio(worse, better, count)
         factor = squared[:, :, None]
@@ -385,8 +360,7 @@ def _of_axis(
 def _typical_ratio(worse: Floats, better: Floats, weights: Floats) -> Floats:
     """Tukey's biweight mean of the log ratio over the last axis, as a ratio.
 
-    Regions of no weight, or without an error, count nothing. Where most ratios are equal, so that
-    they have no spread, it is their median.
+    Regions without weight or error are ignored. If most ratios are equal, it is their median.
 
     Source: Mosteller and Tukey, Data Analysis and Regression (1977), §10.
     """
@@ -405,7 +379,7 @@ def _typical_ratio(worse: Floats, better: Floats, weights: Floats) -> Floats:
 
 
 def _weighted_median(values: Floats, weights: Floats) -> Floats:
-    """Over the last axis."""
+    """The median over the last axis."""
     order = np.argsort(values, axis=-1)
     ordered = np.take_along_axis(values, order, axis=-1)
     reached = np.cumsum(np.take_along_axis(weights, order, axis=-1), axis=-1)
