@@ -10,9 +10,8 @@ import polars
 
 from saibench.analysis.blocks import blocks_of
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap
-from saibench.analysis.rank_correlation import spearman
 from saibench.analysis.nowcasting.errors import RainErrors, RainModel, mean_of_defined
-from saibench.analysis.rank_correlation import partial_spearman
+from saibench.analysis.rank_correlation import partial_spearman, spearman
 
 NUM_RESAMPLES = 1000
 MIN_BLOCKS = 10

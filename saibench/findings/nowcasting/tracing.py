@@ -6,7 +6,6 @@ import numpy as np
 
 from saibench.analysis.blocks import blocks_of
 from saibench.analysis.bootstrap import Interval, block_bootstrap
-from saibench.analysis.rank_correlation import spearman
 from saibench.analysis.nowcasting.errors import (
     HOURS,
     RainErrors,
@@ -23,6 +22,7 @@ from saibench.analysis.nowcasting.relations import (
     event_numbers,
     relation,
 )
+from saibench.analysis.rank_correlation import spearman
 from saibench.errors import UserError
 from saibench.findings.finding import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Answer
 from saibench.findings.nowcasting.shared import answer, answer_above
