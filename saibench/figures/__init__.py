@@ -1,6 +1,6 @@
-"""Figures of the paper: evidence in, matplotlib Figure out, one file a figure.
+"""Figures of the paper: from evidence to a matplotlib Figure, one file per figure.
 
-A study's config names its figures by their modules, so a new one is one new file.
+A study's config lists figures by their module names, so a new figure is one new file.
 """
 
 from __future__ import annotations
@@ -15,36 +15,36 @@ from saibench.imports.modules import part_module
 
 
 class FigureModule(Protocol):
-    """What a module must offer to be drawn in a report.
+    """The interface of a module that a report can draw.
 
-    One that also has `single_point = True` is for reports of a point that stands alone.
+    With `single_point = True`, the figure is drawn only in reports of a single run.
     """
 
     title: str
     paper: str
-    """The figure of the paper that it reproduces (`Figure 3`), or empty."""
+    """The figure of the paper that this one reproduces (`Figure 3`), or empty."""
 
     def needs(self, evidence: StudyEvidence) -> str | None:
-        """None if it can be drawn, else one sentence that says what is missing."""
+        """None if the figure can be drawn, else a sentence on what is missing."""
 
     def draw(self, evidence: StudyEvidence) -> Figure:
-        """The figure; `needs` has returned None."""
+        """The figure; call only if `needs` returns None."""
 
     def caption(self, evidence: StudyEvidence) -> str:
-        """What is shown: unit, normalisation, count, partition and error bars.
+        """The quantities with unit and normalisation, count, partition and error bars.
 
-        Further lines say what was found, one of what is drawn a line.
+        Further lines report results, one line per drawn model or partition.
         """
 
     def table(self, evidence: StudyEvidence) -> polars.DataFrame:
-        """The numbers that are drawn."""
+        """The numbers in the figure."""
 
 
 def figure_module(name: str) -> FigureModule:
     """The figure of a dotted module name.
 
     Raises:
-        UserError: there is no such module, it is not to be imported, or it is not a figure.
+        UserError: there is no such module, it may not be imported, or it is not a figure.
     """
-    offered = ("title", "paper", "needs", "draw", "caption", "table")
-    return cast(FigureModule, part_module("figures", name, offered))
+    required = ("title", "paper", "needs", "draw", "caption", "table")
+    return cast(FigureModule, part_module("figures", name, required))

@@ -1,4 +1,4 @@
-"""Where the signed error is biased: the series, and the stretches between its change points."""
+"""The signed error over the test, and the biased stretches between its change points."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from saibench.analysis.tracing.records import BiasTrace, PointTrace
 from saibench.analysis.tracing.study_traces import study_traces
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.style import INK, MUTED, PALETTE, panel_title, panels, styled
+from saibench.figures.style import INK, MUTED, PALETTE, axis_label, panel_title, panels, styled
 
 title = "Stretches of biased errors"
 paper = "Figure 5"
@@ -37,7 +37,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (points, stretch): its bounds, signed mean, p and q, and what it carries."""
+    """One row per (points, stretch): its bounds, signed mean, p and q, and share of the error."""
     rows: list[dict[str, object]] = []
     level = study_traces(evidence).config.level
     for trace in _drawn(evidence):
@@ -75,18 +75,17 @@ def draw(evidence: StudyEvidence) -> Figure:
     for letter, trace, panel in zip("abcd", traces, axes[:, 0], strict=False):
         assert trace.bias is not None
         _draw_bias(panel, evidence, trace, trace.bias, level)
-        unit = f" [{trace.bias.statistic.unit}]" if trace.bias.statistic.unit else ""
-        label = f"\n{unit.strip()}" if len(trace.bias.statistic.name) > 16 else unit
-        panel.set_ylabel(_short(trace.bias.statistic.name) + label)
-        panel_title(panel, letter, trace.label if len(traces) > 1 else trace.bias.statistic.name)
+        statistic = trace.bias.statistic
+        label = axis_label(_short(statistic.name), statistic.unit)
+        panel.set_ylabel(label.replace(" [", "\n[") if len(statistic.name) > 16 else label)
+        panel_title(panel, letter, trace.label if len(traces) > 1 else statistic.name)
     along = traces[0].bias.along if traces[0].bias else None
     assert along is not None
-    axes[-1, 0].set_xlabel(f"{along.describe or along.name} [{along.unit}]" if along.unit
-                           else along.describe or along.name)  # fmt: skip
+    axes[-1, 0].set_xlabel(axis_label(along.describe or along.name, along.unit))
     legend = [
         Line2D([], [], color=MEAN, linewidth=1.6, label="mean between change points, 95 %"),
-        Patch(color=BELOW, alpha=0.22, label="biased downwards"),
-        Patch(color=ABOVE, alpha=0.22, label="biased upwards"),
+        Patch(color=BELOW, alpha=0.22, label="negative bias"),
+        Patch(color=ABOVE, alpha=0.22, label="positive bias"),
     ]
     figure.legend(handles=legend, loc="outside lower center", ncols=3)
     return figure
@@ -96,21 +95,20 @@ def caption(evidence: StudyEvidence) -> str:
     found, traces = study_traces(evidence), _drawn(evidence)
     first = traces[0].bias
     assert first is not None
-    unit = f" [{first.statistic.unit}]" if first.statistic.unit else ""
+    statistic = axis_label(first.statistic.describe or first.statistic.name, first.statistic.unit)
     parts = [
-        f"{first.statistic.describe or first.statistic.name}{unit} in order of {first.along.name}, "
-        f"{first.mean.count:,} samples of {traces[0].partition}; cut where its mean changes, found "
-        "by circular binary segmentation in units of the local spread and tested against series "
-        "that are put together from permuted blocks of neighbours, at a false discovery rate of "
-        f"{100 * found.config.level:g} % over all comparisons of the point. Shaded: "
-        "stretches whose mean is beyond doubt above 0 and above that of all others, or below both."
+        f"{statistic} in order of {first.along.name}, {first.mean.count:,} samples of "
+        f"{traces[0].partition}. Change points of the mean: circular binary segmentation in units "
+        "of the local spread, tested against series of permuted blocks of neighbours, at a false "
+        f"discovery rate of {100 * found.config.level:g} % over all comparisons of a run. Shaded: "
+        "stretches whose mean is significantly above 0 and above the rest, or below both."
     ]
     for trace in traces:
         assert trace.bias is not None
-        told = " ".join(sentences.bias_sentences(trace.bias, found.config.level))
-        parts.append(f"{trace.label}: {told}" if len(traces) > 1 else told)
+        text = " ".join(sentences.bias_sentences(trace.bias, found.config.level))
+        parts.append(f"{trace.label}: {text}" if len(traces) > 1 else text)
     if found.num_omitted:
-        parts.append(f"{found.num_omitted} further points are not drawn.")
+        parts.append(f"{found.num_omitted} further runs are not drawn.")
     return "\n".join(parts)
 
 
@@ -124,16 +122,16 @@ def _draw_bias(
     position, values = signed_errors(
         evidence, trace.point, trace.partition, bias.statistic.name, bias.along.name
     )
-    timed = bias.along.name in evidence.order_columns
-    style = {"linewidth": 0.8} if timed else {"linestyle": "", "marker": "o", "markersize": 2.5}
+    ordered = bias.along.name in evidence.order_columns
+    style = {"linewidth": 0.8} if ordered else {"linestyle": "", "marker": "o", "markersize": 2.5}
     axes.plot(position, values, color=SERIES, alpha=0.8, rasterized=len(values) > 5000, **style)
     axes.axhline(0, color=INK, linewidth=0.8)
-    sure = bias.first.is_significant(level)
-    spans = [(one.low, one.high, one.mean) for one in bias.stretches] if sure else []
+    significant = bias.first.is_significant(level)
+    spans = [(one.low, one.high, one.mean) for one in bias.stretches] if significant else []
     for low, high, mean in spans or [(position[0], position[-1], bias.mean)]:
         axes.plot([low, high], [mean.estimate] * 2, color=MEAN, linewidth=1.6)
         axes.fill_between([low, high], mean.low, mean.high, color=MEAN, alpha=0.18, linewidth=0)
-    for one in bias.biased(level) if sure else []:
+    for one in bias.biased(level) if significant else []:
         colour = BELOW if one.mean.estimate < 0 else ABOVE
         axes.axvspan(one.low, one.high, color=colour, alpha=0.22, linewidth=0)
     low, high = np.quantile(values, [0.001, 0.999])
@@ -143,7 +141,7 @@ def _draw_bias(
 
 
 def _short(name: str) -> str:
-    """A name that fits beside a panel: a difference in two lines."""
+    """A name that fits the y axis: a difference is written in two lines."""
     first, minus, second = name.partition(" - ")
     if not minus or len(name) <= 16:
         return name.replace(" - ", " − ")

@@ -1,4 +1,4 @@
-"""Sentences that captions share."""
+"""Sentences shared by captions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from saibench.evidence.selection import rows_of, tested
 
 INTERVALS = (
     "Error bars: 95 % intervals from resampling independent blocks of the test (stretches of five "
-    "correlation times), and seeds where there are several; with one they are of this net alone"
+    "correlation times), including the variance between seeds if there are several"
 )
-SEEDS = "open dots beside a point: its single seeds"
+SEEDS = "open dots: single seeds"
 
 
 def partition_text(evidence: StudyEvidence) -> str:
     """`964 samples of last_tenth (the last 10 % of the samples in order of time)`.
 
-    Points of other data may have other counts: `100 or 964 samples`.
+    Runs on different data can have different counts: `100 or 964 samples`.
     """
     points, name = tested(evidence)["point"].to_list(), evidence.held_out
     rows = rows_of(evidence.samples, points, name)
@@ -26,10 +26,10 @@ def partition_text(evidence: StudyEvidence) -> str:
 
 
 def shared_text(variant: str) -> str:
-    """A sentence that says what else the drawn models share, if the study varies it."""
+    """A sentence on the settings that all drawn models share, if the study varies them."""
     return f" All with {variant}." if variant else ""
 
 
 def first_of(limit: int, found: int) -> str:
-    """A sentence if a figure shows only the first variants of those that were found."""
+    """A sentence if only the first variants of the study are drawn."""
     return f" The first {limit} of {found} variants are drawn." if found > limit else ""

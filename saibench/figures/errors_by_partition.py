@@ -1,4 +1,4 @@
-"""Where a model can be trusted: errors of all models, by what is tested, for any statistic."""
+"""Errors of all models by test partition, for any statistic."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from saibench.figures.models import (
     interval_row,
     model_colours,
 )
-from saibench.figures.style import legend_below, panel_title, panels, styled
+from saibench.figures.style import axis_label, legend_below, panel_title, panels, styled
 
-title = "Errors by what is tested"
+title = "Errors by test partition"
 paper = ""
 
 MAX_STATISTICS = 3
@@ -29,18 +29,18 @@ MAX_STATISTICS = 3
 def needs(evidence: StudyEvidence) -> str | None:
     partitions = _partitions(evidence)
     if len(partitions) < 2:
-        return "It takes two test partitions that all points have to see where each is trusted."
+        return "It takes two test partitions that all runs have."
     try:
-        return None if _shared(evidence) else "No error is known of all models and partitions."
+        return None if _shared(evidence) else "No statistic is known for all models and partitions."
     except UserError as error:
         return str(error)
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (statistic, partition, model, measure).
+    """One row per (statistic, partition, model, measure).
 
-    The mean is in the statistic's unit, along an axis that over its labels; the relative change is
-    that of the model's mean from the reference's, on the same samples.
+    The mean is in the statistic's unit, over the labels of its axis if it has one; the relative
+    change is that of the model's mean from the reference's, on the same samples.
     """
     models, reference = compared_models(evidence, _partitions(evidence))
     rows = []
@@ -61,45 +61,45 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
     models, reference = compared_models(evidence, _partitions(evidence))
-    shown = _shared(evidence)[:MAX_STATISTICS]
+    by_statistic = _shared(evidence)[:MAX_STATISTICS]
     drawn = [*models[: MAX_MODELS - 1], reference][-MAX_MODELS:]
     colours = model_colours(drawn, [reference.label])
     numbers = table(evidence).filter(polars.col("model").is_in(list(colours)))
-    figure, axes = panels(len(shown), 2, 0.5 + 2.9 * len(shown), sharex=True)
+    figure, axes = panels(len(by_statistic), 2, 0.5 + 2.9 * len(by_statistic), sharex=True)
     letters = iter("abcdef")
-    for (absolute, relative), (first, *_) in zip(axes, shown, strict=True):
+    for (absolute, relative), (first, *_) in zip(axes, by_statistic, strict=True):
         statistic = first.statistic
         own = numbers.filter(polars.col("statistic") == statistic.title)
         draw_mean_and_change(absolute, relative, own, colours)
         panel_title(absolute, next(letters), statistic.title)
         panel_title(relative, next(letters), f"relative to {reference.label}")
-        absolute.set_ylabel(f"mean [{statistic.unit}]" if statistic.unit else "mean")
+        absolute.set_ylabel(axis_label("mean", statistic.unit))
     legend_below(figure, axes[0, 0])
     return figure
 
 
 def caption(evidence: StudyEvidence) -> str:
     models, reference = compared_models(evidence, _partitions(evidence))
-    shown = _shared(evidence)
+    samples = _shared(evidence)[0]
     counts = "; ".join(
-        f"{errors.samples.height:,} samples of {errors.partition}" for errors in shown[0]
+        f"{errors.samples.height:,} samples of {errors.partition}" for errors in samples
     )
     return (
-        f"Mean errors (left), and how much larger or smaller they are than those of "
-        f"{reference.label} on the same samples, paired (right), by test partition: {counts}, "
-        "without those that a model was trained on. Intervals: 95 %, from resampling independent "
-        f"blocks of the test.{seeds_text(models)}{first_models(len(models))}"
+        f"Mean errors (left), and their relative change from those of {reference.label} on the "
+        f"same samples, paired (right), by test partition: {counts}, without training samples of "
+        "any model. Intervals: 95 %, from resampling independent blocks of the test."
+        f"{seeds_text(models)}{first_models(len(models))}"
     )
 
 
 def _partitions(evidence: StudyEvidence) -> list[str]:
-    """The partitions on which every point was tested, in their order."""
+    """The partitions on which every run was tested, in their order."""
     tested = list(evidence.metrics.values())
     return [name for name in (tested[0] if tested else ()) if all(name in one for one in tested)]
 
 
 def _shared(evidence: StudyEvidence) -> list[list[ModelErrors]]:
-    """By statistic that is known on all partitions: the errors on each."""
+    """For each statistic that is known on all partitions, the errors on each."""
     partitions = _partitions(evidence)
     models, _ = compared_models(evidence, partitions)
     known = [

@@ -1,4 +1,4 @@
-"""What training has seen of a test: how near its samples lie to training, and in which ways."""
+"""Leaks of test partitions: distances to the training set, and the fraction of leaked samples."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ TEST, AMONG = PALETTE[1], MUTED
 def needs(evidence: StudyEvidence) -> str | None:
     if audits_of(evidence):
         return None
-    return "No point was audited; `python -m saibench audit` of the study's folder would do it."
+    return "No run was audited. Use `python -m saibench audit` on the study's folder."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (point, partition, leak): share of the test samples with its interval."""
+    """One row per (point, partition, leak): fraction of the test samples with its interval."""
     rows = []
     for one in audits_of(evidence):
         about = {"point": one.point, "label": one.label, "partition": one.audit.partition}
@@ -64,29 +64,29 @@ def caption(evidence: StudyEvidence) -> str:
     first = found[0].audit
     described = f" ({first.describe_descriptor})" if first.describe_descriptor else ""
     parts = [
-        f"Left: share of samples whose nearest training sample is closer than this, by their "
-        f"{first.descriptor}{described}, over the mean distance of independent training samples. "
-        "Right: share of the test samples that training has seen the like of (the score), and why, "
-        "with 95 % intervals from resampling blocks of the test."
+        f"Left: fraction of samples whose nearest training sample is closer than this, by their "
+        f"{first.descriptor}{described}, relative to the mean distance of independent training "
+        "samples. Right: fraction of leaked test samples (the score), and the reasons, with 95 % "
+        "intervals from resampling blocks of the test."
     ]
     for one in _drawn(found):
         label = f"{one.label}: " if len(found) > 1 else ""
         parts.append(label + " ".join(summary(one.audit)))
     if len(found) > MAX_ROWS:
-        parts.append(f"Drawn are the {MAX_ROWS} with the highest scores of {len(found)}.")
+        parts.append(f"Drawn: the {MAX_ROWS} audits with the highest scores of {len(found)}.")
     return "\n".join(parts)
 
 
 def _drawn(found: list[Audited]) -> list[Audited]:
-    """Those with the highest scores."""
+    """The audits with the highest scores."""
     ranked = sorted(found, key=lambda one: -one.audit.score.estimate)[:MAX_ROWS]
     return [one for one in found if one in ranked]
 
 
 def _shares(audit: Audit) -> list[tuple[str, Share]]:
-    """What is known, by its name on the axis."""
+    """The known fractions, by their names on the axis."""
     named = (
-        ("score: any of them", audit.score),
+        ("score: any of these", audit.score),
         ("within correlation time", audit.interleaved),
         ("near-duplicate", audit.near),
         (f"same {audit.part or 'sample'}", audit.same),
@@ -95,11 +95,11 @@ def _shares(audit: Audit) -> list[tuple[str, Share]]:
 
 
 def _draw_distances(axes: Axes, audit: Audit) -> None:
-    axes.set_ylabel("share closer [%]")
-    axes.set_xlabel("distance / mean of independent ones")
+    axes.set_ylabel("fraction closer [%]")
+    axes.set_xlabel("distance / mean of independent samples")
     among, of_test = np.array(audit.among_training), np.array(audit.to_training)
     if not among.size or not of_test.size or audit.threshold is None:
-        axes.text(0.5, 0.5, "not known", ha="center", va="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, "unknown", ha="center", va="center", transform=axes.transAxes)
         return
     scale = float(among.mean())
     axes.plot(among / scale, 100 * QUANTILES, color=AMONG, linewidth=1.8)
@@ -124,4 +124,4 @@ def _draw_shares(axes: Axes, audit: Audit) -> None:
     axes.set_xlim(0, 118)
     axes.set_xticks([0, 25, 50, 75, 100])
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel("share [%]")
+    axes.set_xlabel("fraction [%]")

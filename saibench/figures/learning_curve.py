@@ -1,4 +1,4 @@
-"""How the error falls with the training set, the law that it follows, and what a target takes."""
+"""The error by training set size, the fitted law, and the data needed to reach a target."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ paper = "Section 2.5"
 MAX_ROWS = 3
 POSITIONS = 81
 AHEAD = 4.0
-"""Times the largest size up to which the law is drawn, at least."""
+"""The law is drawn at least up to this multiple of the largest size."""
 FARTHEST = 3.0
-"""Ratio up to which an interval is drawn; a wider one runs out of its panel."""
-SEEN, LAW, TARGET = INK, PALETTE[0], PALETTE[2]
+"""Ratio up to which an interval sets the limits of its panel."""
+OBSERVED, LAW, TARGET = INK, PALETTE[0], PALETTE[2]
 OTHERS = dict(zip((law.name for law in LAWS), (PALETTE[4], PALETTE[5], PALETTE[3], PALETTE[1]),
                   strict=True))  # fmt: skip
 
@@ -41,18 +41,19 @@ def needs(evidence: StudyEvidence) -> str | None:
         return str(error)
     if any(one.law for one in found):
         return None
-    few = "No two points differ in the size of their training set alone."
+    few = "No two runs differ in their training set size alone."
     return found[0].refused if found else few
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (variant, curve, training set size): error with its interval."""
+    """One row per (variant, curve, training set size): error with its interval."""
     rows = []
     for one in _drawn(evidence):
         law, label = one.law, one.curve.label
         assert law is not None
-        for size, seen in zip(one.curve.sizes, one.curve.intervals(), strict=True):
-            rows.append(_row(label, "seen", size, seen.estimate, seen.low, seen.high))
+        for size, observed in zip(one.curve.sizes, one.curve.intervals(), strict=True):
+            bounds = observed.low, observed.high
+            rows.append(_row(label, "seen", size, observed.estimate, *bounds))
         for size in _ahead(one):
             at = law.at(size)
             rows.append(_row(label, law.law.name, size, at.estimate, at.low, at.high))
@@ -88,18 +89,17 @@ def caption(evidence: StudyEvidence) -> str:
         f"Left: {sentences.error_name(first)}"
         f"{f', {first.statistic.describe}' if first.statistic.describe else ''}, mean over "
         f"{len(first.values):,} samples of {first.partition}, against the number of samples "
-        "trained on; error bars: 95 % intervals from resampling blocks of the test, and seeds "
-        "of a size where there are several (one: of this trained net alone); open dots: single "
-        "trainings. The law that predicts the largest "
-        "sizes best from the smaller, with its 95 % band over other blocks, other trainings and "
-        "other laws; dashed beyond the data. Right: errors of the largest sizes over what each law "
-        "predicts of them from the smaller ones; with an interval, the law that was chosen without "
-        "them."
+        "trained on; error bars: 95 % intervals from resampling blocks of the test, including the "
+        "variance between seeds if there are several; open dots: single seeds. The law that "
+        "predicts the largest sizes best from the smaller ones, with its 95 % band over blocks, "
+        "seeds and laws; dashed: extrapolation. Right: errors at the largest sizes over their "
+        "predictions by each law from the smaller sizes; with an interval, the law that was chosen "
+        "without them."
     ]
     for one in with_law[:MAX_ROWS]:
         named = [f"{one.label}:"] if len(found) > 1 else []
         parts.append(" ".join([*named, *summary(one)]))
-    parts += [f"{one.label} is refused: {one.refused}" for one in found if one.refused]
+    parts += [f"{one.label}: no law. {one.refused}" for one in found if one.refused]
     parts += filter(None, [first_of(MAX_ROWS, len(with_law)).strip()])
     return "\n".join(parts)
 
@@ -122,7 +122,7 @@ def _row(
 
 
 def _ahead(one: FittedCurve) -> np.ndarray:
-    """Sizes at which the law is drawn: past the data, and past what the target takes."""
+    """Sizes at which the law is drawn: beyond the data, and beyond the size that is needed."""
     sizes = one.curve.sizes
     farthest = AHEAD * sizes[-1]
     if one.needed is not None and one.needed.verdict == ANSWERED:
@@ -142,16 +142,15 @@ def _draw_errors(axes: Axes, one: FittedCurve) -> None:
     axes.fill_between(sizes, np.maximum(low, 0), high, color=LAW, alpha=0.15, linewidth=0)
     axes.plot(sizes[inside], estimate[inside], color=LAW, linewidth=1.8)
     axes.plot(sizes[~inside], estimate[~inside], color=LAW, linewidth=1.5, linestyle=(0, (3, 2)))
-    seen = curve.intervals()
-    values, bottom, top = np.array([(s.estimate, s.low, s.high) for s in seen]).T
+    values, bottom, top = np.array([(o.estimate, o.low, o.high) for o in curve.intervals()]).T
     axes.errorbar(
-        curve.sizes, values, yerr=error_bars(values, bottom, top), fmt="o", color=SEEN, capsize=3,
-        markersize=5, zorder=3,
+        curve.sizes, values, yerr=error_bars(values, bottom, top), fmt="o", color=OBSERVED,
+        capsize=3, markersize=5, zorder=3,
     )  # fmt: skip
     for size, of_size in zip(curve.sizes, curve.trainings, strict=True):
         if len(of_size) > 1:
-            beside = np.full(len(of_size), 1.04 * size)
-            axes.scatter(beside, of_size, s=13, facecolors="none", edgecolors=SEEN, zorder=3)
+            x = np.full(len(of_size), 1.04 * size)
+            axes.scatter(x, of_size, s=13, facecolors="none", edgecolors=OBSERVED, zorder=3)
     error = None if one.needed is None else one.needed.error
     if error is not None and one.needed is not None:
         axes.axhline(error, color=TARGET, linewidth=1.2, linestyle="--")
@@ -176,7 +175,7 @@ def _draw_needed(axes: Axes, needed: DataNeeded, error: float, farthest: float) 
 
 
 def _draw_ratios(axes: Axes, one: FittedCurve) -> None:
-    """Seen over predicted, by law, of the sizes that the chosen law was chosen by."""
+    """Observed over predicted errors at the withheld sizes, by law."""
     law = one.law
     assert law is not None
     axes.axvline(1, color=MUTED, linewidth=1)
@@ -187,7 +186,7 @@ def _draw_ratios(axes: Axes, one: FittedCurve) -> None:
         axes.scatter(of_law, position + spread, s=26, color=OTHERS[name], zorder=3)
     labels = [f"{name} ←" if name == law.law.name else name for name in names]
     if one.check is not None:
-        labels.append("checked")
+        labels.append("check")
         predictions = one.check.predictions
         offsets = np.linspace(-0.15, 0.15, len(predictions)) if len(predictions) > 1 else [0.0]
         for offset, predicted in zip(offsets, predictions, strict=True):
@@ -204,12 +203,12 @@ def _draw_ratios(axes: Axes, one: FittedCurve) -> None:
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.grid(axis="y", visible=False)
-    axes.set_xlabel("seen / predicted")
+    axes.set_xlabel("observed / predicted")
 
 
 def _legend(found: list[FittedCurve]) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = [
-        Line2D([], [], color=SEEN, marker="o", linewidth=0, label="seen"),
+        Line2D([], [], color=OBSERVED, marker="o", linewidth=0, label="observed"),
         Line2D([], [], color=LAW, linewidth=1.8, label="law"),
         Patch(color=LAW, alpha=0.15, label="95 % band"),
     ]

@@ -1,4 +1,4 @@
-"""What two settings change in the error: everywhere, or in some regions of the test."""
+"""Whether two settings change the error everywhere, or in some regions of the test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from saibench.analysis.two_axes import TwoAxes, two_axes
 from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.style import MUTED, PALETTE, legend_below, panel_title, panels, styled
+from saibench.figures.style import (
+    MUTED,
+    PALETTE,
+    axis_label,
+    legend_below,
+    panel_title,
+    panels,
+    styled,
+)
 from saibench.findings.two_axes import levels_text, sentences
 
 title = "Effects of two settings: local or global"
@@ -31,7 +39,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (statistic, setting, number), then a (statistic, setting, region)."""
+    """One row per (statistic, setting, number), then one per (statistic, setting, region)."""
     rows: list[dict[str, object]] = []
     for parted in _parted(evidence):
         for axis, change, ratios in zip(parted.axes, parted.changes, parted.ratios, strict=True):
@@ -76,8 +84,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         every = np.concatenate(parted.ratios)
         drawn = every[np.isfinite(every) & (every > 0)]
         panel.set_ylim(0.9 * min(1.0, *drawn), 1.1 * max(1.0, *drawn))
-        unit = f" [{parted.along.unit}]" if parted.along.unit else ""
-        panel.set_xlabel(f"{parted.along.name}{unit}")
+        panel.set_xlabel(axis_label(parted.along.name, parted.along.unit))
         panel.set_ylabel("ratio")
         panel_title(panel, letter, f"{parted.statistic.name}: worse over better")
     legend_below(figure, axes[0, 0], max_columns=1)
@@ -86,18 +93,18 @@ def draw(evidence: StudyEvidence) -> Figure:
 
 def caption(evidence: StudyEvidence) -> str:
     found = _parted(evidence)
-    shown = (
-        "Root mean square error of the models with less over that of those with more, in regions "
-        f"of {found[0].along.name}; the line is the typical region's (Tukey's biweight mean of the "
-        "logarithm), a global amplitude. 95 % intervals from resampling blocks, and seeds where "
-        "every setting has several."
+    text = (
+        "Root mean square error of the worse models over that of the better ones, in regions of "
+        f"{found[0].along.name}. Line: global amplitude, the ratio of a typical region (Tukey's "
+        "biweight mean of the logarithm). 95 % intervals from resampling blocks, including the "
+        "variance between seeds if every setting has several."
     )
-    return "\n".join([shown, *(" ".join(sentences(parted)) for parted in found)])
+    return "\n".join([text, *(" ".join(sentences(parted)) for parted in found)])
 
 
 @once
 def _parted(evidence: StudyEvidence) -> list[TwoAxes]:
-    """Of the signed error and of the first response."""
+    """The effects on the signed error and on the first response."""
     config = trace_config(evidence)
     statistics = dict.fromkeys(name for name in (config.bias, config.responses[0]) if name)
     return [two_axes(evidence, name, config.along, config.across) for name in statistics]

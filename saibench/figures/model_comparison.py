@@ -1,4 +1,4 @@
-"""How much better models are than a reference: skill on the same samples, for any statistic."""
+"""Skill of models against a reference on the same samples, for any statistic."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from saibench.figures.models import (
     interval_row,
     model_colours,
 )
-from saibench.figures.style import INK, error_bars, legend_below, panel_title, panels, styled
+from saibench.figures.style import INK, draw_intervals, legend_below, panel_title, panels, styled
 
 title = "Models against a reference"
 paper = ""
@@ -33,14 +33,14 @@ def needs(evidence: StudyEvidence) -> str | None:
         _, _, found = _compared(evidence)
     except UserError as error:
         return str(error)
-    return None if found else f"No error of {evidence.held_out} is known of all models."
+    return None if found else f"No error on {evidence.held_out} is known for all models."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (statistic, label of its axis, model): skill, with its interval.
+    """One row per (statistic, label of its axis, model): skill, with its interval.
 
-    Skill is 1 − mean error / the reference's mean error. `seeds` are those that the model was
-    trained with, null if it was not.
+    Skill is 1 − mean error / mean error of the reference. `seeds` is the number of seeds, null for
+    a model that was not trained.
     """
     models, reference, found = _compared(evidence)
     rows = [
@@ -58,11 +58,11 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
     models, reference, found = _compared(evidence)
-    numbers, shown = table(evidence), found[:MAX_STATISTICS]
+    numbers, drawn = table(evidence), found[:MAX_STATISTICS]
     colours = model_colours(models[:MAX_MODELS], [reference.label])
-    rows = (len(shown) + 1) // 2
-    figure, axes = panels(rows, min(2, len(shown)), 0.5 + 3.0 * rows)
-    for letter, errors, panel in zip("abcd", shown, axes.flat, strict=False):
+    rows = (len(drawn) + 1) // 2
+    figure, axes = panels(rows, min(2, len(drawn)), 0.5 + 3.0 * rows)
+    for letter, errors, panel in zip("abcd", drawn, axes.flat, strict=False):
         own = numbers.filter(
             (polars.col("statistic") == errors.statistic.title)
             & polars.col("model").is_in(list(colours))
@@ -71,7 +71,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         _draw_skill(panel, errors, own, colours)
         panel_title(panel, letter, errors.statistic.title)
         panel.set_ylabel(f"skill against {reference.label}")
-    for unused in axes.flat[len(shown) :]:
+    for unused in axes.flat[len(drawn) :]:
         unused.set_visible(False)
     legend_below(figure, axes[0, 0])
     return figure
@@ -86,9 +86,9 @@ def caption(evidence: StudyEvidence) -> str:
         for errors in found[:MAX_STATISTICS]
     )
     return (
-        f"Skill against {reference.label}: 1 − mean error / its mean error, of {names}. Above 0, "
-        f"the model is better. Over {partition_text(evidence)}, without those that a model was "
-        "trained on; paired: both see the same resampled samples. Intervals: 95 %, from "
+        f"Skill against {reference.label}: 1 − mean error / mean error of {reference.label}, for "
+        f"{names}. Above 0, the model is better. Over {partition_text(evidence)}, without training "
+        "samples of any model; paired, on the same resampled samples. Intervals: 95 %, from "
         "resampling independent blocks of the test."
         f"{seeds_text([model for model in models if model is not reference])}"
         f"{first_models(len(models))}"
@@ -107,16 +107,13 @@ def _skill(errors: ModelErrors, label: str, model: TestedModel, reference: Teste
 def _draw_skill(
     axes: Axes, errors: ModelErrors, numbers: polars.DataFrame, colours: dict[str, str]
 ) -> None:
-    """A band over the labels of an axis; a dot a model where there is none."""
+    """Draw a band over the labels of an axis, or a dot per model without an axis."""
     labels = numbers["model"].unique(maintain_order=True).to_list()
     if len(errors.labels) == 1:
         for position, label in enumerate(labels):
             row = numbers.filter(polars.col("model") == label)
-            bars = error_bars(row["estimate"], row["low"], row["high"])
-            axes.errorbar(
-                [position], row["estimate"], yerr=bars, color=colours[label], fmt="o", capsize=3,
-                label=label,
-            )  # fmt: skip
+            style = {"color": colours[label], "fmt": "o", "capsize": 3, "label": label}
+            draw_intervals(axes, [position], row, **style)
         axes.set_xticks([])
         axes.set_xlim(-0.5, len(labels) - 0.5)
         return
@@ -132,7 +129,7 @@ def _draw_skill(
 
 
 def _places(labels: tuple[str, ...]) -> list[float]:
-    """The labels as numbers, or where one is none their order."""
+    """The labels as numbers; their positions if any is not a number."""
     try:
         return [float(label) for label in labels]
     except ValueError:

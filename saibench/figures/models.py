@@ -1,4 +1,4 @@
-"""What figures that compare models share: colours, rows of a table, dots by partition, bands."""
+"""Shared by figures that compare models: colours, rows of a table, panels, bands."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.tested_models import TestedModel
-from saibench.figures.style import INK, MUTED, PALETTE, error_bars, from_zero
+from saibench.figures.style import INK, MUTED, PALETTE, draw_intervals, from_zero
 
 MAX_MODELS = 8
 MEAN, CHANGE = "mean", "relative change"
 
 
 def model_colours(models: Sequence[TestedModel], references: Collection[str]) -> dict[str, str]:
-    """A colour for each model's label, the same in every figure; those of references are grey."""
+    """The colour of each model's label, the same in every figure; references are grey."""
     coloured = [model.label for model in models if model.label not in references]
     colours = {model.label: MUTED for model in models}
     return colours | {
@@ -27,7 +27,7 @@ def model_colours(models: Sequence[TestedModel], references: Collection[str]) ->
 
 
 def interval_row(interval: Interval, counted: str = "samples") -> dict[str, float | int]:
-    """An interval as columns of a table."""
+    """The columns of an interval in a table, with its count in column `counted`."""
     return {
         "estimate": interval.estimate,
         "low": interval.low,
@@ -37,7 +37,7 @@ def interval_row(interval: Interval, counted: str = "samples") -> dict[str, floa
 
 
 def draw_band(axes: Axes, rows: polars.DataFrame, x: str, colour: str, **line: Any) -> None:
-    """Means against column `x`, with `estimate`, `low` and `high`, as a line in its band."""
+    """Draw `estimate` against column `x` as a line, with a band from `low` to `high`."""
     axes.fill_between(rows[x], rows["low"], rows["high"], color=colour, alpha=0.16, linewidth=0)
     axes.plot(rows[x], rows["estimate"], color=colour, **line)
 
@@ -61,27 +61,20 @@ def draw_mean_and_change(
 def _draw_by_partition(
     axes: Axes, numbers: polars.DataFrame, measure: str, colours: dict[str, str]
 ) -> None:
-    """The models' values of one measure side by side at each partition; changes in percent."""
+    """Draw the models' values of one measure side by side at each partition; changes in percent."""
     rows = numbers.filter(polars.col("measure") == measure)
     partitions = rows["partition"].unique(maintain_order=True).to_list()
     labels = rows["model"].unique(maintain_order=True).to_list()
     scale = 100 if measure == CHANGE else 1
     for position, label in enumerate(labels):
         of_model = rows.filter(polars.col("model") == label)
-        beside = 0.6 * (position - (len(labels) - 1) / 2) / max(len(labels), 2)
-        axes.errorbar(
-            np.arange(len(partitions)) + beside,
-            scale * of_model["estimate"],
-            yerr=scale * error_bars(of_model["estimate"], of_model["low"], of_model["high"]),
-            color=colours[label],
-            fmt="o",
-            capsize=3,
-            label=label,
-        )
+        shift = 0.6 * (position - (len(labels) - 1) / 2) / max(len(labels), 2)
+        style = {"color": colours[label], "fmt": "o", "capsize": 3, "label": label}
+        draw_intervals(axes, np.arange(len(partitions)) + shift, of_model, scale, **style)
     axes.set_xticks(range(len(partitions)), partitions)
     axes.set_xlim(-0.5, len(partitions) - 0.5)
 
 
 def first_models(found: int) -> str:
-    """A sentence if a figure shows only the first of the study's models."""
+    """A sentence if only the first models of the study are drawn."""
     return f" The first {MAX_MODELS} of {found} models are drawn." if found > MAX_MODELS else ""

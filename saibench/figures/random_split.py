@@ -1,4 +1,4 @@
-"""The same net on a random split and on one in time, with the audit's score beside each."""
+"""Errors of one net with a random split and a split in time, with audit scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ from saibench.analysis.leak_audit.random_split import (
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.captions import first_of
-from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
+from saibench.figures.style import (
+    INK,
+    MUTED,
+    PALETTE,
+    axis_label,
+    error_bars,
+    panel_title,
+    panels,
+    styled,
+)
 
 title = "What a random split hides"
 paper = "Section 4"
@@ -34,7 +43,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (variant, split, partition): error and score with their intervals."""
+    """One row per (variant, split, partition): error and score with their intervals."""
     rows = []
     for study in split_studies(evidence):
         for one in study.tested:
@@ -57,33 +66,32 @@ def draw(evidence: StudyEvidence) -> Figure:
         _draw_errors(errors, study)
         _draw_scores(scores, study)
         panel_title(errors, next(letters), "error on the test", study.label)
-        panel_title(scores, next(letters), "the like of it seen in training")
+        panel_title(scores, next(letters), "leaked test samples")
     return figure
 
 
 def caption(evidence: StudyEvidence) -> str:
     studies = split_studies(evidence)
     first = studies[0]
-    unit = f" [{first.statistic.unit}]" if first.statistic.unit else ""
     counts = ", ".join(f"{one.error.count:,} of {one.partition}" for one in first.tested)
     unaudited = [one for study in studies for one in study.tested if one.audit is None]
     text = (
-        f"Left: {first.statistic.name}{unit}, {first.statistic.describe}, of the same net trained "
-        "on equally many samples, split at random and in time; the lighter bar is the net that is "
-        "split in time, on samples between those that it was trained on. Right: the audit's score, "
-        "the share of the test samples that training has seen the like of. Error bars: 95 % "
-        f"intervals from resampling blocks of each test ({counts} samples)."
+        f"Left: {axis_label(first.statistic.name, first.statistic.unit)}, "
+        f"{first.statistic.describe}, of the same net trained on equally many samples, with a "
+        "random split and a split in time; lighter bar: the net with the split in time, tested on "
+        "samples between its training samples. Right: the audit score, the fraction of leaked test "
+        f"samples. Error bars: 95 % intervals from resampling blocks of each test ({counts} "
+        "samples)."
     )
     if unaudited:
-        text += " Not audited yet where there is no score: `python -m saibench audit` would do it."
+        text += " Without a score: not audited. Use `python -m saibench audit`."
     return text + first_of(MAX_ROWS, len(studies))
 
 
 def _draw_errors(axes: Axes, study: SplitStudy) -> None:
     values = np.array([(o.error.estimate, o.error.low, o.error.high) for o in study.tested])
     _bars(axes, study, values, "{:.1f}")
-    unit = f" [{study.statistic.unit}]" if study.statistic.unit else ""
-    axes.set_xlabel(f"{study.statistic.name}{unit}")
+    axes.set_xlabel(axis_label(study.statistic.name, study.statistic.unit))
     axes.set_xlim(0, 1.2 * np.nanmax(values))
     axes.set_yticks(range(len(study.tested)), [one.label for one in study.tested])
 
@@ -94,7 +102,7 @@ def _draw_scores(axes: Axes, study: SplitStudy) -> None:
     for position, one in enumerate(study.tested):
         if one.audit is None:
             axes.text(0.02, position, "not audited", va="center", color=MUTED, fontsize=9)
-    axes.set_xlabel("score of the leak audit")
+    axes.set_xlabel("leak audit score")
     axes.set_xlim(0, 1.18)
     axes.set_yticks(range(len(study.tested)), [""] * len(study.tested))
 

@@ -1,4 +1,4 @@
-"""How figures look: sizes, colours that colour-blind readers tell apart, and error bars."""
+"""The style of figures: sizes, colours for colour-blind readers, legends, and error bars."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ import matplotlib
 import matplotlib.ticker
 import numpy as np
 import PIL.Image
+import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
 PAGE_WIDTH = 9.6
-"""Width in inches at which text of 10 points reads well on the report's page."""
+"""Width in inches; text of 10 points is readable at the width of the report."""
 
 PNG_DPI = 150
 PAGE_DPI = 110
-"""Of a PNG on a page: 1,056 pixels over `PAGE_WIDTH`."""
+"""Resolution of a PNG in the report: 1,056 pixels over `PAGE_WIDTH`."""
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's colours, https://jfly.uni-koeln.de/color/."""
@@ -57,7 +58,7 @@ Arguments = ParamSpec("Arguments")
 
 
 def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
-    """A `draw` whose figure has this style, leaving matplotlib's own settings alone."""
+    """Draw in this style without changing matplotlib's global settings."""
 
     @wraps(draw)
     def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Figure:
@@ -68,7 +69,7 @@ def styled(draw: Callable[Arguments, Figure]) -> Callable[Arguments, Figure]:
 
 
 def svg(figure: Figure) -> bytes:
-    """The figure as SVG, alike byte for byte when drawn again."""
+    """The figure as SVG; drawing it again gives the same bytes."""
     content = BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(content, format="svg", dpi=160, metadata={"Date": None, "Creator": None})
@@ -76,14 +77,14 @@ def svg(figure: Figure) -> bytes:
 
 
 def save_images(figure: Figure, stem: Path) -> None:
-    """Write `<stem>.svg` and `<stem>.png`, making their folder."""
+    """Write `<stem>.svg` and `<stem>.png`; creates their folder."""
     stem.parent.mkdir(parents=True, exist_ok=True)
     stem.with_suffix(".svg").write_bytes(svg(figure))
     figure.savefig(stem.with_suffix(".png"), dpi=PNG_DPI)
 
 
 def page_png(figure: Figure) -> bytes:
-    """The figure as a PNG of a page's size, in 256 colours: a quarter of the bytes of `PNG_DPI`."""
+    """The figure as a PNG for the report, in 256 colours: a quarter of the bytes at `PNG_DPI`."""
     drawn, content = BytesIO(), BytesIO()
     figure.savefig(drawn, format="png", dpi=PAGE_DPI)
     colours = PIL.Image.open(drawn).convert("RGB").quantize(256, dither=PIL.Image.Dither.NONE)
@@ -92,34 +93,47 @@ def page_png(figure: Figure) -> bytes:
 
 
 def panels(rows: int, columns: int, height: float, **options: Any) -> tuple[Figure, np.ndarray]:
-    """A figure of page width and its axes, an array `(rows, columns)`; `height` in inches."""
+    """A figure of page width and its axes `(rows, columns)`; `height` in inches."""
     figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False, **options)
 
 
 def shades(count: int) -> list[tuple[float, float, float, float]]:
-    """Colours for an ordered quantity, dark to light, also told apart in grey."""
+    """Colours for an ordered quantity, from dark to light; distinguishable in grey."""
     positions = np.linspace(0.08, 0.82, count) if count > 1 else np.array([0.35])
     return [tuple(colour) for colour in matplotlib.colormaps["viridis"](positions)]
 
 
 def error_bars(estimate: Any, low: Any, high: Any) -> np.ndarray:
-    """Lengths below and above the estimates, `(2, n)`, as matplotlib takes them."""
+    """Lengths below and above the estimates `(2, n)`, for matplotlib's `xerr` and `yerr`."""
     estimate, low, high = (np.asarray(part, dtype=float) for part in (estimate, low, high))
     lengths = np.stack([estimate - low, high - estimate])
     return np.clip(np.nan_to_num(lengths), 0, None)
 
 
+def draw_intervals(
+    axes: Axes, x: Any, rows: polars.DataFrame, scale: float = 1.0, **style: Any
+) -> None:
+    """Draw the column `estimate` of a table at `x`, with error bars from `low` and `high`."""
+    estimate, low, high = (scale * rows[name] for name in ("estimate", "low", "high"))
+    axes.errorbar(x, estimate, yerr=error_bars(estimate, low, high), **style)
+
+
+def axis_label(name: str, unit: str) -> str:
+    """`name [unit]`; the name alone if the quantity has no unit."""
+    return f"{name} [{unit}]" if unit else name
+
+
 def count_axis(
     axes: Axes, counts: Sequence[int], label_width: float, form: Callable[[float], str]
 ) -> None:
-    """Logarithmic x with the sizes of a study as ticks, fewer where they would collide.
+    """Set a logarithmic x axis with the sizes of a study as ticks.
 
-    The largest is always labelled.
+    The largest size always has a tick; others are dropped where labels would overlap.
 
     Args:
-        label_width: of one label, as a share of the axis.
-        form: how a size is written.
+        label_width: width of a label as a fraction of the axis.
+        form: formats a size.
     """
     axes.set_xscale("log")
     least = (max(counts) / min(counts)) ** label_width
@@ -133,7 +147,7 @@ def count_axis(
 
 
 def from_zero(axes: Axes) -> None:
-    """Lets y begin at zero, with room above; limits that panels share change together."""
+    """Start the y axis at zero, with a margin at the top; shared limits change together."""
     axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
 
 
@@ -145,5 +159,5 @@ def legend_below(figure: FigureBase, axes: Axes, max_columns: int = 4) -> None:
 
 
 def panel_title(axes: Axes, letter: str, text: str, variant: str = "") -> None:
-    """`(a) text`, left above the panel, below a line for the variant if there is one."""
+    """Set the title `(a) text`, with the variant on a line above it."""
     axes.set_title(f"{variant}\n({letter}) {text}" if variant else f"({letter}) {text}")

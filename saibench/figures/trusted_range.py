@@ -1,4 +1,4 @@
-"""Where a model can be trusted: error against a feature, with a calibrated bound, validated."""
+"""The trusted range: error against a feature, with a calibrated and validated bound."""
 
 from __future__ import annotations
 
@@ -24,7 +24,16 @@ from saibench.analysis.trusted_range.tolerance import lowest
 from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
+from saibench.figures.style import (
+    INK,
+    MUTED,
+    PALETTE,
+    axis_label,
+    error_bars,
+    panel_title,
+    panels,
+    styled,
+)
 from saibench.formatting import number
 
 title = "Trusted operating range"
@@ -34,8 +43,8 @@ MAX_ROWS = 3
 MAX_DOTS = 3000
 POSITIONS = 201
 BEYOND = 0.12
-"""How far beyond the fitted range the bound is drawn, as a share of its width."""
-SEEN, MEAN, BOUND, HELD = MUTED, INK, PALETTE[1], PALETTE[2]
+"""Extension of the bound beyond the fitted range, as a fraction of its width."""
+SAMPLES, MEAN, BOUND, TRUSTED = MUTED, INK, PALETTE[1], PALETTE[2]
 
 
 def needs(evidence: StudyEvidence) -> str | None:
@@ -46,13 +55,13 @@ def needs(evidence: StudyEvidence) -> str | None:
         return str(error)
     if any(one.trusted for one in found):
         return None
-    return found[0].refused if found else "No point was tested."
+    return found[0].refused if found else "No run was tested."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (points, curve, position): error and bound along the first feature, and coverage.
+    """One row per (points, curve, position): error and bound along the first feature, and coverage.
 
-    Of `observed coverage` the position is the nominal one, `value` the observed one.
+    For `observed coverage`, `position` is the nominal coverage and `value` the observed one.
     """
     rows = []
     for one in _drawn(evidence):
@@ -62,10 +71,10 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
             for position, value, place in zip(line["at"], line[name], inside, strict=True):
                 rows.append(_row(one.label, f"{name}{place}", position, value))
         if one.validation:
-            nominal = zip(one.validation.levels, one.validation.observed, strict=True)
-            for level, seen in nominal:
-                bounds = {"low": seen.low, "high": seen.high, "samples": seen.count}
-                row = _row(one.label, "observed coverage", level, seen.estimate)
+            levels = zip(one.validation.levels, one.validation.observed, strict=True)
+            for level, observed in levels:
+                bounds = {"low": observed.low, "high": observed.high, "samples": observed.count}
+                row = _row(one.label, "observed coverage", level, observed.estimate)
                 rows.append({**row, **bounds})
     return polars.DataFrame(rows, infer_schema_length=None)
 
@@ -80,8 +89,8 @@ def draw(evidence: StudyEvidence) -> Figure:
         _draw_errors(errors, one)
         _draw_coverage(coverage, one)
         _draw_widths(width, one)
-        shown = one.label if len(found) > 1 else ""
-        panel_title(errors, next(letters), "error and bound", shown)
+        variant = one.label if len(found) > 1 else ""
+        panel_title(errors, next(letters), "error and bound", variant)
         panel_title(coverage, next(letters), "coverage")
         panel_title(width, next(letters), "mean bound")
     figure.legend(handles=_legend(found), loc="outside lower center", ncols=5)
@@ -96,9 +105,9 @@ def caption(evidence: StudyEvidence) -> str:
         f"Left: {statistic.describe or statistic.name} [{_unit(statistic)}] of each sample "
         f"against {feature.describe or feature.name}; expected error, and the bound that "
         f"holds for {100 * first.coverage:g} % of new samples of new blocks, calibrated by "
-        "conformal prediction on whole blocks that nothing was fitted to; dashed beyond the data. "
-        "Middle: nominal and observed coverage where the bound had seen nothing, with 95 % "
-        "intervals from resampling blocks. Right: mean bound with and without the feature."
+        "conformal prediction on held-out blocks; dashed: extrapolation. Middle: nominal and "
+        "observed coverage on held-out samples, with 95 % intervals from resampling blocks. Right: "
+        "mean bound with and without the feature."
     ]
     drawn = _drawn(evidence)
     for one in drawn:
@@ -118,7 +127,7 @@ def _drawn(evidence: StudyEvidence) -> list[Found]:
 
 
 def _line(one: Found) -> dict[str, np.ndarray]:
-    """The first feature, a little beyond its range, others at their medians."""
+    """Values along the first feature, slightly beyond its range; others at their medians."""
     trusted = one.trusted
     assert trusted is not None
     low, high = trusted.low[0], trusted.high[0]
@@ -142,7 +151,7 @@ def _draw_errors(axes: Axes, one: Found) -> None:
     feature = samples.features[:, 0]
     every = max(1, len(feature) // MAX_DOTS)
     axes.scatter(
-        feature[::every], samples.errors[::every], s=5, color=SEEN, alpha=0.35, linewidths=0,
+        feature[::every], samples.errors[::every], s=5, color=SAMPLES, alpha=0.35, linewidths=0,
         rasterized=True,
     )  # fmt: skip
     line = _line(one)
@@ -152,15 +161,15 @@ def _draw_errors(axes: Axes, one: Found) -> None:
         axes.plot(line["at"], within, color=colour, linewidth=1.8)
         axes.plot(line["at"], beyond, color=colour, linewidth=1.3, linestyle=(0, (3, 2)))
     if trusted.tolerance is not None:
-        axes.axhline(trusted.tolerance, color=HELD, linewidth=1.2, linestyle="--")
+        axes.axhline(trusted.tolerance, color=TRUSTED, linewidth=1.2, linestyle="--")
         for low, high in trusted.trusted().intervals:
-            axes.axvspan(low, high, color=HELD, alpha=0.15, linewidth=0)
+            axes.axvspan(low, high, color=TRUSTED, alpha=0.15, linewidth=0)
     top = max(np.quantile(samples.errors, 0.995), np.nanmax(line["upper bound"]))
     axes.set_ylim(0, 1.05 * max(top, trusted.tolerance or 0))
     axes.set_xlim(line["at"][0], line["at"][-1])
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel(_axis(trusted.features[0].name, trusted.features[0].unit))
-    axes.set_ylabel(_axis(trusted.statistic.title, trusted.statistic.unit))
+    axes.set_xlabel(axis_label(trusted.features[0].name, trusted.features[0].unit))
+    axes.set_ylabel(axis_label(trusted.statistic.title, trusted.statistic.unit))
 
 
 def _draw_coverage(axes: Axes, one: Found) -> None:
@@ -170,8 +179,8 @@ def _draw_coverage(axes: Axes, one: Found) -> None:
         _say(axes, "too few blocks\nto validate")
         return
     levels = 100 * np.array(one.validation.levels)
-    seen = [(100 * s.estimate, 100 * s.low, 100 * s.high) for s in one.validation.observed]
-    estimate, low, high = np.array(seen).T
+    observed = [(o.estimate, o.low, o.high) for o in one.validation.observed]
+    estimate, low, high = 100 * np.array(observed).T
     axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1)
     axes.errorbar(
         levels, estimate, yerr=error_bars(estimate, low, high), fmt="o", color=BOUND, capsize=2.5,
@@ -190,12 +199,12 @@ def _draw_widths(axes: Axes, one: Found) -> None:
     else:
         bounds = one.validation.mean_bound, one.validation.unconditional
     labels = ["with", "without"]
-    axes.bar(labels, bounds, color=[BOUND, SEEN], width=0.6, alpha=0.85)
+    axes.bar(labels, bounds, color=[BOUND, SAMPLES], width=0.6, alpha=0.85)
     for position, bound in enumerate(bounds):
         axes.text(position, bound, number(bound), ha="center", va="bottom", fontsize=9)
     axes.set_ylim(0, 1.18 * max(bounds))
     axes.grid(axis="x", visible=False)
-    axes.set_ylabel(_axis("mean bound", trusted.statistic.unit))
+    axes.set_ylabel(axis_label("mean bound", trusted.statistic.unit))
     axes.set_xlabel("the feature")
 
 
@@ -203,14 +212,14 @@ def _legend(found: Sequence[Found]) -> list[Line2D]:
     trusted = found[0].trusted
     assert trusted is not None
     handles = [
-        Line2D([], [], color=SEEN, marker="o", markersize=4, linewidth=0, label="samples"),
+        Line2D([], [], color=SAMPLES, marker="o", markersize=4, linewidth=0, label="samples"),
         Line2D([], [], color=MEAN, linewidth=1.8, label="expected error"),
         Line2D([], [], color=BOUND, linewidth=1.8, label=f"{100 * trusted.coverage:g} % bound"),
     ]
     if trusted.tolerance is not None:
         label = f"tolerance {trusted.tolerance:g} {trusted.statistic.unit}".rstrip()
-        handles.append(Line2D([], [], color=HELD, linestyle="--", label=label))
-        handles.append(Line2D([], [], color=HELD, linewidth=8, alpha=0.25, label="trusted"))
+        handles.append(Line2D([], [], color=TRUSTED, linestyle="--", label=label))
+        handles.append(Line2D([], [], color=TRUSTED, linewidth=8, alpha=0.25, label="trusted"))
     return handles
 
 
@@ -218,10 +227,6 @@ def _say(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes, color=MUTED)
     axes.set_xticks([])
     axes.set_yticks([])
-
-
-def _axis(name: str, unit: str) -> str:
-    return f"{name} [{unit}]" if unit else name
 
 
 def _unit(quantity: Quantity) -> str:

@@ -15,5 +15,5 @@ from saibench.evidence.reader import StudyEvidence
 
 @pytest.fixture(scope="session")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
-    """A made-up study of 15 windows and 5 sizes, three seeds for sizes, 300 frames."""
+    """A synthetic study of 15 windows and 5 sizes, three seeds for sizes, 300 frames."""
     return StudyEvidence.load(write_study(tmp_path_factory.mktemp("study"), frames=300))

@@ -1,3 +1,5 @@
+"""Figures of force fields: their numbers compared with numpy, and what they need."""
+
 from __future__ import annotations
 
 import importlib
@@ -66,13 +68,13 @@ def test_figure_is_drawn_with_units_count_and_partition(
     labels = {text for axes in drawn.axes for text in (axes.get_xlabel(), axes.get_ylabel())}
     assert labels - {""} == LABELS[figure]
     caption = figure.caption(evidence)
-    assert f"300 samples of {PARTITION} (the last 10 % of the samples" in caption
+    assert f"300 samples of {PARTITION} (" in caption
     assert "[me" in caption
     assert not figure.table(evidence).is_empty()
     assert svg(drawn) == svg(figure.draw(evidence))
 
 
-def test_nothing_drawn_is_cut_off(tmp_path: Path) -> None:
+def test_axes_show_all_data(tmp_path: Path) -> None:
     made = [
         Made(start, size, count)
         for start, size in ((0.0, 0.9), (0.6, 0.3))
@@ -81,12 +83,12 @@ def test_nothing_drawn_is_cut_off(tmp_path: Path) -> None:
     evidence = StudyEvidence.load(write_study(tmp_path, made, frames=60))
     for figure in set(LABELS) - {window_similarity}:
         for axes in figure.draw(evidence).axes:
-            shown, drawn = axes.viewLim, axes.dataLim
-            assert min(shown.intervalx) <= drawn.x0 and drawn.x1 <= max(shown.intervalx)
-            assert min(shown.intervaly) <= drawn.y0 and drawn.y1 <= max(shown.intervaly)
+            view, data = axes.viewLim, axes.dataLim
+            assert min(view.intervalx) <= data.x0 and data.x1 <= max(view.intervalx)
+            assert min(view.intervaly) <= data.y0 and data.y1 <= max(view.intervaly)
 
 
-def test_figures_leave_pyplot_alone() -> None:
+def test_figures_do_not_import_pyplot() -> None:
     with imported_anew(without="matplotlib.pyplot"):
         for name in FIGURES:
             importlib.import_module(name)
@@ -110,15 +112,15 @@ def test_errors_by_size_are_means_over_frames_and_seeds(evidence: StudyEvidence)
     assert any(value == pytest.approx(expected) for value in single["estimate"])
 
 
-def test_errors_of_species_make_up_the_error_of_all_atoms(evidence: StudyEvidence) -> None:
+def test_errors_of_species_average_to_the_error_of_all_atoms(evidence: StudyEvidence) -> None:
     means = force_error_by_size.table(evidence).filter(
         pl.col("point").is_null() & (pl.col("statistic") == "force MAE")
     )
     for _, of_size in means.group_by("train_count"):
         error = dict(of_size.select("species", "estimate").iter_rows())
         assert set(error) == {"all", "H", "C", "O"}
-        weighed = (8 * error["H"] + 9 * error["C"] + 4 * error["O"]) / 21
-        assert error["all"] == pytest.approx(weighed, rel=1e-12)
+        weighted = (8 * error["H"] + 9 * error["C"] + 4 * error["O"]) / 21
+        assert error["all"] == pytest.approx(weighted, rel=1e-12)
 
 
 def test_windows_are_sorted_with_the_best_on_top(evidence: StudyEvidence) -> None:
@@ -138,13 +140,13 @@ def test_windows_are_sorted_with_the_best_on_top(evidence: StudyEvidence) -> Non
     assert labels == means["window"].to_list()
 
 
-def test_window_without_a_size_reaches_up_to_the_test(tmp_path: Path) -> None:
+def test_window_without_a_size_ends_at_the_test(tmp_path: Path) -> None:
     study = write_study(tmp_path, [Made(0.15, None), Made(0.0, 0.3)], frames=40)
     names = set(windows.table(StudyEvidence.load(study))["window"])
     assert names == {"15–90 %", "0–30 %"}
 
 
-def test_test_region_begins_where_the_records_say(tmp_path: Path) -> None:
+def test_test_region_begins_at_the_recorded_limit(tmp_path: Path) -> None:
     study = write_study(tmp_path, [Made(0.15, None), Made(0.0, 0.3)], frames=40)
     for path in study.glob("*/run.json"):
         recorded = '"settings": {"training.limit": 0.75,'
@@ -190,13 +192,11 @@ def test_energy_errors_are_those_of_the_extreme_windows_and_sizes(evidence: Stud
             assert rows["time"].is_sorted()
 
 
-def test_panel_without_its_points_is_left_out(tmp_path: Path) -> None:
+def test_panel_without_runs_is_omitted(tmp_path: Path) -> None:
     sizes = [Made(size=0.9, count=count) for count in (200, 1000)]
     evidence = StudyEvidence.load(write_study(tmp_path, sizes, frames=40))
     assert len(energy_error_over_time.draw(evidence).axes) == 1
-    assert windows.needs(evidence) == (
-        "It takes two training windows with equal settings otherwise to compare windows."
-    )
+    assert "two training windows" in str(windows.needs(evidence))
 
 
 def test_energy_against_force_correlates_single_frames(evidence: StudyEvidence) -> None:
@@ -211,15 +211,15 @@ def test_energy_against_force_correlates_single_frames(evidence: StudyEvidence) 
 
 
 @pytest.mark.parametrize("figure", ALL, ids=lambda figure: figure.__name__.rpartition(".")[2])
-def test_study_that_cannot_fill_a_figure_is_told_why(figure: ModuleType, tmp_path: Path) -> None:
+def test_missing_runs_of_a_figure_are_reported(figure: ModuleType, tmp_path: Path) -> None:
     write_point(tmp_path / "one", Made(), frames=30)
     alone = figure.needs(StudyEvidence.load(tmp_path))
-    assert alone is not None and alone.startswith("It takes ")
+    assert alone is not None and "It takes " in alone
     record = tmp_path / "one" / "run.json"
     settings = '"settings": {\n  "held_out": "whole_trajectory",'
     record.write_text(record.read_text().replace('"settings": {', settings))
     untested = figure.needs(StudyEvidence.load(tmp_path))
-    assert untested == "No point was tested on the partition whole_trajectory."
+    assert "partition whole_trajectory" in str(untested)
     nothing = write_study(tmp_path / "failed", [Made(state="failed", cause="out of memory")])
     assert figure.needs(StudyEvidence.load(nothing)).startswith("No point was tested")
 
@@ -229,12 +229,10 @@ def test_missing_statistic_is_named(tmp_path: Path) -> None:
     evidence = StudyEvidence.load(study)
     without = evidence.samples.drop(PLAIN)
     evidence.__dict__["samples"] = without
-    assert window_similarity.needs(evidence) == (
-        "The samples of last_tenth have no soap_similarity_window."
-    )
+    assert "soap_similarity_window" in str(window_similarity.needs(evidence))
 
 
-def test_points_of_two_models_are_drawn_apart(tmp_path: Path) -> None:
+def test_runs_of_two_models_are_drawn_separately(tmp_path: Path) -> None:
     for model in ("nequip", "cartesian"):
         made = [Made(start, 0.3, seed=3 if model == "nequip" else 4) for start in (0, 0.15)]
         write_study(tmp_path, made, frames=30)
@@ -243,15 +241,15 @@ def test_points_of_two_models_are_drawn_apart(tmp_path: Path) -> None:
             path.write_text(path.read_text().replace("nequip_small", model))
     numbers = windows.table(StudyEvidence.load(tmp_path))
     assert set(numbers["variant"]) == {"model = nequip", "model = cartesian"}
-    assert numbers["point"].is_null().all()  # no point is taken for another's seed
+    assert numbers["point"].is_null().all()  # no run is another's seed
     assert len(windows.draw(StudyEvidence.load(tmp_path)).axes) == 4
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("saibench.figures.nothing", "no module 'saibench.figures.nothing'"),
-        ("saibench.figures.style", "it has no title, paper, needs"),
+        ("saibench.figures.nothing", r"saibench\.figures\.nothing"),
+        ("saibench.figures.style", "title, paper, needs"),
     ],
 )
 def test_module_that_is_no_figure_is_refused(name: str, message: str) -> None:
@@ -259,7 +257,7 @@ def test_module_that_is_no_figure_is_refused(name: str, message: str) -> None:
         figure_module(name)
 
 
-def test_figure_whose_own_import_fails_says_so(
+def test_failing_import_of_a_figure_is_raised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "my_figure.py").write_text("import a_package_that_is_absent\n")

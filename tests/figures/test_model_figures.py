@@ -1,4 +1,4 @@
-"""Figures that compare models of any workload, against numpy."""
+"""Figures that compare models of any workload, compared with numpy."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
 
 
 def unseen(model: str, key: str, partition: str = "usual") -> list[np.ndarray]:
-    """By seed, of the samples that no point was trained on."""
+    """Errors by seed, on samples outside all training sets."""
     seeds = [seed for name, seed in MODELS if name == model]
     ideal = 1.0 if key == "hit" else 0.0
     return [np.abs(values_of(model, seed, partition)[key][8:] - ideal) for seed in seeds]
 
 
-def test_skill_is_against_the_model_that_is_not_trained(evidence: StudyEvidence) -> None:
+def test_reference_is_the_untrained_model(evidence: StudyEvidence) -> None:
     assert model_comparison.needs(evidence) is None
     rows = model_comparison.table(evidence)
     assert set(rows["model"]) == {"small", "large"}
@@ -119,7 +119,7 @@ def test_skill_is_against_the_model_that_is_not_trained(evidence: StudyEvidence)
         assert found == pytest.approx(1 - own[:, position].mean() / other[:, position].mean())
 
 
-def test_any_model_may_be_the_reference(tmp_path: Path) -> None:
+def test_any_model_can_be_the_reference(tmp_path: Path) -> None:
     study = StudyEvidence.load(write(tmp_path / "study", reference="small"))
     rows = model_comparison.table(study).filter(statistic="|bias|", model="large")
     own = np.mean([seed.mean() for seed in unseen("small", "bias")])
@@ -144,7 +144,7 @@ def test_errors_of_every_partition_are_means_and_changes(evidence: StudyEvidence
     assert rows.filter(model="climatology")["measure"].unique().to_list() == ["mean"]
 
 
-def test_the_interval_of_a_mean_is_that_of_its_blocks(evidence: StudyEvidence) -> None:
+def test_interval_of_a_mean_is_that_of_its_blocks(evidence: StudyEvidence) -> None:
     row = errors_by_partition.table(evidence).filter(
         partition="usual", statistic="|bias|", model="large", measure="mean"
     )
@@ -157,15 +157,16 @@ def test_the_interval_of_a_mean_is_that_of_its_blocks(evidence: StudyEvidence) -
     assert found == pytest.approx((expected.low, expected.high), rel=1e-9)
 
 
-def test_they_are_drawn_and_told(evidence: StudyEvidence) -> None:
+def test_figures_are_drawn_with_captions(evidence: StudyEvidence) -> None:
     figure = model_comparison.draw(evidence)
     assert [axes.get_ylabel() for axes in figure.axes if axes.get_visible()] == [
         "skill against climatology"
     ] * 3
     assert figure.axes[2].get_xlabel() == "lead"
     assert figure.axes[2].lines[1].get_xdata().tolist() == [6, 12, 18]
-    told = model_comparison.caption(evidence)
-    assert "small, 2 seeds" in told and "(one seed): large." in told and "|hit − 1|" in told
+    caption = model_comparison.caption(evidence)
+    for part in ("small, 2 seeds", "(one seed): large.", "|hit − 1|"):
+        assert part in caption
     figure = errors_by_partition.draw(evidence)
     assert len(figure.axes) == 6 and figure.axes[2].get_ylabel() == "mean [K]"
     ticks = [tick.get_text() for tick in figure.axes[4].get_xticklabels()]
@@ -173,14 +174,14 @@ def test_they_are_drawn_and_told(evidence: StudyEvidence) -> None:
     assert f"{COUNT - 8} samples of storms" in errors_by_partition.caption(evidence)
 
 
-def test_one_model_or_one_partition_does_not_compare(tmp_path: Path) -> None:
+def test_one_model_or_one_partition_is_not_compared(tmp_path: Path) -> None:
     folder = write(tmp_path / "study", ("usual",))
     assert "two test partitions" in str(errors_by_partition.needs(StudyEvidence.load(folder)))
     alone = StudyEvidence.load(folder / "large0")
     assert "two models" in str(model_comparison.needs(alone))
 
 
-def test_models_of_other_samples_do_not_compare(tmp_path: Path) -> None:
+def test_models_with_different_data_are_not_compared(tmp_path: Path) -> None:
     folder = write(tmp_path / "study")
     record = folder / "large0" / "run.json"
     content = json.loads(record.read_text()) | {"data": {"hash": "b"}}

@@ -1,4 +1,4 @@
-"""The figure of a point that stands alone."""
+"""The figure of a single run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.figures.force_field import point_errors
 
 
-def test_it_is_drawn_for_one_point_and_not_for_a_study(tmp_path: Path) -> None:
+def test_it_is_drawn_for_a_single_run_only(tmp_path: Path) -> None:
     alone = StudyEvidence.load(write_study(tmp_path / "alone", [Made()]))
     study = StudyEvidence.load(write_study(tmp_path / "study", [Made(), Made(seed=1)]))
     assert point_errors.needs(alone) is None
-    assert "stands alone" in str(point_errors.needs(study))
+    assert "single run" in str(point_errors.needs(study))
 
 
 def test_bars_are_the_mean_errors_of_the_atoms(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_bars_are_the_mean_errors_of_the_atoms(tmp_path: Path) -> None:
     assert [bar.get_height() for bar in bars] == pytest.approx(means["force_mae"].to_list())
 
 
-def test_errors_by_atom_are_left_out_where_none_are_kept(tmp_path: Path) -> None:
+def test_panel_by_atom_is_omitted_without_errors_by_atom(tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study", [Made(size=0.9)], frames=50)
     for path in folder.rglob("by_atom.parquet"):
         path.unlink()

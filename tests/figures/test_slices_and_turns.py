@@ -1,4 +1,4 @@
-"""Figures of frames by their time, and of molecules that are turned."""
+"""Figures of frames by time, and of rotated molecules."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from synthetic_study import SAMPLES, Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
-from saibench.figures.force_field import rotated_molecules as turned_molecules
-from saibench.figures.force_field import time_slices
+from saibench.figures.force_field import rotated_molecules, time_slices
 from saibench.findings.finding import CONTRADICTED, SUPPORTED
 from saibench.findings.force_field import equivariance as equivariance_findings
 
 MADE = [Made(0.0, 0.3), Made(0.6, 0.3)]
 FRAMES = 200
-TURN = Field("equivariance_error", "float64", "meV/Å", "component", describe="change of forces")
+ROTATION = Field("equivariance_error", "float64", "meV/Å", "component", describe="change of forces")
 
 
 def with_rows(
     folder: Path, add: Callable[[polars.DataFrame], polars.DataFrame], *fields: Field
 ) -> StudyEvidence:
-    """A made-up study whose points have further rows."""
+    """A synthetic study whose runs have further rows."""
     write_study(folder, MADE, frames=FRAMES)
     for path in folder.glob("*/samples.parquet"):
         rows = polars.read_parquet(path)
@@ -35,7 +34,7 @@ def with_rows(
 
 
 def whole(rows: polars.DataFrame) -> polars.DataFrame:
-    """As many frames from the start on, every second of the first tenth trained on."""
+    """As many frames from the start; every second of the first tenth is a training frame."""
     number = np.arange(FRAMES)
     seen = (number < FRAMES // 10) & (number % 2 == 0)
     return rows.with_columns(
@@ -47,7 +46,7 @@ def whole(rows: polars.DataFrame) -> polars.DataFrame:
     )
 
 
-def turned(rows: polars.DataFrame) -> polars.DataFrame:
+def rotated(rows: polars.DataFrame) -> polars.DataFrame:
     return rows.with_columns(
         partition=polars.lit("last_tenth_rotated"),
         force_mae=polars.col("force_mae") + 1,
@@ -56,7 +55,7 @@ def turned(rows: polars.DataFrame) -> polars.DataFrame:
     )
 
 
-def test_slices_are_tenths_in_order_of_time_of_frames_not_trained_on(tmp_path: Path) -> None:
+def test_slices_are_tenths_in_time_without_training_frames(tmp_path: Path) -> None:
     evidence = with_rows(tmp_path / "study", whole)
     assert time_slices.needs(evidence) is None
     rows = time_slices.table(evidence).filter(window="0–30 %").sort("slice_start")
@@ -66,7 +65,7 @@ def test_slices_are_tenths_in_order_of_time_of_frames_not_trained_on(tmp_path: P
     figure = time_slices.draw(evidence)
     labels = figure.axes[0].get_legend_handles_labels()[1]
     assert labels == ["trained on 0–30 %", "trained on 60–90 %"]
-    assert "(10 to 20 frames a slice)" in time_slices.caption(evidence)
+    assert "10 to 20 frames" in time_slices.caption(evidence)
 
 
 def test_slices_need_frames_before_the_test(tmp_path: Path) -> None:
@@ -74,10 +73,10 @@ def test_slices_need_frames_before_the_test(tmp_path: Path) -> None:
     assert "test=[last_tenth,whole_trajectory]" in str(time_slices.needs(evidence))
 
 
-def test_turning_is_measured_frame_by_frame(tmp_path: Path) -> None:
-    evidence = with_rows(tmp_path / "study", turned, TURN)
-    assert turned_molecules.needs(evidence) is None
-    numbers = turned_molecules.table(evidence)
+def test_change_by_rotation_is_measured_per_frame(tmp_path: Path) -> None:
+    evidence = with_rows(tmp_path / "study", rotated, ROTATION)
+    assert rotated_molecules.needs(evidence) is None
+    numbers = rotated_molecules.table(evidence)
     assert numbers["samples"].unique().to_list() == [FRAMES]
     upright = evidence.samples.filter(partition="last_tenth")
     for model in numbers["model"].unique():
@@ -88,22 +87,22 @@ def test_turning_is_measured_frame_by_frame(tmp_path: Path) -> None:
         assert after == pytest.approx(error + 1)
         means = upright.group_by("point").agg(polars.col("force_mae").mean())["force_mae"]
         assert any(error == pytest.approx(mean) for mean in means)
-    assert "0.25 meV/Å" in turned_molecules.caption(evidence)
-    assert turned_molecules.draw(evidence).axes[0].get_xscale() == "log"
+    assert "0.25 meV/Å" in rotated_molecules.caption(evidence)
+    assert rotated_molecules.draw(evidence).axes[0].get_xscale() == "log"
 
 
-def test_a_model_is_equivariant_where_turning_changes_no_more_than_rounding(tmp_path: Path) -> None:
+def test_a_model_is_equivariant_if_rotation_changes_no_more_than_rounding(tmp_path: Path) -> None:
     shares = {MADE[0].point: 1e-5, MADE[1].point: 0.5}
 
     def by_point(rows: polars.DataFrame) -> polars.DataFrame:
         share = shares[rows["point"][0]]
-        return turned(rows).with_columns(
+        return rotated(rows).with_columns(
             force_mae=polars.col("force_mae") - 1,
             equivariance_error=share * (polars.col("force_mae") - 1),
             energy_error=(1 + share) * (polars.col("energy_error") + 5),
         )
 
-    evidence = with_rows(tmp_path / "study", by_point, TURN)
+    evidence = with_rows(tmp_path / "study", by_point, ROTATION)
     found = equivariance_findings.findings(evidence)
     assert not [finding for finding in found if finding.error is not None]
     verdicts = {(f.claim, f.variant): (f.verdict, f.numbers) for f in found}
@@ -121,6 +120,6 @@ def test_a_model_is_equivariant_where_turning_changes_no_more_than_rounding(tmp_
         assert "0.50 [0.50, 0.50]" in changed[1]
 
 
-def test_turning_needs_turned_molecules(tmp_path: Path) -> None:
+def test_figure_needs_rotated_molecules(tmp_path: Path) -> None:
     evidence = StudyEvidence.load(write_study(tmp_path / "study", MADE, frames=20))
-    assert "last_tenth_rotated" in str(turned_molecules.needs(evidence))
+    assert "last_tenth_rotated" in str(rotated_molecules.needs(evidence))

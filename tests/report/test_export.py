@@ -95,7 +95,7 @@ def test_text_holds_commands_hashes_and_the_reason_for_what_is_not_drawn(
         assert record["point"] in text
     assert text.count("Not drawn: ") == 1
     assert "Not drawn: figures: there is no module 'saibench.figures.nothing'" in text
-    assert "Errors of one point" not in text, "of a study, whose points are compared"
+    assert "Errors of one run" not in text, "of a study, whose runs are compared"
 
 
 def test_model_that_was_not_trained_has_no_training_set(tmp_path: Path) -> None:

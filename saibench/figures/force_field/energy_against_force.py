@@ -1,4 +1,4 @@
-"""How energy and force errors of the same frame go together, for two training set sizes."""
+"""Correlation of energy and force errors of a frame, for two training set sizes."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def needs(evidence: StudyEvidence) -> str | None:
     untested = why_untested(evidence, ["energy_error", "force_mae", "time"])
     if untested or few_and_many(evidence):
         return untested
-    return "It takes two training set sizes, drawn from the same window, to compare their errors."
+    return "It takes two training set sizes from the same window."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a frame and model: force MAE [meV/Å] and absolute energy error [meV]."""
+    """One row per (frame, model): force MAE [meV/Å] and absolute energy error [meV]."""
     return polars.concat(
         _errors(evidence, model)
         .drop(MARKS, strict=False)
@@ -61,7 +61,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 def caption(evidence: StudyEvidence) -> str:
     pair = _pair(evidence)
     return (
-        "One dot a frame: absolute error of its total energy [meV], not divided by the number of "
+        "One dot per frame: absolute error of its total energy [meV], not divided by the number of "
         "atoms, against its force MAE [meV/Å, mean absolute error of a force component], over "
         f"{partition_text(evidence)}; trained on {pair.first.label} (a) and "
         f"{pair.second.label} (b), one seed each.{shared_text(pair.shared)} Line: means of "
@@ -79,7 +79,7 @@ def rank_correlation(errors: polars.DataFrame) -> Interval:
 
 def _pair(evidence: StudyEvidence) -> Pair:
     pair = few_and_many(evidence)
-    assert pair is not None  # `needs` has been asked
+    assert pair is not None  # checked by `needs`
     return pair
 
 
@@ -91,23 +91,10 @@ def _errors(evidence: StudyEvidence, model: Model) -> polars.DataFrame:
 
 
 def _draw_errors(axes: Axes, errors: polars.DataFrame, colour: str) -> None:
-    axes.scatter(
-        errors["force_mae"],
-        errors["energy_error_absolute"],
-        s=9,
-        color=colour,
-        alpha=0.35,
-        linewidths=0,
-        rasterized=True,
-    )
+    x, y = (errors[name] for name in AXES)
+    axes.scatter(x, y, s=9, color=colour, alpha=0.35, linewidths=0, rasterized=True)
     rank = (polars.col("force_mae").rank("ordinal") - 1) * NUM_GROUPS // polars.len()
     groups = errors.group_by(group=rank).agg(polars.col(AXES).mean()).sort("group")
-    axes.plot(
-        groups["force_mae"],
-        groups["energy_error_absolute"],
-        color=INK,
-        marker="o",
-        markersize=4,
-        linewidth=1.4,
-        label="mean of a tenth of the frames",
-    )
+    x, y = (groups[name] for name in AXES)
+    label = "mean of a tenth of the frames"
+    axes.plot(x, y, color=INK, marker="o", markersize=4, linewidth=1.4, label=label)

@@ -1,4 +1,4 @@
-"""How the energy error develops over the test: the effect of window and of training set size."""
+"""The energy error over the test, for two training windows and two training set sizes."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def needs(evidence: StudyEvidence) -> str | None:
     untested = why_untested(evidence, ["energy_error", "time"])
     if untested or _pairs(evidence):
         return untested
-    return "It takes two windows at equal settings, or two training set sizes from one window."
+    return "It takes two windows with equal settings, or two training set sizes from one window."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a frame and model: time [ps] and signed energy error [meV]."""
+    """One row per (frame, model): time [ps] and signed energy error [meV]."""
     return polars.concat(
         model.samples(evidence).select(
             polars.lit(effect).alias("effect"),
@@ -58,14 +58,14 @@ def draw(evidence: StudyEvidence) -> Figure:
 
 
 def caption(evidence: StudyEvidence) -> str:
-    panels_shown = " ".join(
+    pairs = " ".join(
         f"({letter}) {effect.capitalize()}: {pair.first.label} against {pair.second.label}."
         for letter, (effect, pair) in zip("ab", _pairs(evidence), strict=False)
     )
     return (
-        "Error of the total energy of a frame, predicted less reference [meV], not divided by the "
-        f"number of atoms, over {partition_text(evidence)}; one line a model, one seed "
-        f"each. {panels_shown} The legend gives the mean absolute error and the mean (bias)."
+        "Error of the total energy of a frame, predicted minus reference [meV], not divided by the "
+        f"number of atoms, over {partition_text(evidence)}; one line per model, one seed "
+        f"each. {pairs} The legend gives the mean absolute error and the mean (bias)."
     )
 
 
@@ -80,14 +80,8 @@ def _pairs(evidence: StudyEvidence) -> list[tuple[str, Pair]]:
 def _draw_errors(axes: Axes, samples: polars.DataFrame, model: Model, colour: str) -> None:
     errors = samples["energy_error"].drop_nulls().drop_nans().to_numpy()
     if not errors.size:
-        raise UserError(f"None of the samples of {model.label} has a value of energy_error.")
+        raise UserError(f"energy_error is undefined for all samples of {model.label}.")
     mae, bias = np.abs(errors).mean(), errors.mean()
     text = f"{model.label} (MAE {mae:.1f}, bias {bias:+.1f} meV)".replace("-", "−")
-    axes.plot(
-        samples["time"],
-        samples["energy_error"],
-        color=colour,
-        linewidth=0.9,
-        alpha=0.85,
-        label=text,
-    )
+    x, y = samples["time"], samples["energy_error"]
+    axes.plot(x, y, color=colour, linewidth=0.9, alpha=0.85, label=text)

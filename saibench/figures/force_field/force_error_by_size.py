@@ -1,6 +1,8 @@
-"""Sample efficiency of force fields: error against the number of frames trained on."""
+"""Sample efficiency of force fields: errors by training set size."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import polars
 from matplotlib.axes import Axes
@@ -13,7 +15,7 @@ from saibench.figures.captions import INTERVALS, SEEDS, first_of, partition_text
 from saibench.figures.force_field.species import FORCE_MAE, colour_of
 from saibench.figures.style import (
     count_axis,
-    error_bars,
+    draw_intervals,
     from_zero,
     panel_title,
     panels,
@@ -28,18 +30,18 @@ ENERGY = "energy MAE per atom"
 MAX_VARIANTS = 6
 
 LABEL_WIDTH = 0.085
-"""Of an axis, which a number of frames takes."""
+"""Width of a tick label as a fraction of the axis."""
 
 
 def needs(evidence: StudyEvidence) -> str | None:
     untested = why_untested(evidence, ["force_mae", "energy_error_per_atom", "time"])
     if untested or _variants(evidence):
         return untested
-    return "It takes two training set sizes, drawn from the same window, to show the efficiency."
+    return "It takes two training set sizes from the same window."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (variant, size, statistic, species); rows with a point are single seeds."""
+    """One row per (variant, size, statistic, species); rows with `point` are single seeds."""
     rows = [
         row
         for variant in _variants(evidence)
@@ -67,7 +69,7 @@ def draw(evidence: StudyEvidence) -> Figure:
             count_axis(
                 panel, numbers["train_count"].unique().to_list(), LABEL_WIDTH, "{:,.0f}".format
             )
-    for panel in axes[-1]:  # shared limits follow the data of all panels until they are set
+    for panel in axes[-1]:  # set last: shared limits follow the data of all panels until then
         from_zero(panel)
         panel.set_xlabel("frames trained on (log scale)")
     return figure
@@ -78,15 +80,13 @@ def caption(evidence: StudyEvidence) -> str:
     return (
         f"(a) Force MAE [meV/Å], {FORCE_MAE}, overall and by species; (b) absolute error of the "
         "total energy over the number of atoms [meV/atom], averaged over frames; against the "
-        f"number of frames trained on. Tested on {partition_text(evidence)}. "
+        f"training set size. Tested on {partition_text(evidence)}. "
         f"{INTERVALS}; {SEEDS}.{first_of(MAX_VARIANTS, len(found))}"
     )
 
 
 def _variants(evidence: StudyEvidence) -> list[Variant]:
-    points = tested(evidence)
-    across = ["subset.count", "subset.fraction"]
-    found = variants(points, across, by=["train_count"])
+    found = variants(tested(evidence), ["subset.count", "subset.fraction"], by=["train_count"])
     return [variant for variant in found if len(variant.cells) > 1]
 
 
@@ -117,16 +117,13 @@ def _draw_lines(axes: Axes, numbers: polars.DataFrame) -> None:
         mean = line.filter(polars.col("point").is_null())
         seeds = line.filter(polars.col("point").is_not_null())
         colour = colour_of(name, position)
-        axes.errorbar(
-            mean["train_count"],
-            mean["estimate"],
-            yerr=error_bars(mean["estimate"], mean["low"], mean["high"]),
-            color=colour,
-            linewidth=2.2 if name == "all" else 1.4,
-            marker="o" if name == "all" else "s",
-            markersize=5,
-            capsize=3,
-            label="all atoms" if name == "all" else name,
+        style: dict[str, Any] = (
+            {"linewidth": 2.2, "marker": "o", "label": "all atoms"}
+            if name == "all"
+            else {"linewidth": 1.4, "marker": "s", "label": name}
         )
-        beside = seeds["train_count"] * 1.025
-        axes.scatter(beside, seeds["estimate"], s=11, facecolors="none", edgecolors=colour)
+        draw_intervals(
+            axes, mean["train_count"], mean, color=colour, markersize=5, capsize=3, **style
+        )
+        x = seeds["train_count"] * 1.025
+        axes.scatter(x, seeds["estimate"], s=11, facecolors="none", edgecolors=colour)

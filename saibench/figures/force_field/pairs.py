@@ -1,4 +1,4 @@
-"""The two models that show an effect best: extreme windows, or extreme training set sizes."""
+"""The two models for a comparison: extreme windows, or extreme training set sizes."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from saibench.evidence.selection import (
 
 @dataclass(frozen=True)
 class Model:
-    """One point of a study and the words that tell it from its counterpart."""
+    """One run of a study, with a label that distinguishes it from the other of the pair."""
 
     point: str
     label: str
 
     def samples(self, evidence: StudyEvidence) -> polars.DataFrame:
-        """Its samples in order of time."""
+        """The model's samples in order of time."""
         return rows_of(evidence.samples, [self.point], evidence.held_out).sort("time")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two models that differ in one thing; what they share is in `shared`, if it needs saying."""
+    """Two models that differ in one setting; `shared` names the others if the study varies them."""
 
     first: Model
     second: Model
@@ -43,9 +43,9 @@ class Pair:
 
 
 def narrow_and_wide(evidence: StudyEvidence) -> Pair | None:
-    """The narrowest window (the earliest, of several) and the widest, at equal settings and counts.
+    """The narrowest window (the earliest of several) and the widest, at equal settings and counts.
 
-    Where several settings or counts have such a pair: the widest apart, then the largest count.
+    Of several such pairs, the one with the largest difference in width, then the largest count.
     """
     found = [
         (_width(cells[-1]) - _width(cells[0]), _count(cells[0]), variant.label, cells)
@@ -62,7 +62,7 @@ def narrow_and_wide(evidence: StudyEvidence) -> Pair | None:
 
 
 def few_and_many(evidence: StudyEvidence) -> Pair | None:
-    """The smallest and the largest training set, from the widest window that has two sizes."""
+    """The smallest and the largest training set from the widest window with two sizes."""
     points = tested(evidence)
     window = [name for name in (*WINDOW, "window") if name in points.columns]
     found = [

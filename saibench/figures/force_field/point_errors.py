@@ -1,4 +1,4 @@
-"""One point on its own: how its errors develop over the test, and which atoms carry them."""
+"""The errors of a single run: over the test, and by atom."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from saibench.figures.captions import partition_text
 from saibench.figures.force_field.species import FORCE_MAE, colour_of
 from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
 
-title = "Errors of one point"
+title = "Errors of one run"
 paper = ""
 single_point = True
-"""Reports of several points leave it out."""
+"""Not drawn in reports of several runs."""
 
 
 def needs(evidence: StudyEvidence) -> str | None:
     untested = why_untested(evidence, ["energy_error", "force_mae", "time"])
     if untested or tested(evidence).height == 1:
         return untested
-    return "It shows a point that stands alone; figures of the study compare its points."
+    return "It shows a single run; other figures compare the runs of a study."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a frame: time [ps], signed energy error [meV], force MAE [meV/Å]."""
+    """One row per frame: time [ps], signed energy error [meV], force MAE [meV/Å]."""
     return _samples(evidence).select("sample_id", "time", "energy_error", "force_mae")
 
 
@@ -46,7 +46,7 @@ def draw(evidence: StudyEvidence) -> Figure:
     for panel in atoms:
         _draw_atoms(panel, evidence)
         panel_title(panel, "c", "force MAE of an atom")
-    panel_title(energy, "a", "total energy, predicted less reference")
+    panel_title(energy, "a", "total energy, predicted minus reference")
     panel_title(force, "b", "force MAE of a frame")
     return figure
 
@@ -67,7 +67,7 @@ def caption(evidence: StudyEvidence) -> str:
 
 
 def _has_atoms(evidence: StudyEvidence) -> bool:
-    """Whether errors by atom are there; results that were made small go without them."""
+    """Whether the results have errors by atom; reduced results have none."""
     return "atom" in evidence.axes
 
 

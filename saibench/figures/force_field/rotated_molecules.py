@@ -1,4 +1,4 @@
-"""Equivariance and invariance: what a force field says of molecules that are turned."""
+"""Equivariance and invariance of a force field on rotated molecules."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants, why_untested
 from saibench.figures.style import PALETTE, error_bars, legend_below, panel_title, panels, styled
 
-title = "Turned molecules"
+title = "Rotated molecules"
 paper = ""
 
 FORCES = {
-    "force_mae": "error, as they are",
-    "rotated_force_mae": "error, turned",
-    "equivariance_error": "change by turning",
+    "force_mae": "error, original",
+    "rotated_force_mae": "error, rotated",
+    "equivariance_error": "change by rotation",
 }
 ENERGIES = {
-    "energy_mae": "error, as they are",
-    "rotated_energy_mae": "error, turned",
-    "energy_change": "change by turning",
+    "energy_mae": "error, original",
+    "rotated_energy_mae": "error, rotated",
+    "energy_change": "change by rotation",
 }
 UNITS = {**dict.fromkeys(FORCES, "meV/Å"), **dict.fromkeys(ENERGIES, "meV")}
 
@@ -33,11 +33,11 @@ def needs(evidence: StudyEvidence) -> str | None:
     untested = why_untested(evidence, ["force_mae", "energy_error"])
     if untested or rotated_partition(evidence):
         return untested
-    return "No point was tested on turned molecules; test=[last_tenth,last_tenth_rotated] would."
+    return "No run was tested on rotated molecules. Use test=[last_tenth,last_tenth_rotated]."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (model, quantity): its mean over frames with its interval."""
+    """One row per (model, quantity): its mean over frames with its interval."""
     pairs, rows = rotated_pairs(evidence), []
     for variant in _variants(evidence):
         points = [point for cell in variant.cells for point in cell.points]
@@ -60,7 +60,7 @@ def draw(evidence: StudyEvidence) -> Figure:
     forces, energies = axes[0]
     _draw(forces, numbers, FORCES, models)
     _draw(energies, numbers, ENERGIES, models)
-    panel_title(forces, "a", "forces, of a component")
+    panel_title(forces, "a", "forces, per component")
     panel_title(energies, "b", "total energy")
     forces.set_xlabel("mean absolute value [meV/Å]")
     energies.set_xlabel("mean absolute value [meV]")
@@ -73,7 +73,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 def caption(evidence: StudyEvidence) -> str:
     numbers = table(evidence)
     changes = numbers.filter(polars.col("quantity") == "equivariance_error")
-    told = "; ".join(
+    listed = "; ".join(
         f"{row['model'] or 'the model'}: {row['estimate']:.2g}"
         f"{'' if np.isnan(row['low']) else bounds} meV/Å"
         for row in changes.iter_rows(named=True)
@@ -81,11 +81,11 @@ def caption(evidence: StudyEvidence) -> str:
     )
     frames = max(changes["samples"].to_list())
     return (
-        f"Over {frames:,} frames of {evidence.held_out}, as they are and each "
-        "turned at random. (a) How far forces of turned molecules are from turned forces, beside "
-        "the errors; zero but for rounding where a model is equivariant. (b) How far the energy "
-        f"changes by turning. Change of the forces: {told}. Error bars: 95 % intervals from "
-        "resampling stretches of the test's time. The axes are logarithmic."
+        f"Over {frames:,} frames of {evidence.held_out}, original and rotated at random. (a) "
+        "Difference between the forces of rotated molecules and the rotated forces, compared with "
+        "the errors; zero up to rounding for an equivariant model. (b) Change of the energy by "
+        f"rotation. Change of the forces: {listed}. Error bars: 95 % intervals from resampling "
+        "blocks of time. The axes are logarithmic."
     )
 
 

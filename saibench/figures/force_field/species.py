@@ -1,4 +1,4 @@
-"""What figures of force fields share: a colour for each species, and what a force MAE is."""
+"""Shared by figures of force fields: the colours of species, and the definition of force MAE."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ SPECIES = {"all": INK, "H": "#56B4E9", "C": "#4d4d4d", "N": "#0072B2", "O": "#D5
 
 
 def colour_of(species: str, position: int) -> str:
-    """A species' colour, the same in every figure; others take the palette's next one."""
+    """The colour of a species, the same in every figure; unlisted ones take the palette's next."""
     return SPECIES.get(species, PALETTE[2 + position % (len(PALETTE) - 2)])

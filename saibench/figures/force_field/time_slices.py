@@ -1,4 +1,4 @@
-"""Errors in each tenth of a trajectory: how they grow away from what was trained on."""
+"""Errors in each tenth of a trajectory, by distance from the training window."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from saibench.figures.force_field.species import FORCE_MAE
 from saibench.figures.style import (
     PALETTE,
     TEST_REGION,
-    error_bars,
+    draw_intervals,
     from_zero,
     legend_below,
     panel_title,
@@ -45,17 +45,17 @@ def needs(evidence: StudyEvidence) -> str | None:
     if untested:
         return untested
     if "window" not in tested(evidence).columns:
-        return "It takes training windows to say how far a slice is from one."
+        return "It takes runs with training windows."
     if _whole(evidence) is None:
         return (
-            f"No partition reaches back before {evidence.held_out}; "
-            "test=[last_tenth,whole_trajectory] has one."
+            f"No test partition begins before {evidence.held_out}. "
+            "Use test=[last_tenth,whole_trajectory]."
         )
     return None
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (variant, window, slice): force MAE [meV/Å] of its frames not trained on."""
+    """One row per (variant, window, slice): force MAE [meV/Å] of its frames outside training."""
     partition = _whole(evidence)
     assert partition is not None
     sliced = _sliced(evidence, partition)
@@ -76,17 +76,17 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 
 @styled
 def draw(evidence: StudyEvidence) -> Figure:
-    numbers, shown = table(evidence), _variants(evidence)[:MAX_VARIANTS]
-    figure, axes = panels(len(shown), 1, 0.6 + 3.2 * len(shown), sharex=True)
-    for letter, variant, panel in zip("abc", shown, axes[:, 0], strict=False):
+    numbers, drawn = table(evidence), _variants(evidence)[:MAX_VARIANTS]
+    figure, axes = panels(len(drawn), 1, 0.6 + 3.2 * len(drawn), sharex=True)
+    for letter, variant, panel in zip("abc", drawn, axes[:, 0], strict=False):
         of_variant = numbers.filter(polars.col("variant") == variant.label)
         panel.axvspan(100 * test_start(evidence), 100, color=TEST_REGION, linewidth=0)
         for position, cell in enumerate(variant.cells):
-            beside = 1.2 * (position - (len(variant.cells) - 1) / 2)
-            _draw_window(panel, of_variant, cell, PALETTE[position % len(PALETTE)], beside)
+            shift = 1.2 * (position - (len(variant.cells) - 1) / 2)
+            _draw_window(panel, of_variant, cell, PALETTE[position % len(PALETTE)], shift)
         from_zero(panel)
         _draw_trained(panel, variant)
-        panel_title(panel, letter, "force MAE of the frames not trained on", variant.label)
+        panel_title(panel, letter, "force MAE of frames outside training", variant.label)
         panel.set_ylabel("force MAE [meV/Å]")
     axes[-1, 0].set_xlabel("position in the trajectory [%]")
     axes[-1, 0].set_xlim(0, 100)
@@ -98,10 +98,9 @@ def caption(evidence: StudyEvidence) -> str:
     partition, counts = _whole(evidence), table(evidence)["samples"].to_list()
     frames = f"{min(counts):,} to {max(counts):,} frames"
     return (
-        f"Force MAE [meV/Å], {FORCE_MAE}, in each tenth of {partition}, over its frames that the "
-        f"model was not trained on ({frames} a slice). Thick lines at the "
-        "bottom: what each model was trained on; shaded: the held-out test. Error bars: 95 % "
-        "intervals from resampling stretches of the slice's time."
+        f"Force MAE [meV/Å], {FORCE_MAE}, in each tenth of {partition}, over frames outside the "
+        f"training set ({frames} per slice). Thick lines at the bottom: training windows; shaded: "
+        "the held-out test. Error bars: 95 % intervals from resampling blocks of time."
         f"{first_of(MAX_VARIANTS, len(_variants(evidence)))}"
     )
 
@@ -123,7 +122,7 @@ def _whole(evidence: StudyEvidence) -> str | None:
 
 
 def _sliced(evidence: StudyEvidence, partition: str) -> polars.DataFrame:
-    """The partition's rows with `slice`: which tenth of its frames, in order of time."""
+    """The partition's rows with column `slice`: the tenth of its frames in order of time."""
     rows = evidence.samples.filter(partition=partition)
     frames = rows.select("sample_id", "time").unique().sort("time", "sample_id")
     tenth = np.arange(frames.height) * SLICES // frames.height
@@ -133,24 +132,18 @@ def _sliced(evidence: StudyEvidence, partition: str) -> polars.DataFrame:
 
 
 def _draw_window(
-    axes: Axes, numbers: polars.DataFrame, cell: Cell, colour: str, beside: float
+    axes: Axes, numbers: polars.DataFrame, cell: Cell, colour: str, shift: float
 ) -> None:
     of_cell = numbers.filter(window=cell.shared["window"]).sort("slice_start")
-    middle = 50 * (of_cell["slice_start"] + of_cell["slice_end"]).to_numpy() + beside
-    axes.errorbar(
-        middle,
-        of_cell["estimate"],
-        yerr=error_bars(of_cell["estimate"], of_cell["low"], of_cell["high"]),
-        color=colour,
-        fmt="o-",
-        capsize=2.5,
-        linewidth=1.2,
-        label=f"trained on {cell.shared['window']}",
+    x = 50 * (of_cell["slice_start"] + of_cell["slice_end"]) + shift
+    label = f"trained on {cell.shared['window']}"
+    draw_intervals(
+        axes, x, of_cell, color=colour, fmt="o-", capsize=2.5, linewidth=1.2, label=label
     )
 
 
 def _draw_trained(axes: Axes, variant: Variant) -> None:
-    """Training windows as thick lines below zero."""
+    """Draw training windows as thick lines below zero."""
     top = axes.get_ylim()[1]
     for position, cell in enumerate(variant.cells):
         start, end = (100 * cell.shared[bound] for bound in WINDOW)

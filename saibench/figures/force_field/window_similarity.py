@@ -1,4 +1,4 @@
-"""Whether windows that resemble the test train better models: SOAP similarity and force error."""
+"""SOAP similarity of training windows to the test, and its correlation with the force error."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ def needs(evidence: StudyEvidence) -> str | None:
     untested = why_untested(evidence, [PLAIN, CENTRED, "force_mae", "time"])
     if untested or len(_windows(evidence).cells) >= MIN_WINDOWS:
         return untested
-    return f"It takes {MIN_WINDOWS} training windows to relate their similarity to the test error."
+    return f"It takes {MIN_WINDOWS} training windows."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a window: similarity to the test, plain and centred, and force MAE [meV/Å].
+    """One row per window: similarity to the test, plain and centred, and force MAE [meV/Å].
 
-    Intervals of similarities are of what sets a window apart from the mean over windows: a test
-    frame that is unlike all of them moves all alike and says nothing about their order.
+    Intervals of similarities are those of a window's difference from the mean over windows: a test
+    frame that is dissimilar to all windows does not change their order.
     """
     cells = _windows(evidence).cells
     rows = [dict(cell.shared) for cell in cells]
     for name in (PLAIN, CENTRED):
-        near = cell_errors(evidence, cells, name)
-        for row, column in zip(rows, near.values.T, strict=True):
+        similarity = cell_errors(evidence, cells, name)
+        for row, column in zip(rows, similarity.values.T, strict=True):
             mean = column.mean()
-            apart = column - near.values.mean(axis=1)
-            beyond = block_bootstrap(apart, blocks_of(near.samples, apart))
-            shift = mean - beyond.estimate
+            relative = column - similarity.values.mean(axis=1)
+            interval = block_bootstrap(relative, blocks_of(similarity.samples, relative))
+            shift = mean - interval.estimate
             row[name] = mean
-            row |= {f"{name}_low": beyond.low + shift, f"{name}_high": beyond.high + shift}
+            row |= {f"{name}_low": interval.low + shift, f"{name}_high": interval.high + shift}
     for row, cell in zip(rows, cells, strict=True):
         samples = rows_of(evidence.samples, cell.points, evidence.held_out)
         error = estimate_mean(samples, "force_mae").interval
@@ -60,7 +60,7 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 
 
 def rank_correlation(evidence: StudyEvidence, similarity: str = CENTRED) -> Interval:
-    """Spearman's ρ over the windows drawn between similarity to the test and force MAE on it."""
+    """Spearman's ρ between similarity to the test and force MAE over the drawn windows."""
     return similarity_correlation(evidence, _windows(evidence).cells, similarity)
 
 
@@ -88,19 +88,18 @@ def caption(evidence: StudyEvidence) -> str:
     return (
         "Mean cosine of SOAP vectors over all pairs of a frame of the training window and a frame "
         f"of the test, no unit, {partition_text(evidence)}. (a) Plain, as in the paper: "
-        f"all {numbers.height} windows lie within {spread:.2g}; equal starts stand side by side. "
+        f"all {numbers.height} windows are within {spread:.2g}; equal starts are side by side. "
         "(b) After subtracting the mean vector of everything before the test, the same for every "
         "window. (c) Centred similarity against force MAE [meV/Å, mean absolute error of a force "
         f"component].{shared_text(_windows(evidence).label)} Spearman's ρ of similarity "
-        f"and error is {fixed(centred)} centred and {fixed(plain)} plain; its "
-        "interval resamples the test and holds the windows, which overlap, fixed: it says nothing "
-        f"of other windows. {INTERVALS}; those of similarities show what sets a window apart from "
-        "the mean over windows."
+        f"and error is {fixed(centred)} centred and {fixed(plain)} plain; its interval resamples "
+        "the test for the given, overlapping windows, and does not generalise to other windows. "
+        f"{INTERVALS}; those of similarities are for the difference from the mean over windows."
     )
 
 
 def _windows(evidence: StudyEvidence) -> Variant:
-    """The variant that has most windows, with whatever else is equal; empty without windows."""
+    """The variant with the most windows at equal settings; empty without windows."""
     points = tested(evidence)
     if points.is_empty() or "window" not in points.columns:
         return Variant("", ())
@@ -113,9 +112,9 @@ def _draw_by_start(axes: Axes, numbers: polars.DataFrame, similarity: str) -> No
     colours = width_colours(numbers)
     for position, (value, colour) in enumerate(colours.items()):
         line = numbers.filter(width == value).sort("window_start")
-        beside = 0.9 * (position - (len(colours) - 1) / 2)  # so that bars do not hide each other
+        shift = 0.9 * (position - (len(colours) - 1) / 2)  # keeps error bars visible
         axes.errorbar(
-            100 * line["window_start"] + beside,
+            100 * line["window_start"] + shift,
             line[similarity],
             yerr=_error_bars(line, similarity),
             color=colour,

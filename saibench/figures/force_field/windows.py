@@ -1,4 +1,4 @@
-"""Time extrapolation: which training windows do well on the test that follows them."""
+"""Time extrapolation: errors of training windows on the test that follows them."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def needs(evidence: StudyEvidence) -> str | None:
     untested = why_untested(evidence, ["force_mae"])
     if untested or window_variants(evidence):
         return untested
-    return "It takes two training windows with equal settings otherwise to compare windows."
+    return "It takes two training windows with equal settings."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (variant, window), best first; rows with a point are single seeds."""
+    """One row per (variant, window), best first; rows with `point` are single seeds."""
     rows = [
         {"variant": variant.label, **cell.shared, "unit": "meV/Å", **row}
         for variant in window_variants(evidence)
@@ -82,7 +82,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 def caption(evidence: StudyEvidence) -> str:
     found = window_variants(evidence)
     return (
-        "(a) Each line is a training window, coloured by its width; the test region is shaded. "
+        "(a) Training windows, coloured by width; the test region is shaded. "
         f"(b) Force MAE [meV/Å] of the model trained on it, {FORCE_MAE}, over "
         f"{partition_text(evidence)}. {INTERVALS}; white dots: single seeds."
         f"{first_of(MAX_VARIANTS, len(found))}"
@@ -90,7 +90,7 @@ def caption(evidence: StudyEvidence) -> str:
 
 
 def window_variants(evidence: StudyEvidence) -> list[Variant]:
-    """The points in groups whose training windows differ, two windows or more each."""
+    """The variants of the study with two or more training windows."""
     points = tested(evidence)
     if "window" not in points.columns:
         return []
@@ -99,7 +99,7 @@ def window_variants(evidence: StudyEvidence) -> list[Variant]:
 
 
 def width_colours(numbers: polars.DataFrame) -> dict[float, tuple[float, float, float, float]]:
-    """A colour for each width of a window, wide ones dark."""
+    """The colour of each window width, wide ones dark."""
     widths = sorted((numbers["window_end"] - numbers["window_start"]).round(6).unique())
     return dict(zip(widths, reversed(shades(len(widths))), strict=True))
 
@@ -120,7 +120,7 @@ def _draw_windows(axes: Axes, numbers: polars.DataFrame, test: float) -> None:
 
 
 def _draw_bars(axes: Axes, numbers: polars.DataFrame, right: float) -> None:
-    """Bars with the values written to the right of `right`, the longest of all panels."""
+    """Draw bars, with their values as text to the right of `right`, the longest of all panels."""
     colours = width_colours(numbers)
     means = numbers.filter(polars.col("point").is_null())
     lengths = error_bars(means["estimate"], means["low"], means["high"])

@@ -56,7 +56,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (variant, features, size, statistic, measure).
+    """One row per (variant, features, size, statistic, measure).
 
     Measures are each angle in degrees (`0°`), the worst angle, and the best less the worst.
     """

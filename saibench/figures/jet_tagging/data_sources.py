@@ -63,7 +63,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (class, feature, source): mean with its interval, median, spread.
+    """One row per (class, feature, source): mean with its interval, median, spread.
 
     `ks` is the largest distance of the source's distribution function from the first source's.
     """

@@ -54,7 +54,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (variant, range, statistic, measure).
+    """One row per (variant, range, statistic, measure).
 
     Measures are the score by bins beyond the training range (`bin <n>`), and slope [per bin] and
     curvature [per bin²] of the fit.

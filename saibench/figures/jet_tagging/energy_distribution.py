@@ -37,7 +37,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (part, range, bin): jets of either class, and the share of them that is drawn.
+    """One row per (part, range, bin): jets of either class, and the share of them that is drawn.
 
     Part is `candidates`, the jets that a range may draw from, `tested` or `trained on`. `sampled`
     is null where a range draws nothing, or where the record does not hold the candidates.

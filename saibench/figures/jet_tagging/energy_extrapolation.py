@@ -45,7 +45,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (variant, range, bin, statistic); null where a bin lacks a class, or all jets."""
+    """One row per (variant, range, bin, statistic); null where a bin lacks a class, or all jets."""
     rows = []
     for variant in training_ranges(tested(evidence)):
         jets = tested_jets(evidence, variant.cells)

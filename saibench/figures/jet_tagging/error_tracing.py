@@ -55,7 +55,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (bin, measure): scores as shares, and changes from the bin before and its parts."""
+    """One row per (bin, measure): scores, and their change from the previous bin and its parts."""
     cell = traced_cell(evidence)
     jets = tested_jets(evidence, [cell])
     rows = []

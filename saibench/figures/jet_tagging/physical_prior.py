@@ -47,7 +47,7 @@ def feature_variants(evidence: StudyEvidence) -> list[Variant]:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (variant, features, size, statistic, measure).
+    """One row per (variant, features, size, statistic, measure).
 
     Measures are the value, and what the kinematic features have more (`lead`), paired.
     """

@@ -47,7 +47,7 @@ def size_variants(evidence: StudyEvidence) -> list[Variant]:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (variant, size, statistic); rows with a point are single seeds."""
+    """One row per (variant, size, statistic); rows with a point are single seeds."""
     rows = []
     for variant in size_variants(evidence):
         jets = tested_jets(evidence, variant.cells)

@@ -50,7 +50,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """One row a (model, threshold [mm/h], lead [min], bin): how many events' CSI is in it.
+    """One row per (model, threshold [mm/h], lead [min], bin): how many events' CSI is in it.
 
     The bin from 0.45 on has no end.
     """

@@ -37,7 +37,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """One row a (model, lead [min], event): observed and predicted trend [mm/h]."""
+    """One row per (model, lead [min], event): observed and predicted trend [mm/h]."""
     errors = rain_errors(evidence, partition)
     return polars.concat(
         polars.DataFrame(
@@ -85,7 +85,7 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     errors = rain_errors(evidence, partition)
     return (
         "Change of a frame's mean rain rate since the first target frame [mm/h], predicted against "
-        f"observed, one dot an event, over {events_text(errors)}"
+        f"observed, one dot per event, over {events_text(errors)}"
         f"{missing_hours(errors.hours)}; both are offset by the observed "
         "first frame. Red: a perfect prediction. Numbers: events in each quadrant; on the right "
         "are those that grow, on top those that are predicted to grow. Open dots on the frame: "

@@ -48,7 +48,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """One row a (model, lead [min], event): δx, δy and δr [km], null for a frame without rain."""
+    """One row per (model, lead [min], event): δx, δy and δr [km], null for a frame without rain."""
     errors = rain_errors(evidence, partition)
     places = [
         polars.DataFrame({name: errors.at(model.first_seed(), name, lead) for name in COLUMNS})
@@ -95,7 +95,7 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     )
     scatters = min(MAX_MODELS, len(errors.models))
     return (
-        "Top: predicted less observed centre of mass [km], as on the map, one dot an event, over "
+        "Top: predicted less observed centre of mass [km], as on the map, one dot per event, over "
         f"{events_text(errors)}; the cross is the mean over events with its interval, the circle "
         f"holds half of the events. Bottom: distribution of δr [km], {DISPLACEMENT}; filled: "
         f"{model.label}, the line is the mean, the last bin holds what is beyond it. Mean δx and "

@@ -28,7 +28,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (statistic, shift [km]): the mean over events with its interval."""
+    """One row per (statistic, shift [km]): the mean over events with its interval."""
     events = shifted_events(evidence)
     return polars.DataFrame(
         [

@@ -125,7 +125,7 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     )
     return (
         "MAE [mm/h], distance of the centres of mass δr [km] and observed rain rate [mm/h], each "
-        f"averaged over an event's lead times, one dot an event, over {events_text(errors)}. Red: "
+        f"averaged over an event's lead times, one dot per event, over {events_text(errors)}. Red: "
         "linear fit and its 95 % band. ρ: Spearman's rank correlation; ρ′: the partial one, the "
         f"third quantity held still.{parts}"
         f"{first_models(MAX_MODELS, len(errors.models))} {intervals_text(errors)}"

@@ -42,7 +42,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (partition, statistic, measure, model) at 60 minutes.
+    """One row per (partition, statistic, measure, model) at 60 minutes.
 
     The mean is in mm/h; the relative change is that of the model's mean from the last model's.
     """

@@ -35,7 +35,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """One row an (event, threshold [mm/h], lead [min]): its CSI, null where it is undefined."""
+    """One row per (event, threshold [mm/h], lead [min]): its CSI, null where it is undefined."""
     errors = rain_errors(evidence, partition)
     model = errors.subjects[0].first_seed()
     rates = mean_of_defined(errors.values(model, "observed_rate"))

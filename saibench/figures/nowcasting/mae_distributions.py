@@ -37,7 +37,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """One row a (model, statistic, lead [min]): mean over events [mm/h] with its interval."""
+    """One row per (model, statistic, lead [min]): mean over events [mm/h] with its interval."""
     errors = rain_errors(evidence, partition)
     return polars.DataFrame(
         [

@@ -25,7 +25,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """One row a (lead [min], bin [mm/h]): how many events' mean observed rate is in it."""
+    """One row per (lead [min], bin [mm/h]): how many events' mean observed rate is in it."""
     rates = _rates(evidence, partition)
     edges = histogram_edges(list(rates.values()))
     return polars.DataFrame(
@@ -62,7 +62,7 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
         for lead, values in rates.items()
     )
     return (
-        "Observed rain rate averaged over a frame's valid pixels [mm/h], one value an event, at "
+        "Observed rain rate averaged over a frame's valid pixels [mm/h], one value per event, at "
         f"{hours_text(errors.hours)}, over {events_text(errors)}. The line is the mean over "
         f"events: {means} mm/h{_change(errors, rates)}. The last bin holds what is beyond "
         f"it. {intervals_text(errors)}"

@@ -63,7 +63,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """One row a (partition, statistic, model, lead [min]): skill or gain, with its interval.
+    """One row per (partition, statistic, model, lead [min]): skill or gain, with its interval.
 
     `seeds` are those that the model was trained with, null if it was not: from two on the interval
     covers other trainings, of one it is of this trained net alone.

@@ -63,7 +63,7 @@ def histogram_counts(values: Floats, edges: NDArray[np.float64]) -> NDArray[np.i
 
 
 def histogram_rows(values: Floats, edges: NDArray[np.float64]) -> list[dict[str, float | int]]:
-    """One row a bin."""
+    """One row per bin."""
     counts = histogram_counts(values, edges)
     bins = zip(edges[:-1], edges[1:], counts, strict=True)
     return [

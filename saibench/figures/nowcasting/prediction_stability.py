@@ -37,7 +37,7 @@ def needs(evidence: StudyEvidence) -> str | None:
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row a (statistic, lead [min], event): mean, spread and outliers over its draws."""
+    """One row per (statistic, lead [min], event): mean, spread and outliers over its draws."""
     return polars.concat(
         spread(evidence, name)
         .sort("lead", "sample_id")
@@ -87,8 +87,8 @@ def caption(evidence: StudyEvidence) -> str:
     return (
         f"{draws['number'].n_unique():,} predictions of each of {events} events{shown}, from other "
         "noise each: how far a draw's error is from the mean over the event's draws, which stands "
-        f"on the right, in percent of it. Histograms of {NUM_BINS} bins an event, so that wide "
-        "bins mean a wide spread, each scaled to its highest bin; one colour an event. Blue dots: "
+        f"on the right, in percent of it. Histograms of {NUM_BINS} bins per event, so that wide "
+        "bins mean a wide spread, each scaled to its highest bin; one colour per event. Blue dots: "
         "draws more than 3 interquartile ranges outside the quartiles of their event's; over all "
         f"lead times{missing_hours(leads)} there are {far['mae']:,} of MAE and "
         f"{far['displacement']:,} of δr, the distance of the predicted from the observed centre of "

@@ -36,7 +36,7 @@ def write_table(name: str, folder: Path) -> tuple[Path, list[str]]:
 
 
 def _table_1() -> polars.DataFrame:
-    """One row a workload: the paper's columns, and whether its config agrees."""
+    """One row per workload: the paper's columns, and whether its config agrees."""
     rows, cards = [], workloads()
     for workload, paper in table_1().items():
         row = {column: getattr(paper, column) for column in COLUMNS}
@@ -54,7 +54,7 @@ def _mark(value: str | bool) -> str:
 
 
 def _table_3() -> polars.DataFrame:
-    """One row a technique: its scenario, and by workload a study or nothing."""
+    """One row per technique: its scenario, and by workload a study or nothing."""
     rows, names = [], list(workloads())
     for technique in techniques():
         cells = {workload: _cell(technique, workload) for workload in names}
