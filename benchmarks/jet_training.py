@@ -109,8 +109,7 @@ def task_of(options: argparse.Namespace) -> Task:
         ["train.h5"],
         data_roots(None, "top_landscape"),
         ["top_landscape"],
-        "SAIBENCH_DATA_DIR may name another folder, and "
-        "`python -m saibench data download top_landscape` would work",
+        "Run `python -m saibench data download top_landscape`, or set SAIBENCH_DATA_DIR",
     )
     return Task(
         folder=str(train.parent),

@@ -1,4 +1,4 @@
-"""Arrays that are made once, kept on disk with a manifest, and mapped by whoever asks next."""
+"""Arrays that are built once, saved with a manifest, and memory-mapped afterwards."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 from numpy.typing import DTypeLike
 
 from saibench.datamodules.cache_root import cache_root
-from saibench.datamodules.downloads.disk import take_space, writable
-from saibench.datamodules.kept_hashes import kept_hash
+from saibench.datamodules.downloads.disk import allocate, writable
+from saibench.datamodules.hash_cache import cached_hash
 from saibench.errors import first_line
 from saibench.files.bounded_json import load_json
 from saibench.files.links import refuse_link
@@ -34,7 +34,7 @@ MANIFEST = "manifest.json"
 
 
 def is_cache(root: Path) -> bool:
-    """Whether the folder already holds arrays that `cached_arrays` kept, or is the user's own."""
+    """Whether the folder is the default cache or holds arrays of `cached_arrays`."""
     if root.resolve().is_relative_to(cache_root().resolve()):
         return True
     return any(_is_manifest(path) for path in root.glob(f"*/{MANIFEST}"))
@@ -50,9 +50,9 @@ def _is_manifest(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class CachedArrays:
-    """Read-only memory maps of the arrays in a cache folder, and how they came about.
+    """Read-only memory maps of the arrays in a cache folder, with their manifest.
 
-    Pickled, they are the folder alone: a process that reads ahead maps them too, without a copy.
+    A pickle holds the folder only: a worker process maps the same files without a copy.
     """
 
     folder: Path
@@ -64,7 +64,7 @@ class CachedArrays:
 
     @property
     def data_hash(self) -> str:
-        """sha256 of names, types, shapes and bytes: equal arrays have it on every machine."""
+        """SHA-256 of names, types, shapes and bytes, equal for equal arrays on every machine."""
         return self.manifest["data_hash"]
 
     def __reduce__(self) -> tuple[Callable[[Path], CachedArrays], tuple[Path]]:
@@ -78,43 +78,42 @@ def cached_arrays(
     build: Callable[[Path], Arrays],
     units: Mapping[str, str] | None = None,
 ) -> CachedArrays:
-    """The arrays of `<root>/<name>-<hash of recipe>/`, built now unless they are there.
+    """The arrays of `<root>/<name>-<hash of recipe>/`, built if they do not exist.
 
-    Several processes may ask at once: one builds, the others wait for it and read. The folder
-    appears whole or not at all, so a build that was killed or failed is simply done again, and so
-    is one whose arrays are not those that its manifest has the hash of. They are read for that once
-    a machine, and again where a file has changed.
+    Of several concurrent processes one builds while the others wait. The folder is renamed into
+    place when it is complete; an interrupted build is repeated, as is one whose arrays do not match
+    the hash in its manifest. The hash is verified once per machine, and again if a file changes.
 
     Args:
-        root: the cache's root folder.
-        name: what the arrays are, in words that may stand in a file name.
-        recipe: everything that changes the arrays, as JSON can hold it.
-        build: makes the arrays. It is given the folder in which they will be kept, so that one
-            too big for memory can be filled there chunk by chunk (`new_array`).
+        root: root folder of the cache.
+        name: short name of the arrays, valid in a file name.
+        recipe: all settings that change the arrays, as JSON types.
+        build: makes the arrays. Its argument is the folder in which they will be saved, where an
+            array larger than memory can be filled in chunks (`new_array`).
         units: array name → unit, for the manifest.
 
-    Raises UserError: the disk has no room for the arrays, or the root can't be written, or a link
-    stands where they would be.
+    Raises UserError: the disk is full, the root is not writable, or a symbolic link is in the way.
     """
     recipe = json.loads(json.dumps(recipe, allow_nan=False))
-    folder = root / f"{name}-{_hash(recipe)}"
+    text = json.dumps(recipe, sort_keys=True)
+    folder = root / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     found = _open(folder)
     if found is None:
         with _sole_builder(folder):
             # another process may have built it while this one waited
-            found = _open(folder, tell=log.warning)
+            found = _open(folder, report=log.warning)
             if found is None:
                 _build(folder, recipe, build, units or {})
                 found = _open(folder, is_verified=True)
     if found is None:
-        raise RuntimeError(f"{folder} was damaged as soon as it was built.")
+        raise RuntimeError(f"{folder} does not match its manifest right after it was built.")
     return found
 
 
 def new_array(folder: Path, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.memmap:
-    """An array to fill chunk by chunk, in the folder that `build` was given.
+    """An array to fill in chunks, in the folder passed to `build`.
 
-    Raises UserError: the disk has no room for it.
+    Raises UserError: the disk is full.
     """
     with writable(folder.parent, math.prod(shape) * np.dtype(dtype).itemsize):
         return _allocated(folder, name, shape, np.dtype(dtype))
@@ -123,18 +122,14 @@ def new_array(folder: Path, name: str, shape: tuple[int, ...], dtype: DTypeLike)
 def _allocated(folder: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.memmap:
     path = folder / f"{name}.npy"
     array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-    take_space(path)
+    allocate(path)
     return array
 
 
-def _hash(recipe: Any) -> str:
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:12]
-
-
 def _open(
-    folder: Path, is_verified: bool = False, tell: Callable[..., None] = log.debug
+    folder: Path, is_verified: bool = False, report: Callable[..., None] = log.debug
 ) -> CachedArrays | None:
-    """What the folder holds; None if it is not there, or if its files belie its manifest."""
+    """The arrays of the folder; None if it does not exist or does not match its manifest."""
     try:
         manifest = load_json(folder / MANIFEST)
         arrays = {}
@@ -142,26 +137,26 @@ def _open(
             path = folder / f"{name}.npy"
             refuse_irregular(path)
             arrays[name] = np.load(path, mmap_mode="r", allow_pickle=False)
-            if _facts(folder, name, arrays[name], stated["unit"]) != stated:
-                raise ValueError(f"{name}.npy is not as its manifest says")
+            if _properties(folder, name, arrays[name], stated["unit"]) != stated:
+                raise ValueError(f"{name}.npy does not match the manifest")
         files = [folder / f"{name}.npy" for name in arrays]
-        if not is_verified and manifest["data_hash"] != kept_hash(
+        if not is_verified and manifest["data_hash"] != cached_hash(
             folder, files, lambda: _data_hash(arrays)
         ):
-            raise ValueError("its arrays have not the data_hash of its manifest")
+            raise ValueError("the arrays do not match data_hash in the manifest")
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     except Exception as error:  # headers are parsed as Python, which raises almost anything
-        tell("%s is damaged (%s): building it again", folder, first_line(error))
+        report("%s is damaged (%s). It is rebuilt.", folder, first_line(error))
         return None
     return CachedArrays(folder, arrays, manifest)
 
 
 def _mapped(folder: Path) -> CachedArrays:
-    """The arrays of a folder that another process has found whole."""
+    """The arrays of a folder that another process has verified."""
     found = _open(folder, is_verified=True)
     if found is None:
-        raise RuntimeError(f"{folder} was removed while it was read.")
+        raise RuntimeError(f"{folder} was removed during reading.")
     return found
 
 
@@ -171,7 +166,7 @@ def _build(
     build: Callable[[Path], Arrays],
     units: Mapping[str, str],
 ) -> None:
-    """Make the folder aside and rename it. The caller holds its lock."""
+    """Build into `<folder>.partial` and rename it. The caller holds the lock."""
     root, aside = folder.parent, _aside(folder)
     if aside.exists():  # left by a process that was killed
         shutil.rmtree(aside)
@@ -186,14 +181,15 @@ def _build(
             manifest = {
                 "recipe": recipe,
                 "arrays": {
-                    name: _facts(aside, name, array, units.get(name, ""))
+                    name: _properties(aside, name, array, units.get(name, ""))
                     for name, array in arrays.items()
                 },
                 "data_hash": _data_hash(arrays),
                 "saibench": _saibench_version(),
                 "seconds": round(time.perf_counter() - started, 3),
             }
-            _write(aside / MANIFEST, manifest)
+            text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
+            (aside / MANIFEST).write_text(text, encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)
         aside.rename(folder)
@@ -215,11 +211,7 @@ def _store(folder: Path, name: str, array: np.ndarray) -> None:
         stored.flush()
 
 
-def _write(path: Path, manifest: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _facts(folder: Path, name: str, array: np.ndarray, unit: str) -> dict[str, Any]:
+def _properties(folder: Path, name: str, array: np.ndarray, unit: str) -> dict[str, Any]:
     return {
         "shape": list(array.shape),
         "dtype": array.dtype.str,
@@ -246,7 +238,7 @@ def _saibench_version() -> str:
 
 @contextmanager
 def _sole_builder(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, which a process that is killed loses."""
+    """Hold the folder's lock, which the system releases if the process is killed."""
     locked = folder.with_name(f"{folder.name}.lock")
     for path in (folder, _aside(folder), locked):
         refuse_link(path)
@@ -254,11 +246,9 @@ def _sole_builder(folder: Path) -> Iterator[None]:
     with writable(folder.parent):
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
-            lock.acquire(timeout=0)
+            held = lock.acquire(timeout=0)
         except Timeout:
-            log.info("waiting for another process that is building %s", folder)
-            lock.acquire()
-    try:
+            log.info("waiting for another process to build %s", folder)
+            held = lock.acquire()
+    with held:
         yield
-    finally:
-        lock.release()

@@ -1,4 +1,4 @@
-"""Where saibench keeps what it makes once."""
+"""Location of the cache."""
 
 from __future__ import annotations
 

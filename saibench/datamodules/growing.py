@@ -1,4 +1,4 @@
-"""An array on disk whose length is known only when the last row has come."""
+"""An array on disk that grows row by row."""
 
 from __future__ import annotations
 
@@ -11,19 +11,17 @@ from numpy.typing import DTypeLike
 from saibench.datamodules.downloads.disk import writable
 
 HEADER_BYTES = 128
-"""Of a .npy file whose shape has at most 21 digits on its first axis (NEP 1, version 1.0)."""
+"""Size of the .npy header for a first axis of at most 21 digits (NEP 1, version 1.0)."""
 
 
 class GrowingArray:
-    """Rows appended to `<folder>/<name>.npy`, which `closed` makes an array to be mapped.
-
-    It stands beside `cache.new_array`, for a `build` that learns the number of rows as it reads.
+    """Rows appended to `<folder>/<name>.npy`, for a cached array of unknown length.
 
     Args:
-        folder: what `build` was given.
-        name: of the array in the cache.
+        folder: the folder passed to `build` of `cached_arrays`.
+        name: name of the array in the cache.
         row_shape: shape of a row.
-        dtype: of its values.
+        dtype: data type of the values.
     """
 
     def __init__(
@@ -39,7 +37,7 @@ class GrowingArray:
             self._file.write(self._header())
 
     def append(self, rows: np.ndarray) -> None:
-        """Write `rows`, of shape (n, *row_shape), behind what is there.
+        """Append `rows` of shape (n, *row_shape).
 
         Raises UserError: the disk is full.
         """
@@ -50,7 +48,7 @@ class GrowingArray:
         self.rows += len(rows)
 
     def closed(self) -> np.memmap:
-        """All rows, mapped; nothing can be appended any more."""
+        """Close the file and return all rows as a memory map."""
         with writable(self._root):
             self._file.seek(0)
             self._file.write(self._header())
@@ -58,14 +56,16 @@ class GrowingArray:
         return np.lib.format.open_memmap(self.path, mode="r+")
 
     def _header(self) -> bytes:
-        """As numpy writes it, with room for the largest number of rows."""
-        described = {
-            "descr": np.lib.format.dtype_to_descr(self.dtype),
-            "fortran_order": False,
-            "shape": (self.rows, *self.row_shape),
-        }
+        """The .npy header, which numpy pads for the largest number of rows."""
         header = io.BytesIO()
-        np.lib.format.write_array_header_1_0(header, described)
+        np.lib.format.write_array_header_1_0(
+            header,
+            {
+                "descr": np.lib.format.dtype_to_descr(self.dtype),
+                "fortran_order": False,
+                "shape": (self.rows, *self.row_shape),
+            },
+        )
         if header.tell() != HEADER_BYTES:
             raise ValueError(f"a row of shape {self.row_shape} needs a longer header")
         return header.getvalue()

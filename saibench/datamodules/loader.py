@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -13,16 +13,18 @@ import torch
 from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 
 Batch = TypeVar("Batch")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Loader(Generic[Batch]):
-    """The batches that `gather` makes of rows, in their order.
+    """Iterates over the batches that `gather` makes of rows.
 
-    batches: the rows of each
+    batches: the rows of each batch
     gather: rows `(n,)` → a batch of these samples
-    ahead: batches that a thread gathers before they are asked for, in memory that an accelerator
-        can copy from while it computes; NumPy lets go of the interpreter as it copies
+    ahead: number of batches that a thread prefetches into pinned memory; NumPy releases the GIL
+        while it copies
     """
 
     batches: TrainingBatches | EvaluationBatches
@@ -33,18 +35,24 @@ class Loader(Generic[Batch]):
         return len(self.batches)
 
     def __iter__(self) -> Iterator[Batch]:
-        if not self.ahead:
-            yield from map(self.gather, self.batches)
-            return
-        with ThreadPoolExecutor(1, "batches") as pool:
-            waiting = []
-            for rows in self.batches:
-                waiting.append(pool.submit(self._pinned, rows))
-                if len(waiting) > self.ahead:
-                    yield waiting.pop(0).result()
-            while waiting:
-                yield waiting.pop(0).result()
+        if self.ahead:
+            return prefetched(self._pinned, self.batches, threads=1, ahead=self.ahead)
+        return map(self.gather, self.batches)
 
     def _pinned(self, rows: np.ndarray) -> Batch:
         batch: Any = self.gather(rows)
         return batch.pin_memory() if torch.cuda.is_available() else batch
+
+
+def prefetched(
+    function: Callable[[Item], Result], items: Iterable[Item], threads: int, ahead: int
+) -> Iterator[Result]:
+    """Results of `function` in the order of `items`, at most `ahead` computed in advance."""
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = []
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > ahead:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()

@@ -1,4 +1,4 @@
-"""When two samples are near-duplicates, for whoever looks for copies across partitions."""
+"""Descriptors and digests that identify near-duplicate samples across partitions."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 
 NOTHING = np.uint64(0)
-"""The digest of a part that has no content of its own, such as a dry radar frame."""
+"""Digest of a part without content, such as a dry radar frame."""
 
 
 @dataclass(frozen=True)
 class SampleSimilarity:
-    """Descriptors and contents of samples, by their rows in the index.
+    """Descriptors and digests of samples, by their rows in the index.
 
     Args:
-        name: of the descriptor: `SOAP descriptor`.
-        describe: one clause that says what it is.
-        vectors: rows `(n,)` → `(n, D)` float32; samples are the more similar, the nearer these.
-        contents: rows `(n,)` → `(n, C)` uint64 digests of the parts of each sample; samples that
-            share one hold the same measurement, and `NOTHING` is shared by none.
-        part: what such a part is: `frame`, `jet`.
-        along: the column of the index along which neighbours are similar (time), if there is one.
+        name: name of the descriptor: `SOAP descriptor`.
+        describe: one clause that defines the descriptor.
+        vectors: rows `(n,)` → descriptors `(n, D)` float32; a smaller distance is a higher
+            similarity.
+        contents: rows `(n,)` → `(n, C)` uint64 digests of the parts of each sample; samples with
+            an equal digest, other than `NOTHING`, hold the same measurement.
+        part: what one part is: `frame`, `jet`.
+        along: index column along which neighbours are similar (time), if any.
     """
 
     name: str
@@ -35,7 +36,7 @@ class SampleSimilarity:
 
 
 def digest(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """`(n,)` uint64, one of each array's bytes; never `NOTHING`."""
+    """One uint64 digest `(n,)` of the bytes of each array; never `NOTHING`."""
     found = [
         int.from_bytes(hashlib.blake2b(part.tobytes(), digest_size=8).digest()) for part in parts
     ]

@@ -1,4 +1,4 @@
-"""Partitions: the named sets of samples that a model is trained, validated and tested on."""
+"""Partitions: named sets of samples for training, validation and test."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 import polars
 
 from saibench.datamodules.samplers import Chain, Sampler, Subset
-from saibench.datamodules.samplers.features import sample_ids
+from saibench.datamodules.samplers.features import by_sample_id, sample_ids
 from saibench.errors import InsufficientData, UserError
 
 MIN_VALIDATION = 50
 
 
 class Transform(Protocol):
-    """What a partition needs to know of the change made to its samples at test time."""
+    """A change made to the samples of a partition at test time."""
 
     def hash(self) -> str:
         """Digits that change whenever the transform changes a result."""
@@ -29,12 +29,12 @@ class Transform(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Partition:
-    """A named set of samples, ascending by sample_id whatever the order of the index.
+    """A named set of samples, ascending by sample_id for any order of the index.
 
     rows: positions in the index, int64 of shape (count,), read-only
-    sample_ids: the ids of those rows, int64 of shape (count,), ascending, read-only
-    describe: one English clause that says which samples these are
-    transform: the change made to each sample at test time, if any
+    sample_ids: ids of those rows, int64 of shape (count,), ascending, read-only
+    describe: one English clause that defines the samples
+    transform: change made to each sample at test time, if any
     """
 
     name: str
@@ -52,12 +52,11 @@ class Partition:
         describe: str,
         transform: Transform | None = None,
     ) -> Partition:
-        """The partition of `rows` of `index`; ValueError if two of them have one id."""
-        order = np.argsort(sample_ids(index)[rows], kind="stable")
-        rows = rows[order]
+        """The partition of `rows` of `index`; ValueError if an id is repeated."""
+        rows = by_sample_id(index, rows)
         ids = sample_ids(index)[rows]
         if (ids[1:] == ids[:-1]).any():
-            raise ValueError(f"samples of partition '{name}' share ids; an id is one sample")
+            raise ValueError(f"partition '{name}' has repeated sample_ids")
         rows.setflags(write=False)
         ids.setflags(write=False)
         return cls(name, rows, ids, describe, transform)
@@ -68,7 +67,7 @@ class Partition:
 
     @property
     def hash(self) -> str:
-        """12 hexadecimal digits of SHA-256 over the ids and the transform, not over the name."""
+        """12 hexadecimal digits of SHA-256 over the ids and the transform; the name is excluded."""
         digest = hashlib.sha256(self.sample_ids.astype("<i8").tobytes())
         if self.transform is not None:
             digest.update(self.transform.hash().encode())
@@ -81,9 +80,9 @@ def test_partition(
     samplers: Sequence[Sampler],
     transform: Transform | None = None,
 ) -> Partition:
-    """The samples that `samplers`, one after another, select; all of them if there is none.
+    """The samples selected by `samplers`, applied in sequence; all samples if there are none.
 
-    Raises UserError when nothing is left, naming the sampler that left nothing.
+    Raises UserError for an empty partition, naming the sampler that selects nothing.
     """
     chain = Chain(tuple(samplers) or (Subset(),))
     clause = chain.describe() + (f", {transform.describe()}" if transform is not None else "")
@@ -97,22 +96,18 @@ def training_split(
     held_out: Sequence[Partition] = (),
     validation: Sampler | None = None,
 ) -> tuple[Partition, Partition]:
-    """The partitions `train` and `validation`, both drawn from the samples that `sampler` selects.
+    """The partitions `train` and `validation`, both drawn from the candidates of `sampler`.
 
     The training samples are the first candidates in the order of `subset`, the validation samples
-    the last, `validation_count` of them. So with one seed a training set is part of every larger
-    one, and never shares a sample with the validation set of any of them. Where the data have a
-    part of their own for it, `validation` selects the candidates of the validation samples instead;
-    how many are trained on stays as it is without.
-    A `subset.fraction` is one of `largest_training_count`.
+    the last `validation_count`. With one seed a training set is therefore a subset of every larger
+    one, and disjoint from the validation sets of all of them. If the data have a separate
+    validation part, `validation` selects its candidates instead, and the training set is unchanged.
+    A `subset.fraction` is relative to `largest_training_count`.
 
-    Raises
-    ------
-    InsufficientData
-        if there are too few candidates for training and validation samples together
-    UserError
-        if nothing is selected, a candidate belongs to a partition of `held_out`, or none is left
-        for validation
+    Raises:
+        InsufficientData: too few candidates for training and validation together.
+        UserError: nothing is selected, a candidate is in a partition of `held_out`, or no sample
+            remains for validation.
     """
     candidates = _selected("train", index, sampler)
     _check_held_out(sample_ids(index)[candidates], sampler, held_out)
@@ -122,17 +117,17 @@ def training_split(
     origin = f"of {candidates.size} candidates ({sampler.describe()})"
     drawn = f"drawn with seed {subset.seed}"
     if subset.stratify is not None:
-        drawn += f", values of {subset.stratify} in their shares"
+        drawn += f", stratified by {subset.stratify}"
     train = Partition.of("train", index, in_order[:count], f"{count} {origin} {drawn}")
     if validation is None:
         last = in_order[-validating:]
         return train, Partition.of("validation", index, last, f"{validating} others {origin}")
-    taken = np.concatenate([train.rows, *(partition.rows for partition in held_out)])
-    others = np.setdiff1d(_selected("validation", index, validation), taken)
+    excluded = np.concatenate([train.rows, *(partition.rows for partition in held_out)])
+    others = np.setdiff1d(_selected("validation", index, validation), excluded)
     if not others.size:
         raise UserError(
-            f"all samples for validation ({validation.describe()}) are trained on or held out. Use "
-            "data.validation=null, which takes further training samples."
+            f"all validation candidates ({validation.describe()}) are in the training or held-out "
+            "partition. Use data.validation=null to validate on further training candidates."
         )
     chosen = others[subset.order(index[others])][-validating:]
     origin = f"of {others.size} candidates ({validation.describe()})"
@@ -140,21 +135,21 @@ def training_split(
 
 
 def untrained_split(index: polars.DataFrame) -> tuple[Partition, Partition]:
-    """The partitions `train` and `validation` of a model that is not trained: both empty."""
+    """Empty partitions `train` and `validation`, for a model that is not trained."""
     none = np.array([], dtype=np.int64)
-    train = Partition.of("train", index, none, "no samples: nothing was trained here")
+    train = Partition.of("train", index, none, "no samples: the model is not trained")
     return train, Partition.of("validation", index, none.copy(), train.describe)
 
 
 def validation_count(count: int) -> int:
-    """Validation samples beside `count` training samples: 5 % of them, rounded up, at least 50."""
+    """Validation samples for `count` training samples: 5 %, rounded up, at least 50."""
     return max(MIN_VALIDATION, -(-count // 20))
 
 
 def largest_training_count(candidates: int) -> int:
     """The largest count with count + validation_count(count) <= candidates; 0 if there is none.
 
-    For whole numbers count + ceil(count/20) <= candidates is the same as 21*count <= 20*candidates.
+    For integers, count + ceil(count/20) <= candidates is equivalent to 21*count <= 20*candidates.
     """
     return max(0, min(candidates - MIN_VALIDATION, 20 * candidates // 21))
 
@@ -163,14 +158,14 @@ def _training_count(candidates: int, sampler: Sampler, subset: Subset) -> int:
     largest = largest_training_count(candidates)
     if not largest:
         raise InsufficientData(
-            f"{sampler.describe()}: these are {candidates} samples, too few for training beside "
-            f"{MIN_VALIDATION} for validation; at least {MIN_VALIDATION + 1} would work."
+            f"training candidates ({sampler.describe()}): {candidates} samples are too few for "
+            f"training and {MIN_VALIDATION} validation samples. Use at least {MIN_VALIDATION + 1}."
         )
     if subset.count is not None and subset.count > largest:
         raise InsufficientData(
             f"subset.count={subset.count} and {validation_count(subset.count)} validation samples "
-            f"do not fit: {sampler.describe()} are {candidates}, of which at most {largest} + "
-            f"{validation_count(largest)} validation samples would work.",
+            f"are more than the {candidates} candidates ({sampler.describe()}). Use "
+            f"subset.count <= {largest}, with {validation_count(largest)} validation samples.",
             largest=largest,
         )
     return subset.size_within(largest)
@@ -183,9 +178,9 @@ def _check_held_out(
         shared = np.isin(candidate_ids, partition.sample_ids).sum()
         if shared:
             raise UserError(
-                f"training on {sampler.describe()} takes {shared} of {partition.count} samples of "
-                f"the held-out partition '{partition.name}' ({partition.describe}); "
-                "training samples outside it would work."
+                f"training candidates ({sampler.describe()}) include {shared} of the "
+                f"{partition.count} samples of the held-out partition '{partition.name}' "
+                f"({partition.describe}). Use training samplers outside it."
             )
 
 
@@ -200,6 +195,6 @@ def _selected(name: str, index: polars.DataFrame, sampler: Sampler) -> np.ndarra
             break
         left = kept
     raise UserError(
-        f"partition '{name}' is empty: of {left.height} samples, '{step.describe()}' leaves none; "
-        "a wider choice would work."
+        f"partition '{name}' is empty: '{step.describe()}' selects none of {left.height} samples. "
+        "Use a wider selection."
     )

@@ -1,4 +1,4 @@
-"""Random rotations and numbers that belong to a sample, whoever draws them."""
+"""Random rotations and numbers that are pure functions of a sample's id and a seed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from saibench.datamodules.samplers import sample_keys
 
 _ROTATION_STREAMS = (101, 102, 103)
-"""Streams of the three uniform numbers of a rotation, apart from those that draw samples."""
+"""Streams of the three uniform numbers of a rotation, distinct from those that draw samples."""
 
 
 def uniform_rotations(sample_id: np.ndarray, seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The ids of samples that a model has seen elsewhere, as a user gives them."""
+"""The ids of samples that a model was trained on elsewhere, given by the user."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ def seen_ids(given: str | Sequence[int]) -> np.ndarray:
     """Distinct ids, ascending, int64.
 
     Args:
-        given: the ids, or a file of them: `.txt` with one a line, `.csv` with a column
-            `sample_id` (or one column alone), `.npy` or `.json` with a list.
+        given: the ids, or a file of them: `.txt` with one id per line, `.csv` with a column
+            `sample_id` (or a single column), `.npy` or `.json` with a list.
 
     Raises:
-        UserError: no such file, one of another kind, or what it holds are no whole numbers.
+        UserError: no such file, an unsupported format, or a content other than integers.
     """
     name, found = "seen", given
     if isinstance(given, str):
         path = Path(given).expanduser()
         if not path.is_file():
-            raise UserError(f"seen={given} is not a file. Use one of ids: {KINDS}; or a list.")
+            raise UserError(f"seen={given} is not a file. Use a list of ids, or a file {KINDS}.")
         name, found = str(path), _read(path)
     try:
         ids = np.asarray(found)
         whole = ids.astype(np.int64)
         if ids.ndim != 1 or ids.dtype.kind not in "iuf" or not np.array_equal(whole, ids):
-            raise ValueError("they are no list of whole numbers")
+            raise ValueError("not a list of integers")
     except (ValueError, TypeError, OverflowError) as error:
         raise UserError(
-            f"{name} holds no sample ids ({first_line(error)}). Use whole numbers, one a sample."
+            f"{name} has no valid sample ids ({first_line(error)}). Use one integer per sample."
         ) from error
     if not len(whole):
-        raise UserError(f"{name} holds no id. Use seen=null for a model of which none is known.")
+        raise UserError(f"{name} has no id. Use seen=null if the training samples are unknown.")
     return np.unique(whole)
 
 
@@ -56,15 +56,15 @@ def _read(path: Path) -> Any:
         if path.suffix == ".csv":
             table = polars.read_csv(path)
             if "sample_id" not in table.columns and table.width > 1:
-                raise ValueError("of several columns none is called sample_id")
+                raise ValueError("none of several columns is named sample_id")
             return table["sample_id" if "sample_id" in table.columns else table.columns[0]]
         if path.suffix == ".txt":
             return _whole_numbers(path.read_text(encoding="utf-8"))
     except _DAMAGE as error:
         raise UserError(
-            f"{path} cannot be read as ids ({first_line(error)}). Use {KINDS}."
+            f"{path} is not readable as ids ({first_line(error)}). Use {KINDS}."
         ) from error
-    raise UserError(f"{path} is no file of ids. Use {KINDS}.")
+    raise UserError(f"{path} has an unsupported format. Use {KINDS}.")
 
 
 def _whole_numbers(text: str) -> list[int]:
@@ -73,5 +73,5 @@ def _whole_numbers(text: str) -> list[int]:
         try:
             found += map(int, line.split())
         except ValueError as error:
-            raise ValueError(f"line {number} is '{line.strip()[:40]}', no whole number") from error
+            raise ValueError(f"line {number}: '{line.strip()[:40]}' is no integer") from error
     return found

@@ -1,4 +1,4 @@
-"""What a source of data must offer, whatever the workload."""
+"""The interface of a data source, for every workload."""
 
 from __future__ import annotations
 
@@ -9,30 +9,29 @@ import polars as pl
 
 
 class DataSource(Protocol):
-    """Where data come from: a reader or a simulation.
+    """A reader or a simulation of data.
 
-    A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`; a new one is
-    one file with the members below.
+    A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`.
     """
 
     @property
     def name(self) -> str:
-        """One word, that may stand in a file name."""
+        """One word, valid in a file name."""
 
     def describe(self) -> str:
-        """One sentence: what the data are, and how many samples."""
+        """One sentence: the kind of data and the number of samples."""
 
     def preview(self) -> pl.DataFrame | None:
-        """What of the index is to be had in well under a second and without building, else None.
+        """Columns of the index that are available within a second, without building; or None.
 
-        Raises UserError: the data can't be had.
+        Raises UserError: the data are not available.
         """
 
     def recipe(self) -> dict[str, Any]:
-        """Everything that changes the data, as JSON can hold it.
+        """All settings that change the data, as JSON types.
 
-        Of a file it is its content's hash; a folder (`root`, `cache`) names no run then.
+        A file enters by the hash of its content; folders (`root`, `cache`) are excluded.
         """
 
     def load(self, cache: Path) -> Any:
-        """The data, from the cache below this root once they have been prepared."""
+        """The data, prepared on the first call and read from the cache afterwards."""

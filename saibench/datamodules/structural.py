@@ -1,4 +1,4 @@
-"""The LightningDataModule behind every workload: an index, and partitions of it."""
+"""The LightningDataModule of every workload: an index and its partitions."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 from lightning import LightningDataModule, Trainer
 
+from saibench.datamodules.cache import cached_arrays
 from saibench.datamodules.cache_root import cache_root
-from saibench.datamodules.checked import checked_once
 from saibench.datamodules.near_duplicates import SampleSimilarity
 from saibench.datamodules.partition import (
     Partition,
@@ -29,12 +29,14 @@ from saibench.evidence.independence import Independence, default_independence
 from saibench.options import Count, check_fields
 
 NO_SOURCE: Any = object()
-"""Of a data module that gets its data in a way of its own."""
+"""Default of `source`, for a data module that loads its data in another way."""
+CHECKS_VERSION = 3
+"""Version of the data checks; data that passed a lower one are checked again."""
 
 
 @dataclass(frozen=True)
 class EvaluationPass:
-    """One look of the model at samples: every sample once, under one transform."""
+    """One evaluation pass of the model: every sample once, under one transform."""
 
     transform: Any | None
     rows: np.ndarray
@@ -43,32 +45,32 @@ class EvaluationPass:
 
 @dataclass(eq=False, repr=False)
 class StructuralDataModule(LightningDataModule):
-    """Partitions of an index: what is trained on, validated on, and tested on.
+    """Training, validation and test partitions of an index.
 
-    A subclass is a dataclass too (`@dataclass(eq=False, repr=False)`), whose fields are its own
-    options. It gives `load_index`, `dataset_info`, `loader`, `feature_fields` and `describe_data`,
-    and may give `preview_index` and `features`. It is made once a run, from the config alone.
+    A subclass is a dataclass as well (`@dataclass(eq=False, repr=False)`), whose fields are its
+    options. It implements `load_index`, `dataset_info`, `loader`, `feature_fields` and
+    `describe_data`, and may override `preview_index` and `features`. One instance belongs to one
+    run and is built from the config alone.
 
     Args:
         training: sampler of the training candidates.
-        subset: how many of them are trained on.
-        held_out: name of the partition that training may never touch.
-        partitions: name → `{samplers: [...], transform: ...}`, the partitions there are.
-        test: names of the partitions that the trained model is tested on.
-        steps: budget of the training; 0 trains on nothing, so that no sample is taken for it.
-        save_samples: ids of tested samples that are kept whole for the report; None for the model's
-            choice.
-        seen: ids of samples that the model has seen elsewhere, or a file of them (`seen_ids`); None
-            where that is not known.
-        source: where the data come from, see `DataSource`.
-        batch_size: samples a step, over all ranks.
-        evaluation_batch_size: samples a batch in validation and test, on each rank.
+        subset: draws the training samples from the candidates.
+        held_out: name of the partition that training must not overlap.
+        partitions: name → `{samplers: [...], transform: ...}`, all defined partitions.
+        test: names of the partitions that the model is tested on.
+        steps: training steps; 0 for a model that is not trained, which takes no training samples.
+        save_samples: ids of test samples saved for the report; None for the model's choice.
+        seen: ids of samples that the model was trained on elsewhere, or a file of them
+            (`seen_ids`); None if unknown.
+        source: the data, see `DataSource`.
+        batch_size: samples per training step, over all ranks.
+        evaluation_batch_size: samples per batch in validation and test, on each rank.
         steps_per_round: training steps between two validations.
         seed: of the order of the training samples.
-        cache: folder of the prepared arrays; the default is `cache_root()`.
+        cache: folder of the prepared arrays; by default `cache_root()`.
 
     Raises:
-        UserError: an option of another kind, a test of a partition that is not defined.
+        UserError: an option of a wrong type, an undefined test partition.
     """
 
     training: Sampler
@@ -92,14 +94,14 @@ class StructuralDataModule(LightningDataModule):
         for name, kind in (("training", Sampler), ("subset", Subset)):
             if not isinstance(given := getattr(self, name), kind):
                 raise UserError(
-                    f"{name} is a {type(given).__name__}, not a {kind.__name__} of "
-                    "saibench.datamodules.samplers. Use a node whose _target_ is one."
+                    f"{name} is a {type(given).__name__}. Use a _target_ that is a "
+                    f"{kind.__name__} of saibench.datamodules.samplers."
                 )
         for name in ("name", "describe", "preview", "recipe", "load"):
             if self.source is not NO_SOURCE and not hasattr(self.source, name):
                 raise UserError(
-                    f"data is no source: {type(self.source).__name__} has no '{name}', which "
-                    "saibench.datamodules.source.DataSource asks for."
+                    f"data: {type(self.source).__name__} has no '{name}'. Use a class with all "
+                    "members of saibench.datamodules.source.DataSource."
                 )
         self.allow_zero_length_dataloader_with_multiple_devices = True  # a rank without a sample
         self.evaluation: EvaluationPass | None = None
@@ -109,18 +111,18 @@ class StructuralDataModule(LightningDataModule):
         for name in (self.held_out, *self.test):
             if name not in self.partitions:
                 raise UserError(
-                    f"test partition '{name}' is not defined under partitions: "
+                    f"test partition '{name}' is not defined under partitions; "
                     f"{closest(name, self.partitions)}"
                 )
         if not self.test:
-            raise UserError("test=[] names no partition: give at least one, as test=[last_tenth].")
+            raise UserError("test=[] names no partition. Use at least one, as test=[last_tenth].")
 
     def load_index(self) -> pl.DataFrame:
-        """The index: `sample_id` and the data features, one row a sample."""
+        """The index: `sample_id` and the data features, one row per sample."""
         raise NotImplementedError
 
     def preview_index(self) -> pl.DataFrame | None:
-        """The index before the data are made, if it has all that samplers ask for, else None."""
+        """The index before the data are built; None if it lacks a feature that samplers use."""
         if self.source is NO_SOURCE or (preview := self.source.preview()) is None:
             return None
         samplers = [
@@ -132,53 +134,58 @@ class StructuralDataModule(LightningDataModule):
         return preview if features <= set(preview.columns) else None
 
     def prepare_data(self) -> None:
-        """Prepare once what the source keeps; every rank then only reads."""
+        """Fill the cache of the source on one rank; all ranks then only read it."""
         if self.source is not NO_SOURCE:
             self.source.load(self.cache_folder)
 
     def check_once(self, data_hash: str, check: Callable[[], None]) -> None:
-        """Call `check` unless data of this hash have passed it; the cache keeps that they did."""
-        checked_once(self.cache_folder, self.source.name, data_hash, check)
+        """Call `check`, which raises UserError for faulty data, unless the cache records a pass."""
+
+        def passed(folder: Path) -> dict[str, np.ndarray]:
+            check()
+            return {"passed": np.array([True])}
+
+        recipe = {"data": data_hash, "checks": CHECKS_VERSION}
+        cached_arrays(self.cache_folder, f"checked-{self.source.name}", recipe, passed)
 
     def dataset_info(self) -> dict[str, Any]:
-        """What a model needs to know of the training partition, in builtins."""
+        """Properties of the training partition that a model needs, in builtins."""
         return {}
 
     def preview_dataset_info(self) -> dict[str, Any] | None:
-        """What a model can be built with before the data are made, else None.
+        """A stand-in for `dataset_info` before the data are built, or None.
 
-        Its numbers may be others than those of `dataset_info`; what decides the model's shape may
-        not.
+        Numbers may differ from `dataset_info`, but not what determines the shape of the model.
         """
         return None
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
-        """Data features of these rows for the evidence, with `sample_id`."""
+        """Data features of these rows for the evidence, including `sample_id`."""
         return self.index[rows]
 
     def partition_counts(self, rows: np.ndarray) -> dict[str, Any]:
-        """What the record tells of a partition beside its count, in builtins.
+        """Further counts of a partition for the record, in builtins.
 
-        Evidence holds the tested samples; of those trained on, this is all that a report knows.
+        They are all that a report knows of the training samples, which are not in the evidence.
         """
         return {}
 
     def similarity(self) -> SampleSimilarity | None:
-        """When two samples are near-duplicates, for an audit of leaks; None if not known."""
+        """Near-duplicate criterion for the leak audit; None if there is none."""
         return None
 
     def feature_fields(self) -> list[Any]:
-        """`evidence.schema.Field`s of the columns that `features` gives, but for `sample_id`."""
+        """`evidence.schema.Field`s of the columns of `features` without `sample_id`."""
         raise NotImplementedError
 
     def independence(self) -> Independence:
-        """What of the samples is independent, for all intervals and tests.
+        """Which samples are independent, for all intervals and tests.
 
-        A source says it by its attribute `independence`; else samples with a time are independent
-        when they lie some correlation times apart, and others all are.
+        A source can declare it in its attribute `independence`. By default samples with a time are
+        independent if they are some correlation times apart; samples without one always are.
 
         Raises:
-            UserError: the source names a column that the evidence does not have.
+            UserError: the source names a column that is not in the evidence.
         """
         columns = [field.name for field in self.feature_fields()]
         declared = getattr(self.source, "independence", None)
@@ -186,44 +193,43 @@ class StructuralDataModule(LightningDataModule):
             return default_independence(columns)
         if not isinstance(declared, Independence):
             raise UserError(
-                f"independence of the data is a {type(declared).__name__}. Use an Independence of "
+                f"data.independence is a {type(declared).__name__}. Use an Independence of "
                 "saibench.evidence.independence, such as Independence('group', 'trajectory')."
             )
         return declared.checked(columns)
 
     def describe_data(self) -> dict[str, str]:
-        """For the record: `hash` of the content and one sentence to `describe` it.
+        """For the record: the `hash` of the content and a sentence that `describe`s it.
 
-        `system`, where there is one, is what a model of these data is a model of, such as a
-        molecule's formula: a trusted range holds for no other.
+        `system`, if any, is the system that a model of these data applies to, such as a molecular
+        formula: a trusted range is valid for that system only.
         """
         raise NotImplementedError
 
     def content(self) -> Any:
-        """What tells these data from others before they are made, as JSON can hold it.
+        """The identity of the data for the hash of a run, as JSON types.
 
-        It names a run, so that other data are another run, wherever they lie: the recipe of the
-        `source`, which holds the hash of a file's content or the settings of a simulation. None
-        if that is not known; the data's folder then names the run.
+        By default the recipe of the `source`, with hashes of files or settings of a simulation;
+        None if unknown, so that the folder of the data enters the hash instead.
 
         Raises:
-            UserError: the data can't be had.
+            UserError: the data are not available.
         """
         return None if self.source is NO_SOURCE else self.source.recipe()
 
     def loader(
         self, batches: TrainingBatches | EvaluationBatches, transform: Any | None = None
     ) -> Any:
-        """What Lightning takes batches from, one of the samples of each of `batches`.
+        """An iterable of batches for Lightning.
 
         Args:
-            batches: rows of the index, a batch at a time; `weight` is that of a sample in the loss.
-            transform: of the partitions that are tested, if they have one.
+            batches: rows of the index for each batch, and the `weight` of a sample in the loss.
+            transform: test-time transform of the tested partitions, if any.
         """
         raise NotImplementedError
 
     def training_batches(self) -> TrainingBatches:
-        """Rows of the steps of a round."""
+        """Rows of the steps of one round."""
         return TrainingBatches(
             self.split[0].rows,
             self.batch_size,
@@ -234,7 +240,7 @@ class StructuralDataModule(LightningDataModule):
         )
 
     def evaluation_batches(self, rows: np.ndarray) -> EvaluationBatches:
-        """These rows, unrepeated, dealt over the ranks."""
+        """These rows, each once, distributed over the ranks."""
         return EvaluationBatches(rows, self.evaluation_batch_size, self.ranks)
 
     def train_dataloader(self) -> Any:
@@ -248,7 +254,7 @@ class StructuralDataModule(LightningDataModule):
 
     @property
     def ranks(self) -> Ranks:
-        """This process among those that work together."""
+        """The rank of this process and the number of ranks."""
         return Ranks(self.attached.global_rank, self.attached.world_size)
 
     @property
@@ -256,10 +262,10 @@ class StructuralDataModule(LightningDataModule):
         """The trainer.
 
         Raises:
-            RuntimeError: there is none yet.
+            RuntimeError: no trainer is attached.
         """
         if self.trainer is None:
-            raise RuntimeError("loaders need the trainer that this data module is given to.")
+            raise RuntimeError("no trainer is attached to this data module.")
         return self.trainer
 
     @cached_property
@@ -271,17 +277,17 @@ class StructuralDataModule(LightningDataModule):
         return {name: self._test_partition(self.index, name) for name in self.test}
 
     def reported_partition(self, tested: Sequence[str]) -> str:
-        """Of tested ones, the one a report shows: the held-out, or else one not transformed."""
+        """The tested partition for the report: the held-out one, else one without a transform."""
         if self.held_out in tested:
             return self.held_out
         plain = (name for name in tested if self.partitions[name].get("transform") is None)
         return next(plain, tested[0])
 
     def saved_rows(self) -> np.ndarray | None:
-        """Rows of `save_samples`, in their order, or None for the model's choice.
+        """Rows of `save_samples`, in their order; None for the model's choice.
 
         Raises:
-            UserError: one of them is in no test partition.
+            UserError: a sample is in none of the test partitions.
         """
         if self.save_samples is None:
             return None
@@ -293,11 +299,11 @@ class StructuralDataModule(LightningDataModule):
 
     def _check_saved(self, tests: Sequence[Partition]) -> None:
         tested = np.unique(np.concatenate([partition.sample_ids for partition in tests]))
-        strange = [chosen for chosen in self.save_samples or () if chosen not in tested]
-        if strange:
+        unknown = [chosen for chosen in self.save_samples or () if chosen not in tested]
+        if unknown:
             raise UserError(
-                f"save_samples={list(self.save_samples or ())}: sample {strange[0]} is in none of "
-                f"the tested partitions, whose {len(tested)} ids lie between {tested[0]} and "
+                f"save_samples={list(self.save_samples or ())}: sample {unknown[0]} is in none of "
+                f"the tested partitions, which have {len(tested)} ids from {tested[0]} to "
                 f"{tested[-1]}."
             )
 
@@ -308,46 +314,46 @@ class StructuralDataModule(LightningDataModule):
 
     @cached_property
     def seen_elsewhere(self) -> Partition | None:
-        """The samples of `seen`; None where it is not known what the model has seen elsewhere.
+        """The samples of `seen`, which the model was trained on elsewhere; None if unknown.
 
         Raises:
-            UserError: `seen` cannot be read, or names no sample of these data.
+            UserError: `seen` is not readable, or contains no sample of these data.
         """
         return None if self.seen is None else self._seen(self.index)
 
     @cached_property
     def learned_rows(self) -> np.ndarray:
-        """Rows that the weights were fitted to, here or elsewhere, ascending."""
+        """Rows that the model was trained on, here or elsewhere, ascending."""
         elsewhere = [] if self.seen_elsewhere is None else [self.seen_elsewhere.rows]
         return np.unique(np.concatenate([self.split[0].rows, *elsewhere]))
 
     @cached_property
     def seen_rows(self) -> np.ndarray:
-        """Rows that the model has seen in any way before the test, ascending."""
+        """Rows used before the test for training, here or elsewhere, or validation, ascending."""
         return np.unique(np.concatenate([self.learned_rows, self.split[1].rows]))
 
     def reference_rows(self) -> np.ndarray:
-        """Rows whose means a model is given: of its training, or without one all not held out."""
-        trained = self.split[0].rows
-        if trained.size:
-            return trained
+        """Rows that `dataset_info` averages: the training partition, else all not held out."""
+        train = self.split[0].rows
+        if train.size:
+            return train
         held_out = self._test_partition(self.index, self.held_out).rows
         others = np.setdiff1d(np.arange(self.index.height), held_out)
         return others if others.size else np.arange(self.index.height)
 
     def without_training(self) -> None:
-        """Take no sample for a training: the model turned out to be one that is not trained."""
+        """Empty the training partition, for a model that turns out not to be trained."""
         if self.steps != 0:
             self.steps = 0
             for name in ("split", "learned_rows", "seen_rows"):
                 self.__dict__.pop(name, None)
 
     def candidate_counts(self) -> dict[str, list[int]]:
-        """What the record of the training partition keeps of the samples it was drawn from."""
+        """Counts of the training candidates, for the record."""
         return {}
 
     def check(self) -> None:
-        """Refuse, before anything is made, data and partitions that cannot be had."""
+        """Refuse unavailable data and impossible partitions before anything is built."""
         self.content()
         index = self.preview_index()
         if index is not None:
@@ -357,7 +363,7 @@ class StructuralDataModule(LightningDataModule):
             self._check_saved([self._test_partition(index, name) for name in self.test])
 
     def passes(self) -> list[EvaluationPass]:
-        """The fewest looks that cover all test partitions: one a transform."""
+        """The evaluation passes that cover all test partitions: one per transform."""
         by_transform: dict[str, list[Partition]] = {}
         for partition in self.tests.values():
             key = "" if partition.transform is None else partition.transform.hash()
@@ -372,7 +378,7 @@ class StructuralDataModule(LightningDataModule):
         ]
 
     def test_dataloader(self) -> Any:
-        """Batches of the pass that `evaluation` is set to; by default the first."""
+        """Batches of the pass `evaluation`; by default the first."""
         return self.evaluation_loader(self.evaluation or self.passes()[0])
 
     def _split(self, index: pl.DataFrame) -> tuple[Partition, Partition]:
@@ -385,7 +391,7 @@ class StructuralDataModule(LightningDataModule):
 
     @property
     def validation_sampler(self) -> Sampler | None:
-        """What selects validation samples where the data have a part for them; None: training's."""
+        """Sampler of a validation part of the data; None to use further training candidates."""
         return None
 
     def _seen(self, index: pl.DataFrame) -> Partition:
@@ -395,12 +401,12 @@ class StructuralDataModule(LightningDataModule):
         rows = np.flatnonzero(np.isin(known, ids))
         if not rows.size:
             raise UserError(
-                f"seen: none of its {len(ids)} ids is a sample of these data, whose ids lie "
-                f"between {known.min()} and {known.max()}. Use ids of these data."
+                f"seen: none of its {len(ids)} ids is a sample of these data, whose ids range "
+                f"from {known.min()} to {known.max()}. Use ids of these data."
             )
-        describe = f"{rows.size} samples that the model has seen elsewhere"
+        describe = f"{rows.size} samples that the model was trained on elsewhere"
         if rows.size < len(ids):
-            describe += f" (of {len(ids)} ids that were given)"
+            describe += f" (of {len(ids)} ids given)"
         return Partition.of("seen_elsewhere", index, rows, describe)
 
     def _test_partition(self, index: pl.DataFrame, name: str) -> Partition:
@@ -409,23 +415,21 @@ class StructuralDataModule(LightningDataModule):
 
 
 def _checked(name: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    example = "[{_target_: saibench.datamodules.samplers.Tail, size: 0.1}]"
-    unknown = set(given) - {"samplers", "transform"}
-    if unknown or "samplers" not in given:
-        key = sorted(unknown)[0] if unknown else "(no samplers)"
+    if "samplers" not in given or set(given) - {"samplers", "transform"}:
         raise UserError(
-            f"partitions.{name} holds '{key}': a partition has samplers and, if wanted, "
-            "a transform."
+            f"partitions.{name} has the keys {', '.join(map(repr, given)) or '(none)'}. Use "
+            "samplers and, optionally, transform."
         )
-    samplers = given["samplers"]
+    samplers, transform = given["samplers"], given.get("transform")
     if isinstance(samplers, str) or not isinstance(samplers, Sequence):
-        raise UserError(f"partitions.{name}.samplers is not a list; {example} would work.")
-    transform = given.get("transform")
-    is_one = hasattr(transform, "hash") and hasattr(transform, "describe")
-    if transform is not None and (not is_one or isinstance(transform, Sampler)):
-        kind = type(transform).__name__
         raise UserError(
-            f"partitions.{name}.transform of type {kind} is no transform of samples; "
-            "one as that of last_tenth_rotated would work."
+            f"partitions.{name}.samplers is not a list. Use a list such as "
+            "[{_target_: saibench.datamodules.samplers.Tail, size: 0.1}]."
+        )
+    is_transform = hasattr(transform, "hash") and hasattr(transform, "describe")
+    if transform is not None and (not is_transform or isinstance(transform, Sampler)):
+        raise UserError(
+            f"partitions.{name}.transform has type {type(transform).__name__}, not "
+            "a transform of samples. Use one such as that of last_tenth_rotated."
         )
     return given

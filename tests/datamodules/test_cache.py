@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saibench.datamodules import cache, kept_hashes
+from saibench.datamodules import cache, hash_cache
 from saibench.datamodules.cache import CachedArrays, cached_arrays, new_array
 from saibench.datamodules.cache_root import cache_root
 from saibench.datamodules.downloads import disk
@@ -121,7 +121,7 @@ def test_the_order_of_a_recipe_does_not_matter(tmp_path: Path) -> None:
     assert again.folder == first.folder
 
 
-def test_the_manifest_says_what_the_arrays_are(tmp_path: Path) -> None:
+def test_the_manifest_describes_the_arrays(tmp_path: Path) -> None:
     folder = make(tmp_path).folder
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
 
@@ -209,8 +209,8 @@ def test_a_damaged_folder_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixt
     folder = make(tmp_path).folder
     flip(folder / "forces.npy")
     make(tmp_path)
-    (told,) = [record.getMessage() for record in caplog.records]
-    assert str(folder) in told and "data_hash" in told
+    (warning,) = [record.getMessage() for record in caplog.records]
+    assert str(folder) in warning and "data_hash" in warning
 
 
 def test_a_damaged_folder_whose_source_is_gone_is_refused(tmp_path: Path) -> None:
@@ -225,14 +225,14 @@ def test_a_damaged_folder_whose_source_is_gone_is_refused(tmp_path: Path) -> Non
 def test_arrays_are_hashed_once_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not while they are so fresh that a change at once would not be seen."""
     monkeypatch.setenv("SAIBENCH_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(kept_hashes, "KEPT_FROM", 0)
-    monkeypatch.setattr(kept_hashes, "SETTLED", -1)
+    monkeypatch.setattr(hash_cache, "MIN_BYTES", 0)
+    monkeypatch.setattr(hash_cache, "SETTLED", -1)
     folder = make(tmp_path).folder
     make(tmp_path)
     monkeypatch.setattr(cache, "_data_hash", lambda arrays: pytest.fail("they were read"))
     for _ in range(2):
         cached_arrays(tmp_path, "name", RECIPE, must_not_build)
-        kept_hashes._known.clear()  # as in another process
+        hash_cache._known.clear()  # as in another process
     monkeypatch.undo()
     flip(folder / "forces.npy")
     np.testing.assert_array_equal(make(tmp_path)["forces"], FORCES)

@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from saibench.datamodules import files, kept_hashes
+from saibench.datamodules import files, hash_cache
 
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of hashes, where those of all files are kept at once."""
     monkeypatch.setenv("SAIBENCH_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(kept_hashes, "KEPT_FROM", 0)
-    monkeypatch.setattr(kept_hashes, "SETTLED", -1)
+    monkeypatch.setattr(hash_cache, "MIN_BYTES", 0)
+    monkeypatch.setattr(hash_cache, "SETTLED", -1)
     return tmp_path / "cache" / "hashes"
 
 
 def another_process_hashes(path: Path) -> str:
-    kept_hashes._known.clear()
+    hash_cache._known.clear()
     return files.file_sha256(path)
 
 
@@ -54,21 +54,21 @@ def test_file_that_changed_is_read_again_though_its_time_was_set_back(
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff\xfe"])
-def test_damaged_note_costs_time_alone(damage: bytes, kept: Path, tmp_path: Path) -> None:
+def test_damaged_entry_is_recomputed(damage: bytes, kept: Path, tmp_path: Path) -> None:
     path = tmp_path / "frames.npz"
     path.write_bytes(b"one")
     another_process_hashes(path)
-    (note,) = kept.iterdir()
-    note.write_bytes(damage)
+    (entry,) = kept.iterdir()
+    entry.write_bytes(damage)
     assert another_process_hashes(path) == sha256(b"one")
-    assert json.loads(note.read_text())["sha256"] == sha256(b"one")
+    assert json.loads(entry.read_text())["sha256"] == sha256(b"one")
 
 
-def test_a_file_just_written_is_not_noted(
+def test_a_file_just_written_is_not_saved(
     kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A change within the clock's tick would not be seen."""
-    monkeypatch.setattr(kept_hashes, "SETTLED", 60 * 10**9)
+    monkeypatch.setattr(hash_cache, "SETTLED", 60 * 10**9)
     path = tmp_path / "frames.npz"
     path.write_bytes(b"one")
     another_process_hashes(path)

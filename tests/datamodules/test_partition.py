@@ -110,17 +110,14 @@ def test_a_split_is_the_same_on_every_machine() -> None:
         assert index["sample_id"].to_numpy()[train.rows].tolist() == train.sample_ids.tolist()
 
 
-def test_a_count_that_leaves_no_room_for_validation_is_not_held_by_the_data() -> None:
-    with pytest.raises(InsufficientData) as error:
+def test_a_count_that_leaves_too_few_samples_for_validation_is_refused() -> None:
+    says = r"subset\.count=8300 and 415 .* 8669 .*subset\.count <= 8256, with 413 "
+    with pytest.raises(InsufficientData, match=says):
         partition.training_split(make_index(9633), Window(0, limit=0.9), Subset(8300))
-    assert str(error.value) == (
-        "subset.count=8300 and 415 validation samples do not fit: samples from 0 % to 90 % in "
-        "order of time are 8669, of which at most 8256 + 413 validation samples would work."
-    )
 
 
 def test_candidates_fewer_than_the_validation_needs_are_not_enough() -> None:
-    with pytest.raises(InsufficientData, match=r"50 samples, too few .* at least 51 would work"):
+    with pytest.raises(InsufficientData, match=r"50 samples .* 51"):
         partition.training_split(make_index(50), Window(0), Subset())
     train, validation = partition.training_split(make_index(51), Window(0), Subset())
     assert (train.count, validation.count) == (1, 50)
@@ -129,23 +126,15 @@ def test_candidates_fewer_than_the_validation_needs_are_not_enough() -> None:
 def test_training_on_a_held_out_partition_is_refused_by_name() -> None:
     index = make_index(1000)
     test = partition.test_partition("last_tenth", index, [Tail(0.1)])
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"from 50 % to 100 % .* 100 of the 100 .*'last_tenth'"):
         partition.training_split(index, Window(0.5), Subset(10), [test])
-    assert str(error.value) == (
-        "training on samples from 50 % to 100 % in order of time takes 100 of 100 samples of the "
-        "held-out partition 'last_tenth' (the last 10 % of the samples in order of time); "
-        "training samples outside it would work."
-    )
 
 
 def test_the_sampler_that_leaves_nothing_is_named() -> None:
     samplers = [Tail(0.5), Where("label", equals=7), Bins("label", edges=[0, 1]), Subset(3)]
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"partition 'odd' .*'samples whose label is 7' .* 50 "):
         partition.test_partition("odd", make_index(100), samplers)
-    assert "partition 'odd' is empty: of 50 samples, 'samples whose label is 7' leaves none" in str(
-        error.value
-    )
-    with pytest.raises(UserError, match="partition 'train' is empty: of 9 samples, 'samples from"):
+    with pytest.raises(UserError, match=r"partition 'train' .*'samples from .* 9 "):
         partition.training_split(make_index(9), Window(0, 0.01), Subset())
 
 
@@ -186,5 +175,5 @@ def test_rows_of_a_partition_can_not_be_overwritten() -> None:
 
 def test_ids_given_twice_are_an_error() -> None:
     index = polars.DataFrame({"sample_id": [1, 1, 2]})
-    with pytest.raises(ValueError, match="samples of partition 'all' share ids"):
+    with pytest.raises(ValueError, match=r"partition 'all' .*sample_ids"):
         partition.test_partition("all", index, [])

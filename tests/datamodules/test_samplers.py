@@ -123,12 +123,8 @@ def test_ties_in_time_are_broken_by_sample_id() -> None:
 
 
 def test_window_reaching_into_the_test_is_refused() -> None:
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=r"window\.start=0\.3 .*window\.size=0\.7 .* 0\.9.* 0\.6\."):
         Window(start=0.3, size=0.7, limit=0.9)
-    assert str(error.value) == (
-        "window.start=0.3 and window.size=0.7 end at 1, past 0.9 where the test partition begins; "
-        "a size of at most 0.6 would work."
-    )
 
 
 def test_window_that_passes_the_limit_by_rounding_alone_ends_at_it() -> None:
@@ -137,7 +133,7 @@ def test_window_that_passes_the_limit_by_rounding_alone_ends_at_it() -> None:
 
 
 def test_order_by_a_feature_with_missing_values_is_refused() -> None:
-    with pytest.raises(UserError, match=r"window\.by='gap' has no value in 3 samples"):
+    with pytest.raises(UserError, match=r"window\.by='gap' .* 3 samples"):
         Window(0, by="gap").select(make_index(10))
 
 
@@ -190,13 +186,13 @@ def test_fraction_rounds_down() -> None:
     assert len(ids_of(Subset(fraction=0.5), make_index(9))) == 4
 
 
-def test_count_beyond_the_data_is_not_held_by_it() -> None:
-    with pytest.raises(InsufficientData, match=r"subset\.count=50000 of 9633 samples"):
+def test_count_beyond_the_data_is_refused() -> None:
+    with pytest.raises(InsufficientData, match=r"subset\.count=50000 .*9633"):
         Subset(count=50000).select(make_index(9633))
 
 
 def test_fraction_of_nothing_is_refused() -> None:
-    with pytest.raises(UserError, match=r"subset\.fraction=0\.05 of 9 samples is none"):
+    with pytest.raises(UserError, match=r"subset\.fraction=0\.05 of 9 samples"):
         Subset(fraction=0.05).select(make_index(9))
 
 
@@ -334,7 +330,7 @@ def test_another_seed_draws_others_of_a_label() -> None:
 
 def test_empty_bin_is_refused_by_number() -> None:
     index = polars.DataFrame({"sample_id": [0, 1], "x": [0.5, 2.5]})
-    with pytest.raises(UserError, match=r"bin 1 of 'x', from 1 to 2, .* keep=\[0, 2\] would work"):
+    with pytest.raises(UserError, match=r"bin 1 of 'x', from 1 to 2, .* keep=\[0, 2\]"):
         Bins("x", edges=[0, 1, 2, 3]).select(index)
     assert ids_of(Bins("x", edges=[0, 1, 2, 3], keep=[0, 2]), index) == [0, 1]
 
@@ -361,9 +357,7 @@ def test_where_keeps_what_meets_the_conditions_and_never_nan(
 
 
 def test_where_refuses_a_value_of_another_kind() -> None:
-    with pytest.raises(
-        UserError, match=r"where\.equals='top' can't match 'label', which holds num"
-    ):
+    with pytest.raises(UserError, match=r"where\.equals='top' .*'label'.* numbers"):
         Where("label", equals="top").select(make_index(9))
 
 
@@ -390,16 +384,16 @@ DESCRIBED = [
     (Subset(), "all samples"),
     (
         Bins("jet_energy", start=550, width=236.25, count=8, keep=[1, 0], equal_count=True),
-        "samples in bins 0, 1 of the 8 bins of jet_energy that start at 550 and are 236.25 wide, "
-        "as many from each, seed 0",
+        "samples in bins 0, 1 of the 8 bins of jet_energy of width 236.25 from 550, equally many "
+        "per bin, seed 0",
     ),
     (
         Bins("x", count=4, keep=[0, 1], size_of=0),
-        "samples in bins 0, 1 of the 4 bins of x that part its range equally, together as many as "
-        "bin 0 holds, seed 0",
+        "samples in bins 0, 1 of the 4 bins of x of equal width, in total as many as in bin 0, "
+        "seed 0",
     ),
     (Bins("x", edges=[0, 1, 2.5]), "samples in any of the 2 bins of x with edges 0, 1, 2.5"),
-    (Bins("x", count=4), "samples in any of the 4 bins of x that part its range equally"),
+    (Bins("x", count=4), "samples in any of the 4 bins of x of equal width"),
     (Where("label", one_of=[2, 0]), "samples whose label is one of 0, 2"),
     (Where("x", at_least=1, below=2), "samples whose x is at least 1 and is below 2"),
     (
@@ -515,7 +509,7 @@ def test_a_mistake_in_yaml_is_the_cause_that_hydra_reports() -> None:
         (Window, {"start": None}, "window.start=null"),
         (Window, {"start": math.nan}, "window.start=nan"),
         (Window, {"start": -0.1}, "window.start=-0.1"),
-        (Window, {"start": 0.9, "limit": 0.9}, "window.start=0.9 is not below window.limit=0.9"),
+        (Window, {"start": 0.9, "limit": 0.9}, "window.limit=0.9"),
         (Window, {"start": 0, "size": 0}, "window.size=0"),
         (Window, {"start": 0, "by": 3}, "window.by=3"),
         (Window, {"start": 0, "limit": 1.5}, "window.limit=1.5"),
@@ -525,18 +519,18 @@ def test_a_mistake_in_yaml_is_the_cause_that_hydra_reports() -> None:
         (Subset, {"fraction": 1.5}, "subset.fraction=1.5"),
         (Subset, {"count": 5, "fraction": 2}, "subset.fraction=2"),
         (Subset, {"fraction": 0}, "subset.fraction=0"),
-        (Subset, {"count": 5, "fraction": 0.5}, "exclude each other"),
+        (Subset, {"count": 5, "fraction": 0.5}, "subset.count=5 and subset.fraction=0.5"),
         (Subset, {"seed": -1}, "subset.seed=-1"),
-        (Bins, {"by": "x"}, "bins of 'x' are given by nothing"),
+        (Bins, {"by": "x"}, "bins of 'x' are defined by nothing"),
         (Bins, {"by": "x", "edges": [0, 1], "count": 2}, "training.count=null"),
-        (Bins, {"by": "x", "edges": [0, 0]}, "bins.edges=[0, 0] are not two or more increasing"),
-        (Bins, {"by": "x", "edges": [0]}, "bins.edges=[0] are not two or more increasing"),
+        (Bins, {"by": "x", "edges": [0, 0]}, "bins.edges=[0, 0]"),
+        (Bins, {"by": "x", "edges": [0]}, "bins.edges=[0]"),
         (Bins, {"by": "x", "edges": "0,1"}, "bins.edges=0,1"),
         (Bins, {"by": "x", "edges": [0, "b"]}, "bins.edges[1]=b"),
-        (Bins, {"by": "x", "count": 2, "keep": [2]}, "bins.keep=[2] names a bin outside 0 to 1"),
+        (Bins, {"by": "x", "count": 2, "keep": [2]}, "bins.keep=[2]"),
         (Bins, {"by": "x", "count": 2, "keep": []}, "bins.keep=[]"),
         (Bins, {"by": "x", "count": 2, "equal_count": 1}, "bins.equal_count=1"),
-        (Bins, {"by": "x", "count": 2, "size_of": 2}, "bins.size_of=2 is no bin that is kept"),
+        (Bins, {"by": "x", "count": 2, "size_of": 2}, "bins.size_of=2 is not a kept bin"),
         (
             Bins,
             {"by": "x", "count": 2, "size_of": 0, "equal_count": True},
@@ -544,12 +538,12 @@ def test_a_mistake_in_yaml_is_the_cause_that_hydra_reports() -> None:
         ),
         (Subset, {"stratify": 3}, "subset.stratify=3"),
         (Bins, {"by": "x", "start": 0, "width": -1, "count": 2}, "bins.width=-1"),
-        (Where, {"by": "x"}, "where.by='x' has no condition"),
-        (Where, {"by": "x", "at_least": 2, "below": 2}, "where.at_least=2 is not below"),
-        (Where, {"by": "x", "one_of": [1, "a"]}, "where.one_of=[1, 'a'] mixes kinds"),
+        (Where, {"by": "x"}, "where.by='x'"),
+        (Where, {"by": "x", "at_least": 2, "below": 2}, "where.at_least=2"),
+        (Where, {"by": "x", "one_of": [1, "a"]}, "where.one_of=[1, 'a']"),
         (Chain, {"samplers": []}, "chain.samplers=[]"),
-        (Chain, {"samplers": ["tail"]}, "chain.samplers[0]='tail' is not a sampler"),
-        (Chain, {"samplers": [partial(Tail, size=1)]}, "chain.samplers[0]='Tail' is no sampler"),
+        (Chain, {"samplers": ["tail"]}, "chain.samplers[0]='tail'"),
+        (Chain, {"samplers": [partial(Tail, size=1)]}, "_partial_"),
     ],
 )
 def test_impossible_fields_are_refused_by_name(
@@ -562,13 +556,11 @@ def test_impossible_fields_are_refused_by_name(
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("tme", "did you mean 'time'? The features are gap,"), ("zzz", "known: gap, is_top,")],
+    [("tme", "'time'"), ("zzz", "gap, is_top,")],
 )
 @pytest.mark.parametrize(
     "make", [lambda by: Tail(by=by), lambda by: Bins(by, count=2), lambda by: Where(by, equals=1)]
 )
 def test_unknown_feature_is_refused_with_the_closest_and_all_names(make, name, hint) -> None:
-    with pytest.raises(UserError) as error:
+    with pytest.raises(UserError, match=rf"='{name}' .*{hint}.* sample_id, time\.$"):
         make(name).select(make_index(9))
-    assert f"='{name}' is not a feature of this data; {hint}" in str(error.value)
-    assert str(error.value).endswith("sample_id, time.")

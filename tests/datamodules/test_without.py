@@ -37,8 +37,7 @@ def test_within_a_window_it_leaves_the_rest_of_the_window() -> None:
 
 def test_it_describes_hashes_and_refuses() -> None:
     sampler = Without((Subset(fraction=0.9, seed=17),))
-    described = "all but these: 90 % of the samples drawn with seed 17"
-    assert sampler.describe() == described
+    assert sampler.describe() == "all samples except: 90 % of the samples drawn with seed 17"
     assert sampler.hash() != Without((Subset(fraction=0.9, seed=18),)).hash()
     with pytest.raises(UserError, match="not a sampler"):
         Without(("time",))  # type: ignore[arg-type]

@@ -1,8 +1,7 @@
-"""What can be downloaded: one frozen dataclass a data set.
+"""The catalogue of data sets that can be downloaded.
 
-The data sets of a workload stand in its `downloads.py`, in a tuple `DATASETS`; a new workload
-brings its own file and nothing here changes. Those files are read at every start of the command
-line, so they import what is heavy only when a download begins.
+Each workload lists its data sets in the tuple `DATASETS` of its `downloads.py`. The command line
+imports these files at every start, so heavy imports belong inside `download`.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from saibench.errors import UserError, closest
 
 @dataclass(frozen=True)
 class Option:
-    """What a user may choose of a data set: some of `choices`, or yes or no where it has none."""
+    """An option of a download: a selection of `choices`, or a flag if there are none."""
 
     name: str
     help: str
     choices: tuple[str, ...] = ()
 
     def check(self, chosen: Iterable[str]) -> tuple[str, ...]:
-        """`chosen` once each, in the order of `choices`; UserError for an unknown one."""
+        """`chosen` without repetition, in the order of `choices`; UserError for unknown ones."""
         chosen = set(chosen)
         for unknown in sorted(chosen - set(self.choices)):
             raise UserError(f"No {self.name} '{unknown}': {closest(unknown, self.choices)}")
@@ -35,11 +34,11 @@ class Option:
 
 
 class Downloadable(ABC):
-    """A data set that saibench knows where to find and how to verify.
+    """A data set with known addresses and checksums.
 
-    name: what the user types
-    folder: where it goes inside the cache, unless the user gives a folder
-    by_hand: how a user gets it where `download` cannot; empty where it can
+    name: name on the command line
+    folder: default folder inside the cache
+    by_hand: instructions for a manual download; empty if `download` is supported
     """
 
     name: ClassVar[str]
@@ -53,15 +52,15 @@ class Downloadable(ABC):
 
     @abstractmethod
     def download(self, root: Path, *args: Any, **chosen: Any) -> list[Path]:
-        """Bring the data set under `root` and return its files; `chosen` is by option name.
+        """Download the data set to `root` and return its files; `chosen` is by option name.
 
-        Files that are there and verify are not fetched again; other files are never overwritten.
+        Existing files with the right checksum are kept; other files are never overwritten.
         """
 
 
 def catalogue() -> Mapping[str, Downloadable]:
     """Every data set of every workload, by name, in alphabetical order."""
-    # The folders are looked through without importing them: most have no data set to declare.
+    # globbed rather than imported: most workloads have no data set to declare
     found = [
         dataset
         for file in Path(saibench.datamodules.__path__[0]).glob("*/downloads.py")

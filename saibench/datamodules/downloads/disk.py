@@ -1,4 +1,4 @@
-"""Room on a disk: taken before it is written to, and missed in one sentence."""
+"""Disk space: allocated before a file is written, and reported in one sentence when it is short."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
-def take_space(path: Path) -> None:
+def allocate(path: Path) -> None:
     """Give a sparse file all of its blocks, or raise OSError(ENOSPC).
 
-    A write to a mapped file whose blocks the disk doesn't have kills the process with SIGBUS.
+    A write to a memory-mapped file without blocks kills the process with SIGBUS on a full disk.
     """
     size = path.stat().st_size
     if hasattr(os, "posix_fallocate"):
@@ -28,20 +28,30 @@ def take_space(path: Path) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
+def check_room(name: str, size: int, folder: Path) -> None:
+    """Refuse a file that is larger than the free space. Raises UserError."""
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise UserError(
+            f"{name} needs {size:,} bytes, but {folder} has only {free:,} bytes free. Free some "
+            "space, or use another folder."
+        )
+
+
 @contextmanager
 def writable(folder: Path, size: int | None = None) -> Iterator[None]:
-    """Within it, a full disk and a forbidden folder are UserErrors; `size` is the bytes needed."""
-    elsewhere = "or name another folder with SAIBENCH_CACHE_DIR"
+    """Convert a full disk and missing permission to UserError; `size` is the bytes needed."""
+    elsewhere = "or set SAIBENCH_CACHE_DIR to another folder"
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
-            needed = "more bytes" if size is None else f"{size:,} bytes"
+            needed = "more space is" if size is None else f"{size:,} bytes are"
             raise UserError(
-                f"the disk of {folder} is full: {needed} are needed; free some, {elsewhere}."
+                f"the disk of {folder} is full: {needed} needed. Free some space, {elsewhere}."
             ) from error
         if error.errno in FORBIDDEN:
             raise UserError(
-                f"{folder} can't be written ({error.strerror}): make it writable, {elsewhere}."
+                f"{folder} is not writable ({error.strerror}). Make it writable, {elsewhere}."
             ) from error
         raise

@@ -1,4 +1,4 @@
-"""One file from a URL, whole and verified, or not at all."""
+"""Download of one file: complete and verified, or nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """When to give up on a server.
 
-    attempts: requests in a row that bring no new byte
-    wait: seconds before asking again, doubled with each of those requests
+    attempts: consecutive requests without a new byte
+    wait: seconds before a retry, doubled with each of those requests
     timeout: seconds without a byte after which a connection counts as dropped
     """
 
@@ -30,43 +30,42 @@ class Patience:
     timeout: float = 60.0
 
 
-PATIENCE = Patience()
+RETRY = RetryPolicy()
 
 
-def download(remote: RemoteFile, target: Path, patience: Patience = PATIENCE) -> Path:
-    """Bring `remote` to `target`, which then has the published checksum.
+def download(remote: RemoteFile, target: Path, retry: RetryPolicy = RETRY) -> Path:
+    """Download `remote` to `target` and verify the published checksum.
 
-    A target that has it already is left alone, without a request. What an interrupted download
-    has brought stays beside the target as `<target>.part`, and the next one goes on from there
-    if the server still has the same version.
+    A target with that checksum is not requested again. An interrupted download leaves
+    `<target>.part`, from which the next one resumes if the server still has the same version.
 
-    Raises UserError: a wrong checksum (the part is deleted), a target that is another file
-    (it is never overwritten), no room, no permission, another process at it; NotServed if neither
-    the URL nor its mirrors give the file.
+    Raises UserError: a wrong checksum (the part is deleted), another file at the target (never
+    overwritten), a full disk, no permission, another process downloading; NotServed if neither
+    the URL nor its mirrors serve the file.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with sole_writer(target):
-            if not _already_there(remote, target):
+            if not _is_complete(remote, target):
                 part = Part(target)
-                _fetch_from_any(remote, part, patience)
+                _fetch_from_any(remote, part, retry)
                 _verify(remote, part)
                 os.replace(part.path, target)
                 part.discard()
     except OSError as error:
-        raise UserError(f"{target} can't be written: {error.strerror or error}.") from error
+        raise UserError(f"{target} is not writable: {error.strerror or error}.") from error
     return target
 
 
-def _already_there(remote: RemoteFile, target: Path) -> bool:
+def _is_complete(remote: RemoteFile, target: Path) -> bool:
     if not target.exists():
         return False
     found = Checksum.of(target, remote.checksum.algorithm)
     if found == remote.checksum:
         return True
     raise UserError(
-        f"{target} is there already and is not the file at {remote.url} (expected "
-        f"{remote.checksum}, got {found}): move it away, or choose another folder."
+        f"{target} exists and is not the file at {remote.url} (expected {remote.checksum}, got "
+        f"{found}). Move it, or use another folder."
     )
 
 
@@ -76,37 +75,36 @@ def _verify(remote: RemoteFile, part: Part) -> None:
         origin = part.origin()
         part.discard()
         raise UserError(
-            f"{origin.url if origin else remote.url} gave other bytes than the published ones "
-            f"(expected {remote.checksum}, got {found}): they were deleted."
+            f"the download of {origin.url if origin else remote.url} has a wrong checksum "
+            f"(expected {remote.checksum}, got {found}) and was deleted. Try again later."
         )
 
 
-def _fetch_from_any(remote: RemoteFile, part: Part, patience: Patience) -> None:
+def _fetch_from_any(remote: RemoteFile, part: Part, retry: RetryPolicy) -> None:
     refusals = []
     for url in remote.urls:
         try:
-            return _fetch(url, part, patience)
+            return _fetch(url, part, retry)
         except NotServed as refusal:
             refusals.append(str(refusal))
     raise NotServed(
-        f"{part.target.name} could not be fetched ({'; '.join(refusals)}): try later, or bring it "
-        f"by other means to {part.target}, where its checksum will be verified."
+        f"{part.target.name} could not be downloaded ({'; '.join(refusals)}). Try again later, or "
+        f"copy the file to {part.target}; its checksum is verified there."
     )
 
 
-def _fetch(url: str, part: Part, patience: Patience) -> None:
-    """Make `part` the whole file at `url`, through as many requests as bring new bytes."""
+def _fetch(url: str, part: Part, retry: RetryPolicy) -> None:
+    """Complete `part` from `url`, with as many requests as bring new bytes."""
     log.info("fetching %s from %s", part.target.name, url)
     furthest, fruitless = 0, 0
     while True:
         try:
-            return request(url, part, patience.timeout)
+            return request(url, part, retry.timeout)
         except Interrupted as interruption:
-            # A server that ignores ranges starts over each time: bytes are new only beyond the
-            # furthest point that any request reached.
+            # a server that ignores ranges starts over: only bytes beyond the furthest are new
             fruitless = 0 if part.size > furthest else fruitless + 1
             furthest = max(furthest, part.size)
-            if fruitless >= patience.attempts:
+            if fruitless >= retry.attempts:
                 raise NotServed(f"{url}: {interruption}") from interruption
-            log.info("%s: %s; asking again", url, interruption)
-            time.sleep(patience.wait * 2 ** max(fruitless - 1, 0))
+            log.info("%s: %s; retrying", url, interruption)
+            time.sleep(retry.wait * 2 ** max(fruitless - 1, 0))

@@ -1,18 +1,14 @@
-"""What a file on this machine came from: `<file>.json` beside it."""
+"""The record of where a file came from: `<file>.json` next to it."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from saibench.errors import UserError, first_line
+from saibench.files.atomic import atomic_write
 from saibench.files.bounded_json import load_json
-
-
-def record_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -20,28 +16,29 @@ def read_record(path: Path) -> dict[str, Any]:
 
     Raises UserError: the record is damaged.
     """
-    record = record_path(path)
+    record = _record(path)
     if not record.exists():
         return {}
     try:
         found = load_json(record)
+        if not isinstance(found, dict):
+            raise ValueError("not a JSON object")
     except ValueError as error:
-        raise _damaged(record, first_line(error)) from error
-    if not isinstance(found, dict):
-        raise _damaged(record, "it holds no JSON object")
+        raise UserError(
+            f"{record} is damaged ({first_line(error)}). Remove it and its file, and download the "
+            "file again."
+        ) from error
     return found
 
 
-def _damaged(record: Path, how: str) -> UserError:
-    return UserError(f"{record} is damaged ({how}): remove it and its file, and download it again.")
-
-
 def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Replace the record of the file `path`, whole or not at all.
+    """Write the record of the file `path`, before the file itself appears under its name.
 
-    To be called before the file appears under its name: a record without its file does no harm,
-    a file without its record is of unknown origin.
+    A record without its file does no harm; a file without its record has an unknown origin.
     """
-    draft = path.with_name(f"{path.name}.json.part")
-    draft.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    os.replace(draft, record_path(path))
+    with atomic_write(_record(path)) as draft:
+        draft.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.json")

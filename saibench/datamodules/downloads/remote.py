@@ -1,4 +1,4 @@
-"""A file that lies somewhere else, and how to know that what came is that file."""
+"""A remote file and its published checksum."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Checksum:
-    """A published digest of a file's bytes, in lower-case hexadecimal digits."""
+    """A published digest of a file, in lower-case hexadecimal digits."""
 
     algorithm: Literal["md5", "sha256"]
     digest: str
 
     @classmethod
     def of(cls, path: Path, algorithm: Literal["md5", "sha256"]) -> Checksum:
-        """The checksum of the file at `path`; OSError if it can't be read."""
+        """The checksum of the file at `path`; OSError if it is not readable."""
         with path.open("rb") as file:
             return cls(algorithm, hashlib.file_digest(file, algorithm).hexdigest())
 
@@ -27,10 +27,10 @@ class Checksum:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file to fetch. A checksum is not optional: nothing unverified becomes data.
+    """One file to download; its checksum is mandatory.
 
-    url: where it lies, http or https
-    mirrors: further places of the same bytes, asked in turn when `url` won't serve it
+    url: http or https address
+    mirrors: further addresses of the same bytes, tried in turn if `url` fails
     """
 
     url: str

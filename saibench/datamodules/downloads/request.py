@@ -1,40 +1,40 @@
-"""One HTTP request for what is still missing of a file (RFC 9110: Range, If-Range)."""
+"""One HTTP request for the missing bytes of a file (RFC 9110: Range, If-Range)."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import ssl
 import sys
 
 import requests
 from tqdm import tqdm
 
+from saibench.datamodules.downloads.disk import check_room
 from saibench.datamodules.downloads.part import Origin, Part
 from saibench.errors import UserError
 
-# The chunk under way is lost when a connection breaks, so a chunk is small.
 CHUNK_BYTES = 1 << 14
-PASSING_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
+"""Small, because the current chunk is lost when a connection drops."""
+TRANSIENT_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 DROPPED = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
 
 
 class NotServed(UserError):
-    """The server won't give the file, now or at the next request."""
+    """The server refuses the file; a retry is useless."""
 
 
 class Interrupted(Exception):
-    """The file is not whole after this request; another one may bring more of it."""
+    """The file is incomplete after this request; a retry may fetch more of it."""
 
 
 def request(url: str, part: Part, timeout: float) -> None:
-    """Ask `url` for what `part` lacks; on return `part` is whole, as far as the server says.
+    """Fetch the missing bytes of `part` from `url`, to the length stated by the server.
 
-    A part of another version, or of another URL, is replaced from its first byte. `timeout` is
-    the seconds to wait for a connection, and then for each further byte. Certificates are always
-    verified, and no https address may lead to plain http.
+    A part of another version or URL is replaced. `timeout` is in seconds, for the connection and
+    for each further byte. Certificates are always verified, and a redirect from https to http is
+    refused.
 
-    Raises Interrupted (worth asking again), NotServed (not worth it), UserError (no room).
+    Raises Interrupted (retry), NotServed (do not retry), UserError (disk full).
     """
     begun = part.origin()
     if begun is not None and begun.url != url:
@@ -45,7 +45,7 @@ def request(url: str, part: Part, timeout: float) -> None:
         with requests.get(
             url, headers=_headers(begun, part), stream=True, timeout=timeout
         ) as answer:
-            _refuse_to_leave_tls(url, answer)
+            _check_https(url, answer)
             _store(answer, _origin(url, answer, begun, part), part)
     except requests.RequestException as error:
         cause = _innermost(error)
@@ -55,7 +55,7 @@ def request(url: str, part: Part, timeout: float) -> None:
 
 
 def _headers(begun: Origin | None, part: Part) -> dict[str, str]:
-    # Compressed in transit, ranges and lengths would count other bytes than the file's.
+    # With compression, ranges and lengths would count compressed bytes.
     headers = {"Accept-Encoding": "identity", "User-Agent": "saibench"}
     if begun is not None:
         headers["Range"] = f"bytes={part.size}-"
@@ -64,14 +64,14 @@ def _headers(begun: Origin | None, part: Part) -> dict[str, str]:
     return headers
 
 
-def _refuse_to_leave_tls(url: str, answer: requests.Response) -> None:
+def _check_https(url: str, answer: requests.Response) -> None:
     hops = [hop.url for hop in (*answer.history, answer)]
     if url.startswith("https:") and not all(hop.startswith("https:") for hop in hops):
-        raise NotServed(f"{url} leads to an address without TLS")
+        raise NotServed(f"{url} redirects to an address without TLS")
 
 
 def _origin(url: str, answer: requests.Response, begun: Origin | None, part: Part) -> Origin:
-    """What the coming body belongs to; `part` ends where that body begins."""
+    """The origin of the response body; discards a `part` that the body does not continue."""
     if answer.status_code == 200:
         origin = Origin(url, _validator(answer), _number(answer.headers.get("Content-Length")))
         part.begin(origin)
@@ -80,18 +80,17 @@ def _origin(url: str, answer: requests.Response, begun: Origin | None, part: Par
         return begun
     if answer.status_code in (206, 416):
         part.discard()
-        raise Interrupted("it has no longer the version that was begun")
+        raise Interrupted("the file on the server has changed")
     status = f"{answer.status_code} {answer.reason}"
-    if answer.status_code in PASSING_STATUS:
-        raise Interrupted(f"it answers {status}")
-    raise NotServed(f"{url} answers {status}")
+    if answer.status_code in TRANSIENT_STATUS:
+        raise Interrupted(f"status {status}")
+    raise NotServed(f"{url}: status {status}")
 
 
 def _continues(answer: requests.Response, begun: Origin, part: Part) -> bool:
-    """Whether a partial answer goes on where `part` ends, in the same version.
+    """Whether a partial response continues `part` in the same version.
 
-    With If-Range a server may leave the validator out of a 206; one that gives another validator
-    has overlooked If-Range.
+    A server may omit the validator of a 206; another validator means that it ignores If-Range.
     """
     span, _, total = answer.headers.get("Content-Range", "").partition("/")
     return (
@@ -102,13 +101,7 @@ def _continues(answer: requests.Response, begun: Origin, part: Part) -> bool:
 
 
 def _store(answer: requests.Response, origin: Origin, part: Part) -> None:
-    missing = (origin.total or 0) - part.size
-    free = shutil.disk_usage(part.path.parent).free
-    if missing > free:
-        raise UserError(
-            f"{origin.url} needs {missing:,} bytes, but {part.path.parent} has only {free:,} "
-            f"free: make room, or choose another folder."
-        )
+    check_room(origin.url, (origin.total or 0) - part.size, part.path.parent)
     with (
         part.path.open("ab") as file,
         tqdm(
@@ -118,7 +111,7 @@ def _store(answer: requests.Response, origin: Origin, part: Part) -> None:
             unit="B",
             unit_scale=True,
             file=sys.stderr,
-            disable=None,  # no bar where nobody watches: standard error is a file
+            disable=None,  # no bar if standard error is not a terminal
         ) as bar,
     ):
         for chunk in answer.iter_content(CHUNK_BYTES):
@@ -126,11 +119,11 @@ def _store(answer: requests.Response, origin: Origin, part: Part) -> None:
         file.flush()
         os.fsync(file.fileno())
     if origin.total is not None and part.size != origin.total:
-        raise Interrupted(f"it stopped after {part.size:,} of {origin.total:,} bytes")
+        raise Interrupted(f"stopped after {part.size:,} of {origin.total:,} bytes")
 
 
 def _validator(answer: requests.Response) -> str | None:
-    """A weak ETag promises the same meaning, not the same bytes, so If-Range may not use it."""
+    """The strong ETag, else Last-Modified; a weak ETag does not guarantee equal bytes."""
     etag = answer.headers.get("ETag", "")
     return etag if etag.startswith('"') else answer.headers.get("Last-Modified")
 
@@ -140,7 +133,7 @@ def _number(text: str | None) -> int | None:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """requests wraps urllib3 wraps the socket: only the innermost says in few words what it was."""
+    """The original error: requests wraps urllib3's errors, which wrap the socket's."""
     while error.__context__ is not None:
         error = error.__context__
     return error

@@ -1,4 +1,4 @@
-"""Named files out of a tar archive that is trusted in nothing else."""
+"""Extraction of named files from an untrusted tar archive."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
 
+from saibench.datamodules.downloads.disk import check_room
 from saibench.datamodules.downloads.part import sole_writer
 from saibench.errors import UserError
 
@@ -17,64 +18,56 @@ DAMAGE = (tarfile.ReadError, EOFError, zlib.error, LZMAError)
 
 
 @contextmanager
-def unpacked(archive: Path, wanted: Collection[str]) -> Iterator[dict[str, Path]]:
-    """Member name → file, for those of `wanted` that the archive holds.
+def unpacked(archive: Path, names: Collection[str]) -> Iterator[dict[str, Path]]:
+    """Member name → file, for those of `names` that the archive contains.
 
-    The files lie in a folder beside the archive, `<archive>.unpacked`, on the same file system as
-    what the caller will rename them to; the folder goes at the end of the block. Members that are
-    not wanted stay packed. The archive is read once: the whole of it is checked before the block
-    begins, so that a bad member at its very end leaves nothing behind either.
+    The files are extracted to `<archive>.unpacked`, in the folder of the archive, which is removed
+    at the end of the block. The whole archive is checked before the block begins.
 
-    Raises UserError: a link, a device, an absolute name, a name with "..", a wanted name twice;
-    a damaged archive; no room.
+    Raises UserError: a link, a device, an absolute name, a name with "..", a repeated name; a
+    damaged archive; a full disk.
     """
     folder = archive.with_name(f"{archive.name}.unpacked")
     with sole_writer(folder):
-        if folder.exists():  # left by a run that was killed
+        if folder.exists():  # left by a killed process
             shutil.rmtree(folder)
         folder.mkdir()
         try:
-            yield _take_out(archive, wanted, folder)
+            yield _extract(archive, names, folder)
         finally:
             shutil.rmtree(folder)
 
 
-def _take_out(archive: Path, wanted: Collection[str], folder: Path) -> dict[str, Path]:
-    taken: dict[str, Path] = {}
+def _extract(archive: Path, names: Collection[str], folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
                 _check(member, folder, archive)
                 name = str(PurePosixPath(member.name))  # without a leading "./"
-                if member.isdir() or name not in wanted:
+                if member.isdir() or name not in names:
                     continue
-                if name in taken:
-                    raise UserError(f"{archive} holds {name} twice: nothing was unpacked.")
-                _check_room(member, folder)
+                if name in found:
+                    raise UserError(f"{archive} contains {name} twice. Nothing was unpacked.")
+                check_room(member.name, member.size, folder)
                 tar.extract(member, folder, filter="data")
-                taken[name] = folder / name
-            _read_to_its_end(tar)
-    except DAMAGE as error:
-        raise _damaged(archive, error) from error
-    except OSError as error:
-        # Only a decompressor raises OSError without a number; the system's own errors have one.
-        if error.errno is None:
-            raise _damaged(archive, error) from error
-        raise
-    return taken
-
-
-def _read_to_its_end(tar: tarfile.TarFile) -> None:
-    """A compressed block is checked against its sum only once the whole of it was read."""
-    if tar.fileobj is not None:
-        while tar.fileobj.read(1 << 20):
-            pass
+                found[name] = folder / name
+            # a compressed block's checksum is verified only when the block is read to its end
+            while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+                pass
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # not of the decompressor
+            raise
+        raise UserError(
+            f"{archive} is damaged ({error}). Delete it and download it again."
+        ) from error
+    return found
 
 
 def _check(member: tarfile.TarInfo, folder: Path, archive: Path) -> None:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts:
-        fault = "leads out of the folder"
+        fault = "is outside the folder"
     elif not (member.isfile() or member.isdir()):
         fault = "is neither a file nor a folder"
     else:
@@ -83,17 +76,4 @@ def _check(member: tarfile.TarInfo, folder: Path, archive: Path) -> None:
             return
         except tarfile.FilterError as error:
             fault = f"is refused ({error})"
-    raise UserError(f"{archive} is not to be trusted: {member.name} {fault}; nothing was unpacked.")
-
-
-def _check_room(member: tarfile.TarInfo, folder: Path) -> None:
-    free = shutil.disk_usage(folder).free
-    if member.size > free:
-        raise UserError(
-            f"{member.name} needs {member.size:,} bytes, but {folder.parent} has only {free:,} "
-            f"free: make room, or choose another folder."
-        )
-
-
-def _damaged(archive: Path, error: BaseException) -> UserError:
-    return UserError(f"{archive} is damaged ({error}): delete it, and download it again.")
+    raise UserError(f"{archive} is not safe: {member.name} {fault}. Nothing was unpacked.")

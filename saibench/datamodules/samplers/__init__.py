@@ -1,8 +1,8 @@
 """Structural samplers: pure, frozen functions from an index to row positions.
 
-An index is a `polars.DataFrame` with one row a sample: `sample_id` (int64, the same on every
+An index is a `polars.DataFrame` with one row per sample: `sample_id` (int64, the same on every
 machine) and the data features known before training. Its rows may be in any order. Samplers
-compose with `|`, hash, and describe themselves in one English clause:
+compose with `|`, have a hash, and describe themselves in one English clause:
 
 >>> import polars
 >>> index = polars.DataFrame({"sample_id": range(10), "time": [i / 10 for i in range(10)]})

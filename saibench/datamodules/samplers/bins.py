@@ -16,22 +16,22 @@ from saibench.errors import InsufficientData, UserError
 from saibench.options import Count, Name, Number, Positive, Seed, as_yaml
 
 OUTSIDE = -1
-"""The bin number of a sample that is in no bin; one whose feature is NaN is in none."""
+"""Bin number of a sample that is in no bin, as is a sample whose feature is NaN."""
 
 DRAW_STREAM = 1
-"""Keys of their own, so that a `Subset` that follows draws evenly from the bins."""
+"""Key stream of draws from bins, so that a following `Subset` draws independently of them."""
 
 
 @dataclass(frozen=True)
 class Bins(Sampler):
     """Samples in the bins `keep` of the feature `by`, ascending by bin number, then sample_id.
 
-    Bin i, counted from 0, is half-open: e_i <= value < e_(i+1). Its edges are `edges`; or
-    `start + i*width` for `count` bins; or, from `count` alone, equal parts of the range from the
-    smallest to the largest value of the rows seen, where the last bin is closed. `keep=None`
-    keeps all bins. `equal_count` draws from every kept bin as many as the smallest of them holds.
-    `size_of` draws from all kept bins together, each sample with the same probability, as many as
-    that one of them holds: ranges of bins then differ in what they cover, not in their size.
+    Bin i, counted from 0, is half-open: e_i <= value < e_(i+1). The edges are `edges`; or
+    `start + i*width` for `count` bins; or, with `count` alone, `count` equal parts of the range of
+    the given rows, where the last bin is closed. `keep=None` keeps all bins. `equal_count` draws
+    as many samples from each kept bin as the smallest one has. `size_of` draws as many samples as
+    the bin of that number has, uniformly from all kept bins together: training sets on different
+    ranges of bins then have equal sizes.
     """
 
     by: Name
@@ -50,38 +50,34 @@ class Bins(Sampler):
         if self.keep is not None:
             object.__setattr__(self, "keep", tuple(sorted(set(self.keep))))
             if not set(self.keep) <= set(range(self.number)):
-                self._refuse("keep", f"names a bin outside 0 to {self.number - 1}; [0] would work")
+                self._refuse("keep", f"has a bin outside the valid range 0 to {self.number - 1}")
         if self.size_of is not None:
             if self.size_of not in self.kept:
-                self._refuse("size_of", f"is no bin that is kept; {self.kept[0]} would work")
+                self._refuse("size_of", f"is not a kept bin. Valid values: {as_yaml(self.kept)}")
             if self.equal_count:
-                self._refuse("size_of", "excludes bins.equal_count=true; null would work")
+                self._refuse("size_of", "excludes bins.equal_count=true. Use size_of=null")
 
     def _check_grid(self) -> None:
-        given = {name for name in ("edges", "count", "width", "start") if self._is_given(name)}
+        names = ("edges", "count", "width", "start")
+        given = {name for name in names if getattr(self, name) is not None}
         if "edges" in given and len(given) > 1:
             spare = " ".join(f"training.{name}=null" for name in sorted(given - {"edges"}))
-            values = " and ".join(
-                f"{name}={as_yaml(getattr(self, name))}" for name in sorted(given)
-            )
+            values = " and ".join(f"{name}={as_yaml(getattr(self, name))}" for name in sorted(given))
             raise UserError(
-                f"bins of '{self.by}' are given by {values}, and edges say all; {spare} would "
-                "work, where they are those of the training."
+                f"bins of '{self.by}' are defined twice, by {values}. Use edges alone, for the "
+                f"training with {spare}."
             )
         if given not in ({"edges"}, {"count", "width", "start"}, {"count"}):
             raise UserError(
-                f"bins of '{self.by}' are given by {' and '.join(sorted(given)) or 'nothing'}; "
-                "edges alone, or start, width and count, or count alone would work."
+                f"bins of '{self.by}' are defined by {' and '.join(sorted(given)) or 'nothing'}. "
+                "Use edges alone, start with width and count, or count alone."
             )
         if self.edges is not None and (len(self.edges) < 2 or min(np.diff(self.edges)) <= 0):
-            self._refuse("edges", "are not two or more increasing numbers; [0, 1] would work")
-
-    def _is_given(self, name: str) -> bool:
-        return getattr(self, name) is not None
+            self._refuse("edges", "are not increasing. Use two or more, such as [0, 1]")
 
     @property
     def number(self) -> int:
-        """How many bins there are, kept or not."""
+        """Number of bins, kept or not."""
         return len(self.edges or ()) - 1 if self.count is None else self.count
 
     @property
@@ -99,9 +95,9 @@ class Bins(Sampler):
         values = numeric_feature(index, self._field("by"), self.by)
         values = values[np.isfinite(values)].astype(np.float64)
         if not values.size or values.min() == values.max():
-            self._refuse("by", "has no two different values to part; explicit edges would work")
+            self._refuse("by", "has fewer than two different values. Use explicit edges")
         edges = values.min() + steps * ((values.max() - values.min()) / self.number)
-        edges[-1] = values.max()  # rounding must not put the largest value outside
+        edges[-1] = values.max()  # exact, so that rounding does not exclude the largest value
         return edges
 
     def assign(self, index: polars.DataFrame) -> np.ndarray:
@@ -111,48 +107,43 @@ class Bins(Sampler):
         numbers = np.searchsorted(edges, values, side="right").astype(np.int64) - 1
         if self.edges is None and self.start is None:
             numbers[values == edges[-1]] = self.number - 1
-        numbers[numbers == self.number] = OUTSIDE  # NaN among them: it sorts past the last edge
+        numbers[numbers == self.number] = OUTSIDE  # NaN too, which sorts past the last edge
         return numbers
 
     def counts(self, index: polars.DataFrame) -> dict[int, int]:
-        """Bin number -> how many rows it holds, for every bin and `OUTSIDE`."""
+        """Bin number -> number of rows, for every bin and `OUTSIDE`."""
         numbers = self.assign(index)
         return {i: int((numbers == i).sum()) for i in (*range(self.number), OUTSIDE)}
 
     def select(self, index: polars.DataFrame) -> np.ndarray:
-        """Raises InsufficientData: a bin that is to be kept is empty."""
+        """Raises InsufficientData: a kept bin is empty."""
         ids, numbers, counts = sample_ids(index), self.assign(index), self.counts(index)
-        self._check_none_empty(index, counts)
+        empty = [i for i in self.kept if not counts[i]]
+        if empty:
+            edges = self.edges_of(index).tolist()
+            filled = [i for i in self.kept if counts[i]]
+            raise InsufficientData(
+                f"bin {empty[0]} of '{self.by}', from {as_yaml(edges[empty[0]])} to "
+                f"{as_yaml(edges[empty[0] + 1])}, has none of {index.height} samples. Use "
+                f"{f'keep={as_yaml(filled)}' if filled else 'bins within the range of the data'}."
+            )
         by_key = rows_by_key(ids, self.seed, DRAW_STREAM)
         if self.size_of is not None:
             rows = by_key[np.isin(numbers[by_key], self.kept)][: counts[self.size_of]]
-            return rows[np.lexsort((ids[rows], numbers[rows]))]
-        drawn = min(counts[i] for i in self.kept) if self.equal_count else index.height
-        rows = np.concatenate([by_key[numbers[by_key] == i][:drawn] for i in self.kept])
+        else:
+            drawn = min(counts[i] for i in self.kept) if self.equal_count else index.height
+            rows = np.concatenate([by_key[numbers[by_key] == i][:drawn] for i in self.kept])
         return rows[np.lexsort((ids[rows], numbers[rows]))]
-
-    def _check_none_empty(self, index: polars.DataFrame, counts: dict[int, int]) -> None:
-        empty = [i for i in self.kept if not counts[i]]
-        if not empty:
-            return
-        edges = self.edges_of(index).tolist()
-        filled = [i for i in self.kept if counts[i]]
-        advice = f"keep={as_yaml(filled)}" if filled else "bins where the data lie"
-        raise InsufficientData(
-            f"bin {empty[0]} of '{self.by}', from {as_yaml(edges[empty[0]])} to "
-            f"{as_yaml(edges[empty[0] + 1])}, holds none of {index.height} samples; "
-            f"{advice} would work."
-        )
 
     def describe(self) -> str:
         if self.edges is not None:
             grid = f"with edges {', '.join(as_yaml(edge) for edge in self.edges)}"
         elif self.start is not None:
-            grid = f"that start at {as_yaml(self.start)} and are {as_yaml(self.width)} wide"
+            grid = f"of width {as_yaml(self.width)} from {as_yaml(self.start)}"
         else:
-            grid = "that part its range equally"
+            grid = "of equal width"
         which = "any" if self.keep is None else f"bins {', '.join(map(str, self.keep))}"
         clause = f"samples in {which} of the {self.number} bins of {self.by} {grid}"
         if self.size_of is not None:
-            return clause + f", together as many as bin {self.size_of} holds, seed {self.seed}"
-        return clause + (f", as many from each, seed {self.seed}" if self.equal_count else "")
+            return f"{clause}, in total as many as in bin {self.size_of}, seed {self.seed}"
+        return f"{clause}, equally many per bin, seed {self.seed}" if self.equal_count else clause

@@ -1,4 +1,4 @@
-"""What samplers read from an index: ids, feature columns, and the order a feature gives."""
+"""Reading an index: ids, feature columns, and the order of a feature."""
 
 from __future__ import annotations
 
@@ -15,25 +15,30 @@ def sample_ids(index: polars.DataFrame) -> np.ndarray:
     """The ids, int64 of shape (rows,)."""
     ids = index["sample_id"]
     if not ids.dtype.is_integer():
-        raise TypeError(f"an index needs integer sample_id, this one has {ids.dtype}")
+        raise TypeError(f"sample_id of the index has type {ids.dtype}, not an integer type")
     return ids.cast(polars.Int64).to_numpy()
 
 
+def by_sample_id(index: polars.DataFrame, rows: np.ndarray) -> np.ndarray:
+    """These row positions in ascending order of sample_id, ties in the given order."""
+    return rows[np.argsort(sample_ids(index)[rows], kind="stable")]
+
+
 def feature(index: polars.DataFrame, field: str, name: str) -> polars.Series:
-    """The column `name`; `field` is the setting that asked for it, named in the error."""
+    """The column `name`; `field` is the setting that names it, for the error."""
     if name in index.columns:
         return index[name]
     hint = closest(name, index.columns)
     features = ", ".join(sorted(index.columns))
-    known = "" if features in hint else f" The features are {features}"
-    refuse(field, name, f"is not a feature of this data; {hint}{known}".removesuffix("."))
+    known = "" if features in hint else f" Features: {features}"
+    refuse(field, name, f"is not a feature of the data; {hint}{known}".removesuffix("."))
 
 
 def numeric_feature(index: polars.DataFrame, field: str, name: str) -> np.ndarray:
-    """The column `name` as numbers of shape (rows,); a null is NaN."""
+    """The numeric column `name`, of shape (rows,); null becomes NaN."""
     column = feature(index, field, name)
     if not column.dtype.is_numeric():
-        refuse(field, name, f"holds {column.dtype}; a feature that holds numbers would work")
+        refuse(field, name, f"has type {column.dtype}. Use a numeric feature")
     return column.to_numpy()
 
 
@@ -42,12 +47,10 @@ def rows_in_order(index: polars.DataFrame, field: str, by: str) -> np.ndarray:
     values = numeric_feature(index, field, by)
     undefined = int(np.isnan(values).sum())
     if undefined:
-        refuse(
-            field, by, f"has no value in {undefined} samples; a feature that all have would work"
-        )
+        refuse(field, by, f"has no value in {undefined} samples. Use a feature without NaN")
     return np.lexsort((sample_ids(index), values)).astype(np.int64)
 
 
 def row_bound(fraction: float, rows: int) -> int:
-    """floor(fraction * rows), where 1e-9 keeps a product such as 0.29 * 100 from falling short."""
+    """floor(fraction * rows + 1e-9), since 0.29 * 100 < 29 in floating point."""
     return math.floor(fraction * rows + 1e-9)

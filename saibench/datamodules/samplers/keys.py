@@ -1,7 +1,7 @@
-"""The key that decides whether a sample is drawn: a pure function of its id and a seed.
+"""Random keys that order samples in a draw, as pure functions of sample_id and seed.
 
-A generator's stream may change with the version of numpy; integer arithmetic modulo 2^64 may not.
-So everybody who has the same samples draws the same ones, and a larger draw contains a smaller.
+Unlike the streams of numpy's generators, integer arithmetic modulo 2^64 never changes with the
+version. All users with the same samples draw the same ones, and a larger draw contains a smaller.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def splitmix64(state: np.ndarray) -> np.ndarray:
-    """The output of SplitMix64 for each state, uint64 in and out, a bijection of 64-bit numbers.
+    """The output of SplitMix64 for each uint64 state, a bijection of 64-bit integers.
 
     Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014;
     constants of Vigna's reference implementation, https://prng.di.unimi.it/splitmix64.c
@@ -22,11 +22,10 @@ def splitmix64(state: np.ndarray) -> np.ndarray:
 
 
 def sample_keys(sample_ids: np.ndarray, seed: int, stream: int = 0) -> np.ndarray:
-    """One key a sample, uint64 of the ids' shape; distinct ids have distinct keys.
+    """One uint64 key per sample, of the shape of the ids; distinct ids have distinct keys.
 
-    Draws that follow one another need different streams. Were the samples that `Bins` draws by
-    their small keys drawn again by small keys, the crowded bins, whose survivors have the smallest
-    ones, would win nearly every place.
+    Successive draws need different streams: samples that `Bins` draws from a large bin have the
+    smallest keys, so that a second draw by the same keys would favour the large bins.
     """
     seed_state = splitmix64(np.array([seed], dtype=np.uint64)) + np.uint64(stream)
     return splitmix64(sample_ids.astype(np.int64).view(np.uint64) ^ splitmix64(seed_state))

@@ -1,4 +1,4 @@
-"""The base of all samplers, and their composition."""
+"""The base class of all samplers, and their composition."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from omegaconf import OmegaConf
 from saibench.options import check_fields, refuse
 
 ADDED = {"added": True}
-"""Metadata of a field that a sampler was given after hashes of it were published: left out of the
-hash while it has its default, with which the sampler selects as before."""
+"""Metadata of a field that was added after hashes were published: its default is excluded from the
+hash, as it does not change the selection."""
 
 
 @dataclass(frozen=True)
 class Sampler(ABC):
     """A pure function from an index to row positions; subclasses are frozen dataclasses.
 
-    The types of a subclass's fields are what they may be (`options.check_fields`), and its
-    docstring says in which order `select` returns the rows.
+    Fields of a subclass are checked by their types (`options.check_fields`). Its docstring states
+    the order in which `select` returns the rows.
     """
 
     def __post_init__(self) -> None:
@@ -39,24 +39,24 @@ class Sampler(ABC):
 
     @abstractmethod
     def describe(self) -> str:
-        """One English clause, without a full stop, that says which samples are selected."""
+        """One English clause, without a full stop, that defines the selected samples."""
 
     def features(self) -> set[str]:
-        """The features that it reads, beside `sample_id`."""
+        """The features that the sampler reads, without `sample_id`."""
         by = getattr(self, "by", None)
         return set() if by is None else {by}
 
     def hash(self) -> str:
-        """12 hexadecimal digits of SHA-256 over class name and fields, alike in every process."""
+        """12 hexadecimal digits of SHA-256 over class name and fields, stable across processes."""
         text = json.dumps(_document(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def __or__(self, other: Sampler) -> Chain:
-        """`a | b`: b selects among the rows that a kept."""
+        """`a | b`: b selects from the rows that a selects."""
         return Chain((self, other)) if isinstance(other, Sampler) else NotImplemented
 
     def _field(self, name: str) -> str:
-        """A field's name as the user knows it: `window.start`."""
+        """Name of a field in the config: `window.start`."""
         return f"{type(self).__name__.lower()}.{name}"
 
     def _refuse(self, name: str, reason: str) -> NoReturn:
@@ -65,17 +65,17 @@ class Sampler(ABC):
 
 @dataclass(frozen=True)
 class Chain(Sampler):
-    """Samplers one after another, each seeing only the rows that the one before it kept.
+    """Samplers applied in sequence, each to the rows selected by the one before it.
 
-    Rows are in the order of the last sampler. Chains of chains are flattened, so that
-    `(a | b) | c` and `a | (b | c)` are equal and hash alike.
+    Rows are in the order of the last sampler. Nested chains are flattened, so that
+    `(a | b) | c` and `a | (b | c)` are equal and have one hash.
     """
 
     samplers: tuple[Sampler, ...]
 
     def __post_init__(self) -> None:
         if not isinstance(self.samplers, Sequence) or isinstance(self.samplers, str):
-            self._refuse("samplers", "is no list of samplers")
+            self._refuse("samplers", "is not a list of samplers")
         if not self.samplers:
             self._refuse("samplers", "is empty. Use a list of at least one sampler")
         flat = [
@@ -90,7 +90,7 @@ class Chain(Sampler):
         rows = np.arange(index.height, dtype=np.int64)
         for sampler in self.samplers:
             rows = rows[sampler.select(index[rows])]
-            if not rows.size:  # what follows could only blame the wrong sampler
+            if not rows.size:  # else the next sampler would be blamed in an error
                 break
         return rows
 
@@ -106,14 +106,14 @@ def _sampler(field: str, value: Any) -> Sampler:
         value = OmegaConf.to_object(value)
     if isinstance(value, functools.partial):
         name = getattr(value.func, "__name__", "it")
-        refuse(field, name, "is no sampler while _partial_ is set. Leave _partial_ out")
+        refuse(field, name, "is not a sampler, because _partial_ is set. Remove _partial_")
     if not isinstance(value, Sampler):
-        refuse(field, value, "is not a sampler. Use one as Window(start=0, size=0.3)")
+        refuse(field, value, "is not a sampler. Use one such as Window(start=0, size=0.3)")
     return value
 
 
 def _document(value: Any) -> Any:
-    """What a sampler is, in the types of JSON."""
+    """The content of a sampler in JSON types, for its hash."""
     if isinstance(value, Sampler):
         fields = {
             f.name: _document(getattr(value, f.name))

@@ -18,11 +18,10 @@ from saibench.options import Count, Fraction, Name, Seed, as_yaml
 class Subset(Sampler):
     """`count` samples, or a `fraction` of them, or all: those with the smallest keys.
 
-    Rows are in ascending order of key (see `sample_keys`), so a draw is the beginning of every
-    larger draw with the same seed, on every machine and whatever the order of the index.
+    Rows are in ascending order of key (see `sample_keys`), so that a draw is the beginning of
+    every larger draw with the same seed, on every machine and for any order of the index.
 
-    With `stratify`, the order goes round the values of that feature in proportion to how often
-    each occurs, so that every draw holds them in their shares of the whole, to one sample.
+    With `stratify`, every draw has the class proportions of that feature, to within one sample.
     """
 
     count: Count | None = None
@@ -42,7 +41,7 @@ class Subset(Sampler):
         return self.order(index)[: self.size_within(index.height)]
 
     def order(self, index: polars.DataFrame) -> np.ndarray:
-        """All rows in the order in which they are drawn, int64."""
+        """All rows in the order of the draw, int64."""
         by_key = rows_by_key(sample_ids(index), self.seed)
         if self.stratify is None:
             return by_key
@@ -58,26 +57,26 @@ class Subset(Sampler):
         return set() if self.stratify is None else {self.stratify}
 
     def size_within(self, available: int) -> int:
-        """How many of `available` samples are drawn."""
+        """Number of samples drawn from `available` ones."""
         if self.fraction is not None:
             size = row_bound(self.fraction, available)
             if not size:
-                self._refuse("fraction", f"of {available} samples is none; a larger one would work")
+                self._refuse("fraction", f"of {available} samples is none. Use a larger fraction")
             return size
         if self.count is None:
             return available
         if self.count > available:
             raise InsufficientData(
-                f"subset.count={self.count} of {available} samples is more than there are; "
-                f"a count of at most {available} would work.",
+                f"subset.count={self.count} exceeds the {available} samples available. Use "
+                f"subset.count <= {available}.",
                 largest=available,
             )
         return self.count
 
     def describe(self) -> str:
-        shares = "" if self.stratify is None else f", values of {self.stratify} in their shares"
+        how = "" if self.stratify is None else f", stratified by {self.stratify}"
         if self.count is not None:
-            return f"{self.count} samples drawn with seed {self.seed}{shares}"
+            return f"{self.count} samples drawn with seed {self.seed}{how}"
         if self.fraction is not None:
-            return f"{percent(self.fraction)} of the samples drawn with seed {self.seed}{shares}"
+            return f"{percent(self.fraction)} of the samples drawn with seed {self.seed}{how}"
         return "all samples"

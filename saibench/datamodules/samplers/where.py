@@ -1,4 +1,4 @@
-"""Samples by the value of a feature."""
+"""Selection by the value of a feature."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import polars
 from pydantic import Field
 
-from saibench.datamodules.samplers.features import feature, numeric_feature, sample_ids
+from saibench.datamodules.samplers.features import by_sample_id, feature, numeric_feature
 from saibench.datamodules.samplers.sampler import Sampler
 from saibench.errors import UserError
 from saibench.options import Name, Number, as_yaml, refuse
@@ -21,8 +21,8 @@ Scalar = str | bool | int | Number
 class Where(Sampler):
     """Samples whose feature `by` meets every condition given, ascending by sample_id.
 
-    `at_least` and `below` make a half-open interval of numbers; `equals` and `one_of` take
-    numbers, strings or booleans, as the feature holds. NaN and null meet no condition.
+    `at_least` and `below` define a half-open interval; `equals` and `one_of` take numbers, strings
+    or booleans, of the type of the feature. NaN and null meet no condition.
     """
 
     by: Name
@@ -36,14 +36,13 @@ class Where(Sampler):
         conditions = (self.equals, self.at_least, self.below, self.one_of)
         if all(condition is None for condition in conditions):
             raise UserError(
-                f"where.by='{self.by}' has no condition; "
-                "equals, at_least, below or one_of would work."
+                f"where.by='{self.by}' has no condition. Use equals, at_least, below or one_of."
             )
         if self.at_least is not None and self.below is not None and self.at_least >= self.below:
             self._refuse("at_least", f"is not below where.below={as_yaml(self.below)}")
         if self.one_of is not None:
             if len({_kind(value) for value in self.one_of}) > 1:
-                self._refuse("one_of", "mixes kinds of values; values of one kind would work")
+                self._refuse("one_of", "mixes types. Use values of one type")
             object.__setattr__(self, "one_of", tuple(sorted(set(self.one_of))))
 
     def select(self, index: polars.DataFrame) -> np.ndarray:
@@ -56,20 +55,19 @@ class Where(Sampler):
             matches &= numeric_feature(index, self._field("by"), self.by) >= self.at_least
         if self.below is not None:
             matches &= numeric_feature(index, self._field("by"), self.by) < self.below
-        rows = np.flatnonzero(matches).astype(np.int64)
-        return rows[np.argsort(sample_ids(index)[rows], kind="stable")]
+        return by_sample_id(index, np.flatnonzero(matches).astype(np.int64))
 
     def _equal_to(
-        self, index: polars.DataFrame, condition: str, wanted: tuple[Scalar, ...]
+        self, index: polars.DataFrame, condition: str, values: tuple[Scalar, ...]
     ) -> np.ndarray:
         column = feature(index, self._field("by"), self.by)
-        held = _kind_held(column)
-        if _kind(wanted[0]) != held:
-            reason = f"can't match '{self.by}', which holds {held}; one of its values would work"
+        kind = _kind_of_column(column)
+        if _kind(values[0]) != kind:
+            reason = f"does not match '{self.by}', which has {kind}. Use one of its values"
             refuse(self._field(condition), getattr(self, condition), reason)
-        # numpy compares as needed: there NaN equals nothing, while in polars it equals itself
-        values = column.cast(polars.String).to_numpy() if held == "strings" else column.to_numpy()
-        return np.any([values == value for value in wanted], axis=0)
+        # in numpy NaN equals nothing, while in polars it equals itself
+        found = column.cast(polars.String).to_numpy() if kind == "strings" else column.to_numpy()
+        return np.any([found == value for value in values], axis=0)
 
     def describe(self) -> str:
         conditions = []
@@ -94,7 +92,7 @@ def _kind(value: Any) -> str:
     return "strings" if isinstance(value, str) else "numbers"
 
 
-def _kind_held(column: polars.Series) -> str:
+def _kind_of_column(column: polars.Series) -> str:
     if column.dtype.is_numeric():
         return "numbers"
     if column.dtype == polars.Boolean:

@@ -1,4 +1,4 @@
-"""Stretches of the samples in the order of a feature, usually time."""
+"""Contiguous ranges of samples in the order of a feature, usually time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from saibench.errors import UserError
 from saibench.options import Fraction, Name, NotNegative, Positive, as_yaml
 
 ROUNDING = 1e-9
-"""How far `start + size` may pass `limit` by the rounding of decimal fractions."""
+"""Tolerance of `start + size <= limit`, for the rounding of decimal fractions."""
 
 
 @dataclass(frozen=True)
 class Window(Sampler):
     """The samples from fraction `start` to `start + size`, in ascending order of `by`.
 
-    Of N samples ordered by `by` (ties by sample_id), rows floor(start*N) up to, without,
-    floor((start + size)*N). `size=None` reaches up to `limit`, the fraction where the test begins;
-    a window that passes it is refused.
+    Of N samples ordered by `by` (ties by sample_id), these are the rows from floor(start*N) to
+    floor((start + size)*N), exclusive. `size=None` extends the window to `limit`, the fraction at
+    which the test partition starts; a window beyond it is refused.
     """
 
     start: NotNegative
@@ -35,18 +35,17 @@ class Window(Sampler):
         if self.start >= self.limit:
             self._refuse("start", f"is not below window.limit={as_yaml(self.limit)}")
         if self.size is not None and self.start + self.size > self.limit + ROUNDING:
-            room = as_yaml(self.limit - self.start)
-            test = f"{as_yaml(self.limit)} where the test partition begins"
-            limit = "the end of the data" if self.limit == 1 else test
+            inside = f"inside the test partition (starts at {as_yaml(self.limit)})"
             raise UserError(
-                f"window.start={as_yaml(self.start)} and window.size={as_yaml(self.size)} end at "
-                f"{as_yaml(self.start + self.size)}, past {limit}; "
-                f"a size of at most {room} would work."
+                f"window.start={as_yaml(self.start)} with window.size={as_yaml(self.size)} ends at "
+                f"{as_yaml(self.start + self.size)}, "
+                f"{'beyond the end of the data' if self.limit == 1 else inside}. "
+                f"Use window.size <= {as_yaml(self.limit - self.start)}."
             )
 
     @property
     def end(self) -> float:
-        """The fraction at which the window ends, never past `limit`."""
+        """The fraction at which the window ends, at most `limit`."""
         return self.limit if self.size is None else min(self.start + self.size, self.limit)
 
     def select(self, index: polars.DataFrame) -> np.ndarray:
@@ -61,7 +60,7 @@ class Window(Sampler):
 class Tail(Sampler):
     """The last fraction `size` of the samples, in ascending order of `by` (ties by sample_id).
 
-    Of N samples it begins at row floor((1 - size)*N), where `Window(..., limit=1 - size)` ends.
+    Of N samples it starts at row floor((1 - size)*N), where `Window(..., limit=1 - size)` ends.
     """
 
     size: Fraction = 0.1

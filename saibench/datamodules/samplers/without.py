@@ -1,4 +1,4 @@
-"""What other samplers leave."""
+"""The complement of other samplers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import polars
 
-from saibench.datamodules.samplers.features import sample_ids
+from saibench.datamodules.samplers.features import by_sample_id
 from saibench.datamodules.samplers.sampler import Chain, Sampler
 
 
 @dataclass(frozen=True)
 class Without(Sampler):
-    """The samples that `samplers`, one after another, do not select, ascending by sample_id.
+    """The samples that `samplers`, applied in sequence, do not select, ascending by sample_id.
 
-    With `Subset(fraction=0.9, seed=1)` it is the tenth that this draw leaves for a test.
+    `Without((Subset(fraction=0.9, seed=1),))` selects the tenth that the draw leaves for a test.
     """
 
     samplers: tuple[Sampler, ...]
@@ -26,11 +26,10 @@ class Without(Sampler):
     def select(self, index: polars.DataFrame) -> np.ndarray:
         left = np.ones(index.height, dtype=bool)
         left[Chain(self.samplers).select(index)] = False
-        rows = np.flatnonzero(left).astype(np.int64)
-        return rows[np.argsort(sample_ids(index)[rows], kind="stable")]
+        return by_sample_id(index, np.flatnonzero(left).astype(np.int64))
 
     def features(self) -> set[str]:
         return Chain(self.samplers).features()
 
     def describe(self) -> str:
-        return f"all but these: {Chain(self.samplers).describe()}"
+        return f"all samples except: {Chain(self.samplers).describe()}"

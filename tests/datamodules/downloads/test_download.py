@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from saibench.datamodules.downloads.download import Patience, download
+from saibench.datamodules.downloads.download import RetryPolicy, download
 from saibench.datamodules.downloads.part import sole_writer
 from saibench.datamodules.downloads.remote import Checksum, RemoteFile
 from saibench.datamodules.downloads.request import CHUNK_BYTES, NotServed
@@ -24,7 +24,7 @@ from saibench.errors import UserError
 CONTENT = random.Random(0).randbytes(100_000)
 OTHER = random.Random(1).randbytes(100_000)
 CUT = 2 * CHUNK_BYTES
-QUICK = Patience(attempts=3, wait=0.001, timeout=60)
+QUICK = RetryPolicy(attempts=3, wait=0.001, timeout=60)
 
 
 def remote(url: str, content: bytes = CONTENT, **more) -> RemoteFile:
@@ -158,7 +158,7 @@ def test_a_file_now_shorter_than_its_part_is_begun_anew(server, answer, tmp_path
 
 def test_a_silent_change_is_caught_by_the_checksum(server, answer, tmp_path):
     url = server.serve("/f", answer(OTHER, sent=CUT), answer(CONTENT))
-    with pytest.raises(UserError, match="other bytes"):
+    with pytest.raises(UserError, match="checksum"):
         download(remote(url), tmp_path / "f", QUICK)
     assert names(tmp_path) == set()
     download(remote(url), tmp_path / "f", QUICK)
@@ -167,7 +167,7 @@ def test_a_silent_change_is_caught_by_the_checksum(server, answer, tmp_path):
 
 def test_a_silent_server_times_out_and_is_asked_again(server, answer, tmp_path):
     url = server.serve("/f", answer(CONTENT, sent=CUT, pause=0.6), answer(CONTENT))
-    download(remote(url), tmp_path / "f", Patience(attempts=12, wait=0.001, timeout=0.2))
+    download(remote(url), tmp_path / "f", RetryPolicy(attempts=12, wait=0.001, timeout=0.2))
     assert (tmp_path / "f").read_bytes() == CONTENT
 
 
@@ -301,7 +301,7 @@ def certificate(server, tmp_path_factory) -> Path:
 def test_an_unknown_certificate_is_refused_at_once(server, answer, tmp_path, certificate):
     url = server.serve("/f", answer(CONTENT))
     with pytest.raises(NotServed, match="certificate") as raised:
-        download(remote(url), tmp_path / "f", Patience(attempts=3, wait=60))
+        download(remote(url), tmp_path / "f", RetryPolicy(attempts=3, wait=60))
     assert url in sentence(raised)
     assert server.asked == []
 
@@ -316,7 +316,7 @@ def test_https_may_not_lead_to_http(
 
     plain = another_server.serve("/plain", answer(CONTENT))
     away = server.serve("/away", answer(status=302, headers={"Location": plain}))
-    with pytest.raises(NotServed, match="without TLS") as raised:
+    with pytest.raises(NotServed, match="TLS") as raised:
         download(remote(away), tmp_path / "away", QUICK)
     assert away in sentence(raised)
     assert names(tmp_path) == {"secure"}

@@ -112,7 +112,7 @@ def test_the_real_excerpts_merge_to_the_real_file(tmp_path, molecule):
 def test_excerpts_of_two_molecules_are_not_merged(tmp_path):
     other = trajectory() | {"nuclear_charges": np.array([8, 1], dtype=np.uint8)}
     contents = excerpts(trajectory(), ROWS[:1]) + excerpts(other, ROWS[:1])
-    with pytest.raises(UserError, match=r"1\.npz is of another molecule"):
+    with pytest.raises(UserError, match=r"1\.npz"):
         merge(written(tmp_path, contents))
 
 
@@ -120,7 +120,7 @@ def test_excerpts_that_disagree_about_a_frame_are_not_merged(tmp_path):
     other = trajectory()
     other["forces"] = other["forces"] + 1e-9
     contents = excerpts(trajectory(), ROWS[:1]) + excerpts(other, ROWS[:1])
-    with pytest.raises(UserError, match="disagree about 'forces'"):
+    with pytest.raises(UserError, match="'forces'"):
         merge(written(tmp_path, contents))
 
 
@@ -175,7 +175,7 @@ def test_an_interrupted_small_form_keeps_the_excerpts_that_came(small, server, a
 
 def test_excerpts_that_make_another_number_of_frames_are_refused(small, tmp_path):
     nine = SmallRMD17(small.base_url, small.md5s, frames=small.frames + 1)
-    with pytest.raises(UserError, match=f"{small.frames} distinct frames, not {nine.frames}"):
+    with pytest.raises(UserError, match=f"{small.frames} .*{nine.frames}"):
         nine.download(tmp_path, molecule=["aspirin"])
     assert not list(tmp_path.glob("npz_data/rmd17*"))
 
@@ -184,7 +184,7 @@ def test_the_small_form_never_replaces_a_whole_file(small, server, tmp_path):
     whole = tmp_path / npz_name("aspirin")
     whole.parent.mkdir()
     whole.write_bytes(b"the whole trajectory")
-    with pytest.raises(UserError, match="not merged from rMD17's excerpts"):
+    with pytest.raises(UserError, match=npz_name("aspirin")):
         small.download(tmp_path, molecule=["aspirin"])
     assert whole.read_bytes() == b"the whole trajectory"
     assert server.asked == []
@@ -259,7 +259,7 @@ def test_a_file_of_the_user_s_own_is_kept(whole, server, tmp_path, options):
     own = tmp_path / npz_name("ethanol")
     own.parent.mkdir()
     own.write_bytes(b"my own")
-    with pytest.raises(UserError, match="not rMD17's published file"):
+    with pytest.raises(UserError, match=r"ethanol.*md5"):
         whole.download(tmp_path, **options)
     assert own.read_bytes() == b"my own"
     assert server.asked == []
@@ -270,13 +270,13 @@ def test_an_archive_that_lacks_a_molecule_is_refused(whole, server, answer, tmp_
     tarfile.open(fileobj=packed, mode="w:bz2").close()
     url = server.serve("/empty", answer(packed.getvalue()))
     empty = RemoteFile(url, Checksum("md5", md5(packed.getvalue())))
-    with pytest.raises(UserError, match=r"lacks npz_data/rmd17_aspirin\.npz"):
+    with pytest.raises(UserError, match=r"npz_data/rmd17_aspirin\.npz"):
         WholeRMD17(whole.hosts, whole.files, empty).download(tmp_path)
     assert not (tmp_path / "npz_data").exists()
 
 
 @pytest.mark.parametrize("form", ["small", "whole"])
 def test_an_unknown_molecule_is_refused_with_the_nearest(form, request, server, tmp_path):
-    with pytest.raises(UserError, match="'aspirine': did you mean 'aspirin'"):
+    with pytest.raises(UserError, match=r"'aspirine'.*'aspirin'"):
         request.getfixturevalue(form).download(tmp_path, molecule=["benzene", "aspirine"])
     assert server.asked == [] and list(tmp_path.iterdir()) == []

@@ -59,13 +59,13 @@ def test_other_bytes_than_the_published_ones_are_refused(
     published: Any, server: Any, answer: Any, tmp_path: Path
 ) -> None:
     server.serve("/records/2603256/files/val.h5?download=1", answer(b"another file"))
-    with pytest.raises(UserError, match="gave other bytes than the published ones"):
+    with pytest.raises(UserError, match=r"val\.h5.*checksum"):
         published.download(tmp_path, split=["val"])
     assert not (tmp_path / "val.h5").exists()
 
 
 def test_an_unknown_split_is_refused(published: Any, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="No split 'validate'"):
+    with pytest.raises(UserError, match="validate"):
         published.download(tmp_path, split=["validate"])
 
 
