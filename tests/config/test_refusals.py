@@ -59,7 +59,7 @@ REFUSED = {
             "{_target_: saibench.datamodules.samplers.Tail, by: time, size: 0.1}}",
             "test=[x]",
         ],
-        "partitions.x.transform of type Tail is no transform",
+        "partitions.x.transform has type Tail",
     ),
     "a part of the model deleted": (["~model.loss"], "model.loss is missing"),
     "a part of the optimizer deleted": (["~model.optimizer"], "model.optimizer is missing"),

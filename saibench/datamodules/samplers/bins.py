@@ -62,7 +62,9 @@ class Bins(Sampler):
         given = {name for name in names if getattr(self, name) is not None}
         if "edges" in given and len(given) > 1:
             spare = " ".join(f"training.{name}=null" for name in sorted(given - {"edges"}))
-            values = " and ".join(f"{name}={as_yaml(getattr(self, name))}" for name in sorted(given))
+            values = " and ".join(
+                f"{name}={as_yaml(getattr(self, name))}" for name in sorted(given)
+            )
             raise UserError(
                 f"bins of '{self.by}' are defined twice, by {values}. Use edges alone, for the "
                 f"training with {spare}."
