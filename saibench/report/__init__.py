@@ -1,4 +1,4 @@
-"""One static page a study: its table, its figures, and where every number comes from."""
+"""A static page per study: its runs, findings and figures, and the provenance of each number."""
 
 from saibench.report.page import drawable, render, write_comparison, write_report
 

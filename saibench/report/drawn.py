@@ -1,4 +1,4 @@
-"""A figure on the page: its image and numbers inside the page, or why it is not drawn."""
+"""Figures on the page: image and numbers, or the reason why a figure is not drawn."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from saibench.figures.style import svg
 from saibench.imports.modules import recorded_modules
 
 _FORMULA = r"^[=+\-@\t\r\n]"
-"""How text begins that a spreadsheet would run."""
+"""Start of text that a spreadsheet takes for a formula."""
 
 
 @dataclass(frozen=True)
 class DrawnFigure:
-    """What the template shows of one figure; `reason` says why there is no image.
+    """A figure for the template; `reason` says why there is no image.
 
-    `error` is the defect of the program that kept it from being drawn: whoever shows figures warns
-    of it afterwards, so that one figure costs neither the others nor itself in silence.
+    `error` is the defect of the program that caused it; the caller warns of it after the page is
+    written, so that one figure does not prevent the others.
     """
 
     name: str
@@ -48,15 +48,15 @@ class DrawnFigure:
 
     @property
     def shape(self) -> str:
-        """Width and height of the image, so that the page keeps its place free: `691 / 320`."""
+        """Aspect ratio of the image, which the page reserves: `691 / 320`."""
         found = re.search(rb'viewBox="0 0 ([\d.]+) ([\d.]+)"', self.image[:2000])
         return " / ".join(side.decode() for side in found.groups()) if found else "auto"
 
 
 def study_figures(evidence: StudyEvidence) -> list[str]:
-    """The figures that the points' records name, in their order.
+    """The figures that the records name, in their order.
 
-    Those of a point that stands alone are left out of a study of several.
+    A study of several runs omits the figures of a single run.
     """
     named = recorded_modules(evidence.records.values(), "figures")
     several = len(evidence.metrics) > 1
@@ -64,20 +64,20 @@ def study_figures(evidence: StudyEvidence) -> list[str]:
 
 
 def drawable(evidence: StudyEvidence) -> dict[str, Figure]:
-    """The study's figures that its evidence suffices for, by the name of their module."""
+    """The study's figures that can be drawn, by the name of their module."""
     found = {}
     for name in study_figures(evidence):
         try:
             module = figure_module(name)
             if module.needs(evidence) is None:
                 found[_short(name)] = module.draw(evidence)
-        except Exception:  # met again, and said, where the page has the figure's place
+        except Exception:  # reported in the place of the figure
             continue
     return found
 
 
 def _short(name: str) -> str:
-    """The name of a figure's file, in full where the module is the user's: it may have a namesake.
+    """The name of a figure's file: the full module name for a user's figure, which is unique.
 
     >>> _short("saibench.figures.trusted_range"), _short("pendulum.figure")
     ('trusted_range', 'pendulum_figure')
@@ -89,19 +89,18 @@ def _short(name: str) -> str:
 def draw_figures(
     evidence: StudyEvidence, figures: Sequence[str | FigureModule | ModuleType]
 ) -> list[DrawnFigure]:
-    """Draws each figure."""
     return [draw_figure(evidence, figure) for figure in figures]
 
 
 def _is_for_one_point(name: str) -> bool:
     try:
         return getattr(figure_module(name), "single_point", False)
-    except Exception:  # met again, and said, where the figure is drawn
+    except Exception:  # reported in the place of the figure
         return False
 
 
 def draw_figure(evidence: StudyEvidence, figure: str | FigureModule | ModuleType) -> DrawnFigure:
-    """The figure, given as a module or by its dotted name, or why it is not drawn."""
+    """Draw a figure, given as a module or by its dotted name, or say why it is not drawn."""
     name = figure if isinstance(figure, str) else getattr(figure, "__name__", figure.title)
     drawn = partial(DrawnFigure, _short(name), name, "")
     try:
@@ -124,10 +123,10 @@ def draw_figure(evidence: StudyEvidence, figure: str | FigureModule | ModuleType
 
 
 def csv_of(table: polars.DataFrame) -> bytes:
-    """The table as CSV, without text that a spreadsheet would take for a formula.
+    """The table as CSV, without text that a spreadsheet takes for a formula.
 
-    Cells and heads that begin as one get a leading apostrophe, as OWASP recommends; numbers that
-    are kept as text stay.
+    Such cells and column names get a leading apostrophe, as OWASP recommends; numbers stored as
+    text are unchanged.
 
     >>> csv_of(polars.DataFrame({"@x": ["=1+1", "-0.5"]}))
     b"'@x\\n'=1+1\\n-0.5\\n"
@@ -144,5 +143,5 @@ def _no_formulas(texts: polars.Series) -> polars.Series:
 
 
 def data_uri(mime: str, content: bytes) -> str:
-    """The content as an address that needs no request."""
+    """The content as a `data:` URI."""
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"

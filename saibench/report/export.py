@@ -1,4 +1,4 @@
-"""A study's results as small files for a paper or a repository: figures, tables, text, evidence."""
+"""Export of a study's results as small files: figures, tables, text, evidence."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from saibench.report import markdown
 from saibench.report.drawn import DrawnFigure, draw_figure, study_figures
 from saibench.report.failures import warn_of_failures
 from saibench.report.headline import headline_metrics, headline_partition, headline_values
-from saibench.report.measured import Measured
+from saibench.report.measured import MeasuredMetrics
 from saibench.report.reproduce import recipe
 from saibench.report.text import FILTERS
 
@@ -37,15 +37,15 @@ def export(
     Args:
         evidence: the study.
         target: a folder; files of an earlier export are replaced.
-        tables: evidence tables to copy, in float32, with `points`; none at all if None, all but
-            those that the workload lists as `not_exported` if empty.
-        svg: write each figure as SVG too.
+        tables: evidence tables to copy, in float32, with `points`; None for no tables, empty for
+            all except those that the workload lists as `not_exported`.
+        svg: also write each figure as SVG.
 
     Returns:
         the folder; with evidence, `StudyEvidence.load` reads it.
 
     Raises:
-        UserError: the study has no such table, or the folder cannot be written.
+        UserError: the study has no such table, or the folder is not writable.
 
     Warns:
         PartFailed: a finding or figure failed for a defect; the text says which.
@@ -53,18 +53,18 @@ def export(
     for name in tables or ():
         if name not in evidence.sources:
             raise UserError(f"--evidence {name}: {closest(name, evidence.sources)}")
-    findings, measured = study_findings(evidence), Measured(evidence)
+    findings, measured = study_findings(evidence), MeasuredMetrics(evidence)
     try:
         target.mkdir(parents=True, exist_ok=True)
         if tables is not None:
-            left_out = listed(evidence.records.values(), "not_exported")
-            chosen = tables or [name for name in evidence.sources if name not in left_out]
+            excluded = listed(evidence.records.values(), "not_exported")
+            chosen = tables or [name for name in evidence.sources if name not in excluded]
             _write_tables(evidence, target / JOINED, chosen)
         figures = [_figure(evidence, name, target, svg) for name in study_figures(evidence)]
         text = _text(evidence, findings, figures, measured)
         (target / "README.md").write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{target} cannot take the results: {error}.") from error
+        raise UserError(f"cannot write results to {target}: {error}.") from error
     warn_of_failures(target / "README.md", [*findings, *figures, *measured.missing])
     return target
 
@@ -80,7 +80,7 @@ def _write_tables(evidence: StudyEvidence, folder: Path, tables: Sequence[str]) 
 
 
 def _single(table: polars.DataFrame, times: Sequence[str]) -> polars.DataFrame:
-    """Errors and similarities to seven digits: half the bytes; times keep their own."""
+    """The table in float32, at half the size; times keep their precision."""
     doubles = [
         name for name, kind in table.schema.items() if kind == polars.Float64 and name not in times
     ]
@@ -88,7 +88,7 @@ def _single(table: polars.DataFrame, times: Sequence[str]) -> polars.DataFrame:
 
 
 def _figure(evidence: StudyEvidence, name: str, target: Path, svg: bool) -> DrawnFigure:
-    """Draw one figure and write its numbers, or say why it is not drawn."""
+    """Draw one figure and write its files, or say why it is not drawn."""
     drawn = draw_figure(evidence, name)
     if drawn.figure is not None:
         files = [("figures", "png", page_png(drawn.figure)), ("tables", "csv", drawn.csv)]
@@ -103,7 +103,7 @@ def _text(
     evidence: StudyEvidence,
     findings: Sequence[Finding],
     figures: Sequence[DrawnFigure],
-    measured: Measured,
+    measured: MeasuredMetrics,
 ) -> str:
     partition = headline_partition(evidence)
     metrics = headline_metrics(evidence)

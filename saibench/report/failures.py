@@ -1,4 +1,4 @@
-"""What a defect of the program kept off a page: warned of, and kept with its tracebacks."""
+"""Warnings and tracebacks of page parts that a defect of the program prevented."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from typing import Protocol
 from saibench.errors import PartFailed, first_line
 
 
-class ShownPart(Protocol):
+class PagePart(Protocol):
     """A part of a page: a finding, a figure, a viewer."""
 
     @property
     def label(self) -> str:
-        """What it is, as a reader of the page finds it."""
+        """Its name on the page."""
 
     @property
     def error(self) -> Exception | None:
-        """The defect that kept it off the page."""
+        """The defect that prevented it."""
 
 
-def warn_of_failures(written: Path, parts: Iterable[ShownPart]) -> None:
-    """Warn of each part that is missing in a file, and leave the tracebacks beside it.
+def warn_of_failures(written: Path, parts: Iterable[PagePart]) -> None:
+    """Warn of each part that is missing in a file, and write the tracebacks next to it.
 
-    One part is not to cost the others, nor be lost: a `PartFailed` warning is an error in tests.
+    One failed part does not prevent the others; in tests, a `PartFailed` warning is an error.
 
     Args:
         written: the file; the tracebacks are in `<stem>.failures.log`, which is removed if there
             are none.
-        parts: all of the file's.
+        parts: all parts of the file.
     """
     failed = [(part.label, part.error) for part in parts if part.error is not None]
     log = written.with_name(f"{written.stem}.failures.log")
     if not failed:
         log.unlink(missing_ok=True)
         return
-    told = [f"{label}\n\n{''.join(traceback.format_exception(e))}" for label, e in failed]
-    log.write_text("\n".join(told), encoding="utf-8")
+    texts = [f"{label}\n\n{''.join(traceback.format_exception(e))}" for label, e in failed]
+    log.write_text("\n".join(texts), encoding="utf-8")
     for label, error in failed:
         warnings.warn(
             f"{written} is written without {label}: {type(error).__name__}: {first_line(error)}. "
-            f"The traceback is in {log}.",
+            f"See the traceback in {log}.",
             PartFailed,
             stacklevel=2,
         )

@@ -1,4 +1,4 @@
-"""The numbers of a study's table: recorded metrics with intervals from the samples."""
+"""The headline metrics of a study: recorded values with intervals from the samples."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from saibench.evidence.known import listed
 from saibench.evidence.metrics import added_names, located, nearest_label
 from saibench.evidence.reader import StudyEvidence
-from saibench.report.measured import Measured, Number
+from saibench.report.measured import MeasuredMetrics, MetricValue
 
 MAX_METRICS = 4
 ABBREVIATIONS = ("mae", "rmse", "auc", "roc")
-"""Beside those that a workload names."""
+"""Written in capitals, like those that a workload names."""
 
 
 @dataclass(frozen=True)
@@ -24,58 +24,58 @@ class Metric:
     unit: str
     per: str
     counts: tuple[int, ...]
-    """Counts of samples behind the metric, over the points; usually all the same."""
+    """The distinct numbers of samples over the points; usually one."""
     label: str
-    """`force MAE`, for a reader."""
+    """Its name in text, such as `force MAE`."""
 
     @property
     def key(self) -> str:
-        """`last_tenth/force_mae`, as loggers name it."""
+        """`last_tenth/force_mae`, as in loggers."""
         return f"{self.partition}/{self.name}"
 
     @property
     def notes(self) -> list[str]:
-        """Unit, normalisation and count, those that it has."""
+        """Unit, normalisation and count, if known."""
         per = f"per {self.per}" if self.per else ""
         count = f"n = {self.counts[0]:,}" if len(self.counts) == 1 else ""
         return [note for note in (self.unit, per, count) if note]
 
 
 def headline_partition(evidence: StudyEvidence) -> str | None:
-    """The partition that a study's table is about: the held-out one, or the first tested."""
+    """The partition of a study's table: the held-out one, or the first tested."""
     tested = _partitions(evidence)
     return next((name for name in (evidence.held_out, *tested) if name in tested), None)
 
 
 def headline_metrics(evidence: StudyEvidence) -> list[Metric]:
-    """The metrics that the study's record names under `headline`, or the first few there are.
+    """The metrics that the records name under `headline`, or the first few of the partition.
 
-    A metric that the headline's partition does not have, such as one of rotated samples, is that of
-    the first partition that has it; `<partition>/<metric>` names another.
+    If the headline's partition lacks a metric, such as one of rotated samples, the first partition
+    with the metric is used; `<partition>/<metric>` names another.
     """
     partition = headline_partition(evidence)
     if partition is None:
         return []
-    found = [located(evidence.metrics.values(), name, partition) for name in _wanted(evidence)]
+    found = [located(evidence.metrics.values(), name, partition) for name in _requested(evidence)]
     chosen = [_metric(evidence, *place) for place in found if place]
     return chosen or metrics_on(evidence, partition)
 
 
 def metrics_on(evidence: StudyEvidence, partition: str) -> list[Metric]:
-    """The headline's metrics that points have on this partition, or the first few there are."""
+    """The headline metrics on this partition, or its first few metrics."""
     recorded = [metrics.get(partition) or {} for metrics in evidence.metrics.values()]
     names = list(dict.fromkeys(name for metrics in recorded for name in metrics))
-    wanted = [name.removeprefix(f"{partition}/") for name in _wanted(evidence)]
-    nearest = (nearest_label(name, names) for name in wanted)
+    requested = [name.removeprefix(f"{partition}/") for name in _requested(evidence)]
+    nearest = (nearest_label(name, names) for name in requested)
     chosen = [name for name in dict.fromkeys(nearest) if name] or names[:MAX_METRICS]
     return [_metric(evidence, partition, name) for name in chosen]
 
 
 def headline_values(
-    evidence: StudyEvidence, metrics: Sequence[Metric], measured: Measured | None = None
-) -> dict[str, dict[str, Number]]:
+    evidence: StudyEvidence, metrics: Sequence[Metric], measured: MeasuredMetrics | None = None
+) -> dict[str, dict[str, MetricValue]]:
     """By point and metric's key: the recorded value, with its interval."""
-    measured = measured or Measured(evidence)
+    measured = measured or MeasuredMetrics(evidence)
     return {
         point: {
             metric.key: number
@@ -86,8 +86,8 @@ def headline_values(
     }
 
 
-def _wanted(evidence: StudyEvidence) -> list[str]:
-    """What the records name as headline, in their order, and the metrics that users added."""
+def _requested(evidence: StudyEvidence) -> list[str]:
+    """The headline metrics of the records, in order, and the user's metrics."""
     named = (name for record in evidence.records.values() for name in record.get("headline") or ())
     tested = (metrics for of_point in evidence.metrics.values() for metrics in of_point.values())
     added = (name for metrics in tested for name in added_names(metrics))

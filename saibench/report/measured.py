@@ -1,14 +1,10 @@
-"""Every recorded metric of a study with its interval: points × partitions × metrics.
-
-`metrics.json` holds numbers without intervals, with what each is taken of; the samples behind them
-give those.
-"""
+"""Every recorded metric of a study, with an interval from the samples."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -17,20 +13,21 @@ import polars
 
 from saibench.analysis.block_means import BlockMeans, block_means
 from saibench.analysis.blocks import block_columns
-from saibench.analysis.bootstrap import Floats, Interval
+from saibench.analysis.bootstrap import Interval
 from saibench.analysis.metric_sources import MetricIntervals, Statistics, mean_of
 from saibench.errors import UserError, first_line
 from saibench.evidence.known import is_binary
 from saibench.evidence.reader import StudyEvidence
+from saibench.report.packed import doubles
 
 KEYS = ["point", "partition"]
 
 
 @dataclass(frozen=True, eq=False)
-class Number:
-    """A recorded metric; `interval` and `blocks` are None where its definition is not known.
+class MetricValue:
+    """A recorded metric; `interval` and `blocks` are None if its definition is unknown.
 
-    An infinite one may have a bound: `above` is what it exceeds at 95 %.
+    `above`: lower bound at 95 % of an infinite value.
     """
 
     value: float
@@ -44,7 +41,7 @@ class Number:
 
 @dataclass(frozen=True)
 class MissingIntervals:
-    """A module of `metric_intervals` that could not be used, and why."""
+    """A module of `metric_intervals` that failed, and the cause."""
 
     module: str
     cause: Exception
@@ -55,34 +52,34 @@ class MissingIntervals:
 
     @property
     def error(self) -> Exception | None:
-        """The defect of the module; None where it is only not there, or not to be imported."""
+        """The defect of the module; None if it does not exist or may not be imported."""
         return None if isinstance(self.cause, UserError) else self.cause
 
     def __str__(self) -> str:
-        return f"Metrics stand without {self.label}: {first_line(self.cause)}."
+        return f"Metrics lack {self.label}: {first_line(self.cause)}."
 
 
-class Measured:
-    """The numbers of a study, found once each."""
+class MeasuredMetrics:
+    """The metrics of a study, computed once per cell."""
 
     def __init__(self, evidence: StudyEvidence) -> None:
         self.evidence = evidence
         self.intervals = MetricIntervals(evidence.records.values())
-        self._found: dict[tuple[str, str], dict[str, Number]] = {}
+        self._found: dict[tuple[str, str], dict[str, MetricValue]] = {}
 
     @property
     def missing(self) -> list[MissingIntervals]:
-        """Of the numbers found so far."""
+        """Failed modules so far."""
         return [MissingIntervals(*one) for one in self.intervals.failed.items()]
 
     def cells(self) -> Iterator[tuple[str, str]]:
-        """Points and the partitions that they were tested on, in the study's order."""
+        """Points and their tested partitions, in the order of the study."""
         for point in self.evidence.points["point"]:
             for partition in self.evidence.metrics.get(point, {}):
                 yield point, partition
 
-    def numbers(self, point: str, partition: str) -> dict[str, Number]:
-        """By metric; those that have a value."""
+    def numbers(self, point: str, partition: str) -> dict[str, MetricValue]:
+        """The metrics of a cell that have a value."""
         cell = point, partition
         if cell not in self._found:
             recorded = (self.evidence.metrics.get(point) or {}).get(partition) or {}
@@ -90,13 +87,13 @@ class Measured:
         return self._found[cell]
 
     def statistics(self, point: str, partition: str) -> Statistics | None:
-        """None where the evidence has no sample of the cell."""
+        """The statistics of a cell; None without samples."""
         samples = self.rows("samples", point, partition)
         if samples is None or "sample_id" not in samples.columns:
             return None
         samples = samples.sort("sample_id")
         plain = self.statistics_of("samples", samples)
-        columns = {(name, "", ""): _doubles(samples[name]) for name in plain}
+        columns = {(name, "", ""): doubles(samples[name]) for name in plain}
         for axis in self.evidence.axes:
             rows = self.rows(f"by_{axis}", point, partition)
             if rows is None or not samples.height or rows.height % samples.height:
@@ -106,7 +103,7 @@ class Measured:
             if rows.height != samples.height * len(labels):
                 continue
             for name in self.statistics_of(f"by_{axis}", rows):
-                along = _doubles(rows[name]).reshape(samples.height, -1).T
+                along = doubles(rows[name]).reshape(samples.height, -1).T
                 named = ((name, axis, str(label)) for label in labels)
                 columns |= dict(zip(named, along, strict=True))
         kept = ("sample_id", *block_columns(samples), "label")
@@ -115,9 +112,9 @@ class Measured:
 
     def _numbers(
         self, entries: Mapping[str, Mapping[str, Any]], statistics: Statistics | None
-    ) -> dict[str, Number]:
+    ) -> dict[str, MetricValue]:
         found = {
-            name: Number(
+            name: MetricValue(
                 value,
                 entry.get("unit") or "",
                 entry.get("per") or "",
@@ -132,25 +129,26 @@ class Measured:
         finite = [name for name, number in found.items() if math.isfinite(number.value)]
         places = {name: mean_of(name, entries[name], statistics) for name in finite}
         sources = {name: place for name, place in places.items() if place is not None}
+        intervals: dict[str, tuple[Interval, BlockMeans | None] | None] = {}
         if sources:
             columns = np.stack([place.values for place in sources.values()], axis=1)
             shares = [place.share for place in sources.values()]
             resampled = block_means(columns, statistics.samples, shares)
-            for name, one in zip(sources, resampled, strict=True):
-                if one is not None:
-                    found[name] = _completed(found[name], *one)
+            intervals |= zip(sources, resampled, strict=True)
         for name in places.keys() - sources.keys():
-            score = self.intervals.of(name, entries[name], statistics)
-            if score is not None:
-                found[name] = _completed(found[name], *score)
+            intervals[name] = self.intervals.of(name, entries[name], statistics)
+        for name, one in intervals.items():
+            if one is not None:
+                interval = None if math.isnan(one[0].low) else one[0]
+                found[name] = replace(found[name], interval=interval, blocks=one[1])
         return found
 
     def rows(self, table: str, point: str, partition: str) -> polars.DataFrame | None:
-        """The rows of one cell in the order of the file."""
+        """The rows of one cell, in the order of the file."""
         return self._tables.get(table, {}).get((point, partition))
 
     def statistics_of(self, table: str, rows: polars.DataFrame) -> list[str]:
-        """The columns of these rows that are statistics and have values."""
+        """The statistics of these rows that have values."""
         return [
             name
             for name in self._named_statistics[table]
@@ -182,17 +180,7 @@ class Measured:
 
 
 def _value(entry: Mapping[str, Any]) -> float | None:
-    """Infinite where failed samples, whose error has no bound, decide it; of a rejection of all."""
+    """The value; infinite if failed samples determine it, or for an infinite rejection."""
     if entry.get("value") is not None:
         return float(entry["value"])
     return math.inf if entry.get("failures") or entry.get("above") is not None else None
-
-
-def _completed(number: Number, interval: Interval, blocks: BlockMeans | None) -> Number:
-    shown = None if math.isnan(interval.low) else interval
-    return Number(number.value, number.unit, number.per, number.count, shown, blocks)
-
-
-def _doubles(column: polars.Series) -> Floats:
-    """Missing values are undefined."""
-    return column.cast(polars.Float64).fill_null(float("nan")).to_numpy()

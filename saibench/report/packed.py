@@ -1,4 +1,4 @@
-"""Arrays and texts inside a page: deflated and in base64, each once, read only when looked at."""
+"""Arrays and texts inside a page: compressed, in base64, each once, decoded when displayed."""
 
 from __future__ import annotations
 
@@ -13,28 +13,27 @@ import polars
 from numpy.typing import ArrayLike, NDArray
 
 KINDS = {"f4": np.float32, "f8": np.float64, "i4": np.int32, "i2": np.int16, "u1": np.uint8}
-"""How the bytes of a number are read; `text` is JSON."""
+"""Types of blocks of numbers; other blocks are `text` (JSON) or `document` (a file)."""
 STATISTIC_BITS = 13
-"""Of a number's mantissa that a page keeps: four digits."""
+"""Bits of the mantissa that a page keeps: four digits."""
 
 
 class Packer:
-    """Collects what a page holds; equal contents are one block."""
+    """Collects the blocks of a page; equal contents are one block."""
 
     def __init__(self) -> None:
         self._blocks: dict[str, tuple[int, str, str]] = {}
 
     def numbers(self, values: ArrayLike, kind: str = "f4") -> int:
-        """The block of these numbers, in the order of their memory."""
-        array = np.ascontiguousarray(values, KINDS[kind])
-        return self._add(kind, packed_bytes(array))
+        """The block of an array."""
+        return self._add(kind, packed_bytes(np.ascontiguousarray(values, KINDS[kind])))
 
     def texts(self, values: Sequence[str | None]) -> int:
         """The block of a list of texts."""
         return self._add("text", json.dumps(list(values), ensure_ascii=False).encode())
 
     def document(self, content: bytes) -> int:
-        """The block of a whole file, such as an image."""
+        """The block of a file, such as an image."""
         return self._add("document", content)
 
     def column(self, column: polars.Series, statistic: bool = False) -> int:
@@ -47,13 +46,10 @@ class Packer:
             values = column.to_numpy()
             if not len(values) or np.abs(values).max() < 2**31:
                 return self.numbers(values, "i4")
-            if np.abs(values).max() > 2**53:  # no number of a page's script
+            if np.abs(values).max() > 2**53:  # not exact in JavaScript
                 return self.texts([str(value) for value in values])
             return self.numbers(values, "f8")
-        values = column.cast(polars.Float64).fill_null(float("nan")).to_numpy()
-        if statistic:
-            return self.numbers(shortened(values))
-        return self.numbers(values)
+        return self.numbers(shortened(doubles(column)) if statistic else doubles(column))
 
     @property
     def size(self) -> int:
@@ -62,7 +58,7 @@ class Packer:
 
     @property
     def blocks(self) -> list[tuple[str, str]]:
-        """Kind and text of each block; its place is what `numbers` and the like gave."""
+        """Kind and text of each block, by number."""
         return [(kind, text) for _, kind, text in self._blocks.values()]
 
     def _add(self, kind: str, content: bytes) -> int:
@@ -72,8 +68,13 @@ class Packer:
         return self._blocks[key][0]
 
 
+def doubles(column: polars.Series) -> NDArray[np.float64]:
+    """The column as floats, NaN for missing values."""
+    return column.cast(polars.Float64).fill_null(float("nan")).to_numpy()
+
+
 def packed_bytes(array: NDArray[np.generic]) -> bytes:
-    """All first bytes, then all second ones, …: like bytes side by side deflate well."""
+    """The first bytes of all numbers, then the second bytes, …, which compresses better."""
     return np.ascontiguousarray(
         array.reshape(-1).view(np.uint8).reshape(-1, array.itemsize).T
     ).tobytes()
@@ -85,7 +86,7 @@ def deflated(content: bytes) -> str:
 
 
 def shortened(values: ArrayLike, bits: int = STATISTIC_BITS) -> NDArray[np.float32]:
-    """The numbers rounded to `bits` of their mantissa, of which a float has 23."""
+    """The numbers with the mantissa of 23 bits rounded to `bits`."""
     raw = np.ascontiguousarray(values, np.float32).view(np.uint32)
     dropped = 23 - bits
     half = np.uint32(1 << (dropped - 1))

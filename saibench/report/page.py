@@ -1,4 +1,4 @@
-"""The page of a study, or of several: evidence and figures in, one self-contained HTML file out."""
+"""The page of one or several studies: a self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import jinja2
 import polars
 
 from saibench.analysis.dependence import dependence_warnings
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import SEED, differing, setting_name, setting_value, settings_of
+from saibench.evidence.selection import (
+    SEED,
+    differing,
+    setting_name,
+    setting_value,
+    settings_of,
+)
 from saibench.figures import FigureModule, figure_module
 from saibench.files.atomic import atomic_write
 from saibench.findings.finding import Finding, study_findings
@@ -23,17 +28,17 @@ from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_fig
 from saibench.report.failures import warn_of_failures
 from saibench.report.headline import headline_partition
 from saibench.report.packed import Packer
-from saibench.report.page_data import PageStudy, all_points, as_json, page_data, page_studies
+from saibench.report.page_data import PageStudy, all_points, page_data, page_studies
 from saibench.report.point_rows import (
     headline_columns,
     largest_values,
     point_rows,
     tested_partitions,
 )
-from saibench.report.reproduce import Recipe, recipe, sessions_of
+from saibench.report.reproduce import Recipe, distinct, recipe, sessions_of
 from saibench.report.scripts import script
-from saibench.report.text import FILTERS
-from saibench.report.viewers import Explored, explored
+from saibench.report.text import FILTERS, as_json
+from saibench.report.viewers import RenderedExplorer, html_environment, rendered_explorers
 
 __all__ = ["drawable", "render", "write_comparison", "write_report"]
 
@@ -42,25 +47,25 @@ Figures = Sequence[str | FigureModule | ModuleType]
 
 @dataclass(frozen=True)
 class Part:
-    """What a page shows of one study beside its points."""
+    """The parts of a page about one study, except its runs."""
 
     name: str
     findings: Sequence[Finding]
     figures: Sequence[DrawnFigure]
-    explorers: Sequence[Explored]
+    explorers: Sequence[RenderedExplorer]
     recipe: Recipe
     seeds: str
 
     @property
-    def shown(self) -> list[Finding | DrawnFigure | Explored]:
+    def all(self) -> list[Finding | DrawnFigure | RenderedExplorer]:
         return [*self.findings, *self.figures, *self.explorers]
 
 
 def write_report(folder: Path, figures: Figures | None = None) -> Path:
-    """Writes `report.html` of the study in `folder`, all or nothing; returns its path.
+    """Write `report.html` of the study in `folder` atomically; returns its path.
 
     Raises:
-        UserError: the study has no point or a damaged file, or a figure asked for is unknown.
+        UserError: the study has no run or a damaged file, or a requested figure is unknown.
 
     Warns:
         PartFailed: a finding, figure or viewer failed for a defect; the page says which.
@@ -71,17 +76,17 @@ def write_report(folder: Path, figures: Figures | None = None) -> Path:
 def write_comparison(
     evidences: Sequence[StudyEvidence], target: Path, figures: Figures | None = None
 ) -> Path:
-    """Writes one page of several studies, whose points are compared; returns its path.
+    """Write one page that compares the runs of several studies; returns its path.
 
     Raises:
-        UserError: a study has a damaged file, or a figure asked for is unknown.
+        UserError: a study has a damaged file, or a requested figure is unknown.
 
     Warns:
         PartFailed: a finding, figure or viewer failed for a defect; the page says which.
     """
-    asked = [figure for figure in figures or () if isinstance(figure, str)]
-    name_targets(asked)
-    for name in asked:
+    requested = [figure for figure in figures or () if isinstance(figure, str)]
+    name_targets(requested)
+    for name in requested:
         figure_module(name)
     studies = page_studies(evidences)
     parts = [_part(study, figures) for study in studies]
@@ -89,17 +94,17 @@ def write_comparison(
     with atomic_write(target) as aside:
         aside.write_text(page, encoding="utf-8")
     missing = [one for study in studies for one in study.measured.missing]
-    warn_of_failures(target, [*(one for part in parts for one in part.shown), *missing])
+    warn_of_failures(target, [*(one for part in parts for one in part.all), *missing])
     return target
 
 
 def render(
     evidence: StudyEvidence | Sequence[StudyEvidence], figures: Figures | None = None
 ) -> str:
-    """The page as HTML; of findings and figures that fail it says why.
+    """The page as HTML, with the reason for each finding and figure that fails.
 
     Args:
-        evidence: of the study, or of several that are compared.
+        evidence: of one or several studies.
         figures: modules or dotted names of modules; by default those that each study names.
     """
     evidences = [evidence] if isinstance(evidence, StudyEvidence) else evidence
@@ -114,14 +119,14 @@ def _part(study: PageStudy, figures: Figures | None) -> Part:
         name=study.name,
         findings=study_findings(evidence),
         figures=draw_figures(evidence, names),
-        explorers=explored(evidence),
+        explorers=rendered_explorers(evidence),
         recipe=recipe(evidence),
         seeds=_seeds(evidence),
     )
 
 
 def _seeds(evidence: StudyEvidence) -> str:
-    """With how many seeds settings were trained: `1`, `3`, or `1 to 3`."""
+    """The numbers of seeds per setting: `1`, `3`, or `1 to 3`."""
     points = evidence.points.filter(polars.col("point").is_in(list(evidence.metrics)))
     apart = [name for name in differing(points) if name != SEED] if points.height else []
     counts = points.group_by(apart).len()["len"].to_list() if apart else [points.height]
@@ -134,26 +139,20 @@ def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
     points = all_points(studies)
     records = [row.record for row in rows]
     varying = differing(points)
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("saibench.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_environment("saibench.report", "templates")
     environment.filters.update(FILTERS, setting_name=setting_name, setting_value=setting_value)
     environment.globals["sections"] = record_sections
     packer = Packer()
     data = page_data(studies, packer)
     return environment.get_template("study.html.j2").render(
         title=" and ".join(study.name for study in studies),
-        workloads=_distinct(record.get("workload") for record in records),
-        data=_distinct(_described(record.get("data")) for record in records),
-        commits=_distinct(s.get("commit") for record in records for s in sessions_of(record)),
+        workloads=distinct(record.get("workload") for record in records),
+        data=distinct(_described(record.get("data")) for record in records),
+        commits=distinct(s.get("commit") for record in records for s in sessions_of(record)),
         states=Counter(record["state"] for record in records),
         varying=varying,
         shared={name: points[name][0] for name in settings_of(points) if name not in varying},
-        partitions=_distinct(headline_partition(study.evidence) for study in studies),
+        partitions=distinct(headline_partition(study.evidence) for study in studies),
         tested=tested_partitions(studies, metrics),
         metrics=metrics,
         largest=largest_values(metrics, rows),
@@ -171,7 +170,7 @@ def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
 
 
 def record_sections(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """The parts of a point's record that read as names and values, those that it has."""
+    """The sections of a run's record, as names and values."""
     run = {name: record.get(name) for name in ("command", "commit", "started", "ended", "steps")}
     sections = {
         "Settings": record["settings"],
@@ -186,7 +185,7 @@ def record_sections(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]
 
 
 def _together(parts: Sequence[Part]) -> list[tuple[str, DrawnFigure]]:
-    """Each figure with its study; those of one name follow each other."""
+    """Each figure with its study; figures of the same name are neighbours."""
     names = list(dict.fromkeys(figure.name for part in parts for figure in part.figures))
     found = [(part.name, figure) for part in parts for figure in part.figures]
     return sorted(found, key=lambda one: names.index(one[1].name))
@@ -197,7 +196,3 @@ def _described(data: Mapping[str, Any] | None) -> str | None:
         return None
     short_hash = str(data.get("hash") or "")[:12]
     return " · ".join(str(part) for part in (data.get("describe"), short_hash) if part)
-
-
-def _distinct(values: Any) -> list[Any]:
-    return [value for value in dict.fromkeys(values) if value]

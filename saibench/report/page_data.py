@@ -1,8 +1,7 @@
-"""What the script of a page knows: points, partitions, metrics by block, and where samples are."""
+"""The data of a page's script: runs, partitions, metrics by block, and blocks of samples."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,32 +10,32 @@ from typing import Any
 import numpy as np
 import polars
 
+from saibench.analysis.block_means import BlockMeans
 from saibench.analysis.bootstrap import student_t
 from saibench.analysis.proportions import MIN_BLOCKS
 from saibench.evidence.points import Record, points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_text, setting_value
 from saibench.evidence.settings import all_settings
-from saibench.files.bounded_json import finite
 from saibench.report.headline import headline_metrics
-from saibench.report.measured import Measured, Number
+from saibench.report.measured import MeasuredMetrics, MetricValue
 from saibench.report.packed import Packer
 from saibench.report.sample_columns import SampleColumns
 from saibench.report.sample_errors import SampleErrors, error_statistics, ideals
-from saibench.report.viewers import shown_samples
+from saibench.report.viewers import viewer_samples
 
 BLOCK_BUDGET = 3_000_000
-"""Characters that the blocks of metrics may take; if they are more, the headline comes first."""
+"""Characters for the blocks of metrics; headline metrics come first."""
 
 
 @dataclass(frozen=True, eq=False)
 class PageStudy:
-    """One of the studies that a page shows.
+    """One of the studies of a page.
 
     Args:
-        name: that tells it from the page's other studies.
-        prefix: of the keys of its points, empty where the study stands alone.
-        evidence: what it measured.
+        name: unique on the page.
+        prefix: of the keys of its points; empty for a single study.
+        evidence: of the study.
     """
 
     name: str
@@ -44,26 +43,26 @@ class PageStudy:
     evidence: StudyEvidence
 
     @cached_property
-    def measured(self) -> Measured:
-        return Measured(self.evidence)
+    def measured(self) -> MeasuredMetrics:
+        return MeasuredMetrics(self.evidence)
 
     @cached_property
-    def shown(self) -> dict[str, list[int]]:
-        """By point the samples that the page shows whole."""
-        return shown_samples(self.evidence)
+    def saved(self) -> dict[str, list[int]]:
+        """By point the saved samples that viewers display."""
+        return viewer_samples(self.evidence)
 
     @cached_property
     def errors(self) -> SampleErrors:
-        """What the samples are ranked by."""
+        """The error that ranks the samples."""
         return SampleErrors(error_statistics(self.measured), ideals(self.evidence))
 
     def key(self, point: str) -> str:
-        """Name of a point on the page: that of two studies may be the same."""
+        """Unique name of a point on the page, as two studies may share a point."""
         return f"{self.prefix}{point}"
 
 
 def page_studies(evidences: Sequence[StudyEvidence]) -> list[PageStudy]:
-    """The studies in their order; those of one name are told apart by their folders."""
+    """The studies in order; those of the same name are named by their folders."""
     if len(evidences) == 1:
         return [PageStudy(evidences[0].study, "", evidences[0])]
     names = [evidence.study for evidence in evidences]
@@ -78,9 +77,9 @@ def page_studies(evidences: Sequence[StudyEvidence]) -> list[PageStudy]:
 
 
 def all_points(studies: Sequence[PageStudy]) -> polars.DataFrame:
-    """One row a point of all studies; `point` is its key, and several are told apart by `study`.
+    """The table of points of all studies; `point` is the key, and `study` a setting of several.
 
-    What one study varies has a value in the others, too, where their configs know it.
+    A setting that one study varies is filled in for the others, if their configs have it.
     """
     if len(studies) == 1:
         return studies[0].evidence.points
@@ -91,7 +90,7 @@ def all_points(studies: Sequence[PageStudy]) -> polars.DataFrame:
     ]
     names = dict.fromkeys(name for _, _, record in of_points for name in record["settings"])
     known: dict[str, Record] = {}
-    for study, point, record in of_points:  # of one hash are copies of one run
+    for study, point, record in of_points:  # points of the same hash are copies of one run
         of_run = all_settings(record, study.evidence.configs.get(point))
         known[point] = {**known.get(point, {}), **of_run}
     records: dict[str, Record] = {}
@@ -106,14 +105,14 @@ def all_points(studies: Sequence[PageStudy]) -> polars.DataFrame:
 
 
 def page_data(studies: Sequence[PageStudy], packer: Packer) -> dict[str, Any]:
-    """What the page's script reads; the samples go to `packer`."""
+    """The data of the page's script; the samples go to `packer`."""
     points = all_points(studies)
     varying = differing(points)
     study_of = {study.key(point): study for study in studies for point in study.evidence.records}
     sums = _PackedBlocks(studies, packer)
     cells: dict[str, dict[str, Any]] = {}
     for study in studies:
-        columns = SampleColumns(study.measured, study.shown, study.errors, 1 / len(studies))
+        columns = SampleColumns(study.measured, study.saved, study.errors, 1 / len(studies))
         for point, partition in study.measured.cells():
             cells.setdefault(study.key(point), {})[partition] = {
                 **_described(study.evidence.records[point], partition),
@@ -136,14 +135,8 @@ def page_data(studies: Sequence[PageStudy], packer: Packer) -> dict[str, Any]:
     }
 
 
-def as_json(content: Mapping[str, Any]) -> str:
-    """JSON that cannot end the script element that it stands in; numbers that are none are null."""
-    text = json.dumps(finite(content), ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-
-
 class _PackedBlocks:
-    """Metrics by block, as many of each cell as the page has room for."""
+    """Metrics by block, as many per cell as fit into the budget."""
 
     def __init__(self, studies: Sequence[PageStudy], packer: Packer) -> None:
         self.packer = packer
@@ -155,8 +148,7 @@ class _PackedBlocks:
             for number in study.measured.numbers(point, partition).values()
             if number.blocks is not None
         ]
-        fits = BLOCK_BUDGET / max(1, sum(sizes))
-        self.share = min(1.0, fits)
+        self.share = min(1.0, BLOCK_BUDGET / max(1, sum(sizes)))
         self.headlines = {
             study.name: [metric.name for metric in headline_metrics(study.evidence)]
             for study in studies
@@ -167,25 +159,21 @@ class _PackedBlocks:
         numbers = study.measured.numbers(point, partition)
         headline = self.headlines[study.name]
         order = sorted(numbers, key=lambda name: name not in headline)
-        room = int(np.ceil(self.share * len(order)))
         found = {name: _metric(number) for name, number in numbers.items()}
-        for name in order[:room]:
-            if numbers[name].blocks is not None:
-                # equal ids of other data are no equal samples
-                data = (study.evidence.records[point].get("data") or {}).get("hash")
-                found[name]["b"] = self._block(numbers[name], str(data or f"of {study.name}"))
+        # equal ids of different data are different samples
+        data = str(_data_hash(study.evidence.records[point]) or f"of {study.name}")
+        for name in order[: int(np.ceil(self.share * len(order)))]:
+            if (blocks := numbers[name].blocks) is not None:
+                found[name]["b"] = self._packed(blocks, data)
         return found
 
-    def _block(self, number: Number, data: str) -> dict[str, Any]:
-        assert number.blocks is not None
-        blocks = number.blocks
-        size = len(blocks.means)
+    def _packed(self, blocks: BlockMeans, data: str) -> dict[str, Any]:
         if blocks.num_blocks >= 2:
             self.numbers.add(blocks.num_blocks)
         return {
             "means": self.packer.numbers(blocks.means.T),
             "counts": self.packer.numbers(blocks.counts.T),
-            "size": size,
+            "size": len(blocks.means),
             "blocks": blocks.num_blocks,
             "factors": list(blocks.factors),
             "offset": blocks.offset,
@@ -194,7 +182,7 @@ class _PackedBlocks:
         }
 
 
-def _metric(number: Number) -> dict[str, Any]:
+def _metric(number: MetricValue) -> dict[str, Any]:
     interval = number.interval
     return {
         "v": number.value,
@@ -207,14 +195,18 @@ def _metric(number: Number) -> dict[str, Any]:
 
 
 def _described(record: Mapping[str, Any], partition: str) -> dict[str, Any]:
-    """What the record says of a partition, and of which data it is one."""
+    """A partition as in the record, with the hash of its data."""
     found = (record.get("partitions") or {}).get(partition) or {}
     return {
         "describe": found.get("describe") or "",
         "hash": found.get("hash") or "",
         "count": found.get("count"),
-        "data": (record.get("data") or {}).get("hash") or "",
+        "data": _data_hash(record),
     }
+
+
+def _data_hash(record: Mapping[str, Any]) -> str:
+    return (record.get("data") or {}).get("hash") or ""
 
 
 def _point(
@@ -223,7 +215,7 @@ def _point(
     study = study_of[row["point"]]
     point = row["point"].removeprefix(study.prefix)
     record = study.evidence.records[point]
-    told = [name for name in varying if row[name] is not None]
+    own = [name for name in varying if row[name] is not None]
     return {
         "key": row["point"],
         "point": point,
@@ -231,11 +223,11 @@ def _point(
         "slug": row["slug"],
         "state": row["state"],
         "folder": f"outputs/{record.get('study') or study.name}/{row['slug']}-{point}",
-        "words": ", ".join(setting_text(name, row[name]) for name in told) or row["slug"],
+        "words": ", ".join(setting_text(name, row[name]) for name in own) or row["slug"],
         "settings": {setting_name(name): setting_value(name, row[name]) for name in varying},
-        "data": (record.get("data") or {}).get("hash") or "",
+        "data": _data_hash(record),
         "train": row["train_count"],
-        "shown": study.shown.get(point, []),
+        "saved": study.saved.get(point, []),
     }
 
 

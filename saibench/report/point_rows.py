@@ -1,4 +1,4 @@
-"""The table of points that a page opens with: its rows and its columns."""
+"""Rows and columns of the page's table of runs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from saibench.evidence.selection import differing
 from saibench.report.headline import Metric, headline_metrics, headline_values
-from saibench.report.measured import Number
+from saibench.report.measured import MetricValue
 from saibench.report.page_data import PageStudy, all_points
 
 
 @dataclass(frozen=True)
 class Row:
-    """A point in the table, and its record for those who look further."""
+    """A run in the table, with its record for the details."""
 
     key: str
     point: str
@@ -26,15 +26,15 @@ class Row:
     seconds: float | None
     record: Mapping[str, Any]
     settings: Mapping[str, Any]
-    """Those in which the page's points differ."""
+    """The settings in which the page's points differ."""
     train_count: int | None
-    values: Mapping[str, Number]
-    metrics: Mapping[str, Mapping[str, Number]]
-    """By partition and name, those that have a value."""
+    values: Mapping[str, MetricValue]
+    metrics: Mapping[str, Mapping[str, MetricValue]]
+    """By partition and name."""
 
 
 def headline_columns(studies: Sequence[PageStudy]) -> list[Metric]:
-    """The columns of the table, those of several studies together."""
+    """The columns of the table, merged over the studies."""
     found: dict[str, Metric] = {}
     for metric in (m for study in studies for m in headline_metrics(study.evidence)):
         before = found.get(metric.key)
@@ -73,7 +73,7 @@ def point_rows(studies: Sequence[PageStudy], metrics: Sequence[Metric]) -> list[
 
 
 def tested_partitions(studies: Sequence[PageStudy], metrics: Sequence[Metric]) -> dict[str, str]:
-    """The headline's partitions, and what each holds as the first point that says it recorded."""
+    """The headline's partitions and their descriptions, from the first record that has one."""
     found = dict.fromkeys((metric.partition for metric in metrics), "")
     for record in (r for study in studies for r in study.evidence.records.values()):
         for name, partition in (record.get("partitions") or {}).items():
@@ -83,7 +83,7 @@ def tested_partitions(studies: Sequence[PageStudy], metrics: Sequence[Metric]) -
 
 
 def largest_values(metrics: Sequence[Metric], rows: Sequence[Row]) -> dict[str, float]:
-    """The largest absolute value of each metric, for the length of its bars."""
+    """The largest absolute value of each metric, for the length of the bars."""
     values = {
         metric.key: [abs(row.values[metric.key].value) for row in rows if metric.key in row.values]
         for metric in metrics

@@ -1,4 +1,4 @@
-"""The commands and hashes with which a study can be made again."""
+"""The commands and hashes that reproduce a study."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from saibench.evidence.reader import StudyEvidence
 
 SWEEP_DIR = "hydra.sweep.dir="
 OF_TRAINING = ("train", "validation")
-"""Partitions that each point has its own of."""
+"""Partitions that differ between points."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a study came about.
+    """The provenance of a study.
 
     Args:
         study: its name.
         commits: of saibench, of all points.
-        versions: of the packages, as the first point that says it recorded them.
-        commands: as they were typed, each once, then those that join and report.
+        versions: of the packages, from the first point that recorded them.
+        commands: as typed, each once, then those that report and export.
         data: description and hash of each data set.
-        tested: name, count, hash and what it holds, of each test partition once.
+        tested: name, count, hash and description of each test partition.
     """
 
     study: str
@@ -36,7 +36,7 @@ class Recipe:
 
 
 def recipe(evidence: StudyEvidence) -> Recipe:
-    """From the records of the study's points."""
+    """The provenance in the records of the study's points."""
     records = [evidence.records[point] for point in evidence.points["point"]]
     data = [record.get("data") or {} for record in records]
     tested = [
@@ -46,30 +46,30 @@ def recipe(evidence: StudyEvidence) -> Recipe:
         if name not in OF_TRAINING
     ]
     sessions = [session for record in records for session in sessions_of(record)]
-    commands = _distinct(session.get("command") for session in sessions)
-    study = _place(evidence.study, commands)
+    commands = distinct(session.get("command") for session in sessions)
+    study = _study_folder(evidence.study, commands)
     return Recipe(
         study=evidence.study,
-        commits=_distinct(session.get("commit") for session in sessions),
+        commits=distinct(session.get("commit") for session in sessions),
         versions=next((r["versions"] for r in records if r.get("versions")), {}),
         commands=[
             *map(_typed, commands),
             f"python -m saibench report {shlex.quote(study)}",
             f"python -m saibench export {shlex.quote(study)} results",
         ],
-        data=_distinct((str(d.get("describe") or ""), str(d.get("hash") or "")) for d in data if d),
+        data=distinct((str(d.get("describe") or ""), str(d.get("hash") or "")) for d in data if d),
         tested=list(dict.fromkeys(tested)),
     )
 
 
 def sessions_of(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """What trained a point, in one session or more, then what tested each partition."""
+    """The sessions that trained a point, then those that tested each partition."""
     trained = record.get("sessions") or [record]
     return [*trained, *(record.get("partitions") or {}).values()]
 
 
-def _place(study: str, commands: Iterable[str]) -> str:
-    """The folder that these commands leave the study in: the last that one of them names."""
+def _study_folder(study: str, commands: Iterable[str]) -> str:
+    """The folder of the study: the last that a command names, or the default."""
     words = (word for command in commands for word in _words(command))
     named = [word.removeprefix(SWEEP_DIR) for word in words if word.startswith(SWEEP_DIR)]
     return named[-1] if named else f"outputs/{study}"
@@ -78,7 +78,7 @@ def _place(study: str, commands: Iterable[str]) -> str:
 def _words(command: str) -> list[str]:
     try:
         return shlex.split(command)
-    except ValueError:  # a record that was not written by saibench may hold any text
+    except ValueError:  # a record that saibench did not write may have any text
         return command.split()
 
 
@@ -86,5 +86,6 @@ def _typed(command: str) -> str:
     return f"python {command}" if command.startswith(("train.py", "evaluate.py")) else command
 
 
-def _distinct(values: Iterable[Any]) -> list[Any]:
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """The values that are not empty, each once."""
     return [value for value in dict.fromkeys(values) if value]

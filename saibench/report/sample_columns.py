@@ -1,4 +1,4 @@
-"""The samples behind a study's numbers, as columns that a page can hold."""
+"""The samples of a study as packed columns of the page."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import polars
 from numpy.typing import NDArray
 
 from saibench.evidence.independence import MARKS
-from saibench.report.measured import Measured
-from saibench.report.packed import Packer, shortened
+from saibench.report.measured import MeasuredMetrics
+from saibench.report.packed import Packer
 from saibench.report.sample_errors import SampleErrors
 
 BUDGET = 6_000_000
-"""Characters that the samples of a page may take; beyond it only every k-th is on the page."""
+"""Characters for the samples of a page; beyond it only every k-th sample is on the page."""
 AXIS_BUDGET = 2_500_000
-"""Characters that their statistics by lead time, species, … may take."""
+"""Characters for statistics with an axis (lead time, species, …)."""
 CHARACTERS = 3.3
-"""That a packed statistic takes, about."""
+"""Approximate characters of one packed value."""
 NUM_WORST = 100
-"""Samples with the largest errors of each cell that are on the page whatever their number."""
+"""Samples with the largest errors per cell, which are always on the page."""
 
 
 @dataclass(frozen=True)
 class Thinning:
-    """Which samples of a cell are on the page: every `stride`-th by id, and those in `always`."""
+    """Selection of samples for the page: every `stride`-th by id, and those in `always`."""
 
     stride: int
     always: Mapping[str, Collection[int]]
@@ -36,7 +36,7 @@ class Thinning:
     def rows(
         self, point: str, ids: NDArray[np.int64], errors: NDArray[np.float64]
     ) -> NDArray[np.bool_]:
-        """Of samples in ascending `ids`, `(N,)`; those with the largest `errors` are kept too."""
+        """Mask `(N,)` of samples in ascending `ids`; includes those with the largest `errors`."""
         if self.stride == 1:
             return np.ones(len(ids), dtype=bool)
         chosen = np.arange(len(ids)) % self.stride == 0
@@ -50,15 +50,15 @@ class SampleColumns:
     """Packs the samples of a study, cell by cell.
 
     Args:
-        measured: the study.
-        always: samples by point that a page is to hold, since they are shown whole.
-        errors: of which samples the largest are held.
+        measured: the metrics of the study.
+        always: the saved samples by point, which are always on the page.
+        errors: of which the samples with the largest are always on the page.
         share: of the page's budget.
     """
 
     def __init__(
         self,
-        measured: Measured,
+        measured: MeasuredMetrics,
         always: Mapping[str, Collection[int]],
         errors: SampleErrors,
         share: float = 1.0,
@@ -71,7 +71,7 @@ class SampleColumns:
         self.along = Thinning(stride, always)
 
     def of(self, point: str, partition: str, packer: Packer) -> dict[str, Any] | None:
-        """What the page's script knows of a cell's samples, None where there are none."""
+        """A cell's samples for the page's script; None without samples."""
         samples = self.measured.rows("samples", point, partition)
         if samples is None or "sample_id" not in samples.columns:
             return None
@@ -116,15 +116,15 @@ class SampleColumns:
                 "ids": packer.column(polars.Series("sample_id", chosen)),
                 "labels": [str(label) for label in labels],
                 "columns": {
-                    name: packer.numbers(shortened(rows[name].cast(polars.Float64).to_numpy()))
+                    name: packer.column(rows[name].cast(polars.Float64), statistic=True)
                     for name in self.measured.statistics_of(f"by_{axis}", rows)
                 },
             }
         return found
 
 
-def _expected(measured: Measured) -> tuple[float, float]:
-    """Characters that all samples would take, and their statistics with an axis."""
+def _expected(measured: MeasuredMetrics) -> tuple[float, float]:
+    """Expected characters of all samples, and of their statistics with an axis."""
     plain = along = 0.0
     for point, partition in measured.cells():
         for table in measured.evidence.sources:
@@ -135,7 +135,7 @@ def _expected(measured: Measured) -> tuple[float, float]:
             size = CHARACTERS * rows.height
             if table == "samples":
                 features = len(rows.columns) - len(names)
-                plain += size * (len(names) + 0.3 * features)  # most are alike for all points
+                plain += size * (len(names) + 0.3 * features)  # most are equal for all points
             else:
                 along += size * len(names)
     return plain, along

@@ -1,4 +1,4 @@
-"""Which statistic of a sample is its error, and at which value there is none."""
+"""The statistic that ranks samples by their error."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from numpy.typing import NDArray
 from saibench.analysis.metric_sources import mean_of
 from saibench.evidence.reader import StudyEvidence
 from saibench.report.headline import headline_metrics
-from saibench.report.measured import Measured
+from saibench.report.measured import MeasuredMetrics
+from saibench.report.packed import doubles
 
 
 @dataclass(frozen=True)
 class SampleErrors:
-    """How samples are ranked.
+    """The ranking of samples.
 
     Args:
-        names: statistics; the first that samples have says how large their errors are.
-        ideals: by statistic the value without an error, where it is not 0.
+        names: statistics; the first that the samples have is their error.
+        ideals: by statistic the value of a perfect prediction, if it is not 0.
     """
 
     names: Sequence[str]
     ideals: Mapping[str, float]
 
     def sizes(self, samples: polars.DataFrame) -> NDArray[np.float64]:
-        """Distance from the ideal of each sample, NaN where it is undefined, 0 where nothing is."""
-        there = (name for name in self.names if name in samples.columns)
-        name = next((name for name in there if samples[name].dtype.is_numeric()), None)
+        """Distance of each sample from the ideal, NaN if undefined; 0 without a statistic."""
+        own = (name for name in self.names if name in samples.columns)
+        name = next((name for name in own if samples[name].dtype.is_numeric()), None)
         if name is None:
             return np.zeros(samples.height)
-        values = samples[name].cast(polars.Float64).fill_null(float("nan")).to_numpy()
-        return np.abs(values - self.ideals.get(name, 0.0))
+        return np.abs(doubles(samples[name]) - self.ideals.get(name, 0.0))
 
 
-def error_statistics(measured: Measured) -> list[str]:
-    """Statistics of the samples, the one that samples are ranked by first.
+def error_statistics(measured: MeasuredMetrics) -> list[str]:
+    """The statistics of the samples, in the order in which they rank samples.
 
-    That is what the workload traces, or the statistic behind the headline, or the first there is.
+    First the traced statistics, then those of the headline metrics, then the others.
     """
     evidence = measured.evidence
-    there = [field.name for field in evidence.fields("samples") if field.role == "statistic"]
-    wanted = [*_traced(evidence), *_behind_headline(measured), *there]
-    return list(dict.fromkeys(name for name in wanted if name in there))
+    known = [field.name for field in evidence.fields("samples") if field.role == "statistic"]
+    order = [*_traced(evidence), *_behind_headline(measured), *known]
+    return list(dict.fromkeys(name for name in order if name in known))
 
 
 def ideals(evidence: StudyEvidence) -> dict[str, float]:
-    """By statistic the value at which there is no error, where it is not 0."""
+    """By statistic the value of a perfect prediction, if it is not 0."""
     found: dict[str, float] = {}
     for record in evidence.records.values():
         found |= (record.get("trace") or {}).get("ideal") or {}
@@ -61,8 +61,8 @@ def _traced(evidence: StudyEvidence) -> list[str]:
     return [name for trace in traces for name in trace.get("response") or []]
 
 
-def _behind_headline(measured: Measured) -> list[str]:
-    """The statistics whose means the headline's metrics are, as one cell shows them."""
+def _behind_headline(measured: MeasuredMetrics) -> list[str]:
+    """The statistics whose means are the headline metrics, from the first cell with samples."""
     metrics = headline_metrics(measured.evidence)
     for point, partition in measured.cells():
         statistics = measured.statistics(point, partition)

@@ -1,26 +1,35 @@
-"""How values read on the page."""
+"""Values as text on the page."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
+from saibench.files.bounded_json import finite
 from saibench.formatting import NOTHING, duration, number
 
 
+def as_json(content: Mapping[str, Any]) -> str:
+    """JSON that is safe inside a script element; numbers that are not finite become null."""
+    text = json.dumps(finite(content), ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
 def trained_on(count: int | None) -> str:
-    """How many samples a run trained on, or that it trained nothing."""
+    """The number of training samples, or "not trained here"."""
     return "not trained here" if count == 0 else number(count)
 
 
 def measured(recorded: Any) -> str:
-    """The value of a recorded metric, or the bound that an infinite one is known to exceed."""
+    """The value of a recorded metric, or the lower bound of an infinite one."""
     if recorded.above is not None:
         return f"> {number(recorded.above)}"
     return number(recorded.value)
 
 
 def setting(value: Any) -> str:
-    """A setting as its config has it; nothing where it is null."""
+    """A setting as in its config; a dash for null."""
     if value is None:
         return NOTHING
     if isinstance(value, bool):
@@ -29,7 +38,7 @@ def setting(value: Any) -> str:
 
 
 def web_address(address: Any) -> str:
-    """The address if it is one of the web, else nothing: no other scheme becomes a link."""
+    """The address if it starts with http(s), else "": no other scheme becomes a link."""
     text = str(address or "")
     return text if text.startswith(("https://", "http://")) else ""
 

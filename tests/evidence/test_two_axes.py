@@ -15,7 +15,7 @@ from saibench.evidence import writer
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field, write_table
 from saibench.evidence.statistic import Axis, Statistic, crossed
-from saibench.report.measured import Measured
+from saibench.report.measured import MeasuredMetrics
 from saibench.report.packed import Packer
 from saibench.report.sample_columns import SampleColumns
 from saibench.report.sample_errors import SampleErrors
@@ -120,7 +120,7 @@ def test_the_table_has_a_row_per_sample_and_pair(evidence: StudyEvidence) -> Non
 
 
 def test_each_pair_has_its_interval_on_the_page(evidence: StudyEvidence) -> None:
-    numbers = Measured(evidence).numbers("p", "test")
+    numbers = MeasuredMetrics(evidence).numbers("p", "test")
     for name in ("mae_6_t2m", "mae_18_u10", "p90_12_t2m"):
         interval = numbers[name].interval
         assert interval is not None and interval.estimate == pytest.approx(numbers[name].value)
@@ -129,7 +129,7 @@ def test_each_pair_has_its_interval_on_the_page(evidence: StudyEvidence) -> None
 
 
 def test_the_page_holds_the_profile_of_each_sample(evidence: StudyEvidence) -> None:
-    measured = Measured(evidence)
+    measured = MeasuredMetrics(evidence)
     columns = SampleColumns(measured, {}, SampleErrors([], {}))
     found = columns.of("p", "test", Packer())
     assert found is not None

@@ -1,4 +1,4 @@
-"""Evidence in which nothing varies, nothing errs or next to nothing was tested costs no page."""
+"""Pages of degenerate evidence: a single sample, no errors, or undefined errors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ CASES = {"one sample": (1, None), "no error": (24, 0.0), "undefined": (24, None)
 @pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("own", STUDIES)
-def test_every_part_is_drawn_or_says_why_not(own: str, case: str, tmp_path: Path) -> None:
+def test_every_part_is_drawn_or_has_a_reason(own: str, case: str, tmp_path: Path) -> None:
     count, value = CASES[case]
     folder = STUDIES[own](tmp_path / "study", count)
     if case != "one sample":

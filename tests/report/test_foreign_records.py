@@ -1,4 +1,4 @@
-"""A study from somebody else: what its records name is not imported, what they say is text."""
+"""Records from others: modules that they name are not imported, and their texts are escaped."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ table = lambda evidence: polars.DataFrame({"x": [1]})
 fragment = lambda evidence: "<p>what I explore</p>"
 findings = lambda evidence: [Finding("what I claim", "supported", "42")]
 """
-SAID = {"findings": "what I claim", "figures": "what I drew", "explorers": "what I explore"}
+TEXTS = {"findings": "what I claim", "figures": "what I drew", "explorers": "what I explore"}
 
 
 @pytest.fixture
@@ -48,11 +48,11 @@ def rewrite(study: Path, change: Callable[[dict[str, Any]], None]) -> None:
         path.write_text(json.dumps(record))
 
 
-@pytest.mark.parametrize("part", SAID)
-def test_module_that_a_record_names_is_left_out_by_name_and_the_rest_stands(
+@pytest.mark.parametrize("part", TEXTS)
+def test_module_that_a_record_names_is_refused_and_the_page_written(
     part: str, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Though it lies in the study's folder, and Python would find it there."""
+    """Although Python would find it in the study's folder."""
     trace = tmp_path / "trace"
     (study / "evil_part.py").write_text(f"open({str(trace)!r}, 'w')\n{OWN}")
     monkeypatch.syspath_prepend(study)
@@ -60,21 +60,21 @@ def test_module_that_a_record_names_is_left_out_by_name_and_the_rest_stands(
     ended = saibench(tmp_path, "report", str(study))
     page = (study / "report.html").read_text()
     assert ended.status == 0, ended.err
-    assert "module &#39;evil_part&#39; is refused" in page and SAID[part] not in page
+    assert "&#39;evil_part&#39;" in page and TEXTS[part] not in page
     assert not trace.exists()
     if part != "figures":
         assert "<figure" in page
 
 
 @pytest.mark.parametrize("way", ["--config-dir", "--trust-module"])
-def test_own_parts_are_shown_where_the_user_names_their_module(
+def test_modules_that_the_user_names_are_used(
     way: str, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     name = f"my_parts_{way.strip('-').replace('-', '_')}"
     (folder / f"{name}.py").write_text(OWN)
-    rewrite(study, lambda record: record.update({part: [name] for part in SAID}))
+    rewrite(study, lambda record: record.update({part: [name] for part in TEXTS}))
     if way == "--trust-module":
         monkeypatch.syspath_prepend(folder)
     named = [way, str(folder) if way == "--config-dir" else name]
@@ -82,18 +82,18 @@ def test_own_parts_are_shown_where_the_user_names_their_module(
         ended = saibench(tmp_path, *command, *named)
         assert ended.status == 0, ended.err
     page = (study / "report.html").read_text()
-    assert all(said in page for said in SAID.values())
-    assert SAID["figures"] in (tmp_path / "out" / "README.md").read_text()
+    assert all(text in page for text in TEXTS.values())
+    assert TEXTS["figures"] in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_record_among_joined_evidence_is_no_better(
+def test_module_that_a_joined_record_names_is_refused(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trace, points = tmp_path / "trace", join(study) / "points.parquet"
     (study / "evil_joined.py").write_text(f"open({str(trace)!r}, 'w')\n{OWN}")
     monkeypatch.syspath_prepend(study)
     table, fields = read_table(points), read_fields(points)
-    record = {**json.loads(table["record"][0]), **{part: ["evil_joined"] for part in SAID}}
+    record = {**json.loads(table["record"][0]), **{part: ["evil_joined"] for part in TEXTS}}
     write_table(points, table.with_columns(polars.lit(json.dumps(record)).alias("record")), fields)
     for path in (points.with_name("SHA256SUMS"), *study.glob("*/run.json")):
         path.unlink()
@@ -115,7 +115,7 @@ HOSTILE = (
 
 
 def hostile(record: dict[str, Any]) -> None:
-    """Every text of a record says the same; names of partitions and settings too."""
+    """Replace every text of a record, also names of partitions and settings."""
     record.update(
         slug=HOSTILE,
         study=HOSTILE,
@@ -136,13 +136,13 @@ def hostile(record: dict[str, Any]) -> None:
     record["partitions"][HOSTILE] = {"describe": HOSTILE, "hash": HOSTILE, "count": 1}
 
 
-def test_texts_of_a_record_are_no_markup(study: Path, tmp_path: Path) -> None:
+def test_texts_of_a_record_are_escaped(study: Path, tmp_path: Path) -> None:
     rewrite(study, hostile)
     page = write_report(study).read_text()
     for markup in ("<script>alert", "<img src=x", "\x1b"):
         assert markup not in page
     assert 'href="javascript:' not in page
-    assert page.count("alert(1)") > 5, "it is shown as the text that it is"
+    assert page.count("alert(1)") > 5, "displayed as text"
     assert saibench(tmp_path, "export", str(study), str(tmp_path / "out")).status == 0
     text = (tmp_path / "out" / "README.md").read_text()
     prose = [part for at, part in enumerate(text.split("```")) if at % 2 == 0]
@@ -151,7 +151,7 @@ def test_texts_of_a_record_are_no_markup(study: Path, tmp_path: Path) -> None:
         assert not any(markup in part for part in prose)
 
 
-def test_table_outside_of_the_folder_is_not_read(study: Path, tmp_path: Path) -> None:
+def test_table_outside_the_folder_is_not_read(study: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.parquet"
     elsewhere.write_text("secret")
     (run,) = study.glob("*/run.json")

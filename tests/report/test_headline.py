@@ -1,4 +1,4 @@
-"""What a workload's card says of its table and its export, and what older records leave out."""
+"""Settings of a workload's card for table and export, and defaults for older records."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from saibench.report.export import export
 from saibench.report.headline import headline_metrics
 
 
-def study(folder: Path, **said: Any) -> StudyEvidence:
+def study(folder: Path, **entries: Any) -> StudyEvidence:
     written = write_study(folder / "study", WINDOWS[:1], frames=40, figures=[])
     for path in written.glob("*/run.json"):
-        path.write_text(json.dumps(json.loads(path.read_text()) | said))
+        path.write_text(json.dumps(json.loads(path.read_text()) | entries))
     return StudyEvidence.load(written)
 
 
@@ -30,22 +30,22 @@ def test_a_workload_names_its_abbreviations(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "left_out"),
+    ("entries", "excluded"),
     [
-        ({}, {"by_atom"}),  # as of saibench 0.1, whose records do not say it
+        ({}, {"by_atom"}),  # the default for records of saibench 0.1
         ({"not_exported": []}, set()),
         ({"not_exported": ["by_species"]}, {"by_species"}),
     ],
 )
 def test_a_workload_names_the_tables_that_are_not_exported(
-    said: dict[str, Any], left_out: set[str], tmp_path: Path
+    entries: dict[str, Any], excluded: set[str], tmp_path: Path
 ) -> None:
-    target = export(study(tmp_path, **said), tmp_path / "out", [])
+    target = export(study(tmp_path, **entries), tmp_path / "out", [])
     found = {path.stem for path in (target / "evidence").glob("*.parquet")}
-    assert {"samples", "by_species", "by_atom"} - found == left_out
+    assert {"samples", "by_species", "by_atom"} - found == excluded
 
 
-def test_older_records_list_what_saibench_0_1_knew() -> None:
+def test_older_records_have_the_defaults_of_saibench_0_1() -> None:
     assert listed([{}], "abbreviations") == ["csi"]
     assert listed([{"abbreviations": []}], "abbreviations") == []
     assert listed([{"abbreviations": ["f1"]}, {}], "abbreviations") == ["f1", "csi"]

@@ -1,4 +1,4 @@
-"""The page in a real browser: opened, filtered, and followed from the matrix to a sample."""
+"""The page in a browser: opening, filtering, and following links from the table to a sample."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def change_record(folder: Path, made: Made, **changes: object) -> None:
 
 
 def frames(*ids: int) -> SavedFrames:
-    """Water, whose oxygen has an error of 5 meV/Å times the place of the frame."""
+    """Water; the oxygen of the n-th frame has an error of n × 5 meV/Å."""
     count = len(ids)
     error = np.zeros((count, 3, 3), np.float32)
     error[:, 0] = np.array([3.0, 4.0, 0.0]) * np.arange(1, count + 1)[:, None]
@@ -83,7 +83,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def page_of(*folders: Path) -> Path:
-    """The page on which these studies of one folder are compared."""
+    """The page that compares these studies."""
     studies = [StudyEvidence.load(folder) for folder in folders]
     return write_comparison(studies, folders[0].with_name("compared.html"))
 
@@ -95,7 +95,7 @@ def rows_shown(page: Page) -> list[str]:
     )
 
 
-def test_matrix_is_filtered_sorted_and_seen_by_partition(page: Page, study: Path) -> None:
+def test_table_is_filtered_sorted_and_grouped_by_partition(page: Page, study: Path) -> None:
     page.open(study)
     assert len(rows_shown(page)) == len(MADE)
     page.type("#filter-points", "subset.count<=400")
@@ -122,9 +122,7 @@ def test_matrix_is_filtered_sorted_and_seen_by_partition(page: Page, study: Path
     assert f"{bias:.3g}" in shown and "n = 200" in shown
 
 
-def test_a_click_leads_from_the_matrix_to_a_sample_and_its_molecule(
-    page: Page, study: Path
-) -> None:
+def test_links_lead_from_the_table_to_a_sample_and_its_molecule(page: Page, study: Path) -> None:
     page.open(study)
     page.click(f"#points tr[data-key='{MADE[0].point}'] td.number a")
     page.until("document.querySelector('#cell .samples')")
@@ -169,7 +167,7 @@ def test_a_click_on_a_dot_opens_its_sample(page: Page, study: Path) -> None:
     assert 9433 <= opened < 9633
 
 
-def test_difference_of_two_points_is_that_of_the_paired_bootstrap(page: Page, study: Path) -> None:
+def test_difference_of_two_runs_equals_the_paired_bootstrap(page: Page, study: Path) -> None:
     first, second = MADE[0].point, MADE[2].point
     page.open(study, f"#/compare/{first}/{PARTITION}/{second}/{PARTITION}")
     page.until("document.querySelector('#compare .comparison')")
@@ -190,11 +188,11 @@ def test_difference_of_two_points_is_that_of_the_paired_bootstrap(page: Page, st
     assert low == pytest.approx(expected.low, abs=0.01 * width)  # of means to few digits
     assert high == pytest.approx(expected.high, abs=0.01 * width)
     assert row[7] == "paired"
-    assert "200 samples that both were tested on" in page.text("#compare")
+    assert "200 common test samples" in page.text("#compare")
 
 
 def shown_difference(page: Page, first: dict[str, Any], second: dict[str, Any]) -> list[float]:
-    """What the page's script makes of two accuracies, of which blocks are single jets."""
+    """The script's interval of the difference of two accuracies, with a jet per block."""
     source = (Path(saibench.__file__).parent / "report/scripts/intervals.js").read_text()
     return page.value(
         "(async () => {"
@@ -213,14 +211,14 @@ def accuracy_of(right: int, count: int, samples: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_two_accuracies_of_1_differ_by_0_with_the_interval_of_both(page: Page, study: Path) -> None:
+def test_two_accuracies_of_1_differ_by_0_with_a_combined_interval(page: Page, study: Path) -> None:
     page.open(study)
     low, high = shown_difference(page, accuracy_of(62, 62, "a"), accuracy_of(62, 62, "a"))
     reach = 1 - exact_interval(62, 62)[0]
     assert (low, high) == pytest.approx((-reach, reach))
 
 
-def test_accuracies_of_unlike_bins_differ_by_their_own_bounds(page: Page, study: Path) -> None:
+def test_accuracies_of_different_bins_have_a_combined_interval(page: Page, study: Path) -> None:
     page.open(study)
     large, small = accuracy_of(293, 300, "large"), accuracy_of(25, 25, "small")
     expected = combined(1 - 293 / 300, (1, -1), (1, 293 / 300), [small["i"], large["i"]])
@@ -228,7 +226,7 @@ def test_accuracies_of_unlike_bins_differ_by_their_own_bounds(page: Page, study:
     assert expected[0] < 0 < expected[1]
 
 
-def test_figures_are_drawn_when_they_are_near_and_can_be_taken_away(
+def test_figures_are_decoded_near_the_screen_and_can_be_downloaded(
     page: Page, study: Path, tmp_path: Path
 ) -> None:
     page.open(study, height=500)  # the second figure is then far: figures are drawn 600 ahead
@@ -248,14 +246,14 @@ def test_figures_are_drawn_when_they_are_near_and_can_be_taken_away(
         assert image.width > 2000 and len(image.convert("RGB").getcolors(1 << 24)) > 20
 
 
-def test_a_file_of_numbers_holds_no_formula(page: Page) -> None:
+def test_csv_has_no_formula(page: Page) -> None:
     source = (Path(saibench.__file__).parent / "report/scripts/downloads.js").read_text()
     rows = "[['=1+1', -1], ['-0.5', '@x'], [null, -Infinity]]"
     text = page.value(f"(() => {{ {source}\nreturn csv(['=a', 'b'], {rows}); }})()")
     assert text.splitlines() == ["'=a,b", "'=1+1,-1", "-0.5,'@x", ",-Infinity"]
 
 
-def test_text_of_files_stays_text(page: Page, tmp_path: Path) -> None:
+def test_text_of_files_is_escaped(page: Page, tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study", MADE[:2], frames=60, figures=[])
     settings = {**MADE[0].settings, "model.name": ATTACK, f"window{ATTACK}": ATTACK}
     partitions = {PARTITION: {"count": 60, "hash": ATTACK, "describe": ATTACK}}
@@ -289,10 +287,8 @@ def test_two_studies_are_compared_on_one_page(page: Page, tmp_path: Path) -> Non
     assert "study\tone\ttwo" in page.text("#compare")
 
 
-def test_copies_of_a_run_are_compared_whatever_else_their_studies_hold(
-    page: Page, tmp_path: Path
-) -> None:
-    """Joined tables alone say nothing of settings that their study does not vary."""
+def test_copies_of_a_run_in_different_studies_are_compared(page: Page, tmp_path: Path) -> None:
+    """Joined tables lack the settings that their study does not vary."""
     both, alone = [Made(seed=0), Made(seed=1)], [Made(seed=0)]
     for name, made in (("both", both), ("alone", alone)):
         write_study(tmp_path / name, made, frames=400, figures=[])
@@ -307,7 +303,7 @@ def test_copies_of_a_run_are_compared_whatever_else_their_studies_hold(
         assert len([line for line in compared if line.endswith("\tpaired")]) == 2
 
 
-def test_runs_on_other_data_are_compared_and_not_paired(page: Page, tmp_path: Path) -> None:
+def test_runs_on_different_data_are_compared_and_not_paired(page: Page, tmp_path: Path) -> None:
     for name, seed in (("one", 0), ("two", 1)):
         made = Made(0.0, 0.9, 200, seed)
         write_study(tmp_path / name, [made], frames=400, figures=[])
@@ -319,7 +315,7 @@ def test_runs_on_other_data_are_compared_and_not_paired(page: Page, tmp_path: Pa
     assert page.text("#studies tbody").count("not paired") == 2
 
 
-def test_model_that_was_not_trained_says_so_in_every_table(page: Page, tmp_path: Path) -> None:
+def test_run_without_training_is_marked_in_every_table(page: Page, tmp_path: Path) -> None:
     folder = write_study(tmp_path / "study", [Made()], frames=80, figures=[])
     change_record(folder, Made(), partitions={"train": {"count": 0}})
     page.open(write_report(folder))
@@ -331,7 +327,7 @@ def test_model_that_was_not_trained_says_so_in_every_table(page: Page, tmp_path:
     assert "\tnot trained here\t" in page.text("#matrix")
 
 
-def test_page_of_ten_thousand_samples_is_small_until_one_asks_for_them(
+def test_page_of_ten_thousand_samples_creates_their_elements_on_request(
     page: Page, tmp_path: Path
 ) -> None:
     folder = write_study(tmp_path / "study", WINDOWS[:2], frames=9633, figures=[])

@@ -1,4 +1,4 @@
-"""What a page holds is what was put in, to the digits that it says."""
+"""Packing of columns into blocks of the page, and their precision."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saibench.report.packed import KINDS, Packer, shortened
 
 
 def unpacked(packer: Packer, block: int) -> np.ndarray | list[str]:
-    """As the page's script does it."""
+    """Decode a block as the page's script does."""
     kind, text = packer.blocks[block]
     content = zlib.decompress(base64.b64decode(text))
     if kind == "text":
@@ -35,7 +35,7 @@ def unpacked(packer: Packer, block: int) -> np.ndarray | list[str]:
         (pl.Series(["<b>", None, "å"]), "text"),
     ],
 )
-def test_columns_come_back(column: pl.Series, kind: str) -> None:
+def test_unpacked_column_equals_the_original(column: pl.Series, kind: str) -> None:
     packer = Packer()
     block = packer.column(column)
     assert packer.blocks[block][0] == kind
@@ -55,7 +55,7 @@ def test_equal_contents_are_one_block() -> None:
     assert len(packer.blocks) == 2
 
 
-def test_statistics_keep_four_digits_and_what_is_undefined() -> None:
+def test_statistics_keep_four_digits_and_undefined_values() -> None:
     values = np.random.default_rng(0).lognormal(0, 6, 10_000)
     values[:3] = np.nan, np.inf, 0.0
     short = shortened(values)

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import io
 import json
 import subprocess
 import sys
-import zlib
 from dataclasses import astuple
-from html.parser import HTMLParser
 from itertools import product
 from pathlib import Path
 
 import polars as pl
 import pytest
+from html_page import Page
 from synthetic_study import FIGURES, PARTITION, WINDOWS, WITHOUT_RESULTS, Made, write_study
 
 from saibench.analysis.estimates import estimate_mean
@@ -32,46 +30,6 @@ from saibench.report.page_data import all_points, page_studies
 from saibench.report.text import web_address
 
 MADE = [*WINDOWS[:4], Made(size=0.9, count=400), *WITHOUT_RESULTS]
-
-
-class Page(HTMLParser):
-    """What a page shows and what it would load."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.addresses: list[tuple[str, str, str]] = []
-        self.text: list[str] = []
-        self.tags: list[str] = []
-        self.figures: dict[str, tuple[int, int]] = {}
-        self.blocks: dict[int, str] = {}
-        self._block: int | None = None
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        found = dict(attrs)
-        if "data-image" in found:
-            self.figures[found["data-file"]] = int(found["data-image"]), int(found["data-csv"])
-        block = (found.get("id") or "") if tag == "script" else ""
-        self._block = int(block.removeprefix("block-")) if block.startswith("block-") else None
-        for name in ("src", "href", "srcset", "action", "poster", "data"):
-            if name in found:
-                self.addresses.append((tag, name, found[name] or ""))
-
-    def handle_data(self, data: str) -> None:
-        if self._block is not None:
-            self.blocks[self._block] = data
-            self._block = None
-        self.text.append(data)
-
-    def document(self, block: int) -> bytes:
-        """A file that the page holds."""
-        return zlib.decompress(base64.b64decode(self.blocks[block]))
-
-    @property
-    def shown(self) -> str:
-        return " ".join(" ".join(self.text).split())
 
 
 def edit_record(folder: Path, made: Made, **changes) -> None:
@@ -103,15 +61,15 @@ def test_page_loads_nothing_from_elsewhere(evidence: StudyEvidence, page: Page) 
     assert not {"link", "iframe", "base", "object"} & set(page.tags)
 
 
-def test_every_point_is_a_row_with_its_state_and_cause(page: Page) -> None:
+def test_every_run_is_a_row_with_its_state_and_cause(page: Page) -> None:
     for made in MADE:
-        assert page.shown.count(made.point) >= 2  # in the table and among the details
+        assert page.shown.count(made.point) >= 2  # in the table and in the details
     assert "5 complete" in page.shown
     for made in WITHOUT_RESULTS:
         assert made.cause is not None and made.cause in page.shown
 
 
-def test_provenance_of_every_point_is_on_the_page(page: Page) -> None:
+def test_provenance_of_every_run_is_on_the_page(page: Page) -> None:
     for text in (
         "0123456789abcdef0123456789abcdef01234567",
         "made-up aspirin, 9,633 frames · 9d8c7b6a5f4e",
@@ -149,32 +107,32 @@ def test_headline_values_carry_intervals_and_counts(evidence: StudyEvidence, pag
 
 
 def test_headline_finds_a_metric_on_the_partition_that_has_it(tmp_path: Path) -> None:
-    """Turned molecules have an equivariance error; those as they are do not."""
+    """Only rotated molecules have an equivariance error."""
     study = write_study(tmp_path, MADE[:2], frames=30, figures=[])
     for made, error in zip(MADE, (0.0012, 3.4), strict=False):
         edit_record(
             study,
             made,
-            headline=["equivariance_error", "force_mae", "turned/force_mae", "not_a_metric"],
+            headline=["equivariance_error", "force_mae", "rotated/force_mae", "not_a_metric"],
         )
         path = study / f"{made.slug}-{made.point}" / "metrics.json"
         metrics = json.loads(path.read_text())
-        turned = {"value": error, "unit": "meV/Å", "per": "component", "count": 30}
+        rotated = {"value": error, "unit": "meV/Å", "per": "component", "count": 30}
         forces = {**metrics[PARTITION]["force_mae"], "value": 100 * error}
-        metrics["turned"] = {"equivariance_error": turned, "force_mae": forces}
+        metrics["rotated"] = {"equivariance_error": rotated, "force_mae": forces}
         path.write_text(json.dumps(metrics))
     evidence = StudyEvidence.load(study)
     keys = [metric.key for metric in headline_metrics(evidence)]
-    assert keys == ["turned/equivariance_error", f"{PARTITION}/force_mae", "turned/force_mae"]
+    assert keys == ["rotated/equivariance_error", f"{PARTITION}/force_mae", "rotated/force_mae"]
     values = headline_values(evidence, headline_metrics(evidence))
-    assert values[MADE[1].point]["turned/force_mae"].value == pytest.approx(340)
+    assert values[MADE[1].point]["rotated/force_mae"].value == pytest.approx(340)
     shown = Page(render(evidence)).shown
-    assert "equivariance error on turned meV/Å · per component · n = 30" in shown
-    assert "force MAE meV/Å" in shown and "force MAE on turned meV/Å" in shown
+    assert "equivariance error on rotated meV/Å · per component · n = 30" in shown
+    assert "force MAE meV/Å" in shown and "force MAE on rotated meV/Å" in shown
     assert "0.00120" in shown and "3.40" in shown
 
 
-def test_metric_that_no_statistic_reproduces_has_no_interval(tmp_path: Path) -> None:
+def test_metric_that_differs_from_its_statistic_has_no_interval(tmp_path: Path) -> None:
     study = write_study(tmp_path, MADE[:1], frames=30)
     path = study / f"{MADE[0].slug}-{MADE[0].point}" / "metrics.json"
     metrics = json.loads(path.read_text())
@@ -207,9 +165,10 @@ def test_figures_are_those_that_the_study_names(tmp_path: Path) -> None:
     assert "of the paper" not in Page(render(evidence, [])).shown
 
 
-def test_figure_that_cannot_be_drawn_says_why(tmp_path: Path) -> None:
-    shown = Page(render(StudyEvidence.load(write_study(tmp_path, MADE[:1], frames=30)))).shown
-    assert "Not drawn: It takes two training windows" in shown
+def test_figure_that_cannot_be_drawn_has_a_reason(tmp_path: Path) -> None:
+    evidence = StudyEvidence.load(write_study(tmp_path, MADE[:1], frames=30))
+    shown = Page(render(evidence)).shown
+    assert f"Not drawn: {windows.needs(evidence)}" in shown
     assert shown.count("Not drawn:") == 5
 
 
@@ -268,7 +227,7 @@ def test_another_workload_has_its_own_columns(tmp_path: Path) -> None:
     evidence = StudyEvidence.load(tmp_path)
     page = Page(render(evidence, FIGURES))
     assert page.shown.count("Not drawn: ") == 5
-    assert "The samples of test have no force_mae." in page.shown
+    assert f"{windows.needs(evidence)}" in page.shown and "force_mae" in page.shown
     assert "subset.fraction" in page.shown and "accuracy" in page.shown and "0.98" in page.shown
     values = headline_values(evidence, headline_metrics(evidence))
     accuracy = values["aaaaaaaaaaaa"]["test/accuracy"].interval
@@ -321,11 +280,11 @@ def test_command_writes_one_page_of_two_studies(
     assert all(page.shown.count(made.point) >= 2 for made in MADE[:2])
     assert not (tmp_path / "one" / "report.html").exists()
     arguments = parser.parse_args([*both, "--output", str(tmp_path / "none" / "page.html")])
-    with pytest.raises(UserError, match="none is not a folder; make it first"):
+    with pytest.raises(UserError, match="none "):
         arguments.run(arguments)
 
 
-def test_setting_that_one_study_varies_is_told_of_the_others_too(tmp_path: Path) -> None:
+def test_setting_that_one_study_varies_is_filled_in_for_the_others(tmp_path: Path) -> None:
     made = Made(seed=0), Made(seed=1)
     for name, points in (("both", made), ("alone", made[:1])):
         folder = write_study(tmp_path / name, points, frames=20, figures=[])
@@ -351,7 +310,7 @@ def test_page_of_committed_evidence_is_the_same(study: Path, tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["report.html"]
 
 
-def test_defect_of_a_figure_is_said_on_the_page_and_warned_of(
+def test_defect_of_a_figure_is_on_the_page_and_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = write_study(tmp_path, MADE[:3], frames=30)
@@ -376,17 +335,17 @@ def test_defect_of_a_figure_is_said_on_the_page_and_warned_of(
     assert not log.exists()
 
 
-def test_figure_of_records_that_is_not_there_does_not_cost_the_page(tmp_path: Path) -> None:
+def test_missing_figure_of_a_record_does_not_prevent_the_page(tmp_path: Path) -> None:
     names = ["saibench.figures.none", windows.__name__]
     study = write_study(tmp_path, MADE[:2], frames=30, figures=names)
     shown = Page(write_report(study).read_text()).shown
-    assert "Not drawn: figures: there is no module 'saibench.figures.none'" in shown
-    assert "Figure 3 of the paper (a) Each line is a training window" in shown
+    assert "'saibench.figures.none'" in shown
+    assert windows.caption(StudyEvidence.load(study)).split("\n")[0] in shown
 
 
 def test_unknown_figure_is_refused_and_nothing_written(tmp_path: Path) -> None:
     study = write_study(tmp_path, MADE[:1], frames=30)
-    with pytest.raises(UserError, match=r"no module 'saibench\.figures\.none'"):
+    with pytest.raises(UserError, match=r"'saibench\.figures\.none'"):
         write_report(study, ["saibench.figures.none"])
     assert not (study / "report.html").exists()
 
@@ -418,10 +377,6 @@ def test_numbers_have_three_significant_digits(value: float | None, shown: str) 
     assert number(value) == shown
 
 
-def test_durations_are_in_the_unit_that_suits_them() -> None:
-    assert [duration(seconds) for seconds in (11, 1800, 9000, None)] == [
-        "11 s",
-        "30 min",
-        "2.5 h",
-        "–",
-    ]
+def test_durations_have_a_suitable_unit() -> None:
+    found = [duration(seconds) for seconds in (11, 1800, 9000, None)]
+    assert found == ["11 s", "30 min", "2.5 h", "–"]

@@ -1,4 +1,4 @@
-// Molecules of a study: a frame of one point or of two side by side, with the errors of their atoms.
+// Saved frames of a study: the molecule of one run or of two side by side, with its atoms' errors.
 
 const host = document.currentScript.parentElement;
 const kept = JSON.parse(host.querySelector("script.frames").textContent);
@@ -7,7 +7,7 @@ const SIDES = ["A", "B"];
 const vectors = (flat, frame, atoms) =>
   Array.from({ length: atoms }, (_, atom) => [...flat.slice(3 * (frame * atoms + atom), 3 * (frame * atoms + atom) + 3)]);
 
-// positions Å, error and force meV/Å of one frame; null if the point did not keep it
+// positions Å, error and force meV/Å of one frame; null if the run did not save it
 const frameOf = async (point, sample) => {
   const frames = kept.points[point];
   const at = frames ? frames.ids.indexOf(sample) : -1;
@@ -49,9 +49,9 @@ const meanOf = (values) => values.reduce((sum, one) => sum + one, 0) / values.le
 
 const componentMae = (vector) => meanOf(vector.map(Math.abs));
 
-// one molecule that follows `view`, with what it is of
+// one molecule with its caption, drawn as `view` says
 const stage = (frame, side, view, largest, redrawAll) => {
-  const { html, button, save, shown } = window.saibench;
+  const { html, button, save, formatNumber } = window.saibench;
   const canvas = html("canvas", { role: "img", "aria-label": "molecule with the force errors of its atoms" });
   const tip = html("p", { class: "tip" });
   const bonds = bondsOf(frame);
@@ -62,19 +62,19 @@ const stage = (frame, side, view, largest, redrawAll) => {
     const hit = places.filter(({ x, y, radius }) =>
       Math.hypot(event.clientX - box.left - x, event.clientY - box.top - y) < radius)
       .sort((a, b) => b.z - a.z)[0];
-    tip.textContent = hit ? `${frame.symbols[hit.atom]}, atom ${hit.atom}: error ${shown(frame.norms[hit.atom])} of ` +
-      `${shown(length(frame.forces[hit.atom]))} meV/Å` : "";
+    tip.textContent = hit ? `${frame.symbols[hit.atom]}, atom ${hit.atom}: error ${formatNumber(frame.norms[hit.atom])} of ` +
+      `${formatNumber(length(frame.forces[hit.atom]))} meV/Å` : "";
   });
   const caption = html("p", {}, html("strong", {}, [side, frame.words].filter(Boolean).join(": ")), ` · force MAE ` +
-    `${shown(meanOf(frame.error.map(componentMae)))} meV/Å per component, n = ${frame.symbols.length} atoms; ` +
-    `largest error ${shown(Math.max(...frame.norms))} meV/Å `,
+    `${formatNumber(meanOf(frame.error.map(componentMae)))} meV/Å per component, n = ${frame.symbols.length} atoms; ` +
+    `largest error ${formatNumber(Math.max(...frame.norms))} meV/Å `,
     button("PNG", () => canvas.toBlob((png) => save("molecule.png", png, "image/png"))));
   return { draw, element: html("div", { class: "stage" }, caption, canvas, tip) };
 };
 
-// the errors of each atom, of one point or of two beside each other
+// the errors of each atom, of one run or of two side by side
 const atomTable = (frames) => {
-  const { html, shown } = window.saibench;
+  const { html, formatNumber } = window.saibench;
   const [first] = frames;
   const order = first.norms.map((_, atom) => atom).sort((a, b) => first.norms[b] - first.norms[a]);
   const heads = ["atom", "element", "reference force [meV/Å]", ...(frames.length > 1
@@ -86,12 +86,12 @@ const atomTable = (frames) => {
     html("thead", {}, html("tr", {}, heads.map((text) => html("th", {}, text)))),
     html("tbody", {}, order.map((atom) => html("tr", {},
       html("td", {}, String(atom)), html("td", {}, first.symbols[atom]),
-      [length(first.forces[atom]), ...errors(atom)].map((value) => html("td", { class: "number" }, shown(value))))))));
+      [length(first.forces[atom]), ...errors(atom)].map((value) => html("td", { class: "number" }, formatNumber(value))))))));
 };
 
-// the molecule of a point, and beside it that of another point which kept the same frame
+// the molecule of a run, next to that of another run with the same saved frame
 const molecule = (point, sample) => {
-  const { html, shown, picker } = window.saibench;
+  const { html, formatNumber, picker } = window.saibench;
   const view = startView();
   const stages = html("div", { class: "stages" }), top = html("span");
   const others = Object.keys(kept.points).filter((one) => one !== point && kept.points[one].ids.includes(sample));
@@ -103,7 +103,7 @@ const molecule = (point, sample) => {
     const largest = Math.max(...frames.flatMap(({ norms }) => norms), 1e-9);
     drawn = frames.map((frame, at) => stage(frame, other ? SIDES[at] : "", view, largest, redraw));
     stages.replaceChildren(...drawn.map(({ element }) => element), atomTable(frames));
-    top.textContent = `${shown(largest)} meV/Å`;
+    top.textContent = `${formatNumber(largest)} meV/Å`;
     root.dataset.why = frames[0].why;
     why.textContent = frames[0].why;
     requestAnimationFrame(redraw);
@@ -114,7 +114,7 @@ const molecule = (point, sample) => {
   }), ` ${text}`);
   const why = html("span", { class: "interval" });
   root.append(html("div", { class: "controls" }, toggle("arrows", "arrows"), toggle("labels", "elements"),
-    others.length ? picker("beside:", [["", "none"], ...others.map((one) => [one, kept.points[one].words])], "", show) : null,
+    others.length ? picker("compare with", [["", "none"], ...others.map((one) => [one, kept.points[one].words])], "", show) : null,
     why), stages, html("div", { class: "scale" }, "error 0", html("span", { class: "ramp" }), top));
   new ResizeObserver(redraw).observe(stages);
   show("");
@@ -133,7 +133,7 @@ const gallery = () => {
     show(point, ids[0]);
   };
   holder.append(html("div", { class: "controls" },
-    picker("point", points.map((point) => [point, kept.points[point].words]), points[0], choose), frames), place);
+    picker("run", points.map((point) => [point, kept.points[point].words]), points[0], choose), frames), place);
   choose(points[0]);
 };
 

@@ -24,7 +24,7 @@ const bondsOf = ({ positions, radii }) => {
   return found;
 };
 
-const turned = ([x, y, z], { yaw, pitch }) => {
+const rotated = ([x, y, z], { yaw, pitch }) => {
   const [a, b] = [Math.cos(yaw) * x + Math.sin(yaw) * z, -Math.sin(yaw) * x + Math.cos(yaw) * z];
   return [a, Math.cos(pitch) * y - Math.sin(pitch) * b, Math.sin(pitch) * y + Math.cos(pitch) * b];
 };
@@ -79,7 +79,7 @@ const drawLabel = (context, [x, y], radius, symbol) => {
   context.fillText(symbol, x, y);
 };
 
-// draws the frame; returns the atoms' places for what the pointer is on
+// draws the frame; returns the atoms' positions on the canvas
 const drawMolecule = (canvas, frame, bonds, view, largest) => {
   const scale = window.devicePixelRatio || 1, { clientWidth: width, clientHeight: height } = canvas;
   canvas.width = Math.round(scale * width);
@@ -89,12 +89,12 @@ const drawMolecule = (canvas, frame, bonds, view, largest) => {
   const reach = Math.max(...frame.positions.map(length)) + 0.7;
   const pixels = view.zoom * Math.min(width, height) / (2 * reach);
   const project = (vector) => {
-    const [x, y, z] = turned(vector, view);
+    const [x, y, z] = rotated(vector, view);
     return [width / 2 + pixels * x, height / 2 - pixels * y, z];
   };
   const atoms = frame.positions.map(project);
   const radius = (atom) => pixels * (0.22 + 0.28 * frame.radii[atom]);
-  // a bond begins at the surfaces, so that it never runs over an atom that it goes behind
+  // a bond starts at the surfaces of its atoms, so that it is not drawn over an atom in front
   const surface = (i, j) => {
     const along = frame.positions[j].map((value, axis) => value - frame.positions[i][axis]);
     const share = 0.8 * radius(i) / (pixels * length(along));

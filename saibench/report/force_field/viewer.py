@@ -1,9 +1,8 @@
-"""Frames of molecules in three dimensions, with the error of each atom's force on the atom."""
+"""Viewer of saved frames: a molecule in three dimensions, coloured by its atoms' force errors."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,73 +10,52 @@ from ase.data import chemical_symbols, covalent_radii
 
 from saibench.evidence.force_field.saved_frames import SavedFrames
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import SEED, differing, setting_text
 from saibench.report.packed import deflated, packed_bytes, shortened
 from saibench.report.scripts import source
-from saibench.report.viewers import saved_files, viewer_template
+from saibench.report.text import as_json
+from saibench.report.viewers import run_labels, saved_files, viewer_template
 
-title = "Molecules to look at"
+title = "Samples: molecules"
 
 MAX_POINTS = 60
-"""Whose frames are on a page; a point's take some 30 kB."""
+"""Runs whose frames are on a page; those of a run take some 30 kB."""
 POSITION_BITS = 13
 ERROR_BITS = 10
 
 
-@dataclass(frozen=True)
-class Kept:
-    """A point that kept frames."""
-
-    path: Path
-    point: str
-    words: str
-
-
 def needs(evidence: StudyEvidence) -> str | None:
-    return None if _kept(evidence) else "No point kept frames of a molecule."
+    return None if _paths(evidence) else "No run has saved frames of a molecule."
 
 
 def samples(evidence: StudyEvidence) -> dict[str, list[int]]:
-    """By point the frames that are on the page."""
-    kept = _kept(evidence)[:MAX_POINTS]
-    return {one.point: SavedFrames.ids(one.path) for one in kept}
+    """By point the frames on the page."""
+    paths = islice(_paths(evidence).items(), MAX_POINTS)
+    return {point: SavedFrames.ids(path) for point, path in paths}
 
 
 def fragment(evidence: StudyEvidence) -> str:
-    """A molecule that can be turned, for every frame that was kept."""
-    kept = _kept(evidence)
-    content = {
-        "study": evidence.study,
-        "points": {one.point: _packed(one) for one in kept[:MAX_POINTS]},
+    """A molecule that can be rotated, for every saved frame."""
+    paths, labels = _paths(evidence), run_labels(evidence)
+    points = {
+        point: {"words": labels[point] or evidence.records[point].get("slug", point)}
+        | _packed(path)
+        for point, path in islice(paths.items(), MAX_POINTS)
     }
     return viewer_template(__name__).render(
-        content=json.dumps(content, separators=(",", ":")).replace("<", "\\u003c"),
+        content=as_json({"study": evidence.study, "points": points}),
         script=source("molecule_canvas", __package__) + source("molecule", __package__),
-        left_out=max(0, len(kept) - MAX_POINTS),
+        omitted=max(0, len(paths) - MAX_POINTS),
     )
 
 
-def _kept(evidence: StudyEvidence) -> list[Kept]:
-    """In the study's order."""
-    paths = saved_files(evidence, SavedFrames.FILE)
-    points = evidence.points
-    apart = [name for name in differing(points) if name != SEED] or differing(points)
-    return [
-        Kept(
-            paths[row["point"]],
-            row["point"],
-            ", ".join(setting_text(name, row[name]) for name in apart) or row["slug"],
-        )
-        for row in points.iter_rows(named=True)
-        if row["point"] in paths
-    ]
+def _paths(evidence: StudyEvidence) -> dict[str, Path]:
+    return saved_files(evidence, SavedFrames.FILE)
 
 
-def _packed(kept: Kept) -> dict[str, Any]:
-    frames = SavedFrames.read(kept.path)
+def _packed(path: Path) -> dict[str, Any]:
+    frames = SavedFrames.read(path)
     numbers = frames.atomic_numbers.tolist()
     return {
-        "words": kept.words,
         "ids": frames.sample_id.tolist(),
         "why": frames.why.tolist(),
         "symbols": [chemical_symbols[number] for number in numbers],

@@ -1,4 +1,4 @@
-"""The frames of a rain event as one image of few colours, small enough for a page."""
+"""The frames of a rain event as one image with a small palette."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saibench.report.drawn import data_uri
 
 
 def sprite(classes: NDArray[np.uint8], colours: Sequence[str]) -> str:
-    """Frames `(L, H, W)` of positions in up to 16 colours, one below the other, as a data URI."""
+    """Frames `(L, H, W)` of indices into up to 16 colours, stacked vertically, as a data URI."""
     image = Image.fromarray(classes.reshape(-1, classes.shape[-1]), mode="P")
     palette = np.array([to_rgb(colour) for colour in colours])
     image.putpalette((255 * palette).round().astype(np.uint8).tobytes())

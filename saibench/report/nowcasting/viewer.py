@@ -1,10 +1,9 @@
-"""Rain events to look through: observation, prediction and difference, with the motion drawn."""
+"""Viewer of saved rain events: observation, prediction and difference, with the motion."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,20 +24,21 @@ from saibench.figures.nowcasting.radar import (
 )
 from saibench.report.nowcasting.arrows import Arrows, arrows
 from saibench.report.nowcasting.sprites import sprite
+from saibench.report.text import as_json
 from saibench.report.viewers import saved_files, viewer_template
 
-title = "Events to look through"
+title = "Samples: rain events"
 
 MAX_VIEWERS = 8
-FIRST_SHOWN = 60
-"""Lead time in minutes that is shown first."""
+FIRST_LEAD = 60
+"""Lead time in minutes of the frame displayed first."""
 SCORES = {"mae": "MAE {} mm/h", "csi_16": "CSI at 16 mm/h {}", "displacement": "δr {} km"}
-"""Errors of the shown frame, as they read beside it."""
+"""Errors of the displayed frame."""
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """What the template shows of one event and model."""
+    """A prediction of an event for the template."""
 
     event: int
     point: str
@@ -46,20 +46,20 @@ class Viewer:
     height: int
     width: int
     leads: list[int]
-    """Of all frames, in minutes; up to 0 they are observed and nothing is predicted."""
+    """Lead times of all frames in minutes; frames up to 0 are inputs."""
     observed: str
     predicted: str
     difference: str
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
-    """Positions along a side, as a share of it, and km."""
+    """Positions as fractions of a side, and their labels in km."""
     arrows: Arrows | None
     scores: list[str]
-    """One line a predicted frame."""
+    """One line per predicted frame."""
 
     @property
     def minutes(self) -> int:
-        """Between two frames."""
+        """Time between two frames."""
         return self.leads[1] - self.leads[0]
 
     @property
@@ -67,26 +67,27 @@ class Viewer:
         return sum(lead > 0 for lead in self.leads)
 
     @property
-    def shown(self) -> int:
-        """Position of the frame that is shown first."""
-        return min(range(len(self.leads)), key=lambda at: abs(self.leads[at] - FIRST_SHOWN))
+    def first(self) -> int:
+        """Position of the frame displayed first."""
+        return min(range(len(self.leads)), key=lambda at: abs(self.leads[at] - FIRST_LEAD))
 
     @property
     def json(self) -> str:
-        """What the page's script needs to know."""
-        data: dict[str, Any] = {
-            "height": self.height,
-            "width": self.width,
-            "leads": self.leads,
-            "scores": self.scores,
-            "arrows": None if self.arrows is None else self.arrows.as_lists(),
-        }
-        return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+        """The data of the page's script."""
+        return as_json(
+            {
+                "height": self.height,
+                "width": self.width,
+                "leads": self.leads,
+                "scores": self.scores,
+                "arrows": None if self.arrows is None else self.arrows.as_lists(),
+            }
+        )
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A point that kept the fields of events."""
+class Saved:
+    """The saved events of a point."""
 
     path: Path
     point: str
@@ -94,46 +95,45 @@ class Kept:
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    return None if _kept(evidence) else "No point kept the fields of an event."
+    return None if _saved(evidence) else "No run has saved events."
 
 
 def samples(evidence: StudyEvidence) -> dict[str, list[int]]:
-    """By point the events that are on the page."""
+    """By point the events on the page."""
+    events = (
+        (saved.point, id_) for saved in _saved(evidence) for id_ in SavedEvents.ids(saved.path)
+    )
     found: dict[str, list[int]] = {}
-    for kept in _kept(evidence):
-        for event in SavedEvents.ids(kept.path):
-            if sum(map(len, found.values())) < MAX_VIEWERS:
-                found.setdefault(kept.point, []).append(event)
+    for point, event in islice(events, MAX_VIEWERS):
+        found.setdefault(point, []).append(event)
     return found
 
 
 def fragment(evidence: StudyEvidence) -> str:
-    """Sliders through the frames of the first events that were kept."""
-    found = [viewer for kept in _kept(evidence) for viewer in _viewers(evidence, kept)]
+    """Sliders through the frames of the first saved events."""
+    found = []
+    for saved in _saved(evidence):
+        fields = SavedEvents.read(saved.path)
+        for number, event in enumerate(fields.sample_id.tolist()):
+            found.append(_viewer(fields, number, saved, _scores(evidence, saved.point, event)))
     return viewer_template(__name__).render(
         viewers=found[:MAX_VIEWERS],
-        left_out=max(0, len(found) - MAX_VIEWERS),
+        omitted=max(0, len(found) - MAX_VIEWERS),
         rate_bar=list(zip(RATE_COLOURS[1:], RATE_EDGES, strict=True)),
         difference_bar=list(zip(DIFFERENCE_COLOURS, (*DIFFERENCE_EDGES, None), strict=True)),
         missing=MISSING,
     )
 
 
-def _kept(evidence: StudyEvidence) -> list[Kept]:
-    """Those of the models under study first."""
+def _saved(evidence: StudyEvidence) -> list[Saved]:
+    """The saved events, those of the studied models first."""
     paths = saved_files(evidence, SavedEvents.FILE)
     points = evidence.points.filter(polars.col("point").is_in(list(paths)))
     models = rain_models(points) if points.height else []
-    return [Kept(paths[point], point, model.label) for model in models for point in model.points]
+    return [Saved(paths[point], point, model.label) for model in models for point in model.points]
 
 
-def _viewers(evidence: StudyEvidence, kept: Kept) -> Iterator[Viewer]:
-    fields = SavedEvents.read(kept.path)
-    for number, event in enumerate(fields.sample_id.tolist()):
-        yield _viewer(fields, number, kept, _scores(evidence, kept.point, event))
-
-
-def _viewer(fields: SavedEvents, number: int, kept: Kept, scores: dict[int, str]) -> Viewer:
+def _viewer(fields: SavedEvents, number: int, saved: Saved, scores: dict[int, str]) -> Viewer:
     past = fields.observed.shape[1]
     observed = np.concatenate([fields.observed[number], fields.target[number]]).astype(np.float32)
     predicted = np.clip(fields.predicted[number].astype(np.float32), 0, None)
@@ -142,8 +142,8 @@ def _viewer(fields: SavedEvents, number: int, kept: Kept, scores: dict[int, str]
     motion = None if fields.motion is None else fields.motion[number].astype(np.float32)
     return Viewer(
         event=int(fields.sample_id[number]),
-        point=kept.point,
-        model=kept.model,
+        point=saved.point,
+        model=saved.model,
         height=height,
         width=width,
         leads=leads,
@@ -160,7 +160,7 @@ def _viewer(fields: SavedEvents, number: int, kept: Kept, scores: dict[int, str]
 
 
 def _scores(evidence: StudyEvidence, point: str, event: int) -> dict[int, str]:
-    """By lead time: the event's errors in words, of the first partition that holds it."""
+    """By lead time: the event's errors as text, of its first partition."""
     table = evidence.table(BY_LEAD)
     if not {"point", "sample_id", "lead"} <= set(table.columns):
         return {}
@@ -179,7 +179,7 @@ def _sentence(row: dict[str, Any]) -> str:
 
 
 def ticks(side: float) -> list[tuple[float, str]]:
-    """At most six round numbers of km along a side, from 0 on."""
+    """At most six round numbers of km along a side, from 0."""
     steps = (factor * 10.0**power for power in range(-2, 6) for factor in (1, 2, 5))
     step = next(step for step in steps if side / step <= 5)
     return [(at * step / side, f"{at * step:g}") for at in range(int(side / step) + 1)]

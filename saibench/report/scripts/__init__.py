@@ -1,4 +1,4 @@
-"""The page's own script: plain JavaScript, one file a part, joined into one in this order."""
+"""The page's script: plain JavaScript files, joined in this order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PARTS = (
 
 
 def script() -> str:
-    """All parts in one scope that the page's other scripts do not see."""
+    """All parts in one scope, hidden from other scripts of the page."""
     parts = "\n".join(source(name) for name in PARTS)
     return f'"use strict";\n(() => {{\n{parts}\n}})();\n'
 

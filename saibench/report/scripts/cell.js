@@ -1,8 +1,8 @@
-// A point on a partition: what the partition holds, every metric, and its samples.
+// A run on a partition: description, metrics and samples.
 
 const metricRow = (name, metric) => html("tr", {},
-  html("th", {}, name), html("td", { class: "number" }, shownMetric(metric)),
-  html("td", { class: "number" }, metric.i ? bounds(metric.i) : html("span", { class: "interval" }, "no mean of samples")),
+  html("th", {}, name), html("td", { class: "number" }, formatMetric(metric)),
+  html("td", { class: "number" }, metric.i ? bounds(metric.i) : html("span", { class: "interval" }, "none")),
   html("td", {}, metric.unit), html("td", {}, metric.per),
   html("td", { class: "number" }, metric.n.toLocaleString("en-US")),
   html("td", { class: "number" }, metric.i ? String(metric.i[2]) : NOTHING));
@@ -12,7 +12,7 @@ const metricsTable = (entries) => html("div", { class: "wide" }, html("table", {
     .map((text) => html("th", {}, text)))),
   html("tbody", {}, entries.map(([name, metric]) => metricRow(name, metric)))));
 
-// metrics along an axis (force_mae_H, mae_10, …) by what they are of: { name, axis, labels, entries }
+// metrics along an axis (force_mae_H, mae_10, …), grouped: { name, axis, labels, entries }
 const groupedMetrics = (cell) => {
   const groups = new Map();
   const plain = [];
@@ -44,7 +44,7 @@ const cellMetrics = (cell) => {
   return html("div", {}, metricsTable(few ? [...plain, ...along] : plain), few ? null : groups.map(alongAxis));
 };
 
-// what the data declare as their order, or a feature that tells samples apart
+// the column of times, or a feature with more than two values
 const firstFeature = (columns, names) => {
   const apart = (name) => new Set(columns.get(name).slice(0, 1000)).size > 2;
   const order = study.orders.find((name) => names.includes(name));
@@ -54,7 +54,7 @@ const firstFeature = (columns, names) => {
 const cellPlot = (columns, cell, key, partition) => {
   const names = numericNames(columns);
   const holder = html("div", { class: "wide" });
-  let yName = tellingError(columns, names);
+  let yName = variedError(columns, names);
   let xName = firstFeature(columns, names);
   const ids = columns.get("sample_id");
   const draw = () => holder.replaceChildren(scatter({
@@ -71,39 +71,39 @@ const cellPlot = (columns, cell, key, partition) => {
     drawingDownloads(fileName(partition, wordsOf(key)), () => holder.querySelector("svg"),
       () => csv(["sample_id", axisLabel(xName), axisLabel(yName)],
         [...ids].map((id, at) => [id, columns.get(xName)[at], columns.get(yName)[at]]))),
-    note("A dot a sample; a click on one opens it."));
+    note("One dot per sample. Click a dot to open its sample."));
 };
 
 const currentOrder = { cell: "", ids: [] };
 
 const showCell = async (section, key, partition) => {
   const cell = cellOf(key, partition);
-  if (!cell) return notFound(section, "This page has no such point and partition.");
-  const holds = [cell.describe, cell.hash && `hash ${cell.hash}`].filter(Boolean).join(" · ");
+  if (!cell) return notFound(section, "This page has no such run and partition.");
+  const description = [cell.describe, cell.hash && `hash ${cell.hash}`].filter(Boolean).join(" · ");
   section.replaceChildren(
     html("h2", {}, `${partition} `, html("small", {}, wordsOf(key))),
-    html("p", { class: "note" }, holds),
+    note(description),
     html("p", { class: "controls" },
       html("a", { href: `#point-${key}` }, "settings and provenance"),
-      html("a", { href: compareAddress(key, partition) }, "compare with another point"),
+      html("a", { href: compareAddress(key, partition) }, "compare with another run"),
       ...partitionsOf(key).filter((one) => one !== partition).slice(0, 12)
         .map((one) => html("a", { href: cellAddress(key, one) }, one))),
     cellMetrics(cell));
   if (!cell.samples) {
-    section.append(note("The evidence holds no samples of this partition."));
+    section.append(note("The evidence has no samples of this partition."));
     return;
   }
   const columns = await columnsOf(cell);
-  const seen = new Set(pointOf.get(key).shown);
+  const saved = new Set(pointOf.get(key).saved);
   const table = samplesTable(columns, {
-    sortBy: firstError(numericNames(columns)), seen, fileBase: fileName(partition, wordsOf(key), "samples"),
+    sortBy: firstError(numericNames(columns)), saved, fileBase: fileName(partition, wordsOf(key), "samples"),
     open: (id) => address("sample", key, partition, id),
   });
   currentOrder.cell = `${key}/${partition}`;
   currentOrder.ids = table.order;
   section.append(html("h3", {}, "Samples"), cellPlot(columns, cell, key, partition), table.element,
-    note(`On this page: ${keptText(cell.samples)}. Statistics have four digits here.` +
-      (seen.size ? " ◉ marks samples that are shown whole." : "")));
+    note(`On this page: ${keptText(cell.samples)}. Statistics are rounded to four digits.` +
+      (saved.size ? " ◉ marks saved samples." : "")));
 };
 
 const notFound = (section, text) => section.replaceChildren(html("p", { class: "reason" }, text));

@@ -1,4 +1,4 @@
-// Two points side by side, on the same partition or on two, and the studies' like points.
+// Comparison of two runs, and of the matching runs of several studies.
 
 const compareAddress = (key, partition) => {
   const other = study.points.find((point) => point.key !== key && cellOf(point.key, partition))
@@ -22,7 +22,7 @@ const verdictOf = (interval, lower) => {
 };
 
 const differenceCells = ({ value, interval, paired }) => [
-  html("td", { class: "number" }, shown(value)),
+  html("td", { class: "number" }, formatNumber(value)),
   html("td", { class: "number interval" }, interval ? bounds(interval) : NOTHING),
   html("td", {}, verdictOf(interval, "A")),
   html("td", { class: "interval" }, interval ? (paired ? "paired" : "not paired") : ""),
@@ -51,12 +51,12 @@ const comparisonTable = async (a, b) => {
 };
 
 const sideCell = (metric) => html("td", { class: "number", "data-sort": metric.v },
-  shownMetric(metric), " ", html("span", { class: "interval" }, bounds(metric.i)),
+  formatMetric(metric), " ", html("span", { class: "interval" }, bounds(metric.i)),
   html("span", { class: "interval count" }, `n = ${metric.n.toLocaleString("en-US")}`));
 
 const settingsApart = (a, b) => {
   const names = study.settings.filter((name) => pointOf.get(a).settings[name] !== pointOf.get(b).settings[name]);
-  if (!names.length) return note("The two have the same settings.");
+  if (!names.length) return note("A and B have the same settings.");
   return html("table", { class: "pairs" }, html("thead", {}, html("tr", {},
     html("th", {}, "setting"), html("th", {}, "A"), html("th", {}, "B"))),
     html("tbody", {}, names.map((name) => html("tr", {}, html("th", {}, name),
@@ -64,7 +64,7 @@ const settingsApart = (a, b) => {
       html("td", {}, pointOf.get(b).settings[name] ?? NOTHING)))));
 };
 
-// the samples that both were tested on, one error against the other
+// the common test samples, one error against the other
 const sampleAgainstSample = async (a, b, toSample) => {
   if (!a.samples || !b.samples) return null;
   const [first, second] = [await columnsOf(a), await columnsOf(b)];
@@ -73,9 +73,9 @@ const sampleAgainstSample = async (a, b, toSample) => {
   const [idsA, idsB] = [first.get("sample_id"), second.get("sample_id")];
   const inB = new Map([...idsB].map((id, at) => [String(id), at]));
   const pairs = [...idsA].map((id, at) => [id, at, inB.get(String(id))]).filter(([, , at]) => at !== undefined);
-  if (!pairs.length) return note("The two were tested on different samples.");
+  if (!pairs.length) return note("A and B were tested on different samples.");
   const holder = html("div", { class: "wide" });
-  let name = tellingError(first, names);
+  let name = variedError(first, names);
   const values = () => [pairs.map(([, at]) => first.get(name)[at]), pairs.map(([, , at]) => second.get(name)[at])];
   const draw = () => {
     const [xs, ys] = values();
@@ -91,25 +91,23 @@ const sampleAgainstSample = async (a, b, toSample) => {
     holder, drawingDownloads(fileName("A_against_B"), () => holder.querySelector("svg"),
       () => csv(["sample_id", `A ${axisLabel(name)}`, `B ${axisLabel(name)}`],
         pairs.map(([id], at) => [id, values()[0][at], values()[1][at]]))),
-    note(`${counted(pairs.length, "sample")} that both were tested on; above the dashed line B's is larger.`));
+    note(`${counted(pairs.length, "common test sample")}; above the dashed line, B is larger.`));
 };
 
-const DIFFERENCE_NOTE = "Differences are B less A, with 95 % intervals from resampling whole blocks of test " +
-  "samples: “paired”, the same blocks of both where both were tested on the same samples of one data set, so that " +
-  "what a hard block adds to both cancels; else blocks of each alone, drawn independently. They cover other test " +
-  "samples for these two trained nets, not other training seeds, which may decide otherwise. “Undecided”: the " +
-  "interval holds zero.";
+const DIFFERENCE_NOTE = "Differences B − A with 95 % intervals from resampling blocks of test samples. Paired: A and B " +
+  "were tested on the same samples, and the same blocks of both are resampled; else blocks are resampled independently. " +
+  "Intervals cover the choice of test samples, not of training seeds. Inconclusive: the interval includes zero.";
 
 const showCompare = async (section, keyA, partA, keyB, partB) => {
   const [a, b] = [cellOf(keyA, partA), cellOf(keyB, partB)];
-  if (!a || !b) return notFound(section, "This page has no such points and partitions.");
+  if (!a || !b) return notFound(section, "This page has no such runs and partitions.");
   const go = (...names) => { location.hash = address("compare", ...names); };
   const table = await comparisonTable(a, b);
   const samples = a.data === b.data
     ? await sampleAgainstSample(a, b, (id) => { location.hash = address("sample", keyA, partA, id); })
-    : note("The two were tested on different data.");
+    : note("A and B were tested on different data.");
   section.replaceChildren(
-    html("h2", {}, "Two points compared"),
+    html("h2", {}, "Comparison of two runs"),
     html("div", { class: "sides" },
       sidePicker("A", keyA, partA, (key, partition) => go(key, partition, keyB, partB)),
       sidePicker("B", keyB, partB, (key, partition) => go(keyA, partA, key, partition))),
@@ -119,29 +117,30 @@ const showCompare = async (section, keyA, partA, keyB, partB) => {
     note(DIFFERENCE_NOTE), ...(samples ? [html("h3", {}, "Sample by sample"), samples] : []));
 };
 
-// points of the page's first study beside those of every other: the same run, or one of the same settings
-const likePoints = () => {
+// pairs of runs of the page's first study and of another: copies of one run, or runs of the same settings
+const matchingRuns = () => {
   const [first, ...others] = study.studies;
-  const like = (point) => JSON.stringify(study.settings.filter((name) => name !== "study")
+  const settingsOf = (point) => JSON.stringify(study.settings.filter((name) => name !== "study")
     .map((name) => point.settings[name]));
   const firsts = study.points.filter((point) => point.study === first);
   const byHash = new Map(firsts.map((point) => [point.point, point]));
-  const bySettings = new Map(firsts.map((point) => [like(point), point]));
-  const pairs = [], left = [];
+  const bySettings = new Map(firsts.map((point) => [settingsOf(point), point]));
+  const pairs = [], unmatched = [];
   for (const name of others) {
     const points = study.points.filter((point) => point.study === name);
-    const found = points.map((point) => [byHash.get(point.point) ?? bySettings.get(like(point)), point])
-      .filter(([twin]) => twin);
+    const found = points.map((point) => [byHash.get(point.point) ?? bySettings.get(settingsOf(point)), point])
+      .filter(([match]) => match);
     pairs.push(...found);
-    if (found.length < points.length) left.push(`${counted(points.length - found.length, "point")} of ${name}`);
+    const count = points.length - found.length;
+    if (count) unmatched.push(`${counted(count, "run")} of ${name}`);
   }
-  return { pairs, left };
+  return { pairs, unmatched };
 };
 
 const startStudies = async () => {
   const holder = document.getElementById("studies");
   if (!holder) return;
-  const { pairs, left } = likePoints();
+  const { pairs, unmatched } = matchingRuns();
   const rows = [];
   for (const [a, b] of pairs) {
     for (const partition of partitionsOf(a.key).filter((name) => cellOf(b.key, name))) {
@@ -156,13 +155,13 @@ const startStudies = async () => {
       }
     }
   }
-  const heads = ["points", "B of study", "partition", "metric", `A: ${study.studies[0]}`, "B",
+  const heads = ["run", "study of B", "partition", "metric", `A: ${study.studies[0]}`, "B",
     "B − A", "95 % interval", "", ""];
   holder.replaceChildren(rows.length
     ? html("div", { class: "wide" }, sortable(html("table", { class: "pairs comparison" },
       html("thead", {}, html("tr", {}, heads.map((text) => html("th", {}, text)))), html("tbody", {}, rows))))
-    : note("No point of the one has the settings of a point of the other; any two can be compared all the same."),
-  ...(rows.length && left.length ? [note(`Every study is compared with ${study.studies[0]}. No point of it has the ` +
-    `settings of ${left.join(", ")}; any two can be compared all the same.`)] : []),
+    : note("The studies have no runs of the same settings. Select any two runs in the table to compare them."),
+  ...(rows.length && unmatched.length ? [note(`Every study is compared with ${study.studies[0]}, which has no run with ` +
+    `the settings of ${unmatched.join(", ")}. Select any two runs in the table to compare them.`)] : []),
   note(DIFFERENCE_NOTE));
 };

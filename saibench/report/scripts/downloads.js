@@ -1,4 +1,4 @@
-// Files that a reader takes away: images for a paper, and the numbers behind them.
+// Downloads: images, and the numbers of figures and tables.
 
 const PNG_SCALE = 3;
 
@@ -23,7 +23,7 @@ const savePng = async (name, content) => {
   save(name, png, "image/png");
 };
 
-// text that a spreadsheet would run gets a leading apostrophe, as in `csv_of` of saibench
+// text that a spreadsheet takes for a formula gets a leading apostrophe, as in saibench's `csv_of`
 const csvCell = (value) => {
   const runs = typeof value === "string" && /^[=+\-@\t\r\n]/.test(value) && Number.isNaN(Number(value));
   const text = value === null || value === undefined || Number.isNaN(value) ? "" : `${runs ? "'" : ""}${value}`;
@@ -37,7 +37,7 @@ const csv = (heads, rows) =>
 const fileName = (...parts) =>
   [document.title.replace(/ · saibench$/, ""), ...parts].join("-").replace(/[^A-Za-z0-9._-]+/g, "_");
 
-// an <svg> of the page as a file that stands alone
+// an <svg> of the page as a self-contained file
 const svgFile = (drawing) => {
   const copy = drawing.cloneNode(true);
   const [, , width, height] = drawing.getAttribute("viewBox").split(" ");
@@ -51,8 +51,7 @@ const svgFile = (drawing) => {
 const DRAWING_STYLE = `text { font: 11px system-ui, sans-serif; fill: #1d2733; }
 .frame { fill: none; stroke: #8a8a8a; stroke-width: .8; } .grid { stroke: #e6e6e6; stroke-width: .7; }
 .dots { fill: none; stroke: #0072b2; stroke-opacity: .45; stroke-width: 4; stroke-linecap: round; }
-.line { fill: none; stroke: #0072b2; stroke-width: 1.6; } .diagonal { stroke: #8a8a8a; stroke-dasharray: 4 3; }
-.chosen { fill: none; stroke: #d55e00; stroke-width: 2; }`;
+.line { fill: none; stroke: #0072b2; stroke-width: 1.6; } .diagonal { stroke: #8a8a8a; stroke-dasharray: 4 3; }`;
 
 const drawingDownloads = (name, drawing, numbers) => html("p", { class: "downloads" },
   button("SVG", () => save(`${name}.svg`, svgFile(drawing()), "image/svg+xml")),

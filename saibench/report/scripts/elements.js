@@ -1,4 +1,4 @@
-// Elements are built from text alone, never from markup: nothing of a study can become a tag.
+// Elements are built from text, never from markup, so that no text of a study becomes a tag.
 
 const build = (make) => (name, attributes = {}, ...children) => {
   const node = make(name);

@@ -1,4 +1,4 @@
-// Figures are inflated when they come near the screen, and can be taken away.
+// Figures are decoded when they come near the screen, and have downloads.
 
 const figureBytes = (figure) => unpack(Number(figure.dataset.image));
 

@@ -1,4 +1,4 @@
-// What a reader types into a filter: words that must occur, and comparisons of named numbers.
+// The syntax of filters: words that must occur, and comparisons of named values.
 //   nequip subset.count>=400 force_mae<50
 
 const COMPARISONS = {
@@ -6,7 +6,7 @@ const COMPARISONS = {
   "=": (a, b) => a === b, "!=": (a, b) => a !== b,
 };
 
-// returns { test(text, valueOf), unknown: names that `names` does not hold }
+// returns { empty, test(text, valueOf), unknown: compared names that are not in `names` }
 const parsedFilter = (typed, names) => {
   const terms = typed.trim().split(/\s+/).filter(Boolean).map((term) => {
     const found = /^([^<>=!]+)(<=|>=|!=|<|>|=)([^<>=!]+)$/.exec(term);

@@ -1,6 +1,6 @@
-// Intervals of differences, from leaving out blocks of samples: `saibench.analysis.bootstrap`.
+// Intervals of differences by the jackknife over blocks of samples, as in `saibench.analysis.bootstrap`.
 
-// offset + Σ factor × mean, without each block; a block is as many neighbouring cells as the others
+// offset + Σ factor × mean, without each block; all blocks have equally many neighbouring cells
 const withoutEach = async ({ means, counts, size, factors, offset }, blocks) => {
   const [mean, count] = await Promise.all([unpack(means), unpack(counts)]);
   const found = new Float64Array(blocks).fill(offset);
@@ -21,7 +21,7 @@ const withoutEach = async ({ means, counts, size, factors, offset }, blocks) => 
 
 const total = (numbers) => numbers.reduce((sum, one) => sum + one, 0);
 
-// variance and third cumulant of an estimate; null where it rests on one block
+// variance and third cumulant of an estimate; null with a single block
 const cumulants = (estimate, without) => {
   const count = without.length, middle = total(without) / count;
   if (!without.every(Number.isFinite)) return null;
@@ -42,14 +42,14 @@ const meanInterval = (value, { variance, third }, blocks) => {
   return [student, -student].map((one) => value - deviation * lessSkewed(one, skewness));
 };
 
-// of two estimates on the same blocks; 0 where one does not vary
+// correlation of two estimates on the same blocks; 0 if one is constant
 const correlation = (first, second) => {
   const [one, other] = [first, second].map((all) => all.map((n) => n - total(all) / all.length));
   const spread = Math.sqrt(total(one.map((n) => n ** 2)) * total(other.map((n) => n ** 2)));
   return spread > 1e-24 ? total(one.map((n, at) => n * other[at])) / spread : 0;
 };
 
-// B − A by their own bounds, as shares have them (Zou, Psychol. Methods 12, 2007)
+// interval of B − A from the intervals of two proportions (Zou, Psychol. Methods 12, 2007)
 const combined = (a, b, rho) => {
   const value = b.v - a.v, reach = (one, other) => Math.sqrt(Math.max(0, one ** 2 + other ** 2 - 2 * rho * one * other));
   return [value - reach(b.v - b.i[0], a.i[1] - a.v), value + reach(b.i[1] - b.v, a.v - a.i[0])];
@@ -66,7 +66,7 @@ const difference = async (a, b) => {
     await withoutEach(b.b, paired ? fewer : b.b.blocks)];
   const [ofA, ofB] = [cumulants(a.v, first), cumulants(b.v, second)];
   if (!ofA || !ofB) return { value, interval: null, paired };
-  if ((a.b.share && b.b.share) || (!ofA.variance && !ofB.variance)) {  // they have their own bounds
+  if ((a.b.share && b.b.share) || (!ofA.variance && !ofB.variance)) {  // combine the exact intervals
     if (!a.i || !b.i) return { value, interval: null, paired };
     return { value, interval: combined(a, b, paired ? correlation(first, second) : 0), paired };
   }

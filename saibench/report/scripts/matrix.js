@@ -1,4 +1,4 @@
-// The study's table of points: other columns, a filter, colours, and two rows to compare.
+// The table of runs: choice of columns, filter, colours, and selection of two runs.
 
 const HEADLINE = "headline";
 const chosenRows = [];
@@ -13,7 +13,7 @@ const metricCell = (key, partition, name, scale) => {
     class: "number heat", "data-sort": metric.v,
     style: share === null ? null : `background-color: rgba(0, 114, 178, ${(0.04 + 0.34 * share).toFixed(3)})`,
   },
-    html("a", { href: cellAddress(key, partition) }, html("strong", {}, shownMetric(metric))), " ",
+    html("a", { href: cellAddress(key, partition) }, html("strong", {}, formatMetric(metric))), " ",
     metric.i ? html("span", { class: "interval" }, bounds(metric.i)) : null,
     html("span", { class: "interval count" }, `n = ${metric.n.toLocaleString("en-US")}`));
 };
@@ -37,13 +37,13 @@ const builtTable = (columns, oneScale) => {
   const together = scaleOf(columns.flatMap((one) => study.points.map(({ key }) => valueAt(key, one))));
   const names = study.settings;
   return html("table", { class: "points" },
-    html("thead", {}, html("tr", {}, html("th", {}, "point"),
+    html("thead", {}, html("tr", {}, html("th", {}, "run"),
       names.map((name) => html("th", {}, name)), html("th", {}, "trained on"),
       columns.map(([name, partition, text]) => metricHead(name, partition, text)))),
     html("tbody", {}, study.points.map((point) => html("tr", { "data-key": point.key },
       html("th", {}, html("a", { href: `#point-${point.key}`, title: point.slug }, html("code", {}, point.point))),
       names.map((name) => html("td", {}, point.settings[name] ?? NOTHING)),
-      html("td", { class: "number", "data-sort": point.train ?? "" }, shownTraining(point.train)),
+      html("td", { class: "number", "data-sort": point.train ?? "" }, formatTraining(point.train)),
       columns.map(([name, partition], at) =>
         metricCell(point.key, partition, name, oneScale ? together : scales[at]))))));
 };
@@ -71,7 +71,7 @@ const rowValue = (key, name) => {
 };
 
 const addCheckboxes = (table) => {
-  table.tHead.rows[0].prepend(html("th", { "data-fixed": true, title: "two rows to compare" }, ""));
+  table.tHead.rows[0].prepend(html("th", { "data-fixed": true, title: "select two runs to compare" }, ""));
   for (const row of table.tBodies[0].rows) {
     const { key } = row.dataset;
     const tested = partitionsOf(key).length > 0;
@@ -99,7 +99,7 @@ const showCompareLink = () => {
   link.href = address("compare", a, shared ?? partitionsOf(a)[0], b, shared ?? partitionsOf(b)[0]);
 };
 
-// every number of the page, a row each
+// every metric of the page, one per row
 const allNumbers = () => {
   const heads = ["study", "point", ...study.settings, "trained_on", "partition", "metric", "value", "low", "high",
     "unit", "per", "samples", "blocks"];
@@ -120,21 +120,21 @@ const startMatrix = () => {
   const known = [...settingNames, ...allMetrics,
     ...allMetrics.flatMap((name) => allPartitions.map((one) => `${name}@${one}`))];
   const input = html("input", {
-    type: "search", "aria-label": "filter points", id: "filter-points", oninput: () => filter(),
+    type: "search", "aria-label": "filter runs", id: "filter-points", oninput: () => filter(),
     placeholder: `filter: ${study.headline[0] ? `${study.headline[0]}<…` : "words"}`,
   });
   const filter = () => {
-    const wanted = parsedFilter(input.value, known);
-    let left = 0;
+    const terms = parsedFilter(input.value, known);
+    let matches = 0;
     for (const row of holder.querySelector("table").tBodies[0].rows) {
       const { key } = row.dataset;
       const point = pointOf.get(key);
       const text = [point.point, point.slug, point.state, point.words].join(" ");
-      row.hidden = !wanted.test(text, (name) => rowValue(key, name));
-      left += row.hidden ? 0 : 1;
+      row.hidden = !terms.test(text, (name) => rowValue(key, name));
+      matches += row.hidden ? 0 : 1;
     }
-    count.textContent = `${left} of ${counted(study.points.length, "point")}`;
-    unknown.textContent = wanted.unknown.length ? `no setting or metric ${wanted.unknown.join(", ")}` : "";
+    count.textContent = `${matches} of ${counted(study.points.length, "run")}`;
+    unknown.textContent = terms.unknown.length ? `no setting or metric ${terms.unknown.join(", ")}` : "";
   };
   const show = (view) => {
     if (!tables.has(view)) tables.set(view, sortable(prepared(viewTable(view))));
@@ -146,8 +146,8 @@ const startMatrix = () => {
   const views = [[HEADLINE, "headline"],
     ...allMetrics.map((name) => [`m${name}`, `${name} on every partition`]),
     ...allPartitions.map((name) => [`p${name}`, `every metric on ${name}`])];
-  const file = button("All numbers as CSV", () => save(`${fileName("numbers")}.csv`, allNumbers(), "text/csv"));
-  const link = html("a", { id: "compare-chosen", hidden: true }, "Compare the two chosen");
+  const file = button("All metrics as CSV", () => save(`${fileName("numbers")}.csv`, allNumbers(), "text/csv"));
+  const link = html("a", { id: "compare-chosen", hidden: true }, "Compare the selected runs");
   document.getElementById("matrix-controls").append(
     picker("Columns", views, HEADLINE, show), input, count, unknown, file, link);
   document.querySelector("#matrix-controls select").id = "matrix-view";

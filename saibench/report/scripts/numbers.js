@@ -1,8 +1,8 @@
-// How values read: the same as `saibench.formatting.number` writes them.
+// Values as text, formatted as by `saibench.formatting.number`.
 
 const NOTHING = "–";
 
-const shown = (value) => {
+const formatNumber = (value) => {
   if (value === null || value === undefined || value === "") return NOTHING;
   if (typeof value !== "number") return String(value);
   if (Number.isNaN(value)) return "undefined";
@@ -18,18 +18,18 @@ const shown = (value) => {
 
 const minus = (text) => text.replace(/-/g, "−");
 
-// how many samples a run trained on, or that it trained nothing
-const shownTraining = (count) => count === 0 ? "not trained here" : shown(count);
+// the number of training samples, or "not trained here"
+const formatTraining = (count) => count === 0 ? "not trained here" : formatNumber(count);
 
-// a feature may need more digits than an error: a similarity of 0.99871
+// features may need more digits than errors, such as a similarity of 0.99871
 const exact = (value) => typeof value === "number" && Number.isFinite(value)
   ? minus(Number.isInteger(value) ? value.toLocaleString("en-US") : String(Number(value.toPrecision(6))))
-  : shown(value);
+  : formatNumber(value);
 
-// a recorded metric, or the bound that an infinite one is known to exceed
-const shownMetric = (metric) => metric.above === undefined ? shown(metric.v) : `> ${shown(metric.above)}`;
+// a recorded metric, or the lower bound of an infinite one
+const formatMetric = (metric) => metric.above === undefined ? formatNumber(metric.v) : `> ${formatNumber(metric.above)}`;
 
-const bounds = (interval) => interval ? `[${shown(interval[0])}, ${shown(interval[1])}]` : "";
+const bounds = (interval) => interval ? `[${formatNumber(interval[0])}, ${formatNumber(interval[1])}]` : "";
 
 const counted = (count, noun) => `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
 

@@ -1,4 +1,4 @@
-// Blocks of the page, inflated when they are first asked for.
+// Blocks of the page, decoded on first use.
 
 const KINDS = { f4: Float32Array, f8: Float64Array, i4: Int32Array, i2: Int16Array, u1: Uint8Array };
 const unpackedBlocks = new Map();

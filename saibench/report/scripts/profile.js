@@ -1,5 +1,4 @@
-// Statistics along an axis, of a sample or a partition: numbers as a line, other labels as
-// bars; with intervals where there are some.
+// Statistics along an axis, of a sample or a partition: a line for numeric labels, else bars.
 
 const SMALL = { width: 430, height: 230, left: 62, right: 10, top: 10, bottom: 42 };
 
@@ -19,7 +18,7 @@ const profile = (labels, values, xLabel, yLabel, intervals = []) => {
     return svg("rect", {
       class: "column", fill: "#0072b2", "fill-opacity": 0.75, x: left, width: right - left,
       y: Math.min(from, to), height: Math.abs(from - to),
-    }, svg("title", {}, `${xLabel} ${label}: ${shown(values[at])}`));
+    }, svg("title", {}, `${xLabel} ${label}: ${formatNumber(values[at])}`));
   });
   const every = Math.ceil(labels.length / 12);
   const xTicks = asLine
@@ -52,7 +51,7 @@ const linePath = (numbers, values, x, y) => {
     path += `${open ? "L" : "M"}${x.at(number).toFixed(1)} ${y.at(values[at]).toFixed(1)}`;
     open = true;
     dots.push(svg("circle", { cx: x.at(number), cy: y.at(values[at]), r: 2.2, fill: "#0072b2" },
-      svg("title", {}, `${number}: ${shown(values[at])}`)));
+      svg("title", {}, `${number}: ${formatNumber(values[at])}`)));
   });
   return [svg("path", { class: "line", d: path }), ...dots];
 };

@@ -1,4 +1,4 @@
-// What is looked at stands in the address, so that back, forward and links work.
+// The address names the current view, so that back, forward and links work.
 
 const VIEWS = { cell: showCell, sample: showSample, compare: showCompare };
 
@@ -26,10 +26,10 @@ const follow = async () => {
   const [view, ...names] = location.hash.slice(2).split("/").map(plain);
   const show = VIEWS[view];
   if (!show) return;
-  const turn = latest += 1;
+  const own = latest += 1;
   const section = html("section", { id: view });
   await show(section, ...names);
-  if (turn !== latest) return;
+  if (own !== latest) return;
   if (view === "cell") {
     giveBack();
     document.getElementById("sample").replaceChildren();
@@ -38,7 +38,7 @@ const follow = async () => {
   section.scrollIntoView({ behavior: "instant", block: "start" });
 };
 
-Object.assign(window.saibench, { button, decoded, html, picker, save, shown });
+Object.assign(window.saibench, { button, decoded, html, picker, save, formatNumber });
 window.saibench.whenReady.forEach((ready) => ready());
 startMatrix();
 startFigures();

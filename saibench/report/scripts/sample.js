@@ -1,11 +1,11 @@
-// One sample: its features and errors, what other points make of it, and the sample itself.
+// One sample: features and errors, errors of the other runs, and its viewer.
 
 const positionOf = async (cell, id) => {
   const ids = await column(cell, "sample_id");
   return ids ? [...ids].findIndex((one) => String(one) === id) : -1;
 };
 
-// share of the partition's samples on this page with a smaller error
+// fraction of the partition's samples on this page with a smaller error
 const rankText = (name, values, at) => {
   const size = errorSize(name, values[at]);
   if (!Number.isFinite(size)) return "";
@@ -24,11 +24,11 @@ const factsTable = (columns, at) => html("table", { class: "pairs facts-table" }
   [...columns].filter(([name]) => name !== "sample_id").map(([name, values]) => html("tr", {},
     html("th", { title: study.fields[name]?.describe ?? "" }, name),
     html("td", { class: "number" }, name === "seen_in_training" ? (values[at] ? "yes" : "no")
-      : isStatistic(name) ? shown(values[at]) : exact(values[at])),
+      : isStatistic(name) ? formatNumber(values[at]) : exact(values[at])),
     html("td", {}, unitText(fieldUnit(name), study.fields[name]?.per ?? "")),
     html("td", { class: "interval" }, isStatistic(name) && !Array.isArray(values) ? rankText(name, values, at) : "")))));
 
-// the same sample under the other points that were tested on it
+// the same sample in the other runs that were tested on it
 const otherPoints = async (key, partition, id, name) => {
   const own = pointOf.get(key), found = [];
   for (const point of study.points) {
@@ -44,10 +44,10 @@ const otherPoints = async (key, partition, id, name) => {
 const otherPointsTable = (found, key, partition, id, name) => {
   const largest = Math.max(...found.map(([, value]) => Math.abs(value)).filter(Number.isFinite), 0);
   return html("div", { class: "wide" }, html("table", { class: "pairs" },
-    html("thead", {}, html("tr", {}, html("th", {}, "point"), html("th", {}, axisLabel(name)))),
+    html("thead", {}, html("tr", {}, html("th", {}, "run"), html("th", {}, axisLabel(name)))),
     html("tbody", {}, found.map(([point, value]) => html("tr", { class: point.key === key ? "own" : null },
       html("td", {}, html("a", { href: address("sample", point.key, partition, id) }, point.words)),
-      html("td", { class: "number" }, shown(value), html("i", {
+      html("td", { class: "number" }, formatNumber(value), html("i", {
         class: "bar", style: `width: ${largest ? (100 * Math.abs(value) / largest).toFixed(1) : 0}%`,
       })))))));
 };
@@ -57,7 +57,7 @@ const sampleProfiles = async (cell, id) => {
   for (const [axis, { ids, labels, columns }] of Object.entries(cell.samples.axes)) {
     const at = [...await unpack(ids)].findIndex((one) => String(one) === id);
     if (at < 0) {
-      found.push(note(`Statistics by ${axis} of this sample are not on the page; they are in by_${axis}.parquet.`));
+      found.push(note(`The statistics of this sample by ${axis} are not on the page. See by_${axis}.parquet.`));
       continue;
     }
     found.push(await axisProfile(axis, labels, columns, at));
@@ -77,8 +77,8 @@ const axisProfile = async (axis, labels, columns, at) => {
     html("div", { class: "controls" }, picker(`by ${axis}:`, names.map((name) => [name, name]), names[0], show)), holder);
 };
 
-// a workload's own view of the sample, or how a point would keep it; what stands elsewhere on the
-// page is borrowed from there
+// the viewer of a saved sample, or how to save the sample; an element from elsewhere on the page is
+// moved here while the sample is displayed
 const borrowed = [];
 
 const giveBack = () => {
@@ -88,18 +88,18 @@ const giveBack = () => {
 const wholeSample = (point, id) => {
   giveBack();
   const found = window.saibench.sampleViews.map((view) => view(point, Number(id))).find(Boolean);
-  if (!found) return notKept(point, id);
+  if (!found) return notSaved(point, id);
   if (found.isConnected) {
-    const place = html("p", { class: "note" }, html("a", { href: "#sample" }, "shown above"));
+    const place = html("p", { class: "note" }, html("a", { href: "#sample" }, "displayed above"));
     found.replaceWith(place);
     borrowed.push([found, place]);
   }
   return found;
 };
 
-const notKept = (point, id) => html("div", {},
-  note("This sample was not kept whole, so its geometry or image is not on the page. With its point, this keeps it:"),
-  html("pre", {}, `python evaluate.py run=${point.folder} 'shown=[${id}]'\n` +
+const notSaved = (point, id) => html("div", {},
+  note("This is not a saved sample: its geometry or image is not on the page. To save it, run:"),
+  html("pre", {}, `python evaluate.py run=${point.folder} 'save_samples=[${id}]'\n` +
     `python -m saibench report ${point.folder.slice(0, point.folder.lastIndexOf("/"))}`));
 
 const neighbours = (key, partition, id) => {
@@ -115,7 +115,7 @@ const showSample = async (section, key, partition, id) => {
   const at = cell?.samples ? await positionOf(cell, id) : -1;
   if (at < 0) return notFound(section, `Sample ${id} is not on this page.`);
   const columns = await columnsOf(cell);
-  const name = tellingError(columns, numericNames(columns));
+  const name = variedError(columns, numericNames(columns));
   const [others, profiles] = [await otherPoints(key, partition, id, name), await sampleProfiles(cell, id)];
   section.replaceChildren(
     html("h2", {}, `Sample ${id} `, html("small", {}, `${partition} · ${wordsOf(key)}`)),
@@ -124,7 +124,7 @@ const showSample = async (section, key, partition, id) => {
     html("div", { class: "whole" }, wholeSample(point, id)),
     html("div", { class: "beside" },
       html("div", {}, html("h3", {}, "Features and errors"), factsTable(columns, at)),
-      others.length > 1 ? html("div", {}, html("h3", {}, "Under each point"),
+      others.length > 1 ? html("div", {}, html("h3", {}, "By run"),
         otherPointsTable(others, key, partition, id, name)) : null,
       ...profiles));
 };

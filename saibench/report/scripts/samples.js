@@ -1,9 +1,9 @@
-// The samples of a cell as a table: sorted and filtered over all of them, drawn a few at a time.
+// The samples of a cell as a table: sorted and filtered over all samples, displayed a few at a time.
 
 const ROWS_A_PAGE = 25;
 
 // columns: Map name → values; open(id)
-const samplesTable = (columns, { sortBy, open, seen, fileBase }) => {
+const samplesTable = (columns, { sortBy, open, saved, fileBase }) => {
   const ids = columns.get("sample_id");
   const names = ["sample_id", ...[...columns.keys()].filter((name) => name !== "sample_id")];
   const rank = (name) => name === "sample_id" ? 0 : isStatistic(name) ? 1 : name === "seen_in_training" ? 3 : 2;
@@ -16,13 +16,10 @@ const samplesTable = (columns, { sortBy, open, seen, fileBase }) => {
     placeholder: `filter: ${sortBy ?? "sample_id"}>…`, oninput: () => { state.limit = ROWS_A_PAGE; find(); },
   });
   const find = () => {
-    const wanted = parsedFilter(input.value, names);
-    state.rows = [];
-    for (let at = 0; at < ids.length; at += 1) {
-      const hit = wanted.empty || wanted.test(String(ids[at]), (name) => columns.get(name)?.[at]);
-      if (hit) state.rows.push(at);
-    }
-    unknown.textContent = wanted.unknown.length ? `no column ${wanted.unknown.join(", ")}` : "";
+    const filter = parsedFilter(input.value, names);
+    state.rows = [...ids.keys()].filter((at) =>
+      filter.empty || filter.test(String(ids[at]), (name) => columns.get(name)?.[at]));
+    unknown.textContent = filter.unknown.length ? `no column ${filter.unknown.join(", ")}` : "";
     arrange();
   };
   const arrange = () => {
@@ -36,7 +33,7 @@ const samplesTable = (columns, { sortBy, open, seen, fileBase }) => {
   const blank = (value) => (value === null || Number.isNaN(value) ? "" : value);
   const draw = () => {
     body.replaceChildren(...state.rows.slice(0, state.limit).map((at) => html("tr", {},
-      names.map((name) => sampleCell(name, columns.get(name)[at], ids[at], open, seen)))));
+      names.map((name) => sampleCell(name, columns.get(name)[at], ids[at], open, saved)))));
     count.textContent = counted(state.rows.length, "sample");
     more.hidden = state.rows.length <= state.limit;
     for (const head of heads) {
@@ -61,19 +58,19 @@ const samplesTable = (columns, { sortBy, open, seen, fileBase }) => {
     order: () => state.rows.map((at) => ids[at]),
     element: html("div", {},
       html("div", { class: "controls" }, input, count, unknown,
-        button("CSV of these", () => save(`${fileBase}.csv`, file(), "text/csv"))),
+        button("CSV", () => save(`${fileBase}.csv`, file(), "text/csv"))),
       html("div", { class: "wide" }, html("table", { class: "points samples" },
         html("thead", {}, html("tr", {}, heads)), body)),
       more),
   };
 };
 
-const sampleCell = (name, value, id, open, seen) => {
+const sampleCell = (name, value, id, open, saved) => {
   if (name === "sample_id") {
     return html("th", {}, html("a", { href: open(id) }, String(id)),
-      seen.has(Number(id)) ? html("span", { class: "kept", title: "shown whole" }, " ◉") : null);
+      saved.has(Number(id)) ? html("span", { class: "kept", title: "saved sample" }, " ◉") : null);
   }
   if (name === "seen_in_training") return html("td", {}, value ? "yes" : "no");
-  const text = isStatistic(name) ? shown(value) : exact(value);
+  const text = isStatistic(name) ? formatNumber(value) : exact(value);
   return html("td", { class: typeof value === "number" ? "number" : "" }, text);
 };

@@ -1,4 +1,4 @@
-// One dot a sample; a click chooses the nearest.
+// Scatter plot with one dot per sample; a click selects the nearest.
 
 const PLOT = { width: 880, height: 380, left: 74, right: 14, top: 12, bottom: 46 };
 
@@ -40,8 +40,8 @@ const plotFrame = (x, y, xLabel, yLabel, size = PLOT) => {
   ].flat(2);
 };
 
-// xs, ys, ids: as long as each other; chosen: an id or null; choose(id)
-const scatter = ({ xs, ys, ids, xLabel, yLabel, diagonal, chosen, choose }) => {
+// xs, ys, ids: of equal length; choose(id)
+const scatter = ({ xs, ys, ids, xLabel, yLabel, diagonal, choose }) => {
   const both = diagonal ? extent([...extent(xs), ...extent(ys)]) : null;
   const x = axisScale(both ?? extent(xs), PLOT.left, PLOT.width - PLOT.right);
   const y = axisScale(both ?? extent(ys), PLOT.height - PLOT.bottom, PLOT.top);
@@ -52,12 +52,6 @@ const scatter = ({ xs, ys, ids, xLabel, yLabel, diagonal, chosen, choose }) => {
     path += `M${x.at(xs[at]).toFixed(1)} ${y.at(ys[at]).toFixed(1)}h0`;
     drawn.push(at);
   }
-  const mark = svg("circle", { class: "chosen", r: 6, visibility: "hidden" });
-  const place = (at) => {
-    mark.setAttribute("cx", x.at(xs[at]));
-    mark.setAttribute("cy", y.at(ys[at]));
-    mark.setAttribute("visibility", "visible");
-  };
   const nearest = (event) => {
     const corner = drawing.getBoundingClientRect(), scale = PLOT.width / corner.width;
     const px = scale * (event.clientX - corner.left), py = scale * (event.clientY - corner.top);
@@ -77,14 +71,12 @@ const scatter = ({ xs, ys, ids, xLabel, yLabel, diagonal, chosen, choose }) => {
       const at = nearest(event);
       drawing.style.cursor = at === null ? "default" : "pointer";
       tip.textContent = at === null ? ""
-        : `sample ${ids[at]}: ${xLabel} ${exact(xs[at])}, ${yLabel} ${shown(ys[at])}`;
+        : `sample ${ids[at]}: ${xLabel} ${exact(xs[at])}, ${yLabel} ${formatNumber(ys[at])}`;
     },
   }, tip, ...plotFrame(x, y, xLabel, yLabel),
   diagonal ? svg("path", {
     class: "diagonal", d: `M${x.at(both[0])} ${y.at(both[0])}L${x.at(both[1])} ${y.at(both[1])}`,
   }) : null,
-  svg("path", { class: "dots", d: path, style: drawn.length < 300 ? "stroke-width: 7" : null }), mark);
-  const at = chosen === null || chosen === undefined ? -1 : ids.indexOf(chosen);
-  if (at >= 0) place(at);
+  svg("path", { class: "dots", d: path, style: drawn.length < 300 ? "stroke-width: 7" : null }));
   return drawing;
 };

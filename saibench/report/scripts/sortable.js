@@ -1,4 +1,4 @@
-// A click on a column's head sorts a table; what has no value comes last.
+// A click on a column's head sorts a table; empty cells come last.
 
 const valueIn = (row, at) => {
   const cell = row.cells[at];

@@ -1,8 +1,7 @@
-// The page's data, and the samples of a cell (a point tested on a partition).
+// The page's data, and the samples of a cell (a run tested on a partition).
 
 const study = JSON.parse(document.getElementById("page-data").textContent);
 const pointOf = new Map(study.points.map((point) => [point.key, point]));
-const severalStudies = study.studies.length > 1;
 
 const cellOf = (key, partition) => study.cells[key]?.[partition];
 const partitionsOf = (key) => Object.keys(study.cells[key] ?? {});
@@ -19,7 +18,7 @@ const headlineFirst = (a, b) => place(a) - place(b);
 const place = (name) => (study.headline.includes(name) ? study.headline.indexOf(name) : study.headline.length);
 allMetrics.sort(headlineFirst);
 
-// columns of a cell's samples by name, in ascending sample_id, each inflated when asked for
+// columns of a cell's samples by name, in ascending sample_id, decoded on first use
 const column = async (cell, name) => {
   const block = cell.samples?.columns[name];
   return block === undefined ? null : unpack(block);
@@ -34,20 +33,20 @@ const columnsOf = async (cell) => {
 const numericNames = (columns) =>
   [...columns.keys()].filter((name) => name !== "sample_id" && !Array.isArray(columns.get(name)));
 
-// the statistic that samples are ranked by
+// the statistic that ranks samples
 const firstError = (names) => study.errors.find((name) => names.includes(name)) ?? names[0];
 
-// the statistic, or else a feature, that tells samples apart: more than right and wrong
-const tellingError = (columns, names) => {
-  const apart = names.filter((name) => new Set(columns.get(name).slice(0, 1000)).size > 2);
-  return firstError(apart.length ? apart : names);
+// the first statistic, or else feature, with more than two values
+const variedError = (columns, names) => {
+  const varied = names.filter((name) => new Set(columns.get(name).slice(0, 1000)).size > 2);
+  return firstError(varied.length ? varied : names);
 };
 
-// how far a statistic is from where there is no error; of other columns the value itself
+// distance of a statistic from its value without an error; the value itself for other columns
 const errorSize = (name, value) =>
   isStatistic(name) && typeof value === "number" ? Math.abs(value - (study.ideals[name] ?? 0)) : value;
 
 const keptText = ({ total, kept, stride }) => kept === total
   ? `all ${total.toLocaleString("en-US")} samples`
   : `${kept.toLocaleString("en-US")} of ${total.toLocaleString("en-US")} samples: every ` +
-    `${stride}-th by id, and those with the largest errors; all are in the evidence`;
+    `${stride}-th by id, and those with the largest errors; the evidence has all samples`;

@@ -1,4 +1,4 @@
-"""Frames of molecules, as a page holds them."""
+"""Saved frames of molecules on the page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from saibench.evidence.force_field.saved_frames import SavedFrames
 from saibench.evidence.reader import StudyEvidence
 from saibench.report import render
 from saibench.report.force_field import viewer as molecule_viewer
-from saibench.report.viewers import shown_samples
+from saibench.report.viewers import viewer_samples
 
 VIEWER = "saibench.report.force_field.viewer"
 MADE = [Made(size=0.3), Made(size=0.9)]
@@ -45,7 +45,7 @@ def vectors(text: str) -> np.ndarray:
     return np.ascontiguousarray(planes.T).view(np.float32).ravel()
 
 
-def test_page_holds_positions_and_errors_of_every_kept_frame(study: Path) -> None:
+def test_page_has_positions_and_errors_of_every_saved_frame(study: Path) -> None:
     evidence = StudyEvidence.load(study)
     html = molecule_viewer.fragment(evidence)
     assert WHY not in html
@@ -59,17 +59,18 @@ def test_page_holds_positions_and_errors_of_every_kept_frame(study: Path) -> Non
     np.testing.assert_allclose(vectors(point[1]["error"]), kept.force_error.ravel(), rtol=1e-3)
 
 
-def test_frames_that_are_shown_are_known_by_point(study: Path) -> None:
-    assert shown_samples(StudyEvidence.load(study)) == {MADE[0].point: [9600, 9601]}
+def test_saved_frames_are_listed_by_point(study: Path) -> None:
+    assert viewer_samples(StudyEvidence.load(study)) == {MADE[0].point: [9600, 9601]}
 
 
-def test_page_without_frames_says_so(study: Path) -> None:
+def test_page_without_frames_has_the_reason(study: Path) -> None:
     next(study.glob(f"*/{SavedFrames.FILE}")).unlink()
-    page = render(StudyEvidence.load(study))
-    assert "Not shown: No point kept frames of a molecule." in page
+    evidence = StudyEvidence.load(study)
+    assert f"{molecule_viewer.needs(evidence)}" in render(evidence)
 
 
-def test_damaged_file_costs_only_the_viewer(study: Path) -> None:
-    next(study.glob(f"*/{SavedFrames.FILE}")).write_bytes(b"")
+def test_damaged_file_prevents_only_the_viewer(study: Path) -> None:
+    path = next(study.glob(f"*/{SavedFrames.FILE}"))
+    path.write_bytes(b"")
     page = render(StudyEvidence.load(study))
-    assert "frames.npz does not hold" in page and MADE[1].point in page
+    assert str(path) in page and MADE[1].point in page
