@@ -26,6 +26,8 @@ TINY = (
 """A net of a few hundred weights, four steps, on 20 of 270 frames: no download, no GPU."""
 
 QUIET = ("logger=none", "trainer.progress=false", "trainer.accelerator=cpu")
+BLANK = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 300"></svg>'
+"""Replaces a figure, which takes longer to write as SVG than a tiny net to train."""
 
 
 @dataclass(frozen=True)

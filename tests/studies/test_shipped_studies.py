@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars
 import pytest
-from command_line import QUIET, REPOSITORY, TRAJECTORY, train
+from command_line import BLANK, QUIET, REPOSITORY, TRAJECTORY, train
 from jet_files import random_jets, write_pytables
 from toolbox_offers import assert_techniques_ran
 
@@ -61,8 +61,6 @@ OF_JETS = {  # where studies of several workloads have one name
 }
 RUN = [study for study in STUDIES if not study.with_stem(f"{study.stem}_mini").exists()]
 """The large forms differ from their small ones in size alone, and are composed elsewhere."""
-BLANK = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 300"></svg>'
-"""In place of a drawn figure, which takes longer to be written than a tiny net to be trained."""
 
 
 def name_of(study: Path) -> str:
