@@ -1,4 +1,4 @@
-"""Figures of nowcasting: their numbers against plain loops, and what they say when they cannot."""
+"""Figures of nowcasting: their numbers compared with plain loops, and what they need."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
 
 
 def values(made: MadeRain, name: str, events: int = EVENTS) -> np.ndarray:
-    """`(events, leads)` as they were made up."""
+    """The synthetic values `(events, leads)`."""
     return by_lead(made, events)[name].to_numpy().reshape(events, len(LEADS))
 
 
@@ -104,31 +104,31 @@ def test_figure_drawn_again_is_the_same(evidence: StudyEvidence) -> None:
 
 
 @pytest.mark.parametrize("figure", BY_LEAD, ids=lambda figure: figure.__name__.rpartition(".")[2])
-def test_five_events_are_drawn_and_said_to_be_too_few(figure: ModuleType, tmp_path: Path) -> None:
+def test_five_events_are_drawn_with_a_warning(figure: ModuleType, tmp_path: Path) -> None:
     five = StudyEvidence.load(write_rain_study(tmp_path, events=5))
     assert figure.needs(five) is None
     assert figure.draw(five).axes
-    assert "5 events: too few for a claim" in figure.caption(five)
+    assert "5 events: too few" in figure.caption(five)
 
 
 @pytest.mark.parametrize("figure", BY_LEAD, ids=lambda figure: figure.__name__.rpartition(".")[2])
-def test_study_without_rain_is_told_why(
+def test_studies_without_rain_are_refused(
     figure: ModuleType, evidence: StudyEvidence, tmp_path: Path
 ) -> None:
-    assert figure.needs(evidence, "strong") == "No point was tested on the partition strong."
+    assert "partition strong" in str(figure.needs(evidence, "strong"))
     folder = write_rain_study(tmp_path, [NET])
     next(folder.glob("*/by_lead.parquet")).unlink()
-    assert figure.needs(StudyEvidence.load(folder)) == "No point has errors by lead time."
+    assert "lead time" in str(figure.needs(StudyEvidence.load(folder)))
 
 
-def test_points_of_other_data_are_not_compared(tmp_path: Path) -> None:
+def test_runs_on_different_data_are_not_compared(tmp_path: Path) -> None:
     write_rain_study(tmp_path, [NET])
     write_rain_study(tmp_path, [PERSISTENCE], record={"data": {"hash": "other"}})
     reason = mae_distributions.needs(StudyEvidence.load(tmp_path))
-    assert reason is not None and reason.startswith("held_out is not the same events")
+    assert "same events" in str(reason)
 
 
-def test_table_2_is_the_mean_over_events_seeds_and_frames_that_have_one(
+def test_table_2_is_the_mean_over_events_seeds_and_defined_frames(
     evidence: StudyEvidence,
 ) -> None:
     numbers = mae_distributions.table(evidence)
@@ -197,7 +197,7 @@ def test_event_csi_chooses_the_most_and_the_least_responsive(evidence: StudyEvid
     assert middle[EVENTS // 2 - 1] == pytest.approx(response[by_rank["median"] - 100])
 
 
-def test_event_that_never_reaches_a_threshold_says_so(tmp_path: Path) -> None:
+def test_event_below_all_thresholds_has_no_csi(tmp_path: Path) -> None:
     rows = by_lead(NET, 5)
     quiet = pl.col("sample_id") == 104
     rows = rows.with_columns(
@@ -206,7 +206,7 @@ def test_event_that_never_reaches_a_threshold_says_so(tmp_path: Path) -> None:
     )
     write_rain_point(tmp_path / "one", NET, rows, {})
     figure = event_csi.draw(StudyEvidence.load(tmp_path))
-    assert [text.get_text() for text in figure.axes[2].texts] == ["no CSI is defined"]
+    assert [text.get_text() for text in figure.axes[2].texts] == ["no CSI"]
 
 
 def test_quadrants_are_counted_like_a_loop(evidence: StudyEvidence) -> None:
@@ -221,10 +221,10 @@ def test_quadrants_are_counted_like_a_loop(evidence: StudyEvidence) -> None:
             counts[2] += grows < 0 and says < 0
             counts[3] += grows > 0 and says < 0
         assert [int(text.get_text()) for text in panel.texts] == counts
-        assert counts[0] < counts[3]  # the made-up net sees every event decay
+        assert counts[0] < counts[3]  # the synthetic net predicts decay for every event
 
 
-def test_skill_is_one_less_the_ratio_of_mean_errors(evidence: StudyEvidence) -> None:
+def test_skill_is_one_minus_the_ratio_of_mean_errors(evidence: StudyEvidence) -> None:
     numbers = model_comparison.table(evidence)
     assert set(numbers["model"]) == {"nowcastnet"}
     net = np.mean([values(MadeRain("nowcastnet", seed), "displacement") for seed in (0, 1)], axis=0)
@@ -235,10 +235,10 @@ def test_skill_is_one_less_the_ratio_of_mean_errors(evidence: StudyEvidence) -> 
     assert row["low"].item() < expected < row["high"].item()
 
 
-def test_comparisons_say_which_seeds_their_intervals_cover(
+def test_intervals_of_comparisons_include_the_variance_between_seeds(
     evidence: StudyEvidence, tmp_path: Path
 ) -> None:
-    """Their spread by numpy, and the rule of `with_seeds`."""
+    """Compared with numpy and `with_seeds`."""
     row = model_comparison.table(evidence).filter(statistic="displacement", lead=60)
     nets = [values(MadeRain("nowcastnet", seed), "displacement")[:, 5] for seed in (0, 1)]
     reference = values(PERSISTENCE, "displacement")[:, 5]
@@ -251,8 +251,8 @@ def test_comparisons_say_which_seeds_their_intervals_cover(
     assert "nowcastnet, 2 seeds" in model_comparison.caption(evidence)
     single = [PERSISTENCE, NET, MadeRain("extrapolation")]
     study = StudyEvidence.load(write_rain_study(tmp_path / "single", single))
-    told = model_comparison.caption(study)
-    assert "(one seed): nowcastnet." in told and "extrapolation." not in told
+    caption = model_comparison.caption(study)
+    assert "(one seed): nowcastnet." in caption and "extrapolation." not in caption
     seeds = model_comparison.table(study).select("model", "seeds").unique().rows()
     assert set(seeds) == {("nowcastnet", 1), ("extrapolation", None)}
 
@@ -269,14 +269,14 @@ def test_gain_in_csi_pools_the_pixels_of_all_events(evidence: StudyEvidence) -> 
     assert row["estimate"].item() == pytest.approx(net - hits / relevant, rel=1e-9)
 
 
-def test_comparison_wants_persistence_and_another_model(tmp_path: Path) -> None:
+def test_comparison_needs_persistence_and_another_model(tmp_path: Path) -> None:
     alone = StudyEvidence.load(write_rain_study(tmp_path / "net", [NET]))
-    assert str(model_comparison.needs(alone)).startswith("It takes a point of persistence")
+    assert "model=persistence" in str(model_comparison.needs(alone))
     only = StudyEvidence.load(write_rain_study(tmp_path / "persistence", [PERSISTENCE]))
-    assert model_comparison.needs(only) == "It takes a model beside persistence."
+    assert "another model" in str(model_comparison.needs(only))
 
 
-def test_bins_hold_every_event_once(evidence: StudyEvidence) -> None:
+def test_bins_count_every_event_once(evidence: StudyEvidence) -> None:
     numbers = mean_intensity_by_lead.table(evidence)
     assert numbers.group_by("lead").agg(pl.col("events").sum())["events"].to_list() == [EVENTS] * 3
     rates = values(NET, "observed_rate")[:, 5]
@@ -288,10 +288,10 @@ def test_displacements_are_those_of_the_first_seed(evidence: StudyEvidence) -> N
     rows = displacement_by_lead.table(evidence).filter(model="nowcastnet", lead=120)
     assert rows["displacement_x"].to_list() == values(NET, "displacement_x")[:, 11].tolist()
     axes = displacement_by_lead.draw(evidence).axes[0]
-    assert axes.yaxis_inverted()  # rows are counted downwards, as on the map
+    assert axes.yaxis_inverted()  # rows count downwards, as on the map
 
 
-def test_parts_of_the_error_are_shown_where_the_truth_is_known(
+def test_parts_of_the_error_are_drawn_if_the_truth_is_known(
     evidence: StudyEvidence, tmp_path: Path
 ) -> None:
     numbers = rain_error_tracing.table(evidence)
@@ -303,7 +303,7 @@ def test_parts_of_the_error_are_shown_where_the_truth_is_known(
     scheme = parts.filter(pl.col("of") == "scheme_part", pl.col("lead") == 60)
     mae = np.mean([values(MadeRain("nowcastnet", seed), "mae") for seed in (0, 1)], axis=0)
     assert scheme["estimate"].item() == pytest.approx(0.2 * mae[:, 5].mean(), rel=1e-12)
-    assert "the error with both true" in rain_error_tracing.caption(evidence)
+    assert "both true" in rain_error_tracing.caption(evidence)
     unknown = StudyEvidence.load(write_rain_study(tmp_path, [PERSISTENCE]))
     assert len(rain_error_tracing.draw(unknown).axes) == 3
     assert "true motion" not in rain_error_tracing.caption(unknown)
@@ -321,24 +321,22 @@ def test_spread_over_draws_and_outliers_are_those_of_plain_numpy(tmp_path: Path)
         statistic="displacement", lead=60, sample_id=2
     )
     assert far["outliers"].item() >= 1 and far["highest"].item() == 900
-    assert "1" in far["outlier_draws"].item().split(", "), "the draw that lies far out is named"
+    assert "1" in far["outlier_draws"].item().split(", "), "the outlier is named"
     axes = prediction_stability.draw(evidence).axes
     assert [label.get_text() for label in axes[0].get_yticklabels()] == [str(n) for n in range(10)]
     assert "30 predictions of each of 10 events" in prediction_stability.caption(evidence)
 
 
-def test_stability_wants_draws(evidence: StudyEvidence, tmp_path: Path) -> None:
-    assert "predicted many times" in str(prediction_stability.needs(evidence))
+def test_stability_needs_draws(evidence: StudyEvidence, tmp_path: Path) -> None:
+    assert "RepeatedDraws" in str(prediction_stability.needs(evidence))
     folder = write_rain_study(tmp_path, [NET])
     write_draws(next(folder.glob("*/")), NET, draws=3)
-    assert prediction_stability.needs(StudyEvidence.load(folder)) == (
-        "It takes 8 draws of an event to show how they differ."
-    )
+    assert "8 draws" in str(prediction_stability.needs(StudyEvidence.load(folder)))
 
 
 def test_moved_rain_is_drawn_with_the_mean_over_events(tmp_path: Path) -> None:
     folder = write_rain_study(tmp_path, [NET])
-    assert "moved against themselves" in str(displacement_demo.needs(StudyEvidence.load(folder)))
+    assert "displacement_demo" in str(displacement_demo.needs(StudyEvidence.load(folder)))
     mae = write_shifts(next(folder.glob("*/")), NET)
     evidence = StudyEvidence.load(folder)
     assert displacement_demo.needs(evidence) is None
@@ -351,7 +349,7 @@ def test_moved_rain_is_drawn_with_the_mean_over_events(tmp_path: Path) -> None:
 def test_errors_by_partition_are_relative_to_the_last_model(
     evidence: StudyEvidence, tmp_path: Path
 ) -> None:
-    assert str(errors_by_partition.needs(evidence)).startswith("It takes two models and two test")
+    assert "two test partitions" in str(errors_by_partition.needs(evidence))
     made = [MadeRain("nowcastnet", 0, {"weakest": share}) for share in (0.3333, 1.0)]
     study = write_rain_study(tmp_path, made, partitions=("weak", "strong"))
     found = StudyEvidence.load(study)
@@ -365,7 +363,7 @@ def test_errors_by_partition_are_relative_to_the_last_model(
     assert f"{EVENTS} events of strong" in errors_by_partition.caption(found)
 
 
-def test_models_are_told_apart_by_what_differs_between_them(tmp_path: Path) -> None:
+def test_models_are_labelled_by_their_different_settings(tmp_path: Path) -> None:
     made = [
         *STUDY,
         MadeRain("nowcastnet", 0, {"balanced": True, "training.samplers": "[1]"}),

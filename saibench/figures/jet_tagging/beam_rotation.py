@@ -1,4 +1,4 @@
-"""How a tagger answers to jets turned about the beam, by its inputs and training set."""
+"""Scores of jets rotated about the beam axis, by input features and training set size."""
 
 from __future__ import annotations
 
@@ -35,30 +35,29 @@ from saibench.figures.jet_tagging.panels import (
 )
 from saibench.figures.style import INK, MUTED, PAGE_WIDTH, legend_below, panel_title, styled
 
-title = "Jets turned about the beam"
+title = "Jets rotated about the beam axis"
 paper = "Figure 9"
 
 COUNT = "train_count"
 STATISTICS = ("accuracy", "auc")
 MAX_FEATURES, MAX_SIZES = 3, 4
 MIN_REACH = 1e-4
-"""Of an axis of AUC: less is rounding."""
+"""Smallest span of an AUC axis; less is rounding."""
 WORST, GAP = "worst angle", "best less worst angle"
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    lacking = why_no_jets(evidence)
-    if lacking:
-        return lacking
+    if reason := why_no_jets(evidence):
+        return reason
     if rotated_partition(evidence) is None:
-        return "It takes jets that were scored turned (test=[held_out, rotated])."
-    return None if rotated_variants(evidence) else "No point says which inputs its model takes."
+        return "It takes scores of rotated jets. Use test=[held_out,rotated]."
+    return None if rotated_variants(evidence) else "No run records the input features of its model."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (variant, features, size, statistic, measure).
 
-    Measures are each angle in degrees (`0°`), the worst angle, and the best less the worst.
+    Measures are each angle in degrees (`0°`), the worst angle, and the best minus the worst.
     """
     rows = []
     for variant in rotated_variants(evidence):
@@ -80,11 +79,11 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
 def angle_scores(
     evidence: StudyEvidence, cell: Cell
 ) -> tuple[Sequence[str], dict[str, list[ClassScore]]]:
-    """Angles in degrees, and the cell's accuracy and AUC at each."""
+    """Angles in degrees, and accuracy and AUC of the cell at each."""
     partition = rotated_partition(evidence)
-    assert partition is not None  # `needs` has been asked
-    angles, turned = rotated_jets(evidence, cell, partition)
-    return angles, {name: [getattr(jets, name)(cell) for jets in turned] for name in STATISTICS}
+    assert partition is not None  # checked by `needs`
+    angles, rotated = rotated_jets(evidence, cell, partition)
+    return angles, {name: [getattr(jets, name)(cell) for jets in rotated] for name in STATISTICS}
 
 
 @styled
@@ -108,20 +107,23 @@ def draw(evidence: StudyEvidence) -> Figure:
     for row in panels:
         row[0].set_ylabel("AUC")
     for panel in panels[-1]:
-        panel.set_xlabel(f"{panel.get_xlabel()}\nangle about the beam [°]".lstrip())
+        panel.set_xlabel(f"{panel.get_xlabel()}\nangle about the beam axis [°]".lstrip())
     below = gaps.subplots(1, 3, squeeze=False)[0]
-    wanted = (("accuracy", GAP), ("auc", GAP), ("accuracy", WORST))
-    texts = ("best less worst angle", "best less worst angle", "accuracy at the worst angle")
-    labels_y = ("accuracy, best less worst [%]", "AUC, best less worst", "accuracy [%]")
+    gap = "best minus worst angle"
+    drawn = (
+        ("accuracy", GAP, gap, "accuracy, best minus worst [%]"),
+        ("auc", GAP, gap, "AUC, best minus worst"),
+        ("accuracy", WORST, "accuracy at the worst angle", "accuracy [%]"),
+    )
     colours = feature_colours(names)
-    for number, (panel, (statistic, measure)) in enumerate(zip(below, wanted, strict=True)):
+    for panel, (statistic, measure, text, label) in zip(below, drawn, strict=True):
         for name in names:
             line = numbers.filter(features=name, statistic=statistic, measure=measure)
             scale = PERCENT if statistic == "accuracy" else 1.0
             draw_curve(panel, line, COUNT, colours[name], scale, label=feature_name(name))
         jets_axis(panel, counts)
-        panel_title(panel, next(letters), texts[number])
-        panel.set_ylabel(labels_y[number])
+        panel_title(panel, next(letters), text)
+        panel.set_ylabel(label)
         if measure == GAP:
             panel.axhline(0, color=INK, linewidth=1)
     legend_below(gaps, below[0])
@@ -134,12 +136,12 @@ def caption(evidence: StudyEvidence) -> str:
     jets = tested_jets(evidence, found[0].cells[:1], partition)
     names, counts = ({cell.shared[name] for cell in found[0].cells} for name in (FEATURES, COUNT))
     return (
-        "All jets turned by one angle about the beam. Above: area under the ROC curve (AUC) by "
-        f"angle, for each input{_beyond(names, MAX_FEATURES, 'inputs')}, by the number of jets "
-        f"trained on{_beyond(counts, MAX_SIZES, 'sizes')}; panels of one size reach equally far, "
-        "and below each stands its AUC at the best angle less that at the worst. Bottom: accuracy "
-        "[% of jets] and AUC at the angle where they are best less where they are worst; the "
-        "angles are chosen by these jets, so gaps lean upwards; accuracy at the worst angle. Over "
+        "All jets rotated by the same angle about the beam axis. Top: area under the ROC curve "
+        f"(AUC) by angle, for each input{_beyond(names, MAX_FEATURES, 'inputs')} and training set "
+        f"size{_beyond(counts, MAX_SIZES, 'sizes')}; y axes of one size have equal spans, with the "
+        "AUC at the best minus the worst angle below each panel. Bottom: accuracy [% of jets] and "
+        "AUC at the best minus the worst angle, chosen on the same jets, so the gaps are biased "
+        "upwards; accuracy at the worst angle. Over "
         f"{jets_text(evidence, jets, partition)}. {intervals_text(jets)} Paired: the same jets at "
         f"every angle.{first_of(1, len(found))}"
     )
@@ -156,13 +158,13 @@ def _drawn_sizes(counts: Sequence[int]) -> list[int]:
 
 
 def _draw_angles(axes: Axes, numbers: polars.DataFrame, colour: str) -> None:
-    """The area under the ROC at each angle; below, as the paper has it, best less worst."""
+    """Draw the AUC at each angle, with best minus worst below, as in the paper."""
     line = numbers.filter(polars.col("angle").is_not_null()).sort("angle")
     values = line["estimate"].cast(polars.Float64).fill_null(np.nan).to_numpy()
     axes.plot(line["angle"], values, color=colour, linewidth=1.6)
     gap = numbers.filter(measure=GAP)["estimate"].to_list()
     if gap and gap[0] is not None:
-        axes.set_xlabel(f"best less worst {gap[0]:.2g}")
+        axes.set_xlabel(f"best minus worst {gap[0]:.2g}")
     if not line.height or np.isnan(values).all():
         axes.text(0.5, 0.5, "no AUC", transform=axes.transAxes, ha="center", color=MUTED)
     axes.set_xlim(0, 180)
@@ -171,11 +173,11 @@ def _draw_angles(axes: Axes, numbers: polars.DataFrame, colour: str) -> None:
 
 
 def _share_span(column: np.ndarray) -> None:
-    """Axes of one size reach equally far, each about its own curve: flat looks flat."""
+    """Give axes of one size the same span, each centred on its curve, so flat curves look flat."""
     curves = [axes.lines[0].get_ydata() for axes in column]
     drawn = [curve[np.isfinite(curve)] for curve in curves]
-    reach = max([0.6 * float(np.ptp(curve)) for curve in drawn if curve.size] + [MIN_REACH])
+    half = max([0.6 * float(np.ptp(curve)) for curve in drawn if curve.size] + [MIN_REACH])
     for axes, curve in zip(column, drawn, strict=True):
         if curve.size:
-            top = min((curve.max() + curve.min()) / 2 + reach, 1 + 0.1 * reach)
-            axes.set_ylim(top - 2 * reach, top)
+            top = min((curve.max() + curve.min()) / 2 + half, 1 + 0.1 * half)
+            axes.set_ylim(top - 2 * half, top)

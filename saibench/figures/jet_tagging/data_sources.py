@@ -1,4 +1,4 @@
-"""How jets of two data sets differ, class by class: pT, mass, constituents and energy."""
+"""Distributions of pT, mass, constituents and energy in two data sets, by class."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FEATURES = {
 CLASSES = {1: "top", 0: "QCD"}
 NUM_BINS = 40
 WITHIN = (0.002, 0.998)
-"""Quantiles of both sources between which bins lie."""
+"""Quantiles of both sources that limit the bins."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,15 +46,14 @@ class Source:
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    lacking = why_no_jets(evidence)
-    if lacking:
-        return lacking
+    if reason := why_no_jets(evidence):
+        return reason
     missing = [name for name in FEATURES if name not in evidence.samples.columns]
     if missing:
-        return f"The jets have no {missing[0]}."
+        return f"The samples have no column {missing[0]}."
     sources = _sources(evidence)[:2]
     if len(sources) < 2:
-        return "It takes points of two data sets (data=simulated_jets,top_landscape) to compare."
+        return "It takes runs on two data sets. Use data=simulated_jets,top_landscape."
     for source in sources:
         for label, name in CLASSES.items():
             if not source.jets.filter(label=label).height:
@@ -75,8 +74,8 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
             for source in sources:
                 values = source.values(feature, label)
                 low, median, high = np.quantile(values, (0.16, 0.5, 0.84))
-                alike = np.full(len(values), label)
-                mean = mean_score(values, alike, stratified_blocks(alike))
+                labels = np.full(len(values), label)
+                mean = mean_score(values, labels, stratified_blocks(labels))
                 rows.append(
                     {"class": of_class, "feature": feature, "source": source.name}
                     | {"jets": len(values), **interval_row(interval([mean]))}
@@ -103,7 +102,7 @@ def draw(evidence: StudyEvidence) -> Figure:
             panel_title(panel, next(letters), f"{of_class} jets, distance {far:.2f}")
             if label == 0:
                 panel.set_xlabel(text)
-        row[0].set_ylabel("share of the jets")
+        row[0].set_ylabel("fraction of jets")
     legend_below(figure, axes[0, 0])
     return figure
 
@@ -111,7 +110,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 def caption(evidence: StudyEvidence) -> str:
     sources = _sources(evidence)
     numbers = table(evidence)
-    told = "; ".join(f"{source.name}: {source.describe.rstrip('.')}" for source in sources[:2])
+    described = "; ".join(f"{source.name}: {source.describe.rstrip('.')}" for source in sources[:2])
     means = "; ".join(
         f"{of_class} {FEATURES[feature].partition(' [')[0]} "
         + " and ".join(f"{value:.0f}" for value in of_feature["estimate"])
@@ -121,14 +120,14 @@ def caption(evidence: StudyEvidence) -> str:
     )
     counts = " and ".join(f"{source.jets.height:,}" for source in sources[:2])
     return (
-        f"Distributions of {evidence.held_out}'s jets, {counts} of them ({told}); lines: means, "
-        f"in this order {means}. Distance: the largest between both distribution functions "
-        "(Kolmogorov–Smirnov), 0 where they are the same."
+        f"Distributions of {evidence.held_out}'s jets, {counts} of them ({described}); lines: "
+        f"means, in this order {means}. Distance: the largest between both distribution functions "
+        "(Kolmogorov–Smirnov)."
     )
 
 
 def _sources(evidence: StudyEvidence) -> list[Source]:
-    """The first point of each data set, in the study's order."""
+    """The first run on each data set, in the study's order."""
     found: dict[str, Source] = {}
     for point in tested(evidence)["point"]:
         record = evidence.records[point]
@@ -147,7 +146,7 @@ def _edges(columns: list[np.ndarray]) -> np.ndarray:
     values = np.concatenate(columns)
     low, high = np.quantile(values, WITHIN)
     count = int(np.clip(2 * len(values) ** (1 / 3), 8, NUM_BINS))
-    if (values == values.round()).all():  # bins of whole numbers hold equally many of them
+    if (values == values.round()).all():  # equally many whole numbers per bin
         step = max(1, round((high - low) / count))
         return np.arange(np.floor(low), high + step, step) - 0.5
     return np.linspace(low, max(high, low + 1e-9), count + 1)

@@ -1,4 +1,4 @@
-"""How fast a tagger decays with the energy beyond its training, and whether quadratically."""
+"""Decay of a tagger's scores with energy beyond its training range, with a quadratic fit."""
 
 from __future__ import annotations
 
@@ -42,22 +42,21 @@ Fitted = tuple[Cell, str, list[ClassScore], QuadraticDecay]
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    lacking = why_no_jets(evidence)
-    if lacking:
-        return lacking
+    if reason := why_no_jets(evidence):
+        return reason
     found = training_ranges(tested(evidence))
     if not found:
-        return "It takes points that were trained on ranges of energy (train_bins)."
+        return "It takes runs trained on energy ranges (train_bins)."
     if _fitted(evidence, found[0]):
         return None
-    return f"It takes {MIN_BINS} bins from a range's last one upwards with enough jets."
+    return f"It takes {MIN_BINS} bins with enough jets, from the last bin of a training range on."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (variant, range, statistic, measure).
 
-    Measures are the score by bins beyond the training range (`bin <n>`), and slope [per bin] and
-    curvature [per bin²] of the fit.
+    Measures are the scores by bin from the last training bin on (`bin <n>`), and the slope
+    [per bin] and curvature [per bin²] of the fit.
     """
     rows = []
     for variant in training_ranges(tested(evidence)):
@@ -84,8 +83,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         scale = PERCENT if name == "accuracy" else 1.0
         of_statistic = [found for found in fitted if found[1] == name]
         for cell, _, scores, fit in of_statistic:
-            colour = colours[range_text(cell)]
-            _draw_fit(curves, fit, scores, max(train_bins(cell)), colour, range_text(cell), scale)
+            _draw_fit(curves, cell, fit, scores, colours[range_text(cell)], scale)
         curves.set_ylabel(label)
         panel_title(curves, next(letters), f"{'accuracy' if scale > 1 else 'AUC'}, fitted")
         _draw_curvature(numbers, of_statistic, cells, colours, scale)
@@ -101,12 +99,12 @@ def caption(evidence: StudyEvidence) -> str:
     found = training_ranges(tested(evidence))
     jets = tested_jets(evidence, found[0].cells)
     return (
-        "(a) Accuracy [% of jets] and (c) area under the ROC curve from the last bin of energy "
-        "that was trained on upwards, with least squares of a + b·d + c·d² on the distance d in "
-        f"bins of {WIDTH:g} GeV, bins weighed by their jets, those with fewer than 20 jets of a "
-        "class left out; (b, d) the curvature c, below 0 where the decay grows with the distance. "
+        "(a) Accuracy [% of jets] and (c) area under the ROC curve from the last training bin of "
+        "energy on, with a least squares fit of a + b·d + c·d² by the distance d in bins of "
+        f"{WIDTH:g} GeV, weighted by jets, without bins that have fewer than 20 jets of a class; "
+        "(b, d) the curvature c, negative if the decay grows with the distance. "
         f"Ranges with fewer than {MIN_BINS} such bins are not fitted. Over "
-        f"{jets_text(evidence, jets, evidence.held_out)}. {gaps_text(jets, 'Left out')} "
+        f"{jets_text(evidence, jets, evidence.held_out)}. {gaps_text(jets, 'Excluded')} "
         f"{intervals_text(jets)}{first_of(1, len(found))}"
     )
 
@@ -124,45 +122,24 @@ def _fitted(evidence: StudyEvidence, variant: Variant) -> list[Fitted]:
 
 
 def _draw_fit(
-    axes: Axes,
-    fit: QuadraticDecay,
-    scores: list[ClassScore],
-    last: int,
-    colour: Any,
-    name: str,
-    scale: float,
+    axes: Axes, cell: Cell, fit: QuadraticDecay, scores: list[ClassScore], colour: Any, scale: float
 ) -> None:
-    axes.fill_between(
-        fit.positions, scale * fit.low, scale * fit.high, color=colour, alpha=0.14, linewidth=0
-    )
-    axes.plot(fit.positions, scale * fit.line, color=colour, linewidth=1.6, label=name)
-    axes.scatter(
-        [number - last for number in fit.bins],
-        [scale * scores[number].estimate for number in fit.bins],
-        s=20,
-        color=[colour],
-        zorder=3,
-    )
+    low, high, line = (scale * values for values in (fit.low, fit.high, fit.line))
+    axes.fill_between(fit.positions, low, high, color=colour, alpha=0.14, linewidth=0)
+    axes.plot(fit.positions, line, color=colour, linewidth=1.6, label=range_text(cell))
+    distances = np.array(fit.bins) - max(train_bins(cell))
+    values = [scale * scores[number].estimate for number in fit.bins]
+    axes.scatter(distances, values, s=20, color=[colour], zorder=3)
 
 
 def _draw_curvature(
-    axes: Axes,
-    fitted: list[Fitted],
-    names: list[str],
-    colours: dict[str, Any],
-    scale: float,
+    axes: Axes, fitted: list[Fitted], names: list[str], colours: dict[str, Any], scale: float
 ) -> None:
     axes.axhline(0, color=INK, linewidth=1)
     for cell, _, _, fit in fitted:
         name, found = range_text(cell), fit.curvature
-        numbers = scale * np.array([found.estimate, found.low, found.high])
-        axes.errorbar(
-            [names.index(name)],
-            numbers[:1],
-            yerr=error_bars(*(part[None] for part in numbers)),
-            fmt="o",
-            color=colours[name],
-            capsize=3,
-        )
+        values = scale * np.array([[found.estimate], [found.low], [found.high]])
+        style = {"fmt": "o", "color": colours[name], "capsize": 3}
+        axes.errorbar([names.index(name)], values[0], yerr=error_bars(*values), **style)
     axes.set_xticks(range(len(names)), [name.rpartition(" ")[2] for name in names])
     axes.set_xlim(-0.6, len(names) - 0.4)

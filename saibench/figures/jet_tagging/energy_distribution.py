@@ -1,4 +1,4 @@
-"""Which energies of jets there are to train on and to test, and what each range draws."""
+"""Energies of the training and test jets, and the fraction that each training range draws."""
 
 from __future__ import annotations
 
@@ -24,23 +24,22 @@ title = "Energy of the jets"
 paper = "Figure 10"
 
 CLASSES = {"top_jets": "top", "qcd_jets": "QCD"}
-"""Counts in the record of a partition, by class."""
+"""Labels of the counts in a partition's record."""
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    lacking = why_no_jets(evidence)
-    if lacking:
-        return lacking
+    if reason := why_no_jets(evidence):
+        return reason
     if not training_ranges(tested(evidence)):
-        return "It takes points that were trained on ranges of energy (train_bins)."
-    return None if _counted(evidence) else "The records do not count training jets by energy."
+        return "It takes runs trained on energy ranges (train_bins)."
+    return None if _counted(evidence) else "The records have no counts of training jets by energy."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row per (part, range, bin): jets of either class, and the share of them that is drawn.
+    """One row per (part, range, bin): jets of either class, and the fraction that is drawn.
 
-    Part is `candidates`, the jets that a range may draw from, `tested` or `trained on`. `sampled`
-    is null where a range draws nothing, or where the record does not hold the candidates.
+    Part is `candidates`, the jets that a range can draw from, `tested` or `trained on`. `sampled`
+    is null if a range draws nothing, or if the record has no counts of candidates.
     """
     variant = _counted(evidence)[0]
     jets = tested_jets(evidence, variant.cells)
@@ -74,12 +73,12 @@ def draw(evidence: StudyEvidence) -> Figure:
     flat = iter(axes.flat)
     if has_candidates:
         _draw_counts(panel := next(flat), numbers.filter(part="candidates"))
-        panel_title(panel, next(letters), "that training draws from")
+        panel_title(panel, next(letters), "training candidates")
     _draw_counts(panel := next(flat), numbers.filter(part="tested"))
     panel_title(panel, next(letters), "tested")
     if has_candidates:
         _draw_probabilities(panel := next(flat), numbers, cells, colours)
-        panel_title(panel, next(letters), "chance of being drawn, by range")
+        panel_title(panel, next(letters), "sampling probability by range")
     _draw_trained(panel := next(flat), numbers, cells, colours)
     panel_title(panel, next(letters), "trained on, by range")
     return figure
@@ -94,7 +93,7 @@ def caption(evidence: StudyEvidence) -> str:
     )
     first = float((jets.bins == 0).mean())
     tested_text = f"{jets_text(evidence, jets, evidence.held_out)}, {100 * first:.0f} % in bin 0"
-    drawn = f"by training range, as many in all ranges where the data hold them ({trained} jets)"
+    drawn = f"by training range, with equal totals if the data have enough jets ({trained} jets)"
     candidates = _candidates(evidence, cells[0])
     if candidates is None:
         parts = f"(a) tested, {tested_text}; (b) trained on, {drawn}."
@@ -102,9 +101,9 @@ def caption(evidence: StudyEvidence) -> str:
         whole = sum(sum(candidates[name][:NUM_BINS]) for name in CLASSES)
         low = sum(candidates[name][0] for name in CLASSES) / max(1, whole)
         parts = (
-            f"(a) that training may draw from, {whole:,} jets, {100 * low:.0f} % in bin 0; (b) "
-            f"tested, {tested_text}; (c) share of them that a training range draws, the same in "
-            f"all its bins but for chance; (d) trained on, {drawn}."
+            f"(a) training candidates, {whole:,} jets, {100 * low:.0f} % in bin 0; (b) tested, "
+            f"{tested_text}; (c) fraction of the candidates that a training range draws, equal in "
+            f"all its bins up to chance; (d) trained on, {drawn}."
         )
     return (
         f"Jets by their energy [GeV], in 8 bins of 236.25 GeV: {parts} {gaps_text(jets, 'Few')}"
@@ -113,7 +112,7 @@ def caption(evidence: StudyEvidence) -> str:
 
 
 def _counted(evidence: StudyEvidence) -> list[Variant]:
-    """Variants all of whose points recorded how many jets of each bin they were trained on."""
+    """Variants whose runs all recorded their training jets by bin."""
     return [
         variant
         for variant in training_ranges(tested(evidence))
@@ -127,14 +126,14 @@ def _recorded(evidence: StudyEvidence, cell: Cell) -> dict[str, list[int]] | Non
 
 
 def _trained(evidence: StudyEvidence, cell: Cell) -> dict[str, list[int]]:
-    """Jets of the first seed by bin, those outside last."""
+    """Training jets of the first seed by bin; those outside all bins are last."""
     counts = _recorded(evidence, cell)
-    assert counts is not None  # `_counted` has looked
+    assert counts is not None  # checked by `_counted`
     return counts
 
 
 def _candidates(evidence: StudyEvidence, cell: Cell) -> dict[str, list[int]] | None:
-    """Jets that a range draws from, by class and bin, where the record counts them."""
+    """Candidates of a range by class and bin, if recorded."""
     train = (evidence.records[cell.points[0]].get("partitions") or {}).get("train") or {}
     names = {name: f"candidate_{name}" for name in CLASSES}
     return {n: train[of] for n, of in names.items()} if set(names.values()) <= set(train) else None
@@ -143,21 +142,16 @@ def _candidates(evidence: StudyEvidence, cell: Cell) -> dict[str, list[int]] | N
 def _sampled(
     counts: dict[str, list[int]], candidates: dict[str, list[int]] | None, number: int
 ) -> float | None:
-    """Share of the candidates of a bin that a range draws."""
+    """Fraction of a bin's candidates that a range draws."""
     drawn = sum(counts[name][number] for name in CLASSES)
-    held = sum(candidates[name][number] for name in CLASSES) if candidates else 0
-    return drawn / held if drawn and held else None
+    available = sum(candidates[name][number] for name in CLASSES) if candidates else 0
+    return drawn / available if drawn and available else None
 
 
 def _draw_counts(axes: Axes, numbers: polars.DataFrame) -> None:
     for side, (name, label) in enumerate(CLASSES.items()):
-        axes.bar(
-            np.arange(NUM_BINS) + 0.4 * side - 0.2,
-            numbers[name],
-            width=0.4,
-            color=PALETTE[side],
-            label=f"{label} jets",
-        )
+        x = np.arange(NUM_BINS) + 0.4 * side - 0.2
+        axes.bar(x, numbers[name], width=0.4, color=PALETTE[side], label=f"{label} jets")
     axes.legend()
     _count_axes(axes)
 
@@ -165,14 +159,14 @@ def _draw_counts(axes: Axes, numbers: polars.DataFrame) -> None:
 def _draw_probabilities(
     axes: Axes, numbers: polars.DataFrame, cells: Sequence[Cell], colours: Sequence[Any]
 ) -> None:
-    """As rectangles over the bins of a range: the paper's figure 10b."""
+    """Draw the fractions as steps over the bins of a range (figure 10b of the paper)."""
     for cell, colour in zip(cells, colours, strict=True):
         rows = numbers.filter(part="trained on", range=range_text(cell)).sort("bin")
         share = rows["sampled"].fill_null(np.nan).to_numpy()
         edges = np.arange(NUM_BINS + 1) - 0.5
         axes.stairs(share, edges, color=colour, linewidth=1.8, label=range_text(cell))
     axes.set_ylim(0, 1.05 * max(0.05, *numbers["sampled"].drop_nulls()))
-    axes.set_ylabel("share drawn")
+    axes.set_ylabel("fraction drawn")
     axes.legend(ncols=2 if len(cells) > 3 else 1, fontsize=8)
     bin_axis(axes)
     axes.grid(axis="x", visible=False)
@@ -184,9 +178,9 @@ def _draw_trained(
     for position, (cell, colour) in enumerate(zip(cells, colours, strict=True)):
         rows = numbers.filter(part="trained on", range=range_text(cell))
         own = rows.filter(polars.col("bin").is_in(train_bins(cell)))
-        beside, total = 0.8 * (position + 0.5) / len(cells) - 0.4, own["top_jets"] + own["qcd_jets"]
+        x = own["bin"] + 0.8 * (position + 0.5) / len(cells) - 0.4
         bars = {"width": 0.8 / len(cells), "color": colour, "label": range_text(cell)}
-        axes.bar(own["bin"] + beside, total, **bars)
+        axes.bar(x, own["top_jets"] + own["qcd_jets"], **bars)
     axes.legend(ncols=2 if len(cells) > 3 else 1, fontsize=8)
     _count_axes(axes)
 

@@ -1,4 +1,4 @@
-"""Accuracy and AUC by the energy of the tested jets, for each range that was trained on."""
+"""Accuracy and AUC by energy of the test jets, for each training range."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ STATISTICS = {"accuracy": "accuracy [%]", "auc": "area under the ROC"}
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    lacking = why_no_jets(evidence)
-    if lacking or training_ranges(tested(evidence)):
-        return lacking
-    return "It takes points that were trained on ranges of energy (train_bins)."
+    reason = why_no_jets(evidence)
+    if reason or training_ranges(tested(evidence)):
+        return reason
+    return "It takes runs trained on energy ranges (train_bins)."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row per (variant, range, bin, statistic); null where a bin lacks a class, or all jets."""
+    """One row per (variant, range, bin, statistic); null if a bin lacks a class."""
     rows = []
     for variant in training_ranges(tested(evidence)):
         jets = tested_jets(evidence, variant.cells)
@@ -72,8 +72,8 @@ def draw(evidence: StudyEvidence) -> Figure:
     for letter, panel, (name, label) in zip("ab", axes[0], STATISTICS.items(), strict=True):
         for position, cell in enumerate(variant.cells):
             line = numbers.filter(statistic=name, range=range_text(cell))
-            beside = 0.5 * (position - (len(colours) - 1) / 2) / max(len(colours), 2)
-            _draw_range(panel, line, colours[position], beside, name == "accuracy")
+            shift = 0.5 * (position - (len(colours) - 1) / 2) / max(len(colours), 2)
+            _draw_range(panel, line, colours[position], shift, name == "accuracy")
         bin_axis(panel)
         panel.set_ylabel(label)
         panel_title(panel, letter, "accuracy" if name == "accuracy" else "AUC")
@@ -86,29 +86,25 @@ def caption(evidence: StudyEvidence) -> str:
     jets = tested_jets(evidence, found[0].cells)
     return (
         "(a) Accuracy [% of jets] at a threshold of 0.5 and (b) area under the ROC curve by the "
-        "energy [GeV] of the tested jets, a line for each range that was trained on; filled: bins "
-        f"that were trained on, open: beyond. Over {jets_text(evidence, jets, evidence.held_out)}. "
+        "energy [GeV] of the test jets, one line per training range; filled: training bins, open: "
+        f"beyond. Over {jets_text(evidence, jets, evidence.held_out)}. "
         f"{gaps_text(jets)} {intervals_text(jets)}{first_of(1, len(found))}"
     )
 
 
 def _draw_range(
-    axes: Axes, line: polars.DataFrame, colour: Any, beside: float, is_share: bool
+    axes: Axes, line: polars.DataFrame, colour: Any, shift: float, is_share: bool
 ) -> None:
-    """Lines broken at gaps; bins of few jets are pale and off the line."""
+    """Draw a line with gaps at undefined bins; bins with few jets are pale and not connected."""
     scale = PERCENT if is_share else 1.0
-    moved = line.with_columns(polars.col("bin") + beside)
+    moved = line.with_columns(polars.col("bin") + shift)
     few = few_jets(moved)
     name = line["range"][0]
     draw_curve(axes, moved, "bin", colour, scale, marker="", label=f"trained on {name}")
     for row, pale in zip(moved.iter_rows(named=True), few, strict=True):
         if row["estimate"] is not None:
             axes.scatter(
-                row["bin"],
-                scale * row["estimate"],
-                s=24,
+                row["bin"], scale * row["estimate"], s=24, edgecolors=[colour],
                 facecolors=[colour] if row["trained_on"] else "white",
-                edgecolors=[colour],
-                alpha=PALE if pale else 1.0,
-                zorder=3,
-            )
+                alpha=PALE if pale else 1.0, zorder=3,
+            )  # fmt: skip

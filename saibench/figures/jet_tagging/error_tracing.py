@@ -1,4 +1,4 @@
-"""Where a tagger's accuracy by energy comes from: the classes' share, or the classifier."""
+"""Sources of a tagger's accuracy by energy: class balance or the classifier."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from saibench.figures.jet_tagging.panels import (
     score_row,
 )
 from saibench.figures.style import INK, MUTED, PALETTE, panel_title, panels, styled
-from saibench.findings.jet_tagging.shared import percent
+from saibench.formatting import percent
 
 title = "Error tracing by energy"
 paper = "Figure 12"
@@ -38,20 +38,19 @@ paper = "Figure 12"
 SCORES = ("signal_ratio", "signal", "background", "accuracy", "balanced")
 WHOLE = "change"
 BUMP = 6
-"""Where the paper sees accuracy rise."""
+"""The bin in which the paper finds a higher accuracy."""
 PART_COLOURS = dict(zip(PARTS, (PALETTE[4], PALETTE[0], PALETTE[1]), strict=True))
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    lacking = why_no_jets(evidence)
-    if lacking:
-        return lacking
+    if reason := why_no_jets(evidence):
+        return reason
     if is_ambiguous(evidence):
-        return "It takes one model, or points that were trained on ranges of energy (train_bins)."
+        return "It takes one model, or runs trained on energy ranges (train_bins)."
     jets = tested_jets(evidence, [traced_cell(evidence)])
     if len(set(jets.bins.tolist()) - {-1}) > 1:
         return None
-    return "It takes jets in two bins of energy to compare them."
+    return "It takes jets in two energy bins."
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
@@ -89,16 +88,16 @@ def draw(evidence: StudyEvidence) -> Figure:
     ):
         draw_curve(classes, numbers.filter(measure=name), "bin", colour, PERCENT, label=label)
     for name, label, colour in (
-        ("accuracy", "as they are", INK),
-        ("balanced", "as many top as QCD", PALETTE[2]),
+        ("accuracy", "original classes", INK),
+        ("balanced", "balanced classes", PALETTE[2]),
     ):
         draw_curve(balance, numbers.filter(measure=name), "bin", colour, PERCENT, label=label)
     _draw_changes(change, numbers)
     for panel, letter, text, label in (
-        (ratio, "a", "share of top jets", "top jets [%]"),
-        (classes, "b", "accuracy of either class", "accuracy [%]"),
-        (balance, "c", "accuracy, and at balanced classes", "accuracy [%]"),
-        (change, "d", "change from the bin before, and its parts", "change of the accuracy [%]"),
+        (ratio, "a", "fraction of top jets", "top jets [%]"),
+        (classes, "b", "accuracy by class", "accuracy [%]"),
+        (balance, "c", "accuracy and balanced accuracy", "accuracy [%]"),
+        (change, "d", "change from the previous bin, and its parts", "change of the accuracy [%]"),
     ):
         panel_title(panel, letter, text)
         panel.set_ylabel(label)
@@ -112,20 +111,20 @@ def caption(evidence: StudyEvidence) -> str:
     cell = traced_cell(evidence)
     jets = tested_jets(evidence, [cell])
     return (
-        f"Of the model {_trained_text(cell)}, by the energy [GeV] of the tested jets: "
-        "(a) share of top jets; (b) share [%] of either class that is taken for what it is; (c) "
-        "accuracy with the classes as they are, and as if both were as frequent; (d) change of the "
-        "accuracy from the bin before, split exactly into what the classes' shares change and what "
-        f"the classifier does on either class. {bump_text(jets, cell)} Over "
-        f"{jets_text(evidence, jets, evidence.held_out)}. {gaps_text(jets)} {intervals_text(jets)}"
+        f"For the model {_trained_text(cell)}, by the energy [GeV] of the test jets: (a) fraction "
+        "of top jets; (b) accuracy [%] on either class; (c) accuracy with the original classes, "
+        "and with balanced classes; (d) change of the accuracy from the previous bin, split "
+        f"exactly into class balance and the classifier on either class. {bump_text(jets, cell)} "
+        f"Over {jets_text(evidence, jets, evidence.held_out)}. {gaps_text(jets)} "
+        f"{intervals_text(jets)}"
     )
 
 
 def bump_text(jets: ScoredJets, cell: Cell) -> str:
-    """What bin 6 owes to class balance, and what to the classifier."""
+    """The contributions of class balance and classifier to the change in bin 6."""
     change = accuracy_change(jets, cell, BUMP - 1, BUMP)
     if np.isnan(change.whole.estimate):
-        return f"Bins {BUMP - 1} and {BUMP} do not both hold both classes."
+        return f"Bin {BUMP - 1} or bin {BUMP} has jets of one class only."
     _, signal, background = (percent(change.parts[name]) for name in PARTS)
     return (
         f"From bin {BUMP - 1} to bin {BUMP} the accuracy changes by {percent(change.whole)}: "
@@ -138,12 +137,12 @@ def _trained_text(cell: Cell) -> str:
     if cell.shared.get(TRAIN_BINS):
         return f"trained on {range_text(cell)} of energy"
     if not cell.shared["train_count"]:
-        return "that was not trained here"
+        return "without training"
     return f"trained on {cell.shared['train_count']:,} jets of all energies"
 
 
 def _draw_changes(axes: Axes, numbers: polars.DataFrame) -> None:
-    """Parts side by side about each bin, the whole change as a mark across them."""
+    """Draw the parts side by side at each bin, and the whole change as a line across them."""
     axes.axhline(0, color=INK, linewidth=1)
     for position, name in enumerate(PARTS):
         rows = numbers.filter(measure=name).with_columns(polars.col("bin") + 0.26 * (position - 1))

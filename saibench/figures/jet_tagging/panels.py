@@ -1,8 +1,8 @@
-"""What panels and captions of jet tagging figures share."""
+"""Shared by panels and captions of jet tagging figures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from saibench.analysis.jet_tagging.energy_decay import bin_text
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS, START, WIDTH
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell
 from saibench.evidence.stretches import MAX_BLOCKS
 from saibench.figures.style import PALETTE, count_axis, error_bars
 
@@ -24,14 +23,14 @@ FEATURE_NAMES = {
     "raw": "four-momenta",
     "raw_no_pair": "four-momenta, no pairs",
 }
-"""Inputs of a tagger, as figures name them."""
+"""Names of a tagger's inputs in figures."""
 JETS_TRAINED_ON = "jets trained on (log scale)"
 LABEL_WIDTH = 0.17
-"""Of an axis of a third of the page, which a number of jets takes."""
+"""Width of a tick label as a fraction of an axis of a third of the page."""
 ENERGY_BIN = "bin of the jet's energy"
 PERCENT = 100.0
 PALE = 0.3
-"""Opacity of what rests on few jets."""
+"""Opacity of values with few jets."""
 INTERVALS = "Error bars and bands: 95 % intervals from resampling jets"
 
 
@@ -44,21 +43,21 @@ def jets_text(evidence: StudyEvidence, jets: ScoredJets, partition: str) -> str:
     )
     describe = next((str(found["describe"]) for found in described if found.get("describe")), "")
     classes = f"{tops:,} top, {len(jets.label) - tops:,} QCD"
-    said = "; ".join(filter(None, [classes, describe]))
-    return f"{len(jets.label):,} jets of {partition} ({said})"
+    details = "; ".join(filter(None, [classes, describe]))
+    return f"{len(jets.label):,} jets of {partition} ({details})"
 
 
 def intervals_text(jets: ScoredJets) -> str:
-    """How intervals were found."""
+    """A sentence on the intervals, with a warning if there are few jets."""
     grouped = len(jets.label) > MAX_BLOCKS
-    groups = f", in {MAX_BLOCKS} groups with the classes' shares" if grouped else ""
+    groups = f", in {MAX_BLOCKS} stratified groups" if grouped else ""
     few = min(int((jets.label == one).sum()) for one in (0, 1)) < MIN_SAMPLES
-    warning = f" Fewer than {MIN_SAMPLES} jets of a class: too few for a claim." if few else ""
+    warning = f" Fewer than {MIN_SAMPLES} jets of a class: too few for a verdict." if few else ""
     return f"{INTERVALS}{groups}.{warning}"
 
 
-def gaps_text(jets: ScoredJets, shown_few: str = "Pale") -> str:
-    """Sentences that name empty bins, bins of one class, and bins of few jets."""
+def gaps_text(jets: ScoredJets, few_label: str = "Pale") -> str:
+    """Sentences on empty bins, bins with one class, and bins with few jets."""
     tops, qcds = (
         np.bincount(jets.bins[(jets.label == one) & (jets.bins >= 0)], minlength=NUM_BINS)
         for one in (1, 0)
@@ -67,29 +66,25 @@ def gaps_text(jets: ScoredJets, shown_few: str = "Pale") -> str:
     single = [n for n in range(NUM_BINS) if bool(tops[n]) != bool(qcds[n])]
     few = [n for n in range(NUM_BINS) if 0 < min(tops[n], qcds[n]) < MIN_SAMPLES]
     outside = int((jets.bins < 0).sum())
-    said = []
+    text = []
     if empty:
-        said.append(f"No jet in {_listed(empty)}.")
+        text.append(f"No jet in {' and '.join(map(bin_text, empty))}.")
     if single:
         absent = {n: "QCD" if tops[n] else "top" for n in single}
         missing = ", ".join(f"{bin_text(n)} has no {name} jet" for n, name in absent.items())
-        said.append(f"Gaps: {missing}, so that its AUC is undefined.")
+        text.append(f"Gaps: {missing}; the AUC is undefined.")
     if few:
         counts = ", ".join(f"{n}: {tops[n]} top and {qcds[n]} QCD" for n in few)
-        said.append(f"{shown_few}: fewer than {MIN_SAMPLES} jets of a class (bin {counts}).")
+        text.append(f"{few_label}: fewer than {MIN_SAMPLES} jets of a class (bin {counts}).")
     if outside:
-        said.append(f"{outside:,} jets are outside all bins.")
-    return " ".join(said)
-
-
-def _listed(bins: Sequence[int]) -> str:
-    return " and ".join(bin_text(number) for number in bins)
+        text.append(f"{outside:,} jets are outside all bins.")
+    return " ".join(text)
 
 
 def score_row(
     scores: Sequence[ClassScore], reduce: Reduce | None = None
 ) -> dict[str, float | int | None]:
-    """A score with its interval as columns of a table; null where it is undefined."""
+    """A score with its interval and counts as columns of a table; null if undefined."""
     return interval_row(interval(scores, reduce)) | {
         "top_jets": min(score.num_signal for score in scores),
         "qcd_jets": min(score.num_background for score in scores),
@@ -102,7 +97,7 @@ def interval_row(found: Interval) -> dict[str, float | int | None]:
 
 
 def feature_colours(features: Sequence[str]) -> dict[str, str]:
-    """A colour for each input, the same in every figure."""
+    """The colour of each input, the same in every figure."""
     known = [*FEATURE_NAMES, *(name for name in features if name not in FEATURE_NAMES)]
     return {name: PALETTE[known.index(name) % len(PALETTE)] for name in features}
 
@@ -114,10 +109,9 @@ def feature_name(features: str) -> str:
 def draw_curve(
     axes: Axes, rows: polars.DataFrame, x: str, colour: Any, scale: float = 1.0, **style: Any
 ) -> None:
-    """`estimate` with its interval against a column: gaps where it is null, pale where jets of a
-    class are few.
-    """
+    """Draw `estimate` with its interval against column `x`; pale where jets of a class are few."""
     usual: dict[str, Any] = {"marker": "o", "markersize": 4.5, "capsize": 3, "linewidth": 1.6}
+    style = usual | style
     few = few_jets(rows)
     for pale in (False, True):
         columns = [
@@ -125,14 +119,13 @@ def draw_curve(
             for name in ("estimate", "low", "high")
         ]
         if not np.isnan(columns[0]).all() or not pale:
-            changed = {"alpha": PALE, "linestyle": "", "label": None} if pale else {}
-            yerr = error_bars(*columns)
-            look = usual | style | changed
-            axes.errorbar(rows[x], columns[0], yerr=yerr, color=colour, **look)
+            if pale:
+                style |= {"alpha": PALE, "linestyle": "", "label": None}
+            axes.errorbar(rows[x], columns[0], yerr=error_bars(*columns), color=colour, **style)
 
 
 def few_jets(rows: polars.DataFrame) -> np.ndarray:
-    """Which rows of a table rest on too few jets of a class for a claim."""
+    """Mask of the rows with too few jets of a class."""
     if "top_jets" not in rows.columns:
         return np.zeros(rows.height, dtype=bool)
     fewest = polars.min_horizontal("top_jets", "qcd_jets").fill_null(MIN_SAMPLES)
@@ -140,24 +133,19 @@ def few_jets(rows: polars.DataFrame) -> np.ndarray:
 
 
 def jets_axis(axes: Axes, counts: Sequence[int]) -> None:
-    """x over the sizes of a study, in a panel of a third of the page."""
+    """Set the x axis to the training set sizes, in a panel of a third of the page."""
     count_axis(axes, counts, LABEL_WIDTH, _short_count)
     axes.set_xlabel(JETS_TRAINED_ON)
 
 
 def bin_axis(axes: Axes, label: bool = True) -> None:
-    """x over the 8 bins of energy; below the numbers of every second, where it begins."""
+    """Set the x axis to the 8 energy bins, with the lower edge of every second."""
     axes.set_xlim(-0.6, NUM_BINS - 0.4)
     edges = [START + WIDTH * number for number in range(NUM_BINS)]
     names = [f"{n}\n{edge:.0f}" if n % 2 == 0 else f"{n}" for n, edge in enumerate(edges)]
     axes.set_xticks(range(NUM_BINS), names)
     if label:
         axes.set_xlabel(f"{ENERGY_BIN}, begins at [GeV]")
-
-
-def shared(cell: Cell, names: Sequence[str]) -> Mapping[str, Any]:
-    """These of a cell's settings."""
-    return {name: cell.shared[name] for name in names}
 
 
 def _short_count(count: float) -> str:

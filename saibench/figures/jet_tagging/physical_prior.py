@@ -1,4 +1,4 @@
-"""What the physics put into a tagger's inputs is worth: features by the number of jets."""
+"""The effect of physics in a tagger's inputs: scores by features and training set size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from saibench.figures.jet_tagging.panels import (
 )
 from saibench.figures.style import INK, legend_below, panel_title, panels, styled
 
-title = "Physics in the inputs"
+title = "Physical prior in the inputs"
 paper = "Figure 8"
 
 MAX_VARIANTS = 2
@@ -31,14 +31,14 @@ STATISTICS = ("accuracy", "auc")
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    lacking = why_no_jets(evidence)
-    if lacking or feature_variants(evidence):
-        return lacking
-    return "It takes two kinds of inputs (model.net.features=kinematic,raw) to compare them."
+    reason = why_no_jets(evidence)
+    if reason or feature_variants(evidence):
+        return reason
+    return "It takes runs with two kinds of inputs. Use model.net.features=kinematic,raw."
 
 
 def feature_variants(evidence: StudyEvidence) -> list[Variant]:
-    """The points in groups that differ in inputs and size alone, two inputs or more each."""
+    """The variants of the study with two or more inputs, which differ in inputs and size alone."""
     points = tested(evidence)
     if FEATURES not in points.columns:
         return []
@@ -49,7 +49,7 @@ def feature_variants(evidence: StudyEvidence) -> list[Variant]:
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (variant, features, size, statistic, measure).
 
-    Measures are the value, and what the kinematic features have more (`lead`), paired.
+    Measures are the value, and the paired lead of the kinematic features (`lead`).
     """
     rows = []
     for variant in feature_variants(evidence):
@@ -77,8 +77,12 @@ def draw(evidence: StudyEvidence) -> Figure:
         of_variant = numbers.filter(polars.col("variant") == variant.label)
         names = of_variant["features"].unique(maintain_order=True).to_list()
         colours = feature_colours(names)
-        wanted = (("accuracy", "value"), ("auc", "value"), ("accuracy", "lead"))
-        for panel, (statistic, measure) in zip(row, wanted, strict=True):
+        drawn = (
+            ("accuracy", "value", "accuracy", "accuracy [%]"),
+            ("auc", "value", "area under the ROC", "AUC"),
+            ("accuracy", "lead", "lead of the kinematic features", "accuracy gain [% of jets]"),
+        )
+        for panel, letter, (statistic, measure, text, label) in zip(row, "abc", drawn, strict=True):
             of_panel = of_variant.filter(statistic=statistic, measure=measure)
             for name in names:
                 line = of_panel.filter(features=name)
@@ -86,16 +90,9 @@ def draw(evidence: StudyEvidence) -> Figure:
                 if line.height:
                     draw_curve(panel, line, COUNT, colours[name], scale, label=feature_name(name))
             jets_axis(panel, of_variant[COUNT].unique().to_list())
-        row[2].axhline(0, color=INK, linewidth=1)
-        for panel, letter, text, label in zip(
-            row,
-            "abc",
-            ("accuracy", "area under the ROC", "lead of the kinematic features"),
-            ("accuracy [%]", "AUC", "more accuracy [% of jets]"),
-            strict=True,
-        ):
             panel_title(panel, letter, text, variant.label if letter == "a" else "")
             panel.set_ylabel(label)
+        row[2].axhline(0, color=INK, linewidth=1)
     legend_below(figure, axes[0, 0])
     return figure
 
@@ -104,11 +101,11 @@ def caption(evidence: StudyEvidence) -> str:
     found = feature_variants(evidence)
     jets = tested_jets(evidence, found[0].cells)
     return (
-        "By the inputs of the tagger and the number of jets trained on: (a) accuracy [% of jets] "
-        "at a threshold of 0.5; (b) area under the ROC curve; (c) accuracy with kinematic features "
-        "less that with the others, paired. Kinematic: seven features of each constituent relative "
-        "to the jet, and four of each pair; four-momenta: E, px, py, pz of each constituent, with "
-        f"the pairs' features or without. Over {jets_text(evidence, jets, evidence.held_out)}. "
+        "By input features and training set size: (a) accuracy [% of jets] at a threshold of 0.5; "
+        "(b) area under the ROC curve; (c) accuracy with kinematic features minus that with the "
+        "others, paired. Kinematic: seven features of each constituent relative to the jet, and "
+        "four of each pair; four-momenta: E, px, py, pz of each constituent, with or without the "
+        f"pair features. Over {jets_text(evidence, jets, evidence.held_out)}. "
         f"{intervals_text(jets)}{first_of(MAX_VARIANTS, len(found))}"
         f"{shared_text(found[0].label) if len(found) == 1 else ''}"
     )

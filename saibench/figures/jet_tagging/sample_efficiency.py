@@ -1,4 +1,4 @@
-"""Sample efficiency of taggers: accuracy and ROC curves by the number of jets trained on."""
+"""Sample efficiency of taggers: accuracy and ROC curves by training set size."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ COUNT = "train_count"
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    lacking = why_no_jets(evidence)
-    if lacking or size_variants(evidence):
-        return lacking
-    return "It takes two training set sizes to show the efficiency."
+    reason = why_no_jets(evidence)
+    if reason or size_variants(evidence):
+        return reason
+    return "It takes two training set sizes."
 
 
 def size_variants(evidence: StudyEvidence) -> list[Variant]:
-    """The points in groups whose training sets differ in size alone, two sizes or more each."""
+    """The variants of the study with two or more training set sizes."""
     found = variants(tested(evidence), SIZES, by=[COUNT])
     return [variant for variant in found if len(variant.cells) > 1]
 
 
 def table(evidence: StudyEvidence) -> polars.DataFrame:
-    """One row per (variant, size, statistic); rows with a point are single seeds."""
+    """One row per (variant, size, statistic); rows with `point` are single seeds."""
     rows = []
     for variant in size_variants(evidence):
         jets = tested_jets(evidence, variant.cells)
@@ -71,7 +71,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         panel_title(roc, "b", "ROC")
         roc.legend(loc="lower right")
     axes[-1, 0].set_xlabel("jets trained on (log scale)")
-    axes[-1, 1].set_xlabel("background efficiency, of QCD jets (log scale)")
+    axes[-1, 1].set_xlabel("background efficiency (QCD jets, log scale)")
     return figure
 
 
@@ -79,9 +79,9 @@ def caption(evidence: StudyEvidence) -> str:
     found = size_variants(evidence)
     jets = tested_jets(evidence, found[0].cells)
     return (
-        "(a) Accuracy [% of jets] at a threshold of 0.5, against the number of jets trained on; "
-        "(b) share of top jets that is kept (signal efficiency) against the share of QCD jets that "
-        "is kept with them, of all thresholds, from where 10 QCD jets are kept. Over "
+        "(a) Accuracy [% of jets] at a threshold of 0.5, against the training set size; (b) signal "
+        "efficiency (fraction of top jets above the threshold) against background efficiency (of "
+        "QCD jets), for all thresholds with at least 10 QCD jets above. Over "
         f"{jets_text(evidence, jets, evidence.held_out)}. {intervals_text(jets)} "
         f"{SEEDS.capitalize()}.{first_of(MAX_VARIANTS, len(found))}"
     )
@@ -93,9 +93,9 @@ def _rows(jets: ScoredJets, cell: Cell) -> list[dict[str, object]]:
         {"statistic": name, "point": None, **score_row([score])} for name, score in scores.items()
     ]
     of_seeds = [jets.scores[point] for point in cell.points]
-    for wanted in SIGNAL_EFFICIENCIES:
-        passed = background_efficiency(of_seeds, jets.label, jets.blocks, wanted)
-        name = f"background_efficiency_{100 * wanted:.0f}"
+    for level in SIGNAL_EFFICIENCIES:
+        passed = background_efficiency(of_seeds, jets.label, jets.blocks, level)
+        name = f"background_efficiency_{100 * level:.0f}"
         rows.append({"statistic": name, "point": None, **interval_row(passed)})
     if len(cell.points) > 1:
         for point in cell.points:
@@ -113,13 +113,8 @@ def _draw_accuracy(axes: Axes, numbers: polars.DataFrame) -> None:
     mean = numbers.filter(polars.col("point").is_null())
     seeds = numbers.filter(polars.col("point").is_not_null())
     draw_curve(axes, mean, COUNT, PALETTE[0], PERCENT)
-    axes.scatter(
-        seeds[COUNT] * 1.06,
-        PERCENT * seeds["estimate"],
-        s=12,
-        facecolors="none",
-        edgecolors=PALETTE[0],
-    )
+    x, y = seeds[COUNT] * 1.06, PERCENT * seeds["estimate"]
+    axes.scatter(x, y, s=12, facecolors="none", edgecolors=PALETTE[0])
     axes.set_ylabel("accuracy [%]")
     jets_axis(axes, mean[COUNT].to_list())
     axes.set_xlabel("")
@@ -131,4 +126,4 @@ def _draw_roc(axes: Axes, band: RocBand, colour: Any, label: str) -> None:
     axes.set_xscale("log")
     axes.set_ylim(0, 1.02)
     axes.set_yticks(np.arange(0, 1.1, 0.2))
-    axes.set_ylabel("signal efficiency, of top jets")
+    axes.set_ylabel("signal efficiency (top jets)")

@@ -1,4 +1,4 @@
-"""Sentences that captions of nowcasting figures share."""
+"""Sentences shared by captions of nowcasting figures."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def events_text(errors: RainErrors) -> str:
 
 
 def intervals_text(errors: RainErrors, seeds: bool = False) -> str:
-    """How intervals were found, and that they carry no claim where events are few.
+    """A sentence on the intervals, with a warning if there are few events.
 
     Args:
-        errors: what is drawn.
-        seeds: whether they cover other seeds, of which models `seeds_text` says.
+        errors: the errors that are drawn.
+        seeds: whether the intervals include the variance between seeds.
     """
     alone = any(model.trains for model in errors.models) and not seeds
-    nets = " They are of these trained nets, not of other seeds." if alone else ""
+    nets = " They do not include the variance between seeds." if alone else ""
     blocks = _blocks(errors)
     if blocks.num_blocks < MIN_BLOCKS:
         return f"Too few independent events for intervals: {_resampled(errors, blocks)}."
@@ -48,7 +48,7 @@ def intervals_text(errors: RainErrors, seeds: bool = False) -> str:
 
 
 def _blocks(errors: RainErrors) -> Blocks:
-    """What the first model's MAE is resampled by."""
+    """The blocks by which the first model's MAE is resampled."""
     model = errors.models[0]
     maes = errors.values(model, "mae") if errors.has(model, "mae") else np.zeros(0)
     of_events = mean_of_defined(maes) if maes.size else np.full(len(errors.events), np.nan)
@@ -71,33 +71,31 @@ def _resampled(errors: RainErrors, blocks: Blocks) -> str:
 
 
 def few_text(errors: RainErrors) -> str:
-    """A sentence if the events are too few to speak for others."""
+    """A warning if there are too few events for a verdict."""
     return too_few(len(errors.events))
 
 
-def hours_text(shown: Sequence[int]) -> str:
-    """`1, 2 and 3 hours of lead time`, or what stands for them, and which of them are missing.
+def hours_text(leads: Sequence[int]) -> str:
+    """`1, 2 and 3 hours of lead time`, or the nearest lead times, and which are missing.
 
     Args:
-        shown: lead times in minutes, as `leads_at_hours` finds them.
+        leads: lead times in minutes, from `leads_at_hours`.
     """
-    names = hours_listed(shown).rsplit(" ", 1)[0].split(", ")
-    unit = "minutes" if hours_listed(shown).endswith("min") else "hours"
-    unit = unit.removesuffix("s") if names == ["1"] else unit
-    listed = joined(names)
-    return f"{listed} {unit} of lead time{missing_hours(shown)}"
+    listed, unit = hours_listed(leads).rsplit(" ", 1)
+    unit = "minutes" if unit == "min" else "hour" if listed == "1" else "hours"
+    return f"{joined(listed.split(', '))} {unit} of lead time{missing_hours(leads)}"
 
 
-def missing_hours(shown: Sequence[int]) -> str:
-    """A clause in brackets if some hour has no lead time among these."""
-    reached = {min(HOURS, key=lambda hour: abs(hour - lead)) for lead in shown}
+def missing_hours(leads: Sequence[int]) -> str:
+    """A clause in brackets on the hours without a lead time."""
+    reached = {min(HOURS, key=lambda hour: abs(hour - lead)) for lead in leads}
     missing = [hours(hour) for hour in HOURS if hour not in reached]
     return f" (the data have no lead time at {' and '.join(missing)})" if missing else ""
 
 
 def too_few(events: int) -> str:
-    """As `few_text`, of a number of events."""
-    return "" if events >= MIN_EVENTS else f" {counted(events, 'event')}: too few for a claim."
+    """A warning if this number of events is too small for a verdict."""
+    return "" if events >= MIN_EVENTS else f" {counted(events, 'event')}: too few for a verdict."
 
 
 def single_seeds(models: Sequence[RainModel]) -> str:
@@ -106,6 +104,6 @@ def single_seeds(models: Sequence[RainModel]) -> str:
     return " Of several seeds the first is drawn." if several else ""
 
 
-def first_models(shown: int, found: int) -> str:
-    """A sentence if a figure shows only the first of the study's models."""
-    return f" The first {shown} of {found} models are drawn." if found > shown else ""
+def first_models(drawn: int, found: int) -> str:
+    """A sentence if only the first models of the study are drawn."""
+    return f" The first {drawn} of {found} models are drawn." if found > drawn else ""

@@ -1,4 +1,4 @@
-"""Cumulative CSI: how often each value of the CSI is met at each lead time (eqs. 5 and 6)."""
+"""Cumulative CSI: the number of events by CSI and lead time (eqs. 5 and 6)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from saibench.analysis.nowcasting.csi_selection import hits_and_relevant, respon
 from saibench.analysis.nowcasting.errors import RainErrors, RainModel, rain_errors, why_no_rain
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import events_text, few_text, first_models, single_seeds
-from saibench.figures.nowcasting.panels import lead_axis
+from saibench.figures.nowcasting.panels import lead_axis, row_label
 from saibench.figures.style import MUTED, panel_title, panels, styled
 from saibench.metrics.nowcasting.functional.formulas import csi_counts
 
@@ -28,21 +28,20 @@ paper = "Figure 15"
 NUM_BINS = 30
 STEP = Fraction(15, 1000)
 OVERFLOW = NUM_BINS * STEP
-"""CSI from which an event is in the row above the bins."""
+"""Events with at least this CSI are counted in the overflow row."""
 GAP = 1.5
-"""Bins between the last bin and the row above, so that it is not taken for one."""
+"""Gap between the last bin and the overflow row, in bins."""
 MAX_MODELS = 3
 COLOURS = ListedColormap(matplotlib.colormaps["viridis_r"](np.linspace(0.1, 1, 256)))
-"""Without the lightest tenth: a single event is to stand out from white."""
+"""Without the lightest tenth, so that a single event is visible on white."""
 
 
 def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
-    lacking = why_no_rain(evidence, [], partition)
-    if lacking:
-        return lacking
+    if reason := why_no_rain(evidence, [], partition):
+        return reason
     errors = rain_errors(evidence, partition)
     if not errors.thresholds:
-        return f"The frames of {errors.partition} have no critical success index."
+        return f"The frames of {errors.partition} have no CSI."
     responding = [responding_events(errors, errors.models, level) for level in errors.thresholds]
     if not np.any(responding):
         return "No event responds to a threshold at every lead time."
@@ -50,9 +49,9 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """One row per (model, threshold [mm/h], lead [min], bin): how many events' CSI is in it.
+    """One row per (model, threshold [mm/h], lead [min], bin): number of events.
 
-    The bin from 0.45 on has no end.
+    The overflow bin from 0.45 on has no upper edge.
     """
     errors = rain_errors(evidence, partition)
     edges = [float(STEP * position) for position in range(NUM_BINS + 1)]
@@ -86,7 +85,7 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
             grid = counts(errors, model, level)
             mesh = _draw_grid(panel, grid, errors.leads)
             selected = f"{int(grid[0].sum())} of {len(errors.events)} events"
-            variant = (model.label if panel is row[0] else " ") if len(models) > 1 else ""
+            variant = row_label(model, models, first=panel is row[0])
             panel_title(panel, next(letters), f"≥ {level} mm/h, {selected}", variant)
             if grid.any():
                 bar = figure.colorbar(mesh, ax=panel, aspect=28, pad=0.02)
@@ -107,31 +106,31 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     )
     intersection = " with every model" if len(errors.models) > 1 else ""
     return (
-        f"Events by lead time [min] and CSI, in {NUM_BINS} bins of {float(STEP):g}; the row on top "
-        f"holds those of {float(OVERFLOW):g} and more. Of {events_text(errors)}, those enter that "
-        "have a hit, a miss or a false alarm at every lead time"
-        f"{intersection}: {chosen}. White: none.{single_seeds(errors.models)}"
-        f"{first_models(MAX_MODELS, len(errors.models))}{few_text(errors)}"
+        f"Number of events by lead time [min] and CSI, in {NUM_BINS} bins of {float(STEP):g}; top "
+        f"row: CSI of {float(OVERFLOW):g} or more. Of {events_text(errors)}, those with a hit, a "
+        f"miss or a false alarm at every lead time{intersection}: {chosen}. White: none."
+        f"{single_seeds(errors.models)}{first_models(MAX_MODELS, len(errors.models))}"
+        f"{few_text(errors)}"
     )
 
 
 def counts(errors: RainErrors, model: RainModel, threshold: str) -> NDArray[np.int64]:
-    """`(L, bins + 1)` events of eq. 6; the last column holds those of 0.45 and more."""
+    """Events of eq. 6, `(leads, bins + 1)`; the last column is the overflow from 0.45 on."""
     hits, relevant = hits_and_relevant(errors, model, threshold)
     chosen = responding_events(errors, errors.models, threshold)
     return np.stack(csi_counts(hits, relevant, chosen, NUM_BINS, float(STEP)), axis=-1)
 
 
 def _draw_grid(axes: Axes, grid: NDArray[np.int64], leads: NDArray[np.int64]) -> QuadMesh:
-    """Events by lead time; frames are as far apart as the first is from the last observed."""
+    """Draw the events; the first lead time is the spacing of the frames."""
     lead_edges = (np.arange(grid.shape[0] + 1) + 0.5) * float(leads[0])
     bin_edges = np.arange(NUM_BINS + 1) * float(STEP)
-    shown = np.ma.masked_equal(grid, 0)
+    masked = np.ma.masked_equal(grid, 0)
     top = bin_edges[-1] + GAP * float(STEP)
-    spread = PowerNorm(0.5, vmin=0, vmax=max(int(grid.max()), 1))  # or one bin hides the others
+    spread = PowerNorm(0.5, vmin=0, vmax=max(int(grid.max()), 1))  # full bins hide others
     scale: dict[str, Any] = {"cmap": COLOURS, "norm": spread, "rasterized": True}
-    mesh = axes.pcolormesh(lead_edges, bin_edges, shown[:, :-1].T, **scale)
-    axes.pcolormesh(lead_edges, [top, top + 2 * float(STEP)], shown[:, -1:].T, **scale)
+    mesh = axes.pcolormesh(lead_edges, bin_edges, masked[:, :-1].T, **scale)
+    axes.pcolormesh(lead_edges, [top, top + 2 * float(STEP)], masked[:, -1:].T, **scale)
     axes.axhspan(bin_edges[-1], top, color="white", linewidth=0)
     axes.axhline(bin_edges[-1], color=MUTED, linewidth=0.7)
     axes.axhline(top, color=MUTED, linewidth=0.7)

@@ -1,4 +1,4 @@
-"""Whether events that grow are predicted to grow: the differential trend (eq. 8)."""
+"""The differential trend (eq. 8): predicted against observed change of the rain rate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from saibench.figures.nowcasting.captions import (
     missing_hours,
     single_seeds,
 )
-from saibench.figures.nowcasting.panels import FEW, dots, model_colours
+from saibench.figures.nowcasting.panels import FEW, dots, model_colours, row_label
 from saibench.figures.style import MUTED, panel_title, panels, styled
 
 title = "Differential trend"
@@ -27,9 +27,9 @@ paper = "Figure 19"
 
 MAX_MODELS = 4
 WITHIN = 0.99
-"""Share of the trends within the panels; a few strong events would hide the others."""
+"""Fraction of the trends inside the panels; a few strong events would hide the others."""
 CORNERS = ((0.97, 0.97), (0.03, 0.97), (0.03, 0.03), (0.97, 0.03))
-"""Where the numbers of quadrants I to IV stand."""
+"""Positions of the counts of quadrants I to IV."""
 
 
 def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
@@ -64,7 +64,7 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
         for model in models
         for lead in errors.hours
     }
-    reach = _reach(list(found.values()))
+    limit = _limit(list(found.values()))
     figure, axes = panels(
         len(models), len(errors.hours), 0.3 + 3.4 * len(models), sharex=True, sharey=True
     )
@@ -72,8 +72,8 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     for row, model in zip(axes, models, strict=True):
         colour = model_colours(errors.models)[model.label]
         for panel, lead in zip(row, errors.hours, strict=True):
-            _draw_trends(panel, found[model.label, lead], colour, reach)
-            variant = (model.label if lead == errors.hours[0] else " ") if len(models) > 1 else ""
+            _draw_trends(panel, found[model.label, lead], colour, limit)
+            variant = row_label(model, models, first=panel is row[0])
             panel_title(panel, next(letters), hours(lead), variant)
         row[0].set_ylabel("predicted trend [mm/h]")
     for panel in axes[-1]:
@@ -84,19 +84,18 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     errors = rain_errors(evidence, partition)
     return (
-        "Change of a frame's mean rain rate since the first target frame [mm/h], predicted against "
-        f"observed, one dot per event, over {events_text(errors)}"
-        f"{missing_hours(errors.hours)}; both are offset by the observed "
-        "first frame. Red: a perfect prediction. Numbers: events in each quadrant; on the right "
-        "are those that grow, on top those that are predicted to grow. Open dots on the frame: "
-        "events beyond it."
+        "Change of a frame's mean rain rate since the observed first target frame [mm/h], "
+        f"predicted against observed, one dot per event, over {events_text(errors)}"
+        f"{missing_hours(errors.hours)}. Red: a perfect prediction. Numbers: events in each "
+        "quadrant; right: growing events, top: events predicted to grow. Open dots: events outside "
+        "the axes."
         f"{single_seeds(errors.models)}{first_models(MAX_MODELS, len(errors.models))}"
         f"{few_text(errors)}"
     )
 
 
-def _reach(found: Sequence[Trends]) -> float:
-    """Half the side of all panels in mm/h; of many trends the largest stand on the frame."""
+def _limit(found: Sequence[Trends]) -> float:
+    """Limit of all axes in mm/h; the largest of many trends are outside."""
     sizes = np.abs(np.concatenate([np.r_[trends.observed, trends.predicted] for trends in found]))
     if np.isnan(sizes).all():
         return 1.0
@@ -104,33 +103,25 @@ def _reach(found: Sequence[Trends]) -> float:
     return 1.15 * float(np.nanquantile(sizes, share))
 
 
-def _draw_trends(axes: Axes, trends: Trends, colour: str, reach: float) -> None:
+def _draw_trends(axes: Axes, trends: Trends, colour: str, limit: float) -> None:
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.axvline(0, color=MUTED, linewidth=0.8)
-    axes.plot([-reach, reach], [-reach, reach], color="#d62728", linewidth=1.3)
-    beyond = np.maximum(np.abs(trends.observed), np.abs(trends.predicted)) > reach
-    look = dots(trends.count)
-    axes.scatter(trends.observed[~beyond], trends.predicted[~beyond], color=colour, **look)
+    axes.plot([-limit, limit], [-limit, limit], color="#d62728", linewidth=1.3)
+    beyond = np.maximum(np.abs(trends.observed), np.abs(trends.predicted)) > limit
+    inside = trends.observed[~beyond], trends.predicted[~beyond]
+    axes.scatter(*inside, color=colour, **dots(trends.count))
     axes.scatter(
-        np.clip(trends.observed[beyond], -reach, reach),
-        np.clip(trends.predicted[beyond], -reach, reach),
-        facecolors="white",
-        edgecolors=colour,
-        s=22,
-        clip_on=False,
-        zorder=3,
-    )
+        np.clip(trends.observed[beyond], -limit, limit),
+        np.clip(trends.predicted[beyond], -limit, limit),
+        facecolors="white", edgecolors=colour, s=22, clip_on=False, zorder=3,
+    )  # fmt: skip
     for (x, y), count in zip(CORNERS, trends.quadrants(), strict=True):
         axes.text(
-            x,
-            y,
-            f"{count:,}",
-            transform=axes.transAxes,
-            ha="right" if x > 0.5 else "left",
-            va="top" if y > 0.5 else "bottom",
+            x, y, f"{count:,}", transform=axes.transAxes,
+            ha="right" if x > 0.5 else "left", va="top" if y > 0.5 else "bottom",
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.5},
-        )
-    reach = reach or 1.0  # nothing changes
-    axes.set_xlim(-reach, reach)
-    axes.set_ylim(-reach, reach)
+        )  # fmt: skip
+    limit = limit or 1.0  # if no event changes
+    axes.set_xlim(-limit, limit)
+    axes.set_ylim(-limit, limit)
     axes.set_aspect("equal")

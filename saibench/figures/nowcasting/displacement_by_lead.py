@@ -1,4 +1,4 @@
-"""Where the centre of mass is predicted, seen from where it is observed."""
+"""Displacement of the predicted from the observed centre of mass, by lead time."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from saibench.figures.nowcasting.panels import (
     draw_histogram,
     histogram_edges,
     model_colours,
+    row_label,
 )
 from saibench.figures.style import INK, MUTED, error_bars, panel_title, panels, styled
 from saibench.formatting import bracketed, minus
@@ -48,7 +49,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """One row per (model, lead [min], event): δx, δy and δr [km], null for a frame without rain."""
+    """One row per (model, lead [min], event): δx, δy and δr [km], null for frames without rain."""
     errors = rain_errors(evidence, partition)
     places = [
         polars.DataFrame({name: errors.at(model.first_seed(), name, lead) for name in COLUMNS})
@@ -72,11 +73,11 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     heights = [3.5] * len(models) + [2.6]
     figure, axes = panels(len(heights), len(errors.hours), sum(heights), height_ratios=heights)
     letters = iter("abcdefghijklmno")
-    furthest = _furthest(errors, models)
+    limit = _limit(errors, models)
     for row, model in zip(axes, models, strict=False):
         for panel, lead in zip(row, errors.hours, strict=True):
-            _draw_places(panel, errors, model, lead, furthest)
-            variant = (model.label if lead == errors.hours[0] else " ") if len(models) > 1 else ""
+            _draw_places(panel, errors, model, lead, limit)
+            variant = row_label(model, models, first=panel is row[0])
             panel_title(panel, next(letters), hours(lead), variant)
         row[0].set_ylabel("δy, down [km]")
     _draw_distances(axes[-1], errors, models)
@@ -95,11 +96,11 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     )
     scatters = min(MAX_MODELS, len(errors.models))
     return (
-        "Top: predicted less observed centre of mass [km], as on the map, one dot per event, over "
-        f"{events_text(errors)}; the cross is the mean over events with its interval, the circle "
-        f"holds half of the events. Bottom: distribution of δr [km], {DISPLACEMENT}; filled: "
-        f"{model.label}, the line is the mean, the last bin holds what is beyond it. Mean δx and "
-        f"δy of {model.label}: {bias}{missing_hours(errors.hours)}.{single_seeds(errors.models)}"
+        "Top: predicted minus observed centre of mass [km], oriented as the map, one dot per "
+        f"event, over {events_text(errors)}; cross: mean over events with its interval, circle: "
+        f"contains half of the events. Bottom: distribution of δr [km], {DISPLACEMENT}; filled: "
+        f"{model.label}, line: mean, last bin: including larger values. Mean δx and δy of "
+        f"{model.label}: {bias}{missing_hours(errors.hours)}.{single_seeds(errors.models)}"
         f"{first_models(scatters, len(errors.models))} {intervals_text(errors)}"
     )
 
@@ -109,17 +110,15 @@ def _mean(errors: RainErrors, model: RainModel, column: str, lead: int) -> str:
     return minus(bracketed(mean, shown="{:+.1f}".format))
 
 
-def _furthest(errors: RainErrors, models: Sequence[RainModel]) -> float:
-    """Half the side of all scatter panels in km, no dot beyond it."""
+def _limit(errors: RainErrors, models: Sequence[RainModel]) -> float:
+    """Limit of all scatter axes in km, larger than any displacement."""
     places = [errors.at(model, name, lead) for model in models for name in COLUMNS[:2]
               for lead in errors.hours]  # fmt: skip
     found = np.abs(np.concatenate(places))
     return 1.08 * float(np.nanmax(found)) if not np.isnan(found).all() else 1.0
 
 
-def _draw_places(
-    axes: Axes, errors: RainErrors, model: RainModel, lead: int, furthest: float
-) -> None:
+def _draw_places(axes: Axes, errors: RainErrors, model: RainModel, lead: int, limit: float) -> None:
     x, y, distance = (errors.at(model, name, lead) for name in COLUMNS)
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.axvline(0, color=MUTED, linewidth=0.8)
@@ -127,22 +126,17 @@ def _draw_places(
     axes.scatter(x, y, color=colour, **dots(len(x)))
     angles = np.linspace(0, 2 * np.pi, 181)
     half = np.nanmedian(distance) if not np.isnan(distance).all() else np.nan
-    axes.plot(
-        half * np.cos(angles), half * np.sin(angles), color=INK, linewidth=1.1, linestyle="--"
-    )
+    circle = half * np.cos(angles), half * np.sin(angles)
+    axes.plot(*circle, color=INK, linewidth=1.1, linestyle="--")
     across, down = (mean_over_events(values, errors.samples) for values in (x, y))
     axes.errorbar(
-        [across.estimate],
-        [down.estimate],
+        [across.estimate], [down.estimate], color=INK, linewidth=1.8, zorder=4,
         xerr=error_bars([across.estimate], [across.low], [across.high]),
         yerr=error_bars([down.estimate], [down.low], [down.high]),
-        color=INK,
-        linewidth=1.8,
-        zorder=4,
-    )
-    furthest = furthest or 1.0  # nothing is displaced
-    axes.set_xlim(-furthest, furthest)
-    axes.set_ylim(furthest, -furthest)  # rows of a map are counted downwards
+    )  # fmt: skip
+    limit = limit or 1.0  # if nothing is displaced
+    axes.set_xlim(-limit, limit)
+    axes.set_ylim(limit, -limit)  # rows of a map count downwards
     axes.set_aspect("equal")
     axes.set_xlabel("δx, right [km]")
 

@@ -1,4 +1,4 @@
-"""Why MAE cannot see a displacement: rain moved step by step against itself."""
+"""MAE and displacement of rain that is moved step by step against itself."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def caption(evidence: StudyEvidence) -> str:
     events = len(by_shift(evidence, "mae"))
     drawn = f", {MAX_LINES} of them drawn" if events > MAX_LINES else ""
     return (
-        f"The last observed frame of {events:,} events{drawn}, moved against itself within an "
-        "empty field, so that no rain leaves it. (a) Mean absolute error of the rain rate [mm/h] "
+        f"The last observed frame of {events:,} events{drawn}, moved against itself in a larger "
+        "empty field that no rain leaves. (a) Mean absolute error of the rain rate [mm/h] "
         "over the pixels of the unmoved field; (b) distance of the centres of mass δr [km]; thin "
-        "lines: events, thick: their mean, in its 95 % interval from resampling whole events. The "
-        f"mean MAE reaches 90 % of its largest value at {enough} km and says little of what is "
-        f"beyond; δr stays equal to the shift.{too_few(events)}"
+        "lines: events, thick: their mean, with its 95 % interval from resampling whole events. "
+        f"The mean MAE reaches 90 % of its largest value at {enough} km and is insensitive to "
+        f"larger shifts; δr stays equal to the shift.{too_few(events)}"
     )
 
 

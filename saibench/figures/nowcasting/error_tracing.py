@@ -1,4 +1,4 @@
-"""What MAE goes with: intensity or displacement; and, where both are known, motion or source."""
+"""Correlations of MAE with intensity and displacement; parts of MAE from motion and source."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from saibench.figures.nowcasting.panels import (
     interval_row,
     lead_axis,
     model_colours,
+    row_label,
 )
 from saibench.figures.style import INK, MUTED, PALETTE, from_zero, panel_title, panels, styled
 from saibench.formatting import fixed
@@ -39,22 +40,21 @@ LABELS = {
     DISPLACEMENT: "δr [km]",
     INTENSITY: "mean observed rain rate [mm/h]",
 }
-PARTS = {"velocity_part": "motion's part", "source_part": "source's part", "mae": "whole error"}
+PARTS = {"velocity_part": "motion's part", "source_part": "source's part", "mae": "total error"}
 SCHEME = "scheme_part"
 FIT = "#d62728"
 MAX_MODELS = 3
 
 
 def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
-    lacking = why_no_rain(evidence, LABELS, partition)
-    if lacking:
-        return lacking
+    if reason := why_no_rain(evidence, LABELS, partition):
+        return reason
     enough = len(rain_errors(evidence, partition).events) > 2
-    return None if enough else "It takes three events to relate their errors."
+    return None if enough else "It takes three events."
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """Correlations and fits a (model, pair), then parts of the error a (model, lead [min])."""
+    """Correlations and fits per (model, pair), then parts of the error per (model, lead [min])."""
     errors = rain_errors(evidence, partition)
     rows: list[dict[str, str | int | float | None]] = []
     for model in errors.models:
@@ -93,7 +93,7 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
         for panel, (across, up) in zip(row, PAIRS, strict=True):
             colour = model_colours(errors.models)[model.label]
             _draw_pair(panel, errors, numbers, (across, up), colour)
-            variant = (model.label if panel is row[0] else " ") if len(models) > 1 else ""
+            variant = row_label(model, models, first=panel is row[0])
             found = relation(numbers, across, up, errors.samples)
             panel_title(panel, next(letters), _correlations(found.rho, found.partial), variant)
     for model in known:
@@ -109,31 +109,31 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     errors = rain_errors(evidence, partition)
     known = _with_truth(errors)[:1]
     scheme = (
-        " and of what both parts have in common, the error with both true: pixels are interpolated "
-        "and rain comes in from outside (dotted)"
+        " and of the error with both true, common to both parts: interpolation of pixels and rain "
+        "from outside (dotted)"
         if known and errors.has(known[0], SCHEME)
         else ""
     )
     parts = (
-        " Bottom: where true motion and source are known, the last observed frame evolves with "
-        "the predicted motion and the true source (motion's part), or with the true motion and "
-        "the predicted source (source's part); their MAE by lead time beside that of the whole "
+        " Bottom: with known true motion and source, the last observed frame evolves with the "
+        "predicted motion and the true source (motion's part), or with the true motion and the "
+        "predicted source (source's part); their MAE by lead time, with that of the whole "
         f"prediction{scheme}, the same against the event's mean rain rate, and the distance of the "
-        "predicted from the true motion [km/h], weighed by the rain."
+        "predicted from the true motion [km/h], weighted by the rain rate."
         if known
         else ""
     )
     return (
         "MAE [mm/h], distance of the centres of mass δr [km] and observed rain rate [mm/h], each "
         f"averaged over an event's lead times, one dot per event, over {events_text(errors)}. Red: "
-        "linear fit and its 95 % band. ρ: Spearman's rank correlation; ρ′: the partial one, the "
-        f"third quantity held still.{parts}"
+        "linear fit and its 95 % band. ρ: Spearman's rank correlation; ρ′: the partial one, "
+        f"controlling for the third quantity.{parts}"
         f"{first_models(MAX_MODELS, len(errors.models))} {intervals_text(errors)}"
     )
 
 
 def _with_truth(errors: RainErrors) -> list[RainModel]:
-    """The models of which motion and source could be told apart."""
+    """The models with separate errors of motion and source."""
     return [model for model in errors.models if errors.has(model, "velocity_part")]
 
 
@@ -163,7 +163,7 @@ def _draw_pair(
         axes.text(0.5, 0.5, "no event has both", transform=axes.transAxes, ha="center", color=MUTED)
     top = 1.08 * float(np.max(y, where=defined, initial=0.0))
     axes.set_xlim(left=0)
-    axes.set_ylim(0, top or 1.0)  # the band of few events may reach far beyond them
+    axes.set_ylim(0, top or 1.0)  # the band of few events can be much wider
 
 
 def _draw_parts(axes: np.ndarray, errors: RainErrors, model: RainModel) -> None:

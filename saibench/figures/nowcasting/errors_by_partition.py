@@ -1,4 +1,4 @@
-"""Where a model can be trusted: errors of models trained on different events, by what is tested."""
+"""Errors of models trained on different events, by test partition."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from saibench.figures.nowcasting.panels import interval_row, model_colours
 from saibench.figures.style import legend_below, panel_title, panels, styled
 from saibench.formatting import counted
 
-title = "Errors by what is tested"
+title = "Errors by test partition"
 paper = ""
 
 SCORES = {"mae": "MAE", "active_area_mae": "active-area MAE"}
@@ -32,12 +32,12 @@ LEAD = HOURS[0]
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    lacking = (why_no_rain(evidence, SCORES, name, (LEAD,)) for name in rain_partitions(evidence))
-    if told := next(filter(None, lacking), None):
-        return told
+    reasons = (why_no_rain(evidence, SCORES, name, (LEAD,)) for name in rain_partitions(evidence))
+    if reason := next(filter(None, reasons), None):
+        return reason
     compared = _partitions(evidence)
     if len(compared) < 2 or len(compared[0].models) < 2:
-        return "It takes two models and two test partitions to see where each can be trusted."
+        return "It takes two models and two test partitions."
     return None
 
 
@@ -88,8 +88,8 @@ def caption(evidence: StudyEvidence) -> str:
     few = "" if few_text(compared[0]) else few_text(fewest)
     return (
         f"Means over events at {hours(compared[0].lead_at(LEAD))} of lead time [mm/h] (left), and "
-        f"how much larger or smaller they are than those of {compared[0].models[-1].label} on the "
-        f"same events, paired (right), by test partition: {events}. "
+        f"their relative change from those of {compared[0].models[-1].label} on the same events, "
+        f"paired (right), by test partition: {events}. "
         f"{intervals_text(compared[0], seeds=True)}{few}{seeds_text(compared[0].models)}"
     )
 

@@ -1,4 +1,4 @@
-"""How differently three events respond to the thresholds of the critical success index."""
+"""CSI by threshold of three events that respond differently."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ RANKS = ("most", "median", "least")
 
 
 def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
-    lacking = why_no_rain(evidence, ["observed_rate"], partition)
-    if lacking:
-        return lacking
+    if reason := why_no_rain(evidence, ["observed_rate"], partition):
+        return reason
     errors = rain_errors(evidence, partition)
     if not errors.thresholds:
-        return f"The frames of {errors.partition} have no critical success index."
-    return None if len(errors.events) > 2 else "It takes three events to show how they differ."
+        return f"The frames of {errors.partition} have no CSI."
+    return None if len(errors.events) > 2 else "It takes three events."
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """One row per (event, threshold [mm/h], lead [min]): its CSI, null where it is undefined."""
+    """One row per (event, threshold [mm/h], lead [min]): its CSI, null if undefined."""
     errors = rain_errors(evidence, partition)
     model = errors.subjects[0].first_seed()
     rates = mean_of_defined(errors.values(model, "observed_rate"))
@@ -77,27 +76,27 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     model = errors.subjects[0]
     return (
         f"Critical success index of {model.label} by lead time [min] for three of the "
-        f"{events_text(errors)}: those that respond most, in the middle and least, by the mean "
-        "CSI over thresholds and lead times, undefined ones counted as 0; with the mean observed "
-        "rain rate of their target frames. A line is missing where neither observation nor "
-        "prediction reaches the threshold: CSI is undefined there, and an average of thresholds "
-        f"would mix unlike responses.{single_seeds([model])}{few_text(errors)}"
+        f"{events_text(errors)}: those with the highest, median and lowest response, which is the "
+        "mean CSI over thresholds and lead times with undefined values as 0; with the mean "
+        "observed rain rate of their target frames. Lines have gaps where neither observation nor "
+        "prediction reaches the threshold: CSI is undefined "
+        f"there.{single_seeds([model])}{few_text(errors)}"
     )
 
 
 def chosen_events(errors: RainErrors) -> list[int]:
-    """Positions of the events that respond most, in the middle and least to the thresholds."""
+    """Positions of the events with the highest, median and lowest response."""
     model = errors.subjects[0].first_seed()
     scores = np.stack([errors.values(model, f"csi_{level}") for level in errors.thresholds])
     response = np.nan_to_num(scores).mean(axis=(0, 2))
-    defined = (~np.isnan(scores)).mean(axis=(0, 2))  # where all CSI are 0, this is left to tell
+    defined = (~np.isnan(scores)).mean(axis=(0, 2))  # breaks ties if all CSI are 0
     order = np.lexsort((errors.events, -defined, -response))
     return [int(order[0]), int(order[len(order) // 2]), int(order[-1])]
 
 
 def _draw_event(axes: Axes, event: polars.DataFrame) -> None:
     thresholds = event["threshold"].unique(maintain_order=True).to_list()
-    widest = len(thresholds) - 1  # lines that coincide stay visible below one another
+    widest = len(thresholds) - 1  # keeps coinciding lines visible
     for narrower, (threshold, colour) in enumerate(
         zip(thresholds, shades(len(thresholds)), strict=True)
     ):
@@ -112,7 +111,5 @@ def _draw_event(axes: Axes, event: polars.DataFrame) -> None:
             label=f"≥ {threshold:g} mm/h",
         )
     if event["csi"].null_count() == event.height:
-        axes.text(
-            0.5, 0.5, "no CSI is defined", transform=axes.transAxes, ha="center", color="#555555"
-        )
+        axes.text(0.5, 0.5, "no CSI", transform=axes.transAxes, ha="center", color="#555555")
     lead_axis(axes)

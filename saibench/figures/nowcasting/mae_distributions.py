@@ -1,4 +1,4 @@
-"""MAE of whole frames and of their active areas: table 2, means by lead time, distributions."""
+"""Raw and active-area MAE: table 2, means by lead time, distributions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ paper = "Table 2 and figure 17"
 
 AREAS = {"mae": "raw", "active_area_mae": "active area"}
 MAX_OUTLINES = 3
-"""Further models whose distributions are drawn as outlines."""
+"""Number of further models whose distributions are drawn as outlines."""
 
 
 def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
@@ -82,17 +82,17 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     last = "defghi"[len(AREAS) * len(errors.hours) - 1]
     active = evidence.units["active_area_mae"]["describe"]
     return (
-        f"Raw: {MAE} [mm/h]; active area: {active} [mm/h], over the frames that have such a pixel. "
-        f"Over {events_text(errors)}. (a) The paper's table 2: means over events, with their "
-        "interval and the number of frames; (b, c) the same by lead time; (d) to "
+        f"Raw: {MAE} [mm/h]; active area: {active} [mm/h], over frames with active pixels. "
+        f"Over {events_text(errors)}. (a) The paper's table 2: means over events, with "
+        "interval and number of frames; (b, c) the same by lead time; (d) to "
         f"({last}) distributions over events at {hours_text(errors.hours)}, filled: "
-        f"{first.label}{outlines}; the line is the mean, the last bin holds what is "
-        f"beyond it. {intervals_text(errors)}"
+        f"{first.label}{outlines}; line: mean, last bin: including larger values. "
+        f"{intervals_text(errors)}"
     )
 
 
 def _draw_table(axes: Axes, leads: Sequence[int], numbers: polars.DataFrame) -> None:
-    """Rows: model and area; columns: hours of lead time."""
+    """Draw table 2, with rows of model and area, and columns of lead time."""
     axes.set_axis_off()
     rows = numbers.select("model", "statistic").unique(maintain_order=True).rows()
     cells = [[_cell(numbers, model, name, lead) for lead in leads] for model, name in rows]
@@ -139,14 +139,14 @@ def _draw_curves(axes: np.ndarray, errors: RainErrors, numbers: polars.DataFrame
 
 
 def _draw_distributions(axes: np.ndarray, errors: RainErrors, name: str) -> None:
-    shown = errors.models[: 1 + MAX_OUTLINES]
-    colours = model_colours(shown)
+    models = errors.models[: 1 + MAX_OUTLINES]
+    colours = model_colours(models)
     values = {
-        model.label: [errors.at(model, name, lead) for lead in errors.hours] for model in shown
+        model.label: [errors.at(model, name, lead) for lead in errors.hours] for model in models
     }
     edges = histogram_edges([column for columns in values.values() for column in columns])
     for label, columns in values.items():
-        filled = label == shown[0].label
+        filled = label == models[0].label
         for panel, column in zip(axes, columns, strict=True):
             draw_histogram(panel, column, edges, colours[label], filled)
             panel.set_xlabel("MAE of the frame [mm/h]")

@@ -1,4 +1,4 @@
-"""How the observed rain of the test events develops over the time to be predicted."""
+"""Distributions of the observed rain rate of the test events, by lead time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
-    """One row per (lead [min], bin [mm/h]): how many events' mean observed rate is in it."""
+    """One row per (lead [min], bin [mm/h]): number of events by mean observed rain rate."""
     rates = _rates(evidence, partition)
     edges = histogram_edges(list(rates.values()))
     return polars.DataFrame(
@@ -52,7 +52,7 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
 
 def _mean_text(values: Floats) -> str:
     defined = values[~np.isnan(values)]
-    return f"mean {defined.mean():.3g} mm/h" if defined.size else "no event seen"
+    return f"mean {defined.mean():.3g} mm/h" if defined.size else "no event"
 
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
@@ -63,14 +63,14 @@ def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     )
     return (
         "Observed rain rate averaged over a frame's valid pixels [mm/h], one value per event, at "
-        f"{hours_text(errors.hours)}, over {events_text(errors)}. The line is the mean over "
-        f"events: {means} mm/h{_change(errors, rates)}. The last bin holds what is beyond "
-        f"it. {intervals_text(errors)}"
+        f"{hours_text(errors.hours)}, over {events_text(errors)}. Line: mean over "
+        f"events, {means} mm/h{_change(errors, rates)}. Last bin: including larger values. "
+        f"{intervals_text(errors)}"
     ).replace("-", "−")
 
 
 def _change(errors: RainErrors, rates: dict[int, Floats]) -> str:
-    """From the first to the last hour, if there are several."""
+    """A clause on the change from the first to the last hour, if there are several."""
     if len(rates) < 2:
         return ""
     (start, first), *_, (end, last) = rates.items()
@@ -85,6 +85,6 @@ def _change(errors: RainErrors, rates: dict[int, Floats]) -> str:
 
 
 def _rates(evidence: StudyEvidence, partition: str | None) -> dict[int, Floats]:
-    """Observed rates of the events by lead time; the same for every model."""
+    """Observed rain rates of the events by lead time."""
     errors = rain_errors(evidence, partition)
     return {lead: errors.at(errors.models[0], "observed_rate", lead) for lead in errors.hours}

@@ -1,4 +1,4 @@
-"""Whether models beat persistence, and up to which lead time: skill on the same events."""
+"""Skill of models against persistence on the same events, by lead time."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ MAX_PARTITIONS = 3
 
 @dataclass(frozen=True)
 class Score:
-    """What a model is compared by; above 0 it is better.
+    """A score that compares a model with persistence; above 0 the model is better.
 
     Args:
-        statistic: `csi` stands for hits, misses and false alarms at the lowest threshold.
+        statistic: `csi` is for hits, misses and false alarms at the lowest threshold.
         measure: `skill`, or `gain in CSI`.
     """
 
@@ -53,21 +53,20 @@ CSI = "csi"
 
 
 def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
-    lacking = why_no_rain(evidence, [score.statistic for score in ERRORS], partition)
-    if lacking:
-        return lacking
+    if reason := why_no_rain(evidence, [score.statistic for score in ERRORS], partition):
+        return reason
     errors = rain_errors(evidence, partition)
     if errors.persistence is None:
-        return "It takes a point of persistence (model=persistence) to measure others against."
-    return None if len(errors.models) > 1 else "It takes a model beside persistence."
+        return "It takes a run of persistence. Use model=persistence."
+    return None if len(errors.models) > 1 else "It takes another model than persistence."
 
 
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
     """One row per (partition, statistic, model, lead [min]): skill or gain, with its interval.
 
-    `seeds` are those that the model was trained with, null if it was not: from two on the interval
-    covers other trainings, of one it is of this trained net alone.
-    Skill is 1 − error / persistence's error; of the CSI it is the difference.
+    `seeds` is the number of seeds, null for a model that was not trained; with two or more, the
+    interval includes the variance between them. Skill is 1 − error / error of persistence; for
+    the CSI, the difference.
     """
     return polars.concat(
         _compared(errors, score).select(
@@ -83,17 +82,17 @@ def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataF
 
 @styled
 def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
-    numbers, shown = table(evidence, partition), _partitions(evidence, partition)[:MAX_PARTITIONS]
-    scores = _scores(shown[0])
-    figure, axes = panels(2 * len(shown), 2, 0.4 + 5.2 * len(shown), sharex=True)
+    numbers, parts = table(evidence, partition), _partitions(evidence, partition)[:MAX_PARTITIONS]
+    scores = _scores(parts[0])
+    figure, axes = panels(2 * len(parts), 2, 0.4 + 5.2 * len(parts), sharex=True)
     letters = iter("abcdefghijkl")
-    for number, errors in enumerate(shown):
+    for number, errors in enumerate(parts):
         colours = model_colours(errors.models)
         of_partition = numbers.filter(polars.col("partition") == errors.partition)
         block = axes[2 * number : 2 * number + 2].flat
         for panel, score in zip(block, scores, strict=False):
             _draw_score(panel, of_partition.filter(statistic=score.statistic), colours)
-            where = f", {errors.partition}" if len(shown) > 1 else ""
+            where = f", {errors.partition}" if len(parts) > 1 else ""
             panel_title(panel, next(letters), f"{score.title}{where}")
             panel.set_ylabel(score.measure)
     for panel in axes.flat:
@@ -103,23 +102,21 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
 
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
-    shown = _partitions(evidence, partition)
-    first = shown[0]
+    parts = _partitions(evidence, partition)
     events = ", ".join(
-        f"{counted(len(errors.events), 'event')} of {errors.partition}" for errors in shown
+        f"{counted(len(errors.events), 'event')} of {errors.partition}" for errors in parts
     )
     return (
-        "Models against persistence by lead time [min], on the same events: of MAE, active-area "
-        "MAE and δr (distance of the centres of mass), 1 − mean error / persistence's mean error; "
-        "of the CSI, of all events' pixels together, the model's less persistence's. Above 0, the "
-        f"model is better. Over {events}. "
-        f"Paired: both see the same resampled events. {intervals_text(first, seeds=True)}"
-        f"{seeds_text(first.models)}"
+        "Models against persistence by lead time [min], on the same events: for MAE, active-area "
+        "MAE and δr (distance of the centres of mass), 1 − mean error / mean error of persistence; "
+        "for the CSI over all pixels of all events, the model's minus that of persistence. Above "
+        f"0, the model is better. Over {events}. Paired, on the same resampled events. "
+        f"{intervals_text(parts[0], seeds=True)}{seeds_text(parts[0].models)}"
     )
 
 
 def _partitions(evidence: StudyEvidence, partition: str | None) -> list[RainErrors]:
-    """The partition asked for, or all on which models can be compared."""
+    """The requested partition, or all on which models can be compared."""
     if partition is not None:
         return [rain_errors(evidence, partition)]
     names = [name for name in rain_partitions(evidence) if needs(evidence, name) is None]
@@ -135,7 +132,7 @@ def _scores(errors: RainErrors) -> list[Score]:
 
 def _compared(errors: RainErrors, score: Score) -> polars.DataFrame:
     persistence = errors.persistence
-    assert persistence is not None  # `needs` has been asked
+    assert persistence is not None  # checked by `needs`
     rows = [
         {"model": model.label, "lead": lead, "seeds": model.trainings}
         | interval_row(

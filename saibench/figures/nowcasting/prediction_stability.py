@@ -1,4 +1,4 @@
-"""How much repeated predictions of an event differ, by what was drawn at random."""
+"""Spread of repeated predictions of an event with different noise."""
 
 from __future__ import annotations
 
@@ -30,9 +30,8 @@ OUTLIER = "#0033cc"
 
 
 def needs(evidence: StudyEvidence) -> str | None:
-    lacking = why_no_draws(evidence)
-    if lacking:
-        return lacking
+    if reason := why_no_draws(evidence):
+        return reason
     return why_no_lead(repeated_draws(evidence)["lead"], HOURS)
 
 
@@ -62,11 +61,11 @@ def draw(evidence: StudyEvidence) -> Figure:
                 values = at_lead.filter(polars.col("sample_id") == event)[name].drop_nulls()
                 _draw_event(panel, values.to_numpy().astype(float), position, unit)
             panel_title(panel, next(letters), f"{score}, {hours(lead)}")
-            panel.set_xlabel(f"{score} less the event's mean [%]")
+            panel.set_xlabel(f"{score} minus the event's mean [%]")
             panel.set_yticks(range(len(events)), [str(event) for event in events])
             panel.set_ylim(len(events) - 0.1, -0.85)
         left, right = row[0].get_xlim()
-        row[0].set_xlim(left, right + 0.3 * (right - left))  # room for the means
+        row[0].set_xlim(left, right + 0.3 * (right - left))  # space for the means
         row[0].set_ylabel("event")
     return figure
 
@@ -83,22 +82,22 @@ def caption(evidence: StudyEvidence) -> str:
         for name, rows in of.items()
     }
     events = draws["sample_id"].n_unique()
-    shown = f", {MAX_EVENTS} of them drawn" if events > MAX_EVENTS else ""
+    drawn = f", {MAX_EVENTS} of them drawn" if events > MAX_EVENTS else ""
     return (
-        f"{draws['number'].n_unique():,} predictions of each of {events} events{shown}, from other "
-        "noise each: how far a draw's error is from the mean over the event's draws, which stands "
-        f"on the right, in percent of it. Histograms of {NUM_BINS} bins per event, so that wide "
-        "bins mean a wide spread, each scaled to its highest bin; one colour per event. Blue dots: "
-        "draws more than 3 interquartile ranges outside the quartiles of their event's; over all "
+        f"{draws['number'].n_unique():,} predictions of each of {events} events{drawn}, each with "
+        "different noise: error of a draw minus the mean over the event's draws, in percent of "
+        f"that mean, which is on the right. Histograms of {NUM_BINS} bins per event, each scaled "
+        "to its highest bin: wide bins are a wide spread; one colour per event. Blue dots: "
+        "outliers, more than 3 interquartile ranges outside the quartiles of the event; over all "
         f"lead times{missing_hours(leads)} there are {far['mae']:,} of MAE and "
         f"{far['displacement']:,} of δr, the distance of the predicted from the observed centre of "
-        f"mass. At {hours(leads[-1])} the standard deviation over draws is {width['mae']:.2g} % "
-        f"of the mean for MAE and {width['displacement']:.2g} % for δr, in the middle over events."
+        f"mass. At {hours(leads[-1])} the standard deviation over draws is {width['mae']:.2g} % of "
+        f"the mean for MAE and {width['displacement']:.2g} % for δr (median over events)."
     )
 
 
 def _draw_event(axes: Axes, values: Floats, position: int, unit: str) -> None:
-    """The event's histogram, standing on its line; y runs downwards."""
+    """Draw the histogram of an event on its line; y runs downwards."""
     axes.axhline(position, color="#d8d8d8", linewidth=0.6, zorder=0)
     if not len(values) or not values.mean():
         return
@@ -111,11 +110,6 @@ def _draw_event(axes: Axes, values: Floats, position: int, unit: str) -> None:
     far = away[outliers(values)]
     axes.plot(far, np.full(len(far), position - 0.12), "o", color=OUTLIER, markersize=3.2)
     axes.text(
-        1.0,
-        position - 0.1,
-        f"{values.mean():.3g} {unit}",
-        transform=axes.get_yaxis_transform(),
-        ha="right",
-        fontsize=7.5,
-        color=MUTED,
-    )
+        1.0, position - 0.1, f"{values.mean():.3g} {unit}", transform=axes.get_yaxis_transform(),
+        ha="right", fontsize=7.5, color=MUTED,
+    )  # fmt: skip
