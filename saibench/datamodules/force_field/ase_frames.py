@@ -1,4 +1,4 @@
-"""Frames that ASE reads, as a source of a trajectory gives them."""
+"""Conversion of ASE's frames to the arrays of a trajectory."""
 
 from __future__ import annotations
 
@@ -15,43 +15,46 @@ from saibench.errors import UserError
 def frames_of_atoms(images: Sequence[Atoms], where: str) -> dict[str, np.ndarray]:
     """Atomic numbers, centred positions in Å, energies in eV and forces in eV/Å.
 
-    With `sample_id` and `time` they are what `cached_trajectory` asks a source for.
+    Together with `sample_id` and `time` they are the arrays for `cached_trajectory`.
 
     Args:
-        images: of one isolated molecule, its atoms always in the same order, with energies and
-            forces, as `ase.io.read(path, ":")` gives them.
-        where: they are from, for the sentence of a refusal.
+        images: frames of one isolated molecule in a constant order of atoms, with energies and
+            forces, such as `ase.io.read(path, ":")`.
+        where: origin of the frames, for error messages.
 
     Raises:
-        UserError: a periodic cell, two compositions or orders of atoms, no energy or forces; by
-            the frame's row.
+        UserError: a periodic cell, another composition or order of atoms, a missing energy or
+            force, with the number of the frame.
     """
     if not images:
-        raise UserError(f"{where} has no frame.")
+        raise UserError(f"{where} has no frame. Use a file with frames.")
     first = images[0]
     for row, atoms in enumerate(images):
         if atoms.pbc.any():
             raise UserError(
                 f"{where}, frame {row} has a periodic cell (pbc={atoms.pbc.tolist()}), which is "
-                "not supported: its molecule would be taken as isolated. Use isolated molecules."
+                "not supported. Use isolated molecules."
             )
         if not np.array_equal(atoms.numbers, first.numbers):
             given, other = first.get_chemical_formula(), atoms.get_chemical_formula()
-            what = f"{other}" if other != given else f"{other} in another order of its atoms"
+            found = other if other != given else f"{other} in another order of atoms"
             raise UserError(
-                f"{where}, frame {row} is of {what}, where frame 0 is of {given}: frames of two "
-                "compositions or orders are not supported. Use one molecule, in one order."
+                f"{where}, frame {row} is {found}, but frame 0 is {given}. Use one molecule, in "
+                "one order of atoms."
             )
+    labels = [_labels(atoms, row, where) for row, atoms in enumerate(images)]
     return {
         "atomic_numbers": first.numbers.astype(np.int64),
         "positions": centred(np.stack([atoms.positions for atoms in images])),
-        "energies": np.array([_labelled(atoms, row, where)[0] for row, atoms in enumerate(images)]),
-        "forces": np.stack([_labelled(atoms, row, where)[1] for row, atoms in enumerate(images)]),
+        "energies": np.array([energy for energy, _ in labels]),
+        "forces": np.stack([forces for _, forces in labels]),
     }
 
 
-def _labelled(atoms: Atoms, row: int, where: str) -> tuple[float, np.ndarray]:
+def _labels(atoms: Atoms, row: int, where: str) -> tuple[float, np.ndarray]:
     try:
         return atoms.get_potential_energy(), atoms.get_forces()
     except (PropertyNotImplementedError, RuntimeError) as error:
-        raise UserError(f"{where}, frame {row} has no energy and forces: {error}.") from error
+        raise UserError(
+            f"{where}, frame {row} has no energy or forces ({error}). Use labelled frames."
+        ) from error

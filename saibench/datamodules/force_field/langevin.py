@@ -1,4 +1,4 @@
-"""Langevin dynamics of a molecule on the GFN2-xTB surface (tblite), bitwise repeatable."""
+"""Langevin dynamics of a molecule with GFN2-xTB (tblite), bitwise reproducible."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from saibench.errors import UserError
 
 
 class GFN2(TBLite):
-    """tblite's GFN2-xTB for one molecule of which only the positions ever change.
+    """tblite's GFN2-xTB for one molecule whose positions alone change.
 
-    ASE's own comparison of all properties, made several times a step, costs half as much time as
-    the electronic structure of a small molecule.
+    ASE's default comparison of all properties, several times per step, takes half as long as the
+    electronic structure of a small molecule.
     """
 
     def __init__(self) -> None:
@@ -49,13 +49,13 @@ def simulate(
     The molecule starts with Maxwell-Boltzmann velocities without linear or angular momentum, runs
     `equilibration` steps, and is then recorded at every `stride`-th step.
 
-    tblite is held to one OpenMP thread whatever the environment says: two OpenMP programs on two
-    cores wait for each other in busy loops (measured: 547 ms a step instead of 4.4), and the
-    order of additions, and so the trajectory, would depend on the number of threads.
+    tblite always uses one OpenMP thread: the order of additions, and so the trajectory, would
+    depend on the number of threads, and two OpenMP programs on two cores block each other in busy
+    loops (measured: 547 ms per step instead of 4.4).
 
-    Raises UserError: the electronic structure doesn't converge, as when the molecule breaks.
+    Raises UserError: the electronic structure does not converge, as when the molecule dissociates.
     """
-    random = np.random.RandomState(seed)  # a stream that no version of NumPy changes (NEP 19)
+    random = np.random.RandomState(seed)  # its stream is stable across versions of NumPy (NEP 19)
     atoms = atoms.copy()
     atoms.calc = GFN2()
     maxwell_boltzmann(atoms, thermostat.temperature, random)
@@ -64,7 +64,7 @@ def simulate(
         thermostat.timestep * units.fs,
         temperature_K=thermostat.temperature,
         friction=thermostat.friction / (1000 * units.fs),
-        fixcm=False,  # biases the temperature; frames are centred anyway
+        fixcm=False,  # a fixed centre biases the temperature; frames are centred afterwards
         rng=random,
     )
     record = {
@@ -85,18 +85,17 @@ def simulate(
                 record["forces"][frame] = atoms.get_forces()
     except CalculationFailed as error:
         raise UserError(
-            f"the simulation at {thermostat.temperature:g} K with steps of "
-            f"{thermostat.timestep:g} fs broke down before frame {frame} ({error}): a lower "
-            "data.temperature or data.timestep would work."
+            f"the simulation failed before frame {frame} ({error}). Use a data.temperature below "
+            f"{thermostat.temperature:g} K or a data.timestep below {thermostat.timestep:g} fs."
         ) from error
     return record
 
 
 def maxwell_boltzmann(atoms: Atoms, temperature: float, random: np.random.RandomState) -> None:
-    """Give Maxwell-Boltzmann velocities without linear or angular momentum."""
+    """Set Maxwell-Boltzmann velocities without linear or angular momentum."""
     spread = np.sqrt(atoms.get_masses() * units.kB * temperature)
     atoms.set_momenta(random.standard_normal((len(atoms), 3)) * spread[:, None])
     Stationary(atoms)
     ZeroRotation(atoms)
-    # Its linear algebra differs in the last bit between processors, and the motion is chaotic.
+    # rounded, since its linear algebra differs in the last bit between processors
     atoms.set_momenta(atoms.get_momenta().round(9))

@@ -1,9 +1,9 @@
-"""Whether positions are in Å.
+"""Consistency of positions with the unit Å.
 
-Of the 162 molecules of the G2 set and the 22 complexes of S22, rMD17, acetylacetone and the shipped
-simulator, the median distance of an atom to its nearest is 0.77 (CN) to 1.25 (F2) times the sum of
-their covalent radii (Cordero et al. 2008, doi:10.1039/b801115j), and 0.6 in Cr2. Of Bohr taken for
-Å it is 1.89 times as large, of nm a tenth.
+In the 162 molecules of the G2 set, the 22 complexes of S22, rMD17, acetylacetone and the built-in
+simulator, the median distance of an atom to its nearest neighbour is 0.77 (CN) to 1.25 (F2) times
+the sum of their covalent radii (Cordero et al. 2008, doi:10.1039/b801115j), and 0.6 in Cr2. It is
+1.89 times as large if Bohr is mistaken for Å, and a tenth for nm.
 """
 
 from __future__ import annotations
@@ -16,27 +16,26 @@ from ase.data import covalent_radii
 from saibench.units import ANGSTROM_PER_BOHR
 
 LENGTHS = 0.5, 1.4
-"""Bounds of that median in the frames whose atoms are nearest."""
+"""Bounds of that median, in the frames with the smallest one."""
 LENGTH_UNITS = MappingProxyType({"Bohr": ANGSTROM_PER_BOHR, "nm": 10.0, "pm": 0.01})
 """Unit → Å."""
 UNBOUND = (2, 10, 18, 36, 54, 86)
-"""Noble gases, which have no bonds whose length would be known."""
+"""Noble gases, which form no bonds."""
 MAX_FRAMES = 200
-"""Frames that are looked at, evenly spaced."""
-NEAR = 0.1
-"""Share of the frames that may count: bonds may be far stretched or broken in all others."""
+"""Frames that are used, evenly spaced."""
+QUANTILE = 0.1
+"""Quantile over frames, since bonds may be stretched or broken in the others."""
 
 
 def neighbour_distance(numbers: np.ndarray, positions: np.ndarray) -> float | None:
-    """Median distance of an atom to its nearest, in sums of their covalent radii.
+    """Median distance of an atom to its nearest neighbour, in sums of their covalent radii.
 
     Args:
         numbers: (A,) atomic numbers.
         positions: (T, A, 3) in Å.
 
     Returns:
-        That of the frame in which it is the smallest but for a tenth of the frames; None where
-        fewer than two atoms form bonds.
+        The 10 % quantile over frames; None if fewer than two atoms form bonds.
     """
     atoms = np.flatnonzero(~np.isin(numbers, UNBOUND))
     if len(atoms) < 2 or not len(positions):
@@ -49,13 +48,11 @@ def neighbour_distance(numbers: np.ndarray, positions: np.ndarray) -> float | No
         np.median(np.nanmin(np.linalg.norm(frame[:, None] - frame, axis=2) / bonds, axis=1))
         for frame in np.asarray(positions[rows])[:, atoms]
     ]
-    return float(np.quantile(medians, NEAR))
+    return float(np.quantile(medians, QUANTILE))
 
 
 def likely_length(distance: float) -> str | None:
-    """The unit in which such a distance of neighbours, taken for Å, fits; None if in none."""
+    """The unit that explains this `neighbour_distance`, computed as if in Å; None if none does."""
     low, high = LENGTHS
-    fits = [
-        unit for unit, to_angstrom in LENGTH_UNITS.items() if low <= distance * to_angstrom <= high
-    ]
-    return fits[0] if fits else None
+    fits = (unit for unit, scale in LENGTH_UNITS.items() if low <= distance * scale <= high)
+    return next(fits, None)

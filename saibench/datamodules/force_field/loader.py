@@ -1,7 +1,7 @@
-"""Frames of one molecule, gathered a batch at a time on the device of the net.
+"""Batches of frames of one molecule, gathered on the device of the net.
 
-A trajectory is a few dense tensors, so a batch is one indexing operation: nothing is done a
-frame at a time in Python, and no worker process is needed.
+A trajectory is a few dense tensors, so that a batch is one indexing operation without worker
+processes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 
 @dataclass(frozen=True)
 class FrameTensors:
-    """A trajectory on a device: sample ids, positions Å, relative energies eV, forces eV/Å."""
+    """A trajectory on a device: positions in Å, relative energies in eV, forces in eV/Å."""
 
     sample_id: Tensor
     positions: Tensor
@@ -47,9 +47,9 @@ def frame_loader(
     """Batches of frames.
 
     Args:
-        frames: those of `batches.rows`, and no others, in their order.
-        batches: of which samples.
-        transform: applied to each batch, which then also holds the original frames.
+        frames: the frames of `batches.rows`, in that order.
+        batches: rows of each batch.
+        transform: applied to each batch, which then also has the original frames.
     """
 
     def gather(places: np.ndarray) -> MoleculeBatch:

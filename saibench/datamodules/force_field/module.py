@@ -31,10 +31,10 @@ class ForceFieldDataModule(StructuralDataModule):
     """Frames of one molecule: training window, validation frames and test partitions.
 
     Args:
-        r_max: cutoff radius in Å at which the mean number of neighbours is counted.
-        dtype: `float32` or `float64`, of positions and forces; energies are always float64.
+        r_max: cutoff radius in Å for the mean number of neighbours.
+        dtype: `float32` or `float64` for positions and forces; energies are always float64.
 
-    The others are those of `StructuralDataModule`.
+    Other options are those of `StructuralDataModule`.
     """
 
     source: TrajectorySource = NO_SOURCE
@@ -44,7 +44,7 @@ class ForceFieldDataModule(StructuralDataModule):
 
     @cached_property
     def trajectory(self) -> Trajectory:
-        """The frames, once they are seen to be fit to be learnt from."""
+        """The checked frames."""
         trajectory = self.source.load(self.cache_folder)
         unit = getattr(self.source, "energy_unit", None)
         self.check_once(trajectory.data_hash, lambda: check_trajectory(trajectory, unit))
@@ -73,7 +73,7 @@ class ForceFieldDataModule(StructuralDataModule):
         return float(self.trajectory.energies[self.reference_rows()].mean())
 
     def preview_dataset_info(self) -> dict[str, Any] | None:
-        """The species, where the source knows them, with numbers of no meaning."""
+        """The species, if the source knows them, with placeholders for all other numbers."""
         known = getattr(self.source, "preview_symbols", None)
         if known is None or type(self).dataset_info is not ForceFieldDataModule.dataset_info:
             return None
@@ -91,8 +91,8 @@ class ForceFieldDataModule(StructuralDataModule):
         neighbors = mean_num_neighbors(positions, self.r_max)
         if not neighbors:
             raise UserError(
-                f"datamodule.r_max={self.r_max:g}: no two atoms of {self.trajectory.name} come as "
-                "near as that many Å; 4 would work."
+                f"datamodule.r_max={self.r_max:g}: no two atoms of {self.trajectory.name} are "
+                "within this distance in Å. Use 4."
             )
         return {
             "type_names": self.type_names,
@@ -103,7 +103,7 @@ class ForceFieldDataModule(StructuralDataModule):
         }
 
     def prepare_data(self) -> None:
-        """Build the caches once; every rank then only maps them."""
+        """Build the caches on one rank; all ranks then only map them."""
         soap_unit_vectors(self.trajectory, self.cache_folder)
 
     def loader(
@@ -112,7 +112,7 @@ class ForceFieldDataModule(StructuralDataModule):
         return frame_loader(self._tensors(batches.rows), batches, transform)
 
     def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
-        """Batches are gathered on the device already."""
+        """Batches are already on the device."""
         return batch
 
     def batch_of(self, rows: np.ndarray, device: torch.device) -> MoleculeBatch:
@@ -120,7 +120,7 @@ class ForceFieldDataModule(StructuralDataModule):
         return self._tensors(rows, device).batch(torch.arange(len(rows), device=device))
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
-        """Time of frames, their SOAP similarity to training and its window, their distance."""
+        """Times, SOAP similarities to the training partition and its window, and distances."""
         columns = self.training_similarity.of(self._soap[rows])
         return self.index[rows].with_columns(
             pl.Series(name, values) for name, values in columns.items()
@@ -128,19 +128,16 @@ class ForceFieldDataModule(StructuralDataModule):
 
     @cached_property
     def training_similarity(self) -> TrainingSimilarity:
-        """Similarity of any frame to the training partition and to its window; NaN without one.
+        """Similarity of frames to the training partition and its window; NaN without training.
 
-        Centred on all that is not held out: the same reference for every window.
+        Centred on all frames that are not held out, the same reference for every window.
         """
         held_out = self._test_partition(self.index, self.held_out).rows
         trains = self.split[0].count > 0
         window = self.training.select(self.index) if trains else np.array([], np.int64)
         return TrainingSimilarity.to(
             self._soap,
-            {
-                "soap_similarity": self.learned_rows,
-                "soap_similarity_window": window,
-            },
+            {"soap_similarity": self.learned_rows, "soap_similarity_window": window},
             reference=np.setdiff1d(np.arange(self.index.height), held_out),
             nearest={"soap_distance": self.learned_rows},
         )
@@ -153,29 +150,27 @@ class ForceFieldDataModule(StructuralDataModule):
         return frame_similarity(self.trajectory, self._soap)
 
     def feature_fields(self) -> list[Field]:
-        fields = [Field("time", "float64", "ps", "frame", "feature", "time of the frame", BEFORE)]
-        cosine = "mean cosine similarity of SOAP descriptors to "
+        train = "mean cosine similarity of SOAP descriptors to the training partition's frames"
+        window = "mean cosine similarity of SOAP descriptors to all frames of the training window"
         centred = ", both centred on the mean descriptor of the trainable trajectory"
-        for suffix, how in (("", ""), ("_centred", centred)):
-            for name, near in (
-                ("soap_similarity", "the training partition's frames"),
-                ("soap_similarity_window", "all frames of the training window"),
-            ):
-                describe = cosine + near + how
-                fields.append(
-                    Field(f"{name}{suffix}", "float64", "", "frame", "feature", describe, BEFORE)
-                )
-        describe = (
+        distance = (
             f"mean distance of the SOAP descriptor, of length 1, to those of the {NEAREST} nearest "
             "frames of the training partition"
         )
         return [
-            *fields,
-            Field("soap_distance", "float64", "", "frame", "feature", describe, BEFORE),
+            Field(name, "float64", unit, "frame", "feature", describe, BEFORE)
+            for name, unit, describe in (
+                ("time", "ps", "time of the frame"),
+                ("soap_similarity", "", train),
+                ("soap_similarity_window", "", window),
+                ("soap_similarity_centred", "", train + centred),
+                ("soap_similarity_window_centred", "", window + centred),
+                ("soap_distance", "", distance),
+            )
         ]
 
     def _tensors(self, rows: np.ndarray, device: torch.device | None = None) -> FrameTensors:
-        """Frames on a device, by default the trainer's."""
+        """Frames on a device, by default that of the trainer."""
         device = device or self.attached.strategy.root_device
         trajectory = self.trajectory
         species = [self.type_names.index(symbol) for symbol in trajectory.symbols]

@@ -1,4 +1,4 @@
-"""Molecules that can be simulated, and the geometries from which simulations start."""
+"""Molecules for the simulation, and their initial geometries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ G2_NAMES = {
     "propane": "C3H8",
     "water": "H2O",
 }
-"""Everyday name → name in the G2 test set, whose MP2 geometries ASE has."""
+"""Common name → name in the G2 test set, whose MP2 geometries are in ASE."""
 
 # Relaxed with GFN2-xTB to forces below 3 meV/Å; in Å.
 _RELAXED = {
@@ -71,16 +71,16 @@ _RELAXED = {
 
 
 def initial_geometry(molecule: str) -> Atoms:
-    """A molecule near its equilibrium, under an everyday name or its name in the G2 test set.
+    """A molecule near its equilibrium, by its common name or its name in the G2 test set.
 
-    Raises UserError: the name is unknown, or is that of a single atom.
+    Raises UserError: an unknown name, or a single atom.
     """
     if molecule in _RELAXED:
         return _RELAXED[molecule].copy()
     name = G2_NAMES.get(molecule, molecule)
     if name not in g2.names or len(g2[name]) == 1:
         raise UserError(
-            f"data.molecule={molecule} is no molecule that can be simulated (these are ASE's G2 "
-            f"set and everyday names): {closest(molecule, [*G2_NAMES, *_RELAXED])}"
+            f"data.molecule={molecule} is not a molecule of ASE's G2 set, nor a common name; "
+            f"{closest(molecule, [*G2_NAMES, *_RELAXED])}"
         )
     return g2[name]

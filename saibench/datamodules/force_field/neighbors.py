@@ -1,4 +1,4 @@
-"""Neighbour lists of whole batches of molecules, built where the positions are."""
+"""Neighbour lists of batches of molecules, on the device of the positions."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def neighbor_edges(positions: Tensor, r_max: float) -> Tensor:
         r_max: cutoff radius in Å.
 
     Returns:
-        `(2, E)` indices into the `B·A` atoms of the flattened batch; row 0 is the centre,
-        row 1 its neighbour. No atom is its own neighbour.
+        `(2, E)` indices into the `B·A` atoms of the flattened batch: row 0 is the centre, row 1
+        its neighbour, without self-edges.
     """
     num_atoms = positions.shape[1]
     with torch.no_grad():
@@ -28,6 +28,6 @@ def neighbor_edges(positions: Tensor, r_max: float) -> Tensor:
 
 
 def mean_num_neighbors(positions: Tensor, r_max: float, chunk: int = 4096) -> float:
-    """Mean number of neighbours an atom has within `r_max`, over all frames `(T, A, 3)`."""
+    """Mean number of neighbours per atom within `r_max`, over all frames `(T, A, 3)`."""
     edges = sum(neighbor_edges(part, r_max).shape[1] for part in positions.split(chunk))
     return edges / (positions.shape[0] * positions.shape[1])

@@ -1,8 +1,8 @@
-"""What is known of the published rMD17 files: names, figshare ids, md5s (`checksums.json`).
+"""Names, figshare ids and md5s of the published rMD17 files (`checksums.json`).
 
-The figshare ids and md5s belong to the newest version of the article 10.6084/m9.figshare.12672038,
-which has a file a molecule; the archive is the whole of version 3. `excerpts` are the 100 files
-of 1,000 frames in github.com/andersx/rmd17-npz.
+The figshare ids and md5s are those of the newest version of the article
+10.6084/m9.figshare.12672038, which has one file per molecule; the archive is version 3. `excerpts`
+are the 100 files of 1,000 frames in github.com/andersx/rmd17-npz.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ MOLECULES = (
     "toluene",
     "uracil",
 )
-"""The ten molecules, as they are spelt in the file names."""
+"""The ten molecules, as spelt in the file names."""
 
-MOLECULE = Option("molecule", "fetch these molecules only", MOLECULES)
+MOLECULE = Option("molecule", "download these molecules only", MOLECULES)
 
 SPLITS = tuple(f"{part}_{number:02d}" for part in ("train", "test") for number in range(1, 6))
 """The author's five pairs of 1,000 training and 1,000 test frames, as spelt in the file names."""
 
 FRAMES_IN_EXCERPTS = 9633
-"""Distinct frames in the ten excerpts of a molecule: they share their row numbers."""
+"""Distinct frames in the ten excerpts of a molecule."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class FigshareFile:
 
 
 def npz_name(molecule: str) -> str:
-    """Where a molecule lies below the root of the data set, in the archive and in a download."""
+    """Path of a molecule below the root of the data set, in the archive and in a download."""
     return f"npz_data/rmd17_{molecule}.npz"
 
 

@@ -1,4 +1,4 @@
-"""Excerpts of one rMD17 trajectory, merged into the trajectory that they are spread over."""
+"""Merging the excerpts of an rMD17 trajectory."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from saibench.errors import UserError
 from saibench.files.npz import DamagedArray, NpzArrays
 
 PER_FRAME = ("coords", "energies", "forces", "old_indices", "old_energies")
-"""What each frame has. `old_forces` is left behind: nothing reads MD17's noisier labels."""
+"""Arrays with one entry per frame; the noisier `old_forces` of MD17 are dropped."""
 
 
 def merge(excerpts: Sequence[Path]) -> dict[str, np.ndarray]:
-    """The union of some excerpts of one molecule, in the order of the MD17 trajectory.
+    """The union of excerpts of one molecule, in the order of the MD17 trajectory.
 
-    Returns the official keys in the official units, T distinct frames of A atoms:
+    Returns the published keys and units, for T distinct frames of A atoms:
     `nuclear_charges` (A,), `coords` (T, A, 3) Å, `energies` (T,) kcal/mol,
     `forces` (T, A, 3) kcal/mol/Å, `old_indices` (T,) strictly increasing,
     `old_energies` (T,) kcal/mol.
 
-    Raises UserError if a file lacks an array, if two files are of different molecules, or if
-    they disagree about a frame.
+    Raises UserError: a missing array, files of different molecules, different contents of a frame.
     """
     tables = [_read(path) for path in excerpts]
     for path, table in zip(excerpts, tables, strict=True):
         if not np.array_equal(table["nuclear_charges"], tables[0]["nuclear_charges"]):
-            raise UserError(f"{path} is of another molecule than {excerpts[0]}: can't merge them.")
+            raise UserError(
+                f"{path} has another molecule than {excerpts[0]}. Use files of one molecule."
+            )
     joined = {key: np.concatenate([table[key] for table in tables]) for key in PER_FRAME}
     _, first, frame = np.unique(joined["old_indices"], return_index=True, return_inverse=True)
     merged = {key: values[first] for key, values in joined.items()}
     for key, values in joined.items():
         if not np.array_equal(merged[key][frame], values):
             raise UserError(
-                f"The excerpts in {excerpts[0].parent} disagree about '{key}' of a frame that "
-                f"several of them hold: delete them, and download them again."
+                f"The excerpts in {excerpts[0].parent} have different '{key}' for one frame. "
+                "Delete them and download them again."
             )
     return {"nuclear_charges": tables[0]["nuclear_charges"], **merged}
 
@@ -52,4 +53,6 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         with NpzArrays(path) as arrays:
             return {key: arrays[key] for key in ("nuclear_charges", *PER_FRAME)}
     except DamagedArray as error:
-        raise UserError(f"{path} is no excerpt of rMD17: {error}.") from error
+        raise UserError(
+            f"{path} is not an excerpt of rMD17 ({error}). Delete it and download it again."
+        ) from error

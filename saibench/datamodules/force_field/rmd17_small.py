@@ -1,8 +1,8 @@
-"""Where the small form of rMD17 lies: ten excerpts of 1,000 frames a molecule, to be merged.
+"""The small form of rMD17: ten excerpts of 1,000 frames per molecule, merged after download.
 
 The first author of rMD17 publishes the frames of the five official training and test sets as
-files of their own. Training and test set of one number share no frame, sets of different numbers
-do: the ten together hold 9,633 frames, spread evenly over the trajectory, in a tenth of the bytes.
+separate files. Sets of different numbers overlap: together they have 9,633 frames, spread evenly
+over the trajectory, in a tenth of the bytes.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ EXCERPTS_URL = (
 
 @dataclass(frozen=True)
 class SmallRMD17(Downloadable):
-    """The excerpts that rMD17's author publishes, merged to one file a molecule.
+    """The excerpts by rMD17's author, merged to one file per molecule.
 
-    base_url: the folder that holds the excerpts
+    base_url: folder of the excerpts
     md5s: file name → md5 of the excerpts
-    frames: what the ten excerpts of a molecule must come to
+    frames: number of distinct frames in the ten excerpts of a molecule
     """
 
     name = "rmd17_small"
     folder = "rmd17"
-    summary = f"the {FRAMES_IN_EXCERPTS:,} frames a molecule of rMD17's official splits"
+    summary = f"the {FRAMES_IN_EXCERPTS:,} frames per molecule of rMD17's official splits"
     size = "110 MB; a single molecule 7-18 MB"
     licence = "CC0 1.0"
     source = "https://github.com/andersx/rmd17-npz"
@@ -55,7 +55,7 @@ class SmallRMD17(Downloadable):
     frames: int = FRAMES_IN_EXCERPTS
 
     def download(self, root: Path, *, molecule: Sequence[str] = ()) -> list[Path]:
-        """Bring `root/npz_data/rmd17_<molecule>.npz`; without a molecule, of all ten."""
+        """Download to `root/npz_data/rmd17_<molecule>.npz`; all ten molecules by default."""
         return [self._merged(root, name) for name in MOLECULE.check(molecule) or MOLECULES]
 
     def _merged(self, root: Path, molecule: str) -> Path:
@@ -72,8 +72,8 @@ class SmallRMD17(Downloadable):
             merged = merge([download(self._excerpt(name), folder / name) for name in names])
             if (frames := len(merged["old_indices"])) != self.frames:
                 raise UserError(
-                    f"The excerpts of {molecule} hold {frames:,} distinct frames, not "
-                    f"{self.frames:,}: nothing was written."
+                    f"The excerpts of {molecule} have {frames:,} distinct frames instead of "
+                    f"{self.frames:,}. Nothing was written."
                 )
             draft = target.with_name(f"{target.name}.part")
             write(merged, draft)
@@ -98,6 +98,5 @@ def _is_merged(target: Path) -> bool:
     if Checksum.of(target, "sha256").digest == read_record(target).get("sha256"):
         return True
     raise UserError(
-        f"{target} is there already and was not merged from rMD17's excerpts: move it away, or "
-        f"choose another folder."
+        f"{target} exists and was not merged from rMD17's excerpts. Move it, or use another folder."
     )

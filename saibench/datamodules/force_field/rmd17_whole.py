@@ -1,4 +1,4 @@
-"""Where the whole of rMD17 lies: as single molecules, and as one archive."""
+"""The complete rMD17: as single molecules, and as one archive."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from saibench.errors import UserError
 
 log = logging.getLogger(__name__)
 
-FROM_ARCHIVE = Option("archive", "take the molecules from the archive that holds all ten")
+FROM_ARCHIVE = Option("archive", "extract the molecules from the archive of all ten")
 
 ARCHIVE = RemoteFile(
     url="https://ndownloader.figshare.com/files/23950376",
@@ -31,20 +31,19 @@ ARCHIVE = RemoteFile(
         "https://api.figshare.com/v2/file/download/23950376",
         "https://archive.materialscloud.org/records/pfffs-fff86/files/rmd17.tar.bz2?download=1",
     ),
-    # The article prints no checksum. This one is pinned alike by several public programs, for
-    # figshare's copy and for Materials Cloud's; the sha256 that one of them gives beside it
-    # begins with the cddeea2ec2c4 that load-atoms pins.
+    # The article has no checksum. Several public programs pin this one, for figshare's copy and
+    # for Materials Cloud's; its sha256 begins with the cddeea2ec2c4 that load-atoms pins.
     checksum=Checksum("md5", "cb1a927628d96f2e966025da4fb63d18"),
 )
 
 
 @dataclass(frozen=True)
 class WholeRMD17(Downloadable):
-    """The whole data set: single molecules, or the archive with the official splits.
+    """The complete data set: single molecules, or the archive with the official splits.
 
-    hosts: addresses that serve a figshare file under its id, asked in turn
+    hosts: addresses of a figshare file by its id, tried in turn
     files: file name → id and md5 of the single files
-    archive: version 3 of the article, which had no single files yet
+    archive: version 3 of the article, without single files
     """
 
     name = "rmd17"
@@ -65,9 +64,9 @@ class WholeRMD17(Downloadable):
     def download(
         self, root: Path, *, molecule: Sequence[str] = (), archive: bool = False
     ) -> list[Path]:
-        """Bring `root/npz_data/rmd17_<molecule>.npz`, and the splits with the archive.
+        """Download to `root/npz_data/rmd17_<molecule>.npz`; all ten come as the archive.
 
-        Without a molecule all ten come, as the archive.
+        The archive includes the official splits.
         """
         chosen = MOLECULE.check(molecule)
         if archive or not chosen:
@@ -100,8 +99,8 @@ class WholeRMD17(Downloadable):
 
         log.info("unpacking %s (minutes)", archive)
         with unpacked(archive, [f"rmd17/{name}" for name in names]) as members:
-            if lacking := [name for name in names if f"rmd17/{name}" not in members]:
-                raise UserError(f"{archive} lacks {', '.join(lacking)}: nothing was unpacked.")
+            if missing := [name for name in names if f"rmd17/{name}" not in members]:
+                raise UserError(f"{archive} lacks {', '.join(missing)}. Nothing was unpacked.")
             md5s = {name: Checksum.of(members[f"rmd17/{name}"], "md5").digest for name in names}
             write_record(
                 archive,
@@ -117,21 +116,21 @@ class WholeRMD17(Downloadable):
                 os.replace(members[f"rmd17/{name}"], root / name)
         if differing := [name for name in names if md5s[name] != self._published_md5(name)]:
             log.warning(
-                "%s holds another version of %s than the article has as single files now.",
+                "%s has another version of %s than the current single files of the article.",
                 archive,
                 ", ".join(differing),
             )
 
     def _holds(self, root: Path, name: str) -> bool:
-        """Whether a published version of the file is there; UserError if another file is."""
+        """Whether a published version of the file exists; UserError for another file."""
         if not (root / name).exists():
             return False
         found = Checksum.of(root / name, "md5").digest
         if found in (self._published_md5(name), _unpacked_md5s(root).get(name)):
             return True
         raise UserError(
-            f"{root / name} is there already and is not rMD17's published file (its md5 is "
-            f"{found}): move it away, or choose another folder."
+            f"{root / name} exists and is not rMD17's published file (md5 {found}). Move it, or "
+            "use another folder."
         )
 
     def _published_md5(self, name: str) -> str:

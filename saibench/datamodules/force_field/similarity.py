@@ -1,4 +1,4 @@
-"""How like the frames that a net was trained on a frame is."""
+"""Similarity of frames to sets of frames, by SOAP descriptors."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from saibench.datamodules.force_field.soap import (
-    CHUNK,
     NearestFrames,
     centred_on,
+    chunks,
     mean_unit_vector,
     similarity_to,
 )
@@ -18,20 +18,18 @@ from saibench.datamodules.force_field.trajectory import Trajectory
 from saibench.datamodules.near_duplicates import SampleSimilarity, digest
 
 PRECISION = 1e-6
-"""Å within which two positions are one."""
+"""Å, to which positions are rounded for the digest of a geometry."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingSimilarity:
-    """Mean cosines of SOAP descriptors to sets of frames, and the distance to the nearest ones.
-
-    The time of a cosine does not depend on the set; that of a distance grows with it.
+    """Mean cosines of SOAP descriptors to sets of frames, and distances to the nearest frames.
 
     Args:
         means: name of a set → `(D,)`, mean of its unit vectors.
-        centre: `(D,)`, the mean descriptor that `centred_means` are centred on.
-        centred_means: name of a set → `(D,)`, mean of its unit vectors once centred.
-        nearest: name of a distance → the frames that it is to.
+        centre: `(D,)`, the mean descriptor on which `centred_means` are centred.
+        centred_means: name of a set → `(D,)`, mean of its centred unit vectors.
+        nearest: name of a distance → its set of frames.
     """
 
     means: Mapping[str, np.ndarray]
@@ -52,7 +50,7 @@ class TrainingSimilarity:
         Args:
             vectors: `(T, D)` unit vectors of all frames.
             sets: name of a similarity → rows.
-            reference: rows whose mean is the centre: the same for every set that is compared.
+            reference: rows whose mean is the centre, the same for all compared sets.
             nearest: name of a distance → rows.
         """
         centre = mean_unit_vector(vectors, reference)
@@ -70,19 +68,18 @@ class TrainingSimilarity:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of what `of` returns, in its order."""
+        """Names of the values that `of` returns, in order."""
         centred = (f"{name}_centred" for name in self.centred_means)
         return (*self.means, *centred, *self.nearest)
 
     def of(self, vectors: np.ndarray, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
         """Name → `(N,)` float64 for unit vectors `(N, D)`; centred cosines as `<name>_centred`.
 
-        A distance is the mean of the Euclidean ones to the `NEAREST` frames of the set, all if it
-        has fewer. A descriptor that equals the centre has no direction: its centred similarity is
-        NaN.
+        A distance is the mean Euclidean distance to the `NEAREST` frames of the set. The centred
+        similarity of a descriptor that equals the centre is NaN.
 
         Args:
-            names: those that are wanted; by default all.
+            names: requested values; by default all.
         """
         return {name: self._one(name, vectors) for name in names or self.names}
 
@@ -92,24 +89,23 @@ class TrainingSimilarity:
         if name in self.nearest:
             return self.nearest[name].distance(vectors)
         mean = self.centred_means[name.removesuffix("_centred")]
-        parts = [
-            similarity_to(centred_on(self.centre, vectors[start : start + CHUNK]), mean)
-            for start in range(0, len(vectors), CHUNK)
-        ]
-        return np.concatenate(parts) if parts else np.empty(0)
+        similarity = np.empty(len(vectors))
+        for chunk in chunks(np.arange(len(vectors))):
+            similarity[chunk] = similarity_to(centred_on(self.centre, vectors[chunk]), mean)
+        return similarity
 
 
 def _centred_mean(vectors: np.ndarray, rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
     if not len(rows):
         return np.full(vectors.shape[1], np.nan)
     total = np.zeros(vectors.shape[1])
-    for start in range(0, len(rows), CHUNK):
-        total += centred_on(centre, vectors[rows[start : start + CHUNK]]).sum(axis=0)
+    for chunk in chunks(rows):
+        total += centred_on(centre, vectors[chunk]).sum(axis=0)
     return total / len(rows)
 
 
 def frame_similarity(trajectory: Trajectory, soap: np.ndarray) -> SampleSimilarity:
-    """Of frames by their SOAP unit vectors `(T, D)`; equal geometries are one content."""
+    """Near-duplicate criterion of frames: SOAP unit vectors `(T, D)` and equal geometries."""
 
     def contents(rows: np.ndarray) -> np.ndarray:
         rounded = np.round(trajectory.positions[rows] / PRECISION).astype(np.int64)

@@ -1,4 +1,4 @@
-"""A trajectory made on the spot: real physics that needs no download."""
+"""The built-in simulator of a molecular trajectory."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from saibench.datamodules.force_field.trajectory import (
     centred,
     trajectory_index,
 )
-from saibench.options import Count, NotNegative, Positive, check_fields
+from saibench.options import Count, NotNegative, Positive, Seed, check_fields
 from saibench.units import PS_PER_FS
 
 
 @dataclass(frozen=True)
 class GFN2Simulation:
-    """Langevin dynamics of one molecule with GFN2-xTB, sampled as MD17 was (500 K, 0.5 fs).
+    """Langevin dynamics of one molecule with GFN2-xTB, sampled like MD17 (500 K, 0.5 fs).
 
-    By default the conformers of ethanol drift during its 8 ps: C-C-O-H is anti in 84 % of the
-    first 30 % of the frames, in 23 % of the next, in none of the third and in 6 % of the last
-    tenth, so that windows resemble that tenth the more the later they start (mean SOAP cosines
-    0.99692, 0.99708, 0.99793, 0.99838, 0.99833 for 30 % windows from 0, 15, 30, 45, 60 %). A
-    small NequIP trained for 1,000 steps on 500 frames errs there by 111 meV/Å when they come
-    from the first window, by 81 when from the last. Of seeds 0 to 4, seed 1 shows this best.
+    The default is chosen for its drift of conformers, over 8 ps of ethanol: C-C-O-H is anti in 84 %
+    of the first 30 % of the frames, in 23 % of the next, in none of the third and in 6 % of the
+    last tenth. Later windows are therefore more similar to the last tenth (mean SOAP cosines
+    0.99692, 0.99708, 0.99793, 0.99838, 0.99833 for 30 % windows from 0, 15, 30, 45, 60 %). A small
+    NequIP trained for 1,000 steps on 500 frames has an error there of 111 meV/Å with the first
+    window and of 81 meV/Å with the last. Of seeds 0 to 4, seed 1 has the largest difference.
 
-    molecule: an everyday name (ethanol, malonaldehyde, butane, …) or one of the G2 test set
+    molecule: a common name (ethanol, malonaldehyde, butane, …) or one of the G2 test set
     temperature: K
     timestep: fs
-    frames: frames kept
-    stride: steps from one kept frame to the next
-    friction: of the thermostat, 1/ps
-    equilibration: ps run before the first kept frame
-    seed: of the initial velocities and the thermostat; one seed is one trajectory, bit by bit on
-        one machine (another libm may send the chaotic motion another way)
+    frames: number of saved frames
+    stride: steps between saved frames
+    friction: friction of the thermostat, 1/ps
+    equilibration: ps before the first saved frame
+    seed: of the initial velocities and the thermostat; a trajectory is bitwise reproducible on one
+        machine (with another libm the chaotic motion may differ)
 
     Raises UserError: an unknown molecule, a number out of range.
     """
@@ -54,7 +54,7 @@ class GFN2Simulation:
     stride: Count = 4
     friction: Positive = 2.0
     equilibration: NotNegative = 0.5
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    seed: Annotated[Seed, Field(lt=2**32)] = 1  # the range of RandomState
 
     def __post_init__(self) -> None:
         initial_geometry(self.molecule)
@@ -72,7 +72,7 @@ class GFN2Simulation:
         )
 
     def preview(self) -> pl.DataFrame:
-        """The index, which is known before the simulation runs."""
+        """The index, which is known before the simulation."""
         frame = np.arange(self.frames, dtype=np.int64)
         return trajectory_index(frame, frame * self.stride * self.timestep * PS_PER_FS)
 
@@ -80,7 +80,7 @@ class GFN2Simulation:
         return initial_geometry(self.molecule).get_chemical_symbols()
 
     def calculator(self) -> Calculator:
-        """What energies and forces come from, as an ASE calculator of one thread."""
+        """A single-threaded ASE calculator of the simulation's energies and forces."""
         from saibench.datamodules.force_field.langevin import GFN2
 
         return GFN2()
@@ -93,7 +93,7 @@ class GFN2Simulation:
         return cached_trajectory(self, cache, self._frames)
 
     def _frames(self) -> dict[str, np.ndarray]:
-        # tblite takes a second to import
+        # imported here, since tblite takes a second
         from saibench.datamodules.force_field.langevin import Thermostat, simulate
 
         atoms = initial_geometry(self.molecule)

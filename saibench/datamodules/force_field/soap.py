@@ -1,4 +1,4 @@
-"""How alike frames are: cosines of averaged SOAP descriptors (dscribe)."""
+"""Similarity of frames: cosines and distances of averaged SOAP descriptors (dscribe)."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from saibench.datamodules.cache import cached_arrays, new_array
 from saibench.datamodules.force_field.trajectory import Trajectory
 
 CHUNK = 500
-"""Frames handled at once."""
+"""Frames processed at once."""
 
 NEAREST = 5
-"""Frames that a distance to a set is averaged over: one alone would be a matter of chance."""
+"""Nearest frames over which a distance to a set is averaged, to reduce noise."""
 
 
 @dataclass(frozen=True)
 class SoapSettings:
     """r_cut: Å; n_max, l_max: radial and angular functions; sigma: width of an atom, Å;
-    average: `inner` averages over the atoms before the power spectrum is taken, `outer` after."""
+    average: over atoms, before (`inner`) or after (`outer`) the power spectrum."""
 
     r_cut: float = 5.0
     n_max: int = 8
@@ -35,9 +35,9 @@ class SoapSettings:
 def soap_unit_vectors(
     trajectory: Trajectory, cache: Path, settings: SoapSettings | None = None
 ) -> np.ndarray:
-    """(T, D) float32, one descriptor a frame, of Euclidean norm 1, mapped from the cache.
+    """(T, D) float32, one descriptor of Euclidean norm 1 per frame, mapped from the cache.
 
-    Raises UserError: the disk has no room for it.
+    Raises UserError: the disk is full.
     """
     settings = settings or SoapSettings()
     recipe = {
@@ -54,32 +54,31 @@ def soap_unit_vectors(
 
 
 def mean_unit_vector(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """(D,) float64, mean of the unit vectors in these rows; NaN of none."""
+    """(D,) float64, mean of the unit vectors in these rows; NaN without rows."""
     if not len(rows):
         return np.full(vectors.shape[1], np.nan)
     total = np.zeros(vectors.shape[1])
-    for chunk in _chunks(rows):
+    for chunk in chunks(rows):
         total += vectors[chunk].sum(axis=0, dtype=np.float64)
     return total / len(rows)
 
 
 def similarity_to(vectors: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """(N,) float64, each vector's mean cosine with the vectors whose mean is given.
+    """(N,) float64, mean cosine of each vector with a set of M unit vectors of this mean.
 
-    The mean of u·v over all v is u·(mean of v): N + M vectors are touched, not N·M pairs.
+    The mean of u·v over all v equals u·(mean of v), so that the cost is O(N + M), not O(N·M).
     """
     similarity = np.empty(len(vectors))
-    for chunk in _chunks(np.arange(len(vectors))):
+    for chunk in chunks(np.arange(len(vectors))):
         similarity[chunk] = vectors[chunk].astype(np.float64) @ mean
     return similarity
 
 
 def centred_on(centre: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """(N, D) float64, unit vectors from the centre to each of these vectors.
+    """(N, D) float64, unit vectors from the centre to each vector; NaN for the centre itself.
 
-    All frames of one molecule have nearly the same descriptor, so that plain cosines differ in
-    the fourth decimal; without their common part the cosines spread over -1 … 1. A vector that
-    equals the centre has no direction and becomes NaN.
+    All frames of one molecule have nearly the same descriptor, so that plain cosines differ in the
+    fourth decimal; centred cosines spread over -1 … 1.
     """
     difference = vectors - centre
     with np.errstate(invalid="ignore"):
@@ -88,13 +87,13 @@ def centred_on(centre: np.ndarray, vectors: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class NearestFrames:
-    """How far descriptors lie from the nearest of some frames' descriptors.
+    """Distance of descriptors to the nearest of a set of frames.
 
     Args:
-        origin: `(D,)`, close to all of them, as distances come from products whose rounding grows
-            with the vectors' lengths.
-        vectors: `(M, D)` float64, the frames' descriptors less the origin: in single precision a
-            frame would lie a thousandth of the usual distance from itself.
+        origin: `(D,)`, close to all descriptors, since the rounding error of distances increases
+            with the lengths of the vectors.
+        vectors: `(M, D)` descriptors of the set relative to the origin, in float64: in float32 the
+            distance of a frame to itself would be a thousandth of a typical one.
     """
 
     origin: np.ndarray
@@ -106,15 +105,15 @@ class NearestFrames:
         return np.einsum("md,md->m", self.vectors, self.vectors)
 
     def distance(self, vectors: np.ndarray, count: int = NEAREST) -> np.ndarray:
-        """(N,) float64, mean Euclidean distance of (N, D) to the `count` nearest, all if fewer.
+        """(N,) float64, mean Euclidean distance of (N, D) to the `count` nearest frames.
 
-        NaN if there are none. It takes N · M · D multiplications.
+        It is NaN for an empty set, and costs O(N·M·D).
         """
         if not len(self.vectors):
             return np.full(len(vectors), np.nan)
         count = min(count, len(self.vectors))
         distance = np.empty(len(vectors))
-        for chunk in _chunks(np.arange(len(vectors))):
+        for chunk in chunks(np.arange(len(vectors))):
             near = vectors[chunk] - self.origin
             own = np.einsum("nd,nd->n", near, near)[:, None]
             squared = self.squares - 2 * self._products(near) + own
@@ -125,7 +124,7 @@ class NearestFrames:
     def _products(self, near: np.ndarray) -> np.ndarray:
         if len(near) > 1:
             return near @ self.vectors.T
-        # a step of dynamics: BLAS would wake its threads, which then wait for the net's
+        # in a step of dynamics the threads of BLAS would compete with those of the net
         return np.einsum("md,nd->nm", self.vectors, near)
 
 
@@ -133,11 +132,11 @@ class SoapDescriptor:
     """Averaged SOAP descriptors of one molecule's frames.
 
     Args:
-        symbols: of its A atoms.
+        symbols: chemical symbols of the A atoms.
     """
 
     def __init__(self, symbols: Sequence[str], settings: SoapSettings | None = None) -> None:
-        # dscribe takes seconds to import, which a cache that is there should not cost
+        # imported here, since dscribe takes seconds and an existing cache needs none of it
         from dscribe.descriptors import SOAP
 
         self.symbols = list(symbols)
@@ -166,12 +165,12 @@ def _compute(trajectory: Trajectory, settings: SoapSettings, folder: Path) -> np
     descriptor = SoapDescriptor(trajectory.symbols, settings)
     vectors = new_array(folder, "soap", (frames, descriptor.size), np.float32)
     with tqdm(total=frames, desc=f"SOAP of {trajectory.name}", unit="frame") as progress:
-        for chunk in _chunks(np.arange(frames)):
+        for chunk in chunks(np.arange(frames)):
             vectors[chunk] = descriptor.unit_vectors(trajectory.positions[chunk])
             progress.update(len(chunk))
     return vectors
 
 
-def _chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
+def chunks(rows: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, len(rows), CHUNK):
         yield rows[start : start + CHUNK]

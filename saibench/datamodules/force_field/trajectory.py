@@ -1,4 +1,4 @@
-"""A molecule's frames in order of time, and what a source of them must offer."""
+"""A trajectory of one molecule, and the interface of its sources."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNITS = {
     "sample_id": "",
     "time": "ps",
 }
-"""Unit of each array that a source makes."""
+"""Units of the arrays of a source."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +33,14 @@ class Trajectory:
     name: the molecule
     symbols: A chemical symbols
     atomic_numbers: (A,) int64
-    positions: (T, A, 3) float64, Å, each frame's centroid at the origin
+    positions: (T, A, 3) float64, Å, with the centroid of each frame at the origin
     energies: (T,) float64, eV, total energies
     forces: (T, A, 3) float64, eV/Å
     sample_id: (T,) int64, stable on every machine
     time: (T,) float64, ps, not decreasing
-    data_hash: of all arrays above
+    data_hash: hash of all arrays above
 
-    The arrays are read-only memory maps.
+    Arrays are read-only memory maps.
     """
 
     name: str
@@ -54,26 +54,24 @@ class Trajectory:
     data_hash: str
 
     def index(self) -> pl.DataFrame:
-        """One row a frame: `sample_id` and `time` in ps."""
+        """One row per frame: `sample_id` and `time` in ps."""
         return trajectory_index(self.sample_id, self.time)
 
 
 class TrajectorySource(DataSource, Protocol):
-    """Where a trajectory comes from: a reader or a simulation.
+    """A reader or a simulation of a trajectory.
 
-    A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`; a new one is
-    one file with the five members below (`cached_trajectory` does most of `load`, and
-    `ase_frames.frames_of_atoms` reads what ASE reads). With a sixth, `preview_symbols()`, the
-    chemical symbols of the atoms, models are built before anything runs. What a source loads is
-    checked once: finite numbers, distances of atoms, units (`checks.check_trajectory`).
+    `cached_trajectory` does most of `load`, and `ase_frames.frames_of_atoms` reads all formats of
+    ASE. With an optional method `preview_symbols()`, the chemical symbols of the atoms, models are
+    built before anything runs. The data are checked by `checks.check_trajectory`.
     """
 
     def load(self, cache: Path) -> Trajectory:
-        """The trajectory, from the cache below this root once it has been built."""
+        """The trajectory, built on the first call and read from the cache afterwards."""
 
 
 def formula(symbols: Sequence[str]) -> str:
-    """Of the atoms, by Hill: carbon, hydrogen, then by the alphabet.
+    """Chemical formula in Hill order: carbon, hydrogen, then alphabetical.
 
     >>> formula(["O", "H", "C", "H"])
     'CH2O'
@@ -84,7 +82,7 @@ def formula(symbols: Sequence[str]) -> str:
 def cached_trajectory(
     source: TrajectorySource, cache: Path, frames: Callable[[], Arrays]
 ) -> Trajectory:
-    """What `frames` makes (the arrays named in `UNITS`), through the cache."""
+    """The trajectory of the arrays that `frames` makes (see `UNITS`), through the cache."""
     recipe = source.recipe()
     kept = cached_arrays(
         cache, f"{recipe['source']}-{source.name}", recipe, lambda folder: frames(), UNITS
@@ -99,9 +97,8 @@ def trajectory_index(sample_id: np.ndarray, time: np.ndarray) -> pl.DataFrame:
 
 
 def centred(positions: np.ndarray) -> np.ndarray:
-    """Positions (T, A, 3) moved so that each frame's centroid is the origin.
+    """Positions (T, A, 3) with the centroid of each frame at the origin.
 
-    Models see positions as float32, which has no digits left for bond lengths far from the
-    origin: rMD17's benzene drifts beyond 100 Å.
+    Far from it float32 loses the precision of bond lengths: rMD17's benzene drifts beyond 100 Å.
     """
     return positions - positions.mean(axis=1, keepdims=True)

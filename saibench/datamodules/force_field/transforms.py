@@ -1,4 +1,4 @@
-"""Test-time transforms of molecules, with what they must do to a correct prediction."""
+"""Test-time transforms of molecules and of their forces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saibench.options import Seed
 
 
 class MoleculeTransform(Protocol):
-    """A symmetry of the molecule: acts on positions and, the same way, on forces."""
+    """A symmetry of the molecule, which acts on positions and on forces."""
 
     def hash(self) -> str: ...
 
@@ -27,26 +27,22 @@ class MoleculeTransform(Protocol):
 
 @dataclass(frozen=True)
 class RandomRotation:
-    """A uniformly random rotation of each frame about its centre, fixed by frame and seed.
-
-    See `uniform_rotations`: every rank and machine turns a frame the same way.
-    """
+    """A uniformly random rotation of each frame about its centre, a function of id and seed."""
 
     seed: Seed = 0
 
     def hash(self) -> str:
-        """Digits that change whenever the rotations do."""
         return f"RandomRotation-{self.seed}"
 
     def describe(self) -> str:
-        return f"each frame turned by its own random 3-D rotation, seed {self.seed}"
+        return f"each frame rotated by its own random 3-D rotation, seed {self.seed}"
 
     def positions(self, positions: Tensor, sample_id: Tensor) -> Tensor:
         """`(B, A, 3)` → `(B, A, 3)`, rotated frame by frame."""
         return self._rotate(positions, sample_id)
 
     def forces(self, forces: Tensor, sample_id: Tensor) -> Tensor:
-        """Forces turn with the molecule."""
+        """Forces rotated with the molecule."""
         return self._rotate(forces, sample_id)
 
     def _rotate(self, vectors: Tensor, sample_id: Tensor) -> Tensor:

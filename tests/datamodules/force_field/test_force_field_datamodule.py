@@ -105,27 +105,27 @@ def test_a_batch_can_be_had_elsewhere_than_the_trainer_works() -> None:
     assert next(iter(data.val_dataloader())).forces.is_meta
 
 
-def test_held_out_frames_are_reported_or_else_those_that_are_not_turned() -> None:
+def test_held_out_frames_are_reported_or_else_those_that_are_not_rotated() -> None:
     data = made()
     assert data.reported_partition(["whole_trajectory", "last_tenth"]) == "last_tenth"
     assert data.reported_partition(["last_tenth_rotated", "whole_trajectory"]) == "whole_trajectory"
     assert data.reported_partition(["last_tenth_rotated"]) == "last_tenth_rotated"
 
 
-def test_facts_are_of_the_training_frames_alone(data: ForceFieldDataModule) -> None:
+def test_dataset_info_is_of_the_training_frames_alone(data: ForceFieldDataModule) -> None:
     from ase import Atoms
     from ase.neighborlist import neighbor_list
 
-    rows, trajectory, facts = data.split[0].rows, data.trajectory, data.dataset_info()
+    rows, trajectory, info = data.split[0].rows, data.trajectory, data.dataset_info()
     neighbors = [
         len(neighbor_list("i", Atoms(trajectory.symbols, trajectory.positions[row]), 4.0))
         for row in rows
     ]
-    assert facts["avg_num_neighbors"] == pytest.approx(np.mean(neighbors) / 9)
-    assert facts["force_rms"] == pytest.approx(np.sqrt((trajectory.forces[rows] ** 2).mean()))
-    assert facts["energy_mean"] == pytest.approx(trajectory.energies[rows].mean(), rel=1e-14)
-    assert facts["type_names"] == ["C", "H", "O"]
-    assert [type(value) for value in facts.values()] == [list, list, float, float, float]
+    assert info["avg_num_neighbors"] == pytest.approx(np.mean(neighbors) / 9)
+    assert info["force_rms"] == pytest.approx(np.sqrt((trajectory.forces[rows] ** 2).mean()))
+    assert info["energy_mean"] == pytest.approx(trajectory.energies[rows].mean(), rel=1e-14)
+    assert info["type_names"] == ["C", "H", "O"]
+    assert [type(value) for value in info.values()] == [list, list, float, float, float]
 
 
 def test_every_frame_is_seen_once_a_pass_in_another_order() -> None:
@@ -155,7 +155,7 @@ def test_stream_that_resumes_goes_on_where_it_stopped(steps: int) -> None:
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 5])
-def test_ranks_share_each_batch_and_weigh_its_frames_alike(ranks: int) -> None:
+def test_ranks_share_each_batch_and_weight_its_frames_equally(ranks: int) -> None:
     alone = made().train_dataloader()
     shared = [made(rank=rank, ranks=ranks).train_dataloader() for rank in range(ranks)]
     for whole, *parts in zip(alone, *shared, strict=True):
@@ -166,7 +166,7 @@ def test_ranks_share_each_batch_and_weigh_its_frames_alike(ranks: int) -> None:
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 7])
-def test_ranks_deal_a_test_without_repeating_or_losing_a_frame(ranks: int) -> None:
+def test_ranks_share_a_test_without_repeating_or_losing_a_frame(ranks: int) -> None:
     dealt = []
     for rank in range(ranks):
         data = made("datamodule.evaluation_batch_size=4", rank=rank, ranks=ranks)
@@ -186,14 +186,14 @@ def test_rank_without_a_frame_has_no_batch() -> None:
     assert (len(loader), list(loader)) == (0, [])
 
 
-def test_partitions_of_one_transform_are_looked_at_together() -> None:
+def test_partitions_of_one_transform_share_one_evaluation_pass() -> None:
     """A model sees each test sample once per transform."""
     data = made("test=[last_tenth,whole_trajectory,last_tenth_rotated]")
-    plain, turned = data.passes()
+    plain, rotated = data.passes()
     assert [partition.name for partition in plain.partitions] == ["last_tenth", "whole_trajectory"]
     assert plain.rows.tolist() == list(range(300))
-    assert [partition.name for partition in turned.partitions] == ["last_tenth_rotated"]
-    batch = next(iter(data.evaluation_loader(turned)))
+    assert [partition.name for partition in rotated.partitions] == ["last_tenth_rotated"]
+    batch = next(iter(data.evaluation_loader(rotated)))
     torch.testing.assert_close(batch.original.positions.norm(dim=-1), batch.positions.norm(dim=-1))
     assert (batch.positions - batch.original.positions).abs().max() > 0.1
 
@@ -222,5 +222,7 @@ def test_similarity_to_the_training_frames_is_the_mean_of_all_cosines(
 
 
 def test_test_partition_that_is_not_defined_is_refused() -> None:
-    with pytest.raises(UserError, match="known: last_tenth, last_tenth_rotated, whole_trajectory"):
+    with pytest.raises(
+        UserError, match=r"'early'.* last_tenth, last_tenth_rotated, whole_trajectory"
+    ):
         made("test=[early]")

@@ -33,7 +33,7 @@ def test_similarities_are_means_over_all_pairs() -> None:
     assert np.ptp(found["near_centred"]) > 0.1
 
 
-def test_a_frame_alone_is_as_like_as_among_others() -> None:
+def test_similarity_of_a_frame_does_not_depend_on_the_others() -> None:
     vectors = units(np.random.default_rng(1).normal(size=(600, 4))).astype(np.float32)
     similarity = TrainingSimilarity.to(
         vectors, {"near": np.arange(9)}, np.arange(300), {"apart": np.arange(9)}

@@ -1,4 +1,4 @@
-"""Frames that a model must not learn from are refused by name, and no honest file is."""
+"""Faulty frames are refused with their name, and no valid file is refused."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def row_set(row: int, value: float) -> Callable[[np.ndarray], np.ndarray]:
     return changed
 
 
-def honest(data_dir: Path) -> dict[str, dict[str, np.ndarray]]:
+def real_files(data_dir: Path) -> dict[str, dict[str, np.ndarray]]:
     """Every real file with forces, in eV."""
     found = {}
     for path in sorted((data_dir / "rmd17/npz_data").glob("*.npz")):
@@ -79,7 +79,7 @@ def honest(data_dir: Path) -> dict[str, dict[str, np.ndarray]]:
 def test_every_real_file_has_its_unit_and_no_other(data_dir: Path, frames: int) -> None:
     """Wrong by a factor of 4.2 (kJ for kcal) or more, the force constant is refused."""
     low, high = STIFFNESS
-    for name, file in honest(data_dir).items():
+    for name, file in real_files(data_dir).items():
         of = {key: values[:frames] for key, values in file.items() if key != "atomic_numbers"}
         stiffness = bond_stiffness(file["atomic_numbers"], of["positions"], of["forces"])
         assert stiffness is not None and low <= stiffness <= high, name
@@ -92,9 +92,7 @@ def test_every_real_file_has_its_unit_and_no_other(data_dir: Path, frames: int) 
 
 
 @pytest.mark.parametrize("unit", ["kcal/mol", "kJ/mol", "Hartree"])
-def test_what_is_taken_for_another_unit_names_the_right_one(
-    simulated: Trajectory, unit: str
-) -> None:
+def test_a_wrong_unit_is_refused_with_the_right_one(simulated: Trajectory, unit: str) -> None:
     check_trajectory(simulated)
     factor = ENERGY_UNITS[unit]
     given = changed(simulated, energies=lambda e: e * factor, forces=lambda f: f * factor)
@@ -127,24 +125,24 @@ def without_hydrogen(apart: float) -> Trajectory:
 def test_energies_in_another_unit_are_found_without_hydrogen(apart: float) -> None:
     frames = without_hydrogen(apart)
     check_trajectory(frames)
-    with pytest.raises(UserError, match=r"change by 23\.1 times the work"):
+    with pytest.raises(UserError, match=r"23\.1 times the work"):
         check_trajectory(changed(frames, energies=lambda e: e * 23.06))
 
 
-def test_units_that_cannot_be_checked_are_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_units_that_cannot_be_checked_give_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     frames = without_hydrogen(0.002)
     check_trajectory(frames)
     assert not caplog.messages
     few = {name: lambda array: array[:30] for name in ARRAYS_BY_FRAME}
     check_trajectory(changed(frames, **few), "kcal/mol")
-    (said,) = caplog.messages
-    assert "carbon dioxide" in said and "kcal/mol" in said
+    (warning,) = caplog.messages
+    assert "carbon dioxide" in warning and "kcal/mol" in warning
 
 
 @pytest.mark.parametrize("frames", [21, 60, 150])
-def test_honest_frames_however_far_apart_are_within_the_bounds(data_dir: Path, frames: int) -> None:
+def test_real_frames_at_any_spacing_are_within_the_bounds(data_dir: Path, frames: int) -> None:
     rng = np.random.default_rng(0)
-    for name, file in honest(data_dir).items():
+    for name, file in real_files(data_dir).items():
         count = len(file["positions"])
         for stride in (1, 3, 8):
             start = rng.integers(0, max(1, count - frames * stride))
@@ -157,10 +155,10 @@ def test_honest_frames_however_far_apart_are_within_the_bounds(data_dir: Path, f
 
 
 @pytest.mark.parametrize("stride", [1, 2, 5, 10])
-def test_forces_per_bohr_are_told_from_per_angstrom_where_frames_are_dense(
+def test_forces_per_bohr_and_per_angstrom_are_distinguished_for_dense_frames(
     data_dir: Path, stride: int
 ) -> None:
-    for name, file in honest(data_dir).items():
+    for name, file in real_files(data_dir).items():
         if "time" not in file:
             continue
         rows = np.argsort(file["time"])[::stride]
@@ -173,15 +171,15 @@ def test_forces_per_bohr_are_told_from_per_angstrom_where_frames_are_dense(
 
 
 @pytest.mark.parametrize(
-    ("unit", "says"),
+    ("unit", "pattern"),
     [
-        ("Hartree", r"as Hartree/Bohr they fit\. Multiply the forces by 1\.88973\."),
+        ("Hartree", r"Hartree/Bohr .* 1\.88973\."),
         ("kcal/mol", "Hartree/Bohr .*data.energy_unit=Hartree and multiply .* 1.88973"),
         (None, "Hartree/Bohr .*Convert energies to eV and forces to eV/Å"),
     ],
 )
 def test_atomic_units_of_forces_are_named(
-    simulated: Trajectory, unit: str | None, says: str
+    simulated: Trajectory, unit: str | None, pattern: str
 ) -> None:
     """Energies in Hartree and forces in Hartree/Bohr, converted from `unit` and `unit`/Å."""
     factor = ENERGY_UNITS[unit or "eV"] / ENERGY_UNITS["Hartree"]
@@ -190,32 +188,32 @@ def test_atomic_units_of_forces_are_named(
         energies=lambda e: e * factor,
         forces=lambda f: f * factor * ANGSTROM_PER_BOHR,
     )
-    with pytest.raises(UserError, match=says):
+    with pytest.raises(UserError, match=pattern):
         check_trajectory(given, unit)
 
 
 def test_followed_advice_passes(simulated: Trajectory) -> None:
     """Of energies and forces in two units, a unit that fits the forces alone is not advised."""
     mixed = changed(simulated, energies=lambda e: e * 23.06, forces=lambda f: f / 23.06)
-    with pytest.raises(UserError, match=r"no unit fits both.*data\.energy_unit=eV") as refused:
+    with pytest.raises(UserError, match=r"(?i)no unit .*data\.energy_unit=eV") as refused:
         check_trajectory(mixed, "kcal/mol")
     assert "energy_unit=kcal" not in str(refused.value)
 
 
 @pytest.mark.parametrize("unit", ["eV", "Hartree"])
-def test_energies_that_no_work_tells_of_are_warned_of(
+def test_energies_that_cannot_be_checked_by_the_work_give_a_warning(
     simulated: Trajectory, unit: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     few = {name: lambda array: array[::3] for name in ARRAYS_BY_FRAME}
     check_trajectory(changed(simulated, **few), unit)
-    (said,) = caplog.messages
-    assert "methanol" in said and "energies" in said and f"{unit}/Å" in said
-    assert ("Hartree/Bohr" in said) == (unit == "Hartree")
+    (warning,) = caplog.messages
+    assert "methanol" in warning and "energies" in warning and f"{unit}/Å" in warning
+    assert ("Hartree/Bohr" in warning) == (unit == "Hartree")
 
 
 def test_a_real_molecule_is_in_angstrom_and_in_no_other_unit(data_dir: Path) -> None:
     low, high = LENGTHS
-    for name, file in honest(data_dir).items():
+    for name, file in real_files(data_dir).items():
         for factor in (1, 1 / ANGSTROM_PER_BOHR, 0.1, 100):
             distance = neighbour_distance(file["atomic_numbers"], file["positions"] * factor)
             assert distance is not None
@@ -226,7 +224,7 @@ def test_a_real_molecule_is_in_angstrom_and_in_no_other_unit(data_dir: Path) -> 
         assert distance is None or low <= distance <= high, name
 
 
-def test_noble_gases_and_broken_bonds_have_no_length_to_be_known_by() -> None:
+def test_noble_gases_and_broken_bonds_are_not_refused_for_their_distances() -> None:
     apart = np.linspace(0.6, 5, 50)[:, None, None] * np.array([[[0.0, 0, 0], [1, 0, 0]]])
     assert neighbour_distance(np.array([18, 18]), 3.8 * apart) is None
     hydrogen = neighbour_distance(np.array([1, 1]), apart)
@@ -236,23 +234,25 @@ def test_noble_gases_and_broken_bonds_have_no_length_to_be_known_by() -> None:
 FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "energies in another unit than forces": ({"energies": lambda e: e * 23.06}, "work"),
     "gradients": ({"forces": lambda f: -f}, "gradients"),
-    "forces of 0": ({"forces": lambda f: 0 * f}, "forces that are all 0 in 100 of 100"),
+    "forces of 0": ({"forces": lambda f: 0 * f}, "forces .* 0 in 100 of 100"),
     "a frame without forces": ({"forces": row_set(7, 0)}, "row 7 "),
     "NaN in positions": ({"positions": row_set(3, np.nan)}, "'positions'.* row 3 "),
     "Inf in energies": ({"energies": row_set(4, np.inf)}, "'energies'.* row 4 "),
     "NaN in time": ({"time": row_set(5, np.nan)}, "'time'.* row 5 "),
     "atoms in one place": ({"positions": row_set(9, 1.0)}, "row 9 "),
-    "positions in nm": ({"positions": lambda r: r / 10}, "Å; in nm .* by 10"),
-    "positions in Bohr": ({"positions": lambda r: r / 0.529177}, r"in Bohr .* by 0\.529177"),
-    "energies of 0": ({"energies": lambda e: 0 * e}, "energies that are all 0 eV"),
-    "one energy": ({"energies": lambda e: 0 * e - 3}, "energies that are all -3 eV"),
+    "positions in nm": ({"positions": lambda r: r / 10}, "nm .* by 10"),
+    "positions in Bohr": ({"positions": lambda r: r / 0.529177}, r"Bohr .* by 0\.529177"),
+    "energies of 0": ({"energies": lambda e: 0 * e}, "energies .* 0 eV"),
+    "one energy": ({"energies": lambda e: 0 * e - 3}, "energies .* -3 eV"),
     "a wrong shape": ({"forces": lambda f: f[:, :2]}, "forces.*shape"),
 }
 
 
-@pytest.mark.parametrize(("change", "says"), FAULTS.values(), ids=FAULTS)
-def test_a_faulty_frame_is_named(simulated: Trajectory, change: dict[str, Any], says: str) -> None:
-    with pytest.raises(UserError, match=says) as refused:
+@pytest.mark.parametrize(("change", "pattern"), FAULTS.values(), ids=FAULTS)
+def test_a_faulty_frame_is_named(
+    simulated: Trajectory, change: dict[str, Any], pattern: str
+) -> None:
+    with pytest.raises(UserError, match=pattern) as refused:
         check_trajectory(changed(simulated, **change))
     assert "methanol" in str(refused.value)
 
@@ -312,14 +312,14 @@ def image(symbols: str, **more: Any) -> Atoms:
 
 
 @pytest.mark.parametrize(
-    ("second", "says"),
+    ("second", "pattern"),
     [
-        (image("OH2", pbc=True, cell=[9, 9, 9]), "frame 1 has a periodic cell"),
-        (image("HOH"), "frame 1 is of H2O in another order"),
-        (image("CH2"), "frame 1 is of CH2, where frame 0 is of H2O"),
-        (Atoms("OH2", np.ones((3, 3))), "frame 1 has no energy and forces"),
+        (image("OH2", pbc=True, cell=[9, 9, 9]), "frame 1 .*periodic"),
+        (image("HOH"), "frame 1 .*H2O in another order"),
+        (image("CH2"), "frame 1 .*CH2,.* frame 0 .*H2O"),
+        (Atoms("OH2", np.ones((3, 3))), "frame 1 .*energy .*forces"),
     ],
 )
-def test_frames_of_ase_that_do_not_belong_together_are_named(second: Atoms, says: str) -> None:
-    with pytest.raises(UserError, match=says):
+def test_frames_of_ase_that_do_not_belong_together_are_named(second: Atoms, pattern: str) -> None:
+    with pytest.raises(UserError, match=pattern):
         frames_of_atoms([image("OH2"), second], "water.xyz")
