@@ -74,98 +74,47 @@ class CellErrors:
         return with_seeds(found, settings)
 
 
-def cell_errors(evidence: StudyEvidence, cells: Sequence[Cell], statistic: str) -> CellErrors:
-    """One column per cell: a statistic of the held-out samples.
-
-    Raises:
-        UserError: the samples lack the statistic, or differ between cells.
-    """
-    _refuse_untested(evidence, [statistic])
-    keys = ["sample_id", *block_columns(evidence.samples)]
-    tables = [
-        rows_of(evidence.samples, cell.points, evidence.held_out)
-        .group_by(keys)
-        .agg(polars.col(statistic).cast(polars.Float64).mean())
-        .sort("sample_id")
-        for cell in cells
-    ]
-    samples = _same_samples(evidence, cells, tables, keys)
-    values = np.stack([table[statistic].to_numpy() for table in tables], axis=1)
-    by_point = _means_by_point(rows_of_all(evidence.samples, evidence, cells), [statistic])
-    of_seeds = [
-        ([number], np.array([by_point[point] for point in cell.points]))
-        for number, cell in enumerate(cells)
-    ]
-    return CellErrors([cell.shared for cell in cells], values, samples, of_seeds)
-
-
-def axis_errors(
-    evidence: StudyEvidence, cells: Sequence[Cell], axis: str, statistic: str
+def cell_errors(
+    evidence: StudyEvidence, cells: Sequence[Cell], statistic: str, axis: str = ""
 ) -> CellErrors:
-    """One column per cell and label of an axis, labels within cells: errors of held-out samples.
+    """Errors of the held-out samples: one column per cell, or per label of an axis within cells.
 
     Raises:
-        UserError: labels or samples differ between cells.
+        UserError: the samples lack the statistic, or labels or samples differ between cells.
     """
-    _refuse_untested(evidence, [statistic])
-    along = evidence.table(f"by_{axis}")
-    keys = ["sample_id", *block_columns(along)]
-    tables = [
-        rows_of(along, cell.points, evidence.held_out)
-        .group_by(*keys, axis)
-        .agg(polars.col(statistic).cast(polars.Float64).mean())
-        .pivot(on=axis, index=keys, values=statistic)
-        .sort("sample_id")
-        for cell in cells
-    ]
-    samples = _same_samples(evidence, cells, tables, keys)
-    names = sorted(set(tables[0].columns) - {*keys})
-    if any(set(table.columns) != set(tables[0].columns) for table in tables):
-        raise UserError(f"The runs were tested on different labels of {axis}.")
-    columns = [{**cell.shared, axis: name} for cell in cells for name in names]
-    values = np.hstack([table.select(names).to_numpy() for table in tables])
-    rows = rows_of_all(along, evidence, cells).pivot(
-        on=axis, index=["point", "sample_id"], values=statistic
-    )
-    by_point = _means_by_point(rows, names)
-    of_seeds = [
-        (
-            list(range(number * len(names), (number + 1) * len(names))),
-            np.array([by_point[point] for point in cell.points]),
-        )
-        for number, cell in enumerate(cells)
-    ]
-    return CellErrors(columns, values, samples, of_seeds)
-
-
-def rows_of_all(
-    table: polars.DataFrame, evidence: StudyEvidence, cells: Sequence[Cell]
-) -> polars.DataFrame:
-    """The held-out rows of all points of the cells."""
-    return rows_of(table, _points(cells), evidence.held_out)
-
-
-def _points(cells: Sequence[Cell]) -> list[str]:
-    return [point for cell in cells for point in cell.points]
-
-
-def _means_by_point(rows: polars.DataFrame, names: Sequence[str]) -> dict[str, list[float]]:
-    means = rows.group_by("point").agg(polars.col(names).cast(polars.Float64).mean())
-    return {str(row[0]): list(row[1:]) for row in means.iter_rows()}
-
-
-def _refuse_untested(evidence: StudyEvidence, columns: Sequence[str]) -> None:
-    untested = why_untested(evidence, columns)
+    untested = why_untested(evidence, [statistic])
     if untested:
         raise UserError(untested)
-
-
-def _same_samples(
-    evidence: StudyEvidence,
-    cells: Sequence[Cell],
-    tables: Sequence[polars.DataFrame],
-    keys: Sequence[str],
-) -> polars.DataFrame:
-    samples = [table.select(keys) for table in tables]
-    refuse_different_samples(evidence, _points(cells), samples)
-    return samples[0]
+    table = evidence.table(f"by_{axis}") if axis else evidence.samples
+    keys = ["sample_id", *block_columns(table)]
+    tables = []
+    for cell in cells:
+        own = rows_of(table, cell.points, evidence.held_out)
+        own = own.group_by(*keys, *([axis] if axis else [])).agg(
+            polars.col(statistic).cast(polars.Float64).mean()
+        )
+        own = own.pivot(on=axis, index=keys, values=statistic) if axis else own
+        tables.append(own.sort("sample_id"))
+    points = [point for cell in cells for point in cell.points]
+    samples = [own.select(keys) for own in tables]
+    refuse_different_samples(evidence, points, samples)
+    names = sorted(set(tables[0].columns) - {*keys})
+    if any(set(own.columns) != set(tables[0].columns) for own in tables):
+        raise UserError(f"The runs were tested on different labels of {axis}.")
+    rows = rows_of(table, points, evidence.held_out)
+    if axis:
+        rows = rows.pivot(on=axis, index=["point", "sample_id"], values=statistic)
+    means = rows.group_by("point").agg(polars.col(names).cast(polars.Float64).mean())
+    by_point = {point: list(of_point) for point, *of_point in means.iter_rows()}
+    return CellErrors(
+        [{**cell.shared, **({axis: name} if axis else {})} for cell in cells for name in names],
+        np.hstack([own.select(names).to_numpy() for own in tables]),
+        samples[0],
+        [
+            (
+                list(range(number * len(names), (number + 1) * len(names))),
+                np.array([by_point[point] for point in cell.points]),
+            )
+            for number, cell in enumerate(cells)
+        ],
+    )

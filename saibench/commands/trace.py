@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
-    from saibench.analysis.tracing import TraceConfig
+    from saibench.analysis.tracing.config import TraceConfig
     from saibench.evidence.reader import StudyEvidence
 
 
@@ -47,9 +47,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Prints sentences and tables; returns the exit code."""
     from saibench.analysis.dependence import dependence_warnings
-    from saibench.analysis.tracing import trace_points
     from saibench.analysis.tracing.comparisons import tested_in
     from saibench.analysis.tracing.file import write_traces
+    from saibench.analysis.tracing.of_evidence import trace_points
     from saibench.analysis.tracing.sentences import comparisons_sentence, point_sentences
     from saibench.analysis.tracing.tables import printed
     from saibench.analysis.trusted_range.of_evidence import chosen_points
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _config(evidence: StudyEvidence, args: argparse.Namespace) -> TraceConfig:
-    from saibench.analysis.tracing import trace_config
+    from saibench.analysis.tracing.config import trace_config
 
     ideal = None
     if args.ideal is not None:

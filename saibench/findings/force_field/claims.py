@@ -14,7 +14,7 @@ import numpy as np
 import polars
 
 from saibench.analysis.bootstrap import Floats, Interval
-from saibench.analysis.cell_errors import CellErrors, axis_errors, cell_errors
+from saibench.analysis.cell_errors import CellErrors, cell_errors
 from saibench.analysis.force_field.window_similarity import similarity_correlation
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
@@ -130,7 +130,7 @@ def _gains_shrink(evidence: StudyEvidence, variant: Variant) -> Answer | None:
 
 
 def _hydrogen_least(evidence: StudyEvidence, variant: Variant) -> Answer | None:
-    errors = axis_errors(evidence, variant.cells, "species", "force_mae")
+    errors = cell_errors(evidence, variant.cells, "force_mae", "species")
     columns = _columns_by_species(errors)
     if "H" not in columns or len(columns) < 2:
         return None
@@ -162,7 +162,7 @@ def _hydrogen_least(evidence: StudyEvidence, variant: Variant) -> Answer | None:
 
 
 def _oxygen_short(evidence: StudyEvidence, variant: Variant) -> Answer | None:
-    errors = axis_errors(evidence, variant.cells, "species", "force_mae")
+    errors = cell_errors(evidence, variant.cells, "force_mae", "species")
     columns = _columns_by_species(errors)
     if not {"C", "O"} <= set(columns):
         return None

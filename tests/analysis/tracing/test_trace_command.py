@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,27 +10,21 @@ from typing import Any
 import numpy as np
 import polars
 import pytest
+from command_line import saibench
 from made_traces import BIAS, BIASED, CORNERS, TRACE, write_traced_study
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from scipy.stats import ttest_1samp
 
 from saibench.analysis.bootstrap import Interval
-from saibench.analysis.tracing import (
-    bias,
-    columns,
-    comparisons,
-    records,
-    sentences,
-    trace_config,
-    trace_points,
-)
+from saibench.analysis.tracing import bias, columns, comparisons, records, sentences
 from saibench.analysis.tracing.change_points import Candidate, Segments
+from saibench.analysis.tracing.config import trace_config
+from saibench.analysis.tracing.of_evidence import trace_points
 from saibench.analysis.tracing.reading import _only_after
 from saibench.analysis.tracing.trace import trace_response
 from saibench.analysis.trusted_range.of_evidence import chosen_points
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.cli import main
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER, BEFORE, read_fields, read_table, write_table
@@ -43,20 +35,12 @@ from saibench.findings.finding import study_findings
 from saibench.report.export import export
 from saibench.settings import TraceSettings, validated
 
-Run = Callable[..., tuple[int, str, str]]
 NARROW = CORNERS[0].slug
 
 
-@pytest.fixture
-def trace(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["saibench", "trace", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_status:
-            main()
-        out, err = capsys.readouterr()
-        return int(exit_status.value.code or 0), out, err
-
-    return run
+def trace(*arguments: object) -> tuple[int, str, str]:
+    ended = saibench(Path(), "trace", *map(str, arguments))
+    return ended.status, ended.out, ended.err
 
 
 @pytest.fixture(scope="module")
@@ -173,9 +157,7 @@ def test_q_values_are_benjamini_and_hochbergs(narrow: records.PointTrace) -> Non
     assert np.isnan(undefined.q)
 
 
-def test_command_prints_sentences_and_tables_and_saves_all(
-    trace: Run, study: Path, tmp_path: Path
-) -> None:
+def test_command_prints_sentences_and_tables_and_saves_all(study: Path, tmp_path: Path) -> None:
     path = tmp_path / "traces.json"
     options = ["--point", NARROW, "--response", "force_mae", "--feature", "distance", "chance"]
     status, out, _ = trace(study, *options, "--save", path)
@@ -193,9 +175,7 @@ def test_command_prints_sentences_and_tables_and_saves_all(
     assert any("distance: ρ = 0." in line for line in point["sentences"])
 
 
-def test_console_saved_traces_page_and_export_have_one_q_value_of_a_number(
-    trace: Run, tmp_path: Path
-) -> None:
+def test_console_saved_traces_page_and_export_have_one_q_value_of_a_number(tmp_path: Path) -> None:
     """The console traces every seed, the others the first of each setting."""
     record = {
         **TRACE,
@@ -268,9 +248,7 @@ def test_one_seed_of_several_decides_nothing_for_the_others(
         (["--feature", "distance", "distance"], "distance is named twice"),
     ],
 )
-def test_mistakes_are_one_sentence(
-    trace: Run, study: Path, arguments: list[str], sentence: str
-) -> None:
+def test_mistakes_are_one_sentence(study: Path, arguments: list[str], sentence: str) -> None:
     status, out, err = trace(study, *arguments)
     assert status == 2
     assert sentence in err
@@ -333,7 +311,7 @@ def test_failed_samples_are_counted_and_leave_no_mean(
     assert found.associations and np.isfinite(found.associations[0].rho.interval.estimate)
 
 
-def test_too_few_samples_are_refused(trace: Run, tmp_path: Path) -> None:
+def test_too_few_samples_are_refused(tmp_path: Path) -> None:
     status, _, err = trace(write_traced_study(tmp_path / "few", CORNERS[1:2], frames=15))
     assert status == 2 and "11 samples of last_tenth are too few to trace force_mae" in err
 
