@@ -1,4 +1,4 @@
-"""Learning curves of a known law, drawn with noise of the test and of the trainings."""
+"""Synthetic learning curves of a known law, with noise of the test and of the trainings."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def curve_of(
     num_blocks: int = 20,
     hardness: float = 0.3,
 ) -> LearningCurve:
-    """Errors of `samples` test samples whose mean, over all there could be, is law(size).
+    """Errors of `samples` test samples with the expected value law(size).
 
-    Samples of a block are hard together, by `hardness`, whatever was trained on; `noise` is a
-    training's luck.
+    Samples of a block share a factor of spread `hardness`, the same for all sizes; each training
+    has a factor of spread `noise`.
     """
     hard = hardness * np.repeat(rng.standard_normal(num_blocks), samples // num_blocks)
     hard = np.exp(hard + 0.2 * rng.standard_normal(samples) - (hardness**2 + 0.2**2) / 2)

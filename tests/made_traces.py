@@ -1,8 +1,8 @@
-"""Made-up points whose errors are known by construction, on disk, for tests of error tracing.
+"""A synthetic study on disk whose errors are known by construction, for tests of error tracing.
 
-A frame's force error grows with `distance`, not with `chance`; oxygen errs twice as much as
-hydrogen. The energy error is noise with memory, larger by one factor for few training samples; for
-narrow windows a bias in one stretch of time is added.
+A frame's force error increases with `distance`, not with `chance`; that of oxygen is twice that of
+hydrogen. The energy error is autocorrelated noise, with a larger amplitude for few training
+samples; for narrow windows a bias is added in one stretch of time.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FRAMES = 400
 BIASED = slice(120, 180)
 BIAS = -4.0
 AMPLITUDE = 1.6
-"""Of the energy error of 200 samples over that of 1,000."""
+"""Ratio of the energy errors with 200 and 1,000 training samples."""
 TRACE = {
     "trace": {
         "response": ["force_mae", "energy_error"],
@@ -44,7 +44,7 @@ SAMPLES = [
     Field("time", "float64", "ps", "frame", role="feature", describe="time of the frame"),
     Field("distance", "float64", "Å", "frame", role="feature", describe="distance to training"),
     Field("copy", "float64", "Å", "frame", role="feature", describe="the distance again"),
-    Field("chance", "float64", "", "frame", role="feature", describe="what says nothing"),
+    Field("chance", "float64", "", "frame", role="feature", describe="noise"),
     Field("kind", "int64", "", "frame", role="feature", describe="one of two kinds"),
     Field("energy_error", "float64", "meV", "frame", describe="predicted less reference"),
     Field("force_mae", "float64", "meV/Å", "component", describe="force MAE"),
@@ -59,7 +59,7 @@ BY_SPECIES = [
 
 @dataclass(frozen=True)
 class MadePoint:
-    """Settings of one point."""
+    """Settings of one run."""
 
     size: float = 0.9
     count: int = 1000
@@ -84,7 +84,7 @@ class MadePoint:
 
 
 CORNERS = [MadePoint(0.3, 1000), MadePoint(0.9, 1000), MadePoint(0.9, 200)]
-"""As the paper's figure 5 has them: one window less wide, one training set less large."""
+"""As in the paper's figure 5: a narrower window, and a smaller training set."""
 
 
 def ar1(rng: np.random.Generator, count: int, memory: float) -> np.ndarray:
@@ -103,7 +103,7 @@ def write_traced_study(
     frames: int = FRAMES,
     record: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes the point folders; returns `folder`."""
+    """Write the run folders; return `folder`."""
     for made in points:
         _write_point(folder / made.slug, made, frames, TRACE if record is None else record)
     return folder

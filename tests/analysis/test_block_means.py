@@ -1,4 +1,4 @@
-"""Many means at once are those of `estimate_mean`, one at a time."""
+"""`block_means` equals `estimate_mean` for each statistic."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def made_values() -> np.ndarray:
     return values
 
 
-def test_means_and_intervals_are_those_of_one_statistic_alone(samples: pl.DataFrame) -> None:
+def test_means_and_intervals_equal_those_of_a_single_statistic(samples: pl.DataFrame) -> None:
     values = made_values()
     found = block_means(values, samples)
     assert found[3] is None
@@ -44,7 +44,7 @@ def test_means_and_intervals_are_those_of_one_statistic_alone(samples: pl.DataFr
         assert astuple(interval) == pytest.approx(astuple(expected), rel=1e-12)
 
 
-def test_blocks_are_all_that_it_takes_to_resample(samples: pl.DataFrame) -> None:
+def test_resampling_the_blocks_gives_the_same_interval(samples: pl.DataFrame) -> None:
     values = made_values()
     for column in range(3):
         interval, blocks = block_means(values, samples)[column]
@@ -57,7 +57,7 @@ def test_blocks_are_all_that_it_takes_to_resample(samples: pl.DataFrame) -> None
         assert (again.low, again.high) == pytest.approx((interval.low, interval.high), rel=0.01)
 
 
-def test_samples_are_told_apart_by_where_they_are_defined(samples: pl.DataFrame) -> None:
+def test_digest_depends_on_the_defined_samples(samples: pl.DataFrame) -> None:
     digests = [blocks.samples for _, blocks in block_means(made_values(), samples)[:3]]
     assert digests[1] == digests[2] != digests[0]
     others = samples.with_columns(pl.col("sample_id") + 1)

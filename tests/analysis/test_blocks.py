@@ -1,13 +1,13 @@
-"""One block rule: what the data declare, and what the errors say of it."""
+"""Blocks from the declared independence and from the autocorrelation of the errors."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from command_line import saibench
 from synthetic_rain_study import PARTITION, MadeRain, by_lead, write_rain_point, write_rain_study
 
 from saibench.analysis.blocks import find_blocks, influence
@@ -17,7 +17,6 @@ from saibench.analysis.nowcasting.errors import rain_errors
 from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.analysis.nowcasting.relations import event_numbers, relation
 from saibench.analysis.nowcasting.skill import error_skill
-from saibench.cli import main
 from saibench.errors import UserError
 from saibench.evidence.independence import (
     GROUP_COLUMN,
@@ -36,7 +35,7 @@ from saibench.formatting import fixed
 
 
 def overlapping(rng: np.random.Generator, count: int, stride: int) -> np.ndarray:
-    """Means of 29 frames of an AR(1) series, a window every `stride` frames, of mean 0."""
+    """Means over windows of 29 frames of an AR(1) series of mean 0, one every `stride` frames."""
     frames = rng.standard_normal((count - 1) * stride + 29)
     for at in range(1, len(frames)):
         frames[at] += 0.5 * frames[at - 1]
@@ -44,7 +43,7 @@ def overlapping(rng: np.random.Generator, count: int, stride: int) -> np.ndarray
 
 
 def of_overlapping(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows of 400 events by lead time, with a MAE of which those of neighbours correlate."""
+    """The rows of 400 events by lead time, with a MAE that correlates between neighbours."""
     ids = rows["sample_id"].unique().sort()
     smooth = pl.DataFrame(
         {"sample_id": ids, "more": overlapping(np.random.default_rng(5), 400, 10)}
@@ -54,13 +53,13 @@ def of_overlapping(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def in_order(samples: pl.DataFrame, times: np.ndarray) -> pl.DataFrame:
-    """Samples whose data declare that a column orders them, whatever its name."""
+    """Samples with a declared time column."""
     timed = samples.with_columns(valid_at=times)
     return marked_index(timed, Independence("time", "valid_at"))
 
 
 def test_only_a_declared_time_orders_samples() -> None:
-    """A column is no order for its name's sake; without a declaration it is, as in 0.1."""
+    """The name `time` matters only without any declaration, as in version 0.1."""
     slow = np.repeat(np.arange(10.0), 12)
     order = np.random.default_rng(4).permutation(120)
     rows = pl.DataFrame({"sample_id": order, "time": np.arange(120.0)})
@@ -76,19 +75,19 @@ def test_only_a_declared_time_orders_samples() -> None:
 def test_intervals_of_overlapping_events_cover_their_mean(timed: bool) -> None:
     """Of 150 series; resampling single events covers in half of them."""
     rng = np.random.default_rng(1)
-    hits, single, told = 0, 0, 0
+    hits, single, contradicted = 0, 0, 0
     for _ in range(150):
         errors = overlapping(rng, 120, 4)
         samples = pl.DataFrame({"sample_id": np.arange(120)})
         if timed:
             samples = in_order(samples, np.arange(120) * 4.0)
         found = find_blocks(samples, errors)
-        told += found.contradiction is not None
+        contradicted += found.contradiction is not None
         interval = block_bootstrap(errors, found.labels, num_resamples=400)
         alone = block_bootstrap(errors, np.arange(120), num_resamples=400)
         hits += interval.low <= 0 <= interval.high
         single += alone.low <= 0 <= alone.high
-    assert told == (0 if timed else 150)
+    assert contradicted == (0 if timed else 150)
     assert hits >= 150 * 0.88  # 95 % less the blocks' bias, within three standard errors
     assert single < 150 * 0.75
 
@@ -101,7 +100,7 @@ def test_independent_errors_do_not_contradict_and_are_single() -> None:
     assert found[0].num_blocks == 60 and found[0].piece == 1
 
 
-def test_declared_groups_change_places_as_a_whole() -> None:
+def test_declared_groups_are_permuted_as_a_whole() -> None:
     rng = np.random.default_rng(5)
     group = np.repeat(rng.permutation(300), 1 + np.arange(300) % 4)
     declared = pl.DataFrame({"sample_id": np.arange(len(group)), GROUP_COLUMN: group})
@@ -113,13 +112,13 @@ def test_declared_groups_change_places_as_a_whole() -> None:
     by_sample = find_blocks(declared.drop(GROUP_COLUMN), rng.standard_normal(len(group)))
     assert by_sample.groups is None
     slow = np.convolve(rng.standard_normal(310), np.ones(11), "valid")
-    told = find_blocks(
+    found = find_blocks(
         declared.with_columns(pl.lit(np.sort(group)).alias(GROUP_COLUMN)), slow[np.sort(group)]
     )
-    assert told.contradiction is not None and 1 < told.piece <= 300 / told.num_blocks + 1
+    assert found.contradiction is not None and 1 < found.piece <= 300 / found.num_blocks + 1
 
 
-def test_classes_one_after_the_other_are_no_memory_and_keep_their_shares() -> None:
+def test_sorted_classes_are_not_taken_for_autocorrelation_and_are_stratified() -> None:
     rng = np.random.default_rng(3)
     label = np.repeat([1, 0], [90, 60])
     samples = pl.DataFrame({"sample_id": np.arange(150), "label": label})
@@ -145,7 +144,7 @@ def test_declared_groups_are_the_blocks_and_overrule_time() -> None:
     assert single.kind == "sample" and single.num_blocks == 24
 
 
-def test_declaration_is_kept_in_the_record_and_told_where_it_does_not_fit() -> None:
+def test_declaration_is_recorded_and_refused_if_it_does_not_fit() -> None:
     declared = Independence("group", "series")
     columns = ["sample_id", "series", "time"]
     assert independence_of({"blocks": declared.to_json()}, columns) == declared
@@ -167,32 +166,26 @@ def test_influence_is_the_derivative_of_a_function_of_means() -> None:
     np.testing.assert_allclose(found, expected, atol=0.03)
 
 
-def test_a_study_says_where_neighbouring_errors_correlate(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_commands_warn_of_correlated_neighbours(tmp_path: Path) -> None:
     made = MadeRain()
     rows = by_lead(made, 400, PARTITION)
-    told = {}
+    warnings = {}
     for name, own in (("alone", rows), ("overlapping", of_overlapping(rows))):
         write_rain_point(
             tmp_path / name / "point", made, own, {"trace": {"response": ["lead/mae"]}}
         )
-        told[name] = dependence_warnings(StudyEvidence.load(tmp_path / name))
-    assert told["alone"] == []
-    assert "Declare a time or group column" in told["overlapping"][0]
-    for name, told_of in told.items():
+        warnings[name] = dependence_warnings(StudyEvidence.load(tmp_path / name))
+    assert warnings["alone"] == []
+    assert "lead/mae" in warnings["overlapping"][0]
+    for name, expected in warnings.items():
         of_errors = "lead/mae", "--feature", "mean_intensity"
         for command, option in (("trace", "--response"), ("trust", "--statistic")):
-            words = ["saibench", command, str(tmp_path / name), option, *of_errors]
-            monkeypatch.setattr(sys, "argv", words)
-            with pytest.raises(SystemExit) as status:
-                main()
-            assert not status.value.code, capsys.readouterr().err
-            assert capsys.readouterr().err.splitlines() == told_of, command
+            ended = saibench(tmp_path, command, name, option, *of_errors)
+            assert (ended.status, ended.err.splitlines()) == (0, expected), command
 
 
 def test_declared_series_of_events_reach_findings_and_captions(tmp_path: Path) -> None:
-    """Twelve series of five events; against a bootstrap of series by hand."""
+    """Twelve series of five events, compared with a plain bootstrap of series."""
     made = [MadeRain("persistence"), MadeRain("nowcastnet")]
     declared = Independence("group", "series").to_json()
     write_rain_study(tmp_path, made, record={"blocks": declared})
@@ -214,14 +207,14 @@ def test_declared_series_of_events_reach_findings_and_captions(tmp_path: Path) -
     mean = mean_over_events(errors.at(net, "mae", 60), errors.samples)
     assert (rows["low"][0], rows["high"][0], mean.num_blocks) == (mean.low, mean.high, 12)
     assert "12 of them" in mae_distributions.caption(evidence)
-    told = {one.claim: one.numbers for one in nowcasting_findings.findings(evidence)}
-    assert fixed(mean) in told[rain_error_findings.LOWER_MAE]
+    numbers = {one.claim: one.numbers for one in nowcasting_findings.findings(evidence)}
+    assert fixed(mean) in numbers[rain_error_findings.LOWER_MAE]
     rho = relation(event_numbers(errors, net), "observed_rate", "mae", errors.samples).rho
     assert rho.num_blocks == 12
 
 
-def test_one_decision_for_all_numbers_of_the_same_samples(tmp_path: Path) -> None:
-    """Neighbours of the MAE correlate, those of the displacement do not: both have its blocks."""
+def test_all_numbers_of_the_same_samples_share_one_decision(tmp_path: Path) -> None:
+    """The displacement, which is not autocorrelated, has the blocks of the MAE, which is."""
     made = MadeRain()
     rows = by_lead(made, 400, PARTITION)
     record = {"trace": {"response": ["lead/mae"]}}
@@ -238,7 +231,7 @@ def test_one_decision_for_all_numbers_of_the_same_samples(tmp_path: Path) -> Non
     assert found == {decided.num_blocks}
 
 
-def test_own_stretches_are_those_of_far_longer_or_surely_shorter_memory() -> None:
+def test_much_longer_or_shorter_correlation_times_have_their_own_stretches() -> None:
     rng = np.random.default_rng(6)
     samples = in_order(pl.DataFrame({"sample_id": np.arange(600)}), np.arange(600.0))
     decided = samples.with_columns(
@@ -258,10 +251,10 @@ def test_own_stretches_are_those_of_far_longer_or_surely_shorter_memory() -> Non
     assert found.num_blocks == 2
 
 
-def test_too_few_blocks_and_values_that_do_not_vary_have_no_interval() -> None:
+def test_too_few_blocks_and_constant_values_have_no_interval() -> None:
     values = np.r_[np.zeros(40), np.ones(40)]
     for number in (2, 3):
         found = block_bootstrap(values, np.arange(80) * number // 80)
         assert np.isnan(found.low) == np.isnan(found.high) == (number == 2)
-    alike = block_bootstrap(np.full(11, 0.3), np.arange(11))
-    assert alike.estimate == pytest.approx(0.3) and np.isnan([alike.low, alike.high]).all()
+    equal = block_bootstrap(np.full(11, 0.3), np.arange(11))
+    assert equal.estimate == pytest.approx(0.3) and np.isnan([equal.low, equal.high]).all()

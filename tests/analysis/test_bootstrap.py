@@ -49,7 +49,7 @@ def bootstrap_t(values: np.ndarray) -> tuple[float, float]:
     return values.mean() - of_low * stats.sem(values), values.mean() - of_high * stats.sem(values)
 
 
-def test_means_of_long_tails_are_covered_more_often_than_by_percentiles() -> None:
+def test_long_tailed_means_are_covered_more_often_than_by_percentiles() -> None:
     rng = np.random.default_rng(9)
     above = {"means": 0, "percentiles": 0}
     for values in rng.lognormal(size=(600, 20)):
@@ -61,7 +61,7 @@ def test_means_of_long_tails_are_covered_more_often_than_by_percentiles() -> Non
     assert above["means"] < 0.75 * above["percentiles"]
 
 
-def test_an_even_mean_has_students_interval() -> None:
+def test_a_symmetric_mean_has_students_interval() -> None:
     values = np.concatenate([np.arange(1, 8.0), -np.arange(1, 8.0)])
     ours = block_bootstrap(values, np.arange(14))
     half = stats.t.ppf(0.975, 13) * stats.sem(values)
@@ -85,7 +85,7 @@ def test_a_ratio_of_means_has_the_variance_of_the_jackknife() -> None:
     assert (ours.low, ours.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
 
 
-def test_what_rests_on_one_block_has_no_interval() -> None:
+def test_a_number_from_a_single_block_has_no_interval() -> None:
     values = np.stack([[0.0, 0, 0, 2], [0.0, 0, 0, 1]], axis=1)
 
     def ratio(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -118,7 +118,7 @@ def test_correlation_of_independent_samples_agrees_with_scipy() -> None:
 
 
 @pytest.mark.parametrize("memory", [0.5, 0.9])
-def test_interval_of_a_correlated_series_covers_its_mean_as_often_as_it_can(memory: float) -> None:
+def test_coverage_of_a_correlated_series_is_as_expected(memory: float) -> None:
     series = ar1(np.random.default_rng(5), 1500, 964, memory)
     blocks = contiguous_blocks(np.arange(964), 20)
     length = 964 / 20
@@ -130,7 +130,7 @@ def test_interval_of_a_correlated_series_covers_its_mean_as_often_as_it_can(memo
     assert coverage_of_zero(series, blocks) == pytest.approx(expected, abs=0.02)
 
 
-def test_frames_taken_for_independent_promise_too_much() -> None:
+def test_correlated_frames_taken_for_independent_are_covered_too_seldom() -> None:
     series = ar1(np.random.default_rng(5), 200, 964, 0.9)
     assert coverage_of_zero(series, np.arange(964)) < 0.65
 
@@ -140,7 +140,7 @@ def coverage_of_zero(series: np.ndarray, blocks: np.ndarray) -> float:
     return float(np.mean([interval.low <= 0 <= interval.high for interval in intervals]))
 
 
-def test_mean_by_block_sums_is_the_mean_over_samples() -> None:
+def test_mean_from_block_sums_equals_the_mean_over_samples() -> None:
     rng = np.random.default_rng(7)
     values, weights = rng.standard_normal(300), rng.uniform(0.5, 2, 300)
     blocks = rng.integers(0, 15, 300)
@@ -158,7 +158,7 @@ def test_mean_by_block_sums_is_the_mean_over_samples() -> None:
         assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-9)
 
 
-def test_undefined_and_weightless_samples_do_not_count() -> None:
+def test_undefined_and_weightless_samples_are_ignored() -> None:
     rng = np.random.default_rng(8)
     values, blocks = rng.standard_normal(100), np.repeat(np.arange(10), 10)
     holed, weights = np.append(values, [np.nan, 1e9]), np.append(np.ones(101), 0.0)
@@ -175,7 +175,7 @@ def test_one_block_gives_no_interval_and_no_sample_no_estimate() -> None:
     assert math.isnan(none.estimate) and none.count == 0
 
 
-def test_seed_decides_the_interval_of_what_is_drawn() -> None:
+def test_bootstrap_intervals_depend_on_the_seed() -> None:
     values, blocks = np.random.default_rng(9).standard_normal((200, 2)), np.arange(200) // 10
     one, same, other = (block_bootstrap(values, blocks, spearman, seed=n) for n in (1, 1, 2))
     assert one == same and one != other
@@ -183,7 +183,7 @@ def test_seed_decides_the_interval_of_what_is_drawn() -> None:
 
 @settings(deadline=None, max_examples=50)
 @given(st.integers(1, 60), st.integers(1, 30), st.randoms(use_true_random=False))
-def test_blocks_are_even_unbroken_stretches(count: int, num_blocks: int, random) -> None:
+def test_contiguous_blocks_are_equal_stretches(count: int, num_blocks: int, random) -> None:
     order = list(range(count))
     random.shuffle(order)
     labels = contiguous_blocks(order, num_blocks)
@@ -200,7 +200,7 @@ def test_blocks_are_even_unbroken_stretches(count: int, num_blocks: int, random)
         st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 3)), min_size=3, max_size=12
     )
 )
-def test_weighted_correlation_is_that_of_repeated_samples(rows) -> None:
+def test_weighted_correlation_equals_that_of_repeated_samples(rows) -> None:
     values, weights = np.array(rows, float)[:, :2], np.array(rows)[:, 2]
     repeated = np.repeat(values, weights, axis=0)
     if len(repeated) < 2 or (np.ptp(repeated, axis=0) == 0).any():

@@ -1,4 +1,4 @@
-"""The simulation behind docs/results/statistics/blocks.md, in small."""
+"""A small run of the simulation of docs/results/statistics/blocks.md."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SIMULATIONS = 30
 
 
 def rows(text: str) -> dict[tuple[str, ...], list[str]]:
-    """By errors, n, declared and the columns of the table: the numbers that follow."""
+    """Numbers of the table, by errors, n, declaration and number of columns."""
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     return {(*cells[:3], str(len(cells))): cells[3:] for cells in lines if cells[1].isdigit()}
 
 
 def test_short_run_agrees_with_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The coverage as nearly as so few simulations tell it."""
+    """Within the binomial error of so few simulations."""
     for name in ("SINGLE", "TOGETHER"):
         of_200 = [row for row in getattr(coverage_of_blocks, name) if row[1] == 200]
         monkeypatch.setattr(coverage_of_blocks, name, of_200)
@@ -39,7 +39,7 @@ def test_short_run_agrees_with_the_page(monkeypatch: pytest.MonkeyPatch) -> None
             assert found.pvalue > 1e-3 / len(short), (key, cells, expected)
 
 
-def test_errors_correlate_as_they_say() -> None:
+def test_simulated_errors_have_the_stated_correlations() -> None:
     rng = np.random.default_rng(0)
     series = ar1(rng, 20_000, 0.9)
     assert np.corrcoef(series[1:], series[:-1])[0, 1] == pytest.approx(0.9, abs=0.02)
@@ -53,9 +53,9 @@ def test_errors_correlate_as_they_say() -> None:
     np.testing.assert_allclose(np.corrcoef(errors.T)[apart], 0.5, atol=0.03)
 
 
-def test_row_of_too_few_blocks_says_how_often_there_is_no_interval() -> None:
+def test_row_of_too_few_blocks_reports_missing_intervals() -> None:
     (row,) = (row for row in SINGLE if row[0][0] == "AR(1), a = 0.97" and row[1] == 50)
-    name, count, declared, blocks, covered, without, told = measured(row, 20)
+    name, count, declared, blocks, covered, without, contradicted = measured(row, 20)
     assert (name, count, declared) == ("AR(1), a = 0.97", "50", "time")
-    assert float(blocks) < 4 and 20 < float(without) < 95 and told == "0.0"
+    assert float(blocks) < 4 and 20 < float(without) < 95 and contradicted == "0.0"
     assert re.fullmatch(r"\d+\.\d", covered)

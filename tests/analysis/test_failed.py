@@ -1,4 +1,4 @@
-"""What is said of a study in which a model failed at some samples: their error is infinite."""
+"""Analyses of a study in which a model failed for some samples, whose error is infinite."""
 
 from __future__ import annotations
 
@@ -48,26 +48,26 @@ def evidence(study: Path) -> StudyEvidence:
     return StudyEvidence.load(study)
 
 
-SAID = r"^3 of 396 samples of last_tenth failed: their {} is infinite"
+FAILURES = r"3 of 396 samples of last_tenth failed: their {} is infinite"
 
 
-def test_no_bound_holds_a_failure(evidence: StudyEvidence) -> None:
-    with pytest.raises(UserError, match=SAID.format("force_mae")):
+def test_failures_have_no_bound(evidence: StudyEvidence) -> None:
+    with pytest.raises(UserError, match=FAILURES.format("force_mae")):
         measured(evidence, "force_mae", ["distance"], points=POINTS[:1])
 
 
-def test_no_curve_goes_through_the_mean_of_failures(evidence: StudyEvidence) -> None:
-    with pytest.raises(UserError, match=r"^3 of 400 samples .* force_mae is infinite"):
+def test_failures_have_no_learning_curve(evidence: StudyEvidence) -> None:
+    with pytest.raises(UserError, match=r"3 of 400 samples .* force_mae is infinite"):
         learning_curves(evidence, CurveConfig("force_mae"))
 
 
-def test_failures_are_no_bias(evidence: StudyEvidence) -> None:
-    with pytest.raises(Untraceable, match=SAID.format("energy_error")):
+def test_failures_have_no_bias(evidence: StudyEvidence) -> None:
+    with pytest.raises(Untraceable, match=FAILURES.format("energy_error")):
         trace_bias(evidence, POINTS[0], PARTITION, "energy_error", "time")
 
 
-def test_failures_do_not_change_along_an_axis(evidence: StudyEvidence) -> None:
-    with pytest.raises(UserError, match=SAID.format("energy_error")):
+def test_failures_have_no_change_along_an_axis(evidence: StudyEvidence) -> None:
+    with pytest.raises(UserError, match=FAILURES.format("energy_error")):
         two_axes(evidence, "energy_error", "time", ("window", "subset.count"))
 
 
@@ -79,10 +79,10 @@ def test_a_component_that_failed_has_no_share(study: Path, tmp_path: Path) -> No
     found = trace_response(evidence, POINTS[0], PARTITION, "force_mae", trace_config(evidence))
     assert [one for one in found.notes if "species O" in one and "failed" in one]
     assert {one.of for one in found.components} == {"kind"}
-    assert np.isfinite(found.mean.estimate)  # of the samples, none of which failed
+    assert np.isfinite(found.mean.estimate)  # of the samples, which did not fail
 
 
-def test_the_page_stands(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_page_is_written(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = write_report(study)
     assert page.stat().st_size > 50_000
     assert "Traceback" not in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Shares never have an interval of no width, and it is the binomial one."""
+"""Shares have binomial intervals, which never have zero width."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from saibench.analysis.trusted_range.stretches import row_labels
 
 
 @pytest.mark.parametrize(("right", "count"), [(0, 5), (5, 5), (62, 62), (297, 596), (3, 62)])
-def test_of_independent_samples_it_is_scipys_exact_interval(right: int, count: int) -> None:
+def test_independent_samples_have_scipys_exact_interval(right: int, count: int) -> None:
     expected = stats.binomtest(right, count).proportion_ci()
     assert exact_interval(right, count) == pytest.approx((expected.low, expected.high))
     values = np.repeat([1.0, 0.0], [right, count - right])
@@ -41,7 +41,7 @@ def test_of_independent_samples_it_is_scipys_exact_interval(right: int, count: i
 
 
 @pytest.mark.parametrize("count", [62, 450])
-def test_one_accuracy_has_one_interval_by_every_path(count: int) -> None:
+def test_an_accuracy_has_the_same_interval_by_every_path(count: int) -> None:
     correct = (np.random.default_rng(0).uniform(size=count) < 0.8).astype(float)
     label = np.repeat([1, 0], [count // 2, count - count // 2])
     rows = pl.DataFrame({"point": "a", "sample_id": np.arange(count), "correct": correct})
@@ -53,12 +53,12 @@ def test_one_accuracy_has_one_interval_by_every_path(count: int) -> None:
         assert (one.low, one.high) == pytest.approx((of_cell.low, of_cell.high))
 
 
-def test_numbers_that_happen_to_be_0_or_1_are_no_shares_unless_declared() -> None:
-    """Forty frames of no rain say nothing of a share: their mean is in mm/h."""
+def test_only_declared_columns_are_shares() -> None:
+    """Forty frames without rain are 0 mm/h, no share of 0."""
     rows = pl.DataFrame({"point": "a", "sample_id": np.arange(40)})
     dry = np.zeros((40, 2))
     found = [one[0] for one in block_means(dry, rows, [False, True]) if one is not None]
-    assert np.isnan([found[0].low, found[0].high]).all()  # nothing tells how much others vary
+    assert np.isnan([found[0].low, found[0].high]).all()  # constant values have no interval
     assert found[1].high == pytest.approx(stats.binomtest(0, 40).proportion_ci().high)
     of_cell = estimate_mean(rows.with_columns(mae=pl.lit(1.0)), "mae").interval
     assert np.isnan([of_cell.low, of_cell.high]).all()
@@ -66,19 +66,18 @@ def test_numbers_that_happen_to_be_0_or_1_are_no_shares_unless_declared() -> Non
     assert interval([jets]).low == 1.0
 
 
-def test_a_weighted_share_is_the_binomial_one_of_its_blocks() -> None:
-    """Coverage that weighs blocks alike: 20 of 20 blocks, and one that weights leave as it is."""
+def test_a_weighted_share_has_the_binomial_interval_of_its_blocks() -> None:
+    """Equal weights of blocks (20 of 20), and constant weights, which change nothing."""
     blocks = np.repeat(np.arange(20), np.r_[np.full(10, 5), np.full(10, 15)])
     even = block_weights(blocks)
     sure = block_bootstrap(np.ones(200), blocks, weights=even, share=True)
     expected = stats.binomtest(20, 20).proportion_ci()
     assert (sure.low, sure.estimate, sure.high) == pytest.approx((expected.low, 1.0, 1.0))
-    held = (np.arange(200) % 4 > 0).astype(float)
-    alike = block_bootstrap(held, np.arange(200) // 10, weights=np.full(200, 0.3), share=True)
-    plain = block_bootstrap(held, np.arange(200) // 10, share=True)
-    assert (alike.low, alike.estimate, alike.high) == pytest.approx(
-        (plain.low, plain.estimate, plain.high)
-    )
+    values, labels = (np.arange(200) % 4 > 0).astype(float), np.arange(200) // 10
+    constant = block_bootstrap(values, labels, weights=np.full(200, 0.3), share=True)
+    plain = block_bootstrap(values, labels, share=True)
+    for name in ("low", "estimate", "high"):
+        assert getattr(constant, name) == pytest.approx(getattr(plain, name))
 
 
 def test_a_share_over_seeds_stays_between_0_and_1() -> None:
@@ -99,8 +98,8 @@ def test_a_share_over_seeds_stays_between_0_and_1() -> None:
         assert 0.0 <= one.low < one.estimate < one.high == 1.0
 
 
-def test_a_number_of_independent_samples_has_one_interval_whoever_asks() -> None:
-    """596 jets, all right, in 200 bundles that say nothing of the jets' memory."""
+def test_independent_samples_have_the_same_interval_from_blocks_and_rows() -> None:
+    """596 jets, all correct, in 200 bundles."""
     count = 596
     rows = pl.DataFrame({"sample_id": np.arange(count), "error": np.zeros(count)})
     expected = stats.binomtest(count, count).proportion_ci()
@@ -115,8 +114,8 @@ def test_a_number_of_independent_samples_has_one_interval_whoever_asks() -> None
     assert not row_labels(rows, "error", 20)[1]
 
 
-def test_no_score_of_jets_that_are_all_right_has_an_interval_of_no_width() -> None:
-    """40 top jets and 22 QCD jets, by the exact bounds of either class and of all of them."""
+def test_scores_of_jets_that_are_all_correct_have_intervals_of_positive_width() -> None:
+    """40 top jets and 22 QCD jets, by the exact bounds of each class and of all of them."""
     label, right = np.repeat([1, 0], [40, 22]), np.ones(62)
     blocks = stratified_blocks(label)
     tops, qcds, every = (1 - stats.binomtest(n, n).proportion_ci().low for n in (40, 22, 62))
@@ -130,7 +129,7 @@ def test_no_score_of_jets_that_are_all_right_has_an_interval_of_no_width() -> No
     assert (apart.low, apart.estimate, apart.high) == pytest.approx((-every, 0.0, every))
 
 
-def test_correlated_samples_count_less() -> None:
+def test_correlated_samples_have_a_smaller_effective_number() -> None:
     """Blocks of ten equal samples are worth one sample each."""
     right, count = 60, 80
     sums, sizes = 10.0 * np.repeat([1.0, 0.0], [right, count - right]), np.full(count, 10.0)
@@ -142,7 +141,7 @@ def test_correlated_samples_count_less() -> None:
     assert surely == pytest.approx((stats.binomtest(4, 4).proportion_ci().low, 1.0))
 
 
-def test_two_blocks_have_no_bounds_unless_they_are_bundles() -> None:
+def test_two_blocks_have_no_bounds_unless_samples_are_independent() -> None:
     sums, sizes = np.array([3.0, 4.0]), np.array([5.0, 5.0])
     assert np.isnan(share_interval(sums, sizes)).all()
     bundles = share_interval(sums, sizes, independent=True)
@@ -153,8 +152,8 @@ def test_two_blocks_have_no_bounds_unless_they_are_bundles() -> None:
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
 @pytest.mark.parametrize("count", [5, 62])
-def test_it_covers_the_share_at_least_at_its_level(count: int, share: float) -> None:
-    """By the binomial distribution itself, without a draw."""
+def test_exact_interval_covers_the_share_at_least_at_its_level(count: int, share: float) -> None:
+    """From the binomial distribution, without simulation."""
     right = np.arange(count + 1)
     bounds = np.array([exact_interval(float(one), count) for one in right])
     covers = (bounds[:, 0] <= share) & (share <= bounds[:, 1])
@@ -175,10 +174,10 @@ def test_independent_shares_differ_by_newcombes_interval(
     assert found == pytest.approx((low, high))
 
 
-def test_correlated_numbers_differ_by_less() -> None:
+def test_differences_of_correlated_numbers_have_narrower_bounds() -> None:
     bounds = [(0.8, 1.2), (0.3, 0.7)]
-    alike = combined(0.5, (1, -1), (1.0, 0.5), bounds, [[1, 0.9], [0.9, 1]])
-    assert alike == pytest.approx((0.5 - 0.2 * np.sqrt(0.2), 0.5 + 0.2 * np.sqrt(0.2)))
+    found = combined(0.5, (1, -1), (1.0, 0.5), bounds, [[1, 0.9], [0.9, 1]])
+    assert found == pytest.approx((0.5 - 0.2 * np.sqrt(0.2), 0.5 + 0.2 * np.sqrt(0.2)))
     assert np.isnan(combined(0.5, (1, -1), (1.0, 0.5), [(np.nan, np.nan), (0.3, 0.7)])).all()
     kept = combined(1.0, (1, 0), (1.0, 0.5), [(0.8, 1.2), (np.nan, np.nan)])
     assert kept == pytest.approx((0.8, 1.2))
@@ -195,7 +194,7 @@ def test_a_ratio_has_fiellers_bounds() -> None:
 
 
 @pytest.mark.parametrize(("few", "many", "share"), [(25, 150, 0.95), (36, 600, 0.98)])
-def test_a_small_bin_that_is_all_right_is_not_better_than_a_large_one(
+def test_a_small_bin_without_errors_is_not_significantly_better_than_a_large_one(
     few: int, many: int, share: float
 ) -> None:
     rng = np.random.default_rng(0)

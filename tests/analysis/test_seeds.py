@@ -1,4 +1,4 @@
-"""Claims about settings need seeds, and intervals over seeds cover the training."""
+"""Claims about settings need several seeds, and intervals over seeds cover the training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saibench.findings.finding import INCONCLUSIVE, SUPPORTED, check_claim
 
 
 def test_intervals_cover_the_mean_over_trainings() -> None:
-    """Of 300 studies of 3 seeds that spread as far as the test: 81 % by blocks alone."""
+    """Of 300 studies of 3 seeds that vary as much as the test; blocks alone cover 81 %."""
     rng = np.random.default_rng(0)
     alone = both = 0
     for _ in range(300):
@@ -25,12 +25,12 @@ def test_intervals_cover_the_mean_over_trainings() -> None:
     assert both >= 300 * 0.91 and alone < 300 * 0.88
 
 
-def test_one_seed_leaves_the_interval_of_the_net() -> None:
+def test_one_seed_leaves_the_interval_unchanged() -> None:
     interval = Interval(1.0, 2.0, 3.0, 20, 100)
     assert with_seeds(interval, [[2.0], [1.0, 3.0]]) == interval
 
 
-def test_one_net_each_does_not_decide_a_claim_about_settings() -> None:
+def test_one_seed_per_setting_decides_no_claim_about_settings() -> None:
     found = [check_claim("wider is better", "", lambda: (SUPPORTED, "by 3."), n)[0] for n in (1, 2)]
     assert found[0].verdict == INCONCLUSIVE and found[0].nets_verdict == SUPPORTED
     assert found[0].numbers.startswith("by 3.") and "one seed" in found[0].numbers

@@ -1,4 +1,4 @@
-"""Classifiers that predict one class for all samples are named so."""
+"""Classifiers that predict one class for all samples are reported."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def with_labels(folder: Path, label: np.ndarray, predicted: np.ndarray) -> Study
 
 
 @pytest.mark.parametrize("only", [0, 1])
-def test_one_class_for_all_samples_is_told(only: int, tmp_path: Path) -> None:
+def test_one_class_for_all_samples_is_reported(only: int, tmp_path: Path) -> None:
     label = np.arange(300) % 3 // 2
     folder = write_trust_study(tmp_path, ["near"], 30, 10)
     evidence = with_labels(folder, label, np.full(300, only))
@@ -39,7 +39,7 @@ def test_one_class_for_all_samples_is_told(only: int, tmp_path: Path) -> None:
     assert text in notes
 
 
-def test_a_model_that_predicts_both_and_one_without_labels_are_not(tmp_path: Path) -> None:
+def test_both_classes_and_missing_labels_are_not_reported(tmp_path: Path) -> None:
     folder = write_trust_study(tmp_path, ["near"], 30, 10)
     bare = StudyEvidence.load(folder)
     (point,) = bare.metrics
@@ -49,7 +49,7 @@ def test_a_model_that_predicts_both_and_one_without_labels_are_not(tmp_path: Pat
     assert single_class(with_labels(folder, label, predicted), point, PARTITION) is None
 
 
-def test_a_test_of_one_class_says_nothing_of_the_model(tmp_path: Path) -> None:
+def test_a_partition_with_one_class_is_not_reported(tmp_path: Path) -> None:
     folder = write_trust_study(tmp_path, ["near"], 30, 10)
     evidence = with_labels(folder, np.ones(300, dtype=int), np.ones(300, dtype=int))
     assert evidence.samples["correct"].dtype == polars.Float64

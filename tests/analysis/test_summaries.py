@@ -19,13 +19,13 @@ def samples(count: int) -> polars.DataFrame:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.95])
-def test_a_weighted_quantile_is_that_of_repeated_values(share: float) -> None:
+def test_a_weighted_quantile_equals_that_of_repeated_values(share: float) -> None:
     values, weights = RNG.normal(size=40), RNG.integers(0, 4, size=(25, 40))
     expected = [np.quantile(np.repeat(values, row), share) for row in weights]
     np.testing.assert_allclose(quantiles(values, weights.astype(float), share), expected)
 
 
-def test_a_root_mean_square_has_the_roots_of_the_bounds() -> None:
+def test_bounds_of_a_root_mean_square_are_roots_of_those_of_the_mean_square() -> None:
     values = RNG.normal(size=300)
     found = summary_interval(values, samples(300), summary("root_mean_square"))
     squares = np.square(values)
@@ -35,7 +35,7 @@ def test_a_root_mean_square_has_the_roots_of_the_bounds() -> None:
     assert (found.low**2, found.high**2) == pytest.approx((mean.low, mean.high))
 
 
-def test_the_interval_of_a_quantile_is_of_resampled_blocks() -> None:
+def test_the_interval_of_a_quantile_is_from_resampled_blocks() -> None:
     values = RNG.exponential(size=120)
     found = summary_interval(values, samples(120), summary("quantile_0.9"))
     assert found is not None and found.num_blocks == 120
@@ -55,7 +55,7 @@ def test_intervals_of_a_quantile_cover_the_true_one() -> None:
     assert covered >= 87  # of 100 at 95 %: fewer than 1 in 1000 studies
 
 
-def test_failures_have_no_mean_but_a_quantile_below_them() -> None:
+def test_failures_have_no_mean_but_a_quantile() -> None:
     values = np.where(np.arange(60) < 3, np.inf, RNG.normal(size=60))
     values[5] = np.nan
     assert summary_interval(values, samples(60), summary("root_mean_square")) is None

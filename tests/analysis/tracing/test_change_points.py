@@ -15,7 +15,7 @@ from saibench.analysis.tracing.change_points import (
 )
 
 
-def test_best_stretch_is_that_of_all_pairs() -> None:
+def test_best_stretch_equals_brute_force() -> None:
     for seed in range(5):
         series = np.random.default_rng(seed).standard_normal(23)
         found = []
@@ -38,7 +38,7 @@ def test_best_stretch_is_that_of_all_pairs() -> None:
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.6])
-def test_biased_stretch_is_found_where_it_is(memory: float) -> None:
+def test_a_biased_stretch_is_found(memory: float) -> None:
     series = ar1(np.random.default_rng(3), 400, memory)
     series[150:230] -= 3.0
     found = segments(series, num_permutations=199)
@@ -47,7 +47,7 @@ def test_biased_stretch_is_found_where_it_is(memory: float) -> None:
     assert found.first.p <= 0.01 and max(found.p) <= 0.05
 
 
-def test_a_spread_that_follows_the_order_is_no_change_of_the_mean() -> None:
+def test_a_spread_that_grows_along_the_order_is_no_change_of_the_mean() -> None:
     cut = 0
     for seed in range(60):
         rng = np.random.default_rng(seed)
@@ -67,7 +67,7 @@ def test_a_bias_within_a_biased_half_is_found() -> None:
     assert found >= 7
 
 
-def test_a_change_is_no_surer_than_the_one_it_was_found_within(
+def test_a_p_value_is_at_least_that_of_the_enclosing_stretch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     searched = iter([change_points.Candidate(0, 60, 0.04), change_points.Candidate(20, 40, 0.001)])
@@ -77,7 +77,7 @@ def test_a_change_is_no_surer_than_the_one_it_was_found_within(
     assert found.bounds == (0, 60, 80, 100) and found.p == (0.04, 0.04)
 
 
-def test_surer_leaves_out_the_least_sure_changes_first() -> None:
+def test_surer_drops_the_least_significant_changes_first() -> None:
     first = change_points.Candidate(10, 40, 0.001)
     found = change_points.Segments((0, 10, 20, 40, 50), (0.001, 0.04, 0.001), first, block=1)
     kept = [(one.bounds, one.p) for one in found.surer()]
@@ -88,7 +88,7 @@ def test_surer_leaves_out_the_least_sure_changes_first() -> None:
     ]
 
 
-def test_step_is_one_change_point() -> None:
+def test_a_step_is_one_change_point() -> None:
     series = np.random.default_rng(4).standard_normal(200)
     series[120:] += 2.5
     found = segments(series, correlated=False, num_permutations=199)
@@ -96,7 +96,7 @@ def test_step_is_one_change_point() -> None:
     assert abs(found.bounds[1] - 120) <= 3
 
 
-def test_memory_is_no_change_but_single_samples_would_say_so() -> None:
+def test_autocorrelation_is_no_change_unless_single_samples_are_permuted() -> None:
     with_memory, without = [], []
     for seed in range(24):
         series = ar1(np.random.default_rng(seed), 240, 0.7)
@@ -107,7 +107,7 @@ def test_memory_is_no_change_but_single_samples_would_say_so() -> None:
     assert np.mean(np.array(without) <= 0.05) >= 0.7
 
 
-def test_single_outlier_is_no_stretch_and_hides_none() -> None:
+def test_a_single_outlier_is_no_stretch_and_hides_none() -> None:
     series = np.random.default_rng(5).standard_normal(150)
     series[70] = 25.0
     assert segments(series, num_permutations=99).first.p > 0.05

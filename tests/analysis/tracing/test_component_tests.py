@@ -1,4 +1,4 @@
-"""Tests of components against counting, scipy and their own level."""
+"""Permutation tests of components against counting, scipy and their nominal level."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ALMOST_NEVER = 1e-4
 
 
 def at_most(simulations: int, level: float) -> int:
-    """Rejections that a test of this level exceeds once in 10,000."""
+    """Number of rejections that a test of this level exceeds once in 10,000."""
     return int(stats.binom.ppf(1 - ALMOST_NEVER, simulations, level))
 
 
 def by_counting(own_errors: int, own: int, errors: int, count: int) -> float:
-    """Fisher's two-sided p-value: all tables that are no more probable than this one."""
+    """Fisher's two-sided p-value: the sum over all tables that are no more probable."""
     weight = [comb(errors, k) * comb(count - errors, own - k) for k in range(min(own, errors) + 1)]
     return sum(w for w in weight if w <= weight[own_errors]) / comb(count, own)
 
@@ -42,8 +42,8 @@ def test_rare_errors_of_few_jets_are_tested_exactly(
     assert found[0] == pytest.approx(p, abs=0.005)
 
 
-def test_bins_of_few_jets_hold_their_level() -> None:
-    """Of 598 jets with errors of 5 % in bins of 26 to 36; Student's t called 16 to 24 % sure."""
+def test_bins_of_few_jets_keep_the_level() -> None:
+    """Of 598 jets with errors of 5 % in bins of 26 to 36; Student's t rejects 16 to 24 %."""
     rng, simulations = np.random.default_rng(0), 300
     sizes = np.array([26, 30, 36])
     member = np.zeros((598, 3), dtype=bool)
@@ -73,8 +73,8 @@ def test_classes_are_permuted_as_scipy_does() -> None:
     assert found == pytest.approx(expected, abs=4 * spread)
 
 
-def test_neighbours_stay_together_where_samples_remember() -> None:
-    """Of classes of ten samples each in a series with memory, independent ones would differ."""
+def test_correlated_neighbours_are_permuted_together() -> None:
+    """Classes of ten samples each in an autocorrelated series do not differ."""
     rng, simulations = np.random.default_rng(1), 40
     member = (np.arange(120) // 10 % 2)[:, None] == np.arange(2)
     apart, together = [], []
@@ -92,8 +92,8 @@ EQUAL = np.arange(320) // 8
 
 
 @pytest.mark.parametrize("groups", [UNEQUAL, EQUAL], ids=["5 of 40, 35 of 3", "40 of 8"])
-def test_classes_of_whole_groups_hold_their_level(groups: np.ndarray) -> None:
-    """Pieces of N / groups neighbours called 44 and 15 % of them sure at a level of 5 %."""
+def test_classes_of_whole_groups_keep_the_level(groups: np.ndarray) -> None:
+    """Permuting pieces of N / groups neighbours rejects 44 and 15 % at a level of 5 %."""
     rng, simulations = np.random.default_rng(6), 200
     found = []
     for _ in range(simulations):
@@ -105,7 +105,7 @@ def test_classes_of_whole_groups_hold_their_level(groups: np.ndarray) -> None:
 
 
 def test_whole_groups_are_permuted_as_scipy_does() -> None:
-    """Welch's t of the groups' means where all groups are equally large."""
+    """Equals Welch's t of the groups' means if all groups are equally large."""
     rng = np.random.default_rng(8)
     own = np.arange(24) < 9
     means = rng.lognormal(0, 0.2, 24) * np.where(own, 1.3, 1.0)
@@ -126,7 +126,7 @@ def test_whole_groups_are_permuted_as_scipy_does() -> None:
 
 
 def test_classes_within_groups_are_tested_with_whole_groups() -> None:
-    """An error that each group's samples of a class have is found, none is made of chance."""
+    """An effect of the class within each group is found; without one there is none."""
     rng = np.random.default_rng(7)
     own = rng.random(len(EQUAL)) < 0.5
     errors = rng.lognormal(0, 0.3, 40)[EQUAL]
@@ -135,7 +135,7 @@ def test_classes_within_groups_are_tested_with_whole_groups() -> None:
     assert class_p_values(errors * np.where(own, 1.5, 1.0), member, 1, EQUAL)[0] < 0.01
 
 
-def test_two_positions_are_told_apart_by_the_signs_of_blocks() -> None:
+def test_two_positions_are_compared_by_the_signs_of_blocks() -> None:
     rng = np.random.default_rng(5)
     errors = rng.lognormal(0, 0.5, (9, 2)) * np.array([1.5, 1.0])
     difference = errors[:, 0] - errors[:, 1]
@@ -157,8 +157,8 @@ def test_p_values_are_no_smaller_than_few_blocks_allow() -> None:
     assert many[0] == pytest.approx(1 / (1 + NUM_PERMUTATIONS))
 
 
-def test_positions_of_skewed_errors_hold_their_level() -> None:
-    """Of one long-tailed lead time among 12; Student's t says so of 10 to 15 %."""
+def test_positions_of_skewed_errors_keep_the_level() -> None:
+    """One long-tailed lead time of 12; Student's t rejects 10 to 15 %."""
     rng, simulations = np.random.default_rng(2), 150
     found = [
         axis_p_values(rng.lognormal(0, 1, (10, 12)), np.ones((10, 12)), np.arange(10))[0]
@@ -168,7 +168,7 @@ def test_positions_of_skewed_errors_hold_their_level() -> None:
         assert (np.array(found) <= level).sum() <= at_most(simulations, level)
 
 
-def test_undefined_positions_take_no_part() -> None:
+def test_undefined_positions_are_ignored() -> None:
     rng = np.random.default_rng(4)
     errors = rng.lognormal(0, 0.3, (30, 3)) * np.array([1.0, 1.0, 2.0])
     sizes = np.ones((30, 3))

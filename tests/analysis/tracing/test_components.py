@@ -17,7 +17,7 @@ from saibench.analysis.tracing.ranges import feature_ranges, range_of
 from saibench.analysis.tracing.wrong_shares import wrong_shares
 
 
-def test_shares_are_those_of_the_sums() -> None:
+def test_shares_are_ratios_of_sums() -> None:
     rng = np.random.default_rng(0)
     sizes = np.tile([2.0, 1.0, 1.0], (200, 1))
     errors = sizes * np.array([1.0, 2.0, 1.0]) * rng.lognormal(0, 0.3, (200, 1))
@@ -29,17 +29,17 @@ def test_shares_are_those_of_the_sums() -> None:
     np.testing.assert_allclose([one.relative.interval.estimate for one in found], [0.8, 1.6, 0.8])
 
 
-def test_classes_that_err_alike_are_found_alike_and_others_not() -> None:
-    alike, apart = [], []
+def test_only_different_classes_are_significant() -> None:
+    equal, apart = [], []
     for seed in range(80):
         rng = np.random.default_rng(seed)
         member = rng.integers(0, 2, 150)
         errors = rng.lognormal(0, 0.5, 150)
         same = of_classes("label", ["0", "1"], member, errors)
         other = of_classes("label", ["0", "1"], member, errors * np.where(member == 1, 1.6, 1.0))
-        alike.append(component_shares(same, np.arange(150))[1].relative.p)
+        equal.append(component_shares(same, np.arange(150))[1].relative.p)
         apart.append(component_shares(other, np.arange(150))[1].relative.p)
-    assert 0.0 < np.mean(np.array(alike) <= 0.1) < 0.2
+    assert 0.0 < np.mean(np.array(equal) <= 0.1) < 0.2
     assert np.mean(np.array(apart) <= 0.05) > 0.9
 
 
@@ -66,7 +66,7 @@ def test_interval_of_a_share_covers_the_truth() -> None:
     assert 0.88 <= np.mean(covered) <= 1.0
 
 
-def test_empty_components_are_left_out_and_values_outside_bins_are_in_none() -> None:
+def test_empty_components_are_dropped_and_values_outside_of_bins_are_in_none() -> None:
     names, member = binned([0, 1, 2], np.array([-1.0, 0.0, 0.5, 1.5, 2.0, 2.1, np.nan]))
     assert names == ["0 to 1", "1 to 2"]
     assert member.tolist() == [-1, 0, 0, 1, 1, -1, -1]
@@ -75,7 +75,7 @@ def test_empty_components_are_left_out_and_values_outside_bins_are_in_none() -> 
     np.testing.assert_array_equal(found.errors, [[1, 0], [0, 2], [0, 0]])
 
 
-def test_causes_share_by_what_they_add_to_none_and_to_the_other() -> None:
+def test_shares_of_causes_are_shapley_values() -> None:
     motion, source = cause_shares(
         np.full(40, 10.0), {"motion": np.full(40, 4.0), "source": np.full(40, 7.0)}, np.arange(40)
     )
@@ -86,7 +86,7 @@ def test_causes_share_by_what_they_add_to_none_and_to_the_other() -> None:
         cause_shares(np.ones(4), dict.fromkeys("abcd", np.ones(4)), np.arange(4))
 
 
-def test_what_is_left_with_both_causes_true_is_a_share_of_its_own() -> None:
+def test_the_rest_with_both_causes_true_is_a_share() -> None:
     first, second, rest = cause_shares(
         np.full(40, 10.0),
         {"motion": np.full(40, 5.0), "source": np.full(40, 7.0), "scheme": np.full(40, 2.0)},
@@ -120,7 +120,7 @@ def test_equal_values_are_in_one_range() -> None:
     assert range_of(np.array([3.0, 1.0, 1.0, 2.0])).tolist() == [2, 0, 0, 1]
 
 
-def test_few_jets_without_an_error_have_the_bounds_of_their_number() -> None:
+def test_few_jets_without_an_error_have_exact_bounds() -> None:
     errors = (np.arange(598) % 7 == 0).astype(float)
     member = np.where(np.arange(598) % 7 == 1, np.arange(598) < 30, 0).astype(int)
     assert member.sum() == 5 and not errors[member == 1].any()
@@ -140,7 +140,7 @@ def test_few_jets_without_an_error_have_the_bounds_of_their_number() -> None:
     assert small.mean.high == pytest.approx(of_class)
 
 
-def test_small_classes_seldom_differ_from_all_where_nothing_does() -> None:
+def test_small_classes_are_seldom_significant_by_chance() -> None:
     rng, apart = np.random.default_rng(3), 0
     for _ in range(200):
         errors, member = (rng.random(598) < 0.05).astype(float), np.arange(598) < 30

@@ -1,4 +1,4 @@
-"""The data declare which column orders their samples; its name means nothing."""
+"""The declared time column orders the samples, whatever its name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMELESS = {"trace": {key: value for key, value in TRACE["trace"].items() if key
 
 
 def study(folder: Path, column: str | None) -> StudyEvidence:
-    """The made-up study, its times in a declared column; with None they are no order."""
+    """The synthetic study with its times in a declared column; None declares no time."""
     write_traced_study(folder, record=NAMELESS)
     for path in folder.glob("*/samples.parquet"):
         named = {"time": column or "phase"}
@@ -54,7 +54,7 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
     return study(tmp_path_factory.mktemp("without") / "study", None)
 
 
-def test_bias_is_sought_along_the_declared_column(
+def test_bias_is_traced_along_the_declared_column(
     times: StudyEvidence, renamed: StudyEvidence
 ) -> None:
     assert trace_config(times).along == "time" and trace_config(renamed).along == "valid_at"
@@ -68,9 +68,7 @@ def test_bias_is_sought_along_the_declared_column(
     assert replace(other, along=one.along) == one
 
 
-def test_effects_are_parted_by_the_declared_column(
-    times: StudyEvidence, renamed: StudyEvidence
-) -> None:
+def test_two_axes_use_the_declared_column(times: StudyEvidence, renamed: StudyEvidence) -> None:
     across = ("window", "subset.count")
     one, other = (
         two_axes(evidence, "energy_error", trace_config(evidence).along, across)
@@ -93,9 +91,9 @@ def test_samples_without_an_order_need_a_named_feature(without: StudyEvidence) -
     assert "--along" in str(biased_stretches.needs(without))
 
 
-def test_the_page_is_told_the_order(renamed: StudyEvidence, without: StudyEvidence) -> None:
-    told = [page_data(page_studies([one]), Packer())["orders"] for one in (renamed, without)]
-    assert told == [["valid_at"], []]
+def test_the_page_has_the_order(renamed: StudyEvidence, without: StudyEvidence) -> None:
+    orders = [page_data(page_studies([one]), Packer())["orders"] for one in (renamed, without)]
+    assert orders == [["valid_at"], []]
 
 
 def test_exported_times_keep_their_digits(renamed: StudyEvidence, tmp_path: Path) -> None:

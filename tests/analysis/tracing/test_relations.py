@@ -1,4 +1,4 @@
-"""Correlations and shares of features against scipy, formulas and known truths."""
+"""Correlations and shares of features, compared with scipy, scikit-learn and formulas."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from saibench.errors import UserError
 
 
 def columns(count: int, seed: int = 0) -> np.ndarray:
-    """A response, two features that it follows, one of them through the other, and a third."""
+    """A response, its cause, a feature that follows the cause, and an unrelated feature."""
     rng = np.random.default_rng(seed)
     cause = rng.standard_normal(count)
     follower = cause + 0.5 * rng.standard_normal(count)
@@ -37,7 +37,7 @@ def columns(count: int, seed: int = 0) -> np.ndarray:
     return np.stack([response, cause, follower, rng.integers(0, 4, count)], axis=1)
 
 
-def test_rank_correlations_are_scipys_and_those_of_repeated_samples() -> None:
+def test_rank_correlations_equal_those_of_scipy_and_of_repeated_samples() -> None:
     values = columns(60)
     weights = np.random.default_rng(1).integers(0, 4, (2, 60)).astype(float)
     found = rank_correlations(values, np.vstack([np.ones(60), weights]))
@@ -60,7 +60,7 @@ def test_partial_correlation_is_that_of_residuals() -> None:
     assert three == pytest.approx(single, abs=1e-10)
 
 
-def test_what_follows_from_the_others_has_no_partial_correlation() -> None:
+def test_collinear_columns_have_no_partial_correlation() -> None:
     values = columns(50)[:, [0, 1, 1]]
     found = rank_correlations(values, np.ones((1, 50)))
     assert np.isnan(partial_with_first(found)).all()
@@ -77,7 +77,7 @@ def test_permutations_keep_neighbours() -> None:
     assert len({tuple(row) for row in rows}) == 40
 
 
-def test_whole_groups_change_places() -> None:
+def test_whole_groups_are_permuted() -> None:
     groups = np.repeat([0, 1, 2, 3], [2, 5, 3, 3])
     rows = np.concatenate(list(group_permutations(groups, 1, 60)))
     assert rows.shape == (60, 13)
@@ -93,8 +93,8 @@ def test_whole_groups_change_places() -> None:
 
 
 @pytest.mark.parametrize("few_large", [True, False], ids=["5 of 40, 35 of 3", "40 of 8"])
-def test_relations_of_whole_groups_hold_their_level(few_large: bool) -> None:
-    """Of errors and features of whole groups; pieces of neighbours called 46 % sure."""
+def test_correlations_of_whole_groups_keep_the_level(few_large: bool) -> None:
+    """Of errors and features of whole groups; permuting pieces of neighbours rejects 46 %."""
     groups = np.repeat(np.arange(40), np.where(np.arange(40) % 8, 3, 40) if few_large else 8)
     rng, simulations = np.random.default_rng(9), 200
     found = []
@@ -106,8 +106,8 @@ def test_relations_of_whole_groups_hold_their_level(few_large: bool) -> None:
     assert ((np.array(found) <= 0.05).sum(axis=0) <= allowed).all()
 
 
-def test_series_with_memory_are_not_related_by_their_memory() -> None:
-    """Independent AR(1) series: single samples find relations, blocks keep to their level."""
+def test_independent_autocorrelated_series_are_not_correlated() -> None:
+    """Of AR(1) series; permuting single samples rejects far too many."""
     alone, in_blocks = [], []
     for seed in range(60):
         rng = np.random.default_rng(seed)
@@ -118,7 +118,7 @@ def test_series_with_memory_are_not_related_by_their_memory() -> None:
     assert np.mean(np.array(in_blocks) <= 0.05) < 0.15
 
 
-def test_partial_p_value_tells_cause_from_follower() -> None:
+def test_partial_p_value_distinguishes_cause_from_follower() -> None:
     found, partial = correlation_p_values(ranks_of(columns(300)[:, :3]), 1, 499)
     assert (found <= 0.01).all()
     assert partial[0] <= 0.01
@@ -142,7 +142,7 @@ def test_shares_of_independent_features_are_their_squared_correlations() -> None
     assert total == pytest.approx(found.together.estimate, abs=1e-9)
 
 
-def test_shares_see_what_neither_rises_nor_falls_and_take_no_noise_for_it() -> None:
+def test_shares_find_non_monotone_relations_and_ignore_noise() -> None:
     rng = np.random.default_rng(6)
     features = rng.uniform(-1, 1, (400, 6))
     response = np.cos(np.pi * features[:, 2]) + 0.2 * rng.standard_normal(400)
@@ -188,5 +188,5 @@ def test_shapley_share_is_the_mean_over_orders(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_too_many_features_are_refused() -> None:
-    with pytest.raises(UserError, match="at most 10 names"):
+    with pytest.raises(UserError, match="--feature with at most 10"):
         explained_shares(np.ones((30, 11)), np.ones(30), np.arange(30))
