@@ -141,7 +141,10 @@ def find_blocks(
         dependent = units.kind == TIME or against is not None
     else:
         dependent = bool(decided)
-        against = _largest(series) if dependent and units.kind != TIME else None
+        against = None
+        if dependent and units.kind != TIME:
+            of_columns = [lag_one(column[~np.isnan(column)]) for column in series.T]
+            against = max(of_columns, default=0.0)
     if not dependent:
         bundles = stretches(np.arange(units.count), MAX_BLOCKS)
         cells = stratified_blocks(units.strata) if units.strata.any() else bundles
@@ -187,10 +190,6 @@ def _nearest(decided: list[Labels], own: int, timed: bool) -> Labels | None:
     shorter = timed and max(MUCH_LONGER * numbers[-1], MANY_BLOCKS) < own
     nearest = np.argmin(np.abs(np.log(np.array(numbers) / own)))
     return None if longer or shorter else decided[int(nearest)]
-
-
-def _largest(series: Floats) -> float:
-    return max((lag_one(column[~np.isnan(column)]) for column in series.T), default=0.0)
 
 
 def stratified_blocks(classes: ArrayLike) -> Labels:

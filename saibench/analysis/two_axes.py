@@ -29,6 +29,7 @@ from saibench.analysis.bootstrap import Floats, Interval, block_bootstraps
 from saibench.analysis.checks import refuse_different_samples, refuse_failed
 from saibench.analysis.seeds import with_seeds
 from saibench.analysis.tracing.columns import column_of, feature_along, rows_of_point
+from saibench.analysis.tracing.ranges import rank_bins
 from saibench.analysis.tracing.reading import MIN_BLOCKS
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError, closest
@@ -143,7 +144,7 @@ def two_axes(
     better = dict.fromkeys(good for axis in axes for _, good in axis.pairs)
     blocks = _blocks(tables[0].filter(polars.Series(defined)), [errors[good] for good in better])
     timed = along in evidence.order_columns
-    region = np.unique(blocks if timed else _bins(positions), return_inverse=True)[1]
+    region = np.unique(blocks if timed else rank_bins(positions, NUM_BINS), return_inverse=True)[1]
     changed, more_local = changes(pairs, region, blocks, _seeds(evidence, axes))
     return TwoAxes(
         statistic=columns[0].quantity,
@@ -305,11 +306,6 @@ def _blocks(rows: polars.DataFrame, better: Sequence[Floats]) -> NDArray[np.int6
             f"distinguish local from global errors. Test on at least {MIN_BLOCKS} blocks."
         )
     return blocks.labels
-
-
-def _bins(values: Floats) -> NDArray[np.int64]:
-    rank = np.searchsorted(np.sort(values), values, side="left")
-    return rank * NUM_BINS // len(values)
 
 
 def _ratios(pairs: Sequence[tuple[Floats, Floats]], region: NDArray[np.intp]) -> Floats:

@@ -88,18 +88,22 @@ def extrapolate(
     """
     _refuse_unfit(curve)
     errors = curve.errors[None]
-    ratios = seen_over_predicted(curve.sizes, errors)
+    ratios = measured_over_predicted(curve.sizes, errors)
     misses = _misses(ratios)
     law = LAWS[int(_least(misses)[0])]
     fitted = fit(law, curve.sizes, errors)
-    noise = curve.seed_noise() or _scatter(fitted)
+    noise = curve.seed_noise() or TrainingNoise(
+        float(fitted.scatter[0]),
+        fitted.num_sizes - law.parameters,
+        f"the scatter of {fitted.num_sizes} sizes about the law",
+    )
     resampled = curve.of_blocks(seed, num_resamples) * curve.noisy(noise, seed, num_resamples)
     return Extrapolation(
         curve=curve,
         law=law,
         fitted=fitted,
         fits=tuple(fit(other, curve.sizes, resampled) for other in LAWS),
-        chosen=_least(_misses(seen_over_predicted(curve.sizes, resampled))),
+        chosen=_least(_misses(measured_over_predicted(curve.sizes, resampled))),
         misses={one.name: float(missed) for one, missed in zip(LAWS, misses[0], strict=True)},
         ratios={one.name: ratio[0] for one, ratio in zip(LAWS, ratios, strict=True)},
         withheld=num_withheld(len(curve.sizes)),
@@ -112,7 +116,7 @@ def num_withheld(num_sizes: int) -> int:
     return max(1, num_sizes // 4)
 
 
-def seen_over_predicted(sizes: Floats, errors: Floats) -> list[Floats]:
+def measured_over_predicted(sizes: Floats, errors: Floats) -> list[Floats]:
     """By law, the errors of the held-out sizes over the predicted ones, `(R, withheld)`.
 
     NaN for a law with too many parameters for the fitted sizes; infinite if a prediction is not
@@ -139,12 +143,6 @@ def _misses(ratios: list[Floats]) -> Floats:
 def _least(misses: Floats) -> NDArray[np.intp]:
     """The first law whose miss is nearly the smallest."""
     return np.argmax(misses <= EQUAL_MISS * misses.min(axis=1, keepdims=True), axis=1)
-
-
-def _scatter(fitted: Fits) -> TrainingNoise:
-    left = fitted.num_sizes - fitted.law.parameters
-    origin = f"the scatter of {fitted.num_sizes} sizes about the law"
-    return TrainingNoise(float(fitted.scatter[0]), left, origin)
 
 
 def _refuse_unfit(curve: LearningCurve) -> None:

@@ -60,14 +60,6 @@ class Law:
 NUM_SHAPES = 32
 
 
-def _exponents(sizes: Floats) -> Floats:
-    return np.geomspace(0.02, 3.0, NUM_SHAPES)
-
-
-def _scales(sizes: Floats) -> Floats:
-    return np.geomspace(sizes.min() / 3, 30 * sizes.max(), NUM_SHAPES)
-
-
 def _power_inverse(value: Floats, shape: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(value > 0, np.abs(value) ** (-1 / shape), math.inf)
@@ -101,7 +93,7 @@ POWER = Law(
     has_offset=False,
     offset_is_limit=True,
     formula=lambda a, s, c: f"{number(a)} · n^−{number(s)}",
-    shapes=_exponents,
+    shapes=lambda sizes: np.geomspace(0.02, 3.0, NUM_SHAPES),
 )
 POWER_WITH_OFFSET = replace(
     POWER,
@@ -118,7 +110,7 @@ SATURATING = Law(
     has_offset=True,
     offset_is_limit=True,
     formula=lambda a, s, c: f"{number(a)} · e^(−n/{number(s)}) + {number(c)}",
-    shapes=_scales,
+    shapes=lambda sizes: np.geomspace(sizes.min() / 3, 30 * sizes.max(), NUM_SHAPES),
 )
 
 LAWS = (LOG_LINEAR, POWER, POWER_WITH_OFFSET, SATURATING)

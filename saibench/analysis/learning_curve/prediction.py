@@ -20,13 +20,13 @@ class Predicted:
     Args:
         size: number of training samples.
         expected: its error predicted by the law of the smaller sizes.
-        seen: its measured error.
+        measured: its error.
         ratio: measured over predicted, on the same resampled test blocks.
     """
 
     size: float
     expected: Interval
-    seen: Interval
+    measured: Interval
     ratio: Interval
 
     @property
@@ -65,13 +65,13 @@ def check(curve: LearningCurve, seed: int = 0, num_resamples: int = NUM_RESAMPLE
         return None
     early = extrapolate(curve.upto(kept), seed, num_resamples)
     factors = curve.noisy(early.noise, seed + 1, num_resamples)  # trainings other than those fitted
-    seen = (curve.of_blocks(seed, num_resamples) * factors)[:, kept:]
+    measured = (curve.of_blocks(seed, num_resamples) * factors)[:, kept:]
     own = curve.intervals()
     found = []
     for number, size in enumerate(curve.sizes[kept:]):
         expected = early.at(float(size))
         estimate = curve.errors[kept + number] / expected.estimate
-        draws = seen[:, number] / early.draws(float(size))
+        draws = measured[:, number] / early.draws(float(size))
         ratio = curve.interval(estimate, draws)
         found.append(Predicted(float(size), expected, own[kept + number], ratio))
     return Check(early.law, float(curve.sizes[kept - 1]), tuple(found))

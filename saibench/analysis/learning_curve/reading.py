@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ import numpy as np
 import polars
 
 from saibench.analysis.blocks import block_columns, blocks_of
-from saibench.analysis.bootstrap import Floats
 from saibench.analysis.checks import refuse_different_samples, refuse_failed
 from saibench.analysis.learning_curve.curve import LearningCurve
 from saibench.analysis.trusted_range.records import Quantity
@@ -102,7 +101,7 @@ def _curve(evidence: StudyEvidence, variant: Variant, config: CurveConfig) -> Le
     keys = ["sample_id", *block_columns(tables[0])]
     points = [point for cell in variant.cells for point in cell.points]
     refuse_different_samples(evidence, points, [table.select(keys) for table in tables])
-    values = [_values(table, cell) for table, cell in zip(tables, variant.cells, strict=True)]
+    values = [table.select(polars.exclude(keys)).to_numpy() for table in tables]
     defined = ~np.isnan(np.hstack(values)).any(axis=1)
     if not defined.any():
         raise UserError(f"No sample of {evidence.held_out} has {config.statistic} in all runs.")
@@ -159,9 +158,5 @@ def _by_sample(rows: polars.DataFrame, cell: Cell, partition: str) -> polars.Dat
         .agg(polars.col(_ERROR).mean())
         .pivot(on="point", index=keys, values=_ERROR)
         .sort("sample_id")
+        .select(*keys, *cell.points)
     )
-
-
-def _values(table: polars.DataFrame, cell: Cell) -> Floats:
-    columns: Sequence[str] = [point for point in cell.points if point in table.columns]
-    return table.select(columns).to_numpy().astype(np.float64)

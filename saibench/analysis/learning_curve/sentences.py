@@ -12,7 +12,7 @@ from saibench.analysis.learning_curve.data_needed import (
     DataNeeded,
 )
 from saibench.analysis.learning_curve.extrapolation import Extrapolation
-from saibench.analysis.learning_curve.prediction import Check, Predicted
+from saibench.analysis.learning_curve.prediction import Check
 from saibench.formatting import bracketed, fixed, joined, number
 
 FIGURES = 3
@@ -72,7 +72,12 @@ def check_sentence(check: Check | None, curve: LearningCurve) -> str:
             f"Not checked: with {len(curve.sizes)} sizes the largest was used to select the law. "
             "Use at least 5 sizes."
         )
-    predicted = "; ".join(_predicted(one, curve) for one in check.predictions)
+    unit = curve.statistic.unit
+    predicted = "; ".join(
+        f"{bracketed(one.expected, unit)} at {count(one.size)}, measured "
+        f"{bracketed(one.measured, unit)}, {fixed(one.ratio)} times as much"
+        for one in check.predictions
+    )
     verdict = (
         "significantly wrong"
         if check.misses
@@ -132,14 +137,6 @@ def error_name(curve: LearningCurve) -> str:
     statistic = curve.statistic
     name = statistic.name if not curve.ideal else f"{curve.ideal:g} − {statistic.name}"
     return f"{name} [{statistic.unit}]" if statistic.unit else name
-
-
-def _predicted(one: Predicted, curve: LearningCurve) -> str:
-    ratio, unit = one.ratio, curve.statistic.unit
-    return (
-        f"{bracketed(one.expected, unit)} at {count(one.size)}, measured "
-        f"{bracketed(one.seen, unit)}, {fixed(ratio)} times as much"
-    )
 
 
 def _size_interval(needed: DataNeeded) -> str:

@@ -42,7 +42,6 @@ from saibench.analysis.tracing.records import (
     Stretch,
     Tested,
 )
-from saibench.analysis.trusted_range.records import Quantity
 from saibench.evidence.reader import StudyEvidence
 from saibench.formatting import are, counted
 
@@ -191,21 +190,26 @@ def _stretches(
     features = {one.quantity: one.values for one in drop_collinear(columns)[0]}
     ids = rows["sample_id"].to_numpy()
     found = []
+    places = np.arange(len(values))
     for number, (start, stop) in enumerate(pairwise(cut.bounds)):
-        inside = np.zeros(len(values), dtype=bool)
-        inside[start:stop] = True
+        inside = (start <= places) & (places < stop)
+        labels = _blocks(inside, cut.block)
         of_bounds = cut.p[max(0, number - 1) : number + 1]
         of_error, of_bias = _contributed(values, inside, cut.block)
+        contrasts = [
+            Contrast(quantity, *group_means(feature, inside, labels, float(feature.std())))
+            for quantity, feature in features.items()
+        ]
         found.append(
             Stretch(
                 low=float(position[start]),
                 high=float(position[stop - 1]),
                 mean=_mean(values[inside], cut.block),
                 elsewhere=_mean(values[~inside], cut.block),
-                change=Tested(_difference(values, inside, cut.block), max(of_bounds)),
+                change=Tested(group_means(values, inside, labels)[2], max(of_bounds)),
                 share_of_error=of_error,
                 share_of_bias=of_bias,
-                contrasts=_contrasts(features, inside, cut.block),
+                contrasts=tuple(sorted(contrasts, key=lambda one: -abs(one.difference.estimate))),
                 sample_ids=tuple(int(one) for one in ids[inside]),
             )
         )
@@ -231,18 +235,13 @@ def _blocks(inside: np.ndarray, block: int) -> np.ndarray:
     return labels
 
 
-def _difference(values: Floats, inside: np.ndarray, block: int) -> Interval:
-    """Mean inside less mean outside."""
-    return group_means(values, inside, _blocks(inside, block))[2]
-
-
 def _step(values: Floats, cut: Segments) -> Interval:
     """Mean difference at the stretch of the largest contrast."""
     inside = np.zeros(len(values), dtype=bool)
     inside[cut.first.start : cut.first.stop] = True
     if inside.all() or not inside.any():
         return Interval(math.nan, 0.0, math.nan, 0, len(values))
-    return _difference(values, inside, cut.block)
+    return group_means(values, inside, _blocks(inside, cut.block))[2]
 
 
 def _contributed(
@@ -268,16 +267,3 @@ def _contributed(
     whole = _mean(values, block)
     nearer = max(whole.low, -whole.high)
     return of_error, of_bias if nearer >= CLEAR_BIAS * abs(whole.estimate) else None
-
-
-def _contrasts(
-    features: dict[Quantity, Floats], inside: np.ndarray, block: int
-) -> tuple[Contrast, ...]:
-    """The features inside and outside of a stretch, the largest difference first."""
-    labels = _blocks(inside, block)
-    found = []
-    for quantity, values in features.items():
-        apart = group_means(values, inside, labels, float(values.std()))
-        found.append(Contrast(quantity, *apart))
-    found.sort(key=lambda one: -abs(one.difference.estimate))
-    return tuple(found)

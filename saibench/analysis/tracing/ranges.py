@@ -67,6 +67,10 @@ def range_of(feature: Floats) -> NDArray[np.int64]:
     distinct, place = np.unique(feature, return_inverse=True)
     if len(distinct) <= NUM_RANGES:
         return place.astype(np.int64)
-    rank = np.searchsorted(np.sort(feature), feature, side="left")
-    fifth = rank * NUM_RANGES // len(feature)
+    fifth = rank_bins(feature, NUM_RANGES)
     return np.unique(fifth, return_inverse=True)[1].astype(np.int64)
+
+
+def rank_bins(values: Floats, num_bins: int) -> NDArray[np.int64]:
+    """Bin of each value, `(samples,)`: bins of equal count, equal values in one bin."""
+    return np.searchsorted(np.sort(values), values, side="left") * num_bins // len(values)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from saibench.analysis.bootstrap import Floats, Interval
-from saibench.analysis.proportions import ratio_bounds, share_interval
+from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap
+from saibench.analysis.proportions import ratio_bounds
 
 Bounds = tuple[float, float]
 
@@ -45,7 +45,7 @@ def wrong_shares(
     found = []
     for own in member.T:
         rest = inside & ~own
-        first, second = (_bounded(errors[one], blocks[one], independent) for one in (own, rest))
+        first, second = (_bounds(errors[one], blocks[one], independent) for one in (own, rest))
         ends = ratio_bounds(first, second) if rest.any() else (1.0, 1.0)
         low, high = (_of_all(end, int(own.sum()), int(rest.sum())) for end in ends)
         size = float(own.sum() / inside.sum())
@@ -67,12 +67,8 @@ def _of_all(ratio: float, count: int, others: int) -> float:
     return (count + others) * ratio / (count * ratio + others)
 
 
-def _bounded(
+def _bounds(
     errors: Floats, blocks: NDArray[np.int64], independent: bool
 ) -> tuple[float, float, float]:
-    """`(low, mean, high)`."""
-    _, block_of = np.unique(blocks, return_inverse=True)
-    counts = np.bincount(block_of).astype(np.float64)
-    sums = np.bincount(block_of, errors).astype(np.float64)
-    low, high = share_interval(sums, counts, independent=independent)
-    return low, float(errors.mean()) if len(errors) else math.nan, high
+    found = block_bootstrap(errors, blocks, share=True, independent=independent)
+    return found.low, found.estimate, found.high
