@@ -109,9 +109,7 @@ def error_change(
 ) -> Interval:
     """Relative change of the mean error from one model to the other."""
     return over_trained_seeds(
-        lambda first, second: relative_change(values(first), values(second), samples),
-        before,
-        after,
+        lambda first, second: relative_change(values(first), values(second), samples), before, after
     )
 
 

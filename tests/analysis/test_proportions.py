@@ -21,12 +21,7 @@ from saibench.analysis.classification.scores import (
     mean_score,
 )
 from saibench.analysis.estimates import estimate_mean
-from saibench.analysis.proportions import (
-    combined,
-    exact_interval,
-    ratio_bounds,
-    share_interval,
-)
+from saibench.analysis.proportions import combined, exact_interval, ratio_bounds, share_interval
 from saibench.analysis.trusted_range.conformal import block_weights
 from saibench.analysis.trusted_range.stretches import row_labels
 

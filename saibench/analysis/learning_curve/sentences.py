@@ -5,12 +5,7 @@ from __future__ import annotations
 import math
 
 from saibench.analysis.learning_curve.curve import LearningCurve
-from saibench.analysis.learning_curve.data_needed import (
-    ANSWERED,
-    BEYOND,
-    NEVER,
-    DataNeeded,
-)
+from saibench.analysis.learning_curve.data_needed import ANSWERED, BEYOND, NEVER, DataNeeded
 from saibench.analysis.learning_curve.extrapolation import Extrapolation
 from saibench.analysis.learning_curve.prediction import Check
 from saibench.formatting import bracketed, fixed, joined, number

@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from saibench.analysis.learning_curve import sentences
 from saibench.analysis.learning_curve.curve import LearningCurve
 from saibench.analysis.learning_curve.data_needed import REACH, DataNeeded, data_needed
-from saibench.analysis.learning_curve.extrapolation import (
-    Extrapolation,
-    TooFewSizes,
-    extrapolate,
-)
+from saibench.analysis.learning_curve.extrapolation import Extrapolation, TooFewSizes, extrapolate
 from saibench.analysis.learning_curve.prediction import Check, check
 from saibench.analysis.learning_curve.reading import CurveConfig, curve_config, learning_curves
 from saibench.evidence.reader import StudyEvidence

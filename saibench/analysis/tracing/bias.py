@@ -30,18 +30,8 @@ from saibench.analysis.tracing.columns import (
     rows_of_point,
 )
 from saibench.analysis.tracing.comparisons import adjusted
-from saibench.analysis.tracing.reading import (
-    MIN_SAMPLES,
-    Untraceable,
-    drop_collinear,
-)
-from saibench.analysis.tracing.records import (
-    BiasTrace,
-    Contrast,
-    ResponseTrace,
-    Stretch,
-    Tested,
-)
+from saibench.analysis.tracing.reading import MIN_SAMPLES, Untraceable, drop_collinear
+from saibench.analysis.tracing.records import BiasTrace, Contrast, ResponseTrace, Stretch, Tested
 from saibench.evidence.reader import StudyEvidence
 from saibench.formatting import are, counted
 

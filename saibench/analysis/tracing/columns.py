@@ -140,14 +140,11 @@ def axis_rows(
     table, field, found = statistic_rows(evidence, f"{axis}/{column}")
     weights = [one.name for one in evidence.fields(table) if one.role == "weight"]
     weight = polars.col(weights[0]).cast(polars.Float64) if weights else polars.lit(1.0)
-    first = rows.row(0, named=True) if rows.height else {"point": None, "partition": None}
-    of_point = (polars.col("point") == first["point"]) & (
-        polars.col("partition") == first["partition"]
-    )
+    of_point = rows.select("point", "partition").head(1)
     value = polars.col(column).cast(polars.Float64).fill_null(float("nan"))
-    return field, found.filter(of_point).select(
-        "sample_id", axis, value.alias("__value"), weight.alias("__weight")
-    )
+    return field, found.join(
+        of_point, on=["point", "partition"], how="semi", maintain_order="left"
+    ).select("sample_id", axis, value.alias("__value"), weight.alias("__weight"))
 
 
 def axis_contributions(
@@ -156,9 +153,9 @@ def axis_contributions(
     """Contribution of each position of an axis to each sample's error; infinite if it failed."""
     _, table = axis_rows(evidence, rows, axis, column)
     names = [str(name) for name in table[axis].unique(maintain_order=True)]
-    place = {int(one): number for number, one in enumerate(rows["sample_id"])}
-    table = table.filter(polars.col("sample_id").is_in(list(place)))
-    of_sample = np.array([place[int(one)] for one in table["sample_id"]], dtype=np.int64)
+    row = rows.select("sample_id").with_row_index("__row")
+    table = table.join(row, on="sample_id", maintain_order="left")
+    of_sample = table["__row"].to_numpy()
     of_name = np.array([names.index(str(one)) for one in table[axis]], dtype=np.int64)
     errors, sizes = np.zeros((rows.height, len(names))), np.zeros((rows.height, len(names)))
     values = np.abs(table["__value"].to_numpy() - ideal)

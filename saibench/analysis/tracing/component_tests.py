@@ -26,11 +26,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from saibench.analysis.bootstrap import MAX_WEIGHTS, Floats
-from saibench.analysis.tracing.permutations import (
-    NUM_PERMUTATIONS,
-    p_value,
-    permutations,
-)
+from saibench.analysis.tracing.permutations import NUM_PERMUTATIONS, p_value, permutations
 
 ROUNDING = 1e-9
 """Relative difference below which two arrangements tie."""

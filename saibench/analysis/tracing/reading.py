@@ -13,12 +13,7 @@ from saibench.analysis.blocks import find_blocks
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.rank_correlation import ranks_of
 from saibench.analysis.single_class import single_class
-from saibench.analysis.tracing.columns import (
-    Column,
-    column_of,
-    data_features,
-    rows_of_point,
-)
+from saibench.analysis.tracing.columns import Column, column_of, data_features, rows_of_point
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError, closest
 from saibench.evidence.independence import TIME

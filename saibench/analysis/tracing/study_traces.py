@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from saibench.analysis.tested_models import tested_models
 from saibench.analysis.tracing.columns import column_of, rows_of_point
 from saibench.analysis.tracing.config import TraceConfig, trace_config
 from saibench.analysis.tracing.of_evidence import trace_points
@@ -14,7 +15,7 @@ from saibench.analysis.tracing.reading import traced_partition
 from saibench.analysis.tracing.records import PointTrace
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import SEED, differing, tested
+from saibench.evidence.selection import tested
 
 MAX_POINTS = 3
 """Runs that a report traces; `python -m saibench trace` traces all."""
@@ -56,11 +57,7 @@ def _cells(evidence: StudyEvidence) -> list[str]:
     points = tested(evidence)
     if not points.height:  # tested, but not on the held-out partition
         return [point for point in evidence.points["point"] if point in evidence.metrics]
-    apart = [name for name in differing(points) if name != SEED]
-    if not apart:
-        return points["point"].to_list()[:1]
-    groups = points.group_by(apart, maintain_order=True)
-    return [group["point"][0] for _, group in groups]
+    return [model.points[0] for model in tested_models(points)]
 
 
 def _spread(evidence: StudyEvidence, points: Sequence[str], config: TraceConfig) -> list[str]:

@@ -10,11 +10,7 @@ import numpy as np
 import polars
 
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap, block_bootstraps
-from saibench.analysis.rank_correlation import (
-    partial_with_first,
-    rank_correlations,
-    ranks_of,
-)
+from saibench.analysis.rank_correlation import partial_with_first, rank_correlations, ranks_of
 from saibench.analysis.tracing.columns import axis_contributions, column_of
 from saibench.analysis.tracing.components import (
     Contributions,
@@ -28,13 +24,7 @@ from saibench.analysis.tracing.explained import explained_shares
 from saibench.analysis.tracing.permutations import correlation_p_values
 from saibench.analysis.tracing.ranges import feature_ranges
 from saibench.analysis.tracing.reading import TracedSamples, traced_samples
-from saibench.analysis.tracing.records import (
-    Association,
-    Component,
-    Part,
-    ResponseTrace,
-    Tested,
-)
+from saibench.analysis.tracing.records import Association, Component, Part, ResponseTrace, Tested
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 

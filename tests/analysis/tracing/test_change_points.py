@@ -8,11 +8,7 @@ from made_traces import ar1
 from scipy.stats import binom
 
 from saibench.analysis.tracing import change_points
-from saibench.analysis.tracing.change_points import (
-    best_stretch,
-    largest_contrasts,
-    segments,
-)
+from saibench.analysis.tracing.change_points import best_stretch, largest_contrasts, segments
 
 
 def test_best_stretch_equals_brute_force() -> None:

@@ -126,10 +126,7 @@ def test_few_jets_without_an_error_have_exact_bounds() -> None:
     assert member.sum() == 5 and not errors[member == 1].any()
     blocks = np.arange(598) * 200 // 598
     found = component_shares(
-        of_classes("bin", ["large", "small"], member, errors),
-        blocks,
-        share=True,
-        independent=True,
+        of_classes("bin", ["large", "small"], member, errors), blocks, share=True, independent=True
     )[1]
     relative, of_class = found.relative.interval, beta.ppf(0.975, 1, 5)
     assert (relative.low, relative.estimate) == (0.0, 0.0)

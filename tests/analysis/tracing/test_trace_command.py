@@ -264,9 +264,7 @@ def test_an_unknown_name_is_refused_before_anything_is_traced(
         trace_points(evidence, points, trace_config(evidence, along="tim"))
 
 
-def test_a_share_that_is_not_significant_is_reported_as_such(
-    narrow: records.PointTrace,
-) -> None:
+def test_a_share_that_is_not_significant_is_reported_as_such(narrow: records.PointTrace) -> None:
     force = narrow.responses[0]
     assert "no significant" not in sentences.together_sentence(force)
     nothing = replace(force, together=Interval(-0.046, -0.019, 0.008, 87, 964))
