@@ -199,7 +199,7 @@ class StructuralDataModule(LightningDataModule):
         return declared.checked(columns)
 
     def describe_data(self) -> dict[str, str]:
-        """For the record: the `hash` of the content and a sentence that `describe`s it.
+        """Return the `hash` of the content and its description in a sentence, `describe`.
 
         `system`, if any, is the system that a model of these data applies to, such as a molecular
         formula: a trusted range is valid for that system only.
