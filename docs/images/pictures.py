@@ -1,7 +1,8 @@
-"""Draw the pictures of the documentation again: `python docs/images/pictures.py outputs`.
+"""Regenerate the pictures of the documentation: `python docs/images/pictures.py outputs [runs]`.
 
-The folder holds the reports of `make demo` and of the tutorials' first commands. Headless Chromium
-takes the pictures; that of a trusted range is drawn from results in this repository.
+`outputs` holds the reports of `make demo` and of the tutorials' first commands, of which headless
+Chromium takes the pictures; `runs` those of `sweeps/force_field/sample_efficiency` on aspirin, for
+the picture of a trusted range.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from browser import Page, browser  # noqa: E402
 from saibench.evidence.reader import StudyEvidence  # noqa: E402
 from saibench.figures import trusted_range  # noqa: E402
 
-ASPIRIN = "docs/results/force_field/sample_efficiency/points"
 TRUSTED = "*-count400-*"
 LARGEST = 150_000
 """Bytes of a picture."""
@@ -38,16 +38,17 @@ PARTS = {
 """By picture: the study, a part of its page, and how many pixels from its top."""
 
 
-def main(outputs: Path) -> None:
-    draw_trusted_range()
+def main(outputs: Path, *runs: Path) -> None:
+    for folder in runs:
+        draw_trusted_range(folder)
     with tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as page:
         for name, (study, part, height) in PARTS.items():
             page.open(outputs / study / "report.html", width=940)
             save(name, picture(page, part, height))
 
 
-def draw_trusted_range() -> None:
-    (run,) = (ROOT / ASPIRIN).glob(TRUSTED)
+def draw_trusted_range(runs: Path) -> None:
+    (run,) = runs.glob(TRUSTED)
     drawn = io.BytesIO()
     trusted_range.draw(StudyEvidence.load(run)).savefig(drawn, dpi=110)
     save("trusted_range", drawn.getvalue())
@@ -81,4 +82,4 @@ def save(name: str, png: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))
