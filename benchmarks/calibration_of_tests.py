@@ -1,9 +1,9 @@
-"""How often the product's tests reject what is true: each under its null, at sizes that users have.
+"""Calibration of saibench's tests: false-positive rates under the null hypothesis.
 
     python -m benchmarks.calibration_of_tests [--simulations 1000] [--only "95 %"]
 
-A test holds its level where the interval of the observed share holds the nominal one or lies below
-it. Few permutations or rare errors leave some levels out of reach: observed is then 0.
+A test is calibrated at a level if the interval of the observed rate includes the level or lies
+below it. With few permutations or rare errors, small levels cannot be reached: the rate is then 0.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.simulation import ar1, markdown_table
 from saibench.analysis.bootstrap import block_bootstrap
 from saibench.analysis.proportions import exact_interval
 from saibench.analysis.rank_correlation import ranks_of
@@ -26,18 +27,8 @@ LEVELS = (0.05, 0.01, 0.001)
 Simulate = Callable[[np.random.Generator], float]
 
 
-def series(rng: np.random.Generator, count: int, memory: float) -> np.ndarray:
-    """An AR(1) series of unit variance."""
-    noise = rng.standard_normal(count)
-    found = np.empty(count)
-    found[0] = noise[0]
-    for step in range(1, count):
-        found[step] = memory * found[step - 1] + np.sqrt(1 - memory**2) * noise[step]
-    return found
-
-
 def of_bin(count: int, own: int, rate: float | None) -> Simulate:
-    """One bin of independent samples whose errors are 0 or 1, or log-normal."""
+    """One bin of independent samples with errors of 0 or 1, or log-normal errors."""
     member = (np.arange(count) < own)[:, None] == np.array([True, False])
 
     def simulate(rng: np.random.Generator) -> float:
@@ -50,7 +41,7 @@ def of_bin(count: int, own: int, rate: float | None) -> Simulate:
 def of_stretches(count: int, own: int, memory: float, piece: int) -> Simulate:
     """A class of stretches of an autocorrelated series."""
     member = (np.arange(count) // own % 2)[:, None] == np.arange(2)
-    return lambda rng: class_p_values(np.exp(0.5 * series(rng, count, memory)), member, piece)[0]
+    return lambda rng: class_p_values(np.exp(0.5 * ar1(rng, count, memory)), member, piece)[0]
 
 
 UNEQUAL = np.repeat(np.arange(40), np.where(np.arange(40) % 8, 3, 40))
@@ -59,7 +50,7 @@ EQUAL = np.arange(320) // 8
 
 
 def of_groups(groups: np.ndarray, within: float, mixed: bool) -> Simulate:
-    """A class of whole groups, or of samples of which groups have more or less."""
+    """A class of entire groups, or of samples with a proportion that differs between groups."""
     count = groups[-1] + 1
 
     def simulate(rng: np.random.Generator) -> float:
@@ -72,7 +63,7 @@ def of_groups(groups: np.ndarray, within: float, mixed: bool) -> Simulate:
 
 
 def in_groups(groups: np.ndarray, within: float, test: str) -> Simulate:
-    """An error that depends on none of two features; groups have their own level of all three."""
+    """An error independent of two features; each group has its own mean of all three."""
 
     def simulate(rng: np.random.Generator) -> float:
         values = rng.standard_normal((groups[-1] + 1, 3))[groups]
@@ -84,7 +75,7 @@ def in_groups(groups: np.ndarray, within: float, test: str) -> Simulate:
 
 
 def of_position(blocks: int, positions: int, rate: float | None) -> Simulate:
-    """One position of an axis, in independent blocks of one sample each."""
+    """One position of an axis, in independent blocks of one sample."""
 
     def simulate(rng: np.random.Generator) -> float:
         shape = blocks, positions
@@ -96,21 +87,21 @@ def of_position(blocks: int, positions: int, rate: float | None) -> Simulate:
 
 
 def of_rho(count: int, memory: float, piece: int, partial: bool) -> Simulate:
-    """An error that depends on none of two features that remember as it does."""
+    """An error independent of two features with the same autocorrelation."""
 
     def simulate(rng: np.random.Generator) -> float:
-        values = np.stack([series(rng, count, memory) for _ in range(3)], axis=1)
+        values = np.stack([ar1(rng, count, memory) for _ in range(3)], axis=1)
         return float(correlation_p_values(ranks_of(values), piece, num=999)[partial][0])
 
     return simulate
 
 
 def of_changes(count: int, memory: float) -> Simulate:
-    return lambda rng: segments(series(rng, count, memory), correlated=memory > 0).first.p
+    return lambda rng: segments(ar1(rng, count, memory), correlated=memory > 0).first.p
 
 
 def of_unbiased(count: int, skewed: bool, follows: bool) -> Simulate:
-    """Independent errors without a bias, whose spread may follow a log-normal feature in order."""
+    """Independent unbiased errors, whose spread may increase with a log-normal feature."""
 
     def simulate(rng: np.random.Generator) -> float:
         errors = rng.lognormal(0, 1, count) - np.exp(0.5) if skewed else rng.standard_normal(count)
@@ -121,7 +112,7 @@ def of_unbiased(count: int, skewed: bool, follows: bool) -> Simulate:
 
 
 def of_interval(blocks: int, skewed: bool) -> Simulate:
-    """A verdict from a 95 % interval that excludes the truth counts as p = 0.05, else as 1."""
+    """A 95 % interval of a mean; p = 0.05 if it excludes the truth, else 1."""
 
     def simulate(rng: np.random.Generator) -> float:
         values = rng.lognormal(0, 1, blocks) if skewed else rng.standard_normal(blocks)
@@ -133,7 +124,7 @@ def of_interval(blocks: int, skewed: bool) -> Simulate:
 
 
 def of_ratio(blocks: int) -> Simulate:
-    """The same of a sum over another, as CSI is."""
+    """A 95 % interval of a ratio of sums, such as CSI; p = 0.05 if it excludes the truth."""
 
     def ratio(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
         first, second = (weights @ values).T
@@ -232,7 +223,7 @@ TESTS: dict[tuple[str, str, str], tuple[Simulate, float]] = {
         for blocks in (3, 6, 10, 20, 60, 200)
     },
 }  # fmt: skip
-"""(test, size, errors) → a p-value under the null, and which share of the simulations is made."""
+"""(test, size, errors) → simulated p-value under the null, and the fraction of simulations run."""
 
 
 def measured(name: tuple[str, str, str], simulations: int) -> list[str]:
@@ -243,7 +234,7 @@ def measured(name: tuple[str, str, str], simulations: int) -> list[str]:
     found = np.array([simulate(rng) for _ in range(count)])
     cells = []
     for level in LEVELS:
-        rejected = int((found <= level + 1e-12).sum())  # what is undefined rejects nothing
+        rejected = int((found <= level + 1e-12).sum())  # an undefined p-value does not reject
         low, high = exact_interval(rejected, count)
         mark = " **above**" if low > level else ""
         cells.append(f"{100 * rejected / count:.2g} [{100 * low:.2g}, {100 * high:.2g}]{mark}")
@@ -252,26 +243,25 @@ def measured(name: tuple[str, str, str], simulations: int) -> list[str]:
     return [*name, *cells, f"{count:,}"]
 
 
-def kept() -> dict[tuple[str, str, str], list[str]]:
-    """The rows of the table that there is, by test, size and errors."""
+def existing_rows() -> dict[tuple[str, str, str], list[str]]:
+    """The rows of the existing table, by test, size and errors."""
     lines = TARGET.read_text(encoding="utf-8").splitlines() if TARGET.exists() else []
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
     return {(row[0], row[1], row[2]): row for row in rows}
 
 
 def write(rows: dict[tuple[str, str, str], list[str]], simulations: int) -> None:
-    """The table of what is measured by now."""
+    """Write the table of all rows so far."""
     header = ["test", "size", "errors", "5 %", "1 %", "0.1 %", "simulations"]
-    shown = [header, ["---"] * 3 + ["---:"] * 4, *(rows[name] for name in TESTS if name in rows)]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in shown)
+    known = [rows[name] for name in TESTS if name in rows]
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.write_text(
-        "# How often tests reject what is true\n\n"
+        "# False-positive rates of tests\n\n"
         f"`python -m benchmarks.calibration_of_tests --simulations {simulations}`, row by row with "
-        "`--only`. Share of simulations under the null, "
-        "in percent, whose p-value is at most the nominal level of the column, with its exact 95 % "
-        "interval; **above** where that lies above the level.\n\n"
-        f"{table}\n",
+        "`--only`. Percentage of simulations under the null hypothesis with a p-value up to the "
+        "nominal level of the column, with its exact 95 % interval; **above** if the interval lies "
+        "above the level.\n\n"
+        f"{markdown_table(header, ['---'] * 3 + ['---:'] * 4, known)}\n",
         encoding="utf-8",
     )
 
@@ -279,9 +269,9 @@ def write(rows: dict[tuple[str, str, str], list[str]], simulations: int) -> None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--simulations", type=int, default=1000, help="of the fastest tests")
-    parser.add_argument("--only", default="", help="rows whose test begins so; others are kept")
+    parser.add_argument("--only", default="", help="prefix of the tests to run; keep other rows")
     arguments = parser.parse_args()
-    rows = kept()
+    rows = existing_rows()
     for name in TESTS:
         if name[0].startswith(arguments.only) or name not in rows:
             rows[name] = measured(name, arguments.simulations)

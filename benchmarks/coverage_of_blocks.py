@@ -1,10 +1,10 @@
-"""How often intervals from blocks of correlated errors hold the mean, by simulation.
+"""Coverage of intervals of a mean from blocks of correlated errors, by simulation.
 
     python -m benchmarks.coverage_of_blocks [--simulations 600] [--print]
 
-Blocks are those of `saibench.analysis.blocks`, from an error's own memory, and those that
-`saibench.evidence.dependence` decides for all errors of a study's samples. The true mean is 0, the
-nominal coverage 95 %.
+Blocks are those of `saibench.analysis.blocks`, from the correlation time of the error itself, and
+those of `saibench.evidence.dependence`, from all errors of a study's samples. The true mean is 0,
+the nominal coverage 95 %.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars
 
+from benchmarks.simulation import ar1, markdown_table
 from saibench.analysis.blocks import Blocks, find_blocks
 from saibench.analysis.bootstrap import Floats
 from saibench.evidence.dependence import Errors, SameSamples, dependence, marked_with_stretches
@@ -26,9 +27,9 @@ from saibench.evidence.independence import Independence, marked_index
 TARGET = Path(__file__).resolve().parents[1] / "docs/results/statistics/blocks.md"
 TIME, SAMPLES = "time", "samples"
 FRAMES = 29
-"""Of a window, as events of radar have."""
+"""Frames of a window, as of a radar event."""
 MEMORY = 0.5
-"""Of the series that windows are taken of."""
+"""AR(1) coefficient of the series of the windows."""
 MODELS, POSITIONS = ("first", "second"), 3
 SHARED = 0.5
 """Correlation of the errors of one study."""
@@ -37,20 +38,12 @@ Series = Callable[[np.random.Generator, int], Floats]
 """Errors `(n,)` of mean 0."""
 
 
-def ar1(rng: np.random.Generator, count: int, memory: float) -> Floats:
-    """An AR(1) series of unit variance."""
-    found = rng.standard_normal(count)
-    for at in range(1, count):
-        found[at] = memory * found[at - 1] + math.sqrt(1 - memory**2) * found[at]
-    return found
-
-
 def of_memory(memory: float) -> tuple[str, Series]:
     return f"AR(1), a = {memory}", lambda rng, count: ar1(rng, count, memory)
 
 
 def windows(stride: int) -> tuple[str, Series]:
-    """Means of 29 frames of one series, a window every `stride` frames."""
+    """Means of 29 frames of one series, with a window every `stride` frames."""
 
     def drawn(rng: np.random.Generator, count: int) -> Floats:
         frames = ar1(rng, (count - 1) * stride + FRAMES, MEMORY)
@@ -62,7 +55,7 @@ def windows(stride: int) -> tuple[str, Series]:
 
 
 Row = tuple[tuple[str, Series], int, str]
-"""Errors, how many, and as what they are declared."""
+"""Errors, their number, and their declaration."""
 SINGLE: list[Row] = [
     *((of_memory(memory), 50, TIME) for memory in (0.0, 0.5, 0.9, 0.97)),
     (windows(4), 50, TIME),
@@ -89,8 +82,8 @@ def samples_of(count: int, declared: str) -> polars.DataFrame:
     return marked_index(timed, Independence("time", "time"))
 
 
-def holds(blocks: Blocks, errors: Floats) -> bool | None:
-    """Whether the interval of the mean holds 0; None where there is none."""
+def covers(blocks: Blocks, errors: Floats) -> bool | None:
+    """Whether the interval of the mean includes 0; None without an interval."""
     found = blocks.mean(errors)
     return None if math.isnan(found.low) else found.low <= 0 <= found.high
 
@@ -100,16 +93,16 @@ def measured(row: Row, simulations: int) -> list[str]:
     (name, drawn), count, declared = row
     rng = np.random.default_rng([count, *name.encode()])
     samples = samples_of(count, declared)
-    numbers, told, held = [], 0, []
+    numbers, contradictions, covering = [], 0, []
     for _ in range(simulations):
         errors = drawn(rng, count)
         blocks = find_blocks(samples, errors)
         numbers.append(blocks.num_blocks)
-        told += blocks.contradiction is not None
-        held.append(holds(blocks, errors))
+        contradictions += blocks.contradiction is not None
+        covering.append(covers(blocks, errors))
     return [
         *(name, str(count), declared, f"{np.median(numbers):g}"),
-        *(covered(held), without(held), percent(told, simulations)),
+        *(covered(covering), without(covering), percent(contradictions, simulations)),
     ]
 
 
@@ -121,13 +114,13 @@ def measured_together(row: Row, simulations: int) -> list[str]:
     ways: list[tuple[list[bool | None], list[bool], list[int]]] = [([], [], []), ([], [], [])]
     for _ in range(simulations):
         errors = study(rng, drawn, count)
-        for (held, alike, numbers), known in zip(
+        for (covering, same, numbers), known in zip(
             ways, (samples, decided(samples, errors)), strict=True
         ):
             found = [find_blocks(known, column) for column in errors.T]
-            held += [holds(blocks, column) for blocks, column in zip(found, errors.T, strict=True)]
+            covering += map(covers, found, errors.T)
             of_errors = [blocks.num_blocks for blocks in found]
-            alike += [one == other for one, other in combinations(of_errors, 2)]
+            same += [one == other for one, other in combinations(of_errors, 2)]
             numbers += of_errors
     own, together = ways
     return [
@@ -138,7 +131,7 @@ def measured_together(row: Row, simulations: int) -> list[str]:
 
 
 def study(rng: np.random.Generator, drawn: Series, count: int) -> Floats:
-    """`(n, 6)` errors of two models at three positions, which correlate by `SHARED`."""
+    """`(n, 6)` errors of two models at three positions, with correlation `SHARED`."""
     shared = drawn(rng, count)
     number = len(MODELS) * POSITIONS
     own = np.stack([drawn(rng, count) for _ in range(number)], axis=1)
@@ -146,21 +139,21 @@ def study(rng: np.random.Generator, drawn: Series, count: int) -> Floats:
 
 
 def decided(samples: polars.DataFrame, errors: Floats) -> polars.DataFrame:
-    """The samples with the stretches that all errors decide together, as a study has them."""
-    parts = np.split(errors, len(MODELS), axis=1)
-    told = dependence(samples, [Errors("position", "error", dict(zip(MODELS, parts, strict=True)))])
+    """The samples with the stretches decided by all errors together, as in a study."""
+    parts = dict(zip(MODELS, np.split(errors, len(MODELS), axis=1), strict=True))
+    decision = dependence(samples, [Errors("position", "error", parts)])
     keyed = samples.with_columns(point=polars.lit(MODELS[0]), partition=polars.lit("test"))
-    return marked_with_stretches(keyed, [SameSamples("test", MODELS[:1], samples, told)])
+    return marked_with_stretches(keyed, [SameSamples("test", MODELS[:1], samples, decision)])
 
 
-def covered(held: Sequence[bool | None]) -> str:
-    """Of the intervals that there are."""
-    found = [one for one in held if one is not None]
+def covered(covering: Sequence[bool | None]) -> str:
+    """Coverage of the existing intervals."""
+    found = [one for one in covering if one is not None]
     return percent(sum(found), len(found))
 
 
-def without(held: Sequence[bool | None]) -> str:
-    return percent(sum(one is None for one in held), len(held))
+def without(covering: Sequence[bool | None]) -> str:
+    return percent(sum(one is None for one in covering), len(covering))
 
 
 def percent(part: int, whole: int) -> str:
@@ -168,16 +161,15 @@ def percent(part: int, whole: int) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] + ["---:", "---"] + ["---:"] * (len(header) - 3), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(header, ["---", "---:", "---"] + ["---:"] * (len(header) - 3), rows)
 
 
 def page(simulations: int) -> str:
-    """Both tables, with what was simulated."""
+    """Both tables, with a description of the simulations."""
     studies = max(1, 2 * simulations // 3)
     common = ["errors", "n", "declared", "blocks (median)"]
     single = table(
-        [*common, "coverage [%]", "no interval [%]", "contradiction told [%]"],
+        [*common, "coverage [%]", "no interval [%]", "contradicted [%]"],
         [measured(row, simulations) for row in SINGLE],
     )
     together = table(
@@ -190,28 +182,28 @@ def page(simulations: int) -> str:
     )
     return (
         "# Coverage of 95 % intervals of a mean of correlated errors\n\n"
-        f"`python -m benchmarks.coverage_of_blocks --simulations {simulations}`: so many simulated "
-        "series of n errors each, and the blocks of `saibench.analysis.blocks`. AR(1) errors "
-        f"of memory a that declare a time, and means of windows of {FRAMES} frames of an AR(1) "
-        f"series (a = {MEMORY}), a window every so many frames, with a time and declared as single "
-        "samples (which their own correlation then overrules). Coverage is of the intervals that "
-        "there are.\n\n"
+        f"`python -m benchmarks.coverage_of_blocks --simulations {simulations}`: {simulations} "
+        "simulated series of n errors per row, with the blocks of `saibench.analysis.blocks`. "
+        f"AR(1) errors with coefficient a and a declared time; means over windows of {FRAMES} "
+        f"frames of an AR(1) series (a = {MEMORY}), with a declared time or declared as "
+        "independent samples, which their correlation may contradict. Coverage is of the existing "
+        "intervals.\n\n"
         f"{single}\n\n"
-        "Series that are only a few blocks long are covered less: their memory is known badly. "
-        "Intervals take at least three blocks: series whose errors leave two have none.\n\n"
+        "Series of only a few blocks have a lower coverage, since their correlation time is "
+        "uncertain. Intervals need at least three blocks.\n\n"
         "## Decided once for a study's samples\n\n"
-        f"Six errors of the same samples, two models at three positions, that correlate by {SHARED}"
-        ": blocks from each error's own memory against those that `saibench.evidence.dependence` "
-        f"decides for all of them, {studies} simulated studies each. Same blocks: how often two of "
-        "the errors have as many.\n\n"
+        "Six errors of the same samples (two models at three positions) with correlation "
+        f"{SHARED}: blocks from each error's own correlation time, compared with those that "
+        f"`saibench.evidence.dependence` decides for all of them; {studies} simulated studies per "
+        "row. Same blocks: how often two of the errors have the same number of blocks.\n\n"
         f"{together}\n"
     )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=600, help="series a row; 2/3 studies")
-    parser.add_argument("--print", action="store_true", help="print the page, and write nothing")
+    parser.add_argument("--simulations", type=int, default=600, help="series per row")
+    parser.add_argument("--print", action="store_true", help="print the page instead of writing it")
     arguments = parser.parse_args()
     text = page(arguments.simulations)
     if arguments.print:

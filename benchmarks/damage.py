@@ -1,17 +1,17 @@
-"""What saibench says of a damaged file: each kind of file it reads, changed in many random places.
+"""Robustness of saibench against damaged files: each kind of file, damaged at random positions.
 
     python -m benchmarks.damage
     python -m benchmarks.damage --count 1000 --kinds h5 png
 
-A bit is flipped, the file is cut, 64 bytes become zero, or 64 are overwritten, in turn; every other
-place lies in the first 2 KB, where headers are. Each file is read in a process of its own, since a
-damaged HDF5 file can end it. Needs SAIBENCH_DATA_DIR for `h5` alone.
+In turn, a bit is flipped, the file is truncated, 64 bytes are zeroed, or 64 bytes are overwritten;
+half of the positions are in the first 2 KB, which have headers. Each file is read in a process of
+its own, since a damaged HDF5 file can end it. Only `h5` needs SAIBENCH_DATA_DIR.
 
-    equal      what is read is what was written (unused bytes, a bit of a checksum's own field)
-    refused    one sentence (`UserError`)
-    silent     other values, without a word: of files without any checksum alone
+    equal      the content is read correctly (unused bytes, a bit of a checksum's own field)
+    refused    a message of one line (`UserError`)
+    silent     other values without an error: only for files without a checksum
     traceback  any other exception
-    died       the process ended, or read for more than 30 seconds
+    died       the process ended, or took more than 30 seconds
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.damaged_files import KINDS, made_files, read
+from benchmarks.measurement import argument_parser
 
 ENDINGS = ("equal", "refused", "silent", "traceback", "died")
 HEAD, BLOCK = 2048, 64
@@ -53,19 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.damage",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser("benchmarks.damage", __doc__)
     parser.add_argument("--count", type=int, default=200, help="damaged copies of each file")
-    parser.add_argument("--seed", type=int, default=0, help="of the places")
+    parser.add_argument("--seed", type=int, default=0, help="of the random positions")
     parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS))
     return parser.parse_args(arguments)
 
 
 def campaign(kind: str, path: Path, count: int, seed: int) -> tuple[Counter[str], list[str]]:
-    """How often each ending came, and the first of each kind of traceback."""
+    """The count of each outcome, and up to five different tracebacks."""
     draw = random.Random(f"{kind} {seed}")
     whole = path.read_bytes()
     found: Counter[str] = Counter()
@@ -76,11 +73,11 @@ def campaign(kind: str, path: Path, count: int, seed: int) -> tuple[Counter[str]
         raise RuntimeError(f"{kind} cannot be read undamaged: {expected[1]}")
     for number in range(count):
         replace(path, damaged(whole, number, draw))
-        ending, told = reader.read()
+        ending, content = reader.read()
         if ending == "value":
-            ending = "equal" if told == expected[1] else "silent"
+            ending = "equal" if content == expected[1] else "silent"
         elif ending == "traceback":
-            examples.setdefault(told[:100])
+            examples.setdefault(content[:100])
         found[ending] += 1
     replace(path, whole)
     reader.close()
@@ -88,7 +85,7 @@ def campaign(kind: str, path: Path, count: int, seed: int) -> tuple[Counter[str]
 
 
 def damaged(whole: bytes, number: int, draw: random.Random) -> bytes:
-    """A copy of a file with the damage whose turn it is."""
+    """A copy of a file with the `number`-th damage."""
     content = bytearray(whole)
     place = draw.randrange(min(HEAD, len(whole)) if number // 4 % 2 else len(whole))
     match number % 4:
@@ -112,14 +109,14 @@ def replace(path: Path, content: bytes) -> None:
 
 
 class Reader:
-    """A process that reads one file whenever it is told to, and is started anew when it ends."""
+    """A process that reads one file on request, and is restarted when it ends."""
 
     def __init__(self, kind: str, path: Path) -> None:
         self._arguments = (kind, path)
         self._start()
 
     def read(self) -> tuple[str, Any]:
-        """`value` with a digest of what was read, or the ending with what was told."""
+        """`value` with the pickled content, or the outcome with its message."""
         self._pipe.send(True)
         if self._pipe.poll(SECONDS * (4 if self._is_fresh else 1)):
             self._is_fresh = False
@@ -141,7 +138,7 @@ class Reader:
         self._process = context.Process(target=serve, args=(child, *self._arguments), daemon=True)
         self._process.start()
         child.close()
-        self._is_fresh = True  # imports take their time
+        self._is_fresh = True  # imports take longer
 
 
 def serve(pipe: Connection, kind: str, path: Path) -> None:
@@ -157,7 +154,7 @@ def serve(pipe: Connection, kind: str, path: Path) -> None:
             answer = ("value", pickle.dumps(read(kind, path)))
         except UserError as error:
             answer = ("traceback", "several lines") if "\n" in str(error) else ("refused", "")
-        except BaseException as error:  # polars' panics are no Exceptions
+        except BaseException as error:  # a panic of polars is not an Exception
             answer = ("traceback", f"{type(error).__name__}: {error}".replace("\n", " "))
         pipe.send(answer)
 

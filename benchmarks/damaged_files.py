@@ -1,4 +1,4 @@
-"""The files that `benchmarks.damage` damages, and what is read of each."""
+"""The files that `benchmarks.damage` damages, and their readers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRAIN = (
 
 
 def made_files(folder: Path, kinds: Sequence[str]) -> dict[str, Path]:
-    """A file of each kind, of a run that is trained here and of data made here."""
+    """A file of each kind, from a run trained here and from synthetic data."""
     files = {}
     if any(name in RUN for name in kinds):
         run = trained(folder / "run")
@@ -62,7 +62,7 @@ def trained(folder: Path) -> Path:
 
 
 def without_checksums(run: Path, study: Path) -> Path:
-    """A copy of the run as saibench 0.1 left one, which kept no SHA-256."""
+    """A copy of the run as of saibench 0.1, without SHA-256."""
     copy = Path(shutil.copytree(run, study / run.name))
     record = json.loads((copy / "run.json").read_text())
     for name in ("files", "digest"):
@@ -100,7 +100,7 @@ def jets(folder: Path) -> Path:
 
 
 def listed_jets(folder: Path) -> Path:
-    """Beside a list of what `sha256sum` says of them."""
+    """The jets with a file SHA256SUMS."""
     path = jets(folder)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     path.with_name("SHA256SUMS").write_text(f"{digest}  {path.name}\n")
@@ -135,7 +135,7 @@ def radar(folder: Path) -> Path:
 
 
 class Weights:
-    """Stands for a model of the checkpoint's own names and shapes."""
+    """A model with the names and shapes of the checkpoint."""
 
     def __init__(self, state: dict[str, Any]) -> None:
         self.state = state
@@ -153,7 +153,7 @@ def checkpoint(path: Path) -> Any:
     from saibench.runs.checkpoints import load_weights
 
     whole = path.with_name(f"{path.name}.whole")
-    if not whole.exists():  # the first reading is of the undamaged file
+    if not whole.exists():  # the undamaged file is read first
         shutil.copy(path, whole)
     weights = Weights(torch.load(whole, weights_only=True)["state_dict"])
     load_weights(path, weights)  # type: ignore[arg-type]
@@ -248,5 +248,5 @@ KINDS = [*RUN, *MADE]
 
 
 def read(kind: str, path: Path) -> Any:
-    """What saibench reads of the file."""
+    """The content that saibench reads from the file."""
     return (RUN | DATA)[kind](path)

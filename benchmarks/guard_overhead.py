@@ -1,11 +1,11 @@
-"""What it costs to know at each step of molecular dynamics whether the net can be trusted.
+"""CPU time of the guard in molecular dynamics.
 
     python -m saibench trust <point> --partition whole_trajectory --save range.json
     python -m benchmarks.guard_overhead <point> range.json
 
-Runs the same dynamics with readings at every step, at every second, …, and with none but the first,
-in turn, in one process on one thread, and prints a step's processor time and the ratio to none.
-Only ratios within one run are to be trusted.
+Runs the same dynamics with readings at every step, every second step, …, and with only the first
+reading, in turn, in one process on one thread. Prints the CPU time per step and its ratio to the
+last. Only ratios within one run are reliable.
 """
 
 from __future__ import annotations
@@ -40,21 +40,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     trusted = TrustedRange.load(options.range)
     seconds: dict[int, list[float]] = {every: [] for every in (NEVER, *options.every)}
     for _ in range(options.repeats + 1):
-        for every, taken in seconds.items():
-            taken.append(_seconds_a_step(force_field, trusted, every, options.steps))
-    none = median(seconds[NEVER][1:])  # the first round warms up
-    print(f"{'a reading every':>16} {'ms a step':>10} {'ratio':>6}")
-    for every, taken in seconds.items():
+        for every, measured in seconds.items():
+            measured.append(_seconds_per_step(force_field, trusted, every, options.steps))
+    none = median(seconds[NEVER][1:])  # the first round is a warm-up
+    print(f"{'reading every':>16} {'ms/step':>10} {'ratio':>6}")
+    for every, measured in seconds.items():
         name = "never" if every == NEVER else f"{every} steps"
-        of_step = median(taken[1:])
-        print(f"{name:>16} {1000 * of_step:10.2f} {of_step / none:6.3f}")
+        per_step = median(measured[1:])
+        print(f"{name:>16} {1000 * per_step:10.2f} {per_step / none:6.3f}")
     return 0
 
 
-def _seconds_a_step(
+def _seconds_per_step(
     force_field: TrainedForceField, trusted: TrustedRange, every: int, steps: int
 ) -> float:
-    """Processor time, which suffers less from neighbours than the clock."""
+    """CPU time, which depends less on other load than wall time."""
     data = force_field.data
     atoms = Atoms(force_field.symbols, data.trajectory.positions[data.split[0].rows[0]])
     atoms.calc = GuardedCalculator(force_field, trusted, every=every, action="record")

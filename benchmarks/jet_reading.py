@@ -1,16 +1,16 @@
-"""How fast saibench reads TopLandscape's files, beside pandas, and how much memory that takes.
+"""Speed and memory of reading TopLandscape's files, compared with pandas.
 
     python -m benchmarks.jet_reading
     python -m benchmarks.jet_reading --copies 10 100 --repeats 3
 
 The rows of the excerpt in SAIBENCH_DATA_DIR are repeated to files of several sizes, in the layout,
-chunks and compression of the excerpt. Each reader runs in a fresh process of one thread, in turn;
-only ratios within one run are to be trusted. MB are those of the table's rows, 3,232 bytes a jet.
+chunks and compression of the excerpt. Each reader runs in a fresh process on one thread, in turn;
+only ratios within one run are reliable. MB are those of the table's rows, 3,232 bytes per jet.
 
     pandas     pandas.read_hdf(path, key="table"), the whole table at once
-    chunks     pandas.read_hdf(..., chunksize=2048), each chunk thrown away
+    chunks     pandas.read_hdf(..., chunksize=2048), one chunk at a time
     saibench   TopLandscape.load: checked, sorted and indexed in a cache on disk
-    cached     TopLandscape.load once the cache is there, and one pass over its jets in batches
+    cached     TopLandscape.load with an existing cache, and one pass over its jets in batches
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 
+from benchmarks.measurement import argument_parser
+
 BYTES_A_JET = 3232
 BATCH = 512
 SPLITS = ("train", "val", "test")
@@ -40,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     data = os.environ.get("SAIBENCH_DATA_DIR")
     excerpt = Path(data or ".") / "top_landscape"
     if not (excerpt / "train.h5").is_file():
-        print(f"{excerpt}/train.h5 is missing: set SAIBENCH_DATA_DIR.", file=sys.stderr)
+        print(f"{excerpt}/train.h5 is missing. Set SAIBENCH_DATA_DIR.", file=sys.stderr)
         return 2
     print(_row("jets", ["reader", "seconds", "jets/s", "MB/s", "peak MB"]))
     for copies in options.copies:
@@ -56,22 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.jet_reading",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser("benchmarks.jet_reading", __doc__)
     add = parser.add_argument
-    add("--copies", nargs="+", type=int, default=[4, 16, 64], help="how often the rows repeat")
+    add("--copies", nargs="+", type=int, default=[4, 16, 64], help="repetitions of the rows")
     add("--repeats", type=int, default=3, help="runs of each reader")
-    add("--scratch", type=Path, help="where the files are made (default: the system's)")
+    add("--scratch", type=Path, help="folder of the files (default: the system's)")
     add("--reader", choices=list(READERS), help=argparse.SUPPRESS)
     add("--folder", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
 def repeat_rows(excerpt: Path, folder: Path, copies: int) -> int:
-    """Write the three files with their rows `copies` times, and return how many jets they hold."""
+    """Write the three files with their rows `copies` times; returns the number of jets."""
     import tables
 
     jets = 0
@@ -89,7 +87,7 @@ def repeat_rows(excerpt: Path, folder: Path, copies: int) -> int:
 
 
 def in_turn(folder: Path, repeats: int) -> dict[str, list[dict[str, float]]]:
-    """Measurements of each reader; saibench's cache is new in each repeat."""
+    """Measurements of each reader, with a new cache in each repeat."""
     runs: dict[str, list[dict[str, float]]] = {reader: [] for reader in READERS}
     for repeat in range(repeats):
         environment = {
@@ -112,17 +110,13 @@ def in_turn(folder: Path, repeats: int) -> dict[str, list[dict[str, float]]]:
 
 
 def measured(reader: str, folder: Path) -> dict[str, float]:
-    """Seconds of one reader, without its imports, and the process's largest resident memory."""
+    """Seconds of one reader, without its imports, and the peak memory in MB of 10^6 bytes."""
     read = READERS[reader]()
     started = time.perf_counter()
     read(folder)
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "peak_mb": _peak_mb()}
-
-
-def _peak_mb() -> float:
-    """Peak resident memory of this process, in MB of 10^6 bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    return {"seconds": seconds, "peak_mb": peak}
 
 
 def pandas_whole() -> Callable[[Path], None]:
@@ -147,14 +141,14 @@ def pandas_chunks() -> Callable[[Path], None]:
     return read
 
 
-def saibench_reader() -> Callable[[Path], None]:
-    import h5py  # noqa: F401  # as pandas' own imports are not timed
+def saibench_reader() -> Callable[[Path], object]:
+    import h5py  # noqa: F401  # as for pandas, imports are not timed
     import hdf5plugin  # noqa: F401
 
     from saibench.datamodules.cache_root import cache_root
     from saibench.datamodules.jet_tagging.top_landscape import TopLandscape
 
-    return lambda folder: _discard(TopLandscape(str(folder)).load(cache_root()))
+    return lambda folder: TopLandscape(str(folder)).load(cache_root())
 
 
 def cached_batches() -> Callable[[Path], None]:
@@ -174,11 +168,7 @@ def cached_batches() -> Callable[[Path], None]:
     return read
 
 
-def _discard(jets: object) -> None:
-    """What was read is on disk."""
-
-
-READERS: dict[str, Callable[[], Callable[[Path], None]]] = {
+READERS: dict[str, Callable[[], Callable[[Path], object]]] = {
     "pandas": pandas_whole,
     "chunks": pandas_chunks,
     "saibench": saibench_reader,

@@ -1,22 +1,54 @@
-"""One training by one contestant, timed from outside and from within."""
+"""Trainings and other tasks, timed in a fresh process on one thread."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any, Self
 
-from benchmarks.force_field.task import Task
 from benchmarks.step_timer import StepTimes
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-Contestant = Callable[[Task, Path, Path], list[str]]
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingTask:
+    """One training to be timed.
+
+    Args:
+        batch_size: samples per step.
+        warm_up_steps: first steps, which are not timed.
+        timed_steps: steps after those.
+        device: `cpu` or `cuda`.
+    """
+
+    batch_size: int
+    warm_up_steps: int
+    timed_steps: int
+    device: str
+
+    @property
+    def total_steps(self) -> int:
+        return self.warm_up_steps + self.timed_steps
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        return cls(**json.loads(path.read_text()))
+
+
+Contestant = Callable[[Any, Path, Path], list[str]]
 """Task, scratch folder and file for the times → the command that trains and writes the times."""
 
 
@@ -25,88 +57,158 @@ class Measurement:
     """One training of one contestant.
 
     Args:
-        frames_per_second: by the clock, over the timed steps.
-        frames_per_cpu_second: by the processor time of the training process.
+        samples_per_second: by wall time, over the timed steps.
+        samples_per_cpu_second: by the CPU time of the training process.
         seconds_to_first_step: from the start of the process.
+        seconds_to_last_step: from the start of the process to the end of the last step.
         seconds_after_last_step: to the end of the process.
     """
 
     contestant: str
-    molecule: str
-    batch_size: int
     repeat: int
-    frames_per_second: float
-    frames_per_cpu_second: float
+    samples_per_second: float
+    samples_per_cpu_second: float
     seconds_to_first_step: float
+    seconds_to_last_step: float
     seconds_after_last_step: float
+
+    def to_json(self, samples: str) -> dict[str, Any]:
+        """The measurement, with keys that name the samples: `frames_per_second`."""
+        return {name.replace("samples", samples): value for name, value in asdict(self).items()}
 
 
 class ContestantFailed(RuntimeError):
-    """A training ended with an error; the message ends with the end of its output."""
+    """A process ended with an error; the message has the end of its output."""
 
 
-@dataclass(frozen=True)
-class Timing:
-    """One training, from outside and from within.
-
-    Args:
-        started, stopped: of the process, on the clock of `StepTimes`.
-        steps: what it wrote down itself.
-    """
-
-    started: float
-    stopped: float
-    steps: StepTimes
-
-
-def measure(name: str, contestant: Contestant, task: Task, repeat: int) -> Measurement:
-    """Train once in a fresh process on one thread."""
-    timing = timed(name, lambda folder, times_file: contestant(task, folder, times_file))
-    times = timing.steps
-    num_frames = times.timed_steps * task.batch_size
-    return Measurement(
-        contestant=name,
-        molecule=task.molecule,
-        batch_size=task.batch_size,
-        repeat=repeat,
-        frames_per_second=num_frames / (times.timing_ended - times.timing_began),
-        frames_per_cpu_second=num_frames / times.cpu_seconds,
-        seconds_to_first_step=times.first_step_began - timing.started,
-        seconds_after_last_step=timing.stopped - times.timing_ended,
+def argument_parser(module: str, description: str | None) -> argparse.ArgumentParser:
+    """The parser of `python -m <module>`, whose help is the module's docstring."""
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
-def timed(name: str, command: Callable[[Path, Path], list[str]], **environment: str) -> Timing:
-    """Run a training in a fresh process on one thread.
+def trainer_overrides(task: TrainingTask, folder: Path, times_file: Path) -> list[str]:
+    """Overrides of `train.py` that time the steps of a training without anything else."""
+    timer = "+trainer.callbacks.step_timer"
+    return [
+        f"trainer.max_steps={task.total_steps}",
+        f"trainer.val_every={task.total_steps}",  # validation comes after the last timed step
+        f"trainer.accelerator={'gpu' if task.device == 'cuda' else 'cpu'}",
+        "trainer.progress=false",
+        "logger=none",
+        f"{timer}._target_=benchmarks.step_timer.StepTimer",
+        f"{timer}.path={times_file}",
+        f"{timer}.warm_up_steps={task.warm_up_steps}",
+        f"{timer}.total_steps={task.total_steps}",
+        f"hydra.run.dir={folder / 'study'}",
+    ]
 
-    Args:
-        name: of the contestant.
-        command: from a scratch folder and the file for the times to the command; what it does by
-            itself is not timed.
-        environment: further variables of the process.
 
-    Raises:
-        ContestantFailed: the training ended with an error, or wrote no times.
+def measure_in_turn(
+    contestants: Mapping[str, Contestant], task: TrainingTask, repeats: int
+) -> list[Measurement]:
+    """Train each contestant once per repeat, with the rates printed to stderr.
+
+    An empty cache is used for contestants whose name ends in `_cold`.
     """
+    measurements = []
+    for repeat in range(repeats):
+        for name, contestant in contestants.items():
+            with tempfile.TemporaryDirectory() as cache:
+                cold = {"SAIBENCH_CACHE_DIR": cache} if name.endswith("_cold") else {}
+                measurement = _measure(name, contestant, task, repeat, cold)
+            rate = f"{measurement.samples_per_second:.1f} samples/s"
+            print(f"  {repeat + 1}/{repeats} {name}: {rate}", file=sys.stderr)
+            measurements.append(measurement)
+    return measurements
+
+
+def _measure(
+    name: str, contestant: Contestant, task: TrainingTask, repeat: int, variables: dict[str, str]
+) -> Measurement:
     with tempfile.TemporaryDirectory(prefix=f"{name}-") as scratch:
         times_file = Path(scratch) / "times.json"
-        arguments = command(Path(scratch), times_file)
+        command = contestant(task, Path(scratch), times_file)  # its preparation is not timed
         started = time.perf_counter()
-        ended = subprocess.run(
-            arguments,
-            cwd=REPOSITORY,
-            env={**_environment(), **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        run_process(name, command, **variables)
         stopped = time.perf_counter()
-        if ended.returncode or not times_file.exists():
-            output = (ended.stdout + ended.stderr)[-3000:]
-            raise ContestantFailed(f"{name} ended with code {ended.returncode}:\n{output}")
-        return Timing(started, stopped, StepTimes(**json.loads(times_file.read_text())))
+        times = StepTimes(**json.loads(times_file.read_text()))
+    samples = times.timed_steps * task.batch_size
+    return Measurement(
+        contestant=name,
+        repeat=repeat,
+        samples_per_second=samples / (times.timing_ended - times.timing_began),
+        samples_per_cpu_second=samples / times.cpu_seconds,
+        seconds_to_first_step=times.first_step_began - started,
+        seconds_to_last_step=times.timing_ended - started,
+        seconds_after_last_step=stopped - times.timing_ended,
+    )
 
 
-def _environment() -> dict[str, str]:
+def run_process(name: str, command: Sequence[str], **variables: str) -> None:
+    """Run a command on one thread, with further environment variables.
+
+    Raises:
+        ContestantFailed: it ended with an error.
+    """
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    return {**os.environ, **one_thread, "PYTHONPATH": str(REPOSITORY)}
+    ended = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, **one_thread, "PYTHONPATH": str(REPOSITORY), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        output = (ended.stdout + ended.stderr)[-3000:]
+        raise ContestantFailed(f"{name} ended with code {ended.returncode}:\n{output}")
+
+
+def run_task(module: str, task: Any) -> dict[str, Any]:
+    """Run a task in a fresh process: `python -m <module> TASK.json RESULT.json`.
+
+    Args:
+        module: reads the task and writes the result.
+        task: a dataclass.
+    """
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
+        task_file, result_file = Path(scratch) / "task.json", Path(scratch) / "result.json"
+        task_file.write_text(json.dumps(asdict(task)))
+        run_process(module, [sys.executable, "-m", module, str(task_file), str(result_file)])
+        result: dict[str, Any] = json.loads(result_file.read_text())
+        return result
+
+
+def table(title: str, samples: str, measurements: Sequence[Measurement]) -> str:
+    """Medians over the repeats, and each contestant's rate relative to every other."""
+    runs: dict[str, list[Measurement]] = {}
+    for one in measurements:
+        runs.setdefault(one.contestant, []).append(one)
+    headings = [f"{samples}/s", "per CPU s", "to 1st step", "to last step", "after last"]
+    lines = [title, _row("", [*headings, *(f"/ {name}" for name in runs)])]
+    for name, own in runs.items():
+        cells = [
+            f"{median(run.samples_per_second for run in own):.1f}",
+            f"{median(run.samples_per_cpu_second for run in own):.1f}",
+            f"{median(run.seconds_to_first_step for run in own):.1f} s",
+            f"{median(run.seconds_to_last_step for run in own):.1f} s",
+            f"{median(run.seconds_after_last_step for run in own):.1f} s",
+        ]
+        lines.append(_row(name, [*cells, *(_ratio(own, others) for others in runs.values())]))
+    return "\n".join(lines)
+
+
+def _row(title: str, cells: Sequence[str]) -> str:
+    return f"{title:18}" + "".join(f"{cell:>20}" for cell in cells)
+
+
+def _ratio(runs: Sequence[Measurement], others: Sequence[Measurement]) -> str:
+    """Median of the ratios within each repeat, by wall time and by CPU time."""
+    pairs = list(zip(runs, others, strict=True))
+    wall = median(run.samples_per_second / other.samples_per_second for run, other in pairs)
+    cpu = median(run.samples_per_cpu_second / other.samples_per_cpu_second for run, other in pairs)
+    return f"{wall:.2f} ({cpu:.2f})"

@@ -1,17 +1,17 @@
-"""How fast saibench scores predicted rain, beside pysteps, torchmetrics and a copy in memory.
+"""Speed of saibench's rain metrics, compared with pysteps, torchmetrics and a copy in memory.
 
     python -m benchmarks.nowcasting_metrics
     python -m benchmarks.nowcasting_metrics --device cuda --events 32
 
-One event is 20 × 512 × 512 pixels: the first MRMS event below SAIBENCH_DATA_DIR, else made rain,
-with its last input frame as the prediction. saibench finds everything that it reports: CSI and
-cumulative CSI at 16, 32 and 64 mm/h, MAE, active-area MAE of both kinds, displacement, trend and
-stability; pysteps finds CSI at the three thresholds and MAE, torchmetrics CSI alone. They take
-turns in one process; only ratios within one run are to be trusted. A ratio is given by the clock
-and, in brackets, by processor time, which suffers less from neighbours.
+One event has 20 × 512 × 512 pixels: the first MRMS event in SAIBENCH_DATA_DIR, else synthetic rain,
+with its last input frame as the prediction. saibench computes all its metrics: CSI and cumulative
+CSI at 16, 32 and 64 mm/h, MAE, active-area MAE of both kinds, displacement, trend and stability;
+pysteps computes CSI at the three thresholds and MAE, torchmetrics only CSI. They take turns in one
+process; only ratios within one run are reliable. A ratio is given by wall time and, in brackets, by
+CPU time, which depends less on other load.
 
-The share of the copy bandwidth is the rate at which a contestant takes in both inputs, each byte
-counted once, over the rate at which this machine copies: bytes read and written a second.
+The fraction of the copy bandwidth is the rate at which a contestant reads both inputs, each byte
+counted once, over the rate of a copy on this machine: bytes read and written per second.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from benchmarks.measurement import argument_parser
 from benchmarks.nowcasting.contestants import (
     Contestant,
     Scores,
@@ -65,15 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.nowcasting_metrics",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser("benchmarks.nowcasting_metrics", __doc__)
     add = parser.add_argument
     add("--event", default=first_radar_event(), help="name of an MRMS event")
-    add("--made", dest="event", action="store_const", const=None, help="made rain")
-    add("--events", type=int, default=1, help="events a batch, all the same")
+    add("--made", dest="event", action="store_const", const=None, help="synthetic rain")
+    add("--events", type=int, default=1, help="copies of the event per batch")
     add("--rounds", type=int, default=15, help="timed runs of each contestant")
     add("--device", choices=["cpu", "cuda"], default="cpu")
     add("--threads", type=int, default=1, help="of PyTorch and saibench on the CPU")
@@ -83,9 +80,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def frames(options: argparse.Namespace) -> tuple[Tensor, Tensor, str]:
     if min(options.events, options.rounds, options.threads) < 1:
-        raise UserError("--events, --rounds and --threads: at least 1 would work.")
+        raise UserError("--events, --rounds and --threads must be at least 1.")
     if options.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: PyTorch finds no GPU here; --device cpu would work.")
+        raise UserError("--device cuda: PyTorch finds no GPU. Use --device cpu.")
     preds, target, origin = persistence(options.event)
     preds, target = (value.repeat(options.events, 1, 1, 1) for value in (preds, target))
     return preds.to(options.device), target.to(options.device), origin
@@ -106,11 +103,11 @@ def contestants_of(options: argparse.Namespace, num_leads: int) -> list[Contesta
 
 
 def check_agreement(scores: Mapping[str, Scores]) -> None:
-    """Stop unless all find the same scores; a fast wrong answer is no answer."""
+    """Raise an error unless all contestants have the same scores."""
     (first, expected), *others = scores.items()
     for name, found in others:
         for score, values in found.items():
-            # In float32 pysteps' and torchmetrics' sums are good to about four digits.
+            # the float32 sums of pysteps and torchmetrics have about four correct digits
             if not np.allclose(values, expected[score], rtol=1e-4, equal_nan=True):
                 raise RuntimeError(f"{name} and {first} differ in {score}.")
 
@@ -124,10 +121,10 @@ def machine(options: argparse.Namespace) -> str:
 def table(
     contestants: Sequence[Contestant], timings: Mapping[str, Timing], input_bytes: int
 ) -> str:
-    """Milliseconds, share of the copy bandwidth, and the time over that of the first."""
-    copy_rate = input_bytes / timings[COPY].best  # one input is read and as much is written
+    """Milliseconds, fraction of the copy bandwidth, and the time relative to the first."""
+    copy_rate = input_bytes / timings[COPY].best  # one input is read, and as many bytes written
     first = timings[contestants[0].name]
-    lines = [row("", ["finds", "median ms", "best ms", "of copy rate", "× the first"])]
+    lines = [row("", ["computes", "median ms", "best ms", "of copy rate", "× the first"])]
     for each in contestants:
         timing = timings[each.name]
         cells = [
@@ -148,7 +145,7 @@ def row(title: str, cells: Sequence[str]) -> str:
 
 
 def ratio(timing: Timing, first: Timing) -> str:
-    """Median of the ratios within each round, by the clock and by processor time."""
+    """Median of the ratios within each round, by wall time and by CPU time."""
     clock = median(np.divide(timing.clock, first.clock))
     processor = median(np.divide(timing.processor, first.processor))
     return f"{clock:.2f} ({processor:.2f})"

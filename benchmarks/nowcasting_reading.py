@@ -1,32 +1,28 @@
-"""Whether reading radar events keeps ahead of the net, and in what memory.
+"""Speed of reading radar events, compared with the net, and its memory.
 
     python -m benchmarks.nowcasting_reading --root /data/mrms
     python -m benchmarks.nowcasting_reading --root /data/mrms --width 32 --device cuda --batch 16
 
-Events are read from their PNG files by the loader that a training uses, with 0, 1 and more worker
-processes, and set against the net's forward and backward pass on batches of the same size, which
-take less than a training step. A ratio above 1 says that the net never waits for its data. The
-processor time is that of the training process itself: what its workers take is not in it, and on a
-machine that others keep busy its ratio is the one to trust.
+The loader of a training reads events from their PNG files with 0, 1 and more worker processes. Its
+rate is compared with the net's forward and backward pass on batches of the same size, which take
+less time than a training step. A ratio above 1 means that the net never waits for data. CPU time is
+that of the training process without its workers; on a busy machine its ratio is more reliable.
 
-The last line tells the memory that a reading process holds at most while it reads more and more
-events, linked from those there are; it must not grow with them.
+The last line is the peak memory of the process for increasing numbers of events (links to the
+existing ones); it must not grow.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measurement import REPOSITORY, ContestantFailed
+from benchmarks.measurement import argument_parser, run_task
 from benchmarks.nowcasting.reading import ReadingResult, ReadingTask
 from saibench.datamodules.nowcasting.event import FRAMES
 
@@ -44,24 +40,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             base_channels=None,
             device=options.device,
         )
-        run(plain)  # makes the index
+        run(plain)  # builds the index
         print(rates(plain, options), end="\n\n", flush=True)
         print(memory(plain, options, Path(scratch)), flush=True)
     return 0
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.nowcasting_reading",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = argument_parser("benchmarks.nowcasting_reading", __doc__)
     add = parser.add_argument
-    add("--root", type=Path, required=True, help="folder of the events, 00000 and so on, or above")
-    add("--events", type=int, default=20, help="read from, linked from those there are")
-    add("--batch", type=int, default=4, help="events a batch")
-    add("--batches", type=int, default=5, help="timed")
-    add("--crop", type=int, default=256, help="pixels of a side; 0 for whole events")
+    add("--root", type=Path, required=True, help="folder of the events (00000, …) or its parent")
+    add("--events", type=int, default=20, help="number of events, links to the existing ones")
+    add("--batch", type=int, default=4, help="events per batch")
+    add("--batches", type=int, default=5, help="timed batches")
+    add("--crop", type=int, default=256, help="side in pixels; 0 for whole events")
     add("--workers", nargs="+", type=int, default=[0, 1, 2])
     add("--width", type=int, default=8, help="base_channels of the net; 32 is published")
     add("--device", choices=["cpu", "cuda"], default="cpu")
@@ -69,12 +61,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--memory-events", nargs="+", type=int, default=[5, 50, 500])
     options = parser.parse_args(arguments)
     if not folders(options.root):
-        parser.error(f"--root {options.root}: no event as 00000 is there, nor in figure below it")
+        parser.error(f"--root {options.root}: no event such as 00000 in it or in its figure/")
     return options
 
 
 def folders(root: Path) -> list[Path]:
-    """Those of the events, in order of their number."""
+    """The folders of the events, in order of their number."""
     for place in (root, root / "figure"):
         inside = place.iterdir() if place.is_dir() else ()
         if found := sorted(path for path in inside if path.is_dir() and path.name.isdigit()):
@@ -96,30 +88,12 @@ def linked(root: Path, count: int, folder: Path) -> Path:
 
 
 def run(task: ReadingTask) -> ReadingResult:
-    """One task in a fresh process on one thread.
-
-    Raises:
-        ContestantFailed: the process ended with an error.
-    """
-    with tempfile.TemporaryDirectory(prefix="reading-") as scratch:
-        task_file, result_file = Path(scratch) / "task.json", Path(scratch) / "result.json"
-        task_file.write_text(json.dumps(asdict(task)))
-        module = "benchmarks.nowcasting.reading"
-        ended = subprocess.run(
-            [sys.executable, "-m", module, str(task_file), str(result_file)],
-            cwd=REPOSITORY,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if ended.returncode:
-            raise ContestantFailed((ended.stdout + ended.stderr)[-3000:])
-        return ReadingResult(**json.loads(result_file.read_text()))
+    """Run a task in a fresh process on one thread."""
+    return ReadingResult(**run_task("benchmarks.nowcasting.reading", task))
 
 
 def rates(plain: ReadingTask, options: argparse.Namespace) -> str:
-    """Events a second of the net and of the loaders, which take turns."""
+    """Events per second of the net and of the loaders, which take turns."""
     tasks = {f"{count} workers": replace(plain, workers=count) for count in options.workers}
     net = f"net ({options.width} channels)"
     results: dict[str, list[ReadingResult]] = {name: [] for name in (net, *tasks)}
@@ -142,8 +116,8 @@ def rates(plain: ReadingTask, options: argparse.Namespace) -> str:
 
 
 def memory(plain: ReadingTask, options: argparse.Namespace, scratch: Path) -> str:
-    """Peak memory by number of events, each read once, one after the other."""
-    told = []
+    """Peak memory by number of events, each read once."""
+    peaks = []
     for count in options.memory_events:
         root = scratch / "memory" / str(count)
         task = replace(
@@ -153,9 +127,9 @@ def memory(plain: ReadingTask, options: argparse.Namespace, scratch: Path) -> st
             batches=count - 1,
             batch_size=1,
         )
-        run(task)  # makes the index
-        told.append(f"{run(task).peak_megabytes:.0f} MB ({count})")
-    return "peak memory (events): " + ", ".join(told)
+        run(task)  # builds the index
+        peaks.append(f"{run(task).peak_megabytes:.0f} MB ({count})")
+    return "peak memory (events): " + ", ".join(peaks)
 
 
 if __name__ == "__main__":

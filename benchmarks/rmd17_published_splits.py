@@ -2,14 +2,15 @@
 
     python -m benchmarks.rmd17_published_splits [--molecules aspirin ethanol]
 
-Reads the excerpt of rMD17 below SAIBENCH_DATA_DIR, which holds the rows of the splits that
-Christensen and von Lilienfeld publish with the data (10.6084/m9.figshare.12672038). No model runs.
+Reads the excerpt of rMD17 in SAIBENCH_DATA_DIR, which includes the rows of the splits that
+Christensen and von Lilienfeld publish with the data (10.6084/m9.figshare.12672038). Needs no model.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -25,19 +26,19 @@ TARGET = Path(__file__).parents[1] / "docs" / "results" / "force_field" / "publi
 HEAD = """\
 # rMD17's own random splits
 
-`python -m benchmarks.rmd17_published_splits`: what the training frames of the five splits published
-with rMD17 have seen of their test frames, by the leak audit; 1,000 frames on either side, 95 %
-intervals from resampling 20 stretches of the test's time. The score is the share of the test
-frames that lie within one correlation time of a training frame, or are near-duplicates of one (1 %
-would be by chance); the correlation time is that of SOAP descriptors, until 1/e. A test on the last
-tenth of aspirin's trajectory has a score of 2 %.
+`python -m benchmarks.rmd17_published_splits`: the leak audit of the five splits published with
+rMD17, with 1,000 training and 1,000 test frames each; 95 % intervals from resampling 20 stretches
+of the test's time. The score is the fraction of test frames within one correlation time of a
+training frame, or with a near-duplicate in the training set (1 % is expected by chance). The
+correlation time is that of SOAP descriptors, until 1/e. A test on the last tenth of aspirin's
+trajectory has a score of 2 %.
 
 | molecule | split | score | within a correlation time | near-duplicates | correlation time [fs] |
 |---|---|---:|---:|---:|---:|
 """
 UNRESOLVED = """
-≤: neighbouring frames of the excerpt lie further apart than their correlation lasts, so that its
-time is a bound between them.
+≤: the time between frames of the excerpt exceeds their correlation time, of which it is an upper
+bound.
 """
 
 
@@ -74,10 +75,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--molecules", nargs="+", default=["aspirin", "ethanol"])
     lines = []
-    for molecule in parser.parse_args().molecules:
-        for line in rows_of(molecule):
-            print(line, flush=True)
-            lines.append(line)
+    for line in chain.from_iterable(map(rows_of, parser.parse_args().molecules)):
+        print(line, flush=True)
+        lines.append(line)
     end = UNRESOLVED if any("≤" in line for line in lines) else ""
     TARGET.write_text(HEAD + "\n".join(lines) + "\n" + end, encoding="utf-8")
 

@@ -1,7 +1,7 @@
-"""When the steps of a training took place, told the same way by every contestant.
+"""Times of the steps of a training, recorded in the same way for every contestant.
 
-`time.perf_counter` is one clock for all processes of a machine, so the moments that a training
-process writes down can be set against those of the process that started it.
+All processes of a machine share the clock `time.perf_counter`, so the times of a training process
+are comparable with those of the process that started it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from lightning.pytorch.callbacks import Callback
 
 @dataclass(frozen=True)
 class StepTimes:
-    """Moments of one training, on the clock `time.perf_counter`.
+    """Times of one training, on the clock `time.perf_counter`.
 
     Args:
-        first_step_began: once the first batch is at hand.
-        timing_began: at the end of the last warm-up step.
-        timing_ended: at the end of the last step.
+        first_step_began: when the first batch is ready.
+        timing_began: end of the last warm-up step.
+        timing_ended: end of the last step.
         timed_steps: steps between the two.
-        cpu_seconds: processor time of the training process between the two.
+        cpu_seconds: CPU time of the training process between the two.
     """
 
     first_step_began: float
@@ -38,13 +38,13 @@ class StepTimes:
 
 
 class StepClock:
-    """Counts steps, and writes `StepTimes` as JSON when the last one has ended.
+    """Counts steps, and writes `StepTimes` as JSON after the last one.
 
     Args:
         path: the file to write.
         warm_up_steps: first steps, which are not timed.
-        total_steps: all steps, those of the warm-up included.
-        synchronize: waits for the device; called at the edges of the timed range only.
+        total_steps: all steps, including the warm-up.
+        synchronize: waits for the device; called at both ends of the timed steps.
     """
 
     def __init__(
@@ -66,17 +66,14 @@ class StepClock:
             self.timing_began, self.cpu_began = time.perf_counter(), time.process_time()
         elif self.steps == self.total_steps:
             self.synchronize()
-            self._write(time.perf_counter(), time.process_time())
-
-    def _write(self, ended: float, cpu_ended: float) -> None:
-        times = StepTimes(
-            first_step_began=self.first_step_began,
-            timing_began=self.timing_began,
-            timing_ended=ended,
-            timed_steps=self.total_steps - self.warm_up_steps,
-            cpu_seconds=cpu_ended - self.cpu_began,
-        )
-        self.path.write_text(json.dumps(asdict(times)))
+            times = StepTimes(
+                first_step_began=self.first_step_began,
+                timing_began=self.timing_began,
+                timing_ended=time.perf_counter(),
+                timed_steps=self.total_steps - self.warm_up_steps,
+                cpu_seconds=time.process_time() - self.cpu_began,
+            )
+            self.path.write_text(json.dumps(asdict(times)))
 
 
 class StepTimer(Callback):
@@ -85,7 +82,7 @@ class StepTimer(Callback):
     Args:
         path: the JSON file to write.
         warm_up_steps: first steps, which are not timed.
-        total_steps: all steps of the fit; its Trainer may count epochs instead.
+        total_steps: all steps of the fit.
     """
 
     def __init__(self, path: str, warm_up_steps: int, total_steps: int) -> None:
@@ -106,20 +103,13 @@ class StepTimer(Callback):
             )
             self.clock.begin_first_step()
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
+    def on_train_batch_end(self, *_: Any, **__: Any) -> None:
         assert self.clock is not None
         self.clock.end_step()
 
 
 def device_synchronizer(device: torch.device) -> Callable[[], None]:
-    """A function that returns once the device has done all it was given."""
+    """A function that waits until the device has finished its work."""
     if device.type == "cuda":
         return lambda: torch.cuda.synchronize(device)
     return lambda: None

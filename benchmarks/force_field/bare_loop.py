@@ -1,4 +1,4 @@
-"""The limit: a PyTorch loop and nothing else, on frames that lie on the device already.
+"""The limit: a bare PyTorch loop on frames that are already on the device.
 
 python -m benchmarks.force_field.bare_loop TASK.json TIMES.json
 """
@@ -28,7 +28,7 @@ from benchmarks.step_timer import StepClock, device_synchronizer
 
 
 def build_model(frames: Frames, device: torch.device) -> nn.Module:
-    """NequIP as nequip builds it; the default dtype that nequip sets is set back."""
+    """NequIP as nequip builds it, with the default dtype restored."""
     from nequip.model import NequIPGNNModel
     from nequip.utils.global_state import set_global_state
 
@@ -49,7 +49,7 @@ def train(task: Task, frames: Frames, clock: StepClock) -> None:
     forces = torch.tensor(frames.forces, dtype=torch.float32, device=device)
     energies = torch.tensor(frames.energies, device=device)  # eV; float32 is too coarse for these
     batch_size, num_atoms = task.batch_size, len(frames.atomic_numbers)
-    # One molecule and whole batches: all of the graph but its edges is the same every step.
+    # one molecule and full batches: only the edges of the graph differ between steps
     atom_types = torch.tensor(frames.atom_types, device=device).repeat(batch_size)
     frame_of_atom = torch.arange(batch_size, device=device).repeat_interleave(num_atoms)
     atoms_of_frame = torch.full((batch_size,), num_atoms, device=device)
@@ -81,7 +81,7 @@ def train(task: Task, frames: Frames, clock: StepClock) -> None:
 
 
 def shuffled_batches(task: Task, device: torch.device) -> Iterator[Tensor]:
-    """Rows `(batch_size,)` of the frames, permuted anew for each pass over them."""
+    """Rows `(batch_size,)` of the frames, in a new permutation for each pass."""
     generator = torch.Generator().manual_seed(SEED)
     while True:
         order = torch.randperm(task.num_frames, generator=generator).to(device)
@@ -89,7 +89,7 @@ def shuffled_batches(task: Task, device: torch.device) -> Iterator[Tensor]:
 
 
 def edges(positions: Tensor, other_atoms: Tensor) -> Tensor:
-    """Directed edges `(2, E)` within `R_MAX` of all molecules `(B, A, 3)` of a batch at once."""
+    """Directed edges `(2, E)` within `R_MAX`, of all molecules `(B, A, 3)` of a batch."""
     num_atoms = positions.shape[1]
     distances = (positions[:, :, None] - positions[:, None]).square().sum(-1)
     near = (distances < R_MAX**2) & other_atoms
@@ -99,7 +99,7 @@ def edges(positions: Tensor, other_atoms: Tensor) -> Tensor:
 
 @torch.no_grad()
 def average(averages: list[Tensor], weights: list[Tensor], step: int) -> None:
-    """Move the averages towards the weights, with nequip's warm-up of the decay."""
+    """Update the moving averages of the weights, with nequip's warm-up of the decay."""
     decay = min(EMA_DECAY, (1 + step) / (10 + step))
     torch._foreach_lerp_(averages, weights, 1 - decay)
 

@@ -29,21 +29,21 @@ def rmd17_module_command(task: Task, folder: Path, times_file: Path) -> list[str
     frames = load_frames(task)
     source = folder / "rmd17" / "npz_data"
     source.mkdir(parents=True)
-    # Where the module looks before it downloads; its names are those of the archive.
+    # the module looks here before it downloads; the names are those of the archive
     (source / f"rmd17_{task.molecule}.npz").symlink_to(Path(task.file).resolve())
     data = {
         "_target_": "nequip.data.datamodule.rMD17DataModule",
         "dataset": task.molecule,
         "data_source_dir": str(folder),
         "transforms": _transforms(frames),
-        "subset_len": task.num_frames + 2,  # the module wants validation and test frames as well
+        "subset_len": task.num_frames + 2,  # the module requires validation and test frames
         "train_val_test_split": [task.num_frames, 1, 1],
     }
     return _command(task, frames, data, folder, times_file)
 
 
 def lmdb_command(task: Task, folder: Path, times_file: Path) -> list[str]:
-    """nequip-train with `NequIPLMDBDataset`: frames as ready tensors, a pickle each."""
+    """nequip-train with `NequIPLMDBDataset`: frames as pickled tensors."""
     frames = load_frames(task)
     database = folder / "frames.lmdb"
     _write_lmdb(frames, database)
@@ -55,7 +55,7 @@ def lmdb_command(task: Task, folder: Path, times_file: Path) -> list[str]:
     data = {
         "_target_": "nequip.data.datamodule.NequIPDataModule",
         "train_dataset": dataset,
-        "val_dataset": dataset,  # required, though nothing is validated
+        "val_dataset": dataset,  # required, although there is no validation
     }
     return _command(task, frames, data, folder, times_file)
 
@@ -89,7 +89,7 @@ def _write_lmdb(frames: Frames, path: Path) -> None:
                 }
             )
 
-    with torch_default_dtype(torch.float64):  # as nequip-train holds its data
+    with torch_default_dtype(torch.float64):  # as nequip-train stores its data
         NequIPLMDBDataset.save_from_iterator(str(path), atomic_data(), map_size=2**30)
 
 
@@ -98,19 +98,14 @@ def _command(
 ) -> list[str]:
     OmegaConf.save(_config(task, frames, data, times_file), folder / "config.yaml")
     return [
-        sys.executable,
-        "-m",
-        "nequip.scripts.train",
-        "--config-path",
-        str(folder),
-        "--config-name",
-        "config",
+        *(sys.executable, "-m", "nequip.scripts.train"),
+        *("--config-path", str(folder), "--config-name", "config"),
         f"hydra.run.dir={folder / 'hydra'}",
     ]
 
 
 def _config(task: Task, frames: Frames, data: dict[str, Any], times_file: Path) -> dict[str, Any]:
-    """A config of nequip-train without anything that costs time between steps."""
+    """A config of nequip-train without overhead between steps."""
     return {
         "run": ["train"],
         "data": {

@@ -14,17 +14,13 @@ from benchmarks.force_field.task import (
     SEED,
     Task,
 )
+from benchmarks.measurement import trainer_overrides
 
 
 def saibench_command(task: Task, folder: Path, times_file: Path) -> list[str]:
-    """`python train.py …`: one point, its test and its report included."""
-    return [sys.executable, "train.py", *_overrides(task, folder, times_file)]
-
-
-def _overrides(task: Task, folder: Path, times_file: Path) -> list[str]:
-    timer = "+trainer.callbacks.step_timer"
+    """`python train.py …`: one run, including its test and its report."""
     return [
-        "data=rmd17",
+        *(sys.executable, "train.py", "data=rmd17"),
         f"data.molecule={task.molecule}",
         f"data.root={Path(task.file).parent}",
         f"subset.count={task.num_frames}",
@@ -37,16 +33,7 @@ def _overrides(task: Task, folder: Path, times_file: Path) -> list[str]:
         f"model.ema_decay={EMA_DECAY}",
         "lr_schedule=linear",
         f"seed={SEED}",
-        f"trainer.max_steps={task.total_steps}",
-        f"trainer.val_every={task.total_steps}",  # validation comes after the last timed step
-        f"trainer.accelerator={'gpu' if task.device == 'cuda' else 'cpu'}",
-        "trainer.progress=false",
-        "logger=none",
-        f"{timer}._target_=benchmarks.step_timer.StepTimer",
-        f"{timer}.path={times_file}",
-        f"{timer}.warm_up_steps={task.warm_up_steps}",
-        f"{timer}.total_steps={task.total_steps}",
-        f"hydra.run.dir={folder / 'study'}",
+        *trainer_overrides(task, folder, times_file),
     ]
 
 

@@ -1,16 +1,15 @@
-"""What every contestant trains: one NequIP, one optimizer, one loss, the same frames."""
+"""The task of every contestant: one NequIP, one optimizer, one loss, the same frames."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from ase.data import chemical_symbols
 
+from benchmarks.measurement import TrainingTask
 from saibench.units import EV_PER_KCAL_PER_MOL
 
 R_MAX = 4.0
@@ -28,49 +27,30 @@ NET: dict[str, Any] = {
     "bessel_trainable": False,
     "polynomial_cutoff_p": 6,
 }
-"""Arguments of `nequip.model.NequIPGNNModel`, by its own names."""
+"""Arguments of `nequip.model.NequIPGNNModel`."""
 
 ENERGY_WEIGHT, FORCE_WEIGHT = 1.0, 1000.0
-"""Weights of the mean squares of the total energy and of a force component, as for rMD17 in
-Batzner et al. 2022."""
+"""Weights of the mean squared errors of the total energy and of the force components, as for rMD17
+in Batzner et al. 2022."""
 
 ADAM: dict[str, Any] = {"lr": 0.01, "amsgrad": True, "fused": True}
 EMA_DECAY = 0.99
 SEED = 0
 
 
-@dataclass(frozen=True)
-class Task:
-    """One training to be timed.
+@dataclass(frozen=True, kw_only=True)
+class Task(TrainingTask):
+    """A training on frames.
 
     Args:
         molecule: name in rMD17.
         file: its npz file.
-        num_frames: frames trained on; whole batches, so that every step sees `batch_size`.
-        batch_size: frames a step.
-        warm_up_steps: first steps, which are not timed.
-        timed_steps: steps after those.
-        device: `cpu` or `cuda`.
+        num_frames: training frames, a multiple of `batch_size`.
     """
 
     molecule: str
     file: str
     num_frames: int
-    batch_size: int
-    warm_up_steps: int
-    timed_steps: int
-    device: str
-
-    @property
-    def total_steps(self) -> int:
-        return self.warm_up_steps + self.timed_steps
-
-    def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self)))
-
-    @classmethod
-    def load(cls, path: Path) -> Task:
-        return cls(**json.loads(path.read_text()))
 
 
 @dataclass(frozen=True)
@@ -100,10 +80,10 @@ class Frames:
 
 
 def load_frames(task: Task) -> Frames:
-    """The frames that nequip's rMD17 module draws (`SubsetByRandomSlice`), for everyone."""
+    """The frames that nequip's rMD17 module draws (`SubsetByRandomSlice`)."""
     with np.load(task.file) as archive:
-        held = len(archive["energies"])
-        order = torch.randperm(held, generator=torch.Generator().manual_seed(SEED))
+        total = len(archive["energies"])
+        order = torch.randperm(total, generator=torch.Generator().manual_seed(SEED))
         rows = order[: task.num_frames].numpy()
         return Frames(
             atomic_numbers=archive["nuclear_charges"].astype(np.int64),
@@ -114,7 +94,7 @@ def load_frames(task: Task) -> Frames:
 
 
 def model_arguments(frames: Frames) -> dict[str, Any]:
-    """All arguments of `NequIPGNNModel`: the net, and what it is told of its training frames."""
+    """All arguments of `NequIPGNNModel`: the net, and statistics of its training frames."""
     num_atoms = len(frames.atomic_numbers)
     return {
         **NET,

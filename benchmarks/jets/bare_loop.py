@@ -1,4 +1,4 @@
-"""The limit: a PyTorch loop and nothing else, on features that lie on the device already.
+"""The limit: a bare PyTorch loop on features that are already on the device.
 
 python -m benchmarks.jets.bare_loop TASK.json TIMES.json
 """
@@ -50,7 +50,7 @@ def train(task: Task, clock: StepClock) -> None:
 
 
 def shuffled_batches(jets: int, batch_size: int) -> Iterator[Tensor]:
-    """Rows `(batch_size,)` of the jets, permuted anew for each pass over them."""
+    """Rows `(batch_size,)` of the jets, in a new permutation for each pass."""
     generator = torch.Generator().manual_seed(SEED)
     while True:
         order = torch.randperm(jets, generator=generator)

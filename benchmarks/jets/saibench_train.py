@@ -6,20 +6,13 @@ import sys
 from pathlib import Path
 
 from benchmarks.jets.task import MAX_CONSTITUENTS, RANGER, SEED, Task
+from benchmarks.measurement import trainer_overrides
 
 
-def saibench_command(task: Task, folder: Path, times_file: Path) -> list[str]:
-    """`python train.py …`: one point, its test and its report included; batches as they come."""
-    return _command(task, folder, times_file, bucketed=False)
-
-
-def saibench_bucketed_command(task: Task, folder: Path, times_file: Path) -> list[str]:
-    """The same, its batches of jets of like length, as is the default."""
-    return _command(task, folder, times_file, bucketed=True)
-
-
-def _command(task: Task, folder: Path, times_file: Path, bucketed: bool) -> list[str]:
-    timer = "+trainer.callbacks.step_timer"
+def saibench_command(
+    task: Task, folder: Path, times_file: Path, bucketed: bool = False
+) -> list[str]:
+    """`python train.py …`: one run, including its test and its report; batches in random order."""
     return [
         *(sys.executable, "train.py", "workload=jet_tagging", "data=top_landscape"),
         f"data.root={task.folder}",
@@ -32,15 +25,11 @@ def _command(task: Task, folder: Path, times_file: Path, bucketed: bool) -> list
         *(f"model.optimizer.{name}={value}" for name, value in RANGER.items()),
         "lr_schedule=constant",
         f"seed={SEED}",
-        f"trainer.max_steps={task.total_steps}",
-        f"trainer.val_every={task.total_steps}",  # validation comes after the last timed step
         f"trainer.precision={'bf16-mixed' if task.mixed else '32-true'}",
-        f"trainer.accelerator={'gpu' if task.device == 'cuda' else 'cpu'}",
-        "trainer.progress=false",
-        "logger=none",
-        f"{timer}._target_=benchmarks.step_timer.StepTimer",
-        f"{timer}.path={times_file}",
-        f"{timer}.warm_up_steps={task.warm_up_steps}",
-        f"{timer}.total_steps={task.total_steps}",
-        f"hydra.run.dir={folder / 'study'}",
+        *trainer_overrides(task, folder, times_file),
     ]
+
+
+def saibench_bucketed_command(task: Task, folder: Path, times_file: Path) -> list[str]:
+    """The same with batches of jets of similar length, as by default."""
+    return saibench_command(task, folder, times_file, bucketed=True)

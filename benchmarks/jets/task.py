@@ -1,13 +1,14 @@
-"""What every contestant trains: one Particle Transformer, one optimizer, the same jets."""
+"""The task of every contestant: one Particle Transformer, one optimizer, the same jets."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from benchmarks.measurement import TrainingTask
 
 SIZES: dict[str, dict[str, Any]] = {
     "published": {
@@ -31,48 +32,29 @@ SIZES: dict[str, dict[str, Any]] = {
 
 RANGER: dict[str, Any] = {"lr": 0.001, "weight_decay": 0.01}
 STORED_CONSTITUENTS = 200
-"""Of a jet in TopLandscape's files, by falling pT."""
+"""Constituents per jet in TopLandscape's files, by descending pT."""
 MAX_CONSTITUENTS = 128
-"""That are kept; batches are trimmed to their longest jet by every contestant."""
+"""Constituents used; every contestant trims batches to their longest jet."""
 SEED = 0
 
 
-@dataclass(frozen=True)
-class Task:
-    """One training to be timed.
+@dataclass(frozen=True, kw_only=True)
+class Task(TrainingTask):
+    """A training on jets.
 
     Args:
         folder: of TopLandscape's files train.h5, val.h5 and test.h5.
         size: of the net, a key of `SIZES`.
-        batch_size: jets a step.
-        warm_up_steps: first steps, which are not timed.
-        timed_steps: steps after those.
-        device: `cpu` or `cuda`.
         mixed: whether in mixed precision (bfloat16).
     """
 
     folder: str
     size: str
-    batch_size: int
-    warm_up_steps: int
-    timed_steps: int
-    device: str
     mixed: bool
-
-    @property
-    def total_steps(self) -> int:
-        return self.warm_up_steps + self.timed_steps
 
     @property
     def net(self) -> dict[str, Any]:
         return SIZES[self.size]
-
-    def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self)))
-
-    @classmethod
-    def load(cls, path: Path) -> Task:
-        return cls(**json.loads(path.read_text()))
 
 
 def load_jets(folder: str) -> tuple[np.ndarray, np.ndarray]:

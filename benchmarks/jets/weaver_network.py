@@ -1,7 +1,7 @@
-"""weaver's `--network-config`: the Particle Transformer of the task, its batches trimmed alike.
+"""weaver's `--network-config`: the Particle Transformer of the task, with the same trimming.
 
-weaver's own trimming cuts at a random length while it trains; here a batch is cut to its longest
-jet, as for every contestant.
+weaver trims training batches to a random length; here a batch is trimmed to its longest jet, as by
+every contestant.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from saibench.models.jet_tagging.nets.particle_transformer import ParticleTransf
 
 
 class Timed(nn.Module):
-    """Tells the clock of each training step: one ends where the next begins.
+    """Times training steps; a step ends when the next one begins.
 
-    What weaver does after a step (its loss, accuracy and progress bar) so belongs to the step.
+    A step thus includes weaver's loss, accuracy and progress bar.
     """
 
     def __init__(self, task: Task, times_file: Path) -> None:

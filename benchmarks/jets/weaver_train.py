@@ -1,7 +1,7 @@
-"""weaver's own training loop on the task, from the same jets in Parquet files.
+"""weaver's training loop on the task, from the same jets in Parquet files.
 
-The files and the data config are those of github.com/jet-universe/particle_transformer for
-TopLandscape: Δη and Δφ are stored, the other features are computed as the files are read.
+Files and data config are those of github.com/jet-universe/particle_transformer for TopLandscape:
+Δη and Δφ are stored, the other features are computed during reading.
 """
 
 from __future__ import annotations
@@ -34,21 +34,17 @@ def _command(task: Task, folder: Path, times_file: Path, options: list[str]) -> 
     mixed = ["--use-amp", "--amp-dtype", "bf16"] if task.mixed else []
     return [
         *(sys.executable, "-m", "weaver.train", "--run-mode", "train"),
-        *(
-            "--data-train",
-            str(folder / "train.parquet"),
-            "--data-config",
-            str(folder / "data.yaml"),
-        ),
+        *("--data-train", str(folder / "train.parquet")),
+        *("--data-config", str(folder / "data.yaml")),
         *("--network-config", str(weaver_network.__file__)),
         *("--network-option", "task_file", repr(str(folder / "task.json"))),
         *("--network-option", "times_file", repr(str(times_file))),
         *("--batch-size", str(task.batch_size), "--num-epochs", "1"),
-        # one more: a step is known to have ended when the next one begins
+        # one more, as a step ends when the next one begins
         *("--steps-per-epoch", str(task.total_steps + 1)),
         *("--start-lr", str(RANGER["lr"]), "--optimizer", "ranger"),
         *("--optimizer-option", "weight_decay", str(RANGER["weight_decay"])),
-        # whole files: weaver 0.5.3 cannot stack the features of a part of one
+        # complete files: weaver 0.5.3 cannot stack the features of a part of one
         *("--data-val", str(folder / "train.parquet"), "--samples-per-epoch-val", "1"),
         *("--fetch-step", "1", "--fetch-step-val", "1", "--num-workers", "0"),
         *("--gpus", "0" if task.device == "cuda" else "", "--model-prefix", str(folder / "net")),
@@ -58,16 +54,16 @@ def _command(task: Task, folder: Path, times_file: Path, options: list[str]) -> 
 
 
 def write_parquet(source: str, path: Path) -> None:
-    """The jets as weaver wants them: ragged columns, and those of the whole jet."""
+    """Write the jets in weaver's format: ragged columns of constituents, and columns of jets."""
     import awkward
 
     momenta, label = load_jets(source)
-    held = momenta[..., 0] > 0
+    mask = momenta[..., 0] > 0
     energy, px, py, pz = np.moveaxis(momenta.astype(np.float64), -1, 0)
     jet = momenta.astype(np.float64).sum(axis=1)
     jet_pt = np.hypot(jet[:, 1], jet[:, 2])
     jet_eta, jet_phi = np.arcsinh(jet[:, 3] / jet_pt), np.arctan2(jet[:, 2], jet[:, 1])
-    pt = np.where(held, np.hypot(px, py), 1.0)
+    pt = np.where(mask, np.hypot(px, py), 1.0)
     sign = np.where(jet_eta < 0, -1, 1)[:, None]
     columns = {
         "part_px": px,
@@ -77,9 +73,9 @@ def write_parquet(source: str, path: Path) -> None:
         "part_deta": (np.arcsinh(pz / pt) - jet_eta[:, None]) * sign,
         "part_dphi": (np.arctan2(py, px) - jet_phi[:, None] + np.pi) % (2 * np.pi) - np.pi,
     }
-    counts = held.sum(axis=1)
+    counts = mask.sum(axis=1)
     ragged = {
-        name: awkward.unflatten(values[held].astype(np.float32), counts)
+        name: awkward.unflatten(values[mask].astype(np.float32), counts)
         for name, values in columns.items()
     }
     whole = {"jet_pt": jet_pt, "jet_energy": jet[:, 0], "jet_isTop": label, "jet_isQCD": 1 - label}
@@ -88,7 +84,7 @@ def write_parquet(source: str, path: Path) -> None:
 
 
 def data_config() -> dict[str, Any]:
-    """TopLandscape/top_kin.yaml of the authors, with room for every constituent."""
+    """The authors' TopLandscape/top_kin.yaml, with space for every constituent."""
 
     def group(*names: list[Any]) -> dict[str, Any]:
         return {"length": MAX_CONSTITUENTS, "pad_mode": "constant", "vars": list(names)}

@@ -1,7 +1,6 @@
-"""Who scores rain: everything that saibench reports, CSI and MAE by pysteps, CSI by torchmetrics.
+"""Contestants of the rain metrics: saibench (all metrics), pysteps (CSI, MAE), torchmetrics (CSI).
 
-Each takes the same frames and gives the scores that all can give, by lead time, so that the
-benchmark can check that they agree.
+Each returns its scores by lead time, of which the benchmark compares the common ones.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ from saibench.metrics.nowcasting.functional.rain import Backend
 THRESHOLDS = (16.0, 32.0, 64.0)
 
 Scores = dict[str, np.ndarray]
-"""Means over events, by lead time: those of "csi_16", "csi_32", "csi_64", "mae" that are found."""
+"""Means over events, by lead time: "csi_16", "csi_32", "csi_64", "mae", if computed."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """A way to score (B, 20, H, W) frames; `scores` is done when it returns."""
+    """A way to score (B, 20, H, W) frames; `scores` is synchronous."""
 
     name: str
     does: str
@@ -45,7 +44,7 @@ class Contestant:
 
 
 def saibench(num_events: int, num_leads: int, device: torch.device, backend: Backend) -> Contestant:
-    """Every rain metric, at three thresholds where there is one, from one pass."""
+    """Every rain metric, at three thresholds if it has one, from one pass."""
     at_thresholds = {
         f"{name}_{threshold:.0f}": made(threshold, num_leads=num_leads)
         for threshold in THRESHOLDS
@@ -67,7 +66,7 @@ def saibench(num_events: int, num_leads: int, device: torch.device, backend: Bac
 
     def scores(preds: Tensor, target: Tensor) -> Scores:
         sums = rain_frame_sums(preds, target, thresholds=THRESHOLDS, backend=backend)
-        metrics.update(sums)  # as in a test, of ever more events
+        metrics.update(sums)  # accumulated over calls, as in a test
         stability.reset()
         stability.update(sums, event=events, draw=torch.zeros_like(events))
         spread = stability.compute()
@@ -81,7 +80,7 @@ def saibench(num_events: int, num_leads: int, device: torch.device, backend: Bac
 
 
 def frame_sums(backend: Backend) -> Contestant:
-    """The pass over the frames alone, without the metrics made of it."""
+    """Only the pass over the frames, without the metrics."""
 
     def scores(preds: Tensor, target: Tensor) -> Scores:
         sums = rain_frame_sums(preds, target, thresholds=THRESHOLDS, backend=backend)
@@ -92,11 +91,11 @@ def frame_sums(backend: Backend) -> Contestant:
 
 def pysteps() -> Contestant:
     """CSI at three thresholds and MAE, of each frame; on the CPU only."""
-    with contextlib.redirect_stdout(io.StringIO()):  # it tells where its settings are
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints the place of its settings
         from pysteps.verification.detcatscores import det_cat_fct
         from pysteps.verification.detcontscores import det_cont_fct
 
-    # An event of pysteps exceeds its threshold; radar's rates tie with it.
+    # pysteps counts rates above the threshold, and radar rates can be equal to it
     below = [np.nextafter(np.float32(threshold), np.float32(0)) for threshold in THRESHOLDS]
 
     def of_frame(predicted: np.ndarray, observed: np.ndarray) -> list[float]:
@@ -133,7 +132,7 @@ def torchmetrics() -> Contestant:
 
 
 def nan_mean(values: np.ndarray) -> np.ndarray:
-    """Mean over events, of those where it is defined."""
+    """Mean over events, ignoring NaN."""
     defined = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.where(defined, values, 0.0).sum(axis=0) / defined.sum(axis=0)

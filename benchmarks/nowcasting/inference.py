@@ -1,4 +1,4 @@
-"""Predictions by one contestant, timed in a process of its own.
+"""Timing of one contestant's predictions, run in a process of its own.
 
 python -m benchmarks.nowcasting.inference TASK.json RESULT.json
 """
@@ -27,14 +27,14 @@ MEGABYTE = 2**20
 
 @dataclass(frozen=True)
 class InferenceTask:
-    """What is predicted.
+    """The predictions to be timed.
 
     Args:
         contestant: `bare` or `saibench`.
         base_channels: width of the net.
         size: height and width of a field in pixels.
-        events: events predicted one after the other; the first, which warms up, comes on top.
-        draws: predictions of an event.
+        events: timed events, after one for warm-up.
+        draws: predictions per event.
         device: `cpu` or `cuda`.
     """
 
@@ -48,12 +48,12 @@ class InferenceTask:
 
 @dataclass(frozen=True)
 class InferenceResult:
-    """What it took.
+    """The measurements.
 
     Args:
-        seconds: by the clock, for all events but the first.
-        cpu_seconds: of the process, for the same.
-        peak_megabytes: most memory held: of the GPU, or of the process on a CPU.
+        seconds: wall time of the timed events.
+        cpu_seconds: CPU time of the same.
+        peak_megabytes: peak memory of the GPU, or of the process on a CPU.
     """
 
     seconds: float
@@ -62,7 +62,7 @@ class InferenceResult:
 
 
 def bare_predictions(net: NowcastNet, observed: Tensor, draws: int) -> Iterator[Tensor]:
-    """As the published code predicts: every draw from the start, lead time by lead time."""
+    """Predict like the published code: every draw from the start, lead time by lead time."""
     batch, _, height, width = observed.shape
     for _ in range(draws):
         motion, intensity = net.evo_net(observed)
@@ -91,7 +91,7 @@ def bare_predictions(net: NowcastNet, observed: Tensor, draws: int) -> Iterator[
 
 
 def saibench_predictions(net: NowcastNet, observed: Tensor, draws: int) -> Iterator[Tensor]:
-    """As an evaluation predicts."""
+    """Predict as in an evaluation."""
     return iter([net(observed)]) if draws == 1 else net.draws(observed, draws)
 
 

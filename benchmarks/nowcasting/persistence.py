@@ -1,4 +1,4 @@
-"""Events to score: observed rain, and its last input frame as the prediction."""
+"""Events to score: observed rain, with its last input frame as the prediction."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from saibench.errors import UserError
 
 SIZE = 512
 DRIFT = 3
-"""Pixels per frame that made rain moves along each axis."""
+"""Displacement of synthetic rain along each axis, in pixels per frame."""
 
 
 def persistence(event: str | None) -> tuple[Tensor, Tensor, str]:
-    """Predicted and observed rain (1, 20, 512, 512) in mm/h, and where it is from.
+    """Predicted and observed rain (1, 20, 512, 512) in mm/h, and its origin.
 
     Args:
-        event: name of an MRMS event below SAIBENCH_DATA_DIR; None makes rain.
+        event: name of an MRMS event in SAIBENCH_DATA_DIR; None for synthetic rain.
 
     Raises:
         UserError: there is no such event.
     """
-    frames, origin = (drifting_rain(), "made rain") if event is None else radar(event)
+    frames, origin = (drifting_rain(), "synthetic rain") if event is None else radar(event)
     target = torch.from_numpy(np.ascontiguousarray(frames[OBSERVED_FRAMES:]))
     last = torch.from_numpy(frames[OBSERVED_FRAMES - 1])
     return last.expand_as(target).contiguous().unsqueeze(0), target.unsqueeze(0), origin
@@ -39,7 +39,8 @@ def radar(event: str) -> tuple[np.ndarray, str]:
     folder = radar_folder() / event
     first = folder / f"{event}-00.png"
     if not first.is_file():
-        raise UserError(f"--event {event}: there is no {first}; an event held there would work.")
+        known = sorted(one.name for one in radar_folder().glob("[0-9]*"))
+        raise UserError(f"--event {event}: no file {first}. Available: {', '.join(known)}.")
     return read_event(folder, read_header(first)).rate, f"MRMS event {event}"
 
 
@@ -48,12 +49,12 @@ def radar_folder() -> Path:
 
 
 def first_radar_event() -> str | None:
-    """The first MRMS event below SAIBENCH_DATA_DIR, if there is one."""
+    """The first MRMS event in SAIBENCH_DATA_DIR, if there is one."""
     return min((folder.name for folder in radar_folder().glob("[0-9]*")), default=None)
 
 
 def drifting_rain() -> np.ndarray:
-    """(29, 512, 512) in mm/h: a field that drifts and is partly replaced, as wet as radar's."""
+    """(29, 512, 512) in mm/h: a drifting and slowly changing field, as wet as radar data."""
     rng = np.random.default_rng(0)
     field, coming = (power_law_field(rng, SIZE, slope=3.0, largest=SIZE / 4) for _ in range(2))
     frames = OBSERVED_FRAMES + TARGET_FRAMES

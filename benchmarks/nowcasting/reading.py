@@ -1,4 +1,4 @@
-"""Radar events read, or a net moved by them, timed in a process of its own.
+"""Timing of reading radar events, or of a net on them, run in a process of its own.
 
 python -m benchmarks.nowcasting.reading TASK.json RESULT.json
 """
@@ -25,16 +25,16 @@ from saibench.models.nowcasting.nets.nowcastnet import NowcastNet
 
 @dataclass(frozen=True)
 class ReadingTask:
-    """What is read, or what a net is moved by.
+    """The task to be timed.
 
     Args:
         root: folder of the events.
         cache: folder for their index.
-        batches: timed; the first, which warms up, comes on top.
-        batch_size: events a batch.
+        batches: timed batches, after one for warm-up.
+        batch_size: events per batch.
         crop: side in pixels, or None for whole events.
         workers: processes that read ahead.
-        base_channels: width of a net that is moved by one batch instead of reading; None reads.
+        base_channels: width of the net to be timed on a constant batch; None to time the reading.
         device: of the net, `cpu` or `cuda`.
     """
 
@@ -50,12 +50,12 @@ class ReadingTask:
 
 @dataclass(frozen=True)
 class ReadingResult:
-    """What it took.
+    """The measurements.
 
     Args:
-        seconds: by the clock, for all batches but the first.
-        cpu_seconds: processor time of the process for these, without that of its workers.
-        peak_megabytes: most memory that the process held, Python and PyTorch included.
+        seconds: wall time of the timed batches.
+        cpu_seconds: CPU time of the process for the same, without its workers.
+        peak_megabytes: peak memory of the process, including Python and PyTorch.
     """
 
     seconds: float
@@ -64,12 +64,12 @@ class ReadingResult:
 
 
 def now() -> np.ndarray:
-    """By the clock, and of this process's processor time."""
+    """Wall time, and CPU time of this process."""
     return np.array([time.perf_counter(), time.process_time()])
 
 
 def read(task: ReadingTask) -> np.ndarray:
-    """Seconds, of both kinds, in which the loader of a training gives the batches."""
+    """Wall and CPU time in which the loader of a training returns the batches."""
     events = MRMS(task.root).load(Path(task.cache))
     rows = np.arange(events.index.height)
     batches = CropBatches(
@@ -83,8 +83,8 @@ def read(task: ReadingTask) -> np.ndarray:
     return now() - began
 
 
-def move(task: ReadingTask) -> np.ndarray:
-    """The same of as many forward and backward passes: less than any training step takes."""
+def compute(task: ReadingTask) -> np.ndarray:
+    """Wall and CPU time of a forward and backward pass per batch, less than of a training step."""
     assert task.base_channels is not None
     device = torch.device(task.device)
     synchronize = device_synchronizer(device)
@@ -106,7 +106,7 @@ def main() -> None:
     task_file, result_file = map(Path, sys.argv[1:])
     torch.set_num_threads(1)
     task = ReadingTask(**json.loads(task_file.read_text()))
-    seconds, cpu_seconds = (read(task) if task.base_channels is None else move(task)).tolist()
+    seconds, cpu_seconds = (read(task) if task.base_channels is None else compute(task)).tolist()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     result_file.write_text(json.dumps(asdict(ReadingResult(seconds, cpu_seconds, peak))))
 

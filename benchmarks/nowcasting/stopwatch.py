@@ -1,4 +1,4 @@
-"""Contestants timed in turn, beside a plain copy in memory."""
+"""Timing of contestants in turn, and of a plain copy in memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from benchmarks.step_timer import device_synchronizer
+
 
 @dataclass(frozen=True)
 class Timing:
-    """One contestant's runs, in seconds by the clock and of processor time."""
+    """One contestant's runs, in seconds of wall time and CPU time."""
 
     clock: tuple[float, ...]
     processor: tuple[float, ...]
@@ -30,18 +32,19 @@ class Timing:
 def timed_in_turn(
     runs: Mapping[str, Callable[[], object]], rounds: int, device: torch.device
 ) -> dict[str, Timing]:
-    """Run each once a round, after one round that is not counted.
+    """Run each once per round, after a warm-up round; a GPU is synchronised before and after.
 
-    What else the machine does falls on all of them alike; a GPU is waited for before and after.
+    In turn, so that other load on the machine affects all of them.
     """
+    synchronize = device_synchronizer(device)
     clock: dict[str, list[float]] = {name: [] for name in runs}
     processor: dict[str, list[float]] = {name: [] for name in runs}
     for round_ in range(rounds + 1):
         for name, run in runs.items():
-            wait_for(device)
+            synchronize()
             began, began_processor = time.perf_counter(), time.process_time()
             run()
-            wait_for(device)
+            synchronize()
             if round_:
                 clock[name].append(time.perf_counter() - began)
                 processor[name].append(time.process_time() - began_processor)
@@ -49,11 +52,6 @@ def timed_in_turn(
 
 
 def copy_of(values: Tensor) -> Callable[[], object]:
-    """A copy of `values` within the device's memory: as many bytes are read as are written."""
+    """A function that copies `values` in the device's memory."""
     destination = torch.empty_like(values)
     return lambda: destination.copy_(values)
-
-
-def wait_for(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
