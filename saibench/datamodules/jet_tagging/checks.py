@@ -1,4 +1,4 @@
-"""What jets from any source must be, before a model learns from them."""
+"""Checks of jets from any source, before training."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import numpy as np
 from saibench.datamodules.jet_tagging.momenta import ENERGY
 from saibench.errors import UserError
 
-if TYPE_CHECKING:  # `jets` checks by these functions what it writes
+if TYPE_CHECKING:  # `jets` imports this module
     from saibench.datamodules.jet_tagging.jets import Jets
 
 LABELS = 0, 1
 ROUNDING = 1e-3, 0.01
-"""Relative, and in GeV: how far |p| may exceed E. Single precision needs 1e-7, files of three
+"""Tolerance of |p| <= E, relative and in GeV. Single precision needs 1e-7, files with three
 decimals 0.001 GeV."""
-LARGEST_ENERGY = 50_000.0
-"""GeV; no collider's jets have a median energy above it. 50 GeV in MeV have."""
+MAX_MEDIAN_ENERGY = 50_000.0
+"""GeV, above the median jet energy of any collider; a lower bound for energies in MeV."""
 CHUNK = 20_000
-"""Jets that are looked at at once."""
+"""Jets checked at once."""
 
 
 def check_jets(jets: Jets, name: str) -> None:
-    """Refuse jets that cannot be learnt from.
+    """Refuse jets that are unusable for training.
 
     Args:
         jets: from any source.
-        name: of the source.
+        name: name of the source.
 
     Raises:
-        UserError: a jet without constituents, a label that is not 0 or 1, momenta that are not
+        UserError: a jet without constituents, a label other than 0 or 1, momenta that are not
             finite or not physical, energies in another unit.
     """
     for start in range(0, len(jets), CHUNK):
@@ -41,44 +41,44 @@ def check_jets(jets: Jets, name: str) -> None:
         label = np.asarray(jets.label[rows])
         check_constituents(momenta, counts, label, f"{name}, jet of sample_id", start)
     median = float(np.median(jets.jet_energy)) if len(jets) else 0.0
-    if median > LARGEST_ENERGY:
+    if median > MAX_MEDIAN_ENERGY:
         raise UserError(
-            f"{name}: half of the jets have an energy above {median:,.0f} GeV, more than any "
-            "collider gives them. Convert MeV to GeV."
+            f"{name}: the median jet energy is {median:,.0f} GeV, above that of any collider. "
+            "Convert MeV to GeV."
         )
 
 
 def check_constituents(
     momenta: np.ndarray, counts: np.ndarray, label: np.ndarray, kind: str, first: int
 ) -> None:
-    """Refuse jets of which some cannot be learnt from.
+    """Refuse faulty jets.
 
     Args:
-        momenta: (C, 4) E, px, py, pz in GeV, of one jet after another.
+        momenta: (C, 4) E, px, py, pz in GeV, jet by jet.
         counts: (n,) constituents of each jet.
         label: (n,).
-        kind: what a jet is called by its number: `train.h5, row`.
-        first: number of the first of them.
+        kind: prefix of a jet's number in messages: `train.h5, row`.
+        first: number of the first jet.
 
     Raises:
-        UserError: the first that is faulty, its fault, and how many have it.
+        UserError: names the first faulty jet, its fault, and the number of faulty jets.
     """
 
     def refused(rows: np.ndarray, fault: str, remedy: str) -> UserError:
-        more = f", as {len(rows) - 1} more of those read with it" if len(rows) > 1 else ""
+        more = f" (as have {len(rows) - 1} more in this chunk)" if len(rows) > 1 else ""
         return UserError(f"{kind} {first + int(rows[0])} has {fault}{more}. {remedy}")
 
     if len(empty := np.flatnonzero(counts < 1)):
-        raise refused(empty, "no constituents", "Leave it out.")
-    if len(strange := np.flatnonzero(~np.isin(label, LABELS))):
-        given = f"the label {label[strange[0]]}"
-        raise refused(strange, given, "Use 1 for a top jet, 0 for a QCD jet.")
+        raise refused(empty, "no constituents", "Remove it.")
+    if len(unknown := np.flatnonzero(~np.isin(label, LABELS))):
+        given = f"the label {label[unknown[0]]}"
+        raise refused(unknown, given, "Use 1 for a top jet, 0 for a QCD jet.")
     energy = momenta[:, ENERGY].astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
         size = np.sqrt(np.square(momenta[:, ENERGY + 1 :], dtype=np.float64).sum(axis=1))
         relative, absolute = ROUNDING
         faults = (
-            (~np.isfinite(momenta).all(axis=1), "a momentum that is not finite", "Leave it out."),
+            (~np.isfinite(momenta).all(axis=1), "a momentum with NaN or Inf", "Remove it."),
             (energy < 0, "a constituent of negative energy", "Use the order E, px, py, pz."),
             (
                 size > energy * (1 + relative) + absolute,

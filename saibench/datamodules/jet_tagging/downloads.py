@@ -24,19 +24,19 @@ MD5 = MappingProxyType(
         "test.h5": "13163479dee30a5fe546e4536cc3d04d",
     }
 )
-"""File → md5, as Zenodo's record 2603256 states them."""
+"""File → md5, from Zenodo's record 2603256."""
 
 BYTES = MappingProxyType({"train.h5": 1_038_496_555, "val.h5": 347_378_076, "test.h5": 347_849_376})
-"""File → its size there."""
+"""File → its size in that record."""
 
-SPLIT = Option("split", "fetch these files only", ("train", "val", "test"))
+SPLIT = Option("split", "download these files only", ("train", "val", "test"))
 
 
 @dataclass(frozen=True)
 class DownloadableTopLandscape(Downloadable):
     """The Top Quark Tagging Reference Dataset: 1,211,000 + 403,000 + 404,000 jets.
 
-    hosts: addresses of a file, asked in turn, with `{file}` for its name
+    hosts: addresses of a file, tried in turn, with `{file}` for its name
     md5: file → published md5
     """
 
@@ -52,7 +52,7 @@ class DownloadableTopLandscape(Downloadable):
     md5: Mapping[str, str] = field(default_factory=lambda: MD5)
 
     def download(self, root: Path, *, split: Sequence[str] = ()) -> list[Path]:
-        """Bring `root/{train,val,test}.h5`, or those of `split`."""
+        """Download to `root/{train,val,test}.h5`, or only those of `split`."""
         from saibench.datamodules.downloads.download import download
 
         names = [f"{part}.h5" for part in SPLIT.check(split) or SPLIT.choices]
@@ -64,20 +64,20 @@ class DownloadableTopLandscape(Downloadable):
 
 
 def check_published(path: Path) -> None:
-    """Refuse a file of the published one's name and size, or listed in `SHA256SUMS`, but changed.
+    """Refuse a damaged file that has a published name and size, or is listed in `SHA256SUMS`.
 
-    HDF5 has no checksum of what the published files hold: a damaged one reads as other jets.
+    The published HDF5 files have no internal checksum; a damaged one would be read as other jets.
 
     Raises:
-        UserError: it is not as published, or as listed.
+        UserError: the file differs from the published one, or from the listed checksum.
     """
-    check_file(path, "python -m saibench data download top_landscape brings the published file")
+    check_file(path, "download it with `python -m saibench data download top_landscape`")
     if path.stat().st_size == BYTES.get(path.name):
         found = Checksum.of(path, "md5").digest
         if found != MD5[path.name]:
             raise UserError(
-                f"{path} has the published file's size and another md5 ({found}): it is damaged. "
-                "Remove it; python -m saibench data download top_landscape brings it again."
+                f"{path} is damaged: it has the size of the published file, but md5 {found}. "
+                "Delete it and run `python -m saibench data download top_landscape`."
             )
 
 

@@ -10,11 +10,11 @@ START, WIDTH, NUM_BINS = 550.0, 236.25, 8
 EDGES = START + WIDTH * np.arange(NUM_BINS + 1)
 """(9,) GeV, up to 2440."""
 OUTSIDE = -1
-"""Where a jet of less or more energy is."""
+"""Bin number of a jet below or above all bins."""
 
 
 def energy_bin(energy: ArrayLike) -> NDArray[np.int64]:
-    """The bin of each jet; at an edge it is the bin that begins there.
+    """The bin of each jet; a lower edge belongs to its bin.
 
     Args:
         energy: GeV, any shape.
@@ -27,7 +27,7 @@ def energy_bin(energy: ArrayLike) -> NDArray[np.int64]:
 
 
 def class_counts(energy: ArrayLike, label: ArrayLike) -> dict[str, list[int]]:
-    """Jets of each class by bin, those outside last.
+    """Number of jets per class and bin, those outside last.
 
     >>> class_counts([600.0, 600.0, 3000.0], [1, 0, 1])
     {'top_jets': [1, 0, 0, 0, 0, 0, 0, 0, 1], 'qcd_jets': [1, 0, 0, 0, 0, 0, 0, 0, 0]}

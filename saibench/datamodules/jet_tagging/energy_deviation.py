@@ -1,4 +1,4 @@
-"""How far a jet's energy lies from those that a net was trained on (paper §5.4)."""
+"""Distance of a jet's energy to the energies of the training jets (paper §5.4)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 from saibench.evidence.schema import BEFORE, Field
 
 NEAREST = 5
-"""Training jets that a jet's energy is compared with: one alone may be far from all others."""
+"""Nearest training jets over which the distance is averaged, so that outliers matter less."""
 FIELD = Field(
     "energy_deviation",
     "float64",
@@ -26,8 +26,7 @@ def energy_deviation(energy: ArrayLike, trained: ArrayLike, count: int = NEAREST
 
     Args:
         energy: (N,) GeV.
-        trained: (M,) GeV; all of them are the nearest if they are fewer than `count`, and nothing
-            lies near (NaN) if there are none.
+        trained: (M,) GeV; if fewer than `count`, all are used; if empty, the result is NaN.
 
     >>> energy_deviation([600.0, 900.0], [500.0, 590.0, 610.0, 700.0], count=2).tolist()
     [10.0, 245.0]

@@ -1,4 +1,4 @@
-"""Jets on disk, and what a source of them must offer."""
+"""Jets on disk, and the interface of their sources."""
 
 from __future__ import annotations
 
@@ -38,31 +38,32 @@ COLUMNS: dict[str, tuple[tuple[int, ...], type, str]] = {
 """Array → shape of a row, type, unit. Row i of all but `momenta` is jet i."""
 
 FEATURE_FIELDS = [
-    Field("label", "int64", "", "jet", "feature", "1 for a top jet, 0 for a QCD jet", AFTER),
-    Field(
-        "split", "string", "", "jet", "feature", "the part of the data set that it is of", BEFORE
-    ),
-    Field("jet_energy", "float64", "GeV", "jet", "feature", "energy of the jet", BEFORE),
-    Field("jet_pt", "float64", "GeV", "jet", "feature", "transverse momentum of the jet", BEFORE),
-    Field("jet_eta", "float64", "", "jet", "feature", "pseudorapidity of the jet", BEFORE),
-    Field("jet_mass", "float64", "GeV", "jet", "feature", "mass of the jet", BEFORE),
-    Field("num_constituents", "int64", "", "jet", "feature", "constituents of the jet", BEFORE),
+    Field(name, dtype, unit, "jet", "feature", describe, AFTER if name == "label" else BEFORE)
+    for name, dtype, unit, describe in (
+        ("label", "int64", "", "1 for a top jet, 0 for a QCD jet"),
+        ("split", "string", "", "part of the data set (train, val, test)"),
+        ("jet_energy", "float64", "GeV", "energy of the jet"),
+        ("jet_pt", "float64", "GeV", "transverse momentum of the jet"),
+        ("jet_eta", "float64", "", "pseudorapidity of the jet"),
+        ("jet_mass", "float64", "GeV", "mass of the jet"),
+        ("num_constituents", "int64", "", "number of constituents of the jet"),
+    )
 ]
 
 
 @dataclass(frozen=True, eq=False)
 class Jets:
-    """N jets, their constituents one jet after another, in read-only memory maps.
+    """N jets in read-only memory maps, with their constituents in one array.
 
-    momenta: (C, 4) float32 E, px, py, pz in GeV of all constituents, a jet's by falling pT
-    end: (N,) int64, the row of `momenta` behind the jet's last constituent
+    momenta: (C, 4) float32 E, px, py, pz in GeV of all constituents, in each jet by decreasing pT
+    end: (N,) int64, the row of `momenta` after the last constituent of the jet
     label: (N,) int8, 1 for a top jet, 0 for a QCD jet
     split: (N,) int8, position in `SPLITS`
     jet_energy, jet_pt, jet_eta, jet_mass: (N,) float64 in GeV, of the sum of the constituents
     num_constituents: (N,) int64
-    data_hash: of all arrays above
+    data_hash: hash of all arrays above
 
-    A jet's row is its `sample_id`.
+    The row of a jet is its `sample_id`.
     """
 
     momenta: np.ndarray
@@ -80,7 +81,7 @@ class Jets:
         return len(self.end)
 
     def index(self) -> pl.DataFrame:
-        """One row a jet: `sample_id`, `label`, `split` and the features of the whole jet."""
+        """One row per jet: `sample_id`, `label`, `split` and the features of the jet."""
         labels = {"label": self.label.astype(np.int64)}
         features = {name: np.asarray(getattr(self, name)) for name in JET_FEATURES}
         return jet_index(self.split).with_columns(
@@ -89,18 +90,14 @@ class Jets:
 
 
 class JetSource(DataSource, Protocol):
-    """Where jets come from: a reader or a simulation.
-
-    A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`; a new one is
-    one file with the members below (`cached_jets` and `JetWriter` do most of `load`).
-    """
+    """A reader or a simulation of jets; `cached_jets` and `JetWriter` do most of `load`."""
 
     def load(self, cache: Path) -> Jets:
-        """The jets, from the cache below this root once they have been prepared."""
+        """The jets, prepared on the first call and read from the cache afterwards."""
 
 
 def cached_jets(source: JetSource, cache: Path, build: Callable[[Path], Arrays]) -> Jets:
-    """What `build` makes (the arrays of `COLUMNS`), through the cache."""
+    """The jets that `build` makes (the arrays of `COLUMNS`), through the cache."""
     units = {name: unit for name, (_, _, unit) in COLUMNS.items()}
     kept = cached_arrays(cache, source.name, source.recipe(), build, units)
     return Jets(data_hash=kept.data_hash, **kept.arrays)
@@ -114,7 +111,7 @@ def jet_index(split: np.ndarray) -> pl.DataFrame:
 
 
 class JetWriter:
-    """Appends padded jets to the arrays of `COLUMNS`, holding no more than one chunk in memory."""
+    """Appends padded jets to the arrays of `COLUMNS`, with one chunk in memory at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._arrays = {
@@ -128,23 +125,23 @@ class JetWriter:
         """Add jets of one split.
 
         Args:
-            momenta: (n, P, 4) E, px, py, pz in GeV; a slot without energy is padding.
+            momenta: (n, P, 4) E, px, py, pz in GeV; a slot with energy 0 is padding.
             label: (n,).
             split: position in `SPLITS`.
-            kind: what a jet is called by its number in a refusal; by default its `sample_id`.
-            first: number of the first of them.
+            kind: prefix of a jet's number in messages; by default its `sample_id` is named.
+            first: number of the first jet.
 
         Raises:
-            UserError: a jet without constituents, with a momentum that cannot be, or a label that
-                is not 0 or 1.
+            UserError: a jet without constituents, an unphysical momentum, or a label other than 0
+                or 1.
         """
-        there = momenta[..., ENERGY] != 0
-        counts = there.sum(axis=1, dtype=np.int64)
+        real = momenta[..., ENERGY] != 0
+        counts = real.sum(axis=1, dtype=np.int64)
         starts = np.cumsum(counts) - counts
         if not kind:
             kind, first = f"{SPLITS[split]}, jet of sample_id", self._arrays["end"].rows
-        check_constituents(momenta[there], counts, label, kind, first)
-        constituents = by_falling_pt(momenta[there].astype(np.float32, copy=False), counts)
+        check_constituents(momenta[real], counts, label, kind, first)
+        constituents = sorted_by_pt(momenta[real].astype(np.float32, copy=False), counts)
         total = np.add.reduceat(constituents, starts, axis=0, dtype=np.float64)
         rows = {
             "momenta": constituents,
@@ -161,12 +158,12 @@ class JetWriter:
         return {name: array.closed() for name, array in self._arrays.items()}
 
 
-def by_falling_pt(constituents: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Constituents (C, 4) of successive jets, each jet's by falling pT, equal ones as they were."""
+def sorted_by_pt(constituents: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Constituents (C, 4) of successive jets, sorted in each jet by decreasing pT (stable)."""
     pt_squared = np.square(constituents[:, PX], dtype=np.float64)
     pt_squared += np.square(constituents[:, PY], dtype=np.float64)
     jet = np.repeat(np.arange(len(counts)), counts)
     rises = (pt_squared[1:] > pt_squared[:-1]) & (jet[1:] == jet[:-1])
-    if not rises.any():  # as the published files are
+    if not rises.any():  # already sorted, as in the published files
         return constituents
     return constituents[np.lexsort((-pt_squared, jet))]

@@ -1,8 +1,7 @@
-"""Jets gathered a batch at a time from memory-mapped arrays.
+"""Batches of jets, gathered from memory-mapped arrays.
 
-The constituents of all jets are one array, so a batch is one indexing operation: nothing is done
-a jet at a time in Python, and no worker process is needed. A thread gathers the batches to come
-while the net works on the one before; NumPy lets go of the interpreter as it copies.
+The constituents of all jets are one array, so that a batch is one indexing operation. A thread
+prefetches batches; no worker processes are needed.
 """
 
 from __future__ import annotations
@@ -20,32 +19,32 @@ from saibench.datamodules.loader import Loader
 from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 
 BUCKET_STEPS = 16
-"""Batches of a stream that share out their jets by length."""
-AHEAD = 2
-"""Batches gathered before they are asked for."""
+"""Successive batches whose jets are sorted by length together."""
+PREFETCH = 2
+"""Batches gathered in advance."""
 
 
 @dataclass(frozen=True, eq=False)
 class JetArrays:
-    """Jets as they are on disk, cut to their hardest constituents.
+    """Jets on disk, truncated to their hardest constituents.
 
-    jets: all of them
-    max_constituents: of a jet, by pT
+    jets: all jets
+    max_constituents: maximum number of constituents per jet, by pT
     """
 
     jets: Jets
     max_constituents: int
 
     def by_length(self, rows: np.ndarray) -> np.ndarray:
-        """These rows, the jets of fewest constituents first."""
+        """These rows by increasing number of constituents."""
         return rows[np.argsort(self.lengths(rows), kind="stable")]
 
     def lengths(self, rows: np.ndarray) -> np.ndarray:
-        """Constituents of these jets that a batch would hold, (n,)."""
+        """Number of constituents of these jets in a batch, (n,)."""
         return np.minimum(self.jets.num_constituents[rows], self.max_constituents)
 
     def batch(self, rows: np.ndarray, sample_weight: float = 0.0) -> JetBatch:
-        """These jets, padded to the longest of them."""
+        """These jets, padded to the longest."""
         counts = self.lengths(rows)
         start = self.jets.end[rows] - self.jets.num_constituents[rows]
         place = np.arange(counts.max(initial=0))
@@ -63,12 +62,13 @@ class JetArrays:
 
 @dataclass(frozen=True)
 class BucketedBatches(TrainingBatches):
-    """Every `BUCKET_STEPS` batches of the stream deal out their jets by length.
+    """Batches of jets of similar length, with less padding.
 
-    They follow one another in random order: batches hold less padding, and a pass still sees every
-    jet once. The batch of a step depends on the seed and its number alone, as without buckets.
+    The jets of every `BUCKET_STEPS` successive batches are sorted by length, cut into batches and
+    shuffled as batches, so that an epoch still has each jet once. The batch of a step depends on
+    the seed and its number alone.
 
-    lengths: rows → constituents of each jet
+    lengths: rows → number of constituents of each jet
     """
 
     lengths: Callable[[np.ndarray], np.ndarray]
@@ -92,16 +92,10 @@ def jet_loader(
     batches: TrainingBatches | EvaluationBatches,
     transform: JetTransform | None = None,
 ) -> Loader[JetBatch]:
-    """Batches of jets, gathered while the net works on the one before.
-
-    Args:
-        arrays: the jets.
-        batches: of which samples.
-        transform: applied to each batch.
-    """
+    """Prefetched batches of jets, each changed by `transform`."""
 
     def gather(rows: np.ndarray) -> JetBatch:
         batch = arrays.batch(rows, batches.weight)
         return batch if transform is None else transform.apply(batch)
 
-    return Loader(batches, gather, AHEAD)
+    return Loader(batches, gather, PREFETCH)

@@ -1,4 +1,4 @@
-"""Jets, partitioned by what is known of them."""
+"""Jets, partitioned by their features."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from saibench.options import Count
 
 @dataclass(eq=False, repr=False)
 class JetTaggingDataModule(StructuralDataModule):
-    """Top jets and QCD jets: those that a net is trained on, validated on, and tested on.
+    """Training, validation and test partitions of top jets and QCD jets.
 
     Args:
-        max_constituents: the hardest constituents of a jet by pT that are kept.
-        bucketed: whether training batches hold jets of like length.
+        max_constituents: maximum number of constituents per jet, the hardest by pT.
+        bucketed: whether training batches have jets of similar length.
 
-    The others are those of `StructuralDataModule`.
+    Other options are those of `StructuralDataModule`.
     """
 
     source: JetSource = NO_SOURCE
@@ -48,7 +48,7 @@ class JetTaggingDataModule(StructuralDataModule):
 
     @cached_property
     def jets(self) -> Jets:
-        """The jets, once they are seen to be fit to be learnt from."""
+        """The checked jets."""
         jets = self.source.load(self.cache_folder)
         self.check_once(jets.data_hash, lambda: check_jets(jets, self.source.name))
         return jets
@@ -59,18 +59,18 @@ class JetTaggingDataModule(StructuralDataModule):
     def describe_data(self) -> dict[str, str]:
         jets, top = self.jets, int((self.jets.label == TOP).sum())
         described = (
-            f"{self.source.describe()} Of them {top:,} are top jets; pT is "
+            f"{self.source.describe()} Of these, {top:,} are top jets; pT is "
             f"{jets.jet_pt.min():.4g} to {jets.jet_pt.max():.4g} GeV."
         )
         return {"hash": jets.data_hash, "describe": described}
 
     def preview_dataset_info(self) -> dict[str, Any]:
-        """None: inputs are standardised by the field's constants, not by the training jets."""
+        """Empty: inputs are standardised by published constants, not by the training jets."""
         return {}
 
     @property
     def validation_sampler(self) -> Sampler | None:
-        """The part of the data that their source says is for validation."""
+        """The validation part of the data, if the source declares one."""
         part = getattr(self.source, "validation", None)
         return None if part is None else Where(by="split", equals=part)
 
@@ -95,7 +95,7 @@ class JetTaggingDataModule(StructuralDataModule):
         return jet_loader(self._arrays, batches, transform)
 
     def transfer_batch_to_device(self, batch: Any, device: Any, dataloader_idx: int) -> Any:
-        """Batches come in pinned memory, from which they are copied while the net works."""
+        """The batch, copied asynchronously from pinned memory."""
         return batch.to(device, non_blocking=True)
 
     def batch_of(self, rows: np.ndarray) -> JetBatch:
@@ -103,12 +103,12 @@ class JetTaggingDataModule(StructuralDataModule):
         return self._arrays.batch(rows)
 
     def partition_counts(self, rows: np.ndarray) -> dict[str, list[int]]:
-        """Top jets and QCD jets by the paper's bins of energy, those outside last."""
+        """Top jets and QCD jets per energy bin of the paper, those outside last."""
         chosen = self.index[rows]
         return class_counts(chosen["jet_energy"].to_numpy(), chosen["label"].to_numpy())
 
     def candidate_counts(self) -> dict[str, list[int]]:
-        """The same of the jets that a range of energies draws from, before it does."""
+        """`partition_counts` of the jets before the sampler of energy bins is applied."""
         samplers = Chain((self.training,)).samplers
         before = takewhile(lambda one: getattr(one, "by", None) != "jet_energy", samplers)
         counts = self.partition_counts(Chain(tuple(before)).select(self.index))
@@ -118,7 +118,7 @@ class JetTaggingDataModule(StructuralDataModule):
         return jet_similarity(self.jets)
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
-        """What is known of the jets, and how far their energies lie from the training jets'."""
+        """Features of the jets, and the distance of their energies to the training jets."""
         energy = self.index["jet_energy"].to_numpy()
         deviation = energy_deviation(energy[rows], energy[self.learned_rows])
         return self.index[rows].with_columns(pl.Series(ENERGY_DEVIATION.name, deviation))
@@ -132,19 +132,19 @@ class JetTaggingDataModule(StructuralDataModule):
 
 
 def refuse_single_class(partition: Partition, label: pl.Series) -> None:
-    """Refuse to train on a partition of one class, which a net learns to give to every jet.
+    """Refuse a training partition with a single class.
 
     Args:
-        partition: of the training; one without jets trains nothing.
-        label: of all jets of the index.
+        partition: the training partition, which may be empty.
+        label: labels of all jets of the index.
 
     Raises:
-        UserError: all its jets have one label.
+        UserError: all its jets have the same label.
     """
     found = label[partition.rows].unique().to_list()
     if len(found) == 1:
         raise UserError(
-            f"partition '{partition.name}' holds {CLASSES[found[0]]} jets alone (label {found[0]}; "
-            f"{partition.describe}): a tagger that is trained on one class gives it to every jet. "
-            "Use samplers under training, or a subset.count, that leave both classes."
+            f"partition '{partition.name}' has only {CLASSES[found[0]]} jets (label {found[0]}; "
+            f"{partition.describe}). Use training samplers, or a subset.count, that select both "
+            "classes."
         )

@@ -1,4 +1,4 @@
-"""When two jets are alike: by the features of the whole jet and its hardest constituents."""
+"""Similarity of jets, by the features of the jet and of its hardest constituents."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from saibench.datamodules.jet_tagging.momenta import ENERGY, PX, PY, PZ
 from saibench.datamodules.near_duplicates import SampleSimilarity, digest
 
 HARDEST = 10
-"""Constituents that are compared, by falling pT."""
+"""Constituents that are compared, those of largest pT."""
 ANGLE = 0.1
-"""Distance in η or φ that weighs as much as a tenth of the jet's pT."""
+"""Distance in η or φ with the same weight as a tenth of the jet's pT."""
 RELATIVE = 0.1
 
 
 def jet_similarity(jets: Jets) -> SampleSimilarity:
-    """Of jets by what does not change when one is turned about the beam."""
+    """Near-duplicate criterion of jets, invariant under rotation about the beam axis."""
     arrays = JetArrays(jets, HARDEST)
 
     def contents(rows: np.ndarray) -> np.ndarray:
         ends = jets.end[rows]
         starts = ends - jets.num_constituents[rows]
-        spans = zip(starts, ends, strict=True)
-        return digest([jets.momenta[start:end] for start, end in spans])[:, None]
+        return digest([jets.momenta[a:b] for a, b in zip(starts, ends, strict=True)])[:, None]
 
     def vectors(rows: np.ndarray) -> np.ndarray:
         whole = np.stack(
@@ -54,18 +53,18 @@ def jet_similarity(jets: Jets) -> SampleSimilarity:
 
 
 def _relative_to_axis(momenta: np.ndarray, jet_pt: np.ndarray, jet_eta: np.ndarray) -> np.ndarray:
-    """(n, P, 3): a constituent's share of the jet's pT, and pT-weighted angles to its axis.
+    """(n, P, 3): share of the jet's pT, and pT-weighted Δη and Δφ of each constituent.
 
-    Angles of soft constituents say little, so they are weighed by the share of pT; φ is counted
-    from the axis of the constituents that are compared.
+    The weights reduce the influence of soft constituents; φ is relative to the axis of the
+    constituents that are compared.
     """
     pt = np.hypot(momenta[..., PX], momenta[..., PY])
-    there = momenta[..., ENERGY] > 0
-    safe = np.where(there, pt, 1.0)
-    eta = np.where(there, np.arcsinh(momenta[..., PZ] / safe), jet_eta[:, None])
+    real = momenta[..., ENERGY] > 0
+    safe = np.where(real, pt, 1.0)
+    eta = np.where(real, np.arcsinh(momenta[..., PZ] / safe), jet_eta[:, None])
     phi = np.arctan2(momenta[..., PY], momenta[..., PX])
     axis = np.arctan2(momenta[..., PY].sum(axis=1), momenta[..., PX].sum(axis=1))
-    turned = (phi - axis[:, None] + np.pi) % (2 * np.pi) - np.pi
-    share = np.where(there, pt / jet_pt[:, None], 0.0)
+    delta_phi = (phi - axis[:, None] + np.pi) % (2 * np.pi) - np.pi
+    share = np.where(real, pt / jet_pt[:, None], 0.0)
     weight = np.sqrt(share) * RELATIVE / ANGLE
-    return np.stack([share, weight * (eta - jet_eta[:, None]), weight * turned], axis=-1)
+    return np.stack([share, weight * (eta - jet_eta[:, None]), weight * delta_phi], axis=-1)

@@ -1,4 +1,4 @@
-"""Whether a jet holds a top quark: the top and its three decay quarks lie within its radius."""
+"""Matching of jets to top quarks: the top and its three decay quarks are within the radius."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 TOP_QUARK, W_BOSON = 6, 24
 BEFORE_DECAY = -62
-"""Status of an outgoing particle with the recoil of the whole shower: a top's last copy."""
+"""Status of the last copy of a top quark, with the recoil of the shower."""
 
 
 def hadronic_tops(
@@ -25,13 +25,13 @@ def hadronic_tops(
     for top in np.flatnonzero((ids == TOP_QUARK) & (status == BEFORE_DECAY)):
         (boson,) = [d for d in daughters[top] if ids[d] == W_BOSON]
         (quark,) = [d for d in daughters[top] if d != boson]
-        while daughters[boson][0] == daughters[boson][1]:  # a copy of itself that recoiled
+        while daughters[boson][0] == daughters[boson][1]:  # a copy with recoil
             boson = daughters[boson][0]
         yield momenta[[top, quark, *daughters[boson]]]
 
 
 def is_matched(jet: np.ndarray, tops: Iterable[np.ndarray], radius: float) -> bool:
-    """Whether all quarks of one of the tops are nearer than `radius` to the jet's axis."""
+    """Whether all quarks of one of the tops are within `radius` of the jet axis."""
     return any((distance(jet, quarks) < radius).all() for quarks in tops)
 
 
@@ -39,8 +39,8 @@ def distance(axis: np.ndarray, momenta: np.ndarray) -> np.ndarray:
     """ΔR = sqrt(Δη² + Δφ²) of momenta (N, 4) E, px, py, pz to an axis (4,)."""
     eta, phi = _direction(momenta)
     axis_eta, axis_phi = _direction(axis)
-    turn = np.remainder(phi - axis_phi + np.pi, 2 * np.pi) - np.pi
-    return np.hypot(eta - axis_eta, turn)
+    delta_phi = np.remainder(phi - axis_phi + np.pi, 2 * np.pi) - np.pi
+    return np.hypot(eta - axis_eta, delta_phi)
 
 
 def _direction(momenta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

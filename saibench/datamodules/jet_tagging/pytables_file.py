@@ -1,9 +1,9 @@
-"""Jets in the layout in which pandas appends a table to an HDF5 file (PyTables), read with h5py.
+"""Reader of jets in the HDF5 layout of pandas tables (PyTables), with h5py.
 
-The dataset `/table/table` is an array of records whose fields `values_block_0`, … each hold the
+The dataset `/table/table` is an array of records whose fields `values_block_0`, … each contain the
 columns of one type; their names are in the attributes `values_block_0_kind`, …. PyTables unpickles
-attributes as soon as a file is opened, which runs whatever code stands in them; here only the
-strings of a pickled list are read, and nothing is unpickled.
+attributes when a file is opened, which can execute code; here only the strings of a pickled list
+are read, and nothing is unpickled.
 """
 
 from __future__ import annotations
@@ -21,50 +21,49 @@ from saibench.errors import UserError, first_line
 from saibench.files.plain import refuse_irregular
 
 SLOTS = 200
-"""Constituents that a row has room for."""
+"""Maximum number of constituents per row."""
 MOMENTA = [f"{component}_{slot}" for slot in range(SLOTS) for component in ("E", "PX", "PY", "PZ")]
 LABEL = "is_signal_new"
 CHUNK = 2048
 """Rows in memory at once: 6.6 MB."""
 
 LARGEST_ATTRIBUTE = 64 * 1024
-"""Bytes of an attribute that names columns; HDF5 keeps no larger one beside its object."""
+"""Bytes of an attribute with column names, the limit of HDF5 for compact attributes."""
 LARGEST_RECORD = 64 * 1024
 """Bytes of a row; a published one has 3,240."""
 
 FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 32001: "blosc"}
-"""HDF5's number → name of the filters that PyTables compresses tables with."""
+"""HDF5's filter number → name, for the compressions of PyTables."""
 _STRINGS = {"UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "STRING", "BINSTRING", "SHORT_BINSTRING"}
 _LIST = {"PROTO", "FRAME", "MARK", "LIST", "EMPTY_LIST", "APPEND", "APPENDS", "STOP"}
 _KEPT = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"}
-"""Opcodes of a pickled list of strings: the strings, the list, and what keeps each for later."""
+"""Opcodes of a pickled list of strings: strings, lists, and the memo."""
 
-AS_PUBLISHED = "python -m saibench data download top_landscape brings the published file"
+TO_DOWNLOAD = "download it with `python -m saibench data download top_landscape`"
 
 _DAMAGE = (OSError, RuntimeError, ValueError, TypeError, LookupError, MemoryError, OverflowError)
-"""What h5py raises for a file that is garbled."""
+"""Exceptions of h5py for a damaged file."""
 
 
 @dataclass(frozen=True)
 class PyTablesFile:
     """One of TopLandscape's files.
 
-    Raises UserError, whatever is asked: it is no whole HDF5 file, has another layout, or lacks
-    columns.
+    All methods raise UserError: a damaged HDF5 file, another layout, or missing columns.
     """
 
     path: Path
 
     def num_jets(self) -> int:
-        """Rows of the table, once its columns are seen to be there."""
+        """Number of rows of the table, whose columns are checked."""
         with self._opened() as table:
             self._columns(table)
             return len(table)
 
     def chunks(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Momenta (n, 200, 4) float32 E, px, py, pz in GeV and labels (n,), until no row is left.
+        """Chunks of momenta (n, 200, 4) float32 E, px, py, pz in GeV, and labels (n,).
 
-        Raises UserError: a momentum without energy, which would read as padding, by its row.
+        Raises UserError: a momentum without energy, which would be mistaken for padding.
         """
         with self._opened() as table:
             columns = self._columns(table)
@@ -76,7 +75,7 @@ class PyTablesFile:
 
     @contextmanager
     def _opened(self) -> Iterator[Any]:
-        """The dataset `/table/table`, which lies in this file alone."""
+        """The dataset `/table/table`, stored in this file alone."""
         h5py = _h5py()
         try:
             refuse_irregular(self.path)
@@ -87,7 +86,7 @@ class PyTablesFile:
                     if link is None:
                         raise self._of_another_layout("has no dataset /table/table")
                     if not isinstance(link, h5py.HardLink):
-                        raise self._refused("links to another place, which may be another file")
+                        raise self._refused("contains a link, which may lead to another file")
                     node = node[name]
                 if not isinstance(node, h5py.Dataset):
                     raise self._of_another_layout("has no dataset /table/table")
@@ -95,17 +94,17 @@ class PyTablesFile:
                 yield node
         except _DAMAGE as error:
             raise UserError(
-                f"{self.path} is damaged or no HDF5 file ({first_line(error)}): {AS_PUBLISHED}."
+                f"{self.path} is not a valid HDF5 file ({first_line(error)}): {TO_DOWNLOAD}."
             ) from error
 
     def _check_storage(self, table: Any) -> None:
-        """Plain numbers, in chunks of this file, compressed as PyTables does.
+        """Require plain numbers in chunks of this file, compressed as by PyTables.
 
-        HDF5 can map bytes of any other file of the user into a dataset, load a filter from a
-        library, and hold objects.
+        HDF5 can map bytes of any other file into a dataset, load filters from libraries, and
+        contain objects.
         """
         if table.external or table.is_virtual:
-            raise self._refused("takes its rows from other files")
+            raise self._refused("has rows in other files")
         if table.ndim != 1 or table.dtype.names is None or table.dtype.hasobject:
             raise self._of_another_layout("does not name the columns of its table")
         if table.chunks is None or table.dtype.itemsize > LARGEST_RECORD:
@@ -115,12 +114,12 @@ class PyTablesFile:
         for number in (settings.get_filter(i)[0] for i in range(settings.get_nfilters())):
             if number not in FILTERS:
                 known = ", ".join(FILTERS.values())
-                raise self._refused(f"is compressed by filter {number}, which is none of {known}")
+                raise self._refused(f"has the compression filter {number}, not one of {known}")
 
     def _check_chunks(self, table: Any) -> None:
-        """All rows are there, in chunks that lie within the file and pass through every filter.
+        """Require chunks of all rows, within the file and passed through every filter.
 
-        HDF5 follows an index of chunks that is damaged to the end of the process.
+        A damaged index of chunks can crash HDF5.
         """
         size, length, rows = self.path.stat().st_size, table.chunks[0], len(table)
         found: set[int] = set()
@@ -136,7 +135,7 @@ class PyTablesFile:
 
         table.id.chunk_iter(check)
         if len(found) < -(-rows // length):
-            raise self._refused(f"claims {rows:,} rows and does not hold them")
+            raise self._refused(f"states {rows:,} rows, but some are missing")
 
     def _columns(self, table: Any) -> _Columns:
         places = {}
@@ -149,32 +148,31 @@ class PyTablesFile:
         lacking = [column for column in (*MOMENTA, LABEL) if column not in places]
         if lacking:
             others = f" and {len(lacking) - 1} others" if len(lacking) > 1 else ""
-            raise UserError(f"{self.path} lacks column {lacking[0]}{others}: {AS_PUBLISHED}.")
+            raise UserError(f"{self.path} lacks column {lacking[0]}{others}: {TO_DOWNLOAD}.")
         for field, place in places.values():
             base, shape = table.dtype[field].base, table.dtype[field].shape
             if base.kind not in "fiu" or len(shape) != 1 or place >= shape[0]:
-                raise self._of_another_layout(f"holds {table.dtype[field]} under {field}")
+                raise self._of_another_layout(f"has {table.dtype[field]} under {field}")
         fields = {places[column][0] for column in MOMENTA}
         if len(fields) > 1:
-            raise self._of_another_layout("holds its momenta in columns of several types")
+            raise self._of_another_layout("has momenta in columns of several types")
         return _Columns(fields.pop(), np.array([places[c][1] for c in MOMENTA]), *places[LABEL])
 
     def _names(self, table: Any, attribute: str) -> list[str]:
         found = table.attrs.get_id(attribute)
         if found.dtype.kind != "S" or found.shape != () or found.dtype.itemsize > LARGEST_ATTRIBUTE:
-            raise self._refused(f"has no plain text as attribute {attribute}")
+            raise self._refused(f"has no plain text in the attribute {attribute}")
         names = pickled_strings(bytes(table.attrs[attribute]))
         if names is None:
-            raise self._refused(f"holds something else than names as attribute {attribute}")
+            raise self._refused(f"has no list of names in the attribute {attribute}")
         return names
 
     def _refused(self, how: str) -> UserError:
-        return UserError(f"{self.path} {how}: {AS_PUBLISHED}.")
+        return UserError(f"{self.path} {how}: {TO_DOWNLOAD}.")
 
     def _of_another_layout(self, how: str) -> UserError:
         return UserError(
-            f"{self.path} is not as pandas writes a table under the key 'table': it {how}; "
-            f"{AS_PUBLISHED}."
+            f"{self.path} is not a pandas table under the key 'table': it {how}; {TO_DOWNLOAD}."
         )
 
     def _check_padding(self, momenta: np.ndarray, first: int) -> None:
@@ -183,13 +181,13 @@ class PyTablesFile:
             row = first + int(np.flatnonzero(faulty)[0])
             raise UserError(
                 f"{self.path}, row {row} has a constituent with momentum but no energy: "
-                f"{AS_PUBLISHED}."
+                f"{TO_DOWNLOAD}."
             )
 
 
 @dataclass(frozen=True, eq=False)
 class _Columns:
-    """Where momenta and label stand in a record."""
+    """Positions of momenta and label in a record."""
 
     momenta_field: str
     momenta_places: np.ndarray
@@ -209,7 +207,7 @@ class _Columns:
 def pickled_strings(content: bytes) -> list[str] | None:
     """The strings of a pickled flat list, in order; None for a pickle of anything else.
 
-    The opcodes are looked at one by one and none is executed.
+    The opcodes are inspected one by one, and none is executed.
     """
     strings, lists = [], 0
     try:
@@ -225,16 +223,16 @@ def pickled_strings(content: bytes) -> list[str] | None:
 
 
 def _h5py() -> Any:
-    """The module `h5py`, once it can decompress blosc.
+    """The module `h5py`, with the blosc filters of `hdf5plugin` registered.
 
-    Raises UserError: one of both is not installed.
+    Raises UserError: either is not installed.
     """
     try:
         import h5py
         import hdf5plugin  # noqa: F401  # its import registers the filters
     except ModuleNotFoundError as error:
         raise UserError(
-            f"TopLandscape's files are read with {error.name}, which is not installed: "
-            "pip install saibench[jets] would work."
+            f"TopLandscape's files need {error.name}, which is not installed. Run "
+            "`pip install saibench[jets]`."
         ) from error
     return h5py

@@ -1,7 +1,7 @@
 """Leading jets of proton collisions: Pythia 8 (arXiv:2203.11601) and FastJet (arXiv:1111.6097).
 
-The recipe is TopLandscape's (doi:10.5281/zenodo.2603256) up to the particles; Delphes, which
-has no wheel, is not run, so that constituents are the true visible particles.
+The recipe is that of TopLandscape (doi:10.5281/zenodo.2603256) without the detector simulation
+Delphes, which has no wheel: constituents are the true visible particles.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from saibench.datamodules.jet_tagging.window import LARGEST_ETA, Window
 
 RADIUS = 0.8
 DETECTOR_ETA = 5.0
-"""Particles farther forward are not seen."""
+"""Acceptance of the detector."""
 NEUTRINOS = (12, 14, 16)
 EVENTS = 200
-"""Generated at once. The stream of jets of a block does not depend on how many are wanted."""
+"""Events generated at once. The stream of jets does not depend on the requested number."""
 
 PROCESSES = {
     True: ("Top:gg2ttbar=on", "Top:qqbar2ttbar=on", "24:onMode=off", "24:onIfAny=1 2 3 4 5"),
     False: ("HardQCD:all=on",),
 }
-"""Whether top jets are wanted → the hard process, with W bosons that decay to quarks."""
+"""Whether for top jets → the hard process, with W bosons that decay to quarks."""
 SETTINGS = (
     "Beams:idA=2212",
     "Beams:idB=2212",
@@ -43,14 +43,14 @@ SETTINGS = (
 
 
 def leading_jets(label: int, window: Window, count: int, seed: int) -> np.ndarray:
-    """Momenta (count, 200, 4) float32 E, px, py, pz in GeV of the first jets that are kept.
+    """Momenta (count, 200, 4) float32 E, px, py, pz in GeV of the first selected jets.
 
-    The leading constituents by pT are in front, the rest of the slots is 0.
+    Constituents are sorted by decreasing pT and padded with 0.
 
     Args:
         label: `TOP` or `QCD`.
-        window: which jets are kept.
-        count: how many.
+        window: selection of the jets.
+        count: number of jets.
         seed: of Pythia, 1 to 900,000,000.
     """
     momenta = np.zeros((count, SLOTS, 4), dtype=np.float32)
@@ -62,12 +62,12 @@ def leading_jets(label: int, window: Window, count: int, seed: int) -> np.ndarra
 
 
 def _jets(label: int, window: Window, seed: int) -> Iterator[np.ndarray]:
-    """Constituents (P, 4) of one kept jet after another, without end."""
+    """An endless stream of the constituents (P, 4) of selected jets."""
     pythia = _pythia(label, window, seed)
     while True:
         events = _Events.of(pythia.nextBatch(EVENTS).prt)
         for event, jet, constituents in events.leading_jets(window.pt_min):
-            if not _is_kept(jet, window):
+            if not _is_selected(jet, window):
                 continue
             if label == TOP and not is_matched(jet, events.hadronic_tops(event), RADIUS):
                 continue
@@ -76,9 +76,9 @@ def _jets(label: int, window: Window, seed: int) -> Iterator[np.ndarray]:
 
 @dataclass(frozen=True, eq=False)
 class _Events:
-    """The particles of several events, one event after another, in plain arrays.
+    """The particles of several events in flat arrays.
 
-    Awkward arrays are as fast for all events at once, but a hundred times slower for one.
+    For single events awkward arrays are a hundred times slower.
     """
 
     ends: np.ndarray
@@ -129,13 +129,13 @@ class _Events:
                 yield event, totals[leading], jets[leading]
 
     def _visible(self) -> tuple[np.ndarray, np.ndarray]:
-        """Momenta of the final particles that a detector sees, and how many an event has."""
+        """Momenta of the visible final particles, and their number per event."""
         pt = np.hypot(self.momenta[:, 1], self.momenta[:, 2])
         with np.errstate(divide="ignore", invalid="ignore"):  # of the beams
             eta = np.arcsinh(self.momenta[:, 3] / pt)
-        seen = (self.status > 0) & ~np.isin(self.ids, NEUTRINOS) & (np.abs(eta) < DETECTOR_ETA)
-        ends = np.cumsum(seen)[self.ends - 1]
-        return self.momenta[seen], np.diff(ends, prepend=0)
+        visible = (self.status > 0) & ~np.isin(self.ids, NEUTRINOS) & (np.abs(eta) < DETECTOR_ETA)
+        ends = np.cumsum(visible)[self.ends - 1]
+        return self.momenta[visible], np.diff(ends, prepend=0)
 
 
 def _pythia(label: int, window: Window, seed: int) -> Any:
@@ -161,7 +161,7 @@ def _pythia(label: int, window: Window, seed: int) -> Any:
     return pythia
 
 
-def _is_kept(momentum: np.ndarray, window: Window) -> bool:
+def _is_selected(momentum: np.ndarray, window: Window) -> bool:
     energy, px, py, pz = momentum
     pt = np.hypot(px, py)
     return bool(

@@ -1,4 +1,4 @@
-"""Jets made on the spot with Pythia 8 and FastJet, by TopLandscape's recipe."""
+"""The built-in simulator of jets: Pythia 8 and FastJet, by the recipe of TopLandscape."""
 
 from __future__ import annotations
 
@@ -31,38 +31,37 @@ from saibench.errors import UserError
 from saibench.options import Degree, check_fields
 
 SHARES = (0.6, 0.2)
-"""Of the jets, in train and in val, as in TopLandscape; the others are in test."""
+"""Fractions of the jets in train and in val, as in TopLandscape; the rest is in test."""
 BLOCK = 200
-"""Jets made with one seed by one Pythia, which takes 0.4 s to be set up."""
+"""Jets per seed and per instance of Pythia, whose setup takes 0.4 s."""
 PT_HAT_MARGIN = 150.0
-"""GeV between the window of jets and that of the hard process. Of the jets of 550-650 GeV whose
+"""GeV between the pT window of jets and that of the hard process. Of jets of 550-650 GeV whose
 process has more than 300 GeV, 12 % (top) and 14 % (QCD) come from below 400, none of 1,141 from
-above 800; to make them too would take three times as long."""
+above 800; a wider margin would take three times as long."""
 LARGEST_ENERGY = 2440.0
-"""GeV, where the paper's bins end (section 5)."""
+"""GeV, the upper edge of the paper's bins (section 5)."""
 PT_HAT_BIAS = 7.0
-"""Without an upper bound, events are drawn from the cross section times pT-hat^7: each of the
-paper's energy bins then holds 4 to 19 % of the jets."""
+"""Without an upper bound, events are drawn from the cross section times pT-hat^7: each energy bin
+of the paper then has 4 to 19 % of the jets."""
 
 
 @dataclass(frozen=True)
 class SimulatedJets:
     """Hadronic top jets and QCD jets of proton collisions at 14 TeV, without multiple interactions.
 
-    The leading anti-kT jet (R = 0.8) of an event is kept if it lies in the window of pT and
-    |η| < 2; a top jet also has its top quark and the three quarks of its decay within R. This is
-    how TopLandscape was made, but for Delphes: constituents are the true visible particles up to
-    |η| = 5, about a quarter more of them.
+    The leading anti-kT jet (R = 0.8) of an event is selected by its pT and |η| < 2; a top jet also
+    has its top quark and the three quarks of its decay within R. This is the recipe of
+    TopLandscape without Delphes: constituents are the true visible particles up to |η| = 5, about
+    a quarter more of them.
 
-    `sample_id` counts jets as TopLandscape's files would: train, val, test, in each of them top
-    jets first. Every block of jets has its own seed, so that jets do not depend on the number of
-    processes that make them.
+    `sample_id` numbers the jets of train, val and test, in each of them top jets first. Every block
+    of jets has its own seed, so that jets do not depend on the number of processes.
 
-    top_jets, qcd_jets: how many
+    top_jets, qcd_jets: number of jets
     pt_min: GeV
-    pt_max: GeV; without it, jets of every pT above `pt_min` and an energy up to 2440 GeV, hard
-        ones as frequent as soft ones, which fill the high-energy bins
-    seed: of everything
+    pt_max: GeV; None for jets of any pT above `pt_min` and energies up to 2440 GeV, with hard jets
+        as frequent as soft ones, so that all energy bins are filled
+    seed: of the simulation
 
     Raises UserError: a number out of range; later, Pythia or FastJet is not installed.
     """
@@ -95,7 +94,7 @@ class SimulatedJets:
         )
 
     def preview(self) -> pl.DataFrame:
-        """`sample_id`, `split` and `label`, which are known before the simulation runs."""
+        """`sample_id`, `split` and `label`, which are known before the simulation."""
         check_installed()
         parts = zip(*self._parts(), strict=True)
         split, label, count = (np.array(column) for column in parts)
@@ -111,7 +110,7 @@ class SimulatedJets:
         return cached_jets(self, cache, self._simulate)
 
     def window(self) -> Window:
-        """Which leading jets are kept, of which hard processes."""
+        """The selection of jets and of hard processes."""
         bounded = self.pt_max is not None
         return Window(
             pt_min=self.pt_min,
@@ -144,9 +143,9 @@ class SimulatedJets:
         writer = JetWriter(folder)
         splits, labels, counts, seeds = zip(*self.blocks(), strict=True)
         windows = [self.window()] * len(seeds)
-        # A fork would not have the threads of this process, and could hang where one holds a lock.
+        # spawned, since a fork without the threads of this process could hang on their locks
         pool = ProcessPoolExecutor(processes or _cores(), get_context("spawn"), _silence)
-        with pool, tqdm(total=sum(counts), desc="colliding protons", unit="jet") as bar:
+        with pool, tqdm(total=sum(counts), desc="simulating jets", unit="jet") as bar:
             made = pool.map(_block, labels, windows, counts, seeds)
             for split, label, momenta in zip(splits, labels, made, strict=True):
                 writer.append(momenta, np.full(len(momenta), label), split)
@@ -159,8 +158,8 @@ def check_installed() -> None:
     missing = [name for name in ("pythia8mc", "fastjet") if _version(name) is None]
     if missing:
         raise UserError(
-            f"Jets are simulated with {' and '.join(missing)}, not installed here: "
-            "pip install saibench[jetgen] would work, or data=top_landscape."
+            f"The simulation of jets needs {' and '.join(missing)}, which is not installed. Run "
+            "`pip install saibench[jetgen]`, or use data=top_landscape."
         )
 
 
@@ -176,14 +175,14 @@ def _version(package: str) -> str | None:
 
 
 def _cores() -> int:
-    """Those that this process may use."""
+    """Number of cores available to this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _silence() -> None:
-    """Nothing of what FastJet and Pythia print on standard output."""
+    """Suppress the standard output of FastJet and Pythia."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 

@@ -18,27 +18,26 @@ from saibench.datamodules.jet_tagging.jets import SPLITS, Jets, JetWriter, cache
 from saibench.datamodules.jet_tagging.pytables_file import PyTablesFile
 from saibench.errors import UserError
 
-HOW_TO_GET = f"python -m saibench data download top_landscape brings it, or {SET_ROOT}"
+HOW_TO_GET = f"Run `python -m saibench data download top_landscape`, or {SET_ROOT}"
 
 
 PUBLISHED_COUNTS = (1_211_000, 403_000, 404_000)
-"""Jets of the published train.h5, val.h5 and test.h5."""
+"""Numbers of jets in the published train.h5, val.h5 and test.h5."""
 
 
 @dataclass(frozen=True)
 class TopLandscape:
     """Top jets and QCD jets with 550 < pT < 650 GeV and |η| < 2: 14 TeV, Pythia 8 and Delphes.
 
-    The three files are read once, a chunk at a time, into memory-mapped arrays. `sample_id` is
-    the jet's row in train.h5, val.h5 and test.h5 one after the other.
+    The three files are read once, in chunks, into memory-mapped arrays. `sample_id` is the row of
+    the jet in the concatenated train.h5, val.h5 and test.h5.
 
-    root: folder of the files, which may lie in `top_landscape/` below it; by default
+    root: folder of the files or of their subfolder `top_landscape/`; by default
         `SAIBENCH_DATA_DIR`, then `top_landscape` in the cache
+    validation: part of the validation jets, `val` as published; None for further jets of the
+        training part
 
-    validation: part that validation jets are drawn from, `val` as published; None draws further
-        jets of the training part
-
-    Raises UserError: later, when a file is missing or faulty.
+    Raises UserError: later, for a missing or faulty file.
     """
 
     root: str | None = None
@@ -49,7 +48,7 @@ class TopLandscape:
         return "top_landscape"
 
     def describe(self) -> str:
-        """The published files by what they are, others by where they are."""
+        """The published files by their origin; others by their layout."""
         jets = f"{sum(self._counts):,} top and QCD jets"
         if tuple(self._counts) == PUBLISHED_COUNTS:
             return f"{jets} of TopLandscape, from Pythia 8 and Delphes at 14 TeV."
@@ -68,13 +67,13 @@ class TopLandscape:
 
     @cached_property
     def _paths(self) -> dict[str, Path]:
-        """Split → file. Raises UserError: there is none, and how to get it."""
+        """Split → file. Raises UserError: a file is missing, with how to get it."""
         below = ["top_landscape"]
         train = find_file(["train.h5"], data_roots(self.root, self.name), below, HOW_TO_GET)
         paths = {split: train.with_name(f"{split}.h5") for split in SPLITS}
         for path in paths.values():
             if not path.is_file():
-                raise UserError(f"{path.name} is not beside {train}: {HOW_TO_GET}.")
+                raise UserError(f"{path.name} is missing next to {train}. {HOW_TO_GET}.")
         return paths
 
     @cached_property

@@ -1,7 +1,6 @@
-"""Test-time transforms of jets: symmetries that a tagger should have, and probes of its input.
+"""Test-time transforms of jets: symmetries of the physics, and perturbations of the input.
 
-What a transform draws at random belongs to the jet (its `sample_id`) and the seed alone, so that
-neither batches nor ranks matter.
+Random numbers are functions of `sample_id` and seed alone, independent of batches and ranks.
 """
 
 from __future__ import annotations
@@ -22,13 +21,14 @@ from saibench.errors import UserError
 from saibench.options import Seed, check_fields
 
 _SMEARING_STREAM, _PERMUTATION_STREAM = 111, 112
-"""Streams of random numbers, apart from those that draw samples and rotations."""
+"""Streams of random numbers, distinct from those of samples and rotations."""
 
 
 class JetTransform(Protocol):
     """A change made to jets before they are scored."""
 
-    def hash(self) -> str: ...
+    def hash(self) -> str:
+        """Digits that change whenever the transform changes a result."""
 
     def describe(self) -> str: ...
 
@@ -37,11 +37,11 @@ class JetTransform(Protocol):
 
 @dataclass(frozen=True)
 class BeamRotations:
-    """Each jet is scored `count` times, turned about the beam by 0, 1, … times `step_degrees`.
+    """Each jet is scored at `count` rotations about the beam axis, `step_degrees` apart.
 
-    The paper's figure 9 has 36 angles, 0° to 175°. The physics does not depend on them.
+    The paper's figure 9 has 36 angles, 0° to 175°. The physics is invariant under these rotations.
 
-    Raises UserError: fewer than two angles, or a step that is no angle in (0, 360).
+    Raises UserError: fewer than two angles, or a step outside (0, 360).
     """
 
     step_degrees: Annotated[float, Field(gt=0, lt=360)] = 5.0
@@ -51,12 +51,11 @@ class BeamRotations:
         check_fields(self, "BeamRotations", convert_floats=False)
 
     def hash(self) -> str:
-        """Digits that change whenever the angles do."""
         return f"BeamRotations-{self.step_degrees:g}-{self.count}"
 
     def describe(self) -> str:
         last = (self.count - 1) * self.step_degrees
-        return f"turned about the beam by 0°, {self.step_degrees:g}°, …, {last:g}°"
+        return f"rotated about the beam axis by 0°, {self.step_degrees:g}°, …, {last:g}°"
 
     def apply(self, batch: JetBatch) -> JetBatch:
         degrees = torch.arange(self.count, dtype=torch.float64) * self.step_degrees
@@ -65,7 +64,7 @@ class BeamRotations:
 
 @dataclass(frozen=True)
 class BeamBoost:
-    """A Lorentz boost along the beam, which adds `rapidity` to every rapidity."""
+    """A Lorentz boost along the beam axis, which adds `rapidity` to every rapidity."""
 
     rapidity: Annotated[float, Field(ge=-5, le=5)] = 0.5
 
@@ -73,11 +72,10 @@ class BeamBoost:
         check_fields(self, "BeamBoost", convert_floats=False)
 
     def hash(self) -> str:
-        """Digits that change whenever the boost does."""
         return f"BeamBoost-{self.rapidity!r}"
 
     def describe(self) -> str:
-        return f"boosted along the beam by {self.rapidity:g} units of rapidity"
+        return f"boosted along the beam axis by {self.rapidity:g} units of rapidity"
 
     def apply(self, batch: JetBatch) -> JetBatch:
         energy, px, py, pz = batch.momenta.double().unbind(-1)
@@ -88,34 +86,33 @@ class BeamBoost:
 
 @dataclass(frozen=True)
 class RandomRotation3D:
-    """Each jet turned by its own uniformly random rotation, which moves it along the beam too."""
+    """A uniformly random 3-D rotation of each jet, which is not a symmetry of the collisions."""
 
     seed: Seed = 0
 
     def hash(self) -> str:
-        """Digits that change whenever the rotations do."""
         return f"RandomRotation3D-{self.seed}"
 
     def describe(self) -> str:
-        return f"each jet turned by its own random 3-D rotation, seed {self.seed}"
+        return f"each jet rotated by its own random 3-D rotation, seed {self.seed}"
 
     def apply(self, batch: JetBatch) -> JetBatch:
         matrices = torch.from_numpy(uniform_rotations(batch.sample_id.cpu().numpy(), self.seed))
         energy, momentum = batch.momenta.double().split([1, 3], dim=-1)
-        turned = torch.einsum("bij,bpj->bpi", matrices.to(momentum), momentum)
-        momenta = torch.cat([energy, turned], dim=-1).to(batch.momenta.dtype)
+        rotated = torch.einsum("bij,bpj->bpi", matrices.to(momentum), momentum)
+        momenta = torch.cat([energy, rotated], dim=-1).to(batch.momenta.dtype)
         return replace(batch, momenta=momenta)
 
 
 @dataclass(frozen=True)
 class ConstituentSmearing:
-    """Each constituent measured with a limited resolution, as by a detector.
+    """Gaussian smearing of the constituents, as by the limited resolution of a detector.
 
-    A constituent's four-momentum is scaled by exp(s·g - s²/2), g a normal number and
-    s = `energy`, so that it stays positive and right on average; then its η and φ are shifted by
-    normal numbers of standard deviation `angle`, with pT and mass as they are.
+    The four-momentum of a constituent is scaled by exp(s·g - s²/2), with g standard normal and
+    s = `energy`, which is positive and has mean 1; then its η and φ are shifted by normal numbers
+    of standard deviation `angle`, at constant pT and mass.
 
-    energy: relative resolution
+    energy: relative resolution of the energy
     angle: resolution of η and of φ
 
     Raises UserError: a resolution below 0, or both 0.
@@ -128,10 +125,9 @@ class ConstituentSmearing:
     def __post_init__(self) -> None:
         check_fields(self, "ConstituentSmearing", convert_floats=False)
         if self.energy == self.angle == 0:
-            raise UserError("ConstituentSmearing smears neither energy nor angle. Use energy=0.1.")
+            raise UserError("ConstituentSmearing: energy and angle are both 0. Use energy=0.1.")
 
     def hash(self) -> str:
-        """Digits that change whenever the smearing does."""
         return f"ConstituentSmearing-{self.energy!r}-{self.angle!r}-{self.seed}"
 
     def describe(self) -> str:
@@ -155,12 +151,11 @@ class ConstituentSmearing:
 
 @dataclass(frozen=True)
 class Permutation:
-    """The constituents of each jet in an order of its own: a set has none."""
+    """A random permutation of the constituents of each jet."""
 
     seed: Seed = 0
 
     def hash(self) -> str:
-        """Digits that change whenever the orders do."""
         return f"Permutation-{self.seed}"
 
     def describe(self) -> str:
@@ -168,21 +163,21 @@ class Permutation:
 
     def apply(self, batch: JetBatch) -> JetBatch:
         keys = unit_interval(_keys(batch, self.seed, _PERMUTATION_STREAM))
-        keys[~batch.mask.cpu().numpy()] = 2.0  # constituents stay in front of the padding
+        keys[~batch.mask.cpu().numpy()] = 2.0  # padding stays at the end
         order = torch.from_numpy(np.argsort(keys, axis=1)).to(batch.momenta.device)
         momenta = batch.momenta.gather(1, order[..., None].expand_as(batch.momenta))
         return replace(batch, momenta=momenta)
 
 
 def _keys(batch: JetBatch, seed: int, stream: int) -> np.ndarray:
-    """A key `(B, P)` of each constituent, by its jet and its place in it."""
+    """Random keys `(B, P)` of the constituents, by sample_id and position."""
     of_jet = sample_keys(batch.sample_id.cpu().numpy(), seed, stream)
     place = np.arange(batch.momenta.shape[1], dtype=np.uint64)
     return splitmix64(of_jet[:, None] ^ splitmix64(place))
 
 
 def _normals(keys: np.ndarray, count: int) -> list[np.ndarray]:
-    """`count` standard normal numbers of each key (Box and Muller 1958)."""
+    """`count` arrays of standard normal numbers, one per key (Box and Muller 1958)."""
     normals = []
     for _ in range(count):
         radius, keys = 1 - unit_interval(keys), splitmix64(keys)
@@ -192,7 +187,7 @@ def _normals(keys: np.ndarray, count: int) -> list[np.ndarray]:
 
 
 def _shifted(momenta: torch.Tensor, eta: torch.Tensor, phi: torch.Tensor) -> torch.Tensor:
-    """Four-momenta moved by these η and φ, their pT and mass kept; those without pT stay."""
+    """Four-momenta shifted in η and φ at constant pT and mass; those without pT stay."""
     energy, px, py, pz = momenta.unbind(-1)
     pt = torch.hypot(px, py)
     moves = pt > 0

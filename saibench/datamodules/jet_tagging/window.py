@@ -1,21 +1,21 @@
-"""Which leading jets of simulated collisions are kept."""
+"""Selection of the leading jets of simulated collisions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 LARGEST_ETA = 2.0
-"""Pseudorapidity, in TopLandscape and in every window."""
+"""Maximum |η| of selected jets, as in TopLandscape."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Which leading jets are kept.
+    """Bounds of the selected leading jets and of their hard processes.
 
-    pt_min, pt_max: GeV, the latter may be infinite
+    pt_min, pt_max: GeV; pt_max may be infinite
     energy_max: GeV
     pt_hat_min, pt_hat_max: GeV, transverse momentum of the hard process
-    bias: events are drawn from the cross section times pT-hat to this power, to have more hard ones
+    bias: exponent of pT-hat in the sampling weight, for more hard events
     """
 
     pt_min: float

@@ -57,7 +57,7 @@ def test_training_candidates_are_the_rows_of_the_training_file(root: Path) -> No
     assert set(module.index[np.concatenate([train.rows, validation.rows])]["split"]) == {"train"}
     assert set(module.index[module.tests["held_out"].rows]["split"]) == {"test"}
     assert module.tests["held_out"].sample_ids.tolist() == list(range(310, 370))
-    assert [look.transform for look in module.passes()] == [None, BeamRotations()]
+    assert [evaluation.transform for evaluation in module.passes()] == [None, BeamRotations()]
 
 
 def test_validation_jets_are_those_of_the_file_for_them_where_the_source_says_so(
@@ -82,12 +82,12 @@ def test_validation_jets_are_those_of_the_file_for_them_where_the_source_says_so
 def test_jets_are_described_as_they_are(root: Path) -> None:
     described = data(root).describe_data()["describe"]
     jets = data(root).jets
-    assert "370 top and QCD jets in the layout of TopLandscape" in described
+    assert "370 top and QCD jets" in described and "TopLandscape" in described
     assert f"{int(jets.label.sum())} are top jets" in described
     assert f"{jets.jet_pt.max():.4g} GeV" in described and "550" not in described
 
 
-def test_a_subset_has_the_labels_shares(root: Path) -> None:
+def test_a_subset_is_stratified_by_label(root: Path) -> None:
     index = data(root).index
     share = index.filter(split="train")["label"].mean()
     for count in (21, 100, 200):
@@ -155,7 +155,7 @@ def test_too_large_a_subset_is_refused_before_the_files_are_read(root: Path) -> 
 
 
 def test_training_on_held_out_jets_is_refused(root: Path) -> None:
-    with pytest.raises(UserError, match="takes 60 of 60 samples of the held-out partition"):
+    with pytest.raises(UserError, match=r"60 of the 60 .*held-out"):
         data(
             root, training=Where("split", one_of=["train", "test"]), subset=Subset(count=9)
         ).check()
@@ -168,7 +168,7 @@ def test_training_on_one_class_is_refused_by_partition_and_class(
     of_one = {"training": Chain((TRAIN, Where("label", equals=label))), "subset": Subset(count=50)}
     alone = data(root, steps=4, **of_one)
     alone.check()  # labels are read with the jets
-    with pytest.raises(UserError, match=rf"'train' holds {name} jets alone \(label {label}"):
+    with pytest.raises(UserError, match=rf"'train' .* {name} jets \(label {label}"):
         alone.split  # noqa: B018
     assert data(root, steps=0, **of_one).split[0].count == 0
 
@@ -189,7 +189,7 @@ def test_command_that_trains_on_one_class_leaves_nothing(
     small = ("model.net.num_layers=1", "subset.count=20", "trainer.max_steps=1", *QUIET)
     chosen = f"training.samplers=[{samplers}]"
     ended = train(place, "workload=jet_tagging", *source, chosen, *small)
-    assert ended.status == 2 and "'train' holds top jets alone" in ended.err
+    assert ended.status == 2 and "'train'" in ended.err and "top jets" in ended.err
     assert not list(place.iterdir())
     assert cache.exists() != simulated
 
@@ -211,7 +211,7 @@ def test_missing_files_are_refused_beforehand(tmp_path: Path) -> None:
         data(tmp_path).check()
 
 
-def test_records_tell_how_many_jets_of_each_bin_were_trained_on(root: Path) -> None:
+def test_records_count_the_training_jets_of_each_bin(root: Path) -> None:
     module = data(root)
     train, _ = module.split
     counts = _described(module)["train"]

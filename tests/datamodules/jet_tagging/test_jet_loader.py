@@ -1,4 +1,4 @@
-"""Batches hold the jets they name, every jet is dealt once, and a stream resumes as it stopped."""
+"""Batches hold the jets they name, every jet is in one batch, and a stream resumes."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_weights_of_a_global_batch_sum_to_one(jets: Jets) -> None:
     assert np.mean(weights) == 1.0
 
 
-def test_bucketing_deals_the_same_jets_with_less_padding(jets: Jets) -> None:
+def test_bucketing_uses_the_same_jets_with_less_padding(jets: Jets) -> None:
     rows = rows_of_steps(80, 8, 32, 0, 1) + 10
     plain = list(training(jets, bucketed=False, steps=32))
     bucketed = list(training(jets, steps=32))
@@ -140,8 +140,8 @@ def test_transforms_are_applied_to_each_batch(jets: Jets) -> None:
     plain = list(evaluated(jets, rows, 5, Ranks()))
     for one, other in zip(boosted, plain, strict=True):
         torch.testing.assert_close(one.momenta, BeamBoost(0.3).apply(other).momenta)
-    (turned, *_) = evaluated(jets, rows, 5, Ranks(), BeamRotations(90, 4))
-    assert turned.angles is not None and turned.angles.tolist() == pytest.approx(
+    (rotated, *_) = evaluated(jets, rows, 5, Ranks(), BeamRotations(90, 4))
+    assert rotated.angles is not None and rotated.angles.tolist() == pytest.approx(
         [0, np.pi / 2, np.pi, 3 * np.pi / 2]
     )
 

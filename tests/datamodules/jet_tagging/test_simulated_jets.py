@@ -1,4 +1,4 @@
-"""Simulated jets are TopLandscape's kind of jets, and the same whoever makes them."""
+"""Simulated jets have the properties of TopLandscape, and are reproducible."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_constituents_fall_in_pt_and_have_energy(jets: Jets) -> None:
 
 
 @pytest.mark.slow
-def test_a_block_is_the_same_whoever_makes_it(jets: Jets, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_is_the_same_in_any_process(jets: Jets, monkeypatch: pytest.MonkeyPatch) -> None:
     """Made here alone, and in another order, as in the pool of processes."""
     from saibench.datamodules.jet_tagging.pythia import leading_jets
 
@@ -157,9 +157,9 @@ def test_numbers_out_of_range_are_refused(settings: Mapping[str, float], says: s
 
 def test_without_pythia_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(simulated, "_version", lambda name: None if "pythia" in name else "1")
-    for asked in (lambda: SOURCE.preview(), lambda: SOURCE.load(tmp_path)):
-        with pytest.raises(UserError, match=r"pythia8mc, not installed.*saibench\[jetgen\]"):
-            asked()
+    for request in (SOURCE.preview, lambda: SOURCE.load(tmp_path)):
+        with pytest.raises(UserError, match=r"pythia8mc.*saibench\[jetgen\]"):
+            request()
     assert not list(tmp_path.glob("*/"))
 
 

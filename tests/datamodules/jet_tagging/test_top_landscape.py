@@ -118,11 +118,11 @@ def emptied(momenta: np.ndarray) -> None:
 @pytest.mark.parametrize(
     ("breaks", "says"),
     [
-        (broken(2, np.nan), "train.h5, row 17 has a momentum that is not finite"),
-        (broken(0, np.inf), "train.h5, row 17 has a momentum that is not finite"),
-        (broken(0, np.nan, slot=199), "train.h5, row 17 has a momentum that is not finite"),
-        (broken(0, -1.0), "train.h5, row 17 has a constituent of negative energy"),
-        (broken(3, 2.0, slot=150), "train.h5, row 17 has a constituent with momentum but no"),
+        (broken(2, np.nan), "train.h5, row 17 has a momentum with NaN"),
+        (broken(0, np.inf), "train.h5, row 17 has a momentum with NaN"),
+        (broken(0, np.nan, slot=199), "train.h5, row 17 has a momentum with NaN"),
+        (broken(0, -1.0), "train.h5, row 17 .*negative energy"),
+        (broken(3, 2.0, slot=150), "train.h5, row 17 .*momentum but no energy"),
         (emptied, "train.h5, row 17 has no constituents"),
     ],
 )
@@ -173,7 +173,7 @@ def test_missing_columns_are_named_before_anything_is_read(
 def test_a_table_under_another_key_is_another_layout(dataset: Dataset, write_file: Any) -> None:
     (dataset["root"] / "test.h5").unlink()
     write_file(dataset["root"] / "test.h5", *dataset["jets"]["test"], key="jets")
-    with pytest.raises(UserError, match="key 'table': it has no dataset /table/table"):
+    with pytest.raises(UserError, match="/table/table"):
         TopLandscape(str(dataset["root"])).preview()
 
 
@@ -182,7 +182,7 @@ def test_pandas_fixed_format_is_another_layout(dataset: Dataset) -> None:
     path = dataset["root"] / "test.h5"
     path.unlink()
     pandas.DataFrame({"E_0": [1.0]}).to_hdf(path, key="table", format="fixed")
-    with pytest.raises(UserError, match="key 'table': it has no dataset /table/table"):
+    with pytest.raises(UserError, match="/table/table"):
         TopLandscape(str(dataset["root"])).preview()
 
 
@@ -191,7 +191,7 @@ def test_an_array_without_columns_is_another_layout(dataset: Dataset) -> None:
     path = dataset["root"] / "test.h5"
     with tables.open_file(str(path), "w") as file:
         file.create_array("/table", "table", np.zeros((3, 800)), createparents=True)
-    with pytest.raises(UserError, match="does not name the columns of its table"):
+    with pytest.raises(UserError, match="columns"):
         TopLandscape(str(dataset["root"])).preview()
 
 
@@ -200,7 +200,7 @@ def test_a_truncated_file_is_one_sentence(dataset: Dataset, kept: float) -> None
     path = dataset["root"] / "val.h5"
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(UserError, match=r"val\.h5 is damaged or no HDF5 file \(.*trunc") as raised:
+    with pytest.raises(UserError, match=r"val\.h5 .*HDF5.*trunc") as raised:
         TopLandscape(str(dataset["root"])).preview()
     assert "\n" not in str(raised.value)
 
@@ -212,7 +212,7 @@ def test_a_damaged_chunk_is_one_sentence(dataset: Dataset) -> None:
     content = bytearray(path.read_bytes())
     content[chunk.byte_offset : chunk.byte_offset + 64] = bytes(64)
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"train\.h5 is damaged or no HDF5 file"):
+    with pytest.raises(UserError, match=r"train\.h5 .*HDF5"):
         load(dataset["root"])
 
 
@@ -328,22 +328,22 @@ def test_names_are_had_without_unpickling(protocol: int) -> None:
 
 def test_what_is_no_hdf5_is_one_sentence(dataset: Dataset) -> None:
     (dataset["root"] / "val.h5").write_text("<html>not found</html>")
-    with pytest.raises(UserError, match=r"val\.h5 is damaged or no HDF5 file"):
+    with pytest.raises(UserError, match=r"val\.h5 .*HDF5"):
         TopLandscape(str(dataset["root"])).preview()
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "train.h5"
     os.mkfifo(path)
-    with pytest.raises(UserError, match=r"train\.h5 is damaged .*regular file"):
+    with pytest.raises(UserError, match=r"train\.h5 .*regular file"):
         PyTablesFile(path).num_jets()
 
 
 def test_missing_files_are_named_with_how_to_get_them(dataset: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"train\.h5 is not in .*data download top_landscape"):
+    with pytest.raises(UserError, match=r"train\.h5 .*nowhere.*data download top_landscape"):
         TopLandscape(str(tmp_path / "nowhere")).preview()
     (dataset["root"] / "test.h5").unlink()
-    with pytest.raises(UserError, match=r"test\.h5 is not beside .*data download top_landscape"):
+    with pytest.raises(UserError, match=r"test\.h5 .*data download top_landscape"):
         TopLandscape(str(dataset["root"])).preview()
 
 
@@ -352,7 +352,7 @@ def test_a_package_that_is_not_installed_is_named_with_its_extra(
     package: str, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(UserError, match=r"pip install saibench\[jets\] would work"):
+    with pytest.raises(UserError, match=rf"{package}.*saibench\[jets\]"):
         TopLandscape(str(dataset["root"])).preview()
 
 

@@ -90,17 +90,17 @@ def test_a_boost_adds_to_rapidity_and_keeps_pt_and_mass(batch: JetBatch) -> None
 
 
 def test_a_rotation_keeps_energies_and_angles_between_constituents(batch: JetBatch) -> None:
-    turned = RandomRotation3D().apply(batch)
-    torch.testing.assert_close(turned.momenta[..., 0], batch.momenta[..., 0], rtol=0, atol=0)
+    rotated = RandomRotation3D().apply(batch)
+    torch.testing.assert_close(rotated.momenta[..., 0], batch.momenta[..., 0], rtol=0, atol=0)
     directions = []
     for row in range(len(batch)):
-        before, after = constituents(batch, row)[:, 1:], constituents(turned, row)[:, 1:]
+        before, after = constituents(batch, row)[:, 1:], constituents(rotated, row)[:, 1:]
         np.testing.assert_allclose(after @ after.T, before @ before.T, rtol=1e-4, atol=1e-2)
         directions.append(after.sum(axis=0) / np.linalg.norm(after.sum(axis=0)))
     assert np.linalg.norm(np.mean(directions, axis=0)) < 0.5  # though all jets were near η = 1
 
 
-def test_smearing_has_the_resolution_that_was_asked_for(make_jets: Any) -> None:
+def test_smearing_has_the_given_resolution(make_jets: Any) -> None:
     momenta, label = make_jets(600, seed=5, slots=64)
     batch = JetBatch(
         torch.arange(600),
@@ -139,14 +139,14 @@ def test_a_permutation_keeps_the_set_of_constituents(batch: JetBatch) -> None:
 
 
 def test_rotations_about_the_beam_are_angles_for_the_model(batch: JetBatch) -> None:
-    turned = BeamRotations().apply(batch)
-    assert torch.equal(turned.momenta, batch.momenta)
-    assert turned.angles is not None and len(turned.angles) == 36
-    np.testing.assert_allclose(np.degrees(turned.angles.numpy()), np.arange(0, 180, 5))
+    rotated = BeamRotations().apply(batch)
+    assert torch.equal(rotated.momenta, batch.momenta)
+    assert rotated.angles is not None and len(rotated.angles) == 36
+    np.testing.assert_allclose(np.degrees(rotated.angles.numpy()), np.arange(0, 180, 5))
 
 
 @pytest.mark.parametrize("transform", [BeamRotations(), *CHANGING], ids=lambda t: t.hash())
-def test_transforms_say_what_they_do(transform: JetTransform) -> None:
+def test_transforms_describe_themselves(transform: JetTransform) -> None:
     assert transform.describe() and not transform.describe().endswith(".")
     assert hash(transform) == hash(type(transform)(**vars(transform)))
 
@@ -169,7 +169,7 @@ def test_other_settings_have_other_hashes() -> None:
         (lambda: BeamBoost(9), "BeamBoost.rapidity=9"),
         (lambda: BeamBoost(float("nan")), "BeamBoost.rapidity=nan"),
         (lambda: ConstituentSmearing(energy=-0.1), "ConstituentSmearing.energy=-0.1"),
-        (lambda: ConstituentSmearing(0, 0), "smears neither energy nor angle"),
+        (lambda: ConstituentSmearing(0, 0), "energy and angle"),
     ],
 )
 def test_settings_out_of_range_are_refused(make: Any, says: str) -> None:
