@@ -1,6 +1,6 @@
-"""Made-up errors that follow a feature, alone or as a study on disk, for tests of trusted ranges.
+"""Synthetic errors that depend on a feature, alone or as a study on disk.
 
-Samples of a block share half of their feature and of their luck; noise grows with the feature.
+Feature and noise of a block's samples correlate; the noise grows with the feature.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ SAMPLES = [
     Field("seen_in_training", "bool", role="feature"),
     Field("time", "float64", "ps", "frame", role="feature", describe="time of the frame"),
     Field("distance", "float64", "Å", "frame", "feature", "distance to training", known=BEFORE),
-    Field("chance", "float64", "", "frame", role="feature", describe="a feature that says nothing"),
-    Field("outcome", "float64", "", "frame", "feature", "what only the truth tells", known=AFTER),
+    Field(
+        "chance", "float64", "", "frame", role="feature", describe="a feature without information"
+    ),
+    Field("outcome", "float64", "", "frame", "feature", "known only after the test", known=AFTER),
     Field("force_mae", "float64", "meV/Å", "component", describe="force MAE"),
-    Field("right", "float64", "", "frame", describe="1 where the frame is taken for what it is"),
+    Field("right", "float64", "", "frame", describe="1 for a correct prediction"),
 ]
 BY_LEAD = [
     *SAMPLES[:3],
@@ -43,9 +45,9 @@ def blocks_of_errors(
     shape = num_blocks, size
     feature = rng.uniform(0, 1, (num_blocks, 1)) + rng.normal(0, 0.15, shape)
     feature = np.clip(feature, 0, 1)
-    luck = memory * rng.standard_normal((num_blocks, 1))
-    luck = luck + np.sqrt(1 - memory**2) * rng.standard_normal(shape)
-    error = (1 + 3 * feature**2) * np.exp(0.4 * (0.3 + feature) * luck)
+    noise = memory * rng.standard_normal((num_blocks, 1))
+    noise = noise + np.sqrt(1 - memory**2) * rng.standard_normal(shape)
+    error = (1 + 3 * feature**2) * np.exp(0.4 * (0.3 + feature) * noise)
     return feature.ravel(), error.ravel(), np.repeat(np.arange(num_blocks), size)
 
 
@@ -56,7 +58,7 @@ def write_trust_study(
     size: int = 10,
     record: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Points of one study, tested on the same frames; `far` lies further from its training."""
+    """Runs of one study, tested on the same frames; `far` is further from its training frames."""
     for number, name in enumerate(points):
         write_trust_point(folder / name, name, number, num_blocks, size, record or {})
     return folder

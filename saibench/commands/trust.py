@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
-    from saibench.analysis.trusted_range.of_evidence import TrustConfig
+    from saibench.analysis.trusted_range.config import TrustConfig
     from saibench.analysis.trusted_range.trusted_range import TrustedRange
     from saibench.evidence.reader import StudyEvidence
 
@@ -59,15 +59,16 @@ def run(args: argparse.Namespace) -> int:
     if args.folder is None:
         raise UserError("trust needs a study's folder, or --load with a file that --save wrote.")
     from saibench.analysis.dependence import dependence_warnings
+    from saibench.analysis.trusted_range.config import trust_config
     from saibench.analysis.trusted_range.conformal import TooFewBlocks
-    from saibench.analysis.trusted_range.of_evidence import chosen_points, wanted
+    from saibench.analysis.trusted_range.of_evidence import chosen_points
     from saibench.evidence.reader import StudyEvidence
     from saibench.evidence.selection import short_names
 
     _refuse(args)
     seed = args.seed or 0
     evidence = StudyEvidence.load(args.folder)
-    asked = wanted(
+    config = trust_config(
         evidence,
         statistic=args.statistic,
         features=args.feature,
@@ -89,12 +90,12 @@ def run(args: argparse.Namespace) -> int:
     ranges, refused = [], []
     for group in groups:
         try:
-            ranges.append(_told(evidence, group, asked, seed))
+            ranges.append(_told(evidence, group, config, seed))
         except TooFewBlocks as error:
             refused.append((group, error))
     if not ranges:
         raise refused[0][1]
-    for told in dependence_warnings(evidence, points, asked.partitions):
+    for told in dependence_warnings(evidence, points, config.partitions):
         print(told, file=sys.stderr)
     for group, reason in refused:
         print(f"{_heading(evidence, group)}\n  Refused: {reason}")
@@ -104,38 +105,21 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _told(
-    evidence: StudyEvidence, points: list[str], asked: TrustConfig, seed: int
+    evidence: StudyEvidence, points: list[str], config: TrustConfig, seed: int
 ) -> TrustedRange:
     """Print what is found of points taken together.
 
     Raises:
         TooFewBlocks: nothing is printed.
     """
-    from saibench.analysis.trusted_range import sentences
-    from saibench.analysis.trusted_range.conformal import TooFewBlocks
-    from saibench.analysis.trusted_range.of_evidence import (
-        fitted,
-        read,
-        share_within_tolerance,
-        validation_of,
-    )
+    from saibench.analysis.trusted_range.reading import read_samples
+    from saibench.analysis.trusted_range.study_ranges import fit_one, range_sentences
 
-    samples = read(evidence, points, asked)
-    trusted = fitted(samples, asked, seed)
-    lines = [sentences.fit_sentence(trusted)]
-    if trusted.tolerance is not None:
-        held = (trusted.trusted(feature=feature) for feature in asked.features)
-        lines += [sentences.tolerance_sentence(trusted, one) for one in held]
-        lines.append(sentences.share_sentence(share_within_tolerance(trusted, samples)))
-    try:
-        validation = validation_of(samples, asked, seed)
-    except TooFewBlocks as error:
-        lines.append(f"Not validated: {error}")
-    else:
-        lines.append(sentences.coverage_sentence(validation))
-        lines.append(sentences.width_sentence(trusted, validation))
-    print("\n  ".join([_heading(evidence, points), *lines]))
-    return trusted
+    heading = _heading(evidence, points)
+    found = fit_one(heading, read_samples(evidence, points, config), config, seed)
+    print("\n  ".join([heading, *range_sentences(found, config.features)]))
+    assert found.trusted is not None
+    return found.trusted
 
 
 def _heading(evidence: StudyEvidence, points: list[str]) -> str:
@@ -156,14 +140,13 @@ def _run_loaded(args: argparse.Namespace) -> int:
     _refuse_tolerance(args.tolerance)
     trusted = TrustedRange.load(args.load)
     tolerance = trusted.tolerance if args.tolerance is None else args.tolerance
-    print(sentences.fit_sentence(trusted))
+    lines = [sentences.fit_sentence(trusted)]
     if args.check:
-        values = _values(args.check)
-        print("\n".join(sentences.check_sentences(trusted, values, tolerance)))
+        lines += sentences.check_sentences(trusted, _values(args.check), tolerance)
     elif tolerance is not None:
-        for quantity in trusted.features:
-            held = trusted.trusted(tolerance, quantity.name)
-            print(sentences.tolerance_sentence(trusted, held))
+        along = (trusted.trusted(tolerance, quantity.name) for quantity in trusted.features)
+        lines += [sentences.tolerance_sentence(trusted, one) for one in along]
+    print("\n".join(lines))
     return 0
 
 

@@ -11,16 +11,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from saibench.analysis.trusted_range.of_evidence import wanted
+from saibench.analysis.trusted_range.config import trust_config
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.analysis.trusted_range.study_ranges import (
     Found,
     fit_all,
     further,
+    range_sentences,
     refusals,
-    story,
 )
-from saibench.analysis.trusted_range.tolerance import lowest
+from saibench.analysis.trusted_range.tolerance import lower_limit
 from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
@@ -49,7 +49,7 @@ SAMPLES, MEAN, BOUND, TRUSTED = MUTED, INK, PALETTE[1], PALETTE[2]
 
 def needs(evidence: StudyEvidence) -> str | None:
     try:
-        wanted(evidence)
+        trust_config(evidence)
         found = _found(evidence)
     except UserError as error:
         return str(error)
@@ -112,7 +112,7 @@ def caption(evidence: StudyEvidence) -> str:
     drawn = _drawn(evidence)
     for one in drawn:
         named = f"{one.label}: " if len(found) > 1 else ""
-        parts.append(named + story(one))
+        parts.append(named + " ".join(range_sentences(one)))
     parts += refusals(found)
     return "\n".join([*parts, *further([one for one in found if one.trusted][len(drawn) :])])
 
@@ -132,7 +132,7 @@ def _line(one: Found) -> dict[str, np.ndarray]:
     assert trusted is not None
     low, high = trusted.low[0], trusted.high[0]
     reach = BEYOND * (high - low)
-    at = np.linspace(lowest(low, reach), high + reach, POSITIONS)
+    at = np.linspace(lower_limit(low, reach), high + reach, POSITIONS)
     features = np.tile(trusted.typical, (POSITIONS, 1))
     features[:, 0] = at
     check = trusted.check(features if features.shape[1] > 1 else at)

@@ -14,7 +14,8 @@ from saibench.analysis.tracing.bias import trace_bias
 from saibench.analysis.tracing.config import trace_config
 from saibench.analysis.tracing.reading import Untraceable
 from saibench.analysis.tracing.trace import trace_response
-from saibench.analysis.trusted_range.reading import measured
+from saibench.analysis.trusted_range.config import TrustConfig
+from saibench.analysis.trusted_range.reading import read_samples
 from saibench.analysis.two_axes import two_axes
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
@@ -53,7 +54,7 @@ FAILURES = r"3 of 396 samples of last_tenth failed: their {} is infinite"
 
 def test_failures_have_no_bound(evidence: StudyEvidence) -> None:
     with pytest.raises(UserError, match=FAILURES.format("force_mae")):
-        measured(evidence, "force_mae", ["distance"], points=POINTS[:1])
+        read_samples(evidence, POINTS[:1], TrustConfig("force_mae", ("distance",)))
 
 
 def test_failures_have_no_learning_curve(evidence: StudyEvidence) -> None:

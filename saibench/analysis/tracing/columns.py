@@ -173,7 +173,7 @@ def _distance(quantity: Quantity, ideal: float, signed: bool) -> Quantity:
     """The quantity of an error: `|energy_error|`, `|correct − 1|`."""
     if ideal:
         error = quantity.distance_from(ideal)
-        return replace(quantity, name=error.of_one, describe=error.describe)
+        return replace(quantity, name=error.error_name, describe=error.describe)
     if signed:
         describe = f"absolute value of: {quantity.describe}"
         return replace(quantity, name=f"|{quantity.name}|", describe=describe)

@@ -1,4 +1,4 @@
-"""Trusted operating range: where a model's error stays within a tolerance, and how sure that is."""
+"""Trusted operating range: where a model's error stays within a tolerance, with a bound."""
 
 from __future__ import annotations
 

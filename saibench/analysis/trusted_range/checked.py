@@ -1,4 +1,4 @@
-"""Which samples of a point lie in a trusted range, and how their errors differ from the others'."""
+"""Checks tested samples against a trusted range, and compares trusted with other samples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 from saibench.analysis.bootstrap import Interval, block_bootstrap
 from saibench.analysis.trusted_range.reading import ERROR, KEYS, default_partitions, rows_of
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.analysis.trusted_range.stretches import row_labels
+from saibench.analysis.trusted_range.stretches import block_labels
 from saibench.analysis.trusted_range.suitable import refuse_other_units
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.errors import UserError
@@ -22,17 +22,18 @@ from saibench.formatting import bracketed, counted, percent
 
 @dataclass(frozen=True)
 class Checked:
-    """A partition's samples, asked of a trusted range.
+    """A partition's samples, checked against a trusted range.
 
     Args:
         partition: its name.
         samples: `point`, `partition`, `sample_id`, a position on an axis if the statistic has
             one, the features, `expected`, `bound`, `inside`, `trusted` and the true `error`;
             `inside` and `trusted` are null where a feature is undefined.
-        trusted: share of the samples that are trusted, of those with a defined error and features;
+        trusted: share of trusted samples among those with a defined error and defined features;
             None if there are none.
-        unknown: samples of which a feature is undefined, so that nothing is known of them.
-        error_if_trusted, error_if_not: mean error of either, None where there are none.
+        unknown: number of samples with an undefined feature.
+        error_if_trusted, error_if_not: mean error of trusted and of other samples; None without
+            any.
     """
 
     partition: str
@@ -49,15 +50,15 @@ def check_evidence(
     partitions: Sequence[str] | None = None,
     tolerance: float | None = None,
 ) -> list[Checked]:
-    """Ask a range of every sample of the evidence.
+    """Check every sample of the evidence against a range.
 
-    A sample is trusted inside the fitted range where its bound is at most the tolerance.
+    A sample is trusted if it is inside the fitted range and its bound is at most the tolerance.
 
     Args:
-        evidence: of the points that are to be checked, together.
+        evidence: of the runs that are checked together.
         trusted: a range of the same statistic.
         partitions: by default the held-out one.
-        tolerance: by default the range's; with none, all samples inside are trusted.
+        tolerance: by default the range's; without one, all samples inside are trusted.
 
     Raises:
         UserError: the evidence lacks the range's statistic or one of its features.
@@ -66,22 +67,19 @@ def check_evidence(
     names = default_partitions(evidence) if partitions is None else list(partitions)
     statistic = trusted.statistic.name
     features = [quantity.name for quantity in trusted.features]
-    table, column, rows, _ = rows_of(
+    table, field, rows, _ = rows_of(
         evidence, statistic, features, list(evidence.metrics), names, trusted.statistic.ideal
     )
     given = rows.select(features).fill_null(float("nan")).to_numpy()
-    is_known = pl.Series(np.isfinite(given).all(axis=1))
+    known = pl.lit(pl.Series(np.isfinite(given).all(axis=1)))
     check = trusted.check(given)
     is_trusted = check.inside & (check.upper <= (np.inf if tolerance is None else tolerance))
     rows = rows.with_columns(
         expected=pl.Series(check.expected),
         bound=pl.Series(check.upper),
-        inside=pl.Series(check.inside),
-        trusted=pl.Series(is_trusted),
+        inside=pl.when(known).then(pl.Series(check.inside)),
+        trusted=pl.when(known).then(pl.Series(is_trusted)),
     )
-    for name in ("inside", "trusted"):
-        rows = rows.with_columns(pl.when(is_known).then(name).alias(name))
-    field = next(field for field in evidence.fields(table) if field.name == column)
     is_share = is_binary(field) and trusted.statistic.ideal in (0.0, 1.0)
     axis = [table.removeprefix("by_")] if table != "samples" else []
     columns = [*KEYS, *axis, *(name for name in features if name not in axis)]
@@ -93,38 +91,34 @@ def check_evidence(
 
 
 def refuse_unsuitable(evidence: StudyEvidence, trusted: TrustedRange) -> None:
-    """Refuse a range that cannot be asked of any sample of the evidence.
+    """Refuse a range that does not apply to the evidence.
 
     Raises:
         UserError: the evidence lacks the range's statistic or one of its features, or has them in
             other units.
     """
     statistic, features = trusted.statistic.name, [one.name for one in trusted.features]
-    tested = default_partitions(evidence)
-    table, column, _, quantities = rows_of(
-        evidence, statistic, features, list(evidence.metrics), tested
+    _, field, _, quantities = rows_of(
+        evidence, statistic, features, list(evidence.metrics), default_partitions(evidence)
     )
-    fields = {field.name: field for field in evidence.fields(table)}
-    own = Quantity(statistic, fields[column].unit)
+    own = Quantity(statistic, field.unit)
     refuse_other_units(trusted, {one.name: one for one in (own, *quantities)})
 
 
 def checked_sentence(found: Checked, trusted: TrustedRange, tolerance: float | None) -> str:
-    """How many samples are trusted, and the errors of those and of the others."""
+    """The share of trusted samples, and the mean errors of trusted and other samples."""
     tolerance = trusted.tolerance if tolerance is None else tolerance
-    statistic, unit = trusted.statistic.of_one, trusted.statistic.unit
+    statistic, unit = trusted.statistic.error_name, trusted.statistic.unit
     limit = "" if tolerance is None else f" with a bound of at most {tolerance:g} {unit}".rstrip()
     names = ", ".join(one.name for one in trusted.features)
     parts = []
     if found.trusted is not None:
         parts.append(
-            f"{percent(found.trusted)} of {found.trusted.count:,} samples lie in the trusted range "
+            f"{percent(found.trusted)} of {found.trusted.count:,} samples are in the trusted range "
             f"({names}{limit})"
         )
     if found.unknown:
-        parts.append(
-            f"not known for {counted(found.unknown, 'sample')}, whose {names} is undefined"
-        )
+        parts.append(f"unknown for {counted(found.unknown, 'sample')} with undefined {names}")
     for whose, error in (("their", found.error_if_trusted), ("the others'", found.error_if_not)):
         if error is not None:
             mean = f"{bracketed(error)} {unit}".rstrip()
@@ -140,11 +134,11 @@ def _checked(
     is_share: bool,
 ) -> Checked:
     if rows.is_empty():
-        raise UserError(f"{name} holds no sample of {trusted.statistic.name}.")
+        raise UserError(f"{name} has no sample with {trusted.statistic.name}.")
     known = rows.filter(pl.col(ERROR).is_not_null() & pl.col("trusted").is_not_null())
     blocks, independent = np.zeros(0, dtype=np.int64), False
     if known.height:
-        blocks, independent = row_labels(known, ERROR, None)
+        blocks, independent = block_labels(known, ERROR)
     errors, good = known[ERROR].to_numpy(), known["trusted"].to_numpy()
 
     def mean_error(chosen: np.ndarray) -> Interval | None:

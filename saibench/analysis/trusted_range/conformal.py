@@ -1,21 +1,21 @@
-"""Conformal prediction where the exchangeable unit is a block of samples, not a sample.
+"""Conformal prediction with blocks of samples as exchangeable units.
 
-Let K calibration blocks and one new block be exchangeable (whole blocks; nothing is asked of the
-samples within one), let a score be a function that was fitted on none of them, and let the new
-sample be any one of its block with equal probability. Then
+Let K calibration blocks and one new block be exchangeable (as whole blocks, without assumptions on
+the samples within one), let the score be a function that was fitted to none of them, and let the
+new sample be drawn uniformly from its block. Then
 
     P(score of the new sample ≤ q) ≥ coverage,
     q = the coverage-quantile of Σ_k Σ_i 1 / ((K + 1) N_k) · δ(score_ki)  +  1 / (K + 1) · δ(∞):
 
-each block weighs the same, however many samples N_k it has, and the new block's own weight is put
-at infinity. Where scores do not tie, the probability is at most coverage + 2 / (K + 1). It is an
-average over calibrations and over samples: neither a promise for each value of a feature nor for
-one calibration (whose coverage spreads by about √(coverage · (1 − coverage) / K), if the samples
-of a block are all alike).
+each block has the same weight, however many samples N_k it has, and the weight of the new block is
+put at infinity. Without ties the probability is at most coverage + 2 / (K + 1). It is an average
+over calibrations and samples: it holds neither for each value of a feature nor for each calibration
+(whose coverage varies by about √(coverage · (1 − coverage) / K) if the samples of a block are all
+similar).
 
-Why: of K + 1 exchangeable blocks any may be the new one, so its random sample is a draw from the
+Proof: any of K + 1 exchangeable blocks may be the new one, so its random sample is a draw from the
 pooled blocks with these weights; moving one block's scores to infinity can only raise a quantile.
-Treating samples as exchangeable instead would claim far more than K blocks can tell.
+Treating samples as exchangeable would claim far more than K blocks support.
 
 Source: Lee, Barber & Willett, "Distribution-free inference with hierarchical data",
 arXiv:2306.06342 (hierarchical conformal prediction), the finite-sample form of "CDF pooling" of
@@ -36,18 +36,18 @@ from saibench.analysis.bootstrap import Floats
 from saibench.errors import UserError
 
 MIN_FITTED_BLOCKS = 4
-"""Blocks that mean and spread are fitted on, at least: fewer leave none to choose them by."""
+"""Blocks that the fit of mean and spread needs; fewer leave none for cross-validation."""
 MIN_CALIBRATION_BLOCKS = 6
-"""Whatever the coverage: of fewer, one more or less moves the bound from one end to the other."""
+"""Minimum for any coverage; with fewer, a single block decides the bound."""
 _ROUNDING = 1e-9
 
 
 class TooFewBlocks(UserError):
-    """A coverage that these blocks cannot hold."""
+    """The coverage needs more independent blocks."""
 
 
 def needed_blocks(coverage: float) -> int:
-    """Calibration blocks below which no finite bound has this coverage: 1/α − 1, rounded up.
+    """Smallest number of calibration blocks with a finite bound: 1/α − 1, rounded up.
 
     >>> needed_blocks(0.9), needed_blocks(0.95)
     (9, 19)
@@ -62,7 +62,7 @@ def block_weights(blocks: ArrayLike) -> Floats:
 
 
 def block_quantile(scores: ArrayLike, blocks: ArrayLike, coverage: float) -> float:
-    """The q of this module's first lines.
+    """The quantile q defined in the docstring of this module.
 
     Args:
         scores: of the calibration samples, `(samples,)`.
@@ -76,8 +76,8 @@ def block_quantile(scores: ArrayLike, blocks: ArrayLike, coverage: float) -> flo
     num_blocks = len(np.unique(np.asarray(blocks)))
     if num_blocks < needed_blocks(coverage):
         raise TooFewBlocks(
-            f"coverage {coverage:g} takes {needed_blocks(coverage)} calibration blocks, and there "
-            f"are {num_blocks}; a coverage of at most {_held_by(num_blocks):g} would work."
+            f"coverage {coverage:g} needs {needed_blocks(coverage)} calibration blocks, and there "
+            f"are {num_blocks}. Use a coverage of at most {_max_coverage(num_blocks):g}."
         )
     order = np.argsort(scores, kind="stable")
     weights = block_weights(blocks)[order] * num_blocks / (num_blocks + 1)
@@ -88,29 +88,28 @@ def block_quantile(scores: ArrayLike, blocks: ArrayLike, coverage: float) -> flo
 def calibration_blocks(
     blocks: ArrayLike, coverage: float, seed: int | Sequence[int]
 ) -> NDArray[np.bool_]:
-    """Which samples calibrate: those of two thirds of the blocks, or of as many as it takes.
+    """Mask of the calibration samples: two thirds of the blocks, or more for a high coverage.
 
-    Whole blocks are drawn at random. A mean and a spread need fewer of them than a bound does.
+    Whole blocks are drawn at random. A mean and a spread need fewer blocks than a bound.
 
     Raises:
-        TooFewBlocks: the rest would be fewer than `MIN_FITTED_BLOCKS`.
+        TooFewBlocks: fewer than `MIN_FITTED_BLOCKS` would remain.
     """
     labels, block_of = np.unique(np.asarray(blocks), return_inverse=True)
     needed = max(MIN_CALIBRATION_BLOCKS, needed_blocks(coverage))
     if len(labels) < needed + MIN_FITTED_BLOCKS:
         rest = len(labels) - MIN_FITTED_BLOCKS
         enough = rest >= MIN_CALIBRATION_BLOCKS
-        works = f"a coverage of at most {_held_by(rest):g}" if enough else "more blocks"
+        remedy = f"a coverage of at most {_max_coverage(rest):g}" if enough else "more data"
         raise TooFewBlocks(
-            f"a bound of coverage {coverage:g} takes {needed} independent blocks to be calibrated "
-            f"on and {MIN_FITTED_BLOCKS} others to be fitted on, and the data have "
-            f"{len(labels)}; {works} would work."
+            f"coverage {coverage:g} needs {needed} independent blocks for the calibration and "
+            f"{MIN_FITTED_BLOCKS} for the fit, and the data have {len(labels)}. Use {remedy}."
         )
     count = max(needed, min(len(labels) * 2 // 3, len(labels) - MIN_FITTED_BLOCKS))
     drawn = np.random.default_rng(seed).permutation(len(labels))[:count]
     return np.isin(block_of, drawn)
 
 
-def _held_by(num_blocks: int) -> float:
-    """The largest coverage that so many calibration blocks hold, rounded down to percent."""
+def _max_coverage(num_blocks: int) -> float:
+    """The largest coverage with a finite bound, rounded down to percent."""
     return math.floor(100 * max(num_blocks, 0) / (max(num_blocks, 0) + 1) + _ROUNDING) / 100

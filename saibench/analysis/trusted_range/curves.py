@@ -1,4 +1,4 @@
-"""Functions of features that an error may follow: a sum of monotone ones, or a quadratic one."""
+"""Regression curves of an error on features: a sum of monotone functions, or a quadratic one."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from saibench.analysis.bootstrap import Floats
 Kind = Literal["monotone", "quadratic"]
 RISING, FALLING = 1, -1
 NUM_GROUPS = 32
-"""Groups of like feature that a monotone function has at most where samples are dense."""
-FEWEST = 10
-"""Samples of a group, so that a single one at the edge does not decide the function there."""
+"""Largest number of groups of similar feature where samples are dense."""
+MIN_GROUP = 10
+"""Samples of a group, so that no single sample decides the function at the edge."""
 NUM_SWEEPS = 50
-_SETTLED = 1e-10
+_CONVERGED = 1e-10
 
 
 @dataclass(frozen=True)
 class Steps:
-    """A function of one feature: linear between positions, constant beyond the first and last."""
+    """A function of one feature: linear between positions, constant outside."""
 
     positions: tuple[float, ...]
     values: tuple[float, ...]
@@ -44,7 +44,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Monotone:
-    """constant + Σ_j steps_j(feature j), each rising (1) or falling (−1) as `directions` say."""
+    """constant + Σ_j steps_j(feature j), each rising (1) or falling (−1) by `directions`."""
 
     kind: Literal["monotone"]
     constant: float
@@ -66,7 +66,7 @@ class Monotone:
 
 @dataclass(frozen=True)
 class Quadratic:
-    """Polynomial of degree 2 in z = (feature − centre) / width, all products included."""
+    """Polynomial of degree 2 in z = (feature − centre) / width, with all products."""
 
     kind: Literal["quadratic"]
     centre: tuple[float, ...]
@@ -99,7 +99,7 @@ def fit_curve(
 
 
 def estimate_directions(features: Floats, values: Floats, weights: Floats) -> tuple[int, ...]:
-    """Of each feature, the sign of its coefficient in a linear fit of ranks to ranks."""
+    """Sign of each feature's coefficient in a linear regression of ranks on ranks."""
     ranks = np.column_stack([rankdata(features, axis=0), np.ones(len(features))])
     root = np.sqrt(weights)
     slopes = np.linalg.lstsq(ranks * root[:, None], rankdata(values) * root, rcond=None)[0]
@@ -109,9 +109,9 @@ def estimate_directions(features: Floats, values: Floats, weights: Floats) -> tu
 def fit_monotone(
     features: Floats, values: Floats, weights: Floats, directions: Sequence[int]
 ) -> Monotone:
-    """Isotonic regression on groups of like feature; of several features, by backfitting.
+    """Isotonic regression on groups of similar feature; for several features by backfitting.
 
-    Sums of monotone functions: Bacchetti, "Additive isotonic models", J. Am. Stat. Assoc. 84
+    Source: Bacchetti, "Additive isotonic models", J. Am. Stat. Assoc. 84
     (1989).
     """
     weights = weights / weights.sum()
@@ -124,18 +124,18 @@ def fit_monotone(
         steps = []
         for column, (group, direction) in enumerate(zip(groups, directions, strict=True)):
             others = parts.sum(axis=1) - parts[:, column]
-            left = values - constant - others
-            fitted = _isotonic(features[:, column], left, weights, group, direction)
+            residuals = values - constant - others
+            fitted = _isotonic(features[:, column], residuals, weights, group, direction)
             steps.append(fitted)
             parts[:, column] = fitted(features[:, column])
-        if np.abs(parts - before).max() <= _SETTLED * max(np.abs(parts).max(), 1e-300):
+        if np.abs(parts - before).max() <= _CONVERGED * max(np.abs(parts).max(), 1e-300):
             break
     rising = tuple(RISING if direction > 0 else FALLING for direction in directions)
     return Monotone("monotone", constant, tuple(steps), rising)  # type: ignore[arg-type]
 
 
 def fit_quadratic(features: Floats, values: Floats, weights: Floats) -> Quadratic:
-    """Weighted least squares; a coefficient that the samples leave open is 0 or shared."""
+    """Weighted least squares; of minimum norm if the samples do not determine all coefficients."""
     low, high = features.min(axis=0), features.max(axis=0)
     width = np.where(high > low, (high - low) / 2, 1.0)
     centre = (low + high) / 2
@@ -146,14 +146,14 @@ def fit_quadratic(features: Floats, values: Floats, weights: Floats) -> Quadrati
 
 
 def feature_groups(feature: Floats) -> NDArray[np.int64]:
-    """A group for each sample, ascending with its feature; equal values are never parted.
+    """A group for each sample, ascending with its feature; equal values share a group.
 
-    A group ends where it has a share of 1/32 of the samples, or, with 10 at least, where it spans
-    1/16 of the feature's range: a long thin tail is resolved too. It also ends before a gap of
-    that width; what is too few for a group joins the one below.
+    A group ends at 1/32 of the samples, or, with at least 10 samples, at 1/16 of the feature's
+    range, so that a long thin tail is resolved too. It also ends before a gap of that width; too
+    few samples for a group join the one below.
     """
     distinct, value_of, counts = np.unique(feature, return_inverse=True, return_counts=True)
-    share = max(FEWEST, math.ceil(len(feature) / NUM_GROUPS))
+    share = max(MIN_GROUP, math.ceil(len(feature) / NUM_GROUPS))
     span = (distinct[-1] - distinct[0]) / (NUM_GROUPS // 2)
     gap = np.append(np.diff(distinct) >= max(span, np.finfo(float).tiny), True)
     total, gaps = np.cumsum(counts), np.flatnonzero(gap)
@@ -162,11 +162,11 @@ def feature_groups(feature: Floats) -> NDArray[np.int64]:
     while begin < len(distinct):
         before = total[begin - 1] if begin else 0
         full = np.searchsorted(total, before + share)
-        enough = np.searchsorted(total, before + FEWEST)
+        enough = np.searchsorted(total, before + MIN_GROUP)
         wide = max(enough, np.searchsorted(distinct, distinct[begin] + span))
         parted = gaps[gaps >= (begin if group else enough)][:1]
         end = min(full, wide, *parted, len(distinct) - 1)
-        few = total[end] - before < FEWEST and group > 0
+        few = total[end] - before < MIN_GROUP and group > 0
         group -= few
         group_of[begin : end + 1] = group
         group, begin = group + 1, end + 1
@@ -180,20 +180,20 @@ def floats(values: NDArray) -> tuple[float, ...]:
 def _isotonic(
     feature: Floats, values: Floats, weights: Floats, group: NDArray[np.int64], direction: int
 ) -> Steps:
-    held = np.bincount(group, weights)
+    total = np.bincount(group, weights)
     first = np.unique(np.sort(group), return_index=True)[1]
-    ordered = np.sort(feature)  # as the groups ascend with the feature
-    mean_feature = np.bincount(group, weights * feature) / held
+    ordered = np.sort(feature)  # groups ascend with the feature
+    mean_feature = np.bincount(group, weights * feature) / total
     positions = np.clip(
         mean_feature, ordered[first], np.append(ordered[first[1:] - 1], ordered[-1])
     )
-    means = np.bincount(group, weights * values) / held
-    fitted = isotonic_regression(means, weights=held, increasing=direction > 0).x
+    means = np.bincount(group, weights * values) / total
+    fitted = isotonic_regression(means, weights=total, increasing=direction > 0).x
     return Steps(floats(positions), floats(fitted))
 
 
 def _terms(z: Floats) -> Floats:
-    """1, each z and each product of two: `(samples, terms)`."""
+    """1, each z and each product of two, `(samples, terms)`; faster than scikit-learn's."""
     count = z.shape[1]
     pairs = combinations_with_replacement(range(count), 2)
     products = [z[:, first] * z[:, second] for first, second in pairs]

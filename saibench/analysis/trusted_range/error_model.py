@@ -1,4 +1,4 @@
-"""How an error follows features: its mean and local spread, inside the data and beyond them."""
+"""An error's mean and local spread as functions of features, in the data and beyond."""
 
 from __future__ import annotations
 
@@ -22,36 +22,35 @@ from saibench.analysis.trusted_range.curves import (
 KINDS: tuple[Kind, ...] = ("monotone", "quadratic")
 FOLDS = 5
 MIN_SPREAD = 0.2
-"""Share of the mean spread below which the local one does not go, wherever little was seen."""
+"""Lower limit of the local spread, as a share of the mean spread."""
 EDGE_BLOCKS = 3
-"""Fitted blocks that reach to the edge of the fitted range or beyond; fewer where there are few."""
+"""Fitted blocks that must reach each edge of the fitted range; fewer if there are few blocks."""
 PROFILE = 41
-"""Positions across a feature's range at which its slopes are taken."""
+"""Positions across a feature's range at which slopes are computed."""
 
 
 @dataclass(frozen=True)
 class ErrorModel:
-    """Three functions of the features, all fitted on blocks that calibrate nothing.
+    """Centre, margin and spread of an error, fitted to blocks that are not used for calibration.
 
     The bound of an error is `centre + margin + q · spread`; q comes from calibration.
 
     Inside the fitted range of every feature the centre is the fitted mean and the margin is 0.
-    Outside, features are moved to the edge; per unit of distance from it the centre grows as the
+    Outside, features are clipped to the edge. Per unit of distance from it the centre grows as the
     mean did over the outer quarter of the range (if it grew), and the margin by the steepest
-    change of mean and spread over any tenth of the range, at least by the mean spread over the
-    range's whole width. So nothing beyond the edge is better, or known better, than at the edge;
-    the bound holds there if the error changes no faster outside than it does somewhere inside,
-    which no data can promise.
+    change of mean and spread over any tenth of the range, or at least by the mean spread per
+    width of the range. So neither error nor uncertainty is smaller than at the edge. The bound
+    holds there if the error changes no faster outside than inside, which no data can guarantee.
 
     Args:
         mean: expected error.
-        spread: expected |error − mean|, from errors predicted by fits without their block.
-        least_spread: below which the spread does not go.
-        low, high: the fitted range of each feature, which several of the fitted blocks reach.
+        spread: expected |error − mean|, from cross-validated residuals.
+        least_spread: lower limit of the spread.
+        low, high: fitted range of each feature, reached by several of the fitted blocks.
         typical: the median of each feature.
         trend_low, trend_high: growth of the centre per unit below `low` and above `high`.
         widening: growth of the margin per unit outside.
-        cross_validation: mean squared error of each kind of mean for blocks it was not fitted on.
+        cross_validation: mean squared error of each kind of mean on held-out blocks.
     """
 
     mean: Curve
@@ -72,7 +71,7 @@ class ErrorModel:
         if self.least_spread <= 0 or min(self.widening) < 0:
             raise ValueError("the model's band does not widen")
         if min(*self.trend_low, *self.trend_high) < 0 or (np.array(self.low) > self.high).any():
-            raise ValueError("the model's range or trend is turned around")
+            raise ValueError("the model's range or trend is reversed")
 
     def centre(self, features: Floats) -> Floats:
         """Expected error, not below 0: `(samples,)` at features `(samples, features)`."""
@@ -81,7 +80,7 @@ class ErrorModel:
         return fitted + below @ np.array(self.trend_low) + above @ np.array(self.trend_high)
 
     def margin(self, features: Floats) -> Floats:
-        """What is added to the bound outside the fitted range; 0 inside."""
+        """Addition to the bound outside the fitted range, 0 inside."""
         below, above = self._distances(features)
         return (below + above) @ np.array(self.widening)
 
@@ -89,11 +88,11 @@ class ErrorModel:
         return np.maximum(self.spread(self._at_edge(features)), self.least_spread)
 
     def inside(self, features: Floats) -> NDArray[np.bool_]:
-        """Whether every feature lies in its fitted range."""
+        """Whether every feature is in its fitted range."""
         return np.all((features >= self.low) & (features <= self.high), axis=1)
 
     def scores(self, features: Floats, errors: Floats) -> Floats:
-        """By how many local spreads an error lies above what is expected."""
+        """Errors above centre and margin, in units of the local spread."""
         above = errors - self.centre(features) - self.margin(features)
         return above / self.local_spread(features)
 
@@ -118,15 +117,15 @@ def fit_error_model(
     directions: Sequence[int] | None = None,
     seed: int = 0,
 ) -> ErrorModel:
-    """Fit mean and spread, each block weighing the same.
+    """Fit mean and spread; all blocks have the same weight.
 
     Args:
         features: `(samples, features)`.
         errors: `(samples,)`, not negative.
-        blocks: a label for each sample; two at least.
-        kind: of the mean; by default monotone, unless a quadratic one predicts left-out blocks
-            better beyond its standard error.
-        directions: 1 (rising) or −1 (falling) for each feature, found if None.
+        blocks: a label for each sample; at least two.
+        kind: of the mean; by default monotone, unless a quadratic mean predicts held-out blocks
+            better by more than a standard error.
+        directions: 1 (rising) or −1 (falling) for each feature; by default estimated.
     """
     weights = block_weights(blocks)
     if directions is None:
@@ -134,7 +133,7 @@ def fit_error_model(
     fold_of = block_folds(blocks, FOLDS, seed)
     tried = KINDS if kind is None else (kind,)
     residuals = {
-        name: _left_out_residuals(name, features, errors, weights, fold_of, directions)
+        name: _held_out_residuals(name, features, errors, weights, fold_of, directions)
         for name in tried
     }
     squared = {name: float(weights @ residuals[name] ** 2) for name in tried}
@@ -143,7 +142,7 @@ def fit_error_model(
     mean = fit_curve(chosen, features, errors, weights, directions)
     spread = fit_curve(chosen, features, size, weights, directions)
     average = float(weights @ size)
-    least = MIN_SPREAD * average if average > 0 else 1.0  # an error that is known exactly
+    least = MIN_SPREAD * average if average > 0 else 1.0  # all residuals are 0
     low, high = _reached(features, blocks)
     typical = np.clip(np.median(features, axis=0), low, high)
     slopes = [
@@ -168,10 +167,10 @@ def fit_error_model(
 
 
 def block_folds(blocks: NDArray, folds: int, seed: int) -> NDArray[np.int64]:
-    """A fold for each sample, whole blocks together, at random: `(samples,)`."""
+    """A random fold for each sample, whole blocks together, `(samples,)`."""
     labels, block_of = np.unique(blocks, return_inverse=True)
-    dealt = np.random.default_rng(seed).permutation(len(labels)) % min(folds, len(labels))
-    return dealt[block_of]
+    fold = np.random.default_rng(seed).permutation(len(labels)) % min(folds, len(labels))
+    return fold[block_of]
 
 
 def _chosen(residuals: dict[Kind, Floats], blocks: NDArray, weights: Floats) -> Kind:
@@ -184,7 +183,7 @@ def _chosen(residuals: dict[Kind, Floats], blocks: NDArray, weights: Floats) -> 
 
 
 def _reached(features: Floats, blocks: NDArray) -> tuple[Floats, Floats]:
-    """The range that several blocks reach: beyond it, one block alone would speak for all."""
+    """The range that several blocks reach; beyond it the fit would depend on single blocks."""
     labels, block_of = np.unique(blocks, return_inverse=True)
     lowest = np.full((len(labels), features.shape[1]), np.inf)
     highest = -lowest
@@ -194,7 +193,7 @@ def _reached(features: Floats, blocks: NDArray) -> tuple[Floats, Floats]:
     return np.sort(lowest, axis=0)[several - 1], np.sort(highest, axis=0)[-several]
 
 
-def _left_out_residuals(
+def _held_out_residuals(
     kind: Kind,
     features: Floats,
     errors: Floats,
@@ -204,12 +203,12 @@ def _left_out_residuals(
 ) -> Floats:
     residuals = np.empty(len(errors))
     for fold in np.unique(fold_of):
-        held = fold_of == fold
-        kept = ~held
+        held_out = fold_of == fold
+        kept = ~held_out
         known = features[kept]
         curve = fit_curve(kind, known, errors[kept], weights[kept], directions)
-        at_edge = np.clip(features[held], known.min(axis=0), known.max(axis=0))
-        residuals[held] = errors[held] - np.maximum(curve(at_edge), 0.0)
+        at_edge = np.clip(features[held_out], known.min(axis=0), known.max(axis=0))
+        residuals[held_out] = errors[held_out] - np.maximum(curve(at_edge), 0.0)
     return residuals
 
 
@@ -222,7 +221,7 @@ def _slopes(
     typical: Floats,
     column: int,
 ) -> tuple[float, float, float]:
-    """Outward growth below and above, and the steepest change, along one feature."""
+    """Outward growth below and above the range, and the steepest change, along one feature."""
     width = float(high[column] - low[column])
     if width == 0:
         return 0.0, 0.0, 0.0

@@ -1,4 +1,4 @@
-"""A trusted range as a JSON file: written all or nothing, read with every part checked."""
+"""A trusted range as a JSON file: written atomically, validated when read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERSION = 1
 
 
 def write_range(trusted: TrustedRange, path: Path) -> Path:
-    """Write aside, then rename.
+    """Write a range to a file, atomically.
 
     Raises:
         UserError: the file cannot be written.
@@ -36,32 +36,32 @@ def write_range(trusted: TrustedRange, path: Path) -> Path:
 
 
 def read_range(path: Path) -> TrustedRange:
-    """Read what `write_range` wrote.
+    """Read a file of `write_range`.
 
     Raises:
-        UserError: the file is missing, damaged, of another version, or something else.
+        UserError: the file is missing, damaged, of another version, or no trusted range.
     """
-    mend = "save the range again"
+    remedy = "Save the range again with `trust --save`."
     try:
         document = load_json(path)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} is not readable ({first_line(error)}); {mend}.") from error
+        raise UserError(f"{path} is not readable ({first_line(error)}). {remedy}") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise UserError(f"{path} is no trusted range; a file that trust --save wrote would work.")
+        raise UserError(f"{path} is no trusted range. Use a file that `trust --save` wrote.")
     if document.get("version") != VERSION:
-        version = json.dumps(document.get("version"))[:20]  # escapes what a terminal would obey
+        version = json.dumps(document.get("version"))[:20]  # escapes control characters
         raise UserError(
             f"{path} is a trusted range of version {version}, and this saibench reads version "
-            f"{VERSION}; {mend}."
+            f"{VERSION}. {remedy}"
         )
     content = document.get("trusted_range")
     if document.get("sha256") != _digest(content):
-        raise UserError(f"{path} is damaged: its content is not what was saved; {mend}.")
+        raise UserError(f"{path} is damaged: its content does not match its checksum. {remedy}")
     try:
         return TypeAdapter(TrustedRange).validate_python(printable(content))
     except ValidationError as error:
         reason = error.errors()[0]["msg"]
-        raise UserError(f"{path} holds no sound trusted range ({reason}); {mend}.") from error
+        raise UserError(f"{path} is no valid trusted range ({reason}). {remedy}") from error
 
 
 def _digest(content: Any) -> str:

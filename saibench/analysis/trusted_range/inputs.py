@@ -1,4 +1,4 @@
-"""Samples that a trusted range can be fitted to, or the sentence that says why they cannot be."""
+"""Validates the samples that a trusted range is fitted to."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from saibench.errors import UserError
 
 
 def as_columns(features: ArrayLike) -> Floats:
-    """One row a sample, one column a feature."""
+    """`(samples, features)`."""
     values = np.asarray(features, dtype=np.float64)
     return values[:, None] if values.ndim == 1 else values
 
 
 def quantities_of(names: Sequence[str | Quantity] | None, count: int) -> tuple[Quantity, ...]:
-    """The features, named by numbers where no names are given."""
+    """The features, numbered if no names are given."""
     if names is None:
         names = ["feature"] if count == 1 else [f"feature_{number}" for number in range(count)]
     return tuple(Quantity(name) if isinstance(name, str) else name for name in names)
@@ -33,23 +33,29 @@ def refuse_invalid(
     quantities: Sequence[Quantity],
     directions: Sequence[int] | None,
 ) -> None:
-    """Refuse samples that nothing can be fitted to."""
+    """Refuse samples that no range can be fitted to.
+
+    Raises:
+        UserError: coverage, shapes or values are invalid.
+    """
     if not 0 < coverage < 1:
-        raise UserError(f"a coverage of {coverage:g} is not between 0 and 1; 0.9 would work.")
+        raise UserError(f"coverage={coverage:g} is not between 0 and 1. Use 0.9.")
     count = features.shape[1]
     if len(quantities) != count or (directions is not None and len(directions) != count):
-        raise UserError(f"{count} features need as many names, and directions if any are given.")
+        raise UserError(
+            f"{count} features need {count} names, and as many directions if any are given."
+        )
     if not len(errors) == len(features) == len(blocks):
         raise UserError(
-            f"{len(features)} samples of features, {len(errors)} errors and {len(blocks)} block "
-            "labels do not belong together; one of each a sample would work."
+            f"features ({len(features)}), errors ({len(errors)}) and blocks ({len(blocks)}) differ "
+            "in length."
         )
     if not (np.isfinite(features).all() and np.isfinite(errors).all()):
-        raise UserError("features and errors must be finite; leave undefined samples out.")
+        raise UserError("features and errors must be finite. Exclude undefined samples.")
     if (errors < 0).any():
-        raise UserError("an error is negative; absolute errors would work.")
-    if len(np.unique(errors)) == 2 and set(np.unique(errors)) == {0.0, 1.0}:
+        raise UserError("an error is negative. Use absolute errors.")
+    if np.unique(errors).tolist() == [0.0, 1.0]:
         raise UserError(
-            "each error is 0 or 1, of which a bound says nothing; the mean error over groups of "
-            "like samples would work (--mean-of 100)."
+            "each error is 0 or 1, so a bound is not informative. Use the mean error over groups "
+            "of similar samples (--mean-of 100)."
         )

@@ -1,4 +1,4 @@
-"""A study's evidence as errors, features and blocks that a trusted range is fitted to."""
+"""Reads a study's evidence as the errors, features and blocks that a trusted range is fitted to."""
 
 from __future__ import annotations
 
@@ -12,104 +12,87 @@ from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.checks import refuse_failed
+from saibench.analysis.trusted_range.config import TrustConfig
 from saibench.analysis.trusted_range.records import Quantity, Source
-from saibench.analysis.trusted_range.stretches import row_labels
+from saibench.analysis.trusted_range.stretches import block_labels
 from saibench.errors import UserError, closest
 from saibench.evidence.known import known_system, with_known
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.schema import AFTER, BEFORE
-from saibench.evidence.selection import short_names, with_windows
+from saibench.evidence.schema import AFTER, BEFORE, Field
+from saibench.evidence.selection import with_windows
 from saibench.evidence.statistic_rows import statistic_rows
 
-KEYS = ("point", "partition", "sample_id")
+KEYS = ["point", "partition", "sample_id"]
 WINDOW_BOUND = "of the training window, as a fraction of the trajectory"
+ERROR = "__error"
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """Samples of a study; all arrays have one row a sample.
+class ErrorSamples:
+    """Errors and features of a study's samples; all arrays have one row per sample.
 
     Args:
         features: `(samples, features)`.
         errors: `(samples,)`, not negative.
-        blocks: stretches of time, or groups of events; a sample that several points or lead
-            times share is in one block.
-        groups: number of the sample's point and partition in `group_names`.
-        quantities: what the features are.
-        statistic: what the errors are.
-        source: where they come from.
-        independent: whether the samples of a block are, so that it is only a bundle.
+        blocks: stretches of time, or groups of events; the same for all runs and lead times of a
+            sample.
+        groups: a number for each combination of run and partition.
+        quantities: of the features.
+        statistic: of the errors.
+        source: study, runs and partitions.
+        independent: whether the samples within a block are independent.
     """
 
     features: Floats
     errors: Floats
     blocks: NDArray[np.int64]
     groups: NDArray[np.int64]
-    group_names: tuple[str, ...]
     quantities: tuple[Quantity, ...]
     statistic: Quantity
     source: Source
     independent: bool = False
 
 
-def measured(
-    evidence: StudyEvidence,
-    statistic: str,
-    features: Sequence[str],
-    *,
-    points: Sequence[str],
-    partitions: Sequence[str] | None = None,
-    ideal: float = 0.0,
-    mean_of: int = 1,
-    num_blocks: int | None = None,
-) -> Measured:
-    """Read the errors of points on partitions, without samples that they were trained on.
-
-    Args:
-        evidence: the study.
-        statistic: a column of the samples, or of an axis as `lead/mae`.
-        features: columns of the same table or of the samples, or numeric settings of the points,
-            such as `window_end` or `train_count`.
-        points: hashes of the points that are taken together.
-        partitions: by default the held-out one, or where no point was tested on it the first.
-        ideal: the statistic's value where there is no error (1 for `correct`); the error is the
-            distance from it.
-        mean_of: errors are averaged over about so many samples of a block whose first feature is
-            alike; for statistics that are 0 or 1. Without a time samples are independent, and so
-            many that are alike are a block.
-        num_blocks: by default as many as are independent (see `block_labels`).
+def read_samples(
+    evidence: StudyEvidence, points: Sequence[str], config: TrustConfig
+) -> ErrorSamples:
+    """The samples of these runs together, without those that a run was trained on.
 
     Raises:
         UserError: a name is unknown, or no sample is left.
     """
-    partitions = default_partitions(evidence) if partitions is None else list(partitions)
-    table, name, rows, quantities = rows_of(
-        evidence, statistic, features, points, partitions, ideal
+    statistic, features = config.statistic, list(config.features)
+    partitions = config.partitions or default_partitions(evidence)
+    _, field, rows, quantities = rows_of(
+        evidence, statistic, features, points, partitions, config.ideal
     )
     unseen = rows.filter(~polars.col("seen_in_training").fill_null(False))
     defined = unseen.drop_nulls([ERROR, *features])
+    names = ", ".join(partitions)
     if defined.is_empty():
         raise UserError(
-            f"{', '.join(partitions)} holds no sample of {statistic} that is defined, has "
-            f"{', '.join(features)}, and was not trained on."
+            f"{names} has no sample outside the training partition with defined {statistic} and "
+            f"{', '.join(features)}."
         )
-    of_partitions = ", ".join(partitions)
-    refuse_failed(defined[ERROR], statistic, of_partitions, "no bound holds")
+    refuse_failed(defined[ERROR], statistic, names, "no bound holds")
     group = defined.select(polars.struct("point", "partition").rank("dense") - 1).to_series()
-    blocks, independent = row_labels(defined, ERROR, num_blocks, features[0], mean_of)
-    found = Measured(
+    blocks, independent = block_labels(
+        defined, ERROR, config.num_blocks, features[0], config.mean_of
+    )
+    quantity = Quantity(statistic, field.unit, field.per, field.describe)
+    record = evidence.records[points[0]]
+    found = ErrorSamples(
         features=defined.select(features).to_numpy().astype(np.float64),
         errors=defined[ERROR].to_numpy(),
         blocks=blocks,
         groups=group.to_numpy().astype(np.int64),
-        group_names=_group_names(evidence, defined),
         quantities=quantities,
-        statistic=_statistic(evidence, table, name, statistic, ideal),
+        statistic=quantity.distance_from(config.ideal) if config.ideal else quantity,
         source=Source(
             study=evidence.study,
-            workload=str(evidence.records[points[0]].get("workload") or ""),
-            data=str((evidence.records[points[0]].get("data") or {}).get("hash") or ""),
+            workload=str(record.get("workload") or ""),
+            data=str((record.get("data") or {}).get("hash") or ""),
             points=tuple(points),
             partitions=tuple(partitions),
             seen_in_training=rows.height - unseen.height,
@@ -119,25 +102,26 @@ def measured(
         ),
         independent=independent,
     )
-    return _averaged(found, mean_of) if mean_of > 1 else found
+    return _averaged(found, config.mean_of) if config.mean_of > 1 else found
 
 
 def system_of(evidence: StudyEvidence, point: str) -> str:
-    """What a point's model is of, as its data name it; empty if they do not."""
+    """The modelled system, such as a substance, as named by the data; empty if they do not."""
     named = (evidence.records[point].get("data") or {}).get("system")
     return str(named or known_system(evidence, point))
 
 
 def default_partitions(evidence: StudyEvidence) -> list[str]:
-    """The held-out partition, or the first that a point was tested on instead."""
+    """The held-out partition, or the first tested one if no run was tested on it."""
     tested = [name for metrics in evidence.metrics.values() for name in metrics]
     return [evidence.held_out] if evidence.held_out in tested else tested[:1]
 
 
 def known_features(evidence: StudyEvidence, table: str = "samples") -> list[str]:
-    """Numeric columns that can be features, which are known before the truth is: data features and
-    statistics of the prediction alone, positions on the table's axis, settings and what is known
-    of a point before its test. Keys of the rows are none: they number samples.
+    """Numeric columns that are known before the test, so that they can be features.
+
+    These are data features, statistics of the prediction alone, positions on the table's axis, and
+    settings of the runs. Keys of the rows are excluded.
     """
     fields = {field.name: field for field in map(with_known, evidence.fields("samples"))}
     if table != "samples":
@@ -159,9 +143,6 @@ def known_features(evidence: StudyEvidence, table: str = "samples") -> list[str]
     return list(dict.fromkeys([*names, *of_points]))
 
 
-ERROR = "__error"
-
-
 def rows_of(
     evidence: StudyEvidence,
     statistic: str,
@@ -169,76 +150,58 @@ def rows_of(
     points: Sequence[str],
     partitions: Sequence[str],
     ideal: float = 0.0,
-) -> tuple[str, str, polars.DataFrame, tuple[Quantity, ...]]:
-    """The samples of these points and partitions, whether they were trained on or not.
+) -> tuple[str, Field, polars.DataFrame, tuple[Quantity, ...]]:
+    """All samples of these runs and partitions, with `seen_in_training`.
 
     Returns:
-        the table's name, the statistic's column in it, its rows with the features as floats and
-        the distance of the statistic from `ideal` as `ERROR`, and what the features are.
+        the table's name, the statistic's field, the rows with the features as floats and the
+        distance of the statistic from `ideal` as `ERROR`, and the features' quantities.
+
+    Raises:
+        UserError: a name is unknown, or a feature is known only after the test.
     """
-    table, name, rows = _rows(evidence, statistic, points, partitions, ideal)
-    rows, quantities = _with_features(evidence, table, rows, name, features)
-    return table, name, rows, quantities
-
-
-def _rows(
-    evidence: StudyEvidence,
-    statistic: str,
-    points: Sequence[str],
-    partitions: Sequence[str],
-    ideal: float,
-) -> tuple[str, str, polars.DataFrame]:
-    """The table's name, the statistic's column, and the rows with `ERROR`."""
     table, field, rows = statistic_rows(evidence, statistic, ("statistic", "feature"))
     tested = rows["partition"].unique().to_list()
     for partition in partitions:
         if partition not in tested:
-            raise UserError(f"no point was tested on '{partition}': {closest(partition, tested)}")
-    of_points = polars.col("point").is_in(list(points))
-    rows = rows.filter(of_points & polars.col("partition").is_in(list(partitions)))
+            raise UserError(f"no run was tested on '{partition}': {closest(partition, tested)}")
+    chosen = [polars.col(name).is_in(list(values))
+              for name, values in (("point", points), ("partition", partitions))]  # fmt: skip
     value = polars.col(field.name).cast(polars.Float64).fill_nan(None)
-    return table, field.name, rows.with_columns((value - ideal).abs().alias(ERROR))
-
-
-def _with_features(
-    evidence: StudyEvidence,
-    table: str,
-    rows: polars.DataFrame,
-    statistic: str,
-    features: Sequence[str],
-) -> tuple[polars.DataFrame, tuple[Quantity, ...]]:
-    """The rows with all features as floats, and what the features are."""
-    points = with_windows(evidence.points, evidence.training.window)
-    of_samples = evidence.samples
-    if table != "samples" and "seen_in_training" in of_samples.columns:
-        seen = of_samples.select(*KEYS, "seen_in_training")  # what was trained on is left out
-        rows = rows.join(seen, on=list(KEYS), how="left", maintain_order="left")
+    rows = rows.filter(*chosen).with_columns((value - ideal).abs().alias(ERROR))
+    samples = evidence.samples
+    if table != "samples" and "seen_in_training" in samples.columns:
+        rows = _joined(rows, samples.select(*KEYS, "seen_in_training"))
     if "seen_in_training" not in rows.columns:
         rows = rows.with_columns(seen_in_training=polars.lit(False))
     known = known_features(evidence, table)
-    for name in features:
-        if name == statistic:
+    settings = with_windows(evidence.points, evidence.training.window)
+    quantities = tuple(_feature(evidence, table, name) for name in features)
+    for name, quantity in zip(features, quantities, strict=True):
+        if name == field.name:
             raise UserError(
-                f"'{name}' is the error that is to be bounded, and no feature that foretells it: "
+                f"'{name}' is the error that is to be bounded, so it cannot be a feature: "
                 f"{closest(name, known)}"
             )
-        if _feature(evidence, table, name).known == AFTER:
+        if quantity.known == AFTER:
             raise UserError(
-                f"'{name}' is known only after the test, with its truth, so no bound can follow it "
-                f"in use. Valid values: {', '.join(known)}."
+                f"'{name}' is known only after the test, so it cannot be a feature. "
+                f"Valid values: {', '.join(known)}."
             )
         if name not in known:
             raise UserError(f"'{name}' is no feature of {evidence.study}: {closest(name, known)}")
-        if name in rows.columns:
-            continue
-        if name in of_samples.columns:
-            columns = of_samples.select(*KEYS, name)
-            rows = rows.join(columns, on=list(KEYS), how="left", maintain_order="left")
-        else:
-            columns = points.select("point", name)
-            rows = rows.join(columns, on="point", how="left", maintain_order="left")
+        if name not in rows.columns:
+            of_samples = name in samples.columns
+            rows = _joined(
+                rows, samples.select(*KEYS, name) if of_samples else settings.select("point", name)
+            )
     floats = [polars.col(name).cast(polars.Float64).fill_nan(None) for name in features]
-    return rows.with_columns(floats), tuple(_feature(evidence, table, name) for name in features)
+    return table, field, rows.with_columns(floats), quantities
+
+
+def _joined(rows: polars.DataFrame, columns: polars.DataFrame) -> polars.DataFrame:
+    """The rows with the last of these columns, by the others."""
+    return rows.join(columns, on=columns.columns[:-1], how="left", maintain_order="left")
 
 
 def _feature(evidence: StudyEvidence, table: str, name: str) -> Quantity:
@@ -252,28 +215,9 @@ def _feature(evidence: StudyEvidence, table: str, name: str) -> Quantity:
     return Quantity(name, describe=describe, known=BEFORE)  # a setting
 
 
-def _statistic(
-    evidence: StudyEvidence, table: str, column: str, name: str, ideal: float
-) -> Quantity:
-    field = next(field for field in evidence.fields(table) if field.name == column)
-    statistic = Quantity(name, field.unit, field.per, field.describe)
-    return statistic.distance_from(ideal) if ideal else statistic
-
-
-def _group_names(evidence: StudyEvidence, rows: polars.DataFrame) -> tuple[str, ...]:
-    pairs = rows.select("point", "partition").unique().sort("point", "partition")
-    several = pairs["partition"].n_unique() > 1
-    short = short_names(evidence)
-    return tuple(
-        f"{short[point]} on {partition}" if several else short[point]
-        for point, partition in pairs.iter_rows()
-    )
-
-
-def _averaged(single: Measured, mean_of: int) -> Measured:
-    """Means over about `mean_of` samples of one group and block, alike in the first feature."""
-    keys = single.features[:, 0], single.blocks, single.groups
-    order = np.lexsort(keys)
+def _averaged(single: ErrorSamples, mean_of: int) -> ErrorSamples:
+    """Means over about `mean_of` samples of one group and block with a similar first feature."""
+    order = np.lexsort((single.features[:, 0], single.blocks, single.groups))
     cells = np.stack([single.groups, single.blocks], axis=1)[order]
     starts = np.flatnonzero(np.any(np.diff(cells, axis=0, prepend=-1) != 0, axis=1))
     pieces = [
@@ -284,7 +228,7 @@ def _averaged(single: Measured, mean_of: int) -> Measured:
     first = np.array([piece[0] for piece in pieces])
     described = replace(
         single.statistic,
-        describe=f"{single.statistic.describe}, mean over {mean_of} like samples",
+        describe=f"{single.statistic.describe}, mean over {mean_of} similar samples",
         mean_of=mean_of,
     )
     return replace(

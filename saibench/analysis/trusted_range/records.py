@@ -1,4 +1,4 @@
-"""What a trusted range is of, what it rests on, and what it answers."""
+"""The parts of a trusted range: quantities, source, counts, and the result of a check."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from saibench.analysis.bootstrap import Floats
 
 @dataclass(frozen=True)
 class Quantity:
-    """A feature or an error: its name, unit, what one value is normalised by, and one clause.
+    """A feature or an error: name, unit, normalisation (`per`) and description.
 
     Args:
-        ideal: of a statistic, its value where there is no error; the error is its distance.
-        mean_of: how many samples that are alike an error is averaged over.
-        known: of a feature, `before` or `after` the truth is; empty where it is not declared.
+        ideal: a statistic's value without error; the error is the distance from it.
+        mean_of: number of similar samples that an error is averaged over.
+        known: whether a feature is known `before` or only `after` the test; empty if undeclared.
     """
 
     name: str
@@ -29,23 +29,25 @@ class Quantity:
     known: str = ""
 
     @property
-    def of_one(self) -> str:
-        """What the error of one sample is called: `force_mae`, `|correct − 1|`."""
+    def error_name(self) -> str:
+        """Name of the error of one sample: `force_mae`, `|correct − 1|`."""
         return f"|{self.name} − {self.ideal:g}|" if self.ideal else self.name
 
     def distance_from(self, ideal: float) -> Quantity:
-        """The error of this statistic whose ideal value is not 0, described as a distance."""
+        """The error of this statistic as the distance from its ideal value."""
         return replace(self, ideal=ideal, describe=f"distance from {ideal:g} of: {self.describe}")
 
     @property
     def title(self) -> str:
-        """What errors are called: `|correct − 1| (mean of 25)`."""
-        return self.of_one if self.mean_of == 1 else f"{self.of_one} (mean of {self.mean_of})"
+        """Name of the errors: `|correct − 1| (mean of 25)`."""
+        return (
+            self.error_name if self.mean_of == 1 else f"{self.error_name} (mean of {self.mean_of})"
+        )
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where the samples of a range come from; `samples` counts those that were used."""
+    """The study, runs and partitions of a range's samples."""
 
     study: str = ""
     workload: str = ""
@@ -53,35 +55,34 @@ class Source:
     points: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
     seen_in_training: int = 0
-    """Samples left out because the model was trained on them."""
+    """Number of excluded samples that the model was trained on."""
     undefined: int = 0
-    """Samples left out because their error or a feature is undefined."""
+    """Number of excluded samples with an undefined error or feature."""
     saibench: str = ""
     system: str = ""
-    """What the model is of, such as a substance; empty if the data name none."""
+    """The modelled system, such as a substance; empty if the data name none."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many samples and independent blocks the range rests on."""
+    """Numbers of samples, independent blocks and splits."""
 
     samples: int
     fitted_blocks: int
     calibration_blocks: int
     seed: int
-    """Of the draws that part the blocks."""
+    """Of the random splits of the blocks."""
     splits: int = 1
-    """How often they were parted."""
 
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """What a trusted range says of samples, `(samples,)` each.
+    """Expected errors and bounds of samples, `(samples,)` each.
 
-    Where a feature is not a number nothing is known: no expected error, an infinite bound.
+    If a feature is not finite, the expected error is NaN and the bound infinite.
     """
 
     expected: Floats
     upper: Floats
     inside: NDArray[np.bool_]
-    """Whether all features lie in the range that was fitted; elsewhere the bound is a guess."""
+    """Whether all features are in the fitted range; elsewhere the bound is an extrapolation."""

@@ -1,159 +1,148 @@
-"""What a trusted range, a check and a validation say in plain sentences."""
+"""Sentences on a trusted range, its checks and its validation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from saibench.analysis.bootstrap import Interval
-from saibench.analysis.trusted_range.records import Check, Quantity
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation
-from saibench.formatting import are, in_range, number, percent
-
-NO_NARROWER = "which is no narrower within the interval"
+from saibench.formatting import are, in_range, joined, number, percent
 
 
 def fit_sentence(trusted: TrustedRange) -> str:
-    """What was fitted to what."""
-    counts, model, source = trusted.counts, trusted.model, trusted.source
-    names = " and ".join(
-        f"{quantity.name} [{quantity.unit}]" if quantity.unit else quantity.name
-        for quantity in trusted.features
-    )
-    left = [
-        f"{count:,} {why} {are(count)} left out"
+    """The fit: error, features, blocks and excluded samples."""
+    counts, source = trusted.counts, trusted.source
+    names = " and ".join(_with_unit(one.name, one.unit) for one in trusted.features)
+    notes = [
+        f"{count:,} {why} {are(count)} excluded"
         for count, why in (
-            (source.seen_in_training, "that the model was trained on"),
+            (source.seen_in_training, "seen in training"),
             (source.undefined, "with undefined values"),
         )
         if count
     ]
-    often = f" in {counts.splits} splits" if counts.splits > 1 else ""
     undeclared = [one.name for one in trusted.features if not one.known and source.study]
     if undeclared:
-        left.append(
-            f"it is not declared whether {' and '.join(undeclared)} is known before the truth is"
-        )
+        verb = are(len(undeclared))
+        notes.append(f"{joined(undeclared)} {verb} not declared to be known before the test")
+    statistic = trusted.statistic
+    per = f" per {statistic.per}" if statistic.unit and statistic.per else ""
+    often = f" in {counts.splits} splits" if counts.splits > 1 else ""
     return (
-        f"{_named(trusted.statistic)} as a {model.mean.kind} function of {names}, fitted to "
-        f"{counts.fitted_blocks} and calibrated on {counts.calibration_blocks} independent blocks"
-        f"{often} of {counts.samples:,} samples{''.join(f'; {clause}' for clause in left)}."
+        f"{_with_unit(statistic.title, statistic.unit + per)} as a {trusted.model.mean.kind} "
+        f"function of {names}, fitted to {counts.fitted_blocks} and calibrated on "
+        f"{counts.calibration_blocks} independent blocks{often} of "
+        f"{'; '.join([f'{counts.samples:,} samples', *notes])}."
     )
 
 
-def tolerance_sentence(trusted: TrustedRange, held: ToleranceInterval) -> str:
-    """Where the bound stays below the tolerance, or that it does nowhere."""
-    name, statistic = held.feature, trusted.statistic
+def tolerance_sentence(trusted: TrustedRange, found: ToleranceInterval) -> str:
+    """The values of a feature at which the bound is within the tolerance, if there are any."""
+    name, statistic = found.feature, trusted.statistic
 
     def at(value: float) -> str:
-        return in_range(value, held.low, held.high)
+        return in_range(value, found.low, found.high)
 
-    limit = f"{held.tolerance:g} {statistic.unit}".rstrip()
+    limit = f"{found.tolerance:g} {statistic.unit}".rstrip()
     share = f"{100 * trusted.coverage:g} %"
-    others = ", ".join(f"{other} = {number(value, 4)}" for other, value in held.at.items())
+    others = ", ".join(f"{other} = {number(value, 4)}" for other, value in found.at.items())
     where = f" at {others}" if others else ""
-    fitted = f"fitted from {at(held.low)} to {at(held.high)}"
-    if not held.intervals:
+    fitted = f"fitted from {at(found.low)} to {at(found.high)}"
+    if not found.intervals:
         return (
-            f"{_verdict(held, 'Trusted nowhere')}: no {name} ({fitted}){where} keeps "
+            f"{_verdict(found, 'Trusted nowhere')}: no {name} ({fitted}){where} keeps "
             f"{statistic.title} below {limit} for {share} of new samples; the lowest bound is "
-            f"{number(held.lowest_bound, unit=statistic.unit)}, at {at(held.lowest_at)}"
-            f"{_spread(held)}."
+            f"{number(found.lowest_bound, unit=statistic.unit)}, at {at(found.lowest_at)}"
+            f"{_spread(found)}."
         )
     nearest = ""
-    if held.intervals[0][0] > held.low and _is_distance(held.feature):
+    if found.intervals[0][0] > found.low and name.rpartition("_")[2] in ("distance", "deviation"):
         nearest = (
-            f" The nearest samples, from {at(held.low)} to {at(held.intervals[0][0])}, are not "
-            "trusted although further ones are: so few blocks say nothing of their order."
+            f" The samples nearest to training, from {at(found.low)} to "
+            f"{at(found.intervals[0][0])}, are not trusted although more distant ones are: the "
+            "blocks are too few to resolve their order."
         )
-    spans = " and ".join(f"from {at(low)} to {at(high)}" for low, high in held.intervals)
+    spans = " and ".join(f"from {at(low)} to {at(high)}" for low, high in found.intervals)
     beyond = [
         f"{side} to {at(value)}"
-        for side, value in (("down", held.below), ("up", held.above))
+        for side, value in (("down", found.below), ("up", found.above))
         if value is not None
     ]
-    guess = (
-        f" Beyond the data the widening bound stays below it {' and '.join(beyond)}, "
-        "which no sample has tested."
-        if beyond
-        else ""
-    )
+    if beyond:
+        nearest += (
+            f" Beyond the data the widening bound stays below it {' and '.join(beyond)}, "
+            "which no sample has tested."
+        )
     return (
-        f"{_verdict(held, 'Trusted')} for {name} {spans} ({fitted}){where}: there the bound that "
-        f"holds for {share} of new samples stays at or below {limit}{_spread(held)}."
-        f"{nearest}{guess}"
+        f"{_verdict(found, 'Trusted')} for {name} {spans} ({fitted}){where}: there the bound that "
+        f"holds for {share} of new samples stays at or below {limit}{_spread(found)}.{nearest}"
     )
 
 
-def _is_distance(feature: str) -> bool:
-    """Whether a feature says how far a sample lies from the training partition."""
-    return feature.rpartition("_")[2] in ("distance", "deviation")
+def _verdict(found: ToleranceInterval, verdict: str) -> str:
+    return f"Inconclusive, {verdict.lower()} by the median" if found.is_inconclusive else verdict
 
 
-def _verdict(held: ToleranceInterval, verdict: str) -> str:
-    return f"Inconclusive, {verdict.lower()} by the median" if held.is_inconclusive else verdict
-
-
-def _spread(held: ToleranceInterval) -> str:
-    """In how many splits of the blocks the verdict is so, and how far their bounds differ."""
-    count = len(held.lowest_bounds)
+def _spread(found: ToleranceInterval) -> str:
+    """The number of splits of the blocks with this verdict, and the range of their bounds."""
+    count = len(found.lowest_bounds)
     if count < 2:
         return ""
-    low, high = number(min(held.lowest_bounds)), number(max(held.lowest_bounds))
+    low, high = number(min(found.lowest_bounds)), number(max(found.lowest_bounds))
     return (
-        f" (at some value in {held.trusted_splits} of {count} splits of the blocks; the lowest "
+        f" (at some value in {found.trusted_splits} of {count} splits of the blocks; the lowest "
         f"bounds of the splits are {low} to {high})"
     )
 
 
 def share_sentence(share: Interval) -> str:
-    """How many of the samples the range is of, which its width alone does not say."""
-    return f"{percent(share)} of the {share.count:,} samples have so low a bound."
+    """The share of the samples that the range covers."""
+    return (
+        f"{percent(share)} of the {share.count:,} samples have a bound at or below the tolerance."
+    )
 
 
 def coverage_sentence(validation: Validation) -> str:
     """Observed against nominal coverage."""
     observed = validation.at_coverage
     agrees = (
-        "the interval holds the nominal value"
+        "the interval contains the nominal value"
         if validation.contains_nominal
         else "the bound is too low"
         if observed.high < validation.coverage
-        else "the bound is wider than nominal, as so few blocks take to be sure of it: "
-        f"{validation.calibration_blocks} to calibrate on may cover up to "
-        f"{100 * validation.at_most:.1f} %"
-        if observed.low <= validation.at_most
-        else "the bound is wider than it need be"
+        else "the bound is wider than nominal, as expected from few blocks: with "
+        f"{validation.calibration_blocks} calibration blocks the coverage can be up to "
+        f"{100 * validation.max_coverage:.1f} %"
+        if observed.low <= validation.max_coverage
+        else "the bound is wider than necessary"
     )
     return (
         f"On {validation.what}, {percent(observed)} of {observed.count:,} samples inside the "
-        f"fitted range lie below their {100 * validation.coverage:g} % bound "
+        f"fitted range are below their {100 * validation.coverage:g} % bound "
         f"({observed.num_blocks} blocks): {agrees}."
     )
 
 
 def width_sentence(trusted: TrustedRange, validation: Validation) -> str:
-    """The mean bound beside that without the feature, and whether the feature narrows it.
-
-    All are of the samples of `coverage_sentence`, which stands before: those left out of the fits.
-    """
-    names = " and ".join(quantity.name for quantity in trusted.features)
-    bound = number(validation.mean_bound, unit=trusted.statistic.unit)
-    without = number(validation.unconditional, unit=trusted.statistic.unit)
-    bounds = f"The mean bound of these samples is {bound}; without {names} it is {without}"
+    """The mean bound with and without the features, for the samples of `coverage_sentence`."""
+    names = joined([one.name for one in trusted.features])
+    bound, without = (
+        number(value, unit=trusted.statistic.unit)
+        for value in (validation.mean_bound, validation.unconditional)
+    )
     gain = f"{percent(validation.gain)} narrower with it"
-    if validation.is_informative:
-        return f"{bounds}: {gain}."
-    return f"{bounds}: {gain}, {NO_NARROWER}. `trace` tells whether the error correlates with it."
+    if not validation.is_informative:
+        gain += f", not significant. `trace` tests whether the error correlates with {names}"
+    return f"The mean bound of these samples is {bound}; without {names} it is {without}: {gain}."
 
 
 def check_sentences(
     trusted: TrustedRange, features: Mapping[str, float], tolerance: float | None
 ) -> list[str]:
-    """What the range says of one sample."""
-    found: Check = trusted.check(features)
-    statistic = trusted.statistic
+    """The range's answer for one sample."""
+    found, statistic = trusted.check(features), trusted.statistic
     given = ", ".join(f"{name} = {value:g}" for name, value in features.items())
     upper, unit = float(found.upper[0]), statistic.unit
     lines = [
@@ -165,19 +154,16 @@ def check_sentences(
         value = features[quantity.name]
         if not low <= value <= high:
             lines.append(
-                f"{quantity.name} = {value:g} lies outside the fitted range from "
-                f"{in_range(low, low, high)} to {in_range(high, low, high)}: the bound is widened "
-                "and is a guess."
+                f"{quantity.name} = {value:g} is outside the fitted range from "
+                f"{in_range(low, low, high)} to {in_range(high, low, high)}: the bound is an "
+                "extrapolation."
             )
     if tolerance is not None:
-        inside = bool(found.inside[0]) and upper <= tolerance
-        limit = f"{tolerance:g} {statistic.unit}".rstrip()
-        verdict = "inside" if inside else "outside"
+        verdict = "inside" if found.inside[0] and upper <= tolerance else "outside"
+        limit = f"{tolerance:g} {unit}".rstrip()
         lines.append(f"It is {verdict} the trusted range for a tolerance of {limit}.")
     return lines
 
 
-def _named(quantity: Quantity) -> str:
-    unit = f"{quantity.unit} per {quantity.per}" if quantity.unit and quantity.per else ""
-    unit = unit or quantity.unit
-    return f"{quantity.title} [{unit}]" if unit else quantity.title
+def _with_unit(name: str, unit: str) -> str:
+    return f"{name} [{unit}]" if unit else name

@@ -1,11 +1,11 @@
-"""Many splits of the same blocks into those that are fitted and those that calibrate.
+"""Many splits of the same blocks into fitted and calibration blocks.
 
-One split decides by luck: over 20 splits of 23 blocks the same errors were trusted in 12. A bound
-is therefore the median of the bounds of all splits, and what they disagree on is said.
+One split is decided by chance: of 20 splits of 23 blocks, 12 trusted the same errors. A bound is
+therefore the median of the bounds of all splits, and their disagreement is reported.
 
-If each of the bounds is missed by at most a share α of new samples, their median is missed by at
-most 2α: where it is missed, half of them are (Markov's inequality). Splits of one sample miss on
-nearly the same new samples, so that the share is near α; the validation observes it.
+If each bound is exceeded by at most a share α of new samples, their median is exceeded by at most
+2α, since half of the bounds are exceeded wherever it is (Markov's inequality). Splits of one sample
+are exceeded by nearly the same new samples, so the share is near α; the validation measures it.
 
 Source: Gasparin and Ramdas, "Merging uncertainty sets via majority vote", arXiv:2401.09379.
 """
@@ -28,12 +28,12 @@ NUM_SPLITS = 20
 
 @dataclass(frozen=True)
 class Split:
-    """What one split gives.
+    """The fit of one split.
 
     Args:
         model: fitted to a third of the blocks.
-        quantile: of the scores of the others: by how many local spreads the bound lies above.
-        unconditional: the bound that these others give without any feature.
+        quantile: of the scores of the calibration blocks, in units of the local spread.
+        unconditional: bound from the calibration blocks without any feature.
     """
 
     model: ErrorModel
@@ -53,15 +53,15 @@ def fit_splits(
     num: int = NUM_SPLITS,
     seed: int = 0,
 ) -> dict[float, list[Split]]:
-    """By level: of `num` splits that are drawn for `coverage`.
+    """By level, the fits of `num` random splits.
 
     Args:
         features: `(samples, features)`.
         errors, blocks: `(samples,)`.
-        coverage: that the number of calibration blocks is chosen for.
-        levels: further coverages that these blocks suffice for.
+        coverage: for which the number of calibration blocks is chosen.
+        levels: further coverages that these blocks allow.
         kind, directions: see `fit_error_model`.
-        seed: of the draws.
+        seed: of the random splits.
 
     Raises:
         TooFewBlocks: see `calibration_blocks`.
@@ -73,19 +73,19 @@ def fit_splits(
         model = fit_error_model(
             features[fitted], errors[fitted], blocks[fitted], kind=kind, directions=directions
         )
-        left, labels = errors[calibrates], blocks[calibrates]
-        scores = model.scores(features[calibrates], left)
+        held_out, labels = errors[calibrates], blocks[calibrates]
+        scores = model.scores(features[calibrates], held_out)
         for level, splits in found.items():
             quantile = block_quantile(scores, labels, level)
-            splits.append(Split(model, quantile, block_quantile(left, labels, level)))
+            splits.append(Split(model, quantile, block_quantile(held_out, labels, level)))
     return found
 
 
 def bounds(splits: Sequence[Split], features: Floats) -> Floats:
-    """The bound of each split, `(splits, samples)`."""
+    """Bounds of each split, `(splits, samples)`."""
     return np.stack([split.model.bound(features, split.quantile) for split in splits])
 
 
 def inside(splits: Sequence[Split], features: Floats) -> NDArray[np.bool_]:
-    """Whether the features lie in the fitted range of half of the splits at least, `(samples,)`."""
+    """Whether the features are in the fitted range of at least half of the splits, `(samples,)`."""
     return np.mean([split.model.inside(features) for split in splits], axis=0) >= 0.5

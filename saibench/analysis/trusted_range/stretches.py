@@ -1,4 +1,4 @@
-"""Into how many independent blocks the samples of a study fall."""
+"""The independent blocks of the samples of a study."""
 
 from __future__ import annotations
 
@@ -14,57 +14,44 @@ from saibench.errors import UserError
 def block_labels(
     rows: polars.DataFrame,
     error: str,
-    num_blocks: int | None,
+    num_blocks: int | None = None,
     feature: str | None = None,
     mean_of: int = 1,
-) -> NDArray[np.int64]:
-    """A block for each row: the same for all rows of a sample, whatever they differ in else.
+) -> tuple[NDArray[np.int64], bool]:
+    """A block for each row, the same for all rows of a sample (runs, positions on an axis).
 
-    By the rule of `saibench.analysis.blocks`, from the errors of all points and partitions.
-    Where errors of independent samples are to be averaged, those whose feature is alike make up a
-    group.
+    The blocks are those of `saibench.analysis.blocks` for the errors of all runs and partitions.
+    If errors of independent samples are to be averaged, samples of similar feature form a block.
 
     Args:
         rows: `point`, `partition`, `sample_id`, the error, and what there is of `block_columns`.
         error: its column.
-        num_blocks: instead of what is found.
-        feature: a column, its mean over a sample's rows counts.
-        mean_of: samples whose errors are averaged.
+        num_blocks: instead of the number that is found.
+        feature: a column, of which the mean over a sample's rows is used.
+        mean_of: number of samples whose errors are averaged.
+
+    Returns:
+        the labels, and whether the rows of a block are independent of each other.
     """
-    return row_labels(rows, error, num_blocks, feature, mean_of)[0]
-
-
-def row_labels(
-    rows: polars.DataFrame,
-    error: str,
-    num_blocks: int | None,
-    feature: str | None = None,
-    mean_of: int = 1,
-) -> tuple[NDArray[np.int64], bool]:
-    """The labels of `block_labels`, and whether the rows of a block are independent of each other.
-
-    Rows of one sample, of several points or positions on an axis, are not.
-    """
-    samples, found = row_blocks(rows, error)
+    samples, found = _sample_blocks(rows, error)
     blocks = found.labels
     if num_blocks is not None:
         place = np.empty(samples.height, dtype=np.int64)
         place[found.order] = np.arange(samples.height)
         blocks = contiguous_blocks(place, num_blocks)
     elif feature is not None and mean_of > 1 and not found.correlated:
-        like = rows.group_by("sample_id").agg(polars.col(feature).mean()).sort("sample_id")
-        blocks = contiguous_blocks(like[feature].to_numpy(), max(1, samples.height // mean_of))
+        means = rows.group_by("sample_id").agg(polars.col(feature).mean()).sort("sample_id")
+        blocks = contiguous_blocks(means[feature].to_numpy(), max(1, samples.height // mean_of))
     labels = samples.select("sample_id").with_columns(label=polars.Series(blocks))
     joined = rows.select("sample_id").join(labels, on="sample_id", maintain_order="left")
     independent = num_blocks is None and not found.correlated and samples.height == rows.height
     return joined["label"].to_numpy().astype(np.int64), independent
 
 
-def row_blocks(rows: polars.DataFrame, error: str) -> tuple[polars.DataFrame, Blocks]:
+def _sample_blocks(rows: polars.DataFrame, error: str) -> tuple[polars.DataFrame, Blocks]:
     """The samples of the rows in ascending id, and their blocks.
 
-    The error of each point and partition is one of several measurements, its mean over an axis if
-    there is one.
+    Errors of several runs and partitions are replicates; along an axis their mean is used.
     """
     samples = rows.select("sample_id", *block_columns(rows)).unique("sample_id").sort("sample_id")
     keys = [name for name in ("point", "partition") if name in rows.columns]

@@ -1,4 +1,4 @@
-"""All trusted ranges of a study, as a report tells them: points together, and each alone."""
+"""All trusted ranges of a study: of its runs together, and of each alone."""
 
 from __future__ import annotations
 
@@ -8,30 +8,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from saibench.analysis.trusted_range import sentences
+from saibench.analysis.trusted_range.config import TrustConfig, trust_config
 from saibench.analysis.trusted_range.conformal import TooFewBlocks
 from saibench.analysis.trusted_range.of_evidence import (
-    TrustConfig,
     chosen_points,
-    fitted,
+    fit_range,
     point_label,
-    read,
     share_within_tolerance,
-    validation_of,
-    wanted,
 )
-from saibench.analysis.trusted_range.reading import Measured
+from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
-from saibench.analysis.trusted_range.validation import Validation
+from saibench.analysis.trusted_range.validation import Validation, validate
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.formatting import minus
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """One row of panels; `refused` says why there is no range, `unvalidated` why no validation."""
+    """A range of the study; `refused` and `unvalidated` say why range or validation is missing."""
 
     label: str
-    samples: Measured | None = None
+    samples: ErrorSamples | None = None
     trusted: TrustedRange | None = None
     validation: Validation | None = None
     refused: str = ""
@@ -39,75 +37,86 @@ class Found:
 
 
 def fit_all(evidence: StudyEvidence) -> list[Found]:
-    """All points together where the feature tells them apart, then each point alone."""
-    asked = wanted(evidence)
+    """The range of all runs together if the feature differs between them, then of each alone."""
+    config = trust_config(evidence)
     points = chosen_points(evidence)
     found = []
     if len(points) > 1:
-        samples = read(evidence, points, asked)
-        if _tells_apart(samples):
-            found.append(_fit_one(f"all {len(points)} points together", samples, asked))
+        samples = read_samples(evidence, points, config)
+        if _differs_between_runs(samples):
+            found.append(_fit_or_refuse(f"all {len(points)} runs together", samples, config))
     for point in points:
-        samples = read(evidence, [point], asked)
-        found.append(_fit_one(point_label(evidence, point), samples, asked))
+        samples = read_samples(evidence, [point], config)
+        found.append(_fit_or_refuse(point_label(evidence, point), samples, config))
     return found
 
 
-def _fit_one(label: str, samples: Measured, asked: TrustConfig) -> Found:
+def fit_one(label: str, samples: ErrorSamples, config: TrustConfig, seed: int = 0) -> Found:
+    """Fit a range and validate it if the blocks allow that.
+
+    Raises:
+        TooFewBlocks: the data do not allow the coverage.
+    """
+    trusted = fit_range(samples, config, seed)
     try:
-        trusted = fitted(samples, asked)
-    except UserError as error:
-        return Found(label, samples, refused=str(error))
-    try:
-        return Found(label, samples, trusted, validation_of(samples, asked))
+        return Found(label, samples, trusted, validate(samples, config.coverage, seed=seed))
     except TooFewBlocks as error:
         return Found(label, samples, trusted, unvalidated=str(error))
 
 
-def _tells_apart(samples: Measured) -> bool:
-    """Whether the feature's mean differs between points: it depends on what they were trained on.
+def _fit_or_refuse(label: str, samples: ErrorSamples, config: TrustConfig) -> Found:
+    try:
+        return fit_one(label, samples, config)
+    except UserError as error:
+        return Found(label, samples, refused=str(error))
 
-    A data feature, such as an event's intensity, is the same whatever was trained on.
-    """
+
+def _differs_between_runs(samples: ErrorSamples) -> bool:
+    """Whether the feature's mean depends on the run's training, unlike that of a data feature."""
     feature = samples.features[:, 0]
     means = {feature[samples.groups == group].mean() for group in np.unique(samples.groups)}
     return max(means) - min(means) > 1e-9 * max(map(abs, means))
 
 
 def further(others: Sequence[Found]) -> list[str]:
-    """What is told of the points that are not drawn."""
+    """A summary of the runs that are not drawn."""
     known = [one.validation for one in others if one.validation]
     if not known:
-        return [f"{len(others)} further points are not drawn."] if others else []
-    seen = [100 * validation.at_coverage.estimate for validation in known]
+        return [f"{len(others)} further runs are not drawn."] if others else []
+    observed = [100 * validation.at_coverage.estimate for validation in known]
     gain = [100 * validation.gain.estimate for validation in known]
-    informed = sum(validation.is_informative for validation in known)
+    informative = sum(validation.is_informative for validation in known)
     return [
-        f"{len(others)} further points are not drawn (`python -m saibench trust` tells all): "
-        f"observed coverage {min(seen):.1f} to {max(seen):.1f} %, bounds "
-        f"{min(gain):.1f} to {max(gain):.1f} % narrower than without the feature, beyond doubt "
-        f"for {informed} of {len(known)}.".replace("-", "−")
+        f"{len(others)} further runs are not drawn (`python -m saibench trust` prints all): "
+        f"observed coverage {min(observed):.1f} to {max(observed):.1f} %, bounds "
+        f"{minus(f'{min(gain):.1f} to {max(gain):.1f}')} % narrower than without the feature, "
+        f"significantly (95 %) for {informative} of {len(known)}."
     ]
 
 
 def refusals(found: Sequence[Found]) -> list[str]:
-    """Which rows have no range, and why the first of them has none."""
+    """The ranges that were refused, and why the first of them was."""
     refused = [one for one in found if one.refused]
     if len(refused) < 2:
         return [f"{one.label} is refused: {one.refused}" for one in refused]
     labels = "; ".join(one.label for one in refused)
-    return [f"{len(refused)} points are refused ({labels}); the first: {refused[0].refused}"]
+    return [f"{len(refused)} runs are refused ({labels}); the first: {refused[0].refused}"]
 
 
-def story(one: Found) -> str:
-    """What was found of one row, in sentences; it has a range."""
-    assert one.trusted is not None and one.samples is not None
-    told = [sentences.fit_sentence(one.trusted)]
-    if one.trusted.tolerance is not None:
-        told.append(sentences.tolerance_sentence(one.trusted, one.trusted.trusted()))
-        told.append(sentences.share_sentence(share_within_tolerance(one.trusted, one.samples)))
-    if one.validation is None:
-        return " ".join([*told, f"Not validated: {one.unvalidated}"])
-    told.append(sentences.coverage_sentence(one.validation))
-    told.append(sentences.width_sentence(one.trusted, one.validation))
-    return " ".join(told)
+def range_sentences(found: Found, features: Sequence[str | None] = (None,)) -> list[str]:
+    """The results of a fitted range: fit, trusted intervals, and validation.
+
+    Args:
+        features: along which intervals are given; by default the first one.
+    """
+    trusted, samples, validation = found.trusted, found.samples, found.validation
+    assert trusted is not None and samples is not None
+    lines = [sentences.fit_sentence(trusted)]
+    if trusted.tolerance is not None:
+        along = (trusted.trusted(feature=feature) for feature in features)
+        lines += [sentences.tolerance_sentence(trusted, one) for one in along]
+        lines.append(sentences.share_sentence(share_within_tolerance(trusted, samples)))
+    if validation is None:
+        return [*lines, f"Not validated: {found.unvalidated}"]
+    lines.append(sentences.coverage_sentence(validation))
+    return [*lines, sentences.width_sentence(trusted, validation)]

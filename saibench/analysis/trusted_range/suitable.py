@@ -1,4 +1,4 @@
-"""Whether a trusted range may be asked of a model: its own, another, or none of its kind."""
+"""Checks whether a trusted range applies to a model."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from saibench.errors import UserError
 
 @dataclass(frozen=True)
 class Model:
-    """A trained run that a range is asked of.
+    """A trained run that a range is applied to.
 
     Args:
         workload: its name.
-        system: what it is a model of, such as a substance; empty if it names none.
-        data: hash of the data that it was trained and tested on.
+        system: what it models, such as a substance; empty if unknown.
+        data: hash of its training and test data.
         run: its hash.
     """
 
@@ -35,10 +35,10 @@ class Model:
 
 
 def refuse_other_system(trusted: TrustedRange, model: Model) -> None:
-    """Refuse a range of another task or system.
+    """Refuse a range of another workload or system.
 
     Raises:
-        UserError: the range was fitted to a model of something else.
+        UserError: the range was fitted to such a model.
     """
     source = trusted.source
     for what, own, other in (
@@ -47,33 +47,36 @@ def refuse_other_system(trusted: TrustedRange, model: Model) -> None:
     ):
         if own and other and own != other:
             raise UserError(
-                f"the trusted range is of the {what} {own}, and this model is of {other}. "
+                f"the trusted range has the {what} {own}, and this model has {other}. "
                 f"Use a range that `trust --save` wrote for {other}."
             )
 
 
 def mismatch_warnings(trusted: TrustedRange, model: Model) -> list[str]:
-    """Why a range that is not refused may not hold for this model, in sentences."""
+    """Reasons why the range may not hold for this model, in sentences."""
     source = trusted.source
     if not source.points:
-        return ["The trusted range does not say which model it is of; it cannot be checked."]
+        return [
+            "The trusted range does not record its model, so it cannot be compared with this one."
+        ]
     found = []
     if model.run not in source.points:
         found.append(
             f"The trusted range was fitted to {_runs(source)}, not to {model.run}: it holds for "
-            "this model only as far as both err alike."
+            "this model only if both have similar errors."
         )
     if source.data != model.data and model.data and source.data:
-        same = f" Both are of {source.system}." if source.system == model.system != "" else ""
-        unknown = "" if source.system or not model.system else (
-            f" It does not say of which system, so that it may not be {model.system}."
-        )  # fmt: skip
-        found.append(f"The trusted range was fitted to other data.{same}{unknown}")
+        note = ""
+        if source.system and source.system == model.system:
+            note = f" Both have the system {source.system}."
+        elif model.system and not source.system:
+            note = f" Its system is not recorded and may not be {model.system}."
+        found.append(f"The trusted range was fitted to other data.{note}")
     return found
 
 
 def refuse_other_units(trusted: TrustedRange, known: Mapping[str, Quantity]) -> None:
-    """Refuse a range whose statistic or features have another unit than the evidence.
+    """Refuse a range whose statistic or features have other units than the evidence.
 
     Args:
         known: the evidence's statistic and features, by name.

@@ -1,4 +1,4 @@
-"""Where along one feature a bound stays below a tolerance."""
+"""Intervals of a feature in which a bound is within a tolerance."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from saibench.analysis.bootstrap import Floats
 
 POSITIONS = 2001
-"""At which the bound is looked at across the fitted range; crossings are then bisected."""
+"""Grid on which the bound is evaluated in the fitted range; crossings are then bisected."""
 BISECTIONS = 60
 AGREE = 0.25
-"""Share of splits up to which those of another verdict do not count."""
+"""Share of dissenting splits up to which a verdict counts as conclusive."""
 FAR = 100.0
-"""How many widths of the fitted range are looked at beyond its edges."""
+"""Widths of the fitted range that are searched beyond its edges."""
 
 
 @dataclass(frozen=True)
@@ -25,13 +25,13 @@ class ToleranceInterval:
     Args:
         tolerance: in the statistic's unit.
         feature: its name.
-        at: the values at which other features are held.
-        low, high: the fitted range of the feature.
+        at: values of the other features.
+        low, high: fitted range of the feature.
         intervals: within the fitted range, ascending; empty if there is none.
-        below, above: how far beyond the fitted range the widened bound still stays below, None
-            where it does not; no data speak for these. A feature that was never below 0, as a
-            distance or a lead time, is not taken there.
-        lowest_bound, lowest_at: the lowest bound within the fitted range, and where it is.
+        below, above: value beyond the fitted range down or up to which the extrapolated bound
+            stays within the tolerance, None if it does not. A feature that was never below 0, such
+            as a distance or a lead time, is not extrapolated below 0.
+        lowest_bound, lowest_at: the lowest bound within the fitted range, and its position.
         lowest_bounds: the lowest bound of each split of the blocks.
     """
 
@@ -49,12 +49,12 @@ class ToleranceInterval:
 
     @property
     def trusted_splits(self) -> int:
-        """Splits whose own bound is somewhere at most the tolerance."""
+        """Number of splits whose own bound is within the tolerance at some position."""
         return sum(bound <= self.tolerance for bound in self.lowest_bounds)
 
     @property
     def is_inconclusive(self) -> bool:
-        """Whether splits disagree: neither do nearly all trust a part of the range, nor do few."""
+        """Whether neither nearly all splits trust a part of the range nor nearly none."""
         share = self.trusted_splits / max(1, len(self.lowest_bounds))
         return len(self.lowest_bounds) > 1 and AGREE < share < 1 - AGREE
 
@@ -70,10 +70,10 @@ def tolerance_interval(
     feature: str,
     at: Mapping[str, float],
 ) -> ToleranceInterval:
-    """Look for the intervals of the median bound; their ends err to the inside.
+    """The intervals of the median bound, each end on the trusted side of the crossing.
 
     Args:
-        of_splits: bounds `(splits, positions)` at positions.
+        of_splits: positions → bounds `(splits, positions)`.
     """
 
     def bound(values: Floats) -> Floats:
@@ -101,7 +101,7 @@ def tolerance_interval(
         low=low,
         high=high,
         intervals=tuple(intervals),
-        below=_beyond(bound, low, lowest(low, reach), tolerance) if under[0] else None,
+        below=_beyond(bound, low, lower_limit(low, reach), tolerance) if under[0] else None,
         above=_beyond(bound, high, high + reach, tolerance) if under[-1] else None,
         lowest_bound=float(bounds[least]),
         lowest_at=float(positions[least]),
@@ -109,10 +109,10 @@ def tolerance_interval(
     )
 
 
-def lowest(low: float, reach: float) -> float:
-    """The least value that is looked at: `reach` below the fitted range, at 0 if that has no sign.
+def lower_limit(low: float, reach: float) -> float:
+    """`reach` below the fitted range, or 0 if the feature was never negative.
 
-    >>> lowest(10.0, 25.0), lowest(-1.0, 25.0)
+    >>> lower_limit(10.0, 25.0), lower_limit(-1.0, 25.0)
     (0.0, -26.0)
     """
     return max(low - reach, 0.0) if low >= 0 else low - reach
@@ -121,7 +121,7 @@ def lowest(low: float, reach: float) -> float:
 def _beyond(
     bound: Callable[[Floats], Floats], edge: float, far: float, tolerance: float
 ) -> float | None:
-    """How far from the edge the bound, which only grows, stays below."""
+    """The value up to which the bound, which grows from the edge on, is within the tolerance."""
     if far == edge:
         return None
     last = _crossing(bound, edge, far, tolerance)
@@ -131,7 +131,7 @@ def _beyond(
 def _crossing(
     bound: Callable[[Floats], Floats], under: float, over: float, tolerance: float
 ) -> float:
-    """The last value before `over` at which the bound is below, as far as bisection tells."""
+    """The last value before `over` with a bound within the tolerance, by bisection."""
     if bound(np.array([over]))[0] <= tolerance:
         return float(over)
     for _ in range(BISECTIONS):

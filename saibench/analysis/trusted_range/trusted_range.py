@@ -1,8 +1,8 @@
-"""The trusted operating range of a model: error as a function of features, with a proven bound."""
+"""The trusted operating range of a model: its error as a function of features, with a bound."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,22 +31,22 @@ from saibench.errors import UserError, closest
 class TrustedRange:
     """Expected error and upper bound of a model at given features.
 
-    The bound holds for `coverage` of new samples of new blocks (`conformal` says precisely what
-    is guaranteed, and its source), on average over samples like those that were fitted: not for
-    every single value of a feature, and not for data of another kind. Outside the fitted range
-    of a feature there is no guarantee; `ErrorModel` says how the bound widens there.
+    The bound holds for `coverage` of new samples of new blocks (see `conformal` for the guarantee
+    and its source), on average over samples from the same distribution as the fitted ones: not for
+    every value of a feature, and not for other data. Outside the fitted range of a feature there
+    is no guarantee; `ErrorModel` describes how the bound widens there.
 
     Args:
         coverage: of the bound, such as 0.9.
         quantile, model: of the first split of the blocks, see `Split`.
-        features: what `check` takes, in this order.
+        features: arguments of `check`, in this order.
         statistic: the error that is bounded.
-        unconditional: the bound that the same splits give without any feature.
-        mean_bound: mean of the bound over the samples, to be compared with it.
+        unconditional: bound of the first split without any feature.
+        mean_bound: mean of the bound over the samples.
         counts: samples and blocks.
-        source: study, points and partitions.
-        tolerance: error that the user asked for, None if none.
-        others: further splits; a range of saibench 0.1 has none.
+        source: study, runs and partitions.
+        tolerance: largest accepted error, if one is given.
+        others: further splits; empty in a range of saibench 0.1.
     """
 
     coverage: float
@@ -68,17 +68,17 @@ class TrustedRange:
 
     @property
     def splits(self) -> tuple[Split, ...]:
-        """All splits; the bound is the median of theirs."""
+        """All splits; the bound is the median of their bounds."""
         return (Split(self.model, self.quantile, self.unconditional), *self.others)
 
     @cached_property
     def low(self) -> tuple[float, ...]:
-        """Where the fitted range of each feature begins, the median over splits."""
+        """Start of the fitted range of each feature, the median over splits."""
         return floats(np.median([split.model.low for split in self.splits], axis=0))
 
     @cached_property
     def high(self) -> tuple[float, ...]:
-        """Where it ends."""
+        """End of the fitted range of each feature, the median over splits."""
         return floats(np.median([split.model.high for split in self.splits], axis=0))
 
     @cached_property
@@ -103,26 +103,24 @@ class TrustedRange:
         seed: int = 0,
         splits: int = NUM_SPLITS,
     ) -> TrustedRange:
-        """Fit on a third of the blocks and calibrate on the others, whole blocks each, many times.
+        """Fit to a third of the blocks and calibrate on the others, in many random splits.
 
         Args:
             features: `(samples,)` or `(samples, features)`, finite.
             errors: `(samples,)`, finite and not negative.
             blocks: a label for each sample; samples of one block may depend on each other.
-            coverage: share of new samples that the bound shall hold for.
-            kind: of the mean, `monotone` or `quadratic`; None: monotone, unless a quadratic one
-                predicts left-out blocks better.
-            directions: of each feature, 1 where the error rises with it or −1; None: found.
-            names: of the features, or what they are.
-            statistic: name of the error, or what it is.
-            source: where the samples come from.
-            tolerance: kept for `trusted` and `check` to be asked of later.
-            seed: of the draws that part the blocks.
-            splits: how often they are parted; the bound is the median of all.
+            coverage: share of new samples for which the bound is to hold.
+            kind, directions: see `fit_error_model`.
+            names: names or quantities of the features.
+            statistic: name or quantity of the error.
+            source: of the samples.
+            tolerance: default of `trusted`.
+            seed: of the random splits of the blocks.
+            splits: their number; the bound is the median over them.
 
         Raises:
-            TooFewBlocks: fewer than 1/α − 1 blocks would calibrate, or too few be fitted on.
-            UserError: features or errors that nothing can be fitted to.
+            TooFewBlocks: there are too few blocks for calibration and fit.
+            UserError: features or errors are invalid.
         """
         known = as_columns(features)
         error: Floats = np.asarray(errors, dtype=np.float64)
@@ -134,8 +132,7 @@ class TrustedRange:
         for quantity, column in zip(quantities, known.T, strict=True):
             if np.ptp(column) == 0:
                 raise UserError(
-                    f"{quantity.name} is {column[0]:g} for every sample that was fitted: an error "
-                    "cannot be a function of it; a feature that varies would work."
+                    f"{quantity.name} is {column[0]:g} for every sample. Use a feature that varies."
                 )
         found = fit_splits(
             known,
@@ -169,7 +166,7 @@ class TrustedRange:
         return float(np.median([split.unconditional for split in self.splits]))
 
     def check(self, features: ArrayLike | Mapping[str, ArrayLike]) -> Check:
-        """Expected error, upper bound, and whether the features lie in the fitted range.
+        """Expected error, upper bound, and whether the features are in the fitted range.
 
         Args:
             features: `(samples,)` or `(samples, features)`, or by name; single numbers too.
@@ -185,7 +182,7 @@ class TrustedRange:
             given = as_columns(np.atleast_1d(np.asarray(features, dtype=np.float64)))
         if given.shape[1] != len(self.features):
             names = ", ".join(quantity.name for quantity in self.features)
-            raise UserError(f"{given.shape[1]} features are given where {names} are needed.")
+            raise UserError(f"got {given.shape[1]} features, but the range needs {names}.")
         known: NDArray[np.bool_] = np.all(np.isfinite(given), axis=1)
         at = np.where(known[:, None], given, self.typical)
         expected = np.median([split.model.centre(at) for split in self.splits], axis=0)
@@ -202,11 +199,11 @@ class TrustedRange:
         feature: str | None = None,
         at: Mapping[str, float] | None = None,
     ) -> ToleranceInterval:
-        """Where along a feature the bound stays at or below a tolerance.
+        """The intervals of a feature in which the bound is at most a tolerance.
 
         Args:
             tolerance: in the statistic's unit; by default that of the fit.
-            feature: along which; by default the first.
+            feature: by default the first.
             at: values of the other features; by default their medians.
 
         Raises:
@@ -214,12 +211,10 @@ class TrustedRange:
         """
         tolerance = self.tolerance if tolerance is None else tolerance
         if tolerance is None:
-            raise UserError("a trusted range takes a tolerance; --tolerance would give it.")
+            raise UserError("the trusted range has no tolerance. Use --tolerance.")
         names = [quantity.name for quantity in self.features]
         feature = names[0] if feature is None else feature
-        for name in (feature, *(at or {})):
-            if name not in names:
-                raise UserError(f"'{name}' is no feature of this range: {closest(name, names)}")
+        self._refuse_unknown((feature, *(at or {})))
         typical = dict(zip(names, self.typical, strict=True))
         rest = {name: (at or {}).get(name, typical[name]) for name in names if name != feature}
         column = names.index(feature)
@@ -233,7 +228,7 @@ class TrustedRange:
         return tolerance_interval(of_splits, low, high, float(tolerance), feature, rest)
 
     def save(self, path: Path | str) -> Path:
-        """Write the range as JSON, all or nothing; numbers keep every digit."""
+        """Write the range as JSON, atomically; numbers keep every digit."""
         from saibench.analysis.trusted_range.file import write_range
 
         return write_range(self, Path(path))
@@ -243,7 +238,7 @@ class TrustedRange:
         """The range that `save` wrote.
 
         Raises:
-            UserError: the file is missing, damaged, or something else.
+            UserError: the file is missing, damaged, or no trusted range.
         """
         from saibench.analysis.trusted_range.file import read_range
 
@@ -251,11 +246,15 @@ class TrustedRange:
 
     def _in_order(self, features: Mapping[str, ArrayLike]) -> Floats:
         names = [quantity.name for quantity in self.features]
-        for name in features:
-            if name not in names:
-                raise UserError(f"'{name}' is no feature of this range: {closest(name, names)}")
+        self._refuse_unknown(features)
         missing = [name for name in names if name not in features]
         if missing:
-            raise UserError(f"this range needs {', '.join(missing)} too.")
+            raise UserError(f"the trusted range also needs {', '.join(missing)}.")
         columns = [np.atleast_1d(np.asarray(features[name], dtype=np.float64)) for name in names]
         return np.stack(np.broadcast_arrays(*columns), axis=1)
+
+    def _refuse_unknown(self, given: Iterable[str]) -> None:
+        names = [quantity.name for quantity in self.features]
+        for name in given:
+            if name not in names:
+                raise UserError(f"'{name}' is no feature of this range: {closest(name, names)}")

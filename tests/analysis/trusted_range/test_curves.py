@@ -51,7 +51,7 @@ def test_sum_of_monotone_functions_is_found() -> None:
     assert np.sqrt(np.mean((fitted - truth) ** 2)) < 0.04
 
 
-def test_groups_part_no_equal_values_and_resolve_a_thin_tail() -> None:
+def test_groups_keep_equal_values_together_and_resolve_a_thin_tail() -> None:
     feature = np.concatenate([np.repeat(0.0, 500), np.linspace(0, 1, 500), np.linspace(9, 10, 30)])
     groups = feature_groups(feature)
     assert len(np.unique(groups[feature == 0])) == 1

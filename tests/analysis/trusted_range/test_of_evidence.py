@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars
@@ -11,14 +12,13 @@ from made_trust import blocks_of_errors, write_trust_study
 
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.trusted_range import Quantity, Source, TooFewBlocks, trusted_range_of
+from saibench.analysis.trusted_range.config import trust_config
 from saibench.analysis.trusted_range.of_evidence import (
     chosen_points,
-    fitted,
-    read,
+    fit_range,
     share_within_tolerance,
-    wanted,
 )
-from saibench.analysis.trusted_range.reading import Measured
+from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
 from saibench.analysis.trusted_range.sentences import coverage_sentence, width_sentence
 from saibench.analysis.trusted_range.stretches import block_labels
 from saibench.analysis.trusted_range.study_ranges import Found, refusals
@@ -38,7 +38,7 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
     return StudyEvidence.load(folder)
 
 
-def test_range_of_a_point_tells_where_it_comes_from(evidence: StudyEvidence) -> None:
+def test_range_of_a_run_records_its_source(evidence: StudyEvidence) -> None:
     trusted = trusted_range_of(evidence, points=["near"])
     assert (trusted.statistic.name, trusted.statistic.unit) == ("force_mae", "meV/Å")
     assert (trusted.features[0].name, trusted.features[0].unit) == ("distance", "Å")
@@ -52,7 +52,7 @@ def test_range_of_a_point_tells_where_it_comes_from(evidence: StudyEvidence) -> 
 
 
 def test_samples_are_those_of_the_table(evidence: StudyEvidence) -> None:
-    samples = read(evidence, chosen_points(evidence, ["far"]), wanted(evidence))
+    samples = read_samples(evidence, chosen_points(evidence, ["far"]), trust_config(evidence))
     rows = evidence.samples.filter(
         (polars.col("point") == samples.source.points[0])
         & ~polars.col("seen_in_training")
@@ -62,10 +62,9 @@ def test_samples_are_those_of_the_table(evidence: StudyEvidence) -> None:
     np.testing.assert_array_equal(samples.features[:, 0], rows["distance"])
 
 
-def test_points_together_share_the_blocks_of_their_frames(evidence: StudyEvidence) -> None:
-    asked = wanted(evidence, num_blocks=50)
-    together = read(evidence, chosen_points(evidence), asked)
-    assert together.group_names == ("near", "far") or together.group_names == ("far", "near")
+def test_runs_together_share_the_blocks_of_their_frames(evidence: StudyEvidence) -> None:
+    config = trust_config(evidence, num_blocks=50)
+    together = read_samples(evidence, chosen_points(evidence), config)
     first, second = (together.blocks[together.groups == group] for group in (0, 1))
     np.testing.assert_array_equal(first, second)
     assert len(np.unique(first)) == 50
@@ -74,9 +73,9 @@ def test_points_together_share_the_blocks_of_their_frames(evidence: StudyEvidenc
 def test_errors_of_an_axis_take_features_of_samples_and_of_the_axis(
     evidence: StudyEvidence,
 ) -> None:
-    asked = wanted(evidence, statistic="lead/mae", features=["lead", "distance"])
-    assert asked.tolerance is None, "the recorded tolerance is of another statistic"
-    samples = read(evidence, chosen_points(evidence, ["near"]), asked)
+    config = trust_config(evidence, statistic="lead/mae", features=["lead", "distance"])
+    assert config.tolerance is None, "the recorded tolerance belongs to another statistic"
+    samples = read_samples(evidence, chosen_points(evidence, ["near"]), config)
     assert samples.features.shape == (2 * 993, 2)
     by_sample = samples.blocks.reshape(-1, 2)
     np.testing.assert_array_equal(by_sample[:, 0], by_sample[:, 1])
@@ -84,21 +83,21 @@ def test_errors_of_an_axis_take_features_of_samples_and_of_the_axis(
     np.testing.assert_allclose(ratio[:, 1], 2 * ratio[:, 0], rtol=1e-6)
 
 
-def test_settings_of_points_are_features_too(evidence: StudyEvidence) -> None:
-    asked = wanted(evidence, features=["window_start"])
-    samples = read(evidence, chosen_points(evidence), asked)
+def test_settings_of_runs_can_be_features(evidence: StudyEvidence) -> None:
+    config = trust_config(evidence, features=["window_start"])
+    samples = read_samples(evidence, chosen_points(evidence), config)
     assert set(samples.features[:, 0]) == {0.0, 0.1}
 
 
-def test_means_over_like_samples_bound_what_is_0_or_1(evidence: StudyEvidence) -> None:
+def test_means_over_similar_samples_bound_what_is_0_or_1(evidence: StudyEvidence) -> None:
     point = chosen_points(evidence, ["near"])
-    single = wanted(evidence, statistic="right", ideal=1.0, num_blocks=40)
-    with pytest.raises(UserError, match="each error is 0 or 1"):
+    single = trust_config(evidence, statistic="right", ideal=1.0, num_blocks=40)
+    with pytest.raises(UserError, match="--mean-of"):
         trusted_range_of(evidence, "right", points=["near"])
-    asked = wanted(evidence, statistic="right", ideal=1.0, num_blocks=40, mean_of=12)
-    samples = read(evidence, point, asked)
+    config = trust_config(evidence, statistic="right", ideal=1.0, num_blocks=40, mean_of=12)
+    samples = read_samples(evidence, point, config)
     assert samples.statistic.title == "|right − 1| (mean of 12)"
-    whole = read(evidence, point, single)
+    whole = read_samples(evidence, point, single)
     assert len(samples.errors) == sum(
         max(1, int(count) // 12) for count in np.bincount(whole.blocks)
     )
@@ -111,7 +110,7 @@ def test_means_over_like_samples_bound_what_is_0_or_1(evidence: StudyEvidence) -
         )
 
 
-def test_independent_samples_that_are_alike_are_averaged_and_make_up_a_block() -> None:
+def test_similar_independent_samples_are_averaged_and_form_a_block() -> None:
     rng = np.random.default_rng(0)
     features = rng.normal(0, 1, (2, 1000))
     rows = polars.DataFrame(
@@ -122,7 +121,7 @@ def test_independent_samples_that_are_alike_are_averaged_and_make_up_a_block() -
             "error": np.zeros(2000),
         }
     )
-    labels = block_labels(rows, "error", None, "feature", mean_of=30).reshape(2, 1000)
+    labels = block_labels(rows, "error", None, "feature", mean_of=30)[0].reshape(2, 1000)
     np.testing.assert_array_equal(labels[0], labels[1])
     assert set(np.bincount(labels[0])) <= {30, 31} and labels.max() == 32
     mean = features.mean(axis=0)
@@ -130,27 +129,26 @@ def test_independent_samples_that_are_alike_are_averaged_and_make_up_a_block() -
         (mean[labels[0] == block].min(), mean[labels[0] == block].max()) for block in range(33)
     ]
     assert all(before[1] < after[0] for before, after in pairwise(edges))
-    assert len(np.unique(block_labels(rows, "error", None))) == 200
+    assert len(np.unique(block_labels(rows, "error")[0])) == 200
 
 
-def test_validation_leaves_out_points_with_their_blocks(evidence: StudyEvidence) -> None:
-    asked = wanted(evidence)
-    validation = validate(read(evidence, chosen_points(evidence), asked), 0.9)
-    assert {left.name for left in validation.left_out} == {"near", "far"}
-    assert all(left.samples == 992 for left in validation.left_out)
-    assert all(left.inside < 992 for left in validation.left_out), "far lies beyond near's range"
-    alone = validate(read(evidence, chosen_points(evidence, ["near"]), asked), 0.9)
-    assert alone.at_coverage.low <= alone.at_most and alone.at_coverage.high >= 0.9
+def test_validation_holds_out_runs_with_their_blocks(evidence: StudyEvidence) -> None:
+    config = trust_config(evidence)
+    validation = validate(read_samples(evidence, chosen_points(evidence), config), 0.9)
+    assert "runs" in validation.what
+    assert 0 < validation.at_coverage.count < 2 * 992, "far is partly outside near's range"
+    alone = validate(read_samples(evidence, chosen_points(evidence, ["near"]), config), 0.9)
+    assert alone.at_coverage.low <= alone.max_coverage and alone.at_coverage.high >= 0.9
     assert alone.is_informative and alone.mean_bound < 0.95 * alone.unconditional
     assert [interval.estimate for interval in alone.observed] == sorted(
         interval.estimate for interval in alone.observed
     )
 
 
-def test_share_of_the_samples_that_a_range_holds_is_counted(evidence: StudyEvidence) -> None:
-    asked = wanted(evidence)
-    samples = read(evidence, chosen_points(evidence, ["near"]), asked)
-    trusted = fitted(samples, asked)
+def test_share_of_the_samples_within_the_tolerance(evidence: StudyEvidence) -> None:
+    config = trust_config(evidence)
+    samples = read_samples(evidence, chosen_points(evidence, ["near"]), config)
+    trusted = fit_range(samples, config)
     ((low, high),) = trusted.trusted().intervals
     within = (samples.features[:, 0] >= low) & (samples.features[:, 0] <= high)
     share = share_within_tolerance(trusted, samples)
@@ -160,93 +158,100 @@ def test_share_of_the_samples_that_a_range_holds_is_counted(evidence: StudyEvide
         share_within_tolerance(replace(trusted, tolerance=None), samples)
 
 
-def partitions_of(few: int, many: int) -> Measured:
-    """Samples of a point on two partitions that share no block."""
+def partitions_of(few: int, many: int) -> ErrorSamples:
+    """Samples of a run on two partitions that share no block."""
     feature, error, blocks = blocks_of_errors(np.random.default_rng(0), few + many, 5)
-    return Measured(
+    return ErrorSamples(
         features=feature[:, None],
         errors=error,
         blocks=blocks,
         groups=(blocks >= few).astype(np.int64),
-        group_names=("few", "many"),
         quantities=(Quantity("distance"),),
         statistic=Quantity("error"),
         source=Source(points=("a",), partitions=("few", "many")),
     )
 
 
-def test_coverages_are_validated_that_the_smallest_fit_holds() -> None:
-    """Without `many`, 24 blocks are left: 16 calibrate, fewer than the 19 that 95 % take."""
+def test_only_coverages_that_the_smallest_fit_allows_are_validated() -> None:
+    """Without `many`, 24 blocks remain and 16 calibrate; a coverage of 95 % needs 19."""
     found = validate(partitions_of(30, 60), 0.9)
     assert found.levels == (0.5, 0.6, 0.7, 0.8, 0.9)
     assert 9 <= found.calibration_blocks <= 16
-    assert found.at_most == 1.0
-    assert replace(found, calibration_blocks=99).at_most == pytest.approx(0.92)
+    assert found.max_coverage == 1.0
+    assert replace(found, calibration_blocks=99).max_coverage == pytest.approx(0.92)
 
 
-def test_coverage_above_nominal_is_told_from_what_few_blocks_take() -> None:
+def test_coverage_above_nominal_is_attributed_to_few_blocks() -> None:
     found = validate(partitions_of(30, 60), 0.9)
 
-    def told(low: float, high: float) -> str:
-        seen = tuple(Interval(low, (low + high) / 2, high, 90, 450) for _ in found.levels)
-        return coverage_sentence(replace(found, observed=seen))
+    def sentence(low: float, high: float, blocks: int = found.calibration_blocks) -> str:
+        observed = tuple(Interval(low, (low + high) / 2, high, 90, 450) for _ in found.levels)
+        return coverage_sentence(replace(found, observed=observed, calibration_blocks=blocks))
 
-    assert told(0.85, 0.92).endswith("the interval holds the nominal value.")
-    assert "too low" in told(0.8, 0.85)
-    assert f"up to {100 * found.at_most:.1f} %" in told(0.91, 0.95)
-    alike = replace(found, calibration_blocks=1000)
-    seen = tuple(Interval(0.95, 0.96, 0.97, 90, 450) for _ in found.levels)
-    assert "wider than it need be" in coverage_sentence(replace(alike, observed=seen))
+    assert "nominal value" in sentence(0.85, 0.92)
+    assert "too low" in sentence(0.8, 0.85)
+    assert f"up to {100 * found.max_coverage:.1f} %" in sentence(0.91, 0.95)
+    assert "wider than necessary" in sentence(0.95, 0.97, 1000)
 
 
-def test_refused_points_are_told_together() -> None:
+def test_refused_runs_are_listed_together() -> None:
     refused = [Found(name, refused=f"{name} has few blocks.") for name in ("a", "b", "c")]
     assert refusals([]) == []
-    assert refusals(refused[:1]) == ["a is refused: a has few blocks."]
-    assert refusals(refused) == ["3 points are refused (a; b; c); the first: a has few blocks."]
+    (one,), (all_three,) = refusals(refused[:1]), refusals(refused)
+    assert "a has few blocks." in one
+    assert "a; b; c" in all_three and all_three.endswith("a has few blocks.")
 
 
-def test_feature_without_information_is_told(evidence: StudyEvidence) -> None:
-    asked = wanted(evidence, features=["chance"])
-    validation = validate(read(evidence, chosen_points(evidence, ["near"]), asked), 0.9)
+def test_feature_without_information_does_not_narrow_the_bound(evidence: StudyEvidence) -> None:
+    config = trust_config(evidence, features=["chance"])
+    validation = validate(read_samples(evidence, chosen_points(evidence, ["near"]), config), 0.9)
     assert not validation.is_informative
 
 
 def test_width_and_gain_are_of_the_same_samples(evidence: StudyEvidence) -> None:
-    asked = wanted(evidence)
-    samples = read(evidence, chosen_points(evidence, ["near"]), asked)
+    config = trust_config(evidence)
+    samples = read_samples(evidence, chosen_points(evidence, ["near"]), config)
     found = validate(samples, 0.9)
     assert found.gain.estimate == pytest.approx(1 - found.mean_bound / found.unconditional)
-    told = width_sentence(fitted(samples, asked), found)
+    sentence = width_sentence(fit_range(samples, config), found)
     for bound in (found.mean_bound, found.unconditional):
-        assert f"{number(bound)} meV/Å" in told
+        assert f"{number(bound)} meV/Å" in sentence
 
 
-def test_refusals_name_what_would_work(evidence: StudyEvidence, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"features": ["distanse"]}, "'distance'"),
+        ({"statistic": "force_mea"}, "'force_mae'"),
+        ({"statistic": "led/mae"}, "'lead'"),
+        ({"partitions": ["last_tent"]}, "'last_tenth'"),
+        ({"points": ["nea"]}, "'near'"),
+        ({"features": ["distance", "distance"]}, "distance .*twice"),
+        ({"features": ["force_mae"]}, "'force_mae' is the error"),
+        ({"features": ["outcome"]}, r"'outcome' .*after(?!.*outcome)"),
+        ({"features": ["right"]}, "'right' .*after"),
+        ({"features": ["seconds_test"]}, r"'seconds_test' .*after(?!.*seconds_t[eo])"),
+        ({"features": ["seconds_total"]}, "'seconds_total' .*after"),
+        ({"features": ["sample_id"]}, r"'sample_id' is no feature(?!.*sample_id)"),
+        ({"statistic": "lead/mae", "features": ["sample_id"]}, "'sample_id' is no feature"),
+        ({"features": ["seen_in_training"]}, r"is no feature of \S+: (?!.*seen_in_training)"),
+        ({"points": None}, "2 tested runs"),
+    ],
+)
+def test_refusals_name_the_mistake(
+    evidence: StudyEvidence, options: dict[str, Any], match: str
+) -> None:
+    with pytest.raises(UserError, match=match):
+        trusted_range_of(evidence, **{"points": ["near"], **options})
+
+
+def test_too_few_blocks_and_a_missing_statistic_are_refused(
+    evidence: StudyEvidence, tmp_path: Path
+) -> None:
     with pytest.raises(TooFewBlocks, match=r"992 samples of last_tenth in 12 independent blocks"):
         trusted_range_of(evidence, points=["near"], num_blocks=12)
-    for options, match in (
-        ({"features": ["distanse"]}, "did you mean 'distance'"),
-        ({"statistic": "force_mea"}, "did you mean 'force_mae'"),
-        ({"statistic": "led/mae"}, "did you mean 'lead'"),
-        ({"partitions": ["last_tent"]}, "did you mean 'last_tenth'"),
-        ({"points": ["nea"]}, "did you mean 'near'"),
-        ({"features": ["distance", "distance"]}, "feature distance is named twice"),
-        ({"features": ["force_mae"]}, "is the error that is to be bounded"),
-        ({"features": ["outcome"]}, r"'outcome' is known only after(?!.*outcome)"),
-        ({"features": ["right"]}, "'right' is known only after"),
-        ({"features": ["seconds_test"]}, r"'seconds_test' is known only after(?!.*seconds_t[eo])"),
-        ({"features": ["seconds_total"]}, "'seconds_total' is known only after"),
-        ({"features": ["sample_id"]}, r"'sample_id' is no feature of \S+: (?!.*sample_id)"),
-        ({"statistic": "lead/mae", "features": ["sample_id"]}, "'sample_id' is no feature of"),
-        ({"features": ["seen_in_training"]}, r"is no feature of \S+: (?!.*seen_in_training)"),
-    ):
-        with pytest.raises(UserError, match=match):
-            trusted_range_of(evidence, **{"points": ["near"], **options})
-    with pytest.raises(UserError, match="2 tested points"):
-        trusted_range_of(evidence)
     bare = StudyEvidence.load(write_trust_study(tmp_path / "bare", ["near"]))
-    with pytest.raises(UserError, match="--statistic would give one"):
+    with pytest.raises(UserError, match="--statistic"):
         trusted_range_of(bare)
 
 
@@ -261,13 +266,13 @@ def test_correlation_time_is_that_of_the_series(memory: float, expected: float) 
     assert correlation_time(list(series.T)) == pytest.approx(expected, rel=0.12)
 
 
-def test_stretches_are_as_long_as_the_memory_asks() -> None:
+def test_blocks_are_several_correlation_times_long() -> None:
     rng = np.random.default_rng(1)
     slow = np.repeat(rng.standard_normal(60), 50) + rng.normal(0, 0.01, 3000)
     rows = polars.DataFrame(
         {"point": "a", "partition": "b", "sample_id": np.arange(3000)}
     ).with_columns(polars.Series(ORDER_COLUMN, np.arange(3000.0)))
-    many = block_labels(rows.with_columns(error=rng.standard_normal(3000)), "error", None)
-    few = block_labels(rows.with_columns(error=slow), "error", None)
+    many, _ = block_labels(rows.with_columns(error=rng.standard_normal(3000)), "error")
+    few, _ = block_labels(rows.with_columns(error=slow), "error")
     assert len(np.unique(many)) == 200
     assert 10 <= len(np.unique(few)) <= 40

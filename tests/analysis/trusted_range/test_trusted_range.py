@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,24 +97,24 @@ def test_trusted_interval_ends_where_the_bound_crosses() -> None:
     assert trusted.check(high + 1e-6).upper[0] > 3.0
 
 
-def test_beyond_the_data_is_told_apart() -> None:
+def test_intervals_beyond_the_data_are_separate() -> None:
     feature, error, blocks = blocks_of_errors(np.random.default_rng(0), 60, 10)
-    held = TrustedRange.fit(feature - 1, error, blocks, kind="monotone").trusted(3.0)
-    assert held.above is None and held.below is not None and held.below < held.low
+    found = TrustedRange.fit(feature - 1, error, blocks, kind="monotone").trusted(3.0)
+    assert found.above is None and found.below is not None and found.below < found.low
     nowhere = made(0, "monotone").trusted(0.5)
     assert nowhere.intervals == () and nowhere.below is None
     assert nowhere.lowest_bound > 0.5
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.05])
-def test_nothing_is_told_below_0_of_a_feature_that_was_never_there(shift: float) -> None:
+def test_a_feature_that_was_never_negative_is_not_extrapolated_below_0(shift: float) -> None:
     feature, error, blocks = blocks_of_errors(np.random.default_rng(0), 60, 10)
-    held = TrustedRange.fit(feature + shift, error, blocks, kind="monotone").trusted(3.0)
-    assert held.intervals[0][0] == held.low >= shift
-    assert held.below == (0.0 if held.low > 0 else None)
+    found = TrustedRange.fit(feature + shift, error, blocks, kind="monotone").trusted(3.0)
+    assert found.intervals[0][0] == found.low >= shift
+    assert found.below == (0.0 if found.low > 0 else None)
 
 
-def test_error_that_follows_nothing_is_bounded_no_better() -> None:
+def test_feature_without_information_narrows_no_bound() -> None:
     feature, error, blocks = blocks_of_errors(np.random.default_rng(3), 200)
     chance = np.random.default_rng(4).uniform(size=feature.size)
     trusted = TrustedRange.fit(chance, error, blocks)
@@ -133,41 +135,51 @@ def test_several_features_and_names() -> None:
     early = trusted.trusted(4.0, "distance", at={"lead": 0.1}).intervals
     late = trusted.trusted(4.0, "distance", at={"lead": 0.9}).intervals
     assert early and (not late or late[-1][1] < early[-1][1])
-    with pytest.raises(UserError, match="needs distance too"):
+    with pytest.raises(UserError, match="distance"):
         trusted.check({"lead": 0.5})
-    with pytest.raises(UserError, match="did you mean 'lead'"):
+    with pytest.raises(UserError, match="'lead'"):
         trusted.check({"lad": 0.5, "distance": 0.1})
 
 
-def test_nothing_is_known_where_a_feature_is_not_a_number() -> None:
+def test_bound_is_infinite_if_a_feature_is_not_finite() -> None:
     check = made().check([np.nan, np.inf, 0.5])
     assert np.isnan(check.expected[:2]).all() and np.isinf(check.upper[:2]).all()
     assert check.inside.tolist() == [False, False, True]
 
 
-def test_samples_are_checked_alike_alone_and_together() -> None:
+def test_samples_are_checked_the_same_alone_and_together() -> None:
     feature = np.linspace(-0.5, 1.5, 50)
     together = made().check(feature).upper
     alone = [made().check(one).upper[0] for one in feature]
     np.testing.assert_allclose(together, alone, rtol=1e-12)  # sums of a few terms
 
 
-def test_refusals() -> None:
-    feature, error, blocks = blocks_of_errors(np.random.default_rng(0), 12)
-    with pytest.raises(TooFewBlocks, match="the data have 12"):
-        TrustedRange.fit(feature, error, blocks)
-    TrustedRange.fit(feature, error, blocks, coverage=0.88)
+def test_too_few_blocks_are_refused() -> None:
+    sample = blocks_of_errors(np.random.default_rng(0), 12)
+    with pytest.raises(TooFewBlocks, match="have 12"):
+        TrustedRange.fit(*sample)
+    TrustedRange.fit(*sample, coverage=0.88)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda feature, error: {"errors": error - 10}, "negative"),
+        (lambda feature, error: {"errors": (error > 2).astype(float)}, "--mean-of"),
+        (lambda feature, error: {"features": np.where(feature > 0.5, np.nan, feature)}, "finite"),
+        (lambda feature, error: {"features": np.ones_like(feature)}, "feature is 1 "),
+        (lambda feature, error: {"errors": error[:-1]}, "length"),
+        (lambda feature, error: {"names": ["a", "b"]}, "1 names"),
+        (lambda feature, error: {"coverage": 1.0}, "coverage=1"),
+    ],
+)
+def test_invalid_samples_are_refused(
+    change: Callable[[np.ndarray, np.ndarray], dict[str, Any]], match: str
+) -> None:
     feature, error, blocks = blocks_of_errors(np.random.default_rng(0), 30)
-    with pytest.raises(UserError, match="absolute errors would work"):
-        TrustedRange.fit(feature, error - 10, blocks)
-    with pytest.raises(UserError, match="each error is 0 or 1"):
-        TrustedRange.fit(feature, (error > 2).astype(float), blocks)
-    with pytest.raises(UserError, match="must be finite"):
-        TrustedRange.fit(np.where(feature > 0.5, np.nan, feature), error, blocks)
-    with pytest.raises(UserError, match="is 1 for every sample"):
-        TrustedRange.fit(np.ones_like(feature), error, blocks)
-    with pytest.raises(UserError, match="not between 0 and 1"):
-        TrustedRange.fit(feature, error, blocks, coverage=1.0)
+    given = {"features": feature, "errors": error, "blocks": blocks}
+    with pytest.raises(UserError, match=match):
+        TrustedRange.fit(**given | change(feature, error))
 
 
 @pytest.mark.parametrize("kind", ["monotone", "quadratic"])
@@ -203,7 +215,7 @@ def test_damaged_and_other_files_are_refused(tmp_path: Path) -> None:
         made().save(tmp_path / "no" / "range.json")
 
 
-def test_unsound_range_is_refused_even_with_a_matching_digest(tmp_path: Path) -> None:
+def test_invalid_range_is_refused_even_with_a_matching_checksum(tmp_path: Path) -> None:
     from saibench.analysis.trusted_range.file import _digest
 
     path = made(1, "monotone").save(tmp_path / "range.json")
@@ -211,7 +223,7 @@ def test_unsound_range_is_refused_even_with_a_matching_digest(tmp_path: Path) ->
     document["trusted_range"]["model"]["mean"]["steps"][0]["values"].reverse()
     document["sha256"] = _digest(document["trusted_range"])
     path.write_text(json.dumps(document))
-    with pytest.raises(UserError, match="no sound trusted range"):
+    with pytest.raises(UserError, match="monotone"):
         TrustedRange.load(path)
 
 
@@ -228,8 +240,8 @@ def test_bound_is_the_median_of_all_splits() -> None:
     assert trusted.trusted(0.1).lowest_bound <= trusted.mean_bound
 
 
-def test_verdict_hardly_depends_on_the_draw_and_ties_are_undecided() -> None:
-    """Near the tolerance that one split in two accepts."""
+def test_verdict_hardly_depends_on_the_seed_and_ties_are_inconclusive() -> None:
+    """Near the tolerance that every other split accepts."""
     sample = blocks_of_errors(np.random.default_rng(7), 40, 4)
     single = [TrustedRange.fit(*sample, seed=seed, splits=1) for seed in range(24)]
     least = np.array([one.trusted(9.0).lowest_bound for one in single])
@@ -237,8 +249,8 @@ def test_verdict_hardly_depends_on_the_draw_and_ties_are_undecided() -> None:
         [TrustedRange.fit(*sample, seed=seed).trusted(9.0).lowest_bound for seed in range(6)]
     )
     assert several.std() < 0.5 * least.std()
-    held = TrustedRange.fit(*sample).trusted(float(np.median(least)))
-    assert held.is_inconclusive and 5 < held.trusted_splits < 15
+    found = TrustedRange.fit(*sample).trusted(float(np.median(least)))
+    assert found.is_inconclusive and 5 < found.trusted_splits < 15
     sure = TrustedRange.fit(*sample).trusted(float(2 * least.max()))
     assert not sure.is_inconclusive and sure.trusted_splits == len(sure.lowest_bounds) == 20
     never = TrustedRange.fit(*sample).trusted(float(least.min() / 2))
@@ -247,12 +259,11 @@ def test_verdict_hardly_depends_on_the_draw_and_ties_are_undecided() -> None:
 
 def test_few_blocks_are_refused_whatever_the_coverage() -> None:
     feature, error, blocks = blocks_of_errors(np.random.default_rng(0), 6)
-    with pytest.raises(TooFewBlocks, match="the data have 6; more blocks"):
+    with pytest.raises(TooFewBlocks, match=r"have 6.*more data"):
         TrustedRange.fit(feature, error, blocks, coverage=0.66)
 
 
-def test_range_of_one_split_is_read_as_it_was() -> None:
-    """Of saibench 0.1; its numbers are those that were saved."""
+def test_range_of_saibench_0_1_has_one_split_and_its_saved_numbers() -> None:
     path = Path(__file__).parents[3] / "docs/results/force_field/guarded_dynamics/range.json"
     saved = json.loads(path.read_text())["trusted_range"]
     trusted = TrustedRange.load(path)
@@ -268,15 +279,15 @@ def test_range_of_one_split_is_read_as_it_was() -> None:
     assert "splits" not in tolerance_sentence(trusted, trusted.trusted(60.0))
 
 
-def test_nearest_samples_that_are_not_trusted_are_named() -> None:
+def test_nearest_samples_that_are_not_trusted_are_reported() -> None:
     feature, error, blocks = blocks_of_errors(np.random.default_rng(0), 60, 10)
     falling = TrustedRange.fit(1 - feature, error, blocks, kind="monotone", names=["soap_distance"])
-    assert "The nearest samples" in tolerance_sentence(falling, falling.trusted(3.0))
+    assert "nearest to training" in tolerance_sentence(falling, falling.trusted(3.0))
     rising = TrustedRange.fit(feature, error, blocks, kind="monotone", names=["soap_distance"])
-    assert "The nearest samples" not in tolerance_sentence(rising, rising.trusted(3.0))
+    assert "nearest to training" not in tolerance_sentence(rising, rising.trusted(3.0))
 
 
-def test_texts_of_a_file_from_elsewhere_do_nothing_to_a_terminal(tmp_path: Path) -> None:
+def test_control_characters_of_a_file_are_replaced(tmp_path: Path) -> None:
     from saibench.analysis.trusted_range.file import _digest
 
     path = made().save(tmp_path / "range.json")
