@@ -52,7 +52,7 @@ def test_caption_reports_range_coverage_and_width(evidence: StudyEvidence) -> No
 def test_caption_reports_that_a_feature_has_no_information(tmp_path: Path) -> None:
     record = {"trust": {**TRUST, "feature": "chance"}}
     evidence = StudyEvidence.load(write_trust_study(tmp_path / "study", ["near"], record=record))
-    assert "no narrower" in trusted_range.caption(evidence)
+    assert "not significant" in trusted_range.caption(evidence)
 
 
 def test_too_few_blocks_are_reported_instead_of_the_figure(tmp_path: Path) -> None:
