@@ -1,4 +1,4 @@
-"""The report of a study of which no point is complete, as after a first point was killed."""
+"""The report of a study without a complete run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ WORKLOADS = sorted((REPOSITORY / "conf" / "workload").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("workload", WORKLOADS, ids=lambda path: path.stem)
-def test_every_figure_and_finding_says_why_it_is_not_there(workload: Path, tmp_path: Path) -> None:
+def test_report_is_written_without_a_complete_run(workload: Path, tmp_path: Path) -> None:
     study = write_study(tmp_path, [Made(state="stopped"), Made(seed=1, state="failed", cause="x")])
-    asked = OmegaConf.load(workload).workload
+    card = OmegaConf.load(workload).workload
     for path in study.glob("*/run.json"):
-        reported = {part: OmegaConf.to_container(asked).get(part) or [] for part in REPORTED}
+        reported = {part: OmegaConf.to_container(card).get(part) or [] for part in REPORTED}
         record = json.loads(path.read_text()) | {"workload": workload.stem} | reported
         path.write_text(json.dumps(record))
     page = write_report(study).read_text()

@@ -27,7 +27,7 @@ SMALL = {
         *("model.net.num_layers=1", "model.net.embed_dims=[8,8]", "model.net.num_heads=2"),
     ),
 }
-SHOWN = {"force_field": "force MAE", "nowcasting": "mm/h", "jet_tagging": "taken for"}
+EXPECTED = {"force_field": "force MAE", "nowcasting": "mm/h", "jet_tagging": "taken for"}
 TWO_POINTS = {
     "time_extrapolation": (
         "subset.count=20",
@@ -60,7 +60,7 @@ OF_JETS = {  # where studies of several workloads have one name
     "error_tracing": ("seed=0,1",),
 }
 RUN = [study for study in STUDIES if not study.with_stem(f"{study.stem}_mini").exists()]
-"""The large forms differ from their small ones in size alone, and are composed elsewhere."""
+"""The large forms differ from the small ones in size alone; another test composes them."""
 
 
 def name_of(study: Path) -> str:
@@ -97,12 +97,12 @@ def test_study_runs_to_its_report(
     (report,) = tmp_path.glob("outputs/*/report.html")
     points = polars.read_parquet(report.parent / "evidence" / "points.parquet")
     assert points["state"].to_list() == ["complete", "complete"]
-    assert SHOWN[workload] in report.read_text()
+    assert EXPECTED[workload] in report.read_text()
     assert_techniques_ran(name_of(study), report.parent)
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=name_of)
-def test_first_comment_says_what_it_shows_and_how_to_run_it(study: Path) -> None:
+def test_first_comment_has_the_command_that_runs_the_study(study: Path) -> None:
     lines = study.read_text().splitlines()
     comment = [line for line in lines[1:] if line.startswith("#")]
     assert lines[0] == "# @package _global_"
@@ -126,7 +126,7 @@ def test_sample_efficiency_has_the_sizes_of_the_paper_and_equal_wall_time() -> N
     assert len({point.trainer.max_time for point in command.points}) == 1
 
 
-def test_sizes_that_the_data_cannot_hold_are_listed_and_are_no_failure(tmp_path: Path) -> None:
+def test_sizes_beyond_the_data_are_not_applicable_and_no_failure(tmp_path: Path) -> None:
     small = (*QUIET, *SMALL["force_field"])
     ended = train(
         tmp_path, "+sweeps=force_field/sample_efficiency", *small, "subset.count=20,50000"
@@ -144,7 +144,7 @@ def test_studies_of_jets_have_the_shares_and_ranges_of_the_paper_and_equal_steps
     ranges = compose_command("train", ["+sweeps=jet_tagging/energy_extrapolation"]).points
     assert [list(point.train_bins) for point in ranges] == [list(range(k + 1)) for k in range(8)]
     assert {point.training.samplers[1].size_of for point in ranges} == {0}
-    turned = compose_command("train", ["+sweeps=jet_tagging/rotation"]).points
-    assert {point.model.net.features for point in turned} == {"kinematic", "raw", "raw_no_pair"}
-    assert {point.partitions.rotated.transform["count"] for point in turned} == {36}
-    assert all(list(point.test) == ["held_out", "rotated"] for point in turned)
+    rotated = compose_command("train", ["+sweeps=jet_tagging/rotation"]).points
+    assert {point.model.net.features for point in rotated} == {"kinematic", "raw", "raw_no_pair"}
+    assert {point.partitions.rotated.transform["count"] for point in rotated} == {36}
+    assert all(list(point.test) == ["held_out", "rotated"] for point in rotated)

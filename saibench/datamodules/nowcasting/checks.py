@@ -1,4 +1,4 @@
-"""What a rain event from any source must be, before a model sees it."""
+"""Checks of rain events from any source, before training."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from saibench.datamodules.nowcasting.event import RECORD_RATE, RainEvent, RainEv
 from saibench.errors import UserError
 
 UNDETECT = (
-    "Use rate 0 and valid=False where the radar saw nothing, and rate 0 where it saw no rain "
-    "(often coded as -99, 9999 or 65535)."
+    "Use rate 0 and valid=False for missing pixels (often coded as -99, 9999 or 65535), and rate 0 "
+    "for pixels without rain."
 )
 
 
 def check_events(events: RainEvents, frames: RainFrames, name: str) -> None:
-    """Read every event once, and refuse those that cannot be learnt from.
+    """Read every event once, and refuse those that are unusable for training.
 
     Raises:
-        UserError: the first that is faulty, its fault, and how many are.
+        UserError: names the first faulty event, its fault, and the number of faulty events.
     """
     faults = []
     ids = events.index["sample_id"].to_list()
@@ -34,24 +34,23 @@ def check_events(events: RainEvents, frames: RainFrames, name: str) -> None:
 def check_event(
     event: RainEvent, frames: RainFrames, height: int, width: int, sample_id: int
 ) -> None:
-    """Refuse an event that cannot be learnt from.
+    """Refuse an event that is unusable for training.
 
     Raises:
-        UserError: wrong shapes, rates that are negative, not finite or above any rain's; by
+        UserError: wrong shapes; rates that are negative, not finite or impossibly high, with
             frame and time.
     """
-    shape = (frames.total, height, width)
-    for name, expected in (("rate", shape), ("valid", shape)):
-        found = np.shape(getattr(event, name))
-        if found != expected:
+    expected = (frames.total, height, width)
+    for name in ("rate", "valid"):
+        if (found := np.shape(getattr(event, name))) != expected:
             raise UserError(
-                f"event {sample_id}: '{name}' has shape {found}; {expected} is expected, of "
+                f"event {sample_id}: '{name}' has shape {found}. Expected: {expected}, for "
                 f"{frames.observed} observed and {frames.target} target frames."
             )
     if event.valid.dtype != bool:
         raise UserError(
-            f"event {sample_id}: 'valid' is of {event.valid.dtype}; bool is expected, False where "
-            "the radar saw nothing."
+            f"event {sample_id}: 'valid' has type {event.valid.dtype}. Use bool, with False for "
+            "missing pixels."
         )
     for name, expected in (
         ("motion", (2, height, width)),
@@ -62,25 +61,25 @@ def check_event(
             continue
         if values.shape != expected or not np.isfinite(values).all():
             raise UserError(
-                f"event {sample_id}: '{name}' of shape {values.shape} holds NaN or Inf, or is not "
-                f"of {expected}."
+                f"event {sample_id}: '{name}' of shape {values.shape} has NaN or Inf, or another "
+                f"shape than {expected}. Use finite values of that shape."
             )
     refuse_rates(event.rate, frames, f"event {sample_id}", UNDETECT)
 
 
 def refuse_rates(rate: np.ndarray, frames: RainFrames, event: str, remedy: str) -> None:
-    """Refuse rates that no rain has.
+    """Refuse impossible rain rates.
 
     Args:
         rate: (T + L, H, W) in mm/h.
-        frames: how many there are.
-        event: its name.
+        frames: number of frames.
+        event: name of the event.
         remedy: what to do.
 
     Raises:
-        UserError: rates that are negative, not finite or above any rain's; by frame and time.
+        UserError: rates that are negative, not finite or impossibly high, with frame and time.
     """
-    if rate.min() >= 0 and rate.max() <= RECORD_RATE:  # NaN is neither
+    if rate.min() >= 0 and rate.max() <= RECORD_RATE:  # False for NaN
         return
     above = f"above the world record of {RECORD_RATE:,g} mm/h"
     for faulty, fault in (

@@ -1,4 +1,4 @@
-"""The radar data sets that there are, and where."""
+"""The radar data sets and their addresses."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ HOW_TO_GET = (
 
 
 class PublishedMRMS(Downloadable):
-    """NowcastNet's test events, on a shared drive without checksums or fixed addresses."""
+    """NowcastNet's test events, on a shared drive without checksums or direct links."""
 
     name = "mrms"
     folder = "mrms"
     summary = "NowcastNet's MRMS test events: 96,000 events of 29 radar frames, 10 minutes apart"
-    size = "about 0.16 TB: 1.7 MB an event of 512 x 512 pixels"
+    size = "about 0.16 TB: 1.7 MB per event of 512 x 512 pixels"
     licence = "CC0"
     source = "https://doi.org/10.24433/CO.0832447.v1"
     by_hand = HOW_TO_GET
 
     def download(self, root: Path, *args: Any, **chosen: Any) -> list[Path]:
-        raise UserError(f"{self.name} has no fixed address to download from. {HOW_TO_GET}.")
+        raise UserError(f"{self.name} has no direct link. {HOW_TO_GET}.")
 
 
 DATASETS = (PublishedMRMS(),)

@@ -1,4 +1,4 @@
-"""Predicting an event many times: a stochastic net's predictions differ."""
+"""Repeated predictions of an event by a stochastic net."""
 
 from __future__ import annotations
 

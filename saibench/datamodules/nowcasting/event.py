@@ -1,4 +1,4 @@
-"""A rain event, and what a source of events must offer."""
+"""Rain events, and the interface of their sources."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ OBSERVED_FRAMES = 9
 TARGET_FRAMES = 20
 FRAMES = OBSERVED_FRAMES + TARGET_FRAMES
 MINUTES_PER_FRAME = 10
-"""Of NowcastNet's events; a source of others says how many frames its own have."""
+"""Of NowcastNet's events, and of sources that do not declare other numbers."""
 LARGEST_RATE = 128.0
-"""mm/h; observations are clipped here, as in NowcastNet's own loader."""
+"""mm/h, at which observations are clipped, as in NowcastNet's loader."""
 SidePixels = Annotated[int, pydantic.Field(ge=32, multiple_of=32)]
-"""Pixels of a side that every net can halve five times."""
+"""Side in pixels that every net can halve five times."""
 RECORD_RATE = 1872.0
-"""mm/h; no rain had more: 31.2 mm in a minute is the world record (Engelbrecht, Brancato 1959,
-*Monthly Weather Review* 87, 303)."""
+"""mm/h, the world record: 31.2 mm in a minute (Engelbrecht, Brancato 1959, *Monthly Weather
+Review* 87, 303)."""
 
 
 @dataclass(frozen=True)
 class RainFrames:
-    """How many frames events have, and how far apart in time they are.
+    """Number of frames per event, and their spacing in time.
 
-    observed: frames that a model is given, T
-    target: frames that it predicts, L
-    minutes: between two frames
+    observed: number T of input frames
+    target: number L of predicted frames
+    minutes: time between two frames
 
-    Raises UserError: no whole numbers of at least 1.
+    Raises UserError: a number that is not a positive integer.
     """
 
     observed: int = OBSERVED_FRAMES
@@ -44,22 +44,21 @@ class RainFrames:
     minutes: int = MINUTES_PER_FRAME
 
     def __post_init__(self) -> None:
-        for name, value in (
-            ("input_frames", self.observed),
-            ("target_frames", self.target),
-            ("minutes_per_frame", self.minutes),
+        for field, name in (
+            ("observed", "input_frames"),
+            ("target", "target_frames"),
+            ("minutes", "minutes_per_frame"),
         ):
+            value = getattr(self, field)
             if value != int(value) or value < 1:
                 raise UserError(
-                    f"{name}={value} of the source of rain events is no whole number of at least 1."
+                    f"data.{name}={value} is not a positive integer. Use an integer >= 1."
                 )
-            # 6.0 is a whole number too, and a label of lead time is one
-        for field in ("observed", "target", "minutes"):
-            object.__setattr__(self, field, int(getattr(self, field)))
+            object.__setattr__(self, field, int(value))  # 6.0 is valid, too
 
     @property
     def total(self) -> int:
-        """Frames of an event, T + L."""
+        """Number of frames of an event, T + L."""
         return self.observed + self.target
 
     @property
@@ -68,16 +67,16 @@ class RainFrames:
         return tuple(self.minutes * (frame + 1) for frame in range(self.target))
 
     def nearest(self, minutes: float) -> int:
-        """The target frame whose lead time is nearest, the earlier of two."""
+        """The target frame with the nearest lead time; of two, the earlier."""
         return min(range(self.target), key=lambda frame: abs(self.leads[frame] - minutes))
 
 
 PUBLISHED = RainFrames()
-"""Of NowcastNet's events, and of a source that does not say."""
+"""Frames of NowcastNet's events."""
 
 
 def frames_of(source: Any) -> RainFrames:
-    """What a source says of its frames: `input_frames`, `target_frames`, `minutes_per_frame`."""
+    """`input_frames`, `target_frames` and `minutes_per_frame` of a source, if it has them."""
     return RainFrames(
         getattr(source, "input_frames", OBSERVED_FRAMES),
         getattr(source, "target_frames", TARGET_FRAMES),
@@ -89,11 +88,11 @@ def frames_of(source: Any) -> RainFrames:
 class RainEvent:
     """The T observed and L target frames of an event.
 
-    rate: (T + L, H, W) float32 in mm/h, 0 where it is missing, at most 128
-    valid: (T + L, H, W) bool, False where the radar saw nothing
-    motion: (2, H, W) float32, pixels per frame along x and y, or None where the truth is not
-        known: the air at p came from p less this, a frame before
-    source: (L, H, W) float32, mm/h that rain gained on its way into each target frame, or None
+    rate: (T + L, H, W) float32 in mm/h, at most 128; 0 for missing pixels
+    valid: (T + L, H, W) bool, False for missing pixels
+    motion: (2, H, W) float32, true motion in pixels per frame along x and y, or None: the air at
+        p was at p - motion one frame before
+    source: (L, H, W) float32, true source of rain in mm/h for each target frame, or None
     """
 
     rate: np.ndarray
@@ -105,14 +104,14 @@ class RainEvent:
 class RainEvents(Protocol):
     """Events that can be read one at a time, by their row in the index.
 
-    index: one row an event: `sample_id` and its data features
-    height, width: pixels
+    index: one row per event: `sample_id` and its data features
+    height, width: in pixels
     pixel_km: side of a pixel in km
     data_hash: changes whenever an event changes
-    has_truth: whether events know their motion and source
+    has_truth: whether events have a true motion and source
 
-    Events are read once and checked before a model sees them, unless their class has
-    `checked = True`, as a decoder may that can give nothing but rates from 0 to 128 mm/h.
+    All events are read once and checked before training, unless the class has `checked = True`,
+    for a decoder that only returns rates from 0 to 128 mm/h.
     """
 
     index: pl.DataFrame
@@ -126,16 +125,15 @@ class RainEvents(Protocol):
         """The event of this row."""
 
     def feature_fields(self) -> list[Field]:
-        """The columns of the index beside `sample_id`."""
+        """The columns of the index except `sample_id`."""
 
 
 class RainSource(DataSource, Protocol):
-    """Where events come from: a reader or a simulation.
+    """A reader or a simulation of rain events.
 
-    A source is a frozen dataclass whose fields are the keys of a `conf/data/*.yaml`. It knows
-    `pixel_km` and `has_truth` of its events before they are made. Where they are not of 9 observed
-    and 20 target frames 10 minutes apart, it has `input_frames`, `target_frames` and
-    `minutes_per_frame` too.
+    `pixel_km` and `has_truth` are known before the events are built. For events other than 9
+    observed and 20 target frames, 10 minutes apart, a source also has `input_frames`,
+    `target_frames` and `minutes_per_frame`.
     """
 
     @property
@@ -144,7 +142,7 @@ class RainSource(DataSource, Protocol):
 
     @property
     def has_truth(self) -> bool:
-        """Whether events know their motion and source."""
+        """Whether events have a true motion and source."""
 
     def load(self, cache: Path) -> RainEvents:
-        """The events; what is prepared once is kept below this root."""
+        """The events, prepared on the first call and read from the cache afterwards."""

@@ -10,64 +10,46 @@ from saibench.datamodules.nowcasting.event import PUBLISHED, RainFrames
 from saibench.evidence.schema import AFTER, BEFORE, Field
 
 TREND_MINUTES = 180
-"""Lead time up to which an event is followed (paper eq. 8), or the last that it has."""
+"""Lead time of the trend (paper eq. 8), or the last lead time if that is shorter."""
 
 OBSERVED_FEATURES = [
-    Field(
-        "mean_intensity", "float64", "mm/h", "event", "feature", "mean rain rate observed", BEFORE
-    ),
-    Field(
-        "max_intensity", "float64", "mm/h", "event", "feature", "largest rain rate observed", BEFORE
-    ),
-    Field(
-        "wet_fraction",
-        "float64",
-        "",
-        "event",
-        "feature",
-        "share of observed pixels with rain",
-        BEFORE,
-    ),
-    Field(
-        "observed_trend",
-        "float64",
-        "mm/h per h",
-        "event",
-        "feature",
-        "slope of the mean rain rate over the observed frames",
-        BEFORE,
-    ),
-    Field(
-        "observed_displacement",
-        "float64",
-        "km",
-        "event",
-        "feature",
-        "way of the centre of mass from the first to the last observed frame",
-        BEFORE,
-    ),
-    Field(
-        "target_trend",
-        "float64",
-        "mm/h",
-        "event",
-        "feature",
-        "change of the mean rain rate from the first target frame to 3 hours, or the last of them",
-        AFTER,
-    ),
+    Field(name, "float64", unit, "event", "feature", describe, known)
+    for name, unit, describe, known in (
+        ("mean_intensity", "mm/h", "mean rain rate observed", BEFORE),
+        ("max_intensity", "mm/h", "largest rain rate observed", BEFORE),
+        ("wet_fraction", "", "share of observed pixels with rain", BEFORE),
+        (
+            "observed_trend",
+            "mm/h per h",
+            "slope of the mean rain rate over the observed frames",
+            BEFORE,
+        ),
+        (
+            "observed_displacement",
+            "km",
+            "displacement of the centre of mass from the first to the last observed frame",
+            BEFORE,
+        ),
+        (
+            "target_trend",
+            "mm/h",
+            "change of the mean rain rate from the first target frame to 3 hours, or to the last",
+            AFTER,
+        ),
+    )
 ]
 
 
 def observed_features(
     rate: np.ndarray, valid: np.ndarray, pixel_km: float, frames: RainFrames = PUBLISHED
 ) -> Mapping[str, float]:
-    """The features of `OBSERVED_FEATURES`, NaN where one is undefined: the radar saw nothing.
+    """The features of `OBSERVED_FEATURES`; NaN if undefined because of missing pixels.
 
     Args:
-        rate: (T + L, H, W) in mm/h, 0 where it is missing.
-        valid: (T + L, H, W), False where it is missing.
-        pixel_km: side of a pixel.
-        frames: how many there are, and how far apart.
+        rate: (T + L, H, W) in mm/h, 0 for missing pixels.
+        valid: (T + L, H, W), False for missing pixels.
+        pixel_km: side of a pixel in km.
+        frames: number and spacing of the frames.
     """
     past = frames.observed
     means = mean_rates(rate, valid)
@@ -85,13 +67,13 @@ def observed_features(
 
 
 def mean_rates(rate: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Mean rate of each frame's valid pixels in mm/h `(T,)`, NaN for a frame that has none."""
+    """Mean rate of the valid pixels of each frame in mm/h `(T,)`, NaN without valid pixels."""
     pixels, totals = valid.sum(axis=(1, 2)), rate.sum(axis=(1, 2), dtype=np.float64)
     return np.where(pixels > 0, totals / np.maximum(pixels, 1), np.nan)
 
 
 def slope(means: np.ndarray, minutes: float) -> float:
-    """Of the least squares line through frames that far apart, an hour; NaN of fewer than two."""
+    """Least-squares slope per hour of frames `minutes` apart; NaN for fewer than two frames."""
     known = ~np.isnan(means)
     if known.sum() < 2:
         return np.nan
@@ -99,7 +81,7 @@ def slope(means: np.ndarray, minutes: float) -> float:
 
 
 def center_of_mass(frame: np.ndarray) -> np.ndarray:
-    """x and y of the rain's centre in pixels (paper eq. 7), NaN for a dry frame."""
+    """x and y of the centre of mass in pixels (paper eq. 7), NaN for a dry frame."""
     total = frame.sum(dtype=np.float64)
     if total == 0:
         return np.full(2, np.nan)

@@ -1,4 +1,4 @@
-"""Rain events, read a batch at a time while the net works on the batch before."""
+"""Batches of rain events, optionally read by worker processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Sample = tuple[int, RainEvent]
 
 @dataclass(frozen=True)
 class Draw:
-    """A row of the index, and the key of the crop that is cut from its event."""
+    """A row of the index, and the random key of its crop."""
 
     row: int
     key: int = 0
@@ -31,10 +31,10 @@ class EventDataset(Dataset[Sample]):
     """Events by the rows of their index, whole or cropped.
 
     Args:
-        events: those there are.
-        crop: pixels of a side of the crop, or None for the whole event.
-        seed: of the place of the crops.
-        frames: of an event.
+        events: all events.
+        crop: side of the crop in pixels, or None for the whole event.
+        seed: of the positions of the crops.
+        frames: number of frames of an event.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class EventDataset(Dataset[Sample]):
     def __getitem__(self, draw: Draw | int) -> Sample:
         draw = draw if isinstance(draw, Draw) else Draw(int(draw))
         event = self.events.read(draw.row)
-        if not getattr(self.events, "checked", False):  # the file may have changed since
+        if not getattr(self.events, "checked", False):  # the file may have changed
             sample_id = int(self.sample_ids[draw.row])
             check_event(event, self.frames, self.events.height, self.events.width, sample_id)
         if self.crop is not None:
@@ -65,7 +65,7 @@ class EventDataset(Dataset[Sample]):
 
 
 class CropBatches(TrainingBatches):
-    """Draws of one round: every time that an event is drawn, its crop has another key."""
+    """Draws of one round: each draw of an event has another crop."""
 
     def __iter__(self) -> Iterator[list[Draw]]:
         first = self.first_step()
@@ -81,23 +81,23 @@ def rain_loader(
     workers: int,
     draws: int | None = None,
 ) -> DataLoader[Any]:
-    """A loader of `RainBatch`es; with workers, they read ahead in processes of their own."""
-    past, weight = dataset.frames.observed, batches.weight
-    collate = _Collate(dataset.events.pixel_km, past, weight, draws)
+    """A loader of `RainBatch`es, with this number of worker processes."""
     return DataLoader(
         dataset,
         batch_sampler=batches,  # type: ignore[arg-type]
         num_workers=workers,
-        collate_fn=collate,
+        collate_fn=_Collate(
+            dataset.events.pixel_km, dataset.frames.observed, batches.weight, draws
+        ),
         pin_memory=torch.cuda.is_available(),
-        multiprocessing_context="spawn" if workers else None,  # threads of a net don't survive fork
+        multiprocessing_context="spawn" if workers else None,  # a fork loses the threads of a net
         persistent_workers=workers > 0,
-        worker_init_fn=_leave_signals if workers else None,
+        worker_init_fn=_ignore_signals if workers else None,
     )
 
 
-def _leave_signals(worker: int) -> None:
-    """A signal for the whole group is its parent's, which ends its workers once it has saved."""
+def _ignore_signals(worker: int) -> None:
+    """Leave signals to the parent process, which stops its workers after saving."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 

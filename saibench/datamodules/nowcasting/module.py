@@ -1,4 +1,4 @@
-"""Rain events, partitioned by what was observed of them."""
+"""Rain events, partitioned by their observed features."""
 
 from __future__ import annotations
 
@@ -26,14 +26,13 @@ from saibench.options import Count, Degree
 
 @dataclass(eq=False, repr=False)
 class NowcastingDataModule(StructuralDataModule):
-    """Rain events: those that a net is trained on, validated on, and tested on.
+    """Training, validation and test partitions of rain events.
 
     Args:
-        crop: side in pixels of the part of an event that is trained on, drawn anew each time;
-            None for the whole event.
-        workers: processes that read ahead, on each rank; 0 reads in the process that trains.
+        crop: side in pixels of the random crops for training; None for whole events.
+        workers: worker processes per rank; 0 reads in the training process.
 
-    The others are those of `StructuralDataModule`; `seed` is also that of the crops.
+    Other options are those of `StructuralDataModule`; `seed` also determines the crops.
     """
 
     source: RainSource = NO_SOURCE
@@ -48,7 +47,7 @@ class NowcastingDataModule(StructuralDataModule):
 
     @cached_property
     def events(self) -> RainEvents:
-        """The events, once they are seen to be fit to be learnt from."""
+        """The checked events."""
         events = self.source.load(self.cache_folder)
         if not getattr(events, "checked", False):
             self.check_once(
@@ -58,8 +57,8 @@ class NowcastingDataModule(StructuralDataModule):
         smallest = min(events.height, events.width)
         if self.crop is not None and self.crop > smallest:
             raise UserError(
-                f"datamodule.crop={self.crop} is larger than the events, which have {events.height}"
-                f" x {events.width} pixels; {smallest // 32 * 32} or null would work."
+                f"datamodule.crop={self.crop} is larger than the events ({events.height} x "
+                f"{events.width} pixels). Use {smallest // 32 * 32} or null."
             )
         return events
 
@@ -70,16 +69,16 @@ class NowcastingDataModule(StructuralDataModule):
         return {"hash": self.events.data_hash, "describe": self.source.describe()}
 
     def dataset_info(self) -> dict[str, Any]:
-        """How events are sampled in space and time, by the names of the nets' arguments."""
-        return self._facts(self.events.pixel_km, self.events.has_truth)
+        """Sampling in space and time, by the argument names of the nets."""
+        return self._info(self.events)
 
     def preview_dataset_info(self) -> dict[str, Any]:
-        return self._facts(self.source.pixel_km, self.source.has_truth)
+        return self._info(self.source)
 
-    def _facts(self, pixel_km: float, has_truth: bool) -> dict[str, Any]:
+    def _info(self, of: RainEvents | RainSource) -> dict[str, Any]:
         return {
-            "pixel_km": pixel_km,
-            "has_truth": has_truth,
+            "pixel_km": of.pixel_km,
+            "has_truth": of.has_truth,
             "observed": self.frames.observed,
             "leads": self.frames.target,
             "frame_minutes": self.frames.minutes,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from saibench.datamodules.cache import cached_arrays, new_array
 from saibench.datamodules.files import data_roots
+from saibench.datamodules.loader import prefetched
 from saibench.datamodules.nowcasting.checks import refuse_rates
 from saibench.datamodules.nowcasting.downloads import HOW_TO_GET
 from saibench.datamodules.nowcasting.event import FRAMES, LARGEST_RATE, PUBLISHED, RainEvent
@@ -32,21 +32,21 @@ from saibench.evidence.schema import Field
 from saibench.options import Count, check_fields
 
 PIXEL_KM = 2.0
-"""0.02 degrees after averaging 2 x 2."""
+"""0.02 degrees, after averaging 2 x 2."""
 FEATURE_THREADS = 4
-NAMED = 10
-"""Faulty events that an error names."""
+MAX_LISTED = 10
+"""Faulty events listed in an error."""
 
 
 @dataclass(frozen=True)
 class MRMS:
     """Events of 29 radar frames, each a folder of PNG files: `<root>/<event>/<event>-00.png`.
 
-    root: folder of the events, which may lie in `figure/` or `mrms/figure/` below it; by default
+    root: folder of the events or of their subfolder `figure/` or `mrms/figure/`; by default
         `SAIBENCH_DATA_DIR`, then `mrms` in the cache
-    events: how many of the folders, in order of their number, are used; by default all
+    events: number of events, in order of their number; by default all
 
-    Raises UserError: later, when a frame is missing or faulty, or events are too few.
+    Raises UserError: later, for a missing or faulty frame, or too few events.
     """
 
     pixel_km: ClassVar[float] = PIXEL_KM
@@ -73,7 +73,7 @@ class MRMS:
         return pl.DataFrame({"sample_id": list(self._folders)}, schema={"sample_id": pl.Int64})
 
     def recipe(self) -> dict[str, Any]:
-        """The checksums that the files state stand for their content, which may be terabytes."""
+        """Files enter by their stated checksums, since their content may be terabytes."""
         return {"source": self.name, "version": 3, "files": self._digest}
 
     def load(self, cache: Path) -> RadarEvents:
@@ -92,7 +92,7 @@ class MRMS:
         return RadarEvents(index, list(self._folders.values()), self._header, data_hash)
 
     def _features(self, folder: Path) -> Mapping[str, np.ndarray]:
-        """One pass over all events: what the index says of them."""
+        """Features of all events, in one pass."""
         names = [field.name for field in OBSERVED_FEATURES]
         arrays = {name: new_array(folder, name, (len(self._folders),), float) for name in names}
 
@@ -105,22 +105,22 @@ class MRMS:
 
         folders = list(self._folders.values())
         faults: dict[str, UserError] = {}
-        with ThreadPoolExecutor(FEATURE_THREADS) as pool:  # decoding releases the interpreter
-            found = _in_order(pool, features, folders)
-            for row, values in enumerate(
-                tqdm(found, desc="reading radar", unit="event", total=len(folders))
-            ):
-                if isinstance(values, UserError):
-                    faults[folders[row].name] = values
-                    continue
-                for name in names:
-                    arrays[name][row] = values[name]
+        # decoding releases the GIL
+        found = prefetched(features, folders, FEATURE_THREADS, ahead=2 * FEATURE_THREADS)
+        for row, values in enumerate(
+            tqdm(found, desc="reading radar", unit="event", total=len(folders))
+        ):
+            if isinstance(values, UserError):
+                faults[folders[row].name] = values
+                continue
+            for name in names:
+                arrays[name][row] = values[name]
         refuse_faulty(faults)
         return arrays
 
     @cached_property
     def _digest(self) -> str:
-        """Of the names, sizes and checksums of all files; once, for there may be millions."""
+        """Hash of the names, sizes and checksums of all files."""
         digest = hashlib.sha256()
         faults: dict[str, UserError] = {}
         for folder in self._folders.values():
@@ -146,19 +146,19 @@ class MRMS:
                 if found := _event_folders(root / below):
                     if self.events is not None and self.events > len(found):
                         raise InsufficientData(
-                            f"data.events={self.events} are more than the {len(found)} events in "
-                            f"{root / below}; {len(found)} or null would work."
+                            f"data.events={self.events} exceeds the {len(found)} events in "
+                            f"{root / below}. Use {len(found)} or null."
                         )
                     numbers = sorted(found)[: self.events]
                     return {number: found[number] for number in numbers}
         raise UserError(
-            f"No event as 00000/00000-00.png is in {' or '.join(map(str, roots))}, nor there in "
-            f"figure or mrms/figure. {HOW_TO_GET}."
+            f"No event 00000/00000-00.png was found in {' or '.join(map(str, roots))}, nor in the "
+            f"subfolder figure or mrms/figure. {HOW_TO_GET}."
         )
 
 
 class RadarEvents:
-    """Radar events, read from their files whenever they are asked for: memory stays flat."""
+    """Radar events, read from their files on each request."""
 
     has_truth = False
     pixel_km = PIXEL_KM
@@ -181,24 +181,22 @@ class RadarEvents:
 
 
 def read_event(folder: Path, header: PngHeader) -> RainEvent:
-    """The 29 frames of a folder, clipped. Raises UserError: one is missing or faulty."""
+    """The 29 frames of a folder, clipped. Raises UserError: a missing or faulty frame."""
     frames = [read_frame(path, header) for path in _frames(folder)]
     rate, valid = (np.stack(part) for part in zip(*frames, strict=True))
-    refuse_rates(rate, PUBLISHED, str(folder), "Code what the radar did not see as 0.")
+    refuse_rates(rate, PUBLISHED, str(folder), "Use the pixel value 0 for missing pixels.")
     return RainEvent(np.minimum(rate, np.float32(LARGEST_RATE)), valid)
 
 
 def refuse_faulty(faults: Mapping[str, UserError]) -> None:
-    """Raise the first fault, and name the other events that have one: all can be mended at once."""
+    """Raise the first fault, and list the other faulty events, so that all can be fixed at once."""
     if not faults:
         return
     (first, *others), names = faults.values(), list(faults)[1:]
     if not others:
         raise first
-    named = ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")
-    raise UserError(
-        f"{str(first).removesuffix('.')}; {len(others)} more of the events are faulty: {named}."
-    )
+    listed = ", ".join(names[:MAX_LISTED]) + (", …" if len(names) > MAX_LISTED else "")
+    raise UserError(f"{first} {len(others)} more events are faulty: {listed}.")
 
 
 def _frames(folder: Path) -> list[Path]:
@@ -206,7 +204,9 @@ def _frames(folder: Path) -> list[Path]:
     paths = [folder / f"{folder.name}-{frame:02d}.png" for frame in range(FRAMES)]
     for path in paths:
         if not path.exists():
-            raise UserError(f"{path} is missing: an event has {FRAMES} frames, 00 to {FRAMES - 1}.")
+            raise UserError(
+                f"{path} is missing. Use events with {FRAMES} frames, 00 to {FRAMES - 1}."
+            )
     return paths
 
 
@@ -215,13 +215,3 @@ def _event_folders(root: Path) -> dict[int, Path]:
         return {}
     named = [path for path in root.iterdir() if re.fullmatch(r"\d{5,}", path.name)]
     return {int(path.name): path for path in named if path.is_dir()}
-
-
-def _in_order(pool: ThreadPoolExecutor, function: Any, items: list[Path]) -> Iterator[Any]:
-    """Results in the order of `items`, with only a few of them waiting at any time."""
-    waiting: list[Any] = []
-    for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > 2 * FEATURE_THREADS:
-            yield waiting.pop(0).result()
-    yield from (future.result() for future in waiting)

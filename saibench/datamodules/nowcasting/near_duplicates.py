@@ -1,4 +1,4 @@
-"""When two rain events are alike: by their radar fields at a coarse scale, and by equal frames."""
+"""Similarity of rain events, by coarse radar fields and by equal frames."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from saibench.datamodules.near_duplicates import NOTHING, SampleSimilarity, dige
 from saibench.datamodules.nowcasting.event import PUBLISHED, RainEvents, RainFrames
 
 CELLS = 16
-"""Cells of a side of the coarse fields that are compared."""
+"""Cells per side of the coarse fields."""
 WET = 1e-3
-"""Share of wet pixels below which a frame is no content: dry frames are all alike."""
+"""Fraction of wet pixels below which a frame has no content: dry frames are all similar."""
 
 
 def compared(frames: RainFrames) -> list[int]:
-    """Frames that are compared: the first and last observed, one amid the targets, the last."""
+    """Frames that are compared: the first and last observed, the middle and last target."""
     past, total = frames.observed, frames.total
     return [0, past - 1, (past + total) // 2, total - 1]
 
 
 def event_similarity(events: RainEvents, frames: RainFrames = PUBLISHED) -> SampleSimilarity:
-    """Of events by the logarithm of their rain rate; an event is read once for each question."""
+    """Near-duplicate criterion of events, by the logarithm of the rain rate."""
     chosen = compared(frames)
 
     def contents(rows: np.ndarray) -> np.ndarray:
@@ -51,6 +51,6 @@ def _coarse(rate: np.ndarray) -> np.ndarray:
 
 
 def _digests(rate: np.ndarray) -> np.ndarray:
-    """(T + L,) one a frame, `NOTHING` where it is all but dry."""
+    """(T + L,) one digest per frame, `NOTHING` for a dry frame."""
     wet = (rate > 0).mean(axis=(1, 2)) > WET
     return np.where(wet, digest(list(rate)), NOTHING)

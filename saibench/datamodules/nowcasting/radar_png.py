@@ -1,4 +1,4 @@
-"""One radar frame in NowcastNet's published form: a 16-bit PNG of coded rain rates."""
+"""Reader of radar frames in NowcastNet's published format: 16-bit PNG of encoded rain rates."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from saibench.errors import UserError, first_line
 from saibench.files.plain import refuse_irregular
 
 RATE_PER_COUNT = 0.1
-"""mm/h that one count of a pixel stands for."""
+"""mm/h per count of a pixel."""
 RATE_OF_ZERO = -3.0
-"""mm/h that a pixel of 0 stands for: no radar coverage, as is everything below 0 mm/h."""
+"""mm/h of a pixel value 0; rates below 0 mm/h mean no radar coverage."""
 MAX_PIXELS = 2**26
-"""Of a frame: 8192 x 8192. A small file can claim and decode to any number."""
+"""Maximum size of a frame (8192 x 8192), since a small file can decode to any size."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _SIXTEEN_BIT_GREY = (16, 0)
 
 
 @dataclass(frozen=True)
 class PngHeader:
-    """What a PNG file's first 26 bytes say of it."""
+    """The size in the first 26 bytes of a PNG file."""
 
     width: int
     height: int
@@ -36,18 +36,18 @@ class PngHeader:
 def read_header(path: Path) -> PngHeader:
     """Size of a 16-bit greyscale PNG.
 
-    Raises UserError: no PNG, or one of another kind.
+    Raises UserError: not a PNG, or one of another type.
     """
     with _opened(path) as file:
         return _header(path, file.read(26))
 
 
 def _opened(path: Path, buffering: int = -1) -> BinaryIO:
-    """A pipe would be waited for without end. Raises UserError: no regular file."""
+    """Open a regular file; a pipe would block. Raises UserError."""
     try:
         refuse_irregular(path)
     except ValueError as error:
-        raise UserError(f"{path} cannot be read ({error}): a frame is a PNG file.") from error
+        raise UserError(f"{path} is not readable ({error}). Use a PNG file.") from error
     return path.open("rb", buffering)
 
 
@@ -57,41 +57,39 @@ def _header(path: Path, head: bytes) -> PngHeader:
     width, height, depth, colour = struct.unpack(">IIBB", head[16:26])
     if (depth, colour) != _SIXTEEN_BIT_GREY:
         kind = "greyscale" if colour == 0 else "colour"
-        raise UserError(
-            f"{path} is a PNG of {depth} bits, {kind}: rain rates are coded in 16 bits, greyscale."
-        )
+        raise UserError(f"{path} is a PNG of {depth} bits, {kind}. Use 16 bits, greyscale.")
     if not 0 < width * height <= MAX_PIXELS:
         raise UserError(
-            f"{path} claims {width} x {height} pixels: at most {MAX_PIXELS:,} are read."
+            f"{path} has {width} x {height} pixels. Use frames of 1 to {MAX_PIXELS:,} pixels."
         )
     return PngHeader(width, height)
 
 
 def read_frame(path: Path, header: PngHeader) -> tuple[np.ndarray, np.ndarray]:
-    """Rain rate and where it is known.
+    """Rain rate, and the mask of valid pixels.
 
     Args:
         path: the file.
-        header: what every frame of the data set has.
+        header: header of all frames of the data set.
 
     Returns:
-        rate (H, W) float32 in mm/h, 0 where it is missing; valid (H, W) bool.
+        rate (H, W) float32 in mm/h, 0 for missing pixels; valid (H, W) bool.
 
-    Raises UserError: no PNG, a truncated one, one of another size or kind.
+    Raises UserError: not a PNG, or a truncated one, or one of another size or type.
     """
     with _opened(path) as file:
         content = file.read()
     found = _header(path, content[:26])
     if found != header:
         raise UserError(
-            f"{path} has {found.width} x {found.height} pixels, where the first frame of the data "
-            f"set has {header.width} x {header.height}."
+            f"{path} has {found.width} x {found.height} pixels, but the first frame of the data "
+            f"set has {header.width} x {header.height}. Use frames of one size."
         )
     _check_chunks(path, content)
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
             counts = np.asarray(image)
-    except Exception as error:  # a decoder raises almost anything for a garbled file
+    except Exception as error:  # a decoder raises almost anything for a damaged file
         raise _incomplete(path, first_line(error)) from error
     if counts.shape != (header.height, header.width):
         raise _incomplete(path, f"it decodes to {counts.shape}")
@@ -101,12 +99,11 @@ def read_frame(path: Path, header: PngHeader) -> tuple[np.ndarray, np.ndarray]:
 
 
 def stated_checksums(path: Path) -> bytes:
-    """The CRC-32 of every chunk, as the file states them: other pixels have others.
+    """The CRC-32 of every chunk, as stated in the file, which identify its pixels.
 
-    Only 12 bytes a chunk are read, and a garbled file has what lies in their places: `read_frame`
-    refuses a file whose CRC-32s do not fit, so that what was read has these.
+    Only 12 bytes per chunk are read; `read_frame` verifies the CRC-32s when the frame is read.
 
-    Raises UserError: no regular file.
+    Raises UserError: not a regular file.
     """
     found, place = b"", len(_SIGNATURE)
     with _opened(path, buffering=0) as file:
@@ -121,9 +118,9 @@ def stated_checksums(path: Path) -> bytes:
 
 
 def _check_chunks(path: Path, content: bytes) -> None:
-    """Every chunk has its CRC-32, which Pillow does not check for pixels, and IEND is the last.
+    """Verify the CRC-32 of every chunk, which Pillow does not for pixels, up to the chunk IEND.
 
-    Raises UserError: a chunk is damaged or missing.
+    Raises UserError: a damaged or missing chunk.
     """
     place, kind = len(_SIGNATURE), b""
     while kind != b"IEND":
@@ -132,12 +129,12 @@ def _check_chunks(path: Path, content: bytes) -> None:
         if end + 4 > len(content):
             raise _incomplete(path, "it ends within a chunk")
         if zlib.crc32(content[place + 4 : end]) != int.from_bytes(content[end : end + 4]):
-            raise _incomplete(path, f"the CRC-32 of a chunk at byte {place} does not fit")
+            raise _incomplete(path, f"wrong CRC-32 of the chunk at byte {place}")
         place = end + 4
 
 
 def _incomplete(path: Path, how: str) -> UserError:
     return UserError(
-        f"{path} is not a whole PNG file ({how}): an interrupted copy or download leaves such a "
-        "file, so fetch it again."
+        f"{path} is not a complete PNG file ({how}), as after an interrupted download. Download it "
+        "again."
     )

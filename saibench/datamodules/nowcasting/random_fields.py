@@ -1,4 +1,4 @@
-"""Periodic random fields with a power-law spectrum, and divergence-free winds made of them."""
+"""Periodic random fields with a power-law spectrum, and divergence-free winds."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def power_law_field(
 ) -> np.ndarray:
     """A periodic Gaussian field `(size, size)` of mean 0 and standard deviation 1.
 
-    Its power spectral density falls as `k ** -slope` beyond the wave number of the largest
-    structures and is flat below, as that of rain does (Harris et al. 2001).
+    Its power spectral density is `k ** -slope` above the wave number of the largest structures and
+    flat below, like that of rain (Harris et al. 2001).
 
     Args:
-        rng: the source of chance.
+        rng: random number generator.
         size: pixels of a side.
         slope: of the two-dimensional power spectral density.
         largest: wavelength of the largest structures, in pixels.
@@ -35,11 +35,11 @@ def divergence_free_wind(
 ) -> np.ndarray:
     """A steady periodic wind `(2, size, size)`, first along x then along y.
 
-    A mean flow and eddies: the rotated gradient of a stream function, whose divergence is zero
-    (by the same spectral derivative exactly).
+    It is a mean flow plus eddies, the rotated gradient of a stream function. Its divergence is
+    zero (exactly, for the same spectral derivative).
 
     Args:
-        rng: the source of chance.
+        rng: random number generator.
         size: pixels of a side.
         mean: flow along x and y.
         eddies: root mean square speed of the eddies, in the unit of `mean`.
@@ -64,7 +64,7 @@ def divergence_free_wind(
 
 @dataclass(frozen=True, eq=False)
 class PeriodicSpline:
-    """A periodic field `(size, size)` that can be read anywhere, by cubic splines."""
+    """Cubic spline interpolation of a periodic field `(size, size)`."""
 
     coefficients: np.ndarray
 
@@ -73,16 +73,16 @@ class PeriodicSpline:
         return cls(ndimage.spline_filter(field, order=3, mode="grid-wrap"))
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Values at points in pixels, of any shape."""
+        """Values at positions in pixels, of any shape."""
         return ndimage.map_coordinates(
             self.coefficients, [y, x], order=3, mode="grid-wrap", prefilter=False
         )
 
 
 def displacement(wind: np.ndarray, steps: int = 2) -> np.ndarray:
-    """How far the air that arrives at each pixel has come in one unit of time.
+    """Displacement of the air that arrives at each pixel, in one unit of time.
 
-    Trajectories are followed backwards through the steady periodic wind by the classical
+    Trajectories are integrated backwards through the steady periodic wind by the classical
     Runge-Kutta method.
 
     Args:
@@ -90,7 +90,7 @@ def displacement(wind: np.ndarray, steps: int = 2) -> np.ndarray:
         steps: Runge-Kutta steps.
 
     Returns:
-        `(2, size, size)` along x and y, in pixels: air at p was at p less this.
+        `(2, size, size)` along x and y, in pixels: air at p was at p - displacement.
     """
     size = wind.shape[1]
     splines = [PeriodicSpline.of(component) for component in wind]

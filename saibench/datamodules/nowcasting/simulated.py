@@ -1,4 +1,4 @@
-"""Rain made on the spot: fields that a divergence-free wind carries while they grow and decay."""
+"""The built-in simulator of rain: fields that grow and decay in a divergence-free wind."""
 
 from __future__ import annotations
 
@@ -33,38 +33,34 @@ from saibench.evidence.schema import AFTER, Field
 from saibench.options import Count, Degree, NotNegative, Number, Positive, check_fields
 
 MARGIN = 2
-"""The wind blows on a periodic domain of this many times the event's side, so that rain enters
-and leaves the event."""
+"""Ratio of the sides of the periodic domain and the event, so that rain enters and leaves the
+event."""
 SPECTRAL_SLOPE = 3.0
-"""Of the latent field's power spectral density."""
+"""Slope of the power spectral density of the latent field."""
 RATE_SCALE, RATE_GROWTH = 2.0, 1.3
-"""Rain rate where the latent field z exceeds the threshold by d: 2 (exp(1.3 d) - 1) mm/h. About
-4 % of the pixels then reach 5 mm/h, and the largest rates are near 100 mm/h."""
+"""Rain rate for a latent field d above the threshold: 2 (exp(1.3 d) - 1) mm/h. About 4 % of the
+pixels then reach 5 mm/h, and the largest rates are near 100 mm/h."""
 THRESHOLD, THRESHOLD_SPREAD = 0.9, 0.3
-"""Mean and spread over events of the threshold, in standard deviations: about 18 % are wet."""
+"""Mean and standard deviation of the threshold over events, in standard deviations of the latent
+field: about 18 % of pixels are wet."""
 
 TRUE_FEATURES = [
-    Field(
-        "true_speed", "float64", "km/h", "event", "feature", "mean speed of the true motion", AFTER
-    ),
-    Field(
-        "true_source",
-        "float64",
-        "mm/h",
-        "pixel and frame",
-        "feature",
-        "mean of the true source over the target frames",
-        AFTER,
-    ),
-    Field(
-        "true_source_size",
-        "float64",
-        "mm/h",
-        "pixel and frame",
-        "feature",
-        "mean absolute value of the true source over the target frames",
-        AFTER,
-    ),
+    Field(name, "float64", unit, per, "feature", describe, AFTER)
+    for name, unit, per, describe in (
+        ("true_speed", "km/h", "event", "mean speed of the true motion"),
+        (
+            "true_source",
+            "mm/h",
+            "pixel and frame",
+            "mean of the true source over the target frames",
+        ),
+        (
+            "true_source_size",
+            "mm/h",
+            "pixel and frame",
+            "mean absolute value of the true source over the target frames",
+        ),
+    )
 ]
 
 
@@ -72,21 +68,21 @@ TRUE_FEATURES = [
 class SimulatedRain:
     """Events of the continuity equation dx/dt + (v . grad) x = s (paper eq. 3), solved exactly.
 
-    A latent Gaussian field is carried by a steady divergence-free wind and changes on its way; the
-    rain rate is a function of how far it exceeds a threshold. Along the path of a parcel of air,
-    and nowhere else, the rate changes by the source s. Both the motion v and the source s of every
-    frame are known, so that errors in the one can be told from errors in the other.
+    A latent Gaussian field is advected by a steady divergence-free wind and changes in time; the
+    rain rate is a function of its excess over a threshold. Along the trajectory of an air parcel
+    the rate changes by the source s. The motion v and the source s of every frame are known, so
+    that errors of motion and of growth can be distinguished.
 
-    events: how many
-    size: pixels of a side, a multiple of 32
+    events: number of events
+    size: side in pixels, a multiple of 32
     pixel_km: side of a pixel in km
-    slowest, fastest: bounds of an event's mean wind in km/h, in any direction
+    slowest, fastest: bounds of the mean wind of an event in km/h, in any direction
     eddies: root mean square speed of the eddies in km/h
-    lifetime: hours in which the pattern that a parcel carries is forgotten
-    growth, growth_spread: mean and standard deviation over events of how far the threshold falls
+    lifetime: hours until the pattern of a parcel is decorrelated
+    growth, growth_spread: mean and standard deviation over events of the decrease of the threshold
         from the first to the last frame, in standard deviations of the latent field; below 0, as
         in the radar data of the paper, more events decay than grow
-    seed: of everything
+    seed: of the simulation
 
     Raises UserError: a number out of range.
     """
@@ -163,7 +159,7 @@ class SimulatedRain:
             threshold=rng.normal(THRESHOLD, THRESHOLD_SPREAD),
             growth=rng.normal(self.growth, self.growth_spread) / (FRAMES - 1),
         )
-        return _followed(latent, step, self.size)
+        return _advected(latent, step, self.size)
 
     def _build(self, folder: Path) -> Mapping[str, np.ndarray]:
         shape = (self.size, self.size)
@@ -181,7 +177,7 @@ class SimulatedRain:
 
 @dataclass(frozen=True, eq=False)
 class _Latent:
-    """What a parcel of air carries: two patterns, of which the second replaces the first."""
+    """The latent field of an air parcel: two patterns, the second of which replaces the first."""
 
     fields: list[PeriodicSpline]
     turn: float
@@ -189,18 +185,18 @@ class _Latent:
     growth: float
 
     def rate(self, patterns: list[np.ndarray], frame: int) -> np.ndarray:
-        """Rain rate in mm/h of parcels that carry these values of the two fields."""
+        """Rain rate in mm/h of parcels with these values of the two patterns."""
         angle = self.turn * frame
         latent = np.cos(angle) * patterns[0] + np.sin(angle) * patterns[1]
         excess = latent - self.threshold + self.growth * (frame - (FRAMES - 1) / 2)
         return RATE_SCALE * np.expm1(RATE_GROWTH * np.maximum(excess, 0.0))
 
 
-def _followed(latent: _Latent, step: np.ndarray, size: int) -> RainEvent:
-    """The middle of the domain, each pixel's parcel followed back to the first frame.
+def _advected(latent: _Latent, step: np.ndarray, size: int) -> RainEvent:
+    """The event in the middle of the domain, by tracing each pixel back to the first frame.
 
-    Air at p was at p less `step` a frame before, so a parcel's rate in two successive frames
-    differs by the source alone.
+    Air at p was at p - `step` one frame before, so that the rate of a parcel in two successive
+    frames differs by the source alone.
     """
     start = (step.shape[1] - size) // 2
     middle = np.stack(np.meshgrid(*[np.arange(start, start + size)] * 2, indexing="xy"))

@@ -1,4 +1,4 @@
-"""A server on the loopback interface that misbehaves as told."""
+"""A server on the loopback interface with programmable faults."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Asked:
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """Gives each path its answers in turn, the last one again and again; notes what was asked."""
+    """Gives each path its answers in turn, repeats the last one, and records the requests."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""Every event is dealt once, crops are drawn anew, and batches carry what was read."""
+"""Every event is in one batch, crops are random, and batches hold the events."""
 
 from __future__ import annotations
 

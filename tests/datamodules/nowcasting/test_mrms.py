@@ -1,4 +1,4 @@
-"""Radar events are decoded as published, and every faulty file is refused in one sentence."""
+"""Radar events are decoded as published, and faulty files are refused."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_the_real_events_have_the_published_statistics(data_dir: Path, tmp_path:
 
 def test_a_missing_frame_is_named(root: Path) -> None:
     (root / "figure" / "00012" / "00012-07.png").unlink()
-    with pytest.raises(UserError, match=r"00012-07\.png is missing: an event has 29 frames"):
+    with pytest.raises(UserError, match=r"00012-07\.png is missing"):
         read(root)
 
 
@@ -99,9 +99,7 @@ def test_all_faulty_events_are_named_at_once(root: Path) -> None:
     """Hours of reading would else be lost to each of them in turn."""
     (root / "figure" / "00012" / "00012-07.png").unlink()
     (root / "figure" / "00003" / "00003-01.png").unlink()
-    with pytest.raises(
-        UserError, match=r"00003-01\.png is missing: .*; 1 more .* faulty: 00012\.$"
-    ):
+    with pytest.raises(UserError, match=r"00003-01\.png .* 1 more .*: 00012\.$"):
         read(root)
 
 
@@ -109,7 +107,7 @@ def test_all_events_with_damaged_frames_are_named_at_once(root: Path) -> None:
     for name in ("00003/00003-20.png", "00012/00012-00.png"):
         path = root / "figure" / name
         path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(UserError, match=r"00003-20\.png is not .*; 1 more .* faulty: 00012\.$"):
+    with pytest.raises(UserError, match=r"00003-20\.png .* 1 more .*: 00012\.$"):
         read(root)
     assert not list((root / "cache").glob("*/")), "nothing half-made is kept"
 
@@ -117,14 +115,14 @@ def test_all_events_with_damaged_frames_are_named_at_once(root: Path) -> None:
 def test_a_truncated_frame_is_named(root: Path) -> None:
     path = root / "figure" / "00003" / "00003-28.png"
     path.write_bytes(path.read_bytes()[:-200])
-    with pytest.raises(UserError, match=r"00003-28\.png is not a whole PNG"):
+    with pytest.raises(UserError, match=r"00003-28\.png .*PNG"):
         read(root)
 
 
 def test_what_is_no_png_is_named(root: Path) -> None:
     path = root / "figure" / "00003" / "00003-02.png"
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1")
-    with pytest.raises(UserError, match=r"00003-02\.png is not a whole PNG"):
+    with pytest.raises(UserError, match=r"00003-02\.png .*PNG"):
         read(root)
 
 
@@ -133,29 +131,29 @@ def test_a_frame_that_is_a_pipe_is_not_waited_for(root: Path, frame: str) -> Non
     path = root / "figure" / "00003" / f"{frame}.png"
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(UserError, match=rf"{frame}\.png cannot be read .*regular file"):
+    with pytest.raises(UserError, match=rf"{frame}\.png .*regular file"):
         read(root)
     for reads in (read_header, stated_checksums, lambda path: read_frame(path, PngHeader(1, 1))):
-        with pytest.raises(UserError, match=rf"{frame}\.png cannot be read"):
+        with pytest.raises(UserError, match=rf"{frame}\.png .*regular file"):
             reads(path)
 
 
 def test_an_eight_bit_frame_is_refused(root: Path) -> None:
     path = root / "figure" / "00003" / "00003-02.png"
     Image.fromarray(np.zeros((SIDE, SIDE), np.uint8)).save(path)
-    with pytest.raises(UserError, match=r"8 bits, greyscale: rain rates are coded in 16"):
+    with pytest.raises(UserError, match=r"8 bits.* 16 bits"):
         read(root)
 
 
 def test_a_frame_of_another_size_is_refused(root: Path) -> None:
     path = root / "figure" / "00012" / "00012-02.png"
     Image.fromarray(np.zeros((SIDE, 64), np.uint16)).save(path)
-    with pytest.raises(UserError, match=r"64 x 32 pixels, where the first frame .* 32 x 32"):
+    with pytest.raises(UserError, match=r"64 x 32 pixels.* 32 x 32"):
         read(root)
 
 
 def test_a_folder_without_events_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"No event as 00000/00000-00\.png"):
+    with pytest.raises(UserError, match=r"00000/00000-00\.png"):
         MRMS(str(tmp_path)).preview()
 
 
@@ -168,8 +166,8 @@ def test_an_event_without_rain_has_no_displacement(tmp_path: Path) -> None:
     assert np.isnan(features["observed_displacement"])
 
 
-def test_frames_that_the_radar_did_not_see_are_in_no_feature(tmp_path: Path) -> None:
-    """Their mean rate is not 0: it is not known."""
+def test_missing_frames_are_in_no_feature(tmp_path: Path) -> None:
+    """Their mean rate is NaN, not 0."""
     folder = write_event(tmp_path, 0, np.full((SIDE, SIDE), 130))  # 10 mm/h and 0.1 more a frame
     blank = np.zeros((SIDE, SIDE), np.uint16)
     for frame in (2, 9):
@@ -187,9 +185,7 @@ def test_frames_that_the_radar_did_not_see_are_in_no_feature(tmp_path: Path) -> 
 
 
 def test_more_events_than_there_are_is_refused(root: Path) -> None:
-    with pytest.raises(
-        InsufficientData, match=r"^data\.events=3 are more than the 2 events in .*; 2 "
-    ):
+    with pytest.raises(InsufficientData, match=r"^data\.events=3 .* 2 events"):
         MRMS(str(root), events=3).preview()
     assert MRMS(str(root), events=2).preview().height == 2
 

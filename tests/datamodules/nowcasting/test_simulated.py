@@ -1,4 +1,4 @@
-"""Simulated rain obeys the continuity equation whose terms it hands out as truth."""
+"""Simulated rain obeys the continuity equation with its true motion and source."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_air_in_solid_rotation_comes_from_along_the_circle() -> None:
     np.testing.assert_allclose(came_from, 8 * np.array([np.cos(speed), -np.sin(speed)]), atol=3e-3)
 
 
-def test_the_spectrum_falls_with_the_slope_that_was_asked_for() -> None:
+def test_the_spectrum_has_the_given_slope() -> None:
     rng = np.random.default_rng(0)
     fields = [power_law_field(rng, 128, slope=3.0, largest=128) for _ in range(30)]
     power = np.mean([np.abs(np.fft.fft2(field)) ** 2 for field in fields], axis=0)
@@ -89,7 +89,7 @@ def test_an_event_depends_on_its_number_and_the_seed_alone() -> None:
     assert not np.array_equal(again.rate, SimulatedRain(events=3, size=64, seed=1).event(1).rate)
 
 
-def test_rain_looks_like_rain() -> None:
+def test_rates_are_realistic() -> None:
     rates = np.stack([SimulatedRain(size=32).event(number).rate for number in range(40)])
     assert 0.08 < (rates > 0).mean() < 0.35
     assert 0.01 < (rates >= 5).mean() < 0.1
