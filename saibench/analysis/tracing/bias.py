@@ -208,9 +208,7 @@ def _stretches(
 
 def _mean(values: Floats, block: int) -> Interval:
     """Mean with an interval from resampling at least five blocks of neighbours."""
-    few = min(BLOCKS_OF_STRETCH, len(values))
-    num_blocks = min(INDEPENDENT_BLOCKS, max(few, len(values) // block))
-    return block_bootstrap(values, contiguous_blocks(np.arange(len(values)), num_blocks))
+    return block_bootstrap(values, _blocks(np.ones(len(values), dtype=bool), block))
 
 
 def _blocks(inside: np.ndarray, block: int) -> np.ndarray:

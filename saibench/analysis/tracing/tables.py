@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import polars
 
@@ -42,55 +42,41 @@ def printed(trace: ResponseTrace) -> list[str]:
 
 def table(traces: Sequence[PointTrace]) -> polars.DataFrame:
     """One row per number: of features, components, causes and stretches of all runs."""
-    rows: list[dict[str, object]] = []
-    for trace in traces:
-        for response in trace.responses:
-            rows += [
-                {"points": trace.label, "response": response.response.name, **row}
-                for row in _of_response(response)
-            ]
-        for number, one in enumerate(trace.bias.stretches if trace.bias else ()):
-            assert trace.bias is not None
-            about = {"points": trace.label, "response": trace.bias.statistic.name}
-            name = f"{trace.bias.along.name} {one.low:.6g} to {one.high:.6g}"
-            for kind, interval in (("mean", one.mean), ("share of error", one.share_of_error)):
-                rows.append(
-                    {**about, "of": f"stretch {number}", "name": name, "number": kind}
-                    | _interval(interval) | _test(one.change)
-                )  # fmt: skip
+    rows = [{"points": trace.label, **row} for trace in traces for row in _rows(trace)]
     return polars.DataFrame(rows, infer_schema_length=None)
 
 
-def _of_response(trace: ResponseTrace) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for one in trace.associations:
-        about = {"of": "feature", "name": one.feature.name}
-        rows.append({**about, "number": "share"} | _interval(one.share))
-        for name, test in (("rho", one.rho), ("partial rho", one.partial)):
-            if test is not None:
-                rows.append({**about, "number": name} | _interval(test.interval) | _test(test))
-    for component in trace.components:
-        about = {"of": component.of, "name": component.name}
-        rows.append({**about, "number": "share"} | _interval(component.share))
-        test = component.relative
-        rows.append({**about, "number": "times the mean"} | _interval(test.interval) | _test(test))
-    for part in trace.parts:
-        rows.append({"of": "cause", "name": part.name, "number": "share"} | _interval(part.share))
-    return rows
+def _rows(trace: PointTrace) -> Iterator[dict[str, object]]:
+    for response in trace.responses:
+        error = response.response.name
+        for one in response.associations:
+            feature = one.feature.name
+            yield _row(error, "feature", feature, "share", one.share)
+            for number, test in (("rho", one.rho), ("partial rho", one.partial)):
+                if test is not None:
+                    yield _row(error, "feature", feature, number, test.interval, test)
+        for component in response.components:
+            of, name, relative = component.of, component.name, component.relative
+            yield _row(error, of, name, "share", component.share)
+            yield _row(error, of, name, "times the mean", relative.interval, relative)
+        for part in response.parts:
+            yield _row(error, "cause", part.name, "share", part.share)
+    if trace.bias is not None:
+        error = trace.bias.statistic.name
+        for at, stretch in enumerate(trace.bias.stretches):
+            name = f"{trace.bias.along.name} {stretch.low:.6g} to {stretch.high:.6g}"
+            numbers = {"mean": stretch.mean, "share of error": stretch.share_of_error}
+            for number, interval in numbers.items():
+                yield _row(error, f"stretch {at}", name, number, interval, stretch.change)
 
 
-def _interval(interval: Interval) -> dict[str, object]:
-    return {
-        "estimate": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "samples": interval.count,
-        "blocks": interval.num_blocks,
-    }
-
-
-def _test(test: Tested) -> dict[str, object]:
-    return {"p": test.p, "q": test.q}
+def _row(
+    response: str, of: str, name: str, number: str, interval: Interval, test: Tested | None = None
+) -> dict[str, object]:
+    about = {"response": response, "of": of, "name": name, "number": number}
+    bounds = {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
+    counts = {"samples": interval.count, "blocks": interval.num_blocks}
+    return {**about, **bounds, **counts, **({} if test is None else {"p": test.p, "q": test.q})}
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
