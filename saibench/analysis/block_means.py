@@ -59,9 +59,18 @@ def block_means(
     declared = shares or [False] * values.shape[1]
     for column, share in zip(values.T, declared, strict=True):
         defined = ~np.isnan(column)
-        chosen = samples.filter(polars.Series(defined))
-        of_column = _of_defined(column[defined], chosen, share) if defined.any() else None
-        found.append(of_column)
+        if not defined.any():
+            found.append(None)
+            continue
+        own, chosen = column[defined], samples.filter(polars.Series(defined))
+        blocks = find_blocks(chosen, own)
+        counts = np.bincount(blocks.cells).astype(np.float64)
+        means = np.bincount(blocks.cells, own) / counts
+        digest = samples_digest(chosen["sample_id"].to_numpy(), blocks.cells)
+        of_cells = BlockMeans(
+            means[:, None], counts[:, None], (1.0,), 0.0, digest, blocks.num_blocks, share
+        )
+        found.append((blocks.mean(own, share=share), of_cells))
     return found
 
 
@@ -69,16 +78,3 @@ def samples_digest(ids: NDArray[np.int64], cells: NDArray[np.int64]) -> str:
     """A digest of sample ids, in ascending order, and of their cells."""
     both = np.ascontiguousarray(np.stack([ids, cells]), np.int64)
     return hashlib.sha256(both.tobytes()).hexdigest()[:12]
-
-
-def _of_defined(
-    values: Floats, samples: polars.DataFrame, share: bool
-) -> tuple[Interval, BlockMeans]:
-    blocks = find_blocks(samples, values)
-    counts = np.bincount(blocks.cells).astype(np.float64)
-    sums = np.bincount(blocks.cells, values)
-    digest = samples_digest(samples["sample_id"].to_numpy(), blocks.cells)
-    means = BlockMeans(
-        (sums / counts)[:, None], counts[:, None], (1.0,), 0.0, digest, blocks.num_blocks, share
-    )
-    return blocks.mean(values, share=share), means

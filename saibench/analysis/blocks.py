@@ -135,25 +135,21 @@ def find_blocks(
     series = units.series(values)
     groups = units.unit if units.kind == GROUP else None
     order = np.lexsort([units.unit, units.strata[units.unit]])
-    decided = stretches_of(samples)
-    if decided is None:
-        against = None if units.kind == TIME else contradiction(series, replicates=replicates)
-        dependent = units.kind == TIME or against is not None
-    else:
-        dependent = bool(decided)
-        against = None
-        if dependent and units.kind != TIME:
-            of_columns = [lag_one(column[~np.isnan(column)]) for column in series.T]
-            against = max(of_columns, default=0.0)
+    timed, decided, lag = units.kind == TIME, stretches_of(samples), None
+    if decided is None and not timed:
+        lag = contradiction(series, replicates=replicates)
+    elif decided and not timed:
+        lag = max((lag_one(column[~np.isnan(column)]) for column in series.T), default=0.0)
+    dependent = timed or lag is not None if decided is None else bool(decided)
     if not dependent:
         bundles = stretches(np.arange(units.count), MAX_BLOCKS)
         cells = stratified_blocks(units.strata) if units.strata.any() else bundles
-        every = order if units.kind == GROUP else np.argsort(units.unit, kind="stable")
-        return Blocks(cells[units.unit], cells[units.unit], units.kind, every, groups=groups)
-    own = number_of_stretches(memory(series, replicates=replicates), units.count)
-    labels = _nearest(decided or [], own, units.kind == TIME)
-    labels = units.stretches(own) if labels is None else labels
-    return Blocks(labels, units.stretches(MAX_BLOCKS), units.kind, order, against, groups)
+        by_unit = order if units.kind == GROUP else np.argsort(units.unit, kind="stable")
+        return Blocks(cells[units.unit], cells[units.unit], units.kind, by_unit, groups=groups)
+    number = number_of_stretches(memory(series, replicates=replicates), units.count)
+    labels = _nearest(decided or [], number, timed)
+    labels = units.stretches(number) if labels is None else labels
+    return Blocks(labels, units.stretches(MAX_BLOCKS), units.kind, order, lag, groups)
 
 
 def influence(reduce: Callable[[Floats], Floats], values: Floats) -> Floats:

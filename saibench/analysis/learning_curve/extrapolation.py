@@ -86,7 +86,14 @@ def extrapolate(
     Raises:
         TooFewSizes: there are fewer than four sizes, or an error is zero.
     """
-    _refuse_unfit(curve)
+    count = len(curve.sizes)
+    if count < MIN_SIZES:
+        raise TooFewSizes(
+            f"{count} training set sizes of the same kind are too few for a law. Use at least "
+            f"{MIN_SIZES}, or 5 to also check the law on a held-out size."
+        )
+    if not (curve.errors > 0).all():
+        raise TooFewSizes("An error is zero, which none of the laws reaches.")
     errors = curve.errors[None]
     ratios = measured_over_predicted(curve.sizes, errors)
     misses = _misses(ratios)
@@ -143,14 +150,3 @@ def _misses(ratios: list[Floats]) -> Floats:
 def _least(misses: Floats) -> NDArray[np.intp]:
     """The first law whose miss is nearly the smallest."""
     return np.argmax(misses <= EQUAL_MISS * misses.min(axis=1, keepdims=True), axis=1)
-
-
-def _refuse_unfit(curve: LearningCurve) -> None:
-    count = len(curve.sizes)
-    if count < MIN_SIZES:
-        raise TooFewSizes(
-            f"{count} training set sizes of the same kind are too few for a law. Use at least "
-            f"{MIN_SIZES}, or 5 to also check the law on a held-out size."
-        )
-    if not (curve.errors > 0).all():
-        raise TooFewSizes("An error is zero, which none of the laws reaches.")

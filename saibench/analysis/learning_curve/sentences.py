@@ -99,7 +99,11 @@ def needed_sentence(needed: DataNeeded, found: Extrapolation, target: float) -> 
             if times > 1
             else "within the sizes tested"
         )
-        return f"{goal} needs {_size_interval(needed)} training samples, {where}.{_never(needed)}"
+        high = count(needed.size.high) if needed.is_bounded else "no upper bound"
+        size = f"{count(needed.size.estimate)} [{count(needed.size.low)}, {high}]"
+        share = f"{100 * needed.never:.0f}" if needed.never >= 0.01 else "under 1"
+        never = f" In {share} % of the resamplings no number reaches it." if needed.never else ""
+        return f"{goal} needs {size} training samples, {where}.{never}"
     at_least = (
         f" At least {count(needed.size.low)} are needed."
         if math.isfinite(needed.size.low) and needed.size.low > 1
@@ -132,16 +136,3 @@ def error_name(curve: LearningCurve) -> str:
     statistic = curve.statistic
     name = statistic.name if not curve.ideal else f"{curve.ideal:g} − {statistic.name}"
     return f"{name} [{statistic.unit}]" if statistic.unit else name
-
-
-def _size_interval(needed: DataNeeded) -> str:
-    size = needed.size
-    high = count(size.high) if needed.is_bounded else "no upper bound"
-    return f"{count(size.estimate)} [{count(size.low)}, {high}]"
-
-
-def _never(needed: DataNeeded) -> str:
-    if not needed.never:
-        return ""
-    share = f"{100 * needed.never:.0f}" if needed.never >= 0.01 else "under 1"
-    return f" In {share} % of the resamplings no number reaches it."
