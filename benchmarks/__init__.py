@@ -1,1 +1,1 @@
-"""How fast saibench is, beside the limit of its hardware and the tools of its fields."""
+"""Speed of saibench, compared with other tools, and simulations of its statistics."""

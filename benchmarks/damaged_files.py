@@ -168,6 +168,10 @@ def evidence(folder: Path) -> Any:
     return repr((tables, found.units, dict(found.records), dict(found.metrics)))
 
 
+def run_evidence(path: Path) -> Any:
+    return evidence(path.parent)
+
+
 def settings(path: Path) -> Any:
     from saibench.runs.point import load_point
 
@@ -216,17 +220,14 @@ OLD = ("config.yaml", "metrics.json", "samples.parquet")
 JOINED = "evidence/samples.parquet"
 RUN: dict[str, Callable[[Path], Any]] = {
     "config.yaml": settings,
-    "run.json": lambda path: evidence(path.parent),
-    "metrics.json": lambda path: evidence(path.parent),
-    "samples.parquet": lambda path: evidence(path.parent),
-    "by_species.parquet": lambda path: evidence(path.parent),
+    **dict.fromkeys(("run.json", "metrics.json", "samples.parquet"), run_evidence),
+    "by_species.parquet": run_evidence,
     "joined samples": lambda path: evidence(path.parents[1]),
     "frames.npz": frames,
     "best.ckpt": checkpoint,
     "checkpoint alone": checkpoint,
     "config.yaml of 0.1": settings,
-    "metrics.json of 0.1": lambda path: evidence(path.parent),
-    "samples.parquet of 0.1": lambda path: evidence(path.parent),
+    **dict.fromkeys(("metrics.json of 0.1", "samples.parquet of 0.1"), run_evidence),
 }
 MADE: dict[str, Callable[[Path], Path]] = {
     "range.json": saved_range,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any, Self
+
+import torch
 
 from benchmarks.step_timer import StepTimes
 
@@ -168,19 +171,43 @@ def run_process(name: str, command: Sequence[str], **variables: str) -> None:
         raise ContestantFailed(f"{name} ended with code {ended.returncode}:\n{output}")
 
 
-def run_task(module: str, task: Any) -> dict[str, Any]:
-    """Run a task in a fresh process: `python -m <module> TASK.json RESULT.json`.
+@dataclass(frozen=True)
+class Usage:
+    """Resources of the timed part of a task.
 
     Args:
-        module: reads the task and writes the result.
-        task: a dataclass.
+        seconds: wall time.
+        cpu_seconds: CPU time of the process.
+        peak_megabytes: peak memory of the GPU, or of the process with Python and PyTorch.
     """
+
+    seconds: float
+    cpu_seconds: float
+    peak_megabytes: float
+
+
+def run_task(module: str, task: Any) -> Usage:
+    """Run a task (a dataclass) in a fresh process: `python -m <module> TASK.json RESULT.json`."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
         task_file, result_file = Path(scratch) / "task.json", Path(scratch) / "result.json"
         task_file.write_text(json.dumps(asdict(task)))
         run_process(module, [sys.executable, "-m", module, str(task_file), str(result_file)])
-        result: dict[str, Any] = json.loads(result_file.read_text())
-        return result
+        return Usage(**json.loads(result_file.read_text()))
+
+
+def task_main(make_task: Callable[..., Any], measure: Callable[[Any], Usage]) -> None:
+    """The main function of a module for `run_task`."""
+    task_file, result_file = map(Path, sys.argv[1:])
+    torch.set_num_threads(1)
+    task = make_task(**json.loads(task_file.read_text()))
+    result_file.write_text(json.dumps(asdict(measure(task))))
+
+
+def peak_megabytes(device: torch.device) -> float:
+    """Peak memory of this process, in units of 2^20 bytes: of the GPU if it uses one."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def table(title: str, samples: str, measurements: Sequence[Measurement]) -> str:

@@ -25,8 +25,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measurement import argument_parser, run_task
-from benchmarks.nowcasting.inference import CONTESTANTS, InferenceResult, InferenceTask
+from benchmarks.measurement import Usage, argument_parser, run_task
+from benchmarks.nowcasting.inference import CONTESTANTS, InferenceTask
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Run:
     """A task in a process of its own, and its result."""
 
     task: InferenceTask
-    result: InferenceResult
+    result: Usage
 
     @property
     def rate(self) -> float:
@@ -93,7 +93,7 @@ def run(contestant: str, width: int, events: int, draws: int, options: argparse.
         draws=draws,
         device=options.device,
     )
-    return Run(task, InferenceResult(**run_task("benchmarks.nowcasting.inference", task)))
+    return Run(task, run_task("benchmarks.nowcasting.inference", task))
 
 
 def rates(pairs: Sequence[Sequence[Run]]) -> str:

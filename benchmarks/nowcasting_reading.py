@@ -22,8 +22,8 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from benchmarks.measurement import argument_parser, run_task
-from benchmarks.nowcasting.reading import ReadingResult, ReadingTask
+from benchmarks.measurement import Usage, argument_parser, run_task
+from benchmarks.nowcasting.reading import ReadingTask
 from saibench.datamodules.nowcasting.event import FRAMES
 
 
@@ -87,16 +87,16 @@ def linked(root: Path, count: int, folder: Path) -> Path:
     return tree
 
 
-def run(task: ReadingTask) -> ReadingResult:
+def run(task: ReadingTask) -> Usage:
     """Run a task in a fresh process on one thread."""
-    return ReadingResult(**run_task("benchmarks.nowcasting.reading", task))
+    return run_task("benchmarks.nowcasting.reading", task)
 
 
 def rates(plain: ReadingTask, options: argparse.Namespace) -> str:
     """Events per second of the net and of the loaders, which take turns."""
     tasks = {f"{count} workers": replace(plain, workers=count) for count in options.workers}
     net = f"net ({options.width} channels)"
-    results: dict[str, list[ReadingResult]] = {name: [] for name in (net, *tasks)}
+    results: dict[str, list[Usage]] = {name: [] for name in (net, *tasks)}
     for _ in range(options.repeats):
         for name, task in {net: replace(plain, base_channels=options.width), **tasks}.items():
             results[name].append(run(task))

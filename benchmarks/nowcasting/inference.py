@@ -5,24 +5,20 @@ python -m benchmarks.nowcasting.inference TASK.json RESULT.json
 
 from __future__ import annotations
 
-import json
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
+from benchmarks.measurement import Usage, peak_megabytes, task_main
 from benchmarks.step_timer import device_synchronizer
 from saibench.models.nowcasting.nets.nowcastnet import NowcastNet
 from saibench.models.nowcasting.nets.nowcastnet.spade import Guide
 
 OBSERVED, LEADS = 9, 20
-MEGABYTE = 2**20
 
 
 @dataclass(frozen=True)
@@ -44,21 +40,6 @@ class InferenceTask:
     events: int
     draws: int
     device: str
-
-
-@dataclass(frozen=True)
-class InferenceResult:
-    """The measurements.
-
-    Args:
-        seconds: wall time of the timed events.
-        cpu_seconds: CPU time of the same.
-        peak_megabytes: peak memory of the GPU, or of the process on a CPU.
-    """
-
-    seconds: float
-    cpu_seconds: float
-    peak_megabytes: float
 
 
 def bare_predictions(net: NowcastNet, observed: Tensor, draws: int) -> Iterator[Tensor]:
@@ -101,7 +82,7 @@ CONTESTANTS: dict[str, Callable[[NowcastNet, Tensor, int], Iterator[Tensor]]] = 
 }
 
 
-def predict(task: InferenceTask) -> InferenceResult:
+def predict(task: InferenceTask) -> Usage:
     device = torch.device(task.device)
     synchronize = device_synchronizer(device)
     net = NowcastNet(task.base_channels).to(device).eval()
@@ -116,25 +97,12 @@ def predict(task: InferenceTask) -> InferenceResult:
             for predicted in predictions(net, observed.to(device), task.draws):
                 assert predicted.shape == (1, LEADS, task.size, task.size)
         synchronize()
-    return InferenceResult(
+    return Usage(
         seconds=time.perf_counter() - began,
         cpu_seconds=time.process_time() - cpu_began,
-        peak_megabytes=_peak_megabytes(device),
+        peak_megabytes=peak_megabytes(device),
     )
 
 
-def _peak_megabytes(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / MEGABYTE
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def main() -> None:
-    task_file, result_file = map(Path, sys.argv[1:])
-    torch.set_num_threads(1)
-    task = InferenceTask(**json.loads(task_file.read_text()))
-    result_file.write_text(json.dumps(asdict(predict(task))))
-
-
 if __name__ == "__main__":
-    main()
+    task_main(InferenceTask, predict)

@@ -5,16 +5,14 @@ python -m benchmarks.nowcasting.reading TASK.json RESULT.json
 
 from __future__ import annotations
 
-import json
-import resource
-import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from benchmarks.measurement import Usage, peak_megabytes, task_main
 from benchmarks.step_timer import device_synchronizer
 from saibench.datamodules.nowcasting.event import OBSERVED_FRAMES, TARGET_FRAMES
 from saibench.datamodules.nowcasting.loader import CropBatches, EventDataset, rain_loader
@@ -46,21 +44,6 @@ class ReadingTask:
     workers: int
     base_channels: int | None
     device: str
-
-
-@dataclass(frozen=True)
-class ReadingResult:
-    """The measurements.
-
-    Args:
-        seconds: wall time of the timed batches.
-        cpu_seconds: CPU time of the process for the same, without its workers.
-        peak_megabytes: peak memory of the process, including Python and PyTorch.
-    """
-
-    seconds: float
-    cpu_seconds: float
-    peak_megabytes: float
 
 
 def now() -> np.ndarray:
@@ -102,14 +85,11 @@ def compute(task: ReadingTask) -> np.ndarray:
     return now() - began
 
 
-def main() -> None:
-    task_file, result_file = map(Path, sys.argv[1:])
-    torch.set_num_threads(1)
-    task = ReadingTask(**json.loads(task_file.read_text()))
+def measured(task: ReadingTask) -> Usage:
+    """CPU time and memory are those of the process without its workers."""
     seconds, cpu_seconds = (read(task) if task.base_channels is None else compute(task)).tolist()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    result_file.write_text(json.dumps(asdict(ReadingResult(seconds, cpu_seconds, peak))))
+    return Usage(seconds, cpu_seconds, peak_megabytes(torch.device("cpu")))
 
 
 if __name__ == "__main__":
-    main()
+    task_main(ReadingTask, measured)

@@ -10,6 +10,7 @@ from typing import Any
 import polars
 import pytest
 from command_line import saibench
+from html_page import Page
 from synthetic_study import Made, write_study
 
 from saibench.evidence.reader import StudyEvidence, join
@@ -125,6 +126,7 @@ def hostile(record: dict[str, Any]) -> None:
         headline=[HOSTILE],
         findings=[HOSTILE],
         explorers=[HOSTILE],
+        failure={"cause": HOSTILE, "traceback": HOSTILE},
         wandb={"url": "javascript:alert(4)", "project": HOSTILE},
         versions={HOSTILE: HOSTILE},
     )
@@ -142,6 +144,8 @@ def test_texts_of_a_record_are_escaped(study: Path, tmp_path: Path) -> None:
     for markup in ("<script>alert", "<img src=x", "\x1b"):
         assert markup not in page
     assert 'href="javascript:' not in page
+    parsed = Page(page)
+    assert parsed.tags.count("script") == 3 + len(parsed.blocks), "only those of the page"
     assert page.count("alert(1)") > 5, "displayed as text"
     assert saibench(tmp_path, "export", str(study), str(tmp_path / "out")).status == 0
     text = (tmp_path / "out" / "README.md").read_text()

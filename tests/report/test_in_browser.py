@@ -88,6 +88,13 @@ def page_of(*folders: Path) -> Path:
     return write_comparison(studies, folders[0].with_name("compared.html"))
 
 
+def choose_columns(page: Page, view: str) -> None:
+    page.value(
+        f"(() => {{ const s = document.getElementById('matrix-view'); s.value = '{view}';"
+        "s.dispatchEvent(new Event('change')); })()"
+    )
+
+
 def rows_shown(page: Page) -> list[str]:
     return page.value(
         "[...document.querySelectorAll('#matrix tbody tr')].filter((row) => !row.hidden)"
@@ -112,10 +119,7 @@ def test_table_is_filtered_sorted_and_grouped_by_partition(page: Page, study: Pa
     )
     page.click(f"#points thead th:nth-child({column + 1})")
     assert rows_shown(page) == by_error
-    page.value(
-        "(() => { const s = document.getElementById('matrix-view'); s.value = 'menergy_bias';"
-        "s.dispatchEvent(new Event('change')); })()"
-    )
+    choose_columns(page, "menergy_bias")
     assert f"{PARTITION}\nmeV · per frame" in page.text("#matrix thead")
     bias = metrics[MADE[0].point][PARTITION]["energy_bias"]["value"]
     shown = page.text(f"#matrix tr[data-key='{MADE[0].point}']").replace("−", "-")
@@ -320,10 +324,7 @@ def test_run_without_training_is_marked_in_every_table(page: Page, tmp_path: Pat
     change_record(folder, Made(), partitions={"train": {"count": 0}})
     page.open(write_report(folder))
     assert "\tnot trained here\t" in page.text("#matrix")
-    page.value(
-        "(() => { const s = document.getElementById('matrix-view'); s.value = 'mforce_mae';"
-        "s.dispatchEvent(new Event('change')); })()"
-    )
+    choose_columns(page, "mforce_mae")
     assert "\tnot trained here\t" in page.text("#matrix")
 
 

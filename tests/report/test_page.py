@@ -172,28 +172,6 @@ def test_figure_that_cannot_be_drawn_has_a_reason(tmp_path: Path) -> None:
     assert shown.count("Not drawn:") == 5
 
 
-def test_text_of_a_study_is_escaped(tmp_path: Path) -> None:
-    study = write_study(tmp_path, MADE[:2], frames=30, figures=[])
-    attack = '<script>alert("x")</script>'
-    settings = {**MADE[0].settings, "model.name": attack, f"window{attack}": 1}
-    edit_record(
-        study,
-        MADE[0],
-        study=attack,
-        settings=settings,
-        slug=attack,
-        command=attack,
-        data={"describe": attack, "hash": '"onload=x'},
-        wandb={"url": "javascript:alert(1)"},
-        failure={"cause": attack, "traceback": attack},
-    )
-    page = Page(render(StudyEvidence.load(study)))
-    plain = Page(render(StudyEvidence.load(write_study(tmp_path / "plain", MADE[:2], 30, []))))
-    assert page.tags.count("script") == plain.tags.count("script") == 3 + len(page.blocks)
-    assert page.shown.count(attack) >= 5
-    assert "javascript:" not in "".join(address for _, _, address in page.addresses)
-
-
 def test_web_addresses_of_a_record_are_links(tmp_path: Path) -> None:
     study = write_study(tmp_path, MADE[:1], frames=30, figures=[])
     edit_record(study, MADE[0], wandb={"id": "abc", "url": "https://wandb.ai/x/y/runs/abc"})

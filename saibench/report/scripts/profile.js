@@ -10,7 +10,6 @@ const profile = (labels, values, xLabel, yLabel, intervals = []) => {
   const x = asLine
     ? axisScale(extent(numbers), SMALL.left, SMALL.width - SMALL.right)
     : axisScale([-0.5, labels.length - 0.5], SMALL.left, SMALL.width - SMALL.right);
-  const base = SMALL.height - SMALL.bottom;
   const marks = asLine ? linePath(numbers, values, x, y) : labels.map((label, at) => {
     if (!Number.isFinite(values[at])) return null;
     const [left, right] = [x.at(at - 0.38), x.at(at + 0.38)];
@@ -28,18 +27,11 @@ const profile = (labels, values, xLabel, yLabel, intervals = []) => {
     class: "plot small", viewBox: `0 0 ${SMALL.width} ${SMALL.height}`, role: "img",
     "aria-label": `${yLabel} by ${xLabel}`,
   },
-  ticks(y.start, y.end, 5).map((value) => [
-    svg("path", { class: "grid", d: `M${SMALL.left} ${y.at(value).toFixed(1)}H${SMALL.width - SMALL.right}` }),
-    svg("text", { x: SMALL.left - 6, y: (y.at(value) + 4).toFixed(1), "text-anchor": "end" }, tickText(value)),
-  ]).flat(),
-  xTicks.map(([at, text]) => svg("text", { x: at.toFixed(1), y: base + 15, "text-anchor": "middle" }, text)),
-  svg("path", { class: "frame", d: `M${SMALL.left} ${SMALL.top}V${base}H${SMALL.width - SMALL.right}` }),
+  plotFrame(x, y, xLabel, yLabel, SMALL, xTicks),
   marks,
   intervals.map((interval, at) => interval && svg("path", {
     stroke: "#1d2733", d: `M${x.at(asLine ? numbers[at] : at).toFixed(1)} ${y.at(interval[0]).toFixed(1)}V${y.at(interval[1]).toFixed(1)}`,
-  })),
-  svg("text", { x: (SMALL.left + SMALL.width) / 2, y: SMALL.height - 7, "text-anchor": "middle" }, xLabel),
-  svg("text", { transform: `translate(13 ${(SMALL.top + base) / 2}) rotate(-90)`, "text-anchor": "middle" }, yLabel));
+  })));
 };
 
 // undefined values leave a gap

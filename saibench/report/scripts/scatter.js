@@ -20,14 +20,14 @@ const axisScale = ([low, high], from, to) => {
 
 const tickText = (value) => minus(String(Number(value.toPrecision(8))));
 
-const plotFrame = (x, y, xLabel, yLabel, size = PLOT) => {
-  const { width, height, left, right, top, bottom } = size;
+// xTicks: [[position, text]]; by default round numbers, with grid lines
+const plotFrame = (x, y, xLabel, yLabel, { width, height, left, right, top, bottom }, xTicks = null) => {
   const base = height - bottom;
+  const grid = xTicks ? [] : ticks(x.start, x.end).map(x.at);
   return [
-    ticks(x.start, x.end).map((value) => [
-      svg("path", { class: "grid", d: `M${x.at(value).toFixed(1)} ${top}V${base}` }),
-      svg("text", { x: x.at(value).toFixed(1), y: base + 16, "text-anchor": "middle" }, tickText(value)),
-    ]),
+    grid.map((at) => svg("path", { class: "grid", d: `M${at.toFixed(1)} ${top}V${base}` })),
+    (xTicks ?? ticks(x.start, x.end).map((value) => [x.at(value), tickText(value)])).map(([at, text]) =>
+      svg("text", { x: at.toFixed(1), y: base + 16, "text-anchor": "middle" }, text)),
     ticks(y.start, y.end).map((value) => [
       svg("path", { class: "grid", d: `M${left} ${y.at(value).toFixed(1)}H${width - right}` }),
       svg("text", { x: left - 7, y: (y.at(value) + 4).toFixed(1), "text-anchor": "end" }, tickText(value)),
@@ -73,7 +73,7 @@ const scatter = ({ xs, ys, ids, xLabel, yLabel, diagonal, choose }) => {
       tip.textContent = at === null ? ""
         : `sample ${ids[at]}: ${xLabel} ${exact(xs[at])}, ${yLabel} ${formatNumber(ys[at])}`;
     },
-  }, tip, ...plotFrame(x, y, xLabel, yLabel),
+  }, tip, ...plotFrame(x, y, xLabel, yLabel, PLOT),
   diagonal ? svg("path", {
     class: "diagonal", d: `M${x.at(both[0])} ${y.at(both[0])}L${x.at(both[1])} ${y.at(both[1])}`,
   }) : null,
