@@ -1,4 +1,4 @@
-"""What YAML beside the studies says of them, as records that are checked."""
+"""Validated records from the YAML files that describe studies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from saibench.settings import validated
 
 
 class Described(BaseModel):
-    """A record of such a file: no key beside its own."""
+    """A record of such a file; unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,28 +22,28 @@ Record = TypeVar("Record", bound=BaseModel)
 
 
 def mapping_in(file: Path) -> dict[str, Any]:
-    """The keys and values of a file.
+    """The content of a YAML file.
 
     Raises:
-        UserError: it cannot be read, or holds something else.
+        UserError: the file cannot be read, or is not a mapping.
     """
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{file} cannot be read: {first_line(error)}.") from error
     if not isinstance(content, dict):
-        raise UserError(f"{file} holds no keys. Give each entry as `name: …`.")
+        raise UserError(f"{file} is not a mapping. Write each entry as `name: …`.")
     return {str(key): value for key, value in content.items()}
 
 
 def described(kind: type[Record], content: Any, where: str) -> Record:
-    """The record of this content.
+    """Validate the content of a record.
 
     Args:
-        where: the file, with the key below which the content stands.
+        where: the file, and the key of the content.
 
     Raises:
-        UserError: a missing or unknown key, or a value that it may not take.
+        UserError: a missing or unknown key, or an invalid value.
     """
     try:
         return validated(kind, content)

@@ -1,4 +1,4 @@
-"""A workload outside the checkout: its studies, techniques and results, found by `--config-dir`."""
+"""A custom workload: its studies, techniques and results, found by `--config-dir`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def events(evidence):
 
 @pytest.fixture
 def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of one's own, beside the one in which commands are given."""
+    """A custom config folder, next to the working folder `here`."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     folder = tmp_path / "mine"
@@ -82,23 +82,23 @@ def called(mine: Path, command: str, *arguments: str) -> Ended:
     return saibench(mine.parent / "here", command, f"--config-dir={mine}", *arguments)
 
 
-def test_own_studies_and_techniques_are_listed_beside_the_shipped(mine: Path) -> None:
+def test_custom_studies_and_techniques_are_listed(mine: Path) -> None:
     listed = called(mine, "studies")
     assert listed.status == 0, listed.err
     own = listed.out.partition("my_rain: dense matrix")[2]
     assert "My rain over its first hour." in own
     assert "Active area scoping → first_hour" in own
-    assert "Sample efficiency: not offered. There is one sample." in own
+    assert "Sample efficiency: not applicable. There is one sample." in own
     assert "Cumulative metrics" not in own
     study = called(mine, "studies", "first_hour")
-    assert "points: 1\n" in study.out and "techniques: Active area scoping" in study.out
+    assert "runs: 1\n" in study.out and "techniques: Active area scoping" in study.out
     assert called(mine, "reproduce", "table3").status == 0
     table = polars.read_csv(mine.parent / "here/outputs/reproduced/table3/table3.csv")
     assert table.filter(technique="Active area scoping")["my_rain"].item() == "first_hour"
     assert "my_rain" not in saibench(mine.parent / "here", "studies").out
 
 
-def test_own_result_is_drawn_from_own_runs(mine: Path) -> None:
+def test_custom_result_is_drawn(mine: Path) -> None:
     ended = called(mine, "reproduce", "my_intensity", *QUIET, "data.events=20", "data.size=32")
     assert ended.status == 0, ended.err
     assert f"reproduce --config-dir={mine} my_intensity" in ended.out
@@ -137,7 +137,7 @@ def test_mistakes_in_the_files_are_refused_before_a_run(
     assert not list((mine.parent / "here").iterdir())
 
 
-def test_a_toolbox_that_is_not_there_is_named(mine: Path) -> None:
+def test_missing_toolbox_is_named(mine: Path) -> None:
     (mine / "sweeps" / "my_rain" / "toolbox.yaml").unlink()
     ended = called(mine, "studies")
     assert (ended.status, "my_rain/toolbox.yaml" in ended.err) == (2, True)
@@ -150,6 +150,6 @@ def test_files_that_describe_studies_are_no_studies(mine: Path, name: str) -> No
     assert f"sweeps={name}" in ended.err
 
 
-def test_flags_go_before_the_name(tmp_path: Path) -> None:
+def test_flags_precede_the_name(tmp_path: Path) -> None:
     ended = saibench(tmp_path, "reproduce", "fig3", "--config-dir=mine")
     assert (ended.status, "--config-dir=mine" in ended.err) == (2, True)

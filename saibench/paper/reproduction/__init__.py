@@ -1,1 +1,1 @@
-"""The paper's figures and tables regenerated: its claims, compared with the findings here."""
+"""Reproduction of the paper's figures and tables, and comparison with its claims."""

@@ -1,4 +1,4 @@
-"""The paper's claims, compared with a study's own evidence."""
+"""The paper's claims, compared with a study's evidence."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from saibench.findings.finding import Finding
 from saibench.paper.reproduction.result import PaperClaim, Result
 
 WIDTH = 100
-NO_QUESTION = "not asked of these points"
+NOT_TESTED = "not tested on these runs"
 
 
 def comparison(result: Result, findings: Sequence[Finding], evidence: StudyEvidence) -> list[str]:
-    """Lines of text: each finding of the paper, and under it what was found here.
+    """Lines of text: each claim of the paper, followed by the result of these runs.
 
     Args:
-        findings: of all the result's studies.
-        evidence: of the first, from which numbers are taken.
+        findings: the findings of all studies of the result.
+        evidence: the evidence of the first study, for numbers.
     """
     first = next(iter(result.studies.values()))
-    lacking = figure_module(first[0]).needs(evidence)
+    missing = figure_module(first[0]).needs(evidence)
     lines = []
     for claim in result.claims:
         lines += ["", *_line("paper", f"{claim.text} ({result.section})")]
         if claim.reported is not None:
-            here = [lacking or claim.reported(evidence)]
+            here = [missing or claim.reported(evidence)]
         else:
             here = [f"compare {claim.compare}."] if claim.compare else answers(claim, findings)
         lines += [line for one in here for line in _line("here", one)]
@@ -35,12 +35,12 @@ def comparison(result: Result, findings: Sequence[Finding], evidence: StudyEvide
 
 
 def answers(claim: PaperClaim, findings: Sequence[Finding]) -> list[str]:
-    """Every verdict on the claim, with its numbers and the runs that it is of."""
+    """Every verdict on the claim, with its variant and numbers."""
     return [
         f"{finding.verdict}{f' ({finding.variant})' if finding.variant else ''}: {finding.numbers}"
         for finding in findings
         if finding.claim == claim.finding
-    ] or [NO_QUESTION]
+    ] or [NOT_TESTED]
 
 
 def _line(who: str, text: str) -> list[str]:

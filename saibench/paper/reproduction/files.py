@@ -1,4 +1,4 @@
-"""Figures as SVG, PNG and CSV in a folder."""
+"""Figures as SVG, PNG and CSV files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from saibench.report.drawn import draw_figure
 
 @dataclass(frozen=True)
 class Written:
-    """A figure in its files, or why there is none.
+    """A figure in its files, or the reason why it was not drawn.
 
     Args:
-        stem: path without its suffix; None where it is not drawn.
-        caption: what it shows.
-        reason: why it is not drawn.
-        label: what it is, in a sentence.
-        error: the defect of the program, if it is one.
+        stem: path without suffix; None if the figure was not drawn.
+        caption: of the figure.
+        reason: why the figure was not drawn.
+        label: names the figure in messages.
+        error: the exception, if a defect of the program is the reason.
     """
 
     stem: Path | None
@@ -44,5 +44,5 @@ def write_figure(evidence: StudyEvidence, module: str, folder: Path, name: str) 
         save_images(drawn.figure, stem)
         stem.with_suffix(".csv").write_bytes(drawn.csv)
     except OSError as error:
-        raise UserError(f"{folder} cannot take the figure: {error}.") from error
+        raise UserError(f"The figure cannot be written to {folder}: {error}.") from error
     return Written(stem, drawn.caption, label=drawn.label)

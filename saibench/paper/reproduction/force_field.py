@@ -1,4 +1,4 @@
-"""Numbers of a force field's study, for comparison with what the paper reports (§4)."""
+"""Numbers of a force field study, for comparison with the paper (§4)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from saibench.figures.force_field import (
 from saibench.formatting import short
 
 BIASED = "energy_error is biased in stretches of time (§4.3, fig. 5)"
-"""The claim of `saibench.findings.tracing` on this bias."""
+"""The claim of `saibench.findings.tracing` on the bias of energies."""
 
 
 def energy_of_fewest_frames(evidence: StudyEvidence) -> str:
-    """Energy MAE of an atom at the smallest training set."""
+    """Energy MAE per atom with the smallest training set."""
     of_energy = polars.col("statistic") == force_error_by_size.ENERGY
     rows = force_error_by_size.table(evidence).filter(of_energy, polars.col("point").is_null())
     row = rows.sort("train_count").row(0, named=True)
@@ -53,13 +53,13 @@ def similarity_by_start(evidence: StudyEvidence) -> str:
     )
     steps = np.diff(narrow[name].to_numpy())
     return (
-        f"centred similarity of the narrowest windows, {listed}; steps towards the test that raise "
-        f"it: {int((steps > 0).sum())} of {len(steps)}."
+        f"centred similarity of the narrowest windows, {listed}; steps towards the test that "
+        f"increase it: {int((steps > 0).sum())} of {len(steps)}."
     ).replace("-", "−")
 
 
 def relation_of_errors(evidence: StudyEvidence) -> str:
-    """Spearman's ρ of energy and force error over frames, for few and for many frames."""
+    """Spearman's ρ between energy and force error, for few and for many training frames."""
     numbers = energy_against_force.table(evidence)
     models = numbers["model"].unique(maintain_order=True).to_list()
     listed = "; ".join(
@@ -67,7 +67,7 @@ def relation_of_errors(evidence: StudyEvidence) -> str:
         for model in models
     )
     frames = numbers.height // len(models)
-    return f"Spearman's ρ of the two errors is {listed}, over {frames:,} frames."
+    return f"Spearman's ρ between the two errors is {listed}, over {frames:,} frames."
 
 
 def _of(row: dict[str, float]) -> str:

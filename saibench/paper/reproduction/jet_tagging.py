@@ -1,4 +1,4 @@
-"""Numbers of a tagger's study, for comparison with what the paper reports (§5)."""
+"""Numbers of a jet tagging study, for comparison with the paper (§5)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from saibench.figures.jet_tagging import energy_distribution
 
 
 def jets_by_range(evidence: StudyEvidence) -> str:
-    """How many jets each training range has."""
+    """Number of training jets of each range."""
     numbers = energy_distribution.table(evidence).filter(part="trained on")
     totals = numbers.group_by("range", maintain_order=True).agg(
         polars.sum_horizontal("top_jets", "qcd_jets").sum().alias("jets")
     )
     listed = ", ".join(f"{name}: {jets:,}" for name, jets in totals.iter_rows())
-    return f"jets trained on by range, {listed}."
+    return f"training jets by range, {listed}."

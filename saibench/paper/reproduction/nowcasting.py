@@ -1,4 +1,4 @@
-"""Numbers of a nowcast's study, for comparison with what the paper reports (§6)."""
+"""Numbers of a nowcasting study, for comparison with the paper (§6)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from saibench.formatting import fixed
 
 
 def responses_of_events(evidence: StudyEvidence) -> str:
-    """At how many lead times single events have a CSI, by threshold."""
+    """Number of lead times with a CSI of single events, by threshold."""
     numbers = event_csi.table(evidence)
     counted = numbers.group_by("response", "sample_id", "threshold", maintain_order=True).agg(
         polars.col("csi").is_not_null().sum().alias("defined"), polars.len().alias("leads")
@@ -56,7 +56,7 @@ def raw_and_active(evidence: StudyEvidence) -> str:
 
 
 def growth_of_displacement(evidence: StudyEvidence) -> str:
-    """Mean length of the displacement at 1, 2 and 3 hours, of the first model."""
+    """Mean δr at 1, 2 and 3 hours, of the first model."""
     errors, model = rain_errors(evidence), _subject(evidence)
     listed = ", ".join(
         fixed(mean_over_events(errors.at(model, "displacement", lead), errors.samples))
@@ -66,22 +66,22 @@ def growth_of_displacement(evidence: StudyEvidence) -> str:
 
 
 def width_of_csi(evidence: StudyEvidence) -> str:
-    """Middle half of the events' CSI in the first hour, by threshold, of the first model."""
+    """Quartiles of the events' CSI at 1 hour, by threshold, of the first model."""
     errors, model = rain_errors(evidence), _subject(evidence)
     listed = []
     for level in errors.thresholds:
         chosen = responding_events(errors, (model,), level)
         if chosen.any():
             values = errors.at(model, f"csi_{level}", HOURS[0])[chosen]
-            listed.append(f"{_middle(values, 3)} at {level} mm/h ({chosen.sum():,} events)")
+            listed.append(f"{_quartiles(values, 3)} at {level} mm/h ({chosen.sum():,} events)")
     return (
-        f"middle half of the CSI of {model.label or model.name} at 1 h over events that respond "
-        f"at every lead time: {', '.join(listed) or 'none responds'}."
+        f"quartiles of the CSI of {model.label or model.name} at 1 h over events that respond at "
+        f"every lead time: {', '.join(listed) or 'no event responds'}."
     )
 
 
 def fullest_intensity(evidence: StudyEvidence) -> str:
-    """Where most events' mean observed rain rate lies at 1, 2 and 3 hours."""
+    """The fullest bin of the events' mean observed rain rate at 1, 2 and 3 hours."""
     rows = mean_intensity_by_lead.table(evidence)
     fullest = [
         of_lead.sort("events", descending=True, maintain_order=True).row(0, named=True)
@@ -98,18 +98,18 @@ def fullest_intensity(evidence: StudyEvidence) -> str:
 
 
 def spread_of_errors(evidence: StudyEvidence) -> str:
-    """Middle half of the events' raw and active-area MAE at 1 hour, of the first model."""
+    """Quartiles of the events' raw and active-area MAE at 1 hour, of the first model."""
     errors, model = rain_errors(evidence), _subject(evidence)
     listed = []
     for name, area in (("mae", "raw"), ("active_area_mae", "active-area")):
         values = errors.at(model, name, HOURS[0])
         known = int(np.isfinite(values).sum())
-        listed.append(f"{area} MAE {_middle(values)} mm/h ({known:,} events)")
-    return f"middle half of the events of {model.label or model.name} at 1 h: {'; '.join(listed)}."
+        listed.append(f"{area} MAE {_quartiles(values)} mm/h ({known:,} events)")
+    return f"quartiles over the events of {model.label or model.name} at 1 h: {'; '.join(listed)}."
 
 
-def _middle(values: Floats, places: int = 2) -> str:
-    """`0.40 to 1.32`, the quartiles of what is defined."""
+def _quartiles(values: Floats, places: int = 2) -> str:
+    """`0.40 to 1.32`, the quartiles of the defined values."""
     if not np.isfinite(values).any():
         return "undefined"
     low, high = np.nanquantile(values, [0.25, 0.75])
@@ -117,5 +117,5 @@ def _middle(values: Floats, places: int = 2) -> str:
 
 
 def _subject(evidence: StudyEvidence) -> RainModel:
-    """The model in question: the first that is no baseline, its first seed."""
+    """The first seed of the first model that is no baseline."""
     return rain_errors(evidence).subjects[0].first_seed()

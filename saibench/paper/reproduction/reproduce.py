@@ -1,4 +1,4 @@
-"""Regenerates a figure or table of the paper."""
+"""Reproduce a figure or table of the paper."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ FAILED, INTERRUPTED = 1, 130
 OUTPUTS = Path("outputs/reproduced")
 
 FOUND = "found.txt"
-"""What was printed, beside the figures."""
+"""File with the printed text."""
 
 
 def reproduce(name: str, full: bool, overrides: Sequence[str], flags: Sequence[str] = ()) -> int:
-    """Run or reuse the points, draw the figure, and compare the paper's claims with them.
+    """Run or reuse the runs, draw the figure, and compare them with the paper's claims.
 
     Args:
         name: `fig3` or `table2`.
-        full: in the paper's size, not in minutes on two cores.
-        overrides: settings of `train.py` for every point.
-        flags: of `train.py`, which say where the user's own configs and modules are.
+        full: in the size of the paper instead of minutes on two cores.
+        overrides: settings of `train.py` for every run.
+        flags: flags of `train.py` with the folders of custom configs and modules.
 
     Returns:
-        the exit code: 1 if a point failed or a figure could not be drawn.
+        The exit code: 1 if a run failed or a figure could not be drawn.
 
     Raises:
-        UserError: a name that is not known, settings that do not go with it; nothing is written.
+        UserError: an unknown name, or settings that do not apply to it; nothing is written.
     """
     if name in TABLES:
         _refuse_settings(name, full, overrides)
         return _reproduce_table(name)
     result = named_result(name)
     if full and not result.has_two_sizes:
-        raise UserError(f"{name} has one size; without --full it is drawn in it.")
+        raise UserError(f"{name} has one size only. Remove --full.")
     studies = list(result.studies if full else result.mini.values())
     arguments = [*flags, *overrides]
-    for study in studies[1:]:  # the first is composed where it runs
+    for study in studies[1:]:  # run_study composes the first
         compose_command("train", ["-m", f"+sweeps={study}", *arguments])
     print(_heading(result, studies, full, flags))
     ran = []
@@ -58,7 +58,7 @@ def reproduce(name: str, full: bool, overrides: Sequence[str], flags: Sequence[s
 
 
 def _compare(result: Result, ran: Sequence[StudyRun]) -> int:
-    """Draw, write and print what the points say; the exit code."""
+    """Draw the figures, write and print the comparison; returns the exit code."""
     folder = OUTPUTS / result.name
     findings: list[Finding] = []
     written: list[Written] = []
@@ -79,7 +79,7 @@ def _compare(result: Result, ran: Sequence[StudyRun]) -> int:
     print("\n".join(lines))
     drawn = [one for one in written if one.stem is not None]
     if drawn:
-        _keep(folder, lines, drawn)
+        _write_text(folder, lines, drawn)
     warn_of_failures(folder / FOUND, [*findings, *written])
     incomplete = any(points.status for points in ran)
     return FAILED if incomplete or len(drawn) < len(written) else 0
@@ -95,8 +95,7 @@ def _refuse_settings(name: str, full: bool, overrides: Sequence[str]) -> None:
     given = [*(["--full"] if full else []), *overrides]
     if given:
         raise UserError(
-            f"{name} takes no points, so that {' '.join(given)} would change nothing; the name "
-            "alone would work."
+            f"{name} takes no runs, so {' '.join(given)} has no effect. Use {name} alone."
         )
 
 
@@ -109,10 +108,10 @@ def _heading(result: Result, studies: Sequence[str], full: bool, flags: Sequence
 
 
 def _file_name(result: Result, study: str, module: str) -> str:
-    """The figure's name, with its study where several are drawn alike."""
+    """The name of the figure, with the study if several studies draw it."""
     name = module.rpartition(".")[2]
-    alike = sum(module in figures for figures in result.studies.values())
-    return f"{name}-{study.rpartition('/')[2]}" if alike > 1 else name
+    drawn = sum(module in figures for figures in result.studies.values())
+    return f"{name}-{study.rpartition('/')[2]}" if drawn > 1 else name
 
 
 def _where(written: Written) -> str:
@@ -121,8 +120,8 @@ def _where(written: Written) -> str:
     return f"{written.stem}.svg, .png and .csv"
 
 
-def _keep(folder: Path, lines: Sequence[str], drawn: Sequence[Written]) -> None:
-    """What is printed, and the captions, beside the figures."""
+def _write_text(folder: Path, lines: Sequence[str], drawn: Sequence[Written]) -> None:
+    """Write the printed text and the captions next to the figures."""
     captions = [f"{one.stem.name}: {one.caption}" for one in drawn if one.stem is not None]
     text = "\n".join([*lines, "", *captions])
     (folder / FOUND).write_text(f"{text}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What is known of a figure or table of the paper."""
+"""A figure or table of the paper: its studies, figures and claims."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from saibench.paper.toolbox.studies import small_form
 
 
 class PaperClaim(Described):
-    """One thing that the paper finds, in short, and what is compared with it.
+    """One claim of the paper, and what is compared with it.
 
     Args:
-        text: the paper's finding, in our words.
-        claim: dotted constant, the `Finding.claim` that asks the same of a study's evidence.
-        numbers: where no finding asks it, dotted function of the evidence that reports numbers.
-        compare: where those are many, which to look at.
+        text: the claim in one sentence.
+        claim: dotted constant, the `Finding.claim` that tests it on a study's evidence.
+        numbers: if no finding tests it, dotted function of the evidence that reports numbers.
+        compare: for many numbers, those to compare by eye.
     """
 
     text: str
@@ -39,12 +39,12 @@ class PaperClaim(Described):
 
     @property
     def finding(self) -> str | None:
-        """The text of the claim that a finding tests, if one does."""
+        """The text of the claim that a finding tests, if any."""
         return str(named_object(self.claim)) if self.claim else None
 
     @property
     def reported(self) -> Callable[[StudyEvidence], str] | None:
-        """What reports numbers, if no finding tests the claim."""
+        """The function that reports numbers, if no finding tests the claim."""
         function: Callable[[StudyEvidence], str] | None
         function = named_object(self.numbers) if self.numbers else None
         return function
@@ -54,13 +54,13 @@ class Result(Described):
     """One figure or table.
 
     Args:
-        name: as the command takes it, `fig3`.
-        title: what it shows.
-        section: of the paper, that reads from it.
-        studies: in the paper's size, below `sweeps/`, each with the figures drawn from it.
-        data: the settings that choose the data of the paper.
-        findings: the modules that ask the claims.
-        claims: what the paper reads from it.
+        name: for the command, such as `fig3`.
+        title: of the figure or table.
+        section: of the paper.
+        studies: studies below `sweeps/` in the size of the paper, each with its figures.
+        data: settings that select the data of the paper.
+        findings: modules that test the claims.
+        claims: the paper's claims on this figure or table.
     """
 
     name: str
@@ -75,14 +75,14 @@ class Result(Described):
 
     @property
     def label(self) -> str:
-        """`Figure 3`; the name itself where it is of no paper's figure or table."""
+        """`Figure 3`; the name itself if it is no figure or table of the paper."""
         found = re.fullmatch(r"(fig|table)(\d+)", self.name)
         kinds = {"fig": "Figure", "table": "Table"}
         return f"{kinds[found[1]]} {found[2]}" if found else self.name
 
     @property
     def mini(self) -> dict[str, str]:
-        """By study, its form in minutes on two cores."""
+        """For each study, its form that runs in minutes on two cores."""
         return {study: small_form(study) for study in self.studies}
 
     @property
@@ -90,10 +90,10 @@ class Result(Described):
         return any(study != mini for study, mini in self.mini.items())
 
     def check_names(self) -> None:
-        """Refuse what it names and is not there, before any run.
+        """Check before any run that all names exist.
 
         Raises:
-            UserError: a figure, a module of findings, a claim or a function.
+            UserError: an unknown figure, module of findings, claim or function.
         """
         for figure in (figure for figures in self.studies.values() for figure in figures):
             figure_module(figure)

@@ -1,4 +1,4 @@
-"""All figures and tables of the paper that take runs: `paper.yaml` beside their studies."""
+"""All figures and tables of the paper that take runs, from the files `paper.yaml`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from saibench.paper.reproduction.result import Result
 from saibench.settings import Characterization
 
 TABLES = ("table1", "table3")
-"""Tables of words, which take no run."""
+"""Tables that take no runs."""
 
 
 class PaperRow(Characterization):
-    """A workload's row of table 1, as the paper has it."""
+    """A workload's row of table 1 in the paper."""
 
     name: str
 
 
 class PaperFile(Described):
-    """What the paper has of one workload.
+    """The paper's results on one workload.
 
     Args:
-        table1: its row.
-        data, findings: of each result that gives none.
-        results: by name, what `Result` takes.
+        table1: the workload's row.
+        data, findings: defaults for each result.
+        results: the fields of `Result`, by name.
     """
 
     table1: PaperRow | None = None
@@ -39,45 +39,42 @@ class PaperFile(Described):
 
 
 def table_1() -> dict[str, PaperRow]:
-    """By workload, its row of table 1 in the paper."""
+    """The rows of table 1 in the paper, by workload."""
     return {file.parent.name: one.table1 for file, one in _files() if one.table1 is not None}
 
 
 def results() -> dict[str, Result]:
-    """All of them, by name.
+    """All results, by name.
 
     Raises:
-        UserError: a file says what it may not, or has a result that another file has.
+        UserError: an invalid file, or a result that another file already defines.
     """
     found: dict[str, Result] = {}
     for file, one in _files():
         shared = {"data": one.data, "findings": one.findings}
         for name, content in one.results.items():
             if name in found or name in TABLES:
-                raise UserError(f"{file}: results.{name} is taken. Use another name.")
+                raise UserError(f"{file}: results.{name} is already defined. Use another name.")
             given = {**shared, **content, "name": name}
             found[name] = described(Result, given, f"{file}: results.{name}")
     return found
 
 
 def named_result(name: str) -> Result:
-    """The result of this name, all that it names being there.
+    """The result of this name, with all its names checked.
 
     Raises:
-        UserError: figure 1, or an unknown name, with the closest that is known.
+        UserError: figure 1, or an unknown name.
     """
     known = results()
     if name in known:
         known[name].check_names()
         return known[name]
     if name == "fig1":
-        raise UserError(
-            "fig1 is a drawing of the method, with no data to reproduce; fig2 is the first that "
-            "has some."
-        )
+        raise UserError("fig1 is a drawing of the method without data. Use fig2 or a later figure.")
     near = difflib.get_close_matches(name, [*known, *TABLES], n=1, cutoff=0.4)
-    works = f"did you mean '{near[0]}'?" if near else "fig2 to fig21 and table1 to table3 are."
-    raise UserError(f"'{name}' is no figure or table of the paper: {works}")
+    valid = f"did you mean '{near[0]}'?" if near else "use fig2 to fig21 or table1 to table3."
+    raise UserError(f"'{name}' is no figure or table of the paper: {valid}")
 
 
 def _files() -> Iterator[tuple[Path, PaperFile]]:

@@ -1,4 +1,4 @@
-"""The points that a figure takes: run, or reused where they are complete, and their evidence."""
+"""The runs of a figure, which are started or reused, and their evidence."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from saibench.evidence.reader import StudyEvidence
 
 @dataclass(frozen=True)
 class StudyRun:
-    """The points of one study.
+    """The runs of one study.
 
     Args:
-        study: below `sweeps/`.
+        study: name below `sweeps/`.
         folder: of the study.
-        points: their hashes.
+        points: hashes of the runs.
         status: the exit code of `train.py`.
     """
 
@@ -29,7 +29,7 @@ class StudyRun:
     status: int
 
     def evidence(self) -> StudyEvidence:
-        """Of these points alone, though others may lie in the same folder.
+        """The evidence of these runs alone; the folder can have others.
 
         Raises:
             UserError: none of them has results.
@@ -37,21 +37,21 @@ class StudyRun:
         found = StudyEvidence.load(self.folder)
         records = {point: record for point, record in found.records.items() if point in self.points}
         if not records:
-            raise UserError(f"{self.folder} has no record of any point of {self.study}.")
+            raise UserError(f"{self.folder} has no record of any run of {self.study}.")
         metrics = {point: one for point, one in found.metrics.items() if point in records}
         sources = {
             name: tuple(path for path in paths if path.parent.name.endswith(self.points))
             for name, paths in found.sources.items()
         }
-        held = {name: paths for name, paths in sources.items() if paths}
-        return replace(found, records=records, metrics=metrics, sources=held)
+        sources = {name: paths for name, paths in sources.items() if paths}
+        return replace(found, records=records, metrics=metrics, sources=sources)
 
 
 def run_study(study: str, overrides: Sequence[str]) -> StudyRun:
-    """Run the points of a study as `train.py` does; those that are complete are not run again.
+    """Start the runs of a study as `train.py` does; complete ones are reused.
 
     Raises:
-        UserError: the settings do not compose, or a point cannot work; nothing is written.
+        UserError: the settings do not compose, or a run is impossible; nothing is written.
     """
     from saibench.config.compose import compose_command
     from saibench.config.content import identified
@@ -64,17 +64,17 @@ def run_study(study: str, overrides: Sequence[str]) -> StudyRun:
         Point(identified(config), Path(config.hydra.sweep.dir).absolute())
         for config in command.points
     ]
-    with _typed("train.py", arguments):
+    with _command_line("train.py", arguments):
         status = train_points(command)
     return StudyRun(study, points[0].study, tuple(point.hash for point in points), status)
 
 
 @contextmanager
-def _typed(script: str, arguments: Sequence[str]) -> Iterator[None]:
-    """Let records name the command that makes these points, and no other."""
-    typed = sys.argv
+def _command_line(script: str, arguments: Sequence[str]) -> Iterator[None]:
+    """Set `sys.argv`, so that records have the command of these runs."""
+    original = sys.argv
     sys.argv = [script, *arguments]
     try:
         yield
     finally:
-        sys.argv = typed
+        sys.argv = original

@@ -1,4 +1,4 @@
-"""Tables 1 and 3: what the paper says of workloads and techniques, and what is shipped."""
+"""Tables 1 and 3 of the paper, compared with the shipped workloads and techniques."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = tuple(Characterization.model_fields)
 
 
 def write_table(name: str, folder: Path) -> tuple[Path, list[str]]:
-    """Write `<folder>/<name>.csv`; its path, and the table as lines of text.
+    """Write `<folder>/<name>.csv`; returns its path and the table as lines of text.
 
     Raises:
         UserError: the folder cannot be written.
@@ -27,16 +27,16 @@ def write_table(name: str, folder: Path) -> tuple[Path, list[str]]:
         folder.mkdir(parents=True, exist_ok=True)
         rows.write_csv(path)
     except OSError as error:
-        raise UserError(f"{folder} cannot take the table: {error}.") from error
+        raise UserError(f"The table cannot be written to {folder}: {error}.") from error
     title = {
-        "table1": "Table 1: characterization of the workloads, the paper's beside the configs'",
-        "table3": "Table 3: the toolbox, by workload the study that runs it",
+        "table1": "Table 1: characterization of the workloads in the paper and in the configs",
+        "table3": "Table 3: the toolbox, with the study of each workload",
     }
-    return path, [title[name], "", *_shown(rows)]
+    return path, [title[name], "", *_aligned(rows)]
 
 
 def _table_1() -> polars.DataFrame:
-    """One row per workload: the paper's columns, and whether its config agrees."""
+    """One row per workload: the paper's columns, and whether the config agrees."""
     rows, cards = [], workloads()
     for workload, paper in table_1().items():
         row = {column: getattr(paper, column) for column in COLUMNS}
@@ -54,7 +54,7 @@ def _mark(value: str | bool) -> str:
 
 
 def _table_3() -> polars.DataFrame:
-    """One row per technique: its scenario, and by workload a study or nothing."""
+    """One row per technique: its scenario, and a study per workload if it is supported."""
     rows, names = [], list(workloads())
     for technique in techniques():
         cells = {workload: _cell(technique, workload) for workload in names}
@@ -67,8 +67,8 @@ def _cell(technique: Technique, workload: str) -> str:
     return one.study.rpartition("/")[2] if isinstance(one, Supported) else "–"
 
 
-def _shown(rows: polars.DataFrame) -> list[str]:
-    """The table in columns of equal width."""
+def _aligned(rows: polars.DataFrame) -> list[str]:
+    """The table as lines with aligned columns."""
     table = [rows.columns, *([str(cell) for cell in row] for row in rows.iter_rows())]
     widths = [max(len(row[number]) for row in table) for number in range(rows.width)]
     return [

@@ -1,4 +1,4 @@
-"""The list of studies and techniques as lines of text, and what there is to say of one."""
+"""Studies and techniques as lines of text: the list of all, and the details of one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from saibench.errors import UserError, closest
-from saibench.formatting import duration
+from saibench.formatting import counted, duration
 from saibench.paper.toolbox.studies import MeasuredTime, Study, all_studies, measured_times
 from saibench.paper.toolbox.technique import NotApplicable, Supported, Technique
 from saibench.paper.toolbox.techniques import techniques, workloads
@@ -31,14 +31,17 @@ def all_lines(outputs: Path) -> list[str]:
         for technique in on_workload:
             lines += _technique_lines(technique, workload)
         lines.append("")
-    return [*lines, "`python -m saibench studies <name>` says more of one study or technique."]
+    return [
+        *lines,
+        "`python -m saibench studies <name>` prints details of a study or technique.",
+    ]
 
 
 def named_lines(name: str, outputs: Path) -> list[str]:
-    """What there is to say of the studies, or of the technique, of this name.
+    """The details of the studies or the technique of this name.
 
     Raises:
-        UserError: there is neither; the closest name.
+        UserError: an unknown name, with the closest known one.
     """
     studies, known = all_studies(), techniques()
     plain = _plain(name)
@@ -56,13 +59,13 @@ def named_lines(name: str, outputs: Path) -> list[str]:
 
 
 def character(row: Characterization) -> str:
-    """`point cloud · quantitative`, a row of table 1 in words."""
+    """`point cloud · quantitative`: a row of table 1 as text."""
     traits = [name for name in ("quantitative", "qualitative", "time_series") if getattr(row, name)]
     return " · ".join([row.input_space, *(trait.replace("_", " ") for trait in traits)])
 
 
 def study_text(study: Study, known: Sequence[Technique], outputs: Path) -> list[str]:
-    """All that is known of a study, with the techniques that it runs."""
+    """The details of a study, with the techniques that it runs."""
     times = measured_times(study, outputs)
     serves = [
         technique.name
@@ -72,7 +75,7 @@ def study_text(study: Study, known: Sequence[Technique], outputs: Path) -> list[
     lines = [study.name, *_wrapped(study.text, 2), ""]
     lines += [f"  {command}" for command in study.commands]
     lines += ["", *_wrapped(f"sweeps over: {_swept(study)}", 2)]
-    lines += [f"  points: {study.num_points}"]
+    lines += [f"  runs: {study.num_points}"]
     lines += [f"  {one.folder}: {_time(one)}" for one in times] or [f"  {NOT_RUN}"]
     if serves:
         lines += _wrapped(f"techniques: {', '.join(serves)}", 2)
@@ -80,14 +83,14 @@ def study_text(study: Study, known: Sequence[Technique], outputs: Path) -> list[
 
 
 def technique_text(technique: Technique) -> list[str]:
-    """All that is known of a technique."""
+    """The details of a technique."""
     lines = [
         f"{technique.name} ({technique.scenario.lower()}; {technique.paper})",
         *_wrapped(technique.shows, 2),
     ]
     for workload, one in technique.on.items():
         if isinstance(one, NotApplicable):
-            lines += ["", *_wrapped(f"{workload}: not offered. {one.not_applicable}", 2)]
+            lines += ["", *_wrapped(f"{workload}: not applicable. {one.not_applicable}", 2)]
             continue
         paper = "as in the paper" if one.in_paper else "not in the paper"
         lines += [
@@ -103,7 +106,7 @@ def technique_text(technique: Technique) -> list[str]:
 
 
 def commands_of(one: Supported) -> list[str]:
-    """How it is run, the small form first."""
+    """The commands that run it, the small form first."""
     runs = [f"python train.py -m +sweeps={study}" for study in one.studies]
     if one.command:
         runs.append(f"python -m saibench {one.command} outputs/<study>")
@@ -113,22 +116,21 @@ def commands_of(one: Supported) -> list[str]:
 def _study_lines(study: Study, outputs: Path) -> list[str]:
     times = measured_times(study, outputs)
     together = MeasuredTime(outputs, sum(t.complete for t in times), sum(t.seconds for t in times))
-    points = f"{study.num_points} point{'s' if study.num_points > 1 else ''}"
+    runs = counted(study.num_points, "run")
     name = study.name.partition("/")[2]
-    head = f"  {name:<30}{points:>10}   {_time(together) if times else NOT_RUN}"
+    head = f"  {name:<30}{runs:>10}   {_time(together) if times else NOT_RUN}"
     return [head, *_wrapped(study.first_sentence, 6)]
 
 
 def _technique_lines(technique: Technique, workload: str) -> list[str]:
     one = technique.on[workload]
     if isinstance(one, NotApplicable):
-        return _wrapped(f"{technique.name}: not offered. {one.not_applicable}", 4)
+        return _wrapped(f"{technique.name}: not applicable. {one.not_applicable}", 4)
     return _wrapped(f"{technique.name} → {one.mini.partition('/')[2]}. {technique.shows}", 4)
 
 
 def _time(one: MeasuredTime) -> str:
-    points = f"{one.complete} point{'s' if one.complete > 1 else ''}"
-    return f"{points} took {duration(one.seconds)} here"
+    return f"{counted(one.complete, 'run')} took {duration(one.seconds)} here"
 
 
 def _swept(study: Study) -> str:

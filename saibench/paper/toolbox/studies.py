@@ -1,4 +1,4 @@
-"""The studies: what each shows, how many points it has, and the time they took."""
+"""The studies: their descriptions, numbers of runs, and measured run times."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Study:
     """A study under `sweeps/`, shipped or in a folder of `--config-dir`.
 
     Args:
-        name: below `sweeps/`, as `+sweeps=` takes it.
-        text: its first comment, without the commands.
-        commands: those of the comment.
-        folder: the name of its folder under `outputs/`, with interpolations.
-        sweep: by setting, the values that are swept, as Hydra takes them.
+        name: below `sweeps/`, for `+sweeps=`.
+        text: the first comment, without the commands.
+        commands: the commands in the comment.
+        folder: name of the folder under `outputs/`, with interpolations.
+        sweep: the swept values of each setting, in Hydra's syntax.
     """
 
     name: str
@@ -48,26 +48,26 @@ class Study:
 
     @property
     def num_points(self) -> int:
-        """As many as Hydra's sweeper makes of the lists."""
+        """The number of runs that Hydra's sweeper makes of the lists."""
         overrides = OverridesParser.create().parse_overrides(
             [f"{setting}={values}" for setting, values in self.sweep.items()]
         )
         return sum(len(batch) for batch in BasicSweeper.split_arguments(overrides, None))
 
     def is_folder(self, name: str) -> bool:
-        """Whether points of this study lie in `outputs/<name>`, whatever its data."""
+        """Whether `outputs/<name>` is a folder of this study, for any data set."""
         parts = (re.escape(part) for part in _INTERPOLATION.split(self.folder))
         return re.fullmatch(r"[^/]+".join(parts), name) is not None
 
 
 @dataclass(frozen=True)
 class MeasuredTime:
-    """What one folder of a study took here.
+    """The measured run time of a study in one folder.
 
     Args:
-        folder: the study's.
-        complete: points that are.
-        seconds: of those together.
+        folder: of the study.
+        complete: number of complete runs.
+        seconds: their total time.
     """
 
     folder: Path
@@ -76,12 +76,12 @@ class MeasuredTime:
 
 
 def all_studies() -> list[Study]:
-    """All of them, by name."""
+    """All studies, sorted by name."""
     return [study_named(name) for name in sorted(study_files())]
 
 
 def study_named(name: str) -> Study:
-    """The study of this name, which there is."""
+    """The study of an existing name."""
     lines = study_files()[name].read_text(encoding="utf-8").splitlines()
     text, commands = _comment(lines[1:])
     settings = _settings(name)
@@ -96,13 +96,13 @@ def study_named(name: str) -> Study:
 
 
 def small_form(study: str) -> str:
-    """`<study>_mini`, in minutes on two cores; the study itself where it is that small."""
+    """`<study>_mini`, which runs in minutes on two cores; the study itself if there is none."""
     mini = f"{study}_mini"
     return mini if mini in study_files() else study
 
 
 def measured_times(study: Study, outputs: Path) -> list[MeasuredTime]:
-    """What the study's points under `outputs` took, by folder; those that are not complete not."""
+    """Measured times of the study's complete runs under `outputs`, by folder."""
     found = []
     for folder in sorted(path for path in outputs.glob("*") if study.is_folder(path.name)):
         records = [_record(path.parent) for path in sorted(folder.glob("*/run.json"))]
@@ -117,7 +117,7 @@ def measured_times(study: Study, outputs: Path) -> list[MeasuredTime]:
 
 
 def _record(folder: Path) -> dict[str, Any]:
-    """A point's record; nothing of one that is damaged, which is no complete point."""
+    """The record of a run; empty if it is damaged."""
     try:
         return read_record(folder)
     except UserError:
@@ -125,7 +125,7 @@ def _record(folder: Path) -> dict[str, Any]:
 
 
 def _comment(lines: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The text of the first comment, and the commands that are indented in it."""
+    """The text of the first comment, and its indented commands."""
     text: list[str] = []
     commands: list[str] = []
     continued = False
@@ -145,14 +145,14 @@ def _comment(lines: Sequence[str]) -> tuple[str, tuple[str, ...]]:
 
 
 def _settings(name: str) -> dict[str, Any]:
-    """What the study sets, with the study that it is a form of."""
+    """The settings of the study, merged with those of its parent study."""
     files = study_files()
     own = mapping_in(files[name])
     merged: dict[str, Any] = {}
     for entry in own.pop("defaults", []):
-        form_of = str(entry).removeprefix(f"/{STUDIES}/")
-        if form_of in files:
-            merged = _merged(merged, _settings(form_of))
+        parent = str(entry).removeprefix(f"/{STUDIES}/")
+        if parent in files:
+            merged = _merged(merged, _settings(parent))
     return _merged(merged, own)
 
 

@@ -1,4 +1,4 @@
-"""What is known of a technique: what it shows, and by which study it runs on each workload."""
+"""A technique of the toolbox: its purpose, and how it runs on each workload."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class Supported(Described):
     """How a technique runs on one workload.
 
     Args:
-        study: below `sweeps/`, in the size of the paper.
-        partitions_by: samplers and transforms that make its partitions, as dotted classes.
-        statistics: columns of the evidence (`force_mae`, along an axis `lead/mae`), or metrics of
-            a partition (`auc`).
+        study: name below `sweeps/`, in the size of the paper.
+        partitions_by: dotted classes of the samplers and transforms that make its partitions.
+        statistics: columns of the evidence (`force_mae`, with an axis `lead/mae`), or metrics of a
+            partition (`auc`).
         figures: dotted modules.
-        command: of `python -m saibench`, run on the study's folder; empty where the study's own
-            report has the answer.
+        command: command of `python -m saibench` for the study's folder; empty if the study's
+            report is enough.
         in_paper: whether the paper ran it on this workload.
     """
 
@@ -31,12 +31,12 @@ class Supported(Described):
 
     @property
     def mini(self) -> str:
-        """The same in minutes on two cores."""
+        """The form of the study that runs in minutes on two cores."""
         return small_form(self.study)
 
     @property
     def studies(self) -> tuple[str, ...]:
-        """The mini form first."""
+        """The study and its small form, which is first."""
         return tuple(dict.fromkeys((self.mini, self.study)))
 
 
@@ -50,10 +50,10 @@ class Technique(Described):
     """One line of table 3.
 
     Args:
-        name, scenario: as the paper has them.
-        shows: what is learned from it, in one sentence.
-        paper: where the paper has it.
-        on: by workload, how it runs or why it does not.
+        name, scenario: as in the paper.
+        shows: its purpose, in one sentence.
+        paper: the section and figure of the paper.
+        on: how it runs on each workload, or why it does not apply.
     """
 
     name: str
@@ -64,5 +64,5 @@ class Technique(Described):
 
     @property
     def supported(self) -> dict[str, Supported]:
-        """By workload, where it runs."""
+        """How it runs, for the workloads that it applies to."""
         return {name: one for name, one in self.on.items() if isinstance(one, Supported)}

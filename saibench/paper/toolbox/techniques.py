@@ -1,4 +1,4 @@
-"""The techniques of the toolbox, and how each runs on the workloads that there are."""
+"""The techniques of the toolbox, and how each runs on the workloads."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from saibench.settings import WorkloadSettings
 
 
 def workloads() -> dict[str, WorkloadSettings]:
-    """By name, what the card of every workload says.
+    """The settings in every workload's card, by name.
 
     Raises:
-        UserError: what a card may not say.
+        UserError: an invalid card.
     """
     found = {}
     for folder in config_folders():
@@ -26,10 +26,10 @@ def workloads() -> dict[str, WorkloadSettings]:
 
 
 def techniques() -> list[Technique]:
-    """All of them, in the order of table 3.
+    """All techniques, in the order of table 3.
 
     Raises:
-        UserError: a file that describes them says what it may not, or names one that is unknown.
+        UserError: an invalid file, or an unknown technique.
     """
     general: dict[str, Any] = {}
     for file in (folder / TOOLBOX for folder in studies_folders()):
@@ -39,7 +39,7 @@ def techniques() -> list[Technique]:
         for name, one in _on_workload(card).items():
             if name not in on:
                 raise UserError(
-                    f"{card.toolbox} names '{name}', which is no technique of {TOOLBOX}: "
+                    f"{card.toolbox}: '{name}' is no technique of {TOOLBOX}: "
                     f"{closest(name, general)}"
                 )
             on[name][workload] = one
@@ -50,7 +50,7 @@ def techniques() -> list[Technique]:
 
 
 def _on_workload(card: WorkloadSettings) -> dict[str, Supported | NotApplicable]:
-    """By technique, how it runs on one workload or why it does not."""
+    """How each technique runs on one workload, or why it does not apply."""
     if card.toolbox is None:
         return {}
     places = [folder.parent / card.toolbox for folder in studies_folders()]

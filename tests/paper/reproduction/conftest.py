@@ -1,4 +1,4 @@
-"""Makes the made-up studies of `tests/` importable."""
+"""Makes the synthetic studies of `tests/` importable."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the list of shipped studies says."""
+"""The list of shipped studies."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def test_every_file_under_sweeps_is_listed(studies: list[Study], tmp_path: Path)
         ("force_field/time_extrapolation", 15),
         ("force_field/time_slices_mini", 3),
         ("jet_tagging/energy_extrapolation_mini", 4),
-        ("jet_tagging/rotation", 15),  # 3 inputs × 5 sizes, which its parent sweeps over
+        ("jet_tagging/rotation", 15),  # 3 inputs × 5 sizes of its parent
         ("nowcasting/trend_imbalance", 4),
-        ("nowcasting/trend_imbalance_mini", 2),  # its own seeds in place of its parent's
+        ("nowcasting/trend_imbalance_mini", 2),  # its own seeds instead of its parent's
     ],
 )
-def test_points_are_counted_as_the_sweeper_makes_them(name: str, points: int) -> None:
+def test_number_of_runs_is_that_of_the_sweeper(name: str, points: int) -> None:
     assert study_named(name).num_points == points
 
 
@@ -64,7 +64,7 @@ def test_commands_of_several_lines_are_joined_and_parse(studies: list[Study]) ->
     assert [o.key_or_group for o in overrides][-1] == "trainer.max_steps"
 
 
-def test_time_is_that_of_the_complete_points_of_all_its_data(tmp_path: Path) -> None:
+def test_time_is_that_of_complete_runs_on_all_data(tmp_path: Path) -> None:
     for molecule, seconds in (("ethanol", 60.0), ("aspirin", 180.0)):
         study = tmp_path / f"time_extrapolation-{molecule}"
         record(study / "a", "force_field", "complete", seconds)
@@ -72,10 +72,10 @@ def test_time_is_that_of_the_complete_points_of_all_its_data(tmp_path: Path) -> 
     record(tmp_path / "time_extrapolation_mini-ethanol" / "a", "force_field", "complete", 7.0)
     times = measured_times(study_named("force_field/time_extrapolation"), tmp_path)
     assert [(one.complete, one.seconds) for one in times] == [(1, 180.0), (1, 60.0)]
-    assert "2 points took 4 min here" in "\n".join(all_lines(tmp_path))
+    assert "2 runs took 4 min" in "\n".join(all_lines(tmp_path))
 
 
-def test_a_damaged_record_is_no_complete_point_and_no_end_of_the_list(tmp_path: Path) -> None:
+def test_damaged_records_are_ignored(tmp_path: Path) -> None:
     for name, text in (("cut", '{"workload": "force_'), ("list", "[]")):
         place = tmp_path / "time_extrapolation-ethanol" / name
         place.mkdir(parents=True)
@@ -84,21 +84,21 @@ def test_a_damaged_record_is_no_complete_point_and_no_end_of_the_list(tmp_path: 
     assert study.is_folder("time_extrapolation-ethanol") and measured_times(study, tmp_path) == []
 
 
-def test_outputs_that_are_not_there_are_refused(tmp_path: Path) -> None:
+def test_missing_outputs_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"--outputs .*/none is no folder; .*outputs, would work"):
         _commands(["studies", "--outputs", str(tmp_path / "none")])
 
 
-def test_a_folder_of_another_workloads_points_is_not_its_own(tmp_path: Path) -> None:
+def test_runs_of_another_workload_are_ignored(tmp_path: Path) -> None:
     record(tmp_path / "error_tracing" / "a", "jet_tagging", "complete", 7.0)
     assert measured_times(study_named("nowcasting/error_tracing"), tmp_path) == []
 
 
-def test_a_study_is_told_whole_by_its_name_or_its_bare_name(tmp_path: Path) -> None:
-    (told,) = [named_lines("force_field/time_slices", tmp_path)]
-    assert told == named_lines("time-slices", tmp_path)
-    text = "\n".join(told)
-    assert "points: 3" in text
+def test_study_is_described_by_its_full_or_short_name(tmp_path: Path) -> None:
+    lines = named_lines("force_field/time_slices", tmp_path)
+    assert lines == named_lines("time-slices", tmp_path)
+    text = "\n".join(lines)
+    assert "runs: 3" in text
     assert "techniques: Time frame slices" in text
     assert "sweeps over: window={start: 0, size: 0.3}" in text
     both = "\n".join(named_lines("error_tracing", tmp_path))
@@ -106,12 +106,12 @@ def test_a_study_is_told_whole_by_its_name_or_its_bare_name(tmp_path: Path) -> N
     assert "nowcasting/error_tracing" in both
 
 
-def test_a_technique_says_how_it_runs_and_why_it_does_not(tmp_path: Path) -> None:
+def test_technique_is_described_with_commands_and_reasons(tmp_path: Path) -> None:
     text = "\n".join(named_lines("equivariance test", tmp_path))
     assert "python train.py -m +sweeps=force_field/equivariance" in text
-    assert "jet_tagging: not offered. A class has no direction" in text
+    assert "jet_tagging: not applicable. " in text
 
 
-def test_an_unknown_name_is_refused_with_the_closest(tmp_path: Path) -> None:
+def test_unknown_name_is_refused_with_the_closest(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"did you mean 'time_extrapolation'\?"):
         named_lines("time_extrapolatoin", tmp_path)

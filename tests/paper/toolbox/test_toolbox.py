@@ -1,4 +1,4 @@
-"""The toolbox is the paper's table 3, and every name in it is there."""
+"""The toolbox is the paper's table 3, and all its names exist."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ SUPPORTED = [
 ]
 
 
-def test_techniques_are_those_of_table_3_in_its_order() -> None:
+def test_techniques_are_those_of_table_3_in_order() -> None:
     found = [(technique.scenario, technique.name) for technique in TECHNIQUES]
     assert found == [(scenario, name) for scenario, names in TABLE_3.items() for name in names]
     assert len(found) == 13
 
 
 @pytest.mark.parametrize("technique", TECHNIQUES, ids=lambda technique: technique.name)
-def test_each_workload_has_a_study_or_one_sentence_why_not(technique: Technique) -> None:
+def test_each_workload_has_a_study_or_a_reason(technique: Technique) -> None:
     cards = {path.stem for path in conf().glob("workload/*.yaml")}
     assert set(technique.on) == set(workloads()) == cards
     assert technique.supported
@@ -48,7 +48,7 @@ def test_each_workload_has_a_study_or_one_sentence_why_not(technique: Technique)
 
 
 @pytest.mark.parametrize(("workload", "one"), SUPPORTED)
-def test_every_name_of_a_technique_is_there(workload: str, one: Supported) -> None:
+def test_names_of_a_technique_exist(workload: str, one: Supported) -> None:
     for study in one.studies:
         assert study.startswith(f"{workload}/")
         assert study in study_files()
@@ -63,7 +63,7 @@ def test_every_name_of_a_technique_is_there(workload: str, one: Supported) -> No
     assert one.figures or one.command
 
 
-def test_techniques_run_on_workloads_that_the_paper_did_not_run_them_on() -> None:
+def test_techniques_on_further_workloads_than_in_the_paper() -> None:
     further = {t.name for t in TECHNIQUES for one in t.supported.values() if not one.in_paper}
     assert further == {
         "Sample efficiency",
@@ -83,9 +83,7 @@ def test_techniques_run_on_workloads_that_the_paper_did_not_run_them_on() -> Non
         ("nowcasting", ("dense matrix", True, False, True)),
     ],
 )
-def test_workload_carries_its_row_of_table_1(
-    workload: str, row: tuple[str, bool, bool, bool]
-) -> None:
+def test_workload_has_its_row_of_table_1(workload: str, row: tuple[str, bool, bool, bool]) -> None:
     card = workloads()[workload]
     assert card.characterization is not None
     assert tuple(card.characterization.model_dump().values()) == row
