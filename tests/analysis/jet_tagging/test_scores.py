@@ -9,10 +9,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_sco
 from saibench.analysis.blocks import stratified_blocks
 from saibench.analysis.bootstrap import block_bootstrap
 from saibench.analysis.classification.roc_bands import background_efficiency, roc_band
-from saibench.analysis.classification.scores import (
-    auc_components,
-    interval,
-)
+from saibench.analysis.classification.scores import auc_components, interval
 from saibench.analysis.jet_tagging.class_balance import BACKGROUND, BALANCE, SIGNAL, accuracy_change
 from saibench.analysis.jet_tagging.energy_decay import quadratic_decay
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets
@@ -46,7 +43,7 @@ def test_scores_are_those_of_scikit_learn() -> None:
     assert jets.signal_ratio(chosen).estimate == pytest.approx(label[chosen].mean())
 
 
-def test_intervals_have_the_width_that_theory_gives() -> None:
+def test_intervals_have_the_theoretical_width() -> None:
     jets = made(ties=False)
     label, scores = jets.label, jets.scores["one"]
     components = auc_components(scores, label)
@@ -81,7 +78,7 @@ def test_seeds_are_averaged() -> None:
 
 
 @pytest.mark.parametrize("absent", [0, 1])
-def test_a_missing_class_leaves_the_curve_undefined(absent: int) -> None:
+def test_curve_is_undefined_without_one_of_the_classes(absent: int) -> None:
     label = np.full(300, 1 - absent)
     scores = [np.random.default_rng(0).normal(size=300)]
     passed = background_efficiency(scores, label, stratified_blocks(label), 0.3)
@@ -90,7 +87,7 @@ def test_a_missing_class_leaves_the_curve_undefined(absent: int) -> None:
     assert np.isnan([band.signal, band.low, band.high]).all()
 
 
-def test_resamplings_without_a_rare_class_are_left_out() -> None:
+def test_resamplings_without_a_rare_class_are_excluded() -> None:
     label = np.zeros(400, dtype=np.int64)
     label[:2] = 1
     scores = np.where(label == 1, -1.0, np.random.default_rng(0).normal(size=400))
@@ -99,7 +96,7 @@ def test_resamplings_without_a_rare_class_are_left_out() -> None:
     assert passed.low > 0.5  # a resampling without a top jet would put it at 0
 
 
-def test_a_missing_class_leaves_the_area_undefined_and_the_accuracy_not() -> None:
+def test_area_is_undefined_without_one_of_the_classes_but_accuracy_is_not() -> None:
     jets = ScoredJets(np.ones(30, dtype=np.int64), np.full(30, 600.0), {"one": np.arange(30.0) - 5})
     found = interval([jets.auc(CELL)])
     assert np.isnan([found.low, found.estimate, found.high]).all() and found.count == 30
@@ -115,17 +112,17 @@ def test_interval_of_an_area_ends_at_one() -> None:
     assert found.estimate < found.high == 1.0
 
 
-def test_blocks_share_out_both_classes() -> None:
+def test_blocks_have_equal_shares_of_both_classes() -> None:
     label = made().label
     blocks = stratified_blocks(label)
     assert set(blocks) == set(range(200))
     tops = np.bincount(blocks[label == 1], minlength=200)
     assert tops.max() - tops.min() <= 1
     found = block_bootstrap(label.astype(float), blocks, share=False)
-    assert found.low == pytest.approx(label.mean(), abs=0.005)  # the share is chosen
+    assert found.low == pytest.approx(label.mean(), abs=0.005)  # the blocks are stratified
 
 
-def test_roc_is_scikit_learns_curve_within_its_band() -> None:
+def test_roc_is_the_curve_of_scikit_learn_within_its_band() -> None:
     jets = made(ties=False)
     label, scores = jets.label, jets.scores["one"]
     band = roc_band([scores], label, jets.blocks, positions=12)
@@ -159,7 +156,7 @@ def test_parts_of_a_change_add_up_and_are_those_of_kitagawa() -> None:
     assert sum(part.estimate for part in change.parts.values()) == pytest.approx(whole)
 
 
-def test_a_change_is_told_of_fewer_jets_than_blocks() -> None:
+def test_a_change_is_estimated_from_fewer_jets_than_blocks() -> None:
     given = made(60)
     energy = np.where(np.arange(60) % 2, 600.0, 900.0)
     jets = ScoredJets(given.label, energy, given.scores)
@@ -177,7 +174,7 @@ def test_share_of_top_jets_has_the_width_of_a_binomial() -> None:
     assert found.high - found.low == pytest.approx(expected, rel=0.15)
 
 
-def test_quadratic_fit_is_numpys_and_wants_enough_bins() -> None:
+def test_quadratic_fit_is_that_of_numpy_and_needs_enough_bins() -> None:
     jets = made(4000)
     scores = [jets.accuracy(CELL, jets.bins == number) for number in range(8)]
     fit = quadratic_decay(scores, [0, 1])
