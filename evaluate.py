@@ -1,4 +1,4 @@
-"""Test a trained point on further partitions: `python evaluate.py run=outputs/<study>/<point>`."""
+"""Test a trained run on more partitions: `python evaluate.py run=outputs/<study>/<run>`."""
 
 from saibench.cli import evaluate
 

@@ -1,4 +1,4 @@
-"""Train and test one point, or a sweep of them: `python train.py -m window.start=0,0.15,0.3`."""
+"""Train and test one run, or a sweep: `python train.py -m window.start=0,0.15,0.3`."""
 
 from saibench.cli import train
 

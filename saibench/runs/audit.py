@@ -1,4 +1,4 @@
-"""The audit of a point: its partitions are drawn again from its frozen config; no model is run."""
+"""Audit a run for leakage: rebuild its partitions from its frozen config, without its model."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ def audit_point(
     seen: str | None = None,
     root: str | None = None,
 ) -> list[Audit]:
-    """Audit partitions of a point and keep what is found in its record.
+    """Audit partitions of a run and save the results in its record.
 
     Args:
-        folder: of the point; whether it is trained does not matter, evidence adds to the audit.
-        partitions: names; by default those that it is tested on, by its config or its evidence.
-        seen: file of the ids that the model has seen elsewhere; by default that of its config.
-        root: folder of the data, if they have moved; by default that of its config.
+        folder: of the run, trained or not; evidence adds the effect on the error.
+        partitions: names; default: those tested by its config or its evidence.
+        seen: file with ids of samples that pretrained weights have seen; default: its config's.
+        root: folder of the data if they have moved; default: its config's.
 
     Raises:
-        UserError: no such point or partition, data that are not there or have changed, or a model
-            that nothing was trained of here, where what it has seen elsewhere is not known.
+        UserError: unknown run or partition, missing or changed data, or a model that was not
+            trained here without ids of its training samples.
     """
     data = _data(folder, seen, root)
     tests = _tests(folder, data, partitions)
@@ -68,19 +68,19 @@ def audit_point(
 def _tests(
     folder: Path, data: StructuralDataModule, names: Sequence[str] | None
 ) -> list[Partition]:
-    """Partitions of the config, and those that the evidence alone knows."""
+    """Partitions of the config, and those found only in the evidence."""
     evaluated = [name for name in _evaluated(folder) if name not in data.partitions]
     for name in names or ():
         if name not in (*data.partitions, *evaluated):
             nearest = closest(name, [*data.partitions, *evaluated])
-            raise UserError(f"--partition {name} is no partition of {folder.name}: {nearest}")
-    wanted = list(names or dict.fromkeys([*data.test, *evaluated]))
-    data.test = [name for name in wanted if name in data.partitions]
-    return [data.tests.get(name) or _from_evidence(folder, data, name) for name in wanted]
+            raise UserError(f"--partition {name} is not a partition of {folder.name}: {nearest}")
+    requested = list(names or dict.fromkeys([*data.test, *evaluated]))
+    data.test = [name for name in requested if name in data.partitions]
+    return [data.tests.get(name) or _from_evidence(folder, data, name) for name in requested]
 
 
 def _evaluated(folder: Path) -> list[str]:
-    """Partitions that the evidence holds, whether the config defines them or evaluate.py did."""
+    """Partitions in the evidence, defined by the config or by evaluate.py."""
     if not (folder / SAMPLES).exists():
         return []
     return sorted(read_table(folder / SAMPLES)["partition"].unique().to_list())
@@ -103,8 +103,8 @@ def _data(folder: Path, seen: str | None, root: str | None) -> StructuralDataMod
         data.without_training()
     if data.steps == 0 and data.seen is None:
         raise UserError(
-            f"{folder.name}: nothing was trained here, and what the model has seen elsewhere is "
-            "not known. Use --seen with a file of those ids; without weights nothing can leak."
+            f"{folder.name} was not trained here, and the training samples of its weights are not "
+            "known. Use --seen with a file of their ids; a model without weights cannot leak."
         )
     check_data(folder, data)
     return data
@@ -112,7 +112,7 @@ def _data(folder: Path, seen: str | None, root: str | None) -> StructuralDataMod
 
 def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
     train, training = data.split[0] if data.split[0].count else data.seen_elsewhere, data.seen_rows
-    assert train is not None  # else there was nothing to audit
+    assert train is not None  # `_data` refuses other runs
     similarity = data.similarity()
     split = _split(data, test.rows, training, similarity)
     leaks = find_leaks(split)
@@ -164,13 +164,13 @@ def _split(
 
 
 def _effect(folder: Path, test: Partition, split: Split, leaks: Leaks) -> Effect | None:
-    """By the evidence of the point, if it has the partition; turned samples are others."""
+    """Effect on the error, from the run's evidence; none for transformed samples."""
     if test.transform is not None or not (folder / SAMPLES).exists():
         return None
     evidence = StudyEvidence.load(folder)
     try:
         config = curve_config(evidence)
-    except UserError:  # the workload names no statistic, and its samples are compared all the same
+    except UserError:  # the workload names no statistic; the samples are still compared
         return None
     rows = rows_of(evidence.samples, list(evidence.metrics), test.name)
     columns = rows.schema

@@ -1,4 +1,4 @@
-"""Checkpoints of a point: tensors and builtins, refused in one sentence where they do not fit."""
+"""Save and load the checkpoints of a run, which hold tensors and builtins."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from saibench.files.integrity import check_file, check_zip
 from saibench.models.published import misfits_of, told
 
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError)
-"""What torch raises for a file that is cut short, garbled, or was written by something else."""
+"""Errors of torch for a file that is truncated, corrupt or of another format."""
 
 
-class WholeFiles(TorchCheckpointIO):
-    """Writes a checkpoint aside, in the same folder, and renames it: a kill leaves the one before.
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint to a hidden file in its folder, and renames it.
 
-    Lightning writes it to the system's temporary folder, from where it may have to be copied.
+    A killed process thus leaves the checkpoint before. Lightning writes to the system's temporary
+    folder, which may be on another file system.
     """
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         path = Path(path)
-        aside = path.with_name(f".{path.name}")  # one rank writes, and holds the point alone
+        aside = path.with_name(f".{path.name}")  # one rank writes, and holds the lock
         try:
             aside.write_bytes(_packed(checkpoint))
             os.replace(aside, path)
@@ -42,7 +43,7 @@ class WholeFiles(TorchCheckpointIO):
 
 
 def save_untrained(module: LightningModule, path: Path) -> None:
-    """Write the initial weights as the checkpoint of a point that is not trained."""
+    """Write the initial weights as the checkpoint of a run without training."""
     content = {
         "state_dict": module.state_dict(),
         "hyper_parameters": dict(module.hparams),
@@ -50,15 +51,14 @@ def save_untrained(module: LightningModule, path: Path) -> None:
         "global_step": 0,
         "pytorch-lightning_version": version("lightning"),
     }
-    with atomic_write(path) as aside:  # every rank writes the same
+    with atomic_write(path) as aside:  # every rank writes the same bytes
         aside.write_bytes(_packed(content))
 
 
 def _packed(checkpoint: dict[str, Any]) -> memoryview:
-    """The bytes of a checkpoint's file.
+    """The bytes of a checkpoint file.
 
-    torch does not say why it could not write to a file, and puts the file's name into it, here that
-    of a process.
+    Written to a file, torch would hide the cause of a failure and store the temporary name.
     """
     content = io.BytesIO()
     torch.save(checkpoint, content)
@@ -68,8 +68,8 @@ def _packed(checkpoint: dict[str, Any]) -> memoryview:
 def check_whole(path: Path) -> None:
     """Refuse a checkpoint that was changed since it was written.
 
-    Its SHA-256 is in the record once training has ended. Before that the checkpoint may be newer
-    than the record, of a process that was killed, and its own checksums are looked at.
+    The record has its SHA-256 once training has ended. Before, the checkpoint of a killed process
+    may be newer than the record; then its own checksums are verified.
 
     Raises:
         UserError: it was changed.
@@ -79,38 +79,34 @@ def check_whole(path: Path) -> None:
 
 
 def _fix(path: Path) -> str:
-    return f"remove {path.parent} and train the point again"
+    return f"remove {path.parent} and train again"
 
 
 def check_checkpoint(path: Path, module: nn.Module) -> None:
-    """Refuse a checkpoint that cannot be loaded into this module.
+    """Refuse a checkpoint that does not fit this module.
 
     Raises:
-        UserError: the file is missing, damaged, holds other objects than tensors and builtins,
-            or is another model's.
+        UserError: the file is missing, damaged, holds objects other than tensors and builtins, or
+            belongs to another model.
     """
     _fitting_state(path, module)
 
 
 def load_weights(path: Path, module: nn.Module) -> None:
-    """Load a checkpoint's weights, refused as by `check_checkpoint`."""
+    """Load a checkpoint's weights; raises as `check_checkpoint`."""
     module.load_state_dict(_fitting_state(path, module))
 
 
 def _fitting_state(path: Path, module: nn.Module) -> dict[str, Any]:
     fix = _fix(path)
-    state = _state(path, fix)
-    if misfits := misfits_of(state, module.state_dict()):
-        raise UserError(f"{path} is a checkpoint of another model ({told(misfits)}): {fix}.")
-    return state
-
-
-def _state(path: Path, fix: str) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{path} is missing: {fix}.")
     check_whole(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
     except _DAMAGED as error:
         cause = first_line(error)
-        raise UserError(f"{path} is not a whole checkpoint ({cause}): {fix}.") from error
+        raise UserError(f"{path} is not a readable checkpoint ({cause}): {fix}.") from error
+    if misfits := misfits_of(state, module.state_dict()):
+        raise UserError(f"{path} is a checkpoint of another model ({told(misfits)}): {fix}.")
+    return state

@@ -1,8 +1,8 @@
-"""Collecting the statistics of every tested sample, whatever the number of ranks."""
+"""Collect the statistics of every tested sample from all ranks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from saibench.runs.finite_batches import refuse_inputs_not_finite
 
 
 class StatisticsCollector(Callback):
-    """Keeps what `test_step` returns on this rank; a rank without a sample keeps nothing."""
+    """Collects the outputs of `test_step` on this rank."""
 
     def __init__(self) -> None:
         self.batches: list[dict[str, np.ndarray]] = []
@@ -31,40 +31,37 @@ class StatisticsCollector(Callback):
         dataloader_idx: int = 0,
     ) -> None:
         ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
-        statistics = {name: _numbers(name, values, len(ids)) for name, values in _named(outputs)}
+        statistics = _statistics(outputs, len(ids))
         if any(not np.isfinite(values).all() for values in statistics.values()):
-            refuse_inputs_not_finite([batch])  # else it may be a value that is undefined
+            refuse_inputs_not_finite([batch])  # with finite inputs NaN is an undefined value
         self.batches.append({"sample_id": ids.cpu().numpy(), **statistics})
 
     def save(self, folder: Path, number: int, rank: int) -> None:
-        """Leave the statistics of pass `number` where rank 0 will join them."""
+        """Save the statistics of pass `number` for rank 0 to join."""
         folder.mkdir(parents=True, exist_ok=True)
         if self.batches:
             columns: dict[str, Any] = _concatenated(self.batches)
             np.savez(folder / f"pass{number}-rank{rank}.npz", **columns)
 
 
-def _named(outputs: Any) -> Iterable[tuple[str, Any]]:
+def _statistics(outputs: Any, samples: int) -> dict[str, np.ndarray]:
     if not isinstance(outputs, Mapping):
         raise UserError(
-            f"test_step returned {type(outputs).__name__}; a dict of a tensor a statistic, (B,), "
-            "(B, axis) or (B, axis, axis) for B samples, would work."
+            f"test_step returned {type(outputs).__name__}. Return a dict with one tensor per "
+            "statistic, of shape (B,), (B, axis) or (B, axis, axis) for B samples."
         )
-    return outputs.items()
-
-
-def _numbers(name: str, values: Any, samples: int) -> np.ndarray:
-    if not isinstance(values, Tensor) or values.ndim not in (1, 2, 3) or len(values) != samples:
-        given = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
-        raise UserError(
-            f"test_step returned {given} as '{name}' of {samples} samples; a tensor of the shape "
-            f"({samples},), ({samples}, axis) or ({samples}, axis, axis) would work."
-        )
-    return values.detach().cpu().numpy()
+    for name, values in outputs.items():
+        if not isinstance(values, Tensor) or values.ndim not in (1, 2, 3) or len(values) != samples:
+            given = tuple(values.shape) if isinstance(values, Tensor) else type(values).__name__
+            raise UserError(
+                f"test_step returned {given} as '{name}' of {samples} samples. Return a tensor of "
+                f"shape ({samples},), ({samples}, axis) or ({samples}, axis, axis)."
+            )
+    return {name: values.detach().cpu().numpy() for name, values in outputs.items()}
 
 
 def join_parts(folder: Path, number: int) -> dict[str, np.ndarray]:
-    """The statistics of one pass from all ranks, in no particular order of samples."""
+    """Return the statistics of one pass from all ranks, unordered."""
     parts = []
     for path in sorted(folder.glob(f"pass{number}-rank*.npz")):
         with np.load(path, allow_pickle=False) as part:

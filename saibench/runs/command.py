@@ -1,4 +1,4 @@
-"""The life of a `train.py` command: all its points checked, run through a launcher, reported."""
+"""Run a `train.py` command: check all its runs, launch them, report them."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ INTERRUPTED = 130
 
 
 def train_points(command: Command) -> int:
-    """Bring all points of a command to completion and report their studies; the exit code.
+    """Complete all runs of a command, report their studies and return the exit code.
 
     Raises:
-        UserError: a point that cannot work; nothing is written.
+        UserError: a run is invalid; nothing is written.
     """
     from saibench.config.launch import launch
     from saibench.runs.stopping import STOP
 
     points = _checked_points(command)
     outcomes, interrupted = [], False
-    with STOP.heard():
+    with STOP.listening():
         try:
             outcomes = launch(command, train_point)
-        except KeyboardInterrupt:  # what is done so far is on the disk
+        except KeyboardInterrupt:  # finished work is on disk
             interrupted = True
         except SystemExit:  # on_failure=stop
             pass
-        except Exception:  # a worker that had not yet begun was ended by the signal
-            if not STOP.is_made:
+        except Exception:  # the signal ended a worker before its task
+            if not STOP.requested:
                 raise
     if not command.multirun and outcomes:
         refuse_alone(outcomes[0])
-    if not (interrupted or STOP.is_made):
+    if not (interrupted or STOP.requested):
         return _concluded(points, outcomes)
-    _concluded(points, outcomes, reports=False)  # a page may take longer than one is given
-    print("Interrupted: the same command goes on from each run's last checkpoint.")
+    _concluded(points, outcomes, reports=False)  # a page may take too long
+    print("Interrupted. The same command resumes each run from its last checkpoint.")
     return INTERRUPTED if STOP.number is None else 128 + STOP.number
 
 
 def _checked_points(command: Command) -> list[Point]:
-    """The points of a command, refused before anything is written if one of them cannot work.
+    """Return the points of a command, checked before anything is written.
 
-    A sweep may hold points that its data cannot, but not only such points.
+    Some points of a sweep may need more data than there are, but not all.
     """
     from saibench.config.check import check_point, refuse_if_no_point_has_enough_data
     from saibench.config.content import identified
@@ -67,28 +67,27 @@ def _checked_points(command: Command) -> list[Point]:
         directory = config.hydra.sweep.dir if command.multirun else config.hydra.run.dir
         points.append(Point(identified(config), Path(directory).absolute()))
     refuse_if_no_point_has_enough_data(len(points), insufficient)
-    _refuse_twins(points)
+    _refuse_duplicates(points)
     return points
 
 
-def _refuse_twins(points: Sequence[Point]) -> None:
-    """Side by side, the second of two equal points would find its folder busy."""
+def _refuse_duplicates(points: Sequence[Point]) -> None:
+    """Refuse two points with one folder, which the second would find locked."""
     seen = set()
     for point in points:
         if point.folder in seen:
             raise UserError(
-                f"two points of this sweep are one, {point.name}: what they differ in, if in "
-                "anything, cannot change a result, as a folder of equal data cannot. Give each "
-                "point once."
+                f"{point.name} is twice in this sweep: settings that cannot change a result, such "
+                "as the folder of the data, make no other run. Remove one of the two."
             )
         seen.add(point.folder)
 
 
 def train_point(config: DictConfig) -> Outcome:
-    """Hydra's task function: one point of the command. It never raises for a failure.
+    """Hydra's task function: execute one point, without raising if it fails.
 
-    In a process of a pool it does not raise for an interrupt either: the pool would kill the
-    others before they have saved what they trained.
+    In a worker of a pool it does not raise for an interrupt either: the pool would kill the other
+    workers before they save a checkpoint.
     """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
@@ -103,21 +102,21 @@ def train_point(config: DictConfig) -> Outcome:
     point = Point(identified(config), Path(HydraConfig.get().runtime.output_dir))
     trust_named(point.settings)  # a launcher's worker is another process
     sweeps = HydraConfig.get().mode == RunMode.MULTIRUN
-    done = execute if STOP.is_heard else _executed_in_pool
-    outcome = done(point, keep_refused=sweeps)
+    run = execute if STOP.listens else _execute_in_pool
+    outcome = run(point, keep_refused=sweeps)
     if sweeps and config.on_failure == "stop" and outcome.state not in (COMPLETE, NOT_APPLICABLE):
-        raise SystemExit(FAILED)  # Hydra goes on after any Exception
+        raise SystemExit(FAILED)  # after an Exception Hydra continues the sweep
     return outcome
 
 
-def _executed_in_pool(point: Point, keep_refused: bool) -> Outcome:
+def _execute_in_pool(point: Point, keep_refused: bool) -> Outcome:
     from saibench.evidence.run_record import STOPPED
     from saibench.runs.execute import Outcome, execute
     from saibench.runs.stopping import STOP
     from saibench.runs.study import NOT_RUN
 
-    with STOP.heard_in_worker():
-        if STOP.is_made:
+    with STOP.listening_in_worker():
+        if STOP.requested:
             return Outcome(point.folder, NOT_RUN)
         try:
             return execute(point, keep_refused=keep_refused)
@@ -126,17 +125,17 @@ def _executed_in_pool(point: Point, keep_refused: bool) -> Outcome:
 
 
 def refuse_alone(outcome: Outcome) -> None:
-    """What a sweep lists and passes over is an error for a point that was asked for alone."""
+    """Raise the user's mistake of a single run; a sweep lists it and continues."""
     if outcome.is_users:
         raise UserError(outcome.cause)
 
 
 def _concluded(points: Sequence[Point], outcomes: Sequence[Outcome], reports: bool = True) -> int:
-    """List, and report, every study that the command touched; the worst status of all."""
+    """List and report each study of the command; return the highest exit code."""
     from saibench.runs.point import Point
     from saibench.runs.study import conclude
 
-    if outcomes:  # where the points are in truth: a folder may be named by the clock
+    if outcomes:  # their folders are the actual ones: a study may be named by the clock
         folders = [outcome.folder for outcome in outcomes]
         points = [Point(p.settings, f.parent) for p, f in zip(points, folders, strict=True)]
     by_folder = {outcome.folder: outcome for outcome in outcomes}

@@ -1,4 +1,4 @@
-"""Testing a trained point: one look a sample and transform, then evidence by partition."""
+"""Test a trained run: one evaluation pass per transform, then evidence by partition."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 SAMPLES = "samples.parquet"
 _UNFINISHED = ".unfinished"
-"""Subfolder of what is not evidence yet: the ranks' parts, and tables about to be moved."""
+"""Subfolder for temporary files: the ranks' parts, and tables before they are moved."""
 
 
 def evaluate(
@@ -50,20 +50,20 @@ def evaluate(
     """Test the best checkpoint on the partitions of `data`; rank 0 writes the evidence.
 
     Returns:
-        the metrics of these partitions, on rank 0.
+        metrics of these partitions; empty on other ranks.
 
     Raises:
-        UserError: the checkpoint is missing, damaged or another model's.
-        RuntimeError: a sample is missing or repeated, or a prediction is not a number.
+        UserError: the checkpoint is missing, damaged or belongs to another model.
+        RuntimeError: a sample is missing or repeated, or a prediction is NaN.
     """
     check_checkpoint(folder / BEST, module)
     unfinished = folder / _UNFINISHED
-    if trainer.is_global_zero:  # what a killed process left; other ranks save after a barrier
+    if trainer.is_global_zero:  # files of a killed process; other ranks save after a barrier
         shutil.rmtree(unfinished, ignore_errors=True)
     tested: dict[str, Mapping[str, Any]] = {}
     try:
         for number, evaluation in enumerate(data.passes()):
-            collector = _look(evaluation, folder / BEST, module, data, trainer)
+            collector = _run_pass(evaluation, folder / BEST, module, data, trainer)
             collector.save(unfinished, number, trainer.global_rank)
             tested |= module.tested_metrics
         trainer.strategy.barrier()
@@ -73,10 +73,12 @@ def evaluate(
         for name, of_partition in _added_metrics(module, data, tested).items():
             metrics[name] |= of_partition
         _write(folder, data, tables, metrics)
-        _record_seen(folder, data)
+        if (seen := data.seen_elsewhere) is not None:
+            summary = {"hash": seen.hash, "count": seen.count, "describe": seen.describe}
+            update_record(folder, seen_elsewhere=summary)
         record = current_keys(read_record(folder))
         if "save_samples" not in record or _saves_others(record, data):
-            module.to(trainer.strategy.root_device)  # after a test Lightning leaves it on the CPU
+            module.to(trainer.strategy.root_device)  # Lightning moves it to the CPU after a test
             before = states_of_files(folder)
             module.save_samples(folder, data)
             module.cpu()
@@ -88,22 +90,14 @@ def evaluate(
             shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _record_seen(folder: Path, data: StructuralDataModule) -> None:
-    """What the model has seen elsewhere: how many samples, not which."""
-    seen = data.seen_elsewhere
-    if seen is not None:
-        told = {"hash": seen.hash, "count": seen.count, "describe": seen.describe}
-        update_record(folder, seen_elsewhere=told)
-
-
-def _look(
+def _run_pass(
     evaluation: EvaluationPass,
     checkpoint: Path,
     module: BenchmarkModule,
     data: StructuralDataModule,
     trainer: Trainer,
 ) -> StatisticsCollector:
-    """One pass a call of Lightning: a test step then needs to know of no other."""
+    """Run one pass by one call of `Trainer.test`; a test step thus sees no other pass."""
     collector = StatisticsCollector()
     data.evaluation = evaluation
     trainer.callbacks.append(collector)  # type: ignore[attr-defined]
@@ -121,42 +115,40 @@ def _look(
 def missing_tests(
     folder: Path, data: StructuralDataModule, added: Sequence[AddedMetric] = ()
 ) -> list[str]:
-    """Test partitions of `data` that the point's evidence does not hold yet, or holds otherwise.
+    """Return the test partitions of `data` that are missing in the evidence or have changed.
 
-    Also those that lack a metric of `added`, or have another of its name.
-
-    All of them where a file of the evidence is missing or damaged: it is made again as a whole. And
-    all where other samples are to be saved than those that were.
+    Includes partitions without one of the `added` metrics. Returns all partitions if a file of the
+    evidence is missing or damaged, or if other samples are to be saved.
     """
     record = read_record(folder)
     if _broken(folder) or _saves_others(record, data):
         return list(data.tests)
-    held, metrics = record.get("partitions", {}), read_metrics(folder)
+    tested, metrics = record.get("partitions", {}), read_metrics(folder)
     return [
         name
         for name, partition in data.tests.items()
         if name not in metrics
-        or _hash(held, name) != partition.hash
+        or _hash(tested, name) != partition.hash
         or any(one.definition() not in definitions(metrics[name]) for one in added)
     ]
 
 
 def _saves_others(record: dict[str, Any], data: StructuralDataModule) -> bool:
-    """Whether other samples are asked for than those that were kept; by default these stay."""
+    """Whether samples other than the saved ones are requested."""
     return data.save_samples not in (None, current_keys(record).get("save_samples"))
 
 
 def _broken(folder: Path) -> list[Path]:
-    """The files of a point's evidence that are missing or cannot be read."""
+    """Files of the evidence that are missing or unreadable."""
     return [path for path in _files_of_evidence(folder) if not _is_readable(path)]
 
 
 def _files_of_evidence(folder: Path) -> list[Path]:
-    """The metrics and tables that a point has, or had by its record."""
+    """Metrics and tables of a run, found or listed in its record."""
     written = read_record(folder).get("evidence") or [SAMPLES]
     found = [path.name for path in folder.glob("by_*.parquet")]
     names = {*written, *found}
-    return [folder / Path(name).name for name in (METRICS, *sorted(names))]  # of the run's own
+    return [folder / Path(name).name for name in (METRICS, *sorted(names))]  # in the run's folder
 
 
 def _is_readable(path: Path) -> bool:
@@ -192,12 +184,11 @@ def _evidence(
 
 
 def _warn_of_undefined(partition: Partition, metrics: Mapping[str, Mapping[str, Any]]) -> None:
-    """Say that no metric counts a sample, as of fields whose every pixel is missing."""
+    """Warn if no metric counts a sample, such as rain fields with all pixels missing."""
     if metrics and not any(entry["count"] for entry in metrics.values()):
         log.warning(
-            "Every metric of partition '%s' is undefined: none of its %s samples has a value to "
-            "compare a prediction with (%s); check whether its targets are missing, or test "
-            "another partition.",
+            "Every metric of partition '%s' is undefined: none of its %s samples has a target "
+            "value (%s). Check its targets, or test another partition.",
             partition.name,
             f"{partition.count:,}",
             partition.describe,
@@ -209,22 +200,22 @@ def _added_metrics(
     data: StructuralDataModule,
     tested: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, dict[str, Any]]:
-    """By partition: what the user's metrics made of it, as `metrics.json` holds it."""
-    offered = module.metric_inputs()
+    """Entries of the user's metrics for `metrics.json`, by partition."""
+    inputs = module.metric_inputs()
     found: dict[str, dict[str, Any]] = {name: {} for name in data.tests}
     for name, partition in data.tests.items():
         for added in module.added_metrics:
             if added.name not in tested.get(name, {}):
                 raise UserError(
-                    f"{added.key}: {type(module).__name__} has on_test_epoch_start or "
-                    "on_test_epoch_end of its own. Call super()'s there."
+                    f"{added.key}: {type(module).__name__} overrides on_test_epoch_start or "
+                    "on_test_epoch_end. Call super()'s there."
                 )
-            found[name] |= added.entries(tested[name][added.name], partition.count, offered)
+            found[name] |= added.entries(tested[name][added.name], partition.count, inputs)
     return found
 
 
 def _features(data: StructuralDataModule, samples: writer.Table) -> dict[str, np.ndarray]:
-    """The data features of a table's samples that are numbers, by name."""
+    """Numeric data features of a table's samples, by name."""
     names = [field.name for field in data.feature_fields() if field.dtype != "string"]
     return {name: samples.rows[name].to_numpy() for name in names}
 
@@ -235,7 +226,7 @@ def _in_order(
     statistics: Sequence[Statistic],
     values: dict[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """The values by ascending sample id, every expected sample once, NaN where undefined alone."""
+    """Sort the values by sample id; check that each sample occurs once and NaN means undefined."""
     writer.check_ids(data.index["sample_id"].to_numpy()[evaluation.rows], values["sample_id"])
     writer.check_keys(statistics, values)
     checked = writer.checked_values(statistics, values)
@@ -278,24 +269,24 @@ def _write(
     tables: dict[str, list[writer.Table]],
     metrics: dict[str, Any],
 ) -> None:
-    """Add to what the point's folder holds, replacing partitions of the same name.
+    """Add the evidence to the run's folder, replacing partitions of the same name.
 
-    Everything is written aside before anything is moved: a full disk leaves what there was. A file
-    that is damaged is replaced; the record then forgets the partitions that it held beside these,
-    so that they are tested again when they are asked for.
+    All files are written to a temporary folder first, so that a full disk changes nothing. A
+    damaged file is replaced; its other partitions are removed from the record, to be tested again
+    when requested.
 
-    The files are moved one by one: while they are, the record takes each as it was and as it is to
-    be, and does not know the new partitions yet. After a kill they are tested again.
+    While the files are moved one by one, the record accepts the old and the new content of each,
+    and lists no new partition. After a kill these are tested again.
     """
     finished = folder / _UNFINISHED / "finished"
     finished.mkdir()
     broken = _broken(folder)
     for name, parts in tables.items():
         rows, fields = pl.concat([part.rows for part in parts]), parts[0].fields
-        held = folder / f"{name}.parquet"
-        if held.exists() and held not in broken:
-            rows, fields = _merged(held, rows, fields)
-        write_table(finished / held.name, rows, fields)
+        path = folder / f"{name}.parquet"
+        if path.exists() and path not in broken:
+            rows, fields = _merged(path, rows, fields)
+        write_table(finished / path.name, rows, fields)
     before = {} if folder / METRICS in broken else read_metrics(folder)
     record = read_record(folder)
     kept = {} if broken else record.get("partitions", {})
@@ -323,7 +314,7 @@ def _hash(partitions: Mapping[str, Any], name: str) -> str | None:
 
 
 def _described(data: StructuralDataModule) -> dict[str, Any]:
-    """The partitions, those for testing with what tested them."""
+    """Partitions for the record; tested ones with commit and command."""
     train, validation = data.split
     partitions = {"train": train, "validation": validation, **data.tests}
     made_by = provenance()
@@ -344,21 +335,21 @@ def _described(data: StructuralDataModule) -> dict[str, Any]:
 def _merged(
     path: Path, rows: pl.DataFrame, fields: Sequence[Field]
 ) -> tuple[pl.DataFrame, list[Field]]:
-    """The rows that are held and these, with the statistics of both: a transform brings its own."""
-    held = read_fields(path)
-    if _common(held) != _common(fields):
+    """Merge rows into a table; a transform may add statistics of its own."""
+    old = read_fields(path)
+    if _common(old) != _common(fields):
         raise UserError(
-            f"{path} has other keys and features than this version of saibench writes; "
-            "move it away and evaluate its partitions again."
+            f"{path} has other keys and features than this version of saibench writes. "
+            "Remove it and evaluate its partitions again."
         )
     before = read_table(path)
     kept = before.filter(~pl.col("partition").is_in(rows["partition"].unique().to_list()))
     new = {field.name: field for field in fields}
-    every = [*(new.pop(field.name, field) for field in held), *new.values()]
+    every = [*(new.pop(field.name, field) for field in old), *new.values()]
     merged = pl.concat([kept, rows], how="diagonal_relaxed")
     return merged.select(field.name for field in every), every
 
 
 def _common(fields: Sequence[Field]) -> list[str]:
-    """Columns that every partition has."""
+    """Columns of every partition."""
     return [field.name for field in fields if field.role != "statistic"]

@@ -1,4 +1,4 @@
-"""The life of a point in the process that asked for it: skip, resume or run, and record."""
+"""Execute a point: skip, resume or run it, and record its state."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from saibench.runs.point import BEST, CONFIG, LAST, Point, PointIsBusy, load_poi
 from saibench.runs.provenance import OF_A_SESSION, provenance
 from saibench.runs.ranks import run_ranks
 from saibench.runs.sibling import why_anew
+from saibench.runs.worker import run_task
 
 BUSY = "busy"
-"""State of a point that another process holds: never in its record, which is that process's."""
+"""State of a point that another process works on; never written to its record."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,10 @@ class Outcome:
     """How a point ended.
 
     Args:
-        folder: the point's.
+        folder: of the run.
         state: as in its record, or `BUSY`.
         cause: why it failed, in one sentence.
-        is_users: whether the cause is the user's to mend.
+        is_users: whether it is a mistake of the user.
     """
 
     folder: Path
@@ -45,33 +46,33 @@ class Outcome:
 
 
 def execute(point: Point, keep_refused: bool = True) -> Outcome:
-    """Bring a point to completion, or say why it could not be.
+    """Train and test a point as far as needed, and return how it ended.
 
     Args:
-        point: to be trained and tested, as far as it is not yet.
-        keep_refused: whether a user's mistake that only the data or the model could tell of
-            leaves a record, as a study lists it; else the folder made for it is removed.
+        point: to be completed.
+        keep_refused: whether a user's mistake that the data or the model reveals leaves a record,
+            for the list of a study; otherwise its new folder is removed.
 
     Raises:
-        KeyboardInterrupt: it was interrupted; what is trained so far is kept and can be resumed.
+        KeyboardInterrupt: it was interrupted, and can be resumed.
     """
     return _outcome(point.folder, lambda: _trained(point), keep_refused)
 
 
 def retest(folder: Path, changes: dict[str, Any]) -> Outcome:
-    """Test a complete point on further partitions; it stays complete if that fails.
+    """Test a complete run on more partitions; it stays complete if that fails.
 
     Args:
-        folder: the point's.
-        changes: `test`, `partitions`, `metrics`, `save_samples`, `trainer` and `logger` in place of
-            the point's own, and the `data.root` where its data are now.
+        folder: of the run.
+        changes: `test`, `partitions`, `metrics`, `save_samples`, `trainer` and `logger` that
+            replace the run's own, and the current `data.root`.
     """
     return _outcome(folder, lambda: _tested(folder, changes))
 
 
 def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = True) -> Outcome:
-    """Do the work alone; what it could not record itself is told all the same."""
-    made = not folder.exists()
+    """Do the work under the run's lock; return errors as an outcome."""
+    is_new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
@@ -80,7 +81,7 @@ def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = Tru
                 outcome = work()
             except UserError as error:
                 outcome = Outcome(folder, record.FAILED, str(error), is_users=True)
-            if outcome.is_users and made and not keep_refused and not _has_run(folder):
+            if outcome.is_users and is_new and not keep_refused and not _has_run(folder):
                 _remove(folder)
             return outcome
     except PointIsBusy as error:
@@ -90,14 +91,14 @@ def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = Tru
 
 
 def _has_run(folder: Path) -> bool:
-    """Whether there are weights that a training left."""
+    """Whether the folder holds trained weights."""
     return any((folder / name).exists() for name in (BEST, LAST))
 
 
 def _remove(folder: Path) -> None:
-    """Remove a run's folder, and those above it that hold nothing else."""
+    """Remove a run's folder, and its parents if they are empty."""
     shutil.rmtree(folder)
-    with contextlib.suppress(OSError):  # what else is there stays
+    with contextlib.suppress(OSError):  # they are not empty
         folder.parent.rmdir()
         folder.parents[1].rmdir()
 
@@ -127,12 +128,12 @@ def _trained(point: Point) -> Outcome:
         failure=None,
     )
     try:
-        _run(point.folder, point.settings["trainer"]["devices"])
+        _run(point.folder, point.settings["trainer"]["devices"], "train", {})
     except InsufficientData as error:
         return _ended(point.folder, record.NOT_APPLICABLE, error)
     except Exception as error:
         return _ended(point.folder, record.FAILED, error)
-    except BaseException as error:  # Lightning makes a SystemExit of an interrupt
+    except BaseException as error:  # Lightning turns an interrupt into a SystemExit
         record.update_record(point.folder, state=record.STOPPED, ended=record.now())
         raise KeyboardInterrupt from error
     record.update_record(point.folder, state=record.COMPLETE, ended=record.now())
@@ -140,9 +141,9 @@ def _trained(point: Point) -> Outcome:
 
 
 def _refresh(point: Point) -> None:
-    """Bring the record's words on the report up to date, and a damaged frozen config back.
+    """Update the report settings in the record, and restore a damaged frozen config.
 
-    What is reported, and how, is no part of what was trained, and may be asked for otherwise.
+    Report settings are not part of a run's identity, so they may change.
     """
     reported = point.reported()
     if {name: record.read_record(point.folder).get(name) for name in reported} != reported:
@@ -154,40 +155,34 @@ def _refresh(point: Point) -> None:
 
 
 def _follow(point: Point) -> None:
-    """Take the data from the folders that are asked for now, if they are those trained on.
+    """Use the data folders of this command, if they hold the same data.
 
     Raises:
-        UserError: they are not, or not to be had.
+        UserError: the data differ or are missing.
     """
     from saibench.imports.targets import build
     from saibench.runs.training import check_data
 
     own = load_point(point.folder).settings
-    there = moved(own, point.settings)
-    if there != own:
-        check_data(point.folder, build(OmegaConf.create(there).datamodule, "datamodule"))
-        Point(there, point.folder.parent).freeze()
+    current = moved(own, point.settings)
+    if current != own:
+        check_data(point.folder, build(OmegaConf.create(current).datamodule, "datamodule"))
+        Point(current, point.folder.parent).freeze()
 
 
-def _run(folder: Path, devices: int) -> None:
+def _run(folder: Path, devices: int, task: str, changes: dict[str, Any]) -> None:
     if devices == 1:
-        from saibench.runs.training import train_and_test
-
-        train_and_test(folder)
+        run_task(task, folder, changes)
     else:
-        run_ranks(folder, devices, "train")
+        run_ranks(folder, devices, task, changes)
 
 
 def _tested(folder: Path, changes: dict[str, Any]) -> Outcome:
-    """A complete point is not trained again; what its evidence lacks is added."""
-    from saibench.runs.retest import lacks, test_again
+    """Test a complete run on the partitions that its evidence lacks."""
+    from saibench.runs.retest import lacks
 
-    devices = changes["trainer"]["devices"]
     if lacks(folder, changes):
-        if devices == 1:
-            test_again(folder, changes)
-        else:
-            run_ranks(folder, devices, "evaluate", changes)
+        _run(folder, changes["trainer"]["devices"], "evaluate", changes)
     return Outcome(folder, record.COMPLETE)
 
 

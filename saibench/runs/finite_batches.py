@@ -1,4 +1,4 @@
-"""Whether what a model was given is finite: asked before it is said that the model diverged."""
+"""Check that input batches are finite, before a model is reported as diverged."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from torch import Tensor
 
 from saibench.errors import UserError
 
-NAMED = 5
-"""Samples that an error names."""
+MAX_NAMED = 5
+"""Most samples named by an error."""
 
 
 def refuse_inputs_not_finite(batches: Iterable[Any]) -> None:
-    """Refuse data in which some batch holds NaN or Inf.
+    """Refuse batches that contain NaN or Inf.
 
     Args:
-        batches: tensors, or dataclasses, mappings or sequences of them.
+        batches: tensors, or dataclasses, mappings or sequences of tensors.
 
     Raises:
-        UserError: which part of a batch does, and of which samples where the batch says.
+        UserError: names the part of the batch, and the samples if the batch has their ids.
     """
     for batch in batches:
         for name, tensor in _tensors(batch, "batch"):
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 raise UserError(
-                    f"the data hold NaN or Inf: {name}{_samples(batch, tensor)}. Leave them out, "
-                    "or correct them where they are read."
+                    f"the data contain NaN or Inf: {name}{_samples(batch, tensor)}. Exclude or "
+                    "correct them in the data reader."
                 )
 
 
@@ -39,8 +39,8 @@ def _samples(batch: Any, tensor: Tensor) -> str:
     if not isinstance(ids, Tensor) or tensor.ndim == 0 or len(ids) != len(tensor):
         return ""
     faulty = ids[~tensor.flatten(1).isfinite().all(1) if tensor.ndim > 1 else ~tensor.isfinite()]
-    more = ", …" if len(faulty) > NAMED else ""
-    return f" of samples {', '.join(map(str, faulty[:NAMED].tolist()))}{more}"
+    more = ", …" if len(faulty) > MAX_NAMED else ""
+    return f" of samples {', '.join(map(str, faulty[:MAX_NAMED].tolist()))}{more}"
 
 
 def _tensors(batch: Any, name: str) -> Iterator[tuple[str, Tensor]]:

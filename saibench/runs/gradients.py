@@ -1,4 +1,4 @@
-"""Ending a training in which there is nothing to train, before its first step."""
+"""Refuse to train a model without trainable weights."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from saibench.imports.user_code import place_of_function
 
 
 class TrainableGuard(Callback):
-    """Refuses models without weights, and losses that depend on none.
+    """Refuses models without trainable weights, and losses without a gradient.
 
     Raises:
-        UserError: which model or net it is, and where its `forward` begins.
+        UserError: names the model or net, and the location of its `forward`.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -27,7 +27,7 @@ class TrainableGuard(Callback):
     ) -> None:
         if not loss.requires_grad:
             raise _nothing_to_train(
-                pl_module, "the loss has no gradient, as after detach(), no_grad() or numpy"
+                pl_module, "its loss has no gradient, as after detach(), no_grad() or numpy"
             )
 
 
@@ -38,6 +38,6 @@ def _nothing_to_train(module: LightningModule, why: str) -> UserError:
     where = f" ({place})" if place else ""
     return UserError(
         f"{key}={type(what).__module__}.{type(what).__name__} has nothing to train: {why}{where}. "
-        "Use a net of which the output depends on its weights, or trainer.max_steps=0 to test it "
-        "as it is."
+        "Use a net whose output depends on its weights, or trainer.max_steps=0 to test it "
+        "untrained."
     )

@@ -1,4 +1,4 @@
-"""The files that a run starts from, kept in its folder: it needs no other place again."""
+"""Copies of a run's input files, such as initial weights, in its folder."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _DIGITS = 12
 
 
 def keep_inputs(folder: Path, settings: Mapping[str, Any]) -> None:
-    """Copy the files into the run's folder, or link to the copy that another run of the study has.
+    """Copy the files into the run's folder, or hard-link to the copy of another run of the study.
 
-    The user's own file is never linked to, since it may be written over.
+    The user's own file is never linked, since it may be overwritten.
 
     Raises:
-        UserError: a file is no longer what it was when the run was named.
+        UserError: a file has changed since the run was hashed.
     """
     for where, sha256 in _files(settings).items():
         kept = _place(folder, where, settings)
@@ -39,35 +39,35 @@ def keep_inputs(folder: Path, settings: Mapping[str, Any]) -> None:
                 sha256,
             )
             if f"sha256:{file_sha256(aside)}" != sha256:
-                raise UserError(f"{where}={_at(settings, where)} has changed just now. Run again.")
+                raise UserError(f"{where}={_at(settings, where)} has changed meanwhile. Run again.")
 
 
 def with_inputs(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with the kept files in place of those that the user named."""
+    """Return the settings with paths to the copies."""
     places = {where: _place(folder, where, settings) for where in _files(settings)}
     return with_files(settings, {where: path for where, path in places.items() if path.exists()})
 
 
 def check_inputs(settings: Mapping[str, Any]) -> None:
-    """Refuse files that are not what the run was named by; a missing one is told by who reads it.
+    """Refuse files with another hash than in the settings; their readers report missing ones.
 
     Raises:
-        UserError: one is damaged.
+        UserError: a file is damaged.
     """
     for where, sha256 in _files(settings).items():
         path = Path(_at(settings, where))
         if path.is_file() and f"sha256:{file_sha256(path)}" != sha256:
             raise UserError(
-                f"{path} is not the file that the run started from (its hash was "
-                f"{sha256[:19]}): remove it and run the point again."
+                f"{path} is not the file that the run started from (hash {sha256[:19]}). "
+                "Remove it and run again."
             )
 
 
 def check_identity(settings: Mapping[str, Any]) -> None:
-    """Refuse what settings read from a file say of their files, where saibench does not write so.
+    """Validate the entry `identity` of settings that were read from a file.
 
     Raises:
-        ValueError: an entry of `identity` is not as `saibench.config.content` makes it.
+        ValueError: it does not have the form that `saibench.config.content` writes.
     """
     refuse_misshapen(settings.get(IDENTITY))
     for where in _files(settings):
@@ -84,7 +84,7 @@ def _files(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _place(folder: Path, where: str, settings: Mapping[str, Any]) -> Path:
-    """Named by content, so that two settings of one file have one copy."""
+    """Path of the copy, named by content: two settings with one file share it."""
     digits = _files(settings)[where].removeprefix("sha256:")[:_DIGITS]
     return folder / FOLDER / f"{digits}{Path(_at(settings, where)).suffix}"
 
@@ -92,10 +92,10 @@ def _place(folder: Path, where: str, settings: Mapping[str, Any]) -> Path:
 def _take(source: Path, target: Path, copies: Iterable[Path], sha256: str) -> None:
     for other in copies:
         try:
-            if f"sha256:{file_sha256(other)}" != sha256:  # another run's copy is damaged
+            if f"sha256:{file_sha256(other)}" != sha256:  # that copy is damaged
                 continue
             os.link(other, target)
-        except OSError:  # a file system without links, or a copy that cannot be read
+        except OSError:  # the file system has no links, or the copy is unreadable
             break
         return
     shutil.copyfile(source, target)

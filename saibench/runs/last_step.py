@@ -1,4 +1,4 @@
-"""Ending a training between two of its steps, with a checkpoint to go on from."""
+"""Stop a training between two steps, with a checkpoint to resume from."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from saibench.runs.stopping import STOP
 
 
 class StopBetweenSteps(Callback):
-    """Saves the step that training has come to when this process is told to stop, and ends it.
+    """Saves a checkpoint and ends training when this process is told to stop.
 
-    All ranks end before the same step: each asks the others before it begins one. In a validation
-    each ends by itself, since the weights are the same on all; it is done again from its start.
+    All ranks end before the same step, on which they agree at its start. In a validation each rank
+    ends on its own, since all have the same weights; a resumed run repeats that validation.
 
     Args:
         path: of the checkpoint that training resumes from.
 
     Raises:
-        KeyboardInterrupt: training has ended; what can be saved was.
+        KeyboardInterrupt: training has ended.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,11 +32,11 @@ class StopBetweenSteps(Callback):
         self._group: Any = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the signals back from Lightning, whose ranks would not end at one step."""
+        """Replace Lightning's signal handlers, which would end the ranks at different steps."""
         STOP.retake()
         if trainer.world_size > 1:
             self._group = torch.distributed.new_group(backend="gloo")
-        if self.owes_validation:  # Lightning takes an epoch whose batches are done for validated
+        if self.owes_validation:  # after all batches Lightning counts an epoch as validated
             trainer.fit_loop.epoch_loop.val_loop._restart_stage = (
                 RestartStage.RESTARTED_MID_EVALUATION
             )
@@ -45,32 +45,31 @@ class StopBetweenSteps(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *batch: Any
     ) -> None:
-        if self._is_told(trainer):
+        if self._stops(trainer):
             raise KeyboardInterrupt
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if STOP.is_made:
+        if STOP.requested:
             raise KeyboardInterrupt
 
     def on_validation_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *batch: Any
     ) -> None:
-        if STOP.is_made:
-            raise KeyboardInterrupt
+        self.on_validation_start(trainer, pl_module)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Save, unless a step was begun: what it has done to the weights is not known."""
-        is_told = STOP.is_made or isinstance(exception, KeyboardInterrupt)
-        if trainer.state.fn != TrainerFn.FITTING or not is_told:
+        """Save, unless within a step, whose effect on the weights is unknown."""
+        stopped = STOP.requested or isinstance(exception, KeyboardInterrupt)
+        if trainer.state.fn != TrainerFn.FITTING or not stopped:
             return
         steps: Any = trainer.fit_loop.epoch_loop.batch_progress.current
         if steps.completed == steps.started and steps.started:
             self.owes_validation = trainer.validating
             checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
             _between_steps(checkpoint["loops"]["fit_loop"])
-            trainer.strategy.save_checkpoint(checkpoint, self.path)  # rank 0 writes, none waits
+            trainer.strategy.save_checkpoint(checkpoint, self.path)  # rank 0 writes; no barrier
 
     def state_dict(self) -> dict[str, Any]:
         return {"owes_validation": self.owes_validation}
@@ -78,16 +77,17 @@ class StopBetweenSteps(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.owes_validation = state_dict["owes_validation"]
 
-    def _is_told(self, trainer: Trainer) -> bool:
+    def _stops(self, trainer: Trainer) -> bool:
+        """Whether any rank was told to stop."""
         if self._group is None:
-            return STOP.is_made
-        told = torch.tensor(int(STOP.is_made))
-        torch.distributed.all_reduce(told, torch.distributed.ReduceOp.MAX, group=self._group)
-        return bool(told)
+            return STOP.requested
+        stop = torch.tensor(int(STOP.requested))
+        torch.distributed.all_reduce(stop, torch.distributed.ReduceOp.MAX, group=self._group)
+        return bool(stop)
 
 
 def _between_steps(loops: dict[str, Any]) -> None:
-    """Forget a batch that was fetched and not begun, and a validation that was begun."""
+    """Remove a fetched batch and an unfinished validation from the progress."""
     steps = loops["epoch_loop.batch_progress"]
     steps["current"]["ready"] = steps["current"]["started"]
     steps["total"]["ready"] = steps["total"]["started"]

@@ -1,20 +1,15 @@
-"""Which process of how many this is: never read off what a batch system left in the environment."""
+"""The process environment of a run on one device."""
 
 from __future__ import annotations
 
-from lightning.fabric.plugins.environments import (
-    ClusterEnvironment,
-    LightningEnvironment,
-    TorchElasticEnvironment,
-)
+from lightning.fabric.plugins.environments import LightningEnvironment
 
 
 class OneProcess(LightningEnvironment):
-    """A run of one device is this process alone.
+    """One rank, whatever variables a batch system has set.
 
-    Lightning would take its rank and the number of processes from variables of SLURM, LSF, MPI or
-    torchrun, which a batch job or a shell holds for reasons of its own: it then refuses to start,
-    or takes itself for one of the ranks that write nothing.
+    Lightning would read rank and world size from variables of SLURM, LSF, MPI or torchrun, which
+    may belong to the surrounding job. It would then refuse to start, or write nothing.
     """
 
     def __init__(self) -> None:
@@ -32,9 +27,4 @@ class OneProcess(LightningEnvironment):
         return 0
 
     def teardown(self) -> None:
-        """Leave the variables that others set."""
-
-
-def process_environment(devices: int) -> ClusterEnvironment:
-    """For a Trainer: one process, or a rank of the group that our own launcher started."""
-    return OneProcess() if devices == 1 else TorchElasticEnvironment()
+        """Keep the variables that others set."""

@@ -28,11 +28,9 @@ REPORTED = (
     *("headline", "findings", "figures", "explorers", "metric_intervals"),
     *("abbreviations", "not_exported", "trust", "trace", "learning_curve", "training", "reference"),
 )
-"""What a workload's config says of its report; every point's record carries it."""
-
-
+"""Report settings of a workload, which are copied into each record."""
 OF_A_COMMAND = ("logger", "metrics")
-"""What a command says anew: of a folder, it is built for the training that froze it alone."""
+"""Settings that each command sets anew; those of a frozen config serve only its own training."""
 
 
 class PointIsBusy(UserError):
@@ -45,7 +43,7 @@ class Point:
 
     Args:
         settings: the resolved settings.
-        study: the study's folder.
+        study: folder of the study.
     """
 
     settings: dict[str, Any]
@@ -57,7 +55,7 @@ class Point:
 
     @property
     def name(self) -> str:
-        """`<slug>-<hash>`; only `[A-Za-z0-9._-]`, so that `run=<folder>` parses."""
+        """`<slug>-<hash>`, of `[A-Za-z0-9._-]` so that Hydra parses `run=<folder>`."""
         return f"{slug(self.settings)}-{self.hash}"
 
     @property
@@ -65,33 +63,31 @@ class Point:
         return self.study / self.name
 
     def identity(self) -> dict[str, Any]:
-        """Entries of the record that say which point this is."""
-        content = self.settings.get(IDENTITY) or {}
-        weights = (content.get("files") or {}).get("model.checkpoint")
+        """Entries of the record that identify the run."""
+        content = self.settings.get(IDENTITY)
+        weights = ((content or {}).get("files") or {}).get("model.checkpoint")
+        hashes = (
+            {}
+            if content is None
+            else {IDENTITY: content, "settings_hash": settings_hash(self.settings)}
+        )
         return {
             "point": self.hash,
             "slug": slug(self.settings),
             "workload": self.settings["workload"]["name"],
             "settings": labels(self.settings),
             **({"weights": weights} if weights is not None else {}),
-            **self._content(),
+            **hashes,
             **self.reported(),
         }
 
-    def _content(self) -> dict[str, Any]:
-        """Entries of the record by which a later run tells what has changed beside the settings."""
-        content = self.settings.get(IDENTITY)
-        if content is None:
-            return {}
-        return {IDENTITY: content, "settings_hash": settings_hash(self.settings)}
-
     def reported(self) -> dict[str, Any]:
-        """Entries of the record that say what a report shows of this point, and in which study."""
+        """Entries of the record for the report, and the name of the study."""
         parts = {part: self.settings["workload"].get(part) or [] for part in REPORTED}
         return {"study": self.settings["study"], **parts}
 
     def freeze(self) -> None:
-        """Write the settings that every rank and every later evaluation will read."""
+        """Write the config that every rank and every later evaluation reads."""
         with atomic_write(self.folder / CONFIG) as aside:
             OmegaConf.save(OmegaConf.create(self.settings), aside)
         if (self.folder / FILE).exists():
@@ -100,21 +96,20 @@ class Point:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the point in `folder` alone.
+    """Lock the run in `folder`.
 
     Raises:
-        PointIsBusy: another process holds it.
+        PointIsBusy: another process holds the lock.
         UserError: the folder cannot be written.
     """
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise PointIsBusy(f"{folder} is being worked on by another process.") from error
+        raise PointIsBusy(f"{folder} is in use by another process.") from error
     except OSError as error:
         raise UserError(
-            f"{folder} cannot be written ({error.strerror}): a folder of one's own, as study=mine "
-            "makes, would work."
+            f"{folder} cannot be written ({error.strerror}). Use another one: study=mine."
         ) from error
     try:
         yield
@@ -123,7 +118,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether some process works on the point in `folder`, or may where it cannot be told."""
+    """Whether a process holds the lock of `folder`, or the lock cannot be read."""
     try:
         with locked(folder):
             return False
@@ -132,26 +127,23 @@ def is_locked(folder: Path) -> bool:
 
 
 def load_point(folder: Path, part: str | None = None) -> Point:
-    """The point that was frozen in `folder`, with the files that are kept there.
+    """Load the point that was frozen in `folder`, with paths to its copied input files.
 
-    Its settings name nothing that is not to be built.
-
-    A cache that is not one here is left to the default, as it would be written to.
+    A `cache` that is no cache on this machine is replaced by the default, as it would be written.
 
     Args:
-        folder: of the point.
-        part: the one group that is to be built, as `datamodule`; by default all but what is the
-            command line's (`OF_A_COMMAND`).
+        folder: of the run.
+        part: the only group to be built, such as `datamodule`; default: all but `OF_A_COMMAND`.
 
     Raises:
-        UserError: there is no frozen config, it is damaged, it is not that of the record, holds
-            `${…}`, or names what a config that is read may not; or a subfolder is a link.
+        UserError: the frozen config is missing, damaged, not that of the record, contains `${…}`,
+            or has a `_target_` that is not allowed; or a subfolder is a link.
     """
     path = folder / CONFIG
     if not path.is_file():
         raise UserError(
-            f"{folder} is not a point: it has no {CONFIG}; a folder that train.py wrote, "
-            "as outputs/<study>/<point>, would work."
+            f"{folder} is not a run: it has no {CONFIG}. Use a folder that train.py wrote, such as "
+            "outputs/<study>/<run>."
         )
     refuse_linked_folders(folder)
     settings = read_frozen(path)
@@ -159,22 +151,22 @@ def load_point(folder: Path, part: str | None = None) -> Point:
         check_identity(settings)
     except ValueError as error:
         raise UserError(
-            f"{path} is damaged ({error}): run its point again, which writes it anew."
+            f"{path} is damaged ({error}). Run it again with train.py, which rewrites the file."
         ) from error
     built = [key for key in settings if key == part or (part is None and key not in OF_A_COMMAND)]
     refuse_targets({key: settings[key] for key in built}, path)
     record = read_record(folder)
-    by_hash = IDENTITY in record or IDENTITY in settings  # saibench 0.1 named runs otherwise
+    by_hash = IDENTITY in record or IDENTITY in settings  # saibench 0.1 hashed runs otherwise
     if by_hash and record.get("point") not in (None, _hash(settings)):
         raise UserError(
-            f"{path} does not hold the settings of its point (a part is missing, or was changed): "
-            "run its point again, which writes it anew."
+            f"{path} does not hold the settings of its run: a part is missing or was changed. Run "
+            "it again with train.py, which rewrites the file."
         )
     return Point(with_inputs(folder, _without_foreign_cache(settings)), folder.parent)
 
 
 def _without_foreign_cache(settings: dict[str, Any]) -> dict[str, Any]:
-    """Without a folder for prepared arrays that is neither a cache already nor the user's word."""
+    """Remove a cache folder that is no cache yet and was not named on the command line."""
     data = settings.get("datamodule")
     cache = data.get("cache") if isinstance(data, dict) else None
     if not isinstance(cache, str) or is_cache(Path(cache)):
@@ -185,7 +177,7 @@ def _without_foreign_cache(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _hash(settings: Any) -> str:
-    """The hash of what may be a part of some settings; empty if that is too little for one."""
+    """The hash of the settings; empty if too many are missing."""
     try:
         return point_hash(settings)
     except (AttributeError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""What made a result: versions, commit, hardware, command."""
+"""Provenance of a result: versions, commit, hardware, command."""
 
 from __future__ import annotations
 
@@ -11,12 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
-from importlib.metadata import (
-    PackageNotFoundError,
-    packages_distributions,
-    requires,
-    version,
-)
+from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,19 +20,19 @@ from saibench.imports.allow_list import TARGET, targets
 
 OWN = "saibench"
 CHECKOUT = Path(__file__).resolve().parents[2]
-"""Where the package lies in a checkout; an installed one has no pyproject.toml there."""
+"""Root of the checkout; without a pyproject.toml if the package is installed."""
 _OF_AN_EXTRA = re.compile(r"\bextra *==")
-_FOR_DEVELOPERS = re.compile(r"extra *== *['\"]dev['\"]")
+_OF_DEV = re.compile(r"extra *== *['\"]dev['\"]")
 
 OF_A_SESSION = ("commit", "command", "hardware")
-"""What may differ between the sessions in which a point was trained and tested."""
+"""Entries that may differ between sessions of a run."""
 
 
 def provenance(settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Entries of the record that say where and by what a point was run.
+    """Return the provenance entries of a record.
 
     Args:
-        settings: of the point; packages of their own that they name by a `_target_` are told too.
+        settings: of the run; versions of the packages in their `_target_` are included.
     """
     return {
         "versions": {"python": platform.python_version(), **_versions(settings or {})},
@@ -48,9 +43,9 @@ def provenance(settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
 
 
 def _versions(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Of what saibench requires, of the workload's libraries, and of the user's packages.
+    """Versions of saibench's requirements, the workload's libraries and the user's packages.
 
-    Where a workload lists no `libraries`, all extras of saibench that are installed are told.
+    For a workload without `libraries`, all installed extras of saibench are included.
     """
     libraries = settings.get("workload", {}).get("libraries")
     declared = _declared(extras=libraries is None) | {*(libraries or ())}
@@ -64,37 +59,36 @@ def _versions(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _declared(extras: bool) -> set[str]:
-    """Distributions that saibench declares, less those for its developers alone."""
-    declared = _requirements(extras)
-    return {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in declared}
+    """Requirements of saibench without those of the extra `dev`.
 
-
-def _requirements(extras: bool) -> list[str]:
-    """Of the checkout that runs, whose installed metadata may be older; else as installed."""
-    declared = CHECKOUT / "pyproject.toml"
-    if declared.exists():
-        project = tomllib.loads(declared.read_text(encoding="utf-8"))["project"]
+    Those of the checkout come first, since its installed metadata may be older.
+    """
+    pyproject = CHECKOUT / "pyproject.toml"
+    if pyproject.exists():
+        project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
         optional = {**project["optional-dependencies"], "dev": []} if extras else {}
-        return [*project["dependencies"], *chain.from_iterable(optional.values())]
-    left_out = _FOR_DEVELOPERS if extras else _OF_AN_EXTRA
-    try:
-        return [one for one in requires(OWN) or [] if not left_out.search(one)]
-    except PackageNotFoundError:  # on the path without being installed
-        return []
+        found = [*project["dependencies"], *chain.from_iterable(optional.values())]
+    else:
+        excluded = _OF_DEV if extras else _OF_AN_EXTRA
+        try:
+            found = [one for one in requires(OWN) or [] if not excluded.search(one)]
+        except PackageNotFoundError:  # importable, but not installed
+            found = []
+    return {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in found}
 
 
 def _named(settings: Mapping[str, Any], declared: set[str]) -> set[str]:
-    """Other distributions than those declared that the settings instantiate something of."""
+    """Undeclared distributions that a `_target_` of the settings belongs to."""
     named = {str(node[TARGET]).partition(".")[0] for _, node in targets(settings)}
     packages = named - declared - {OWN}
     if not packages:
         return set()
-    distributions = packages_distributions()  # half a second
+    distributions = packages_distributions()  # takes half a second
     return {name for package in packages for name in distributions.get(package, ())}
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that saibench runs from, `-dirty` with uncommitted changes."""
+    """The commit of the checkout, with `-dirty` for uncommitted changes."""
     if not (CHECKOUT / ".git").exists() or not shutil.which("git"):
         return None
     command = ["git", "-C", str(CHECKOUT), "describe", "--always", "--dirty", "--abbrev=12"]
@@ -110,7 +104,7 @@ def _hardware() -> dict[str, Any]:
 
 
 def _cores() -> int | None:
-    """Processor cores that this process may use."""
+    """CPU cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
         return len(os.sched_getaffinity(0))
     return os.cpu_count()

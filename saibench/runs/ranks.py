@@ -1,8 +1,7 @@
-"""Several devices: one process group a point, started by PyTorch's own launcher.
+"""Run a point on several devices: one process group, started by PyTorch's launcher (torchrun).
 
-Lightning never starts ranks itself: under a Hydra sweep its children would run the whole sweep
-again. torchrun's launcher starts them on the frozen config instead, and a rank that fails leaves a
-note.
+Lightning must not start ranks, since its child processes would repeat a whole Hydra sweep. The
+ranks read the frozen config; a failed rank writes an error file.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from saibench.runs.error_files import failure_told, read_error_files
+from saibench.runs.error_files import first_error, read_error_files
 from saibench.runs.stopping import STOP
-from saibench.runs.worker import INTERRUPTED, work
+from saibench.runs.worker import INTERRUPTED, run_rank
 
 if TYPE_CHECKING:
     from torch.distributed.launcher.api import LaunchConfig
 
 PRELOADED = ["lightning", "saibench.config.check"]
-"""What takes longest of what every rank imports; none of it starts threads, as polars does."""
+"""The slowest imports of a rank; none of them starts threads, as polars does."""
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 
 
@@ -34,9 +33,9 @@ def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | N
     """Run `task` of `saibench.runs.worker` on `devices` processes and wait for them.
 
     Raises:
-        UserError: the mistake that a rank reported as the user's.
+        UserError: a rank reported a mistake of the user.
         RankFailed: a rank failed.
-        KeyboardInterrupt: this process was told to end, and has ended the ranks.
+        KeyboardInterrupt: this process was interrupted, and has ended the ranks.
     """
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -46,23 +45,25 @@ def run_ranks(folder: Path, devices: int, task: str, changes: dict[str, Any] | N
     _silence_launcher()
     group = _group_of(devices)
     try:
-        with _left_as_found(group.start_method):
-            elastic_launch(group, work)(task, folder, changes or {}, os.getpid(), dict(os.environ))
+        with _restored(group.start_method):
+            elastic_launch(group, run_rank)(
+                task, folder, changes or {}, os.getpid(), dict(os.environ)
+            )
     except ChildFailedError as failed:
         _, first = failed.get_first_failure()
         if first.exitcode == INTERRUPTED:
             raise KeyboardInterrupt from None
-        raise failure_told(read_error_files(folder), first.exitcode) from None
+        raise first_error(read_error_files(folder), first.exitcode) from None
     except SignalException as stopped:
         STOP.note(stopped.sigval)
         raise KeyboardInterrupt from stopped
 
 
 def _group_of(devices: int) -> LaunchConfig:
-    """One process imports for the ranks of all points, which are copies of it.
+    """Configure the launcher: one process does the imports, and ranks are forks of it.
 
-    With a GPU to be had every rank imports for itself: CUDA does not work in a copy of a process
-    that has looked for it.
+    With a GPU each rank imports on its own, since CUDA does not work in a fork of a process that
+    has used it.
     """
     import torch
     from torch.distributed.launcher.api import LaunchConfig
@@ -75,25 +76,24 @@ def _group_of(devices: int) -> LaunchConfig:
         run_id=str(uuid4()),
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
-        local_addr="localhost",  # a node's own name need not resolve
+        local_addr="localhost",  # a node's name may not resolve
         max_restarts=0,
         start_method="spawn" if torch.cuda.is_available() else "forkserver",
     )
 
 
 def _silence_launcher() -> None:
-    """Without its pages about ranks that were stopped, or failed with a note."""
+    """Suppress the launcher's messages; error files report failures."""
     for name in list(logging.root.manager.loggerDict):
         if name.startswith("torch.distributed.elastic"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @contextmanager
-def _left_as_found(start_method: str) -> Iterator[None]:
-    """PyTorch's launcher takes over signals and sets variables, and gives neither back.
+def _restored(start_method: str) -> Iterator[None]:
+    """Set the start method of processes, which joblib's workers change; restore it at exit.
 
-    Processes are also told what to start others by, which must not be joblib's way of a worker of
-    its own.
+    Also restore signal handlers and environment variables, which PyTorch's launcher changes.
     """
     handlers = {number: signal.getsignal(number) for number in _HANDLED}
     environment, found = dict(os.environ), multiprocessing.get_start_method(allow_none=True)

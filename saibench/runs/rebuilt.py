@@ -1,4 +1,4 @@
-"""The settings of a point that is built again: to be tested, audited or asked."""
+"""Load the settings of a run to rebuild its data or model."""
 
 from __future__ import annotations
 
@@ -18,31 +18,30 @@ from saibench.settings import FrozenSettings, validated
 
 
 def settings_of(folder: Path, part: str | None = None) -> dict[str, Any]:
-    """The settings frozen in `folder`, whose classes can be found here.
+    """Load the settings frozen in `folder`, and check that their classes can be imported.
 
     Args:
-        folder: of the point.
-        part: the one group that is to be built, as `datamodule`; by default all but what
-            a command says anew.
+        folder: of the run.
+        part: the only group to be built, such as `datamodule`; default: all but `OF_A_COMMAND`.
 
     Raises:
-        UserError: no such point, or a class of it that cannot be found.
+        UserError: no such run, a class cannot be imported, or files or source code have changed.
     """
     settings = load_point(folder, part).settings
     try:
         validated(FrozenSettings, settings)
     except UserError as error:
         raise UserError(
-            f"{folder / CONFIG} is damaged ({str(error).rstrip('.')}): run its point again, which "
-            "writes it anew."
+            f"{folder / CONFIG} is damaged ({str(error).rstrip('.')}). Run it again with train.py, "
+            "which rewrites the file."
         ) from error
     built = {key: settings[key] for key in settings if key not in OF_A_COMMAND}
     try:
         check_targets(built if part is None else settings[part])
     except UserError as error:
         raise UserError(
-            f"{folder.name} cannot be built again: {str(error).rstrip('.')}; the --config-dir that "
-            "it was trained with would work."
+            f"{folder.name} cannot be rebuilt: {str(error).rstrip('.')}. Use the --config-dir of "
+            "its training."
         ) from error
     check_inputs(settings)
     _check_source(folder, settings, part)
@@ -50,7 +49,7 @@ def settings_of(folder: Path, part: str | None = None) -> dict[str, Any]:
 
 
 def _check_source(folder: Path, settings: dict[str, Any], part: str | None) -> None:
-    """Refuse to go on with other code than that which the run was trained with."""
+    """Refuse source code that changed since the run was trained."""
     recorded = (settings.get(IDENTITY) or {}).get("source") or {}
     if not recorded:
         return
@@ -60,15 +59,15 @@ def _check_source(folder: Path, settings: dict[str, Any], part: str | None) -> N
     if modules := changed_modules(known, now):
         raise UserError(
             f"{' and '.join(modules)} changed since {folder.name} was trained. Restore the code, "
-            "or train anew with train.py, which makes another run."
+            "or train a new run with train.py."
         )
 
 
 def trained_settings(folder: Path) -> dict[str, Any]:
-    """The settings of a point that is complete.
+    """Load the settings of a complete run.
 
     Raises:
-        UserError: no such point, a class of it that cannot be found, or one that is not complete.
+        UserError: as `settings_of`, or the run is not complete.
     """
     settings = settings_of(folder)
     state = read_record(folder).get("state", "not begun")

@@ -1,4 +1,4 @@
-"""`evaluate.py`: a trained point, looked at again."""
+"""`evaluate.py`: test a trained run on more partitions."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ from saibench.runs.training import check_data, rank_of
 from saibench.runs.trust import check_trust, keep_trust
 from saibench.settings import EvaluationSettings, validated
 
-ON_A_SCREEN = 40
-"""Metrics of a partition that are all printed."""
+MAX_PRINTED = 40
+"""Most metrics of a partition that are all printed."""
 
 
 def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
-    """The folder of the point to be tested again, and the settings that differ from its own.
+    """Return the run's folder, and the settings that replace its own.
 
     Raises:
-        UserError: no such point, one that is not complete, a partition that cannot be had, or a
-            device that is not there.
+        UserError: the run is missing or not complete, or a partition, metric, range or device is
+            invalid.
     """
     if OmegaConf.is_missing(config, "run"):
         raise UserError(
-            "evaluate.py needs the folder of a trained point: run=outputs/<study>/<point>."
+            "run is not set. Use the folder of a trained run: run=outputs/<study>/<run>."
         )
     settings = resolved(config)
     trust_named(settings)
@@ -67,20 +67,20 @@ def check_retest(config: DictConfig) -> tuple[Path, dict[str, Any]]:
 
 
 def _refuse_another_held_out(own: dict[str, Any], added: dict[str, Any]) -> None:
-    """The held-out partition decides what training may not touch, and is what figures look at."""
+    """Refuse to redefine the held-out partition, which training excluded and figures use."""
     name = own["held_out"]
     if name in added and added[name] != own["partitions"][name]:
         raise UserError(
-            f"partitions.{name} is the held-out partition of this point, which was trained "
-            "outside it: another name for this one would work."
+            f"partitions.{name} is the held-out partition of this run and cannot be redefined. "
+            "Use another name."
         )
 
 
 def retest_point(config: DictConfig) -> Outcome:
-    """Test the point and say what was found."""
+    """Test the run and print its metrics."""
     try:
         folder, changes = check_retest(config)
-    except UserError as error:  # the point has changed since all points were checked
+    except UserError as error:  # the run has changed since it was checked
         return Outcome(Path(config.run).absolute(), record.FAILED, str(error), is_users=True)
     outcome = retest(folder, changes)
     if outcome.cause is None:
@@ -92,22 +92,20 @@ def retest_point(config: DictConfig) -> Outcome:
 
 
 def lacks(folder: Path, changes: dict[str, Any]) -> list[str]:
-    """The partitions of `changes` that the point's evidence does not hold.
+    """Return the partitions of `changes` that the run's evidence lacks.
 
     Raises:
-        UserError: the data are not those that the point was trained on.
+        UserError: the data have changed since training.
     """
     return _lacks(folder, _changed(load_point(folder).settings, changes))
 
 
 def test_again(folder: Path, changes: dict[str, Any]) -> None:
-    """Test a trained point on the partitions of `changes` that its evidence lacks.
-
-    Every rank calls this with the same arguments.
+    """Test a trained run on the partitions of `changes` that its evidence lacks, on every rank.
 
     Args:
-        changes: `test`, `partitions`, `metrics`, `save_samples`, `trainer` and `logger` in place of
-            the point's own, and the `data.root` where its data are now.
+        folder: of the run.
+        changes: as of `saibench.runs.execute.retest`.
     """
     config = _changed(load_point(folder).settings, changes)
     config.datamodule.test = _lacks(folder, config)
@@ -122,7 +120,7 @@ def _lacks(folder: Path, config: DictConfig) -> list[str]:
 
 
 def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
-    """A point's own settings with those of an evaluation in their place."""
+    """A run's settings, replaced by those of an evaluation."""
     config = OmegaConf.create(with_root(settings, (changes.get("data") or {}).get("root")))
     OmegaConf.update(config, "trainer", changes["trainer"], merge=True)
     config.logger = changes["logger"]
@@ -134,29 +132,27 @@ def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
     elif changes.get("save_samples") is not None:
         raise UserError(
             f"save_samples={changes['save_samples']}: workload={settings['workload']['name']} "
-            "saves no single samples. Use save_samples=null."
+            "does not save samples. Use save_samples=null."
         )
     return config
 
 
 def _can_save(datamodule: DictConfig) -> bool:
-    """Whether its class keeps samples; a point's own settings may be older than that."""
+    """Whether its class saves samples; settings of older runs lack the key."""
     return "save_samples" in inspect.signature(get_class(datamodule["_target_"])).parameters
 
 
 def _print_metrics(folder: Path, test: list[str], added: Iterable[str] = ()) -> None:
-    """All metrics of each partition; where they would fill a screen, the headline's and added."""
+    """Print the metrics of each partition; of more than `MAX_PRINTED`, headline and added ones."""
     metrics = record.read_metrics(folder)
-    headline = [
-        name.rpartition("/")[2] for name in record.read_record(folder).get("headline") or []
-    ]
-    headline += added
+    names = [*(record.read_record(folder).get("headline") or []), *added]
     for partition in test:
         print(f"{partition}:")
         every = metrics[partition]
-        chosen = {name: every[name] for name in dict.fromkeys(headline) if name in every}
-        shown = chosen if chosen and len(every) > ON_A_SCREEN else every
-        for name, entry in shown.items():
+        preferred = dict.fromkeys(name.rpartition("/")[2] for name in names)
+        chosen = {name: every[name] for name in preferred if name in every}
+        printed = chosen if chosen and len(every) > MAX_PRINTED else every
+        for name, entry in printed.items():
             per = entry.get("per") and f"per {entry['per']}"
             unit = ", ".join(part for part in (entry.get("unit"), per) if part)
             value = entry.get("value")
@@ -164,14 +160,14 @@ def _print_metrics(folder: Path, test: list[str], added: Iterable[str] = ()) -> 
             if entry.get("above") is not None:
                 value = f"> {entry['above']:.4g} {unit} (95 %)"
             print(f"  {name} = {value} (n = {entry.get('count', 0)})")
-        if len(shown) < len(every):
-            print(f"  and {len(every) - len(shown)} more in {folder / record.METRICS}")
+        if len(printed) < len(every):
+            print(f"  and {len(every) - len(printed)} more in {folder / record.METRICS}")
 
 
 def _print_single_classes(folder: Path, test: list[str]) -> None:
-    """What accuracies do not say: that one class is predicted for every sample."""
+    """Report partitions for which one class is predicted for every sample."""
     evidence = StudyEvidence.load(folder)
     for point in evidence.metrics:
         for partition in test:
-            if (told := single_class(evidence, point, partition)) is not None:
-                print(told)
+            if (sentence := single_class(evidence, point, partition)) is not None:
+                print(sentence)

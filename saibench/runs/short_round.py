@@ -1,4 +1,4 @@
-"""A budget that is no multiple of the steps between two validations."""
+"""Shorten the last epoch if the steps are no multiple of the validation interval."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from lightning import Callback, LightningModule, Trainer
 
 
 class ShortLastRound(Callback):
-    """Ends the last round after the steps that the budget leaves to it; it is validated too.
+    """Ends the last epoch, a round of steps up to a validation, when all steps are done.
 
     Args:
         steps: of the whole training.
-        every: steps of a round, which is Lightning's epoch.
+        every: steps per round.
     """
 
     def __init__(self, steps: int, every: int) -> None:
@@ -18,12 +18,8 @@ class ShortLastRound(Callback):
         self.every = every
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._shorten(trainer)  # a round that resumes has no start of its own
+        remaining = self.steps - trainer.current_epoch * self.every
+        if remaining < self.every:
+            trainer.fit_loop.max_batches = trainer.val_check_batch = remaining
 
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._shorten(trainer)
-
-    def _shorten(self, trainer: Trainer) -> None:
-        left = self.steps - trainer.current_epoch * self.every
-        if left < self.every:
-            trainer.fit_loop.max_batches = trainer.val_check_batch = left
+    on_train_epoch_start = on_train_start  # a resumed epoch has only the former

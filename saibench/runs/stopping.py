@@ -1,6 +1,6 @@
-"""Being told to stop, by Ctrl-C, a batch system's SIGTERM or a closed terminal.
+"""Handle Ctrl-C, a batch system's SIGTERM and a closed terminal.
 
-What trains ends after the step that it is in, with a checkpoint; all else ends at once.
+A training ends after its current step, with a checkpoint; anything else ends at once.
 """
 
 from __future__ import annotations
@@ -16,73 +16,71 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-PATIENCE = 20.0
-"""Seconds that a step may take to its end; batch systems kill 30 s after they say so."""
+MAX_STEP_SECONDS = 20.0
+"""Most time to finish a step; batch systems kill 30 s after SIGTERM."""
 
 
 class StopRequest:
-    """What this process was told, and what it does when it is told."""
+    """The signal that this process received, and its handlers."""
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self._waits = False
+        self._defers = False
         self._idle = False
         self._in_pool = False
         self._process: int | None = None
-        self._patience: threading.Timer | None = None
-        self._is_over = False
-        self._told_at = 0.0
+        self._timer: threading.Timer | None = None
+        self._timed_out = False
+        self._received_at = 0.0
 
     @property
-    def is_made(self) -> bool:
+    def requested(self) -> bool:
         """Whether this process was told to stop."""
         return self.number is not None
 
     @property
-    def is_heard(self) -> bool:
-        """Whether this process, and no pool's worker, listens for signals."""
+    def listens(self) -> bool:
+        """Whether this process handles signals and is no worker of a pool."""
         return self._process == os.getpid() and not self._in_pool
 
     def note(self, number: int) -> None:
-        """Remember a signal that another handler was given."""
+        """Remember a signal that another handler received."""
         self.number = self.number or number
 
     def listen(self) -> dict[int, Any]:
-        """Put the handlers in place, where signals are not ignored; those that were there."""
+        """Install the handlers, except for ignored signals; return the previous ones."""
         if threading.current_thread() is not threading.main_thread():
             return {}
-        self.number, self._is_over, self._process = None, False, os.getpid()
-        there = {int(number): signal.getsignal(number) for number in SIGNALS}
-        heard: dict[int, Any] = {
-            number: one for number, one in there.items() if one != signal.SIG_IGN
-        }
-        for number in heard:
-            signal.signal(number, self._told)
-        return heard
+        self.number, self._timed_out, self._process = None, False, os.getpid()
+        before: dict[int, Any] = {int(number): signal.getsignal(number) for number in SIGNALS}
+        before = {number: one for number, one in before.items() if one != signal.SIG_IGN}
+        for number in before:
+            signal.signal(number, self._receive)
+        return before
 
     def retake(self) -> None:
-        """Put the handlers back in place of others', if they were in place in this process."""
+        """Reinstall the handlers if this process has installed them before."""
         if self._process == os.getpid():
-            told = self.number
+            number = self.number
             self.listen()
-            self.number = told
+            self.number = number
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Within, a signal raises KeyboardInterrupt; whoever is in `awaited` is given time."""
+    def listening(self) -> Iterator[None]:
+        """Raise KeyboardInterrupt at a signal, unless within `deferred`."""
         before = self.listen()
         self._in_pool = self._idle = False
         try:
             yield
         finally:
             self._process = None
-            self._calm()
+            self._cancel_timer()
             for number, handler in before.items():
                 signal.signal(number, handler)
 
     @contextmanager
-    def heard_in_worker(self) -> Iterator[None]:
-        """Within a task of a pool's worker as `heard`; between tasks the signal is remembered."""
+    def listening_in_worker(self) -> Iterator[None]:
+        """In a task of a pool's worker, as `listening`; between tasks remember the signal."""
         if self._process != os.getpid():
             self.listen()
         self._in_pool, self._idle = True, False
@@ -92,44 +90,44 @@ class StopRequest:
             self._idle = True
 
     @contextmanager
-    def awaited(self) -> Iterator[None]:
-        """Within, a signal is remembered, and raises at the end, or when PATIENCE is at one."""
-        before, self._waits = self._waits, True
+    def deferred(self) -> Iterator[None]:
+        """Remember a signal; raise at the end, or after MAX_STEP_SECONDS."""
+        before, self._defers = self._defers, True
         try:
             yield
         finally:
-            self._waits = before
-            self._calm()
-        if self.is_made:
+            self._defers = before
+            self._cancel_timer()
+        if self.requested:
             raise KeyboardInterrupt
 
-    def _told(self, number: int, frame: FrameType | None) -> None:
-        # a terminal's Ctrl-C reaches the ranks twice: from it and from their parent
-        pressed_again = number == signal.SIGINT and time.monotonic() > self._told_at + 1
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        # a terminal's Ctrl-C reaches the ranks twice: directly and from their parent
+        pressed_again = number == signal.SIGINT and time.monotonic() > self._received_at + 1
         if self.number is None:
-            self.number, self._told_at, pressed_again = number, time.monotonic(), False
+            self.number, self._received_at, pressed_again = number, time.monotonic(), False
         if self._idle:
             return
-        waits = _passed_on() or self._waits
-        if self._is_over or pressed_again or not waits:
+        defers = _terminate_workers() or self._defers
+        if self._timed_out or pressed_again or not defers:
             raise KeyboardInterrupt
-        if self._patience is None:
-            self._patience = threading.Timer(PATIENCE, self._end_of_patience)
-            self._patience.daemon = True
-            self._patience.start()
+        if self._timer is None:
+            self._timer = threading.Timer(MAX_STEP_SECONDS, self._time_out)
+            self._timer.daemon = True
+            self._timer.start()
 
-    def _end_of_patience(self) -> None:
-        self._is_over = True
+    def _time_out(self) -> None:
+        self._timed_out = True
         signal.pthread_kill(threading.main_thread().ident or 0, self.number or signal.SIGINT)
 
-    def _calm(self) -> None:
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
-def _passed_on() -> bool:
-    """Tell joblib's workers, which would train on; whether there are any."""
+def _terminate_workers() -> bool:
+    """Terminate joblib's workers, which would train on; return whether there are any."""
     workers = [
         child
         for child in multiprocessing.active_children()
@@ -141,4 +139,4 @@ def _passed_on() -> bool:
 
 
 STOP = StopRequest()
-"""That of this process."""
+"""The stop request of this process."""

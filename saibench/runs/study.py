@@ -1,4 +1,4 @@
-"""The end of a command: evidence joined, a report, a table, and the exit code."""
+"""End a command: join the evidence, write the report, print a table, return the exit code."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ from saibench.runs.point import Point, is_locked
 NOT_RUN = "not run"
 _COLOURS = {COMPLETE: "green", NOT_APPLICABLE: "yellow"}
 _WIDTH = 200
-"""Columns of a table that no terminal shows: no name is wrapped in a log file."""
+"""Width of a table outside a terminal, so that log files wrap no name."""
 
 
 def conclude(
     points: Sequence[Point], outcomes: Mapping[Path, Outcome], reports: bool = True
 ) -> int:
-    """Join and report what the points of a command left, and say how each ended.
+    """Print how each run of a command ended, join the evidence and write the report.
 
     Args:
         points: of one study.
-        outcomes: by folder; a point without one did not end (a sweep that was stopped).
-        reports: whether to join their evidence and write the page.
+        outcomes: by folder; a point without one did not end (its sweep was stopped).
+        reports: whether to join the evidence and write the report.
 
     Returns:
-        1 if a point failed or did not run, or nothing could be reported, else 0. A point that
-        its data cannot hold is listed and is no failure.
+        1 if a run failed or did not start, or if the report failed, else 0. A run without enough
+        data is `not_applicable`, which is no failure.
     """
     folder = points[0].study
     ends = [outcomes.get(point.folder) or _recorded(point.folder) for point in points]
@@ -62,7 +62,7 @@ def conclude(
 
 
 def report(folder: Path, console: Console | None = None) -> bool:
-    """Join the evidence of a study and write its page; whether that was possible."""
+    """Join the evidence of a study and write its report; return whether that succeeded."""
     from saibench.evidence.reader import join
     from saibench.report.page import write_report
 
@@ -70,7 +70,7 @@ def report(folder: Path, console: Console | None = None) -> bool:
     try:
         join(folder)
         console.print(f"report: {write_report(folder)}", markup=False)
-    except (UserError, OSError) as error:  # another point's damage, a full disk: points are done
+    except (UserError, OSError) as error:  # a damaged run, a full disk
         console.print(f"no report: {cause_of(error)}", markup=False)
         return False
     return True
@@ -91,7 +91,7 @@ def _recorded(folder: Path) -> Outcome:
 
 @dataclass(frozen=True)
 class _Row:
-    """A point in the table; `heading` says what `value` is, where there is one."""
+    """A row of the table; `heading` is that of `value`."""
 
     name: str
     state: str
@@ -104,7 +104,7 @@ def _table(folder: Path, points: Sequence[Point], ends: Sequence[Outcome]) -> Ta
     rows = [_row(point, end) for point, end in zip(points, ends, strict=True)]
     heading = next((row.heading for row in rows if row.heading), "")
     table = Table(title=escape(str(folder)), title_justify="left", box=None, pad_edge=False)
-    table.add_column("point", no_wrap=True)
+    table.add_column("run", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column(escape(heading), justify="right", no_wrap=True)
@@ -116,14 +116,14 @@ def _table(folder: Path, points: Sequence[Point], ends: Sequence[Outcome]) -> Ta
 
 
 def _row(point: Point, end: Outcome) -> _Row:
-    """A point with its first headline metric, on the first partition that has it."""
+    """A run with its first headline metric, on the first partition that has it."""
     if end.state != COMPLETE:
         return _Row(point.name, end.state)
     record, metrics = read_record(point.folder), read_metrics(point.folder)
     seconds = f"{record.get('seconds', {}).get('total', 0):.1f}"
     first = point.settings["test"][0]
-    for wanted in [*(record.get("headline") or []), *metrics.get(first, {})]:
-        if place := located([metrics], wanted, first):
+    for metric in [*(record.get("headline") or []), *metrics.get(first, {})]:
+        if place := located([metrics], metric, first):
             partition, name = place
             entry = metrics[partition][name]
             unit = f" [{entry['unit']}]" if entry.get("unit") else ""

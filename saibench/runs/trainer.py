@@ -1,4 +1,4 @@
-"""The Lightning Trainer of a point."""
+"""Build the Lightning Trainer of a run."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import Any
 
 import torch
 from lightning import Callback, Trainer
+from lightning.fabric.plugins.environments import TorchElasticEnvironment
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from saibench.config.check import build
 from saibench.models.base import BenchmarkModule
-from saibench.runs.checkpoints import WholeFiles
+from saibench.runs.checkpoints import AtomicCheckpointIO
 from saibench.runs.divergence import MONITORED, DivergenceGuard
 from saibench.runs.gradients import TrainableGuard
 from saibench.runs.last_step import StopBetweenSteps
-from saibench.runs.one_process import process_environment
+from saibench.runs.one_process import OneProcess
 from saibench.runs.point import BEST, LAST
 from saibench.runs.short_round import ShortLastRound
 
@@ -25,14 +26,15 @@ from saibench.runs.short_round import ShortLastRound
 def build_trainer(
     settings: DictConfig, folder: Path, module: BenchmarkModule, logger: Logger | None
 ) -> Trainer:
-    """A Trainer that ends after the budget and leaves its checkpoints in the point's folder.
+    """Build a Trainer that stops at the budget and saves checkpoints in the run's folder.
 
     Args:
-        settings: the node `trainer` of a point's settings.
-        folder: the point's.
-        module: what it will train; one that optimizes by itself also clips by itself.
-        logger: where its numbers go.
+        settings: the node `trainer` of a run's settings.
+        folder: of the run.
+        module: the model; one with manual optimization also clips its gradients.
+        logger: of the run, or None.
     """
+    environment = OneProcess() if settings.devices == 1 else TorchElasticEnvironment()
     steps, round_ = settings.max_steps, settings.val_every
     if steps:
         round_ = min(round_, steps)
@@ -42,8 +44,8 @@ def build_trainer(
         strategy=_strategy(settings.devices, module),
         sync_batchnorm=_synchronizes_batches(settings),
         precision=settings.precision,
-        # An epoch is the round of steps up to a validation; the last one is validated too. A
-        # step is a batch, though Lightning counts one for each optimizer that a batch moves.
+        # An epoch is the round of steps up to a validation. A step is one batch; Lightning counts
+        # one step for each optimizer that a batch uses.
         max_epochs=-1 if steps is None else -(-steps // round_) if steps else 0,
         limit_train_batches=round_,
         check_val_every_n_epoch=1,
@@ -52,12 +54,12 @@ def build_trainer(
         deterministic=settings.deterministic,
         inference_mode=module.inference_mode,
         log_every_n_steps=1,
-        use_distributed_sampler=False,  # loaders deal their own samples, without padding
+        use_distributed_sampler=False,  # loaders distribute samples without padding
         enable_model_summary=False,
         enable_progress_bar=settings.progress,
         logger=False if logger is None else logger,
         callbacks=_callbacks(settings, folder, round_),
-        plugins=[WholeFiles(), process_environment(settings.devices)],
+        plugins=[AtomicCheckpointIO(), environment],
         default_root_dir=folder,
     )
 
@@ -69,18 +71,18 @@ def _strategy(devices: int, module: BenchmarkModule) -> str:
 
 
 def _synchronizes_batches(settings: DictConfig) -> bool:
-    """PyTorch normalises over the batches of all ranks on GPUs alone."""
+    """Whether to use SyncBatchNorm, which needs GPUs."""
     on_gpus = settings.accelerator != "cpu" and torch.cuda.is_available()
     return settings.devices > 1 and on_gpus
 
 
 def steps_trained(trainer: Trainer) -> int:
-    """Batches trained on, in all sessions."""
+    """Number of training batches in all sessions."""
     return trainer.fit_loop.epoch_loop.total_batch_idx + 1
 
 
 def seconds_trained(trainer: Trainer) -> tuple[float, float]:
-    """Wall time of training: in this session, and in all sessions that the weights have seen."""
+    """Wall time of training, in this session and in all sessions of these weights."""
     timer = next(c for c in trainer.callbacks if isinstance(c, Timer))  # type: ignore[attr-defined]
     start, end = timer.start_time(), timer.end_time()
     session = 0.0 if start is None or end is None else end - start
@@ -100,14 +102,14 @@ def _callbacks(settings: DictConfig, folder: Path, round_: int) -> list[Callback
         DivergenceGuard(),
         StopBetweenSteps(folder / LAST),
         PointCheckpoint(folder, BEST, MONITORED),
-        # the last one comes after the best, of which it keeps the score; Lightning's own
-        # `save_last` writes nothing after a validation that is not the best so far
+        # the last comes after the best, whose score it stores; Lightning's `save_last` writes
+        # nothing after a validation that is not the best so far
         PointCheckpoint(folder, LAST, None),
     ]
 
 
 class PointCheckpoint(ModelCheckpoint):
-    """One file in the point's folder, which may have been moved since it was written."""
+    """Keeps one checkpoint in the run's folder, which may be moved between sessions."""
 
     def __init__(self, folder: Path, name: str, monitor: str | None) -> None:
         super().__init__(
@@ -118,7 +120,7 @@ class PointCheckpoint(ModelCheckpoint):
         )
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Lightning forgets the best score, and so the best weights, of a folder that moved."""
+        """Adapt paths to a moved folder, for which Lightning would drop the best score."""
         scores = {self._here(path): score for path, score in state_dict["best_k_models"].items()}
         paths = ("best_model_path", "kth_best_model_path", "last_model_path")
         moved = {name: self._here(state_dict[name]) for name in paths}

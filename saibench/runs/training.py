@@ -1,4 +1,4 @@
-"""One rank of a point: data, module, trainer, fit, test."""
+"""Train and test on one rank: data, module, trainer, fit, test."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from saibench.runs.trainer import build_trainer, seconds_trained, steps_trained
 
 @dataclass(frozen=True)
 class Rank:
-    """Everything one process of a point works with."""
+    """Data, model, trainer and logger of one process of a run."""
 
     folder: Path
     data: StructuralDataModule
@@ -45,11 +45,11 @@ class Rank:
 
     @property
     def writes(self) -> bool:
-        """Whether this is the rank that writes the record, the evidence and the log."""
+        """Whether this rank writes the record, the evidence and the log."""
         return self.trainer.is_global_zero
 
     def fit(self) -> None:
-        """Train, from the last checkpoint if there is one; with no step, keep what there is."""
+        """Train or resume from the last checkpoint; without steps, save the initial weights."""
         last = self.folder / LAST
         if not last.exists():
             self.module.load_initial_weights()
@@ -62,7 +62,7 @@ class Rank:
                 check_whole(best)
             if self.writes:
                 _forget_checkpoints(self.folder)
-        with STOP.awaited():  # the end of a step
+        with STOP.deferred():  # until the end of a step
             self.trainer.fit(
                 self.module,
                 datamodule=self.data,
@@ -78,10 +78,7 @@ class Rank:
 
 
 def train_and_test(folder: Path) -> None:
-    """Train the point frozen in `folder`, resuming where it stopped, and test it.
-
-    Every rank calls this with the same folder.
-    """
+    """Train or resume the run frozen in `folder`, and test it, on every rank."""
     start = time.perf_counter()
     settings = load_point(folder).settings
     refuse_targets({key: settings.get(key) for key in OF_A_COMMAND}, folder / CONFIG)
@@ -97,7 +94,9 @@ def train_and_test(folder: Path) -> None:
         if rank.writes:
             update_record(folder, *(name for name in (BEST, LAST) if (folder / name).exists()))
         fitted, steps = time.perf_counter(), steps_trained(rank.trainer)
-        session, trained = seconds_trained(rank.trainer)  # a test sets its clock back to the best
+        session, trained = seconds_trained(
+            rank.trainer
+        )  # a test loads the timer of the best checkpoint
         rank.test()
         if rank.writes:
             prepare, test = fitted - start - session, time.perf_counter() - fitted
@@ -105,14 +104,14 @@ def train_and_test(folder: Path) -> None:
 
 
 def _forget_checkpoints(folder: Path) -> None:
-    """Training is about to replace them, and may be killed before their SHA-256 is kept again."""
+    """Remove their SHA-256 from the record: training replaces them, and may be killed."""
     files = read_record(folder).get(FILES) or {}
-    kept = {name: digest for name, digest in files.items() if name not in (BEST, LAST)}
+    kept = {name: sha256 for name, sha256 in files.items() if name not in (BEST, LAST)}
     update_record(folder, **{FILES: kept})
 
 
 def _record_budget(folder: Path, steps: int, prepare: float, train: float, test: float) -> None:
-    """Steps and seconds; to prepare and to test again after a stop costs more of them."""
+    """Record steps and seconds; those of preparing and testing add up over sessions."""
     before = read_record(folder).get("seconds", {})
     seconds = {
         "prepare": before.get("prepare", 0.0) + prepare,
@@ -126,7 +125,7 @@ def _record_budget(folder: Path, steps: int, prepare: float, train: float, test:
 
 
 def check_data(folder: Path, data: StructuralDataModule) -> None:
-    """Refuse to go on with other data than those that the point was trained on.
+    """Refuse data other than those of the training.
 
     Raises:
         UserError: the data have changed.
@@ -135,17 +134,17 @@ def check_data(folder: Path, data: StructuralDataModule) -> None:
     now = data.describe_data()["hash"]
     if trained_on not in (None, now):
         before, after = trained_on[:12], now[:12]
-        if before == after:  # of a class of the user's own, whose hash may be any text
+        if before == after:  # the hash of a user's class may be any text
             before, after = digest(trained_on), digest(now)
         raise UserError(
-            f"the data have changed since {folder} was trained (their hash was {before}, it is "
-            f"{after}): restore them, or remove that folder to train the point anew."
+            f"the data have changed since {folder} was trained (hash {before}, now {after}). "
+            "Restore them, or remove that folder to train again."
         )
 
 
 @contextmanager
 def rank_of(folder: Path, config: DictConfig, job_type: str) -> Iterator[Rank]:
-    """What this process needs to train or evaluate the point, with its logger's run around it."""
+    """Build all that this process needs to train or test the run; end its logger at exit."""
     threads = torch.get_num_threads()
     seed_everything(config.seed, workers=True, verbose=False)
     quiet_lightning()

@@ -1,4 +1,4 @@
-"""`evaluate.py trust=<range>`: which tested samples of a point a trusted range holds for."""
+"""`evaluate.py trust=<range>`: find the tested samples inside a trusted range."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from saibench.evidence.run_record import update_record
 from saibench.evidence.schema import Field, write_table
 
 TRUSTED = "trusted.parquet"
-"""File in a point's folder: each sample of the last evaluation with `trust`, and whether it is."""
+"""File in a run's folder: samples of the last evaluation with `trust`, and whether trusted."""
 
 
 def check_trust(folder: Path, path: str) -> None:
-    """Refuse a trusted range that cannot be asked of this point.
+    """Refuse a trusted range that does not fit this run.
 
     Raises:
-        UserError: the file is no range, is one of another system or in other units, or its
-            statistic or a feature of it is not in the point's evidence.
+        UserError: the file is no range, or has another system or other units, or its statistic or
+            a feature is not in the run's evidence.
     """
     evidence, trusted = StudyEvidence.load(folder), TrustedRange.load(path)
     for model in _models(evidence):
@@ -37,7 +37,7 @@ def check_trust(folder: Path, path: str) -> None:
 
 
 def keep_trust(folder: Path, partitions: Sequence[str], path: str) -> None:
-    """Say which samples of the partitions lie in the range, and keep it for each of them."""
+    """Report the fraction of samples inside the range, and save the result of each sample."""
     trusted = TrustedRange.load(path)
     evidence = StudyEvidence.load(folder)
     for doubt in dict.fromkeys(
@@ -60,9 +60,9 @@ def _models(evidence: StudyEvidence) -> list[Model]:
 
 
 def _fields(rows: polars.DataFrame, trusted: TrustedRange, evidence: StudyEvidence) -> list[Field]:
-    """Keys, features, and what the range says, each with its unit."""
+    """Keys, features and values of the range, with units."""
     error = trusted.statistic
-    said = [
+    values = [
         Field("expected", "float64", error.unit, error.per, describe="expected error"),
         Field("bound", "float64", error.unit, error.per, describe=f"for {trusted.coverage:g}"),
         Field("inside", "bool", describe="whether all features lie in the fitted range"),
@@ -74,5 +74,5 @@ def _fields(rows: polars.DataFrame, trusted: TrustedRange, evidence: StudyEviden
         for one in trusted.features
     ]
     tables = [field for name in evidence.sources for field in evidence.fields(name)]
-    known = {field.name: field for field in [*tables, *features, *said]}
+    known = {field.name: field for field in [*tables, *features, *values]}
     return [known[name] for name in rows.columns]

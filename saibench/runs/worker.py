@@ -1,4 +1,4 @@
-"""One rank of a process group, as PyTorch's launcher starts it."""
+"""One rank of a process group, started by PyTorch's launcher."""
 
 from __future__ import annotations
 
@@ -16,42 +16,39 @@ from saibench.runs.stopping import STOP
 
 ORPHANED = 3
 INTERRUPTED = 130
-_GIVEN_BY_LAUNCHER = re.compile(
+_BY_LAUNCHER = re.compile(
     r"(LOCAL_|GROUP_|ROLE_)?(RANK|WORLD_SIZE)|ROLE_NAME|MASTER_(ADDR|PORT)|TORCHELASTIC_.*"
 )
 
 
-def work(
+def run_rank(
     task: str, folder: Path, changes: dict[str, Any], parent: int, environment: dict[str, str]
 ) -> None:
-    """Do a rank's part of a task, or leave a note of what went wrong and end the process.
+    """Run a task on this rank; if it fails, write an error file and exit.
 
     Args:
         task: `train` or `evaluate`.
-        folder: the point's.
+        folder: of the run.
         changes: of an evaluation.
-        parent: the process that asked for it, without which this one ends.
-        environment: that process's; a rank that is a copy of another has that one's.
+        parent: id of the launching process, with which this one ends.
+        environment: variables of that process, which a fork of another process lacks.
     """
-    _take_over(environment)
+    launched = {name: os.environ[name] for name in os.environ if _BY_LAUNCHER.fullmatch(name)}
+    os.environ.clear()
+    os.environ.update(environment | launched)
     _end_with(parent)
     try:
-        with STOP.heard():
-            _do(task, folder, changes)
-    except (KeyboardInterrupt, SystemExit):  # Lightning makes the one of the other
+        with STOP.listening():
+            run_task(task, folder, changes)
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns an interrupt into a SystemExit
         sys.exit(INTERRUPTED)
     except Exception as error:
         write_error_file(folder, int(os.environ.get("RANK", 0)), error, traceback.format_exc())
         sys.exit(1)
 
 
-def _take_over(environment: dict[str, str]) -> None:
-    own = {name: os.environ[name] for name in os.environ if _GIVEN_BY_LAUNCHER.fullmatch(name)}
-    os.environ.clear()
-    os.environ.update(environment | own)
-
-
-def _do(task: str, folder: Path, changes: dict[str, Any]) -> None:
+def run_task(task: str, folder: Path, changes: dict[str, Any]) -> None:
+    """Train, or evaluate with `changes`, in this process."""
     if task == "train":
         from saibench.runs.training import train_and_test
 
@@ -63,7 +60,7 @@ def _do(task: str, folder: Path, changes: dict[str, Any]) -> None:
 
 
 def _end_with(process: int) -> None:
-    """End this rank when that process is gone: it held the point's lock, which is now open."""
+    """End this rank when that process is gone, since the run's lock is then released."""
 
     def watch() -> None:
         while _exists(process):

@@ -252,7 +252,7 @@ REFUSED = {
     "a flag without its value": (["--cfg"], "expected one argument"),
     "a flag for a config that is not shown": (["--resolve"], "--cfg job would do"),
     "a sweep of nothing": (["-m", "seed=range(0)"], "the sweep has no point"),
-    "a point twice": (["-m", "window.start=0,0.0"], "two points of this sweep are one"),
+    "a point twice": (["-m", "window.start=0,0.0"], "twice in this sweep"),
     "a seed that no rotation has": (
         ["partitions.last_tenth_rotated.transform.seed=-1", "test=[last_tenth_rotated]"],
         "transform.seed=-1: input should be greater than or equal to 0",

@@ -1,4 +1,4 @@
-"""Trained points to look at; a test that changes one takes a copy."""
+"""Trained runs for all tests; a test that changes one uses a copy."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from command_line import QUIET, TINY, TRAJECTORY, no_page, only_point, train
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a complete point, not to be changed."""
+    """The folder of a complete run; read only."""
     return _trained(tmp_path_factory.mktemp("trained"), *TINY)
 
 
 @pytest.fixture(scope="session")
 def trained_nequip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a complete point of a small NequIP, not to be changed."""
+    """The folder of a complete run of a small NequIP; read only."""
     small = ("model=nequip_small", "model.net.num_features=4", "model.net.num_layers=2")
     budget = ("subset.count=20", "trainer.max_steps=2", "trainer.val_every=2")
     with no_page():
@@ -33,14 +33,14 @@ def _trained(folder: Path, *arguments: str) -> Path:
 
 @pytest.fixture
 def without_page() -> Iterator[None]:
-    """Evidence is joined, but no figure is drawn: for tests that look at points alone."""
+    """Evidence is joined, but no report is written."""
     with no_page():
         yield
 
 
 @pytest.fixture
 def copied(tmp_path: Path) -> Callable[[Path], Path]:
-    """Copies a point into a study of this test; the copy's folder below it."""
+    """Copy a run into a study of this test, and return its folder."""
 
     def copy(point: Path) -> Path:
         return Path(shutil.copytree(point, tmp_path / "outputs" / "force_field" / point.name))

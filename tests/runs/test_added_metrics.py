@@ -1,4 +1,4 @@
-"""Metrics that a command adds by name: torchmetrics' and the user's own."""
+"""Metrics added by a command: torchmetrics' and the user's."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def imports_of_its_own() -> Iterator[None]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Path:
-    """A folder with a metric and its config, as a user has it."""
+    """A user's folder with a metric and its config."""
     folder = tmp_path / "mine"
     (folder / "metrics").mkdir(parents=True)
     (folder / "own_metrics.py").write_text(OWN)
@@ -108,7 +108,7 @@ def assert_spread(point: Path, partition: str) -> None:
         assert (entry["unit"], entry["per"], entry["count"]) == ("meV", "frame", len(error))
 
 
-def test_a_run_is_the_same_with_them_and_each_value_is_that_of_the_samples(
+def test_run_is_unchanged_and_values_equal_those_of_the_samples(
     trained: Path, own: Path, tmp_path: Path
 ) -> None:
     named = (f"--config-dir={own}", "+metrics=[spread,rmse]", ENERGY_RMSE)
@@ -132,7 +132,7 @@ def test_a_run_is_the_same_with_them_and_each_value_is_that_of_the_samples(
     assert_spread(point, "last_tenth")
 
 
-def test_an_evaluation_adds_them_to_what_is_there(trained: Path, own: Path, tmp_path: Path) -> None:
+def test_evaluation_adds_them_to_existing_metrics(trained: Path, own: Path, tmp_path: Path) -> None:
     point = Path(shutil.copytree(trained, tmp_path / "outputs" / "force_field" / trained.name))
     both = (f"run={point}", "test=[last_tenth,whole_trajectory]", *QUIET)
     assert evaluate(tmp_path, *both, "+metrics=rmse").status == 0
@@ -144,15 +144,17 @@ def test_an_evaluation_adds_them_to_what_is_there(trained: Path, own: Path, tmp_
         assert metrics_of(point)[partition]["rmse"]["unit"] == "meV/Å"
 
     before = (point / "samples.parquet").stat().st_mtime_ns
-    assert evaluate(tmp_path, *both, "+metrics=rmse").status == 0, "without the module of another"
-    assert (point / "samples.parquet").stat().st_mtime_ns == before, "nothing is lacking"
+    assert evaluate(tmp_path, *both, "+metrics=rmse").status == 0, (
+        "the module of the other metric is not needed"
+    )
+    assert (point / "samples.parquet").stat().st_mtime_ns == before, "nothing is missing"
     halved = "metrics={spread: {_target_: own_metrics.Spread, factor: 0.5}}"
     assert evaluate(tmp_path, *both, f"--config-dir={own}", halved).status == 0
     found = metrics_of(point)["last_tenth"]["spread_mean"]["value"]
     assert found == pytest.approx(errors(point, "last_tenth").mean() / 2, rel=1e-10)
 
 
-def test_code_that_changed_gives_another_value(trained: Path, own: Path, tmp_path: Path) -> None:
+def test_changed_code_gives_another_value(trained: Path, own: Path, tmp_path: Path) -> None:
     point = Path(shutil.copytree(trained, tmp_path / "outputs" / "force_field" / trained.name))
     again = (f"run={point}", f"--config-dir={own}", "metrics=spread", *QUIET)
     assert evaluate(tmp_path, *again).status == 0
@@ -164,7 +166,7 @@ def test_code_that_changed_gives_another_value(trained: Path, own: Path, tmp_pat
     assert found == pytest.approx(2 * errors(point, "last_tenth").mean(), rel=1e-10)
 
 
-def test_table_and_logger_have_them(trained: Path, tmp_path: Path) -> None:
+def test_table_logger_and_report_have_them(trained: Path, tmp_path: Path) -> None:
     point = Path(shutil.copytree(trained, tmp_path / "outputs" / "force_field" / trained.name))
     assert evaluate(tmp_path, f"run={point}", ENERGY_RMSE, *QUIET).status == 0
     evidence = StudyEvidence.load(point)
@@ -172,26 +174,21 @@ def test_table_and_logger_have_them(trained: Path, tmp_path: Path) -> None:
     assert (metric.unit, metric.per, metric.counts) == ("meV", "frame", (30,))
     value = metrics_of(point)["last_tenth"]["energy_rmse"]["value"]
     assert scalars(evidence, ["last_tenth"])["last_tenth/energy_rmse"] == value
-
-
-def test_page_lists_them(trained: Path, tmp_path: Path) -> None:
-    point = Path(shutil.copytree(trained, tmp_path / "outputs" / "force_field" / trained.name))
-    assert evaluate(tmp_path, f"run={point}", ENERGY_RMSE, *QUIET).status == 0
     page = write_report(point.parent).read_text()
     assert "energy RMSE" in page, "a column of the table"
     assert '"energy_rmse"' in page, "the choice of metrics"
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("given", "named"),
     [
-        ("+metrics=rmze", "did you mean 'rmse'"),
-        ("metrics=[{_target_: torchmetrics.MeanSquareError}]", "did you mean 'MeanSquaredError'"),
+        ("+metrics=rmze", "'rmse'"),
+        ("metrics=[{_target_: torchmetrics.MeanSquareError}]", "'MeanSquaredError'"),
         ("metrics=[{_target_: torchmetrics.R2Score, many: 3}]", "metrics.r2_score"),
         ("metrics=[{_target_: torchmetrics.MeanMetric}]", "torchmetrics.MeanMetric.update(value"),
         ("metrics=[{_target_: own_metrics.Other}]", "own_metrics.Other.update(prediction"),
         ("metrics=[{_target_: torch.nn.ReLU}]", "torchmetrics.Metric"),
-        ("metrics=[{_target_: torchmetrics.R2Score, of: energi}]", "did you mean 'energy'"),
+        ("metrics=[{_target_: torchmetrics.R2Score, of: energi}]", "'energy'"),
         ("metrics=[{_target_: torchmetrics.R2Score, unit: 3}]", "metrics.r2_score.unit=3"),
         ("metrics=[rmse,{name: 3}]", "_target_"),
         ("metrics=3", "metrics=3"),
@@ -204,12 +201,12 @@ def test_page_lists_them(trained: Path, tmp_path: Path) -> None:
         ("metrics={a b: {_target_: torchmetrics.R2Score}}", "a b"),
     ],
 )
-def test_what_cannot_work_is_refused_before_anything_runs(
-    given: str, says: str, trained: Path, own: Path, tmp_path: Path
+def test_invalid_metric_is_refused_before_anything_runs(
+    given: str, named: str, trained: Path, own: Path, tmp_path: Path
 ) -> None:
     def refused(ended: Ended) -> None:
         assert ended.status == 2, ended
-        assert says in ended.err
+        assert named in ended.err
         assert len(ended.err.strip().splitlines()) == 1
 
     refused(train(tmp_path, *TINY, f"--config-dir={own}", given))
@@ -219,7 +216,7 @@ def test_what_cannot_work_is_refused_before_anything_runs(
     assert metrics_of(trained) == before
 
 
-def test_value_that_is_undefined_or_no_number(trained: Path, own: Path, tmp_path: Path) -> None:
+def test_undefined_value_and_text(trained: Path, own: Path, tmp_path: Path) -> None:
     point = Path(shutil.copytree(trained, tmp_path / "outputs" / "force_field" / trained.name))
     again = (f"run={point}", f"--config-dir={own}", *QUIET)
     assert evaluate(tmp_path, *again, "metrics=[{_target_: own_metrics.Undefined}]").status == 0
@@ -230,8 +227,8 @@ def test_value_that_is_undefined_or_no_number(trained: Path, own: Path, tmp_path
     assert "word" not in metrics_of(point)["last_tenth"]
 
 
-def test_jets_and_rain_are_given_to_torchmetrics(tmp_path: Path) -> None:
-    """Logits and labels; the pixels that the radar saw."""
+def test_torchmetrics_of_jets_and_rain(tmp_path: Path) -> None:
+    """With logits and labels, and with observed pixels."""
     jets = (
         *QUIET,
         *("workload=jet_tagging", "data.top_jets=200", "data.qcd_jets=200", "subset.count=40"),
@@ -260,22 +257,15 @@ def test_jets_and_rain_are_given_to_torchmetrics(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_two_devices_give_what_one_gives(trained: Path, own: Path, tmp_path: Path) -> None:
-    """Of an odd number of samples, and of a metric that keeps every value."""
+def test_two_devices_give_the_values_of_one(trained: Path, own: Path, tmp_path: Path) -> None:
+    """For an odd number of samples, and a metric that keeps every value."""
     listed = "metrics=[spread,rmse,{_target_: torchmetrics.SpearmanCorrCoef, of: energy}]"
     found = []
     for devices in (1, 2):
         copy = tmp_path / str(devices) / trained.name
         shutil.copytree(trained, copy)
-        ended = evaluate(
-            tmp_path,
-            f"run={copy}",
-            f"--config-dir={own}",
-            listed,
-            f"trainer.devices={devices}",
-            "test=[whole_trajectory]",
-            *QUIET,
-        )
+        run = (f"run={copy}", f"--config-dir={own}", f"trainer.devices={devices}")
+        ended = evaluate(tmp_path, *run, listed, "test=[whole_trajectory]", *QUIET)
         assert ended.status == 0, ended
         entries = metrics_of(copy)["whole_trajectory"]
         found.append({name: entry["value"] for name, entry in entries.items()})

@@ -1,4 +1,4 @@
-"""A point of one study that another study asks more of."""
+"""A run that a second study tests on more partitions."""
 
 from __future__ import annotations
 
@@ -35,4 +35,4 @@ def test_partition_of_a_transform_adds_its_own_statistics(tmp_path: Path) -> Non
     assert after.filter(partition="held_out").select(before.columns).equals(before)
     assert after.filter(partition="held_out")["score_range"].is_null().all()
     assert after.filter(partition="rotated")["score_range"].is_not_null().all()
-    assert train(tmp_path, *given, *QUIET).status == 0, "and fewer are asked for again"
+    assert train(tmp_path, *given, *QUIET).status == 0, "with fewer partitions again"

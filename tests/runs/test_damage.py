@@ -1,4 +1,4 @@
-"""Whatever of a run's files or of data is damaged, nothing else is read than was written."""
+"""Damaged files of a run or of data are refused, or read as they were written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OF_DATA = ["range.json", "npz", "png"]
 
 
 def check(kind: str, path: Path) -> None:
-    """Equal, or one sentence."""
+    """Each damaged copy is read as the original, or refused in one line."""
     draw, whole = random.Random(kind), path.read_bytes()
     expected = pickle.dumps(read(kind, path))
     refused = 0
@@ -37,17 +37,15 @@ def check(kind: str, path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", OF_A_RUN)
-def test_damage_of_a_run_is_one_sentence(
-    kind: str, trained: Path, copied: Callable[[Path], Path]
-) -> None:
+def test_damage_of_a_run(kind: str, trained: Path, copied: Callable[[Path], Path]) -> None:
     check(kind, copied(trained) / kind)
 
 
 @pytest.mark.parametrize("kind", OF_DATA)
-def test_damage_of_data_is_one_sentence(kind: str, tmp_path: Path) -> None:
+def test_damage_of_data(kind: str, tmp_path: Path) -> None:
     check(kind, MADE[kind](tmp_path))
 
 
-def test_damage_of_an_hdf5_file_with_checksums_is_one_sentence(tmp_path: Path) -> None:
+def test_damage_of_an_hdf5_file_with_checksums(tmp_path: Path) -> None:
     path = write_pytables(tmp_path / "test.h5", *random_jets(100, 0), fletcher32=True)
     check("h5 with checksums", path)

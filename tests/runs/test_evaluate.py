@@ -1,9 +1,10 @@
-"""Another look at a trained point."""
+"""Evaluation of a trained run on more partitions."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ WINDOW = "{_target_: saibench.datamodules.samplers.Window, start: 0.8, size: 0.1
 LATE = "+partitions.late={samplers: [" + WINDOW + "]}"
 
 
-def look(*arguments: str, folder: Path) -> Ended:
+def evaluated(*arguments: str, folder: Path) -> Ended:
     return evaluate(folder, *arguments, *QUIET)
 
 
@@ -55,57 +56,54 @@ def refused(ended: Ended, part: str, folder: Path, before: set[Path]) -> None:
     assert set(folder.rglob("*")) == before, "nothing is written"
 
 
-def test_missing_folder_is_asked_for(tmp_path: Path) -> None:
-    refused(look(folder=tmp_path), "run=outputs/<study>/<point>", tmp_path, set())
+@pytest.mark.parametrize(("arguments", "part"), [([], "run="), (["run=nowhere"], "nowhere")])
+def test_missing_folder_is_refused(arguments: list[str], part: str, tmp_path: Path) -> None:
+    refused(evaluated(*arguments, folder=tmp_path), part, tmp_path, set())
 
 
-def test_folder_that_is_no_point_is_refused(tmp_path: Path) -> None:
-    refused(look("run=nowhere", folder=tmp_path), "nowhere is not a point", tmp_path, set())
-
-
-def test_point_that_is_not_complete_is_refused(not_complete: Path, tmp_path: Path) -> None:
+def test_run_that_is_not_complete_is_refused(not_complete: Path, tmp_path: Path) -> None:
     before = set(tmp_path.rglob("*"))
-    ended = look(f"run={not_complete}", folder=tmp_path)
-    refused(ended, "is failed, not complete", tmp_path, before)
+    ended = evaluated(f"run={not_complete}", folder=tmp_path)
+    refused(ended, "failed", tmp_path, before)
 
 
 MISTAKES = {
     "an unknown partition": (
         ["test=[whole]"],
-        "known: last_tenth, last_tenth_rotated, whole_trajectory",
+        "last_tenth, last_tenth_rotated, whole_trajectory",
     ),
-    "an unknown setting": (["window.start=0.3"], "'window' is an unknown key"),
+    "an unknown setting": (["window.start=0.3"], "'window'"),
     "an unknown sampler": (
         ["+partitions.late={samplers: [{_target_: saibench.datamodules.samplers.Windw}]}"],
         "Windw",
     ),
     "an empty partition": (
         [LATE.replace("0.8", "0.999").replace("0.1}", "0.0001}")],
-        "partition 'late' is empty",
+        "'late'",
     ),
     "an option of no sampler": ([LATE.replace("start", "begin")], "start"),
     "another held-out partition": (
         [LATE.replace("late", "last_tenth"), "test=[last_tenth]"],
-        "partitions.last_tenth is the held-out partition of this point",
+        "partitions.last_tenth",
     ),
-    "no device": (["trainer.devices=0"], "greater than or equal to 1"),
+    "no device": (["trainer.devices=0"], "trainer.devices"),
     "an unknown accelerator": (["trainer.accelerator=tpu"], "trainer.accelerator=tpu"),
 }
 
 
 @pytest.mark.parametrize(("arguments", "part"), MISTAKES.values(), ids=list(MISTAKES))
-def test_mistake_is_refused_in_one_sentence(
+def test_mistake_is_refused_in_one_line(
     arguments: list[str], part: str, trained: Path, tmp_path: Path
 ) -> None:
     ended = evaluate(tmp_path, f"run={trained}", "logger=none", *arguments)
     refused(ended, part, tmp_path, set())
 
 
-def test_own_partition_is_added_to_the_evidence_of_point_and_study(
+def test_new_partition_is_added_to_the_evidence_of_run_and_study(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained)
-    ended = look(f"run={point.relative_to(tmp_path)}", LATE, folder=tmp_path)
+    ended = evaluated(f"run={point.relative_to(tmp_path)}", LATE, folder=tmp_path)
     assert ended.status == 0, ended.err
     late = samples_of(point, "late")
     assert late["sample_id"].to_list() == list(range(240, 270))
@@ -120,14 +118,14 @@ def test_own_partition_is_added_to_the_evidence_of_point_and_study(
 
 
 @pytest.mark.parametrize("moved", [0, 1, 2])
-def test_evaluation_that_is_killed_while_it_moves_its_files_leaves_a_run_that_can_be_read(
+def test_run_is_readable_after_a_kill_while_files_are_moved(
     moved: int,
     trained: Path,
     copied: Copied,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whether the run's record lists its files, or is of saibench 0.1 and lists none."""
+    """With the files listed in the record, and without, as by saibench 0.1."""
     point, replace, done = copied(trained), Path.replace, []
     if moved == 0:
         update_record(point, files=None)
@@ -140,13 +138,13 @@ def test_evaluation_that_is_killed_while_it_moves_its_files_leaves_a_run_that_ca
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", killed)
-        ended = look(f"run={point}", LATE, folder=tmp_path)
+        ended = evaluated(f"run={point}", LATE, folder=tmp_path)
     assert "killed" in ended.err and len(done) == moved
     assert StudyEvidence.load(point.parent).samples.filter(partition="last_tenth").height == 30
 
-    assert look(f"run={point}", LATE, folder=tmp_path).status == 0
+    assert evaluated(f"run={point}", LATE, folder=tmp_path).status == 0
     record = read_record(point)
-    assert {"last_tenth", "late"} <= set(record["partitions"]), "none is forgotten"
+    assert {"last_tenth", "late"} <= set(record["partitions"]), "all are recorded"
     assert "pending" not in record
     for path in point.glob("*.parquet"):
         assert record["files"][path.name] == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -156,10 +154,10 @@ def test_evaluation_that_is_killed_while_it_moves_its_files_leaves_a_run_that_ca
     )
 
 
-def test_what_was_found_is_printed_with_unit_and_count(
+def test_metrics_are_printed_with_unit_and_count(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
-    ended = look(f"run={copied(trained)}", "test=[last_tenth]", folder=tmp_path)
+    ended = evaluated(f"run={copied(trained)}", "test=[last_tenth]", folder=tmp_path)
     value = metrics_of(trained)["last_tenth"]["energy_mae"]["value"]
     assert f"energy_mae = {value:.4g} meV, per frame (n = 30)" in ended.out
 
@@ -178,30 +176,32 @@ def of_similarity(tmp_path: Path) -> Path:
     ).save(tmp_path / "range.json")
 
 
-def test_trusted_samples_are_told_and_kept(
+def test_trusted_samples_are_reported_and_saved(
     trained: Path, copied: Copied, tmp_path: Path, of_similarity: Path
 ) -> None:
     point = copied(trained)
-    ended = look(f"run={point}", f"trust={of_similarity}", "test=[last_tenth]", folder=tmp_path)
+    ended = evaluated(
+        f"run={point}", f"trust={of_similarity}", "test=[last_tenth]", folder=tmp_path
+    )
     assert ended.status == 0, ended.err
-    assert "of 30 samples" in ended.out and "(soap_similarity)" in ended.out
-    kept = polars.read_parquet(point / "trusted.parquet").sort("sample_id")
+    assert re.search(r"of 30 .*\(soap_similarity\)", ended.out)
+    saved = polars.read_parquet(point / "trusted.parquet").sort("sample_id")
     samples = samples_of(point, "last_tenth").sort("sample_id")
-    assert kept["error"].to_list() == samples["force_mae"].to_list()
-    assert kept["trusted"].to_list() == (samples["soap_similarity"] >= 0.99).to_list()
+    assert saved["error"].to_list() == samples["force_mae"].to_list()
+    assert saved["trusted"].to_list() == (samples["soap_similarity"] >= 0.99).to_list()
     units = {field.name: field.unit for field in read_fields(point / "trusted.parquet")}
     assert units["error"] == units["bound"] == "meV/Å"
 
 
 @pytest.mark.parametrize(
-    ("feature", "statistic", "said"),
+    ("feature", "statistic", "named"),
     [
-        ("tme", "force_mae", "'tme' is no feature of"),
+        ("tme", "force_mae", "'tme'"),
         ("time", "force_mea", "'force_mea'"),
     ],
 )
-def test_range_of_something_else_is_refused_before_anything_runs(
-    feature: str, statistic: str, said: str, trained: Path, tmp_path: Path
+def test_range_of_other_quantities_is_refused_before_anything_runs(
+    feature: str, statistic: str, named: str, trained: Path, tmp_path: Path
 ) -> None:
     file = TrustedRange.fit(
         np.linspace(0, 1, 100),
@@ -211,16 +211,14 @@ def test_range_of_something_else_is_refused_before_anything_runs(
         statistic=Quantity(statistic),
     ).save(tmp_path / "range.json")
     before = set(trained.rglob("*"))
-    ended = look(f"run={trained}", f"trust={file}", folder=tmp_path)
+    ended = evaluated(f"run={trained}", f"trust={file}", folder=tmp_path)
     assert ended.status == 2
-    assert said in ended.err
+    assert named in ended.err
     assert "did you mean" in ended.err
     assert set(trained.rglob("*")) == before
 
 
-def test_range_may_follow_a_setting_of_the_point(
-    trained: Path, copied: Copied, tmp_path: Path
-) -> None:
+def test_range_may_use_a_setting_of_the_run(trained: Path, copied: Copied, tmp_path: Path) -> None:
     file = TrustedRange.fit(
         np.linspace(0, 1, 100),
         np.linspace(1, 2, 100),
@@ -228,13 +226,15 @@ def test_range_may_follow_a_setting_of_the_point(
         names=["window_end"],
         statistic=Quantity("force_mae", "meV/Å"),
     ).save(tmp_path / "range.json")
-    ended = look(f"run={copied(trained)}", f"trust={file}", "test=[last_tenth]", folder=tmp_path)
+    ended = evaluated(
+        f"run={copied(trained)}", f"trust={file}", "test=[last_tenth]", folder=tmp_path
+    )
     assert ended.status == 0, ended.err
-    assert "trusted range (window_end)" in ended.out
+    assert "(window_end)" in ended.out
 
 
 @pytest.mark.parametrize("part", ["a half", "another"])
-def test_config_that_is_not_the_points_is_refused(
+def test_config_of_another_run_is_refused(
     part: str, trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained)
@@ -245,18 +245,18 @@ def test_config_that_is_not_the_points_is_refused(
     (point / "config.yaml").write_text(changed)
     update_record(point, "config.yaml")
     before = set(tmp_path.rglob("*"))
-    ended = look(f"run={point}", folder=tmp_path)
-    refused(ended, "config.yaml does not hold the settings of its point", tmp_path, before)
+    ended = evaluated(f"run={point}", folder=tmp_path)
+    refused(ended, "config.yaml does not hold", tmp_path, before)
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
     [("\npartitions:", "\npartition:"), ("\ntest:", "\ntests:"), ("\nmodel:", "\nmodel: 3\nx:")],
 )
-def test_config_of_an_old_record_that_lacks_a_part_is_one_sentence(
+def test_config_without_a_part_is_refused_for_an_old_record(
     before: str, after: str, trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
-    """It had neither a checksum nor, of its partitions, a hash."""
+    """Such a record has no checksums and no `identity`."""
     point = copied(trained)
     text = (point / "config.yaml").read_text()
     assert before in text
@@ -264,101 +264,103 @@ def test_config_of_an_old_record_that_lacks_a_part_is_one_sentence(
     record = json.loads((point / "run.json").read_text())
     old = {k: v for k, v in record.items() if k not in ("files", "digest", "identity", "point")}
     (point / "run.json").write_text(json.dumps({**old, "point": point.name[-12:]}))
-    there = set(tmp_path.rglob("*"))
-    refused(look(f"run={point}", folder=tmp_path), "config.yaml", tmp_path, there)
+    files = set(tmp_path.rglob("*"))
+    refused(evaluated(f"run={point}", folder=tmp_path), "config.yaml", tmp_path, files)
 
 
 @pytest.mark.parametrize("content", ["[]", "null", '{"state": "complete"}'])
-def test_record_that_is_none_is_refused(
+def test_invalid_record_is_refused(
     content: str, trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained)
     (point / "run.json").write_text(content)
     before = set(tmp_path.rglob("*"))
-    ended = look(f"run={point}", folder=tmp_path)
+    ended = evaluated(f"run={point}", folder=tmp_path)
     refused(ended, "run.json is damaged", tmp_path, before)
 
 
-def test_evaluation_finds_what_the_training_found(
+def test_evaluation_gives_the_metrics_of_the_training(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained)
     again = "+partitions.again={samplers: [{_target_: saibench.datamodules.samplers.Tail}]}"
-    assert look(f"run={point}", again, "test=[again]", folder=tmp_path).status == 0
+    assert evaluated(f"run={point}", again, "test=[again]", folder=tmp_path).status == 0
     own, found = metrics_of(point)["last_tenth"], metrics_of(point)["again"]
     assert own.keys() == found.keys()
     for name in own:
         assert found[name]["value"] == pytest.approx(own[name]["value"], rel=1e-6), name
 
 
-def test_several_points_are_evaluated_in_one_command(trained: Path, tmp_path: Path) -> None:
+def test_several_runs_are_evaluated_in_one_command(trained: Path, tmp_path: Path) -> None:
     points = []
     for name in ("one", "two"):
         points.append(Path(shutil.copytree(trained, tmp_path / name / "point")))
-    ended = look("-m", "run=one/point,two/point", LATE, "test=[late]", folder=tmp_path)
+    ended = evaluated("-m", "run=one/point,two/point", LATE, "test=[late]", folder=tmp_path)
     assert ended.status == 0, ended.err
     assert ended.out.count("late:\n") == 2
     assert metrics_of(points[0])["late"] == metrics_of(points[1])["late"]
     assert not (tmp_path / "multirun.yaml").exists()
 
 
-def test_failing_evaluation_is_one_sentence_and_leaves_the_evidence(
+def test_failed_evaluation_prints_one_line_and_keeps_the_evidence(
     trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = copied(trained)
     before = {path.name: path.read_bytes() for path in point.iterdir()}
 
     def broken(*_: object) -> None:
-        raise RuntimeError("the net fell over")
+        raise RuntimeError("a deliberate failure")
 
     monkeypatch.setattr("saibench.models.force_field.module.ForceFieldModule.test_step", broken)
-    ended = look(f"run={point}", LATE, folder=tmp_path)
+    ended = evaluated(f"run={point}", LATE, folder=tmp_path)
     assert ended.status == 1
-    assert ended.err.startswith(f"{point}: RuntimeError: the net fell over (test_evaluate.py, line")
+    assert ended.err.startswith(
+        f"{point}: RuntimeError: a deliberate failure (test_evaluate.py, line"
+    )
     assert ended.err.count("\n") == 1
     assert {path.name: path.read_bytes() for path in point.iterdir()} == before
 
 
-def test_evaluation_of_a_point_that_is_worked_on_is_refused(
+def test_evaluation_of_a_locked_run_is_refused(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained)
     with FileLock(point / ".lock"):
-        ended = look(f"run={point}", LATE, folder=tmp_path)
+        ended = evaluated(f"run={point}", LATE, folder=tmp_path)
     assert ended.status == 2
-    assert ended.err == f"{point} is being worked on by another process.\n"
+    assert ended.err.startswith(f"{point} is in use") and ended.err.count("\n") == 1
 
 
 def test_evaluation_on_other_data_is_refused(trained: Path, copied: Copied, tmp_path: Path) -> None:
     point = copied(trained)
     update_record(point, data={"hash": "0" * 64})
-    ended = look(f"run={point}", LATE, folder=tmp_path)
+    ended = evaluated(f"run={point}", LATE, folder=tmp_path)
     assert ended.status == 2
     assert ended.err.startswith("the data have changed")
 
 
-def test_turning_molecules_shows_which_net_is_equivariant(
+def test_rotated_molecules_reveal_which_net_is_equivariant(
     trained: Path, trained_nequip: Path, copied: Copied, tmp_path: Path
 ) -> None:
     found = {}
     for name, point in (("cartesian", trained), ("nequip", trained_nequip)):
         point = copied(point)
-        ended = look(f"run={point}", "test=[last_tenth_rotated]", folder=tmp_path)
+        ended = evaluated(f"run={point}", "test=[last_tenth_rotated]", folder=tmp_path)
         assert ended.status == 0, ended.err
-        turned = samples_of(point, "last_tenth_rotated")
-        assert turned["sample_id"].to_list() == list(range(270, 300))
-        assert turned["equivariance_error"].null_count() == 0
+        rotated = samples_of(point, "last_tenth_rotated")
+        assert rotated["sample_id"].to_list() == list(range(270, 300))
+        assert rotated["equivariance_error"].null_count() == 0
         assert samples_of(point, "last_tenth")["equivariance_error"].null_count() == 30
         found[name] = metrics_of(point)["last_tenth_rotated"]["equivariance_error"]["value"]
     assert found["nequip"] < 1e-2, "rounding only"
     assert found["cartesian"] > 0.1, "even a tiny net after four steps"
 
 
-def test_equivariant_net_errs_alike_on_turned_molecules(
+def test_equivariant_net_has_equal_errors_on_rotated_molecules(
     trained_nequip: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained_nequip)
-    assert look(f"run={point}", "test=[last_tenth_rotated]", folder=tmp_path).status == 0
+    assert evaluated(f"run={point}", "test=[last_tenth_rotated]", folder=tmp_path).status == 0
     energies = [
         samples_of(point, partition)["energy_error"].to_numpy()
         for partition in ("last_tenth", "last_tenth_rotated")

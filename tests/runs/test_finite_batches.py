@@ -1,4 +1,4 @@
-"""NaN in the data is said to be there, not called the model's divergence."""
+"""NaN in the data is not reported as divergence of the model."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ def trainer(batch: Any) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("batch", "says"),
+    ("batch", "named"),
     [
         (jets(BAD), "batch.momenta of samples 11."),
         ({"sample_id": IDS, "x": BAD}, "batch['x'] of samples 11."),
         ((GOOD, BAD), "batch[1]."),
     ],
 )
-def test_data_that_are_not_finite_are_named_in_training_and_test(batch: Any, says: str) -> None:
+def test_nan_in_the_data_is_located_in_training_and_test(batch: Any, named: str) -> None:
     with pytest.raises(UserError) as refused:
         DivergenceGuard().on_validation_end(trainer(batch), torch.nn.Linear(1, 1))
-    assert says in str(refused.value) and "diverged" not in str(refused.value)
+    assert named in str(refused.value) and "diverged" not in str(refused.value)
     if not isinstance(batch, tuple):
         outputs = {"mae": BAD[:, 1]}
         with pytest.raises(UserError) as refused:
             StatisticsCollector().on_test_batch_end(None, None, outputs, batch, 0)  # type: ignore[arg-type]
-        assert says in str(refused.value)
+        assert named in str(refused.value)
 
 
-def test_a_model_that_diverged_on_finite_data_is_said_to_have() -> None:
-    with pytest.raises(UserError, match="the model diverged"):
+def test_divergence_on_finite_data_is_reported() -> None:
+    with pytest.raises(UserError, match="diverged"):
         DivergenceGuard().on_validation_end(trainer(jets(GOOD)), torch.nn.Linear(1, 1))
     collector = StatisticsCollector()
     collector.on_test_batch_end(None, None, {"mae": BAD[:, 1]}, jets(GOOD), 0)  # type: ignore[arg-type]

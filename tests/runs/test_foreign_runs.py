@@ -1,4 +1,4 @@
-"""A run's folder from somebody else: what its config names is not obeyed, and nothing is taken."""
+"""Run folders from others: their configs cannot execute code or read secrets."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ Config = dict[str, Any]
 
 @pytest.fixture
 def run(trained: Path, copied: Callable[[Path], Path]) -> Path:
-    """A copy of a complete point, to be changed."""
+    """A copy of a complete run, to be changed."""
     return copied(trained)
 
 
 @pytest.fixture
 def trace(tmp_path: Path) -> Path:
-    """Where code that a config names leaves a file when it runs."""
+    """A file that code named by a config creates if it runs."""
     return tmp_path / "trace"
 
 
 def rewrite(run: Path, change: Callable[[Config], None]) -> None:
-    """Change the frozen config as whoever sends the folder can: no hash of the record stands."""
+    """Change the frozen config and remove all hashes, as a sender of the folder could."""
     config = yaml.safe_load((run / "config.yaml").read_text())
     change(config)
     (run / "config.yaml").write_text(yaml.safe_dump(config))
@@ -44,7 +44,7 @@ def rewrite(run: Path, change: Callable[[Config], None]) -> None:
 
 
 def attack(trace: Path) -> dict[str, str]:
-    """A function of a library that runs whatever code it is given."""
+    """A library function that executes any code."""
     code = f"open({str(trace)!r}, 'w')"
     return {"_target_": "numpy.testing.measure", "code_str": code}
 
@@ -84,9 +84,7 @@ def test_code_in_a_config_is_refused_by_its_key(
     assert not trace.exists()
 
 
-def test_no_other_way_to_open_a_run_obeys_its_config(
-    run: Path, trace: Path, tmp_path: Path
-) -> None:
+def test_no_other_command_executes_code_of_a_config(run: Path, trace: Path, tmp_path: Path) -> None:
     rewrite(run, lambda config: in_partitions(config, trace))
     ended = saibench(tmp_path, "audit", str(run))
     assert ended.status == 2 and "partitions.x" in ended.err
@@ -96,9 +94,7 @@ def test_no_other_way_to_open_a_run_obeys_its_config(
     assert not trace.exists()
 
 
-def test_callback_of_a_config_is_refused_though_the_record_names_no_point(
-    run: Path, trace: Path, tmp_path: Path
-) -> None:
+def test_callback_of_a_config_is_refused(run: Path, trace: Path, tmp_path: Path) -> None:
     rewrite(run, lambda config: config["trainer"].update(callbacks={"x": attack(trace)}))
     ended = evaluate(tmp_path, f"run={run}", "test=[whole_trajectory]", *QUIET)
     assert ended.status == 2
@@ -106,10 +102,10 @@ def test_callback_of_a_config_is_refused_though_the_record_names_no_point(
     assert not trace.exists()
 
 
-def test_logger_of_a_config_is_not_even_imported(
+def test_logger_of_a_config_is_not_imported(
     run: Path, trace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is the command line's, so that nobody else's is asked for or refused."""
+    """The logger comes from the command line."""
     folder = tmp_path / "modules"
     folder.mkdir()
     (folder / "evil_logger.py").write_text(f"open({str(trace)!r}, 'w')\nLogger = object\n")
@@ -120,8 +116,10 @@ def test_logger_of_a_config_is_not_even_imported(
     assert not trace.exists()
 
 
-def test_what_the_command_line_names_may_be_named(run: Path, trace: Path, tmp_path: Path) -> None:
-    """The user's own word holds, and for nothing else of its module."""
+def test_module_trusted_on_the_command_line_may_be_used(
+    run: Path, trace: Path, tmp_path: Path
+) -> None:
+    """For that command only."""
     rewrite(run, lambda config: in_partitions(config, trace))
     ended = saibench(tmp_path, "audit", str(run), "--trust-module", "numpy.testing")
     assert trace.exists(), ended
@@ -132,7 +130,7 @@ def test_what_the_command_line_names_may_be_named(run: Path, trace: Path, tmp_pa
     assert not trace.exists()
 
 
-def test_resolver_in_a_config_is_refused_by_its_key_and_gives_nothing_away(
+def test_resolver_in_a_config_is_refused_and_reveals_nothing(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("A_SECRET", "open sesame")
@@ -148,7 +146,7 @@ def test_resolver_in_a_config_is_refused_by_its_key_and_gives_nothing_away(
     assert not (run.parent / "report.html").exists()
 
 
-def test_cache_that_somebody_else_configured_is_not_written_to(run: Path, tmp_path: Path) -> None:
+def test_cache_folder_of_a_config_is_not_written(run: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     rewrite(run, lambda config: config["datamodule"].update(cache=str(elsewhere)))
     ended = saibench(tmp_path, "audit", str(run))
@@ -156,8 +154,8 @@ def test_cache_that_somebody_else_configured_is_not_written_to(run: Path, tmp_pa
     assert not elsewhere.exists()
 
 
-def test_cache_that_is_one_is_read_where_it_is(run: Path, tmp_path: Path) -> None:
-    """Its manifest says that arrays were kept there before; the default stays empty."""
+def test_existing_cache_of_a_config_is_read(run: Path, tmp_path: Path) -> None:
+    """It has a manifest; the default cache stays empty."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     for kept in cache_root().iterdir():
@@ -169,10 +167,10 @@ def test_cache_that_is_one_is_read_where_it_is(run: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "empty").exists()
 
 
-def test_modules_of_the_current_folder_are_not_taken_for_libraries(
+def test_modules_of_the_current_folder_do_not_replace_libraries(
     run: Path, trace: Path, tmp_path: Path
 ) -> None:
-    """`python -m` looks there first, and Hydra for its plugins."""
+    """`python -m` and Hydra's plugin search look there first."""
     (run / "hydra_plugins").mkdir()
     for file in (run / "polars.py", run / "hydra_plugins" / "plugin.py"):
         file.write_text(f"open({str(trace)!r}, 'w')\n")
@@ -188,7 +186,7 @@ def test_modules_of_the_current_folder_are_not_taken_for_libraries(
     assert not trace.exists()
 
 
-def test_config_that_train_would_freeze_holds_no_resolver(tmp_path: Path) -> None:
+def test_train_refuses_a_resolver_in_a_setting(tmp_path: Path) -> None:
     ended = train(tmp_path, r"study='\${oc.env:HOME}'", *QUIET)
     assert ended.status == 2
     assert "study" in ended.err
@@ -196,7 +194,7 @@ def test_config_that_train_would_freeze_holds_no_resolver(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", [".unfinished", "logs", "guard"])
-def test_link_in_place_of_a_folder_is_refused_before_anything_is_written_through_it(
+def test_linked_subfolder_is_refused_before_anything_is_written(
     name: str, run: Path, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
@@ -207,7 +205,7 @@ def test_link_in_place_of_a_folder_is_refused_before_anything_is_written_through
     assert not list(elsewhere.iterdir())
 
 
-def test_link_in_place_of_joined_evidence_is_refused(run: Path, tmp_path: Path) -> None:
+def test_linked_evidence_folder_is_refused(run: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "by_mistake.parquet").write_text("mine")

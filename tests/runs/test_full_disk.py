@@ -1,4 +1,4 @@
-"""A disk that is full, or forbidden: the cause is told, and no file is half of one."""
+"""A full or read-only disk: the cause is reported, and no file is incomplete."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def contents(point: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in point.iterdir()}
 
 
-def test_evaluation_that_cannot_be_written_leaves_the_point_as_it_was(
+def test_evaluation_that_cannot_be_written_changes_nothing(
     trained: Path, copied: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     point = copied(trained)
@@ -48,7 +48,7 @@ def test_evaluation_that_cannot_be_written_leaves_the_point_as_it_was(
     assert contents(point) == before
 
 
-def test_training_that_cannot_be_written_fails_with_the_cause(tmp_path: Path) -> None:
+def test_training_that_cannot_be_written_records_the_cause(tmp_path: Path) -> None:
     with no_file_above(16_384):
         ended = train(tmp_path, *TINY, "trainer.max_steps=2")
     point = only_point(tmp_path)
@@ -59,7 +59,7 @@ def test_training_that_cannot_be_written_fails_with_the_cause(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("file", ["samples.parquet", "by_atom.parquet", "metrics.json", "run.json"])
-def test_full_disk_at_any_file_of_the_evidence_leaves_none_of_it(
+def test_full_disk_at_any_file_of_the_evidence_writes_none(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(write: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,18 +81,17 @@ def test_full_disk_at_any_file_of_the_evidence_leaves_none_of_it(
     assert ended.status == 1
     assert record["state"] == "failed"
     assert "No space left on device" in record["failure"]["cause"]
-    assert record["failure"]["cause"].endswith("once there is room, the same command goes on.")
     assert "partitions" not in record
     assert set(contents(point)) == UNTESTED
 
-    assert train(tmp_path, *TINY).status == 0, "with room again, the same command ends it"
+    assert train(tmp_path, *TINY).status == 0, "with free space the same command completes it"
     assert {"samples.parquet", "by_atom.parquet", "metrics.json"} <= set(contents(point))
 
 
-def test_command_that_may_not_write_says_where(
+def test_command_without_write_permission_names_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The report of a study that lies in somebody else's folder."""
+    """The report of a study in a folder of another user."""
     study = write_study(tmp_path / "study", [Made(size=0.9)], frames=50)
 
     def forbidden(self: Path, *_: Any, **__: Any) -> None:
@@ -103,11 +102,11 @@ def test_command_that_may_not_write_says_where(
     with pytest.raises(SystemExit) as ended:
         cli.main()
     assert ended.value.code == 2
-    said = capsys.readouterr().err
-    assert said == f"{study / 'evidence'} cannot be read or written: Permission denied.\n"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(study / "evidence") in line and "Permission denied" in line
 
 
-def test_error_of_the_system_that_is_no_matter_of_folders_is_not_hidden(
+def test_other_system_errors_are_not_hidden(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refused(_: object) -> int:
@@ -117,16 +116,15 @@ def test_error_of_the_system_that_is_no_matter_of_folders_is_not_hidden(
         cli._guarded(refused)
 
 
-def test_study_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_study_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "outputs").write_text("a file")
     ended = train(tmp_path, *TINY)
     assert ended.status == 2
-    assert ended.err.startswith("the folder of the study cannot be made")
-    assert "outputs" in ended.err
+    assert "folder of the study" in ended.err and "outputs" in ended.err
     assert ended.err.count("\n") == 1
 
 
-def test_point_that_cannot_be_locked_is_refused_in_one_sentence(
+def test_run_that_cannot_be_locked_is_refused(
     trained: Path, copied: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     point = copied(trained)

@@ -1,4 +1,4 @@
-"""Files that a run starts from: its own copies, and what a config from elsewhere says of them."""
+"""Input files of a run: its copies, and their entries in configs and records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from saibench.runs.point import load_point
 HASH = "sha256:" + 64 * "a"
 
 
-def test_damaged_copy_of_another_run_is_not_taken(tmp_path: Path) -> None:
+def test_damaged_copy_of_another_run_is_not_linked(tmp_path: Path) -> None:
     weights = tmp_path / "weights.pt"
     weights.write_bytes(b"weights")
     sha256 = hashlib.sha256(b"weights").hexdigest()
@@ -33,7 +33,7 @@ def test_damaged_copy_of_another_run_is_not_taken(tmp_path: Path) -> None:
         if name == "one":
             kept["one"].write_bytes(b"damage")
     assert kept["two"].read_bytes() == kept["three"].read_bytes() == b"weights"
-    assert kept["two"].stat().st_ino != weights.stat().st_ino, "the user's own is never linked to"
+    assert kept["two"].stat().st_ino != weights.stat().st_ino, "the user's file is never linked"
     assert kept["two"].stat().st_ino == kept["three"].stat().st_ino
 
 
@@ -53,15 +53,15 @@ IDENTITIES = {
 
 
 @pytest.mark.parametrize("identity", IDENTITIES.values(), ids=list(IDENTITIES))
-def test_identity_of_another_shape_is_damage_of_the_config(identity: Any, tmp_path: Path) -> None:
+def test_malformed_identity_in_the_config_is_refused(identity: Any, tmp_path: Path) -> None:
     settings = {"model": {"checkpoint": "a.pt", "layers": [8, 8]}, "identity": identity}
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
-    with pytest.raises(UserError, match=r"config\.yaml is damaged \(identity"):
+    with pytest.raises(UserError, match=r"config\.yaml.*identity"):
         load_point(tmp_path)
 
 
-def test_identity_of_another_shape_is_damage_of_the_record(tmp_path: Path) -> None:
+def test_malformed_identity_in_the_record_is_refused(tmp_path: Path) -> None:
     record = {"point": "0" * 12, "settings": {}, "identity": "text"}
     (tmp_path / "run.json").write_text(json.dumps(record))
-    with pytest.raises(UserError, match=r"run\.json is damaged \(identity"):
+    with pytest.raises(UserError, match=r"run\.json.*identity"):
         read_record(tmp_path)

@@ -1,4 +1,4 @@
-"""A complete point whose data are asked for in another folder."""
+"""A complete run whose data have moved to another folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FRAMES = 200
 
 
 def write(root: Path, seed: int) -> Path:
-    """A file in rMD17's layout: four atoms that hardly move."""
+    """Write a file in rMD17's format: four atoms with small displacements."""
     root.mkdir()
     random = np.random.default_rng(seed)
     places = np.array([[0, 0, 0], [1.2, 0, 0], [0, 1, 0], [0, 0, 1]])
@@ -39,7 +39,7 @@ def run(folder: Path, root: Path) -> Ended:
     return train(folder, *SETTINGS, "data=rmd17", "data.molecule=aspirin", f"data.root={root}")
 
 
-def test_same_data_are_taken_from_where_they_are_now(tmp_path: Path) -> None:
+def test_moved_data_are_read_from_the_new_folder(tmp_path: Path) -> None:
     before = write(tmp_path / "before", seed=0)
     assert run(tmp_path, before).status == 0
     now = Path(shutil.move(before, tmp_path / "now"))
@@ -47,17 +47,17 @@ def test_same_data_are_taken_from_where_they_are_now(tmp_path: Path) -> None:
     assert ended.status == 0, ended
     frozen = OmegaConf.load(only_point(tmp_path) / "config.yaml")
     assert frozen.data.root == frozen.datamodule.source.root == str(now)
-    assert frozen.trainer.max_steps == 4, "the rest is as it was"
+    assert frozen.trainer.max_steps == 4, "other settings are unchanged"
 
 
-def test_other_data_are_another_run_beside_the_first(tmp_path: Path) -> None:
+def test_other_data_make_another_run(tmp_path: Path) -> None:
     one = write(tmp_path / "one", seed=0)
     assert run(tmp_path, one).status == 0
     first = only_point(tmp_path)
     before = (first / "config.yaml").read_text()
     ended = run(tmp_path, write(tmp_path / "other", seed=1))
     assert ended.status == 0, ended
-    assert f"data are not those of {first.name}" in ended.out
+    assert first.name in ended.out and "the data differ" in ended.out
     assert (first / "config.yaml").read_text() == before
     records = [json.loads(path.read_text()) for path in tmp_path.glob("outputs/*/*/run.json")]
     assert [record["state"] for record in records] == ["complete", "complete"]
@@ -65,7 +65,7 @@ def test_other_data_are_another_run_beside_the_first(tmp_path: Path) -> None:
     assert len({record["settings_hash"] for record in records}) == 1
 
 
-def test_data_that_changed_in_their_place_are_not_tested_as_the_old_ones(tmp_path: Path) -> None:
+def test_evaluation_refuses_data_that_changed_in_place(tmp_path: Path) -> None:
     root = write(tmp_path / "data", seed=0)
     assert run(tmp_path, root).status == 0
     shutil.rmtree(root)
@@ -75,8 +75,8 @@ def test_data_that_changed_in_their_place_are_not_tested_as_the_old_ones(tmp_pat
     assert ended.err.startswith("the data have changed since")
 
 
-def made_range(file: Path) -> Path:
-    """A trusted range of the similarity of aspirin's frames, of made-up errors."""
+def saved_range(file: Path) -> Path:
+    """Save a trusted range for aspirin, fitted to synthetic errors."""
     similarity = np.linspace(0.9, 1, FRAMES)
     error = np.random.default_rng(0).uniform(1, 2, FRAMES)
     trusted = TrustedRange.fit(
@@ -90,9 +90,7 @@ def made_range(file: Path) -> Path:
     return trusted.save(file)
 
 
-def test_trained_point_is_tested_audited_and_guarded_where_its_data_are_now(
-    tmp_path: Path,
-) -> None:
+def test_run_is_evaluated_audited_and_guarded_with_moved_data(tmp_path: Path) -> None:
     before = write(tmp_path / "before", seed=0)
     assert run(tmp_path, before).status == 0
     point = only_point(tmp_path)
@@ -101,7 +99,7 @@ def test_trained_point_is_tested_audited_and_guarded_where_its_data_are_now(
     tested = (f"run={point}", "test=[whole_trajectory]", *QUIET)
     commands = [
         ("audit", str(point)),
-        ("guard", str(point), "--range", str(made_range(tmp_path / "range")), "--steps", "4"),
+        ("guard", str(point), "--range", str(saved_range(tmp_path / "range")), "--steps", "4"),
     ]
     for ended in (
         evaluate(tmp_path, *tested),
@@ -123,13 +121,13 @@ def test_trained_point_is_tested_audited_and_guarded_where_its_data_are_now(
     assert only_point(tmp_path) == point
 
 
-def test_folder_of_data_that_are_made_is_refused(tmp_path: Path) -> None:
+def test_data_root_of_simulated_data_is_refused(tmp_path: Path) -> None:
     assert train(tmp_path, *TINY, "trainer.max_steps=1").status == 0
     ended = evaluate(tmp_path, f"run={only_point(tmp_path)}", *QUIET, f"data.root={tmp_path}")
     assert ended.status == 2 and "data.root" in ended.err
 
 
-def test_data_that_only_their_reader_refuses_leave_nothing(tmp_path: Path) -> None:
+def test_data_refused_by_their_reader_leave_no_folder(tmp_path: Path) -> None:
     root = write(tmp_path / "data", seed=0)
     with np.load(root / "rmd17_aspirin.npz") as file:
         arrays = dict(file)

@@ -1,4 +1,4 @@
-"""A run of one device is one process, whatever a batch system left in the environment."""
+"""A run on one device ignores the variables of batch systems."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import polars
 from command_line import TINY, only_point, run
 
-OF_A_BATCH_JOB = {
+BATCH_JOB = {
     **{"SLURM_JOB_ID": "11", "SLURM_NTASKS": "2", "SLURM_JOB_NAME": "train", "SLURM_PROCID": "1"},
     **{"SLURM_LOCALID": "1", "SLURM_NODEID": "1", "SLURM_NODELIST": "node[1-2]"},
     **{"LSB_JOBID": "3", "JSM_NAMESPACE_RANK": "1", "JSM_NAMESPACE_SIZE": "2"},
@@ -18,13 +18,11 @@ OF_A_BATCH_JOB = {
 }
 
 
-def test_batch_systems_variables_change_nothing_and_a_last_round_may_be_short(
-    tmp_path: Path,
-) -> None:
-    """With its rank read off them, the run would take itself for one that writes no log."""
+def test_variables_of_batch_systems_change_nothing(tmp_path: Path) -> None:
+    """With rank 1 from these variables it would write no log. The last round is a short one."""
     tiny = [word for word in TINY if word not in ("logger=none", "trainer.max_steps=4")]
     settings = (*tiny, "logger=csv", "trainer.max_steps=3")  # validated every 2
-    ended = run("train.py", tmp_path, *settings, **OF_A_BATCH_JOB)
+    ended = run("train.py", tmp_path, *settings, **BATCH_JOB)
     assert ended.status == 0, ended
     point = only_point(tmp_path)
     assert json.loads((point / "run.json").read_text())["steps"] == 3

@@ -1,4 +1,4 @@
-"""What evaluate.py prints of a point's metrics."""
+"""The metrics that evaluate.py prints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from saibench.runs.retest import ON_A_SCREEN, _print_metrics
+from saibench.runs.retest import MAX_PRINTED, _print_metrics
 
 
 def point(folder: Path, metrics: int, headline: list[str]) -> Path:
@@ -25,12 +25,12 @@ def printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_few_are_all_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = printed(point(tmp_path, ON_A_SCREEN, ["mae_60"]), capsys)
-    assert len(lines) == 1 + ON_A_SCREEN
+    lines = printed(point(tmp_path, MAX_PRINTED, ["mae_60"]), capsys)
+    assert len(lines) == 1 + MAX_PRINTED
     assert lines[6] == "  mae_60 = 0.5 mm/h, per pixel (n = 7)"
 
 
-def test_of_hundreds_those_of_the_headline(
+def test_of_hundreds_the_headline_ones_are_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = printed(point(tmp_path, 220, ["held_out/mae_60", "mae_180", "csi_16_60"]), capsys)
@@ -42,13 +42,13 @@ def test_of_hundreds_those_of_the_headline(
     ]
 
 
-def test_all_are_printed_where_the_headline_names_none(
+def test_all_are_printed_without_a_headline(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert len(printed(point(tmp_path, 220, []), capsys)) == 221
 
 
-def test_what_a_terminal_would_obey_is_not_printed(
+def test_control_characters_are_not_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = point(tmp_path, 1, [])

@@ -1,4 +1,4 @@
-"""The record says the version of every package that may have computed a result."""
+"""The record has the version of every package that can affect a result."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def names(requirements: list[str]) -> set[str]:
     return {re.split(r"[<>=]", requirement)[0] for requirement in requirements}
 
 
-def test_what_the_project_requires_and_its_installed_extras_are_told() -> None:
+def test_requirements_and_installed_extras_are_recorded() -> None:
     found = provenance()["versions"]
     extras = PROJECT["optional-dependencies"]
     assert names(PROJECT["dependencies"]) | names(extras["jets"] + extras["nowcasting"]) <= {*found}
@@ -32,7 +32,7 @@ def test_what_the_project_requires_and_its_installed_extras_are_told() -> None:
     assert not {"pytest", "ruff", "mypy"} & {*found}
 
 
-def test_workload_names_the_libraries_that_are_told_beside_what_is_required() -> None:
+def test_libraries_of_the_workload_are_recorded() -> None:
     found = provenance({"workload": {"libraries": ["pysteps", "pandas", "not-installed"]}})
     assert names(PROJECT["dependencies"]) <= {*found["versions"]}
     assert found["versions"]["pandas"] == version("pandas")
@@ -48,6 +48,6 @@ def test_libraries_of_a_shipped_workload_are_declared(file: Path) -> None:
     assert libraries and {*libraries} <= declared
 
 
-def test_package_of_the_users_own_model_is_told() -> None:
+def test_package_of_a_users_model_is_recorded() -> None:
     settings = {"model": {"nets": [{"_target_": "pandas.DataFrame"}]}, "data": {"_target_": "x.Y"}}
     assert provenance(settings)["versions"]["pandas"] == version("pandas")

@@ -1,4 +1,4 @@
-"""Several processes at one point; all tests start real process groups."""
+"""Runs on several devices, with real process groups."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ import torch
 from command_line import QUIET, REPOSITORY, TINY, evaluate, only_point, train
 
 from saibench.errors import InsufficientData, UserError
-from saibench.runs.error_files import RankFailed, failure_told, read_error_files, write_error_file
+from saibench.runs.error_files import RankFailed, first_error, read_error_files, write_error_file
 
 pytestmark = [pytest.mark.usefixtures("without_page"), pytest.mark.slow]
 TWO = (
     "+partitions.two={samplers: [{_target_: saibench.datamodules.samplers.Tail, size: 0.005}], "
     "transform: {_target_: saibench.datamodules.force_field.transforms.RandomRotation, seed: 7}}"
 )
-"""The last 2 of 300 frames, turned in a way of their own: of three ranks, one has none of them."""
+"""The last 2 of 300 frames with another rotation: one of three ranks has no sample."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,12 +40,12 @@ def record_of(point: Path) -> dict:
     return json.loads((point / "run.json").read_text())
 
 
-def test_two_devices_train_the_weights_of_one(trained: Path, tmp_path: Path) -> None:
-    """A batch of 5 is dealt as 3 and 2; gradients differ by the order of additions alone."""
+def test_two_devices_give_the_weights_of_one(trained: Path, tmp_path: Path) -> None:
+    """Batches of 5 are split into 3 and 2; gradients differ only by the order of additions."""
     ended = train(tmp_path, *TINY, "trainer.devices=2")
     assert ended.status == 0, ended
     point = only_point(tmp_path)
-    assert point.name == trained.name, "one point, whatever it runs on"
+    assert point.name == trained.name, "the hash does not depend on devices"
     for name in ("best.ckpt", "last.ckpt"):
         one, two = (torch.load(folder / name, weights_only=True) for folder in (trained, point))
         assert one["global_step"] == two["global_step"]
@@ -58,26 +58,20 @@ def test_two_devices_train_the_weights_of_one(trained: Path, tmp_path: Path) -> 
         assert found["value"] == pytest.approx(entry["value"], rel=1e-3), name
 
 
-def test_one_checkpoint_is_evaluated_alike_on_one_two_and_three_ranks(
-    tmp_path: Path,
-) -> None:
-    """In double precision nothing is left but what ranks would do wrong."""
+def test_evaluations_on_one_two_and_three_ranks_agree(tmp_path: Path) -> None:
+    """In double precision, which leaves no rounding differences."""
     assert train(tmp_path, *TINY, "model.net.dtype=float64").status == 0
     trained = only_point(tmp_path)
     tables, errors = {}, {}
-    for devices in (1, 2, 3):  # of the two frames of `two`, the third rank has none
+    for devices in (1, 2, 3):  # the third rank has no frame of `two`
         point = Path(shutil.copytree(trained, tmp_path / f"on-{devices}" / trained.name))
         tests = ("test=[whole_trajectory,last_tenth_rotated,two]", TWO, "+metrics=rmse")
         ended = evaluate(tmp_path, f"run={point}", f"trainer.devices={devices}", *QUIET, *tests)
         assert ended.status == 0, ended
         metrics = json.loads((point / "metrics.json").read_text())
         counts = {name: entries["force_mae"]["count"] for name, entries in metrics.items()}
-        assert counts == {
-            "last_tenth": 30,
-            "whole_trajectory": 300,
-            "last_tenth_rotated": 30,
-            "two": 2,
-        }
+        expected = {"last_tenth": 30, "whole_trajectory": 300, "last_tenth_rotated": 30, "two": 2}
+        assert counts == expected
         errors[devices] = [metrics[name]["rmse"]["value"] for name in ("two", "whole_trajectory")]
         tables[devices] = {
             name: polars.read_parquet(point / f"{name}.parquet").sort("partition", "sample_id")
@@ -89,7 +83,7 @@ def test_one_checkpoint_is_evaluated_alike_on_one_two_and_three_ranks(
             polars.testing.assert_frame_equal(tables[devices][name], expected, rel_tol=1e-6)
 
 
-def test_failing_rank_leaves_its_cause_in_the_record(tmp_path: Path) -> None:
+def test_cause_of_a_failed_rank_is_recorded(tmp_path: Path) -> None:
     failing = "+trainer.callbacks.failure={_target_: interruptions.Failure, step: 1, rank: 1}"
     ended = train(tmp_path, *TINY, "trainer.devices=2", failing)
     assert ended.status == 1
@@ -108,8 +102,8 @@ def process_now() -> tuple[object, ...]:
 
 
 @pytest.fixture
-def a_worker_of_joblibs() -> Iterator[None]:
-    """This process, as joblib makes one: it starts others in a way that they do not know."""
+def joblib_worker() -> Iterator[None]:
+    """Use joblib's start method in this process, as its workers do."""
     pytest.importorskip("joblib.externals.loky.backend.context")
     before = multiprocessing.get_start_method(allow_none=True)
     multiprocessing.set_start_method("loky", force=True)
@@ -117,11 +111,11 @@ def a_worker_of_joblibs() -> Iterator[None]:
     multiprocessing.set_start_method(before, force=True)
 
 
-@pytest.mark.usefixtures("a_worker_of_joblibs")
-def test_ranks_have_this_process_as_it_is_now_and_leave_it_so(
+@pytest.mark.usefixtures("joblib_worker")
+def test_ranks_get_the_current_environment_and_leave_the_process_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What they are copies of began before the variable was set."""
+    """The process that they are forks of started before the variable was set."""
     forkserver.ensure_running()
     monkeypatch.setenv("INTERRUPTION", "raise@2")
     before = process_now()
@@ -131,8 +125,8 @@ def test_ranks_have_this_process_as_it_is_now_and_leave_it_so(
     assert process_now() == before
 
 
-def test_ranks_end_with_the_process_that_asked_for_them(trained: Path, tmp_path: Path) -> None:
-    """They would train on in a folder whose lock is free."""
+def test_ranks_end_with_the_launching_process(trained: Path, tmp_path: Path) -> None:
+    """They would otherwise train in a folder whose lock is released."""
     program = (
         "from pathlib import Path\n"
         "from saibench.runs.ranks import run_ranks\n"
@@ -149,10 +143,10 @@ def test_ranks_end_with_the_process_that_asked_for_them(trained: Path, tmp_path:
     until(lambda: not any(exists(process) for process in ranks))
 
 
-def test_what_a_rank_says_reaches_the_parent_as_what_it_is(tmp_path: Path) -> None:
+def test_error_of_a_rank_reaches_the_parent_with_its_type(tmp_path: Path) -> None:
     for error in (InsufficientData("too few"), UserError("a mistake"), KeyError("x")):
         write_error_file(tmp_path, 1, error, "a traceback")
-        raised = failure_told(read_error_files(tmp_path), 1)
+        raised = first_error(read_error_files(tmp_path), 1)
         if isinstance(error, UserError):
             assert type(raised) is type(error)
             assert str(raised) == str(error)
@@ -161,16 +155,16 @@ def test_what_a_rank_says_reaches_the_parent_as_what_it_is(tmp_path: Path) -> No
             assert str(raised) == "KeyError: 'x'"
             assert raised.details == "a traceback"
     assert not list(tmp_path.iterdir())
-    assert "status 9" in str(failure_told([], 9)), "a rank that was killed says nothing"
+    assert "status 9" in str(first_error([], 9)), "a killed rank writes no file"
 
 
 def ranks_of(process: int) -> list[int]:
-    """Its ranks: copies, hence children, of a child that imports for them."""
+    """Ranks of a process: children of its fork server."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parents[int(path.name)] = int(_status(path)[1])
-        except OSError:  # it has ended
+        except OSError:  # it ended
             continue
     return [rank for rank, parent in parents.items() if parents.get(parent) == process]
 
@@ -189,17 +183,17 @@ def _status(process: Path) -> list[str]:
 
 
 def until(condition: Callable[[], object], seconds: float = 300) -> object:
-    """What the condition gives once it is true."""
+    """Wait until the condition is true, and return its value."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := condition():
             return found
-        time.sleep(0.5)
-    raise AssertionError("waited in vain")
+        time.sleep(0.1)
+    raise AssertionError("timed out")
 
 
-def test_interrupt_ends_all_ranks_in_silence(tmp_path: Path) -> None:
-    """Ctrl-C in a terminal reaches the command and PyTorch's launcher at once."""
+def test_interrupt_ends_all_ranks_without_a_traceback(tmp_path: Path) -> None:
+    """Ctrl-C in a terminal reaches the command and the ranks at once."""
     endless = ("trainer.max_steps=100000", "trainer.val_every=4", "trainer.devices=2")
     others = [setting for setting in TINY if "steps" not in setting and "val_every" not in setting]
     with subprocess.Popen(
@@ -211,18 +205,11 @@ def test_interrupt_ends_all_ranks_in_silence(tmp_path: Path) -> None:
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # even in the background
     ) as command:
-        _wait_for(lambda: bool(list(tmp_path.glob("outputs/*/*/last.ckpt"))))
+        until(lambda: list(tmp_path.glob("outputs/*/*/last.ckpt")))
         os.killpg(command.pid, signal.SIGINT)
         out, err = command.communicate(timeout=180)
     assert command.returncode == 130, err
-    assert "the same command goes on" in out
+    assert "Interrupted" in out
     assert "Traceback" not in out + err
     record = json.loads((only_point(tmp_path) / "run.json").read_text())
     assert record["state"] == "stopped"
-
-
-def _wait_for(happened: Callable[[], bool], seconds: float = 300) -> None:
-    until = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < until, "nothing happened"
-        time.sleep(0.1)

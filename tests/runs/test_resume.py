@@ -1,4 +1,4 @@
-"""A training that is interrupted ends as if it had not been."""
+"""A resumed training gives the result of an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EIGHT_STEPS = (
 PLATEAU = ("lr_schedule=plateau", "lr_schedule.scheduler.patience=0")
 LINEAR = ("lr_schedule=linear",)
 INTERRUPTED_AT = 5
-"""Between two validations: a step is lost and done again."""
+"""Between two validations: one step is lost and repeated."""
 
 
 def checkpoint(point: Path, name: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def assert_same_training(point: Path, other: Path) -> None:
             one["optimizer_states"][0]["state"], two["optimizer_states"][0]["state"]
         )
         for schedule, expected in zip(one["lr_schedulers"], two["lr_schedulers"], strict=True):
-            best = expected.pop("best", 0.0)  # a loss, where a schedule follows one
+            best = expected.pop("best", 0.0)  # the loss of a plateau schedule
             assert schedule.pop("best", 0.0) == pytest.approx(best, rel=1e-5)
             assert schedule == expected
     for name in ("samples", "by_species", "by_atom"):
@@ -65,10 +65,10 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, .
     return points
 
 
-def test_schedules_tell_a_lost_step_apart(
+def test_plateau_schedule_changes_the_learning_rate(
     uninterrupted: dict[tuple[str, ...], Path],
 ) -> None:
-    """The comparison below can fail: the learning rate is another after each validation."""
+    """So that the tests below would detect a lost validation."""
     rates = checkpoint(uninterrupted[PLATEAU], "last.ckpt")["lr_schedulers"][0]["_last_lr"]
     assert rates[0] < 0.003
     assert record_of(uninterrupted[LINEAR])["steps"] == 8
@@ -91,7 +91,7 @@ def test_killed_process_is_resumed_exactly(
     assert len(record_of(point)["sessions"]) == 2
 
 
-def test_failed_training_is_resumed_exactly_where_it_was_moved(
+def test_failed_training_is_resumed_exactly_in_a_moved_folder(
     tmp_path: Path, uninterrupted: dict[tuple[str, ...], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INTERRUPTION", f"raise@{INTERRUPTED_AT}")
@@ -99,7 +99,7 @@ def test_failed_training_is_resumed_exactly_where_it_was_moved(
     here.mkdir()
     failed = train(here, *EIGHT_STEPS, *LINEAR)
     assert failed.status == 1
-    assert "failed: RuntimeError: interrupted at step 5" in failed.out
+    assert "RuntimeError: interrupted at step 5" in failed.out
     record = record_of(only_point(here))
     assert record["failure"]["cause"].startswith("RuntimeError: interrupted at step 5")
     assert "on_train_batch_start" in record["failure"]["traceback"]
@@ -115,29 +115,30 @@ def test_failed_training_is_resumed_exactly_where_it_was_moved(
 
 
 @pytest.mark.parametrize(
-    ("told", "schedule", "global_step"),
+    ("interruption", "schedule", "global_step"),
     [
-        ("term@5", PLATEAU, 5),  # in the midst of a round
-        ("term@4", LINEAR, 4),  # before the first step of one
+        ("term@5", PLATEAU, 5),  # within a round
+        ("term@4", LINEAR, 4),  # before the first step of a round
         ("validation@6", PLATEAU, 6),
     ],
 )
-def test_stopped_training_goes_on_from_the_step_it_had_come_to(
+def test_stopped_training_is_resumed_from_its_last_step(
     tmp_path: Path,
     uninterrupted: dict[tuple[str, ...], Path],
-    told: str,
+    interruption: str,
     schedule: tuple[str, ...],
     global_step: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("INTERRUPTION", told)
+    monkeypatch.setenv("INTERRUPTION", interruption)
     stopped = train(tmp_path, *EIGHT_STEPS, *schedule)
     assert stopped.status == 128 + signal.SIGTERM
     point = only_point(tmp_path)
     assert record_of(point)["state"] == "stopped"
     last = checkpoint(point, "last.ckpt")
     assert last["global_step"] == global_step
-    assert last["callbacks"]["StopBetweenSteps"]["owes_validation"] == (told == "validation@6")
+    owes_validation = last["callbacks"]["StopBetweenSteps"]["owes_validation"]
+    assert owes_validation == (interruption == "validation@6")
 
     monkeypatch.delenv("INTERRUPTION")
     resumed = train(tmp_path, *EIGHT_STEPS, *schedule)
@@ -146,7 +147,7 @@ def test_stopped_training_goes_on_from_the_step_it_had_come_to(
     assert_same_training(point, uninterrupted[schedule])
 
 
-def test_ranks_stop_before_one_step_though_one_alone_was_told(
+def test_all_ranks_stop_before_the_same_step_if_one_is_told(
     tmp_path: Path, uninterrupted: dict[tuple[str, ...], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("INTERRUPTION", "term1@5")
@@ -160,19 +161,19 @@ def test_ranks_stop_before_one_step_though_one_alone_was_told(
     assert train(tmp_path, *EIGHT_STEPS, *LINEAR, "trainer.devices=2").status == 0
     tables = [polars.read_parquet(p / "samples.parquet") for p in (point, uninterrupted[LINEAR])]
     errors = [table.select("sample_id", "force_mae") for table in tables]
-    # ranks add gradients in another order: eight float32 steps, of some tens of roundings each
+    # ranks add gradients in another order, with rounding errors of eight float32 steps
     polars.testing.assert_frame_equal(*errors, rel_tol=1e-5)
 
 
-def test_sessions_shorter_than_a_round_come_to_the_same_end(
+def test_sessions_shorter_than_a_round_give_the_same_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Five steps with a validation after every third, and after the last."""
+    """Five steps, validated after the third and the last."""
     budget = (*TINY, "trainer.max_steps=5", "trainer.val_every=3", EIGHT_STEPS[-1])
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
     there.mkdir()
-    monkeypatch.setenv("INTERRUPTION", "each@1")  # a step a session
+    monkeypatch.setenv("INTERRUPTION", "each@1")  # one step per session
     statuses = [train(here, *budget).status for _ in range(5)]
     assert statuses == [128 + signal.SIGTERM] * 4 + [0]
     monkeypatch.delenv("INTERRUPTION")
@@ -181,28 +182,26 @@ def test_sessions_shorter_than_a_round_come_to_the_same_end(
     assert_same_training(only_point(here), only_point(there))
 
 
-def test_interrupt_leaves_a_point_that_can_be_resumed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_sweep_can_be_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INTERRUPTION", "interrupt@3")
     stopped = train(tmp_path, "-m", *EIGHT_STEPS, "seed=0,1")
-    assert stopped.status == 130, "as shells say it of Ctrl-C"
-    assert "the same command goes on" in stopped.out
+    assert stopped.status == 130, "the exit code of Ctrl-C"
+    assert "Interrupted" in stopped.out
     assert " stopped" in stopped.out
-    assert " not run" in stopped.out, "Ctrl-C ends the sweep, not only its point"
+    assert " not run" in stopped.out, "Ctrl-C ends the whole sweep"
     assert record_of(only_point(tmp_path))["state"] == "stopped"
 
 
 def test_seconds_of_resumed_sessions_add_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Training time is that of all the steps that the weights have seen."""
+    """Training time is that of all steps of these weights."""
     monkeypatch.setenv("INTERRUPTION", f"raise@{INTERRUPTED_AT}")
     train(tmp_path, *EIGHT_STEPS)
     point = only_point(tmp_path)
     last = checkpoint(point, "last.ckpt")
     timer = last["callbacks"]["Timer"]["time_elapsed"]
-    timer["train"] = 1000.0  # as if the first four steps had taken that long
+    timer["train"] = 1000.0  # of the first four steps
     torch.save(last, point / "last.ckpt")
     monkeypatch.delenv("INTERRUPTION")
     assert train(tmp_path, *EIGHT_STEPS).status == 0
@@ -213,7 +212,7 @@ def test_seconds_of_resumed_sessions_add_up(
     )
 
 
-def test_point_that_failed_in_its_test_is_not_trained_again(
+def test_run_that_failed_in_its_test_is_not_trained_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:

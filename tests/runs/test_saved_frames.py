@@ -1,4 +1,4 @@
-"""Frames that a trained force field keeps for its report, and others that are asked for later."""
+"""Frames that a trained force field saves for its report, by default or on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("without_page")
 
 
 def assert_errors_of_evidence(frames: SavedFrames, point: Path) -> None:
-    """Lengths and components of the kept errors are those that the test found for each atom."""
+    """Norms and components of the saved errors equal the evidence of each atom."""
     by_atom = pl.read_parquet(point / "by_atom.parquet").filter(partition="last_tenth")
     for sample, error in zip(frames.sample_id.tolist(), frames.force_error, strict=True):
         rows = by_atom.filter(sample_id=sample).sort("atom")
@@ -27,28 +27,28 @@ def assert_errors_of_evidence(frames: SavedFrames, point: Path) -> None:
         np.testing.assert_allclose(mae, rows["force_mae"].to_numpy(), rtol=1e-4)
 
 
-def test_trained_point_keeps_its_worst_frames(trained: Path) -> None:
+def test_worst_frames_are_saved(trained: Path) -> None:
     frames = SavedFrames.read(trained / SavedFrames.FILE)
     samples = pl.read_parquet(trained / "samples.parquet").sort("force_mae", descending=True)
     assert frames.sample_id[0] == samples["sample_id"][0]
     assert_errors_of_evidence(frames, trained)
 
 
-def test_other_frames_are_kept_when_they_are_asked_for(
+def test_save_samples_selects_frames(
     trained: Path, copied: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     point = copied(trained)
     ids = pl.read_parquet(point / "samples.parquet")["sample_id"].to_list()
-    asked = [ids[3], ids[1]]
-    assert evaluate(tmp_path, f"run={point}", f"save_samples={asked}", *QUIET).status == 0
+    requested = [ids[3], ids[1]]
+    assert evaluate(tmp_path, f"run={point}", f"save_samples={requested}", *QUIET).status == 0
     frames = SavedFrames.read(point / SavedFrames.FILE)
-    assert frames.sample_id.tolist() == asked
+    assert frames.sample_id.tolist() == requested
     assert_errors_of_evidence(frames, point)
-    strange = evaluate(tmp_path, f"run={point}", "save_samples=[1]", *QUIET)
-    assert strange.status == 2 and "sample 1 is in none of the tested partitions" in strange.err
+    unknown = evaluate(tmp_path, f"run={point}", "save_samples=[1]", *QUIET)
+    assert unknown.status == 2 and "sample 1 " in unknown.err
 
 
-def test_frames_stay_as_they_were_when_other_partitions_are_tested(
+def test_saved_frames_stay_when_other_partitions_are_tested(
     trained: Path, copied: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     point = copied(trained)
@@ -58,14 +58,14 @@ def test_frames_stay_as_they_were_when_other_partitions_are_tested(
     assert SavedFrames.read(point / SavedFrames.FILE).sample_id.tolist() == before
 
 
-def test_chosen_frames_hinder_no_test_that_does_not_hold_them(
+def test_partition_without_the_requested_frames_can_be_tested(
     trained: Path, copied: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     point = copied(trained)
     chosen = [pl.read_parquet(point / "samples.parquet")["sample_id"][0]]
     assert evaluate(tmp_path, f"run={point}", f"save_samples={chosen}", *QUIET).status == 0
     config = OmegaConf.load(point / "config.yaml")
-    config.datamodule.save_samples = chosen  # as a point that was trained so
+    config.datamodule.save_samples = chosen  # as in a run trained with it
     OmegaConf.save(config, point / "config.yaml")
     update_record(point, "config.yaml")
     early = "{samplers: [{_target_: saibench.datamodules.samplers.Window, start: 0, size: 0.1}]}"
@@ -75,7 +75,7 @@ def test_chosen_frames_hinder_no_test_that_does_not_hold_them(
     assert SavedFrames.read(point / SavedFrames.FILE).sample_id.tolist() == chosen
 
 
-def test_point_of_before_frames_were_kept_can_keep_some(
+def test_run_of_saibench_before_saved_frames_can_save_some(
     trained: Path, copied: Callable[[Path], Path], tmp_path: Path
 ) -> None:
     point = copied(trained)

@@ -1,4 +1,4 @@
-"""Several points in one command."""
+"""Sweeps: several runs in one command."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ FAILING = "+trainer.callbacks.failure={_target_: interruptions.Failure, step: 2,
 
 
 def in_parallel(folder: Path) -> tuple[str, ...]:
-    """Two processes of joblib's, which go on to the next test in the folder of the first."""
+    """Settings for two joblib processes, which stay in the folder of the first test."""
     study = f"hydra.sweep.dir={folder}/outputs/force_field"
     return ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", study)
 
 
 def records(folder: Path) -> dict[int, dict]:
-    """By seed: the records of the points below `folder`."""
+    """Records below `folder`, by seed."""
     found = [json.loads(path.read_text()) for path in folder.glob("outputs/*/*/run.json")]
     return {record["settings"]["seed"]: record for record in found}
 
@@ -34,7 +34,7 @@ def states(folder: Path) -> dict[int, str]:
     return {seed: record["state"] for seed, record in records(folder).items()}
 
 
-def test_sweep_goes_on_past_a_failed_point_and_reports_the_rest(tmp_path: Path) -> None:
+def test_sweep_continues_after_a_failed_run_and_reports_the_rest(tmp_path: Path) -> None:
     ended = train(tmp_path, "-m", "seed=0,1,2", *TINY, FAILING)
     assert ended.status == 1
     assert states(tmp_path) == {0: "complete", 1: "failed", 2: "complete"}
@@ -56,9 +56,7 @@ def test_sweep_goes_on_past_a_failed_point_and_reports_the_rest(tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("without_page")
-def test_sweep_is_finished_by_the_same_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_same_command_completes_a_sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     callback = "+trainer.callbacks.interruption._target_=interruptions.Interruption"
     command = ("-m", "seed=0,1", *TINY, callback, "on_failure=stop")
     with monkeypatch.context() as patch:
@@ -80,7 +78,7 @@ def test_on_failure_stop_stops_at_the_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_page")
-def test_point_that_its_data_cannot_hold_is_listed_and_is_no_failure(tmp_path: Path) -> None:
+def test_run_without_enough_data_is_not_applicable_and_no_failure(tmp_path: Path) -> None:
     ended = train(tmp_path, "-m", *TINY, "subset.count=20,5000")
     assert ended.status == 0, ended
     found = {}
@@ -94,8 +92,8 @@ def test_point_that_its_data_cannot_hold_is_listed_and_is_no_failure(tmp_path: P
 
 
 @pytest.mark.usefixtures("without_page")
-def test_points_of_one_process_do_not_change_each_other(tmp_path: Path) -> None:
-    """nequip, built first, changes much that is global; the second point is as if alone."""
+def test_runs_of_one_process_do_not_affect_each_other(tmp_path: Path) -> None:
+    """NequIP, built first, changes global state; the second run is as if alone."""
     swept, alone = tmp_path / "swept", tmp_path / "alone"
     swept.mkdir()
     alone.mkdir()
@@ -113,7 +111,7 @@ def test_points_of_one_process_do_not_change_each_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_page")
-def test_names_and_numbers_of_the_table_stand_on_one_line(tmp_path: Path) -> None:
+def test_each_run_is_one_line_of_the_table(tmp_path: Path) -> None:
     long_study = "study=a_study_whose_folder_is_long_enough_to_fill_a_line_of_eighty_characters"
     ended = train(tmp_path, *TINY, long_study)
     (path,) = tmp_path.glob("outputs/*/*/metrics.json")
@@ -126,7 +124,7 @@ def test_names_and_numbers_of_the_table_stand_on_one_line(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("without_page")
-def test_points_of_several_studies_are_reported_each_in_its_own(tmp_path: Path) -> None:
+def test_runs_of_several_studies_are_reported_by_study(tmp_path: Path) -> None:
     ended = train(tmp_path, "-m", "study=one,two", *TINY)
     assert ended.status == 0, ended
     for study in ("one", "two"):
@@ -135,9 +133,7 @@ def test_points_of_several_studies_are_reported_each_in_its_own(tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("without_page")
-def test_study_folder_that_the_clock_names_is_that_in_which_the_points_are(
-    tmp_path: Path,
-) -> None:
+def test_study_folder_may_be_named_by_the_clock(tmp_path: Path) -> None:
     ended = train(tmp_path, *TINY, "hydra.run.dir='outputs/${now:%S-%f}'")
     assert ended.status == 0, ended
     (record,) = tmp_path.glob("outputs/*/*/run.json")
@@ -146,7 +142,7 @@ def test_study_folder_that_the_clock_names_is_that_in_which_the_points_are(
 
 @pytest.mark.usefixtures("without_page")
 @pytest.mark.slow
-def test_points_run_at_once_with_joblib(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_runs_in_parallel_with_joblib(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     ended = train(tmp_path, "-m", "seed=0,1", *TINY, *in_parallel(tmp_path), FAILING)
     assert ended.status == 1, ended
     assert states(tmp_path) == {0: "complete", 1: "failed"}
@@ -158,8 +154,8 @@ def test_points_run_at_once_with_joblib(tmp_path: Path, capfd: pytest.CaptureFix
 
 
 @pytest.mark.slow
-def test_parallel_sweep_that_is_told_to_stop_saves_every_point(tmp_path: Path) -> None:
-    """The signal reaches the command alone, as a batch system's does."""
+def test_parallel_sweep_saves_every_run_when_terminated(tmp_path: Path) -> None:
+    """The signal reaches only the command, as with batch systems."""
     others = [setting for setting in TINY if "max_steps" not in setting]
     endless = (*others, "trainer.max_steps=400000", "seed=0,1,2")
     arguments = ("-m", *endless, *in_parallel(tmp_path))
@@ -171,9 +167,9 @@ def test_parallel_sweep_that_is_told_to_stop_saves_every_point(tmp_path: Path) -
         text=True,
     ) as command:
         try:
-            patience = time.monotonic() + 300
+            deadline = time.monotonic() + 300
             while len(saved := list(tmp_path.glob("outputs/*/*/last.ckpt"))) < 2:
-                assert command.poll() is None and time.monotonic() < patience
+                assert command.poll() is None and time.monotonic() < deadline
                 time.sleep(0.1)
             command.terminate()
             out, err = command.communicate(timeout=120)
@@ -181,19 +177,19 @@ def test_parallel_sweep_that_is_told_to_stop_saves_every_point(tmp_path: Path) -
             command.kill()
     assert command.returncode == 128 + signal.SIGTERM, (out, err)
     assert "Traceback" not in out + err
-    assert states(tmp_path) == {0: "stopped", 1: "stopped"}, "the third was not begun"
+    assert states(tmp_path) == {0: "stopped", 1: "stopped"}, "the third did not start"
     for last in saved:
         assert "StopBetweenSteps" in torch.load(last, weights_only=True)["callbacks"]
 
 
 @pytest.mark.usefixtures("without_page")
 @pytest.mark.slow
-def test_no_point_of_a_parallel_sweep_that_stopped_is_said_to_run(
+def test_runs_of_a_stopped_parallel_sweep_are_not_recorded_as_running(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Joblib kills the other points of a sweep that stops at a failure.
+    """Joblib kills the other runs of a sweep that stops at a failure.
 
-    Its processes are those of the test before, which need not import anything again.
+    Its processes are those of the test before, which saves their imports.
     """
     others = [setting for setting in TINY if "max_steps" not in setting]
     endless = (*others, "trainer.max_steps=4000", "seed=1,0")

@@ -1,4 +1,4 @@
-"""A point from its first second to its last, and asked for again."""
+"""One run from start to end, and the same command again."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def metrics_of(point: Path) -> dict:
 
 
 def assert_same_evidence(found: polars.DataFrame, expected: polars.DataFrame) -> None:
-    """The same net's errors in meV: float32, and added up in the order that a processor likes."""
+    """Errors of one net (meV) up to float32 rounding."""
     polars.testing.assert_frame_equal(found, expected, rel_tol=1e-5, abs_tol=1e-3)
 
 
 def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def fit(*_: object, **__: object) -> None:
-        raise AssertionError("a complete point is trained again")
+        raise AssertionError("a complete run is trained again")
 
     monkeypatch.setattr("lightning.Trainer.fit", fit)
 
 
-def test_point_leaves_its_record_its_evidence_and_nothing_else(trained: Path) -> None:
+def test_files_of_a_run(trained: Path) -> None:
     assert {path.name for path in trained.iterdir()} == {
         *(".lock", "config.yaml", "run.json", "metrics.json", "best.ckpt", "last.ckpt"),
         *("samples.parquet", "by_species.parquet", "by_atom.parquet", "frames.npz"),
@@ -53,7 +53,7 @@ def test_point_leaves_its_record_its_evidence_and_nothing_else(trained: Path) ->
     }
 
 
-def test_record_says_what_was_trained_on_and_tested_on_and_how_long(trained: Path) -> None:
+def test_record_has_settings_partitions_times_and_versions(trained: Path) -> None:
     record = record_of(trained)
     assert record["state"] == "complete"
     assert record["failure"] is None
@@ -79,7 +79,7 @@ def test_folder_is_named_by_slug_and_hash_of_the_frozen_config(trained: Path) ->
     assert point.hash == record_of(trained)["point"]
 
 
-def test_metrics_are_means_over_the_samples(trained: Path) -> None:
+def test_metrics_are_means_over_samples(trained: Path) -> None:
     samples = polars.read_parquet(trained / "samples.parquet")
     species = polars.read_parquet(trained / "by_species.parquet")
     found = metrics_of(trained)["last_tenth"]
@@ -97,7 +97,7 @@ def test_metrics_are_means_over_the_samples(trained: Path) -> None:
     assert found["energy_mae"]["per"] == "frame"
 
 
-def test_species_and_atoms_add_up_to_their_frames(trained: Path) -> None:
+def test_means_over_species_and_atoms_equal_those_of_frames(trained: Path) -> None:
     samples = polars.read_parquet(trained / "samples.parquet").sort("sample_id")
     species = polars.read_parquet(trained / "by_species.parquet")
     atoms = polars.read_parquet(trained / "by_atom.parquet")
@@ -110,13 +110,13 @@ def test_species_and_atoms_add_up_to_their_frames(trained: Path) -> None:
         np.testing.assert_allclose(means, samples["force_mae"].to_numpy(), rtol=1e-5)
 
 
-def test_report_and_joined_evidence_are_of_this_point(trained: Path) -> None:
+def test_report_and_joined_evidence_contain_the_run(trained: Path) -> None:
     joined = polars.read_parquet(trained.parent / "evidence" / "samples.parquet")
     assert joined.equals(polars.read_parquet(trained / "samples.parquet"))
     assert record_of(trained)["point"] in (trained.parent / "report.html").read_text()
 
 
-def test_complete_point_is_skipped(
+def test_complete_run_is_skipped(
     trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = copied(trained)
@@ -131,7 +131,7 @@ def test_complete_point_is_skipped(
 
 
 @pytest.mark.usefixtures("without_page")
-def test_new_test_partition_of_a_complete_point_is_tested_without_training(
+def test_new_partition_of_a_complete_run_is_tested_without_training(
     trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = copied(trained)
@@ -153,9 +153,7 @@ def test_new_test_partition_of_a_complete_point_is_tested_without_training(
 
 
 @pytest.mark.usefixtures("without_page")
-def test_partition_that_is_defined_anew_is_tested_anew(
-    trained: Path, copied: Copied, tmp_path: Path
-) -> None:
+def test_redefined_partition_is_tested_again(trained: Path, copied: Copied, tmp_path: Path) -> None:
     point = copied(trained)
     tail = "{{_target_: saibench.datamodules.samplers.Tail, size: {}}}"
     late = "+partitions.late={{samplers: [" + tail + "]}}"
@@ -169,7 +167,7 @@ def test_partition_that_is_defined_anew_is_tested_anew(
 
 @pytest.mark.usefixtures("without_page")
 @pytest.mark.parametrize("name", ["samples.parquet", "by_atom.parquet"])
-def test_lost_evidence_of_a_complete_point_is_written_again(
+def test_missing_evidence_of_a_complete_run_is_restored(
     name: str, trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = copied(trained)
@@ -183,46 +181,49 @@ def test_lost_evidence_of_a_complete_point_is_written_again(
 
 @pytest.mark.usefixtures("without_page")
 @pytest.mark.parametrize("name", ["samples.parquet", "by_species.parquet", "metrics.json"])
-def test_damaged_evidence_of_a_complete_point_is_written_again(
+def test_damaged_evidence_of_a_complete_run_is_restored(
     name: str, trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the partitions that a damaged file held beside are tested again when asked for."""
+    """Other partitions of the damaged file are tested again when requested."""
     point = copied(trained)
     whole = ("test=[last_tenth,whole_trajectory]",)
     assert train(tmp_path, *TINY, *whole).status == 0
     expected = {path.name: path.read_bytes() for path in point.glob("*.parquet")}
     (point / name).write_bytes((point / name).read_bytes()[:-40])
     no_training(monkeypatch)
-    for asked, partitions in (((), {"last_tenth"}), (whole, {"last_tenth", "whole_trajectory"})):
-        ended = train(tmp_path, *TINY, *asked)
+    for requested, partitions in (
+        ((), {"last_tenth"}),
+        (whole, {"last_tenth", "whole_trajectory"}),
+    ):
+        ended = train(tmp_path, *TINY, *requested)
         assert ended.status == 0, ended
         assert set(metrics_of(point)) >= partitions
-        held = polars.read_parquet(point / "by_species.parquet")["partition"]
-        assert set(held) >= partitions
+        tested = polars.read_parquet(point / "by_species.parquet")["partition"]
+        assert set(tested) >= partitions
     for table, content in expected.items():
         found = polars.read_parquet(point / table).sort("partition", "sample_id")
         assert_same_evidence(found, polars.read_parquet(content).sort("partition", "sample_id"))
 
 
 @pytest.mark.usefixtures("without_page")
-def test_damaged_config_of_a_complete_point_is_written_again(
+def test_damaged_config_of_a_complete_run_is_restored(
     trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = copied(trained)
     (point / "config.yaml").write_text("study: [\n  a\nb: ]")
-    shown = evaluate(tmp_path, f"run={point}", "logger=none")
-    assert shown.status == 2
-    assert re.fullmatch(r"[^\n]+config.yaml [^\n]+\n", shown.err)
-    with pytest.raises(UserError) as refused:
+    refused = evaluate(tmp_path, f"run={point}", "logger=none")
+    assert refused.status == 2
+    assert re.fullmatch(r"[^\n]+config.yaml [^\n]+\n", refused.err)
+    with pytest.raises(UserError) as error:
         StudyEvidence.load(point)
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(error.value)
     no_training(monkeypatch)
     assert train(tmp_path, *TINY).status == 0
     assert load_point(point).hash == record_of(point)["point"]
 
 
 @pytest.mark.usefixtures("without_page")
-def test_config_of_a_complete_point_that_was_changed_is_written_again(
+def test_changed_config_of_a_complete_run_is_restored(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained)
@@ -232,7 +233,7 @@ def test_config_of_a_complete_point_that_was_changed_is_written_again(
     assert (point / "config.yaml").read_text() == text
 
 
-def test_what_a_report_shows_of_a_complete_point_may_be_asked_for_otherwise(
+def test_report_settings_of_a_complete_run_may_change(
     trained: Path, copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = copied(trained)
@@ -244,20 +245,18 @@ def test_what_a_report_shows_of_a_complete_point_may_be_asked_for_otherwise(
     assert "energy MAE" in page and "<figure" not in page
 
 
-def test_point_that_another_process_holds_is_refused(
-    trained: Path, copied: Copied, tmp_path: Path
-) -> None:
+def test_locked_run_is_refused(trained: Path, copied: Copied, tmp_path: Path) -> None:
     point = copied(trained)
     before = record_of(point)
-    for way in ("continue", "stop"):
+    for on_failure in ("continue", "stop"):
         with FileLock(point / ".lock"):
-            ended = train(tmp_path, *TINY, f"on_failure={way}")
+            ended = train(tmp_path, *TINY, f"on_failure={on_failure}")
         assert ended.status == 2
-        assert ended.err == f"{point} is being worked on by another process.\n"
+        assert ended.err.startswith(f"{point} is in use") and ended.err.count("\n") == 1
         assert record_of(point) == before
 
 
-def test_complete_point_of_other_data_is_refused(
+def test_complete_run_of_other_data_is_refused(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     point = copied(trained)
@@ -268,22 +267,23 @@ def test_complete_point_of_other_data_is_refused(
     assert read_record(point) == record
 
 
-def test_damaged_record_says_what_to_do(trained: Path, copied: Copied, tmp_path: Path) -> None:
+def test_damaged_record_is_refused_and_may_be_removed(
+    trained: Path, copied: Copied, tmp_path: Path
+) -> None:
     point = copied(trained)
     weights = (point / "last.ckpt").read_bytes()
     (point / "run.json").write_text("{")
     ended = train(tmp_path, *TINY)
     assert ended.status == 2
-    message = rf"{point / 'run.json'} is damaged \(.+\): remove it and run its point again\.\n"
-    assert re.fullmatch(message, ended.err)
+    assert re.fullmatch(rf"{point / 'run.json'} is damaged [^\n]+remove it[^\n]+\n", ended.err)
     (point / "run.json").unlink()
-    assert train(tmp_path, *TINY).status == 0, "as it says"
+    assert train(tmp_path, *TINY).status == 0, "as the message says"
     assert record_of(point)["state"] == "complete"
     assert (point / "last.ckpt").read_bytes() == weights
 
 
 @pytest.mark.usefixtures("without_page")
-def test_steps_below_the_validation_interval_are_validated_at_their_end(tmp_path: Path) -> None:
+def test_budget_below_the_validation_interval_is_validated_at_its_end(tmp_path: Path) -> None:
     ended = train(tmp_path, *TINY, "trainer.max_steps=3", "trainer.val_every=200")
     assert ended.status == 0, ended.out
     assert record_of(only_point(tmp_path))["steps"] == 3
@@ -300,13 +300,13 @@ def test_wall_time_ends_training_between_two_validations(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("without_page")
-def test_point_that_its_data_cannot_hold_is_an_error_when_asked_for_alone(
+def test_single_run_without_enough_data_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Data that cannot be previewed tell only once they are there."""
+    """Data without a preview reveal that only after loading."""
     check = "saibench.datamodules.structural.StructuralDataModule.check"
     monkeypatch.setattr(check, lambda data: None)
     ended = train(tmp_path, *TINY, "subset.count=5000")
     assert ended.status == 2, ended
-    assert "\nsubset.count=5000 and 250 validation samples do not fit" in f"\n{ended.err}"
-    assert not (tmp_path / "outputs").exists(), "nothing is left of it"
+    assert "subset.count=5000" in ended.err and "250 validation samples" in ended.err
+    assert not (tmp_path / "outputs").exists(), "its folder is removed"

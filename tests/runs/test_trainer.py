@@ -1,4 +1,4 @@
-"""How the Trainer of a point is made."""
+"""The Trainer of a run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saibench.runs.trainer import _synchronizes_batches
 
 
 @pytest.mark.parametrize(
-    ("accelerator", "devices", "there", "expected"),
+    ("accelerator", "devices", "has_gpu", "expected"),
     [
         ("auto", 2, False, False),  # SyncBatchNorm refuses what is not on a GPU
         ("auto", 2, True, True),
@@ -19,9 +19,9 @@ from saibench.runs.trainer import _synchronizes_batches
         ("gpu", 2, True, True),
     ],
 )
-def test_batches_are_normalised_together_on_gpus_alone(
-    accelerator: str, devices: int, there: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+def test_batch_normalization_is_synchronized_on_gpus_only(
+    accelerator: str, devices: int, has_gpu: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
     settings = OmegaConf.create({"accelerator": accelerator, "devices": devices})
     assert _synchronizes_batches(settings) is expected

@@ -1,4 +1,4 @@
-"""Models that nothing is trained of here, and the samples that they have seen elsewhere."""
+"""Models that are not trained here, and the ids of their training samples."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def seen_in(point: Path) -> list[int]:
 
 
 def test_outside_model_has_no_training_partition(project: Path, tmp_path: Path) -> None:
-    """500 frames of the 270 that there are could not be drawn; none are."""
+    """The default of 500 frames, more than the 270 available, is not drawn."""
     point = outside_run(project, tmp_path)
     record = json.loads((point / "run.json").read_text())
     counts = {name: part["count"] for name, part in record["partitions"].items()}
@@ -69,7 +69,7 @@ def test_outside_model_has_no_training_partition(project: Path, tmp_path: Path) 
     assert record["settings"]["subset.count"] is None and "count" not in point.name
     assert seen_in(point) == []
     samples = polars.read_parquet(point / "samples.parquet")
-    assert samples["soap_distance"].is_nan().all(), "there is nothing to be far from"
+    assert samples["soap_distance"].is_nan().all(), "there are no training samples"
 
     own = ("--config-dir", str(project))
     audit = saibench(tmp_path, "audit", str(point), *own)
@@ -79,9 +79,7 @@ def test_outside_model_has_no_training_partition(project: Path, tmp_path: Path) 
     assert audit.status == 0 and "among 2 samples" in audit.out, audit
 
 
-def test_ids_that_a_model_has_seen_are_its_training_partition(
-    project: Path, tmp_path: Path
-) -> None:
+def test_given_ids_are_the_training_partition_of_a_model(project: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "ids.npy", np.arange(275, 290))
     point = outside_run(project, tmp_path, "seen=ids.npy")
     (tmp_path / "ids.npy").unlink()
@@ -111,20 +109,20 @@ def test_files_of_ids(name: str, text: str, tmp_path: Path) -> None:
         *(("a.npy", "no array"), ("a.dat", "1"), ("a.json", "[]"), ("a.json", "[0.5]")),
     ],
 )
-def test_files_that_hold_no_ids_are_named(name: str, text: str, tmp_path: Path) -> None:
+def test_files_without_valid_ids_are_named(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match=name):
         seen_ids(str(tmp_path / name))
 
 
-def test_line_of_a_file_that_is_no_id_is_named(tmp_path: Path) -> None:
+def test_line_without_a_valid_id_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("3\n1\nb\n")
     with pytest.raises(UserError, match=r"a\.txt.*line 3.*'b'"):
         seen_ids(str(tmp_path / "a.txt"))
 
 
-def test_ids_that_a_header_claims_and_the_file_has_not_are_refused(tmp_path: Path) -> None:
-    """80 TB of them; numpy.load asks for the memory."""
+def test_header_that_claims_too_many_ids_is_refused(tmp_path: Path) -> None:
+    """80 TB, which numpy.load would allocate."""
     with (tmp_path / "a.npy").open("wb") as file:
         header = {"shape": (10**13,), "fortran_order": False, "descr": "<i8"}
         np.lib.format.write_array_header_1_0(file, header)

@@ -50,8 +50,7 @@ def run(args: argparse.Namespace) -> int:
     from saibench.datamodules.force_field.langevin import Thermostat
     from saibench.figures.force_field import guarded_dynamics as figure
     from saibench.runs.force_field import GuardedCalculator, TrainedForceField
-    from saibench.runs.force_field.dynamics import Dynamics, guarded_dynamics
-    from saibench.runs.force_field.files import write_run
+    from saibench.runs.force_field.dynamics import Dynamics, guarded_dynamics, write_run
     from saibench.runs.force_field.summary import sentences
 
     trusted = TrustedRange.load(args.range)

@@ -1,4 +1,4 @@
-"""A trained force field at work: molecular dynamics that knows where its net can be trusted."""
+"""Molecular dynamics with a trained force field that checks its trusted range."""
 
 from saibench.runs.force_field.calculator import GuardedCalculator
 from saibench.runs.force_field.reading import (

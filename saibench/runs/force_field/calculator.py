@@ -1,4 +1,4 @@
-"""An ASE calculator that says at each step whether its net can be trusted there."""
+"""An ASE calculator that checks at each step whether its net can be trusted."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ from saibench.runs.force_field.reading import (
 )
 from saibench.runs.force_field.trained import TrainedForceField
 
-LARGEST = 200.0
-"""Å across, beyond which a molecule is none any more, and its descriptor takes gigabytes."""
+MAX_EXTENT = 200.0
+"""Å; a larger molecule has broken apart, and its descriptor would take gigabytes."""
 
 
 class GuardedCalculator(Calculator):
-    """Energies and forces of a trained point, guarded by its trusted range.
+    """Energies and forces of a trained run, guarded by its trusted range.
 
-    At every `every`-th new geometry the frame's distance from the training partition, or what else
-    the range follows, is read, and from it the expected error and its bound. `readings` keeps what
-    was read, `results` holds the last of it beside energy (eV) and forces (eV/Å):
+    At every `every`-th new geometry the calculator computes the features of the range, such as the
+    distance to the training partition, and from them the expected error and its bound. `readings`
+    keeps all of them. `results` has energy (eV), forces (eV/Å), and of the last reading
     `expected_error`, `error_bound` (unit of the range's statistic) and `trusted`.
 
     Args:
-        force_field: a trained point, or its folder.
+        force_field: a trained run, or its folder.
         trusted: the range, or the file that `python -m saibench trust --save` wrote.
-        tolerance: largest error that is tolerated, in the statistic's unit; by default that of
-            the range; with none, a step is trusted wherever the range was fitted.
-        every: geometries from one reading to the next.
-        action: what is done where a net is not to be trusted. `warn`: an
-            `OutOfTrustedRangeWarning` at the first step of each excursion. `stop`:
-            `OutOfTrustedRange` is raised. `record`: nothing but the reading. All but the last
-            give an `UnsuitedRangeWarning` first if the range was fitted to another run or data.
+        tolerance: largest acceptable error, in the statistic's unit; default: that of the range;
+            if there is none, all steps inside the fitted range are trusted.
+        every: geometries per reading.
+        action: at steps that are not trusted. `warn`: an `OutOfTrustedRangeWarning` at the first
+            step of each excursion. `stop`: raise `OutOfTrustedRange`. `record`: only the reading.
+            `warn` and `stop` also give an `UnsuitedRangeWarning` if the range was fitted to
+            another run or other data.
 
     Raises:
-        UserError: the range follows a feature that a frame alone does not have, or is of another
-            molecule; the atoms are another molecule, or a periodic one.
+        UserError: the range uses a feature that a single frame does not have, or belongs to
+            another molecule; the atoms are another molecule, or periodic.
     """
 
-    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 - as ASE has it
+    implemented_properties = ["energy", "free_energy", "forces"]  # noqa: RUF012 - as in ASE
 
     def __init__(
         self,
@@ -75,8 +75,8 @@ class GuardedCalculator(Calculator):
         for quantity in trusted.features:
             if quantity.name not in force_field.similarity.names:
                 raise UserError(
-                    f"the range follows {quantity.name}, which a new frame does not have; "
-                    f"--feature with one of {', '.join(force_field.similarity.names)} would work."
+                    f"the range uses {quantity.name}, which a new frame does not have. Fit it "
+                    f"with --feature. Valid values: {', '.join(force_field.similarity.names)}."
                 )
         refuse_other_system(trusted, force_field.model)
         if action != "record":
@@ -92,7 +92,7 @@ class GuardedCalculator(Calculator):
         self._symbols: tuple[str, ...] = ()
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
-        """What changed; ASE's own comparison of all there is costs as much as a small net."""
+        """List changed properties; ASE's full comparison takes as long as a small net."""
         if self.atoms is None or len(self.atoms) != len(atoms):
             return list(all_changes)
         if not np.array_equal(self.atoms.numbers, atoms.numbers) or atoms.pbc.any():
@@ -108,42 +108,41 @@ class GuardedCalculator(Calculator):
         """Fill `results`.
 
         Raises:
-            OutOfTrustedRange: the step is not to be trusted, and the calculator is to stop.
-            UserError: another molecule than the net was trained on, or a periodic one.
+            OutOfTrustedRange: the step is not trusted, and `action` is `stop`.
+            UserError: the atoms are another molecule than that of the training, or periodic.
         """
         super().calculate(atoms, properties, system_changes)
         assert self.atoms is not None
         symbols = tuple(self.atoms.get_chemical_symbols())
         if symbols != self._symbols:
-            self._adopt(symbols)
+            self._species = self.force_field.types_of(symbols)
+            self._descriptor = SoapDescriptor(symbols)
+            self._symbols = symbols
         if self.atoms.pbc.any():
-            raise UserError("a net that was trained on a molecule knows no periodic cell.")
+            raise UserError("pbc is set, but the net was trained on a molecule. Use pbc=False.")
         energy, forces = self.force_field.predict(self.atoms.positions, self._species)
-        read = self._read() if self._steps % self.every == 0 else None
+        is_read = self._steps % self.every == 0
+        if is_read:
+            self.readings.append(self._read())
         self._steps += 1
-        self.results = {"energy": energy, "free_energy": energy, "forces": forces}
-        if read is not None:
-            self.readings.append(read)
         last = self.readings[-1]
-        self.results |= {
+        self.results = {
+            "energy": energy,
+            "free_energy": energy,
+            "forces": forces,
             "expected_error": last.expected,
             "error_bound": last.bound,
             "trusted": last.trusted,
         }
-        if read is not None:
-            self._act(read)
-
-    def _adopt(self, symbols: tuple[str, ...]) -> None:
-        self._species = self.force_field.types_of(symbols)
-        self._descriptor = SoapDescriptor(symbols)
-        self._symbols = symbols
+        if is_read:
+            self._act(last)
 
     def _features(self) -> dict[str, float]:
-        """Of the frame; not a number where the molecule has flown apart."""
+        """Features of the frame; NaN if the molecule has broken apart."""
         assert self.atoms is not None
         names = [quantity.name for quantity in self.range.features]
         extent = np.ptp(self.atoms.positions, axis=0).max()
-        if not extent <= LARGEST:  # nor is it if a position is not a number
+        if not extent <= MAX_EXTENT:  # true for NaN, too
             return dict.fromkeys(names, math.nan)
         vectors = self._descriptor.unit_vectors(self.atoms.positions[None])
         known = self.force_field.similarity.of(vectors, names)

@@ -1,9 +1,10 @@
-"""Guarded molecular dynamics beside the reference: is the guard right, and how early is it?"""
+"""Guarded molecular dynamics with the true error of a reference at each reading."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,32 +12,34 @@ import polars as pl
 from ase import Atoms, units
 from ase.calculators.calculator import CalculationFailed, Calculator
 from ase.md.langevin import Langevin
+from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from saibench.datamodules.force_field.langevin import Thermostat, maxwell_boltzmann
 from saibench.errors import UserError
+from saibench.figures.style import save_images
 from saibench.runs.force_field.calculator import GuardedCalculator
 from saibench.units import MEV_PER_EV, PS_PER_FS
 
-BROKEN = 100.0
-"""Å from the centroid, at which an atom has left the molecule and the run is over."""
+MAX_RADIUS = 100.0
+"""Å from the centroid, beyond which an atom has left the molecule and the run ends."""
 
 ERRORS: dict[str, Callable[[np.ndarray], float]] = {
     "force_mae": lambda difference: float(np.abs(difference).mean()),
     "force_error_norm": lambda difference: float(np.linalg.norm(difference, axis=1).mean()),
 }
-"""Statistics of one frame's force errors `(A, 3)` that a reference can be asked for."""
+"""Statistics of one frame, from its force errors `(A, 3)`."""
 
 
 @dataclass(frozen=True)
 class Dynamics:
-    """How a guarded run is made.
+    """Settings of a guarded run.
 
     Args:
         thermostat: temperature, friction and time step.
-        steps: of the run.
-        start: row of the training partition's frames that the run starts from.
+        steps: number of time steps.
+        start: number of the training frame to start from.
         seed: of the velocities and the thermostat.
     """
 
@@ -47,42 +50,41 @@ class Dynamics:
 
     def __post_init__(self) -> None:
         if self.steps < 1:
-            raise UserError(f"steps={self.steps} is not at least 1; 4000 would work.")
+            raise UserError(f"steps={self.steps} is not at least 1. Use steps=4000.")
 
 
 def guarded_dynamics(
     calculator: GuardedCalculator, plan: Dynamics, reference: Calculator | None = None
 ) -> pl.DataFrame:
-    """Run the net's own dynamics from a frame that it was trained on.
+    """Run Langevin dynamics with the net, starting from a training frame.
 
-    The run ends early where the molecule breaks, which a net that is not to be trusted may do, or
-    where the reference finds no solution.
+    The run ends early if the molecule breaks apart or the reference does not converge.
 
     Args:
-        calculator: a fresh one.
-        plan: of the run.
-        reference: what the net learned to imitate; asked at each reading, it says the true error.
+        calculator: a new one.
+        plan: settings of the run.
+        reference: the method that made the training data; it gives the true error of readings.
 
     Returns:
-        one row a reading: `time` (ps), the range's features, `expected`, `bound` and `error` (in
+        one row per reading: `time` (ps), the range's features, `expected`, `bound` and `error` (in
         the statistic's unit; null without a reference), `inside`, `trusted`.
 
     Raises:
-        OutOfTrustedRange: the calculator is one that stops.
-        UserError: no such frame, one without forces, or the range bounds no error that a reference
-            tells.
+        OutOfTrustedRange: a step is not trusted, and the calculator's action is `stop`.
+        UserError: no such frame, no forces for it, or a statistic that needs several frames.
     """
     statistic = calculator.range.statistic.name
     if reference is not None and statistic not in ERRORS:
         raise UserError(
-            f"the range bounds {statistic}, which is not known of single frames; "
-            f"one of {' or '.join(ERRORS)} would work."
+            f"the range bounds {statistic}, which single frames do not have. Fit it to another "
+            f"statistic. Valid values: {', '.join(ERRORS)}."
         )
     data = calculator.force_field.data
     trained = data.reference_rows()
     if not 0 <= plan.start < len(trained):
         raise UserError(
-            f"start={plan.start} is none of the {len(trained)} training frames; 0 would work."
+            f"start={plan.start} is not one of the {len(trained)} training frames. Use 0 to "
+            f"{len(trained) - 1}."
         )
     random = np.random.RandomState(plan.seed)
     atoms = Atoms(calculator.force_field.symbols, data.trajectory.positions[trained[plan.start]])
@@ -107,9 +109,9 @@ def guarded_dynamics(
                 break
             try:
                 error = _error(statistic, atoms, forces, reference)
-            except CalculationFailed:  # of a geometry that is no molecule any more
+            except CalculationFailed:  # the molecule has broken apart
                 break
-            reading = calculator.readings[-1]  # of these very positions
+            reading = calculator.readings[-1]  # of these positions
             rows.append(
                 {
                     "time": step * plan.thermostat.timestep * PS_PER_FS,
@@ -123,8 +125,8 @@ def guarded_dynamics(
             )
     if not rows:
         raise UserError(
-            f"start={plan.start} is a frame of which the net or the reference tells no forces; "
-            "another frame, or another net, would work."
+            f"start={plan.start} is a frame without finite forces of the net or the reference. "
+            "Use another frame, or another net."
         )
     return pl.DataFrame(rows)
 
@@ -140,4 +142,18 @@ def _error(
 
 def _is_whole(atoms: Atoms, forces: np.ndarray) -> bool:
     centred = atoms.positions - atoms.positions.mean(axis=0)
-    return bool(np.isfinite(forces).all() and np.abs(centred).max() < BROKEN)
+    return bool(np.isfinite(forces).all() and np.abs(centred).max() < MAX_RADIUS)
+
+
+def write_run(folder: Path, run: pl.DataFrame, figure: Figure) -> Path:
+    """Write `dynamics.csv`, `dynamics.svg` and `dynamics.png`; return the folder.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    try:
+        save_images(figure, folder / "dynamics")
+        run.write_csv(folder / "dynamics.csv", float_precision=6)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error}.") from error
+    return folder

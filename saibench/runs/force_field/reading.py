@@ -1,4 +1,4 @@
-"""What a guard reads at a step, and how it says that a net is no longer to be trusted."""
+"""Readings of a guarded calculator, and its warnings and errors."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from saibench.formatting import number
 
 @dataclass(frozen=True)
 class Reading:
-    """One look of a guard at a frame.
+    """Error bound of one frame.
 
     Args:
         step: of the calculator, counted from 0.
         features: name → value.
-        expected: error that the range expects, in its statistic's unit.
-        bound: upper bound of the error that the range's coverage holds for.
-        inside: whether the features lie in the fitted range; elsewhere the bound is a guess.
-        tolerance: largest error that is tolerated, None if none was named.
-        statistic: the error that is bounded.
+        expected: expected error, in the statistic's unit.
+        bound: upper bound of the error, with the range's coverage.
+        inside: whether the features lie in the fitted range; outside, the bound is extrapolated.
+        tolerance: largest acceptable error, or None.
+        statistic: the bounded error.
     """
 
     step: int
@@ -34,41 +34,41 @@ class Reading:
 
     @property
     def trusted(self) -> bool:
-        """Inside the fitted range, and with a bound no larger than the tolerance."""
+        """Whether the frame is inside the fitted range and the bound within the tolerance."""
         return self.inside and (self.tolerance is None or self.bound <= self.tolerance)
 
     def sentence(self) -> str:
-        """Why the net is not to be trusted at this step, or that it is."""
+        """State whether the net is trusted at this step, and why."""
         if not all(map(math.isfinite, self.features.values())):
-            return f"Step {self.step}: the molecule is broken, and nothing is known of its error."
+            return f"Step {self.step}: the molecule has broken apart; its error is unknown."
         where = ", ".join(f"{name} = {value:.6g}" for name, value in self.features.items())
         bound = f"at most {number(self.bound, unit=self.statistic.unit)}"
         if not self.inside:
             return (
-                f"Step {self.step}: {where} lies outside the range that was fitted; a "
-                f"{self.statistic.name} of {bound} is a guess."
+                f"Step {self.step}: {where} is outside the fitted range; a "
+                f"{self.statistic.name} of {bound} is extrapolated."
             )
         if not self.trusted:
             return (
-                f"Step {self.step}: at {where} the {self.statistic.name} is {bound}, more than "
-                f"the tolerated {self.tolerance:g} {self.statistic.unit}."
+                f"Step {self.step}: at {where} the {self.statistic.name} is {bound}, above the "
+                f"tolerance of {self.tolerance:g} {self.statistic.unit}."
             )
         return f"Step {self.step}: at {where} the {self.statistic.name} is {bound}: trusted."
 
 
 class OutOfTrustedRangeWarning(UserWarning):
-    """A guarded calculator has left the range in which its net is trusted."""
+    """A guarded calculator has left its trusted range."""
 
 
 class UnsuitedRangeWarning(UserWarning):
-    """A trusted range was fitted to another run, or to other data, than the net that it guards."""
+    """A trusted range was fitted to another run or other data than the guarded net."""
 
 
 class OutOfTrustedRange(RuntimeError):
-    """A guarded calculator that is to stop has left the range in which its net is trusted.
+    """A guarded calculator with `action="stop"` has left its trusted range.
 
     Args:
-        reading: the step's.
+        reading: of the step.
     """
 
     def __init__(self, reading: Reading) -> None:

@@ -1,4 +1,4 @@
-"""What a guarded run shows, in sentences with numbers."""
+"""Summarize a guarded run in sentences."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from saibench.formatting import bracketed, percent
 
 @dataclass(frozen=True)
 class Alarm:
-    """How a guard's word compares with the true error; None where it was never the case.
+    """Comparison of flagged readings with the true error; None if there are none.
 
     Args:
-        first_flag: time in ps at which the net is first not trusted.
-        first_excess: time in ps at which the error first exceeds the tolerance.
-        detected: of the readings whose error exceeds the tolerance, the share that is flagged.
-        right: of the flagged readings, the share whose error exceeds the tolerance.
+        first_flag: time (ps) of the first reading that is not trusted.
+        first_excess: time (ps) of the first error above the tolerance.
+        recall: fraction of the readings with an error above the tolerance that are flagged.
+        precision: fraction of the flagged readings with an error above the tolerance.
     """
 
     first_flag: float | None
     first_excess: float | None
-    detected: Interval | None
-    right: Interval | None
+    recall: Interval | None
+    precision: Interval | None
 
 
 def alarm(run: pl.DataFrame, tolerance: float) -> Alarm:
-    """Compare flags with errors; intervals resample stretches of 5 correlation times."""
+    """Compare flags with errors; intervals resample blocks of 5 correlation times."""
     blocks = _blocks(run)
     excess = run["error"].to_numpy().astype(float) > tolerance
     flagged = ~run["trusted"].to_numpy()
     return Alarm(
         first_flag=_first(run, flagged),
         first_excess=_first(run, excess),
-        detected=_share(flagged, excess, blocks),
-        right=_share(excess, flagged, blocks),
+        recall=_share(flagged, excess, blocks),
+        precision=_share(excess, flagged, blocks),
     )
 
 
 def sentences(run: pl.DataFrame, trusted: TrustedRange, tolerance: float | None) -> list[str]:
-    """What the run shows: how often the net was trusted, and whether rightly."""
+    """Report how often the net was trusted, and how that compares with the true error."""
     blocks = _blocks(run)
     last = run["time"][-1]
     flagged = (~run["trusted"]).to_numpy()
@@ -53,30 +53,30 @@ def sentences(run: pl.DataFrame, trusted: TrustedRange, tolerance: float | None)
     share = _share(flagged, everything, blocks)
     assert share is not None
     lines = [
-        f"{run.height:,} readings in {last:.3g} ps, {share.num_blocks} stretches that are "
-        f"independent; the net is not trusted at {percent(share)} of them, "
-        f"{(~run['inside']).sum():,} of which lie outside the fitted range."
+        f"{run.height:,} readings in {last:.3g} ps ({share.num_blocks} independent blocks). The "
+        f"net is not trusted at {percent(share)} of them; {(~run['inside']).sum():,} are outside "
+        "the fitted range."
     ]
     if run["error"].null_count() == run.height:
-        return [*lines, "No reference was asked, so that the true error is not known."]
+        return [*lines, "Without a reference the true error is unknown."]
     name, unit = trusted.statistic.name, trusted.statistic.unit
     error = run["error"].to_numpy().astype(float)
     for word, chosen in (("trusted", ~flagged), ("not trusted", flagged)):
         if chosen.any():
             mean = blocks.mean(error, chosen)
             lines.append(
-                f"Where the net is {word}, the true {name} is {bracketed(mean)} {unit} in the mean "
+                f"Where the net is {word}, the mean true {name} is {bracketed(mean)} {unit} "
                 f"(n = {mean.count:,})."
             )
     below = error <= run["bound"].to_numpy()
     for word, chosen in (
         ("inside the fitted range", run["inside"].to_numpy()),
-        ("outside it, where the bound is a guess,", ~run["inside"].to_numpy()),
+        ("outside the fitted range", ~run["inside"].to_numpy()),
     ):
         covered = _share(below, chosen, blocks)
         if covered is not None:
             lines.append(
-                f"Of the readings {word} {percent(covered)} lie below their "
+                f"{percent(covered)} of the errors {word} are below their "
                 f"{100 * trusted.coverage:g} % bound (n = {covered.count:,})."
             )
     if tolerance is not None:
@@ -90,32 +90,32 @@ def _alarm_sentences(found: Alarm, limit: str) -> list[str]:
         lines.append(f"The true error never exceeds {limit}.")
     elif found.first_flag is None:
         lines.append(
-            f"The true error first exceeds {limit} at {found.first_excess:.3g} ps; the guard never "
-            "warns."
+            f"The true error first exceeds {limit} at {found.first_excess:.3g} ps; the guard gives "
+            "no warning."
         )
     else:
         ahead = 1000 * (found.first_excess - found.first_flag)
-        when = "at the same reading" if ahead == 0 else f"{abs(ahead):.3g} fs "
-        when += "" if ahead == 0 else ("earlier" if ahead > 0 else "later")
+        when = f"{abs(ahead):.3g} fs {'earlier' if ahead > 0 else 'later'}"
+        when = when if ahead else "at the same reading"
         lines.append(
             f"The true error first exceeds {limit} at {found.first_excess:.3g} ps; the guard first "
             f"warns at {found.first_flag:.3g} ps, {when}."
         )
-    if found.detected is not None:
+    if found.recall is not None:
         lines.append(
-            f"Of {found.detected.count:,} readings whose error exceeds {limit}, the guard flags "
-            f"{percent(found.detected)}."
+            f"The guard flags {percent(found.recall)} of the {found.recall.count:,} readings with "
+            f"an error above {limit} (recall)."
         )
-    if found.right is not None:
+    if found.precision is not None:
         lines.append(
-            f"Of {found.right.count:,} readings that it flags, {percent(found.right)} have such an "
-            "error."
+            f"{percent(found.precision)} of the {found.precision.count:,} flagged readings have "
+            "such an error (precision)."
         )
     return lines
 
 
 def _blocks(run: pl.DataFrame) -> Blocks:
-    """Stretches of time, each of 5 correlation times of the error, or of what the guard reads."""
+    """Blocks of 5 correlation times of the error, or without a reference of the bound."""
     column = "bound" if run["error"].null_count() else "error"
     times = run.select("time").with_row_index("sample_id")
     samples = marked_index(times, Independence(TIME, "time"))
@@ -123,7 +123,7 @@ def _blocks(run: pl.DataFrame) -> Blocks:
 
 
 def _share(event: np.ndarray, among: np.ndarray, blocks: Blocks) -> Interval | None:
-    """Share of `among` in which `event` holds."""
+    """Fraction of `among` in which `event` is true."""
     if not among.any():
         return None
     return blocks.mean(event.astype(float), among, share=True)

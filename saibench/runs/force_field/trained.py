@@ -1,4 +1,4 @@
-"""A force field that a point has trained, ready to be asked."""
+"""Load the trained force field of a run."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from saibench.runs.training import check_data
 
 @dataclass(frozen=True, eq=False)
 class TrainedForceField:
-    """A complete point of the force-field workload.
+    """A complete run of the force-field workload.
 
     Args:
-        folder: the point's.
-        module: with the tested weights, in evaluation mode, on a CPU.
-        data: the data that it was trained on.
+        folder: of the run.
+        module: with the tested weights, in evaluation mode, on the CPU.
+        data: of the training.
     """
 
     folder: Path
@@ -42,15 +42,15 @@ class TrainedForceField:
 
     @classmethod
     def load(cls, folder: Path | str, root: str | None = None) -> TrainedForceField:
-        """Build the net and its data again, and load the weights.
+        """Rebuild the net and its data, and load the weights.
 
         Args:
-            folder: the point's.
-            root: folder of the data, if they have moved; by default that of its config.
+            folder: of the run.
+            root: folder of the data if they have moved; default: its config's.
 
         Raises:
-            UserError: no complete point of this workload, other data than it was trained on, a
-                missing or damaged checkpoint, a class that cannot be found.
+            UserError: no complete run of this workload, changed data, a missing or damaged
+                checkpoint, or a class that cannot be imported.
         """
         folder = Path(folder)
         settings = with_root(trained_settings(folder), root)
@@ -58,7 +58,7 @@ class TrainedForceField:
         data = build(config.datamodule, "datamodule")
         if not isinstance(data, ForceFieldDataModule):
             name = settings["workload"]["name"]
-            raise UserError(f"{folder} is a point of {name}; one of force_field would work.")
+            raise UserError(f"{folder} is a run of {name}. Use a run of force_field.")
         check_data(folder, data)
         module = build(config.model, "model", facts=data.dataset_info(), _recursive_=False)
         load_weights(folder / BEST, module)
@@ -66,24 +66,24 @@ class TrainedForceField:
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """Chemical symbols of the molecule, in the order of the training frames."""
+        """Chemical symbols in the order of the training frames."""
         return self.data.trajectory.symbols
 
     @property
     def model(self) -> Model:
-        """What a trusted range must be of to guard it."""
+        """The model that a trusted range must belong to."""
         return Model.of(read_record(self.folder), formula(self.symbols))
 
     @property
     def similarity(self) -> TrainingSimilarity:
-        """Of any frame to those that were trained on."""
+        """Similarity of any frame to the training frames."""
         return self.data.training_similarity
 
     def types_of(self, symbols: Sequence[str]) -> torch.Tensor:
-        """`(A,)` atom types of the net.
+        """Atom types of the net, `(A,)`.
 
         Raises:
-            UserError: the atoms are not those of the molecule that was trained on.
+            UserError: the atoms are not those of the training molecule.
         """
         if sorted(symbols) != sorted(self.symbols):
             raise UserError(
@@ -93,7 +93,7 @@ class TrainedForceField:
         return torch.tensor([self.data.type_names.index(symbol) for symbol in symbols])
 
     def predict(self, positions: np.ndarray, species: torch.Tensor) -> tuple[float, np.ndarray]:
-        """Total energy in eV and forces `(A, 3)` in eV/Å of one frame, `(A, 3)` in Å."""
+        """Total energy (eV) and forces `(A, 3)` (eV/Å) of one frame `(A, 3)` (Å)."""
         centred = torch.from_numpy(positions - positions.mean(axis=0))
         centred = centred.to(getattr(torch, self.data.dtype))
         energy, forces = self.module.net(centred.unsqueeze(0), species)

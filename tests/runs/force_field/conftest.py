@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import TINY, only_point, train
+from command_line import TINY, no_page, only_point, train
 
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.records import Quantity, Source
@@ -13,10 +13,9 @@ from saibench.runs.force_field import TrainedForceField
 
 @pytest.fixture(scope="session")
 def point(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A trained point of simulated ethanol, from the first third of its trajectory."""
+    """A trained run of simulated ethanol, from the first third of its trajectory."""
     folder = tmp_path_factory.mktemp("guarded")
-    with pytest.MonkeyPatch.context() as patch:  # no page is looked at here
-        patch.setattr("saibench.report.page.write_report", lambda folder: folder)
+    with no_page():
         assert train(folder, *TINY, "window.size=0.3").status == 0
     return only_point(folder)
 
@@ -28,7 +27,7 @@ def force_field(point: Path) -> TrainedForceField:
 
 @pytest.fixture(scope="session")
 def trusted(force_field: TrainedForceField) -> TrustedRange:
-    """An error that falls with the similarity, bounded over the whole trajectory's."""
+    """A range fitted to an error that decreases with similarity, over the whole trajectory."""
     features = force_field.data.features(np.arange(force_field.data.index.height))
     similarity = features["soap_similarity"].to_numpy()
     random = np.random.default_rng(0)

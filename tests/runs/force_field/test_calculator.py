@@ -1,4 +1,4 @@
-"""A guarded calculator against the net, its own data module's features, and the range itself."""
+"""A guarded calculator against the net, the features of its data module, and the range."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def farthest(force_field: TrainedForceField) -> int:
     return int(similarity.arg_min() or 0)
 
 
-def test_energy_and_forces_are_the_trained_nets(
+def test_energy_and_forces_are_those_of_the_trained_net(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
     atoms = frame(force_field, 250)
@@ -49,7 +49,7 @@ def test_energy_and_forces_are_the_trained_nets(
     np.testing.assert_allclose(atoms.get_forces(), forces[0].detach().numpy(), atol=1e-5)
 
 
-def test_forces_are_the_slope_of_the_energy(
+def test_forces_are_the_gradient_of_the_energy(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
     atoms = frame(force_field, 10)
@@ -66,7 +66,7 @@ def test_forces_are_the_slope_of_the_energy(
     assert -(energies[0] - energies[1]) / (2 * step) == pytest.approx(forces[atom, axis], rel=0.03)
 
 
-def test_atoms_may_be_numbered_otherwise(
+def test_atoms_may_have_another_order(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
     atoms = frame(force_field, 40)
@@ -79,7 +79,7 @@ def test_atoms_may_be_numbered_otherwise(
     assert first.bound == pytest.approx(second.bound, rel=1e-4)
 
 
-def test_reading_is_what_evidence_and_range_say_of_the_frame(
+def test_reading_equals_features_and_bound_of_the_range(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
     rows = np.array([5, 120, 280])
@@ -110,10 +110,10 @@ def test_a_broken_molecule_is_not_trusted(
     calculator.get_forces(atoms)
     (reading,) = calculator.readings
     assert not reading.trusted and reading.bound == np.inf
-    assert "the molecule is broken" in reading.sentence()
+    assert "broken" in reading.sentence()
 
 
-def test_leaving_the_range_warns_once_an_excursion(
+def test_leaving_the_range_warns_once_per_excursion(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
     near, far = frame(force_field, 3), frame(force_field, farthest(force_field))
@@ -123,32 +123,32 @@ def test_leaving_the_range_warns_once_an_excursion(
     inner, outer = (one.bound for one in between.readings)
     calculator = GuardedCalculator(force_field, trusted, tolerance=(inner + outer) / 2)
 
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for atoms in (near, far, moved(far), near, far):
             calculator.get_forces(atoms)
 
-    steps = [str(one.message).partition(":")[0] for one in said]
+    steps = [str(one.message).partition(":")[0] for one in caught]
     assert steps == ["Step 1", "Step 4"]
-    assert all(one.category is OutOfTrustedRangeWarning for one in said)
+    assert all(one.category is OutOfTrustedRangeWarning for one in caught)
 
 
-def test_leaving_the_range_stops_where_it_is_told_to(
+def test_leaving_the_range_stops_with_action_stop(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
     calculator = GuardedCalculator(force_field, trusted, tolerance=1e-6, action="stop")
-    with pytest.raises(OutOfTrustedRange, match=r"more than the tolerated 1e-06 meV/Å") as stopped:
+    with pytest.raises(OutOfTrustedRange, match="1e-06 meV/Å") as stopped:
         calculator.get_forces(frame(force_field, 3))
     assert stopped.value.reading == calculator.readings[-1]
 
 
-def test_a_frame_unlike_all_that_was_fitted_is_outside(
+def test_frame_far_from_the_fitted_ones_is_outside(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
     atoms = frame(force_field, 3)
     atoms.positions *= 1.5
     calculator = GuardedCalculator(force_field, trusted, tolerance=1e6)
-    with pytest.warns(OutOfTrustedRangeWarning, match="outside the range that was fitted"):
+    with pytest.warns(OutOfTrustedRangeWarning, match="outside"):
         calculator.get_forces(atoms)
 
 
@@ -158,7 +158,7 @@ def test_only_every_kth_geometry_is_read(
     calculator = GuardedCalculator(force_field, trusted, every=3, action="record")
     for row in range(7):
         calculator.get_forces(frame(force_field, row))
-        calculator.get_forces(frame(force_field, row))  # the same geometry is no new one
+        calculator.get_forces(frame(force_field, row))  # the same geometry again
     assert [one.step for one in calculator.readings] == [0, 3, 6]
 
 
@@ -171,11 +171,11 @@ def moved(atoms: Atoms) -> Atoms:
 def test_mistakes_are_refused(
     force_field: TrainedForceField, trusted: TrustedRange, tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"it has no config\.yaml"):
+    with pytest.raises(UserError, match=r"config\.yaml"):
         GuardedCalculator(tmp_path, trusted)
-    with pytest.raises(UserError, match=r"trained on ethanol \(C2H6O\), not on H2O"):
+    with pytest.raises(UserError, match=r"C2H6O.*H2O"):
         GuardedCalculator(force_field, trusted).get_forces(Atoms("H2O", np.eye(3)))
-    with pytest.raises(UserError, match="no periodic cell"):
+    with pytest.raises(UserError, match="pbc"):
         periodic = frame(force_field, 0)
         periodic.set_cell([9, 9, 9])
         periodic.pbc = True
@@ -183,13 +183,13 @@ def test_mistakes_are_refused(
     of_time = TrustedRange.fit(
         np.arange(100.0), np.linspace(1, 2, 100), np.arange(100) // 2, names=["time"]
     )
-    with pytest.raises(UserError, match="follows time, which a new frame does not have"):
+    with pytest.raises(UserError, match="range uses time"):
         GuardedCalculator(force_field, of_time)
-    with pytest.raises(UserError, match="action=shout: known: record, stop, warn"):
+    with pytest.raises(UserError, match=r"action=shout.*record, stop, warn"):
         GuardedCalculator(force_field, trusted, action="shout")  # type: ignore[arg-type]
 
 
-def test_range_of_another_molecule_guards_nothing_and_of_another_run_is_doubted(
+def test_range_of_another_molecule_is_refused_and_of_another_run_warns(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
     other = replace(trusted, source=replace(trusted.source, system="C4H4N2O2", points=("p0",)))

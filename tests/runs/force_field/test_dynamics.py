@@ -1,7 +1,8 @@
-"""Guarded runs: the true error beside the reference, and what is said of it."""
+"""Guarded runs: the true error of a reference, and the summary."""
 
 from __future__ import annotations
 
+import argparse
 import re
 from pathlib import Path
 
@@ -23,7 +24,7 @@ THERMOSTAT = Thermostat(temperature=300.0, friction=2.0, timestep=0.5)
 
 
 class Shifted(Calculator):
-    """The guarded net's own forces, off by 0.05 eV/Å in every component."""
+    """The forces of the guarded net plus 0.05 eV/Å in every component."""
 
     implemented_properties = ["energy", "forces"]  # noqa: RUF012
 
@@ -42,7 +43,7 @@ def calculator(force_field: TrainedForceField, trusted: TrustedRange) -> Guarded
     return GuardedCalculator(force_field, trusted, tolerance=2.0, every=2, action="record")
 
 
-def test_error_is_the_distance_from_the_reference(
+def test_error_is_the_difference_from_the_reference(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
     plan = Dynamics(THERMOSTAT, steps=20)
@@ -56,7 +57,7 @@ def test_error_is_the_distance_from_the_reference(
 
 
 class NeverSolved(Shifted):
-    """A reference that finds no solution."""
+    """A reference that never converges."""
 
     def calculate(self, atoms=None, properties=("forces",), system_changes=tuple(all_changes)):  # type: ignore[no-untyped-def]
         raise CalculationFailed("no convergence")
@@ -66,7 +67,7 @@ def test_a_run_without_a_single_reading_is_refused(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
     plan = Dynamics(THERMOSTAT, steps=4)
-    with pytest.raises(UserError, match="start=0 is a frame of which the net or the reference"):
+    with pytest.raises(UserError, match=r"start=0.*reference"):
         guarded_dynamics(calculator(force_field, trusted), plan, NeverSolved(force_field))
 
 
@@ -86,7 +87,7 @@ def test_run_starts_at_a_training_frame_and_repeats(
     assert first["error"][0] == pytest.approx(error, rel=1e-3)
 
 
-def test_run_ends_where_the_molecule_breaks(
+def test_run_ends_when_the_molecule_breaks_apart(
     force_field: TrainedForceField, trusted: TrustedRange, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def apart(self: TrainedForceField, positions: np.ndarray, species: object) -> tuple:
@@ -99,18 +100,18 @@ def test_run_ends_where_the_molecule_breaks(
 
 
 class Unsolved(Shifted):
-    """A reference that finds no solution from its third geometry on."""
+    """A reference that fails to converge from its third geometry on."""
 
-    asked = 0
+    calls = 0
 
     def calculate(self, *arguments, **options):  # type: ignore[no-untyped-def]
-        self.asked += 1
-        if self.asked > 2:
+        self.calls += 1
+        if self.calls > 2:
             raise CalculationFailed("not converged")
         super().calculate(*arguments, **options)
 
 
-def test_run_ends_where_the_reference_finds_no_solution(
+def test_run_ends_when_the_reference_does_not_converge(
     force_field: TrainedForceField, trusted: TrustedRange
 ) -> None:
     plan = Dynamics(THERMOSTAT, steps=20)
@@ -119,7 +120,7 @@ def test_run_ends_where_the_reference_finds_no_solution(
 
 
 def made_run() -> pl.DataFrame:
-    """An error above 10 from 0.5 ps on, flagged from 0.4 ps on, of 1,000 readings."""
+    """1,000 readings with an error above 10 from 0.5 ps on, flagged from 0.4 ps on."""
     time = np.arange(1000) / 1000
     error = np.where(time >= 0.5, 20.0, 5.0) + np.random.default_rng(0).normal(size=1000)
     return pl.DataFrame(
@@ -135,43 +136,30 @@ def made_run() -> pl.DataFrame:
     )
 
 
-def test_alarm_counts_what_was_made() -> None:
+def test_alarm_has_the_times_recall_and_precision_of_a_synthetic_run() -> None:
     found = alarm(made_run(), tolerance=10.0)
     assert (found.first_flag, found.first_excess) == (0.4, 0.5)
-    assert found.detected is not None and found.right is not None
-    assert (found.detected.estimate, found.detected.count) == (1.0, 500)
-    assert found.right.estimate == pytest.approx(500 / 600)
+    assert found.recall is not None and found.precision is not None
+    assert (found.recall.estimate, found.recall.count) == (1.0, 500)
+    assert found.precision.estimate == pytest.approx(500 / 600)
 
 
-def test_sentences_say_when_the_guard_warns(trusted: TrustedRange) -> None:
+def test_summary_has_counts_and_the_lead_of_the_warning(trusted: TrustedRange) -> None:
     text = "\n".join(sentences(made_run(), trusted, 10.0))
     assert "1,000 readings in 0.999 ps" in text
-    assert "100 of which lie outside the fitted range" in text
-    assert (
-        "first exceeds 10 meV/Å at 0.5 ps; the guard first warns at 0.4 ps, 100 fs earlier" in text
-    )
-    assert re.search(
-        r"Of 500 readings whose error exceeds 10 meV/Å, the guard flags 100\.0 %", text
-    )
+    assert "100 are outside the fitted range" in text
+    assert re.search(r"10 meV/Å at 0\.5 ps; .* 0\.4 ps, 100 fs earlier", text)
+    assert re.search(r"100\.0 % .*of the 500 readings with an error above 10 meV/Å", text)
     blind = made_run().with_columns(error=pl.lit(None, pl.Float64))
-    assert "No reference was asked" in "\n".join(sentences(blind, trusted, 10.0))
+    assert "true error is unknown" in "\n".join(sentences(blind, trusted, 10.0))
 
 
 def test_command_writes_the_run_and_its_figure(
     point: Path, trusted: TrustedRange, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = trusted.save(tmp_path / "range.json")
-    arguments = [
-        "--steps",
-        "40",
-        "--every",
-        "2",
-        "--tolerance",
-        "100",
-        "--out",
-        str(tmp_path / "run"),
-    ]
-    assert called(str(point), "--range", str(file), *arguments) == 0
+    arguments = f"--steps 40 --every 2 --tolerance 100 --out {tmp_path / 'run'}".split()
+    assert call(str(point), "--range", str(file), *arguments) == 0
     assert "readings in 0.02 ps" in capsys.readouterr().out
     run = pl.read_csv(tmp_path / "run" / "dynamics.csv")
     assert run.height == 21 and run["error"].null_count() == 0
@@ -180,27 +168,23 @@ def test_command_writes_the_run_and_its_figure(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "sentence"),
+    ("arguments", "named"),
     [
-        (["--tolerance", "-1"], "--tolerance -1 is not a positive number."),
-        (["--steps", "0"], "--steps 0 is below 1."),
-        (["--start", "20"], "start=20 is none of the 20 training frames; 0 would work."),
+        (["--tolerance", "-1"], "--tolerance -1"),
+        (["--steps", "0"], "--steps 0"),
+        (["--start", "20"], "start=20.* 20 training frames"),
     ],
 )
 def test_mistakes_are_refused(
-    arguments: list[str], sentence: str, point: Path, trusted: TrustedRange, tmp_path: Path
+    arguments: list[str], named: str, point: Path, trusted: TrustedRange, tmp_path: Path
 ) -> None:
     file = trusted.save(tmp_path / "range.json")
-    with pytest.raises(UserError) as refused:
-        called(str(point), "--range", str(file), *arguments)
-    assert str(refused.value) == sentence
+    with pytest.raises(UserError, match=named):
+        call(str(point), "--range", str(file), *arguments)
     assert not (point / "guard").exists()
 
 
-def called(*arguments: str) -> int:
-    import argparse
-
+def call(*arguments: str) -> int:
     parser = argparse.ArgumentParser()
     guard.add_parser(parser.add_subparsers())
-    options = parser.parse_args(["guard", *arguments])
-    return guard.run(options)
+    return guard.run(parser.parse_args(["guard", *arguments]))

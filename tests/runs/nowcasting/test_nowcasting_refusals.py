@@ -1,4 +1,4 @@
-"""Rain models that cannot be had are refused before any rain is made."""
+"""Invalid rain models are refused before any rain is simulated."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the command is given, and all that it may leave."""
+    """The current folder of the command, with its cache."""
     folder = tmp_path / "place"
     folder.mkdir()
     monkeypatch.setenv("SAIBENCH_CACHE_DIR", str(folder / "cache"))
@@ -38,19 +38,19 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "named"),
     [
         (["model.net.base_channels=0"], "base_channels=0"),
         (["model=extrapolation", "model.net.motion=proesman"], "'proesmans' or 'vet'"),
-        (["model=steps", "model.net.members=0"], "STEPS can't predict with 0 members"),
-        (["model=persistence", "workload.headline=[mae_61]"], "no metric here"),
-        (["trainer=none"], "model=nowcastnet_narrow with the random weights that it begins with"),
-        (["model=displacement_demo", "model.shifts=[0, 4, 4]"], "model.shifts=[0, 4, 4] are not"),
+        (["model=steps", "model.net.members=0"], "0 members"),
+        (["model=persistence", "workload.headline=[mae_61]"], "mae_61"),
+        (["trainer=none"], "model=nowcastnet_narrow"),
+        (["model=displacement_demo", "model.shifts=[0, 4, 4]"], "model.shifts=[0, 4, 4]"),
     ],
 )
-def test_models_that_cannot_be_built(arguments: list[str], says: str, place: Path) -> None:
+def test_invalid_models(arguments: list[str], named: str, place: Path) -> None:
     ended = train(place, *RAIN, *arguments)
-    assert ended.status == 2 and says in ended.err
+    assert ended.status == 2 and named in ended.err
     assert not list(place.iterdir())
 
 
@@ -58,11 +58,11 @@ def test_weights_of_another_width(weights: Path, place: Path) -> None:
     other = ("trainer=none", f"model.checkpoint={weights}", "model.net.base_channels=16")
     ended = train(place, *RAIN, *other)
     assert ended.status == 2
-    assert re.search(r"tensors do not fit .* of another shape: evo_net\.inc\S+ is ", ended.err)
+    assert re.search(r"evo_net\.inc\S+", ended.err)
     assert not list(place.iterdir())
 
 
-def test_record_tells_the_content_of_the_weights(weights: Path, tmp_path: Path) -> None:
+def test_weights_are_copied_and_their_hash_recorded(weights: Path, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     few = ("data.events=10", "trainer=none", "model.checkpoint=../weights.ckpt")
@@ -77,7 +77,7 @@ def test_record_tells_the_content_of_the_weights(weights: Path, tmp_path: Path) 
 
     (kept,) = (point / "inputs").iterdir()
     assert kept.read_bytes() == weights.read_bytes()
-    assert kept.stat().st_ino != weights.stat().st_ino, "the user may write over his own"
+    assert kept.stat().st_ino != weights.stat().st_ino, "the user may overwrite the original"
     weights.unlink()
     for arguments in ("test=[held_out]", "test=[all_events]"):
         again = evaluate(point, f"run={point}", arguments, *QUIET)
