@@ -140,24 +140,23 @@ def _saves_others(record: dict[str, Any], data: StructuralDataModule) -> bool:
 
 def _broken(folder: Path) -> list[Path]:
     """Files of the evidence that are missing or unreadable."""
-    return [path for path in _files_of_evidence(folder) if not _is_readable(path)]
+    broken = []
+    for path in _files_of_evidence(folder):
+        try:
+            whole = read_metrics(folder) if path.name == METRICS else read_table(path).height
+        except UserError:
+            whole = False
+        if not whole:
+            broken.append(path)
+    return broken
 
 
 def _files_of_evidence(folder: Path) -> list[Path]:
     """Metrics and tables of a run, found or listed in its record."""
     written = read_record(folder).get("evidence") or [SAMPLES]
     found = [path.name for path in folder.glob("by_*.parquet")]
-    names = {*written, *found}
-    return [folder / Path(name).name for name in (METRICS, *sorted(names))]  # in the run's folder
-
-
-def _is_readable(path: Path) -> bool:
-    try:
-        if path.name == METRICS:
-            return bool(read_metrics(path.parent))
-        return read_table(path).height > 0
-    except UserError:
-        return False
+    names = sorted({*written, *found})
+    return [folder / Path(name).name for name in (METRICS, *names)]  # in the run's folder
 
 
 def _evidence(
@@ -174,7 +173,9 @@ def _evidence(
             written = _tables(point, partition.name, partition.rows, data, statistics, of_partition)
             for name, table in written.items():
                 tables.setdefault(name, []).append(table)
-            columns = _features(data, written["samples"]) | of_partition
+            samples = written["samples"].rows
+            numbers = [field.name for field in data.feature_fields() if field.dtype != "string"]
+            columns = {name: samples[name].to_numpy() for name in numbers} | of_partition
             metrics[partition.name] = {
                 **writer.metrics(statistics, values, chosen),
                 **writer.partition_metrics(module.partition_metrics(), columns),
@@ -212,12 +213,6 @@ def _added_metrics(
                 )
             found[name] |= added.entries(tested[name][added.name], partition.count, inputs)
     return found
-
-
-def _features(data: StructuralDataModule, samples: writer.Table) -> dict[str, np.ndarray]:
-    """Numeric data features of a table's samples, by name."""
-    names = [field.name for field in data.feature_fields() if field.dtype != "string"]
-    return {name: samples.rows[name].to_numpy() for name in names}
 
 
 def _in_order(

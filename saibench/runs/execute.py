@@ -81,26 +81,17 @@ def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = Tru
                 outcome = work()
             except UserError as error:
                 outcome = Outcome(folder, record.FAILED, str(error), is_users=True)
-            if outcome.is_users and is_new and not keep_refused and not _has_run(folder):
-                _remove(folder)
+            has_weights = any((folder / name).exists() for name in (BEST, LAST))
+            if outcome.is_users and is_new and not keep_refused and not has_weights:
+                shutil.rmtree(folder)
+                with contextlib.suppress(OSError):  # the parents are not empty
+                    folder.parent.rmdir()
+                    folder.parents[1].rmdir()
             return outcome
     except PointIsBusy as error:
         return Outcome(folder, BUSY, str(error), is_users=True)
     except Exception as error:
         return Outcome(folder, record.FAILED, cause_of(error), isinstance(error, UserError))
-
-
-def _has_run(folder: Path) -> bool:
-    """Whether the folder holds trained weights."""
-    return any((folder / name).exists() for name in (BEST, LAST))
-
-
-def _remove(folder: Path) -> None:
-    """Remove a run's folder, and its parents if they are empty."""
-    shutil.rmtree(folder)
-    with contextlib.suppress(OSError):  # they are not empty
-        folder.parent.rmdir()
-        folder.parents[1].rmdir()
 
 
 def _trained(point: Point) -> Outcome:

@@ -97,7 +97,10 @@ def lacks(folder: Path, changes: dict[str, Any]) -> list[str]:
     Raises:
         UserError: the data have changed since training.
     """
-    return _lacks(folder, _changed(load_point(folder).settings, changes))
+    config = _changed(load_point(folder).settings, changes)
+    data = build(config.datamodule, "datamodule")
+    check_data(folder, data)
+    return missing_tests(folder, data, added_metrics(config.metrics))
 
 
 def test_again(folder: Path, changes: dict[str, Any]) -> None:
@@ -108,15 +111,9 @@ def test_again(folder: Path, changes: dict[str, Any]) -> None:
         changes: as of `saibench.runs.execute.retest`.
     """
     config = _changed(load_point(folder).settings, changes)
-    config.datamodule.test = _lacks(folder, config)
+    config.datamodule.test = lacks(folder, changes)
     with rank_of(folder, config, "evaluate") as rank:
         rank.test()
-
-
-def _lacks(folder: Path, config: DictConfig) -> list[str]:
-    data = build(config.datamodule, "datamodule")
-    check_data(folder, data)
-    return missing_tests(folder, data, added_metrics(config.metrics))
 
 
 def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
@@ -127,7 +124,8 @@ def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
     config.metrics = changes.get("metrics") or {}
     config.datamodule.test = changes["test"]
     config.datamodule.partitions = {**config.datamodule.partitions, **changes["partitions"]}
-    if _can_save(config.datamodule):
+    parameters = inspect.signature(get_class(config.datamodule["_target_"])).parameters
+    if "save_samples" in parameters:
         config.datamodule.save_samples = changes.get("save_samples")
     elif changes.get("save_samples") is not None:
         raise UserError(
@@ -135,11 +133,6 @@ def _changed(settings: dict[str, Any], changes: dict[str, Any]) -> DictConfig:
             "does not save samples. Use save_samples=null."
         )
     return config
-
-
-def _can_save(datamodule: DictConfig) -> bool:
-    """Whether its class saves samples; settings of older runs lack the key."""
-    return "save_samples" in inspect.signature(get_class(datamodule["_target_"])).parameters
 
 
 def _print_metrics(folder: Path, test: list[str], added: Iterable[str] = ()) -> None:

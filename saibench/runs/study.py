@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -89,36 +88,25 @@ def _recorded(folder: Path) -> Outcome:
     return Outcome(folder, state, cause)
 
 
-@dataclass(frozen=True)
-class _Row:
-    """A row of the table; `heading` is that of `value`."""
-
-    name: str
-    state: str
-    seconds: str = ""
-    heading: str = ""
-    value: str = ""
-
-
 def _table(folder: Path, points: Sequence[Point], ends: Sequence[Outcome]) -> Table:
-    rows = [_row(point, end) for point, end in zip(points, ends, strict=True)]
-    heading = next((row.heading for row in rows if row.heading), "")
+    results = [_result(point, end) for point, end in zip(points, ends, strict=True)]
+    heading = next((own for _, own, _ in results if own), "")
     table = Table(title=escape(str(folder)), title_justify="left", box=None, pad_edge=False)
     table.add_column("run", no_wrap=True)
     table.add_column("state", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
     table.add_column(escape(heading), justify="right", no_wrap=True)
-    for row in rows:
-        state = f"[{_COLOURS.get(row.state, 'red')}]{row.state}[/]"
-        other = escape(f" ({row.heading})") if row.value and row.heading != heading else ""
-        table.add_row(row.name, state, row.seconds, f"{row.value}{other}")
+    for point, end, (seconds, own, value) in zip(points, ends, results, strict=True):
+        state = f"[{_COLOURS.get(end.state, 'red')}]{end.state}[/]"
+        other = escape(f" ({own})") if value and own != heading else ""
+        table.add_row(point.name, state, seconds, f"{value}{other}")
     return table
 
 
-def _row(point: Point, end: Outcome) -> _Row:
-    """A run with its first headline metric, on the first partition that has it."""
+def _result(point: Point, end: Outcome) -> tuple[str, str, str]:
+    """Seconds, and the first headline metric on the first partition that has it, with heading."""
     if end.state != COMPLETE:
-        return _Row(point.name, end.state)
+        return "", "", ""
     record, metrics = read_record(point.folder), read_metrics(point.folder)
     seconds = f"{record.get('seconds', {}).get('total', 0):.1f}"
     first = point.settings["test"][0]
@@ -127,6 +115,5 @@ def _row(point: Point, end: Outcome) -> _Row:
             partition, name = place
             entry = metrics[partition][name]
             unit = f" [{entry['unit']}]" if entry.get("unit") else ""
-            heading = f"{name}{unit} on {partition}"
-            return _Row(point.name, end.state, seconds, heading, f"{entry['value']:.4g}")
-    return _Row(point.name, end.state, seconds)
+            return seconds, f"{name}{unit} on {partition}", f"{entry['value']:.4g}"
+    return seconds, "", ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, Trainer
-from lightning.fabric.plugins.environments import TorchElasticEnvironment
+from lightning.fabric.plugins.environments import ClusterEnvironment, TorchElasticEnvironment
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
@@ -34,14 +34,19 @@ def build_trainer(
         module: the model; one with manual optimization also clips its gradients.
         logger: of the run, or None.
     """
-    environment = OneProcess() if settings.devices == 1 else TorchElasticEnvironment()
+    strategy = "auto"
+    environment: ClusterEnvironment = OneProcess()
+    if settings.devices > 1:
+        environment = TorchElasticEnvironment()
+        unused = "_find_unused_parameters_true" if module.finds_unused_parameters else ""
+        strategy = f"ddp{unused}"
     steps, round_ = settings.max_steps, settings.val_every
     if steps:
         round_ = min(round_, steps)
     return Trainer(
         accelerator=settings.accelerator,
         devices=settings.devices,
-        strategy=_strategy(settings.devices, module),
+        strategy=strategy,
         sync_batchnorm=_synchronizes_batches(settings),
         precision=settings.precision,
         # An epoch is the round of steps up to a validation. A step is one batch; Lightning counts
@@ -62,12 +67,6 @@ def build_trainer(
         plugins=[AtomicCheckpointIO(), environment],
         default_root_dir=folder,
     )
-
-
-def _strategy(devices: int, module: BenchmarkModule) -> str:
-    if devices == 1:
-        return "auto"
-    return "ddp_find_unused_parameters_true" if module.finds_unused_parameters else "ddp"
 
 
 def _synchronizes_batches(settings: DictConfig) -> bool:

@@ -33,7 +33,7 @@ TWO = (
 
 @pytest.fixture(autouse=True)
 def modules_for_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"))
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"), prepend=os.pathsep)
 
 
 def record_of(point: Path) -> dict:

@@ -107,8 +107,11 @@ def guarded_dynamics(
             forces = atoms.get_forces()
             if not _is_whole(atoms, forces):
                 break
+            error = None
             try:
-                error = _error(statistic, atoms, forces, reference)
+                if reference is not None:
+                    difference = forces - reference.get_forces(atoms)
+                    error = MEV_PER_EV * ERRORS[statistic](difference)
             except CalculationFailed:  # the molecule has broken apart
                 break
             reading = calculator.readings[-1]  # of these positions
@@ -129,15 +132,6 @@ def guarded_dynamics(
             "Use another frame, or another net."
         )
     return pl.DataFrame(rows)
-
-
-def _error(
-    statistic: str, atoms: Atoms, forces: np.ndarray, reference: Calculator | None
-) -> float | None:
-    if reference is None:
-        return None
-    difference = forces - reference.get_forces(atoms)
-    return MEV_PER_EV * ERRORS[statistic](difference)
 
 
 def _is_whole(atoms: Atoms, forces: np.ndarray) -> bool:

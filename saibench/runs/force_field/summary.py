@@ -33,12 +33,12 @@ class Alarm:
 
 def alarm(run: pl.DataFrame, tolerance: float) -> Alarm:
     """Compare flags with errors; intervals resample blocks of 5 correlation times."""
-    blocks = _blocks(run)
+    blocks, time = _blocks(run), run["time"].to_numpy()
     excess = run["error"].to_numpy().astype(float) > tolerance
     flagged = ~run["trusted"].to_numpy()
     return Alarm(
-        first_flag=_first(run, flagged),
-        first_excess=_first(run, excess),
+        first_flag=float(time[flagged][0]) if flagged.any() else None,
+        first_excess=float(time[excess][0]) if excess.any() else None,
         recall=_share(flagged, excess, blocks),
         precision=_share(excess, flagged, blocks),
     )
@@ -127,7 +127,3 @@ def _share(event: np.ndarray, among: np.ndarray, blocks: Blocks) -> Interval | N
     if not among.any():
         return None
     return blocks.mean(event.astype(float), among, share=True)
-
-
-def _first(run: pl.DataFrame, chosen: np.ndarray) -> float | None:
-    return float(run["time"].to_numpy()[chosen][0]) if chosen.any() else None

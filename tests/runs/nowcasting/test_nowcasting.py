@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def test_resumed_training_equals_uninterrupted(
 
 def test_two_devices_train_both_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batch normalisation uses the events of its rank, so weights differ from one device."""
-    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"))
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"), prepend=os.pathsep)
     whole = ("data.events=75", "trainer.val_every=4")  # ranks validate on 50 events
     point = trained(tmp_path, *BOTH, *whole, "trainer.devices=2")
     record = json.loads((point / "run.json").read_text())
