@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +68,10 @@ def _tests(
     folder: Path, data: StructuralDataModule, names: Sequence[str] | None
 ) -> list[Partition]:
     """Partitions of the config, and those found only in the evidence."""
-    evaluated = [name for name in _evaluated(folder) if name not in data.partitions]
+    evaluated: list[str] = []
+    if (folder / SAMPLES).exists():
+        tested = read_table(folder / SAMPLES)["partition"].unique().sort()
+        evaluated = [name for name in tested if name not in data.partitions]
     for name in names or ():
         if name not in (*data.partitions, *evaluated):
             nearest = closest(name, [*data.partitions, *evaluated])
@@ -77,13 +79,6 @@ def _tests(
     requested = list(names or dict.fromkeys([*data.test, *evaluated]))
     data.test = [name for name in requested if name in data.partitions]
     return [data.tests.get(name) or _from_evidence(folder, data, name) for name in requested]
-
-
-def _evaluated(folder: Path) -> list[str]:
-    """Partitions in the evidence, defined by the config or by evaluate.py."""
-    if not (folder / SAMPLES).exists():
-        return []
-    return sorted(read_table(folder / SAMPLES)["partition"].unique().to_list())
 
 
 def _from_evidence(folder: Path, data: StructuralDataModule, name: str) -> Partition:
@@ -120,7 +115,7 @@ def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
         (f for f in data.feature_fields() if similarity and f.name == similarity.along), None
     )
     memory = leaks.correlation_time
-    found = Audit(
+    return Audit(
         partition=test.name,
         describe=test.describe,
         test=test.count,
@@ -143,8 +138,8 @@ def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
         among_training=quantiles(leaks.among_training),
         ratio=distance_ratio(leaks, split),
         pairs=worst_pairs(leaks, split),
+        effect=_effect(folder, test, split, leaks),
     )
-    return replace(found, effect=_effect(folder, test, split, leaks))
 
 
 def _split(
