@@ -76,7 +76,7 @@ def test_outside_model_has_no_training_partition(project: Path, tmp_path: Path) 
     assert audit.status == 2 and "--seen" in audit.err
     (tmp_path / "ids.csv").write_text("molecule,sample_id\\na,275\\na,12\\n".replace("\\n", "\n"))
     audit = saibench(tmp_path, "audit", str(point), *own, "--seen", "ids.csv")
-    assert audit.status == 0 and "among 2 samples" in audit.out, audit
+    assert audit.status == 0 and "among the 2 samples" in audit.out, audit
 
 
 def test_given_ids_are_the_training_partition_of_a_model(project: Path, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_given_ids_are_the_training_partition_of_a_model(project: Path, tmp_path
     samples = polars.read_parquet(point / "samples.parquet").sort("sample_id")
     assert samples["soap_distance"].is_not_nan().all()
     audit = saibench(tmp_path, "audit", str(point), "--config-dir", str(project))
-    assert "15 of them" in audit.out and "among 15 samples" in audit.out, audit
+    assert "15 of them" in audit.out and "among the 15 samples" in audit.out, audit
 
 
 @pytest.mark.parametrize(
