@@ -172,7 +172,7 @@ def test_command_writes_the_run_and_its_figure(
     [
         (["--tolerance", "-1"], "--tolerance -1"),
         (["--steps", "0"], "--steps 0"),
-        (["--start", "20"], "start=20.* 20 training frames"),
+        (["--start", "20"], r"start=20.* 20 training frames"),
     ],
 )
 def test_mistakes_are_refused(
