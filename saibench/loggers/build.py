@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,14 +17,6 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.loggers.results import scalars
 
 
-@dataclass(frozen=True)
-class LogContext:
-    """The folder of the run and its job type, `train` or `evaluate`."""
-
-    folder: Path
-    job_type: str
-
-
 @runtime_checkable
 class EvidenceLogger(Protocol):
     """A logger that logs more than numbers, and whose run must be ended."""
@@ -37,20 +28,20 @@ class EvidenceLogger(Protocol):
         """End the run."""
 
 
-def build_logger(node: DictConfig | None, context: LogContext) -> Logger | None:
+def build_logger(node: DictConfig | None, folder: Path, job_type: str) -> Logger | None:
     """Build the logger of this rank; None without a config.
 
-    The context fills the parameters `folder` and `job_type` of the `_target_`, if it has them.
+    `folder` and `job_type` (`train` or `evaluate`) are passed to the `_target_` if it takes them.
     `save_dir` and `name`, as Lightning's loggers have, default to `logs/<job type>` in the run's
     folder, where each session writes a new `version_<n>`.
     """
     if not node:
         return None
     defaults = {
-        "folder": context.folder,
-        "job_type": context.job_type,
-        "save_dir": str(context.folder / "logs"),
-        "name": context.job_type,
+        "folder": folder,
+        "job_type": job_type,
+        "save_dir": str(folder / "logs"),
+        "name": job_type,
     }
     parameters = inspect.signature(get_object(node["_target_"])).parameters
     taken: dict[Any, Any] = {key: value for key, value in defaults.items() if key in parameters}

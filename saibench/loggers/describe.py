@@ -9,9 +9,6 @@ from typing import Any
 from saibench.files.frozen_config import CONFIG, read_frozen
 from saibench.identity import point_hash, slug
 
-PROVENANCE = ("commit", "command", "versions", "hardware", "data")
-"""Entries of `run.json` that are logged as provenance."""
-
 
 def run_config(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     """All settings of the run in `folder`, with its hash, its cell and its provenance.
@@ -19,11 +16,12 @@ def run_config(folder: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     Settings stay nested (`window: {start, size}`); panels name them with dots (`window.start`).
     """
     settings = read_frozen(folder / CONFIG)
+    provenance = ("commit", "command", "versions", "hardware", "data")
     return {
         **settings,
         "point": record["point"],
         "cell": cell(settings),
-        "provenance": {key: record.get(key) for key in PROVENANCE},
+        "provenance": {key: record.get(key) for key in provenance},
     }
 
 

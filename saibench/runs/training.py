@@ -21,7 +21,7 @@ from saibench.evidence.run_record import read_record, update_record
 from saibench.files.integrity import FILES
 from saibench.identity import digest
 from saibench.imports.allow_list import refuse_targets
-from saibench.loggers.build import LogContext, build_logger, finish, log_results
+from saibench.loggers.build import build_logger, finish, log_results
 from saibench.models.base import BenchmarkModule
 from saibench.models.metrics import check_added
 from saibench.runs.checkpoints import check_checkpoint, check_whole, save_untrained
@@ -159,7 +159,7 @@ def rank_of(folder: Path, config: DictConfig, job_type: str) -> Iterator[Rank]:
         module.added_metrics = added_metrics(config.get("metrics"))
         for one in module.added_metrics:
             check_added(one, module.metric_inputs())
-        logger = build_logger(config.logger, LogContext(folder, job_type))
+        logger = build_logger(config.logger, folder, job_type)
         trainer = build_trainer(config.trainer, folder, module, logger)
         yield Rank(folder, data, module, trainer, logger)
     finally:

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from wandb_file import num_steps_on_disk
 
 from saibench.loggers import wandb as logging
-from saibench.loggers.build import LogContext, build_logger, finish
+from saibench.loggers.build import build_logger, finish
 
 CONF = Path(__file__).parents[2] / "conf" / "logger"
 
@@ -70,7 +70,7 @@ def _logs(
     os.environ.update(environment)
     logging.FINISH_TIMEOUT = 2.0
     with stderr.open("w", buffering=1) as sys.stderr:
-        logger = build_logger(OmegaConf.load(CONF / "wandb.yaml"), LogContext(folder, "train"))
+        logger = build_logger(OmegaConf.load(CONF / "wandb.yaml"), folder, "train")
         assert logger is not None
         for step in steps:
             logger.log_metrics({"train/loss": 1 / (1 + step)}, step=step)

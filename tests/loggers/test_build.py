@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from saibench.config.check import check_targets
-from saibench.loggers.build import LogContext, build_logger, finish, log_results
+from saibench.loggers.build import build_logger, finish, log_results
 
 CONF = Path(__file__).parents[2] / "conf" / "logger"
 
@@ -25,7 +25,7 @@ def shipped(name: str) -> DictConfig:
 
 
 def build(name: str, folder: Path, job_type: str = "train") -> Logger:
-    logger = build_logger(shipped(name), LogContext(folder, job_type))
+    logger = build_logger(shipped(name), folder, job_type)
     assert logger is not None
     return logger
 
@@ -34,7 +34,7 @@ def build(name: str, folder: Path, job_type: str = "train") -> Logger:
 def test_shipped_config_passes_the_checks_and_builds(name: str, point: Path) -> None:
     node = shipped(name)
     check_targets({"logger": OmegaConf.to_container(node)})
-    logger = build_logger(node, LogContext(point, "train"))
+    logger = build_logger(node, point, "train")
     assert (logger is None) == (name == "none")
     if logger is not None:
         assert isinstance(logger, get_object(node["_target_"]))
@@ -69,7 +69,7 @@ def test_resumed_and_evaluated_runs_keep_their_earlier_csv(point: Path) -> None:
 def test_folder_and_name_from_the_config_are_kept(tmp_path: Path) -> None:
     node = OmegaConf.merge(shipped("csv"), {"save_dir": str(tmp_path / "there"), "name": "mine"})
     assert isinstance(node, DictConfig)
-    logger = build_logger(node, LogContext(tmp_path, "train"))
+    logger = build_logger(node, tmp_path, "train")
     assert isinstance(logger, CSVLogger)
     assert Path(logger.log_dir) == tmp_path / "there/mine/version_0"
 
@@ -96,7 +96,7 @@ def test_other_loggers_do_not_import_wandb(point: Path) -> None:
     with imported_anew(without="wandb"):
         fresh = importlib.import_module("saibench.loggers.build")
         for name in ("none", "csv", "tensorboard"):
-            logger = fresh.build_logger(shipped(name), fresh.LogContext(point, "train"))
+            logger = fresh.build_logger(shipped(name), point, "train")
             if logger is not None:
                 fresh.log_results(logger, point, metrics)
             fresh.finish(logger)

@@ -15,10 +15,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 from wandb_file import logged_runs
 
-from saibench.evidence.run_record import update_record
+from saibench.evidence.run_record import read_metrics, update_record
 from saibench.evidence.schema import read_fields, read_table, write_table
 from saibench.imports.user_names import name_targets, names_of_one_command
-from saibench.loggers.build import LogContext, build_logger, finish, log_results
+from saibench.loggers.build import build_logger, finish, log_results
 from saibench.loggers.describe import cell
 from saibench.loggers.wandb import PointWandbLogger
 
@@ -27,18 +27,14 @@ CONF = Path(__file__).parents[2] / "conf" / "logger"
 
 def build(folder: Path, job_type: str = "train", **options: object) -> PointWandbLogger:
     node = OmegaConf.merge(OmegaConf.load(CONF / "wandb.yaml"), options)
-    logger = build_logger(node, LogContext(folder, job_type))
+    logger = build_logger(node, folder, job_type)
     assert isinstance(logger, PointWandbLogger)
     return logger
 
 
-def metrics_of(folder: Path) -> dict:
-    return json.loads((folder / "metrics.json").read_text())
-
-
 def log_point(folder: Path, job_type: str = "train") -> None:
     logger = build(folder, job_type)
-    log_results(logger, folder, metrics_of(folder))
+    log_results(logger, folder, read_metrics(folder))
     finish(logger)
 
 
@@ -63,7 +59,7 @@ def test_config_holds_nested_settings_and_provenance(point: Path) -> None:
 def test_metrics_and_means_of_data_features_are_logged(point: Path) -> None:
     log_point(point)
     summary = logged_runs(point)[0].summary
-    for name, entry in metrics_of(point)["last_tenth"].items():
+    for name, entry in read_metrics(point)["last_tenth"].items():
         assert summary[f"last_tenth/{name}"] == entry["value"]
     similarity = polars.read_parquet(point / "samples.parquet")["soap_similarity_window"]
     logged = summary["last_tenth/soap_similarity_window"]
@@ -166,7 +162,7 @@ def test_evaluation_logs_only_its_new_partitions(point: Path) -> None:
     log_point(point)
     logger = build(point, "evaluate")
     add_partition(point, "last_tenth_rotated")
-    log_results(logger, point, metrics_of(point))
+    log_results(logger, point, read_metrics(point))
     finish(logger)
     trained, evaluated = sorted(logged_runs(point), key=lambda run: run.job_type, reverse=True)
     assert (trained.job_type, evaluated.job_type) == ("train", "evaluate")
@@ -182,7 +178,7 @@ def add_partition(point: Path, name: str) -> None:
     record = json.loads((point / "run.json").read_text())
     record["partitions"][name] = {"hash": "0123456789ab", "count": 400, "describe": ""}
     update_record(point, **record)
-    metrics = metrics_of(point)
+    metrics = read_metrics(point)
     (point / "metrics.json").write_text(json.dumps(metrics | {name: metrics["last_tenth"]}))
     path = point / "samples.parquet"
     rows, fields = read_table(path), read_fields(path)
@@ -196,7 +192,7 @@ def test_only_rank_0_logs_to_wandb(point: Path, monkeypatch: pytest.MonkeyPatch)
     logger = build(point)
     logger.log_metrics({"val/loss": 1.0}, step=10)
     logger.experiment.log({"anything": 1})
-    log_results(logger, point, metrics_of(point))
+    log_results(logger, point, read_metrics(point))
     finish(logger)
     assert not (point / "wandb").exists()
     assert (point / "run.json").read_text() == before
@@ -206,7 +202,7 @@ def test_disabled_run_writes_nothing(point: Path) -> None:
     before = (point / "run.json").read_text()
     logger = build(point, mode="disabled")
     logger.log_metrics({"val/loss": 1.0}, step=10)
-    log_results(logger, point, metrics_of(point))
+    log_results(logger, point, read_metrics(point))
     finish(logger)
     assert not list(point.rglob("*.wandb"))
     assert (point / "run.json").read_text() == before

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars
@@ -16,10 +14,12 @@ import pytest
 from command_line import QUIET, TINY, Ended, evaluate, no_page, only_point, train
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.run_record import read_metrics
 from saibench.loggers.results import scalars
 from saibench.report.headline import headline_metrics
 from saibench.report.page import write_report
 
+Copied = Callable[[Path], Path]
 OWN = '''
 import torch
 from torchmetrics import Metric
@@ -90,17 +90,13 @@ def own(tmp_path: Path) -> Path:
     return folder
 
 
-def metrics_of(point: Path) -> dict[str, Any]:
-    return json.loads((point / "metrics.json").read_text())
-
-
 def errors(point: Path, partition: str) -> np.ndarray:
     samples = polars.read_parquet(point / "samples.parquet").filter(partition=partition)
     return samples["energy_error"].to_numpy()
 
 
 def assert_spread(point: Path, partition: str) -> None:
-    metrics, error = metrics_of(point)[partition], errors(point, partition)
+    metrics, error = read_metrics(point)[partition], errors(point, partition)
     found = [metrics[f"spread_{name}"]["value"] for name in ("range_0", "range_1", "mean")]
     assert found == pytest.approx([error.min(), error.max(), error.mean()], rel=1e-10)
     for name in ("range_0", "range_1", "mean"):
@@ -116,7 +112,7 @@ def test_run_is_unchanged_and_values_equal_those_of_the_samples(
     assert ended.status == 0, ended.err
     point = only_point(tmp_path)
     assert point.name == trained.name
-    metrics, plain = metrics_of(point)["last_tenth"], metrics_of(trained)["last_tenth"]
+    metrics, plain = read_metrics(point)["last_tenth"], read_metrics(trained)["last_tenth"]
     assert {name: metrics[name]["value"] for name in plain} == {
         name: entry["value"] for name, entry in plain.items()
     }
@@ -132,8 +128,10 @@ def test_run_is_unchanged_and_values_equal_those_of_the_samples(
     assert_spread(point, "last_tenth")
 
 
-def test_evaluation_adds_them_to_existing_metrics(trained: Path, own: Path, tmp_path: Path) -> None:
-    point = Path(shutil.copytree(trained, tmp_path / "outputs" / "force_field" / trained.name))
+def test_evaluation_adds_them_to_existing_metrics(
+    trained: Path, copied: Copied, own: Path, tmp_path: Path
+) -> None:
+    point = copied(trained)
     both = (f"run={point}", "test=[last_tenth,whole_trajectory]", *QUIET)
     assert evaluate(tmp_path, *both, "+metrics=rmse").status == 0
     ended = evaluate(tmp_path, *both, f"--config-dir={own}", "metrics=spread")
@@ -141,7 +139,7 @@ def test_evaluation_adds_them_to_existing_metrics(trained: Path, own: Path, tmp_
     assert "spread_mean = " in ended.out and "rmse = " in ended.out
     for partition in ("last_tenth", "whole_trajectory"):
         assert_spread(point, partition)
-        assert metrics_of(point)[partition]["rmse"]["unit"] == "meV/Å"
+        assert read_metrics(point)[partition]["rmse"]["unit"] == "meV/Å"
 
     before = (point / "samples.parquet").stat().st_mtime_ns
     assert evaluate(tmp_path, *both, "+metrics=rmse").status == 0, (
@@ -150,29 +148,31 @@ def test_evaluation_adds_them_to_existing_metrics(trained: Path, own: Path, tmp_
     assert (point / "samples.parquet").stat().st_mtime_ns == before, "nothing is missing"
     halved = "metrics={spread: {_target_: own_metrics.Spread, factor: 0.5}}"
     assert evaluate(tmp_path, *both, f"--config-dir={own}", halved).status == 0
-    found = metrics_of(point)["last_tenth"]["spread_mean"]["value"]
+    found = read_metrics(point)["last_tenth"]["spread_mean"]["value"]
     assert found == pytest.approx(errors(point, "last_tenth").mean() / 2, rel=1e-10)
 
 
-def test_changed_code_gives_another_value(trained: Path, own: Path, tmp_path: Path) -> None:
-    point = Path(shutil.copytree(trained, tmp_path / "outputs" / "force_field" / trained.name))
+def test_changed_code_gives_another_value(
+    trained: Path, copied: Copied, own: Path, tmp_path: Path
+) -> None:
+    point = copied(trained)
     again = (f"run={point}", f"--config-dir={own}", "metrics=spread", *QUIET)
     assert evaluate(tmp_path, *again).status == 0
     code = own / "own_metrics.py"
     code.write_text(OWN.replace("self.factor * (preds", "2 * self.factor * (preds"))
     sys.modules.pop("own_metrics")
     assert evaluate(tmp_path, *again).status == 0
-    found = metrics_of(point)["last_tenth"]["spread_mean"]["value"]
+    found = read_metrics(point)["last_tenth"]["spread_mean"]["value"]
     assert found == pytest.approx(2 * errors(point, "last_tenth").mean(), rel=1e-10)
 
 
-def test_table_logger_and_report_have_them(trained: Path, tmp_path: Path) -> None:
-    point = Path(shutil.copytree(trained, tmp_path / "outputs" / "force_field" / trained.name))
+def test_table_logger_and_report_have_them(trained: Path, copied: Copied, tmp_path: Path) -> None:
+    point = copied(trained)
     assert evaluate(tmp_path, f"run={point}", ENERGY_RMSE, *QUIET).status == 0
     evidence = StudyEvidence.load(point)
     metric = next(one for one in headline_metrics(evidence) if one.name == "energy_rmse")
     assert (metric.unit, metric.per, metric.counts) == ("meV", "frame", (30,))
-    value = metrics_of(point)["last_tenth"]["energy_rmse"]["value"]
+    value = read_metrics(point)["last_tenth"]["energy_rmse"]["value"]
     assert scalars(evidence, ["last_tenth"])["last_tenth/energy_rmse"] == value
     page = write_report(point.parent).read_text()
     assert "energy RMSE" in page, "a column of the table"
@@ -211,20 +211,20 @@ def test_invalid_metric_is_refused_before_anything_runs(
 
     refused(train(tmp_path, *TINY, f"--config-dir={own}", given))
     assert not (tmp_path / "outputs").exists()
-    before = metrics_of(trained)
+    before = read_metrics(trained)
     refused(evaluate(tmp_path, f"run={trained}", f"--config-dir={own}", given, *QUIET))
-    assert metrics_of(trained) == before
+    assert read_metrics(trained) == before
 
 
-def test_undefined_value_and_text(trained: Path, own: Path, tmp_path: Path) -> None:
-    point = Path(shutil.copytree(trained, tmp_path / "outputs" / "force_field" / trained.name))
+def test_undefined_value_and_text(trained: Path, copied: Copied, own: Path, tmp_path: Path) -> None:
+    point = copied(trained)
     again = (f"run={point}", f"--config-dir={own}", *QUIET)
     assert evaluate(tmp_path, *again, "metrics=[{_target_: own_metrics.Undefined}]").status == 0
-    assert metrics_of(point)["last_tenth"]["undefined"]["value"] is None
+    assert read_metrics(point)["last_tenth"]["undefined"]["value"] is None
     ended = evaluate(tmp_path, *again, "metrics=[{_target_: own_metrics.Word}]")
     assert ended.status == 2
     assert "metrics.word" in ended.err and "str" in ended.err
-    assert "word" not in metrics_of(point)["last_tenth"]
+    assert "word" not in read_metrics(point)["last_tenth"]
 
 
 def test_torchmetrics_of_jets_and_rain(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_torchmetrics_of_jets_and_rain(tmp_path: Path) -> None:
         ended = train(tmp_path, *jets, auroc, f"hydra.run.dir={tmp_path / 'jets'}")
     assert ended.status == 0, ended.err
     (point,) = (record.parent for record in tmp_path.glob("jets/*/run.json"))
-    metrics = metrics_of(point)["held_out"]
+    metrics = read_metrics(point)["held_out"]
     assert metrics["binary_auroc"]["value"] == pytest.approx(metrics["auc"]["value"], abs=1e-6)
     assert 0 < metrics["calibration_error"]["value"] < 1
 
@@ -252,7 +252,7 @@ def test_torchmetrics_of_jets_and_rain(tmp_path: Path) -> None:
     rows = polars.read_parquet(point / "by_lead.parquet").filter(partition="held_out")
     pixels = rows["valid_pixels"].cast(polars.Float64)
     pooled = (rows["mae"].cast(polars.Float64) * pixels).sum() / pixels.sum()
-    found = metrics_of(point)["held_out"]["mean_absolute_error"]["value"]
+    found = read_metrics(point)["held_out"]["mean_absolute_error"]["value"]
     assert found == pytest.approx(pooled, rel=1e-6)
 
 
@@ -267,7 +267,7 @@ def test_two_devices_give_the_values_of_one(trained: Path, own: Path, tmp_path: 
         run = (f"run={copy}", f"--config-dir={own}", f"trainer.devices={devices}")
         ended = evaluate(tmp_path, *run, listed, "test=[whole_trajectory]", *QUIET)
         assert ended.status == 0, ended
-        entries = metrics_of(copy)["whole_trajectory"]
+        entries = read_metrics(copy)["whole_trajectory"]
         found.append({name: entry["value"] for name, entry in entries.items()})
     assert found[0].keys() == found[1].keys() >= {"rmse", "spread_mean", "spearman_corr_coef"}
     assert found[1] == pytest.approx(found[0], rel=1e-6)

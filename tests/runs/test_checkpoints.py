@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import pickle
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from lightning import LightningModule
 from process_group import found_on_ranks
 
 from saibench.errors import UserError
-from saibench.evidence.run_record import update_record
+from saibench.evidence.run_record import read_record, update_record
 from saibench.identity import point_hash
 from saibench.runs.checkpoints import save_untrained
 from saibench.runs.divergence import DivergenceGuard
@@ -207,7 +206,7 @@ def test_diverged_training_fails_and_keeps_the_checkpoint_before(
     assert ended.status == 2
     assert "diverged" in ended.err
     point = only_point(tmp_path)
-    record = json.loads((point / "run.json").read_text())
+    record = read_record(point)
     assert record["state"] == "failed"
     assert "diverged" in record["failure"]["cause"]
     assert not (point / "metrics.json").exists()

@@ -19,7 +19,7 @@ from filelock import FileLock
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.run_record import read_record, update_record
+from saibench.evidence.run_record import read_metrics, read_record, update_record
 from saibench.evidence.schema import read_fields
 
 pytestmark = pytest.mark.usefixtures("without_page")
@@ -31,10 +31,6 @@ LATE = "+partitions.late={samplers: [" + WINDOW + "]}"
 
 def evaluated(*arguments: str, folder: Path) -> Ended:
     return evaluate(folder, *arguments, *QUIET)
-
-
-def metrics_of(point: Path) -> dict:
-    return json.loads((point / "metrics.json").read_text())
 
 
 def samples_of(point: Path, partition: str) -> polars.DataFrame:
@@ -107,7 +103,7 @@ def test_new_partition_is_added_to_the_evidence_of_run_and_study(
     assert ended.status == 0, ended.err
     late = samples_of(point, "late")
     assert late["sample_id"].to_list() == list(range(240, 270))
-    assert metrics_of(point)["late"]["force_mae"]["value"] == pytest.approx(
+    assert read_metrics(point)["late"]["force_mae"]["value"] == pytest.approx(
         late["force_mae"].mean(), rel=1e-6
     )
     polars.testing.assert_frame_equal(
@@ -158,7 +154,7 @@ def test_metrics_are_printed_with_unit_and_count(
     trained: Path, copied: Copied, tmp_path: Path
 ) -> None:
     ended = evaluated(f"run={copied(trained)}", "test=[last_tenth]", folder=tmp_path)
-    value = metrics_of(trained)["last_tenth"]["energy_mae"]["value"]
+    value = read_metrics(trained)["last_tenth"]["energy_mae"]["value"]
     assert f"energy_mae = {value:.4g} meV, per frame (n = 30)" in ended.out
 
 
@@ -285,7 +281,7 @@ def test_evaluation_gives_the_metrics_of_the_training(
     point = copied(trained)
     again = "+partitions.again={samplers: [{_target_: saibench.datamodules.samplers.Tail}]}"
     assert evaluated(f"run={point}", again, "test=[again]", folder=tmp_path).status == 0
-    own, found = metrics_of(point)["last_tenth"], metrics_of(point)["again"]
+    own, found = read_metrics(point)["last_tenth"], read_metrics(point)["again"]
     assert own.keys() == found.keys()
     for name in own:
         assert found[name]["value"] == pytest.approx(own[name]["value"], rel=1e-6), name
@@ -298,7 +294,7 @@ def test_several_runs_are_evaluated_in_one_command(trained: Path, tmp_path: Path
     ended = evaluated("-m", "run=one/point,two/point", LATE, "test=[late]", folder=tmp_path)
     assert ended.status == 0, ended.err
     assert ended.out.count("late:\n") == 2
-    assert metrics_of(points[0])["late"] == metrics_of(points[1])["late"]
+    assert read_metrics(points[0])["late"] == read_metrics(points[1])["late"]
     assert not (tmp_path / "multirun.yaml").exists()
 
 
@@ -351,7 +347,7 @@ def test_rotated_molecules_reveal_which_net_is_equivariant(
         assert rotated["sample_id"].to_list() == list(range(270, 300))
         assert rotated["equivariance_error"].null_count() == 0
         assert samples_of(point, "last_tenth")["equivariance_error"].null_count() == 30
-        found[name] = metrics_of(point)["last_tenth_rotated"]["equivariance_error"]["value"]
+        found[name] = read_metrics(point)["last_tenth_rotated"]["equivariance_error"]["value"]
     assert found["nequip"] < 1e-2, "rounding only"
     assert found["cartesian"] > 0.1, "even a tiny net after four steps"
 

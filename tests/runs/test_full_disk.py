@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import resource
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from command_line import QUIET, TINY, evaluate, only_point, train
 from synthetic_study import Made, write_study
 
 from saibench import cli
+from saibench.evidence.run_record import read_record
 
 pytestmark = pytest.mark.usefixtures("without_page")
 UNTESTED = {".lock", "config.yaml", "run.json", "best.ckpt", "last.ckpt"}
@@ -52,7 +52,7 @@ def test_training_that_cannot_be_written_records_the_cause(tmp_path: Path) -> No
     with no_file_above(16_384):
         ended = train(tmp_path, *TINY, "trainer.max_steps=2")
     point = only_point(tmp_path)
-    record = json.loads((point / "run.json").read_text())
+    record = read_record(point)
     assert ended.status == 1
     assert (record["state"], "Errno" in record["failure"]["cause"]) == ("failed", True)
     assert set(contents(point)) <= UNTESTED
@@ -77,7 +77,7 @@ def test_full_disk_at_any_file_of_the_evidence_writes_none(
             patch.setattr(evaluation, name, full(getattr(evaluation, name)))
         ended = train(tmp_path, *TINY)
     point = only_point(tmp_path)
-    record = json.loads((point / "run.json").read_text())
+    record = read_record(point)
     assert ended.status == 1
     assert record["state"] == "failed"
     assert "No space left on device" in record["failure"]["cause"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import polars
 from command_line import TINY, only_point, run
+
+from saibench.evidence.run_record import read_record
 
 BATCH_JOB = {
     **{"SLURM_JOB_ID": "11", "SLURM_NTASKS": "2", "SLURM_JOB_NAME": "train", "SLURM_PROCID": "1"},
@@ -25,7 +26,7 @@ def test_variables_of_batch_systems_change_nothing(tmp_path: Path) -> None:
     ended = run("train.py", tmp_path, *settings, **BATCH_JOB)
     assert ended.status == 0, ended
     point = only_point(tmp_path)
-    assert json.loads((point / "run.json").read_text())["steps"] == 3
+    assert read_record(point)["steps"] == 3
     (logged,) = point.glob("logs/train/*/metrics.csv")
     losses = polars.read_csv(logged).filter(polars.col("val/loss").is_not_null())
     assert losses.height == 2

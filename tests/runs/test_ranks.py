@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -21,6 +20,7 @@ import torch
 from command_line import QUIET, REPOSITORY, TINY, evaluate, only_point, train
 
 from saibench.errors import InsufficientData, UserError
+from saibench.evidence.run_record import read_metrics, read_record
 from saibench.runs.error_files import RankFailed, first_error, read_error_files, write_error_file
 
 pytestmark = [pytest.mark.usefixtures("without_page"), pytest.mark.slow]
@@ -36,10 +36,6 @@ def modules_for_ranks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"), prepend=os.pathsep)
 
 
-def record_of(point: Path) -> dict:
-    return json.loads((point / "run.json").read_text())
-
-
 def test_two_devices_give_the_weights_of_one(trained: Path, tmp_path: Path) -> None:
     """Batches of 5 are split into 3 and 2; gradients differ only by the order of additions."""
     ended = train(tmp_path, *TINY, "trainer.devices=2")
@@ -51,7 +47,7 @@ def test_two_devices_give_the_weights_of_one(trained: Path, tmp_path: Path) -> N
         assert one["global_step"] == two["global_step"]
         for part in ("state_dict", "current_model_state"):
             torch.testing.assert_close(two[part], one[part], rtol=1e-4, atol=1e-6)
-    one, two = (json.loads((folder / "metrics.json").read_text()) for folder in (trained, point))
+    one, two = (read_metrics(folder) for folder in (trained, point))
     for name, entry in one["last_tenth"].items():
         found = two["last_tenth"][name]
         assert found["count"] == entry["count"]
@@ -68,7 +64,7 @@ def test_evaluations_on_one_two_and_three_ranks_agree(tmp_path: Path) -> None:
         tests = ("test=[whole_trajectory,last_tenth_rotated,two]", TWO, "+metrics=rmse")
         ended = evaluate(tmp_path, f"run={point}", f"trainer.devices={devices}", *QUIET, *tests)
         assert ended.status == 0, ended
-        metrics = json.loads((point / "metrics.json").read_text())
+        metrics = read_metrics(point)
         counts = {name: entries["force_mae"]["count"] for name, entries in metrics.items()}
         expected = {"last_tenth": 30, "whole_trajectory": 300, "last_tenth_rotated": 30, "two": 2}
         assert counts == expected
@@ -89,7 +85,7 @@ def test_cause_of_a_failed_rank_is_recorded(tmp_path: Path) -> None:
     assert ended.status == 1
     assert "failed: RuntimeError: a deliberate failure" in ended.out
     point = only_point(tmp_path)
-    record = record_of(point)
+    record = read_record(point)
     assert record["state"] == "failed"
     assert record["failure"]["cause"].startswith("RuntimeError: a deliberate failure (")
     assert "interruptions.py" in record["failure"]["traceback"]
@@ -211,5 +207,5 @@ def test_interrupt_ends_all_ranks_without_a_traceback(tmp_path: Path) -> None:
     assert command.returncode == 130, err
     assert "Interrupted" in out
     assert "Traceback" not in out + err
-    record = json.loads((only_point(tmp_path) / "run.json").read_text())
+    record = read_record(only_point(tmp_path))
     assert record["state"] == "stopped"

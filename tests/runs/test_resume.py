@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 import torch
 from command_line import TINY, Ended, no_page, only_point, run, train
 
-from saibench.evidence.run_record import update_record
+from saibench.evidence.run_record import read_record, update_record
 
 pytestmark = pytest.mark.usefixtures("without_page")
 
@@ -30,10 +29,6 @@ INTERRUPTED_AT = 5
 
 def checkpoint(point: Path, name: str) -> dict[str, Any]:
     return torch.load(point / name, weights_only=True)
-
-
-def record_of(point: Path) -> dict[str, Any]:
-    return json.loads((point / "run.json").read_text())
 
 
 def assert_same_training(point: Path, other: Path) -> None:
@@ -71,7 +66,7 @@ def test_plateau_schedule_changes_the_learning_rate(
     """So that the tests below would detect a lost validation."""
     rates = checkpoint(uninterrupted[PLATEAU], "last.ckpt")["lr_schedulers"][0]["_last_lr"]
     assert rates[0] < 0.003
-    assert record_of(uninterrupted[LINEAR])["steps"] == 8
+    assert read_record(uninterrupted[LINEAR])["steps"] == 8
 
 
 def test_killed_process_is_resumed_exactly(
@@ -81,14 +76,14 @@ def test_killed_process_is_resumed_exactly(
     killed = run("train.py", tmp_path, *EIGHT_STEPS, *PLATEAU, INTERRUPTION=kill)
     point = only_point(tmp_path)
     assert killed.status == -signal.SIGKILL
-    assert record_of(point)["state"] == "running"
+    assert read_record(point)["state"] == "running"
     assert checkpoint(point, "last.ckpt")["global_step"] == 4
     assert not (point / "samples.parquet").exists()
 
     resumed = train(tmp_path, *EIGHT_STEPS, *PLATEAU)
     assert resumed.status == 0, resumed
     assert_same_training(point, uninterrupted[PLATEAU])
-    assert len(record_of(point)["sessions"]) == 2
+    assert len(read_record(point)["sessions"]) == 2
 
 
 def test_failed_training_is_resumed_exactly_in_a_moved_folder(
@@ -100,7 +95,7 @@ def test_failed_training_is_resumed_exactly_in_a_moved_folder(
     failed = train(here, *EIGHT_STEPS, *LINEAR)
     assert failed.status == 1
     assert "RuntimeError: interrupted at step 5" in failed.out
-    record = record_of(only_point(here))
+    record = read_record(only_point(here))
     assert record["failure"]["cause"].startswith("RuntimeError: interrupted at step 5")
     assert "on_train_batch_start" in record["failure"]["traceback"]
 
@@ -109,8 +104,8 @@ def test_failed_training_is_resumed_exactly_in_a_moved_folder(
     resumed = train(there, *EIGHT_STEPS, *LINEAR)
     assert resumed.status == 0, resumed
     point = only_point(there)
-    assert record_of(point)["failure"] is None
-    assert record_of(point)["started"] == record["started"]
+    assert read_record(point)["failure"] is None
+    assert read_record(point)["started"] == record["started"]
     assert_same_training(point, uninterrupted[LINEAR])
 
 
@@ -134,7 +129,7 @@ def test_stopped_training_is_resumed_from_its_last_step(
     stopped = train(tmp_path, *EIGHT_STEPS, *schedule)
     assert stopped.status == 128 + signal.SIGTERM
     point = only_point(tmp_path)
-    assert record_of(point)["state"] == "stopped"
+    assert read_record(point)["state"] == "stopped"
     last = checkpoint(point, "last.ckpt")
     assert last["global_step"] == global_step
     owes_validation = last["callbacks"]["StopBetweenSteps"]["owes_validation"]
@@ -143,7 +138,7 @@ def test_stopped_training_is_resumed_from_its_last_step(
     monkeypatch.delenv("INTERRUPTION")
     resumed = train(tmp_path, *EIGHT_STEPS, *schedule)
     assert resumed.status == 0, resumed
-    assert record_of(point)["steps"] == 8
+    assert read_record(point)["steps"] == 8
     assert_same_training(point, uninterrupted[schedule])
 
 
@@ -154,7 +149,7 @@ def test_all_ranks_stop_before_the_same_step_if_one_is_told(
     stopped = train(tmp_path, *EIGHT_STEPS, *LINEAR, "trainer.devices=2")
     assert stopped.status == 130
     point = only_point(tmp_path)
-    assert record_of(point)["state"] == "stopped"
+    assert read_record(point)["state"] == "stopped"
     assert checkpoint(point, "last.ckpt")["global_step"] == 5
 
     monkeypatch.delenv("INTERRUPTION")
@@ -178,7 +173,7 @@ def test_sessions_shorter_than_a_round_give_the_same_result(
     assert statuses == [128 + signal.SIGTERM] * 4 + [0]
     monkeypatch.delenv("INTERRUPTION")
     assert train(there, *budget).status == 0
-    assert record_of(only_point(here))["steps"] == record_of(only_point(there))["steps"] == 5
+    assert read_record(only_point(here))["steps"] == read_record(only_point(there))["steps"] == 5
     assert_same_training(only_point(here), only_point(there))
 
 
@@ -189,7 +184,7 @@ def test_interrupted_sweep_can_be_resumed(tmp_path: Path, monkeypatch: pytest.Mo
     assert "Interrupted" in stopped.out
     assert " stopped" in stopped.out
     assert " not run" in stopped.out, "Ctrl-C ends the whole sweep"
-    assert record_of(only_point(tmp_path))["state"] == "stopped"
+    assert read_record(only_point(tmp_path))["state"] == "stopped"
 
 
 def test_seconds_of_resumed_sessions_add_up(
@@ -205,7 +200,7 @@ def test_seconds_of_resumed_sessions_add_up(
     torch.save(last, point / "last.ckpt")
     monkeypatch.delenv("INTERRUPTION")
     assert train(tmp_path, *EIGHT_STEPS).status == 0
-    seconds = record_of(point)["seconds"]
+    seconds = read_record(point)["seconds"]
     assert 1000 < seconds["train"] < 2000, "counted once"
     assert seconds["total"] == pytest.approx(
         seconds["prepare"] + seconds["train"] + seconds["test"], abs=0.03

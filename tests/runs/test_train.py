@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -16,19 +15,11 @@ from filelock import FileLock
 
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.run_record import read_record, update_record
+from saibench.evidence.run_record import read_metrics, read_record, update_record
 from saibench.identity import point_hash
 from saibench.runs.point import load_point
 
 Copied = Callable[[Path], Path]
-
-
-def record_of(point: Path) -> dict:
-    return json.loads((point / "run.json").read_text())
-
-
-def metrics_of(point: Path) -> dict:
-    return json.loads((point / "metrics.json").read_text())
 
 
 def assert_same_evidence(found: polars.DataFrame, expected: polars.DataFrame) -> None:
@@ -54,7 +45,7 @@ def test_files_of_a_run(trained: Path) -> None:
 
 
 def test_record_has_settings_partitions_times_and_versions(trained: Path) -> None:
-    record = record_of(trained)
+    record = read_record(trained)
     assert record["state"] == "complete"
     assert record["failure"] is None
     assert record["steps"] == 4
@@ -76,13 +67,13 @@ def test_folder_is_named_by_slug_and_hash_of_the_frozen_config(trained: Path) ->
     point = load_point(trained)
     assert trained.name == point.name
     assert trained.name.endswith(point_hash(point.settings))
-    assert point.hash == record_of(trained)["point"]
+    assert point.hash == read_record(trained)["point"]
 
 
 def test_metrics_are_means_over_samples(trained: Path) -> None:
     samples = polars.read_parquet(trained / "samples.parquet")
     species = polars.read_parquet(trained / "by_species.parquet")
-    found = metrics_of(trained)["last_tenth"]
+    found = read_metrics(trained)["last_tenth"]
     assert samples.height == found["force_mae"]["count"] == 30
     assert sorted(samples["sample_id"]) == list(range(270, 300))
     expected = {
@@ -113,7 +104,7 @@ def test_means_over_species_and_atoms_equal_those_of_frames(trained: Path) -> No
 def test_report_and_joined_evidence_contain_the_run(trained: Path) -> None:
     joined = polars.read_parquet(trained.parent / "evidence" / "samples.parquet")
     assert joined.equals(polars.read_parquet(trained / "samples.parquet"))
-    assert record_of(trained)["point"] in (trained.parent / "report.html").read_text()
+    assert read_record(trained)["point"] in (trained.parent / "report.html").read_text()
 
 
 def test_complete_run_is_skipped(
@@ -146,8 +137,8 @@ def test_new_partition_of_a_complete_run_is_tested_without_training(
     assert whole["seen_in_training"].sum() == 20 + 50
     same = whole.filter(polars.col("sample_id") >= 270).sort("sample_id")
     np.testing.assert_allclose(same["force_mae"], before.sort("sample_id")["force_mae"], rtol=1e-6)
-    assert list(metrics_of(point)) == ["last_tenth", "whole_trajectory"]
-    partitions = json.loads((point / "run.json").read_text())["partitions"]
+    assert list(read_metrics(point)) == ["last_tenth", "whole_trajectory"]
+    partitions = read_record(point)["partitions"]
     assert "test=[last_tenth" in partitions["whole_trajectory"]["command"]
     assert "test=" not in partitions["last_tenth"]["command"]
 
@@ -160,9 +151,9 @@ def test_redefined_partition_is_tested_again(trained: Path, copied: Copied, tmp_
     for size, count in ((0.05, 15), (0.02, 6)):
         ended = train(tmp_path, *TINY, "test=[late]", late.format(size))
         assert ended.status == 0, ended.err
-        assert record_of(point)["partitions"]["late"]["count"] == count
+        assert read_record(point)["partitions"]["late"]["count"] == count
         samples = polars.read_parquet(point / "samples.parquet").filter(partition="late")
-        assert samples.height == metrics_of(point)["late"]["force_mae"]["count"] == count
+        assert samples.height == read_metrics(point)["late"]["force_mae"]["count"] == count
 
 
 @pytest.mark.usefixtures("without_page")
@@ -197,7 +188,7 @@ def test_damaged_evidence_of_a_complete_run_is_restored(
     ):
         ended = train(tmp_path, *TINY, *requested)
         assert ended.status == 0, ended
-        assert set(metrics_of(point)) >= partitions
+        assert set(read_metrics(point)) >= partitions
         tested = polars.read_parquet(point / "by_species.parquet")["partition"]
         assert set(tested) >= partitions
     for table, content in expected.items():
@@ -219,7 +210,7 @@ def test_damaged_config_of_a_complete_run_is_restored(
     assert "\n" not in str(error.value)
     no_training(monkeypatch)
     assert train(tmp_path, *TINY).status == 0
-    assert load_point(point).hash == record_of(point)["point"]
+    assert load_point(point).hash == read_record(point)["point"]
 
 
 @pytest.mark.usefixtures("without_page")
@@ -247,13 +238,13 @@ def test_report_settings_of_a_complete_run_may_change(
 
 def test_locked_run_is_refused(trained: Path, copied: Copied, tmp_path: Path) -> None:
     point = copied(trained)
-    before = record_of(point)
+    before = read_record(point)
     for on_failure in ("continue", "stop"):
         with FileLock(point / ".lock"):
             ended = train(tmp_path, *TINY, f"on_failure={on_failure}")
         assert ended.status == 2
         assert ended.err.startswith(f"{point} is in use") and ended.err.count("\n") == 1
-        assert record_of(point) == before
+        assert read_record(point) == before
 
 
 def test_complete_run_of_other_data_is_refused(
@@ -278,7 +269,7 @@ def test_damaged_record_is_refused_and_may_be_removed(
     assert re.fullmatch(rf"{point / 'run.json'} is damaged [^\n]+remove it[^\n]+\n", ended.err)
     (point / "run.json").unlink()
     assert train(tmp_path, *TINY).status == 0, "as the message says"
-    assert record_of(point)["state"] == "complete"
+    assert read_record(point)["state"] == "complete"
     assert (point / "last.ckpt").read_bytes() == weights
 
 
@@ -286,7 +277,7 @@ def test_damaged_record_is_refused_and_may_be_removed(
 def test_budget_below_the_validation_interval_is_validated_at_its_end(tmp_path: Path) -> None:
     ended = train(tmp_path, *TINY, "trainer.max_steps=3", "trainer.val_every=200")
     assert ended.status == 0, ended.out
-    assert record_of(only_point(tmp_path))["steps"] == 3
+    assert read_record(only_point(tmp_path))["steps"] == 3
 
 
 @pytest.mark.usefixtures("without_page")
@@ -294,7 +285,7 @@ def test_wall_time_ends_training_between_two_validations(tmp_path: Path) -> None
     budget = ("trainer.max_steps=null", "trainer.max_time=00:00:00:01", "trainer.val_every=5000")
     ended = train(tmp_path, *TINY, *budget, "lr_schedule=plateau")
     assert ended.status == 0, ended.out
-    record = record_of(only_point(tmp_path))
+    record = read_record(only_point(tmp_path))
     assert 1 <= record["steps"] < 5000
     assert record["seconds"]["train"] >= 1
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from command_line import QUIET, TRAJECTORY, no_page, only_point, saibench, train
 
 from saibench.datamodules.seen_ids import seen_ids
 from saibench.errors import UserError
+from saibench.evidence.run_record import read_record
 
 OUTSIDE = """
 from saibench.evidence.statistic import Statistic
@@ -63,7 +63,7 @@ def seen_in(point: Path) -> list[int]:
 def test_outside_model_has_no_training_partition(project: Path, tmp_path: Path) -> None:
     """The default of 500 frames, more than the 270 available, is not drawn."""
     point = outside_run(project, tmp_path)
-    record = json.loads((point / "run.json").read_text())
+    record = read_record(point)
     counts = {name: part["count"] for name, part in record["partitions"].items()}
     assert counts == {"train": 0, "validation": 0, "last_tenth": 30}
     assert record["settings"]["subset.count"] is None and "count" not in point.name
@@ -83,7 +83,7 @@ def test_given_ids_are_the_training_partition_of_a_model(project: Path, tmp_path
     np.save(tmp_path / "ids.npy", np.arange(275, 290))
     point = outside_run(project, tmp_path, "seen=ids.npy")
     (tmp_path / "ids.npy").unlink()
-    record = json.loads((point / "run.json").read_text())
+    record = read_record(point)
     assert record["seen_elsewhere"]["count"] == 15
     assert seen_in(point) == list(range(275, 290))
     samples = polars.read_parquet(point / "samples.parquet").sort("sample_id")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from command_line import QUIET, REPOSITORY, evaluate, no_page, only_point, train
 
 from saibench.datamodules.nowcasting.simulated import SimulatedRain
 from saibench.evidence.nowcasting.saved_events import SavedEvents
+from saibench.evidence.run_record import read_metrics, read_record
 
 pytestmark = [pytest.mark.usefixtures("without_page"), pytest.mark.slow]
 RAIN = (
@@ -65,7 +65,7 @@ def two_stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_persistence_has_the_error_computed_with_numpy(tmp_path: Path) -> None:
     point = trained(tmp_path, *RAIN, "model=persistence")
-    metrics = json.loads((point / "metrics.json").read_text())["held_out"]
+    metrics = read_metrics(point)["held_out"]
     rates = [SIMULATED.event(number).rate for number in range(32, 40)]
     errors = [np.abs(rate[8].clip(0, 128) - rate[14].clip(0, 128)).mean() for rate in rates]
     assert metrics["mae_60"]["count"] == 8
@@ -103,7 +103,7 @@ def test_two_devices_train_both_stages(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"), prepend=os.pathsep)
     whole = ("data.events=75", "trainer.val_every=4")  # ranks validate on 50 events
     point = trained(tmp_path, *BOTH, *whole, "trainer.devices=2")
-    record = json.loads((point / "run.json").read_text())
+    record = read_record(point)
     assert record["state"] == "complete" and record["steps"] == 4
     assert polars.read_parquet(point / "samples.parquet").height == 15
 
@@ -147,7 +147,7 @@ def test_baseline_needs_no_training_events(tmp_path: Path, data_dir: Path) -> No
         *("data=mrms", f"data.root={data_dir / 'mrms'}", "data.events=2"),
         *("model=persistence", "test=[all_events]"),
     )
-    record = json.loads((point / "run.json").read_text())
+    record = read_record(point)
     assert record["partitions"]["all_events"]["count"] == 2
     assert record["partitions"]["train"]["count"] == 0
     assert SavedEvents.read(point / SavedEvents.FILE).predicted.shape == (2, 20, 256, 256)
@@ -172,7 +172,7 @@ def test_repeated_draws_write_a_table_of_draws(two_stages: Path) -> None:
 def test_weights_may_come_from_a_file(two_stages: Path, tmp_path: Path) -> None:
     untrained = ("trainer=none", f"model.checkpoint={two_stages / 'best.ckpt'}")
     point = trained(tmp_path, *NET, *untrained)
-    one, two = (json.loads((folder / "metrics.json").read_text()) for folder in (two_stages, point))
+    one, two = (read_metrics(folder) for folder in (two_stages, point))
     assert two["held_out"]["mae_60"]["value"] == pytest.approx(one["held_out"]["mae_60"]["value"])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import torch
 from command_line import QUIET, evaluate, only_point, train
 
+from saibench.evidence.run_record import read_record
 from saibench.models.nowcasting.nets.nowcastnet import NowcastNet
 
 pytestmark = pytest.mark.usefixtures("without_page")
@@ -70,7 +70,7 @@ def test_weights_are_copied_and_their_hash_recorded(weights: Path, tmp_path: Pat
     assert ended.status == 0, ended
     point = only_point(folder)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
-    assert json.loads((point / "run.json").read_text())["weights"] == f"sha256:{digest}"
+    assert read_record(point)["weights"] == f"sha256:{digest}"
     trained = torch.load(point / "best.ckpt", weights_only=True)["state_dict"]
     own = torch.load(weights, weights_only=True)
     assert all(torch.equal(trained[f"net.{name}"], value) for name, value in own.items())

@@ -19,7 +19,7 @@ from saibench.datamodules.nowcasting.near_duplicates import compared, event_simi
 from saibench.errors import UserError
 from saibench.evidence.metrics import located
 from saibench.evidence.nowcasting.saved_events import SavedEvents
-from saibench.evidence.run_record import FILE, write_record
+from saibench.evidence.run_record import FILE, read_metrics, write_record
 from saibench.models.nowcasting.module import NowcastingModule
 from saibench.models.nowcasting.nowcastnet import NowcastNetModule
 from saibench.runs.training import check_data
@@ -62,7 +62,7 @@ def test_leads_and_displacements_are_in_the_units_of_the_data(radar: Radar, tmp_
     expected = radar.pixel_km * abs(moved[0] - moved[1])
     assert own["displacement"][0] == pytest.approx(expected, rel=1e-3)
 
-    metrics = json.loads((point / "metrics.json").read_text())
+    metrics = read_metrics(point)
     nearest = min(leads, key=lambda lead: abs(lead - 60))
     assert located([metrics], "mae_60", "held_out") == ("held_out", f"mae_{nearest}")
     assert (f"mae_{nearest}" in metrics["held_out"]) and ("mae_36" in metrics["held_out"]) == (
