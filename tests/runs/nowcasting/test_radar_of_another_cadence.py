@@ -77,7 +77,7 @@ def test_leads_and_displacements_are_in_the_units_of_the_data(radar: Radar, tmp_
     assert fields.frame_minutes == minutes
     assert fields.observed.shape[1] == radar.input_frames
     page = (point.parent / "report.html").read_text()
-    assert f"{minutes} minutes a frame" in page
+    assert f"{minutes} minutes per frame" in page
     assert f"mae_{nearest}" in page
 
 
