@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     from saibench.analysis.dependence import dependence_warnings
     from saibench.analysis.tracing.comparisons import tested_in
     from saibench.analysis.tracing.file import write_traces
-    from saibench.analysis.tracing.of_evidence import trace_points
     from saibench.analysis.tracing.sentences import comparisons_sentence, point_sentences
+    from saibench.analysis.tracing.study_traces import trace_points
     from saibench.analysis.tracing.tables import printed
     from saibench.analysis.trusted_range.of_evidence import chosen_points
     from saibench.evidence.reader import StudyEvidence

@@ -12,7 +12,7 @@ from made_traces import CORNERS, PARTITION, TRACE, write_traced_study
 
 from saibench.analysis.tracing.bias import trace_bias
 from saibench.analysis.tracing.config import trace_config
-from saibench.analysis.tracing.of_evidence import trace_points
+from saibench.analysis.tracing.study_traces import trace_points
 from saibench.analysis.two_axes import two_axes
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence

@@ -20,8 +20,8 @@ from saibench.analysis.bootstrap import Interval
 from saibench.analysis.tracing import bias, columns, comparisons, records, sentences
 from saibench.analysis.tracing.change_points import Candidate, Segments
 from saibench.analysis.tracing.config import trace_config
-from saibench.analysis.tracing.of_evidence import trace_points
 from saibench.analysis.tracing.reading import _only_after
+from saibench.analysis.tracing.study_traces import trace_points
 from saibench.analysis.tracing.trace import trace_response
 from saibench.analysis.trusted_range.of_evidence import chosen_points
 from saibench.analysis.trusted_range.records import Quantity
@@ -258,7 +258,7 @@ def test_mistakes_are_one_sentence(study: Path, arguments: list[str], sentence: 
 def test_an_unknown_name_is_refused_before_anything_is_traced(
     evidence: StudyEvidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("saibench.analysis.tracing.of_evidence.trace_response", None)
+    monkeypatch.setattr("saibench.analysis.tracing.study_traces.trace_response", None)
     points = chosen_points(evidence, [NARROW])
     with pytest.raises(UserError, match="'time'"):
         trace_points(evidence, points, trace_config(evidence, along="tim"))
