@@ -29,7 +29,6 @@ from saibench.printable import printable
 from saibench.renamed import current_name
 from saibench.settings import TrainingNames, WindowNames
 
-COMPLETE = "complete"
 JOINED = "evidence"
 """Subfolder of a study with the joined tables of its points."""
 
@@ -232,7 +231,9 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
         if (point_folder / CONFIG).exists():
             configs[point] = read_frozen(point_folder / CONFIG)
         tested = point_folder == folder and (point_folder / "metrics.json").exists()
-        if record["state"] != COMPLETE and not tested:  # a single run is read before it completes
+        if (
+            record["state"] != run_record.COMPLETE and not tested
+        ):  # a single run is read before it completes
             continue
         metrics[point] = read_metrics(point_folder / "metrics.json")
         for path in [point_folder / "samples.parquet", *_by_axis(point_folder, record)]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
@@ -84,12 +83,6 @@ def _short(name: str) -> str:
     """
     is_shipped = name.startswith("saibench.")
     return name.rpartition(".")[2] if is_shipped else name.replace(".", "_")
-
-
-def draw_figures(
-    evidence: StudyEvidence, figures: Sequence[str | FigureModule | ModuleType]
-) -> list[DrawnFigure]:
-    return [draw_figure(evidence, figure) for figure in figures]
 
 
 def _is_for_one_point(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from saibench.evidence.known import listed
 from saibench.evidence.metrics import added_names, located, nearest_label
@@ -43,7 +44,7 @@ class Metric:
 
 def headline_partition(evidence: StudyEvidence) -> str | None:
     """The partition of a study's table: the held-out one, or the first tested."""
-    tested = _partitions(evidence)
+    tested = list(chain.from_iterable(evidence.metrics.values()))
     return next((name for name in (evidence.held_out, *tested) if name in tested), None)
 
 
@@ -92,10 +93,6 @@ def _requested(evidence: StudyEvidence) -> list[str]:
     tested = (metrics for of_point in evidence.metrics.values() for metrics in of_point.values())
     added = (name for metrics in tested for name in added_names(metrics))
     return list(dict.fromkeys([*named, *added]))
-
-
-def _partitions(evidence: StudyEvidence) -> list[str]:
-    return list(dict.fromkeys(name for tested in evidence.metrics.values() for name in tested))
 
 
 def _metric(evidence: StudyEvidence, partition: str, name: str) -> Metric:

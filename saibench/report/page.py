@@ -24,7 +24,7 @@ from saibench.figures import FigureModule, figure_module
 from saibench.files.atomic import atomic_write
 from saibench.findings.finding import Finding, study_findings
 from saibench.imports.user_names import name_targets
-from saibench.report.drawn import DrawnFigure, draw_figures, drawable, study_figures
+from saibench.report.drawn import DrawnFigure, draw_figure, drawable, study_figures
 from saibench.report.failures import warn_of_failures
 from saibench.report.headline import headline_partition
 from saibench.report.packed import Packer
@@ -118,7 +118,7 @@ def _part(study: PageStudy, figures: Figures | None) -> Part:
     return Part(
         name=study.name,
         findings=study_findings(evidence),
-        figures=draw_figures(evidence, names),
+        figures=[draw_figure(evidence, name) for name in names],
         explorers=rendered_explorers(evidence),
         recipe=recipe(evidence),
         seeds=_seeds(evidence),
@@ -159,7 +159,7 @@ def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
         rows=rows,
         parts=parts,
         notes=[
-            *(told for study in studies for told in dependence_warnings(study.evidence)),
+            *(text for study in studies for text in dependence_warnings(study.evidence)),
             *(str(one) for study in studies for one in study.measured.missing),
         ],
         figures=_together(parts),

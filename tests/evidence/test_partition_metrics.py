@@ -27,14 +27,14 @@ COLUMNS = {
 }
 
 
-def taken(*metrics: PartitionMetric) -> dict:
+def computed(*metrics: PartitionMetric) -> dict:
     return writer.partition_metrics(metrics, COLUMNS)
 
 
 def test_a_metric_combines_statistics_and_features() -> None:
     drift = PartitionMetric("drift", "", "sample", ("error", "time"), correlation)
     expected = np.corrcoef([1, 4, 2, 8], [0, 1, 2, 3])[0, 1]
-    assert taken(drift)["drift"] == {
+    assert computed(drift)["drift"] == {
         "value": pytest.approx(expected, rel=1e-14),
         "unit": "",
         "per": "sample",
@@ -44,17 +44,17 @@ def test_a_metric_combines_statistics_and_features() -> None:
 
 def test_a_statistic_with_an_axis_comes_as_a_matrix() -> None:
     worst = PartitionMetric("worst", "mm/h", "sample", ("lead/error",), last_label)
-    assert taken(worst)["worst"]["value"] == 7.0
+    assert computed(worst)["worst"]["value"] == 7.0
 
 
 def test_a_metric_without_its_column_is_omitted() -> None:
-    assert taken(PartitionMetric("drift", "", "", ("error", "energy"), correlation)) == {}
+    assert computed(PartitionMetric("drift", "", "", ("error", "energy"), correlation)) == {}
 
 
 @pytest.mark.parametrize("undefined", [math.nan, math.inf, -math.inf])
 def test_undefined_value_becomes_null_and_keeps_its_count(undefined: float) -> None:
     metric = PartitionMetric("auc", "", "", ("error",), lambda _: undefined)
-    assert json.loads(json.dumps(taken(metric), allow_nan=False))["auc"] == {
+    assert json.loads(json.dumps(computed(metric), allow_nan=False))["auc"] == {
         "value": None,
         "unit": "",
         "per": "",

@@ -21,7 +21,7 @@ OWN = """
 import polars
 from matplotlib.figure import Figure
 from saibench.findings.finding import Finding
-title, paper = "A figure of my own", ""
+title, paper = "A custom figure", ""
 needs = lambda evidence: None
 draw = lambda evidence: Figure()
 caption = lambda evidence: "what I drew"

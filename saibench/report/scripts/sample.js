@@ -122,7 +122,7 @@ const showSample = async (section, key, partition, id) => {
     html("p", { class: "controls" }, html("a", { href: cellAddress(key, partition) }, `all of ${partition}`),
       ...neighbours(key, partition, id)),
     html("div", { class: "whole" }, wholeSample(point, id)),
-    html("div", { class: "beside" },
+    html("div", { class: "columns" },
       html("div", {}, html("h3", {}, "Features and errors"), factsTable(columns, at)),
       others.length > 1 ? html("div", {}, html("h3", {}, "By run"),
         otherPointsTable(others, key, partition, id, name)) : null,
