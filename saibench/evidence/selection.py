@@ -26,7 +26,7 @@ class Cell:
     points: tuple[str, ...]
 
 
-def fewest_seeds(cells: Iterable[Cell]) -> int:
+def min_seeds(cells: Iterable[Cell]) -> int:
     """The smallest number of seeds of a cell."""
     return min((len(cell.points) for cell in cells), default=0)
 

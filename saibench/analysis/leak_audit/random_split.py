@@ -26,7 +26,7 @@ from saibench.evidence.selection import (
     Variant,
     compared_points,
     differing,
-    fewest_seeds,
+    min_seeds,
     rows_of,
     variants,
 )
@@ -103,7 +103,7 @@ def split_studies(evidence: StudyEvidence) -> list[SplitStudy]:
             variant.label,
             statistic,
             tuple(_tested(evidence, variant, config)),
-            fewest_seeds(variant.cells),
+            min_seeds(variant.cells),
         )
         for variant in variants(points, follows, by=[SPLIT])
     ]

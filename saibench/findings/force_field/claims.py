@@ -21,7 +21,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
     WINDOW,
     Variant,
-    fewest_seeds,
+    min_seeds,
     tested,
     variants,
     windows_of_equal_count,
@@ -77,7 +77,7 @@ def _of_sizes(evidence: StudyEvidence, points: polars.DataFrame) -> list[Finding
             GAINS_SHRINK,
             variant.label,
             partial(_gains_shrink, evidence, variant),
-            fewest_seeds(variant.cells),
+            min_seeds(variant.cells),
         )
     ]
 
@@ -102,7 +102,7 @@ def _of_windows(evidence: StudyEvidence, points: polars.DataFrame) -> list[Findi
         for variant in windows_of_equal_count(points)
         for claim, test in tests.items()
         for finding in check_claim(
-            claim, variant.label, partial(test, evidence, variant), fewest_seeds(variant.cells)
+            claim, variant.label, partial(test, evidence, variant), min_seeds(variant.cells)
         )
     ]
 

@@ -18,7 +18,7 @@ from saibench.analysis.jet_tagging.tested_jets import ScoredJets, tested_jets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested
+from saibench.evidence.selection import Cell, Variant, min_seeds, tested
 from saibench.findings.finding import Answer, Finding, check_claim
 from saibench.findings.jet_tagging.shared import (
     answer,
@@ -60,7 +60,7 @@ def of_energies(evidence: StudyEvidence) -> list[Finding]:
             if BUMP_BIN not in train_bins(cell):
                 found += check_claim(BUMP, label, partial(bump, jets, cell))
         test = partial(owed_to_training, jets, variant)
-        found += check_claim(OWED_TO_TRAINING, variant.label, test, fewest_seeds(variant.cells))
+        found += check_claim(OWED_TO_TRAINING, variant.label, test, min_seeds(variant.cells))
     return found
 
 

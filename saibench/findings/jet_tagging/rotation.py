@@ -24,7 +24,7 @@ from saibench.analysis.jet_tagging.tested_jets import (
 )
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, fewest_seeds
+from saibench.evidence.selection import Cell, Variant, min_seeds
 from saibench.findings.finding import Answer, Finding, check_claim
 from saibench.findings.jet_tagging.shared import answer_positive, number_of
 from saibench.findings.verdict import verdict_below
@@ -101,12 +101,12 @@ def of_rotation(evidence: StudyEvidence) -> list[Finding]:
             found += check_claim(NOT_UPRIGHT, label, partial(not_upright, rotated))
             if len(rotated) > 1:
                 test = partial(mitigated, rotated)
-                found += check_claim(MITIGATED, label, test, fewest_seeds(own))
+                found += check_claim(MITIGATED, label, test, min_seeds(own))
             prior = {cell.shared[COUNT]: cell for cell in cells.get(PRIOR, [])}
             most = prior.get(own[-1].shared[COUNT])
             if most is not None:
                 test = partial(worst_wins, rotated[-1], _angle_scores(evidence, most, partition))
-                found += check_claim(WORST_WINS, label, test, fewest_seeds([own[-1], most]))
+                found += check_claim(WORST_WINS, label, test, min_seeds([own[-1], most]))
     return found
 
 

@@ -11,7 +11,7 @@ from saibench.analysis.classification.roc_bands import background_efficiency
 from saibench.analysis.classification.scores import MIN_SAMPLES, interval
 from saibench.analysis.jet_tagging.tested_jets import FEATURES, SIZES, tested_jets
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.selection import Cell, Variant, fewest_seeds, tested, variants
+from saibench.evidence.selection import Cell, Variant, min_seeds, tested, variants
 from saibench.findings.finding import INCONCLUSIVE, Answer, Finding, check_claim
 from saibench.findings.jet_tagging.shared import (
     answer_positive,
@@ -49,7 +49,7 @@ def of_sizes(evidence: StudyEvidence) -> list[Finding]:
     found: list[Finding] = []
     for variant in variants(tested(evidence), SIZES, by=[COUNT]):
         if len(variant.cells) > 1:
-            label, seeds = variant.label, fewest_seeds(variant.cells)
+            label, seeds = variant.label, min_seeds(variant.cells)
             found += check_claim(MORE_HELPS, label, partial(more_helps, evidence, variant), seeds)
             found += check_claim(LOG_LINEAR, label, partial(log_linear, evidence, variant), seeds)
             found += check_claim(NOISY, label, partial(noisy, evidence, variant))
@@ -69,7 +69,7 @@ def of_features(evidence: StudyEvidence) -> list[Finding]:
             if not pairs:
                 continue
             label = ", ".join(filter(None, [variant.label, f"{PRIOR} against {other}"]))
-            few, many = fewest_seeds(pairs[0]), fewest_seeds(pairs[-1])
+            few, many = min_seeds(pairs[0]), min_seeds(pairs[-1])
             test = partial(prior_wins, evidence, pairs[0], 1)
             found += check_claim(PRIOR_WINS_FEW, label, test, few)
             if len(pairs) > 1:
