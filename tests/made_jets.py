@@ -41,8 +41,8 @@ def made_jets(
     )
 
 
-def turned(momenta: Tensor, angle: float) -> Tensor:
-    """Jets `(B, P, 4)` turned about the beam, in double precision."""
+def rotated_jets(momenta: Tensor, angle: float) -> Tensor:
+    """Jets `(B, P, 4)` rotated about the beam axis, in double precision."""
     energy, px, py, pz = momenta.double().unbind(-1)
     cos, sin = math.cos(angle), math.sin(angle)
     return torch.stack([energy, cos * px - sin * py, sin * px + cos * py, pz], dim=-1).to(momenta)

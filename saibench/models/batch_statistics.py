@@ -1,4 +1,4 @@
-"""The running statistics of batch normalisation, the same on all ranks."""
+"""The running statistics of batch normalisation, averaged over ranks."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def share_batch_statistics(module: nn.Module) -> None:
-    """Give every rank the mean over ranks of the running means and variances in `module`.
+    """Set the running means and variances in `module` to their mean over ranks.
 
-    DDP sends those of the first rank around before each forward, but not under Lightning's manual
-    optimisation. Every rank then normalises by what it has seen alone, in validation too, and a
-    resumed training, which reads the first rank's, is not the one that was stopped.
+    DDP broadcasts the buffers of the first rank before each forward, but not with Lightning's
+    manual optimisation. Every rank would then normalise by its own batches, in validation too, and
+    a resumed training would start from the first rank's statistics.
     """
     if not torch.distributed.is_initialized() or torch.distributed.get_world_size() == 1:
         return
     norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm)]
-    kept = [part for norm in norms for part in (norm.running_mean, norm.running_var)]
-    buffers = [buffer for buffer in kept if buffer is not None]
+    statistics = [part for norm in norms for part in (norm.running_mean, norm.running_var)]
+    buffers = [buffer for buffer in statistics if buffer is not None]
     if not buffers:
         return
     with torch.no_grad():

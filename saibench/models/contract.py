@@ -1,4 +1,4 @@
-"""Whether a LightningModule is what `BenchmarkModule` asks for, before it is trained."""
+"""Checks of a LightningModule against `BenchmarkModule`, before it is trained."""
 
 from __future__ import annotations
 
@@ -13,64 +13,53 @@ from saibench.models.base import BenchmarkModule
 
 
 def refuse_other_class(model: Any, name: str) -> None:
-    """Refuse what is no class of `BenchmarkModule`s.
-
-    Args:
-        model: what the settings name.
-        name: what the settings call it.
-
-    Raises:
-        UserError: it is none.
-    """
+    """Raise `UserError` unless `model`, called `name` in the settings, is a model class."""
     if not (isinstance(model, type) and issubclass(model, BenchmarkModule)):
         base = f"{BenchmarkModule.__module__}.{BenchmarkModule.__name__}"
         raise UserError(
-            f"{name} is no subclass of {base}, which says what a model needs; a net alone is given "
-            "to a shipped model, by model.net._target_."
+            f"{name} is not a subclass of {base}. Use a subclass, or set a net of a shipped model "
+            "by model.net._target_."
         )
 
 
 def checked_statistics(model: Any) -> list[Statistic]:
-    """What a model says that it reports, if it is as `BenchmarkModule` asks.
+    """The statistics of a model that fulfils the requirements of `BenchmarkModule`.
 
     Raises:
-        UserError: it is not.
+        UserError: it does not.
     """
     kind = type(model).__name__
     refuse_other_class(type(model), kind)
     if model.trains and not is_overridden("validation_step", model):
         raise UserError(
-            f"{kind} has no validation_step, where val/loss is to be logged, by whose smallest "
-            "value its best weights are chosen."
+            f"{kind} has no validation_step. Log val/loss there; the weights with its smallest "
+            "value are tested."
         )
     for name, value in model.hparams.items():
         if not _is_builtin(value):
             raise UserError(
-                f"{kind}.hparams holds a {type(value).__name__} as '{name}', and a checkpoint "
-                "holds tensors and builtins alone: save_hyperparameters(ignore=['"
-                f"{name}']) would leave it out."
+                f"{kind}.hparams['{name}'] is a {type(value).__name__}, but checkpoints hold only "
+                f"tensors and builtins. Use save_hyperparameters(ignore=['{name}'])."
             )
     try:
-        found = model.statistics()
+        statistics = model.statistics()
     except NotImplementedError as error:
         raise UserError(
-            f"{kind} has no statistics(); one that returns a list of "
-            "saibench.evidence.statistic.Statistic would work."
+            f"{kind} has no statistics(). Return a list of saibench.evidence.statistic.Statistic."
         ) from error
     except ValueError as error:
         raise UserError(f"{kind}.statistics(): {error}") from error
-    if not isinstance(found, list) or not all(isinstance(one, Statistic) for one in found):
+    if not isinstance(statistics, list) or not all(isinstance(s, Statistic) for s in statistics):
         raise UserError(
-            f"{kind}.statistics() is no list of saibench.evidence.statistic.Statistic; "
-            "[Statistic(…)] would be one."
+            f"{kind}.statistics() must return a list of saibench.evidence.statistic.Statistic."
         )
-    keys = [statistic.key for statistic in found]
-    if not any(statistic.summaries for statistic in found) or len(set(keys)) < len(keys):
+    keys = [statistic.key for statistic in statistics]
+    if not any(statistic.summaries for statistic in statistics) or len(set(keys)) < len(keys):
         raise UserError(
-            f"{kind}.statistics() lists no statistic with summaries, or one twice: "
+            f"{kind}.statistics() has no statistic with summaries, or one twice: "
             f"{', '.join(keys) or 'none'}."
         )
-    return found
+    return statistics
 
 
 def _is_builtin(value: Any) -> bool:

@@ -1,6 +1,6 @@
-"""What a third party's net does to global state is undone when the net is built.
+"""Restores global state that a third party's net changes when it is built.
 
-Points of one sweep share a process, so without this one point would change the next.
+Runs of one sweep share a process, so one run would otherwise change the next.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 @contextmanager
 def preserved_global_state() -> Iterator[None]:
-    """Restore default dtype, random states, sharing strategy and TF32 on the way out."""
+    """Restore default dtype, random states, sharing strategy and TF32 on exit."""
     dtype = torch.get_default_dtype()
     sharing = torch.multiprocessing.get_sharing_strategy()
     float32_matmul = torch.get_float32_matmul_precision()

@@ -1,8 +1,8 @@
-"""Metrics of an evaluation pass: one of each a test partition, fed by the model's `test_step`.
+"""Metrics of an evaluation pass, one set per test partition, updated by the model's `test_step`.
 
-A model says what it gives to metrics (`MetricInputs`, by quantity) and which metrics it has itself;
-the user may add others by name (`AddedMetric`). Each sample is predicted once, however many
-partitions hold it, and every metric adds up over batches and ranks.
+A model declares the inputs of metrics by quantity (`MetricInputs`) and has metrics of its own; the
+user may add others by name (`AddedMetric`). Each sample is predicted once, even if several
+partitions contain it, and metrics are accumulated over batches and ranks.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ Metrics = Mapping[str, Mapping[str, Metric]]
 """By quantity, and by name."""
 PREDS_AND_TARGET = ("preds", "target")
 UNIT_OF_INPUTS = "{unit}"
-"""In the unit of a metric: that of what it is given."""
+"""Placeholder in the unit of a metric for the unit of its inputs."""
 MAX_NUMBERS = 1000
-"""Numbers that one metric of a partition may give; a curve is for a figure."""
+"""Maximum number of values of one metric of a partition; a curve belongs in a figure."""
 
 
 @dataclass(frozen=True)
 class MetricInputs:
-    """What a `test_step` gives to the metrics of one quantity, by the names of `update`.
+    """Inputs of the metrics of one quantity, by the arguments of `update`.
 
     Args:
         unit: of `preds` and `target`.
-        example: argument of `update` → a tensor like those that it is given, of a few samples.
-        required: the arguments that a metric of it has to take: one that takes no mask would score
-            what the mask leaves out.
+        example: argument of `update` → an example tensor of a few samples.
+        required: arguments that a metric must accept: without the mask it would score masked
+            pixels.
     """
 
     unit: str
@@ -51,16 +51,16 @@ class MetricInputs:
 
 @dataclass(frozen=True)
 class AddedMetric:
-    """A metric that the settings name.
+    """A metric from the settings.
 
     Args:
         name: of its value among the metrics of a partition.
         target: dotted path of a `torchmetrics.Metric`.
-        options: what it is made with.
-        unit: of its value; `{unit}` in it is that of what it is given. None for what the class says
-            by an attribute `unit`, else none.
-        per: what its value is normalised by; None likewise.
-        of: the quantity that it is given; None for the first that it takes.
+        options: arguments of the class.
+        unit: of its value; `{unit}` in it stands for the unit of the inputs. None for the class's
+            attribute `unit`, if any.
+        per: normalisation of its value; None for the class's attribute `per`, if any.
+        of: quantity of its inputs; None for the first that its `update` accepts.
         source: modules from outside the package that define it → hash of their code.
     """
 
@@ -74,20 +74,20 @@ class AddedMetric:
 
     @property
     def key(self) -> str:
-        """Where the settings name it."""
+        """Its key in the settings."""
         return f"metrics.{self.name}"
 
     def definition(self) -> dict[str, Any]:
-        """What tells its values from those of another metric of the name, as JSON can hold it."""
+        """Its settings as JSON, which differ from those of another metric of the same name."""
         given = {"unit": self.unit, "per": self.per, "of": self.of, "source": dict(self.source)}
         named = {"name": self.name, "_target_": self.target, **self.options}
         return named | {key: value for key, value in given.items() if value}
 
     def built(self) -> Metric:
-        """A new one, which sums in double precision unless it holds a net.
+        """A new metric, which sums in double precision unless it contains a net.
 
         Raises:
-            UserError: it cannot be built, or is no metric of torchmetrics.
+            UserError: it cannot be built, or is not a `torchmetrics.Metric`.
         """
         metric = build({"_target_": self.target, **self.options}, self.key)
         if not isinstance(metric, Metric):
@@ -101,72 +101,70 @@ class AddedMetric:
     def entries(
         self, value: Any, count: int, offered: Mapping[str, MetricInputs]
     ) -> dict[str, dict[str, Any]]:
-        """What `metrics.json` holds of its value: `{name: {value, unit, per, count, of}}`.
+        """Its entries in `metrics.json`: `{name: {value, unit, per, count, of}}`.
 
         Args:
-            value: what `compute` returned, or the `Refused` that it raised.
-            count: samples of the partition.
-            offered: what the model gives to metrics.
+            value: result of `compute`, or the `Refused` that it raised.
+            count: number of samples of the partition.
+            offered: the model's `metric_inputs()`.
 
         Raises:
-            UserError: it was refused, holds what is no number, or more than `MAX_NUMBERS`.
+            UserError: it is `Refused`, not numeric, or has more than `MAX_NUMBERS` values.
         """
         if isinstance(value, Refused):
             raise UserError(f"{self.key}: {value}")
         found = dict(numbers(value, self.name))
         if len(found) > MAX_NUMBERS:
             raise UserError(
-                f"{self.key} gives {len(found):,} numbers. Use a metric of {MAX_NUMBERS:,} at most."
+                f"{self.key} has {len(found):,} values. Use a metric of at most {MAX_NUMBERS:,}."
             )
         metric = self.built()
         unit = getattr(metric, "unit", "") if self.unit is None else self.unit
         per = getattr(metric, "per", "") if self.per is None else self.per
         of_inputs = offered[quantity_of(self, metric, offered)].unit
-        told = {
+        shared = {
             "unit": str(unit).replace(UNIT_OF_INPUTS, of_inputs),
             "per": str(per),
             "count": count,
             "of": {"metric": self.definition()},
         }
         return {
-            name: {"value": number if math.isfinite(number) else None, **told}
+            name: {"value": number if math.isfinite(number) else None, **shared}
             for name, number in found.items()
         }
 
 
 def quantity_of(added: AddedMetric, metric: Metric, offered: Mapping[str, MetricInputs]) -> str:
-    """The quantity that an added metric is given.
+    """The quantity of an added metric's inputs.
 
     Args:
-        added: what the settings say of it.
+        added: its settings.
         metric: built.
-        offered: what the model gives to metrics.
+        offered: the model's `metric_inputs()`.
 
     Raises:
-        UserError: the model gives nothing, no such quantity, or none that `update` takes.
+        UserError: the model has no metric inputs, no such quantity, or none that `update` accepts.
     """
     if not offered:
         raise UserError(
-            f"{added.key}: this model gives its metrics nothing. A model of your own says what it "
-            "gives by metric_inputs(), and gives it by update_metrics(…) in its test_step."
+            f"{added.key}: this model has no metric inputs. Implement metric_inputs() and call "
+            "update_metrics(…) in test_step."
         )
     if added.of is not None and added.of not in offered:
-        raise UserError(f"{added.key}.of={added.of} is no quantity: {closest(added.of, offered)}")
-    for name in [added.of] if added.of is not None else offered:
+        raise UserError(f"{added.key}.of={added.of} is unknown: {closest(added.of, offered)}")
+    names = list(offered) if added.of is None else [added.of]
+    for name in names:
         if _fits(metric, offered[name]):
             return name
-    given = "; ".join(
-        f"{', '.join(offered[name].example)} ({name})"
-        for name in ([added.of] if added.of is not None else offered)
-    )
+    given = "; ".join(f"{', '.join(offered[name].example)} ({name})" for name in names)
     raise UserError(
-        f"{added.key}: {added.target}.update{_signature(metric)} does not take what this model "
-        f"gives, by these names: {given}."
+        f"{added.key}: {added.target}.update{_signature(metric)} does not accept this model's "
+        f"metric inputs: {given}."
     )
 
 
 def check_added(added: AddedMetric, offered: Mapping[str, MetricInputs]) -> None:
-    """Try an added metric with what it will be given.
+    """Update an added metric with the example inputs.
 
     Raises:
         UserError: it cannot be built, or cannot be updated.
@@ -175,7 +173,7 @@ def check_added(added: AddedMetric, offered: Mapping[str, MetricInputs]) -> None
     inputs = offered[quantity_of(added, metric, offered)]
     try:
         metric.update(**_taken(metric, inputs.example))
-    except Exception as error:  # whatever a metric raises
+    except Exception as error:
         shapes = ", ".join(
             f"{name} {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
             for name, value in _taken(metric, inputs.example).items()
@@ -184,13 +182,13 @@ def check_added(added: AddedMetric, offered: Mapping[str, MetricInputs]) -> None
 
 
 class PassMetrics:
-    """The metrics of one evaluation pass, of each of its partitions.
+    """The metrics of each partition of an evaluation pass.
 
     Args:
         evaluation: the pass.
-        own: makes the model's own metrics; called once a partition.
-        added: those that the user names.
-        offered: what the model gives to metrics.
+        own: the model's own metrics of each partition.
+        added: the user's metrics.
+        offered: the model's `metric_inputs()`.
         device: of the model.
     """
 
@@ -223,16 +221,16 @@ class PassMetrics:
 
     @property
     def quantities(self) -> set[str]:
-        """Those that some metric is of."""
+        """Quantities with a metric."""
         return {of for one in self.partitions.values() for of, _ in one.metrics}
 
     def update(self, quantity: str, sample_id: Tensor, inputs: Mapping[str, Any]) -> None:
-        """Add a batch.
+        """Update the metrics of a quantity with a batch.
 
         Args:
-            quantity: as in what the model offers.
-            sample_id: `(R,)`, of the sample that each row of the inputs is of.
-            inputs: by argument of `update`, what has R rows and can be indexed by them.
+            quantity: of the model's `metric_inputs()` or `metrics()`.
+            sample_id: `(R,)`, sample of each row of the inputs.
+            inputs: by argument of `update`; values have R rows and can be indexed by a mask.
 
         Raises:
             UserError: an added metric cannot be updated.
@@ -255,7 +253,7 @@ class PassMetrics:
 
     def _update(self, name: str, metric: Metric, rows: Mapping[str, Any]) -> None:
         try:
-            # what it refuses it counts: `compute` raises, on every rank alike
+            # the metric counts refusals, and `compute` raises on every rank
             with suppress(Refused):
                 metric.update(**_taken(metric, rows))
         except Exception as error:
@@ -264,8 +262,8 @@ class PassMetrics:
             raise UserError(f"metrics.{name} cannot be updated: {fault(error)}.") from error
 
     def compute(self) -> dict[str, dict[str, Any]]:
-        """By partition and metric: its value over all ranks, or the `Refused` that it raised."""
-        with warnings.catch_warnings():  # of a rank without a sample
+        """Value over all ranks, or the raised `Refused`, by partition and metric."""
+        with warnings.catch_warnings():  # on a rank without samples
             warnings.filterwarnings("ignore", message=".*was called before the ``update`` method")
             return {
                 name: {of[1]: self._computed(of[1], metric) for of, metric in one.metrics.items()}
@@ -280,18 +278,18 @@ class PassMetrics:
         except Exception as error:
             if name not in self.added:
                 raise
-            raise UserError(f"metrics.{name} has no value: {fault(error)}.") from error
+            raise UserError(f"metrics.{name} cannot be computed: {fault(error)}.") from error
 
 
 @dataclass(frozen=True)
 class _OfPartition:
-    """Its ids, ascending, or None where it is the whole pass, and its metrics."""
+    """Ascending ids of a partition, or None for the whole pass, and its metrics."""
 
     sample_ids: Tensor | None
     metrics: dict[tuple[str, str], Metric]
 
     def chosen(self, sample_id: Tensor) -> Tensor | None:
-        """Which rows are of the partition, None for all."""
+        """Mask of the rows in the partition, None for all."""
         if self.sample_ids is None:
             return None
         place = torch.searchsorted(self.sample_ids, sample_id).clamp(max=len(self.sample_ids) - 1)
@@ -299,19 +297,19 @@ class _OfPartition:
 
 
 def single_numbers(value: Any, name: str) -> dict[str, float]:
-    """Those of a metric's value that are one number, by name; not its vectors and grids."""
+    """Scalar entries of a metric's value by name, without its vectors and grids."""
     if isinstance(value, Mapping):
         parts = (single_numbers(part, f"{name}_{key}") for key, part in value.items())
         return {key: number for part in parts for key, number in part.items()}
-    is_one = isinstance(value, int | float) or (isinstance(value, Tensor) and not value.ndim)
-    return {name: float(value)} if is_one else {}
+    is_scalar = isinstance(value, int | float) or (isinstance(value, Tensor) and not value.ndim)
+    return {name: float(value)} if is_scalar else {}
 
 
 def numbers(value: Any, name: str) -> Iterator[tuple[str, float]]:
-    """All numbers of a metric's value by name: `csi`, `csi_count`, `csi_0` of several.
+    """All numbers of a metric's value by name: `csi`, `csi_count`, `csi_0`.
 
     Raises:
-        UserError: it is no number, nor a tensor, sequence or mapping of such.
+        UserError: it is not a number, nor a tensor, sequence or mapping of numbers.
     """
     if isinstance(value, Tensor):
         value = value.tolist()
@@ -351,8 +349,9 @@ def _fits(metric: Metric, inputs: MetricInputs) -> bool:
 
 
 def _taken(metric: Metric, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a metric's `update` takes of what is given; of a wrapper's, `preds` and `target`."""
+    """The inputs that a metric's `update` accepts; `preds` and `target` for `**kwargs`."""
     parameters = _parameters(metric)
+    accepted = set(parameters)
     if any(one.kind is one.VAR_KEYWORD for one in parameters.values()):
-        return {name: given[name] for name in given if name in {*parameters, *PREDS_AND_TARGET}}
-    return {name: given[name] for name in given if name in parameters}
+        accepted.update(PREDS_AND_TARGET)
+    return {name: value for name, value in given.items() if name in accepted}

@@ -1,7 +1,7 @@
-"""What a module asks of its net: checked when the net is built, and at every batch by shape.
+"""Checks of a net: of its inputs when it is built, and of its output shapes at every batch.
 
-A net is often somebody else's. A wrong signature or shape would else end as an IndexError or, by
-broadcasting, as a wrong number.
+A wrong signature or shape of a user's net would otherwise raise an IndexError or, by broadcasting,
+give a wrong number.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ def built_net(node: Mapping[str, Any], inputs: Mapping[str, str], **given: Any) 
 
     Args:
         node: `_target_` and settings.
-        inputs: name → what it is, of the positional arguments of its `forward`.
-        given: what saibench knows of the data and seed; of it a net gets what its constructor
-            takes.
+        inputs: name → description of the positional arguments of its `forward`.
+        given: information on the data, and the seed; the net gets the arguments that its
+            constructor accepts.
 
     Raises:
-        UserError: it cannot be built, is no `torch.nn.Module`, or takes other inputs.
+        UserError: it cannot be built, is not a `torch.nn.Module`, or has other inputs.
     """
-    net = build(node, "model.net", **_taken(get_object(node["_target_"]), given))
+    net = build(node, "model.net", **_accepted(get_object(node["_target_"]), given))
     if not isinstance(net, Module):
         raise UserError(
             f"model.net={node['_target_']} makes a {type(net).__name__}. Use a torch.nn.Module."
@@ -42,14 +42,14 @@ def built_net(node: Mapping[str, Any], inputs: Mapping[str, str], **given: Any) 
 def checked_output(
     net: Module, output: Any, name: str, shape: tuple[int, ...], meaning: str
 ) -> Tensor:
-    """What a net returned, if it is a tensor of this shape.
+    """The output of a net, checked to be a tensor of this shape.
 
     Args:
-        net: what returned it.
-        output: what it returned.
+        net: the net.
+        output: its output.
         name: of the output.
         shape: expected.
-        meaning: the shape in letters and the unit, as `(B, 2) logits`.
+        meaning: the shape in letters and the unit, such as `(B, 2) logits`.
 
     Raises:
         UserError: it is not.
@@ -63,13 +63,13 @@ def checked_output(
     else:
         found = f"a {type(output).__name__}"
     raise UserError(
-        f"model.net={_name(net)} returned {found} as {name}, where a torch.Tensor of shape {shape} "
-        f"is expected: {meaning}."
+        f"model.net={_name(net)} returned {found} as {name}. Return a torch.Tensor of shape "
+        f"{shape}: {meaning}."
     )
 
 
 def checked_outputs(net: Module, output: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
-    """The several things that a net returned, as many as there are names.
+    """The outputs of a net, checked to be as many as the names.
 
     Raises:
         UserError: they are not.
@@ -78,29 +78,29 @@ def checked_outputs(net: Module, output: Any, names: tuple[str, ...]) -> tuple[A
         return tuple(output)
     count = f" of {len(output)}" if isinstance(output, tuple | list) else ""
     raise UserError(
-        f"model.net={_name(net)} returned a {type(output).__name__}{count}, where a tuple is "
-        f"expected: ({', '.join(names)})."
+        f"model.net={_name(net)} returned a {type(output).__name__}{count}. Return a tuple "
+        f"({', '.join(names)})."
     )
 
 
-def _taken(target: Any, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Of `given`, what a target has parameters for."""
-    taken = parameters_of(target)
-    return {name: value for name, value in given.items() if taken is None or name in taken}
+def _accepted(target: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that a target has parameters for."""
+    parameters = parameters_of(target)
+    return {name: v for name, v in given.items() if parameters is None or name in parameters}
 
 
 def _check_inputs(net: Module, inputs: Mapping[str, str]) -> None:
     try:
         signature = inspect.signature(net.forward)
-    except ValueError:  # compiled code does not tell
+    except ValueError:  # compiled code has no signature
         return
     try:
         signature.bind(*inputs)
     except TypeError as error:
         needed = ", ".join(f"{name} {what}".rstrip() for name, what in inputs.items())
         raise UserError(
-            f"model.net={_name(net)} has forward{signature}, which cannot be called with "
-            f"({needed}). Use forward(self, {', '.join(inputs)})."
+            f"model.net={_name(net)} has forward{signature}, which does not accept ({needed}). "
+            f"Use forward(self, {', '.join(inputs)})."
         ) from error
 
 

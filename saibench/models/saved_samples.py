@@ -1,4 +1,4 @@
-"""Which tested samples a run keeps whole for its report, predicted once more after the test."""
+"""Tested samples that a run saves for its report, predicted again after the test."""
 
 from __future__ import annotations
 
@@ -21,29 +21,30 @@ def save_samples(
     folder: Path,
     module: Any,
     data: Any,
-    telling: Callable[[pl.DataFrame, Any], dict[int, str]],
-    saved: Callable[[np.ndarray, np.ndarray, Any, Any], SavedSamples],
+    choose: Callable[[pl.DataFrame, Any], dict[int, str]],
+    collect: Callable[[np.ndarray, np.ndarray, Any, Any], SavedSamples],
 ) -> None:
-    """Write a run's saved samples into its folder, whose evidence has been written.
+    """Write a run's saved samples into its folder, which already holds the evidence.
 
     Args:
-        folder: the run's.
+        folder: of the run.
         module: with the tested weights.
-        data: its `save_samples`, or else `telling`, say which.
-        telling: evidence of the partition that a report shows, and `data` → why, by sample id.
-        saved: rows of the index, why each, `module` and `data` → what is to be kept.
+        data: chooses the samples by `save_samples`, if set.
+        choose: evidence of the reported partition and `data` → reason by sample id.
+        collect: rows of the index, their reasons, `module` and `data` → the samples.
     """
     rows = data.saved_rows()
-    why = [] if rows is None else [CHOSEN] * len(rows)
-    if rows is None:
+    if rows is not None:
+        why = [CHOSEN] * len(rows)
+    else:
         samples = read_table(folder / "samples.parquet")
         partition = data.reported_partition(
             samples["partition"].unique(maintain_order=True).to_list()
         )
-        chosen = telling(samples.filter(pl.col("partition") == partition), data)
+        chosen = choose(samples.filter(pl.col("partition") == partition), data)
         row_of = {int(one): row for row, one in enumerate(data.index["sample_id"])}
         rows, why = np.array([row_of[sample] for sample in chosen], int), list(chosen.values())
     if len(rows):
         module.eval()
-        kept = saved(rows, np.array(why), module, data)
-        kept.write(folder / kept.FILE)
+        saved = collect(rows, np.array(why), module, data)
+        saved.write(folder / saved.FILE)

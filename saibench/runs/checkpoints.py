@@ -17,7 +17,7 @@ from torch import nn
 from saibench.errors import UserError, first_line
 from saibench.files.atomic import atomic_write
 from saibench.files.integrity import check_file, check_zip
-from saibench.models.published import misfits_of, told
+from saibench.models.published import listed, mismatches
 
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, TypeError, pickle.UnpicklingError)
 """Errors of torch for a file that is truncated, corrupt or of another format."""
@@ -107,6 +107,6 @@ def _fitting_state(path: Path, module: nn.Module) -> dict[str, Any]:
     except _DAMAGED as error:
         cause = first_line(error)
         raise UserError(f"{path} is not a readable checkpoint ({cause}): {fix}.") from error
-    if misfits := misfits_of(state, module.state_dict()):
-        raise UserError(f"{path} is a checkpoint of another model ({told(misfits)}): {fix}.")
+    if found := mismatches(state, module.state_dict()):
+        raise UserError(f"{path} is a checkpoint of another model ({listed(found)}): {fix}.")
     return state

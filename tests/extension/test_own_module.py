@@ -140,17 +140,21 @@ MISTAKES = {
     "another base": (
         "(BenchmarkModule)",
         "(__import__('lightning').LightningModule)",
-        "Springs is no subclass of saibench.models.base.BenchmarkModule",
+        "subclass of saibench.models.base.BenchmarkModule",
     ),
     "no validation": ("def validation_step", "def validate", "has no validation_step"),
     "no statistics": ("def statistics", "def statistic", "has no statistics()"),
-    "no list": ("return [Statistic(", "return 3 or [Statistic(", "is no list of"),
-    "names for statistics": ("return [Statistic(", 'return ["x"] or [Statistic(', "is no list of"),
+    "no list": ("return [Statistic(", "return 3 or [Statistic(", "list of saibench"),
+    "names for statistics": (
+        "return [Statistic(",
+        'return ["x"] or [Statistic(',
+        "list of saibench",
+    ),
     "an unknown summary": ('"mean"}', '"median"}', "summaries.force_mae: 'median'"),
     "what no checkpoint holds": (
         "self.save_hyperparameters()",
         'self.save_hyperparameters(); self.hparams["x"] = object()',
-        "Springs.hparams holds a object as 'x'",
+        "Springs.hparams['x']",
     ),
 }
 

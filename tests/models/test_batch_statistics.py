@@ -1,4 +1,4 @@
-"""Running statistics are those of all ranks, on each of them."""
+"""Running statistics of batch normalisation are averaged over ranks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from saibench.models.batch_statistics import share_batch_statistics
 
 
 def net_of(rank: int) -> nn.Sequential:
-    """After one batch that only this rank has seen."""
+    """A net after one batch of this rank."""
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(1, 3, 1), nn.BatchNorm2d(3), nn.BatchNorm2d(3, affine=False))
     net(torch.arange(16.0).reshape(4, 1, 2, 2) * (rank + 1))
@@ -25,7 +25,7 @@ def shared(rank: int) -> dict[str, Tensor]:
     return net.state_dict()
 
 
-def test_every_rank_has_the_mean_of_what_they_have_seen(tmp_path: Path) -> None:
+def test_every_rank_has_the_mean_over_ranks(tmp_path: Path) -> None:
     ranks = found_on_ranks(shared, tmp_path)
     alone = [net_of(rank).state_dict() for rank in (0, 1)]
     for name, value in alone[0].items():

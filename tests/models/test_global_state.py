@@ -1,4 +1,4 @@
-"""Libraries of one workload are not loaded for another."""
+"""Libraries of one workload are not imported by others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODULES = (
 )
 
 
-def test_libraries_of_force_fields_are_loaded_by_their_room_alone() -> None:
+def test_libraries_of_force_fields_are_imported_by_their_workload_only() -> None:
     program = f"import sys, {', '.join(MODULES)}\nprint(*sys.modules)"
     ended = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""Each metric of a test partition is what the evidence of its samples gives."""
+"""Each metric of a test partition equals the value from the evidence of its samples."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from saibench.runs.point import load_point
 from saibench.runs.training import rank_of
 
 EXACT = 1e-12
-"""Of sums in double precision that are taken in another order."""
+"""Tolerance of sums in double precision, in another order."""
 SINGLE = 2e-7
-"""Of means over an axis, which tables hold in single precision (half of 2^-23 each)."""
+"""Tolerance of means over an axis, stored in single precision (half of 2^-23 each)."""
 LATE = (
     "+partitions.late={samplers: [{_target_: saibench.datamodules.samplers.Window, by: time, "
     "start: 0.85, size: 0.1}]}"
@@ -66,7 +66,7 @@ def near(found: Any, expected: Any, relative: float) -> None:
 
 
 def test_force_field(tmp_path: Path) -> None:
-    """Two partitions of one pass, which share frames: each has the sums of its own."""
+    """Two partitions of one pass that share frames: each has its own sums."""
     point, found = evaluated(tmp_path, *TINY, LATE, "test=[last_tenth,late]")
     assert set(found) == {"last_tenth", "late"}
     for partition, metrics in found.items():
@@ -189,7 +189,8 @@ def test_repeated_draws(tmp_path: Path) -> None:
         values = draws[column].cast(polars.Float64).to_numpy().reshape(3, 4, 20)
         near(stability[name], np.nanmean(values, axis=(0, 1)), SINGLE)
         near(stability[f"{name}_mean"], np.nanmean(values, axis=1), SINGLE)
-        near(stability[f"{name}_std"], np.nanstd(values, axis=1, ddof=1), 1e-3)  # of what is alike
+        std = np.nanstd(values, axis=1, ddof=1)
+        near(stability[f"{name}_std"], std, 1e-3)  # of similar values
         near(stability[f"{name}_highest"], np.nanmax(values, axis=1), SINGLE)
     assert stability["draws"].tolist() == [4, 4, 4]
     first = along(point, "drawn", "lead", "mae")

@@ -1,4 +1,4 @@
-"""A net of another signature or shape is refused by what was expected, for every workload."""
+"""A net of another signature or output shape is refused, for every workload."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RAIN = RainBatch(
 
 
 class Net(nn.Module):
-    """A net that returns what it is made with, and takes neither a seed nor facts."""
+    """A net that returns the value of an expression, without a seed or facts as arguments."""
 
     def __init__(self, returns: str) -> None:
         super().__init__()
@@ -108,8 +108,7 @@ def test_a_forward_of_one_input_is_refused_as_it_is_built(kind: str, inputs: str
     assert f"forward(self, {inputs})" in str(refused.value)
 
 
-def test_rain_that_is_not_finite_is_told_with_what_predicted_it() -> None:
+def test_rain_that_is_not_finite_is_refused_with_the_name_of_the_net() -> None:
     module, batch = of("rain", "torch.full((3, 20, 32, 32), torch.inf)")
-    with pytest.raises(RuntimeError, match=r"model\.net=.*Net") as refused:
+    with pytest.raises(RuntimeError, match=r"model\.net=.*Net"):
         module.test_step(batch, 0)
-    assert "diverged" not in str(refused.value)

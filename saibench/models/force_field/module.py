@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 from torchmetrics import MeanMetric
@@ -17,7 +16,6 @@ from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import Statistic
-from saibench.imports.targets import build
 from saibench.metrics.force_field import EnergyError, PerAtomEnergyError, PerAtomForceError
 from saibench.metrics.force_field.functional import (
     by_species,
@@ -25,27 +23,24 @@ from saibench.metrics.force_field.functional import (
     force_component_error,
     force_norm_error,
 )
-from saibench.models.base import BenchmarkModule
-from saibench.models.force_field.saved_frames import saved_frames, telling_frames
+from saibench.models.force_field.saved_frames import choose_frames, saved_frames
 from saibench.models.force_field.statistics import force_field_statistics
 from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output, checked_outputs
+from saibench.models.net_module import LOG_EVERY, NetModule, check_optimizer
 from saibench.models.optim.ema import ExponentialMovingAverage
 from saibench.models.saved_samples import save_samples
 from saibench.models.untrained import refuse_random_weights
 from saibench.options import Decay
 from saibench.units import MEV_PER_EV
 
-LOG_EVERY = 50
-"""Steps between two logged training losses; logging every step costs as much as a small net."""
 
-
-class ForceFieldModule(BenchmarkModule):
-    """Energy and force training of a net, and its errors by frame, species and atom.
+class ForceFieldModule(NetModule):
+    """Training of a net on energies and forces, and its errors by frame, species and atom.
 
     The loss of a batch is Σ_frames [w_E (E − Ẽ)² + w_F mean_components (f − f̃)²] / B, with E the
-    total energy less the training partition's mean (paper eq. 1; weights as published for
-    NequIP on rMD17). Of absolute errors it is Σ_frames [w_E |E − Ẽ| + w_F mean_atoms ‖f − f̃‖] / B.
+    total energy minus the training partition's mean (paper eq. 1; weights as published for NequIP
+    on rMD17). With `loss_of=absolute` it is Σ_frames [w_E |E − Ẽ| + w_F mean_atoms ‖f − f̃‖] / B.
 
     Args:
         net: `_target_` and settings of the net, `forward(positions (B, A, 3) Å, species (A,))`
@@ -56,7 +51,7 @@ class ForceFieldModule(BenchmarkModule):
         loss: weights `energy` and `forces`.
         loss_of: `squared` or `absolute` errors.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
-        ema_decay: decay of the moving average of the weights, in [0, 1), or None for none.
+        ema_decay: decay of the moving average of the weights, in [0, 1), or None.
         seed: seed of the initial weights.
     """
 
@@ -91,21 +86,16 @@ class ForceFieldModule(BenchmarkModule):
         num_species = len(facts["type_names"])
         self.validation_forces = PerAtomForceError(num_species)
         self.validation_energy = PerAtomEnergyError()
-        self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN is not to vanish
+        self.validation_loss = MeanMetric(nan_strategy="disable")  # keeps NaN
 
     @classmethod
     def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
-        """Refuse a loss, an optimizer or a learning-rate schedule that cannot be made."""
         _check_loss(settings["loss"])
-        weights = [torch.nn.Parameter(torch.zeros(1))]
-        optimizer = build(settings["optimizer"], "model.optimizer", weights)
-        schedule = settings.get("lr_schedule")
-        if schedule is not None and max_steps != 0:
-            build(schedule["scheduler"], "lr_schedule.scheduler", optimizer)
+        check_optimizer(settings, max_steps)
         refuse_random_weights(settings, max_steps)
 
     def forward(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
-        """Energies `(B,)` in eV, less the training mean, and forces `(B, A, 3)` in eV/Å."""
+        """Energies `(B,)` in eV, minus the training mean, and forces `(B, A, 3)` in eV/Å."""
         shape = batch.positions.shape
         names = ("energies (B,) eV", "forces (B, A, 3) eV/Å")
         output = self.net(batch.positions, batch.species)
@@ -114,14 +104,6 @@ class ForceFieldModule(BenchmarkModule):
             checked_output(self.net, energy, "energies", (shape[0],), "(B,) in eV"),
             checked_output(self.net, forces, "forces", tuple(shape), "(B, A, 3) in eV/Å"),
         )
-
-    def configure_optimizers(self) -> Any:
-        optimizer = instantiate(self.hparams["optimizer"], self.net.parameters())
-        schedule = self.hparams["lr_schedule"]
-        if schedule is None:
-            return optimizer
-        scheduler = instantiate(schedule["scheduler"], optimizer)
-        return {"optimizer": optimizer, "lr_scheduler": {**schedule, "scheduler": scheduler}}
 
     def configure_callbacks(self) -> list[Callback]:
         decay = self.hparams["ema_decay"]
@@ -145,11 +127,6 @@ class ForceFieldModule(BenchmarkModule):
             force_part = of_forces.norm(dim=2).mean(dim=1)
         return self.loss_weights["energy"] * energy_part + self.loss_weights["forces"] * force_part
 
-    def on_validation_epoch_start(self) -> None:
-        self.validation_forces.reset()
-        self.validation_energy.reset()
-        self.validation_loss.reset()
-
     def validation_step(self, batch: MoleculeBatch, batch_idx: int) -> None:
         energy, forces = self(batch)
         num_atoms = len(batch.species)
@@ -169,7 +146,7 @@ class ForceFieldModule(BenchmarkModule):
         self.log("val/energy_mae_per_atom", energy_mae, prog_bar=True)
 
     def save_samples(self, folder: Path, data: StructuralDataModule) -> None:
-        save_samples(folder, self, data, telling_frames, saved_frames)
+        save_samples(folder, self, data, choose_frames, saved_frames)
 
     def statistics(self) -> list[Statistic]:
         return force_field_statistics(self.facts["type_names"], self.facts["species"])
@@ -195,7 +172,7 @@ class ForceFieldModule(BenchmarkModule):
         }
 
     def _update_metrics(self, energy: Tensor, forces: Tensor, batch: MoleculeBatch) -> None:
-        """In meV and meV/Å, an atom or a frame a row."""
+        """In meV and meV/Å, one row per atom or frame."""
         frames, atoms = forces.shape[:2]
         self.update_metrics(
             "forces",
@@ -243,8 +220,8 @@ def _check_loss(weights: Mapping[str, float]) -> None:
     for name in ("energy", "forces"):
         weight = weights.get(name)
         if weight is None:
-            raise UserError(f"model.loss has no weight '{name}'; model.loss.{name}=0 would work.")
+            raise UserError(f"model.loss.{name} is missing. Use model.loss.{name}=0 for no weight.")
         if not 0 <= weight < math.inf:
-            raise UserError(f"model.loss.{name}={weight:g} is no weight; 1 would work.")
+            raise UserError(f"model.loss.{name}={weight:g} must be a finite number of at least 0.")
     if not any(weights.values()):
-        raise UserError("model.loss.energy=0 and model.loss.forces=0 leave nothing to learn from.")
+        raise UserError("model.loss.energy=0 and model.loss.forces=0: set at least one above 0.")

@@ -1,4 +1,4 @@
-"""The frames that a report shows in three dimensions."""
+"""Frames that a report displays in three dimensions."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from saibench.units import MEV_PER_EV
 
 NUM_WORST = 16
 NUM_EVEN = 32
-"""Frames at equal steps of the test, the same for every point that is tested on it."""
+"""Evenly spaced frames of the test, the same for every run that is tested on it."""
 
 
-def telling_frames(tested: pl.DataFrame, data: ForceFieldDataModule) -> dict[int, str]:
-    """The frames with the largest errors, then some all over the test, and why."""
+def choose_frames(tested: pl.DataFrame, data: ForceFieldDataModule) -> dict[int, str]:
+    """Reason by sample id of the frames with the largest errors and of evenly spaced frames."""
     tested = tested.sort("time", "sample_id")
     count = tested.height
     chosen: dict[int, str] = {}
     worst = tested.sort("force_mae", descending=True)["sample_id"].head(NUM_WORST)
     for place, sample in enumerate(worst.to_list(), start=1):
-        chosen[sample] = f"place {place} of {count:,} by force MAE, the largest first"
+        chosen[sample] = f"rank {place} of {count:,} by force MAE, largest first"
     for position in np.unique(np.linspace(0, count - 1, NUM_EVEN).round().astype(int)):
-        chosen.setdefault(tested["sample_id"][int(position)], f"one of {NUM_EVEN} at equal steps")
+        chosen.setdefault(
+            tested["sample_id"][int(position)], f"one of {NUM_EVEN} evenly spaced frames"
+        )
     return chosen
 
 
 def saved_frames(
     rows: np.ndarray, why: np.ndarray, module: Any, data: ForceFieldDataModule
 ) -> SavedFrames:
-    """These frames and the errors of their forces."""
+    """The frames of these rows with the errors of their forces."""
     parts = np.array_split(rows, -(-len(rows) // data.evaluation_batch_size))
     errors = []
     for part in parts:

@@ -1,4 +1,4 @@
-"""What is reported of every tested frame of a force field, with unit and normalisation."""
+"""Statistics of a force field, with unit and normalisation."""
 
 from __future__ import annotations
 
@@ -19,14 +19,27 @@ def force_field_statistics(type_names: Sequence[str], species: Sequence[int]) ->
     symbols = tuple(type_names[kind] for kind in species)
     by_atom = Axis("atom", tuple(range(len(species))), {"species": symbols})
     return [
-        *_energy(),
+        Statistic(
+            "energy_error",
+            "meV",
+            "frame",
+            "total energy, predicted minus reference",
+            summaries={"energy_mae": "mean_abs", "energy_bias": "mean"},
+        ),
+        Statistic(
+            "energy_error_per_atom",
+            "meV/atom",
+            "frame",
+            "total energy over the number of atoms, predicted minus reference",
+            summaries={"energy_mae_per_atom": "mean_abs"},
+        ),
         _force_mae({"force_mae": "mean"}),
         _force_error_norm({"force_error_norm": "mean"}),
         Statistic(
             "equivariance_error",
             "meV/Å",
             "component",
-            "forces of the turned frame against turned forces, mean absolute difference",
+            "mean absolute difference between forces of the rotated frame and rotated forces",
             summaries={"equivariance_error": "mean"},
         ),
         _force_mae({"force_mae": "mean"}, by_species),
@@ -36,30 +49,11 @@ def force_field_statistics(type_names: Sequence[str], species: Sequence[int]) ->
     ]
 
 
-def _energy() -> list[Statistic]:
-    return [
-        Statistic(
-            "energy_error",
-            "meV",
-            "frame",
-            "total energy, predicted less reference",
-            summaries={"energy_mae": "mean_abs", "energy_bias": "mean"},
-        ),
-        Statistic(
-            "energy_error_per_atom",
-            "meV/atom",
-            "frame",
-            "total energy over the number of atoms, predicted less reference",
-            summaries={"energy_mae_per_atom": "mean_abs"},
-        ),
-    ]
-
-
 def _force_mae(summaries: dict[str, str], axis: Axis | None = None) -> Statistic:
     describe = "mean absolute error of a force component"
     return Statistic("force_mae", "meV/Å", "component", describe, axis, summaries)
 
 
 def _force_error_norm(summaries: dict[str, str], axis: Axis | None = None) -> Statistic:
-    describe = "mean length of the force error of an atom"
+    describe = "mean norm of an atom's force error"
     return Statistic("force_error_norm", "meV/Å", "atom", describe, axis, summaries)

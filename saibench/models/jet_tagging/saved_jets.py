@@ -1,4 +1,4 @@
-"""The jets that a report shows."""
+"""Jets that a report displays."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ TYPICAL = "typical {} jet, of median score"
 CLASSES = {1: "top", 0: "QCD"}
 
 
-def telling_jets(tested: pl.DataFrame, data: JetTaggingDataModule) -> dict[int, str]:
-    """The jets of each class that are most confidently wrong and typical, and why."""
+def choose_jets(tested: pl.DataFrame, data: JetTaggingDataModule) -> dict[int, str]:
+    """Reason by sample id of the most confidently wrong and the typical jet of each class."""
     tested = tested.sort("logit", "sample_id")
     chosen: dict[int, str] = {}
     for kind in (WRONG, TYPICAL):
@@ -33,7 +33,7 @@ def telling_jets(tested: pl.DataFrame, data: JetTaggingDataModule) -> dict[int, 
 def saved_jets(
     rows: np.ndarray, why: np.ndarray, module: Any, data: JetTaggingDataModule
 ) -> SavedJets:
-    """These jets with their scores and constituents."""
+    """The jets of these rows with their scores and constituents."""
     batch = data.batch_of(rows).to(module.device)
     logits = module(batch).double().cpu()
     momenta = batch.momenta.double().cpu().numpy()
@@ -42,7 +42,7 @@ def saved_jets(
     axis = momenta.sum(axis=1)
     eta, phi = _direction(px, py, pz)
     jet_eta, jet_phi = _direction(axis[:, 1], axis[:, 2], axis[:, 3])
-    turned = (phi - jet_phi[:, None] + np.pi) % (2 * np.pi) - np.pi
+    delta_phi = (phi - jet_phi[:, None] + np.pi) % (2 * np.pi) - np.pi
     return SavedJets(
         sample_id=batch.sample_id.cpu().numpy(),
         label=batch.label.cpu().numpy(),
@@ -50,7 +50,7 @@ def saved_jets(
         why=why,
         end=np.cumsum(mask.sum(axis=1), dtype=np.int64),
         eta=(eta - jet_eta[:, None])[mask],
-        phi=turned[mask],
+        phi=delta_phi[mask],
         pt=np.hypot(px, py)[mask],
     )
 

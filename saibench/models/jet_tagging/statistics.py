@@ -1,4 +1,4 @@
-"""What is reported of every tested jet, and of the jets of a partition together."""
+"""Statistics of a tagger, and metrics of a partition."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from saibench.metrics.functional.classification import (
 )
 
 SIGNAL_EFFICIENCIES = (30, 50)
-"""Percent of the top jets that are kept where the rejection of QCD jets is told."""
+"""Percentages of top jets at which the rejection of QCD jets is reported."""
 
 
 def angle_labels(step_degrees: float, count: int) -> tuple[int, ...] | tuple[str, ...]:
-    """`count` angles from 0°, `step_degrees` apart: whole numbers, or text if some are not whole.
+    """`count` angles from 0°, `step_degrees` apart: integers, or text if one is not an integer.
 
     >>> angle_labels(5, 3), angle_labels(2.5, 3)
     ((0, 5, 10), ('0', '2.5', '5'))
@@ -33,10 +33,10 @@ def angle_labels(step_degrees: float, count: int) -> tuple[int, ...] | tuple[str
 
 
 def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
-    """Scores of a jet, and those by the angle about the beam by which it was turned.
+    """Scores of a jet, and its scores by rotation angle.
 
     Args:
-        degrees: labels of the angles, None where jets are scored as they are.
+        degrees: labels of the angles; None without rotations.
     """
     statistics = [
         Statistic("score", "", "jet", "predicted probability of a top jet", known=BEFORE),
@@ -45,7 +45,7 @@ def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
             "correct",
             "",
             "jet",
-            "1 where the jet is taken for what it is, else 0",
+            "1 if the jet is classified correctly, else 0",
             summaries={"accuracy": "mean"},
             binary=True,
         ),
@@ -59,51 +59,45 @@ def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
             "score_range",
             "",
             "jet",
-            "largest less smallest score of the jet over the angles",
+            "largest minus smallest score of the jet over the angles",
             summaries={"score_range": "mean"},
             known=BEFORE,
         ),
-        Statistic("score", "", "jet", "probability of a top jet, turned", by_angle, known=BEFORE),
-        Statistic("logit", "", "jet", "log-odds of a top jet, turned", by_angle, known=BEFORE),
+        Statistic("score", "", "jet", "probability of a top jet, rotated", by_angle, known=BEFORE),
+        Statistic("logit", "", "jet", "log-odds of a top jet, rotated", by_angle, known=BEFORE),
     ]
 
 
 def jet_metrics(degrees: Sequence[int | str] | None) -> list[PartitionMetric]:
     """Exact metrics of a partition: AUC, rejections, accuracy of either class, AUC by angle.
 
-    All are taken of the logits: scores near 1 are equal in floating point, logits are not.
+    They use logits, because scores near 1 are equal in floating point.
     """
+    columns = ("logit", "label")
     metrics = [
-        PartitionMetric(
-            "auc", "", "pair of jets", ("logit", "label"), area_under_roc, {"how": "auc"}
-        ),
+        PartitionMetric("auc", "", "pair of jets", columns, area_under_roc, {"how": "auc"}),
         *(
             PartitionMetric(
                 f"rejection_{percent}",
                 "",
                 "accepted QCD jet",
-                ("logit", "label"),
+                columns,
                 partial(background_rejection, signal_efficiency=percent / 100),
                 {"how": "rejection", "signal_efficiency": percent / 100},
                 rejection_lower_limit,
             )
             for percent in SIGNAL_EFFICIENCIES
         ),
-        PartitionMetric(
-            "signal_accuracy",
-            "",
-            "top jet",
-            ("logit", "label"),
-            _signal_accuracy,
-            {"how": "class_accuracy", "class": 1},
-        ),
-        PartitionMetric(
-            "background_accuracy",
-            "",
-            "QCD jet",
-            ("logit", "label"),
-            _background_accuracy,
-            {"how": "class_accuracy", "class": 0},
+        *(
+            PartitionMetric(
+                f"{name}_accuracy",
+                "",
+                f"{jet} jet",
+                columns,
+                partial(_accuracy_of, label=label),
+                {"how": "class_accuracy", "class": label},
+            )
+            for name, jet, label in (("signal", "top", 1), ("background", "QCD", 0))
         ),
     ]
     for position, label in enumerate(degrees or ()):
@@ -124,12 +118,9 @@ def jet_metrics(degrees: Sequence[int | str] | None) -> list[PartitionMetric]:
     return metrics
 
 
-def _signal_accuracy(logit: np.ndarray, label: np.ndarray) -> float:
-    return class_accuracies(logit, label, threshold=0.0)[1]
-
-
-def _background_accuracy(logit: np.ndarray, label: np.ndarray) -> float:
-    return class_accuracies(logit, label, threshold=0.0)[2]
+def _accuracy_of(logit: np.ndarray, labels: np.ndarray, label: int) -> float:
+    _, signal, background = class_accuracies(logit, labels, threshold=0.0)
+    return signal if label else background
 
 
 def _area_at(logits: np.ndarray, label: np.ndarray, position: int) -> float:

@@ -1,4 +1,4 @@
-"""A field moved step by step against itself: what two scores say of a known error (fig. 13)."""
+"""Two scores of a known error: a field against the same field, shifted (fig. 13)."""
 
 from __future__ import annotations
 
@@ -19,22 +19,21 @@ from saibench.models.base import BenchmarkModule
 
 
 class DisplacementDemo(BenchmarkModule):
-    """Predicts the last observed frame, moved to the right, where nothing moved.
+    """Predicts the last observed frame, shifted to the right; the target is the frame itself.
 
-    The frame stands in the middle of an empty field so wide that no rain leaves it. The mean
-    absolute error grows until the two shapes no longer overlap and then says nothing more; the
-    displacement of the centre of mass stays proportional to the error that was made.
+    The field is padded so that no rain leaves it. The mean absolute error saturates when the two
+    shapes no longer overlap; the displacement of the centre of mass stays proportional to the
+    shift.
 
     Args:
-        facts: of the data: `pixel_km`.
-        name: of the model, in the names of points.
+        facts: information on the data: `pixel_km`.
+        name: of the model, in the names of runs.
         shifts: in pixels, ascending.
-        seed: unused; points are named by it.
-        steps: 0; there is nothing to train.
+        seed: unused, but part of the names of runs.
+        steps: 0; nothing is trained.
 
     Raises:
-        UserError: shifts that are no whole numbers from 0 on, or that whole kilometres don't tell
-            apart.
+        UserError: shifts are not ascending integers of at least 0, or equal in whole kilometres.
     """
 
     def __init__(
@@ -52,9 +51,9 @@ class DisplacementDemo(BenchmarkModule):
             or (sorted(shifts) != list(shifts))
         ):
             raise UserError(
-                f"model.shifts={list(shifts)} are not ascending numbers of pixels from 0 on that "
-                f"are a kilometre apart, at {facts['pixel_km']:g} km a pixel; [0, 4, 8, 16] would "
-                "work."
+                f"model.shifts={list(shifts)} must be ascending numbers of pixels of at least 0 "
+                f"that differ in whole kilometres, at {facts['pixel_km']:g} km per pixel. Use for "
+                "example [0, 4, 8, 16]."
             )
         self.net = nn.Module()
 
@@ -64,7 +63,7 @@ class DisplacementDemo(BenchmarkModule):
 
     def statistics(self) -> list[Statistic]:
         axis = Axis("shift", self.kilometres)
-        moved = "of a frame and the same frame moved"
+        moved = "between a frame and the shifted frame"
         return [
             Statistic(
                 "mae", "mm/h", "pixel", f"mean absolute error {moved}", axis, {"mae": "mean"}
@@ -88,7 +87,7 @@ class DisplacementDemo(BenchmarkModule):
         moved = torch.stack([still.roll(shift, dims=-1) for shift in self.shifts], dim=1)
         target = still.unsqueeze(1).expand_as(moved)
         sums = rain_frame_sums(moved, target)
-        widened = still.shape[-1] / width  # the error a pixel of the frame, not of the empty field
+        widened = still.shape[-1] / width  # error per pixel of the frame, not of the padded field
         return {
             "shift/mae": mean_absolute_rain_error(sums) * widened,
             "shift/displacement": center_of_mass_displacement(sums, batch.pixel_km).dr,

@@ -1,9 +1,9 @@
-"""Which part of an evolution's error is the motion's and which the source's, where both are known.
+"""Errors of an evolution due to the motion and due to the source, if both are known.
 
-The continuity equation dx/dt + (v . grad) x = s (paper eq. 3) has two terms that a net predicts. In
-simulated rain both are known exactly, so that each can be replaced by the truth: what error is
-left is the other's, and that of the scheme, which is left when both are true. Pixels are
-interpolated at every step, and what flows in over the border was not observed.
+A net predicts two terms of the continuity equation dx/dt + (v . grad) x = s (paper eq. 3). In
+simulated rain both are known exactly, so each can be replaced by the truth: the remaining error is
+that of the other term and of the scheme. The error of the scheme remains with both terms true:
+pixels are interpolated at every step, and inflow over the border was not observed.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ def truth_statistics(
     pixel_km: float,
     frame_minutes: int = MINUTES_PER_FRAME,
 ) -> dict[str, Tensor]:
-    """Errors `(B, L)` of motion and source, and what each does to the rain.
+    """Errors `(B, L)` of motion and source, and of the rain due to each.
 
     Args:
-        evolution: what was predicted; its motion points to where rain comes from.
+        evolution: prediction; its motion points to the origin of the rain.
         start: `(B, H, W)` in mm/h, the last observed frame.
         target: `(B, L, H, W)` in mm/h.
-        motion: `(B, 2, H, W)` in pixels a frame, where the air goes: the truth.
-        source: `(B, L, H, W)` in mm/h, gained on the way into each frame: the truth.
-        pixel_km: side of a pixel.
+        motion: `(B, 2, H, W)` in pixels per frame, the true motion, in the direction of the flow.
+        source: `(B, L, H, W)` in mm/h, the true source of each frame.
+        pixel_km: edge of a pixel.
         frame_minutes: between two frames.
     """
     true_origin = -motion.unsqueeze(1).expand_as(evolution.motion)
@@ -50,7 +50,7 @@ def truth_statistics(
 
 
 def _error(start: Tensor, motion: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error `(B, L)` of rain that evolves with this motion and source."""
+    """Mean absolute error `(B, L)` of rain evolved with this motion and source."""
     frame, errors = start.unsqueeze(1), []
     for lead in range(motion.shape[1]):
         frame = (warp(frame, motion[:, lead], "bilinear") + source[:, lead, None]).clamp(min=0)

@@ -3,11 +3,10 @@ r"""Losses of NowcastNet (Zhang et al. 2023, doi:10.1038/s41586-023-06184-4, Met
 Evolution network: :math:`J_{accum} + \lambda J_{motion}`; generative network:
 :math:`\beta J_{adv} + \gamma J_{pool}`; discriminator: binary cross-entropy.
 
-Rain is in mm/h, fields are (B, L, H, W). Every loss is one value an event, (B,), so that a batch's
-weight is the caller's. The paper's norms are sums over pixels; here they are means over the valid
-pixels of a frame, which a crop's size does not change. A frame or an event without a valid pixel
-gives 0. `mask`, where given, is bool (B, L, H, W) with True for valid; what stands in a missing
-pixel, NaN included, has no influence.
+Rain is in mm/h, fields are (B, L, H, W). Every loss has one value per event, (B,). The paper's
+norms are sums over pixels; here they are means over the valid pixels of a frame, which do not
+depend on the crop's size. A frame or an event without valid pixels gives 0. `mask` is bool
+(B, L, H, W), True for valid pixels, or None; values of invalid pixels, NaN included, are ignored.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from torch.nn.functional import (
     pad,
 )
 
-from saibench.models.nowcasting.nets.nowcastnet.evolution_operator import Evolution, carried
+from saibench.models.nowcasting.nets.nowcastnet.evolution_operator import Evolution, advected
 
 MOTION_WEIGHT = 1e-2
 """λ."""
@@ -29,17 +28,16 @@ ADVERSARIAL_WEIGHT, POOLING_WEIGHT = 6.0, 20.0
 """β and γ."""
 
 NUM_DRAWS = 4
-"""k, predictions of an event that the pooling loss averages over."""
+"""k, number of predictions of an event in the pooling loss."""
 
-HEAVIEST = 24.0
-"""The greatest weight of a pixel."""
+MAX_PIXEL_WEIGHT = 24.0
 
 POOLING_KERNEL, POOLING_STRIDE = 5, 2
 
 
 def rain_weight(observed: Tensor) -> Tensor:
-    """w(x) = min(24, 1 + x) of rain in mm/h: heavy rain is rare and matters most."""
-    return (1 + observed).clamp(max=HEAVIEST)
+    """w(x) = min(24, 1 + x) of rain in mm/h, which gives heavy rain more weight."""
+    return (1 + observed).clamp(max=MAX_PIXEL_WEIGHT)
 
 
 def weighted_distance(predicted: Tensor, observed: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -47,7 +45,7 @@ def weighted_distance(predicted: Tensor, observed: Tensor, mask: Tensor | None =
 
     Args:
         predicted: (B, L, H, W) in mm/h.
-        observed: (B, L, H, W) in mm/h; it sets the weights.
+        observed: (B, L, H, W) in mm/h, also for the weights.
         mask: see the module.
 
     >>> weighted_distance(torch.tensor([[[[2.0, 0.0]]]]), torch.tensor([[[[3.0, 40.0]]]]))
@@ -63,17 +61,17 @@ def accumulation_loss(
 ) -> Tensor:
     r""":math:`J_{accum} = \sum_t [L_{wdis}(x_t, (x'_t)_{bili}) + L_{wdis}(x_t, x''_t)]`, (B,).
 
-    The first term, of rain carried bilinearly before the intensity is added, teaches the motion;
-    the second, of rain carried to the nearest pixel and changed by the intensity, teaches the
-    intensity. Neither reaches back to an earlier frame.
+    The first term, of rain advected bilinearly before the intensity is added, trains the motion;
+    the second, of rain advected to the nearest pixel plus the intensity, trains the intensity.
+    Neither has a gradient by earlier frames.
 
     Args:
         evolution: of L frames.
-        start: (B, H, W) in mm/h, the frame it began with.
-        observed: (B, L, H, W) in mm/h, what came.
+        start: (B, H, W) in mm/h, the first frame.
+        observed: (B, L, H, W) in mm/h, the target.
         mask: see the module.
     """
-    of_motion = weighted_distance(carried(start, evolution), observed, mask)
+    of_motion = weighted_distance(advected(start, evolution), observed, mask)
     of_intensity = weighted_distance(evolution.fields, observed, mask)
     return (of_motion + of_intensity).sum(dim=1)
 
@@ -81,12 +79,12 @@ def accumulation_loss(
 def motion_regularisation(motion: Tensor, observed: Tensor, mask: Tensor | None = None) -> Tensor:
     r""":math:`J_{motion} = \sum_t \sum_{i=1,2} \|\nabla v^i_t \odot \sqrt{w(x_t)}\|^2`, (B,).
 
-    Motion shall be smooth where it rains hard. The gradient is Sobel's (of whole numbers, not
-    divided by their 8), in both directions; the motion goes on beyond the border as it is there.
+    Makes the motion smooth in heavy rain. The gradient is by Sobel filters with integer weights
+    (not divided by 8), in both directions, with replicated borders.
 
     Args:
-        motion: (B, L, 2, H, W) in pixels a frame.
-        observed: (B, L, H, W) in mm/h, what came; it sets the weights.
+        motion: (B, L, 2, H, W) in pixels per frame.
+        observed: (B, L, H, W) in mm/h, the target, for the weights.
         mask: see the module.
     """
     steepness = _sobel_steepness(motion.flatten(0, 1)).sum(dim=1).view_as(observed)
@@ -98,8 +96,8 @@ def motion_regularisation(motion: Tensor, observed: Tensor, mask: Tensor | None 
 def pooling_loss(draws: Tensor, observed: Tensor, mask: Tensor | None = None) -> Tensor:
     r""":math:`J_{pool} = L_{wdis}(Q(x), \frac{1}{k} \sum_k Q(x'_k))`, the mean over L, (B,).
 
-    Q is the maximum of 5×5 pixels at stride 2. In a window with missing pixels it is the maximum
-    of the valid ones, for observation and prediction alike; a window of missing pixels is missing.
+    Q is the maximum over the valid pixels of 5×5 windows at stride 2, of both observation and
+    prediction; a window without valid pixels is invalid.
 
     Args:
         draws: (k, B, L, H, W) in mm/h, k predictions of each event.
@@ -112,7 +110,7 @@ def pooling_loss(draws: Tensor, observed: Tensor, mask: Tensor | None = None) ->
 
 
 def generator_adversarial_loss(logits: Tensor) -> Tensor:
-    """J_adv: cross-entropy of taking predicted frames for real, mean over patches, (B,).
+    """J_adv: cross-entropy of predicted frames classified as real, mean over patches, (B,).
 
     Args:
         logits: (B, h, w) of the discriminator for predicted frames.
@@ -121,11 +119,11 @@ def generator_adversarial_loss(logits: Tensor) -> Tensor:
 
 
 def discriminator_loss(observed_logits: Tensor, predicted_logits: Tensor) -> Tensor:
-    """Cross-entropy of observed frames being real plus that of predicted ones being made, (B,).
+    """Cross-entropy of observed frames as real plus that of predicted frames as fake, (B,).
 
     Args:
-        observed_logits: (B, h, w) of the discriminator for what came.
-        predicted_logits: (B, h, w) for what was predicted, without the generator's gradient.
+        observed_logits: (B, h, w) of the discriminator for observed frames.
+        predicted_logits: (B, h, w) for predicted frames, without the generator's gradient.
     """
     observed = _cross_entropy(observed_logits, real=True)
     return observed + _cross_entropy(predicted_logits, real=False)
@@ -140,7 +138,7 @@ def _frame_mean(values: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def _sobel_steepness(fields: Tensor) -> Tensor:
-    """Squared length of the gradient of (N, C, H, W) by Sobel's filters, same shape.
+    """Squared norm of the gradient of (N, C, H, W) by Sobel filters, same shape.
 
     Differences of slices, because autocast would run a convolution in half precision.
     """

@@ -1,4 +1,4 @@
-"""Evaluation of any nowcasting net, and training of a plain one (paper §6)."""
+"""Evaluation of any nowcasting net, and training with the weighted distance (paper §6)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from hydra.utils import instantiate
 from torch import Tensor
 from torchmetrics import MeanMetric, Metric
 
@@ -29,14 +28,14 @@ from saibench.metrics.nowcasting import (
 )
 from saibench.metrics.nowcasting.functional.rain import RainFrameSums, rain_frame_sums
 from saibench.metrics.nowcasting.functional.rain_input import MAX_OBSERVED_RATE
-from saibench.models.base import BenchmarkModule
 from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output
+from saibench.models.net_module import LOG_EVERY, NetModule, check_checkpoint
 from saibench.models.nowcasting.error_parts import truth_statistics
 from saibench.models.nowcasting.losses import weighted_distance
 from saibench.models.nowcasting.nets.event_noise import EventNoise
 from saibench.models.nowcasting.nets.nowcastnet.published import load_published
-from saibench.models.nowcasting.saved_events import rainiest, saved_rain
+from saibench.models.nowcasting.saved_events import choose_rainiest, saved_rain
 from saibench.models.nowcasting.statistics import (
     draw_statistics,
     frame_statistics,
@@ -48,32 +47,29 @@ from saibench.models.untrained import refuse_random_weights
 
 INPUTS = {"observed": "(B, T, H, W) mm/h", "noise": "(an EventNoise)"}
 """Of a net's `forward`."""
-LOG_EVERY = 50
-"""Steps between two logged training losses."""
 
 
-class NowcastingModule(BenchmarkModule):
-    """A net that maps observed to coming rain, and its errors by event and lead time.
+class NowcastingModule(NetModule):
+    """A net that predicts rain from observed rain, and its errors by event and lead time.
 
-    A net with parameters is trained on the weighted distance of its prediction, which makes heavy
-    rain count (NowcastNet's loss without its network; `NowcastNetModule` trains that one).
+    The training loss is NowcastNet's weighted distance, which gives heavy rain more weight.
+    `NowcastNetModule` trains NowcastNet.
 
     Args:
         net: `_target_` and settings of the net, `forward(observed (B, T, H, W) mm/h, noise)` →
-            `(B, L, H, W)` mm/h; noise is an `EventNoise`, for nets that draw at random. A net
-            that also has `evolve(observed)` → `Evolution` is asked for motion and source where
-            the truth is known.
-        facts: of the data: `pixel_km`, `observed` and `leads` frames, `frame_minutes` between two,
-            each also given to a net that takes it, and `has_truth`. Without them frames are as
-            NowcastNet's: 9, 20 and 10 minutes.
-        name: of the model, in the names of points.
-        optimizer: `_target_` and settings of a torch optimizer; unused if nothing is trained.
+            `(B, L, H, W)` mm/h; noise is an `EventNoise`, for stochastic nets. If the truth is
+            known, motion and source of a net with `evolve(observed)` → `Evolution` are tested too.
+        facts: information on the data: `pixel_km`, `has_truth`, and optionally the numbers of
+            frames `observed` and `leads` and `frame_minutes` between two frames, by default those
+            of NowcastNet: 9, 20 and 10. A net gets those that its constructor accepts.
+        name: of the model, in the names of runs.
+        optimizer: `_target_` and settings of a torch optimizer; unused without training.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
-        checkpoint: file of weights to start from, with the net's names and shapes, or None.
-        thresholds: rain rates in mm/h at which the critical success index is taken.
+        checkpoint: file of initial weights, with the net's names and shapes, or None.
+        thresholds: rain rates in mm/h for the critical success index.
         active_threshold: rain rate in mm/h from which a pixel is active.
         seed: of the noise in evaluation.
-        steps: 0 for a net without parameters, which is tested as it is.
+        steps: 0 for a net without parameters, which is not trained.
     """
 
     precisions = ("32-true", "bf16-mixed")
@@ -99,17 +95,12 @@ class NowcastingModule(BenchmarkModule):
         self.active_threshold = active_threshold
         self.seed = seed
         self.net = built_net(net, INPUTS, **_known_of_data(net, facts))
-        self.validation_loss = MeanMetric(nan_strategy="disable")  # a NaN is not to vanish
+        self.validation_loss = MeanMetric(nan_strategy="disable")  # keeps NaN
         self.validation_error = MeanMetric(nan_strategy="disable")
 
     @classmethod
     def check(cls, settings: Mapping[str, Any], max_steps: int | None) -> None:
-        checkpoint = settings.get("checkpoint")
-        if checkpoint is not None and not Path(checkpoint).is_file():
-            raise UserError(
-                f"model.checkpoint={checkpoint} is not a file; the path of a checkpoint, or null, "
-                "would work."
-            )
+        check_checkpoint(settings)
         refuse_random_weights(settings, max_steps)
 
     @property
@@ -126,16 +117,8 @@ class NowcastingModule(BenchmarkModule):
         return self._checked(self.net(batch.observed, noise), batch)
 
     def _checked(self, rain: Any, batch: RainBatch) -> Tensor:
-        meaning = "(B, T, H, W) in mm/h, a frame a lead time"
+        meaning = "(B, L, H, W) in mm/h, a frame per lead time"
         return checked_output(self.net, rain, "rain", tuple(batch.target.shape), meaning)
-
-    def configure_optimizers(self) -> Any:
-        optimizer = instantiate(self.hparams["optimizer"], self.net.parameters())
-        schedule = self.hparams["lr_schedule"]
-        if schedule is None:
-            return optimizer
-        scheduler = instantiate(schedule["scheduler"], optimizer)
-        return {"optimizer": optimizer, "lr_scheduler": {**schedule, "scheduler": scheduler}}
 
     def training_step(self, batch: RainBatch, batch_idx: int) -> Tensor:
         losses = weighted_distance(self(batch), batch.target, batch.mask).mean(dim=1)
@@ -144,16 +127,12 @@ class NowcastingModule(BenchmarkModule):
             self.log("train/loss", loss, sync_dist=True)
         return loss
 
-    def on_validation_epoch_start(self) -> None:
-        self.validation_loss.reset()
-        self.validation_error.reset()
-
     def validation_step(self, batch: RainBatch, batch_idx: int) -> None:
         predicted = self(batch).float().clamp(min=0)
         self.validation_loss.update(weighted_distance(predicted, batch.target, batch.mask))
         sums = self._sums(predicted, batch)
-        seen = (sums.pixels > 0) | sums.absolute_error.isnan()  # a NaN is not to vanish
-        self.validation_error.update((sums.absolute_error / sums.pixels)[seen].float())
+        defined = (sums.pixels > 0) | sums.absolute_error.isnan()  # keeps NaN
+        self.validation_error.update((sums.absolute_error / sums.pixels)[defined].float())
 
     def on_validation_epoch_end(self) -> None:
         self.log("val/loss", self.validation_loss.compute(), prog_bar=True)
@@ -174,7 +153,7 @@ class NowcastingModule(BenchmarkModule):
 
     @property
     def leads(self) -> int:
-        """Frames that are predicted."""
+        """Number of predicted frames."""
         return self.facts.get("leads", TARGET_FRAMES)
 
     @property
@@ -184,11 +163,11 @@ class NowcastingModule(BenchmarkModule):
 
     @property
     def evolves(self) -> bool:
-        """Whether the net tells motion and source apart."""
+        """Whether the net predicts motion and source."""
         return hasattr(self.net, "evolve")
 
     def metric_inputs(self) -> dict[str, MetricInputs]:
-        """Whole frames with their mask, or valid pixels for metrics that take none."""
+        """Frames with their mask, or valid pixels for metrics without a mask."""
         rain = torch.linspace(0, 9, 2 * self.leads * 256).reshape(2, self.leads, 16, 16).double()
         mask = torch.ones(rain.shape, dtype=torch.bool)
         frames = {"preds": rain, "target": 2 * rain, "mask": mask}
@@ -224,7 +203,7 @@ class NowcastingModule(BenchmarkModule):
     def _update_metrics(
         self, sums: RainFrameSums, predicted: Tensor, batch: RainBatch, draw: int
     ) -> None:
-        """Of repeated draws the first counts for the metrics of single predictions."""
+        """Of repeated draws, the first updates the metrics of single predictions."""
         ids = batch.sample_id
         if batch.draws is not None and self.measures("draws"):
             event, number = torch.searchsorted(self._drawn, ids), torch.full_like(ids, draw)
@@ -256,14 +235,14 @@ class NowcastingModule(BenchmarkModule):
         return values
 
     def save_samples(self, folder: Path, data: StructuralDataModule) -> None:
-        save_samples(folder, self, data, rainiest, saved_rain)
+        save_samples(folder, self, data, choose_rainiest, saved_rain)
 
     def _repeated(self, batch: RainBatch, draws: int) -> dict[str, Tensor]:
-        """Errors of every draw; what the event's first draw has in common with a single look."""
+        """Statistics of the first draw, and errors of every draw."""
         if not hasattr(self.net, "draws"):
             raise UserError(
-                f"model={self.hparams['name']} predicts an event the same way every time; a "
-                "partition of repeated draws wants a model that draws at random."
+                f"model={self.hparams['name']} is deterministic. Use a stochastic model for a "
+                "partition of repeated draws."
             )
         noise = EventNoise(batch.sample_id, self.seed)
         frames = [
@@ -277,16 +256,12 @@ class NowcastingModule(BenchmarkModule):
         return frames[0] | {name: values.flatten(1) for name, values in of_draws.items()}
 
     def _draws(self) -> int | None:
-        """How often the partitions now tested want events predicted, if repeatedly."""
-        if self._trainer is None:  # built to be looked at
-            return None
-        looks = self.trainer.datamodule.passes()  # type: ignore[attr-defined]
-        transforms = [look.transform for look in looks]
-        counts = {look.count for look in transforms if isinstance(look, RepeatedDraws)}
+        """Number of draws of the partitions that are being tested, if any."""
+        counts = {draws.count for draws in self.tested_transforms(RepeatedDraws)}
         if len(counts) > 1:
             raise UserError(
-                f"the test partitions ask for {' and '.join(map(str, sorted(counts)))} draws an "
-                "event; one number for all would work."
+                f"The test partitions have {' and '.join(map(str, sorted(counts)))} draws per "
+                "event. Use the same count."
             )
         return counts.pop() if counts else None
 
@@ -303,6 +278,6 @@ class NowcastingModule(BenchmarkModule):
 
 
 def _known_of_data(net: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """How events are sampled in space and time, where a net's settings do not say otherwise."""
+    """Resolution of the data in space and time, unless set for the net."""
     known = ("pixel_km", "observed", "leads", "frame_minutes")
     return {name: facts[name] for name in known if name in facts and name not in net}

@@ -29,27 +29,27 @@ from saibench.models.nowcasting.module import LOG_EVERY, NowcastingModule
 from saibench.models.nowcasting.nets.event_noise import EventNoise
 from saibench.models.nowcasting.nets.nowcastnet.discriminator import TemporalDiscriminator
 
-STEPS_OF_A_SEED = 2**32
-"""More steps than any training has, so that no two seeds share their noise."""
+STEPS_PER_SEED = 2**32
+"""Offset between the noise of two seeds, larger than the number of steps of any training."""
 
-PUBLISHED_SHARE = 3, 8
-"""Of the steps, for the evolution network: 300,000 of 800,000."""
+PUBLISHED_FRACTION = 3, 8
+"""Steps of the evolution network over all steps: 300,000 of 800,000."""
 
 
 class NowcastNetModule(NowcastingModule):
-    """First the evolution network, then generator and discriminator with the evolution frozen.
+    """Trains the evolution network, then generator and discriminator with frozen evolution.
 
     Args:
         net: `_target_` and settings of a `NowcastNet`.
-        evolution_steps: steps of the first stage, the rest is the second; None for three eighths
-            of `total_steps`, as published.
-        total_steps: the whole budget; None where it is wall time.
-        evolution_only: predict the evolved rain; there is no second stage.
+        evolution_steps: steps of the first stage; None for three eighths of `total_steps`, as
+            published.
+        total_steps: steps of both stages; None for a wall-time budget.
+        evolution_only: predict the evolved rain, without a second stage.
         evolution_optimizer: of the evolution network.
         evolution_decay: factor of its learning rate in the last third of the first stage.
         generator_optimizer, discriminator_optimizer: of the second stage.
         discriminator_channels: width of the temporal discriminator.
-        gradient_clip: largest norm of a network's gradient, or None.
+        gradient_clip: maximum norm of a network's gradient, or None.
         others: see `NowcastingModule`.
     """
 
@@ -91,13 +91,13 @@ class NowcastNetModule(NowcastingModule):
             return
         if max_steps is None and first is None:
             raise UserError(
-                "model.evolution_steps=null is a share of trainer.max_steps, which is null too; "
-                "a number of steps would work."
+                "model.evolution_steps=null is a fraction of trainer.max_steps, which is null. "
+                "Use a number of steps."
             )
         if max_steps is not None and first_stage(first, max_steps) >= max_steps:
             raise UserError(
                 f"model.evolution_steps={first} leaves no step of trainer.max_steps={max_steps} "
-                f"for the generator; {max_steps // 2}, or model.evolution_only=true, would work."
+                f"for the generator. Use {max_steps // 2}, or model.evolution_only=true."
             )
 
     def forward(self, batch: RainBatch) -> Tensor:
@@ -133,48 +133,46 @@ class NowcastNetModule(NowcastingModule):
             group["lr"] = rate * (self.hparams["evolution_decay"] if late else 1.0)
         evolution = self.net.evolve(batch.observed)
         start = batch.observed[:, -1]
+        accumulation = accumulation_loss(evolution, start, batch.target, batch.mask)
+        motion = motion_regularisation(evolution.motion, batch.target, batch.mask)
         losses = {
-            "accumulation": accumulation_loss(evolution, start, batch.target, batch.mask),
-            "motion": MOTION_WEIGHT
-            * motion_regularisation(evolution.motion, batch.target, batch.mask),
+            "accumulation": batch.sample_weight * accumulation.sum(),
+            "motion": batch.sample_weight * (MOTION_WEIGHT * motion).sum(),
         }
-        weighed = {name: batch.sample_weight * of_event.sum() for name, of_event in losses.items()}
-        self._step(optimizer, torch.stack(list(weighed.values())).sum())
-        return weighed
+        self._step(optimizer, torch.stack(list(losses.values())).sum())
+        return losses
 
     def _train_generator(self, batch: RainBatch, step: int) -> dict[str, Tensor]:
         _, generator, discriminator = self._optimizers()
-        self.net.evo_net.eval()  # what the generator will be steered by in evaluation
+        self.net.evo_net.eval()  # the generator's input, as in evaluation
         with torch.no_grad():
             evolution = self.net.evolve(batch.observed)
-        # noise of the step and event: a resumed training and any number of ranks draw the same
-        noise = EventNoise(batch.sample_id, STEPS_OF_A_SEED * self.seed + step)
+        # noise by step and event: the same in a resumed training and with any number of ranks
+        noise = EventNoise(batch.sample_id, STEPS_PER_SEED * self.seed + step)
         drawn = torch.stack(list(self.net.draws(batch.observed, NUM_DRAWS, noise, evolution)))
-        draws = (
-            drawn * batch.mask
-        )  # a missing pixel is 0 in the target; it must not tell them apart
+        draws = drawn * batch.mask  # invalid pixels are 0, as in the target
 
-        made = self.discriminator(batch.observed, draws[0].detach())
-        real = self.discriminator(batch.observed, batch.target)
-        weighed = {
-            "discriminator": batch.sample_weight * discriminator_loss(real, made).sum(),
+        predicted = self.discriminator(batch.observed, draws[0].detach())
+        observed = self.discriminator(batch.observed, batch.target)
+        losses = {
+            "discriminator": batch.sample_weight * discriminator_loss(observed, predicted).sum(),
         }
-        self._step(discriminator, weighed["discriminator"])
+        self._step(discriminator, losses["discriminator"])
 
         self.toggle_optimizer(generator)
         pooling = POOLING_WEIGHT * pooling_loss(draws, batch.target, batch.mask)
-        fooling = torch.stack(
+        adversarial = torch.stack(
             [generator_adversarial_loss(self.discriminator(batch.observed, d)) for d in draws]
         ).mean(dim=0)
-        weighed["pooling"] = batch.sample_weight * pooling.sum()
-        weighed["adversarial"] = batch.sample_weight * ADVERSARIAL_WEIGHT * fooling.sum()
-        self._step(generator, weighed["pooling"] + weighed["adversarial"])
+        losses["pooling"] = batch.sample_weight * pooling.sum()
+        losses["adversarial"] = batch.sample_weight * ADVERSARIAL_WEIGHT * adversarial.sum()
+        self._step(generator, losses["pooling"] + losses["adversarial"])
         self.untoggle_optimizer(generator)
-        return weighed
+        return losses
 
     def _optimizers(self) -> list[LightningOptimizer]:
         optimizers = self.optimizers()
-        assert isinstance(optimizers, list)  # there are three
+        assert isinstance(optimizers, list)
         return optimizers
 
     def _step(self, optimizer: Any, loss: Tensor) -> None:
@@ -190,5 +188,5 @@ def first_stage(evolution_steps: int | None, total_steps: int | None) -> int:
     """Steps of the evolution network."""
     if evolution_steps is not None:
         return evolution_steps
-    share, whole = PUBLISHED_SHARE
-    return 0 if total_steps is None else max(1, total_steps * share // whole)
+    part, whole = PUBLISHED_FRACTION
+    return 0 if total_steps is None else max(1, total_steps * part // whole)

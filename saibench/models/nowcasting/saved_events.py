@@ -1,4 +1,4 @@
-"""The events that a report shows whole."""
+"""Events that a report displays."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from saibench.datamodules.nowcasting.module import NowcastingDataModule
 from saibench.evidence.nowcasting.saved_events import SavedEvents, saved_events
 
 NUM_SAVED = 2
-"""Where none are chosen: a run keeps the rainiest, which have most to show."""
+"""Number of saved events by default."""
 
 
-def rainiest(tested: pl.DataFrame, data: NowcastingDataModule) -> dict[int, str]:
-    """The tested events with the highest mean rain rate, the highest first, whatever partition."""
+def choose_rainiest(tested: pl.DataFrame, data: NowcastingDataModule) -> dict[int, str]:
+    """Reason by sample id of the tested events with the highest mean rain rate."""
     rows = np.unique(np.concatenate([partition.rows for partition in data.tests.values()]))
     intensity = data.index["mean_intensity"].to_numpy()[rows]
     first = rows[np.argsort(-intensity, kind="stable")[:NUM_SAVED]]
@@ -26,7 +26,7 @@ def rainiest(tested: pl.DataFrame, data: NowcastingDataModule) -> dict[int, str]
 def saved_rain(
     rows: np.ndarray, why: np.ndarray, module: Any, data: NowcastingDataModule
 ) -> SavedEvents:
-    """These events as observed and as predicted."""
+    """The observed and predicted events of these rows."""
     batch = data.batch_of(rows).to(module.device)
     predicted = module(batch)
     motion = _motion(module, batch.observed)
@@ -44,7 +44,7 @@ def saved_rain(
 
 
 def _motion(module: Any, observed: Tensor) -> Tensor | None:
-    """By which the net moves rain, `(B, L, 2, H, W)`, if it says."""
+    """Motion `(B, L, 2, H, W)` of the net, if it predicts one."""
     if module.evolves:
         return module.net.evolve(observed).motion
     return module.net.motion_field(observed) if hasattr(module.net, "motion_field") else None

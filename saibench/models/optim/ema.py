@@ -1,15 +1,13 @@
 """An exponential moving average of the weights, for validation and checkpoints.
 
 Lightning's `WeightAveraging` copies the whole module. A copy of a nequip net with parity has one
-buffer more than the net, and the two no longer match; and pairing every buffer each step costs ten
-times what averaging does. Here an average belongs to its parameter, wherever the module keeps it
-and under however many names.
+buffer more than the net, so the two don't match, and pairing every buffer at each step takes ten
+times as long as averaging. Here an average belongs to its parameter, whatever its names in the
+module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
 
@@ -19,18 +17,17 @@ from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
 LIVE = "current_model_state"
-"""Key of the trained weights in a checkpoint whose `state_dict` holds their averages; Lightning's
-own averaging uses the same."""
+"""Key of the trained weights in a checkpoint whose `state_dict` holds their averages, as in
+Lightning's `WeightAveraging`."""
 
 
 class ExponentialMovingAverage(Callback):
-    """Averages the parameters after each step; validation and checkpoints see the averages.
+    """Averages the parameters after each step; validation and checkpoints use the averages.
 
-    The decay after step n is min(decay, (1 + n) / (10 + n)), n from 1, as nequip warms it up. What
-    is no floating-point number is not averaged, and neither are buffers (running statistics of
-    batch normalisation): validation and checkpoint have them as training left them, which is what
-    `torch.optim.swa_utils.AveragedModel` does by default. A checkpoint's `state_dict` is the
-    module's own while it holds the averages, that is, what validation ran with.
+    The decay after step n is min(decay, (1 + n) / (10 + n)), n from 1, as in nequip. Only
+    floating-point parameters are averaged, not buffers (running statistics of batch
+    normalisation), as in `torch.optim.swa_utils.AveragedModel` by default. A checkpoint's
+    `state_dict` is the state that validation used.
 
     Args:
         decay: in [0, 1).
@@ -68,23 +65,24 @@ class ExponentialMovingAverage(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """What stops training in the midst of a validation leaves the trained weights in place."""
+        """Put the trained weights back if validation is interrupted."""
         if self.is_exchanged:
             self._exchange(pl_module)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        there = deepcopy(checkpoint["state_dict"])
-        with self._other_weights(pl_module):
-            other = deepcopy(pl_module.state_dict())
-        averages, live = (there, other) if self.is_exchanged else (other, there)
+        current = deepcopy(checkpoint["state_dict"])
+        self._exchange(pl_module)
+        other = deepcopy(pl_module.state_dict())
+        self._exchange(pl_module)
+        averages, live = (current, other) if self.is_exchanged else (other, current)
         checkpoint["state_dict"], checkpoint[LIVE] = averages, live
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """When training resumes, the module has the averages, and gets its own weights back."""
+        """When training resumes, take the averages from the module and load the trained weights."""
         if not trainer.training:
             return
         self.averages = {weight: weight.detach().clone() for weight in _averaged(pl_module)}
@@ -97,32 +95,23 @@ class ExponentialMovingAverage(Callback):
         self.steps = state_dict["steps"]
 
     def _averages_of(self, pl_module: LightningModule) -> list[Tensor]:
-        """The average of each parameter; that of one that has come later starts from itself."""
+        """The average of each parameter; a new parameter starts from its value."""
         return [
             self.averages.setdefault(weight, weight.detach().clone())
             for weight in _averaged(pl_module)
         ]
 
-    @contextmanager
-    def _other_weights(self, pl_module: LightningModule) -> Iterator[None]:
-        """The averages where the trained weights are, or the other way round."""
-        self._exchange(pl_module)
-        try:
-            yield
-        finally:
-            self._exchange(pl_module)
-
     @torch.no_grad()
     def _exchange(self, pl_module: LightningModule) -> None:
-        """Exchange weights and averages; before training starts there is nothing to exchange."""
+        """Exchange weights and averages; does nothing before training starts."""
         if self.averages:
             weights, averages = _averaged(pl_module), self._averages_of(pl_module)
-            kept = [weight.clone() for weight in weights]
+            copies = [weight.clone() for weight in weights]
             torch._foreach_copy_(weights, averages)
-            torch._foreach_copy_(averages, kept)
+            torch._foreach_copy_(averages, copies)
             self.is_exchanged = not self.is_exchanged
 
 
 def _averaged(module: nn.Module) -> list[Tensor]:
-    """The parameters that have averages, each once."""
+    """The unique parameters that are averaged."""
     return [w for w in module.parameters() if w.is_floating_point() or w.is_complex()]

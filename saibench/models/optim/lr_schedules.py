@@ -1,4 +1,4 @@
-"""Learning rates over a training that PyTorch has no schedule for."""
+"""Learning-rate schedules that PyTorch lacks."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from saibench.errors import UserError
 def flat_then_decay(
     optimizer: Optimizer, total_iters: int, decay_share: float = 0.3, end_factor: float = 0.01
 ) -> LambdaLR:
-    """Flat, then an exponential decay (the Particle Transformer's, which steps once an epoch).
+    """Constant, then exponential decay, as of the Particle Transformer, which steps every epoch.
 
     Args:
-        optimizer: whose learning rate it is.
-        total_iters: steps of the training.
-        decay_share: share of them, the last, over which it decays.
-        end_factor: what is left of it at the end.
+        optimizer: the optimizer.
+        total_iters: number of training steps.
+        decay_share: fraction of the steps, at the end, with decay.
+        end_factor: final learning rate over the initial one.
 
     Raises:
-        UserError: a share or a factor that is not within (0, 1].
+        UserError: `decay_share` or `end_factor` is not within (0, 1].
     """
     for name, value in (("decay_share", decay_share), ("end_factor", end_factor)):
         if not 0 < value <= 1:
-            raise UserError(f"lr_schedule.scheduler.{name}={value} is not within (0, 1].")
+            raise UserError(f"lr_schedule.scheduler.{name}={value} must be within (0, 1].")
     flat = total_iters * (1 - decay_share)
     length = max(1.0, total_iters - flat)
     return LambdaLR(optimizer, lambda step: end_factor ** (max(0.0, step - flat) / length))

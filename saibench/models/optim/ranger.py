@@ -1,8 +1,8 @@
-"""Ranger: rectified Adam that looks ahead, the optimizer that the Particle Transformer came with.
+"""Ranger: rectified Adam with Lookahead, the published optimizer of the Particle Transformer.
 
-weaver-core has it too (`weaver.utils.nn.optimizer.ranger`), step by step the same; but its state
-leaves out the weights that it looks back to and the steps since, so that a training that resumes
-is not the one that stopped, and it moves one tensor after another.
+weaver-core has the same optimizer (`weaver.utils.nn.optimizer.ranger`), but its state lacks
+Lookahead's slow weights and step count, so a resumed training differs, and it updates one tensor
+after another.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 MIN_SAMPLES = 5
-"""Length of the running average from which its variance is trusted (RAdam, eq. 4)."""
+"""Minimum length of the running average for the rectification (RAdam, eq. 4)."""
 
 
 class Ranger(Optimizer):
@@ -25,16 +25,16 @@ class Ranger(Optimizer):
     The defaults are weaver's. Weight decay is decoupled, as in AdamW.
 
     Args:
-        params: weights, or groups of them.
+        params: parameters, or parameter groups.
         lr: learning rate.
         betas: decay of the running averages of gradient and squared gradient.
         eps: added to the root of the latter.
-        weight_decay: share of the weights that a step takes away, times `lr`.
-        alpha: how far the slow weights follow the fast ones.
-        k: steps between two looks back.
+        weight_decay: coefficient of the weight decay.
+        alpha: Lookahead's interpolation factor of the slow weights.
+        k: number of steps between two updates of the slow weights.
 
     Raises:
-        ValueError: numbers that cannot work.
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Ranger(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """Move the weights that have a gradient."""
+        """Update the weights that have a gradient."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -75,14 +75,14 @@ class Ranger(Optimizer):
         for group in self.param_groups:
             weights = [weight for weight in group["params"] if weight.grad is not None]
             if weights:
-                self._remember(weights)
+                self._initialise(weights)
                 group["step"] += 1
                 self._rectified_adam(weights, group)
                 if group["step"] % group["k"] == 0:
-                    self._look_back(weights, group["alpha"])
+                    self._update_slow_weights(weights, group["alpha"])
         return loss
 
-    def _remember(self, weights: list[Tensor]) -> None:
+    def _initialise(self, weights: list[Tensor]) -> None:
         for weight in weights:
             if not self.state[weight]:
                 self.state[weight] = {
@@ -102,14 +102,14 @@ class Ranger(Optimizer):
             torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
         size = -group["lr"] / (1 - beta1 ** group["step"])
         rectification = rectified(group["step"], beta2)
-        if rectification is None:  # too few gradients to tell their variance
+        if rectification is None:  # too few gradients to estimate their variance
             torch._foreach_add_(weights, mean, alpha=size)
             return
         scale = torch._foreach_sqrt(square)
         torch._foreach_add_(scale, group["eps"])
         torch._foreach_addcdiv_(weights, mean, scale, value=size * rectification)
 
-    def _look_back(self, weights: list[Tensor], alpha: float) -> None:
+    def _update_slow_weights(self, weights: list[Tensor], alpha: float) -> None:
         slow = self._states(weights, "slow")
         torch._foreach_lerp_(slow, weights, alpha)
         torch._foreach_copy_(weights, slow)
@@ -119,7 +119,7 @@ class Ranger(Optimizer):
 
 
 def rectified(step: int, beta2: float) -> float | None:
-    """The factor of RAdam, with Adam's correction of the second moment; None where it has none."""
+    """RAdam's factor times Adam's correction of the second moment; None in the first steps."""
     decay = beta2**step
     longest = 2 / (1 - beta2) - 1
     length = longest - 2 * step * decay / (1 - decay)

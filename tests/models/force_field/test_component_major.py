@@ -1,4 +1,4 @@
-"""NequIP's layers with channels side by side compute what nequip's own layers compute."""
+"""NequIP's layers with contiguous channels equal nequip's own layers."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ def test_checkpoints_are_exchanged_with_nequip(arguments: dict[str, Any]) -> Non
     torch.testing.assert_close(*energies, rtol=1e-10, atol=0.0)
 
 
-def test_both_ways_to_multiply_are_among_these_nets() -> None:
-    """One matrix for all blocks while it is small, one a block where it would be mostly zeros."""
+def test_these_nets_use_both_one_matrix_and_several() -> None:
+    """One matrix of all blocks if it is small, else one per block."""
 
     def products(**arguments: Any) -> list[int]:
         net = nequip(**arguments)

@@ -1,6 +1,8 @@
-"""The loss and the statistics of a force field, against the same in NumPy."""
+"""The loss and the statistics of a force field, against NumPy."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ ADAM = {"_target_": "torch.optim.Adam", "lr": 0.01}
 
 
 class Known(nn.Module):
-    """Predicts the same whatever it is given, but for turned forces."""
+    """Predicts these energies and forces for any input."""
 
     def __init__(self, energy: Tensor, forces: Tensor) -> None:
         super().__init__()
@@ -60,22 +62,17 @@ def made(
     return module, batch
 
 
-def test_loss_is_the_weighted_mean_square_of_energies_and_force_components() -> None:
-    module, batch = made()
+@pytest.mark.parametrize("loss_of", ["squared", "absolute"])
+def test_loss_is_the_weighted_mean_error_of_energies_and_forces(loss_of: str) -> None:
+    module, batch = made(loss_of=loss_of)
     module.log = lambda *_, **__: None
     energy = (module.net.energy - batch.energy).numpy()
     force = (module.net.forces - batch.forces).numpy()
-    expected = 2.0 * np.mean(energy**2) + 30.0 * np.mean(force**2)
-    assert module.training_step(batch, 0).item() == pytest.approx(expected, rel=1e-12)
-
-
-def test_loss_of_absolute_errors_is_of_energies_and_lengths_of_forces() -> None:
-    module, batch = made(loss_of="absolute")
-    module.log = lambda *_, **__: None
-    energy = (module.net.energy - batch.energy).numpy()
-    force = (module.net.forces - batch.forces).numpy()
-    expected = 2.0 * np.mean(np.abs(energy)) + 30.0 * np.mean(np.linalg.norm(force, axis=2))
-    assert module.training_step(batch, 0).item() == pytest.approx(expected, rel=1e-12)
+    expected = {
+        "squared": 2.0 * np.mean(energy**2) + 30.0 * np.mean(force**2),
+        "absolute": 2.0 * np.mean(np.abs(energy)) + 30.0 * np.mean(np.linalg.norm(force, axis=2)),
+    }
+    assert module.training_step(batch, 0).item() == pytest.approx(expected[loss_of], rel=1e-12)
 
 
 def test_statistics_of_a_frame_are_those_of_numpy() -> None:
@@ -103,60 +100,51 @@ def test_statistics_of_a_frame_are_those_of_numpy() -> None:
         np.testing.assert_allclose(found[name], values, rtol=1e-10, err_msg=name)
 
 
-def test_statistics_that_a_test_returns_are_those_that_are_described() -> None:
+def test_test_step_returns_the_declared_statistics() -> None:
     module, batch = made()
-    turn = RandomRotation(seed=0)
-    turned = MoleculeBatch(
-        **{**batch.__dict__, "transform": turn, "original": batch, "sample_weight": 0.0}
-    )
-    described = {statistic.key: statistic for statistic in module.statistics()}
-    assert module.test_step(turned, 0).keys() == described.keys()
-    for key, values in module.test_step(turned, 0).items():
-        axis = described[key].axis
+    rotated = replace(batch, transform=RandomRotation(seed=0), original=batch)
+    declared = {statistic.key: statistic for statistic in module.statistics()}
+    assert module.test_step(rotated, 0).keys() == declared.keys()
+    for key, values in module.test_step(rotated, 0).items():
+        axis = declared[key].axis
         assert values.shape == ((4,) if axis is None else (4, len(axis.labels))), key
 
 
-def test_equivariance_error_compares_turned_forces_with_forces_of_the_turned_frame() -> None:
-    """This net ignores its input: its forces should have turned and did not."""
+def test_equivariance_error_compares_rotated_forces_with_forces_of_the_rotated_frame() -> None:
+    """This net ignores its input, so its forces are not rotated."""
     module, batch = made()
-    turn = RandomRotation(seed=0)
-    turned = MoleculeBatch(**{**batch.__dict__, "transform": turn, "original": batch})
-    matrices = turn.matrices(batch.sample_id.numpy())
+    rotation = RandomRotation(seed=0)
+    rotated = replace(batch, transform=rotation, original=batch)
+    matrices = rotation.matrices(batch.sample_id.numpy())
     forces = module.net.forces.numpy()
-    should = np.einsum("bij,baj->bai", matrices, forces)
-    expected = 1000 * np.abs(forces - should).mean(axis=(1, 2))
-    found = module.test_step(turned, 0)["equivariance_error"]
+    equivariant = np.einsum("bij,baj->bai", matrices, forces)
+    expected = 1000 * np.abs(forces - equivariant).mean(axis=(1, 2))
+    found = module.test_step(rotated, 0)["equivariance_error"]
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
-def test_validation_loss_weighs_every_frame_alike_whatever_its_batch() -> None:
-    module, batch = made(frames=4)
+def test_validation_loss_weights_every_frame_equally_in_any_batch() -> None:
+    module, batch = made()
     whole = module.frame_losses(module.net.energy, module.net.forces, batch).mean().item()
     energy, forces = module.net.energy, module.net.forces
     module.on_validation_epoch_start()
     for part in (slice(0, 3), slice(3, 4)):
         module.net = Known(energy[part], forces[part])
-        module.validation_step(
-            MoleculeBatch(
-                batch.sample_id[part],
-                batch.positions[part],
-                SPECIES,
-                batch.energy[part],
-                batch.forces[part],
-                0.0,
-            ),
-            0,
-        )
+        of_part = {
+            name: getattr(batch, name)[part]
+            for name in ("sample_id", "positions", "energy", "forces")
+        }
+        module.validation_step(replace(batch, **of_part), 0)
     assert module.validation_loss.compute().item() == pytest.approx(whole, rel=1e-6)
 
 
-def test_validation_loss_that_is_no_number_stays_none() -> None:
+def test_nan_in_the_validation_loss_is_kept() -> None:
     module, _ = made()
     module.validation_loss.update(torch.tensor([1.0, float("nan")]))
     assert module.validation_loss.compute().isnan()
 
 
-def test_seed_alone_decides_the_initial_weights() -> None:
+def test_initial_weights_depend_on_the_seed() -> None:
     nets = [
         ForceFieldModule(NET, ADAM, FACTS, {"energy": 1.0, "forces": 1.0}, seed=seed).net
         for seed in (1, 1, 2)

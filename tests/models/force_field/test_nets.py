@@ -1,4 +1,4 @@
-"""Nets of force fields: edges, forces, symmetry, and nothing left behind in the process."""
+"""Nets of force fields: edges, forces, symmetry, and the global state."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Build = Callable[..., nn.Module]
 
 
 def molecules(frames: int = 3, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Random molecules of seven atoms, none on top of another."""
+    """Random molecules of seven atoms with a minimum distance."""
     generator = torch.Generator().manual_seed(seed)
     lattice = torch.tensor([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)])[:7]
     noise = torch.rand(frames, 7, 3, generator=generator, dtype=torch.float64)
@@ -57,7 +57,7 @@ def test_edges_are_those_of_ase(r_max: float, seed: int) -> None:
         first, second = neighbor_list("ij", Atoms("H7", atoms), r_max)
         expected |= {(7 * frame + i, 7 * frame + j) for i, j in zip(first, second, strict=True)}
     assert found == expected
-    assert neighbor_edges(positions, r_max).shape[1] == len(found), "no edge twice"
+    assert neighbor_edges(positions, r_max).shape[1] == len(found), "edges are unique"
     assert mean_num_neighbors(positions, r_max) == pytest.approx(len(expected) / 28)
 
 
@@ -84,7 +84,7 @@ def test_forces_are_the_negative_gradient_of_the_energy(build: Build) -> None:
 
 
 @pytest.mark.parametrize("build", NETS.values(), ids=list(NETS))
-def test_molecules_of_a_batch_do_not_see_each_other(build: Build) -> None:
+def test_molecules_of_a_batch_are_independent(build: Build) -> None:
     net, positions = build(dtype="float64").eval(), molecules(3)
     energy, forces = net(positions, SPECIES)
     for frame in range(3):
@@ -94,9 +94,9 @@ def test_molecules_of_a_batch_do_not_see_each_other(build: Build) -> None:
 
 
 @pytest.mark.parametrize("build", NETS.values(), ids=list(NETS))
-def test_atoms_of_one_kind_may_be_listed_in_any_order(build: Build) -> None:
+def test_order_of_atoms_of_one_species_does_not_matter(build: Build) -> None:
     net, positions = build(dtype="float64").eval(), molecules(2)
-    order = torch.tensor([1, 0, 2, 6, 4, 5, 3])  # carbons and hydrogens among themselves
+    order = torch.tensor([1, 0, 2, 6, 4, 5, 3])  # permutes carbons and hydrogens
     energy, forces = net(positions, SPECIES)
     permuted, permuted_forces = net(positions[:, order], SPECIES)
     torch.testing.assert_close(permuted, energy)
@@ -104,7 +104,7 @@ def test_atoms_of_one_kind_may_be_listed_in_any_order(build: Build) -> None:
 
 
 @pytest.mark.parametrize("build", NETS.values(), ids=list(NETS))
-def test_place_of_a_molecule_does_not_matter(build: Build) -> None:
+def test_energy_and_forces_are_translation_invariant(build: Build) -> None:
     net, positions = build(dtype="float64").eval(), molecules(2)
     energy, forces = net(positions, SPECIES)
     moved, moved_forces = net(positions + torch.tensor([3.0, -2.0, 5.0]), SPECIES)
@@ -113,27 +113,27 @@ def test_place_of_a_molecule_does_not_matter(build: Build) -> None:
 
 
 def equivariance_error(net: nn.Module, positions: Tensor) -> float:
-    """Largest difference, in meV/Å, of turned forces and forces of the turned molecule."""
-    turn, ids = RandomRotation(seed=3), torch.arange(len(positions))
-    turned = net.eval()(turn.positions(positions, ids), SPECIES)[1]
-    expected = turn.forces(net(positions, SPECIES)[1], ids)
-    return 1000 * float((turned - expected).abs().max())
+    """Maximum difference, in meV/Å, of rotated forces and forces of the rotated molecule."""
+    rotation, ids = RandomRotation(seed=3), torch.arange(len(positions))
+    found = net.eval()(rotation.positions(positions, ids), SPECIES)[1]
+    expected = rotation.forces(net(positions, SPECIES)[1], ids)
+    return 1000 * float((found - expected).abs().max())
 
 
-def test_nequip_turns_with_the_molecule() -> None:
+def test_nequip_is_equivariant() -> None:
     assert equivariance_error(nequip(dtype="float64"), molecules(8)) < 1e-9
     single = equivariance_error(nequip(), molecules(8, dtype=torch.float32))
-    assert single < 1e-1, "rounding of float32 alone"
+    assert single < 1e-1, "rounding of float32"
 
 
-def test_cartesian_net_of_the_shipped_size_does_not_turn_with_the_molecule() -> None:
+def test_cartesian_net_of_the_shipped_size_is_not_equivariant() -> None:
     (config,) = compose_command("train", ["model=cartesian"]).points
     size = {name: config.model.net[name] for name in ("r_max", "num_layers", "num_features")}
     assert equivariance_error(cartesian(dtype="float64", **size), molecules(8)) > 1
 
 
 @pytest.mark.parametrize("build", NETS.values(), ids=list(NETS))
-def test_weights_depend_on_the_seed_and_on_nothing_else(build: Build) -> None:
+def test_weights_depend_only_on_the_seed(build: Build) -> None:
     one = build(seed=5).state_dict()
     torch.rand(17), np.random.rand(3), random.random()
     again, other = build(seed=5).state_dict(), build(seed=6).state_dict()
@@ -148,28 +148,26 @@ def test_dtype_is_that_of_the_weights_and_forces(build: Build) -> None:
         energy, forces = net(molecules(2, dtype=dtype), SPECIES)
         assert {weight.dtype for weight in net.parameters()} == {dtype}
         assert forces.dtype == dtype
-        assert energy.dtype in (dtype, torch.float64), "nequip adds up atoms in float64"
+        assert energy.dtype in (dtype, torch.float64), "nequip sums atoms in float64"
+
+
+def global_state() -> tuple:
+    return (
+        torch.get_default_dtype(),
+        e3nn.get_optimization_defaults(),
+        torch.multiprocessing.get_sharing_strategy(),
+        torch.get_float32_matmul_precision(),
+    )
 
 
 @pytest.mark.parametrize("build", NETS.values(), ids=list(NETS))
-def test_building_a_net_leaves_the_process_as_it_was(build: Build) -> None:
+def test_building_a_net_restores_the_global_state(build: Build) -> None:
     torch.manual_seed(11), np.random.seed(11), random.seed(11)
     expected = (torch.rand(1).item(), np.random.rand(), random.random())
     torch.manual_seed(11), np.random.seed(11), random.seed(11)
-    before = (
-        torch.get_default_dtype(),
-        e3nn.get_optimization_defaults(),
-        torch.multiprocessing.get_sharing_strategy(),
-        torch.get_float32_matmul_precision(),
-    )
+    before = global_state()
     build()
-    after = (
-        torch.get_default_dtype(),
-        e3nn.get_optimization_defaults(),
-        torch.multiprocessing.get_sharing_strategy(),
-        torch.get_float32_matmul_precision(),
-    )
-    assert after == before
+    assert global_state() == before
     assert (torch.rand(1).item(), np.random.rand(), random.random()) == expected
 
 
@@ -195,8 +193,8 @@ INDUCTOR_RUNS = (
 )
 
 
-def test_compiled_nequip_trains_as_the_eager_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With inductor where it runs (a minute of a C++ compiler), else with its tracing alone."""
+def test_compiled_nequip_trains_like_the_eager_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With inductor if available (a minute of a C++ compiler), else only its tracing."""
     backend = "inductor" if INDUCTOR_RUNS else "aot_eager"
     smaller = {"num_layers": 1, "l_max": 0, "parity": False, "num_features": 2}
     eager = losses(nequip(**smaller), 2)

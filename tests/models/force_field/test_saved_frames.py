@@ -1,4 +1,4 @@
-"""Which frames a point keeps for its report, and that they are kept as they are."""
+"""The frames that a run saves for its report, and their values."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from saibench.evidence.force_field.saved_frames import SavedFrames
 from saibench.models.force_field.saved_frames import (
     NUM_EVEN,
     NUM_WORST,
+    choose_frames,
     saved_frames,
-    telling_frames,
 )
 from saibench.models.saved_samples import CHOSEN, save_samples
 
@@ -24,7 +24,7 @@ FRAMES, ATOMS = 200, 3
 
 
 class Net(nn.Module):
-    """Its forces are too large by the sample's id in meV/Å, so that the kept error can be told."""
+    """The error of its forces is the sample's id in meV/Å."""
 
     device = torch.device("cpu")
 
@@ -33,7 +33,7 @@ class Net(nn.Module):
 
 
 class Data:
-    """As much of the data module as is asked for."""
+    """The part of the data module that is used."""
 
     evaluation_batch_size = 7
 
@@ -66,7 +66,7 @@ class Data:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A point that was tested on the later half."""
+    """A run that was tested on the second half."""
     tested = np.arange(FRAMES // 2, FRAMES)
     errors = np.random.default_rng(1).gamma(2.0, 20.0, len(tested))
     pl.DataFrame(
@@ -80,27 +80,27 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_worst_frames_and_some_all_over_the_test_are_kept(folder: Path) -> None:
-    save_samples(folder, Net(), Data(), telling_frames, saved_frames)
-    kept = SavedFrames.read(folder / SavedFrames.FILE)
+def test_worst_and_evenly_spaced_frames_are_saved(folder: Path) -> None:
+    save_samples(folder, Net(), Data(), choose_frames, saved_frames)
+    saved = SavedFrames.read(folder / SavedFrames.FILE)
     rows = pl.read_parquet(folder / "samples.parquet").sort("force_mae", descending=True)
-    assert kept.sample_id[:NUM_WORST].tolist() == rows["sample_id"].head(NUM_WORST).to_list()
-    assert kept.why[1] == "place 2 of 100 by force MAE, the largest first"
-    assert {1100, 1199} <= set(kept.sample_id.tolist()), "the first and the last"
-    assert len(set(kept.sample_id.tolist())) == len(kept.sample_id) <= NUM_WORST + NUM_EVEN
+    assert saved.sample_id[:NUM_WORST].tolist() == rows["sample_id"].head(NUM_WORST).to_list()
+    assert "2 of 100" in saved.why[1] and "force MAE" in saved.why[1]
+    assert {1100, 1199} <= set(saved.sample_id.tolist()), "the first and the last"
+    assert len(set(saved.sample_id.tolist())) == len(saved.sample_id) <= NUM_WORST + NUM_EVEN
 
 
-def test_chosen_frames_are_kept_with_the_errors_of_their_forces(folder: Path) -> None:
+def test_chosen_frames_are_saved_with_the_errors_of_their_forces(folder: Path) -> None:
     data = Data(save_samples=[150, 103])
-    save_samples(folder, Net(), data, telling_frames, saved_frames)
-    kept = SavedFrames.read(folder / SavedFrames.FILE)
-    assert kept.sample_id.tolist() == [1150, 1103] and set(kept.why.tolist()) == {CHOSEN}
-    np.testing.assert_allclose(kept.positions[1], data.trajectory.positions[103], rtol=1e-6)
-    np.testing.assert_allclose(kept.forces[0], 1000 * data.trajectory.forces[150], rtol=1e-6)
-    np.testing.assert_allclose(kept.force_error[0], 1150, rtol=1e-4)
-    np.testing.assert_allclose(kept.force_error[1], 1103, rtol=1e-4)
+    save_samples(folder, Net(), data, choose_frames, saved_frames)
+    saved = SavedFrames.read(folder / SavedFrames.FILE)
+    assert saved.sample_id.tolist() == [1150, 1103] and set(saved.why.tolist()) == {CHOSEN}
+    np.testing.assert_allclose(saved.positions[1], data.trajectory.positions[103], rtol=1e-6)
+    np.testing.assert_allclose(saved.forces[0], 1000 * data.trajectory.forces[150], rtol=1e-6)
+    np.testing.assert_allclose(saved.force_error[0], 1150, rtol=1e-4)
+    np.testing.assert_allclose(saved.force_error[1], 1103, rtol=1e-4)
 
 
-def test_nothing_is_kept_where_nothing_is_chosen(folder: Path) -> None:
-    save_samples(folder, Net(), Data(save_samples=[]), telling_frames, saved_frames)
+def test_an_empty_choice_saves_nothing(folder: Path) -> None:
+    save_samples(folder, Net(), Data(save_samples=[]), choose_frames, saved_frames)
     assert not (folder / SavedFrames.FILE).exists()

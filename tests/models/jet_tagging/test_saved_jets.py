@@ -1,4 +1,4 @@
-"""Which jets a point keeps for its report, and that they are kept as they are."""
+"""The jets that a run saves for its report, and their values."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from made_jets import made_jets
 from torch import Tensor, nn
 
 from saibench.evidence.jet_tagging.saved_jets import SavedJets
-from saibench.models.jet_tagging.saved_jets import saved_jets, telling_jets
+from saibench.models.jet_tagging.saved_jets import choose_jets, saved_jets
 from saibench.models.saved_samples import CHOSEN, save_samples
 
 JETS = 40
 
 
 class Tagger(nn.Module):
-    """Scores a batch by the sample's id, so that the kept score can be told."""
+    """Scores a jet by the sample's id."""
 
     device = torch.device("cpu")
 
@@ -29,7 +29,7 @@ class Tagger(nn.Module):
 
 
 class Data:
-    """As much of the data module as is asked for."""
+    """The part of the data module that is used."""
 
     def __init__(self, save_samples: list[int] | None = None) -> None:
         self.jets = made_jets(JETS)
@@ -55,7 +55,7 @@ class Data:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A point whose samples were scored at random."""
+    """A run with random scores."""
     jets = made_jets(JETS)
     logit = np.random.default_rng(0).normal(size=JETS)
     pl.DataFrame(
@@ -70,32 +70,30 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_most_wrong_and_typical_jets_of_each_class_are_kept(folder: Path) -> None:
-    save_samples(folder, Tagger(), Data(), telling_jets, saved_jets)
-    kept = {jet.why: jet for jet in SavedJets.read(folder / SavedJets.FILE)}
+def test_most_wrong_and_typical_jets_of_each_class_are_saved(folder: Path) -> None:
+    save_samples(folder, Tagger(), Data(), choose_jets, saved_jets)
+    saved = {jet.why: jet for jet in SavedJets.read(folder / SavedJets.FILE)}
     rows = pl.read_parquet(folder / "samples.parquet")
     for label, name in ((1, "top"), (0, "QCD")):
         own = rows.filter(label=label).sort("logit")
         worst = own[0 if label else -1]["sample_id"].item()
-        assert kept[f"most confidently wrong {name} jet"].sample_id == worst
+        assert saved[f"most confidently wrong {name} jet"].sample_id == worst
         middle = own[len(own) // 2]["sample_id"].item()
-        assert kept[f"typical {name} jet, of median score"].sample_id == middle
-    assert {jet.label for jet in kept.values()} == {0, 1}
+        assert saved[f"typical {name} jet, of median score"].sample_id == middle
+    assert {jet.label for jet in saved.values()} == {0, 1}
 
 
 def test_a_class_without_a_wrong_jet_has_none(folder: Path) -> None:
     path = folder / "samples.parquet"
     pl.read_parquet(path).with_columns(correct=pl.lit(1.0)).write_parquet(path)
-    save_samples(folder, Tagger(), Data(), telling_jets, saved_jets)
-    assert [jet.why[:7] for jet in SavedJets.read(folder / SavedJets.FILE)] == [
-        "typical",
-        "typical",
-    ]
+    save_samples(folder, Tagger(), Data(), choose_jets, saved_jets)
+    reasons = [jet.why[:7] for jet in SavedJets.read(folder / SavedJets.FILE)]
+    assert reasons == ["typical", "typical"]
 
 
-def test_chosen_jets_are_kept_with_score_and_constituents(folder: Path) -> None:
+def test_chosen_jets_are_saved_with_score_and_constituents(folder: Path) -> None:
     data = Data(save_samples=[7, 3])
-    save_samples(folder, Tagger(), data, telling_jets, saved_jets)
+    save_samples(folder, Tagger(), data, choose_jets, saved_jets)
     jets = list(SavedJets.read(folder / SavedJets.FILE))
     assert [jet.sample_id for jet in jets] == [107, 103]
     assert {jet.why for jet in jets} == {CHOSEN}

@@ -8,7 +8,7 @@ import torch
 from scipy.ndimage import map_coordinates
 from torch import Tensor
 
-from saibench.models.nowcasting.nets.nowcastnet.evolution_operator import carried, evolve, warp
+from saibench.models.nowcasting.nets.nowcastnet.evolution_operator import advected, evolve, warp
 
 
 def numbers(*shape: int, seed: int = 0, scale: float = 1.0) -> Tensor:
@@ -71,7 +71,7 @@ def test_evolution_is_step_by_step() -> None:
             field = field + intensity[event, lead].numpy()
             np.testing.assert_allclose(evolution.fields[event, lead], field, atol=1e-12)
             smooth = map_coordinates(before, place, order=1, mode="nearest")
-            of_motion = carried(start, evolution)[event, lead]
+            of_motion = advected(start, evolution)[event, lead]
             np.testing.assert_allclose(of_motion, smooth, atol=1e-9)
 
 
@@ -102,7 +102,7 @@ def test_a_frame_teaches_its_own_motion_and_intensity_alone() -> None:
         assert (of_intensity[0, others] == 0).all()
 
         of_start, of_motion, of_intensity = gradients(
-            (weight * carried(start, evolution)[0, lead]).sum()
+            (weight * advected(start, evolution)[0, lead]).sum()
         )
         assert of_start is None and of_intensity is None
         assert (of_motion[0, lead] != 0).any()

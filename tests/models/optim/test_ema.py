@@ -76,7 +76,7 @@ def expected(steps: int) -> float:
     return float(ema.ema_weights[0])
 
 
-def test_validation_sees_the_average_and_training_goes_on_from_the_weights(tmp_path: Path) -> None:
+def test_validation_uses_the_average_and_training_the_weights(tmp_path: Path) -> None:
     module, _ = fit(tmp_path, STEPS)
     assert module.seen == pytest.approx([expected(4), expected(8)])
     assert float(module.weight) == STEPS
@@ -99,7 +99,7 @@ def test_resumed_average_is_that_of_uninterrupted_training(tmp_path: Path) -> No
 
 
 class MovedToDouble(SingleDeviceStrategy):
-    """Moves the module when a strategy moves it to its device: a stand-in for a GPU."""
+    """Casts the module when a strategy moves it to its device, instead of a GPU."""
 
     def __init__(self) -> None:
         super().__init__("cpu")
@@ -118,19 +118,19 @@ class MovedToDouble(SingleDeviceStrategy):
 
 
 def test_resumed_average_follows_the_weights_to_their_device(tmp_path: Path) -> None:
-    """Averages come with the checkpoint, before the module is moved."""
+    """Averages are loaded before the module is moved."""
     _, half = fit(tmp_path, 4)
     half.save_checkpoint(tmp_path / "half.ckpt")
     strategy = MovedToDouble()
     module, trainer = fit(tmp_path, STEPS, tmp_path / "half.ckpt", strategy)
-    assert strategy.averages == [torch.float32], "they were there, and elsewhere"
+    assert strategy.averages == [torch.float32], "averages were loaded before"
     (average,) = (c for c in trainer.callbacks if isinstance(c, ExponentialMovingAverage))
     assert [weight.dtype for weight in average.averages.values()] == [torch.float64]
     assert module.seen == pytest.approx([expected(8)])
 
 
 class Shared(nn.Module):
-    """Weights of two names, batch statistics, and a weight of whole numbers."""
+    """Tied weights, batch statistics, and an integer weight."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ class TrainsShared(LightningModule):
 
 
 class TorchAverage(Callback):
-    """PyTorch's own average of the net, beside the one that is tested."""
+    """PyTorch's average of the net, as a reference."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.average = AveragedModel(pl_module.net, avg_fn=self.warmed_up)
@@ -176,7 +176,7 @@ class TorchAverage(Callback):
         self.average.update_parameters(pl_module.net)
 
 
-def test_checkpoint_of_tied_weights_holds_what_was_validated(tmp_path: Path) -> None:
+def test_checkpoint_of_tied_weights_holds_the_validated_weights(tmp_path: Path) -> None:
     torch.manual_seed(0)
     module, reference = TrainsShared(), TorchAverage()
     data = torch.randn(4, 3, 2)
@@ -204,7 +204,7 @@ def test_checkpoint_of_tied_weights_holds_what_was_validated(tmp_path: Path) -> 
 
 
 class Swapping(Line):
-    """A second weight moves by 10 a step, and both change places at each."""
+    """A second weight moves by 10 a step, and both submodules are swapped at each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -219,7 +219,7 @@ class Swapping(Line):
         return -(slow + 10 * fast).sum()
 
 
-def test_an_average_stays_with_its_weight_where_submodules_change_places(tmp_path: Path) -> None:
+def test_an_average_stays_with_its_weight_when_submodules_are_swapped(tmp_path: Path) -> None:
     _, trainer = fit(tmp_path, 3, module=Swapping())
     trainer.save_checkpoint(tmp_path / "end.ckpt")
     saved = torch.load(tmp_path / "end.ckpt", weights_only=True)
@@ -229,7 +229,7 @@ def test_an_average_stays_with_its_weight_where_submodules_change_places(tmp_pat
 
 
 @pytest.mark.parametrize("stopped_in", ["validation_step", "on_validation_epoch_end"])
-def test_a_validation_that_is_cut_short_leaves_the_trained_weights(
+def test_an_interrupted_validation_leaves_the_trained_weights(
     tmp_path: Path, stopped_in: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module, saved = Line(), {}
@@ -247,7 +247,8 @@ def test_a_validation_that_is_cut_short_leaves_the_trained_weights(
     assert float(saved[LIVE]["weight"]) == 4
 
 
-def test_a_net_with_parity_whose_copy_has_other_buffers_trains(tmp_path: Path) -> None:
+def test_a_net_with_parity_trains(tmp_path: Path) -> None:
+    """A copy of this net has other buffers."""
     net = ("model=nequip", "model.net.num_layers=1", "model.net.num_features=2")
     budget = ("model.net.l_max=2", "subset.count=10", "trainer.max_steps=2", "trainer.val_every=1")
     ended = train(tmp_path, *TRAJECTORY, *QUIET, *net, *budget)

@@ -1,4 +1,4 @@
-"""Ranger against weaver's own, the exactness of its state, and the schedule that goes with it."""
+"""Ranger against weaver's, its state, and the learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def weights() -> list[nn.Parameter]:
 
 
 def move(optimizer: torch.optim.Optimizer, params: list[nn.Parameter], steps: range) -> None:
-    """Steps along gradients that depend on the step and on the weights."""
+    """Take steps with gradients that depend on the step and on the weights."""
     for step in steps:
         generator = torch.Generator().manual_seed(step)
         for weight in params:
@@ -39,7 +39,7 @@ def move(optimizer: torch.optim.Optimizer, params: list[nn.Parameter], steps: ra
 
 @pytest.mark.parametrize("settings", [{}, {"betas": (0.9, 0.99), "alpha": 0.3, "k": 4}])
 def test_steps_are_those_of_weaver(settings: dict) -> None:
-    """Past the steps that are too few for a variance, and many looks back."""
+    """Beyond the first steps, without rectification, and with many updates of the slow weights."""
     from weaver.utils.nn.optimizer.ranger import Ranger as WeaverRanger
 
     options = {**OPTIONS, **settings}
@@ -59,23 +59,23 @@ def test_steps_are_those_of_weaver(settings: dict) -> None:
 
 
 @pytest.mark.parametrize("stop", [1, 5, 6, 8, 15])
-def test_resumed_steps_are_those_of_an_uninterrupted_training(stop: int, tmp_path: Path) -> None:
+def test_resumed_training_equals_uninterrupted_training(stop: int, tmp_path: Path) -> None:
     straight = weights()
     move(Ranger(straight, **OPTIONS), straight, range(20))
     stopped = weights()
     optimizer = Ranger(stopped, **OPTIONS)
     move(optimizer, stopped, range(stop))
     torch.save({"weights": stopped, "optimizer": optimizer.state_dict()}, tmp_path / "last.ckpt")
-    held = torch.load(tmp_path / "last.ckpt", weights_only=True)
-    resumed = held["weights"]
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    resumed = checkpoint["weights"]
     optimizer = Ranger(resumed, lr=1.0)
-    optimizer.load_state_dict(held["optimizer"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
     move(optimizer, resumed, range(stop, 20))
     for mine, other in zip(resumed, straight, strict=True):
         assert torch.equal(mine, other)
 
 
-def test_weights_without_a_gradient_stay() -> None:
+def test_weights_without_a_gradient_do_not_change() -> None:
     moved, still = weights()[:2]
     optimizer = Ranger([moved, still], **OPTIONS)
     before = copy.deepcopy(still)
@@ -84,7 +84,7 @@ def test_weights_without_a_gradient_stay() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"k": 0}, {"alpha": 1.5}, {"betas": (1.0, 0.9)}, {"lr": -1}])
-def test_numbers_that_cannot_work_are_refused(wrong: dict) -> None:
+def test_arguments_out_of_range_are_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Ranger(weights(), **wrong)
 
@@ -109,7 +109,7 @@ def test_learning_rate_is_flat_then_decays_to_one_percent() -> None:
 
 
 def test_learning_rate_at_the_end_of_an_epoch_is_weavers() -> None:
-    """weaver steps once an epoch, 20 of them, the last 6 by 0.01^(1/6)."""
+    """weaver steps every epoch: 20 epochs, the last 6 with a factor of 0.01^(1/6)."""
     found = rates(2000)
     for decayed in range(1, 7):
         at = 2.0 * math.pow(0.01, decayed / 6)
@@ -117,6 +117,6 @@ def test_learning_rate_at_the_end_of_an_epoch_is_weavers() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"decay_share": 0.0}, {"end_factor": 0.0}])
-def test_schedules_without_an_end_are_refused(wrong: dict) -> None:
+def test_schedules_out_of_range_are_refused(wrong: dict) -> None:
     with pytest.raises(UserError, match=next(iter(wrong))):
         rates(10, **wrong)

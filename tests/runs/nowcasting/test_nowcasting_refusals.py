@@ -42,7 +42,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         (["model.net.base_channels=0"], "base_channels=0"),
         (["model=extrapolation", "model.net.motion=proesman"], "'proesmans' or 'vet'"),
-        (["model=steps", "model.net.members=0"], "0 members"),
+        (["model=steps", "model.net.members=0"], "model.net.members=0"),
         (["model=persistence", "workload.headline=[mae_61]"], "mae_61"),
         (["trainer=none"], "model=nowcastnet_narrow"),
         (["model=displacement_demo", "model.shifts=[0, 4, 4]"], "model.shifts=[0, 4, 4]"),

@@ -1,8 +1,8 @@
 """Message passing on absolute Cartesian vectors: the counter-example of the equivariance test.
 
-Paper table 3 lists an equivariance test that NequIP passes by construction. This net sees the
-components of the edge vectors in the laboratory frame, so it has to learn rotation from data
-and measurably fails to: the test has something to find.
+Paper table 3 lists an equivariance test that NequIP passes by construction. The inputs of this net
+are components of the edge vectors in the laboratory frame, so it must learn rotations from data,
+and the test finds its error.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class CartesianMessagePassing(nn.Module):
 
     Args:
         type_names: chemical symbols; position in the list is the atom type.
-        avg_num_neighbors: normalises the sum over messages.
+        avg_num_neighbors: normalisation of the sum over messages.
         force_rms: scale of the atomic energies, in eV/Å (training partition).
         dtype: `float32` or `float64`.
         seed: seed of the initial weights.
         r_max: cutoff radius in Å.
-        num_layers: rounds of messages.
-        num_features: width of an atom's features.
+        num_layers: number of message passing layers.
+        num_features: number of features of an atom.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class CartesianMessagePassing(nn.Module):
         self.to(self.dtype)
 
     def forward(self, positions: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
-        """Energies `(B,)` in eV, less the training mean, and forces `(B, A, 3)` in eV/Å."""
+        """Energies `(B,)` in eV, minus the training mean, and forces `(B, A, 3)` in eV/Å."""
         num_frames, num_atoms, _ = positions.shape
         center, neighbor = neighbor_edges(positions, self.r_max)
         with torch.enable_grad():

@@ -1,11 +1,11 @@
-"""NequIP's layers on features whose channels lie side by side: far fewer, larger operations.
+"""NequIP's layers with contiguous channels: fewer and larger operations.
 
-e3nn stores a block of `mul` vectors of dimension `d` as `(mul, d)` and writes each tensor product
-path by path. Stored as `(d, mul)`, a linear layer is one matrix product a block, and the tensor
-product of an edge is one small matrix, made of its spherical harmonics, times the features that
-the edge carries. The weights keep their names, shapes and meaning; energies and forces are those
-of nequip to rounding. Only the order within a block of the hidden features differs, and nothing
-outside the convolutions sees that, because they begin and end with scalars.
+e3nn stores a block of `mul` vectors of dimension `d` as `(mul, d)` and computes each tensor product
+path by path. With blocks `(d, mul)`, a linear layer is one matrix product per block, and the tensor
+product of an edge is one small matrix, computed from its spherical harmonics, times the features
+of the sending node. The weights keep their names, shapes and meaning; energies and forces equal
+those of nequip up to rounding. Only the order within a block of hidden features differs, which
+has no effect outside the convolutions, because they begin and end with scalars.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Irreps = Any
 
 
 def make_component_major(model: nn.Module) -> None:
-    """Replace, in place, every equivariant layer of a NequIP `model`; its weights stay in use."""
+    """Replace every equivariant layer of a NequIP `model` in place; the weights are shared."""
     from nequip.nn._tp_scatter_base import TensorProductScatter
 
     replacements = {
@@ -41,7 +41,7 @@ def make_component_major(model: nn.Module) -> None:
 
 
 def _blocks(irreps: Irreps) -> list[tuple[int, int]]:
-    """Channels and dimension of every block."""
+    """Number of channels and dimension of every block."""
     return [(mul, ir.dim) for mul, ir in irreps]
 
 
@@ -52,7 +52,7 @@ def _split(features: Tensor, blocks: list[tuple[int, int]]) -> list[Tensor]:
 
 
 def _join(sums: dict[int, Tensor], blocks: list[tuple[int, int]], like: Tensor) -> Tensor:
-    """Features `(N, sum of dim * mul)` of blocks `(N, dim, mul)`; a block without paths is zero."""
+    """Features `(N, sum of dim * mul)` of blocks `(N, dim, mul)`; missing blocks are zero."""
     parts = [
         sums[i].flatten(1) if i in sums else like.new_zeros(like.shape[0], dim * mul)
         for i, (mul, dim) in enumerate(blocks)
@@ -100,8 +100,8 @@ class Linear(nn.Module):
 class SelfConnection(nn.Module):
     """`FullyConnectedTensorProduct` with scalar attributes `(N, V)` of the nodes.
 
-    The weights `(U, V, W)` of a path and the attributes of a node make the matrix `(U, W)` that
-    this node's features are multiplied by.
+    The weights `(U, V, W)` of a path and the attributes of a node give the matrix `(U, W)` that
+    multiplies this node's features.
     """
 
     weight: nn.Parameter
@@ -112,7 +112,7 @@ class SelfConnection(nn.Module):
         self.register_buffer("output_mask", product.output_mask)
         self.blocks_in, self.blocks_out = _blocks(product.irreps_in1), _blocks(product.irreps_out)
         if any(ir.l != 0 or ir.p != 1 for _, ir in product.irreps_in2):
-            raise ValueError(f"node attributes are scalars, not {product.irreps_in2}")
+            raise ValueError(f"node attributes must be scalars, not {product.irreps_in2}")
         self.paths = [
             # Wigner's symbols (l 0 l) are the unit matrix over sqrt(2 l + 1).
             (path.i_in1, path.i_out, path.path_shape, path.path_weight / sqrt(dim))
@@ -135,11 +135,11 @@ class SelfConnection(nn.Module):
 class Convolution(nn.Module):
     """`TensorProductScatter`: messages along edges, summed over the edges of a receiving node.
 
-    A path takes block `i` of the features and the harmonics `Y` of an edge to an irrep of the
-    message. The paths of several blocks of as many channels are one matrix for each edge,
-    `M[(k, p), m] = sum_n C_p[m, n, k] Y_p[n]`, `C_p` being Wigner's 3j symbols of path p: all of
-    the blocks together while that matrix is small, and each block by itself where most of the
-    large matrix would be zeros.
+    A path maps block `i` of the features and the harmonics `Y` of an edge to an irrep of the
+    message. The paths of several blocks with the same number of channels are one matrix per edge,
+    `M[(k, p), m] = sum_n C_p[m, n, k] Y_p[n]`, with `C_p` the Wigner 3j symbols of path p: one
+    matrix of all blocks if it is small, else one per block, because most of the large matrix would
+    be zero.
     """
 
     coupling: Tensor
@@ -148,7 +148,7 @@ class Convolution(nn.Module):
         super().__init__()
         self.tp = layer.tp  # the buffers that checkpoints hold
         self.weight_sizes = [prod(path.path_shape) for path in layer.tp.instructions]
-        products = [EdgeProduct.of(layer, blocks) for blocks in _together(layer)]
+        products = [EdgeProduct.of(layer, blocks) for blocks in _block_groups(layer)]
         self.products = [product for product in products if product.fans]
         coupling = torch.cat([product.coupling(layer) for product in self.products]).T
         self.register_buffer(
@@ -163,7 +163,7 @@ class Convolution(nn.Module):
         edge_dst: Tensor,
         edge_src: Tensor,
     ) -> Tensor:
-        """Sums of messages `(N, irreps_mid.dim)`, by nequip's names of the arguments.
+        """Sums of messages `(N, irreps_mid.dim)`; nequip names the arguments.
 
         Args:
             x: `(N, feature_irreps_in.dim)`.
@@ -192,9 +192,9 @@ class Fan(NamedTuple):
     """Paths of one product to one output.
 
     Args:
-        output: number of the irrep among those of the message.
+        output: index of the irrep in the message.
         dim: its dimension.
-        paths: numbers of the paths, in the order of the channels of the message.
+        paths: indices of the paths, in the order of the channels of the message.
     """
 
     output: int
@@ -203,13 +203,13 @@ class Fan(NamedTuple):
 
 
 class EdgeProduct(NamedTuple):
-    """The matrix of every edge times blocks of the features that the edge carries.
+    """The matrix of every edge times blocks of the features of its sending node.
 
     Args:
-        start: where the blocks begin among the features.
-        mul: channels of every block.
-        columns: dimension of all blocks together.
-        offsets: block → where it begins among the columns.
+        start: offset of the blocks in the features.
+        mul: number of channels of every block.
+        columns: total dimension of all blocks.
+        offsets: block → its offset in the columns.
         fans: in the order of the rows.
     """
 
@@ -243,7 +243,7 @@ class EdgeProduct(NamedTuple):
         return sum(fan.dim * len(fan.paths) for fan in self.fans)
 
     def coupling(self, layer: Any) -> Tensor:
-        """`(rows * columns, edge_attr.dim)`, what takes harmonics to the matrix, in float64."""
+        """The map `(rows * columns, edge_attr.dim)` from harmonics to the matrix, in float64."""
         irreps_edge = layer.irreps_edge_attr
         of_fans = []
         for fan in self.fans:
@@ -264,7 +264,7 @@ class EdgeProduct(NamedTuple):
         return torch.cat(of_fans)
 
     def __call__(self, sent: Tensor, matrix: Tensor) -> list[Tensor]:
-        """For each fan its products `(E, dim, paths * mul)`.
+        """Products `(E, dim, paths * mul)` of each fan.
 
         Args:
             sent: features `(E, feature_irreps_in.dim)` of the sending nodes.
@@ -281,24 +281,24 @@ class EdgeProduct(NamedTuple):
         ]
 
 
-LARGEST_MATRIX = 512
-"""Elements of the matrix of an edge that holds all blocks, zeros included. Measured: below, one
-product of matrices that are mostly zeros is faster than many small ones."""
+MAX_MATRIX_SIZE = 512
+"""Maximum number of elements of one matrix of all blocks, zeros included. Up to this size, one
+product of matrices that are mostly zeros was measured to be faster than many small ones."""
 
 
-def _together(layer: Any) -> list[list[int]]:
-    """Which blocks of the features go through one product."""
+def _block_groups(layer: Any) -> list[list[int]]:
+    """Blocks of the features by product."""
     irreps = layer.feature_irreps_in
     blocks = list(range(len(irreps)))
     if len({mul for mul, _ in irreps}) == 1:
         whole = EdgeProduct.of(layer, blocks)
-        if whole.rows * whole.columns <= LARGEST_MATRIX:
+        if whole.rows * whole.columns <= MAX_MATRIX_SIZE:
             return [blocks]
     return [[block] for block in blocks]
 
 
 def _outputs(layer: Any) -> list[Any]:
-    """The irreps of the message, each once, in order."""
+    """The unique irreps of the message, in order."""
     return list(dict.fromkeys(ir for _, ir in layer.irreps_mid))
 
 
@@ -311,7 +311,7 @@ class Gate(nn.Module):
         self.mul = gate.mul  # the buffers that checkpoints hold
         cut = gate.sc.cut
         self.sizes = [block.dim for block in cut.irreps_in]
-        self.scalars, self.gates, self.gated = (list(taken) for taken in cut.instructions)
+        self.scalars, self.gates, self.gated = map(list, cut.instructions)
         self.gated_shape = [(mul, ir.dim) for mul, ir in gate.irreps_gated]
 
     def forward(self, features: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""nequip's global settings, for as long as a net is built.
+"""nequip's global settings while a net is built.
 
-nequip seeds every generator with 123, makes float64 the default dtype, and changes the sharing
-strategy of multiprocessing and e3nn's code generation defaults.
+nequip seeds every generator with 123, sets float64 as default dtype, and changes the sharing
+strategy of multiprocessing and e3nn's defaults of code generation.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from saibench.models.global_state import preserved_global_state
 
 @contextmanager
 def nequip_global_state() -> Iterator[None]:
-    """Within, nequip's own state, without TF32; before and after, that of the process."""
+    """Set nequip's global state, without TF32, and restore the state of the process on exit."""
     e3nn_defaults = e3nn.get_optimization_defaults()
     try:
         with preserved_global_state():

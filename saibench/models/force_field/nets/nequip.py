@@ -1,4 +1,4 @@
-"""NequIP (Batzner et al. 2022, doi:10.1038/s41467-022-29939-5) from nequip's own builder."""
+"""NequIP (Batzner et al. 2022, doi:10.1038/s41467-022-29939-5), built by nequip."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from saibench.options import Count, Degree, Positive
 class NequIP(nn.Module):
     """E(3)-equivariant graph network: energies, and forces as their negative gradient.
 
-    A thin shell that turns dense batches of one molecule into nequip's flat graph. Every
-    argument below `seed` is nequip's own (`nequip.model.NequIPGNNModel`), by its own name.
+    Converts dense batches of one molecule to nequip's flat graph. The arguments after `seed` are
+    those of `nequip.model.NequIPGNNModel`.
 
     Args:
         type_names: chemical symbols; position in the list is the atom type.
@@ -26,7 +26,7 @@ class NequIP(nn.Module):
         force_rms: root mean square of a force component in the training partition, in eV/Å;
             the scale of the atomic energies.
         dtype: `float32` or `float64`.
-        compile: let nequip trace the net, its gradient included, and compile it by inductor.
+        compile: trace the net and its gradient by nequip, and compile it by inductor.
         seed: seed of the initial weights.
     """
 
@@ -77,11 +77,11 @@ class NequIP(nn.Module):
         make_component_major(self.graph_model)
 
     def forward(self, positions: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
-        """Energies `(B,)` in eV, less the training mean, and forces `(B, A, 3)` in eV/Å.
+        """Energies `(B,)` in eV, minus the training mean, and forces `(B, A, 3)` in eV/Å.
 
         Args:
             positions: `(B, A, 3)` in Å.
-            species: `(A,)` atom types, shared by all molecules of the batch.
+            species: `(A,)` atom types, the same for all molecules of the batch.
         """
         num_frames, num_atoms, _ = positions.shape
         device = positions.device

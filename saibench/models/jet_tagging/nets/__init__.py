@@ -1,1 +1,1 @@
-"""Nets that tell top jets from QCD jets by the four-momenta of their constituents."""
+"""Nets that classify jets by the four-momenta of their constituents."""

@@ -1,7 +1,7 @@
-"""What a net is told of a jet's constituents, from their four-momenta alone.
+"""Features of a jet's constituents, from their four-momenta.
 
 The kinematic features are those of the Particle Transformer (Qu et al. 2022, arXiv:2202.03772)
-for top tagging. They do not change when a jet is turned about the beam.
+for top tagging. They are invariant under rotations about the beam axis.
 """
 
 from __future__ import annotations
@@ -12,39 +12,39 @@ import torch
 from torch import Tensor
 
 Features = Literal["kinematic", "raw", "raw_no_pair"]
-"""`kinematic`: the seven features below, and the pair branch. `raw`: four-momenta in their place.
-`raw_no_pair`: four-momenta, and nothing of pairs, whose features are invariant themselves."""
+"""`kinematic`: the seven features below, and the pair branch. `raw`: four-momenta instead of the
+features. `raw_no_pair`: four-momenta, and no pair branch, whose features are invariant."""
 
 NUM_FEATURES = {"kinematic": 7, "raw": 4, "raw_no_pair": 4}
 
-STANDARDISED = (
+STANDARDISATION = (
     ("log_pt", 1.7, 0.7),
     ("log_energy", 2.0, 0.7),
     ("log_relative_pt", -4.7, 0.7),
     ("log_relative_energy", -4.7, 0.7),
     ("delta_r", 0.2, 4.0),
 )
-"""Features that are shifted by the first number, then scaled by the second, as published."""
+"""Feature, shift and scale, as published."""
 
 CLIP = 5.0
-"""Standardised features end at ± this."""
+"""Standardised features are clipped to ± this value."""
 
 RAW_SCALE = 100.0
-"""GeV. Four-momenta are divided by it, all components alike: a jet of TopLandscape is then of the
-order of 10, a constituent of 0.1, which half precision can hold."""
+"""GeV, the unit of raw four-momenta: a jet of TopLandscape is then of the order of 10, a
+constituent of 0.1, within the range of half precision."""
 
 TINY = 1e-8
-"""GeV, the least momentum or energy that a logarithm is taken of."""
+"""GeV, lower limit of the argument of a logarithm."""
 
 
 class Relative(NamedTuple):
-    """Constituents against their jet, the sum of them: each `(B, P)`.
+    """Constituents relative to their jet, their sum: each `(B, P)`.
 
     Args:
         pt, energy: transverse momentum and energy in GeV.
-        relative_pt, relative_energy: the same over those of the jet.
-        delta_eta: pseudorapidity less the jet's, counted away from the centre of the detector.
-        delta_phi: azimuth less the jet's, in [-π, π].
+        relative_pt, relative_energy: the same, divided by those of the jet.
+        delta_eta: pseudorapidity minus the jet's, positive away from the centre of the detector.
+        delta_phi: azimuth minus the jet's, in [-π, π].
     """
 
     pt: Tensor
@@ -56,10 +56,10 @@ class Relative(NamedTuple):
 
 
 def relative_to_jet(momenta: Tensor) -> Relative:
-    """Kinematics of the constituents; without meaning where there is none.
+    """Kinematics of the constituents; undefined for padding.
 
     Args:
-        momenta: `(B, P, 4)` E, px, py, pz in GeV, 0 where there is no constituent.
+        momenta: `(B, P, 4)` E, px, py, pz in GeV, 0 for padding.
     """
     energy, px, py, pz = momenta.unbind(-1)
     jet_energy, jet_px, jet_py, jet_pz = momenta.sum(dim=1, keepdim=True).unbind(-1)
@@ -72,7 +72,7 @@ def relative_to_jet(momenta: Tensor) -> Relative:
         relative_pt=pt / jet_pt,
         relative_energy=energy / jet_energy,
         delta_eta=(pseudorapidity(pt, pz) - jet_eta) * outwards,
-        # the angle between two vectors: no difference of azimuths, which would have to be wrapped
+        # angle between two vectors, which needs no wrapping, unlike a difference of azimuths
         delta_phi=torch.atan2(jet_px * py - jet_py * px, jet_px * px + jet_py * py),
     )
 
@@ -83,11 +83,11 @@ def pseudorapidity(pt: Tensor, pz: Tensor) -> Tensor:
 
 
 def kinematic_features(relative: Relative, mask: Tensor) -> Tensor:
-    """The seven features of a constituent `(B, 7, P)`: five standardised, Δη and Δφ as they are.
+    """The seven features `(B, 7, P)`: five standardised ones, Δη and Δφ.
 
     Args:
         relative: of `relative_to_jet`.
-        mask: `(B, P)`, where there is a constituent; features are 0 elsewhere.
+        mask: `(B, P)`, True for constituents; features of padding are 0.
     """
     values = {
         "log_pt": relative.pt.clamp(min=TINY).log(),
@@ -97,19 +97,20 @@ def kinematic_features(relative: Relative, mask: Tensor) -> Tensor:
         "delta_r": torch.hypot(relative.delta_eta, relative.delta_phi),
     }
     standardised = [
-        ((values[name] - center) * scale).clamp(-CLIP, CLIP) for name, center, scale in STANDARDISED
+        ((values[name] - shift) * scale).clamp(-CLIP, CLIP)
+        for name, shift, scale in STANDARDISATION
     ]
     features = torch.stack([*standardised, relative.delta_eta, relative.delta_phi], dim=1)
     return features.masked_fill(~mask.unsqueeze(1), 0.0)
 
 
 def raw_features(momenta: Tensor, mask: Tensor) -> Tensor:
-    """Four-momenta E, px, py, pz `(B, 4, P)` in units of `RAW_SCALE`, 0 where there is none."""
+    """Four-momenta E, px, py, pz `(B, 4, P)` in units of `RAW_SCALE`, 0 for padding."""
     return (momenta / RAW_SCALE).transpose(1, 2).masked_fill(~mask.unsqueeze(1), 0.0)
 
 
 def points(relative: Relative, mask: Tensor) -> Tensor:
-    """Δη and Δφ `(B, 2, P)`, 0 where there is no constituent."""
+    """Δη and Δφ `(B, 2, P)`, 0 for padding."""
     plane = torch.stack([relative.delta_eta, relative.delta_phi], dim=1)
     return plane.masked_fill(~mask.unsqueeze(1), 0.0)
 
@@ -120,7 +121,7 @@ def vectors(momenta: Tensor) -> Tensor:
 
 
 def constituent_features(momenta: Tensor, mask: Tensor, features: Features) -> Tensor:
-    """What a net is told of single constituents, `(B, 7 or 4, P)`."""
+    """Features of constituents, `(B, 7 or 4, P)`."""
     if features == "kinematic":
         return kinematic_features(relative_to_jet(momenta), mask)
     return raw_features(momenta, mask)

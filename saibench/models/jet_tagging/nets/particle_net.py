@@ -1,4 +1,4 @@
-"""ParticleNet (Qu, Gouskos 2020, arXiv:1902.08570), as weaver-core has it."""
+"""ParticleNet (Qu, Gouskos 2020, arXiv:1902.08570) of weaver-core."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from saibench.options import Count, Share
 
 NUM_CLASSES = 2
 FAR, FAR_IN_HALF_PRECISION = 1e9, 99.0
-"""Where weaver puts what is no constituent, so that it is nobody's neighbour while others are."""
+"""weaver's coordinate of padding, far from all constituents."""
 
 
 class ParticleNet(nn.Module):
@@ -28,21 +28,20 @@ class ParticleNet(nn.Module):
 
     The defaults are the published hyper-parameters for top tagging, 366,160 parameters.
 
-    weaver's own trimming is off, as in `ParticleTransformer`. A batch whose longest jet is shorter
-    than the neighbours asked for is padded to them.
+    weaver's trimming is off, as in `ParticleTransformer`. Batches of few constituents are padded to
+    the number of neighbours.
 
     Args:
-        features: what a net is told: `kinematic`, `raw` (four-momenta in place of the seven
-            features; neighbours are still those in Δη and Δφ) or `raw_no_pair` (neighbours are
-            those among the four-momenta as well).
-        neighbors: how many each convolution looks at.
+        features: `kinematic`, `raw` (four-momenta instead of the seven features; neighbours in Δη
+            and Δφ) or `raw_no_pair` (neighbours in the four-momenta too).
+        neighbors: number of neighbours of each convolution.
         channels: widths of each convolution's layers.
         fc_dim, fc_dropout: of the layer before the last.
-        compile: let PyTorch compile the net.
+        compile: compile the net by PyTorch.
         seed: of the initial weights.
 
     Raises:
-        UserError: weaver-core is not installed, or neighbors and channels differ in number.
+        UserError: weaver-core is not installed, or neighbors and channels differ in length.
     """
 
     def __init__(
@@ -60,11 +59,11 @@ class ParticleNet(nn.Module):
         channels = [[64] * 3, [128] * 3, [256] * 3] if channels is None else list(channels)
         if len(neighbors) != len(channels):
             raise UserError(
-                f"model.net.neighbors is for {len(neighbors)} convolutions and model.net.channels "
-                f"for {len(channels)}; as many of both would work."
+                f"model.net.neighbors has {len(neighbors)} convolutions and model.net.channels "
+                f"has {len(channels)}. Use lists of the same length."
             )
         self.features = features
-        self.least_points = max(neighbors) + 1  # a point is its own nearest
+        self.min_points = max(neighbors) + 1  # a point is its own nearest neighbour
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.mod = weaver_class("ParticleNet")(
@@ -85,11 +84,11 @@ class ParticleNet(nn.Module):
 
         Args:
             momenta: `(B, P, 4)` E, px, py, pz in GeV.
-            mask: `(B, P)`, where there is a constituent.
+            mask: `(B, P)`, True for constituents.
         """
-        short = max(0, self.least_points - mask.shape[1])
-        if short:
-            momenta, mask = pad(momenta, (0, 0, 0, short)), pad(mask, (0, short))
+        missing = max(0, self.min_points - mask.shape[1])
+        if missing:
+            momenta, mask = pad(momenta, (0, 0, 0, missing)), pad(mask, (0, missing))
         half = torch.is_autocast_enabled(momenta.device.type)
         self.mod.coord_shift = FAR_IN_HALF_PRECISION if half else FAR
         return self.mod(

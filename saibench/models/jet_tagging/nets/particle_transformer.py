@@ -1,4 +1,4 @@
-"""The Particle Transformer (Qu et al. 2022, arXiv:2202.03772), as weaver-core has it."""
+"""The Particle Transformer (Qu et al. 2022, arXiv:2202.03772) of weaver-core."""
 
 from __future__ import annotations
 
@@ -16,26 +16,25 @@ from saibench.options import Count, Degree, Share
 
 NUM_CLASSES = 2
 PAIR_FEATURES = 4
-"""ln kT, ln z, ln Δ and ln m² of two constituents, which weaver takes from their four-momenta."""
+"""ln kT, ln z, ln Δ and ln m² of two constituents, which weaver computes from their momenta."""
 
 
 class ParticleTransformer(nn.Module):
-    """Attention among the constituents of a jet, biased by what pairs of them are to each other.
+    """Attention among the constituents of a jet, biased by features of pairs.
 
     The defaults are the published hyper-parameters for top tagging, 2,141,134 parameters.
 
-    weaver's own trimming is off: while it trains it cuts every batch at a random length and
-    permutes the constituents, and counts the calls in which it does not. Batches come trimmed to
-    their longest jet, which changes no result.
+    weaver's trimming is off: in training it cuts every batch at a random length and permutes the
+    constituents. Batches are trimmed to their longest jet, which changes no result.
 
     Args:
-        features: what a net is told: `kinematic`, `raw` (four-momenta in place of the seven
-            features of a constituent, the pairs as they are) or `raw_no_pair`.
-        embed_dims: widths of the embedding of a constituent; the last is that of attention.
+        features: `kinematic`, `raw` (four-momenta instead of the seven features of a constituent,
+            with the pair branch) or `raw_no_pair`.
+        embed_dims: widths of the embedding of a constituent; the last is that of the attention.
         pair_embed_dims: widths of the embedding of a pair.
-        num_heads, num_layers, num_cls_layers: of attention among constituents, then of the class.
-        dropout: in the layers of constituents (their output, attention and activation).
-        compile: let PyTorch compile the net.
+        num_heads, num_layers, num_cls_layers: of the particle and the class attention blocks.
+        dropout: of the particle attention blocks (output, attention and activation).
+        compile: compile the net by PyTorch.
         seed: of the initial weights.
 
     Raises:
@@ -67,7 +66,7 @@ class ParticleTransformer(nn.Module):
                 use_pre_activation_pair=False,
                 embed_dims=[128, 512, 128] if embed_dims is None else list(embed_dims),
                 pair_embed_dims=widths if self.pairs else None,
-                # pairs of real constituents alone, in training and test, compiled or not
+                # only pairs of constituents, no padding, in training and test, compiled or not
                 pair_embed_sparse_eval=(True, True),
                 num_heads=num_heads,
                 num_layers=num_layers,
@@ -86,7 +85,7 @@ class ParticleTransformer(nn.Module):
 
         Args:
             momenta: `(B, P, 4)` E, px, py, pz in GeV.
-            mask: `(B, P)`, where there is a constituent.
+            mask: `(B, P)`, True for constituents.
         """
         return self.mod(
             constituent_features(momenta, mask, self.features),

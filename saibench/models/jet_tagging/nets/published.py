@@ -1,6 +1,6 @@
-"""Loading the weights that the authors of the Particle Transformer released.
+"""Loading of the weights that the authors of the Particle Transformer released.
 
-github.com/jet-universe/particle_transformer, folder models. They were saved by an older weaver.
+github.com/jet-universe/particle_transformer, folder models, saved by an older weaver.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from saibench.models.published import load_weights
 
 SETTINGS = "model.net settings (features, widths, layers)"
 MOD = "mod."
-"""What the names begin with in a released file, and in our nets."""
+"""Prefix of the names in a released file, and in our nets."""
 
 
 def load_released(net: nn.Module, path: str | Path, fresh_head: bool) -> None:
@@ -22,9 +22,9 @@ def load_released(net: nn.Module, path: str | Path, fresh_head: bool) -> None:
 
     Args:
         net: of `saibench.models.jet_tagging.nets`.
-        path: the checkpoint's file: released, weaver's, or saibench's own.
-        fresh_head: leave the last layer as it is, to fine-tune a net that told other classes
-            apart (those released for JetClass tell ten).
+        path: the checkpoint's file: released, of weaver, or of saibench.
+        fresh_head: keep the net's last layer, to fine-tune a net of other classes (those released
+            for JetClass have ten).
 
     Raises:
         UserError: see `load_weights`.
@@ -35,18 +35,18 @@ def load_released(net: nn.Module, path: str | Path, fresh_head: bool) -> None:
 
 
 def _head(net: nn.Module) -> str:
-    """What the names of the last layer begin with."""
+    """Prefix of the names of the last layer."""
     layers = [name for name in net.state_dict() if name.startswith(f"{MOD}fc.")]
     if not layers:
         raise UserError(
-            f"model.fresh_head=true is for nets whose last layers are named {MOD}fc, as weaver's; "
+            f"model.fresh_head=true needs a last layer named {MOD}fc, as in weaver's nets; "
             f"{type(net).__name__} has none. Use model.fresh_head=false."
         )
     return f"{layers[-1].rpartition('.')[0]}."
 
 
 def current_name(name: str) -> str:
-    """The name that our nets give to a tensor of a released file.
+    """Name in our nets of a tensor of a released file.
 
     >>> current_name("mod.blocks.0.attn.in_proj_weight")
     'mod.blocks.0.attn.in_proj.weight'

@@ -1,4 +1,4 @@
-"""weaver-core (github.com/hqucms/weaver-core), imported by whoever needs it."""
+"""Import of weaver-core (github.com/hqucms/weaver-core)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,5 @@ def weaver_class(name: str) -> Any:
         if error.name is None or error.name.split(".")[0] != "weaver":
             raise
         raise UserError(
-            f"{name} is weaver-core's, which is not installed: pip install 'saibench[jets]' "
-            "would work."
+            f"{name} needs weaver-core, which is not installed. Use pip install 'saibench[jets]'."
         ) from error

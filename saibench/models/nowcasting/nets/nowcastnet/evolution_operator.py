@@ -68,9 +68,9 @@ def warp(
 def evolve(start: Tensor, motion: Tensor, intensity: Tensor) -> Evolution:
     """Evolve the last observed frame, each step from the one before.
 
-    Rain is carried to the nearest pixel, so that it is not smoothed twenty times. No gradient
+    Rain is advected to the nearest pixel, so that it is not smoothed twenty times. No gradient
     passes from a step to the one before (Methods): a frame teaches its own intensity alone, and
-    its motion is taught by `carried`.
+    its motion is taught by `advected`.
 
     Args:
         start: (B, H, W) in mm/h, the last observed frame.
@@ -84,8 +84,8 @@ def evolve(start: Tensor, motion: Tensor, intensity: Tensor) -> Evolution:
     return Evolution(torch.cat(frames, dim=1), motion, intensity)
 
 
-def carried(start: Tensor, evolution: Evolution) -> Tensor:
-    """Each frame before its intensity is added, and carried bilinearly: what teaches the motion.
+def advected(start: Tensor, evolution: Evolution) -> Tensor:
+    """Each frame before its intensity is added, and advected bilinearly: what teaches the motion.
 
     Args:
         start: (B, H, W) in mm/h, the last observed frame.
