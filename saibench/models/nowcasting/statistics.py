@@ -1,8 +1,9 @@
-"""What is reported of every tested rain event, with unit and normalisation."""
+"""Statistics of a tested rain event, with unit and normalisation."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -24,12 +25,12 @@ from saibench.metrics.nowcasting.functional.rain_statistics import (
 
 
 def lead_axis(leads: int, frame_minutes: int = MINUTES_PER_FRAME) -> Axis:
-    """The frames to come, by their lead time in minutes after the last observed frame."""
+    """Predicted frames by lead time in minutes after the last observed frame."""
     return Axis("lead", tuple(frame_minutes * (lead + 1) for lead in range(leads)))
 
 
 def draw_axis(draws: int, leads: int, frame_minutes: int = MINUTES_PER_FRAME) -> Axis:
-    """Repeated predictions of an event: every draw at every lead time, in that order."""
+    """Repeated predictions of an event: every draw at every lead time."""
     labels = lead_axis(leads, frame_minutes).labels
     pairs = [(draw, label) for draw in range(draws) for label in labels]
     number, minutes = zip(*pairs, strict=True)
@@ -46,7 +47,7 @@ def nowcasting_statistics(
     """Errors of an event, and of its frames by lead time.
 
     Args:
-        leads: frames that are predicted.
+        leads: number of predicted frames.
         thresholds: of the critical success index, mm/h.
         active_threshold: of the active area, mm/h.
         has_truth: whether the true motion and source of the events are known.
@@ -54,48 +55,39 @@ def nowcasting_statistics(
     """
     axis = lead_axis(leads, frame_minutes)
     error = "mean absolute error of the rain rate"
+    # partial: a frame, or a whole event, may have no valid pixels
+    partial_mean = partial(_mean_statistic, axis=axis, partial=True)
     statistics = [
-        # partial: a frame, or a whole event, may lie where the radar saw nothing
-        Statistic("mae", "mm/h", "pixel", error, None, {"mae": "mean"}, partial=True),
-        Statistic("mae", "mm/h", "pixel", error, axis, {"mae": "mean"}, partial=True),
-        Statistic(
-            "active_area_mae",
-            "mm/h",
-            "active pixel",
-            f"mean absolute error where {active_threshold:g} mm/h were observed",
-            axis,
-            {"active_area_mae": "mean"},
-            partial=True,
-        ),
-        Statistic(
-            "union_area_mae",
-            "mm/h",
-            "active pixel",
-            f"mean absolute error where {active_threshold:g} mm/h were observed or predicted",
-            axis,
-            {"union_area_mae": "mean"},
-            partial=True,
+        _mean_statistic("mae", "mm/h", "pixel", error, None, partial=True),
+        partial_mean("mae", "mm/h", "pixel", error),
+        *(
+            partial_mean(
+                f"{area}_area_mae",
+                "mm/h",
+                "active pixel",
+                f"mean absolute error where {active_threshold:g} mm/h were {what}",
+            )
+            for area, what in (("active", "observed"), ("union", "observed or predicted"))
         ),
         *(statistic for level in thresholds for statistic in _at_threshold(level, axis)),
         *_displacement(axis),
         _mean_rate("observed", axis),
         _mean_rate("predicted", axis),
-        Statistic("valid_pixels", "", "frame", "pixels that the radar saw", axis),
+        Statistic("valid_pixels", "", "frame", "valid pixels of the radar", axis),
         Statistic("active_pixels", "", "frame", "pixels of the active area", axis),
     ]
     return [*statistics, *_against_truth(axis)] if has_truth else statistics
 
 
 def frame_statistics(sums: RainFrameSums, pixel_km: float) -> dict[str, Tensor]:
-    """The values of `nowcasting_statistics` that follow from the sums of frames, `(B, leads)`.
+    """Values `(B, leads)` of `nowcasting_statistics` from the sums of frames.
 
-    And where they are defined: what a prediction that is not a number would leave undefined counts
-    as defined, so that it is refused.
+    Masks of defined values depend on the observation only, so NaN predictions are refused.
     """
     displacement = center_of_mass_displacement(sums, pixel_km)
     error = mean_absolute_rain_error(sums)
     values = {
-        "mae": _mean_over_leads(error),
+        "mae": torch.nanmean(error, dim=1),
         "lead/mae": error,
         "lead/active_area_mae": active_area_error(sums),
         "lead/union_area_mae": active_area_error(sums, "union"),
@@ -107,16 +99,15 @@ def frame_statistics(sums: RainFrameSums, pixel_km: float) -> dict[str, Tensor]:
         "lead/valid_pixels": sums.pixels.double(),
         "lead/active_pixels": sums.active.double(),
     }
-    seen, has_mass = sums.pixels > 0, (sums.target_rain != 0) & (sums.pred_rain != 0)
+    valid, has_mass = sums.pixels > 0, (sums.target_rain != 0) & (sums.pred_rain != 0)
     defined = {
-        "mae": seen.any(dim=1),
-        **dict.fromkeys(("lead/mae", "lead/observed_rate", "lead/predicted_rate"), seen),
+        "mae": valid.any(dim=1),
+        **dict.fromkeys(("lead/mae", "lead/observed_rate", "lead/predicted_rate"), valid),
         "lead/active_area_mae": sums.active > 0,
         "lead/union_area_mae": sums.union > 0,
-        **{
-            f"lead/{name}": has_mass
-            for name in ("displacement_x", "displacement_y", "displacement")
-        },
+        **dict.fromkeys(
+            ("lead/displacement_x", "lead/displacement_y", "lead/displacement"), has_mass
+        ),
     }
     for number, level in enumerate(sums.thresholds):
         values[f"responds_{level:g}"] = responds_at_every_lead(sums, level).double()
@@ -130,7 +121,7 @@ def frame_statistics(sums: RainFrameSums, pixel_km: float) -> dict[str, Tensor]:
 def draw_statistics(
     draws: int, leads: int, frame_minutes: int = MINUTES_PER_FRAME
 ) -> list[Statistic]:
-    """What is reported of events that are predicted repeatedly (paper fig. 20)."""
+    """Statistics of repeated predictions of an event (paper fig. 20)."""
     axis = draw_axis(draws, leads, frame_minutes)
     return [
         Statistic("mae", "mm/h", "pixel", "mean absolute error of a draw", axis, partial=True),
@@ -146,18 +137,17 @@ def draw_statistics(
 
 
 def refuse_not_finite(sums: RainFrameSums, sample_ids: Tensor, net: str) -> None:
-    """A prediction that is not a number is an error, whatever its other frames are.
+    """Raise for predicted or observed rates that are NaN or infinite.
 
-    Statistics are undefined for it as they are for a frame without a valid pixel; here the two are
-    told apart.
+    The statistics alone cannot distinguish them from frames without valid pixels.
 
     Args:
         sums: of a batch.
         sample_ids: of its events.
-        net: what predicted, as the settings name it.
+        net: name of the net in the settings.
 
     Raises:
-        RuntimeError: a rate of some event is NaN or infinite.
+        RuntimeError: a rate of an event is NaN or infinite.
     """
     for whose, count in (("predicted", sums.pred_not_finite), ("observed", sums.target_not_finite)):
         events = sample_ids[count.any(dim=1)].tolist()
@@ -167,6 +157,13 @@ def refuse_not_finite(sums: RainFrameSums, sample_ids: Tensor, net: str) -> None
                 f"{len(events)} events (ids {events[:5]})"
                 + (f", as {net} returned them." if whose == "predicted" else ".")
             )
+
+
+def _mean_statistic(
+    name: str, unit: str, per: str, describe: str, axis: Axis | None, partial: bool = False
+) -> Statistic:
+    """A statistic whose mean over samples is a metric of the same name."""
+    return Statistic(name, unit, per, describe, axis, {name: "mean"}, partial=partial)
 
 
 def _mean_rate(whose: str, axis: Axis) -> Statistic:
@@ -182,12 +179,10 @@ def _at_threshold(level: float, axis: Axis) -> list[Statistic]:
         ("misses", "observed, not predicted"),
         ("false_alarms", "predicted, not observed"),
     )
-    selected = f"1 if pixels are hit, missed or falsely alarmed at {level:g} mm/h in every frame"
+    selected = f"1 if every frame has hits, misses or false alarms at {level:g} mm/h"
     return [
         Statistic(f"responds_{level:g}", "", "event", selected, binary=True),
-        Statistic(
-            f"csi_{level:g}", "", "frame", csi, axis, {f"csi_{level:g}": "mean"}, partial=True
-        ),
+        _mean_statistic(f"csi_{level:g}", "", "frame", csi, axis, partial=True),
         *(
             Statistic(f"{name}_{level:g}", "", "frame", f"pixels {what} at {level:g} mm/h", axis)
             for name, what in counts
@@ -196,62 +191,25 @@ def _at_threshold(level: float, axis: Axis) -> list[Statistic]:
 
 
 def _displacement(axis: Axis) -> list[Statistic]:
-    """Of the centre of mass, from the observed to the predicted."""
+    """Displacement of the predicted from the observed centre of mass."""
     along = "displacement of the centre of mass"
     return [
         Statistic("displacement_x", "km", "frame", f"{along} along x", axis, partial=True),
         Statistic("displacement_y", "km", "frame", f"{along} along y", axis, partial=True),
-        Statistic(
-            "displacement", "km", "frame", along, axis, {"displacement": "mean"}, partial=True
-        ),
+        _mean_statistic("displacement", "km", "frame", along, axis, partial=True),
     ]
 
 
 def _against_truth(axis: Axis) -> list[Statistic]:
+    distance = "distance of the predicted from the true motion, weighted by the observed rain"
+    evolved = "mean absolute error of rain evolved with the"
+    errors = {
+        "source_error": "mean absolute error of the predicted source",
+        "velocity_part": f"{evolved} predicted motion and the true source",
+        "source_part": f"{evolved} true motion and the predicted source",
+        "scheme_part": f"{evolved} true motion and the true source",
+    }
     return [
-        Statistic(
-            "motion_error",
-            "km/h",
-            "rainy pixel",
-            "distance of the predicted from the true motion, weighed by the observed rain",
-            axis,
-            {"motion_error": "mean"},
-            partial=True,
-        ),
-        Statistic(
-            "source_error",
-            "mm/h",
-            "pixel",
-            "mean absolute error of the predicted source",
-            axis,
-            {"source_error": "mean"},
-        ),
-        Statistic(
-            "velocity_part",
-            "mm/h",
-            "pixel",
-            "mean absolute error of rain evolved with the predicted motion and the true source",
-            axis,
-            {"velocity_part": "mean"},
-        ),
-        Statistic(
-            "source_part",
-            "mm/h",
-            "pixel",
-            "mean absolute error of rain evolved with the true motion and the predicted source",
-            axis,
-            {"source_part": "mean"},
-        ),
-        Statistic(
-            "scheme_part",
-            "mm/h",
-            "pixel",
-            "mean absolute error of rain evolved with the true motion and the true source",
-            axis,
-            {"scheme_part": "mean"},
-        ),
+        _mean_statistic("motion_error", "km/h", "rainy pixel", distance, axis, partial=True),
+        *(_mean_statistic(name, "mm/h", "pixel", what, axis) for name, what in errors.items()),
     ]
-
-
-def _mean_over_leads(values: Tensor) -> Tensor:
-    return torch.nanmean(values, dim=1)

@@ -106,7 +106,7 @@ def test_a_net_that_diverged_is_an_error() -> None:
 ANGLES = torch.arange(36) * math.radians(5)
 
 
-def testing_rotations(module: JetTaggingModule) -> JetTaggingModule:
+def during_rotation_test(module: JetTaggingModule) -> JetTaggingModule:
     """The module during a test of a partition of rotated jets."""
     evaluation = SimpleNamespace(transform=BeamRotations(step_degrees=5, count=36))
     module._trainer = SimpleNamespace(datamodule=SimpleNamespace(passes=lambda: [evaluation]))
@@ -125,7 +125,7 @@ def test_jets_are_scored_at_every_angle() -> None:
     np.testing.assert_allclose(found["angle/logit"], odds, atol=1e-6)
     spread = np.ptp(1 / (1 + np.exp(-odds)), axis=1)
     np.testing.assert_allclose(found["score_range"], spread, atol=1e-6)
-    statistics = testing_rotations(module).statistics()
+    statistics = during_rotation_test(module).statistics()
     assert {statistic.key for statistic in statistics} == set(found)
     assert statistics[-1].axis.labels == tuple(range(0, 180, 5))
 
@@ -151,7 +151,7 @@ def test_metrics_of_a_partition_are_those_of_scikit_learn() -> None:
     found = arrays(module.test_step(batch, 0), batch)
     label = batch.label.numpy()
     metrics = writer.partition_metrics(
-        testing_rotations(module).partition_metrics(), found | {"label": label}
+        during_rotation_test(module).partition_metrics(), found | {"label": label}
     )
     assert metrics["auc"]["value"] == pytest.approx(roc_auc_score(label, found["logit"]), rel=1e-12)
     classified_as_top = found["logit"] > 0

@@ -1,4 +1,4 @@
-"""What is the motion's error and what the source's, where both are known."""
+"""Errors due to the motion and due to the source, if both are known."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def evolved_error(rain: dict[str, Tensor], motion: Tensor, source: Tensor) -> ND
     return errors
 
 
-def test_each_part_is_the_error_with_the_other_true() -> None:
+def test_each_part_is_the_error_with_the_other_term_true() -> None:
     rain = made()
     origin = -rain["motion"].unsqueeze(1).expand_as(rain["predicted_motion"])
     found = parts(rain, rain["predicted_motion"], rain["predicted_source"])
@@ -74,8 +74,8 @@ def test_true_motion_and_source_leave_the_error_of_the_scheme() -> None:
         np.testing.assert_allclose(found[part], found["scheme_part"], rtol=1e-5)
 
 
-def test_a_motion_that_is_off_is_told_in_km_an_hour_and_moves_the_rain() -> None:
-    """One pixel of 2 km every 10 minutes too far to the right; no pixel is interpolated."""
+def test_error_of_the_motion_is_in_km_per_hour_and_moves_the_rain() -> None:
+    """One pixel of 2 km per 10 minutes too far to the right; no pixel is interpolated."""
     start = torch.zeros(1, SIDE, SIDE)
     start[0, 5, 2] = 6.0
     target = torch.stack([start.roll(lead + 1, dims=-1) for lead in range(LEADS)], dim=1)

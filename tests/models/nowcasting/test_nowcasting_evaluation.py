@@ -1,4 +1,4 @@
-"""What a test step reports of events: undefined where nothing was seen, refused where it is NaN."""
+"""Statistics of events: undefined without valid pixels, refused if the prediction is NaN."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def batch() -> RainBatch:
 
 
 class Broken(nn.Module):
-    """Persistence, but for one pixel of one frame of the second event."""
+    """Persistence, except for one pixel of one frame of the second event."""
 
     def __init__(self, value: float) -> None:
         super().__init__()
@@ -46,17 +46,17 @@ class Broken(nn.Module):
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
-def test_one_pixel_that_is_no_number_is_an_error_and_names_the_event(
+def test_one_pixel_that_is_not_finite_is_an_error_that_names_the_event(
     value: float, batch: RainBatch
 ) -> None:
     broken = module()
     broken.net = Broken(value)
     batch = replace(batch, mask=torch.ones_like(batch.mask))
-    with pytest.raises(RuntimeError, match=r"predicted .* in 1 frames of 1 events \(ids \[7\]\)"):
+    with pytest.raises(RuntimeError, match=r"predicted .*1 frames .*1 events .*\[7\]"):
         broken.test_step(batch, 0)
 
 
-def test_what_is_predicted_where_nothing_was_seen_does_not_matter(batch: RainBatch) -> None:
+def test_predictions_of_invalid_pixels_are_ignored(batch: RainBatch) -> None:
     broken = module()
     broken.net = Broken(torch.nan)
     mask = batch.mask.clone()
@@ -64,7 +64,7 @@ def test_what_is_predicted_where_nothing_was_seen_does_not_matter(batch: RainBat
     assert broken.test_step(replace(batch, mask=mask), 0)["mae"].isfinite().all()
 
 
-def test_frames_and_events_that_nobody_saw_are_undefined(batch: RainBatch) -> None:
+def test_frames_and_events_without_valid_pixels_are_undefined(batch: RainBatch) -> None:
     mask = batch.mask.clone()
     mask[0, 3] = False
     mask[2] = False
@@ -88,25 +88,25 @@ def test_frames_and_events_that_nobody_saw_are_undefined(batch: RainBatch) -> No
         np.testing.assert_array_equal(checked[statistic.key], columns[statistic.key])
 
 
-def test_no_score_of_rain_is_undefined_for_its_prediction(batch: RainBatch) -> None:
-    """Of frames that were seen and in which it rained nothing may be left out, whatever is said."""
+def test_no_prediction_makes_a_score_undefined(batch: RainBatch) -> None:
+    """NaN predictions of rainy frames with valid pixels are refused, not excluded."""
     persistence = module()
     frames = 3 * batch.target
     frames[0, 2], frames[1, 4:6] = 0.0, 4.0  # a dry frame, and two without heavy rain
     batch = replace(batch, target=frames)
     values = persistence.test_step(batch, 0)
-    lost = {n: torch.full_like(v, torch.nan) for n, v in values.items() if v.is_floating_point()}
-    columns = {name: value.numpy() for name, value in (values | lost).items()}
+    nan = {n: torch.full_like(v, torch.nan) for n, v in values.items() if v.is_floating_point()}
+    columns = {name: value.numpy() for name, value in (values | nan).items()}
     ids = {"sample_id": batch.sample_id.numpy()}
     for statistic in persistence.statistics():
-        with pytest.raises(RuntimeError, match=f"{statistic.key} is not a finite number"):
+        with pytest.raises(RuntimeError, match=f"{statistic.key} "):
             checked_values([statistic], columns | ids)
     dry = np.argwhere(~columns["lead/displacement.defined"]).tolist()
     assert dry == [[0, 2]]
     assert columns["lead/mae.defined"].all()
 
 
-def test_validation_error_is_the_mean_over_frames_that_somebody_saw(batch: RainBatch) -> None:
+def test_validation_error_is_the_mean_over_frames_with_valid_pixels(batch: RainBatch) -> None:
     mask = batch.mask.clone()
     mask[0, 3] = False
     mask[2] = False
@@ -122,7 +122,7 @@ def test_validation_error_is_the_mean_over_frames_that_somebody_saw(batch: RainB
     assert persistence.validation_error.compute().item() == pytest.approx(np.mean(seen), rel=1e-5)
 
 
-def test_validation_error_of_a_prediction_that_is_no_number_is_none(batch: RainBatch) -> None:
+def test_validation_error_of_a_nan_prediction_is_nan(batch: RainBatch) -> None:
     broken = module()
     broken.net = Broken(torch.nan)
     broken.validation_step(replace(batch, mask=torch.ones_like(batch.mask)), 0)
@@ -130,7 +130,7 @@ def test_validation_error_of_a_prediction_that_is_no_number_is_none(batch: RainB
     assert broken.validation_loss.compute().isnan()
 
 
-def test_events_that_respond_at_every_lead_time_are_told(batch: RainBatch) -> None:
+def test_events_that_respond_at_every_lead_time_are_marked(batch: RainBatch) -> None:
     target = batch.target.clone()
     target[1, 19] = 0.0
     observed = torch.full_like(batch.observed, 1.0)  # persistence has no false alarm
@@ -139,7 +139,7 @@ def test_events_that_respond_at_every_lead_time_are_told(batch: RainBatch) -> No
     assert found["responds_32"].tolist() == [0, 0, 0]
 
 
-def test_net_that_asks_for_the_size_of_a_pixel_is_given_that_of_the_data() -> None:
+def test_a_net_gets_the_pixel_size_of_the_data_unless_it_is_set() -> None:
     pytest.importorskip("pysteps")
     facts = {"pixel_km": 0.5, "has_truth": False}
     steps = NowcastingModule({"_target_": f"{NETS}.Steps"}, facts, "steps", steps=0)
@@ -148,7 +148,7 @@ def test_net_that_asks_for_the_size_of_a_pixel_is_given_that_of_the_data() -> No
     assert NowcastingModule(own, facts, "steps", steps=0).net.pixel_km == 1.0
 
 
-def test_moved_frames_are_scored_as_numpy_scores_them(batch: RainBatch) -> None:
+def test_scores_of_shifted_frames_are_those_of_numpy(batch: RainBatch) -> None:
     shifts = [0, 1, 5, 16, 40]
     demo = DisplacementDemo(dict(FACTS), "displacement_demo", shifts)
     found = demo.test_step(batch, 0)
@@ -164,11 +164,11 @@ def test_moved_frames_are_scored_as_numpy_scores_them(batch: RainBatch) -> None:
 
 
 @pytest.mark.parametrize("shifts", [[], [4, 2], [-1, 3], [0, 1, 1]])
-def test_shifts_that_give_no_curve_are_refused(shifts: list[int]) -> None:
-    with pytest.raises(UserError, match=r"^model\.shifts=.* \[0, 4, 8, 16\] would work\.$"):
+def test_invalid_shifts_are_refused(shifts: list[int]) -> None:
+    with pytest.raises(UserError, match=r"model\.shifts="):
         DisplacementDemo(dict(FACTS), "displacement_demo", shifts)
 
 
-def test_shifts_that_kilometres_do_not_tell_apart_are_refused() -> None:
-    with pytest.raises(UserError, match=r"at 0\.25 km a pixel"):
+def test_shifts_of_equal_kilometres_are_refused() -> None:
+    with pytest.raises(UserError, match=r"model\.shifts=.*0\.25 km"):
         DisplacementDemo({"pixel_km": 0.25}, "displacement_demo", [0, 1, 2])

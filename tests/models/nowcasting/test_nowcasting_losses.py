@@ -1,4 +1,4 @@
-"""NowcastNet's losses against loops over pixels, and where their gradients go."""
+"""NowcastNet's losses and their gradients, against loops over pixels."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
 
 
 def rain(*shape: int, seed: int = 0) -> Tensor:
-    """Mostly light, partly dry, some above the greatest weight."""
+    """Mostly light rain, some dry pixels, some above the maximum weight."""
     return (20 * numbers(*shape, seed=seed)).clamp(min=0)
 
 
@@ -65,7 +65,7 @@ def frames(mask: Tensor | None) -> list[tuple[int, int, np.ndarray]]:
     return [(b, t, given[b, t].numpy()) for b in range(EVENTS) for t in range(LEADS)]
 
 
-def test_heavy_rain_weighs_more_up_to_24() -> None:
+def test_weight_increases_with_the_rate_up_to_24() -> None:
     found = rain_weight(torch.tensor([0.0, 0.5, 22.0, 23.0, 23.5, 128.0]))
     assert found.tolist() == [1.0, 1.5, 23.0, 24.0, 24.0, 24.0]
 
@@ -146,8 +146,8 @@ def test_adversarial_losses_are_cross_entropies() -> None:
     assert found.tolist() == pytest.approx(telling.mean(axis=(1, 2)))
 
 
-def test_what_stands_in_a_missing_pixel_does_not_matter() -> None:
-    spoiled = torch.where(SOME, OBSERVED, torch.nan)
+def test_values_of_invalid_pixels_are_ignored() -> None:
+    with_nan = torch.where(SOME, OBSERVED, torch.nan)
     evolution, draws = evolve(START, MOTION, INTENSITY), PREDICTED.unsqueeze(0).requires_grad_()
     for loss in (
         lambda observed: weighted_distance(draws[0], observed, SOME),
@@ -155,23 +155,22 @@ def test_what_stands_in_a_missing_pixel_does_not_matter() -> None:
         lambda observed: motion_regularisation(MOTION, observed, SOME),
         lambda observed: pooling_loss(draws, observed, SOME),
     ):
-        torch.testing.assert_close(loss(spoiled), loss(OBSERVED))
-    losses = (
-        pooling_loss(draws, spoiled, SOME).sum() + weighted_distance(draws[0], spoiled, SOME).sum()
-    )
-    (gradient,) = torch.autograd.grad(losses, draws)
+        torch.testing.assert_close(loss(with_nan), loss(OBSERVED))
+    pooling = pooling_loss(draws, with_nan, SOME).sum()
+    distance = weighted_distance(draws[0], with_nan, SOME).sum()
+    (gradient,) = torch.autograd.grad(pooling + distance, draws)
     assert gradient.isfinite().all()
     assert (gradient[0][~SOME] == 0).all() and (gradient[0][SOME] != 0).any()
 
 
-def test_an_event_without_a_valid_pixel_costs_nothing() -> None:
+def test_losses_of_an_event_without_valid_pixels_are_zero() -> None:
     nothing = torch.zeros_like(SOME)
     assert weighted_distance(PREDICTED, OBSERVED, nothing).tolist() == [[0.0] * LEADS] * EVENTS
     assert pooling_loss(PREDICTED.unsqueeze(0), OBSERVED, nothing).tolist() == [0.0] * EVENTS
     assert motion_regularisation(MOTION, OBSERVED, nothing).tolist() == [0.0] * EVENTS
 
 
-def test_loss_of_a_frame_teaches_that_frame_alone() -> None:
+def test_loss_of_a_frame_has_gradients_only_by_this_frame() -> None:
     motion, intensity = MOTION.clone().requires_grad_(), INTENSITY.clone().requires_grad_()
     evolution = evolve(START, motion, intensity)
     for lead in range(LEADS):
@@ -185,7 +184,7 @@ def test_loss_of_a_frame_teaches_that_frame_alone() -> None:
             assert (gradient[:, others] == 0).all()
 
 
-def test_motion_learns_from_the_bilinear_term_and_intensity_from_the_nearest_one() -> None:
+def test_gradient_by_motion_is_of_the_bilinear_term_and_by_intensity_of_the_nearest() -> None:
     motion, intensity = MOTION.clone().requires_grad_(), INTENSITY.clone().requires_grad_()
     evolution = evolve(START, motion, intensity)
     (of_intensity,) = torch.autograd.grad(
@@ -220,5 +219,5 @@ def test_motion_is_regularised_in_full_precision_under_autocast() -> None:
     motion, observed = MOTION.float(), OBSERVED.float()
     with torch.autocast("cpu", torch.bfloat16):
         found = motion_regularisation(motion, observed)
-    # bfloat16 would be off by 1e-3
+    # bfloat16 would have an error of 1e-3
     torch.testing.assert_close(found, motion_regularisation(motion, observed))

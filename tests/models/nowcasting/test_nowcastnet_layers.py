@@ -23,7 +23,7 @@ def numbers(*shape: int, seed: int = 0) -> Tensor:
 
 def torch_spectral_conv(**settings: object) -> nn.Module:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch calls its older norm deprecated
+        warnings.simplefilter("ignore")  # torch's older norm is deprecated
         return torch.nn.utils.spectral_norm(nn.Conv2d(5, 7, 3, padding=1, **settings))
 
 
@@ -49,8 +49,8 @@ def test_spectral_convolution_is_that_of_torch(settings: dict[str, object]) -> N
 
 
 @pytest.mark.parametrize("conv", [SpectralConv2d(6, 9, 3), ProjectorConv(6, 9, 3, drifts=False)])
-def test_norm_of_a_fresh_weight_is_nearly_one_and_of_a_trained_one_is(conv: nn.Module) -> None:
-    """By the singular values; a convolution of unit vectors reads the weight out."""
+def test_norm_of_a_new_weight_is_about_one_and_of_a_trained_weight_is_one(conv: nn.Module) -> None:
+    """By the singular values; a convolution of unit vectors returns the weight."""
     features = torch.eye(54).reshape(54, 6, 3, 3)
 
     def largest_singular_value() -> float:
@@ -79,7 +79,7 @@ def test_projector_iterates_in_evaluation_and_stores_nothing() -> None:
     assert all(torch.equal(value, before[name]) for name, value in conv.state_dict().items())
 
 
-def test_drifting_projector_stores_what_it_finds() -> None:
+def test_drifting_projector_stores_its_vectors() -> None:
     conv = ProjectorConv(4, 6, 3, drifts=True).eval()
     before = conv.module.weight_u.clone()
     conv(numbers(1, 4, 5, 5))
@@ -100,7 +100,7 @@ def test_view_of_the_noise_is_the_published_one(size: tuple[int, int]) -> None:
     torch.testing.assert_close(found, published_view(x))
 
 
-def test_channels_of_a_noise_pixel_lie_side_by_side_at_256() -> None:
+def test_channels_of_a_noise_pixel_are_in_one_row_at_256() -> None:
     projected = torch.zeros(1, 1024, 8, 8)
     projected[0, :16, 3, 5] = 1
     rows, columns = published_view(projected)[0, 0].nonzero(as_tuple=True)
@@ -108,7 +108,7 @@ def test_channels_of_a_noise_pixel_lie_side_by_side_at_256() -> None:
     assert columns.tolist() == list(range(16, 32))
 
 
-def test_spade_normalises_each_channel_then_scales_and_shifts_it_by_the_evolved_rain() -> None:
+def test_spade_normalises_scales_and_shifts_each_channel() -> None:
     """By loops over channels and pixels."""
     spade, features, evolved = SPADE(3, 2, 5), numbers(2, 3, 6, 8), numbers(2, 2, 12, 16, seed=1)
     with torch.no_grad():
@@ -138,7 +138,7 @@ def reflected_conv(planes: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> 
     return result
 
 
-def test_remembered_maps_are_the_maps() -> None:
+def test_cached_maps_equal_computed_maps() -> None:
     block, evolved = GenBlock(6, 4, leads=2, hidden=5, double=True).eval(), numbers(1, 2, 16, 16)
     remembering, calls = Guide(evolved, remember=True), []
     for module in block.modules():
@@ -147,10 +147,10 @@ def test_remembered_maps_are_the_maps() -> None:
     first, second = numbers(1, 6, 8, 8, seed=1), numbers(1, 6, 8, 8, seed=2)
     for features in (first, second):
         torch.testing.assert_close(block(features, remembering), block(features, Guide(evolved)))
-    assert len(calls) == 3 + 2 * 3, "three SPADEs: once for both, and once for each"
+    assert len(calls) == 3 + 2 * 3, "three SPADEs: once with the cache, twice without"
 
 
-def test_discriminator_sees_every_frame_and_gives_patches() -> None:
+def test_discriminator_uses_every_frame_and_returns_patches() -> None:
     net = TemporalDiscriminator(base_channels=4)
     observed, following = numbers(2, 9, 64, 96), numbers(2, 20, 64, 96, seed=1)
     observed.requires_grad_()
@@ -160,10 +160,10 @@ def test_discriminator_sees_every_frame_and_gives_patches() -> None:
     logits[0].sum().backward()
     for frames in (observed, following):
         assert (frames.grad[0].abs().amax(dim=(1, 2)) > 0).all()
-        assert (frames.grad[1] == 0).all(), "events don't see each other"
+        assert (frames.grad[1] == 0).all(), "events are independent"
 
 
-def test_discriminator_of_the_published_width_joins_kernels_of_four_horizons() -> None:
+def test_discriminator_of_the_published_width_has_kernels_of_four_horizons() -> None:
     net = TemporalDiscriminator()
     kernels = {conv.kernel_size[0]: conv.out_channels for conv in net.temporal}
     assert kernels == {4: 2, 9: 4, 20: 8, 29: 64}
@@ -182,14 +182,14 @@ def test_maps_of_the_discriminator_are_those_of_its_3d_convolutions() -> None:
     torch.testing.assert_close(gradients, of_3d, rtol=1e-3, atol=1e-2)
 
 
-def test_discriminator_learns_to_tell_two_kinds_of_rain_apart() -> None:
+def test_discriminator_learns_to_distinguish_two_kinds_of_rain() -> None:
     net = TemporalDiscriminator(base_channels=4)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.003)
     observed = numbers(4, 9, 32, 32).abs()
-    real, made = numbers(4, 20, 32, 32, seed=1).abs(), 1 + numbers(4, 20, 32, 32, seed=2).abs()
+    real, fake = numbers(4, 20, 32, 32, seed=1).abs(), 1 + numbers(4, 20, 32, 32, seed=2).abs()
     for _ in range(15):
-        margin = (net(observed, real) - net(observed, made)).mean()
+        margin = (net(observed, real) - net(observed, fake)).mean()
         optimizer.zero_grad()
         (-margin).backward()
         optimizer.step()
-    assert net(observed, real).min() > net(observed, made).max()
+    assert net(observed, real).min() > net(observed, fake).max()

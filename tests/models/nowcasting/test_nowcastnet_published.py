@@ -1,4 +1,4 @@
-"""Loading weights with the published names and shapes, and refusing everything else."""
+"""Loading of weights with the published names and shapes, and refusal of other files."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ def test_another_width_is_refused_and_nothing_is_loaded(
     expected = "evo_net.inc.double_conv.2.bias is (32,) and not (4,)"
     assert str(path) in str(refusal.value) and expected in str(refusal.value)
     count = sum(value.shape != before[name].shape for name, value in published.items())
-    assert f"{count} of its tensors do not fit the 667" in str(refusal.value)
-    assert f"({count} of another shape: " in str(refusal.value)
-    assert str(refusal.value).count("and not") == 3, "the first few of them"
+    assert "667" in str(refusal.value)
+    assert f"{count} of another shape: " in str(refusal.value)
+    assert str(refusal.value).count("and not") == 3, "examples"
     assert "\n".join(refusal.value.__notes__).count("and not") == count, "all of them"
     assert all(torch.equal(value, before[name]) for name, value in small.state_dict().items())
 
@@ -86,10 +86,7 @@ def test_another_width_is_refused_and_nothing_is_loaded(
 def test_missing_and_unknown_names_are_listed(small: NowcastNet, tmp_path: Path) -> None:
     state = small.state_dict()
     state["gen_dec.other"] = state.pop("evo_net.gamma")
-    with pytest.raises(
-        UserError,
-        match=r"2 of its .*\(1 missing: evo_net.gamma; 1 unknown: gen_dec.other\); .*\.$",
-    ):
+    with pytest.raises(UserError, match=r"1 missing: evo_net.gamma; 1 unknown: gen_dec.other\b"):
         load_published(small, saved(state, tmp_path))
 
 
@@ -111,18 +108,16 @@ def test_up_to_a_dozen_tensors_that_differ_are_all_listed(
 
 
 def test_missing_file_is_named(small: NowcastNet, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"^There is no checkpoint .*nowhere\.ckpt: "):
+    with pytest.raises(UserError, match=r"no checkpoint .*nowhere\.ckpt"):
         load_published(small, tmp_path / "nowhere.ckpt")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
-def test_file_that_was_cut_short_is_refused(
-    share: float, small: NowcastNet, tmp_path: Path
-) -> None:
+def test_incomplete_file_is_refused(share: float, small: NowcastNet, tmp_path: Path) -> None:
     path = saved(small.state_dict(), tmp_path)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(UserError, match=r"model\.ckpt is (no whole checkpoint|refused)") as refusal:
+    with pytest.raises(UserError, match=r"model\.ckpt is not a (complete )?checkpoint") as refusal:
         load_published(small, path)
     assert "\n" not in str(refusal.value)
 
@@ -131,7 +126,7 @@ def test_file_that_was_cut_short_is_refused(
 def test_file_of_another_kind_is_refused(content: bytes, small: NowcastNet, tmp_path: Path) -> None:
     path = tmp_path / "mrms_model.ckpt"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"mrms_model\.ckpt is (no whole checkpoint|refused)"):
+    with pytest.raises(UserError, match=r"mrms_model\.ckpt is not a (complete )?checkpoint"):
         load_published(small, path)
 
 
@@ -145,7 +140,7 @@ def test_pickled_objects_are_refused_and_not_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = saved({"state_dict": small.state_dict(), "config": RunsCode()}, tmp_path)
-    with pytest.raises(UserError, match="other objects than tensors"):
+    with pytest.raises(UserError, match="other objects"):
         load_published(small, path)
     assert not (tmp_path / "ran_code_when_loaded").exists()
 
@@ -155,5 +150,5 @@ def test_file_without_weights_is_refused(
     content: object, small: NowcastNet, tmp_path: Path
 ) -> None:
     path = saved(content, tmp_path)
-    with pytest.raises(UserError, match=f"^{re.escape(str(path))} holds no weights: "):
+    with pytest.raises(UserError, match=f"{re.escape(str(path))} .*no weights"):
         load_published(small, path)

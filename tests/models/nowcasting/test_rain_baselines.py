@@ -66,7 +66,7 @@ def test_extrapolation_is_that_of_pysteps(moving: Tensor, pysteps: object) -> No
         motion = pysteps.motion.get_method("proesmans")(decibel[-2:])
         extrapolate = pysteps.nowcasts.get_method("extrapolation")
         expected = extrapolate(frames[-1], motion, LEADS)
-    assert np.isnan(expected).any(), "rain flows in that has not been observed"
+    assert np.isnan(expected).any(), "inflow was not observed"
     found = LagrangianExtrapolation(LEADS)(moving[:, :FRAMES])[0].numpy()
     np.testing.assert_allclose(found, np.where(np.isnan(expected), 0, expected), atol=1e-5)
 
@@ -74,7 +74,7 @@ def test_extrapolation_is_that_of_pysteps(moving: Tensor, pysteps: object) -> No
 @pytest.mark.usefixtures("pysteps")
 @pytest.mark.parametrize("side", [3, 31, 32, 48, 64])
 def test_motion_of_a_small_field_is_found_within_its_memory(side: int) -> None:
-    """With fewer than 2 pixels left, pysteps reads and writes beyond the image: NaN, or a crash."""
+    """With fewer than 2 pixels, pysteps reads and writes outside the image: NaN, or a crash."""
     levels = _levels(side, 2 * side)
     assert side >> (levels - 1) >= 2 and (levels == 6) == (side >= 64)
     rows, columns = np.mgrid[:side, : 2 * side]
@@ -120,7 +120,9 @@ def test_steps_is_that_of_pysteps(moving: Tensor, pysteps: object) -> None:
 
 
 @pytest.mark.usefixtures("pysteps")
-def test_real_rain_an_hour_ahead_is_better_moved_than_left(data_dir: Path) -> None:
+def test_extrapolation_is_better_than_persistence_after_an_hour_of_real_rain(
+    data_dir: Path,
+) -> None:
     folder = data_dir / "mrms" / "figure" / "00000"
     if not folder.is_dir():
         pytest.skip(f"needs {folder.relative_to(data_dir)} in SAIBENCH_DATA_DIR")
@@ -143,14 +145,14 @@ def test_real_rain_an_hour_ahead_is_better_moved_than_left(data_dir: Path) -> No
 
 
 @pytest.mark.usefixtures("pysteps")
-def test_steps_draws_differ_and_depend_on_event_seed_and_draw_alone(moving: Tensor) -> None:
+def test_steps_draws_differ_and_depend_only_on_event_seed_and_draw(moving: Tensor) -> None:
     net = Steps(2)
     observed = moving[:, :FRAMES].repeat(2, 1, 1, 1)
     noise = EventNoise(torch.tensor([7, 8]), seed=3)
     first, second = net.draws(observed, 2, noise)
     assert torch.equal(net(observed, noise), first)
     alone = net(observed[1:], EventNoise(torch.tensor([8]), seed=3))
-    torch.testing.assert_close(alone, first[1:])  # transforms may round otherwise in a batch
+    torch.testing.assert_close(alone, first[1:])  # transforms may round differently in a batch
     for a, b in ((first, second), (first[:1], first[1:])):
         assert (a - b).abs().mean() > 0.01
     generator = torch.Generator().manual_seed(1)
@@ -159,7 +161,7 @@ def test_steps_draws_differ_and_depend_on_event_seed_and_draw_alone(moving: Tens
 
 
 @pytest.mark.usefixtures("pysteps")
-def test_numpys_global_generator_is_left_alone(moving: Tensor) -> None:
+def test_numpys_global_generator_is_not_changed(moving: Tensor) -> None:
     np.random.seed(5)
     expected = np.random.rand()
     np.random.seed(5)
@@ -169,18 +171,18 @@ def test_numpys_global_generator_is_left_alone(moving: Tensor) -> None:
 
 @pytest.mark.usefixtures("pysteps")
 @pytest.mark.parametrize("build", [LagrangianExtrapolation, Steps])
-def test_a_dry_event_stays_dry_beside_a_wet_one(
+def test_a_dry_event_stays_dry_in_a_batch_with_a_rainy_one(
     build: type[nn.Module], moving: Tensor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     dry = torch.zeros_like(moving[:, :FRAMES])
     predicted = build(LEADS)(torch.cat((dry, moving[:, :FRAMES])), EventNoise(torch.tensor([0, 1])))
     assert (predicted[0] == 0).all()
     assert predicted[1].max() > 1 and predicted.isfinite().all()
-    assert capsys.readouterr().out == "", "pysteps prints, a point's output does not"
+    assert capsys.readouterr().out == "", "the output of pysteps is suppressed"
 
 
 @pytest.mark.usefixtures("pysteps")
-def test_steps_names_the_event_that_pysteps_takes_for_clutter(
+def test_steps_names_the_event_that_pysteps_treats_as_clutter(
     moving: Tensor, caplog: pytest.LogCaptureFixture
 ) -> None:
     observed = moving[:, :FRAMES].repeat(3, 1, 1, 1)
@@ -188,12 +190,12 @@ def test_steps_names_the_event_that_pysteps_takes_for_clutter(
     observed[2] = 0
     predicted, _ = Steps(2).draws(observed, 2, EventNoise(torch.tensor([4, 7, 9])))
     assert predicted[0].any() and not predicted[1:].any()
-    (said,) = caplog.messages
-    assert "event 7 " in said and "event 4" not in said and "event 9" not in said
+    (warning,) = caplog.messages
+    assert "event 7 " in warning and "event 4" not in warning and "event 9" not in warning
 
 
 @pytest.mark.usefixtures("pysteps")
-def test_motion_field_points_to_where_the_rain_comes_from() -> None:
+def test_motion_field_points_to_the_origin_of_the_rain() -> None:
     y, x = np.mgrid[:SIZE, :SIZE]
     frames = [40 * np.exp(-((x - 20 - 2 * n) ** 2 + (y - 30) ** 2) / 60) for n in range(9)]
     observed = torch.tensor(np.stack(frames), dtype=torch.float32)[None]
@@ -204,32 +206,32 @@ def test_motion_field_points_to_where_the_rain_comes_from() -> None:
 
 
 @pytest.mark.usefixtures("pysteps")
-def test_frames_that_do_not_differ_are_refused_by_steps() -> None:
+def test_equal_frames_are_refused_by_steps() -> None:
     still = torch.zeros(1, FRAMES, SIZE, SIZE)
     still[..., 30:34, 30:34] = 5
-    with pytest.raises(UserError, match=r"^STEPS can't be fitted to event 0 of 64×64 pixels "):
+    with pytest.raises(UserError, match=r"STEPS .*event 0 .*64×64"):
         Steps(LEADS)(still)
-    with pytest.raises(UserError, match=r"^STEPS can't be fitted to event 7 of 64×64 pixels "):
+    with pytest.raises(UserError, match=r"STEPS .*event 7 .*64×64"):
         Steps(LEADS)(still, EventNoise(torch.tensor([7])))
 
 
 @pytest.mark.usefixtures("pysteps")
 @pytest.mark.parametrize("build", [LagrangianExtrapolation, Steps])
 def test_unknown_motion_is_refused_with_the_closest(build: type[nn.Module]) -> None:
-    with pytest.raises(UserError, match="No motion method 'proesman': did you mean 'proesmans'"):
+    with pytest.raises(UserError, match=r"motion=proesman .*'proesmans'"):
         build(motion="proesman")
 
 
 @pytest.mark.usefixtures("pysteps")
 def test_steps_without_members_is_refused() -> None:
-    with pytest.raises(UserError, match="0 members: 1 or more"):
+    with pytest.raises(UserError, match=r"model\.net\.members=0"):
         Steps(members=0)
 
 
 @pytest.mark.parametrize("build", [LagrangianExtrapolation, Steps])
-def test_missing_pysteps_is_told_with_the_remedy(
+def test_missing_pysteps_error_names_the_extra(
     build: type[nn.Module], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pysteps", None)
-    with pytest.raises(UserError, match=r"pip install saibench\[nowcasting\] would work"):
+    with pytest.raises(UserError, match=r"saibench\[nowcasting\]"):
         build()

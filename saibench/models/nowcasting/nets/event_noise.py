@@ -1,4 +1,4 @@
-"""Randomness of stochastic nets: drawn as it comes, or tied to the event."""
+"""Noise of stochastic nets, from a generator or by event."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class EventNoise:
-    """Noise that depends on the event, the draw and the seed alone.
+    """Noise that depends only on the event, the draw and the seed.
 
-    Neither the batch, nor the rank, nor the device an event meets changes its prediction, and
-    draw 7 is the same whether or not the first six are made.
+    It does not depend on the batch, the rank, the device or other draws.
 
     Args:
         sample_id: (B,) integers, the events of the batch.
-        seed: of the whole evaluation.
+        seed: of the evaluation.
     """
 
     sample_id: Tensor
@@ -36,17 +35,17 @@ class EventNoise:
 
 
 Noise = torch.Generator | EventNoise | None
-"""Where a stochastic net takes its noise from; None is PyTorch's global generator."""
+"""Source of noise; None is PyTorch's global generator."""
 
 
 def normal(noise: Noise, shape: tuple[int, ...], device: torch.device, draw: int = 0) -> Tensor:
     """Standard normal numbers of this shape, the batch first, in float32 on this device.
 
     Args:
-        noise: source; a generator of another device is used where it is.
+        noise: source; a generator is used on its own device.
         shape: (B, ...).
         device: of the result.
-        draw: number of the prediction of the same events; an `EventNoise` alone asks.
+        draw: number of the prediction of the same events; only for an `EventNoise`.
     """
     if isinstance(noise, EventNoise):
         return noise.normal(shape[1:], draw).to(device)
@@ -55,7 +54,7 @@ def normal(noise: Noise, shape: tuple[int, ...], device: torch.device, draw: int
 
 
 def random_seeds(noise: Noise, batch: int, draw: int = 0) -> list[int]:
-    """A seed for each event of the batch, for libraries that want one; below 2³¹.
+    """A seed below 2³¹ for each event of the batch.
 
     Args:
         noise: source.

@@ -1,4 +1,4 @@
-"""Nowcasts without learning, called as a net is: what a net has to beat."""
+"""Baselines without training, with the interface of a net."""
 
 from saibench.models.nowcasting.nets.baselines.extrapolation import LagrangianExtrapolation
 from saibench.models.nowcasting.nets.baselines.persistence import Persistence

@@ -1,4 +1,4 @@
-"""Lagrangian extrapolation: the last observed rain goes on along its present motion."""
+"""Lagrangian extrapolation: the last observed rain moves with its current motion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from saibench.models.nowcasting.nets.baselines.motion import (
     rain_motion,
 )
 from saibench.models.nowcasting.nets.baselines.pysteps_library import (
-    WET,
+    MIN_RATE,
     pysteps_library,
     quiet_pysteps,
 )
@@ -22,12 +22,11 @@ from saibench.models.nowcasting.nets.event_noise import Noise
 class LagrangianExtrapolation(nn.Module):
     """pysteps' semi-Lagrangian extrapolation, event by event, on the CPU.
 
-    An event whose last frame is dry stays dry. What flows in over the border has not been
-    observed: it is predicted to be 0.
+    An event with a dry last frame stays dry. Inflow over the border, which was not observed, is 0.
 
     Args:
         leads: number of predicted frames, L.
-        motion: how the motion is found; see `rain_motion`.
+        motion: method for the motion; see `rain_motion`.
 
     Raises:
         UserError: pysteps is not installed, or the method is unknown.
@@ -41,25 +40,25 @@ class LagrangianExtrapolation(nn.Module):
         self.motion = motion
 
     def forward(self, observed: Tensor, noise: Noise = None) -> Tensor:
-        """Rain (B, L, H, W) in mm/h, of observed (B, T, H, W); noise changes nothing."""
+        """Rain (B, L, H, W) in mm/h, of observed (B, T, H, W); noise is unused."""
         events = observed.detach().double().cpu().numpy()
         predicted = np.stack([self._extrapolate(event) for event in events])
         return torch.from_numpy(predicted).to(observed)
 
     def motion_field(self, observed: Tensor) -> Tensor:
-        """Motion (B, L, 2, H, W) in pixels a frame, x before y, to where the rain comes from."""
+        """Motion (B, L, 2, H, W) in pixels per frame, x before y, to the origin of the rain."""
         events = observed.detach().double().cpu().numpy()
-        found = [
+        motions = [
             np.zeros((2, *event.shape[1:]))
-            if event[-1].max() < WET
+            if event[-1].max() < MIN_RATE
             else -rain_motion(event, self.motion)
             for event in events
         ]
-        field = torch.from_numpy(np.stack(found)).to(observed)
+        field = torch.from_numpy(np.stack(motions)).to(observed)
         return field.unsqueeze(1).expand(-1, self.leads, -1, -1, -1)
 
     def _extrapolate(self, observed: np.ndarray) -> np.ndarray:
-        if observed[-1].max() < WET:
+        if observed[-1].max() < MIN_RATE:
             return np.zeros((self.leads, *observed.shape[1:]))
         motion = rain_motion(observed, self.motion)
         extrapolate = pysteps_library().nowcasts.get_method("extrapolation")

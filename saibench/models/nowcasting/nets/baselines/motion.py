@@ -1,4 +1,4 @@
-"""The motion of rain by pysteps' methods that do without OpenCV."""
+"""The motion of rain by pysteps' methods that do not need OpenCV."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from saibench.models.nowcasting.nets.baselines.pysteps_library import (
 MotionMethod = Literal["proesmans", "vet"]
 
 _NAMES = {"proesmans": "proesmans", "vet": "VET"}
-"""Ours → pysteps'."""
+"""Name here → name in pysteps."""
 
-LEVELS = 6
-"""Of `proesmans`' image pyramid, pysteps' default."""
+MAX_LEVELS = 6
+"""Levels of the image pyramid of `proesmans`, pysteps' default."""
 
 FRAMES = 2
-"""How many of the last frames the methods look at."""
+"""Number of the last frames that the methods use."""
 
 
 def check_motion_method(method: str) -> None:
     """Raise `UserError` for a method that is not one of `MotionMethod`."""
     if method not in _NAMES:
-        raise UserError(f"No motion method '{method}': {closest(method, _NAMES)}")
+        raise UserError(f"model.net.motion={method} is unknown: {closest(method, _NAMES)}")
 
 
 def rain_motion(observed: np.ndarray, method: MotionMethod) -> np.ndarray:
-    """Motion (2, H, W) in pixels a frame, x before y, pointing to where the rain goes.
+    """Motion (2, H, W) in pixels per frame, x before y, in the direction of the flow.
 
     Args:
         observed: (T, H, W) in mm/h, oldest first.
         method: `proesmans`, optical flow by anisotropic diffusion, or `vet`, variational echo
             tracking. On real MRMS events they are equally good after an hour, and `vet` takes
-            two to four times as long. (`DARTS`, pysteps' third, finds less than half of their
-            motion there and is not offered.)
+            two to four times as long. (`DARTS`, pysteps' third method, finds less than half of
+            their motion and is not supported.)
     """
     find = pysteps_library().motion.get_method(_NAMES[method])
     frames = to_decibel(observed[-FRAMES:])
@@ -49,9 +49,9 @@ def rain_motion(observed: np.ndarray, method: MotionMethod) -> np.ndarray:
 
 
 def _levels(height: int, width: int) -> int:
-    """As many levels as leave 2 pixels of a side.
+    """Number of levels such that the smallest image has at least 2 pixels per side.
 
-    pysteps halves the image whatever is left of it. Its edges are filled without a check of bounds
-    from the second row and column: with one, from memory that is not its own, which may hold NaN.
+    pysteps fills the edges from the second row and column without a check of bounds; with one row
+    it would read memory outside the image, which may hold NaN.
     """
-    return min(LEVELS, min(height, width).bit_length() - 1)
+    return min(MAX_LEVELS, min(height, width).bit_length() - 1)

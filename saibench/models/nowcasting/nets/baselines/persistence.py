@@ -1,4 +1,4 @@
-"""Persistence: it rains on as it rained last."""
+"""Persistence: the last observed frame does not change."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ class Persistence(nn.Module):
         self.leads = leads
 
     def forward(self, observed: Tensor, noise: Noise = None) -> Tensor:
-        """Rain (B, L, H, W) in mm/h, of observed (B, T, H, W); noise changes nothing."""
+        """Rain (B, L, H, W) in mm/h, of observed (B, T, H, W); noise is unused."""
         return observed[:, -1:].repeat(1, self.leads, 1, 1)

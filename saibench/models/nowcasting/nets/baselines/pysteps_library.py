@@ -1,4 +1,4 @@
-"""pysteps (Pulkkinen et al. 2019, doi:10.5194/gmd-12-4185-2019), imported by whoever needs it."""
+"""Import of pysteps (Pulkkinen et al. 2019, doi:10.5194/gmd-12-4185-2019)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import numpy as np
 
 from saibench.errors import UserError
 
-WET = 0.1
-"""mm/h; less is no rain, as is usual with pysteps."""
+MIN_RATE = 0.1
+"""mm/h; lower rates are no rain, as usual with pysteps."""
 
-WET_DB, DRY_DB = -10.0, -15.0
-"""`WET` in dB, and the value that stands for no rain."""
+MIN_RATE_DB, DRY_DB = -10.0, -15.0
+"""`MIN_RATE` in dB, and the value for no rain."""
 
 
 def pysteps_library() -> Any:
-    """The module `pysteps`, without the line that its import prints.
+    """The module `pysteps`, without the output of its import.
 
     Raises:
         UserError: it is not installed.
@@ -29,15 +29,15 @@ def pysteps_library() -> Any:
             import pysteps
     except ModuleNotFoundError as error:
         raise UserError(
-            "Lagrangian extrapolation and STEPS need pysteps, which is not installed: "
-            "pip install saibench[nowcasting] would work (it wants a C compiler)."
+            "Lagrangian extrapolation and STEPS need pysteps, which is not installed. Use "
+            "pip install 'saibench[nowcasting]' (needs a C compiler)."
         ) from error
     return pysteps
 
 
 @contextmanager
 def quiet_pysteps() -> Iterator[None]:
-    """Nothing of what pysteps prints, and NumPy's global generator as it was."""
+    """Suppress the output of pysteps and restore NumPy's global generator."""
     state = np.random.get_state()
     try:
         with redirect_stdout(StringIO()):
@@ -47,15 +47,12 @@ def quiet_pysteps() -> Iterator[None]:
 
 
 def to_decibel(rain: np.ndarray) -> np.ndarray:
-    """10 log10 of rain in mm/h as float64; `DRY_DB` below `WET`."""
-    wet = rain >= WET
+    """10 log10 of rain in mm/h as float64; `DRY_DB` below `MIN_RATE`."""
+    wet = rain >= MIN_RATE
     return np.where(wet, 10 * np.log10(np.where(wet, rain, 1.0), dtype=np.float64), DRY_DB)
 
 
 def from_decibel(decibel: np.ndarray) -> np.ndarray:
-    """Rain in mm/h; 0 below `WET_DB` and where pysteps says NaN, since nothing was observed.
-
-    What flows in over the border has not been observed; it is predicted to be dry.
-    """
+    """Rain in mm/h; 0 below `MIN_RATE_DB` and for NaN, the inflow over the border."""
     known = np.nan_to_num(decibel, nan=DRY_DB)
-    return np.where(known >= WET_DB, 10 ** (known / 10), 0.0)
+    return np.where(known >= MIN_RATE_DB, 10 ** (known / 10), 0.0)

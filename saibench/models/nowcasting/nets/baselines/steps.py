@@ -1,4 +1,4 @@
-"""STEPS: extrapolation whose small scales are replaced by noise as they lose their memory."""
+"""STEPS: extrapolation that replaces small scales by noise as they decorrelate."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from saibench.models.nowcasting.nets.baselines.motion import (
     rain_motion,
 )
 from saibench.models.nowcasting.nets.baselines.pysteps_library import (
-    WET,
-    WET_DB,
+    MIN_RATE,
+    MIN_RATE_DB,
     from_decibel,
     pysteps_library,
     quiet_pysteps,
@@ -27,8 +27,8 @@ from saibench.models.nowcasting.nets.event_noise import EventNoise, Noise, rando
 
 log = logging.getLogger(__name__)
 
-MEMORY = 3
-"""Frames that the second-order autoregression is fitted to."""
+FRAMES = 3
+"""Number of the last frames, to which the second-order autoregression is fitted."""
 
 
 class Steps(nn.Module):
@@ -36,21 +36,21 @@ class Steps(nn.Module):
 
     Bowler et al. 2006 (doi:10.1256/qj.04.100) with pysteps' defaults: a cascade of scales,
     second-order autoregression, non-parametric noise, perturbed motion, intensities matched to
-    the last observed frame. An event whose last frame is dry stays dry, and pysteps itself
-    predicts none where one of the last two frames has no rain away from the border, since it takes
-    rain out of nothing for clutter: a warning names such events. What flows in over the border has
-    not been observed: it is predicted to be 0.
+    the last observed frame. An event with a dry last frame stays dry. pysteps also predicts no rain
+    if one of the last two frames has no rain away from the border, because it treats rain from
+    nothing as clutter; a warning names such events. Inflow over the border, which was not observed,
+    is 0.
 
     Args:
         leads: number of predicted frames, L.
-        members: 1 predicts a draw of what may come, more their mean.
-        motion: how the motion is found; see `rain_motion`.
+        members: 1 predicts a draw, more predict the mean of the draws.
+        motion: method for the motion; see `rain_motion`.
         cascade_levels: number of scales.
         pixel_km: width of a pixel in km.
         frame_minutes: time between frames.
 
     Raises:
-        UserError: pysteps is not installed, the method is unknown, or there is no member.
+        UserError: pysteps is not installed, the method is unknown, or `members` is below 1.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Steps(nn.Module):
         super().__init__()
         check_motion_method(motion)
         if members < 1:
-            raise UserError(f"STEPS can't predict with {members} members: 1 or more would work.")
+            raise UserError(f"model.net.members={members} must be at least 1.")
         pysteps_library()
         self.leads = leads
         self.members = members
@@ -78,22 +78,21 @@ class Steps(nn.Module):
         """Rain (B, L, H, W) in mm/h.
 
         Args:
-            observed: (B, T, H, W) in mm/h, T of 3 at least.
-            noise: where each event's seed is drawn from.
+            observed: (B, T, H, W) in mm/h, T at least 3.
+            noise: source of each event's seed.
 
         Raises:
-            UserError: pysteps can't fit an event, such as one whose frames are all the same.
+            UserError: pysteps can't fit an event, such as one of equal frames.
         """
         return next(self.draws(observed, 1, noise))
 
     def draws(self, observed: Tensor, count: int, noise: Noise = None) -> Iterator[Tensor]:
-        """`count` predictions as `forward` makes them, with other seeds; the motion is found once.
+        """`count` predictions with different seeds; the motion is computed once.
 
         Args:
             observed: (B, T, H, W) in mm/h.
             count: number of predictions.
-            noise: where each event's seed is drawn from; with an `EventNoise`, draw 0 is what
-                `forward` predicts.
+            noise: source of each event's seed; with an `EventNoise`, draw 0 equals `forward`.
         """
         events = observed.detach().double().cpu().numpy()
         motions = [self._motion(event) for event in events]
@@ -105,12 +104,12 @@ class Steps(nn.Module):
                 self._predict(*event) for event in zip(events, motions, seeds, names, strict=True)
             ]
             if draw == 0:
-                _warn_of_none(predicted, motions, names)
+                _warn_of_no_rain(predicted, motions, names)
             yield torch.from_numpy(np.stack(predicted)).to(observed)
 
     def _motion(self, observed: np.ndarray) -> np.ndarray | None:
-        """Motion (2, H, W), or None for an event that is dry."""
-        return None if observed[-1].max() < WET else rain_motion(observed, self.motion)
+        """Motion (2, H, W), or None for a dry event."""
+        return None if observed[-1].max() < MIN_RATE else rain_motion(observed, self.motion)
 
     def _predict(
         self, observed: np.ndarray, motion: np.ndarray | None, seed: int, name: str
@@ -120,12 +119,12 @@ class Steps(nn.Module):
         try:
             with quiet_pysteps():
                 ensemble = pysteps_library().nowcasts.get_method("steps")(
-                    to_decibel(observed[-MEMORY:]),
+                    to_decibel(observed[-FRAMES:]),
                     motion,
                     self.leads,
                     n_ens_members=self.members,
                     n_cascade_levels=self.cascade_levels,
-                    precip_thr=WET_DB,
+                    precip_thr=MIN_RATE_DB,
                     kmperpixel=self.pixel_km,
                     timestep=self.frame_minutes,
                     seed=seed,
@@ -133,23 +132,24 @@ class Steps(nn.Module):
         except (np.linalg.LinAlgError, ValueError) as error:
             raise UserError(
                 f"STEPS can't be fitted to {name} of {observed.shape[1]}×{observed.shape[2]} "
-                f"pixels ({error}): fields that vary, and differ from frame to frame, would work."
+                f"pixels ({error}). Use fields that vary in space and time."
             ) from error
         return from_decibel(ensemble).mean(axis=0)
 
 
-def _warn_of_none(
+def _warn_of_no_rain(
     predicted: list[np.ndarray], motions: list[np.ndarray | None], names: list[str]
 ) -> None:
-    """pysteps says so itself, among much else that a run's output does not show."""
-    none = [
+    """Warn of events without predicted rain; the output of pysteps itself is suppressed."""
+    dry = [
         name
         for rain, motion, name in zip(predicted, motions, names, strict=True)
         if motion is not None and not rain.any()
     ]
-    if none:
+    if dry:
         log.warning(
-            "STEPS predicts no rain for %s although it rains in the last frame: pysteps can't tell "
-            "rain from clutter where one of the last two frames has none away from the border.",
-            ", ".join(none),
+            "STEPS predicts no rain for %s although it rains in the last frame: pysteps can't "
+            "distinguish rain from clutter if one of the last two frames has no rain away from the "
+            "border.",
+            ", ".join(dry),
         )

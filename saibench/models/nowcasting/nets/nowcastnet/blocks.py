@@ -9,7 +9,7 @@ from saibench.models.nowcasting.nets.nowcastnet.spectral_norm import SpectralCon
 
 
 class DoubleConv(nn.Module):
-    """Two normalised, activated 3×3 convolutions beside one that is only normalised; their sum.
+    """Sum of two normalised, activated 3×3 convolutions and one that is only normalised.
 
     (B, in, H, W) → (B, out, H, W).
 
@@ -67,9 +67,9 @@ class Up(nn.Module):
 
 
 class FullPrecisionConv2d(nn.Conv2d):
-    """A convolution that autocast leaves alone, for outputs that are physical quantities.
+    """A convolution without autocast, for outputs that are physical quantities.
 
-    In bfloat16 a motion of 5 pixels is off by up to 0.016 and 64 mm/h by up to 0.25.
+    In bfloat16 a motion of 5 pixels has an error of up to 0.016 and 64 mm/h of up to 0.25.
     """
 
     def forward(self, features: Tensor) -> Tensor:

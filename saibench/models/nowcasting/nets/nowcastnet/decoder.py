@@ -1,4 +1,4 @@
-"""The decoder of the generative network: features and noise to the predicted rain."""
+"""The decoder of the generative network: predicted rain from features and noise."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saibench.models.nowcasting.nets.nowcastnet.spade import SLOPE, GenBlock, Gu
 
 
 class GenerativeDecoder(nn.Module):
-    """Features (B, 10n, H/8, W/8) → rain (B, L, H, W) in mm/h, steered by the evolved rain.
+    """Features (B, 10n, H/8, W/8) → rain (B, L, H, W) in mm/h, conditioned on the evolved rain.
 
     Args:
         leads: number of predicted frames, L.

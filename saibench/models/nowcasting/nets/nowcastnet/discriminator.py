@@ -1,4 +1,4 @@
-"""The temporal discriminator, which training alone needs: no checkpoint has been published."""
+"""The temporal discriminator, for training only; no checkpoint has been published."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ SLOPE = 0.2
 
 
 class TemporalDiscriminator(nn.Module):
-    """Tells, patch by patch, whether frames that follow the observed ones are real.
+    """Classifies frames after the observed ones as real or predicted, by patches.
 
     Zhang et al. 2023 (Extended Data Fig. 1c) describe it in words: the observed and the following
-    frames together, first 3-D convolutions of several temporal kernels, from 4 frames to the full
-    horizon, side by side, then spectrally normalised blocks. The channels were not published;
-    these were chosen here: kernels of 4, T, L and T + L frames by 9×9 pixels at stride 2, with 2,
-    4, 8 and 64 channels at n = 32, so that each kernel gives a similar number of maps; residual
-    blocks to 4n, 8n and 16n channels, each of half the size, and one more of 16n; logits of
-    patches of 16×16 pixels. There is no batch normalisation: it would let real and made events of
-    a batch see each other.
+    frames together, first parallel 3-D convolutions of several temporal kernels, from 4 frames to
+    the full horizon, then spectrally normalised blocks. The channels were not published; those of
+    this implementation are: kernels of 4, T, L and T + L frames by 9×9 pixels at stride 2, with 2,
+    4, 8 and 64 channels at n = 32, a similar number of maps for each kernel; residual blocks with
+    4n, 8n and 16n channels, each of half the size, and one more of 16n; logits of patches of 16×16
+    pixels. There is no batch normalisation, so the events of a batch are independent.
 
     Args:
         observed: number of observed frames, T.
@@ -31,8 +30,8 @@ class TemporalDiscriminator(nn.Module):
 
     def __init__(self, observed: int = 9, leads: int = 20, base_channels: int = 32):
         super().__init__()
-        n, self.horizon = base_channels, observed + leads
-        horizon = self.horizon
+        n = base_channels
+        horizon = self.horizon = observed + leads
         kernels = {4: n // 16, observed: n // 8, leads: n // 4, horizon: 2 * n}
         channels = {frames: max(1, count) for frames, count in kernels.items()}
         self.temporal = nn.ModuleList(
@@ -59,34 +58,33 @@ class TemporalDiscriminator(nn.Module):
         return self.logits(leaky_relu(self.blocks(maps), SLOPE)).squeeze(1)
 
     def temporal_maps(self, frames: Tensor) -> Tensor:
-        """Maps (B, M, H/2, W/2) of frames (B, T + L, H, W): a channel's moments side by side.
+        """Maps (B, M, H/2, W/2) of frames (B, T + L, H, W), ordered by channel, then time.
 
         One 2-D convolution over all frames, with zeros outside a kernel's frames: twice the
-        arithmetic of the 3-D ones, and a fraction of their time, which goes to shapes of one
-        channel.
+        arithmetic of the 3-D convolutions of one channel, but much faster.
         """
         kernels, biases = [], []
         for name, values in self.temporal.named_parameters():
             if name.endswith(".weight"):
-                kernels.append(at_every_moment(values[:, 0], self.horizon))
-            else:  # comes after its weight
+                kernels.append(at_every_time(values[:, 0], self.horizon))
+            else:  # a bias follows its weight
                 biases.append(values.repeat_interleave(len(kernels[-1]) // len(values)))
         return conv2d(frames, torch.cat(kernels), torch.cat(biases), stride=2, padding=4)
 
 
-def at_every_moment(kernel: Tensor, horizon: int) -> Tensor:
-    """A kernel (C, F, h, w) of F frames at each of its places in `horizon` frames.
+def at_every_time(kernel: Tensor, horizon: int) -> Tensor:
+    """A kernel (C, F, h, w) of F frames, zero-padded to `horizon` frames at each time.
 
     Returns:
-        (C * (horizon - F + 1), horizon, h, w), a channel's places one after the other.
+        (C * (horizon - F + 1), horizon, h, w), ordered by channel, then time.
     """
     spare = horizon - kernel.shape[1]
     padded = pad(kernel, (0, 0, 0, 0, 0, spare))
-    return torch.stack([padded.roll(place, 1) for place in range(spare + 1)], 1).flatten(0, 1)
+    return torch.stack([padded.roll(time, 1) for time in range(spare + 1)], 1).flatten(0, 1)
 
 
 class DiscriminatorBlock(nn.Module):
-    """Two activated, spectrally normalised 3×3 convolutions beside a 1×1 shortcut."""
+    """Two activated, spectrally normalised 3×3 convolutions with a 1×1 shortcut."""
 
     def __init__(self, channels_in: int, channels_out: int, halve: bool):
         super().__init__()

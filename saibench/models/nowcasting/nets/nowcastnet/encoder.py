@@ -8,12 +8,10 @@ from saibench.models.nowcasting.nets.nowcastnet.blocks import DoubleConv, Down
 
 
 class GenerativeEncoder(nn.Module):
-    """Observed and evolved frames to features of an eighth of the size.
-
-    (B, frames, H, W) → (B, 8n, H/8, W/8).
+    """Observed and evolved frames (B, frames, H, W) → features (B, 8n, H/8, W/8).
 
     Args:
-        frames: observed and evolved frames together.
+        frames: number of observed and evolved frames.
         base_channels: width n.
     """
 

@@ -1,4 +1,4 @@
-"""The network that reads motion and growth of rain out of the observed frames."""
+"""The network that predicts motion and growth of rain from the observed frames."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from saibench.models.nowcasting.nets.nowcastnet.blocks import DoubleConv, Down, 
 
 
 class EvolutionNetwork(nn.Module):
-    """A U-Net of one encoder and two decoders, one of intensity, one (`_v`) of motion.
+    """A U-Net of one encoder and two decoders, for intensity and for motion (`_v`).
 
-    The intensity is multiplied by `gamma`, which begins at 0: an untrained network only moves
-    rain, and neither makes nor loses any.
+    The intensity is multiplied by `gamma`, initially 0: an untrained network only moves rain.
 
     Args:
         observed: number of observed frames, T.
@@ -48,22 +47,17 @@ class EvolutionNetwork(nn.Module):
             observed: (B, T, H, W) in mm/h; H and W multiples of 16.
 
         Returns:
-            motion (B, L, 2, H, W) in pixels a frame, x before y, and intensity (B, L, H, W), the
+            motion (B, L, 2, H, W) in pixels per frame, x before y, and intensity (B, L, H, W), the
             mm/h that a frame adds.
         """
         levels = [self.inc(observed)]
         for down in (self.down1, self.down2, self.down3, self.down4):
             levels.append(down(levels[-1]))
-        intensity, motion = levels[-1], levels[-1]
-        for up, skipped in zip(self._intensity_decoder(), levels[-2::-1], strict=True):
+        intensity = motion = levels.pop()
+        for up, skipped in zip((self.up1, self.up2, self.up3, self.up4), levels[::-1], strict=True):
             intensity = up(intensity, skipped)
-        for up, skipped in zip(self._motion_decoder(), levels[-2::-1], strict=True):
+        motion_decoder = (self.up1_v, self.up2_v, self.up3_v, self.up4_v)
+        for up, skipped in zip(motion_decoder, levels[::-1], strict=True):
             motion = up(motion, skipped)
         intensity = self.outc(intensity) * self.gamma
         return self.outc_v(motion).unflatten(1, (self.leads, 2)), intensity
-
-    def _intensity_decoder(self) -> tuple[Up, ...]:
-        return self.up1, self.up2, self.up3, self.up4
-
-    def _motion_decoder(self) -> tuple[Up, ...]:
-        return self.up1_v, self.up2_v, self.up3_v, self.up4_v

@@ -1,8 +1,8 @@
-"""The evolution operator: frame by frame, rain moves along its motion and gains its intensity.
+"""The evolution operator: at each frame, rain is advected and an intensity is added.
 
 NowcastNet's semi-Lagrangian scheme (Zhang et al. 2023, doi:10.1038/s41586-023-06184-4, Methods):
-the rain at a pixel is what was, one frame before, at the pixel plus its motion. Outside the field
-the nearest pixel of the border counts.
+the rain at a pixel is that of the previous frame at the pixel plus its motion. Positions outside
+the field take the nearest pixel of the border.
 """
 
 from __future__ import annotations
@@ -17,22 +17,18 @@ from torch.nn.functional import grid_sample
 
 @dataclass(frozen=True)
 class Evolution:
-    """What the evolution network says of the L frames to come.
+    """Prediction of the evolution network for L frames.
 
     Args:
-        fields: (B, L, H, W) in mm/h, the last observed frame evolved.
-        motion: (B, L, 2, H, W) in pixels a frame, x (column) before y (row), pointing to where
-            the rain comes from.
-        intensity: (B, L, H, W) in mm/h, what a frame adds.
+        fields: (B, L, H, W) in mm/h, the evolved last observed frame.
+        motion: (B, L, 2, H, W) in pixels per frame, x (column) before y (row), pointing to the
+            origin of the rain.
+        intensity: (B, L, H, W) in mm/h, the rain that a frame adds.
     """
 
     fields: Tensor
     motion: Tensor
     intensity: Tensor
-
-    def detach(self) -> Evolution:
-        """The same, decoupled from the evolution network's gradient."""
-        return Evolution(self.fields.detach(), self.motion.detach(), self.intensity.detach())
 
 
 def warp(
@@ -40,16 +36,16 @@ def warp(
 ) -> Tensor:
     """`field` at each pixel plus its motion.
 
-    Positions are in float32 at least, under autocast too: bfloat16 can't count 512 pixels.
+    Positions are at least float32, also under autocast: bfloat16 can't count 512 pixels.
 
     Args:
         field: (B, C, H, W).
         motion: (B, 2, H, W) in pixels, x before y.
-        mode: `nearest` keeps intensities as they are, but has no gradient by the motion;
-            `bilinear` has one, and smooths.
+        mode: `nearest` does not smooth, but has no gradient by the motion; `bilinear` has one, and
+            smooths.
 
     Returns:
-        (B, C, H, W), in float32 for inputs of less.
+        (B, C, H, W), at least float32.
     """
     height, width = field.shape[-2:]
     dtype = torch.promote_types(torch.promote_types(field.dtype, motion.dtype), torch.float32)
@@ -66,11 +62,10 @@ def warp(
 
 
 def evolve(start: Tensor, motion: Tensor, intensity: Tensor) -> Evolution:
-    """Evolve the last observed frame, each step from the one before.
+    """Evolve the last observed frame step by step.
 
-    Rain is advected to the nearest pixel, so that it is not smoothed twenty times. No gradient
-    passes from a step to the one before (Methods): a frame teaches its own intensity alone, and
-    its motion is taught by `advected`.
+    Rain is advected to the nearest pixel, without smoothing. Gradients do not pass to the previous
+    step (Methods): a frame trains only its own intensity, and `advected` trains its motion.
 
     Args:
         start: (B, H, W) in mm/h, the last observed frame.
@@ -85,14 +80,14 @@ def evolve(start: Tensor, motion: Tensor, intensity: Tensor) -> Evolution:
 
 
 def advected(start: Tensor, evolution: Evolution) -> Tensor:
-    """Each frame before its intensity is added, and advected bilinearly: what teaches the motion.
+    """Each frame advected bilinearly, before its intensity is added, to train the motion.
 
     Args:
         start: (B, H, W) in mm/h, the last observed frame.
         evolution: of that frame.
 
     Returns:
-        (B, L, H, W) in mm/h; frame t has a gradient by the motion of frame t and by nothing else.
+        (B, L, H, W) in mm/h; frame t has a gradient only by the motion of frame t.
     """
     before = torch.cat((start.unsqueeze(1), evolution.fields[:, :-1]), dim=1).detach()
     moved = warp(before.flatten(0, 1).unsqueeze(1), evolution.motion.flatten(0, 1), "bilinear")

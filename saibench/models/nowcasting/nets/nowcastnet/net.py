@@ -17,31 +17,30 @@ from saibench.models.nowcasting.nets.nowcastnet.projector import NoiseProjector
 from saibench.models.nowcasting.nets.nowcastnet.spade import Guide
 
 RAIN_SCALE = 128.0
-"""mm/h; the generative network sees the evolved rain in this unit, and the observed in mm/h."""
+"""mm/h; unit of the evolved rain in the generative network, where observed rain is in mm/h."""
 
 SIZE_STEP = 32
-"""Height and width are multiples of it: the noise is of a 32nd of the field's size."""
+"""Height and width are multiples of it: the noise has a 32nd of the field's size."""
 
 
 class NowcastNet(nn.Module):
-    """Rain of the next `leads` frames, one random draw of what may come.
+    """One random draw of the rain of the next `leads` frames.
 
-    The evolution network finds motion and intensity, by which the last observed frame evolves;
-    the generative network, steered by the evolved rain, adds what can't be carried. With the
-    default arguments names, shapes and order of the state are those of the published checkpoint
+    The evolution network predicts motion and intensity, by which the last observed frame evolves;
+    the generative network, conditioned on the evolved rain, adds details. With the default
+    arguments, names, shapes and order of the state are those of the published checkpoint
     (`load_published`); a narrower net has the same names.
 
     Args:
-        base_channels: the one width; 32 as published. Noise has as many channels.
+        base_channels: width, 32 as published; also the number of channels of the noise.
         observed: number of observed frames, T.
         leads: number of predicted frames, L.
-        power_iteration_drifts: keep what the projector's power iteration finds in evaluation
-            too, as the published code does; otherwise predictions of one event are independent
-            draws.
+        power_iteration_drifts: store the projector's power iteration in evaluation too, as in the
+            published code; otherwise predictions of one event are independent draws.
         seed: seed of the initial weights.
 
     Raises:
-        UserError: a width below 1.
+        UserError: `base_channels` is below 1.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class NowcastNet(nn.Module):
     ) -> None:
         super().__init__()
         if base_channels < 1:
-            raise UserError(f"NowcastNet can't have base_channels={base_channels}; 8 would work.")
+            raise UserError(f"model.net.base_channels={base_channels} must be at least 1.")
         self.observed = observed
         self.leads = leads
         self.noise_channels = base_channels
@@ -70,10 +69,10 @@ class NowcastNet(nn.Module):
 
         Args:
             observed: (B, T, H, W) in mm/h.
-            noise: standard normal (B, n, H/32, W/32), or where to draw it from.
+            noise: standard normal (B, n, H/32, W/32), or its source.
 
         Raises:
-            UserError: frames that are not T, or a height or width that is no multiple of 32.
+            UserError: the number of frames is not T, or height or width not a multiple of 32.
         """
         evolution = self.evolve(observed)
         features = self.encode(observed, evolution)
@@ -88,7 +87,7 @@ class NowcastNet(nn.Module):
         noise: Noise = None,
         evolution: Evolution | None = None,
     ) -> Iterator[Tensor]:
-        """`count` predictions (B, L, H, W) in mm/h of the same events, one after the other.
+        """`count` predictions (B, L, H, W) in mm/h of the same events.
 
         Evolution, encoder and the maps of the decoder run once. Memory does not grow with
         `count` unless the caller keeps the draws.
@@ -96,8 +95,8 @@ class NowcastNet(nn.Module):
         Args:
             observed: (B, T, H, W) in mm/h.
             count: number of predictions.
-            noise: where to draw from; with an `EventNoise`, draw 0 is what `forward` predicts.
-            evolution: of these events where it is known already, or is to have no gradient.
+            noise: source of the noise; with an `EventNoise`, draw 0 equals `forward`.
+            evolution: of these events, if already computed, for example without gradient.
         """
         evolution = self.evolve(observed) if evolution is None else evolution
         features = self.encode(observed, evolution)
@@ -136,11 +135,10 @@ class NowcastNet(nn.Module):
         _, frames, height, width = observed.shape
         if frames != self.observed:
             raise UserError(
-                f"NowcastNet was given {frames} observed frames: it wants {self.observed}, "
-                "oldest first."
+                f"NowcastNet needs {self.observed} observed frames, oldest first, not {frames}."
             )
         if height % SIZE_STEP or width % SIZE_STEP:
             raise UserError(
-                f"NowcastNet can't predict fields of {height}×{width} pixels: height and width "
-                f"that are multiples of {SIZE_STEP} would work."
+                f"NowcastNet can't predict fields of {height}×{width} pixels. Use multiples of "
+                f"{SIZE_STEP}."
             )

@@ -1,4 +1,4 @@
-"""The noise projector: from noise of a 32nd of the size to features of an eighth of it."""
+"""The noise projector: features of an eighth of the field's size from noise of a 32nd."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from saibench.models.nowcasting.nets.nowcastnet.spectral_norm import (
 )
 
 TILES, TILE = 4, 8
-"""The published view of the projected noise, (B, C', 4, 4, 8, 8), made for fields of 256²."""
+"""Published view of the projected noise, (B, C', 4, 4, 8, 8), for fields of 256²."""
 
 
 class ProjectorConv(nn.Module):
-    """A convolution whose power iteration runs at every forward, in evaluation too.
+    """A convolution with a power iteration at every forward, in evaluation too.
 
     u and v are parameters without gradient (`module.weight_u`, `module.weight_v`), the weight is
-    `module.weight_bar`. The published network keeps what an iteration finds, so that the same
-    noise gives another prediction at the next call. Here
-    evaluation starts each iteration from the u that is stored and stores nothing: a prediction
-    depends on its input and noise alone, and threads can share the net.
+    `module.weight_bar`. The published network stores u and v at each iteration, so the same noise
+    gives another prediction at the next call. Here evaluation starts each iteration from the
+    stored u and stores nothing: a prediction depends only on its input and noise, and threads can
+    share the net.
 
     Args:
         channels_in: channels of the input.
         channels_out: channels of the output.
         kernel_size: odd.
-        drifts: keep u and v in evaluation too, as published.
+        drifts: store u and v in evaluation too, as published.
     """
 
     def __init__(self, channels_in: int, channels_out: int, kernel_size: int, drifts: bool):
@@ -51,7 +51,7 @@ class ProjectorConv(nn.Module):
 
 
 class ProjectorWeights(nn.Module):
-    """What a `ProjectorConv` has in the checkpoint, in that order; initialised as `conv` is."""
+    """Tensors of a `ProjectorConv` in the order of the checkpoint, initialised like `conv`."""
 
     def __init__(self, conv: nn.Conv2d):
         super().__init__()
@@ -64,7 +64,7 @@ class ProjectorWeights(nn.Module):
 
 
 class ProjectorBlock(nn.Module):
-    """More channels, at the same size; the first of them also pass unchanged."""
+    """A residual block with more output channels; the first have an identity shortcut."""
 
     def __init__(self, channels_in: int, channels_out: int, drifts: bool):
         super().__init__()
@@ -82,11 +82,11 @@ class ProjectorBlock(nn.Module):
 class NoiseProjector(nn.Module):
     """Noise (B, n, H/32, W/32) → features (B, 2n, H/8, W/8).
 
-    The 32n channels of the last block are laid out in space by the published view, which is
-    written for the 8×8 noise of a field of 256²: (B, C', 4, 4, 8, 8), its axes reordered to
-    (B, C', 8, 8, 4, 4), and read as (B, 2n, H/8, W/8). It is no depth-to-space, not at 256² either
-    (sixteen channels of a pixel end up side by side in one row), and it is kept to the letter for
-    every size, because the published weights were trained and are used with it.
+    The 32n channels of the last block are laid out in space by the published view, written for the
+    8×8 noise of a field of 256²: (B, C', 4, 4, 8, 8), its axes permuted to (B, C', 8, 8, 4, 4), and
+    reshaped to (B, 2n, H/8, W/8). This is no depth-to-space, not at 256² either (sixteen channels
+    of a pixel are in one row), but the published weights were trained with it, so it is used for
+    every size.
 
     Args:
         base_channels: width n.
@@ -106,15 +106,14 @@ class NoiseProjector(nn.Module):
         """Project standard normal noise.
 
         Raises:
-            UserError: the numbers of an event don't fill whole tiles, which happens to small
-                fields and `base_channels` below 32 only.
+            UserError: the noise of an event does not fill whole tiles, only for small fields and
+                `base_channels` below 32.
         """
         batch, channels, height, width = noise.shape
         if channels * height * width % 32:
             raise UserError(
-                f"NowcastNet with base_channels={channels} can't lay out noise for a field of "
-                f"{32 * height}×{32 * width}: base_channels × H/32 × W/32 must be a multiple of "
-                "32, so base_channels=32 would work."
+                f"model.net.base_channels={channels} × H/32 × W/32 must be a multiple of 32, also "
+                f"for this field of {32 * height}×{32 * width} pixels. Use base_channels=32."
             )
         projected = self.L4(self.L3(self.L2(self.L1(self.conv_first(noise)))))
         tiles = projected.reshape(batch, -1, TILES, TILES, TILE, TILE).permute(0, 1, 4, 5, 2, 3)

@@ -1,4 +1,4 @@
-"""Loading the weights that NowcastNet's authors published (doi:10.24433/CO.0832447.v1)."""
+"""Loading of the weights that NowcastNet's authors published (doi:10.24433/CO.0832447.v1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saibench.models.published import load_weights
 
 
 def load_published(net: nn.Module, path: str | Path) -> None:
-    """Load a checkpoint such as `mrms_model.ckpt` into a `NowcastNet()`, all of it or nothing.
+    """Load a checkpoint such as `mrms_model.ckpt` into a `NowcastNet()`.
 
     Raises:
         UserError: see `load_weights`.

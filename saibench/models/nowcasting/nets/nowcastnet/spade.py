@@ -1,4 +1,4 @@
-"""Residual blocks that the evolved rain steers at every level (SPADE; Park et al. 2019)."""
+"""Residual blocks conditioned on the evolved rain at every level (SPADE; Park et al. 2019)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from torch.nn.functional import avg_pool2d, instance_norm, leaky_relu
 from saibench.models.nowcasting.nets.nowcastnet.spectral_norm import SpectralConv2d
 
 SLOPE = 0.2
-"""Of the leaky rectifier, everywhere in the decoder."""
+"""Of the leaky ReLU in the decoder."""
 
 
 class SPADE(nn.Module):
-    """Each channel normalised over space, then scaled and shifted by maps of the evolved rain.
+    """Instance normalisation, then scale and shift by maps of the evolved rain.
 
     Args:
         channels: channels of the features.
         leads: number of evolved frames.
-        hidden: width of the two-layer network that makes the maps.
+        hidden: width of the two-layer network of the maps.
     """
 
     def __init__(self, channels: int, leads: int, hidden: int):
@@ -40,15 +40,15 @@ class SPADE(nn.Module):
 
 
 class Guide:
-    """The evolved rain as the blocks of the decoder ask for it: at their size, made into maps.
+    """The evolved rain at the sizes of the decoder's blocks, and its maps of scale and shift.
 
-    The maps don't depend on the noise, and cost most of a decoder's time. For several draws of
-    one event they are made once and remembered, in 2.7 KB a pixel of the field at the published
+    The maps don't depend on the noise, and take most of a decoder's time. For several draws of
+    one event they are computed once and cached, in 2.7 KB per pixel of the field at the published
     width (0.7 GB at 512²).
 
     Args:
         evolved: (B, L, H, W), in units of 128 mm/h.
-        remember: keep the maps of every SPADE for the next draw.
+        remember: cache the maps of every SPADE for the next draw.
     """
 
     def __init__(self, evolved: Tensor, remember: bool = False):
@@ -58,7 +58,7 @@ class Guide:
         self.remembered: dict[SPADE, tuple[Tensor, Tensor]] = {}
 
     def modulation(self, spade: SPADE, width: int) -> tuple[Tensor, Tensor]:
-        """Scale and shift for this SPADE, whose features have this width."""
+        """Scale and shift of a SPADE whose features have this width."""
         if spade in self.remembered:
             return self.remembered[spade]
         maps = spade.modulation(self._at(width))
@@ -67,17 +67,16 @@ class Guide:
         return maps
 
     def _at(self, width: int) -> Tensor:
-        """The evolved rain, averaged to this width, which divides the field's."""
+        """The evolved rain, averaged to this width, a divisor of the field's."""
         if width not in self.by_width:
             self.by_width[width] = avg_pool2d(self.evolved, self.evolved.shape[-1] // width)
         return self.by_width[width]
 
 
 class GenBlock(nn.Module):
-    """One or two steered 3×3 convolutions beside a shortcut; (B, in, h, w) → (B, out, h, w).
+    """One or two conditioned 3×3 convolutions with a shortcut; (B, in, h, w) → (B, out, h, w).
 
-    A block of one convolution has the weights of a second in the published checkpoint, and here:
-    they are never used and get no gradient.
+    A block of one convolution has unused weights of a second one, as in the published checkpoint.
 
     Args:
         channels_in: channels of the input.

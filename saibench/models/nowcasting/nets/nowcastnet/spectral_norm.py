@@ -1,10 +1,10 @@
 """Spectral normalisation (Miyato et al. 2018, arXiv:1802.05957), in the two forms of NowcastNet.
 
-A weight W, seen as a matrix with one row an output channel, is divided by σ ≈ uᵀWv, where u and v
-approach W's first singular vectors by one power iteration a training step. The evolution network,
-the encoder and the decoder keep u and v as buffers, as torch's older `torch.nn.utils.spectral_norm`
-does; the noise projector keeps them as parameters without gradient (`projector`). Both compute in
-the weight's own precision, under autocast too: σ in bfloat16 would scale a layer by up to 0.4 %.
+A weight W, as a matrix with one row per output channel, is divided by σ ≈ uᵀWv, where u and v
+converge to W's first singular vectors by one power iteration per training step. In the evolution
+network, the encoder and the decoder, u and v are buffers, as in `torch.nn.utils.spectral_norm`; in
+the noise projector they are parameters without gradient (`projector`). Both use the weight's
+precision, also under autocast: σ in bfloat16 would change the scale of a layer by up to 0.4 %.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn.functional import normalize
 EPSILON = 1e-12
 
 FIRST_ITERATIONS = 15
-"""Of a fresh weight; as many as `torch.nn.utils.parametrizations.spectral_norm` makes."""
+"""Number of iterations for a new weight, as in `torch.nn.utils.parametrizations`."""
 
 
 def power_iteration(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,10 +26,10 @@ def power_iteration(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         weight: (C, ...) of C output channels.
-        u: (C,) of unit length.
+        u: (C,) of unit norm.
 
     Returns:
-        u (C,) and v (weight.numel() / C,), of unit length and without gradient.
+        u (C,) and v (weight.numel() / C,), of unit norm and without gradient.
     """
     with torch.no_grad(), torch.autocast(weight.device.type, enabled=False):
         matrix = weight.flatten(1)
@@ -38,16 +38,15 @@ def power_iteration(weight: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def divide_by_norm(weight: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """`weight` / (uᵀWv); the gradient takes u and v for constants."""
+    """`weight` / (uᵀWv), with constant u and v in the gradient."""
     with torch.autocast(weight.device.type, enabled=False):
         return weight / torch.dot(u, torch.mv(weight.flatten(1), v))
 
 
 def singular_vectors(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """u and v of a fresh weight: a few iterations from a random start.
+    """u and v of a new weight, by a few iterations from a random start.
 
-    Without them σ is anything, near 0 too, and a net that is evaluated before it is trained
-    predicts 10²⁰ mm/h.
+    Without them σ may be near 0, and an untrained net may predict 10²⁰ mm/h.
     """
     u = normalize(torch.randn(len(weight)), dim=0, eps=EPSILON)
     for _ in range(FIRST_ITERATIONS):
@@ -56,11 +55,11 @@ def singular_vectors(weight: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class SpectralConv2d(nn.Conv2d):
-    """A convolution divided by its spectral norm; one power iteration a forward in training.
+    """A convolution divided by its spectral norm; one power iteration per forward in training.
 
-    Same names, order, numbers and gradients as `torch.nn.utils.spectral_norm(nn.Conv2d(...))`:
-    `bias`, `weight_orig`, and the buffers `weight_u`, `weight_v`. Unlike it, a trained module can
-    be copied. Arguments are those of `nn.Conv2d`.
+    Names, order, values and gradients equal `torch.nn.utils.spectral_norm(nn.Conv2d(...))`:
+    `bias`, `weight_orig`, and the buffers `weight_u`, `weight_v`. Unlike there, a trained module
+    can be copied. Arguments are those of `nn.Conv2d`.
     """
 
     weight_orig: nn.Parameter
