@@ -25,8 +25,7 @@ from saibench.metrics.nowcasting import (
     MeanAbsoluteErrorByLead,
     PredictionStability,
 )
-from saibench.metrics.nowcasting.functional import rain_frame_sums
-from saibench.metrics.nowcasting.functional.rain import Backend
+from saibench.metrics.nowcasting.functional.rain import Backend, rain_frame_sums
 
 THRESHOLDS = (16.0, 32.0, 64.0)
 

@@ -30,7 +30,6 @@ class StrictMetric(Metric):
 
     >>> class Mean(StrictMetric):
     ...     refusals = ("values that are NaN or infinite",)
-    ...     full_state_update = False
     ...     def __init__(self):
     ...         super().__init__()
     ...         self.add_state("total", torch.zeros((), dtype=torch.float64), "sum")
@@ -50,6 +49,7 @@ class StrictMetric(Metric):
     refusals: ClassVar[tuple[str, ...]] = ()
     """Kinds of invalid input: noun phrases that end the sentence "<metric> can't score ..."."""
 
+    full_state_update = False
     refused: Tensor
 
     def __init__(self, **kwargs: Any) -> None:

@@ -56,12 +56,10 @@ def checked_output(
     """
     if isinstance(output, Tensor) and output.shape == shape:
         return output
-    if isinstance(output, Tensor):
-        found = f"a tensor of shape {tuple(output.shape)}"
-    elif hasattr(output, "shape"):
-        found = f"a {type(output).__module__}.{type(output).__name__} of shape {output.shape}"
-    else:
-        found = f"a {type(output).__name__}"
+    kind = type(output)
+    found = f"a {kind.__name__}"
+    if hasattr(output, "shape"):
+        found = f"a {kind.__module__}.{kind.__name__} of shape {tuple(output.shape)}"
     raise UserError(
         f"model.net={_name(net)} returned {found} as {name}. Return a torch.Tensor of shape "
         f"{shape}: {meaning}."

@@ -26,7 +26,6 @@ class Mean(StrictMetric):
 
     is_differentiable = True
     higher_is_better = False
-    full_state_update = False
     refusals = ("predictions that are NaN or infinite",)
 
     total: Tensor

@@ -61,7 +61,6 @@ class PerAtomForceError(StrictMetric):
 
     is_differentiable = True
     higher_is_better = False
-    full_state_update = False
     plot_lower_bound = 0.0
     refusals = FORCE_REFUSALS
 
@@ -101,7 +100,6 @@ class _MeanEnergyError(StrictMetric):
 
     is_differentiable = True
     higher_is_better = False
-    full_state_update = False
     refusals = ENERGY_REFUSALS
     sums_name: ClassVar[str]
 

@@ -32,7 +32,6 @@ class TaggingAccuracy(StrictMetric):
 
     is_differentiable = False
     higher_is_better = True
-    full_state_update = False
     refusals = SCORE_REFUSALS
 
     correct: Tensor

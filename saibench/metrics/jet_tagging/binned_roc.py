@@ -57,7 +57,6 @@ class BinnedROC(StrictMetric):
 
     is_differentiable = False
     higher_is_better = True
-    full_state_update = False
     refusals = SCORE_REFUSALS
 
     in_bins: Tensor

@@ -29,7 +29,7 @@ class RainMetric(StrictMetric):
 
     >>> from torchmetrics import MetricCollection
     >>> from saibench.metrics.nowcasting import CriticalSuccessIndex, MeanAbsoluteErrorByLead
-    >>> from saibench.metrics.nowcasting.functional import rain_frame_sums
+    >>> from saibench.metrics.nowcasting.functional.rain import rain_frame_sums
     >>> metrics = MetricCollection(
     ...     {
     ...         "mae": MeanAbsoluteErrorByLead(num_leads=2),
@@ -54,7 +54,6 @@ class RainMetric(StrictMetric):
 
     is_differentiable = False
     higher_is_better = False
-    full_state_update = False
     refusals: ClassVar[tuple[str, ...]] = RAIN_REFUSALS
 
     settings: Tensor
@@ -92,12 +91,15 @@ class RainMetric(StrictMetric):
         Raises:
             ValueError: frames or sums don't match the settings of this metric.
         """
-        if not isinstance(preds, RainFrameSums):
-            sums = self._sums_of_frames(preds, target, mask)
-        elif target is None and mask is None:
+        if isinstance(preds, RainFrameSums):
+            if target is not None or mask is not None:
+                raise ValueError("Pass either rain_frame_sums or frames with target and mask.")
             sums = preds
+        elif target is None:
+            raise ValueError(f"{type(self).__name__}.update needs a target.")
         else:
-            raise ValueError("Pass either rain_frame_sums or frames with target and mask.")
+            active = ACTIVE_THRESHOLD if self.active_threshold is None else self.active_threshold
+            sums = rain_frame_sums(preds, target, mask, self.thresholds, active, self.backend)
         if sums.num_leads != self.num_leads:
             raise ValueError(
                 f"{type(self).__name__} has num_leads={self.num_leads}, but this batch has "
@@ -109,14 +111,6 @@ class RainMetric(StrictMetric):
                 f"{self.active_threshold} mm/h, not {sums.active_threshold}."
             )
         return sums
-
-    def _sums_of_frames(
-        self, preds: Tensor, target: Tensor | None, mask: Tensor | None
-    ) -> RainFrameSums:
-        if target is None:
-            raise ValueError(f"{type(self).__name__}.update needs a target.")
-        active = ACTIVE_THRESHOLD if self.active_threshold is None else self.active_threshold
-        return rain_frame_sums(preds, target, mask, self.thresholds, active, self.backend)
 
 
 class LeadTimeMetric(RainMetric):

@@ -20,7 +20,7 @@ class CumulativeCSI(LeadTimeMetric):
     .. math:: \mathrm{CuCSI}_T(i, j) = |\{x \in X_T : \mathrm{CSI}_T(x_i) \in [sj, s(j + 1))\}|
 
     over the events :math:`X_T` with hits, misses or false alarms at every lead time
-    (`functional.responds_at_every_lead`).
+    (`functional.csi_counts.responds_at_every_lead`).
 
     Args:
         threshold: rain rate T in mm/h.

@@ -135,7 +135,7 @@ class PredictionStability(RainMetric):
         found["draws"] = self.updates.sum(dim=1)
         for score in SCORES:
             spread = spread_over_draws(values[score], self.fence)
-            found |= {f"{score}_{name}": value for name, value in vars(spread).items()}
+            found |= {f"{score}_{name}": value for name, value in spread.items()}
         return found
 
     def named_outliers(self) -> list[Outlier]:

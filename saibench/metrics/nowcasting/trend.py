@@ -26,8 +26,8 @@ class DifferentialTrend(LeadTimeMetric):
         d_{pd}(i, j) = \overline{x'_j} - \overline{x_i}
 
     with the means over each frame's valid pixels, and the *observed* frame i in both
-    (`functional.differential_trend`). Over all events, the error of the trend equals the error of
-    the mean rate, as the paper notes. The quadrants, in the order of `functional.QUADRANTS`, are:
+    (`rain_statistics.differential_trend`). Over all events, the error of the trend equals the error
+    of the mean rate, as the paper notes. The quadrants, in the order of `formulas.QUADRANTS`, are:
     events that grow and are predicted to grow, that decay and are predicted to grow, that decay
     and are predicted to decay, that grow and are predicted to decay.
 

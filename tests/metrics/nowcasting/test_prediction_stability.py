@@ -12,7 +12,7 @@ from torch import Tensor
 
 from saibench.metrics.conformance import assert_metric_conforms
 from saibench.metrics.nowcasting import Outlier, PredictionStability
-from saibench.metrics.nowcasting.functional import rain_frame_sums
+from saibench.metrics.nowcasting.functional.rain import rain_frame_sums
 
 EVENTS = ("00003", "00017", "00042")
 DRAWS, LEADS = 5, 2

@@ -21,7 +21,7 @@ from saibench.metrics.nowcasting import (
     PredictionStability,
     RainMetric,
 )
-from saibench.metrics.nowcasting.functional import rain_frame_sums
+from saibench.metrics.nowcasting.functional.rain import rain_frame_sums
 
 NUM_EVENTS = 7
 LEADS = 3

@@ -15,7 +15,7 @@ from numba.core import caching
 from rain_by_loops import frames, rain
 from torch import Tensor
 
-from saibench.metrics.nowcasting.functional import RainFrameSums, rain_frame_sums
+from saibench.metrics.nowcasting.functional.rain import RainFrameSums, rain_frame_sums
 from saibench.metrics.nowcasting.functional.rain_numba import kernel
 from saibench.metrics.nowcasting.functional.rain_plain import frame_totals_plain
 

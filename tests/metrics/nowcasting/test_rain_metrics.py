@@ -22,7 +22,7 @@ from saibench.metrics.nowcasting import (
     MeanAbsoluteErrorByLead,
     RainMetric,
 )
-from saibench.metrics.nowcasting.functional import rain_frame_sums
+from saibench.metrics.nowcasting.functional.rain import rain_frame_sums
 
 LEADS = 3
 BINS, STEP = 8, 0.04

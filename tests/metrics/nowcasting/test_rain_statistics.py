@@ -12,22 +12,21 @@ from rain_by_loops import frames, rain
 from scipy import ndimage
 from torch import Tensor
 
-from saibench.metrics.nowcasting.functional import (
+from saibench.metrics.nowcasting.functional.csi_counts import cumulative_csi, responds_at_every_lead
+from saibench.metrics.nowcasting.functional.rain import rain_frame_sums
+from saibench.metrics.nowcasting.functional.rain_statistics import (
+    Trend,
     active_area_error,
     center_of_mass_displacement,
     critical_success_index,
-    cumulative_csi,
     differential_trend,
     mean_absolute_rain_error,
     mean_observed_rate,
     mean_predicted_rate,
     observed_center_of_mass,
     predicted_center_of_mass,
-    rain_frame_sums,
-    responds_at_every_lead,
-    spread_over_draws,
 )
-from saibench.metrics.nowcasting.functional.rain_statistics import Trend
+from saibench.metrics.nowcasting.functional.spread import spread_over_draws
 from saibench.metrics.nowcasting.functional.trend_quadrants import trend_errors, trend_sums
 
 THRESHOLDS = (16.0, 32.0, 64.0)
@@ -218,20 +217,20 @@ def test_spread_is_that_of_numpy_and_outliers_lie_beyond_the_fences():
     for event, lead in np.ndindex(3, 2):
         draws = values[event, :, lead].numpy()
         draws = draws[~np.isnan(draws)]
-        assert found.count[event, lead] == len(draws)
-        here = [getattr(found, name)[event, lead].item() for name in ("mean", "std")]
+        assert found["count"][event, lead] == len(draws)
+        here = [found[name][event, lead].item() for name in ("mean", "std")]
         if not len(draws):
             assert np.isnan(here).all()
             continue
         assert here == pytest.approx([draws.mean(), draws.std(ddof=1)], rel=1e-12)
-        assert found.lowest[event, lead] == draws.min()
-        assert found.highest[event, lead] == draws.max()
+        assert found["lowest"][event, lead] == draws.min()
+        assert found["highest"][event, lead] == draws.max()
         first, third = np.quantile(draws, [0.25, 0.75])
         beyond = (values[event, :, lead] < first - 3 * (third - first)) | (
             values[event, :, lead] > third + 3 * (third - first)
         )
-        assert torch.equal(found.outliers[event, :, lead], beyond)
-    assert found.outliers.nonzero().tolist() == [[0, 7, 1], [2, 3, 0]]
+        assert torch.equal(found["outliers"][event, :, lead], beyond)
+    assert found["outliers"].nonzero().tolist() == [[0, 7, 1], [2, 3, 0]]
 
 
 def test_invalid_settings_are_refused():

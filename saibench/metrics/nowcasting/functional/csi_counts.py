@@ -44,7 +44,7 @@ def cumulative_csi(
     Raises:
         ValueError: `num_bins` or `step` is out of range, or `sums` lack this threshold.
 
-    >>> from saibench.metrics.nowcasting.functional import rain_frame_sums
+    >>> from saibench.metrics.nowcasting.functional.rain import rain_frame_sums
     >>> target = torch.full((1, 1, 4, 50), 20.0)
     >>> preds = target.clone().flatten()
     >>> preds[3:] = 0.0  # 3 hits, 197 misses

@@ -116,7 +116,7 @@ def differential_trend(
         start: i of eq. 8, an index of a target frame.
         leads: the K values of j; 5, 11, 17 are 1, 2, 3 h after the last input frame.
 
-    >>> from saibench.metrics.nowcasting.functional import rain_frame_sums
+    >>> from saibench.metrics.nowcasting.functional.rain import rain_frame_sums
     >>> target = torch.tensor([2.0, 3.0]).reshape(1, 2, 1, 1)
     >>> preds = torch.tensor([9.0, 1.0]).reshape(1, 2, 1, 1)
     >>> trend = differential_trend(rain_frame_sums(preds, target), start=0, leads=[1])

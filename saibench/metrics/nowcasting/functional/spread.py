@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
 from saibench.metrics.nowcasting.functional.formulas import FENCE, beyond_fences
 
 
-@dataclass(frozen=True)
-class Spread:
-    """Spread over the draws of each event at each lead time; NaN with too few draws.
-
-    Args:
-        mean, std, lowest, highest: (E, L) float64; std with ddof=1, of at least two draws.
-        count: (E, L) int64, the number of draws with a defined score.
-        outliers: (E, D, L) bool.
-    """
-
-    mean: Tensor
-    std: Tensor
-    lowest: Tensor
-    highest: Tensor
-    count: Tensor
-    outliers: Tensor
-
-
-def spread_over_draws(values: Tensor, fence: float = FENCE) -> Spread:
+def spread_over_draws(values: Tensor, fence: float = FENCE) -> dict[str, Tensor]:
     """Mean, spread and outliers of each event's draws (fig. 20).
 
     A draw is an outlier if it is more than `fence` interquartile ranges below the first or above
@@ -38,9 +18,13 @@ def spread_over_draws(values: Tensor, fence: float = FENCE) -> Spread:
         values: (E, D, L), NaN if a draw is missing or its score undefined.
         fence: a multiple of the interquartile range.
 
+    Returns:
+        "mean", "std" (ddof=1), "lowest", "highest": (E, L) float64, NaN with too few draws;
+        "count": (E, L) int64, number of draws with a defined score; "outliers": (E, D, L) bool.
+
     >>> values = torch.tensor([1.0, 2.0, 3.0, 4.0, 100.0]).reshape(1, 5, 1)
     >>> spread = spread_over_draws(values)
-    >>> spread.mean.item(), spread.highest.item(), spread.outliers.flatten().tolist()
+    >>> spread["mean"].item(), spread["highest"].item(), spread["outliers"].flatten().tolist()
     (22.0, 100.0, [False, False, False, False, True])
     """
     values = values.double()
@@ -53,12 +37,11 @@ def spread_over_draws(values: Tensor, fence: float = FENCE) -> Spread:
     first, third = torch.nanquantile(
         values, torch.tensor([0.25, 0.75], dtype=values.dtype, device=values.device), dim=1
     )
-    outliers = beyond_fences(values, first.unsqueeze(1), third.unsqueeze(1), fence)
-    return Spread(
-        mean=mean,
-        std=torch.where(count > 1, squares / (count - 1), torch.nan).sqrt(),
-        lowest=torch.where(count > 0, lowest, torch.nan),
-        highest=torch.where(count > 0, highest, torch.nan),
-        count=count,
-        outliers=outliers,
-    )
+    return {
+        "mean": mean,
+        "std": torch.where(count > 1, squares / (count - 1), torch.nan).sqrt(),
+        "lowest": torch.where(count > 0, lowest, torch.nan),
+        "highest": torch.where(count > 0, highest, torch.nan),
+        "count": count,
+        "outliers": beyond_fences(values, first.unsqueeze(1), third.unsqueeze(1), fence),
+    }
