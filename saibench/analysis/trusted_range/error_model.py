@@ -109,13 +109,7 @@ class ErrorModel:
 
 
 def fit_error_model(
-    features: Floats,
-    errors: Floats,
-    blocks: NDArray,
-    *,
-    kind: Kind | None = None,
-    directions: Sequence[int] | None = None,
-    seed: int = 0,
+    features: Floats, errors: Floats, blocks: NDArray, *, kind: Kind | None = None
 ) -> ErrorModel:
     """Fit mean and spread; all blocks have the same weight.
 
@@ -125,12 +119,10 @@ def fit_error_model(
         blocks: a label for each sample; at least two.
         kind: of the mean; by default monotone, unless a quadratic mean predicts held-out blocks
             better by more than a standard error.
-        directions: 1 (rising) or −1 (falling) for each feature; by default estimated.
     """
     weights = block_weights(blocks)
-    if directions is None:
-        directions = estimate_directions(features, errors, weights)
-    fold_of = block_folds(blocks, FOLDS, seed)
+    directions = estimate_directions(features, errors, weights)
+    fold_of = block_folds(blocks, FOLDS, seed=0)
     tried = KINDS if kind is None else (kind,)
     residuals = {
         name: _held_out_residuals(name, features, errors, weights, fold_of, directions)

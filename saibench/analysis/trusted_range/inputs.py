@@ -31,7 +31,6 @@ def refuse_invalid(
     blocks: NDArray,
     coverage: float,
     quantities: Sequence[Quantity],
-    directions: Sequence[int] | None,
 ) -> None:
     """Refuse samples that no range can be fitted to.
 
@@ -41,10 +40,8 @@ def refuse_invalid(
     if not 0 < coverage < 1:
         raise UserError(f"coverage={coverage:g} is not between 0 and 1. Use 0.9.")
     count = features.shape[1]
-    if len(quantities) != count or (directions is not None and len(directions) != count):
-        raise UserError(
-            f"{count} features need {count} names, and as many directions if any are given."
-        )
+    if len(quantities) != count:
+        raise UserError(f"{count} features need {count} names, not {len(quantities)}.")
     if not len(errors) == len(features) == len(blocks):
         raise UserError(
             f"features ({len(features)}), errors ({len(errors)}) and blocks ({len(blocks)}) differ "

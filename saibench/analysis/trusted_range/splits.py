@@ -49,7 +49,6 @@ def fit_splits(
     *,
     levels: Sequence[float] = (),
     kind: Kind | None = None,
-    directions: Sequence[int] | None = None,
     num: int = NUM_SPLITS,
     seed: int = 0,
 ) -> dict[float, list[Split]]:
@@ -60,7 +59,7 @@ def fit_splits(
         errors, blocks: `(samples,)`.
         coverage: for which the number of calibration blocks is chosen.
         levels: further coverages that these blocks allow.
-        kind, directions: see `fit_error_model`.
+        kind: see `fit_error_model`.
         seed: of the random splits.
 
     Raises:
@@ -70,9 +69,7 @@ def fit_splits(
     for number in range(num):
         calibrates = calibration_blocks(blocks, coverage, (seed, number) if number else seed)
         fitted = ~calibrates
-        model = fit_error_model(
-            features[fitted], errors[fitted], blocks[fitted], kind=kind, directions=directions
-        )
+        model = fit_error_model(features[fitted], errors[fitted], blocks[fitted], kind=kind)
         held_out, labels = errors[calibrates], blocks[calibrates]
         scores = model.scores(features[calibrates], held_out)
         for level, splits in found.items():

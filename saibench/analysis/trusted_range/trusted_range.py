@@ -95,7 +95,6 @@ class TrustedRange:
         *,
         coverage: float = 0.9,
         kind: Kind | None = None,
-        directions: Sequence[int] | None = None,
         names: Sequence[str | Quantity] | None = None,
         statistic: str | Quantity = "error",
         source: Source | None = None,
@@ -110,7 +109,7 @@ class TrustedRange:
             errors: `(samples,)`, finite and not negative.
             blocks: a label for each sample; samples of one block may depend on each other.
             coverage: share of new samples for which the bound is to hold.
-            kind, directions: see `fit_error_model`.
+            kind: see `fit_error_model`.
             names: names or quantities of the features.
             statistic: name or quantity of the error.
             source: of the samples.
@@ -126,7 +125,7 @@ class TrustedRange:
         error: Floats = np.asarray(errors, dtype=np.float64)
         labels = np.asarray(blocks)
         quantities = quantities_of(names, known.shape[1])
-        refuse_invalid(known, error, labels, coverage, quantities, directions)
+        refuse_invalid(known, error, labels, coverage, quantities)
         each_block = np.unique(labels)
         calibrated = int(calibration_blocks(each_block, coverage, seed).sum())
         for quantity, column in zip(quantities, known.T, strict=True):
@@ -134,30 +133,22 @@ class TrustedRange:
                 raise UserError(
                     f"{quantity.name} is {column[0]:g} for every sample. Use a feature that varies."
                 )
-        found = fit_splits(
-            known,
-            error,
-            labels,
-            coverage,
-            kind=kind,
-            directions=directions,
-            num=splits,
-            seed=seed,
-        )[coverage]
-        weights = np.where(inside(found, known), block_weights(labels), 0.0)
-        mean_bound = np.median(bounds(found, known), axis=0) @ weights / weights.sum()
+        by_level = fit_splits(known, error, labels, coverage, kind=kind, num=splits, seed=seed)
+        fits = by_level[coverage]
+        weights = np.where(inside(fits, known), block_weights(labels), 0.0)
+        mean_bound = np.median(bounds(fits, known), axis=0) @ weights / weights.sum()
         return cls(
             coverage=float(coverage),
-            quantile=found[0].quantile,
-            model=found[0].model,
+            quantile=fits[0].quantile,
+            model=fits[0].model,
             features=quantities,
             statistic=Quantity(statistic) if isinstance(statistic, str) else statistic,
-            unconditional=found[0].unconditional,
+            unconditional=fits[0].unconditional,
             mean_bound=float(mean_bound),
             counts=Counts(len(error), len(each_block) - calibrated, calibrated, seed, splits),
             source=source or Source(),
             tolerance=tolerance,
-            others=tuple(found[1:]),
+            others=tuple(fits[1:]),
         )
 
     @property
