@@ -1,1 +1,1 @@
-"""What is learned from evidence alone, without running a model again."""
+"""Analyses of evidence: they never run a model again."""

@@ -61,9 +61,9 @@ def tested_models(points: polars.DataFrame) -> list[TestedModel]:
 
     A label is the model's name and, if several models have it, the settings in which they differ.
     """
-    apart = [name for name in differing(points) if name != SEED]
-    groups = [group for _, group in points.group_by(apart, maintain_order=True)] if apart else []
-    return [_model(points, group, apart) for group in groups or [points]]
+    varied = [name for name in differing(points) if name != SEED]
+    groups = [group for _, group in points.group_by(varied, maintain_order=True)] if varied else []
+    return [_model(points, group, varied) for group in groups or [points]]
 
 
 def fewest_trainings(models: Iterable[TestedModel]) -> int | None:
@@ -125,21 +125,21 @@ def error_skill(
     )
 
 
-def _model(points: polars.DataFrame, cell: polars.DataFrame, apart: Sequence[str]) -> TestedModel:
+def _model(points: polars.DataFrame, cell: polars.DataFrame, varied: Sequence[str]) -> TestedModel:
     name = str(cell[NAME][0]) if NAME in cell.columns else ""
     same_name = points.filter(polars.col(NAME) == name) if name else points
-    words = [setting_text(one, cell[one][0]) for one in _distinguishing(same_name, apart)]
+    words = [setting_text(one, cell[one][0]) for one in _distinguishing(same_name, varied)]
     if name and (not words or same_name.height < points.height):
         words.insert(0, name.replace("_", " "))
-    settings = {setting: cell[setting][0] for setting in apart}
+    settings = {setting: cell[setting][0] for setting in varied}
     trains = is_trained(json.loads(cell["record"][0]))
     return TestedModel(name, ", ".join(words) or "model", tuple(cell["point"]), settings, trains)
 
 
-def _distinguishing(points: polars.DataFrame, apart: Sequence[str]) -> list[str]:
+def _distinguishing(points: polars.DataFrame, varied: Sequence[str]) -> list[str]:
     """The first settings that distinguish these models; later ones depend on them."""
     chosen: list[str] = []
-    for setting in apart:
+    for setting in varied:
         found = points.select(chosen).unique().height if chosen else 1
         if points.select(*chosen, setting).unique().height > found:
             chosen.append(setting)

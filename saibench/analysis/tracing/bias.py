@@ -97,7 +97,7 @@ def trace_bias(
         first=Tested(_step(values, cut), cut.first.p),
         stretches=(),
     )
-    for kept in cut.surer():
+    for kept in cut.pruned():
         stretches = _stretches(evidence, rows, values, position, kept, along)
         found = replace(whole, stretches=stretches)
         with_q = adjusted([*others, found])[-1]

@@ -26,8 +26,7 @@ from saibench.evidence.autocorrelation import correlation_time
 NUM_PERMUTATIONS = 999
 LEVEL = 0.05
 MAX_CELLS = 240
-"""Longer series are averaged over as many neighbours as it takes; change points lie between
-such cells."""
+"""Longer series are averaged over cells of neighbours, which bound the change points."""
 TIMES_IN_BLOCK = 6
 """Correlation times permuted together. More leave fewer blocks and less power: of 400 samples at a
 correlation time of 4.5, a stretch of 80 that is biased by 3 standard deviations is found in 66 % of
@@ -71,7 +70,7 @@ class Segments:
     first: Candidate
     block: int
 
-    def surer(self) -> Iterator[Segments]:
+    def pruned(self) -> Iterator[Segments]:
         """Yield these segments, then those without the least significant changes, and so on."""
         for least in sorted({*self.p, 0.0}, reverse=True):
             kept = [number for number, p in enumerate(self.p) if p <= least]

@@ -97,8 +97,8 @@ def traced_samples(
         UserError: a name is unknown.
     """
     rows, notes = rows_of_point(evidence, point, partition)
-    alone = single_class(evidence, point, partition)
-    notes = [*([alone] if alone else []), *notes]
+    warning = single_class(evidence, point, partition)
+    notes = [*([warning] if warning else []), *notes]
     error = column_of(evidence, rows, response, ideal=ideal)
     chosen = data_features(evidence, rows) if features is None else list(features)
     columns = [column_of(evidence, rows, name) for name in chosen if name != response]

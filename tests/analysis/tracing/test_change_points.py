@@ -73,10 +73,10 @@ def test_a_p_value_is_at_least_that_of_the_enclosing_stretch(
     assert found.bounds == (0, 60, 80, 100) and found.p == (0.04, 0.04)
 
 
-def test_surer_drops_the_least_significant_changes_first() -> None:
+def test_pruned_drops_the_least_significant_changes_first() -> None:
     first = change_points.Candidate(10, 40, 0.001)
     found = change_points.Segments((0, 10, 20, 40, 50), (0.001, 0.04, 0.001), first, block=1)
-    kept = [(one.bounds, one.p) for one in found.surer()]
+    kept = [(one.bounds, one.p) for one in found.pruned()]
     assert kept == [
         ((0, 10, 20, 40, 50), (0.001, 0.04, 0.001)),
         ((0, 10, 40, 50), (0.001, 0.001)),
