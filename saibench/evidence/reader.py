@@ -230,10 +230,9 @@ def _of_points(folder: Path, point_folders: list[Path]) -> StudyEvidence:
         records[point] = record
         if (point_folder / CONFIG).exists():
             configs[point] = read_frozen(point_folder / CONFIG)
+        # a single run is read even before it completes
         tested = point_folder == folder and (point_folder / "metrics.json").exists()
-        if (
-            record["state"] != run_record.COMPLETE and not tested
-        ):  # a single run is read before it completes
+        if record["state"] != run_record.COMPLETE and not tested:
             continue
         metrics[point] = read_metrics(point_folder / "metrics.json")
         for path in [point_folder / "samples.parquet", *_by_axis(point_folder, record)]:
