@@ -221,7 +221,7 @@ def test_missing_runs_of_a_figure_are_reported(figure: ModuleType, tmp_path: Pat
     untested = figure.needs(StudyEvidence.load(tmp_path))
     assert "partition whole_trajectory" in str(untested)
     nothing = write_study(tmp_path / "failed", [Made(state="failed", cause="out of memory")])
-    assert figure.needs(StudyEvidence.load(nothing)).startswith("No point was tested")
+    assert figure.needs(StudyEvidence.load(nothing)).startswith("No run was tested")
 
 
 def test_missing_statistic_is_named(tmp_path: Path) -> None:
