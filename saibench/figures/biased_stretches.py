@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars
 from matplotlib.axes import Axes
@@ -41,29 +43,20 @@ def table(evidence: StudyEvidence) -> polars.DataFrame:
     rows: list[dict[str, object]] = []
     level = study_traces(evidence).config.level
     for trace in _drawn(evidence):
-        assert trace.bias is not None
-        for one in trace.bias.stretches:
-            rows.append(
-                {
-                    "points": trace.label,
-                    "from": one.low,
-                    "to": one.high,
-                    "biased": one in trace.bias.biased(level),
-                    "mean": one.mean.estimate,
-                    "low": one.mean.low,
-                    "high": one.mean.high,
-                    "samples": one.mean.count,
-                    "p": one.change.p,
-                    "q": one.change.q,
-                    "share of error": one.share_of_error.estimate,
-                }
-            )
-        if not trace.bias.stretches:
-            mean, first = trace.bias.mean, trace.bias.first
-            row: dict[str, object] = {"points": trace.label, "from": None, "to": None}
-            row |= {"biased": False, "mean": mean.estimate, "low": mean.low, "high": mean.high}
-            row |= {"samples": mean.count, "p": first.p, "q": first.q, "share of error": 1.0}
-            rows.append(row)
+        bias = trace.bias
+        assert bias is not None
+        biased = bias.biased(level)
+        stretches: list[tuple[Any, ...]] = [
+            (one.low, one.high, one in biased, one.mean, one.change, one.share_of_error.estimate)
+            for one in bias.stretches
+        ]
+        whole = (None, None, False, bias.mean, bias.first, 1.0)
+        rows += [
+            {"points": trace.label, "from": start, "to": end, "biased": is_biased}
+            | {"mean": mean.estimate, "low": mean.low, "high": mean.high, "samples": mean.count}
+            | {"p": test.p, "q": test.q, "share of error": share}
+            for start, end, is_biased, mean, test, share in stretches or [whole]
+        ]
     return polars.DataFrame(rows, infer_schema_length=None)
 
 

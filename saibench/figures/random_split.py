@@ -37,7 +37,7 @@ IN_TIME, BETWEEN = PALETTE[0], PALETTE[5]
 
 def needs(evidence: StudyEvidence) -> str | None:
     try:
-        return None if split_studies(evidence) else "No point was tested."
+        return None if split_studies(evidence) else "No run was tested."
     except UserError as error:
         return str(error)
 

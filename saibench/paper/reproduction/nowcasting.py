@@ -7,11 +7,13 @@ import polars
 
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.nowcasting.csi_selection import responding_events
-from saibench.analysis.nowcasting.errors import HOURS, RainModel, rain_errors
+from saibench.analysis.nowcasting.errors import HOURS, RainErrors, RainModel, rain_errors
 from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting import event_csi, mean_intensity_by_lead
 from saibench.formatting import fixed
+
+AREAS = {"mae": "raw", "active_area_mae": "active-area"}
 
 
 def responses_of_events(evidence: StudyEvidence) -> str:
@@ -33,41 +35,41 @@ def responses_of_events(evidence: StudyEvidence) -> str:
 
 def mean_direction(evidence: StudyEvidence) -> str:
     """Mean displacement along x and y at 1, 2 and 3 hours, of the first model."""
-    errors, model = rain_errors(evidence), _subject(evidence)
+    errors, model, name = _subject(evidence)
     listed = []
     for lead in HOURS:
-        along = (errors.at(model, name, lead) for name in ("displacement_x", "displacement_y"))
+        along = (errors.at(model, column, lead) for column in ("displacement_x", "displacement_y"))
         x, y = (mean_over_events(values, errors.samples) for values in along)
         listed.append(f"{fixed(x)} and {fixed(y, unit='km')} at {lead // 60} h")
-    name, count = model.label or model.name, len(errors.events)
+    count = len(errors.events)
     return f"mean displacement of {name} along x and y: {'; '.join(listed)}; {count:,} events."
 
 
 def raw_and_active(evidence: StudyEvidence) -> str:
     """Raw and active-area MAE at 1, 2 and 3 hours, of the first model."""
-    errors, model = rain_errors(evidence), _subject(evidence)
+    errors, model, name = _subject(evidence)
     listed = []
-    for name, area in (("mae", "raw"), ("active_area_mae", "active-area")):
-        found = [mean_over_events(errors.at(model, name, lead), errors.samples) for lead in HOURS]
+    for column, area in AREAS.items():
+        found = [mean_over_events(errors.at(model, column, lead), errors.samples) for lead in HOURS]
         counts = ", ".join(f"{one.count:,}" for one in found)
         values = ", ".join(fixed(one) for one in found)
         listed.append(f"{area} MAE {values} mm/h ({counts} events)")
-    return f"{model.label or model.name}: {' and '.join(listed)}."
+    return f"{name}: {' and '.join(listed)}."
 
 
 def growth_of_displacement(evidence: StudyEvidence) -> str:
     """Mean δr at 1, 2 and 3 hours, of the first model."""
-    errors, model = rain_errors(evidence), _subject(evidence)
+    errors, model, name = _subject(evidence)
     listed = ", ".join(
         fixed(mean_over_events(errors.at(model, "displacement", lead), errors.samples))
         for lead in HOURS
     )
-    return f"mean displacement of {model.label or model.name}: {listed} km at 1, 2, 3 h."
+    return f"mean displacement of {name}: {listed} km at 1, 2, 3 h."
 
 
 def width_of_csi(evidence: StudyEvidence) -> str:
     """Quartiles of the events' CSI at 1 hour, by threshold, of the first model."""
-    errors, model = rain_errors(evidence), _subject(evidence)
+    errors, model, name = _subject(evidence)
     listed = []
     for level in errors.thresholds:
         chosen = responding_events(errors, (model,), level)
@@ -75,7 +77,7 @@ def width_of_csi(evidence: StudyEvidence) -> str:
             values = errors.at(model, f"csi_{level}", HOURS[0])[chosen]
             listed.append(f"{_quartiles(values, 3)} at {level} mm/h ({chosen.sum():,} events)")
     return (
-        f"quartiles of the CSI of {model.label or model.name} at 1 h over events that respond at "
+        f"quartiles of the CSI of {name} at 1 h over events that respond at "
         f"every lead time: {', '.join(listed) or 'no event responds'}."
     )
 
@@ -99,13 +101,13 @@ def fullest_intensity(evidence: StudyEvidence) -> str:
 
 def spread_of_errors(evidence: StudyEvidence) -> str:
     """Quartiles of the events' raw and active-area MAE at 1 hour, of the first model."""
-    errors, model = rain_errors(evidence), _subject(evidence)
+    errors, model, name = _subject(evidence)
     listed = []
-    for name, area in (("mae", "raw"), ("active_area_mae", "active-area")):
-        values = errors.at(model, name, HOURS[0])
+    for column, area in AREAS.items():
+        values = errors.at(model, column, HOURS[0])
         known = int(np.isfinite(values).sum())
         listed.append(f"{area} MAE {_quartiles(values)} mm/h ({known:,} events)")
-    return f"quartiles over the events of {model.label or model.name} at 1 h: {'; '.join(listed)}."
+    return f"quartiles over the events of {name} at 1 h: {'; '.join(listed)}."
 
 
 def _quartiles(values: Floats, places: int = 2) -> str:
@@ -116,6 +118,8 @@ def _quartiles(values: Floats, places: int = 2) -> str:
     return f"{low:.{places}f} to {high:.{places}f}"
 
 
-def _subject(evidence: StudyEvidence) -> RainModel:
-    """The first seed of the first model that is no baseline."""
-    return rain_errors(evidence).subjects[0].first_seed()
+def _subject(evidence: StudyEvidence) -> tuple[RainErrors, RainModel, str]:
+    """The errors, the first seed of the first model that is no baseline, and its name."""
+    errors = rain_errors(evidence)
+    model = errors.subjects[0].first_seed()
+    return errors, model, model.label or model.name
