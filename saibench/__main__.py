@@ -1,4 +1,4 @@
-"""`python -m saibench`, which finds no module in the current folder, as the command `saibench`."""
+"""`python -m saibench`: the command `saibench`, importing nothing from the current folder."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ import saibench
 
 
 def _leave_current_folder() -> None:
-    """Python looks for modules there first, and it may be somebody else's run."""
+    """Remove the current folder from the import path: it may be somebody else's run."""
     checkout = os.path.dirname(os.path.dirname(os.path.realpath(saibench.__file__)))
     if not sys.flags.safe_path and os.path.realpath(sys.path[0]) != checkout:
         del sys.path[0]

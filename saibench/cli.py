@@ -24,12 +24,12 @@ USER_ERROR = 2
 
 
 def train() -> None:
-    """`python train.py …`, `saibench-train …`: train and test one point, or a sweep of them."""
+    """`python train.py …`, `saibench-train …`: train and test one run, or a sweep of them."""
     sys.exit(_guarded(_train))
 
 
 def evaluate() -> None:
-    """`python evaluate.py run=<point folder> …`: test trained points on further partitions."""
+    """`python evaluate.py run=<run folder> …`: test trained runs on further partitions."""
     sys.exit(_guarded(_evaluate))
 
 
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _guarded(command: Callable[[Sequence[str]], int]) -> int:
-    warnings.formatwarning = _one_sentence(warnings.formatwarning)
+    warnings.formatwarning = _formatted(warnings.formatwarning)
     try:
         ensure_home()
         with names_of_one_command():
@@ -51,7 +51,7 @@ def _guarded(command: Callable[[Sequence[str]], int]) -> int:
         return USER_ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # `--help | head`; what is left would fail to be written at exit
+    except BrokenPipeError:  # `--help | head`: writing the rest would fail at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
@@ -64,8 +64,8 @@ def _guarded(command: Callable[[Sequence[str]], int]) -> int:
         return USER_ERROR
 
 
-def _one_sentence(otherwise: Callable[..., str]) -> Callable[..., str]:
-    """How warnings are printed: saibench's own without the line of code that gives them."""
+def _formatted(otherwise: Callable[..., str]) -> Callable[..., str]:
+    """Return a formatter that prints saibench's warnings without their line of code."""
 
     def formatted(message: Warning | str, category: type[Warning], *place: Any, **line: Any) -> str:
         if issubclass(category, PartFailed):
@@ -112,24 +112,24 @@ def _evaluate(arguments: Sequence[str]) -> int:
 
 
 def evaluate_point(config: DictConfig) -> Outcome:
-    """Hydra's task function: test one trained point on further partitions."""
+    """Test one trained run on further partitions: the task function for Hydra."""
     from saibench.runs.retest import retest_point
 
     return retest_point(config)
 
 
-class _OneSentence(argparse.ArgumentParser):
-    """A parser that answers a mistake as all of saibench does, not with how it is used as well."""
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises `UserError` and prints no usage."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message.rstrip('.')}; {self.prog} --help says what would work.")
+        raise UserError(f"{message.rstrip('.')}. See {self.prog} --help.")
 
 
 def _commands(arguments: Sequence[str]) -> int:
     from saibench.commands import commands
     from saibench.commands.config_dir import use_config_dir
 
-    parser = _OneSentence(
+    parser = _Parser(
         prog="saibench",
         description="Reports, trusted ranges, data and panels of saibench's studies.",
     )

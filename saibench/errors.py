@@ -1,4 +1,4 @@
-"""The one error that is the user's to mend."""
+"""Errors that the user can fix."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterable, Sequence
 
 
 class UserError(Exception):
-    """A mistake of the user: one sentence saying what is wrong, where, and what would work.
+    """A mistake of the user; the message says what is wrong, where, and what to do.
 
-    Entry points print the sentence alone, without a traceback, and exit with code 2.
+    Entry points print the message without a traceback, and exit with code 2.
     """
 
 
 class PartFailed(UserWarning):
-    """A part of a page or a command's answer is missing for a defect; the others stand."""
+    """Part of a page or of a command's output is missing because of an error."""
 
 
 class InsufficientData(UserError):
-    """A request that this data set is too small for (50,000 samples of 9,633).
+    """The data set is too small for a request (50,000 samples of 9,633).
 
-    Inside a study such a point is listed as `not_applicable`; asked for alone it is an error.
+    A study lists such a run as `not_applicable`; for a single run it is an error.
 
     Args:
-        largest: the count that would work, where there is one.
+        largest: the largest count that the data allow, if there is one.
     """
 
     def __init__(self, sentence: str, largest: int | None = None) -> None:
@@ -32,7 +32,7 @@ class InsufficientData(UserError):
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """` Did you mean 'x'?`, or the list of what is known when nothing comes near."""
+    """Return `did you mean 'x'?`, or the list of known names if none is similar."""
     names = sorted(str(option) for option in known)
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
     if near:
@@ -41,20 +41,20 @@ def closest(name: str, known: Iterable[str]) -> str:
 
 
 def refuse_repeated(kind: str, names: Sequence[str]) -> None:
-    """Refuse a list in which a name stands twice.
+    """Refuse a list with a repeated name.
 
     Args:
-        kind: of what is named, such as `feature`.
+        kind: what is named, such as `feature`.
 
     Raises:
-        UserError: which does.
+        UserError: the first repeated name.
     """
     for name in names:
         if names.count(name) > 1:
-            raise UserError(f"{kind} {name} is named twice; once would work.")
+            raise UserError(f"{kind} {name} is named twice. Name it once.")
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception says first, without its full stop."""
+    """Return the first line of an exception's message, without its full stop."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[0].rstrip(".")

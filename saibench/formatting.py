@@ -1,4 +1,4 @@
-"""How numbers and their intervals read in sentences, tables, captions and pages."""
+"""Numbers and intervals as text for messages, tables, captions and pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NOTHING = "–"
 
 
 class Bounded(Protocol):
-    """A number and the bounds of its interval; NaN bounds where samples allow none."""
+    """A number and the bounds of its interval; NaN bounds if there is no interval."""
 
     @property
     def estimate(self) -> float: ...
@@ -21,12 +21,12 @@ class Bounded(Protocol):
 
 
 def minus(text: str) -> str:
-    """With the sign that typography has for `-`."""
+    """Replace `-` by the minus sign `−`."""
     return text.replace("-", "−")
 
 
 def number(value: float | None, digits: int = 3, unit: str = "") -> str:
-    """Significant digits as `60.5`, `0.999` or `12,346`; whole numbers in full."""
+    """Return significant digits as `60.5`, `0.999` or `12,346`; whole numbers in full."""
     if value is None:
         return NOTHING
     if isinstance(value, int):
@@ -42,7 +42,7 @@ def number(value: float | None, digits: int = 3, unit: str = "") -> str:
 
 
 def in_range(value: float, low: float, high: float) -> str:
-    """A feature's value with digits that tell a thousandth of its range."""
+    """Return a feature's value with a precision of a thousandth of its range."""
     width = high - low
     if width <= 0 or not math.isfinite(width):
         return number(value)
@@ -50,7 +50,7 @@ def in_range(value: float, low: float, high: float) -> str:
 
 
 def probability(value: float, name: str = "") -> str:
-    """`0.03`, or as `q = 0.03`; what is below a thousandth is said to be; `–` if not tested."""
+    """Return `0.03`, `q = 0.03`, `< 0.001`, or `–` for NaN."""
     if math.isnan(value):
         return NOTHING
     if value < 0.001:
@@ -74,7 +74,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def are(count: int) -> str:
-    """`is` of one thing, `are` of more."""
+    """Return `is` for 1, else `are`."""
     return "is" if count == 1 else "are"
 
 
@@ -84,7 +84,7 @@ def joined(parts: Sequence[str]) -> str:
 
 
 def bracketed(interval: Bounded, unit: str = "", shown: Callable[[float], str] = number) -> str:
-    """`60.5 [58.1, 62.0] meV`; without brackets where there are no bounds."""
+    """Return `60.5 [58.1, 62.0] meV`, without brackets if there are no bounds."""
     if math.isnan(interval.estimate):
         return "undefined"
     text = shown(interval.estimate)
@@ -94,17 +94,17 @@ def bracketed(interval: Bounded, unit: str = "", shown: Callable[[float], str] =
 
 
 def fixed(interval: Bounded, places: int = 2, unit: str = "") -> str:
-    """`−0.52 [−0.60, −0.43]`, all with as many decimal places; no 0 has a sign."""
+    """Return `−0.52 [−0.60, −0.43]` with equal decimal places and no sign of zero."""
     return bracketed(interval, unit, lambda value: minus(f"{value:z,.{places}f}"))
 
 
 def short(interval: Bounded) -> str:
-    """`6.4 [5.2, 8.1]`, below one `0.18 [0.17, 0.19]`."""
+    """Return `6.4 [5.2, 8.1]`, or `0.18 [0.17, 0.19]` below 1."""
     return fixed(interval, 1 if abs(interval.estimate) >= 1 else 2)
 
 
 def by_width(interval: Bounded, unit: str = "") -> str:
-    """`35.1 [33.9, 36.2] meV/Å`, with the digits that the interval's width bears, two of it."""
+    """Return `35.1 [33.9, 36.2] meV/Å`, with two significant digits of the interval's width."""
     width = interval.high - interval.low
     if not math.isfinite(width) or width <= 0:
         return number(interval.estimate, unit=unit)
@@ -118,7 +118,7 @@ def percent(interval: Bounded, places: int = 1) -> str:
 
 
 def points(interval: Bounded, places: int = 0) -> str:
-    """A difference of shares in percentage points, `42 [26, 57]`."""
+    """Return a difference of shares in percentage points, `42 [26, 57]`."""
     return fixed(_Hundredfold(interval), places)
 
 

@@ -1,9 +1,8 @@
-"""Who a run is: the hash of everything that can change its result, and a readable name.
+"""Identity of a run: the hash of everything that can change its result, and a readable name.
 
-Where a run is computed, who logs it, where its files are, what it is tested on and how it is
-reported do not change the trained model, so they do not change the run. What stands in files and
-not in settings (data, weights, code of one's own) is known by its content, which
-`saibench.config.content` puts into the settings as `identity`.
+Devices, loggers, locations of files, test partitions and reports do not change the trained model,
+so they are not part of the hash. Data, weights and user code count by their content, which
+`saibench.config.content` adds to the settings as `identity`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ IDENTITY = "identity"
 """Key of the frozen settings: `rule`, `data`, `files` and `source`, see `saibench.config.content`.
 Settings that saibench 0.1 froze have none."""
 
-_BESIDE_THE_RESULT = {
+_NOT_HASHED = {
     "study",
     "logger",
     "metrics",
@@ -44,17 +43,17 @@ _BESIDE_THE_RESULT = {
 }
 _SHORT = len("sha256:") + 12
 _TRAINING_SETTINGS = ("window", "subset")
-"""Settings of a training where a workload does not list them, as in saibench 0.1."""
+"""Settings of a training if the workload does not list them, as in saibench 0.1."""
 _LOCATIONS = {"root", "cache"}
-"""Keys that hold a folder, below the data and nowhere else: `model.net.cache` is a setting."""
+"""Keys of folders of data; elsewhere, as in `model.net.cache`, they are ordinary settings."""
 
 
 def canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The resolved settings that can change a result, with the definition of the held-out test.
+    """Return the resolved settings that can change a result, with the held-out partition.
 
-    Numbers are floats, so that `window.start=0` and `window.start=0.0` are one run, but for whole
-    numbers that no float holds. A file is its content's hash. Where the data lie is left out if
-    their content is known, which `identity.data` is then the hash of, or was never asked for.
+    Numbers become floats, except integers that no float represents: `window.start=0` and
+    `window.start=0.0` are one run. Files are replaced by the hash of their content. Folders of data
+    are omitted if `identity.data` is the hash of the data's content, or in saibench 0.1.
     """
     content = _content(settings)
     settings = {key: value for key, value in settings.items() if key != IDENTITY}
@@ -69,7 +68,7 @@ def canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _content(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the settings say of their files; nothing where they were damaged."""
+    """Return the settings' `identity`; empty if it is damaged."""
     content = settings.get(IDENTITY)
     return content if isinstance(content, Mapping) else {}
 
@@ -80,10 +79,10 @@ def _files(content: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def refuse_misshapen(content: Any) -> None:
-    """Refuse what is no `identity` of settings or of a record; None is that of saibench 0.1.
+    """Check the form of an `identity` of settings or of a record; saibench 0.1 has None.
 
     Raises:
-        ValueError: it has another shape than `saibench.config.content` gives.
+        ValueError: it has not the form of `saibench.config.content`.
     """
     if content is None:
         return
@@ -101,42 +100,41 @@ def refuse_misshapen(content: Any) -> None:
                 raise ValueError(f"{IDENTITY}.{part} has {name!r} without a hash")
 
 
-def moved(settings: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    """A run's settings with the folders, no part of its name, that are asked for now."""
+def moved(settings: dict[str, Any], requested: dict[str, Any]) -> dict[str, Any]:
+    """Return a run's settings with the folders of data that are requested now."""
     data = ("data", "datamodule")
-    return {**settings, **{key: _moved(settings.get(key), asked.get(key), key) for key in data}}
+    return {**settings, **{key: _moved(settings.get(key), requested.get(key), key) for key in data}}
 
 
 def with_root(settings: dict[str, Any], root: str | None) -> dict[str, Any]:
-    """A run's settings with its data in the folder `root`; as they are where that is None.
+    """Return a run's settings with its data in the folder `root`, unless that is None.
 
     Raises:
-        UserError: its data are read from no folder.
+        UserError: its data have no folder.
     """
     if root is None:
         return settings
     source = settings["datamodule"].get("source")
     if not (isinstance(source, dict) and "root" in source):
-        raise UserError(
-            f"data.root={root}: the data of this run are read from no folder that its settings "
-            "name; without data.root they are found."
-        )
+        raise UserError(f"data.root={root}: the data of this run have no folder. Remove data.root.")
     return moved(settings, {"data": {"root": root}, "datamodule": {"source": {"root": root}}})
 
 
-def _moved(node: Any, asked: Any, path: str) -> Any:
-    if not (isinstance(node, dict) and isinstance(asked, dict)):
+def _moved(node: Any, requested: Any, path: str) -> Any:
+    if not (isinstance(node, dict) and isinstance(requested, dict)):
         return node
     found = {}
     for key, value in node.items():
         where = f"{path}.{key}"
-        there = key in asked and _is_location(where, value) and _is_location(where, asked[key])
-        found[key] = asked[key] if there else _moved(value, asked.get(key), where)
+        there = (
+            key in requested and _is_location(where, value) and _is_location(where, requested[key])
+        )
+        found[key] = requested[key] if there else _moved(value, requested.get(key), where)
     return found
 
 
 def locations(settings: Mapping[str, Any]) -> dict[str, str]:
-    """Dotted path → folder of the source of the data, where one is set."""
+    """Return the folders of the data's source by dotted path."""
     source = settings.get("datamodule", {}).get("source")
     return dict(_locations({"data": settings.get("data"), "datamodule": {"source": source}}, ""))
 
@@ -150,24 +148,24 @@ def _locations(node: Any, path: str) -> Iterator[tuple[str, str]]:
 
 
 def point_hash(settings: Mapping[str, Any]) -> str:
-    """12 hexadecimal digits of SHA-256 over the canonical settings."""
+    """Return 12 hexadecimal digits of SHA-256 over the canonical settings."""
     return digest(canonical(settings))
 
 
 def settings_hash(settings: Mapping[str, Any]) -> str:
-    """The hash of the settings alone: equal for runs that differ in data, weights or code."""
+    """Return the hash of the settings without the content of data, weights and code."""
     files = dict.fromkeys(_files(_content(settings)))
     return digest(canonical({**settings, IDENTITY: {"files": files, "data": ""}}))
 
 
 def digest(content: Any) -> str:
-    """12 hexadecimal digits of SHA-256 over JSON with sorted keys."""
+    """Return 12 hexadecimal digits of SHA-256 over JSON with sorted keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def slug(settings: dict[str, Any]) -> str:
-    """A readable name of `[A-Za-z0-9._-]` from the keys that `workload.label` lists.
+    """Return a readable name of `[A-Za-z0-9._-]` from the settings in `workload.label`.
 
     Raises:
         UserError: `workload.label` lists a key that the settings do not have.
@@ -177,11 +175,10 @@ def slug(settings: dict[str, Any]) -> str:
 
 
 def labels(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that `workload.label` lists: what tells the points of a study apart.
+    """Return the settings in `workload.label`, which distinguish the runs of a study.
 
-    Those of a training (`workload.training_settings`) are null for a model that is not trained, and
-    an option of a shipped class
-    is where a class of the user's own stands in its place.
+    Those in `workload.training_settings` are None for a model that is not trained; options of a
+    shipped class are None if a user's class replaces it.
     """
     workload = settings["workload"]
     listed = workload.get("label") or ["seed"]
@@ -211,7 +208,7 @@ def _lookup(settings: dict[str, Any], key: str) -> Any:
     for part in key.split("."):
         if not isinstance(value, dict) or part not in value:
             if target and not target.startswith("saibench."):
-                return None  # a class of the user's own, which has options of its own
+                return None  # a user's class has other options
             raise UserError(
                 f"workload.label lists '{key}', which the settings of this run do not have. Use "
                 "keys of its settings, such as seed."
@@ -222,11 +219,11 @@ def _lookup(settings: dict[str, Any], key: str) -> Any:
 
 
 class _Kept:
-    """What of a node can change a result.
+    """Selects the settings that can change a result.
 
     Args:
         files: dotted path of a setting that names a file → its content's hash.
-        moves: whether the data's folders are left out.
+        moves: whether to omit the folders of data.
     """
 
     def __init__(self, files: Mapping[str, Any], moves: bool) -> None:
@@ -236,14 +233,13 @@ class _Kept:
     def of(self, node: Any, path: str) -> Any:
         if path in self.files:
             content = self.files[path]
-            return content if content is None else str(content)[:_SHORT]  # it stands in tables, too
+            return content if content is None else str(content)[:_SHORT]  # it is also in tables
         if isinstance(node, dict):
             children = {key: (f"{path}.{key}" if path else str(key), node[key]) for key in node}
             return {
                 key: self.of(value, where)
                 for key, (where, value) in children.items()
-                if where not in _BESIDE_THE_RESULT
-                and not (self.moves and _is_location(where, value))
+                if where not in _NOT_HASHED and not (self.moves and _is_location(where, value))
             }
         if isinstance(node, list):
             return [self.of(value, f"{path}[{place}]") for place, value in enumerate(node)]
@@ -261,7 +257,7 @@ def _is_location(path: str, value: Any) -> bool:
 
 
 def _number(value: int | float) -> int | float:
-    """A float, unless that is another number: 2^53 + 1 is none."""
+    """Return a float, unless none equals the number, such as 2^53 + 1."""
     try:
         as_float = float(value) + 0.0  # adding 0.0 turns -0.0 into 0.0
     except OverflowError:

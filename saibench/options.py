@@ -1,4 +1,4 @@
-"""Values that an option may have, written as types, and the one check of them: by pydantic.
+"""Types of options, and their check by pydantic.
 
 `num_layers: Count = 3` in a signature lets `model.net.num_layers=0` be refused wherever a
 `_target_` names the function. A dataclass whose `__post_init__` calls `check_fields` refuses it in
@@ -28,32 +28,32 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**64)]
-"""Of `sample_keys`, which take it as an unsigned integer of 64 bits."""
+"""Seed of `sample_keys`, an unsigned integer of 64 bits."""
 Decay = Annotated[float, Field(ge=0, lt=1)]
-"""Of a moving average: 1 would never move."""
+"""Decay of a moving average; with 1 it would never change."""
 Share = Annotated[float, Field(ge=0, lt=1)]
-"""Of something, never all of it: a dropout of 1 would leave nothing."""
+"""A share below 1: a dropout of 1 would remove everything."""
 Fraction = Annotated[float, Field(gt=0, le=1)]
-"""Of something, never nothing."""
+"""A share above 0."""
 
 _PLAIN = (bool, int, float, str, type(None), typing.Any)
 
 
 def check_fields(of: Any, name: str, convert_floats: bool = True) -> None:
-    """Check the fields of a dataclass by their types, and give them their canonical form.
+    """Check the fields of a dataclass by their types, and convert them to canonical values.
 
-    A whole number may come as a float, as YAML reads `1e3`, a tuple as any sequence, and all of
-    them from NumPy. `0`, `0.0` and `-0.0` become one float. Fields of other than plain types are
-    left alone.
+    An integer may be given as a float (YAML reads `1e3` as one), a tuple as any sequence, and all
+    of them as NumPy values. `0`, `0.0` and `-0.0` become one float. Fields whose type is not plain
+    are not checked.
 
     Args:
         of: the instance, which may be frozen.
-        name: what a user knows it by: `window`, whose `start` is `window.start`.
-        convert_floats: False leaves a number that a float field was given as an integer, where
-            hashes of saibench 0.1 tell `2` from `2.0`.
+        name: its key in the settings: `window`, whose `start` is `window.start`.
+        convert_floats: False keeps an integer in a float field, for classes whose hashes in
+            saibench 0.1 distinguish `2` from `2.0`.
 
     Raises:
-        UserError: the first field that has not its type, or is out of range.
+        UserError: the first field of the wrong type or out of range.
     """
     of_class: Any = type(of)
     for field, kind in _kinds(of_class).items():
@@ -67,7 +67,7 @@ def check_fields(of: Any, name: str, convert_floats: bool = True) -> None:
 
 
 def is_plain(hint: Any, tuples: bool = False) -> bool:
-    """Whether a value of this type comes from YAML as it is, or as a list for one of `tuples`."""
+    """Whether YAML has values of this type, or lists for tuples if `tuples`."""
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         return is_plain(parts[0], tuples)
@@ -77,7 +77,7 @@ def is_plain(hint: Any, tuples: bool = False) -> bool:
 
 
 def type_hints(target: Any) -> dict[str, Any]:
-    """Of what a class or function can be given; none where they do not resolve."""
+    """Return the types of a class's or function's parameters; none if they do not resolve."""
     function = target.__init__ if inspect.isclass(target) else target
     found: dict[str, Any] = {}
     # fields of a dataclass, inherited ones too, resolve in the module of their class
@@ -88,12 +88,12 @@ def type_hints(target: Any) -> dict[str, Any]:
 
 
 def check_value(kind: TypeAdapter[Any], value: Any) -> None:
-    """Refuse a value of the wrong type; a whole float is left to what converts it (`1e3`)."""
+    """Refuse a value of the wrong type; a whole float such as `1e3` may be an integer."""
     kind.validate_python(_python(value) if isinstance(value, float) else value, strict=True)
 
 
 def value_refused(path: str, error: ValidationError) -> UserError:
-    """The refusal of the value at `path`, or of one in a list there."""
+    """Return the error for the value at `path`, or for one in a list there."""
     first = error.errors()[0]
     path += "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
     value = first["input"]
@@ -102,12 +102,12 @@ def value_refused(path: str, error: ValidationError) -> UserError:
 
 
 def refuse(path: str, value: Any, reason: str) -> NoReturn:
-    """Raise the `UserError` that names a field, its value, and what is wrong with it."""
+    """Raise a `UserError` with a field, its value, and the reason."""
     raise UserError(f"{path}={as_yaml(value)} {reason}.")
 
 
 def as_yaml(value: Any) -> str:
-    """A value as the user would write it in YAML."""
+    """Return a value as it is written in YAML."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -121,14 +121,14 @@ def as_yaml(value: Any) -> str:
 
 @lru_cache
 def _kinds(of: type) -> dict[str, TypeAdapter[Any]]:
-    """What checks the fields that come from YAML as they are."""
+    """Return the type adapters of the fields with plain types."""
     hints = type_hints(of)
     found = {field.name: hints.get(field.name, object) for field in dataclasses.fields(of)}
     return {name: TypeAdapter(hint) for name, hint in found.items() if is_plain(hint, tuples=True)}
 
 
 def _python(value: Any) -> Any:
-    """Builtins, whole floats as integers and lists as tuples."""
+    """Return builtins, with whole floats as integers and lists as tuples."""
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     if isinstance(value, float) and value.is_integer():
@@ -145,7 +145,7 @@ def _reason(message: str) -> str:
 def _hint(path: str, first: Any) -> str:
     kind, value = first["type"], first["input"]
     if kind in ("list_type", "tuple_type") and isinstance(value, str):
-        return f"; '{path}=[{value}]' would work"
+        return f". Use '{path}=[{value}]'"
     if kind == "int_type" and isinstance(value, float) and value.is_integer():
-        return f"; {path}={value:.0f} would work"  # YAML reads 1e4 as a float
+        return f". Use {path}={value:.0f}"  # YAML reads 1e4 as a float
     return ""

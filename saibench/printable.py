@@ -1,4 +1,4 @@
-"""Texts that somebody else wrote, without what a terminal would obey."""
+"""Text from other people without control characters."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from typing import Any
 
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters but for tab and line feed, those that turn the direction of writing,
-and halves of characters, which cannot be written."""
+"""Control characters except tab and line feed, changes of the writing direction, and surrogates,
+which cannot be encoded."""
 
 
 def printable(content: Any) -> Any:
-    """JSON in which each control character of a text is the replacement character `\ufffd`."""
+    """Replace each control character in the texts of JSON content by `\ufffd`."""
     if isinstance(content, str):
         return _UNSEEN.sub("\ufffd", content)
     if isinstance(content, dict):

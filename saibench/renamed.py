@@ -1,4 +1,4 @@
-"""Modules and keys that saibench 0.1 knew by other names, as its configs and records still do."""
+"""Names of modules and keys in configs and records of saibench 0.1."""
 
 from __future__ import annotations
 
@@ -62,29 +62,29 @@ OF_WORKLOAD = {
         "figures.model_comparison": "figures.nowcasting.model_comparison",
     }
 }
-"""By workload: names that mean something else in configs and records of others."""
+"""By workload: names that have another meaning in other workloads."""
 KEYS = {"shown": "save_samples"}
 """Key in 0.1 → key now, of a config, of its `datamodule` and of a record."""
 BEFORE = {now: before for before, now in NOW.items()}
 
 
 def current_name(name: str, workload: str = "") -> str:
-    """The name of a module, class or function now; others than saibench's as they are.
+    """Return the current name of a module, class or function of saibench.
 
     Args:
-        name: dotted, as a config or a record has it.
+        name: dotted, from a config or a record; names of other packages stay as they are.
         workload: of that config or record.
     """
     return _translated(name, NOW | OF_WORKLOAD.get(workload, {}))
 
 
 def current_keys(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings under the keys that they have now."""
+    """Return settings under their current keys."""
     return {KEYS.get(key, key): value for key, value in settings.items()}
 
 
 def first_name(name: str) -> str:
-    """The name in 0.1: by it a run's hash knows a class, so that moving one changes no run."""
+    """Return the name in 0.1, which a run's hash uses: moving a class then changes no hash."""
     return _translated(name, BEFORE)
 
 

@@ -1,4 +1,4 @@
-"""The settings that every point and every evaluation has, with the values that they may take."""
+"""Schemas of the settings of runs and evaluations."""
 
 from __future__ import annotations
 
@@ -13,30 +13,34 @@ from saibench.options import value_refused
 
 
 class _Strict(BaseModel):
-    """No key beside these, and no text for a number or number for a text."""
+    """No other keys, and no conversion between texts and numbers."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class _Open(BaseModel):
-    """Further keys are read elsewhere: by interpolations, or by what a `_target_` names."""
+    """Further keys are read by interpolations, or by the class of a `_target_`."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
 
+def _plain_name(name: str) -> str:
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise ValueError(f"'{name}' has other characters than letters, digits, '.', '_' and '-'")
+    return name
+
+
 def _partition_name(name: str) -> str:
     if name in ("train", "validation"):
-        raise ValueError(f"'{name}' names a partition that every point has; another name would do")
-    if not re.fullmatch(r"[\w.-]+", name):
-        raise ValueError(f"'{name}' has more than letters, digits, '.', '_' and '-'")
-    return name
+        raise ValueError(f"'{name}' is the name of a partition of every run. Use another name")
+    return _plain_name(name)
 
 
 def _duration(text: str) -> str:
     if not re.fullmatch(r"\d+:\d\d:\d\d:\d\d", text):
-        raise ValueError("is not DD:HH:MM:SS; 00:01:30:00 would be an hour and a half")
+        raise ValueError("is not DD:HH:MM:SS. Use 00:01:30:00 for one and a half hours")
     if not int(text.replace(":", "")):
-        raise ValueError("leaves no time to train; 00:01:30:00 would be an hour and a half")
+        raise ValueError("is no time. Use 00:01:30:00 for one and a half hours")
     return text
 
 
@@ -44,13 +48,13 @@ Partitions = dict[Annotated[str, AfterValidator(_partition_name)], dict[str, Any
 
 
 class Devices(_Strict):
-    """What a training or an evaluation runs on.
+    """Devices of a training or an evaluation.
 
     Args:
-        accelerator: the kind of device; `auto` takes a GPU where there is one.
-        devices: how many, each with a process of its own.
-        threads: of a process on a CPU; null for PyTorch's choice.
-        progress: whether a progress bar is shown.
+        accelerator: type of device; `auto` uses a GPU if there is one.
+        devices: number of devices, each with its own process.
+        threads: threads of a process on a CPU; null for PyTorch's default.
+        progress: whether to print a progress bar.
     """
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda"]
@@ -60,7 +64,7 @@ class Devices(_Strict):
 
 
 class TrainerSettings(Devices):
-    """`conf/trainer/`: the budget of a point and what it runs on."""
+    """`conf/trainer/`: budget and devices of a run."""
 
     max_steps: int | None = Field(ge=0)
     max_time: Annotated[str, AfterValidator(_duration)] | None
@@ -72,7 +76,7 @@ class TrainerSettings(Devices):
 
 
 class MetricSettings(BaseModel):
-    """A metric of torchmetrics' or of the user's own; what else is given are its options."""
+    """A metric of torchmetrics or of the user; further keys are its options."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -84,30 +88,28 @@ class MetricSettings(BaseModel):
 
 def _metric_name(name: str) -> str:
     if name == "_target_":
-        raise ValueError("a metric has a name, as in metrics={mine: {_target_: my.Metric}}")
-    if not re.fullmatch(r"[\w.-]+", name):
-        raise ValueError(f"'{name}' has more than letters, digits, '.', '_' and '-'")
-    return name
+        raise ValueError("a metric needs a name. Use metrics={mine: {_target_: my.Metric}}")
+    return _plain_name(name)
 
 
 Metrics = dict[Annotated[str, AfterValidator(_metric_name)], MetricSettings]
 
 
 class MetricsSettings(_Strict):
-    """`conf/metrics/`: metrics of each test partition beside the model's own."""
+    """`conf/metrics/`: metrics of each test partition in addition to the model's."""
 
     metrics: Metrics
 
 
 class ScheduleSettings(_Strict):
-    """`conf/lr_schedule/`: a scheduler, and when Lightning moves it.
+    """`conf/lr_schedule/`: a scheduler, and when Lightning steps it.
 
     Args:
-        scheduler: a `_target_`, and its arguments beside the optimizer.
-        interval: what `frequency` counts.
-        frequency: steps or epochs from one move to the next.
-        monitor: the validation metric that the scheduler reads, null for none.
-        strict: whether training ends where that metric is not known.
+        scheduler: a `_target_` and its arguments without the optimizer.
+        interval: unit of `frequency`.
+        frequency: steps or epochs between two steps of the scheduler.
+        monitor: validation metric for the scheduler, null for none.
+        strict: whether training fails if that metric is missing.
     """
 
     scheduler: dict[str, Any]
@@ -118,15 +120,15 @@ class ScheduleSettings(_Strict):
 
 
 class TrustSettings(_Strict):
-    """What a workload's trusted ranges are of, where nothing else is requested.
+    """Defaults of a workload's trusted ranges.
 
     Args:
-        feature: what the error is a function of, one data feature or several.
-        statistic: the error that is bounded.
+        feature: one or several data features that predict the error.
+        statistic: the error to bound.
         tolerance: the largest acceptable error, in the statistic's unit.
-        coverage: share of new samples that the bound shall hold for.
+        coverage: share of new samples within the bound.
         ideal: the statistic's value without error.
-        mean_of: how many similar samples an error is the mean of.
+        mean_of: number of similar samples in a mean error.
     """
 
     feature: str | list[str]
@@ -138,12 +140,12 @@ class TrustSettings(_Strict):
 
 
 class LearningCurveSettings(_Strict):
-    """What a workload's learning curves are of, and the value that is to be reached.
+    """Defaults of a workload's learning curves.
 
     Args:
-        statistic: the error that falls with the training set.
+        statistic: the error as a function of the size of the training set.
         ideal: the statistic's value without error.
-        target: the value that is to be reached, in the statistic's unit.
+        target: target of the statistic, in its unit.
     """
 
     statistic: str = Field(min_length=1)
@@ -152,16 +154,16 @@ class LearningCurveSettings(_Strict):
 
 
 class TraceSettings(_Strict):
-    """What a workload's errors are traced to, where nothing else is requested.
+    """Defaults of a workload's error tracing.
 
     Args:
-        response: the statistics that are traced, one or several.
-        ideal: by statistic: its value without error, 0 where it is not given.
-        bias: the signed error whose biased stretches are looked for, a statistic or a difference.
-        along: the feature along which they are looked for.
-        bins: by feature: edges of the bins that it is divided into.
-        parts: by statistic: the statistics that it is the sum of, by their names.
-        across: two settings along which the change of the error is divided.
+        response: one or several statistics to trace.
+        ideal: by statistic: its value without error (default 0).
+        bias: a signed error to search for biased stretches, a statistic or a difference.
+        along: the feature along which to search.
+        bins: by feature: edges of its bins.
+        parts: by statistic: its summands, statistics by name.
+        across: two settings whose effects on the error to separate.
     """
 
     response: str | list[str]
@@ -174,12 +176,12 @@ class TraceSettings(_Strict):
 
 
 class WindowNames(_Strict):
-    """The settings of a window of ordered data that is trained on, as fractions of all samples.
+    """Names of the settings of a training window, in fractions of the ordered samples.
 
     Args:
-        start: setting of where it begins.
-        size: setting of its length; without one it ends at `limit`.
-        limit: setting of where a window without a size ends.
+        start: setting of its start.
+        size: setting of its length; null means up to `limit`.
+        limit: setting of the end of a window without a size.
     """
 
     start: str
@@ -188,11 +190,11 @@ class WindowNames(_Strict):
 
 
 class TrainingNames(_Strict):
-    """Which settings of a workload say how many samples are trained on, and from what window.
+    """Names of a workload's settings of the training partition.
 
     Args:
-        sizes: settings that say how many samples are trained on, or which share.
-        window: settings of a training window in the order of the samples.
+        sizes: settings of the number or fraction of training samples.
+        window: settings of a window in the order of the samples.
     """
 
     sizes: list[str] = []
@@ -209,27 +211,27 @@ class Characterization(_Strict):
 
 
 class WorkloadSettings(_Open):
-    """What a workload says of its points: their names and their report.
+    """`workload` of `conf/workload/`: names of its runs, and their report.
 
     Args:
-        name: of the workload, and of its rooms.
+        name: name of the workload and of its subpackages.
         characterization: its row of the paper's table 1.
         label: the settings that name a run, in this order.
-        training_settings: those of them that mean nothing for a model that is not trained.
-        libraries: packages whose version a record keeps, beside saibench's own dependencies.
-        headline: the metrics of the table of runs, the first of which is sorted by.
+        training_settings: those that do not apply to a model that is not trained.
+        libraries: packages whose version a record keeps, in addition to saibench's dependencies.
+        headline: metrics of the table of runs, which is sorted by the first.
         findings: modules with a `findings` function: the paper's claims.
         figures: modules of figures, in the order of the report.
-        explorers: modules that show single samples.
+        explorers: modules that display single samples.
         metric_intervals: modules with a `metric_interval` function, for metrics that are no means.
-        abbreviations: words of metrics' names that are written in capitals.
-        not_exported: tables of evidence that `export` leaves out unless they are named.
-        trust: what a trusted range is fitted to.
-        trace: what errors are traced to.
-        learning_curve: what learning curves are of.
-        training: which settings say what was trained on.
-        reference: the model that others are compared with, by its name.
-        toolbox: file of the techniques of the paper's table 3, beside the workload's studies.
+        abbreviations: parts of metric names in capitals.
+        not_exported: tables of evidence that `export` omits unless they are named.
+        trust: defaults of trusted ranges.
+        trace: defaults of error tracing.
+        learning_curve: defaults of learning curves.
+        training: names of the settings of the training partition.
+        reference: name of the model that others are compared with.
+        toolbox: file of the techniques of the paper's table 3.
     """
 
     name: str = Field(min_length=1)
@@ -253,20 +255,22 @@ class WorkloadSettings(_Open):
 
 
 MAX_NAME = 255
-"""Bytes of a folder's name that Linux, macOS and Windows take."""
+"""Bytes of a folder's name on Linux, macOS and Windows."""
 
 
 def _below_outputs(study: str) -> str:
-    """Folders of a relative name: it stands below `outputs/`, and is a name in a logger."""
+    """Check that a study is the relative name of a folder below `outputs/`."""
     parts = study.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\0" in study:
         raise ValueError(
-            "a study is a name, or names with / between them, of a folder below outputs/. Use "
-            "hydra.run.dir (hydra.sweep.dir with -m) for a folder elsewhere"
+            "not the name of a folder below outputs/. Use hydra.run.dir (hydra.sweep.dir with -m) "
+            "for a folder elsewhere"
         )
     longest = max(len(os.fsencode(part)) for part in parts)
     if longest > MAX_NAME:
-        raise ValueError(f"a folder's name takes {MAX_NAME} bytes at most, and one here {longest}")
+        raise ValueError(
+            f"a folder's name of {longest} bytes is too long. Use {MAX_NAME} bytes at most"
+        )
     return study
 
 
@@ -274,7 +278,7 @@ Study = Annotated[str, AfterValidator(_below_outputs)]
 
 
 class PointSettings(_Open):
-    """`conf/train.yaml`: the keys that the life of a point itself reads."""
+    """`conf/train.yaml`: the keys of a run."""
 
     study: Study
     seed: int = Field(ge=0, lt=2**32)
@@ -294,7 +298,7 @@ class PointSettings(_Open):
 
 
 class FrozenSettings(_Open):
-    """What is needed of a frozen config to build its point again, of saibench 0.1 too."""
+    """The keys of a frozen config, also of saibench 0.1, that are needed to rebuild its run."""
 
     study: str
     seed: int
@@ -308,7 +312,7 @@ class FrozenSettings(_Open):
 
 
 class MovedData(_Strict):
-    """Where the data of a trained point are now."""
+    """Location of the data of a trained run."""
 
     root: str | None
 
@@ -331,25 +335,25 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def validated(model: type[Settings], settings: dict[str, Any]) -> Settings:
-    """The settings as an instance of `model`.
+    """Return the settings as an instance of `model`.
 
     Raises:
-        UserError: a missing or unknown key, or a value that it may not take.
+        UserError: a missing or unknown key, or an invalid value.
     """
     try:
         return model.model_validate(settings)
     except ValidationError as error:
-        raise UserError(_sentence(error, model)) from error
+        raise UserError(_message(error, model)) from error
 
 
-def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
+def _message(error: ValidationError, model: type[BaseModel]) -> str:
     first = error.errors()[0]
-    # a union has the name of its chosen member in the path, a key '[key]'
+    # a path contains the member of a union, and '[key]' for a key
     parts = [part for part in first["loc"] if isinstance(part, str)]
     parts = [part for part in parts if re.fullmatch(r"[\w.-]+", part)]
     path = ".".join(part for part in parts if not part.startswith("function-"))
     if first["type"] == "missing":
-        return f"'{path}' is missing from the settings."
+        return f"'{path}' is missing from the settings. Set it."
     if first["type"] == "extra_forbidden":
         of_path = {"": model.model_fields, "trainer": TrainerSettings.model_fields}
         known = of_path.get(path.rpartition(".")[0], {})

@@ -1,4 +1,4 @@
-"""Where the shipped configuration is: beside the package in a checkout, inside it installed."""
+"""The shipped configuration: next to the package in a checkout, inside it when installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def root() -> Path:
-    """The folder that holds `conf/` and `sweeps/`."""
+    """Return the folder of `conf/` and `sweeps/`."""
     package = Path(__file__).resolve().parent
     return package if (package / "conf").is_dir() else package.parent
 

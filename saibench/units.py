@@ -1,4 +1,4 @@
-"""Units of the product. Conversions happen once, in a reader, and nowhere else.
+"""Conversion factors of units. Readers convert once; nothing else does.
 
 Energies are stored in eV and lengths in Å; errors are reported in meV and meV/Å (DESIGN, "Every
 number").

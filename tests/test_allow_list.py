@@ -226,5 +226,5 @@ def test_module_to_be_trusted_that_there_is_not_is_named() -> None:
 
 def test_command_line_with_a_resolver_in_its_values_is_refused() -> None:
     (config,) = compose_command("train", [r"study='\${oc.env:HOME}'"]).points
-    with pytest.raises(UserError, match="study holds"):
+    with pytest.raises(UserError, match=r"study .*\$\{"):
         resolved(config)

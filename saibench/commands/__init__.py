@@ -1,4 +1,4 @@
-"""The subcommands of `python -m saibench`: each module adds its parser and says what to run."""
+"""The subcommands of `python -m saibench`, one module each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import ModuleType
 
 
 def commands() -> list[ModuleType]:
-    """The modules here and in the rooms of workloads that add a parser, in alphabetical order."""
+    """Return the modules here and in the folders of workloads that add a parser, by name."""
     here = Path(__file__).parent
     found = [
         import_module(".".join((__name__, *file.relative_to(here).with_suffix("").parts)))

@@ -1,4 +1,4 @@
-"""`python -m saibench audit <study or point folder>`: what training has seen of a test."""
+"""`python -m saibench audit <study or run folder>`: find leaks from training to test data."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser of `python -m saibench`."""
+    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "audit",
-        help="find what training has seen of a test: copies, near-duplicates, neighbours in time",
-        description="Draws the partitions of trained points again from their frozen configs, "
-        "compares every test sample with what training saw, and keeps what is found in the points' "
-        "records, where reports find it. No model is run.",
+        help="find test samples that leak from training: copies, near-duplicates, neighbours in "
+        "time",
+        description="Rebuilds the partitions of trained runs from their frozen configs, compares "
+        "every test sample with the training set, and saves the result in the records of the runs, "
+        "for reports. Runs no model.",
     )
-    parser.add_argument("folder", type=Path, help="folder of a study or of a point")
+    parser.add_argument("folder", type=Path, help="folder of a study or of a run")
     parser.add_argument(
-        "--partition", nargs="+", metavar="NAME", help="by default those that are tested on"
+        "--partition", nargs="+", metavar="NAME", help="test partitions (default: those of the run)"
     )
     parser.add_argument(
         "--seen",
         metavar="FILE",
-        help="ids of samples that the model has seen elsewhere: .txt, .csv, .npy or .json",
+        help="ids of samples of an earlier training of the model: .txt, .csv, .npy or .json",
     )
     parser.add_argument(
-        "--pairs", type=int, default=3, help="worst pairs that are printed of each (default: 3)"
+        "--pairs", type=int, default=3, help="worst pairs to print per partition (default: 3)"
     )
     add_data_root(parser)
     add_config_dir(parser)
@@ -41,10 +42,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints sentences and pairs; returns the exit code."""
+    """Print sentences and pairs; return the exit code."""
     if args.pairs < 0:
-        raise UserError(f"--pairs {args.pairs} is negative; 0 would print none.")
-    folders = _points(args.folder)
+        raise UserError(f"--pairs {args.pairs} is negative. Use --pairs 0 for none.")
+    folders = _run_folders(args.folder)
     from saibench.runs.audit import audit_point
 
     refused = []
@@ -55,9 +56,9 @@ def run(args: argparse.Namespace) -> int:
             refused.append((folder, error))
             continue
         for audit in found:
-            print(_told(folder, audit, args.pairs), flush=True)
+            print(_report(folder, audit, args.pairs), flush=True)
         if args.seen is None and _starts_from_weights(folder):
-            print("  What the weights that it started from have seen is not known: --seen says it.")
+            print("  The training data of the initial weights are unknown. Name them with --seen.")
     if len(refused) == len(folders):
         raise refused[0][1]
     for folder, reason in refused:
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _starts_from_weights(folder: Path) -> bool:
-    """Whether a run began with weights from elsewhere, of which no ids are given."""
+    """Whether a run began with weights whose training samples are unknown."""
     from saibench.evidence.run_record import read_record
 
     record = read_record(folder)
@@ -74,21 +75,21 @@ def _starts_from_weights(folder: Path) -> bool:
     return "seen_elsewhere" not in record and any(name.startswith("model.") for name in files)
 
 
-def _told(folder: Path, audit: Audit, pairs: int) -> str:
+def _report(folder: Path, audit: Audit, pairs: int) -> str:
     from saibench.analysis.leak_audit.sentences import pair_lines, summary
 
     lines = [*summary(audit), *pair_lines(audit, pairs)]
     return "\n  ".join([f"{folder.name}, {audit.partition}:", *lines])
 
 
-def _points(folder: Path) -> list[Path]:
-    """The folders of points, each with its frozen config."""
+def _run_folders(folder: Path) -> list[Path]:
+    """Return the folders of runs with a frozen config."""
     if (folder / "config.yaml").is_file():
         return [folder]
     found = sorted(path.parent for path in folder.glob("*/config.yaml"))
     if not found:
         raise UserError(
-            f"{folder} holds no point with a config.yaml, of which its partitions could be drawn "
-            "again; a folder that train.py wrote, as outputs/<study>, would work."
+            f"{folder} contains no run with a config.yaml. Use a folder that train.py wrote, such "
+            "as outputs/<study>."
         )
     return found

@@ -1,4 +1,4 @@
-"""`--config-dir` and `--trust-module`, of the commands that import what a run's folder names."""
+"""`--config-dir` and `--trust-module` of commands that import modules named in a run's folder."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from saibench.imports.user_names import trust_modules
 
 
 def add_config_dir(parser: argparse.ArgumentParser) -> None:
-    """Adds the options, which `use_config_dir` reads."""
+    """Add the options, which `use_config_dir` reads."""
     parser.add_argument(
         "--config-dir",
         type=Path,
         metavar="FOLDER",
-        help="folder of your own modules, as the run was trained with",
+        help="folder of your modules, as in the training",
     )
     parser.add_argument(
         "--trust-module",
         action="append",
         default=[],
         metavar="NAME",
-        help="module or package that the run's config or record may name; can be given again",
+        help="module or package that may be imported for the run; can be repeated",
     )
 
 
 def use_config_dir(options: argparse.Namespace) -> None:
-    """Lets modules be imported that lie in the folder, or are named.
+    """Allow imports from the folder and of the named modules.
 
     Raises:
-        UserError: it is not a folder, or there is no such module.
+        UserError: the folder or a module does not exist.
     """
     if getattr(options, "config_dir", None) is not None:
         from saibench.config.locations import user_folder
@@ -39,7 +39,7 @@ def use_config_dir(options: argparse.Namespace) -> None:
 
 
 def given_flags(options: argparse.Namespace) -> list[str]:
-    """The options as `train.py` takes them."""
+    """Return the options as flags of `train.py`."""
     folder = options.config_dir
     trusted = [f"--trust-module={name}" for name in options.trust_module]
     return [*([] if folder is None else [f"--config-dir={folder}"]), *trusted]

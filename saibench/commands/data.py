@@ -22,10 +22,10 @@ def add_parser(
     actions = parser.add_subparsers(required=True, metavar="list|download")
     datasets = catalogue() if datasets is None else datasets
 
-    listing = actions.add_parser("list", help="what can be downloaded")
+    listing = actions.add_parser("list", help="list the data sets")
     listing.set_defaults(run=run, datasets=datasets, dataset=None)
 
-    fetching = actions.add_parser("download", help="bring a data set to this machine")
+    fetching = actions.add_parser("download", help="download a data set")
     names = fetching.add_subparsers(required=True, metavar="|".join(datasets))
     for dataset in datasets.values():
         _add_dataset(names, dataset)
@@ -38,7 +38,7 @@ def _add_dataset(names: argparse._SubParsersAction, dataset: Downloadable) -> No
         "--root",
         type=Path,
         metavar="DIR",
-        help=f"where it goes (default: {dataset.folder}/ in $SAIBENCH_CACHE_DIR or "
+        help=f"target folder (default: {dataset.folder}/ in $SAIBENCH_CACHE_DIR or "
         f"~/.cache/saibench)",
     )
     for option in dataset.options:
@@ -56,7 +56,7 @@ def _add_dataset(names: argparse._SubParsersAction, dataset: Downloadable) -> No
 
 
 def run(args: argparse.Namespace) -> int:
-    """Do what the parsed command asks; results on standard output, progress on standard error."""
+    """Run the command; print results on standard output and progress on standard error."""
     if args.dataset is None:
         print("\n\n".join(describe(dataset) for dataset in args.datasets.values()))
         return 0
@@ -68,13 +68,13 @@ def run(args: argparse.Namespace) -> int:
     try:
         files = args.dataset.download(root, **chosen)
     except OSError as error:
-        raise UserError(f"{root} can't take {args.dataset.name}: {error}.") from error
+        raise UserError(f"{root}: {args.dataset.name} cannot be saved there: {error}.") from error
     print("\n".join(str(file) for file in files))
     return 0
 
 
 def describe(dataset: Downloadable) -> str:
-    """A few lines on a data set: what it is, how large, whose, and what can be chosen of it."""
+    """Return lines on a data set: summary, size, licence, source and options."""
     lines = [
         f"{dataset.name}: {dataset.summary}",
         f"  {dataset.size}; {dataset.licence}; {dataset.source}",

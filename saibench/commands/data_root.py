@@ -1,4 +1,4 @@
-"""`--data-root`: where the data of trained points are now."""
+"""`--data-root`: the folder of data that have moved since training."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import argparse
 
 
 def add_data_root(parser: argparse.ArgumentParser) -> None:
-    """Adds the option to a command that builds the data of a point again."""
+    """Add the option to a command that loads the data of a run."""
     parser.add_argument(
         "--data-root",
         metavar="FOLDER",
-        help="folder of the data that it was trained on, if they moved",
+        help="folder of the training data, if they moved",
     )

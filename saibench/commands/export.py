@@ -9,29 +9,29 @@ from saibench.commands.config_dir import add_config_dir
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser of `python -m saibench`."""
+    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "export",
         help="write a study's figures, tables and findings to a folder",
         description="Writes a README.md with findings, commands and hashes, each figure as PNG and "
         "the numbers behind it as CSV. On request also evidence (Parquet, float32): with it the "
-        "folder is read like a study.",
+        "folder can be read like a study.",
     )
     parser.add_argument("folder", type=Path, help="study folder, such as outputs/my_study")
-    parser.add_argument("target", type=Path, help="where the files go")
+    parser.add_argument("target", type=Path, help="target folder")
     parser.add_argument(
         *("--evidence", "--tables"),
         nargs="*",
         metavar="TABLE",
-        help="also copy evidence: these tables, without a name all but the workload's not_exported",
+        help="also copy evidence: these tables, or all except the workload's not_exported",
     )
-    parser.add_argument("--svg", action="store_true", help="write each figure as SVG too")
+    parser.add_argument("--svg", action="store_true", help="also write each figure as SVG")
     add_config_dir(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Writes the files and prints where they are; returns the exit code."""
+    """Write the files and print their folder; return the exit code."""
     from saibench.evidence.reader import StudyEvidence
     from saibench.report.export import export
 

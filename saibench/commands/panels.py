@@ -10,7 +10,7 @@ from saibench.errors import UserError
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser of `python -m saibench`."""
+    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "panels",
         help="build a study's comparison panels in Weights & Biases",
@@ -24,14 +24,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Saves the workspace and prints its address; returns the exit code."""
+    """Save the workspace and print its address; return the exit code."""
     try:
         from saibench.loggers import panels
     except ModuleNotFoundError as error:
         if not (error.name or "").startswith("wandb_workspaces"):
             raise
         raise UserError(
-            "panels need an extra package: pip install 'saibench[panels]' would do."
+            "The command panels needs an extra package. Use: pip install 'saibench[panels]'"
         ) from error
     from saibench.evidence.reader import StudyEvidence
 
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     print(panels.save_workspace(evidence, panels.Place(place.project, args.entity or place.entity)))
     if panels.offline_runs(evidence):
         print(
-            "Runs logged offline appear there once they are uploaded: "
+            "Upload the runs that were logged offline with: "
             f"wandb sync {args.folder}/*/wandb/offline-run-*",
             file=sys.stderr,
         )

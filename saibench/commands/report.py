@@ -1,4 +1,4 @@
-"""`python -m saibench report <study folder> […]`: join studies' points and write their page."""
+"""`python -m saibench report <study folder> […]`: join the runs of studies and write a page."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from saibench.errors import UserError
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser of `python -m saibench`."""
+    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "report",
-        help="write report.html of a study, or of several compared",
-        description="Joins the points of a study into evidence/ and writes report.html beside it. "
-        "Of several studies it writes one page on which any of their points can be compared.",
+        help="write report.html of a study, or a comparison of several",
+        description="Joins the runs of a study into evidence/ and writes report.html next to it. "
+        "For several studies it writes one page that compares any of their runs.",
     )
     parser.add_argument(
         "folder", type=Path, nargs="+", help="study folder, such as outputs/my_study"
@@ -25,8 +25,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--output",
         type=Path,
         metavar="FILE",
-        help="where the page goes (default: report.html in the study's folder; of several, "
-        "compared.html in the first's)",
+        help="file of the page (default: report.html in the study's folder; for several studies "
+        "compared.html in the folder of the first)",
     )
     parser.add_argument(
         "--figures",
@@ -40,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Writes the report and prints where it is; returns the exit code."""
+    """Write the report and print its path; return the exit code."""
     from saibench.analysis.dependence import dependence_warnings
     from saibench.evidence.reader import StudyEvidence
     from saibench.report import write_comparison
@@ -48,12 +48,12 @@ def run(args: argparse.Namespace) -> int:
     folders = list(dict.fromkeys(args.folder))
     studies = [StudyEvidence.load(folder) for folder in folders]
     for study in studies:
-        if not (study.folder / "run.json").exists():  # a single point has nothing to be joined with
+        if not (study.folder / "run.json").exists():  # a single run has nothing to join
             study.join()
     name = "report.html" if len(folders) == 1 else "compared.html"
     target = args.output or folders[0] / name
     if not target.parent.is_dir():
-        raise UserError(f"--output {target}: {target.parent} is not a folder; make it first.")
+        raise UserError(f"--output {target}: {target.parent} is not a folder. Create it first.")
     for told in (one for study in studies for one in dependence_warnings(study)):
         print(told, file=sys.stderr)
     print(write_comparison(studies, target, args.figures))

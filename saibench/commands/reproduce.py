@@ -1,4 +1,4 @@
-"""`python -m saibench reproduce fig3`: a figure or table of the paper, from points run here."""
+"""`python -m saibench reproduce fig3`: a figure or table of the paper, from new runs."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ FULL = "--full"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser of `python -m saibench`."""
+    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "reproduce",
-        help="run what a figure or table of the paper takes, draw it, and compare the findings",
-        description="Runs the points that a figure or table of the paper takes, or reuses those "
-        "that are complete, draws it to outputs/reproduced/, and prints what the paper found "
-        "beside what is found here. Settings are those of train.py, as data=rmd17.",
+        help="reproduce a figure or table of the paper, and compare the findings",
+        description="Runs the models of a figure or table of the paper, or reuses complete runs, "
+        "draws it to outputs/reproduced/, and prints the paper's findings and those of these runs. "
+        "Settings are those of train.py, such as data=rmd17.",
         usage="python -m saibench reproduce [--full] <fig2…fig21|table1…table3> [setting …]",
     )
     add_config_dir(parser)
-    parser.add_argument(FULL, action="store_true", help="in the paper's size, not in minutes")
+    parser.add_argument(FULL, action="store_true", help="the size of the paper instead of minutes")
     parser.add_argument("name", help="fig2 to fig21, table1 to table3")
     settings = parser.add_argument(
         "settings",
         nargs=argparse.REMAINDER,
         metavar="setting",
-        help="of train.py, for all points: trainer.max_steps=200 seed=1",
+        help="settings of train.py for all runs: trainer.max_steps=200 seed=1",
     )
-    settings.required = False  # argparse would ask for them where the name is missing
+    settings.required = False  # else argparse reports them as missing together with the name
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs, draws and compares; returns the exit code."""
+    """Run, draw and compare; return the exit code."""
     from saibench.paper.reproduction.reproduce import reproduce
 
     full = args.full or FULL in args.settings
@@ -42,5 +42,5 @@ def run(args: argparse.Namespace) -> int:
     for flag in (one for one in settings if one.startswith("-")):
         if flag.startswith(("--config-dir", "--trust-module")):
             raise UserError(f"{flag} follows {args.name}. Give it before {args.name}.")
-        raise UserError(f"{flag} is no flag of reproduce: {closest(flag, [FULL])}")
+        raise UserError(f"{flag} is an unknown flag of reproduce: {closest(flag, [FULL])}")
     return reproduce(args.name, full, settings, given_flags(args))

@@ -1,4 +1,4 @@
-"""`python -m saibench studies [name]`: the shipped studies and the techniques that they run."""
+"""`python -m saibench studies [name]`: list studies and techniques."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ OUTPUTS = Path("outputs")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser of `python -m saibench`."""
+    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "studies",
-        help="list the shipped studies and techniques: what each shows, its points, its time here",
-        description="Lists by workload the studies that are shipped and the techniques of the "
-        "paper's toolbox: what each shows, how many points it takes, and the time that they took "
-        "here. With a name it says more of one.",
+        help="list studies and techniques: purpose, number of runs, measured run time",
+        description="Lists by workload the shipped studies and the techniques of the paper's "
+        "toolbox: their purpose, number of runs, and the run time measured on this machine. With a "
+        "name it describes one in detail.",
     )
     parser.add_argument(
         "name",
@@ -29,23 +29,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         default=OUTPUTS,
         metavar="FOLDER",
-        help="where points are looked for (default: outputs)",
+        help="folder of complete runs (default: outputs)",
     )
     parser.add_argument(
         "--config-dir",
         type=Path,
         metavar="FOLDER",
-        help="folder of your own configs, whose workloads and studies are listed too",
+        help="folder of your configs, to list its workloads and studies too",
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints the list, or one of it; returns the exit code."""
+    """Print the list, or one entry; return the exit code."""
     if args.outputs != OUTPUTS and not args.outputs.is_dir():
         raise UserError(
-            f"--outputs {args.outputs} is no folder; the one that holds studies, as {OUTPUTS}, "
-            "would work."
+            f"--outputs {args.outputs} is not a folder. Use the folder of your studies, such as "
+            f"{OUTPUTS}."
         )
     from saibench.paper.toolbox.listing import all_lines, named_lines
 

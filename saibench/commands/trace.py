@@ -1,4 +1,4 @@
-"""`python -m saibench trace <study folder>`: what its models' errors come from."""
+"""`python -m saibench trace <study folder>`: sources of a model's errors."""
 
 from __future__ import annotations
 
@@ -15,29 +15,28 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser of `python -m saibench`."""
+    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "trace",
         help="trace a model's errors to features, components and stretches of the data",
-        description="Finds which data features, named components and stretches of time the errors "
-        "of a study's points go with, with intervals from resampling blocks and a control of the "
-        "number of comparisons of each point. What is traced is by default what the study's "
-        "workload names.",
+        description="Finds the data features, components and stretches of time with which the "
+        "errors of a study's runs correlate, with block bootstrap intervals and control of the "
+        "false discovery rate per run. Defaults come from the study's workload.",
     )
     parser.add_argument("folder", type=Path, help="study folder")
     parser.add_argument("--response", nargs="+", metavar="NAME", help="errors: force_mae, lead/mae")
-    parser.add_argument("--feature", nargs="+", metavar="NAME", help="by default all data features")
-    parser.add_argument("--point", nargs="+", metavar="POINT", help="by default each")
-    parser.add_argument("--partition", nargs="+", help="by default the held-out one")
+    parser.add_argument("--feature", nargs="+", metavar="NAME", help="data features (default: all)")
+    parser.add_argument("--point", nargs="+", metavar="POINT", help="runs (default: each)")
+    parser.add_argument("--partition", nargs="+", help="partitions (default: the held-out one)")
     parser.add_argument(
-        "--ideal", type=float, help="the responses' value where there is no error (default: 0)"
+        "--ideal", type=float, help="value of the responses without error (default: 0)"
     )
     parser.add_argument(
         "--bias", metavar="NAME", help="signed error: energy_error, 'score - label'"
     )
     parser.add_argument("--along", metavar="NAME", help="feature along which the bias may change")
     parser.add_argument(
-        "--across", nargs=2, metavar="SETTING", help="settings whose effects are told apart"
+        "--across", nargs=2, metavar="SETTING", help="two settings whose effects to separate"
     )
     parser.add_argument("--level", type=float, help="false discovery rate (default: 0.05)")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write all numbers as JSON")
@@ -45,7 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints sentences and tables; returns the exit code."""
+    """Print sentences and tables; return the exit code."""
     from saibench.analysis.dependence import dependence_warnings
     from saibench.analysis.tracing.comparisons import tested_in
     from saibench.analysis.tracing.file import write_traces
@@ -57,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from saibench.evidence.selection import short_names
 
     if args.level is not None and not 0 < args.level < 1:
-        raise UserError(f"--level {args.level:g} is not between 0 and 1; 0.05 would work.")
+        raise UserError(f"--level {args.level:g} is not between 0 and 1. Use --level 0.05.")
     evidence = StudyEvidence.load(args.folder)
     config = _config(evidence, args)
     points = chosen_points(evidence, args.point)
@@ -72,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         print()
     print(comparisons_sentence(tested_in(traces), config.level))
     if args.point is None and (args.across or len(points) > 1):
-        _tell_across(evidence, config, required=args.across is not None)
+        _print_across(evidence, config, required=args.across is not None)
     if args.save is not None:
         print(f"Saved as {write_traces(evidence, traces, config, args.save)}.")
     return 0
@@ -84,7 +83,7 @@ def _config(evidence: StudyEvidence, args: argparse.Namespace) -> TraceConfig:
     ideal = None
     if args.ideal is not None:
         if not args.response:
-            raise UserError("--ideal is of a response; --response would name it.")
+            raise UserError("--ideal needs a response. Name it with --response.")
         ideal = dict.fromkeys(args.response, args.ideal)
     return trace_config(
         evidence,
@@ -99,8 +98,8 @@ def _config(evidence: StudyEvidence, args: argparse.Namespace) -> TraceConfig:
     )
 
 
-def _tell_across(evidence: StudyEvidence, config: TraceConfig, required: bool) -> None:
-    """Print how the effects of two settings differ, or what the study lacks for it."""
+def _print_across(evidence: StudyEvidence, config: TraceConfig, required: bool) -> None:
+    """Print how the effects of two settings differ, or why that cannot be estimated."""
     from saibench.analysis.two_axes import two_axes
     from saibench.findings.two_axes import sentences
 

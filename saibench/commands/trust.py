@@ -1,4 +1,4 @@
-"""`python -m saibench trust <study folder>`: where its models' errors stay within a tolerance."""
+"""`python -m saibench trust <study folder>`: the trusted operating range of a model."""
 
 from __future__ import annotations
 
@@ -22,42 +22,50 @@ OF_A_STUDY = (
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser of `python -m saibench`."""
+    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "trust",
-        help="find where a model's error stays within a tolerance, and how sure that is",
-        description="Fits a study's errors as a function of features, with an upper bound that is "
-        "calibrated on blocks of samples, and says where it stays within a tolerance. Feature, "
-        "statistic and tolerance are by default those of the study's workload.",
+        help="find where a model's error stays within a tolerance, with its confidence",
+        description="Fits a study's errors as a function of features, with an upper bound "
+        "calibrated on blocks of samples, and reports where the bound stays within a tolerance. "
+        "Feature, statistic and tolerance are by default those of the study's workload.",
     )
     parser.add_argument("folder", type=Path, nargs="?", help="study folder")
-    parser.add_argument("--feature", nargs="+", metavar="NAME", help="what the error may follow")
+    parser.add_argument(
+        "--feature", nargs="+", metavar="NAME", help="features that predict the error"
+    )
     parser.add_argument("--statistic", metavar="NAME", help="error: force_mae, lead/mae, …")
     parser.add_argument(
         "--ideal", type=float, help="the statistic's value without error (1 for correct)"
     )
-    parser.add_argument("--tolerance", type=float, help="largest error, in the statistic's unit")
-    parser.add_argument("--coverage", type=float, help="share of new samples (default: 0.9)")
-    parser.add_argument("--point", nargs="+", metavar="POINT", help="by default each alone")
-    parser.add_argument("--together", action="store_true", help="take the points together")
-    parser.add_argument("--partition", nargs="+", help="by default the held-out one")
-    parser.add_argument("--seed", type=int, help="of the splits of the blocks (default: 0)")
-    parser.add_argument("--blocks", type=int, help="number of independent blocks (default: found)")
-    parser.add_argument("--mean-of", type=int, help="bound the mean over so many like samples")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write the range as JSON")
-    parser.add_argument("--load", type=Path, metavar="FILE", help="a range that --save wrote")
     parser.add_argument(
-        "--check", nargs="+", metavar="FEATURE=VALUE", help="what the range says of a sample"
+        "--tolerance", type=float, help="largest acceptable error, in the statistic's unit"
+    )
+    parser.add_argument(
+        "--coverage", type=float, help="share of new samples within the bound (default: 0.9)"
+    )
+    parser.add_argument("--point", nargs="+", metavar="POINT", help="runs (default: each alone)")
+    parser.add_argument("--together", action="store_true", help="fit one range to all runs")
+    parser.add_argument("--partition", nargs="+", help="partitions (default: the held-out one)")
+    parser.add_argument("--seed", type=int, help="seed of the splits of blocks (default: 0)")
+    parser.add_argument(
+        "--blocks", type=int, help="number of independent blocks (default: estimated)"
+    )
+    parser.add_argument("--mean-of", type=int, help="bound the mean over this many similar samples")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="write the range as JSON")
+    parser.add_argument("--load", type=Path, metavar="FILE", help="a range saved by --save")
+    parser.add_argument(
+        "--check", nargs="+", metavar="FEATURE=VALUE", help="check a sample against the range"
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints sentences; returns the exit code."""
+    """Print sentences; return the exit code."""
     if args.load is not None:
         return _run_loaded(args)
     if args.folder is None:
-        raise UserError("trust needs a study's folder, or --load with a file that --save wrote.")
+        raise UserError("trust needs a study folder, or --load with a file written by --save.")
     from saibench.analysis.dependence import dependence_warnings
     from saibench.analysis.trusted_range.config import trust_config
     from saibench.analysis.trusted_range.conformal import TooFewBlocks
@@ -84,13 +92,13 @@ def run(args: argparse.Namespace) -> int:
     if args.save is not None and len(groups) > 1:
         one = short_names(evidence)[points[0]]
         raise UserError(
-            f"--save writes one range, and there are {len(groups)} points; --point with one of "
-            f"them, as '{one}', or --together, would work."
+            f"--save writes one range, and there are {len(groups)} runs. Use --point '{one}', for "
+            "example, or --together."
         )
     ranges, refused = [], []
     for group in groups:
         try:
-            ranges.append(_told(evidence, group, config, seed))
+            ranges.append(_fit_and_print(evidence, group, config, seed))
         except TooFewBlocks as error:
             refused.append((group, error))
     if not ranges:
@@ -104,13 +112,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _told(
+def _fit_and_print(
     evidence: StudyEvidence, points: list[str], config: TrustConfig, seed: int
 ) -> TrustedRange:
-    """Print what is found of points taken together.
+    """Fit one range to these runs, and print it.
 
     Raises:
-        TooFewBlocks: nothing is printed.
+        TooFewBlocks: the data are too few; nothing is printed.
     """
     from saibench.analysis.trusted_range.reading import read_samples
     from saibench.analysis.trusted_range.study_ranges import fit_one, range_sentences
@@ -127,7 +135,7 @@ def _heading(evidence: StudyEvidence, points: list[str]) -> str:
 
     short = short_names(evidence)
     names = [short[point] for point in points]
-    return names[0] if len(names) == 1 else f"{len(names)} points together: {', '.join(names)}"
+    return names[0] if len(names) == 1 else f"{len(names)} runs together: {', '.join(names)}"
 
 
 def _run_loaded(args: argparse.Namespace) -> int:
@@ -136,7 +144,7 @@ def _run_loaded(args: argparse.Namespace) -> int:
     given = [name for name in OF_A_STUDY if getattr(args, name) is not None]
     if args.folder is not None or given:
         what = f"--{given[0].replace('_', '-')}" if given else f"{args.folder}"
-        raise UserError(f"{what} is of a study, and --load asks a saved range; give one of them.")
+        raise UserError(f"{what} applies to a study, and --load to a saved range. Use one of them.")
     _refuse_tolerance(args.tolerance)
     trusted = TrustedRange.load(args.load)
     tolerance = trusted.tolerance if args.tolerance is None else args.tolerance
@@ -155,12 +163,12 @@ def _values(texts: list[str]) -> dict[str, float]:
     for text in texts:
         name, _, value = text.partition("=")
         if name in found:
-            raise UserError(f"--check names {name} twice; a sample has one value of it.")
+            raise UserError(f"--check gives {name} twice. Give one value.")
         try:
             found[name] = float(value)
         except ValueError as error:
             raise UserError(
-                f"--check {text} is not FEATURE=NUMBER; soap_distance=0.02 would work."
+                f"--check {text} is not FEATURE=NUMBER. Use soap_distance=0.02, for example."
             ) from error
         if not math.isfinite(found[name]):
             raise UserError(f"--check {text} is not a finite number.")
@@ -174,14 +182,16 @@ def _refuse_tolerance(tolerance: float | None) -> None:
 
 def _refuse(args: argparse.Namespace) -> None:
     if args.check:
-        raise UserError("--check asks a saved range; --load FILE would name it.")
+        raise UserError("--check needs a saved range. Use --load FILE.")
     if args.coverage is not None and not 0 < args.coverage < 1:
-        raise UserError(f"--coverage {args.coverage:g} is not between 0 and 1; 0.9 would work.")
+        raise UserError(f"--coverage {args.coverage:g} is not between 0 and 1. Use --coverage 0.9.")
     _refuse_tolerance(args.tolerance)
     if args.ideal is not None and not math.isfinite(args.ideal):
-        raise UserError(f"--ideal {args.ideal:g} is not a finite number; 1 would work.")
+        raise UserError(
+            f"--ideal {args.ideal:g} is not a finite number. Use --ideal 1, for example."
+        )
     for name, least in (("blocks", 2), ("mean_of", 1), ("seed", 0)):
         value = getattr(args, name)
         if value is not None and value < least:
             option = f"--{name.replace('_', '-')}"
-            raise UserError(f"{option} {value} is too few; {least} at least would work.")
+            raise UserError(f"{option} {value} is below {least}.")

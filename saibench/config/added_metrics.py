@@ -1,4 +1,4 @@
-"""Metrics that the settings name: read, and checked before anything runs."""
+"""Metrics that the settings add to those of the model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from saibench.settings import MetricsSettings, validated
 
 
 def added_metrics(node: Any) -> list[AddedMetric]:
-    """The metrics of the node `metrics` of some settings, resolved or not; None has none.
+    """Return the metrics of the node `metrics`, resolved or not; none for None.
 
     Raises:
         UserError: a missing `_target_`, or a value of the wrong kind.

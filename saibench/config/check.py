@@ -1,4 +1,4 @@
-"""Refusing a point before anything is written: every setting is checked where it will be used."""
+"""Check all settings of a run before anything is written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from saibench.config.reported import (
     is_trained,
 )
 from saibench.config.required import Required
-from saibench.config.typed import typed_key
+from saibench.config.typed import is_typed, typed_key
 from saibench.errors import InsufficientData, UserError, closest, first_line
 from saibench.files.frozen_config import refuse_resolvers
 from saibench.identity import slug
@@ -29,24 +29,14 @@ from saibench.imports.targets import build, check_targets, fault
 from saibench.imports.user_names import name_caches, name_targets
 from saibench.settings import Devices, MetricSettings, PointSettings, TrainerSettings, validated
 
-__all__ = [
-    "build",
-    "check_devices",
-    "check_logger",
-    "check_point",
-    "check_targets",
-    "resolved",
-    "trust_named",
-]
-
 
 def check_point(config: DictConfig) -> None:
-    """Refuse a point that cannot work.
+    """Check all settings of a run, and build its data module and model.
 
     Raises:
-        UserError: a missing or unknown key, a value of the wrong kind, a device, a login or a
-            figure that is not there, a window that reaches into the test, a model that cannot be
-            built.
+        UserError: a missing or unknown key, a value of the wrong type, a device, login or figure
+            that does not exist, a window that overlaps the test, data or a model of another
+            workload, or a model that cannot be built.
         InsufficientData: a subset larger than its window.
     """
     settings = resolved(config)
@@ -66,23 +56,23 @@ def check_point(config: DictConfig) -> None:
     check_reported(settings["workload"])
     slug(settings)
     data = build(config.datamodule, "datamodule")
-    facts = data.preview_dataset_info()
-    check_built(settings, facts, _is_typed(config, "workload.headline"))
-    check_metrics(settings, facts)
-    if facts is not None and not is_trained(settings["model"], facts):
+    info = data.preview_dataset_info()
+    check_built(settings, info, is_typed(config, "workload.headline"))
+    check_metrics(settings, info)
+    if info is not None and not is_trained(settings["model"], info):
         data.without_training()
     data.check()
 
 
 def check_settings_targets(settings: dict[str, Any], typed: Callable[[str], str] = str) -> None:
-    """Check every node with a `_target_`; of a metric, without what says how it is reported.
+    """Check every node with a `_target_`; of a metric, without the keys of its reporting.
 
     Raises:
         UserError: as `check_targets`.
     """
-    beside = {name for name in MetricSettings.model_fields if name != "target"}
+    reporting = MetricSettings.model_fields.keys() - {"target"}
     metrics = {
-        name: {key: value for key, value in node.items() if key not in beside}
+        name: {key: value for key, value in node.items() if key not in reporting}
         for name, node in (settings.get("metrics") or {}).items()
     }
     check_targets({**settings, "metrics": metrics}, typed)
@@ -91,27 +81,27 @@ def check_settings_targets(settings: dict[str, Any], typed: Callable[[str], str]
 def refuse_if_no_point_has_enough_data(
     points: int, insufficient: Sequence[InsufficientData]
 ) -> None:
-    """Refuse a command all of whose points ask for more than their data hold.
+    """Refuse a command if the data of none of its runs are large enough.
 
     Raises:
-        InsufficientData: the sentence of the only point, or one that names a count for all.
+        InsufficientData: the error of the only run, or one that names a count for all.
     """
     if not insufficient or len(insufficient) < points:
         return
     if points == 1:
         raise insufficient[0]
     counts = [error.largest for error in insufficient if error.largest is not None]
-    fitting = f"; subset.count={min(counts)} would work for all" if len(counts) == points else ""
+    advice = f" Use subset.count={min(counts)} for all." if len(counts) == points else ""
     raise InsufficientData(
-        f"none of {points} points can be had: {first_line(insufficient[0])}{fitting}."
+        f"The data are too small for all {points} runs: {first_line(insufficient[0])}.{advice}"
     )
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
-    """The settings as builtins, without Hydra's own, every interpolation replaced.
+    """Return the settings as builtins, without Hydra's own, with all interpolations resolved.
 
     Raises:
-        UserError: a setting that does not resolve, or holds `${…}` nevertheless.
+        UserError: a setting does not resolve, or still contains `${…}`.
     """
     try:
         settings = {str(key): _value(config, key) for key in config if key != "hydra"}
@@ -122,12 +112,10 @@ def resolved(config: DictConfig) -> dict[str, Any]:
 
 
 def trust_named(settings: dict[str, Any]) -> None:
-    """Take what the settings of a command line name for the user's own word.
-
-    What the command then reads from a folder may name it too.
+    """Allow what the settings of a command line name to be imported for files that are read.
 
     Args:
-        settings: resolved, of a point or an evaluation.
+        settings: resolved, of a run or an evaluation.
     """
     named = [node["_target_"] for _, node in targets(settings)]
     workload = settings.get("workload")
@@ -139,14 +127,14 @@ def trust_named(settings: dict[str, Any]) -> None:
     name_caches([cache] if isinstance(cache, str) else [])
 
 
-def _unresolved(config: DictConfig, said: str) -> str:
-    """The sentence for settings of which OmegaConf says that they do not resolve."""
-    if found := re.search(r"trying to access (\S+): node `(\S+)` is not a container", said):
-        wanted, replaced = found.groups()
+def _unresolved(config: DictConfig, reason: str) -> str:
+    """Explain OmegaConf's reason why settings do not resolve."""
+    if found := re.search(r"trying to access (\S+): node `(\S+)` is not a container", reason):
+        key, replaced = found.groups()
         value = OmegaConf.select(config, replaced)
         given = f"{replaced}={'null' if value is None else value}"
-        return f"{given} leaves no '{wanted}', which other settings take their value from."
-    return f"the settings do not resolve: {said}."
+        return f"{given} removes '{key}', to which other settings refer."
+    return f"The settings do not resolve: {reason}."
 
 
 def _value(config: DictConfig, key: Any) -> Any:
@@ -156,31 +144,25 @@ def _value(config: DictConfig, key: Any) -> Any:
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
-def check_devices(wanted: Devices) -> None:
+def check_devices(requested: Devices) -> None:
     """Refuse devices that this machine does not have."""
     import torch
 
-    there = torch.cuda.device_count()
-    if wanted.accelerator in ("gpu", "cuda") and not there:
+    gpus = torch.cuda.device_count()
+    if requested.accelerator in ("gpu", "cuda") and not gpus:
         raise UserError(
-            f"trainer.accelerator={wanted.accelerator}, but PyTorch sees no GPU here; "
-            "trainer.accelerator=cpu would work."
+            f"trainer.accelerator={requested.accelerator}, but PyTorch finds no GPU. "
+            "Use trainer.accelerator=cpu."
         )
-    if there and wanted.accelerator != "cpu" and wanted.devices > there:
+    if gpus and requested.accelerator != "cpu" and requested.devices > gpus:
         raise UserError(
-            f"trainer.devices={wanted.devices} is more than the GPUs that are here; "
-            f"trainer.devices={there} would work."
+            f"trainer.devices={requested.devices} is more than the {gpus} GPUs of this machine. "
+            f"Use trainer.devices={gpus}."
         )
-
-
-def _is_typed(config: DictConfig, key: str) -> bool:
-    """Whether the command line gives a value to this very key."""
-    given = OmegaConf.select(config, "hydra.overrides.task") or []
-    return any(override.lstrip("+").startswith(f"{key}=") for override in given)
 
 
 def check_logger(node: dict[str, Any] | None) -> None:
-    """Refuse a logger that knows by its class method `check` that it cannot work."""
+    """Call the class method `check` of the logger, if it has one."""
     check = getattr(get_object(node["_target_"]), "check", None) if node else None
     if check is not None:
         check(node)
@@ -190,35 +172,35 @@ def _check_budget(config: DictConfig, trainer: TrainerSettings) -> None:
     if trainer.max_steps is None:
         if trainer.max_time is None:
             raise UserError(
-                "trainer.max_steps=null and trainer.max_time=null leave training without an end; "
-                "one of them must be given."
+                "trainer.max_steps=null and trainer.max_time=null: training would never end. "
+                "Set one of them."
             )
         if "${trainer.max_steps}" in str(config._get_node("lr_schedule")):
             raise UserError(
-                "trainer.max_steps=null leaves this lr_schedule without an end; "
-                "lr_schedule=plateau or lr_schedule=constant would work."
+                "lr_schedule needs trainer.max_steps, which is null. "
+                "Use lr_schedule=plateau or lr_schedule=constant."
             )
 
 
 def _check_class(model: dict[str, Any]) -> None:
-    """Refuse a model that no class, or one of another kind, is named for."""
+    """Refuse a model without a class, or of a class that is no benchmark model."""
     from saibench.models.contract import refuse_other_class
 
     if "_target_" not in model:
-        raise UserError("model has no _target_: the name of a class, as shipped models have it.")
+        raise UserError("model has no _target_. Set model._target_ to the name of a model class.")
     refuse_other_class(get_object(model["_target_"]), f"model._target_={model['_target_']}")
 
 
 def _check_precision(model: dict[str, Any], trainer: TrainerSettings) -> None:
-    """Refuse what the model would fail at, or Lightning would silently replace."""
+    """Refuse a precision that the model does not support or Lightning would replace."""
     known = getattr(get_class(model["_target_"]), "precisions", (trainer.precision,))
     if trainer.precision not in known:
         raise UserError(
-            f"trainer.precision={trainer.precision} is not for {model['_target_']}; "
-            f"{' or '.join(known)} would work."
+            f"trainer.precision={trainer.precision} is not supported by {model['_target_']}. "
+            f"Use trainer.precision={' or '.join(known)}."
         )
     if trainer.precision == "16-mixed" and not _on_gpu(trainer):
-        raise UserError("trainer.precision=16-mixed needs a GPU; bf16-mixed would work without.")
+        raise UserError("trainer.precision=16-mixed needs a GPU. Use trainer.precision=bf16-mixed.")
 
 
 def _check_model(model: dict[str, Any], trainer: TrainerSettings) -> None:
@@ -234,7 +216,7 @@ def _check_model(model: dict[str, Any], trainer: TrainerSettings) -> None:
 
 
 def _check_monitor(settings: dict[str, Any]) -> None:
-    """Refuse a schedule that follows what the model does not log: told after hours otherwise."""
+    """Refuse a schedule that monitors a value that the model does not log."""
     monitor = (settings.get("lr_schedule") or {}).get("monitor")
     known = getattr(get_class(settings["model"]["_target_"]), "validated", ())
     if monitor is not None and known and monitor not in known:
@@ -251,18 +233,17 @@ def _on_gpu(trainer: TrainerSettings) -> bool:
 
 
 def _check_rounds(datamodule: dict[str, Any], trainer: TrainerSettings) -> None:
-    """Refuse batches that leave a device without a sample, and rounds of two lengths."""
+    """Refuse more devices than samples per batch, and two validation intervals."""
     batch_size, steps = datamodule.get("batch_size"), datamodule.get("steps_per_round")
     if isinstance(batch_size, int) and 0 < batch_size < trainer.devices:
         raise UserError(
-            f"trainer.devices={trainer.devices} leaves a device without a sample, since "
-            f"datamodule.batch_size={batch_size} is the batch of all devices together; "
-            f"trainer.devices={batch_size} would work."
+            f"trainer.devices={trainer.devices} is more than datamodule.batch_size={batch_size}, "
+            f"the batch of all devices together. Use trainer.devices={batch_size} at most."
         )
     if steps not in (None, trainer.val_every):
         raise UserError(
-            f"datamodule.steps_per_round={steps} is not trainer.val_every={trainer.val_every}, "
-            f"the steps between two validations; trainer.val_every={steps} alone would work."
+            f"datamodule.steps_per_round={steps} differs from "
+            f"trainer.val_every={trainer.val_every}. Set trainer.val_every={steps} alone."
         )
 
 
@@ -273,6 +254,6 @@ def _check_callbacks(trainer: TrainerSettings) -> None:
         built = build(node, f"trainer.callbacks.{name}")
         if not isinstance(built, Callback):
             raise UserError(
-                f"trainer.callbacks.{name} makes a {type(built).__name__}, which is no Lightning "
-                "callback; {_target_: lightning.pytorch.callbacks.LearningRateMonitor} would work."
+                f"trainer.callbacks.{name} is a {type(built).__name__}, not a Lightning callback. "
+                "Use {_target_: lightning.pytorch.callbacks.LearningRateMonitor}, for example."
             )

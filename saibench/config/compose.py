@@ -1,7 +1,7 @@
-"""From a command line to the configs of all its points, before any of them runs.
+"""Compose the configs of all runs of a command line before any of them starts.
 
 Hydra refuses unknown keys one job at a time, after it has written to disk, and with exit code 1.
-Here the whole command is composed first, and what Hydra has to say is put into one sentence.
+Here the whole command is composed first, and an error of Hydra's becomes one sentence.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from saibench.imports.user_names import trust_modules
 from saibench.shipped import conf
 
 OPEN_NODES = ("partitions", "metrics", "trainer.callbacks", "sweeps", "hydra")
-"""Where `+key=value` may add: named partitions, metrics, callbacks and whole studies. A node with a
-`_target_` is open too, since its options are checked against what it configures."""
+"""Where `+key=value` may add keys. A node with a `_target_` is open too: its options are checked
+against the parameters of the target."""
 
 TRUST_MODULE = "--trust-module"
 
 _NOT_COMPOSED = (HydraException, OmegaConfBaseException, ValueError)
-"""What Hydra raises for settings that do not go together."""
+"""Errors that Hydra raises for settings that cannot be combined."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command line, composed.
+    """A composed command line.
 
     Args:
         config_name: the primary config, `train` or `evaluate`.
-        overrides: the settings as they were given.
-        config_dir: the user's own folder of configs, searched first.
+        overrides: the settings as they were typed.
+        config_dir: the user's folder of configs, searched first.
         multirun: whether it is a sweep.
-        points: one config a point, Hydra's own node included, not yet resolved.
+        points: one config per run, with Hydra's own node, not yet resolved.
     """
 
     config_name: str
@@ -61,18 +61,17 @@ class Command:
 
 
 def runs_points(arguments: Sequence[str]) -> bool:
-    """Whether the command line asks for a run, and not for help or a look at the config."""
+    """Whether the command line requests a run, and not help or the composed config."""
     args = parse(arguments)
-    looks = (args.help, args.hydra_help, args.cfg, args.info, args.shell_completion)
-    return not any(looks)
+    return not any((args.help, args.hydra_help, args.cfg, args.info, args.shell_completion))
 
 
 def compose_command(config_name: str, arguments: Sequence[str]) -> Command:
-    """Compose every point of a command line.
+    """Compose every run of a command line.
 
     Raises:
-        UserError: an unknown key or option, a value that does not parse, a list without `-m`, a
-            module to be trusted that there is not.
+        UserError: an unknown key or option, a value that does not parse, a list without `-m`, or
+            a `--trust-module` that does not exist.
     """
     args = parse(arguments)
     with started_hydra(args.config_dir) as hydra:
@@ -88,7 +87,7 @@ def compose_command(config_name: str, arguments: Sequence[str]) -> Command:
             every = composer.expanded(composer.parse([*swept, *args.overrides]))
             points = [composer.compose(point) for point in every]
             if not points:
-                raise UserError("the sweep has no point: one of its lists is empty.")
+                raise UserError("The sweep has no runs: one of its lists is empty.")
         else:
             _refuse_lists(overrides)
             points = [master]
@@ -96,7 +95,7 @@ def compose_command(config_name: str, arguments: Sequence[str]) -> Command:
 
 
 def check_user_configs(config_name: str, arguments: Sequence[str]) -> None:
-    """Compose what the command line names of the user's own folder, if it names one.
+    """Compose the command line once if it has a `--config-dir`, to report mistakes there.
 
     Raises:
         UserError: as `compose_command`.
@@ -109,41 +108,41 @@ def check_user_configs(config_name: str, arguments: Sequence[str]) -> None:
 
 
 def parse(arguments: Sequence[str]) -> Namespace:
-    """Hydra's own flags and `--trust-module`, in any order with the settings.
+    """Parse Hydra's flags and `--trust-module`, in any order with the settings.
 
     Raises:
-        UserError: a flag that is not known, or that would lead away from the shipped config.
+        UserError: an unknown flag, one that replaces the shipped config, or flags that exclude
+            each other.
     """
     parser = get_args_parser()
     parser.add_argument(TRUST_MODULE, action="append", default=[])
     parser.error = _refuse_flag  # type: ignore[method-assign]
     args, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
-        raise UserError(f"{unknown[0]} is not a flag; --help says how to give a setting.")
+        raise UserError(f"{unknown[0]} is an unknown flag. Use key=value for settings; see --help.")
     if args.config_name or args.config_path:
         raise UserError(
-            "--config-name and --config-path have no use here; --config-dir=<folder> adds configs "
-            "of your own to the shipped ones."
+            "--config-name and --config-path are not supported. Use --config-dir=<folder> to add "
+            "your configs to the shipped ones."
         )
     if args.experimental_rerun:
-        raise UserError("--experimental-rerun has no use here; the same command goes on by itself.")
+        raise UserError("--experimental-rerun is not supported. Repeat the command to resume it.")
     if (args.resolve or args.package) and not args.cfg:
-        raise UserError("--resolve and --package say how --cfg shows a config; --cfg job would do.")
+        raise UserError("--resolve and --package are options of --cfg. Add --cfg job.")
     if args.multirun and (args.cfg or args.info):
         raise UserError(
-            "--cfg and --info show one point, and -m asks for several: without -m, and with one "
-            "value of each setting, they would."
+            "--cfg and --info show the config of one run. Remove -m and lists of values."
         )
     return args
 
 
 def _refuse_flag(message: str) -> NoReturn:
-    raise UserError(f"{message.rstrip('.')}; --help says how flags and settings are given.")
+    raise UserError(f"{message.rstrip('.')}. See --help for flags and settings.")
 
 
 @contextmanager
 def started_hydra(config_dir: str | None) -> Iterator[Hydra]:
-    """A Hydra that finds the shipped configs and studies, and the user's own."""
+    """Start a Hydra that finds the shipped configs and studies, and the user's."""
     register_studies()
     register()
     GlobalHydra.instance().clear()
@@ -160,7 +159,7 @@ def started_hydra(config_dir: str | None) -> Iterator[Hydra]:
 
 @dataclass(frozen=True)
 class _Composer:
-    """One primary config, composed in different ways."""
+    """Composes one primary config with different overrides."""
 
     hydra: Hydra
     config_name: str
@@ -171,12 +170,12 @@ class _Composer:
             return parser.parse_overrides(list(overrides))
         except HydraException as error:
             raise UserError(
-                f"the command line does not parse: {first_line(error)}; a setting is key=value, "
-                "and a value with spaces, brackets or '=' goes into quotes."
+                f"The command line does not parse: {first_line(error)}. Use key=value, with quotes "
+                "around spaces, brackets or '='."
             ) from error
 
     def compose(self, overrides: Sequence[Override]) -> DictConfig:
-        """The config of these overrides, without those that list several values."""
+        """Compose the config of these overrides, without those that list several values."""
         try:
             return self._load(overrides)
         except _NOT_COMPOSED as error:
@@ -184,15 +183,15 @@ class _Composer:
             raise UserError(not_composed(self.hydra, names, list(overrides), error)) from error
 
     def expanded(self, overrides: list[Override]) -> list[list[Override]]:
-        """The overrides of each point, exactly as Hydra's basic sweeper will expand them."""
+        """Return the overrides of each run, expanded as by Hydra's basic sweeper."""
         try:
             batches = BasicSweeper.split_arguments(overrides, None)
         except HydraException as error:
-            raise UserError(f"the sweep cannot be expanded: {first_line(error)}.") from error
+            raise UserError(f"The sweep cannot be expanded: {first_line(error)}.") from error
         return [self.parse(point) for batch in batches for point in batch]
 
     def refuse_additions(self, overrides: Sequence[Override]) -> None:
-        """Refuse `+key=value` where nothing would read the key."""
+        """Refuse `+key=value` if nothing reads the key."""
         added = [
             override.key_or_group
             for override in overrides
@@ -207,7 +206,7 @@ class _Composer:
                 raise UserError(unknown_key(names, key))
 
     def _names(self, overrides: Sequence[Override]) -> DictConfig:
-        """A config of all names that there are: they depend on the options of config groups."""
+        """Compose a config of all known names, which depend on the chosen config groups."""
         groups = set(self.hydra.config_loader.list_groups(""))
         choices = [o for o in overrides if o.key_or_group in groups and not o.is_delete()]
         try:
@@ -232,5 +231,5 @@ def _refuse_lists(overrides: Sequence[Override]) -> None:
     for override in overrides:
         if override.is_sweep_override():
             raise UserError(
-                f"{override.input_line} lists several values; add -m to run one point for each."
+                f"{override.input_line} lists several values. Add -m for one run per value."
             )

@@ -1,13 +1,13 @@
-"""What a run is made of beside its settings: data, files and code, known by their content.
+"""Hashes of the data, files and code of a run, kept in its settings as `identity`.
 
-They are put into the settings before anything is written, and frozen with them, so that a run's
-name can be told without the files. What `identity` holds:
+They are added before anything is written, and frozen with the settings, so that a run's hash can
+be computed without the files. Keys of `identity`:
 
-rule: of this module; settings frozen by saibench 0.1 have no `identity`
-data: 12 digits of the hash of what the data are made from (a file's content, or the recipe of a
-    simulation); null where their class does not know it, and then their folder tells runs apart,
-    as it does, within this hash, where the recipe holds no hash of any file's content
-files: dotted path of a setting that names a file to start from → `sha256:` and its content's hash
+rule: version of these rules; settings frozen by saibench 0.1 have no `identity`
+data: 12 digits of the hash of the data's content (a file, or the recipe of a simulation), and of
+    their folder if the recipe contains no hash of a file; null if their class does not know it,
+    and then the folder is part of the run's hash
+files: dotted path of a setting that names an input file → `sha256:` and the hash of its content
 source: module from outside the package → 12 digits of the hash of its code
 """
 
@@ -26,25 +26,26 @@ from saibench.config.check import resolved
 from saibench.config.reported import is_trained
 from saibench.config.source import user_source
 from saibench.datamodules.files import file_sha256
+from saibench.files.frozen_config import leaves
 from saibench.identity import IDENTITY, canonical, digest, locations
 from saibench.imports.allow_list import targets
 from saibench.imports.targets import build
 
 RULE = 2
 WEIGHTS = "checkpoint"
-"""Key of a file of weights, wherever it stands in a model."""
+"""Key of a file of weights, anywhere in a model."""
 IDS = ("seen", "datamodule.seen")
-"""Keys of a file of ids."""
+"""Keys of a file of sample ids."""
 
 
 def identified(config: DictConfig) -> dict[str, Any]:
-    """The resolved settings of a run with its `identity`; its files have absolute paths."""
+    """Return the resolved settings of a run with its `identity` and absolute paths of files."""
     settings = resolved(config)
     files = dict(_files(settings))
-    settings = _absolute(settings, "", files)
+    settings = with_files(settings, files)
     data, trains = _data(config, settings)
     if not trains and "steps" in settings["datamodule"]:
-        settings["datamodule"]["steps"] = 0  # of a model of the user's own: no sample is drawn
+        settings["datamodule"]["steps"] = 0  # no sample is drawn
     content = {
         "rule": RULE,
         "data": data,
@@ -55,24 +56,24 @@ def identified(config: DictConfig) -> dict[str, Any]:
 
 
 def source_of(settings: Any) -> dict[str, str]:
-    """Module from outside the package → hash of its code, of a node of canonical settings."""
+    """Return the hash of each module from outside the package that settings name."""
     return user_source(node["_target_"] for _, node in targets(settings))
 
 
 def _data(config: DictConfig, settings: dict[str, Any]) -> tuple[str | None, bool]:
-    """The hash of the data's content, None where it is not known; whether the model is trained.
+    """Return the hash of the data's content, None if unknown, and whether the model is trained.
 
-    What a user's class raises here is told by the run itself.
+    Errors of a user's class are reported when the run itself meets them.
     """
-    content = facts = None
+    content = info = None
     with contextlib.suppress(Exception):
         data = build(config.datamodule, "datamodule")
         content = data.content()
-        facts = data.preview_dataset_info()
+        info = data.preview_dataset_info()
     trains = True
-    if facts is not None:
+    if info is not None:
         with contextlib.suppress(Exception):
-            trains = is_trained(settings["model"], facts)
+            trains = is_trained(settings["model"], info)
     if content is None:
         return None, trains
     folders = {} if _knows_files(content) else locations(settings)
@@ -80,56 +81,33 @@ def _data(config: DictConfig, settings: dict[str, Any]) -> tuple[str | None, boo
 
 
 def _knows_files(recipe: Any) -> bool:
-    """Whether a recipe holds a hash of 32 hexadecimal digits or more, as that of a file is."""
+    """Whether a recipe contains the hash of a file: 32 or more hexadecimal digits."""
     return re.search(r"\b[0-9a-f]{32,}\b", json.dumps(recipe)) is not None
 
 
 def _files(settings: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
-    """The files that a model starts from, and of the ids that it has seen.
+    """Yield the files that a model reads, and files of ids of samples in its training data.
 
-    In a model each text that names a file is one, if it has a suffix or is called a checkpoint.
+    A text in the model's settings is a file if it has a suffix or the key `checkpoint`.
     """
-    for where, value in _texts(settings.get("model"), "model"):
-        path, key = Path(value).expanduser(), where.rpartition(".")[2]
-        if (key == WEIGHTS or path.suffix) and not key.startswith("_") and path.is_file():
-            yield where, path.absolute()
-    for where in IDS:
-        value = _at(settings, where)
-        if isinstance(value, str) and Path(value).expanduser().is_file():
-            yield where, Path(value).expanduser().absolute()
+    for where, value in leaves(settings):
+        key = where.rpartition(".")[2]
+        is_input = where in IDS or (where.startswith("model.") and not key.startswith("_"))
+        if is_input and isinstance(value, str) and len(value) < 4096:
+            path = Path(value).expanduser()
+            if (where in IDS or key == WEIGHTS or path.suffix) and path.is_file():
+                yield where, path.absolute()
 
 
-def _texts(node: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from _texts(value, f"{path}.{key}")
-    elif isinstance(node, list):
-        for place, value in enumerate(node):
-            yield from _texts(value, f"{path}[{place}]")
-    elif isinstance(node, str) and len(node) < 4096:
-        yield path, node
-
-
-def _at(settings: Mapping[str, Any], path: str) -> Any:
-    value: Any = settings
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
-
-
-def with_files(settings: dict[str, Any], files: Mapping[str, Path]) -> dict[str, Any]:
-    """The settings with other paths of files, by the dotted path of the setting."""
-    return _absolute(settings, "", files)
-
-
-def _absolute(node: Any, path: str, files: Mapping[str, Path]) -> Any:
+def with_files(node: Any, files: Mapping[str, Path], path: str = "") -> Any:
+    """Return settings with other paths of files, by the dotted path of the setting."""
     if path in files:
         return str(files[path])
     if isinstance(node, dict):
         return {
-            key: _absolute(value, f"{path}.{key}" if path else str(key), files)
+            key: with_files(value, files, f"{path}.{key}" if path else str(key))
             for key, value in node.items()
         }
     if isinstance(node, list):
-        return [_absolute(value, f"{path}[{place}]", files) for place, value in enumerate(node)]
+        return [with_files(value, files, f"{path}[{place}]") for place, value in enumerate(node)]
     return node

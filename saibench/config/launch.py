@@ -1,4 +1,4 @@
-"""Running the points of a command through Hydra's launchers, and showing a config."""
+"""Run a command's tasks with Hydra's launchers, and print configs."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ Result = TypeVar("Result")
 
 
 def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Result]:
-    """Run the task on every point, by the launcher that the command chose; their results.
+    """Run the task for every point with the launcher that the command chose; return its results.
 
-    A task says of a failure in its result: Hydra would run the points after one that raised an
-    exception all the same, and then forget every result. What is no `Exception`, such as
-    `SystemExit`, ends the sweep.
+    A task returns its failure as a result: after an exception, Hydra would run the other points
+    and then lose all results. `SystemExit` and other non-`Exception`s end the sweep.
 
     Raises:
-        UserError: the folder of the study cannot be made.
+        UserError: the folder of the study cannot be created.
     """
     name, overrides = command.config_name, list(command.overrides)
     with started_hydra(command.config_dir) as started:
@@ -41,12 +40,12 @@ def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Resul
                 return [started.run(name, task, overrides).return_value]
             batches = started.multirun(name, task, [*overrides, "hydra.mode=MULTIRUN"])
         except OSError as error:
-            raise UserError(f"the folder of the study cannot be made: {error}.") from error
+            raise UserError(f"The folder of the study cannot be created: {error}.") from error
         return [job.return_value for batch in batches for job in batch]
 
 
 def show(config_name: str, arguments: Sequence[str]) -> None:
-    """Let Hydra print what the command line asks for: help, the composed config, its sources."""
+    """Let Hydra print help, the composed config or its sources, as the command line requests."""
     check_user_configs(config_name, arguments)  # Hydra would print a traceback
     register_studies()
     register()
@@ -61,4 +60,4 @@ def show(config_name: str, arguments: Sequence[str]) -> None:
 
 
 def _nothing(config: DictConfig) -> None:
-    """What Hydra is given to run where it will run nothing."""
+    """A task for Hydra that does nothing."""

@@ -1,4 +1,4 @@
-"""Where the shipped configuration is: beside the package in a checkout, inside it installed."""
+"""Folders in which Hydra finds configs and studies: the shipped ones and the user's."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from saibench.shipped import conf, root
 
 STUDIES = "sweeps"
 TOOLBOX, PAPER = "toolbox.yaml", "paper.yaml"
-"""Files beside the studies that describe them, and are none."""
+"""Files next to the studies that describe them and are no studies."""
 Names = list[str]
 
 
 class _Source(FileConfigSource):
-    """A folder of configs, in which files that describe studies are no studies."""
+    """A folder of configs, without the files that describe studies."""
 
     def is_config(self, config_path: str) -> bool:
         file = Path(self._normalize_file_name(config_path))
@@ -52,7 +52,7 @@ class ShippedSource(_Source):
 
 
 class UserSource(_Source):
-    """The user's own folder of configs."""
+    """The user's folder of configs."""
 
     @staticmethod
     def scheme() -> str:
@@ -84,7 +84,7 @@ class StudiesSource(ShippedSource):
 
 
 class StudiesSearchPath(SearchPathPlugin):
-    """Lets `+sweeps=<workload>/<study>` find the shipped studies from any folder."""
+    """Finds the shipped studies of `+sweeps=<workload>/<study>` from any folder."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         search_path.append("saibench", f"{StudiesSource.scheme()}://{root()}")
@@ -100,17 +100,17 @@ def register_studies() -> None:
 
 
 def config_folders() -> list[Path]:
-    """`conf/` as shipped, and the folders of `--config-dir`."""
+    """Return the shipped `conf/` and the folders of `--config-dir`."""
     return [conf(), *map(Path, user_names().folders)]
 
 
 def studies_folders() -> list[Path]:
-    """`sweeps/` as shipped, and below the folders of `--config-dir`."""
+    """Return the shipped `sweeps/` and those in the folders of `--config-dir`."""
     return [folder / STUDIES for folder in (root(), *map(Path, user_names().folders))]
 
 
 def study_files() -> dict[str, Path]:
-    """By its name, as `+sweeps=` takes it, the file of every study; one's own for a shipped one."""
+    """Return the file of every study by its name for `+sweeps=`; the user's come first."""
     return {
         str(file.relative_to(folder).with_suffix("")): file
         for folder in studies_folders()
@@ -120,7 +120,7 @@ def study_files() -> dict[str, Path]:
 
 
 def user_folder(config_dir: str | Path) -> Path:
-    """The folder of `--config-dir`, whose modules are the user's: they can be imported from now on.
+    """Return the folder of `--config-dir`, whose modules can be imported from now on.
 
     Raises:
         UserError: it is not a folder.
@@ -134,7 +134,7 @@ def user_folder(config_dir: str | Path) -> Path:
 
 
 def make_importable(folder: Path) -> None:
-    """Let `_target_` name modules in the folder of `--config-dir`, here and in started ranks."""
+    """Add the folder to the import path of this process and of those that it starts."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
         inherited = os.environ.get("PYTHONPATH")

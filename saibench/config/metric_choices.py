@@ -1,8 +1,8 @@
-"""How the command line names metrics: options of the group `metrics`, or nodes of its own.
+"""Metrics on the command line: options of the group `metrics`, or nodes with a `_target_`.
 
-Hydra takes `group=value` for the name of an option, or a list of such, and adds a second option
+Hydra reads `group=value` as the name of an option, or a list of such, and adds a second option
 only to a group that has none. Here `+metrics=rmse +metrics=r2`, `metrics=[rmse,r2]` and
-`metrics=[{_target_: my.Metric}]` all say what they seem to.
+`metrics=[{_target_: my.Metric}]` all work.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ METRICS = "metrics"
 
 
 def in_options_and_nodes(overrides: Sequence[Override]) -> list[str]:
-    """The overrides with what they say of metrics as Hydra takes it: one choice, and one value.
+    """Return the overrides with their metrics in Hydra's form: one choice and one value.
 
     Raises:
-        UserError: a list holds neither names nor nodes, or two nodes of one name.
+        UserError: a list with other entries than names and nodes, or two nodes of one name.
     """
     options: list[str] = []
     nodes: dict[str, Any] = {}
@@ -43,7 +43,7 @@ def in_options_and_nodes(overrides: Sequence[Override]) -> list[str]:
                 nodes |= _new({_name(part): part}, nodes)
             else:
                 raise UserError(
-                    f"{one.input_line}: {part} is no metric. Use the name of one, or "
+                    f"{one.input_line}: {part} is not a metric. Use the name of one, or "
                     "{_target_: torchmetrics.MeanSquaredError}."
                 )
     found = [f"{METRICS}=[{','.join(dict.fromkeys(options))}]"] if options else []
@@ -56,7 +56,7 @@ def _new(added: Mapping[Any, Any], nodes: Mapping[str, Any]) -> dict[str, Any]:
     for name in added:
         if name in nodes:
             raise UserError(
-                f"two metrics are named {name}. Use metrics={{one: {{{TARGET}: …}}, another: "
+                f"metrics: two are named {name}. Use metrics={{one: {{{TARGET}: …}}, another: "
                 f"{{{TARGET}: …}}}}."
             )
     return {str(name): node for name, node in added.items()}
@@ -67,7 +67,7 @@ def _name(node: Mapping[Any, Any]) -> str:
     target = node.get(TARGET)
     if not isinstance(target, str):
         raise UserError(
-            f"a metric of the list has no {TARGET}: {dict(node)}. Use "
+            f"metrics: {dict(node)} has no {TARGET}. Use "
             f"{{{TARGET}: torchmetrics.MeanSquaredError}}."
         )
     last = target.rpartition(".")[2]

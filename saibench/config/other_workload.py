@@ -9,6 +9,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from saibench.config.locations import config_folders
+from saibench.config.typed import is_typed
 from saibench.errors import UserError
 from saibench.imports.allow_list import PACKAGE, TARGET
 
@@ -43,8 +44,7 @@ def refuse_other_workload(config: DictConfig, settings: dict[str, Any]) -> None:
         if other in (None, expected, name):
             continue
         choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
-        given = OmegaConf.select(config, "hydra.overrides.task") or []
-        is_option = key in choices and not any(f"{key}.{TARGET}=" in one for one in given)
+        is_option = key in choices and not is_typed(config, f"{key}.{TARGET}")
         setting = f"{key}={choices[key]}" if is_option else f"{key}.{TARGET}={target}"
         default = _default(cards.get(choices.get("workload", name)), key)
         fitting = f"{key}={default} or " if default else ""

@@ -1,8 +1,8 @@
-"""Composing configs in which a `_target_` takes the place of another.
+"""Compose configs in which one `_target_` replaces another.
 
-Hydra merges: a node that is given another `_target_` keeps the options of the old one, which the
-new one mostly refuses. Here a node forgets those that its new target does not take, in a file and
-on the command line alike. What is `???` may be given part by part.
+Hydra merges: a node with a new `_target_` keeps the options of the old one, which the new one
+mostly refuses. Here a node drops the options that its new target does not take, in a file and on
+the command line. Keys below `???` may be set one by one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Path = tuple[str, ...]
 
 
 def register() -> None:
-    """Let every Hydra of this process compose by these rules."""
+    """Make every Hydra of this process compose by these rules."""
     hydra.ConfigLoaderImpl = Loader  # type: ignore[misc, attr-defined]
 
 
@@ -33,7 +33,7 @@ class Loader(ConfigLoaderImpl):
     _given: Mapping[str, Any]
     """What the command line sets: dotted key → value."""
     _loaded: Iterator[Any]
-    """The files of a config in the order in which they are merged, without what is forgotten."""
+    """The files of a config in the order of merging, without dropped options."""
 
     def _load_configuration_impl(
         self, config_name: str | None, overrides: list[str], *others: Any, **named: Any
@@ -49,13 +49,13 @@ class Loader(ConfigLoaderImpl):
         configs = [one.config for one in loaded if isinstance(one.config, DictConfig)]
         for place, config in enumerate(configs):
             for path, target in _targets(OmegaConf.to_container(config)):
-                _forget(configs[:place], path, target)
+                _drop_options(configs[:place], path, target)
         given = [
             leaf for key, value in self._given.items() for leaf in _leaves(value, path_of(key))
         ]
         replaced = {path[:-1]: value for path, value in given if path[-1] == TARGET}
         for path, target in replaced.items():
-            _forget(configs, path, target)
+            _drop_options(configs, path, target)
         self._loaded = iter(loaded)
         composed = super()._compose_config_from_defaults_list(defaults, repo)
         for path, _ in given:
@@ -81,7 +81,7 @@ def _leaves(node: Any, path: Path) -> Iterator[tuple[Path, Any]]:
 
 
 def _targets(node: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
-    """Where a nested value names a target; within lists there is nothing to be replaced."""
+    """Yield the path and name of each target; lists are not merged, so they are skipped."""
     if isinstance(node, Mapping):
         if isinstance(node.get(TARGET), str):
             yield path, node[TARGET]
@@ -89,8 +89,8 @@ def _targets(node: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
             yield from _targets(value, (*path, str(key)))
 
 
-def _forget(configs: Sequence[DictConfig], path: Path, target: str) -> None:
-    """Take the options that a new target does not take out of what will be merged before it."""
+def _drop_options(configs: Sequence[DictConfig], path: Path, target: str) -> None:
+    """Drop the options that a new target does not take from the nodes merged before it."""
     nodes = [node for node in (_at(config, path) for config in configs) if node is not None]
     written = [OmegaConf.to_container(node) for node in nodes]
     before = [node[TARGET] for node in written if isinstance(node, dict) and TARGET in node]
@@ -103,7 +103,7 @@ def _forget(configs: Sequence[DictConfig], path: Path, target: str) -> None:
 
 
 def _at(config: DictConfig, path: Path) -> DictConfig | None:
-    """A node as it is written, without following interpolations."""
+    """Return a node as it is written, without following interpolations."""
     node: Any = config
     for part in path:
         if not _is_open(node) or part not in node:
@@ -118,7 +118,7 @@ def _is_open(node: Any) -> bool:
 
 
 def is_awaited(config: DictConfig, path: Path) -> bool:
-    """Whether a key lies below one that is `???`, of which nobody knows yet what it holds."""
+    """Whether a key lies below one that is `???`."""
     for depth in range(1, len(path)):
         above = _at(config, path[: depth - 1])
         if above is not None and OmegaConf.is_missing(above, path[depth - 1]):
@@ -127,7 +127,7 @@ def is_awaited(config: DictConfig, path: Path) -> bool:
 
 
 def _make_room(config: DictConfig, path: Path) -> None:
-    """Let a key be set without a `+`: what it may be is told by the target that takes it."""
+    """Let a key be set without a `+`; its target checks it."""
     node: Any = config
     for part in path[:-1]:
         if part not in node or OmegaConf.is_missing(node, part):

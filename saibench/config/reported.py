@@ -1,4 +1,4 @@
-"""What a workload says of its report, and the model that is to give it: checked before training."""
+"""Check the report that a workload describes, and the model behind it, before training."""
 
 from __future__ import annotations
 
@@ -17,71 +17,65 @@ if TYPE_CHECKING:
     from saibench.models.metrics import MetricInputs
 
 REPORTED_MODULES = ("findings", "figures", "explorers", "metric_intervals")
-"""What a workload names by modules."""
+"""Keys of a workload that list modules."""
 
 
 def check_reported(workload: dict[str, Any]) -> None:
-    """Refuse figures, findings, explorers and intervals of metrics that are not there.
+    """Check that figures, findings, explorers and metric intervals exist.
 
     Raises:
-        UserError: a name is no module of such, with the closest that is.
+        UserError: a name is not such a module; with the closest that is.
     """
     from saibench.analysis.metric_sources import interval_function
     from saibench.figures import figure_module
     from saibench.findings.finding import find_function
     from saibench.report.viewers import explorer_module
 
-    for name in workload.get("figures") or []:
-        figure_module(name)
-    for name in workload.get("findings") or []:
-        find_function(name)
-    for name in workload.get("explorers") or []:
-        explorer_module(name)
-    for name in workload.get("metric_intervals") or []:
-        interval_function(name)
+    load = (find_function, figure_module, explorer_module, interval_function)
+    for part, function in zip(REPORTED_MODULES, load, strict=True):
+        for name in workload.get(part) or []:
+            function(name)
 
 
-def check_built(settings: dict[str, Any], facts: dict[str, Any] | None, headline: bool) -> None:
+def check_built(settings: dict[str, Any], info: dict[str, Any] | None, headline: bool) -> None:
     """Build the model as it will be built once the data are there.
 
     Args:
-        settings: of a point.
-        facts: what the data module foresees of its `dataset_info()`; None where it cannot.
-        headline: whether every metric of the headline is to be one of the model's; a workload's
-            own headline may name some that only other models have.
+        settings: of a run.
+        info: the `dataset_info()` that the data module predicts; None if it cannot.
+        headline: whether the model must have every metric of the headline; a workload's default
+            headline may name metrics that only other models have.
 
     Raises:
-        UserError: the model cannot be built or started from its checkpoint, or has no such metric.
+        UserError: the model cannot be built or loaded from its checkpoint, or lacks the metric.
     """
-    if facts is None:
+    if info is None:
         return
-    model = settings["model"]
-    target = get_object(model["_target_"])
-    known = _built(target, json.dumps(model), json.dumps(facts)).metrics
+    known = _built(settings["model"], info).metrics
     for name in (settings["workload"].get("headline") or []) if headline else []:
         partition, _, metric = name.rpartition("/")
         if partition and partition not in settings["partitions"]:
             nearest = closest(partition, settings["partitions"])
-            raise UserError(f"workload.headline names the partition '{partition}': {nearest}")
+            raise UserError(f"workload.headline: unknown partition '{partition}', {nearest}")
         if metric not in known:
             nearest = closest(metric, known)
-            raise UserError(f"workload.headline names '{metric}', no metric here: {nearest}")
+            raise UserError(f"workload.headline: unknown metric '{metric}', {nearest}")
 
 
-def is_trained(model: dict[str, Any], facts: dict[str, Any]) -> bool:
-    """Whether there is anything to train in the model of these settings."""
-    return _built(get_object(model["_target_"]), json.dumps(model), json.dumps(facts)).trains
+def is_trained(model: dict[str, Any], info: dict[str, Any]) -> bool:
+    """Whether the model of these settings has anything to train."""
+    return _built(model, info).trains
 
 
-def check_metrics(settings: dict[str, Any], facts: dict[str, Any] | None) -> None:
-    """Build the metrics that the settings add, and try them with what the model gives to metrics.
+def check_metrics(settings: dict[str, Any], info: dict[str, Any] | None) -> None:
+    """Build the metrics that the settings add, and update them with inputs as the model's.
 
     Args:
-        settings: of a point; its targets are checked.
-        facts: as in `check_built`; without them nothing is tried before the model is built.
+        settings: of a run; its targets are checked.
+        info: as in `check_built`; without it the metrics are built, and not updated.
 
     Raises:
-        UserError: one cannot be built or updated, or has the name of a metric of the model's.
+        UserError: a metric cannot be built or updated, or the model has one of its name.
     """
     if not settings.get("metrics"):
         return
@@ -91,10 +85,9 @@ def check_metrics(settings: dict[str, Any], facts: dict[str, Any] | None) -> Non
     added = added_metrics(settings["metrics"])
     for one in added:
         one.built()
-    if facts is None:
+    if info is None:
         return
-    model = settings["model"]
-    built = _built(get_object(model["_target_"]), json.dumps(model), json.dumps(facts))
+    built = _built(settings["model"], info)
     for one in added:
         if one.name in built.metrics:
             raise UserError(f"{one.key}: the model has a metric of this name. Use another name.")
@@ -107,15 +100,20 @@ class _Built(NamedTuple):
     inputs: Mapping[str, MetricInputs]
 
 
+def _built(model: dict[str, Any], info: dict[str, Any]) -> _Built:
+    target = get_object(model["_target_"])  # a class that is defined anew is another model
+    return _cached(target, json.dumps(model), json.dumps(info))
+
+
 @lru_cache
-def _built(target: Any, model: str, facts: str) -> _Built:
-    """What is known of a model once it is built; the points of a sweep mostly share it."""
+def _cached(target: Any, model: str, info: str) -> _Built:
+    """Build a model and describe it; most runs of a sweep share it."""
     from saibench.models.contract import checked_statistics
     from saibench.models.global_state import preserved_global_state
 
     with preserved_global_state():
         node = OmegaConf.create(json.loads(model))
-        built = build(node, "model", facts=json.loads(facts), _recursive_=False)
+        built = build(node, "model", facts=json.loads(info), _recursive_=False)
         statistics = checked_statistics(built)
         built.load_initial_weights()
         means = {name for statistic in statistics for name in statistic.metrics}

@@ -1,4 +1,4 @@
-"""Settings whose missing keys are told from mistakes of the code that reads them."""
+"""Settings whose missing keys are user errors, not errors of the code that reads them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from saibench.errors import UserError
 
 
 class Required(dict[str, Any]):
-    """A node of the settings; a key that it lacks is the user's, a KeyError from elsewhere is not.
+    """A node of the settings that raises `UserError` for a missing key.
 
     Args:
         node: the settings.
         name: their key.
-        reader: what reads them.
+        reader: the class that reads them.
     """
 
     def __init__(self, node: Mapping[str, Any], name: str, reader: str) -> None:
@@ -28,6 +28,4 @@ class Required(dict[str, Any]):
 
     def __missing__(self, key: str) -> NoReturn:
         """Raises UserError: the key is missing."""
-        raise UserError(
-            f"{self.name}.{key} is missing: {self.reader} needs it, as the shipped models have it."
-        )
+        raise UserError(f"{self.name}.{key} is missing. Set it: {self.reader} needs it.")

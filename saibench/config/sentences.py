@@ -1,4 +1,4 @@
-"""What Hydra and OmegaConf say over several lines, in one sentence with the closest name."""
+"""Errors of Hydra and OmegaConf as one sentence with the closest name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from saibench.errors import closest, first_line
 def not_composed(
     hydra: Hydra, base: DictConfig, overrides: list[Override], error: Exception
 ) -> str:
-    """The sentence for a command line that Hydra does not compose.
+    """Explain why Hydra does not compose a command line.
 
     Args:
         base: the config with the command's options of config groups, and none of its values.
@@ -29,9 +29,9 @@ def not_composed(
         key = getattr(error.__cause__, "full_key", None) or found[1]
         return _deleted_key(base, key, overrides) or unknown_key(base, key)
     if found := re.search(r"(?:In '([^']+)': )?Could not (?:find|load) '([^']+)'", text):
-        said = _unknown_option(hydra, found[2], overrides)
+        reason = _unknown_option(hydra, found[2], overrides)
         is_in_a_group = "/" in (found[1] or "")  # else it is the command line's
-        return f"{found[1]}.yaml, defaults: {said}" if is_in_a_group else said
+        return f"{found[1]}.yaml, defaults: {reason}" if is_in_a_group else reason
     groups = hydra.config_loader.list_groups("")
     for group in (o.key_or_group for o in overrides if o.value() is None and not o.is_delete()):
         if group in groups:
@@ -42,7 +42,7 @@ def not_composed(
 
 
 def not_yaml(error: YAMLError) -> str:
-    """The sentence for a config file that is no YAML, with its place."""
+    """Name the file, line and column of invalid YAML."""
     if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         place = f"{mark.name}, line {mark.line + 1}, column {mark.column + 1}"
@@ -52,9 +52,9 @@ def not_yaml(error: YAMLError) -> str:
 
 
 def unknown_key(base: DictConfig, key: str) -> str:
-    """The sentence for a key that `base` does not have, or that nobody would read."""
+    """Explain that `base` has no such key, with the closest name."""
     if key == STUDIES:
-        return f"'{STUDIES}' is added to the settings: +{STUDIES}=<workload>/<study> would work."
+        return f"{STUDIES}=… needs a plus. Use +{STUDIES}=<workload>/<study>."
     parent, _, name = key.rpartition(".")
     node = OmegaConf.select(base, parent) if parent else base
     if isinstance(node, DictConfig):
@@ -65,20 +65,20 @@ def unknown_key(base: DictConfig, key: str) -> str:
             f"{closest(name, known if parent else [*known, STUDIES])}"
         )
     if node is not None:
-        return f"'{key}' is an unknown key: '{parent}' is a value without keys of its own."
+        return f"'{key}' is an unknown key: '{parent}' is a value and has no keys."
     return unknown_key(base, parent)
 
 
 def _deleted_key(base: DictConfig, key: str, overrides: list[Override]) -> str | None:
-    """The sentence for a key that there is, but for an override that takes it away."""
+    """Explain that an override deletes a key that another one sets; None if none does."""
     deletions = [override.input_line for override in overrides if override.is_delete()]
     if not deletions or OmegaConf.select(base, key) is None:
         return None
-    return f"'{key}' cannot be set beside {' and '.join(map(str, deletions))}, which takes it away."
+    return f"'{key}' is set and deleted. Remove {' and '.join(map(str, deletions))}."
 
 
 def _unknown_option(hydra: Hydra, path: str, overrides: list[Override]) -> str:
-    """The sentence for `group/option` of which there is no file."""
+    """Explain that `group/option` does not exist, with the closest option."""
     groups = [o.key_or_group for o in overrides if path.startswith(f"{o.key_or_group}/")]
     group = groups[0] if groups else path.rpartition("/")[0]
     option = path.removeprefix(f"{group}/")
@@ -87,7 +87,7 @@ def _unknown_option(hydra: Hydra, path: str, overrides: list[Override]) -> str:
 
 
 def _options(hydra: Hydra, group: str) -> list[str]:
-    """The options of a config group, those in its folders included."""
+    """Return the options of a config group and of its folders."""
     loader = hydra.config_loader
     inner = loader.get_group_options(group, ObjectType.GROUP)
     return [

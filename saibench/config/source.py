@@ -1,10 +1,9 @@
-"""The code of modules from outside the package: known by what it does, not how it is written."""
+"""Hashes of the code of modules from outside the package, without comments and layout."""
 
 from __future__ import annotations
 
 import ast
 import sys
-import sysconfig
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
@@ -15,26 +14,24 @@ from typing import Any
 from hydra._internal.utils import _locate
 
 from saibench.identity import digest
-
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = {"site-packages", "dist-packages"}
+from saibench.imports.user_code import is_user_path
 
 
 def user_source(targets: Iterable[str]) -> dict[str, str]:
-    """Module → 12 digits of its hash, of the user's modules that targets are from or import.
+    """Return 12 digits of the hash of each user module that targets come from or import.
 
-    A module is the user's if it is neither saibench's, nor Python's, nor installed. Those that it
-    imports by `import` and `from`, at its top or within a function, are followed; comments,
-    docstrings and layout are no part of the hash.
+    A module is the user's if it is neither saibench's, nor Python's, nor installed. Its `import`
+    statements are followed, also within functions. Comments, docstrings and layout do not change
+    the hash.
 
     Args:
-        targets: dotted paths, as `_target_` has them; what cannot be imported is left out.
+        targets: dotted paths, as in `_target_`; those that cannot be imported are skipped.
     """
     found: dict[str, str] = {}
     waiting = [name for target in dict.fromkeys(targets) for name in _modules_of(target)]
     while waiting:
         name = waiting.pop()
-        if name in found or (path := _own_file(name)) is None:
+        if name in found or (path := _user_file(name)) is None:
             continue
         status = path.stat()
         found[name], imported = _read(path, name, status.st_mtime_ns, status.st_size)
@@ -43,10 +40,10 @@ def user_source(targets: Iterable[str]) -> dict[str, str]:
 
 
 def _modules_of(target: str) -> list[str]:
-    """The modules through which a dotted path leads, and the one that defines what it names."""
+    """Return the modules on a dotted path, and the one that defines its object."""
     parts = target.split(".")
     named = [".".join(parts[:count]) for count in range(1, len(parts))]
-    if not named or not (_own_file(parts[0]) or _is_own_folder(parts[0])):
+    if not named or not (_user_file(parts[0]) or _is_user_folder(parts[0])):
         return []
     try:
         defined_in = getattr(_locate(target), "__module__", None)
@@ -55,31 +52,24 @@ def _modules_of(target: str) -> list[str]:
     return [*named, *([defined_in] if defined_in else [])]
 
 
-def _own_file(name: str) -> Path | None:
-    """The file of a module, if it is the user's."""
+def _user_file(name: str) -> Path | None:
+    """Return the file of a module if it is the user's."""
     spec = _spec(name)
     if spec is None or not spec.has_location or spec.origin is None:
         return None
     path = Path(spec.origin).resolve()
-    return path if path.is_file() and _is_own(path) else None
+    return path if path.is_file() and is_user_path(path) else None
 
 
-def _is_own_folder(name: str) -> bool:
+def _is_user_folder(name: str) -> bool:
     """Whether a package without an `__init__.py` is the user's."""
     spec = _spec(name)
     folders = list(spec.submodule_search_locations or ()) if spec is not None else []
-    return any(_is_own(Path(folder).resolve()) for folder in folders)
-
-
-def _is_own(path: Path) -> bool:
-    if _INSTALLED.intersection(path.parts) or path.is_relative_to(_PACKAGE):
-        return False
-    places = (Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib"))
-    return not any(path.is_relative_to(place) for place in places)
+    return any(is_user_path(Path(folder).resolve()) for folder in folders)
 
 
 def _spec(name: str) -> ModuleSpec | None:
-    """Where a module is, without importing anything."""
+    """Find a module without importing anything."""
     if name.partition(".")[0] in sys.stdlib_module_names:
         return None
     spec = getattr(sys.modules.get(name), "__spec__", None)
@@ -96,7 +86,7 @@ def _spec(name: str) -> ModuleSpec | None:
 
 @lru_cache(maxsize=256)
 def _read(path: Path, name: str, modified: int, size: int) -> tuple[str, tuple[str, ...]]:
-    """The hash of a module's code, and the names of what it imports."""
+    """Return the hash of a module's code, and the names of the modules that it imports."""
     content = path.read_bytes()
     try:
         tree = ast.parse(content)
@@ -107,7 +97,7 @@ def _read(path: Path, name: str, modified: int, size: int) -> tuple[str, tuple[s
 
 
 def _imported(tree: ast.AST, package: str) -> Iterator[str]:
-    """Every module that import statements name or lead through; some may be no modules."""
+    """Yield the names in import statements; some may not be modules."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -129,7 +119,7 @@ def _through(name: str) -> list[str]:
 
 
 def _outline(node: Any) -> Any:
-    """A tree without docstrings and positions, the same in every version of Python that has it."""
+    """Return a syntax tree without docstrings and positions, equal in all versions of Python."""
     if isinstance(node, ast.AST):
         fields = {field: value for field, value in ast.iter_fields(node) if value not in (None, [])}
         if "body" in fields and isinstance(fields["body"], list):
@@ -142,7 +132,7 @@ def _outline(node: Any) -> Any:
 
 
 def _is_text(node: Any) -> bool:
-    """Whether a statement is a text alone, as a docstring is: it does nothing."""
+    """Whether a statement is a text alone, such as a docstring."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)

@@ -1,4 +1,4 @@
-"""By which key a user gives a value that is read under another."""
+"""Keys that a user types on the command line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from omegaconf import DictConfig, OmegaConf
 _INTERPOLATION = re.compile(r"\$\{(?:oc\.select:)?([\w.]+)(?:,[^}]*)?\}")
 
 
+def is_typed(config: DictConfig, key: str) -> bool:
+    """Whether the command line sets this very key."""
+    given = OmegaConf.select(config, "hydra.overrides.task") or []
+    return any(override.lstrip("+").startswith(f"{key}=") for override in given)
+
+
 def typed_key(config: DictConfig, key: str) -> str:
-    """`window.start` for `datamodule.training.start`, where that is its interpolation.
+    """Return `window.start` for `datamodule.training.start`, if that is an interpolation of it.
 
     Args:
         config: not yet resolved.

@@ -1,4 +1,4 @@
-"""`config.yaml` of a run's folder: plain data, of which nothing is resolved."""
+"""`config.yaml` of a run's folder: plain data, in which nothing is resolved."""
 
 from __future__ import annotations
 
@@ -16,26 +16,24 @@ from saibench.renamed import current_keys, current_name
 
 CONFIG = "config.yaml"
 RESOLVER = "${"
-"""What a value holds that OmegaConf would put another in place of, as of a variable of the user's
-environment."""
+"""Start of an interpolation, which could read a variable of the user's environment."""
 
 
 def read_frozen(path: Path) -> dict[str, Any]:
-    """The settings that were frozen in a file, in builtins.
+    """Return the settings that were frozen in a file, as builtins.
 
     Raises:
-        UserError: the file is damaged, is not the one of its record, holds no settings, or holds
-            `${…}`.
+        UserError: the file is damaged, differs from its record, has no settings, or has `${…}`.
     """
     check_file(path)
     try:
         settings = load_bounded(read_text(path, 4 * MAX_CHARACTERS))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UserError(
-            f"{path} is damaged ({first_line(error)}): run its point again, which writes it anew."
+            f"{path} is damaged ({first_line(error)}). Repeat the run to write it again."
         ) from error
     if not isinstance(settings, dict):
-        raise UserError(f"{path} holds no settings: run its point again, which writes it anew.")
+        raise UserError(f"{path} contains no settings. Repeat the run to write it again.")
     refuse_resolvers(settings, path)
     workload = settings.get("workload")
     name = str(workload.get("name") or "") if isinstance(workload, dict) else ""
@@ -55,29 +53,30 @@ def _in_current_names(node: Any, workload: str) -> Any:
 
 
 def refuse_resolvers(settings: Any, of: Path | str) -> None:
-    """Refuse settings in which a text holds `${…}`.
+    """Refuse settings with `${…}` in a text.
 
     Args:
         settings: builtins, of any depth.
-        of: where they come from, for the sentence.
+        of: their source, for the message.
 
     Raises:
-        UserError: the first key that does.
+        UserError: the first such key.
     """
-    for key, value in _leaves(settings, ""):
+    for key, value in leaves(settings):
         if isinstance(value, str) and RESOLVER in value:
             raise UserError(
-                f"{of}: {key} holds '{RESOLVER}…}}', which would take in what only this machine "
-                "knows, as its environment. Use a plain value."
+                f"{of}: {key} contains '{RESOLVER}…}}', which could read the environment of this "
+                "machine. Use a plain value."
             )
 
 
-def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+def leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted path of each value in nested settings, and the value."""
     if isinstance(node, dict):
         for key, value in node.items():
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+            yield from leaves(value, f"{path}.{key}" if path else str(key))
     elif isinstance(node, list | tuple):
         for number, value in enumerate(node):
-            yield from _leaves(value, f"{path}[{number}]")
+            yield from leaves(value, f"{path}[{number}]")
     else:
         yield path, node

@@ -1,4 +1,4 @@
-"""Where in the user's code something is: in none of the package's files, nor of a library's."""
+"""Places in the user's code: in no file of saibench, of Python or of an installed library."""
 
 from __future__ import annotations
 
@@ -9,26 +9,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_NOT_OWN = (Path(__file__).parent, *(Path(sysconfig.get_path(f"{a}stdlib")) for a in ("", "plat")))
-_PACKAGES = ("site-packages", "dist-packages")
+_NOT_USER = [
+    Path(__file__).resolve().parents[1],
+    *(Path(sysconfig.get_path(kind)).resolve() for kind in ("stdlib", "platstdlib")),
+]
+_INSTALLED = {"site-packages", "dist-packages"}
 
 
 def place_in_user_code(error: BaseException) -> str:
-    """`nets.py, line 12`, where the innermost of the user's lines raised it; empty for none."""
+    """Return the innermost line of the user's that raised it, `nets.py, line 12`, or ""."""
     frames = reversed(traceback.extract_tb(error.__traceback__))
-    own = (frame for frame in frames if _is_own(Path(frame.filename)))
-    return next((f"{Path(frame.filename).name}, line {frame.lineno}" for frame in own), "")
+    places = (_place(frame.filename, frame.lineno) for frame in frames)
+    return next(filter(None, places), "")
 
 
 def place_of_function(function: Callable[..., Any]) -> str:
-    """`nets.py, line 12`, where a function of the user's begins; empty for others."""
+    """Return where a function of the user's begins, `nets.py, line 12`, or "" for others."""
     code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None or not _is_own(Path(code.co_filename)):
-        return ""
-    return f"{Path(code.co_filename).name}, line {code.co_firstlineno}"
+    return "" if code is None else _place(code.co_filename, code.co_firstlineno)
 
 
-def _is_own(file: Path) -> bool:
-    if any(name in file.parts for name in _PACKAGES) or not file.is_file():
+def is_user_path(path: Path) -> bool:
+    """Whether a file or folder, resolved, belongs to the user's code."""
+    if _INSTALLED.intersection(path.parts):
         return False
-    return not any(file.is_relative_to(folder) for folder in _NOT_OWN)
+    return not any(path.is_relative_to(folder) for folder in _NOT_USER)
+
+
+def _place(name: str, line: int | None) -> str:
+    path = Path(name).resolve()
+    return f"{path.name}, line {line}" if path.is_file() and is_user_path(path) else ""

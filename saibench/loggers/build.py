@@ -12,8 +12,8 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from saibench.config.check import build
 from saibench.evidence.reader import StudyEvidence
+from saibench.imports.targets import build
 from saibench.loggers.results import scalars
 
 

@@ -21,7 +21,6 @@ from saibench.analysis.leak_audit.effect import effect_of
 from saibench.analysis.leak_audit.of_evidence import AUDIT
 from saibench.analysis.leak_audit.records import quantiles
 from saibench.analysis.learning_curve.reading import curve_config
-from saibench.config.check import build
 from saibench.datamodules.near_duplicates import SampleSimilarity
 from saibench.datamodules.partition import Partition
 from saibench.datamodules.structural import StructuralDataModule
@@ -33,6 +32,7 @@ from saibench.evidence.run_record import read_record, update_record
 from saibench.evidence.schema import read_table
 from saibench.evidence.selection import rows_of
 from saibench.identity import with_root
+from saibench.imports.targets import build
 from saibench.runs.evaluation import SAMPLES
 from saibench.runs.rebuilt import settings_of
 from saibench.runs.training import check_data

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from saibench.config.check import check_targets
 from saibench.config.content import source_of
 from saibench.errors import UserError
 from saibench.evidence.run_record import COMPLETE, read_record
 from saibench.files.frozen_config import CONFIG
 from saibench.identity import IDENTITY, canonical
+from saibench.imports.targets import check_targets
 from saibench.runs.inputs import check_inputs
 from saibench.runs.point import OF_A_COMMAND, load_point
 from saibench.runs.sibling import changed_modules

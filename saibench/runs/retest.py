@@ -13,7 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 from saibench.analysis.single_class import single_class
 from saibench.config.added_metrics import added_metrics
 from saibench.config.check import (
-    build,
     check_devices,
     check_logger,
     check_settings_targets,
@@ -25,6 +24,7 @@ from saibench.errors import UserError
 from saibench.evidence import run_record as record
 from saibench.evidence.reader import StudyEvidence
 from saibench.identity import with_root
+from saibench.imports.targets import build
 from saibench.runs.evaluation import missing_tests
 from saibench.runs.execute import Outcome, retest
 from saibench.runs.point import load_point

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint, Timer, TQDMProgressBar
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
-from saibench.config.check import build
+from saibench.imports.targets import build
 from saibench.models.base import BenchmarkModule
 from saibench.runs.checkpoints import AtomicCheckpointIO
 from saibench.runs.divergence import MONITORED, DivergenceGuard

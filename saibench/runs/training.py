@@ -14,13 +14,13 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from saibench.config.added_metrics import added_metrics
-from saibench.config.check import build
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.run_record import read_record, update_record
 from saibench.files.integrity import FILES
 from saibench.identity import digest
 from saibench.imports.allow_list import refuse_targets
+from saibench.imports.targets import build
 from saibench.loggers.build import build_logger, finish, log_results
 from saibench.models.base import BenchmarkModule
 from saibench.models.metrics import check_added

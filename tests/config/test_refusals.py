@@ -16,41 +16,41 @@ from saibench.imports.targets import build
 from saibench.runs.point import Point
 
 REFUSED = {
-    "an unknown key": (["sead=1"], "did you mean 'seed'?"),
-    "an unknown key in a node": (["window.strat=1"], "did you mean 'start'?"),
-    "a key below an unknown one": (["trainer.foo.bar=1"], "'trainer.foo' is an unknown key"),
-    "a key below a value": (["seed.x=1"], "'seed' is a value"),
-    "a key of another option": (["data=rmd17", "data.frames=9"], "unknown key of 'data'"),
-    "an unknown option": (["data=rmd71"], "did you mean 'rmd17'?"),
-    "an unknown group": (["+modle=nequip"], "did you mean 'model'?"),
+    "an unknown key": (["sead=1"], "'seed'"),
+    "an unknown key in a node": (["window.strat=1"], "'start'"),
+    "a key below an unknown one": (["trainer.foo.bar=1"], "'trainer.foo'"),
+    "a key below a value": (["seed.x=1"], "'seed.x'"),
+    "a key of another option": (["data=rmd17", "data.frames=9"], "'data.frames'"),
+    "an unknown option": (["data=rmd71"], "'rmd17'"),
+    "an unknown group": (["+modle=nequip"], "'model'"),
     "an unknown study": (
         ["-m", "+sweeps=force_field/time_extrapolaton"],
-        "did you mean 'force_field/time_extrapolation'?",
+        "'force_field/time_extrapolation'",
     ),
-    "a misspelt group of studies": (["-m", "+sweep=x"], "did you mean 'sweeps'?"),
-    "an unknown launcher": (["-m", "hydra/launcher=jobib"], "did you mean 'joblib'?"),
-    "an unknown flag": (["--quick"], "--quick is not a flag"),
-    "a key that nobody reads": (["+speed=3"], "'speed' is an unknown key"),
-    "a key that nobody reads in a node": (["+model.loss.stress=1"], "known: energy, forces"),
+    "a misspelt group of studies": (["-m", "+sweep=x"], "'sweeps'"),
+    "an unknown launcher": (["-m", "hydra/launcher=jobib"], "'joblib'"),
+    "an unknown flag": (["--quick"], "--quick"),
+    "a key that nobody reads": (["+speed=3"], "'speed'"),
+    "a key that nobody reads in a node": (["+model.loss.stress=1"], "energy, forces"),
     "an option that a target does not take": (["+model.net.layers=3"], "num_layers"),
     "an option that an optimizer does not take": (["+model.optimizer.beta=3"], "'betas'"),
     "a deleted key": (["~seed"], "'seed'"),
-    "a deleted group": (["~model"], "'model' is missing"),
-    "a deleted key that was not there": (["~seeed"], "did you mean 'seed'?"),
-    "a dangling interpolation": (["data.molecule=${nope}"], "'nope' not found"),
-    "a value that does not parse": (["window={start:0"], "does not parse"),
+    "a deleted group": (["~model"], "'model'"),
+    "a deleted key that was not there": (["~seeed"], "'seed'"),
+    "a dangling interpolation": (["data.molecule=${nope}"], "'nope'"),
+    "a value that does not parse": (["window={start:0"], "{start:0"),
     "a folder with an equals sign": (["study=a=b"], "quotes"),
-    "text for a number": (["seed=abc"], "seed=abc: input should be a valid integer"),
+    "text for a number": (["seed=abc"], "seed=abc: "),
     "text for a target's number": (["model.net.num_layers=many"], "model.net.num_layers=many"),
     "a fraction for a whole number": (["model.net.num_layers=3.5"], "valid integer"),
     "text for a weight": (["model.loss.energy=abc"], "model.loss.energy=abc"),
     "an unknown dtype": (["model.net.dtype=float16"], "'float32' or 'float64'"),
-    "a look at a sweep": (["-m", "seed=0,1", "--cfg", "job"], "--cfg and --info show one point"),
+    "a look at a sweep": (["-m", "seed=0,1", "--cfg", "job"], "--cfg"),
     "a study without its plus": (["-m", "sweeps=force_field/x"], "+sweeps=<workload>/<study>"),
     "a study above outputs": (["study=.."], "study=..: "),
     "a study that climbs": (["study=a/../../b"], "study=a/../../b: "),
     "a study anywhere": (["study=/tmp/x"], "hydra.run.dir"),
-    "a study with too long a name": (["study=a/" + 256 * "b"], "255 bytes at most, and one"),
+    "a study with too long a name": (["study=a/" + 256 * "b"], "255 bytes"),
     "a study that is outputs": (["study=."], "study=.: "),
     "a builtin for a class": (["model.optimizer._target_=builtins.dict"], "model.optimizer"),
     "a sampler for a transform": (
@@ -59,211 +59,205 @@ REFUSED = {
             "{_target_: saibench.datamodules.samplers.Tail, by: time, size: 0.1}}",
             "test=[x]",
         ],
-        "partitions.x.transform has type Tail",
+        "partitions.x.transform",
     ),
-    "a part of the model deleted": (["~model.loss"], "model.loss is missing"),
-    "a part of the optimizer deleted": (["~model.optimizer"], "model.optimizer is missing"),
+    "a part of the model deleted": (["~model.loss"], "model.loss"),
+    "a part of the optimizer deleted": (["~model.optimizer"], "model.optimizer"),
     "a number for a transform": (
         ["+partitions.x={samplers: [], transform: 3}", "test=[x]"],
-        "partitions.x.transform has type int",
+        "partitions.x.transform",
     ),
-    "a negative seed": (["seed=-1"], "greater than or equal to 0"),
-    "several values without -m": (["seed=0,1"], "add -m"),
-    "a range without -m": (["seed=range(3)"], "add -m"),
+    "a negative seed": (["seed=-1"], "seed=-1: "),
+    "several values without -m": (["seed=0,1"], "-m"),
+    "a range without -m": (["seed=range(3)"], "-m"),
     "a window that reaches into the test": (
         ["window.start=0.5", "window.size=0.5"],
-        "starts at 0.9",
+        "window.size=0.5",
     ),
     "a window without a size": (["window.size=0"], "window.size=0"),
     "a window after the test": (["window.start=0.95"], "window.start=0.95"),
-    "a subset larger than its window": (["subset.count=4000"], "subset.count <= 3428"),
+    "a subset larger than its window": (["subset.count=4000"], "3428"),
     "an empty subset": (["subset.count=0"], "subset.count=0"),
-    "a count and a fraction": (["subset.count=9", "subset.fraction=0.5"], "exclude each other"),
-    "too few frames to validate on": (["window.start=0.89"], "too few"),
+    "a count and a fraction": (["subset.count=9", "subset.fraction=0.5"], "subset.count=9 "),
+    "too few frames to validate on": (["window.start=0.89"], "validation"),
     "a held-out partition inside the window": (
         ["held_out=whole_trajectory"],
-        "held-out partition 'whole_trajectory'",
+        "'whole_trajectory'",
     ),
-    "an unknown test partition": (["test=[last_tent]"], "did you mean 'last_tenth'?"),
-    "one test partition without brackets": (["test=last_tenth"], "'test=[last_tenth]' would work"),
+    "an unknown test partition": (["test=[last_tent]"], "'last_tenth'"),
+    "one test partition without brackets": (["test=last_tenth"], "test=[last_tenth]"),
     "no test partition": (["test=[]"], "test=[last_tenth]"),
     "a partition named like the training one": (
         ["+partitions.train={samplers: []}"],
-        "'train' names a partition that every point has",
+        "'train'",
     ),
     "a partition without samplers": (["+partitions.late={sampler: []}"], "'sampler'"),
     "an unknown molecule": (["data.molecule=unobtainium"], "unobtainium"),
-    "fewer steps than none": (["trainer.max_steps=-1"], "greater than or equal to 0"),
-    "no end": (["trainer.max_steps=null"], "without an end"),
+    "fewer steps than none": (["trainer.max_steps=-1"], "trainer.max_steps=-1: "),
+    "no end": (["trainer.max_steps=null"], "trainer.max_time=null"),
     "a schedule without an end": (
         ["trainer.max_steps=null", "trainer.max_time=00:00:00:10"],
-        "lr_schedule=plateau or lr_schedule=constant would work",
+        "lr_schedule=constant",
     ),
     "a time that is no duration": (["trainer.max_time=5m"], "DD:HH:MM:SS"),
     "a schedule that follows what nobody logs": (
         ["lr_schedule=plateau", "lr_schedule.monitor=val/forces_mae"],
-        "did you mean 'val/force_mae'?",
+        "'val/force_mae'",
     ),
     "a precision that the model cannot have": (
         ["trainer.precision=bf16-mixed"],
-        "32-true would work",
+        "trainer.precision=32-true",
     ),
     "an unknown precision": (["trainer.precision=64"], "'32-true', 'bf16-mixed' or '16-mixed'"),
     "an unknown accelerator": (["trainer.accelerator=gup"], "'gpu'"),
-    "more threads than any machine": (["trainer.threads=1000000"], "less than or equal to 1024"),
-    "no device": (["trainer.devices=0"], "greater than or equal to 1"),
+    "more threads than any machine": (["trainer.threads=1000000"], "1024"),
+    "no device": (["trainer.devices=0"], "trainer.devices=0: "),
     "more devices than frames in a batch": (
         ["trainer.accelerator=cpu", "trainer.devices=6"],
-        "trainer.devices=5 would work",
+        "trainer.devices=5",
     ),
     "an empty batch": (["datamodule.batch_size=0"], "batch_size=0"),
     "a callback that is not there": (
         ["+trainer.callbacks.mine._target_=nowhere.Callback"],
-        "No module named 'nowhere'",
+        "'nowhere'",
     ),
-    "a label of no setting": (["workload.label=[nope]"], "workload.label lists 'nope'"),
+    "a label of no setting": (["workload.label=[nope]"], "'nope'"),
     "text for a learning rate": (["model.optimizer.lr=abc"], "model.optimizer.lr=abc"),
     "a misspelt sampler": (
         ["training._target_=saibench.datamodules.samplers.Taill"],
-        "did you mean 'Tail'?",
+        "'Tail'",
     ),
     "edges of bins beside a start of the workload's": (
         ["training._target_=saibench.datamodules.samplers.Bins", "training.edges=[0,1]"],
         "training.start=null",
     ),
-    "an optimizer that cannot be": (["model.optimizer.lr=-1"], "Invalid learning rate: -1"),
+    "an optimizer that cannot be": (["model.optimizer.lr=-1"], "model.optimizer"),
     "a schedule that cannot be": (
         ["lr_schedule=constant", "lr_schedule.scheduler.factor=2"],
-        "lr_schedule.scheduler cannot be built",
+        "lr_schedule.scheduler",
     ),
     "a net without layers": (
         ["model.net.num_layers=0"],
-        "model.net.num_layers=0: input should be greater than or equal to 1",
+        "model.net.num_layers=0: ",
     ),
-    "no net": (["model.net=null"], "model.net=null: input should be a valid dictionary"),
+    "no net": (["model.net=null"], "model.net=null: "),
     "a net that cannot be built": (
         ["model.net.num_features=[4, 4, 4]"],
-        "model.net cannot be built: ",
+        "model.net ",
     ),
     "options by place that are given by name too": (
         ["+model.optimizer._args_=[1, 2, 3, 4, 5, 6, 7]"],
-        "model.optimizer._args_=[1, 2, 3, 4, 5, 6, 7] does not fit",
+        "model.optimizer._args_=[1, 2, 3, 4, 5, 6, 7]",
     ),
     "options by place that are no list": (["+model.net._args_=4"], "model.net._args_=4"),
-    "an average that never moves": (["model.ema_decay=1"], "model.ema_decay=1: input should be"),
-    "an average beyond": (["model.ema_decay=1.5"], "model.ema_decay=1.5: input should be less"),
-    "a login that is not there": (["logger.mode=online"], "needs a Weights & Biases login"),
+    "an average that never moves": (["model.ema_decay=1"], "model.ema_decay=1: "),
+    "an average beyond": (["model.ema_decay=1.5"], "model.ema_decay=1.5: "),
+    "a login that is not there": (["logger.mode=online"], "Weights & Biases"),
     "a fraction of frames": (["data.frames=0.5"], "data.frames=0.5"),
-    "text for a start": (["window.start=abc"], "window.start=abc: input should be a valid number"),
-    "half a sample": (["subset.count=5.5"], "subset.count=5.5: input should be a valid integer"),
+    "text for a start": (["window.start=abc"], "window.start=abc: "),
+    "half a sample": (["subset.count=5.5"], "subset.count=5.5: "),
     "a fraction beside the default count": (
         ["subset.fraction=0.1"],
         "subset.count=null subset.fraction=0.1",
     ),
     "a misspelt figure": (
         ["workload.figures=[saibench.figures.windws]"],
-        "did you mean 'saibench.figures.force_field.windows'?",
+        "'saibench.figures.force_field.windows'",
     ),
-    "a module that is no figure": (["workload.figures=[saibench.units]"], "is no figure"),
+    "a module that is no figure": (["workload.figures=[saibench.units]"], "'saibench.units'"),
     "a figure without brackets": (
         ["workload.figures=saibench.figures.force_field.windows"],
-        "'workload.figures=[saibench.figures.force_field.windows]' would work",
+        "workload.figures=[saibench.figures.force_field.windows]",
     ),
     "misspelt findings": (
         ["workload.findings=[saibench.findings.force_field.claim]"],
-        "did you mean 'saibench.findings.force_field.claims'?",
+        "'saibench.findings.force_field.claims'",
     ),
-    "a misspelt metric": (["workload.headline=[force_ame]"], "did you mean 'force_mae'?"),
+    "a misspelt metric": (["workload.headline=[force_ame]"], "'force_mae'"),
     "a metric of no partition": (
         ["workload.headline=[last_tent/force_mae]"],
-        "the partition 'last_tent': did you mean 'last_tenth'?",
+        "'last_tenth'",
     ),
     "one sampler without brackets": (
         ["+partitions.late={samplers: {_target_: saibench.datamodules.samplers.Tail}}"],
-        "partitions.late.samplers is not a list",
+        "partitions.late.samplers",
     ),
     "a word for samplers": (
         ["+partitions.late={samplers: tail}"],
-        "partitions.late.samplers is not a list",
+        "partitions.late.samplers",
     ),
     "a sweep of nothing but what the data cannot hold": (
         ["-m", "subset.count=4000,5000", "window.start=0,0.45"],
-        "none of 4 points can be had: subset.count=4000 and 200 ",
+        "subset.count=4000",
     ),
     "the count that would fit such a sweep": (
         ["-m", "subset.count=4000,5000", "window.start=0,0.45"],
-        "; subset.count=1714 would work for all.",
+        "subset.count=1714",
     ),
     "a cutoff that is not smooth": (
         ["model.net.polynomial_cutoff_p=0"],
-        "model.net.polynomial_cutoff_p=0: input should be greater than or equal to 2",
+        "model.net.polynomial_cutoff_p=0: ",
     ),
     "what the data decide": (
         ["+model.net.type_names=[H]"],
-        "'model.net.type_names' is not to be set, since saibench itself gives it",
+        "'model.net.type_names'",
     ),
     "a value for a whole node": (
         ["window=0.3"],
-        "window=0.3 leaves no 'window.start', which other settings take their value from",
+        "'window.start'",
     ),
-    "a key inside a value": (
-        ["window={start: 0.1, sise: 0.3}"],
-        "'window.sise' is an unknown key of 'window': did you mean 'size'?",
-    ),
+    "a key inside a value": (["window={start: 0.1, sise: 0.3}"], "'window.sise'"),
     "a value of what is deleted": (
         ["~window", "window.start=0.3"],
-        "'window' cannot be set beside ~window, which takes it away",
+        "~window",
     ),
-    "no option of a group": (["model=null"], "model=null is not an option of 'model'"),
+    "no option of a group": (["model=null"], "model=null"),
     "a value that Hydra does not know": (
         ["hydra.mode=ONE"],
-        "hydra.mode=ONE does not compose: Invalid value 'ONE'",
+        "hydra.mode=ONE",
     ),
-    "a float for a whole number": (["trainer.max_steps=1e3"], "trainer.max_steps=1000 would work"),
-    "no time": (["trainer.max_time=00:00:00:00"], "leaves no time to train"),
+    "a float for a whole number": (["trainer.max_steps=1e3"], "trainer.max_steps=1000"),
+    "no time": (["trainer.max_time=00:00:00:00"], "trainer.max_time=00:00:00:00"),
     "a module for a class": (
         ["+trainer.callbacks.mine._target_=saibench.units"],
-        "saibench.units is a module; a class or a function would work",
+        "_target_=saibench.units",
     ),
     "a callback that is none": (
         ["+trainer.callbacks.mine={_target_: torch.nn.Identity}"],
-        "makes a Identity, which is no Lightning callback",
+        "trainer.callbacks.mine",
     ),
     "a callback without a class": (
         ["+trainer.callbacks.mine={}"],
-        "which is no Lightning callback",
+        "trainer.callbacks.mine",
     ),
     "a moment at which no schedule moves": (["lr_schedule.interval=stp"], "'step' or 'epoch'"),
     "no scheduler": (["lr_schedule.scheduler=null"], "lr_schedule.scheduler=null"),
-    "no neighbours": (["datamodule.r_max=0"], "datamodule.r_max=0: input should be greater than 0"),
-    "no source of data": (["datamodule.source=null"], "NoneType has no 'name'"),
-    "no training sampler": (["training=null"], "training is a NoneType"),
+    "no neighbours": (["datamodule.r_max=0"], "datamodule.r_max=0: "),
+    "no source of data": (["datamodule.source=null"], "NoneType"),
+    "no training sampler": (["training=null"], "training"),
     "a figure that is no module's name": (
         ["workload.figures=[.windows]"],
-        "there is no module '.windows'",
+        "'.windows'",
     ),
     "rounds of two lengths": (
         ["datamodule.steps_per_round=100"],
-        "trainer.val_every=100 alone would work",
+        "trainer.val_every=100",
     ),
-    "a loss without forces": (["~model.loss.forces"], "model.loss.forces is missing"),
+    "a loss without forces": (["~model.loss.forces"], "'forces'"),
     "a negative weight": (["model.loss.energy=-1"], "model.loss.energy=-1"),
-    "a loss of nothing": (
-        ["model.loss={energy: 0, forces: 0}"],
-        "model.loss.energy=0 and model.loss.forces=0",
-    ),
-    "a flag without its value": (["--cfg"], "expected one argument"),
-    "a flag for a config that is not shown": (["--resolve"], "--cfg job would do"),
-    "a sweep of nothing": (["-m", "seed=range(0)"], "the sweep has no point"),
-    "a point twice": (["-m", "window.start=0,0.0"], "twice in this sweep"),
+    "a loss of nothing": (["model.loss={energy: 0, forces: 0}"], "model.loss"),
+    "a flag without its value": (["--cfg"], "--cfg"),
+    "a flag for a config that is not shown": (["--resolve"], "--cfg job"),
+    "a sweep of nothing": (["-m", "seed=range(0)"], "sweep"),
+    "a point twice": (["-m", "window.start=0,0.0"], "ethanol-start0-"),
     "a seed that no rotation has": (
         ["partitions.last_tenth_rotated.transform.seed=-1", "test=[last_tenth_rotated]"],
-        "transform.seed=-1: input should be greater than or equal to 0",
+        "transform.seed=-1: ",
     ),
     "a simulation that never begins": (["data.equilibration=inf"], "data.equilibration=inf"),
     "a seed that no simulation has": (["data.seed=4294967296"], "data.seed=4294967296"),
     "an unknown way to go on": (["on_failure=halt"], "'continue' or 'stop'"),
-    "a configuration folder that is not there": (["--config-dir", "nope"], "is not a folder"),
+    "a configuration folder that is not there": (["--config-dir", "nope"], "--config-dir nope"),
     "another primary config": (["--config-name", "evaluate"], "--config-dir"),
 }
 
@@ -286,16 +280,14 @@ def assert_refused(ended: Ended, part: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "part"), REFUSED.values(), ids=list(REFUSED))
-def test_mistake_is_refused_in_one_sentence(
-    arguments: list[str], part: str, tmp_path: Path
-) -> None:
+def test_mistake_is_refused_in_one_message(arguments: list[str], part: str, tmp_path: Path) -> None:
     assert_refused(train(tmp_path, *arguments), part, tmp_path)
 
 
 def test_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     ended = train(tmp_path, "trainer.accelerator=gpu")
-    assert_refused(ended, "trainer.accelerator=cpu would work", tmp_path)
+    assert_refused(ended, "trainer.accelerator=cpu", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -328,14 +320,14 @@ def test_sweep_whose_last_point_is_wrong_writes_nothing(tmp_path: Path) -> None:
 
 def test_sweep_over_a_misspelt_option_writes_nothing(tmp_path: Path) -> None:
     ended = train(tmp_path, "-m", "model=nequip_small,cartesain")
-    assert_refused(ended, "did you mean 'cartesian'?", tmp_path)
+    assert_refused(ended, "'cartesian'", tmp_path)
 
 
 def test_mode_of_the_environment_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WANDB_MODE", "online")
-    assert_refused(train(tmp_path), "WANDB_MODE=online needs a Weights & Biases login", tmp_path)
+    assert_refused(train(tmp_path), "WANDB_MODE=online", tmp_path)
 
 
 def test_whole_float_is_taken_for_its_number(

@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger
 from omegaconf import DictConfig, OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from saibench.config.check import check_targets
+from saibench.imports.targets import check_targets
 from saibench.loggers.build import build_logger, finish, log_results
 
 CONF = Path(__file__).parents[2] / "conf" / "logger"

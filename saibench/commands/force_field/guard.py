@@ -1,4 +1,4 @@
-"""`python -m saibench guard <point folder>`: molecular dynamics within a trusted range."""
+"""`python -m saibench guard <run folder>`: molecular dynamics within a trusted range."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from saibench.errors import UserError
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds the command to the parser of `python -m saibench`."""
+    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "guard",
-        help="run molecular dynamics with a trained force field that knows its trusted range",
-        description="Runs Langevin dynamics with a trained point, reads at each step whether its "
-        "net can be trusted there, and where the data were made by a calculator asks that for "
-        "the true error. Writes dynamics.csv and a figure of error and bound over time.",
+        help="run molecular dynamics with a trained force field and its trusted range",
+        description="Runs Langevin dynamics with a trained run and checks at intervals whether the "
+        "frame is in the trusted range. If a calculator made the data, it also gives the true "
+        "error. Writes dynamics.csv and a figure of error and bound over time.",
     )
     parser.add_argument("point", type=Path, help="folder of a trained force field")
     parser.add_argument(
@@ -26,24 +26,30 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         required=True,
         metavar="FILE",
-        help="a range of its SOAP distance or similarity, which trust --save wrote",
+        help="trusted range by SOAP distance or similarity, saved by trust --save",
     )
-    parser.add_argument("--tolerance", type=float, help="largest error (default: the range's)")
-    parser.add_argument("--steps", type=int, default=4000, help="of the run (default: 4000)")
-    parser.add_argument("--every", type=int, default=4, help="steps a reading (default: 4)")
+    parser.add_argument(
+        "--tolerance", type=float, help="largest acceptable error (default: the range's)"
+    )
+    parser.add_argument("--steps", type=int, default=4000, help="steps to run (default: 4000)")
+    parser.add_argument("--every", type=int, default=4, help="steps between checks (default: 4)")
     parser.add_argument("--temperature", type=float, default=500.0, help="K (default: 500)")
     parser.add_argument("--timestep", type=float, default=0.5, help="fs (default: 0.5)")
     parser.add_argument("--friction", type=float, default=2.0, help="1/ps (default: 2)")
-    parser.add_argument("--start", type=int, default=0, help="training frame to start from")
-    parser.add_argument("--seed", type=int, default=0, help="of velocities and thermostat")
-    parser.add_argument("--out", type=Path, help="where the files go (default: <point>/guard)")
+    parser.add_argument(
+        "--start", type=int, default=0, help="training frame to start from (default: 0)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of velocities and thermostat (default: 0)"
+    )
+    parser.add_argument("--out", type=Path, help="target folder (default: <run folder>/guard)")
     add_data_root(parser)
     add_config_dir(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints sentences and writes the run's files; returns the exit code."""
+    """Print sentences and write the run's files; return the exit code."""
     _refuse(args)
     from saibench.analysis.trusted_range import TrustedRange
     from saibench.analysis.trusted_range.suitable import mismatch_warnings
@@ -73,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     if found.height < plan.steps // calculator.every + 1:
         print(
             f"The run ends after {found['time'][-1]:.3g} ps: the molecule is broken, or the "
-            "reference finds no solution."
+            "reference did not converge."
         )
     print("\n".join(sentences(found, trusted, calculator.tolerance)))
     print(folder)

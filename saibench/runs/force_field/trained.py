@@ -12,13 +12,13 @@ import torch
 from omegaconf import OmegaConf
 
 from saibench.analysis.trusted_range.suitable import Model
-from saibench.config.check import build
 from saibench.datamodules.force_field.module import ForceFieldDataModule
 from saibench.datamodules.force_field.similarity import TrainingSimilarity
 from saibench.datamodules.force_field.trajectory import formula
 from saibench.errors import UserError
 from saibench.evidence.run_record import read_record
 from saibench.identity import with_root
+from saibench.imports.targets import build
 from saibench.models.force_field.module import ForceFieldModule
 from saibench.runs.checkpoints import load_weights
 from saibench.runs.point import BEST

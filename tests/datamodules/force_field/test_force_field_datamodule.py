@@ -11,10 +11,10 @@ import torch
 from command_line import TRAJECTORY
 from lightning import Trainer
 
-from saibench.config.check import build
 from saibench.config.compose import compose_command
 from saibench.datamodules.force_field.module import ForceFieldDataModule
 from saibench.errors import UserError
+from saibench.imports.targets import build
 
 
 def made(*overrides: str, step: int = 0, rank: int = 0, ranks: int = 1) -> ForceFieldDataModule:

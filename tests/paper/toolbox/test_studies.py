@@ -85,7 +85,7 @@ def test_damaged_records_are_ignored(tmp_path: Path) -> None:
 
 
 def test_missing_outputs_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"--outputs .*/none is no folder; .*outputs, would work"):
+    with pytest.raises(UserError, match=r"--outputs .*/none "):
         _commands(["studies", "--outputs", str(tmp_path / "none")])
 
 
