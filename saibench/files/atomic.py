@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _ASIDE = re.compile(r"\.saibench-(?P<process>\d+)@(?P<host>[^.]*)\.(?P<name>.+)")
-"""How a file is named while it is written: the process, its machine, and the file."""
+"""Name of a temporary file: process, machine, and the file that it replaces."""
 A_DAY = 24 * 3600
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A path in the same folder to write to, which takes the place of `path` when all is well.
+    """Yield a temporary path in the same folder that replaces `path` on success.
 
-    A reader never sees half a file, and an error or a kill leaves what there was. What a process
-    that was killed has left of the same file is removed.
+    A reader never sees an incomplete file, and an error leaves the old one. Temporary files that
+    killed processes left of the same file are removed.
     """
-    # named so that it ends as `path` does: savez appends a suffix to others
+    # ends as `path` does: savez appends a missing suffix
     aside = path.with_name(f".saibench-{os.getpid()}@{_host()}.{path.name}")
     try:
         yield aside
@@ -33,15 +33,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path, name: str | None = None) -> None:
-    """Remove what processes that were killed have left unfinished in a folder.
+    """Remove temporary files of `atomic_write` that killed processes left in a folder.
 
-    Only files that `atomic_write` has named are removed: all others are somebody's own. A process
-    of another machine, which may share the folder, cannot be asked whether it lives: what it has
-    not touched for a day is a leftover.
+    A process of another machine that shares the folder may still run: its files are removed after
+    a day without change.
 
     Args:
-        folder: which may be missing.
-        name: of the one file whose leftovers are meant; by default all files.
+        folder: may be missing.
+        name: the file whose temporary files to remove; by default all files.
     """
     for path in folder.glob(".*"):
         found = _ASIDE.fullmatch(path.name)
@@ -56,7 +55,7 @@ def _is_left(path: Path, found: re.Match[str]) -> bool:
         return not _lives(int(found["process"]))
     try:
         return time.time() - path.stat().st_mtime > A_DAY
-    except FileNotFoundError:  # its process has ended well meanwhile
+    except FileNotFoundError:  # its process has finished meanwhile
         return False
 
 
@@ -65,7 +64,7 @@ def _lives(process: int) -> bool:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
         return False
-    except PermissionError:  # another user's
+    except PermissionError:  # another user's process
         return True
     return True
 

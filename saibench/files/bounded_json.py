@@ -1,4 +1,4 @@
-"""JSON from anywhere: text of a size and depth that no record has a reason to exceed."""
+"""JSON from untrusted sources, of limited size and depth."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def load_json(path: Path) -> Any:
-    """The content of a JSON file.
+    """Return the content of a JSON file.
 
     Raises:
-        ValueError: it is no regular file, no JSON, or more than the bounds.
+        ValueError: it is not a regular file, not JSON, too large or too deep.
         OSError: it cannot be read.
     """
     return parse_json(read_text(path, MAX_BYTES))
 
 
 def write_json(path: Path, content: Any, *, allow_nan: bool = True) -> None:
-    """Write JSON, all or nothing."""
+    """Write JSON atomically."""
     text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=allow_nan)
     with atomic_write(path) as aside:
         aside.write_text(text + "\n", encoding="utf-8")
 
 
 def save_json(path: Path, content: Any) -> Path:
-    """`write_json` where a user asked for it; all numbers must be finite.
+    """Write JSON for a user; all numbers must be finite.
 
     Raises:
         UserError: the file cannot be written.
@@ -49,7 +49,7 @@ def save_json(path: Path, content: Any) -> Path:
 
 
 def finite(node: Any) -> Any:
-    """The content with null in the place of each number that JSON has no word for."""
+    """Replace NaN and infinite numbers, which JSON does not have, by None."""
     if isinstance(node, Mapping):
         return {str(name): finite(value) for name, value in node.items()}
     if isinstance(node, list | tuple):
@@ -58,11 +58,10 @@ def finite(node: Any) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """The content of a JSON text.
+    """Return the content of a JSON text.
 
     Raises:
-        ValueError: no JSON, nested too deep, or half of a character, which JSON can write and no
-            file or table can hold.
+        ValueError: not JSON, too deep, or with a lone surrogate, which cannot be encoded.
     """
     try:
         content = json.loads(text)
@@ -74,7 +73,7 @@ def parse_json(text: str) -> Any:
             json.dumps(content, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError as error:
             raise ValueError(
-                f"a text in it has half of a character, {error.object[error.start]!a}"
+                f"a text has the lone surrogate {error.object[error.start]!a}"
             ) from error
     return content
 

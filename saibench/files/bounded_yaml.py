@@ -1,4 +1,4 @@
-"""YAML from anywhere: plain data, of a size and depth that no config has a reason to exceed."""
+"""YAML from untrusted sources: plain data of limited size and depth."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ MAX_DEPTH = 64
 
 
 def load_bounded(text: str) -> Any:
-    """The data in a YAML text, as OmegaConf reads it: builtins alone.
+    """Return the data in a YAML text as builtins, read as by OmegaConf.
 
-    PyYAML builds nested nodes recursively, and a few lines of aliases can stand for gigabytes
-    where they are walked through; a config that saibench froze has no alias.
+    PyYAML builds nested nodes recursively, and a few lines of aliases can expand to gigabytes;
+    configs frozen by saibench have no aliases.
 
     Raises:
-        yaml.YAMLError: no YAML, an alias, a tag of an object, or more than the bounds.
+        yaml.YAMLError: not YAML, an alias, a tag of an object, too large or too deep.
         ValueError: a value that its tag does not allow.
     """
     if len(text) > MAX_CHARACTERS:

@@ -1,10 +1,9 @@
-"""SHA-256 of the files of a run, kept in its record and checked wherever one is read.
+"""SHA-256 of the files of a run, kept in its record and checked on reading.
 
 `run.json` has an entry `files`, `{name: SHA-256}`, and an entry `digest`, the SHA-256 of all its
-other entries. Records written before there were such entries are read without a check. While files
-are replaced, an entry `pending` has the new ones, and either is read. Where there is no record, as
-beside joined tables and data, the file `SHA256SUMS` says the same, in the format of the command
-`sha256sum`.
+other entries. Older records without them are read without a check. While files are replaced, an
+entry `pending` has the new hashes, and both are accepted. Joined tables and data have no record but
+a file `SHA256SUMS` in the format of the command `sha256sum`.
 """
 
 from __future__ import annotations
@@ -30,41 +29,41 @@ PENDING = "pending"
 DIGEST = "digest"
 
 MAX_SUMS = 2**24
-"""Bytes of `SHA256SUMS` that are read."""
+"""Maximum size of `SHA256SUMS` in bytes."""
 SETTLED = 1_000_000_000
-"""Nanoseconds since a file's last change, after which another would have another time."""
+"""Nanoseconds after which a further change of a file has another time stamp."""
 
 FileState = tuple[int, int, int]
-"""Size, time of change and inode of a file: while they stay, its content is taken to stay."""
+"""Size, time of change and inode of a file; while they are equal, so is the content."""
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file's content in hex, computed once per process while the file stays."""
-    return _while_it_stays(_sha256, path)
+    """Return the SHA-256 of a file in hex, cached while the file does not change."""
+    return _cached(_sha256, path)
 
 
 def sha256_of_files(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """`{name: SHA-256}` of files in `folder`."""
+    """Return `{name: SHA-256}` of files in `folder`."""
     return {name: sha256(folder / name) for name in names}
 
 
 def states_of_files(folder: Path) -> set[tuple[str, FileState]]:
-    """Names and state of the files of a run that a record may list: none that is hidden."""
+    """Return names and states of the files that a record may list, without hidden ones."""
     files = [path for path in folder.iterdir() if path.is_file() and path.name != RECORD]
     return {(path.name, _state(path)) for path in files if not path.name.startswith(".")}
 
 
 def check_file(path: Path, fix: str = "run its point again") -> bool:
-    """Refuse a file that is not as `run.json` or `SHA256SUMS` beside it says, or no regular file.
+    """Compare a file with its SHA-256 in `run.json` or `SHA256SUMS` of its folder.
 
-    A file that is missing is left to whoever reads it.
+    A missing file passes: its reader raises the error.
 
     Args:
         path: in the folder of a run.
-        fix: what to do, where the file cannot be restored.
+        fix: what to do if the file cannot be restored.
 
     Returns:
-        whether they say anything of it.
+        whether a SHA-256 was found.
 
     Raises:
         UserError: the content has another SHA-256, the record is damaged, or `path` is a folder,
@@ -73,7 +72,7 @@ def check_file(path: Path, fix: str = "run its point again") -> bool:
     _refuse_irregular(path, fix)
     for name, read in ((RECORD, _recorded), (SUMS, _summed)):
         try:
-            expected = _while_it_stays(read, path.with_name(name)).get(path.name, ())
+            expected = _cached(read, path.with_name(name)).get(path.name, ())
             found = sha256(path) if expected else None
         except FileNotFoundError:
             continue
@@ -91,7 +90,7 @@ def check_file(path: Path, fix: str = "run its point again") -> bool:
 
 
 def write_sums(folder: Path, names: Iterable[str]) -> None:
-    """Write `SHA256SUMS` of files in `folder`, all or nothing."""
+    """Write `SHA256SUMS` of files in `folder` atomically."""
     sums = sha256_of_files(folder, sorted(names))
     with atomic_write(folder / SUMS) as aside:
         text = "".join(f"{digest}  {name}\n" for name, digest in sums.items())
@@ -99,9 +98,7 @@ def write_sums(folder: Path, names: Iterable[str]) -> None:
 
 
 def check_zip(path: Path, fix: str) -> None:
-    """Refuse an archive whose members have not the CRC-32 that it gives for them.
-
-    NumPy checks them itself; PyTorch does not.
+    """Check the CRC-32 of an archive's members; PyTorch does not do that itself.
 
     Args:
         path: the archive.
@@ -117,35 +114,35 @@ def check_zip(path: Path, fix: str) -> None:
         raise UserError(f"{path} is damaged ({first_line(error)}): {fix}.") from error
     if member is not None:
         raise UserError(
-            f"{path} is damaged (the CRC-32 of {member} does not fit its content): {fix}."
+            f"{path} is damaged (the CRC-32 of {member} does not match its content): {fix}."
         )
 
 
 def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content with its digest as the last entry."""
+    """Return the content with its digest as the last entry."""
     rest = json.loads(json.dumps({**content, DIGEST: None}))  # as it will be read
     del rest[DIGEST]
     return {**rest, DIGEST: _digest(rest)}
 
 
 def read_sealed(path: Path) -> dict[str, Any]:
-    """The JSON object in a file, without its digest; one without a digest is taken as it is.
+    """Return the JSON object in a file without its digest, which is checked if there is one.
 
     Raises:
-        UserError: the file is no JSON object, or its digest is not that of its content.
+        UserError: the file is no JSON object, or its digest does not match its content.
     """
     content = read_json_object(path)
     digest = content.pop(DIGEST, None)
     if digest not in (None, _digest(content)):
         raise UserError(
-            f"{path} is damaged, or was edited by hand: its {DIGEST} does not fit its content. "
+            f"{path} is damaged, or was edited by hand: its {DIGEST} does not match its content. "
             f"Restore the file, or remove its entry '{DIGEST}' to accept the content."
         )
     return content
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file.
+    """Return the JSON object in a file.
 
     Raises:
         UserError: the file cannot be read, or holds something else.
@@ -160,13 +157,13 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def damaged(path: Path, how: str) -> UserError:
-    """The refusal of a file of a run."""
+    """Return the error for a damaged file of a run."""
     fix = "remove it and run" if path.name == RECORD else "run"
     return UserError(f"{path} is damaged ({how}): {fix} its point again.")
 
 
 def _digest(content: Mapping[str, Any]) -> str:
-    """Of the values, however they are laid out in the file."""
+    """Return the SHA-256 of the values, independent of the layout of the file."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -190,7 +187,7 @@ def _sha256(path: Path, state: FileState) -> str:
 
 @lru_cache(maxsize=4096)
 def _recorded(record: Path, state: FileState) -> Mapping[str, Sequence[Any]]:
-    """Of each file what it may be: what it is, and what is about to take its place."""
+    """Return the accepted hashes of each file, with those of a pending replacement."""
     content = read_sealed(record)
     expected: dict[str, list[Any]] = {}
     for files in (content.get(FILES), content.get(PENDING)):
@@ -201,7 +198,7 @@ def _recorded(record: Path, state: FileState) -> Mapping[str, Sequence[Any]]:
 
 @lru_cache(maxsize=4096)
 def _summed(sums: Path, state: FileState) -> Mapping[str, Sequence[str]]:
-    """What `sha256sum` wrote: digest, space, space or asterisk, name."""
+    """Return the hashes in the format of `sha256sum`: digest, space, space or asterisk, name."""
     try:
         lines = read_text(sums, MAX_SUMS).splitlines()
     except ValueError as error:
@@ -210,10 +207,10 @@ def _summed(sums: Path, state: FileState) -> Mapping[str, Sequence[str]]:
     return {words[1].removeprefix("*"): [words[0].lower()] for words in parted if len(words) == 2}
 
 
-def _while_it_stays(read: Any, path: Path) -> Any:
-    """What a cached function of path and state gives; not from its cache for a new file.
+def _cached(read: Any, path: Path) -> Any:
+    """Call a cached function of path and state, without its cache for a new file.
 
-    A file system's clock ticks in milliseconds: two changes within a tick look like one.
+    The clock of a file system ticks in milliseconds: two changes within a tick look like one.
     """
     state = _state(path)
     if time.time_ns() - state[1] < SETTLED:

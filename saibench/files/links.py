@@ -1,4 +1,4 @@
-"""Links in a run's folder that lead elsewhere: nothing is written through one."""
+"""Refuse to write through links in a run's folder."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from saibench.errors import UserError
 
 
 def refuse_linked_folders(folder: Path) -> None:
-    """Refuse a run one of whose subfolders is a link.
+    """Refuse a run with a link as a subfolder.
 
     Raises:
-        UserError: its name.
+        UserError: the link.
     """
     for path in sorted(folder.iterdir()):
         if path.is_dir():
@@ -19,10 +19,10 @@ def refuse_linked_folders(folder: Path) -> None:
 
 
 def refuse_link(path: Path) -> None:
-    """Refuse what would be written to where it is a link.
+    """Refuse a target of writing that is a link.
 
     Raises:
         UserError: it is one.
     """
     if path.is_symlink():
-        raise UserError(f"{path} is a link to another place, which would be written to. Remove it.")
+        raise UserError(f"{path} is a link; its target would be overwritten. Remove the link.")

@@ -1,4 +1,4 @@
-"""Arrays of .npz and .npy files from anywhere: no pickle, and no more memory than they hold."""
+"""Arrays of untrusted .npz and .npy files, without pickle and with limited memory."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ import numpy as np
 from saibench.errors import first_line
 
 LARGEST = 32 * 2**30
-"""Bytes of an array that are read."""
+"""Maximum size of an array in bytes."""
 PACKED = 64
-"""Beyond `SMALL`, how many bytes may be unpacked from one: deflate packs zeros a thousandfold, and
-coordinates to a half."""
+"""Maximum ratio of compression beyond `SMALL` bytes: deflate reduces zeros a thousandfold, and
+coordinates by half."""
 SMALL = 2**26
 MAX_SAVED_SAMPLES = 2**30
-"""Bytes of an array of the samples that a page shows."""
+"""Maximum size in bytes of an array of the samples that a page displays."""
 LARGEST_HEADER = 10_000
-"""Characters of an array's header, as NumPy's own limit."""
+"""Maximum characters of an array's header, as in NumPy."""
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class DamagedArray(Exception):
-    """What is wrong with a file, in a few words; whoever knows what it was for says the rest."""
+    """A file is damaged; the message says how, and the caller adds what to do."""
 
 
 class TooLarge(DamagedArray):
-    """An array is more than is read of any file, or than memory holds."""
+    """An array is larger than the limit or than the memory."""
 
 
 class NpzArrays:
-    """The arrays of an .npz file, each read when it is asked for.
+    """The arrays of an .npz file, each read on access.
 
-    NumPy's reader parses a header of any size as Python and allocates what it claims, which was
-    20 TB of a damaged file. Here an array is read if it fills its member of the archive exactly;
-    zipfile then checks the member's CRC-32.
+    NumPy parses a header of any size as Python and allocates the size in it, which was 20 TB for a
+    damaged file. Here an array must fill its member of the archive exactly; zipfile checks the
+    member's CRC-32.
 
     Args:
         path: the file.
-        largest: bytes of an array that are read.
+        largest: maximum size of an array in bytes.
 
     Raises:
-        DamagedArray: later too, as for all of its methods: it is no whole archive of arrays.
+        DamagedArray: the file is not a complete archive of arrays; also raised by all methods.
         OSError: the file cannot be read.
     """
 
@@ -106,10 +106,10 @@ class NpzArrays:
 
 
 def read_npy(path: Path) -> np.ndarray:
-    """The array of an .npy file, read if it fills the file exactly.
+    """Return the array of an .npy file, which it must fill exactly.
 
     Raises:
-        DamagedArray: it is no whole array of numbers or text.
+        DamagedArray: it is not a complete array of numbers or text.
         OSError: the file cannot be read.
     """
     with path.open("rb") as stream:
@@ -126,7 +126,7 @@ def read_npy(path: Path) -> np.ndarray:
 
 
 def _check_header(stream: IO[bytes], held: int) -> None:
-    """Refuse an array that is not as large as what holds it, or is of objects."""
+    """Refuse an array of another size than its file or member, or of objects."""
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise DamagedArray(f"is of version {version} of NumPy's format")

@@ -1,4 +1,4 @@
-"""Files from anywhere: regular ones alone, and no more of a text than a bound."""
+"""Untrusted files: regular ones of limited size."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from pathlib import Path
 
 
 def refuse_irregular(path: Path) -> None:
-    """Refuse a pipe, which may be waited for without end, and a device, which may have no end.
+    """Refuse pipes and devices, which may never end.
 
     Raises:
-        ValueError: it is something else than a file, or a link to one.
-        OSError: there is nothing, or it cannot be looked at.
+        ValueError: it is not a file or a link to one.
+        OSError: it does not exist, or is not accessible.
     """
     if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError("it is no regular file")
+        raise ValueError("it is not a regular file")
 
 
 def read_text(path: Path, largest: int) -> str:
-    """The text of a regular file.
+    """Return the text of a regular file.
 
     Args:
         path: the file, in UTF-8.
-        largest: bytes that it may have.
+        largest: maximum size in bytes.
 
     Raises:
-        ValueError: it is no regular file, is larger, or is not UTF-8.
+        ValueError: it is not a regular file, is too large, or is not UTF-8.
         OSError: it cannot be read.
     """
     refuse_irregular(path)

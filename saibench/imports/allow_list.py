@@ -1,9 +1,8 @@
-"""What a frozen config or a record may name to be imported: an allow-list.
+"""Allow-list of what may be imported for a frozen config or a record.
 
-A run's folder may come from anybody, so what it says is data. It may name the classes that
-shipped configs name, the classes of libraries that are listed here, the modules of saibench itself,
-and what the user has named on the command line (`saibench.imports.user_names`); nothing else is
-imported for it.
+A run's folder may come from anybody. It may name classes of shipped configs, the classes of
+libraries listed here, modules of saibench, and names from the command line
+(`saibench.imports.user_names`); nothing else is imported for it.
 """
 
 from __future__ import annotations
@@ -45,44 +44,44 @@ LIBRARIES = frozenset(
         "torch.nn.Identity",
     }
 )
-"""Classes that take plain values and do nothing but what they are made for: no file, no command."""
+"""Classes that take plain values, open no file and run no command."""
 
 
 def refuse_targets(settings: Any, of: Path | str) -> None:
-    """Refuse settings that were read, where a `_target_` of theirs is not on the allow-list.
+    """Refuse settings from a file if a `_target_` is not on the allow-list.
 
     Args:
         settings: builtins, of any depth.
-        of: the file that they were read from.
+        of: the file.
 
     Raises:
-        UserError: the first such key, and what it names.
+        UserError: the first such key and its value.
     """
     for where, node in targets(settings):
         name = node[TARGET]
         if not _is_allowed_target(name):
             key = f"{where}.{TARGET}" if where else TARGET
             raise UserError(
-                f"{of}: {key}={name} is refused: a config that is read may name classes of "
-                f"saibench's own configs.{_way_out(name)}"
+                f"{of}: {key}={name} is refused: a config from a file may only name classes of "
+                f"saibench's configs.{_advice(name)}"
             )
 
 
 def refuse_module(name: str) -> None:
-    """Refuse a module that a record names, where it is not on the allow-list.
+    """Refuse a module of a record that is not on the allow-list.
 
     Raises:
         UserError: the module.
     """
     if not _is_allowed_module(name):
         raise UserError(
-            f"module '{name}' is refused: a record that is read may name saibench's own modules."
-            f"{_way_out(name)}"
+            f"module '{name}' is refused: a record may only name modules of saibench."
+            f"{_advice(name)}"
         )
 
 
 def targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every node with a `_target_`, and its dotted path."""
+    """Yield every node with a `_target_` after its dotted path."""
     if isinstance(node, dict):
         if TARGET in node:
             yield path, node
@@ -95,9 +94,9 @@ def targets(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 @functools.cache
 def shipped_targets() -> frozenset[str]:
-    """The classes and functions of saibench that shipped configs and studies name.
+    """Return the classes and functions of saibench in shipped configs and studies.
 
-    Those of loggers are not among them: a logger is built from the command line alone.
+    Loggers are excluded: they are built only from the command line.
     """
     named = re.compile(rf"\b{TARGET}: *({PACKAGE}\.[\w.]*\w)")
     files = [*root().glob("conf/**/*.yaml"), *root().glob("sweeps/**/*.yaml")]
@@ -117,7 +116,7 @@ def _is_allowed_target(name: Any) -> bool:
 
     try:
         found = _locate(name)
-    except Exception:  # is told, with its cause, where it is about to be built
+    except Exception:  # reported with its cause when it is built
         return True
     home = _home(found)
     return _is_below(home, own.modules) or _lies_in(sys.modules.get(home), own.folders)
@@ -133,16 +132,16 @@ def _is_allowed_module(name: Any) -> bool:
 
 
 def _is_of_own_module(name: str, own: UserNames) -> bool:
-    """Whether the module in a dotted name is the user's; no other is imported to find out."""
+    """Whether the module of a dotted name is the user's; imports no other module."""
     parts = name.split(".")
     is_own = False
     for end in range(1, len(parts) + 1):
         module = ".".join(parts[:end])
         try:
-            spec = find_spec(module)  # imports the packages around it, which are seen to be own
+            spec = find_spec(module)  # imports its parent packages, which were checked before
         except (ImportError, ValueError):
             spec = None
-        if spec is None:  # no module: what is left is the name of something in the one before
+        if spec is None:  # not a module, but a name in the one before
             break
         is_own = _is_trusted(module, own) or _is_below_folder(spec.origin, own.folders)
         if not is_own and not any(one.startswith(f"{module}.") for one in own.modules):
@@ -151,7 +150,7 @@ def _is_of_own_module(name: str, own: UserNames) -> bool:
 
 
 def _is_trusted(module: str, own: UserNames) -> bool:
-    """Whether `--trust-module` names the module, or a package that it is a part of."""
+    """Whether `--trust-module` names the module or a package around it."""
     for trusted in own.modules:
         if module == trusted:
             return True
@@ -165,7 +164,7 @@ def _is_trusted(module: str, own: UserNames) -> bool:
 
 
 def _home(found: Any) -> str:
-    """The module that an object was made in: `os.system` is not of a module that imports `os`."""
+    """Return the module that defines an object, not one that imports it."""
     while isinstance(found, functools.partial):
         found = found.func
     return str(getattr(found, "__module__", None) or type(found).__module__)
@@ -176,8 +175,8 @@ def _lies_in(module: Any, folders: tuple[str, ...]) -> bool:
 
 
 def _is_below_folder(file: str | None, folders: tuple[str, ...]) -> bool:
-    """Whether a module's file is the user's: in a named folder, and not in a run's below it."""
-    if file is None:  # a namespace, which any folder is
+    """Whether a module's file is in a named folder, and not in the folder of a run there."""
+    if file is None:  # a namespace package, which can be any folder
         return False
     path = Path(file).resolve()
     for folder in (Path(one) for one in folders):
@@ -188,7 +187,7 @@ def _is_below_folder(file: str | None, folders: tuple[str, ...]) -> bool:
 
 
 def _holds_runs(folder: Path) -> bool:
-    """Whether a run's or a study's files lie here: a module among them is no part of a project."""
+    """Whether a folder is that of a run or a study, whose modules belong to no project."""
     return any(
         next(folder.glob(pattern), None) is not None
         for pattern in ("run.json", "*/run.json", "evidence/points.parquet")
@@ -199,12 +198,12 @@ def _is_below(name: str, modules: tuple[str, ...]) -> bool:
     return any(name == module or name.startswith(f"{module}.") for module in modules)
 
 
-def _way_out(name: Any) -> str:
-    """What to do if it is one's own; nothing helps a name that is none, or is saibench's."""
+def _advice(name: Any) -> str:
+    """Return how to allow a user's module; empty for an invalid name."""
     if not isinstance(name, str) or not all(part.isidentifier() for part in name.split(".")):
         return ""
     if _is_below(name, (PACKAGE,)):
-        return " Use one of these; the rest of saibench is not for configs to name."
+        return " Use a class that a shipped config names."
     module = name.rpartition(".")[0] or name
     return (
         " If you know and trust it, use --config-dir with the folder of its module, or "

@@ -1,7 +1,6 @@
-"""Names of a package that are imported when they are first asked for.
+"""Names of a package that are imported on first use.
 
-A figure that takes one formula from a package then does not wait for PyTorch, which others of its
-modules need.
+A figure that needs one formula of a package then does not import PyTorch for the others.
 """
 
 from __future__ import annotations
@@ -12,12 +11,12 @@ from typing import Any
 
 
 def lazy_names(package: str, names: Collection[str], *modules: str) -> Callable[[str], Any]:
-    """The `__getattr__` of a package that exports names of its modules.
+    """Return a `__getattr__` for a package that exports names of its modules.
 
     Args:
         package: its `__name__`.
-        names: its `__all__`; none may be that of one of its modules.
-        modules: where to look for them, in this order.
+        names: its `__all__`, without names of its modules.
+        modules: modules to search, in this order.
     """
 
     def named(name: str) -> Any:

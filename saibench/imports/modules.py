@@ -1,4 +1,4 @@
-"""What a study names: modules and their parts, and the nearest to a name that there is not."""
+"""Import modules and objects by name, and suggest the closest name."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from saibench.imports.allow_list import refuse_module
 from saibench.renamed import current_name
 
 MIN_SIMILARITY = 0.6
-"""Of two names, from which one may be meant by the other; as `difflib.get_close_matches` has it."""
+"""Minimum similarity of a suggested name, as in `difflib.get_close_matches`."""
 
 
 def named_module(name: str) -> ModuleType:
-    """The module of a dotted name.
+    """Return the module of a dotted name.
 
     Raises:
-        ModuleNotFoundError: there is none; of a text that is no dotted name, there never is.
-        UserError: it is neither saibench's nor one that the user has named.
+        ModuleNotFoundError: the module does not exist, or the text is not a dotted name.
+        UserError: it is neither saibench's nor named by the user.
     """
     if not all(part.isidentifier() for part in name.split(".")):
         raise ModuleNotFoundError(f"'{name}' is not the dotted name of a module", name=name)
@@ -33,31 +33,31 @@ def named_module(name: str) -> ModuleType:
 
 
 def named_object(name: str) -> Any:
-    """The function or constant of a dotted name.
+    """Return the function or constant of a dotted name.
 
     Raises:
-        UserError: there is none, or its module is not to be imported.
+        UserError: it does not exist, or its module may not be imported.
     """
     module, _, attribute = name.rpartition(".")
     try:
         return getattr(named_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise UserError(f"'{name}' names nothing that is there: {error}.") from error
+        raise UserError(f"'{name}' cannot be imported: {error}.") from error
 
 
 def recorded_modules(records: Iterable[Mapping[str, Any]], part: str) -> list[str]:
-    """The modules that records name under `part`, each once, in their order.
+    """Return the modules under `part` of records, without repetition.
 
     Raises:
-        UserError: what stands there is no list of names.
+        UserError: the value is not a list of names.
     """
     named: dict[str, None] = {}
     for record in records:
         names = record.get(part) or []
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise UserError(
-                f"the record of point {record.get('point')} has no list of modules as '{part}': "
-                "run the point again, which writes it anew."
+                f"The record of {record.get('point')} has no list of modules under '{part}'. "
+                "Repeat the run to write it again."
             )
         workload = str(record.get("workload") or "")
         named |= dict.fromkeys(current_name(name, workload) for name in names)
@@ -65,7 +65,7 @@ def recorded_modules(records: Iterable[Mapping[str, Any]], part: str) -> list[st
 
 
 def nearest_module(name: str) -> str | None:
-    """The module whose own name comes nearest, in the same package or a room of it; else None."""
+    """Return the module with the closest name in the same package or its subpackages."""
     package, _, own = name.rpartition(".")
     try:
         spec = find_spec(package) if package else None
@@ -89,27 +89,26 @@ def nearest_module(name: str) -> str | None:
 
 
 def part_module(part: str, name: str, offered: Sequence[str]) -> ModuleType:
-    """The module of a dotted name that a workload's card lists under `part`.
+    """Return a module that a workload lists under `part`.
 
     Args:
-        part: key of the card: `figures`, `findings`, …
+        part: key of the workload: `figures`, `findings`, …
         offered: names that such a module must define.
 
     Raises:
-        UserError: there is no such module, it is not to be imported, or it lacks one of `offered`.
+        UserError: the module does not exist, may not be imported, or lacks one of `offered`.
     """
     try:
         module = named_module(name)
     except ModuleNotFoundError as error:
         if error.name is None or not name.startswith(error.name):
-            raise  # the module is there, and something that it imports is not
+            raise  # the module exists; something that it imports does not
         near = nearest_module(name)
         hint = f"did you mean '{near}'?" if near else "use the dotted name of an importable module."
-        raise UserError(f"{part}: there is no module '{name}': {hint}") from error
+        raise UserError(f"{part}: module '{name}' does not exist, {hint}") from error
     missing = [one for one in offered if not hasattr(module, one)]
     if missing:
         raise UserError(
-            f"{part}: module '{name}' is no {part.removesuffix('s')}: it has no "
-            f"{', '.join(missing)}."
+            f"{part}: module '{name}' defines no {', '.join(missing)}. Use a module of {part}."
         )
     return module

@@ -1,4 +1,4 @@
-"""Nodes with a `_target_`: checked against what they configure, and built."""
+"""Check nodes with a `_target_` against its parameters, and build them."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ _HYDRA = Path(hydra.__file__).parent
 
 
 def check_targets(settings: dict[str, Any], typed: Callable[[str], str] = str) -> None:
-    """Check every node with a `_target_` against what it configures.
+    """Check every node with a `_target_` against the target's parameters.
 
     Args:
-        settings: of a point or an evaluation.
-        typed: from the key of a value to the key that a user gives it by (`typed_key`).
+        settings: of a run or an evaluation.
+        typed: maps the key of a value to the key that the user types (`typed_key`).
 
     Raises:
-        UserError: a target that cannot be imported, an option that it does not take, a plain
-            value of the wrong kind.
+        UserError: a target that cannot be imported, an unknown option, or a plain value of the
+            wrong type.
     """
     for where, node in targets(settings):
         _check_options(where, node, typed)
@@ -47,15 +47,15 @@ def build(node: DictConfig | Mapping[str, Any], name: str, *inputs: Any, **given
     """Instantiate a node.
 
     Args:
-        node: what has a `_target_`.
-        name: its key in the settings.
+        node: settings with a `_target_`.
+        name: their key.
         inputs, given: further arguments of the target.
 
     Raises:
-        UserError: a user's mistake inside, as the sentence it is, or options that do not fit.
+        UserError: as the target raises it, or for any other error of the target.
     """
     for key in sorted(set(map(str, node)) & set(given)):  # it would be ignored
-        raise UserError(f"'{name}.{key}' is not to be set, since saibench itself gives it.")
+        raise UserError(f"'{name}.{key}' is set by saibench. Remove it.")
     try:
         return instantiate(node, *inputs, _convert_="all", **given)
     except InstantiationException as error:
@@ -68,28 +68,28 @@ def build(node: DictConfig | Mapping[str, Any], name: str, *inputs: Any, **given
 
 
 def fault(error: BaseException) -> str:
-    """What went wrong inside, and where, for whoever wrote what is built."""
+    """Return the error of a target with its file and line."""
     if isinstance(error, InstantiationException):
         return " ".join(str(error).split())
     last = traceback.extract_tb(error.__traceback__)[-1]
-    said = f"{type(error).__name__}: {first_line(error)}"
+    reason = f"{type(error).__name__}: {first_line(error)}"
     place = place_in_user_code(error)
     if not place and Path(last.filename).is_relative_to(_HYDRA):
-        return said  # Hydra calls it; nobody has to look there
-    return f"{said} ({place or f'{Path(last.filename).name}, line {last.lineno}'})"
+        return reason  # a line of Hydra's does not help
+    return f"{reason} ({place or f'{Path(last.filename).name}, line {last.lineno}'})"
 
 
 def parameters_of(target: Any) -> Mapping[str, inspect.Parameter] | None:
-    """What a target can be given; None for one that takes anything, or does not tell.
+    """Return the parameters of a target; None if it takes any, or they are unknown.
 
-    A net without a constructor of its own has that of `torch.nn.Module`, which takes `**kwargs` and
-    then refuses whatever they are.
+    A net without a constructor has that of `torch.nn.Module`, which takes `**kwargs` and then
+    refuses all of them.
     """
     if getattr(getattr(target, "__init__", None), "__module__", "") == "torch.nn.modules.module":
         return {}
     try:
         parameters = inspect.signature(target).parameters
-    except ValueError:  # some classes of Python's own do not tell
+    except ValueError:  # some builtin classes have no signature
         return None
     if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
         return None
@@ -97,7 +97,7 @@ def parameters_of(target: Any) -> Mapping[str, inspect.Parameter] | None:
 
 
 def options_of(name: str) -> set[str] | None:
-    """The options that a target takes; None for one that takes any, or cannot be imported."""
+    """Return the options of a target; None if it takes any or cannot be imported."""
     try:
         options = _options(_imported("", name))
     except UserError:
@@ -128,27 +128,27 @@ def _check_options(path: str, node: dict[str, Any], typed: Callable[[str], str])
 
 
 def _check_positions(path: str, target: Any, node: dict[str, Any]) -> None:
-    """Refuse `_args_` that the target does not take beside its options."""
+    """Refuse `_args_` that do not fit the target and its options."""
     given = node.get("_args_")
     if given is None:
         return
     if not isinstance(given, list | tuple):
-        raise UserError(f"{path}._args_={given} is not a list; [{given}] would work.")
+        raise UserError(f"{path}._args_={given} is not a list. Use [{given}].")
     named = [str(key) for key in node if not (key.startswith("_") and key.endswith("_"))]
     try:
         inspect.signature(target).bind_partial(*given, **dict.fromkeys(named))
     except TypeError as error:
         raise UserError(
-            f"{path}._args_={list(given)} does not fit {node['_target_']} ({first_line(error)}); "
-            "give its options by name."
+            f"{path}._args_={list(given)} does not fit {node['_target_']} ({first_line(error)}). "
+            "Give its options by name."
         ) from error
 
 
 @lru_cache
 def _options(target: Any) -> dict[str, TypeAdapter[Any] | None] | None:
-    """What a target can be given, with what checks a value that comes from YAML as it is.
+    """Return the options of a target, with type adapters for plain types.
 
-    None for a target that takes whatever it is given.
+    None for a target that takes any option.
     """
     parameters = parameters_of(target)
     if parameters is None:
@@ -160,28 +160,28 @@ def _options(target: Any) -> dict[str, TypeAdapter[Any] | None] | None:
 
 def _imported(path: str, name: str) -> Any:
     try:
-        found = _locate(name)  # `hydra.utils.get_object` would log what is said here
+        found = _locate(name)  # `hydra.utils.get_object` would log the error
     except Exception as error:  # whatever the import of a user's module raises
         cause = _misspelt(name) or f"{first_line(error.__cause__ or error)}."
         raise UserError(f"{path}._target_={name} cannot be imported: {cause}") from error
     if not callable(found):
         kind = type(found).__name__
-        raise UserError(f"{path}._target_={name} is a {kind}; a class or a function would work.")
+        raise UserError(f"{path}._target_={name} is a {kind}. Use a class or a function.")
     return found
 
 
 def _misspelt(name: str) -> str:
-    """What a module that could be imported has instead of the name in it; empty for nothing."""
-    module, _, wanted = name.rpartition(".")
+    """Return the closest name in an imported module; empty if there is none."""
+    module, _, attribute = name.rpartition(".")
     if module not in sys.modules:
         return ""
     names = [key for key, value in vars(sys.modules[module]).items() if callable(value)]
-    near = difflib.get_close_matches(wanted, names, n=1)
-    return f"{module} has no '{wanted}', did you mean '{near[0]}'?" if near else ""
+    near = difflib.get_close_matches(attribute, names, n=1)
+    return f"{module} has no '{attribute}', did you mean '{near[0]}'?" if near else ""
 
 
 def _without_tensor(hint: Any) -> Any:
-    """A number that may be a tensor, as a learning rate, is a number for who writes YAML."""
+    """Drop `Tensor` from a union with `float`: YAML has no tensors."""
     parts = typing.get_args(hint)
     if typing.get_origin(hint) not in (types.UnionType, typing.Union) or float not in parts:
         return hint

@@ -1,7 +1,7 @@
-"""What the user has named on the command line, and what may be imported for it.
+"""Names on the command line that may therefore be imported.
 
-The word of one command: kept in the environment, so that ranks and the workers of a launcher, which
-are processes of their own, know it too. Nothing that is read from a folder adds to it.
+They are kept in the environment, for the processes of ranks and launchers. Nothing that is read
+from a folder adds to them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ VARIABLE = "SAIBENCH_OWN_NAMES"
 
 @dataclass(frozen=True)
 class UserNames:
-    """What the user has named.
+    """Names from the command line.
 
     Args:
-        targets: classes, functions and modules by their whole dotted names, as in the settings of
-            a command line.
-        modules: modules and packages of `--trust-module`, with all that is defined below them.
-        folders: of `--config-dir`, whose modules are the user's.
-        caches: folders of prepared arrays that the settings name.
+        targets: full dotted names of classes, functions and modules in the settings.
+        modules: modules and packages of `--trust-module`, with all that they define.
+        folders: folders of `--config-dir`.
+        caches: folders of prepared arrays in the settings.
     """
 
     targets: tuple[str, ...] = ()
@@ -39,25 +38,25 @@ class UserNames:
 
 
 def user_names() -> UserNames:
-    """What has been named so far in this command."""
+    """Return the names so far in this command."""
     return _read(os.environ.get(VARIABLE, "{}"))
 
 
 def name_targets(names: Iterable[str]) -> None:
-    """Take these dotted names for the user's own word."""
+    """Add dotted names."""
     _add("targets", names)
 
 
 def name_caches(folders: Iterable[str]) -> None:
-    """Take these folders for the user's own word."""
+    """Add folders of prepared arrays."""
     _add("caches", (str(Path(folder).absolute()) for folder in folders))
 
 
 def trust_modules(names: Iterable[str]) -> None:
-    """Let a config or record that is read name what is defined in these modules or packages.
+    """Allow files that are read to name what these modules or packages define.
 
     Raises:
-        UserError: there is no such module.
+        UserError: a module does not exist.
     """
     names = list(names)
     for name in names:
@@ -67,20 +66,20 @@ def trust_modules(names: Iterable[str]) -> None:
             found = None
         if not found:
             raise UserError(
-                f"--trust-module {name}: there is no such module. Use the dotted name of one that "
-                "can be imported here, or --config-dir with the folder that holds it."
+                f"--trust-module {name}: the module does not exist. Use the dotted name of an "
+                "importable module, or --config-dir with its folder."
             )
     _add("modules", names)
 
 
 def trust_folder(folder: Path) -> None:
-    """Let a config or record that is read name the modules that lie in `folder`."""
+    """Allow files that are read to name the modules in `folder`."""
     _add("folders", [str(folder.resolve())])
 
 
 @contextmanager
 def names_of_one_command() -> Iterator[None]:
-    """Forget afterwards what is named within."""
+    """Remove names that were added within the context afterwards."""
     before = os.environ.get(VARIABLE)
     try:
         yield

@@ -24,9 +24,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("arguments", "part"), MISTAKES.values(), ids=list(MISTAKES))
-def test_mistake_is_refused_in_one_message(
-    arguments: list[str], part: str, tmp_path: Path
-) -> None:
+def test_mistake_is_refused_in_one_message(arguments: list[str], part: str, tmp_path: Path) -> None:
     ended = saibench(tmp_path, *arguments)
     assert part in ended.err
     assert re.fullmatch(r"[^\n]+[.?]\n", ended.err), "one sentence"
