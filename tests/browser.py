@@ -1,4 +1,4 @@
-"""A headless Chromium for tests, driven over its own pipe: no driver, no port, no download."""
+"""A headless Chromium for tests, controlled through a pipe: no driver, port or download."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ os.dup2(int(read), 3)
 os.dup2(int(write), 4)
 os.execv(command[0], command)
 """
-"""Chromium reads commands from its file 3 and answers to 4."""
+"""Chromium reads commands from file descriptor 3 and answers to 4."""
 PATIENCE = 60.0
-"""Seconds that a page may take for one thing, on a machine that does much else."""
+"""Timeout in seconds of one command, on a busy machine."""
 
 
 def chromium() -> str | None:
-    """Where a Chromium is, if there is one."""
+    """Return the path of a Chromium, None if there is none."""
     found = (os.environ.get("CHROME_PATH"), *map(shutil.which, NAMES))
     return next((path for path in found if path), None)
 
 
 class Page:
-    """One tab. What goes wrong in it is in `problems`."""
+    """One tab; `problems` lists its errors."""
 
     def __init__(self, write: int, read: int) -> None:
         self._write, self._read, self._buffer, self._number = write, read, b"", 0
@@ -55,7 +55,7 @@ class Page:
 
     @property
     def problems(self) -> list[str]:
-        """Errors of scripts, of the console and of the browser, as they came."""
+        """Return the errors of scripts, console and browser in order."""
         kinds = ("Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded")
         events = [event for event in self._events if event["method"] in kinds]
         return [
@@ -75,7 +75,7 @@ class Page:
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def value(self, expression: str) -> Any:
-        """Of an expression, or of what it promises."""
+        """Evaluate an expression; await a promise."""
         answer = self.call(
             "Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True
         )
@@ -84,12 +84,12 @@ class Page:
         return answer["result"].get("value")
 
     def until(self, expression: str) -> Any:
-        """Wait until an expression is true or an element; its value."""
-        wanted = f"(found => found instanceof Element || found)({expression})"
-        return self.wait(lambda: self.value(wanted), expression)
+        """Wait until an expression is true or an element; return it."""
+        value = f"(found => found instanceof Element || found)({expression})"
+        return self.wait(lambda: self.value(value), expression)
 
     def wait(self, condition: Callable[[], Any], what: str = "") -> Any:
-        """Wait until something holds; what it gives."""
+        """Wait until a condition is true; return its value."""
         end = time.monotonic() + PATIENCE
         while not (found := condition()):
             if time.monotonic() > end:
@@ -98,11 +98,11 @@ class Page:
         return found
 
     def text(self, selector: str) -> str:
-        """What an element shows."""
+        """Return the text of an element."""
         return self.value(f"document.querySelector({json.dumps(selector)}).innerText")
 
     def click(self, selector: str) -> None:
-        """Press and release the mouse in the middle of an element, or of its first line."""
+        """Click the centre of an element, or of its first line."""
         element = f"document.querySelector({json.dumps(selector)})"
         self.value(f"{element}.scrollIntoView({{block: 'center'}})")
         place = self.value(
@@ -128,7 +128,7 @@ class Page:
         path.write_bytes(base64.b64decode(picture))
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command of the DevTools protocol and its answer."""
+        """Send a command of the DevTools protocol; return the answer."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
         if self._session is not None:
@@ -156,7 +156,7 @@ class Page:
 
 
 def _above(descriptor: int) -> int:
-    """The same file under a number that is neither 3 nor 4."""
+    """Move a file descriptor above 9."""
     moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
     os.close(descriptor)
     return moved
@@ -164,7 +164,7 @@ def _above(descriptor: int) -> int:
 
 @contextmanager
 def browser(folder: Path) -> Iterator[Page]:
-    """A page of a fresh Chromium whose profile is in `folder`."""
+    """Yield a page of a new Chromium with its profile in `folder`."""
     path = chromium()
     assert path is not None
     to_browser, ours = map(_above, os.pipe())

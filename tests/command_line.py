@@ -1,4 +1,4 @@
-"""Commands run in this process or in one of their own, and a point that trains in a second."""
+"""Run commands in this process or a new one, and settings of a run of a second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TINY = (
     *("subset.count=20", "trainer.max_steps=4", "trainer.val_every=2", "trainer.accelerator=cpu"),
     *("logger=none", "trainer.progress=false"),
 )
-"""A net of a few hundred weights, four steps, on 20 of 270 frames: no download, no GPU."""
+"""A net of a few hundred weights, four steps, 20 of 270 frames, no download, no GPU."""
 
 QUIET = ("logger=none", "trainer.progress=false", "trainer.accelerator=cpu")
 BLANK = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 300"></svg>'
@@ -32,7 +32,7 @@ BLANK = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 600 300"></svg>'
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended: exit code, and what it printed."""
+    """Exit code and output of a command."""
 
     status: int
     out: str
@@ -46,7 +46,7 @@ def train(folder: Path, *arguments: str) -> Ended:
 
 @contextlib.contextmanager
 def no_page() -> Iterator[None]:
-    """Within, studies are joined but get no page, which takes longer than a tiny net."""
+    """Join studies without writing their page, which takes longer than a tiny net."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("saibench.report.page.write_report", lambda folder: folder)
         yield
@@ -96,7 +96,7 @@ def _called(
 
 
 def run(script: str, folder: Path, *arguments: str, **environment: str) -> Ended:
-    """`python <script> <arguments>` in `folder`, in a process of its own."""
+    """`python <script> <arguments>` in `folder`, in a new process."""
     modules = {"PYTHONPATH": str(REPOSITORY / "tests"), "OMP_NUM_THREADS": "1"}
     ended = subprocess.run(
         [sys.executable, str(REPOSITORY / script), *arguments],
@@ -110,6 +110,6 @@ def run(script: str, folder: Path, *arguments: str, **environment: str) -> Ended
 
 
 def only_point(folder: Path) -> Path:
-    """The one point below `folder`."""
+    """Return the folder of the only run below `folder`."""
     (record,) = folder.glob("outputs/*/*/run.json")
     return record.parent

@@ -17,24 +17,24 @@ from saibench.imports.user_names import VARIABLE
 REAL_TRAJECTORY = "rmd17/npz_data/rmd17_aspirin.npz"
 
 SLOW = ("studies", "runs", "packaging", "extension", "guard", "report", "docs")
-"""Folders whose files take minutes: begun last, one would keep one process at work alone."""
+"""Folders whose files take minutes; they start first, to balance the processes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The slow folders first; `--no-loadscope-reorder` keeps this order among processes."""
+    """Put slow folders first; `--no-loadscope-reorder` keeps this order."""
     items.sort(key=lambda item: item.path.parent.name not in SLOW)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """Small tensors are slower on several threads, and far slower on a busy machine."""
+    """Use one thread: small tensors are slower on several, above all on a busy machine."""
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty cache of trajectories, for this process and those that it starts."""
+    """An empty cache of data for this process and those that it starts."""
     with pytest.MonkeyPatch.context() as patch:
         folder = tmp_path_factory.mktemp("cache")
         patch.setenv("SAIBENCH_CACHE_DIR", str(folder))
@@ -45,7 +45,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module", autouse=True)
 def names_of_one_module() -> Iterator[None]:
-    """What tests name on a command line of this process, no other module's tests are to know."""
+    """Forget names of command lines between test modules."""
     os.environ.pop(VARIABLE, None)
     yield
     os.environ.pop(VARIABLE, None)
@@ -53,7 +53,7 @@ def names_of_one_module() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder of real data, `SAIBENCH_DATA_DIR`; a test that needs it is skipped without it."""
+    """Return the folder of real data, `SAIBENCH_DATA_DIR`, or skip the test."""
     folder = Path(os.environ.get("SAIBENCH_DATA_DIR", "."))
     if not (folder / REAL_TRAJECTORY).is_file():
         pytest.skip(f"needs SAIBENCH_DATA_DIR, a folder of real data with {REAL_TRAJECTORY}")

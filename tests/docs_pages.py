@@ -1,4 +1,4 @@
-"""Code blocks of the documentation, as tests run them."""
+"""Code blocks of the documentation, for tests that run them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Block:
 
     @property
     def commands(self) -> list[list[str]]:
-        """The words of each command of a block in bash."""
+        """Return the words of each command of a bash block."""
         lines = self.text.replace("\\\n", " ").splitlines()
         return [words for line in lines if (words := shlex.split(line, comments=True))]
 
@@ -33,12 +33,12 @@ def blocks(page: Path) -> list[Block]:
 
 
 def commands(page: Path) -> list[list[str]]:
-    """The words of each command that a page shows in bash."""
+    """Return the words of each bash command of a page."""
     return [words for block in blocks(page) if block.language == "bash" for words in block.commands]
 
 
 def files_of_my_project(page: Path) -> dict[str, str]:
-    """The files that a page shows, by their path in `my_project`."""
+    """Return the files of a page by their path in `my_project`."""
     found = {}
     for block in blocks(page):
         if name := FILE.match(block.text):
@@ -47,7 +47,7 @@ def files_of_my_project(page: Path) -> dict[str, str]:
 
 
 def write_my_project(page: Path, folder: Path) -> Path:
-    """Write them as a reader would; returns `my_project`."""
+    """Write the files of a page; return `my_project`."""
     project = folder / "my_project"
     for name, text in files_of_my_project(page).items():
         path = project / name

@@ -1,4 +1,4 @@
-"""Importing the package anew, as a fresh process would, where certain modules must not be."""
+"""Import the package as in a new process without certain modules."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 @contextmanager
 def imported_anew(*, without: str) -> Iterator[None]:
-    """Within, `saibench` is not imported yet, and an import of `without` raises ImportError."""
+    """Unload `saibench`, and let an import of `without` raise ImportError."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [*_modules("saibench"), *_modules(without)]:
             patch.delitem(sys.modules, name)

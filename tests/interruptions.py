@@ -1,4 +1,4 @@
-"""Lightning callbacks that disturb a training, for `+trainer.callbacks.<name>`."""
+"""Lightning callbacks that interrupt a training, for `+trainer.callbacks.<name>`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from lightning import Callback, LightningModule, Trainer
 
 
 class Interruption(Callback):
-    """Does nothing, until the environment says what to do at which step: `kill@5`, `raise@5`.
+    """Interrupts at a step as the environment says: `kill@5`, `raise@5`.
 
-    `term` is SIGTERM, `term1` that to the second rank alone, `validation` that in the validation
-    after the step, and `each@1` that after so many steps of every session. The environment
-    is no setting, so that a point and its interrupted twin have one hash.
+    `term` is SIGTERM, `term1` SIGTERM to the second rank alone, `validation` SIGTERM in the
+    validation after the step, `each@1` SIGTERM after one step of every session. The environment is
+    not a setting, so an interrupted run has the hash of an uninterrupted one.
     """
 
     def __init__(self) -> None:
@@ -24,22 +24,22 @@ class Interruption(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *batch: Any
     ) -> None:
-        deed, _, step = os.environ.get("INTERRUPTION", "").partition("@")
+        action, _, step = os.environ.get("INTERRUPTION", "").partition("@")
         self.steps += 1
-        if deed == "each":
+        if action == "each":
             if self.steps == int(step) + 1:
                 os.kill(os.getpid(), signal.SIGTERM)
             return
-        if deed and trainer.global_step == int(step):
-            if deed in ("term", "term1"):
-                if deed == "term" or trainer.global_rank == 1:
+        if action and trainer.global_step == int(step):
+            if action in ("term", "term1"):
+                if action == "term" or trainer.global_rank == 1:
                     os.kill(os.getpid(), signal.SIGTERM)
                 return
-            if deed == "validation":
+            if action == "validation":
                 return
-            if deed == "kill":
+            if action == "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-            if deed == "interrupt":  # a process started in the background ignores Ctrl-C
+            if action == "interrupt":  # a process started in the background ignores Ctrl-C
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 os.kill(os.getpid(), signal.SIGINT)
             raise RuntimeError(f"interrupted at step {step}")
@@ -52,7 +52,7 @@ class Interruption(Callback):
 
 
 class Failure(Callback):
-    """Raises at a step, for one seed or on one rank if they are given."""
+    """Raises at a step, optionally for one seed or on one rank."""
 
     def __init__(self, step: int, seed: int | None = None, rank: int | None = None) -> None:
         self.step, self.seed, self.rank = step, seed, rank

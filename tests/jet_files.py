@@ -10,7 +10,7 @@ from saibench.datamodules.jet_tagging.momenta import kinematics
 
 
 def random_jets(count: int, seed: int, slots: int = 200) -> tuple[np.ndarray, np.ndarray]:
-    """Padded momenta (count, slots, 4) float32 by falling pT, and labels (count,)."""
+    """Return padded momenta (count, slots, 4) float32, descending in pT, and labels (count,)."""
     rng = np.random.default_rng(seed)
     momenta = np.zeros((count, slots, 4), np.float32)
     for jet in momenta:
@@ -24,12 +24,12 @@ def random_jets(count: int, seed: int, slots: int = 200) -> tuple[np.ndarray, np
 
 
 def jet_features(momenta: np.ndarray) -> dict[str, np.ndarray]:
-    """The features of padded jets, by their names in a table of jets.
+    """Return the features of padded jets by their column names.
 
-    A constituent is what has energy; sums are in float64.
+    Constituents have energy > 0; sums are in float64.
 
     Args:
-        momenta: (N, P, 4) E, px, py, pz of the constituents in GeV, 0 where there is none.
+        momenta: (N, P, 4) E, px, py, pz of the constituents in GeV, padded with 0.
 
     Returns:
         energy, pT and mass (N,) float64 in GeV; pseudorapidity (N,) float64;
@@ -49,7 +49,7 @@ def write_pytables(
     complib: str | None = "blosc",
     fletcher32: bool = False,
 ) -> Path:
-    """A file as pandas writes it, with the 806 columns of TopLandscape."""
+    """Write a file with pandas that has the 806 columns of TopLandscape."""
     import pandas
 
     names = [f"{c}_{slot}" for slot in range(momenta.shape[1]) for c in ("E", "PX", "PY", "PZ")]

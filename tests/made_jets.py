@@ -1,4 +1,4 @@
-"""Jets made up for tests: collimated massless constituents, those of top jets more spread."""
+"""Synthetic jets for tests: collimated massless constituents, wider in top jets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from saibench.datamodules.jet_tagging.batch import JetBatch
 def made_jets(
     jets: int = 8, constituents: int = 20, seed: int = 0, angles: Tensor | None = None
 ) -> JetBatch:
-    """Jets of 2 … `constituents` constituents, padded to the longest; every second is a top."""
+    """Return jets of 2 to `constituents` constituents, padded; every second is a top jet."""
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:

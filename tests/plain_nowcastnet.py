@@ -1,6 +1,6 @@
-"""NowcastNet in evaluation, written out on the numbers of a state dict: what modules must equal.
+"""Reference implementation of NowcastNet in evaluation, from the tensors of a state dict.
 
-One function a step of the published description, NumPy and SciPy where they can, in float64.
+One function per step of the published description, with NumPy and SciPy if possible, in float64.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class PlainNowcastNet:
-    """A prediction from a state dict in float64.
+    """Predicts from a state dict in float64.
 
     Args:
-        state: names and numbers of a `NowcastNet`.
+        state: state dict of a `NowcastNet`.
     """
 
     state: dict[str, Tensor]
@@ -131,14 +131,14 @@ class PlainNowcastNet:
 
 
 def same_size(x: Tensor, weight: Tensor, bias: Tensor | None, reflect: bool) -> Tensor:
-    """A convolution that keeps the size, with a border of zeros or of a mirror image."""
+    """Convolve with zero or reflection padding to the same size."""
     border = weight.shape[-1] // 2
     x = F.pad(x, (border,) * 4, mode="reflect" if reflect else "constant")
     return F.conv2d(x, weight, bias)
 
 
 def advect(start: Tensor, motion: Tensor, intensity: Tensor) -> Tensor:
-    """The evolution operator by SciPy: backward, to the nearest pixel, border repeated."""
+    """Apply the evolution operator with SciPy: backward, nearest pixel, edge padding."""
     batch, leads, height, width = intensity.shape
     rows, columns = np.mgrid[:height, :width]
     evolved = np.empty(intensity.shape)
@@ -153,10 +153,10 @@ def advect(start: Tensor, motion: Tensor, intensity: Tensor) -> Tensor:
 
 
 def published_view(projected: Tensor) -> Tensor:
-    """(B, 32n, h, w) laid out as (B, 2n, 4h, 4w) by index arithmetic on the flat numbers.
+    """Rearrange (B, 32n, h, w) to (B, 2n, 4h, 4w) by index arithmetic.
 
-    The flat numbers of an event are read as (C', 4, 4, 8, 8) and listed with the two eights
-    before the two fours.
+    The values of an event are read as (C', 4, 4, 8, 8), and the axes of length 8 move before those
+    of length 4.
     """
     batch, channels, height, width = projected.shape
     flat = projected.reshape(batch, -1).numpy()

@@ -1,4 +1,4 @@
-"""A gloo process group of copies of this process, each with memory of its own."""
+"""A gloo process group of forked copies of this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source of rain events as a user writes one, of another cadence than the shipped."""
+"""A user's source of rain events, with another time step than the shipped ones."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ SIDE = 32
 
 @dataclass(frozen=True)
 class Radar:
-    """A shower that moves by one pixel a frame to the right and is `fault`y in event 3.
+    """A shower that moves right by one pixel per frame; event 3 has the `fault`.
 
-    Of fault "unseen" are all events from 8 on: the radar saw nothing of them.
-
-    Its rate in mm/h grows by 0.1 an hour and pixel of the field, at any cadence.
+    With the fault "unseen", events from 8 on have no valid pixel. The rate grows by 0.1 mm/h per
+    hour at any time step.
     """
 
     minutes_per_frame: float = 6
@@ -50,7 +49,7 @@ class Radar:
 
 @dataclass(frozen=True)
 class Sited(Radar):
-    """The radar's site is called `root`, decides what it sees, and is not in the recipe."""
+    """A radar whose site, `root`, changes the data and is missing from the recipe."""
 
     root: str = "north"
 

@@ -1,4 +1,4 @@
-"""Scores of rain by loops over pixels, and small fields to try them on."""
+"""Reference implementation of rain scores by loops over pixels, and small test fields."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Batch = tuple[Tensor, Tensor, Tensor | None]
 def rain(
     num_events: int, num_leads: int, height: int = 7, width: int = 9, *, seed: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Predicted and observed rates in mm/h with ties at whole numbers, and a mask with gaps.
+    """Return predicted and observed rates in mm/h, with ties at integers, and a mask.
 
-    Observed rates reach beyond 128 mm/h and predicted ones below 0; some frames are dry.
+    Some observed rates exceed 128 mm/h, some predicted ones are negative, some frames are dry.
     """
     generator = torch.Generator().manual_seed(seed)
     shape = num_events, num_leads, height, width
@@ -35,14 +35,14 @@ def rain(
 
 @dataclass
 class FrameByLoop:
-    """One frame: what each valid pixel adds, one after another."""
+    """Scores of one frame, summed over its valid pixels."""
 
     preds: Tensor
     target: Tensor
     mask: Tensor | None = None
 
     def pixels(self) -> Iterator[tuple[int, int, float, float]]:
-        """Row, column, clipped prediction and clipped observation of each valid pixel."""
+        """Yield row, column, clipped prediction and clipped observation of each valid pixel."""
         for y, x in product(*map(range, self.preds.shape)):
             if self.mask is None or self.mask[y, x]:
                 predicted, observed = float(self.preds[y, x]), float(self.target[y, x])
@@ -92,7 +92,7 @@ def center(weighted: list[tuple[float, int, int]]) -> tuple[float, float]:
 
 
 def frames(preds: Tensor, target: Tensor, mask: Tensor | None = None) -> list[list[FrameByLoop]]:
-    """By event, then by lead time."""
+    """Return frames by event and lead time."""
     return [
         [
             FrameByLoop(
@@ -105,7 +105,7 @@ def frames(preds: Tensor, target: Tensor, mask: Tensor | None = None) -> list[li
 
 
 def mean(values: list[float]) -> float:
-    """Plain mean of the values that are defined."""
+    """Return the mean of the defined values."""
     defined = [value for value in values if not math.isnan(value)]
     return math.fsum(defined) / len(defined) if defined else math.nan
 

@@ -1,4 +1,4 @@
-"""What a test session skipped, why, and what would run it; in CI nothing but the GPU's may be.
+"""Report skipped tests and how to run them; in CI only tests that need a GPU may be skipped.
 
 `conftest.py` imports the hooks, whose names are pytest's.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import pytest
 
 GPU = "gpu"
-"""Marks tests that need a GPU: the only ones that CI may skip."""
+"""Mark of tests that need a GPU."""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -27,12 +27,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     if not skipped:
         return
-    terminalreporter.section("skipped, and what would run it")
+    terminalreporter.section("skipped, and how to run them")
     for reason, count in Counter(map(_reason, skipped)).most_common():
         terminalreporter.line(f"{count:4d}  {reason}")
     if refused := not_allowed(skipped):
         terminalreporter.line(
-            f"CI may skip only tests that need a GPU: {len(refused)} others fail it, "
+            f"CI may skip only tests that need a GPU; {len(refused)} others were skipped, "
             f"e.g. {refused[0].nodeid}",
             red=True,
         )
@@ -45,7 +45,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def not_allowed(skipped: Iterable[pytest.TestReport]) -> list[pytest.TestReport]:
-    """Reports of skipped tests that must run where the environment has CI=true."""
+    """Return reports of skipped tests that must run if the environment has CI=true."""
     if os.environ.get("CI", "").lower() not in ("1", "true"):
         return []
     return [report for report in skipped if GPU not in report.keywords]

@@ -1,8 +1,7 @@
-"""A made-up study of taggers on disk, for tests of what reads evidence.
+"""A synthetic study of taggers on disk, for tests that read evidence.
 
-Its numbers are drawn, not measured: jets of a long-tailed energy, taggers that score them with a
-separation that grows with the training set, falls beyond the energies trained on, and, with
-four-momenta as inputs, turns with the jet.
+Jets have a long-tailed energy. The separation of the taggers' random scores grows with the training
+set, falls beyond its energies, and, with four-momenta as inputs, depends on the rotation angle.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import polars
 from saibench.datamodules.jet_tagging.energy_bins import class_counts, energy_bin
 from saibench.evidence.schema import Field, write_table
 
-PARTITION, TURNED = "held_out", "rotated"
+PARTITION, ROTATED = "held_out", "rotated"
 ANGLES = tuple(range(0, 180, 15))
 JETS = 3000
 KEYS = [
@@ -35,7 +34,7 @@ SENSITIVITY = {"kinematic": 0.0, "raw": 0.5, "raw_no_pair": 0.8}
 
 @dataclass(frozen=True)
 class MadeTagger:
-    """Settings of one made-up point."""
+    """Settings of one synthetic run."""
 
     fraction: float | None = None
     features: str = "kinematic"
@@ -68,7 +67,7 @@ class MadeTagger:
 
     @property
     def separation(self) -> float:
-        """Of the classes' log-odds, in units of their spread."""
+        """Return the separation of the classes' log-odds in units of their spread."""
         doublings = np.log2(self.train_count / 1000)
         gained = {"kinematic": 1.3 + 0.10 * doublings, "raw": 0.6 + 0.26 * doublings}
         return float(gained.get(self.features, 0.3 + 0.2 * doublings))
@@ -84,7 +83,7 @@ RANGES = [MadeTagger(bins=tuple(range(last + 1))) for last in (0, 1, 2, 3, 7)]
 
 
 def made_index(jets: int = JETS, data: str = "simulated_jets") -> dict[str, np.ndarray]:
-    """Features of the jets; the share of top jets falls with the energy."""
+    """Return the features of the jets; the share of top jets falls with the energy."""
     rng = np.random.default_rng(len(data))
     energy = np.minimum(550 + rng.exponential(420, jets), 2439)
     label = (rng.random(jets) < 0.62 - 0.05 * energy_bin(energy)).astype(np.int64)
@@ -104,7 +103,7 @@ def made_index(jets: int = JETS, data: str = "simulated_jets") -> dict[str, np.n
 def made_logits(
     made: MadeTagger, index: Mapping[str, np.ndarray], angle: float = 0.0
 ) -> np.ndarray:
-    """Log-odds of each jet, turned by an angle in degrees."""
+    """Return the log-odds of each jet, rotated by an angle in degrees."""
     jets = len(index["label"])
     of_jet = np.random.default_rng(7).normal(size=jets)
     own = np.random.default_rng(int(made.point, 16)).normal(size=jets)
@@ -126,18 +125,18 @@ def write_jet_study(
     folder: Path,
     made: Sequence[MadeTagger],
     jets: int = JETS,
-    turned: bool = False,
+    rotated: bool = False,
     record: Mapping[str, Any] | None = None,
     **columns: np.ndarray,
 ) -> Path:
-    """Writes the point folders of a study as the runs would; returns `folder`.
+    """Write the folders of a study's runs; return `folder`.
 
     Args:
-        columns: of the index, in place of those made up.
+        columns: columns of the index that replace synthetic ones.
     """
     for tagger in made:
         index = made_index(jets, tagger.data) | columns
-        write_jet_point(folder / tagger.point, tagger, index, turned, record or {})
+        write_jet_point(folder / tagger.point, tagger, index, rotated, record or {})
     return folder
 
 
@@ -145,15 +144,15 @@ def write_jet_point(
     folder: Path,
     made: MadeTagger,
     index: Mapping[str, np.ndarray],
-    turned: bool = False,
+    rotated: bool = False,
     record: Mapping[str, Any] | None = None,
     logits: np.ndarray | None = None,
 ) -> None:
-    """One point; `logits` in place of those made up."""
+    """Write one run; `logits` replace the synthetic ones."""
     folder.mkdir(parents=True)
     jets = len(index["label"])
     given = made_logits(made, index) if logits is None else logits
-    names = [PARTITION, TURNED] if turned else [PARTITION]
+    names = [PARTITION, ROTATED] if rotated else [PARTITION]
     tables = [_samples(made, index, given, name) for name in names]
     trained = made_index(made.train_count // 20)
     number = energy_bin(trained["jet_energy"])
@@ -195,7 +194,7 @@ def write_jet_point(
         for name, values in index.items()
     ]  # fmt: skip
     write_table(folder / "samples.parquet", polars.concat(tables), [*KEYS, *features, *statistics])
-    if turned:
+    if rotated:
         write_table(
             folder / "by_angle.parquet",
             _by_angle(made, index),
@@ -232,7 +231,7 @@ def _by_angle(made: MadeTagger, index: Mapping[str, np.ndarray]) -> polars.DataF
     return polars.DataFrame(
         {
             "point": [made.point] * size,
-            "partition": [TURNED] * size,
+            "partition": [ROTATED] * size,
             "sample_id": np.repeat(np.arange(500, 500 + jets), len(ANGLES)),
             "angle": np.tile(ANGLES, jets),
             "score": (1 / (1 + np.exp(-logits))).astype(np.float32).ravel(),

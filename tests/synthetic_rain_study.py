@@ -1,7 +1,7 @@
-"""A made-up nowcasting study on disk, for tests of what reads evidence.
+"""A synthetic nowcasting study on disk, for tests that read evidence.
 
-Its numbers are drawn, not measured: events of which most decay, a net that errs less than
-persistence, predicts that all events decay, and errs in its source more than in its motion.
+Most events decay. The net has random errors that are smaller than those of persistence and come
+more from its source than from its motion; it predicts decay for all events.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ UNITS = {"mae": "mm/h", "displacement": "km"}
 
 @dataclass(frozen=True)
 class MadeRain:
-    """Settings of one made-up point."""
+    """Settings of one synthetic run."""
 
     model: str = "nowcastnet"
     seed: int = 0
@@ -66,7 +66,7 @@ def write_rain_study(
     partitions: Sequence[str] = (PARTITION,),
     record: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes the point folders of a study as the runs would; returns `folder`."""
+    """Write the folders of a study's runs; return `folder`."""
     for point in made:
         rows = polars.concat(by_lead(point, events, partition) for partition in partitions)
         write_rain_point(folder / f"{point.slug}-{point.point}", point, rows, record or {})
@@ -76,7 +76,7 @@ def write_rain_study(
 def write_rain_point(
     folder: Path, made: MadeRain, rows: polars.DataFrame, record: Mapping[str, Any]
 ) -> None:
-    """One point with these rows of `by_lead`."""
+    """Write one run with these rows of `by_lead`."""
     folder.mkdir(parents=True)
     partitions = {
         name: {"hash": name, "count": part["sample_id"].n_unique(), "describe": f"made-up {name}"}
@@ -123,7 +123,7 @@ def write_rain_point(
 
 
 def by_lead(made: MadeRain, events: int, partition: str = PARTITION) -> polars.DataFrame:
-    """One row an event and lead time."""
+    """Return one row per event and lead time."""
     of_data = np.random.default_rng(len(partition))
     of_point = np.random.default_rng(int(made.point, 16))
     shape = events, len(LEADS)
@@ -181,7 +181,7 @@ def by_lead(made: MadeRain, events: int, partition: str = PARTITION) -> polars.D
 
 
 def write_draws(folder: Path, made: MadeRain, draws: int, events: int = 10) -> np.ndarray:
-    """Adds `by_draw.parquet` to a point; returns its MAE `(events, draws, leads)`."""
+    """Add `by_draw.parquet` to a run; return its MAE `(events, draws, leads)`."""
     rng = np.random.default_rng(5)
     mean = rng.uniform(0.5, 3, (events, 1, 1))
     mae = mean * rng.normal(1, 0.01, (events, draws, len(LEADS)))
@@ -208,7 +208,7 @@ def write_draws(folder: Path, made: MadeRain, draws: int, events: int = 10) -> n
 
 
 def write_shifts(folder: Path, made: MadeRain, events: int = 30) -> np.ndarray:
-    """Adds `by_shift.parquet` to a point; returns its MAE `(events, shifts)`."""
+    """Add `by_shift.parquet` to a run; return its MAE `(events, shifts)`."""
     shifts = np.array([0, 4, 8, 16, 32, 64])
     mae = np.random.default_rng(6).uniform(1, 2, (events, 1)) * (1 - np.exp(-shifts / 10))
     rows = polars.DataFrame(

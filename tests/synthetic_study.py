@@ -1,7 +1,7 @@
-"""A made-up force-field study on disk, for tests of what reads evidence.
+"""A synthetic force-field study on disk, for tests that read evidence.
 
-Its numbers are drawn, not measured: errors of aspirin's size with the structure that the paper
-describes (a stretch of time that narrow windows miss, a spike at the start of the test).
+Its errors are random, of the size of aspirin's, with the structure in the paper: a period that
+narrow windows miss, and a spike at the start of the test.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ BY_ATOM = [
 
 @dataclass(frozen=True)
 class Made:
-    """Settings of one made-up point; `size` None reaches up to the test."""
+    """Settings of one synthetic run; `size` None means up to the test."""
 
     start: float = 0.0
     size: float | None = None
@@ -136,7 +136,7 @@ def write_study(
     frames: int = 964,
     figures: Sequence[str] = tuple(FIGURES),
 ) -> Path:
-    """Writes the point folders of a study as the runs would; returns `folder`."""
+    """Write the folders of a study's runs; return `folder`."""
     for point in made:
         write_point(folder / f"{point.slug}-{point.point}", point, frames, figures)
     return folder
@@ -157,7 +157,7 @@ def write_point(
 
 
 def ar1(rng: np.random.Generator, count: int, memory: float = 0.7) -> np.ndarray:
-    """An AR(1) series of unit variance, `(count,)`."""
+    """Return an AR(1) series of unit variance, `(count,)`."""
     noise = rng.standard_normal(count) * np.sqrt(1 - memory**2)
     series = np.empty(count)
     series[0] = rng.standard_normal()

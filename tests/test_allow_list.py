@@ -1,4 +1,4 @@
-"""What a config or record that is read may name: all that is shipped, and the user's own word."""
+"""Names allowed in configs and records from files: shipped ones and the user's."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ FROZEN = sorted(root().glob("docs/results/**/config.yaml"))
 
 
 @pytest.fixture(autouse=True)
-def own_word(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a test names, and imports, is forgotten after it."""
+def separate_names(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Forget names and imports of a test after it."""
     known = set(sys.modules)
     with names_of_one_command():
         yield
@@ -43,7 +43,7 @@ def node(target: object) -> dict[str, object]:
 
 
 def shipped_nodes() -> Iterator[tuple[str, str]]:
-    """Every shipped file that a frozen config is built from, with each class that it names."""
+    """Yield the shipped config files with each class that they name."""
     files = [*conf().rglob("*.yaml"), *(root() / "sweeps").rglob("*.yaml")]
     for file in (one for one in files if one.parent.name not in ("logger", "metrics")):
         for _, found in targets(yaml.safe_load(file.read_text())):
@@ -112,7 +112,7 @@ def test_anything_else_is_refused_by_its_key(target: object) -> None:
         refuse_targets(node(target), "config.yaml")
 
 
-def test_trust_in_more_of_saibench_is_no_advice() -> None:
+def test_trust_module_is_not_suggested_for_saibench() -> None:
     with pytest.raises(UserError, match=r"saibench\.cli\.main") as refused:
         refuse_targets(node("saibench.cli.main"), "config.yaml")
     assert "--trust-module" not in str(refused.value)
@@ -153,7 +153,7 @@ def test_module_of_a_record_is_refused(name: str) -> None:
         refuse_module(name)
 
 
-def test_what_the_command_line_names_is_allowed_to_the_letter() -> None:
+def test_names_of_the_command_line_are_allowed_exactly() -> None:
     name_targets(["numpy.testing.measure"])
     refuse_targets(node("numpy.testing.measure"), "config.yaml")
     with pytest.raises(UserError, match=r"numpy\.testing\.rundocs"):
@@ -162,7 +162,7 @@ def test_what_the_command_line_names_is_allowed_to_the_letter() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Somebody's folder of modules, with somebody else's study below it."""
+    """A user's folder of modules with somebody else's study in it."""
     files = {
         "mine.py": "import os, functools\nfrom subprocess import run\n"
         "class Net: pass\nShort = functools.partial(Net)\nTwisted = functools.partial(os.system)\n",
@@ -187,7 +187,7 @@ STRANGERS = ("theirs.Net", "theirs.run.evil.Net", "my_package.data.study.evil.Ne
 
 
 @pytest.mark.parametrize("way", ["--config-dir", "--trust-module"])
-def test_own_modules_are_allowed_and_what_they_import_is_not(project: Path, way: str) -> None:
+def test_user_modules_are_allowed_and_their_imports_are_not(project: Path, way: str) -> None:
     for target in OWN:
         with pytest.raises(UserError, match=target):
             refuse_targets(node(target), "config.yaml")
@@ -218,7 +218,7 @@ def test_trust_in_a_part_of_a_package_is_no_trust_in_the_rest(project: Path) -> 
         refuse_module("my_package")
 
 
-def test_module_to_be_trusted_that_there_is_not_is_named() -> None:
+def test_missing_trusted_module_is_named() -> None:
     for name in ("nowhere_at_all", "nowhere_at_all.below", "os.path.below", "a b", ""):
         with pytest.raises(UserError, match=f"--trust-module {name}"):
             trust_modules([name])

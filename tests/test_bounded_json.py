@@ -1,4 +1,4 @@
-"""JSON from strangers: whatever reads it ends soon, and takes no more than a bound."""
+"""Untrusted JSON: every reader is limited in time and memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("name", READERS)
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_text_is_refused_in_one_sentence(
+def test_hostile_text_is_refused_with_its_file(
     text: str | bytes, name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / name

@@ -1,4 +1,4 @@
-"""How numbers and intervals read."""
+"""Numbers and intervals as text."""
 
 from __future__ import annotations
 

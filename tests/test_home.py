@@ -1,4 +1,4 @@
-"""A user id that the system does not know, without HOME, as containers are started with."""
+"""An unknown user id without HOME, as in containers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def train_unknown(folder: Path, **environment: str) -> subprocess.CompletedProce
     )
 
 
-def test_a_run_of_an_unknown_user_works_and_says_where_its_caches_are(tmp_path: Path) -> None:
+def test_run_of_an_unknown_user_reports_its_cache_folder(tmp_path: Path) -> None:
     ended = train_unknown(tmp_path, TMPDIR=str(tmp_path))
     assert ended.returncode == 0, ended.stderr
     home = tmp_path / f"saibench-home-{os.getuid()}"
@@ -50,7 +50,7 @@ def test_a_run_of_an_unknown_user_works_and_says_where_its_caches_are(tmp_path: 
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
-def test_a_folder_that_somebody_else_laid_there_is_refused(kind: str, tmp_path: Path) -> None:
+def test_folder_of_another_user_is_refused(kind: str, tmp_path: Path) -> None:
     home = tmp_path / f"saibench-home-{os.getuid()}"
     if kind == "file":
         home.touch()

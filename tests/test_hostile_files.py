@@ -1,4 +1,4 @@
-"""Files from strangers run nothing, and claim no more memory than they hold."""
+"""Untrusted files run no code and allocate no more memory than their content."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Attack = tuple[Callable[[Path, Any], None], Callable[[Path], object]]
 
 
 class Payload:
-    """Unpickled, it leaves a trace."""
+    """Creates a file when unpickled."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -150,7 +150,7 @@ CLAIMS = {
 
 
 @pytest.mark.parametrize("header", CLAIMS.values(), ids=CLAIMS)
-def test_a_header_of_an_array_claims_what_is_not_there(header: str, tmp_path: Path) -> None:
+def test_header_of_an_array_with_a_false_size_is_refused(header: str, tmp_path: Path) -> None:
     path = tmp_path / "a.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("R.npy", member(header))
@@ -168,7 +168,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
 
 
 def test_a_trajectory_of_zeros_is_refused_by_what_it_claims(tmp_path: Path) -> None:
-    """Before it takes the memory, and not as a copy that was interrupted."""
+    """It is refused before memory is allocated, and not as an incomplete copy."""
     path = tmp_path / "a.npz"
     np.savez_compressed(path, R=np.zeros(2**24))
     with pytest.raises(UserError, match=r"a\.npz.*'R' claims 134,217,856 bytes") as refusal:
@@ -220,7 +220,7 @@ def test_a_png_is_bounded_and_whole(content: bytes, says: str, tmp_path: Path) -
 
 
 def test_pixels_are_checked_by_their_crc(tmp_path: Path) -> None:
-    """Stored without compression, a changed pixel is decoded as well as any other."""
+    """Without compression, a changed pixel is decoded without an error."""
     counts = np.random.default_rng(0).integers(30, 900, (4, 4)).astype(np.uint16)
     content = io.BytesIO()
     Image.fromarray(counts).save(content, "PNG", compress_level=0)

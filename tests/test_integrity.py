@@ -1,4 +1,4 @@
-"""What a run left is checked against its record, in whichever way it is read."""
+"""Files of a run are checked against its record by every reader."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FILES = ("samples.parquet", "by_species.parquet", "metrics.json", "frames.npz")
 
 @pytest.fixture
 def point(tmp_path: Path) -> Path:
-    """A run of made-up evidence whose record lists all of it."""
+    """A synthetic run whose record lists all its files."""
     folder = tmp_path / "study" / "one"
     write_point(folder, Made(), frames=30)
     zeros = np.zeros((1, 2, 3), np.float32)
@@ -38,7 +38,7 @@ def point(tmp_path: Path) -> Path:
 
 
 def flip(path: Path, place: int) -> None:
-    """One bit, into a file of its own, as damage would leave it."""
+    """Flip one bit in a new file."""
     content = bytearray(path.read_bytes())
     content[place] ^= 1
     path.unlink()
@@ -130,7 +130,7 @@ def test_joined_tables_have_what_sha256sum_checks(point: Path) -> None:
 
 
 def test_values_of_a_table_carry_checksums_of_their_own(tmp_path: Path, point: Path) -> None:
-    """As those joined before there was a list of sums."""
+    """Also without `SHA256SUMS`."""
     alone = tmp_path / "samples.parquet"
     alone.write_bytes((point / "samples.parquet").read_bytes())
     chunk = pyarrow.parquet.ParquetFile(alone).metadata.row_group(0).column(8)

@@ -1,4 +1,4 @@
-"""A session ends with what was skipped; in CI a skipped test fails it, unless it needs a GPU."""
+"""A session lists skipped tests; in CI they fail it, except tests that need a GPU."""
 
 from __future__ import annotations
 

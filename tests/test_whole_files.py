@@ -1,4 +1,4 @@
-"""A file appears whole or not at all, and what a killed process left goes with the next."""
+"""Files are written atomically, and temporary files of killed processes are removed."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_only_what_no_process_writes_is_removed(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_stays(tmp_path: Path) -> None:
-    """A folder or a link is not what `atomic_write` leaves, whatever its name."""
+    """`atomic_write` creates neither folders nor links."""
     mine = tmp_path / "mine.txt"
     mine.write_text("mine")
     gone = subprocess.Popen([sys.executable, "-c", ""])

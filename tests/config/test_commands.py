@@ -1,4 +1,4 @@
-"""Mistakes in `python -m saibench <command>`: one sentence, exit code 2."""
+"""Mistakes in `python -m saibench <command>`: one message, exit code 2."""
 
 from __future__ import annotations
 

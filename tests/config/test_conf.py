@@ -1,4 +1,4 @@
-"""Every option and every study that is shipped composes to points that can run."""
+"""All shipped options and studies compose to valid runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ OPTIONS = sorted(
 STUDIES = [Path(name) for name in sorted(study_files())]
 DOWNLOADED = ("data/md17", "data/mrms", "data/rmd17", "data/top_landscape")
 OF_DOWNLOADED = ("data_sources",)
-"""Studies that compare data which must be downloaded first."""
+"""Studies of data sets that must be downloaded."""
 UNTRAINED = ["workload=nowcasting", "model=persistence"]
 NEEDED_BESIDE = {
     "lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"],
@@ -37,7 +37,7 @@ def composed(*arguments: str) -> Command:
 
 
 def settings_shown(option: Path) -> list[str]:
-    """What the first command in the option's comment sets beside it, paths apart."""
+    """Return further settings in the first command of an option's comment, without paths."""
     text = (conf() / option).with_suffix(".yaml").read_text(encoding="utf-8")
     command = next((line for line in text.splitlines() if "python train.py" in line), "")
     given = command.partition("train.py")[2].split()
@@ -45,9 +45,7 @@ def settings_shown(option: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
-def test_option_composes_to_a_point_that_can_run(
-    option: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_option_composes_to_a_valid_run(option: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if str(option) in DOWNLOADED:
         module = "saibench.datamodules.structural.StructuralDataModule"
         monkeypatch.setattr(f"{module}.check", lambda data: None)
@@ -60,14 +58,14 @@ def test_option_composes_to_a_point_that_can_run(
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
-def test_option_begins_with_how_to_use_it(option: Path) -> None:
+def test_option_begins_with_a_comment(option: Path) -> None:
     text = (conf() / option).with_suffix(".yaml").read_text(encoding="utf-8")
     first, *_ = [line for line in text.splitlines() if not line.startswith("# @package")]
     assert first.startswith("# ")
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=str)
-def test_study_composes_to_distinct_points_that_can_run(
+def test_study_composes_to_distinct_valid_runs(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if study.name in OF_DOWNLOADED:
@@ -88,8 +86,8 @@ def test_study_composes_to_distinct_points_that_can_run(
 @pytest.mark.parametrize(
     "study", [one for one in STUDIES if one.parent.name == "nowcasting"], ids=str
 )
-def test_rain_studies_can_be_had_of_weights_that_are_there(study: Path) -> None:
-    """What `trainer=none` says is not undone by the study's own budget."""
+def test_rain_studies_run_without_training(study: Path) -> None:
+    """The budget of a study does not override `trainer=none`."""
     command = composed(f"+sweeps={study}", "trainer=none")
     assert all(config.trainer.max_steps == 0 for config in command.points)
 
@@ -123,7 +121,7 @@ def test_flags_may_stand_anywhere(arguments: list[str]) -> None:
     assert all(config.data.molecule == "butane" for config in command.points)
 
 
-def test_configs_of_the_users_own_are_found_beside_the_shipped_ones(tmp_path: Path) -> None:
+def test_configs_of_the_user_are_found(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     own = "defaults: [nequip_small, _self_]\nnet: {num_features: 8}\n"
     (tmp_path / "model" / "tiny.yaml").write_text(own)

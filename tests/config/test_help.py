@@ -1,4 +1,4 @@
-"""What the entry points say without running anything."""
+"""Help and composed config of the entry points."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ HEAVY = ("torch", "lightning", "nequip", "e3nn", "tblite", "ase", "matplotlib", 
 
 
 def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The script in a process that tells on standard error which heavy packages it imported."""
+    """Run a script in a process that prints the heavy packages that it imported."""
     program = (
         "import atexit, runpy, sys\n"
-        f"tell = lambda: print([n for n in {HEAVY} if n in sys.modules], file=sys.stderr)\n"
-        "atexit.register(tell)\n"
+        f"report = lambda: print([n for n in {HEAVY} if n in sys.modules], file=sys.stderr)\n"
+        "atexit.register(report)\n"
         f"sys.argv = {[script, *arguments]!r}\n"
         "runpy.run_path(sys.argv[0], run_name='__main__')\n"
     )
@@ -53,7 +53,7 @@ def test_config_is_shown_and_nothing_runs(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_help_that_nobody_reads_to_the_end_is_no_error(tmp_path: Path) -> None:
+def test_closed_pipe_of_help_is_no_error(tmp_path: Path) -> None:
     """`python train.py --help | head -1`"""
     command = f"{shlex.join([sys.executable, str(REPOSITORY / 'train.py')])} --help | head -1"
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""Which settings make a point, and what it is called."""
+"""Hash and readable name of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from saibench.files.frozen_config import read_frozen
 from saibench.identity import canonical, labels, point_hash, slug
 from saibench.runs.point import load_point
 
-BESIDE_THE_RESULT = [
+NOT_HASHED = [
     ["logger=none"],
     ["logger=csv"],
     ["logger.project=elsewhere"],
@@ -33,7 +33,7 @@ BESIDE_THE_RESULT = [
     ["hydra.run.dir=elsewhere"],
     ["workload.label=[seed]"],
 ]
-OF_THE_RESULT = [
+HASHED = [
     ["seed=1"],
     ["window.start=0.15"],
     ["window.size=0.3"],
@@ -52,7 +52,7 @@ OF_THE_RESULT = [
     ["trainer.gradient_clip=1.0"],
     ["trainer.precision=bf16-mixed"],
     ["datamodule.batch_size=10"],
-    ["partitions.last_tenth.samplers.0.size=0.05"],  # what training may not touch
+    ["partitions.last_tenth.samplers.0.size=0.05"],  # excluded from training
 ]
 
 
@@ -62,7 +62,7 @@ def settings(*overrides: str) -> dict:
 
 
 def named(*overrides: str) -> str:
-    """The hash by which the run of a command is named: with what its files hold."""
+    """Return the hash of a command's run, with the content of its files."""
     (config,) = compose_command("train", overrides).points
     return point_hash(identified(config))
 
@@ -72,14 +72,14 @@ def default() -> str:
     return point_hash(settings())
 
 
-@pytest.mark.parametrize("overrides", BESIDE_THE_RESULT, ids=" ".join)
+@pytest.mark.parametrize("overrides", NOT_HASHED, ids=" ".join)
 def test_what_cannot_change_the_trained_model_does_not_change_the_point(
     overrides: list[str], default: str
 ) -> None:
     assert point_hash(settings(*overrides)) == default
 
 
-@pytest.mark.parametrize("overrides", OF_THE_RESULT, ids=" ".join)
+@pytest.mark.parametrize("overrides", HASHED, ids=" ".join)
 def test_what_can_change_the_trained_model_changes_the_point(
     overrides: list[str], default: str
 ) -> None:
@@ -107,7 +107,7 @@ def test_number_written_another_way_is_the_same_point(one: str, other: str) -> N
 
 
 def test_runs_that_saibench_0_1_froze_are_still_loaded() -> None:
-    """Their records have no `identity`, and were named by another rule."""
+    """Their records have no `identity`, and their hash follows another rule."""
     root = Path(__file__).parents[2] / "docs" / "results"
     folders = [path.parent for path in root.glob("*/*/points/*/config.yaml")]
     workloads = {load_point(folder).settings["workload"]["name"] for folder in folders}
@@ -115,7 +115,7 @@ def test_runs_that_saibench_0_1_froze_are_still_loaded() -> None:
 
 
 def test_hash_is_of_the_sorted_canonical_settings() -> None:
-    """Whoever sorts the keys and hashes the JSON finds the point again."""
+    """The hash can be computed from sorted JSON."""
     import hashlib
     import json
 
@@ -128,20 +128,20 @@ def test_slug_reads_as_the_settings_of_its_label() -> None:
     assert slug(made) == "ethanol-start0.15-size0.3-count40-seed3"
 
 
-def test_slug_has_no_sign_that_a_command_line_or_a_file_system_knows() -> None:
+def test_slug_has_no_special_characters() -> None:
     odd = settings("workload.label=[study,model.net._target_,seed]", "study='a/b c=[é]'")
     assert re.fullmatch(r"[A-Za-z0-9._-]+", slug(odd))
     assert "NequIP" in slug(odd)
-    assert "nets" not in slug(odd), "of a target the last part tells enough"
+    assert "nets" not in slug(odd), "only the last part of a target"
 
 
-def test_point_that_is_not_trained_is_not_named_by_what_it_would_be_trained_on() -> None:
+def test_name_of_an_untrained_model_has_no_training_settings() -> None:
     untrained = slug(settings("workload=nowcasting", "model=persistence"))
     assert untrained == "SimulatedRain-persistence-seed0"
     assert "count340" in slug(settings("workload=nowcasting"))
 
 
-def test_workload_says_which_of_its_settings_are_of_a_training() -> None:
+def test_workload_lists_its_training_settings() -> None:
     words = ["workload=nowcasting", "model=persistence"]
     named = settings(*words, "workload.training_settings=[seed]")
     assert labels(named)["seed"] is None and labels(named)["subset.count"] == 340
@@ -150,8 +150,8 @@ def test_workload_says_which_of_its_settings_are_of_a_training() -> None:
     assert labels(older)["subset.count"] is None
 
 
-def test_weights_to_start_from_are_known_by_their_content(tmp_path: Path) -> None:
-    """A file may move; another file of the same name is another run."""
+def test_initial_weights_are_hashed_by_content(tmp_path: Path) -> None:
+    """A file may move; another content is another run."""
     one, moved = tmp_path / "one.ckpt", tmp_path / "moved.ckpt"
     one.write_bytes(b"weights")
     moved.write_bytes(b"weights")
@@ -167,7 +167,7 @@ def test_weights_to_start_from_are_known_by_their_content(tmp_path: Path) -> Non
     assert point_hash(frozen) == name, "what is frozen needs no file"
 
 
-def test_file_that_a_users_net_reads_is_known_by_its_content(tmp_path: Path) -> None:
+def test_file_of_a_users_net_is_hashed_by_content(tmp_path: Path) -> None:
     table = tmp_path / "table.pt"
     table.write_bytes(b"one")
     reads = (f"+model.net.table={table}", "trainer.max_steps=4")
@@ -176,13 +176,13 @@ def test_file_that_a_users_net_reads_is_known_by_its_content(tmp_path: Path) -> 
     assert named(*reads) != before
 
 
-def test_only_the_datas_own_folder_leaves_the_hash() -> None:
+def test_only_folders_of_data_are_not_hashed() -> None:
     for key in ("model.net.cache", "model.net.root", "model.cache", "data.cache"):
         assert point_hash(settings(f"+{key}=true")) != point_hash(settings(f"+{key}=false"))
     assert point_hash(settings("+model.net.root=/a")) != point_hash(settings("+model.net.root=/b"))
 
 
-def test_whole_numbers_that_no_float_holds_are_told_apart(default: str) -> None:
+def test_integers_beyond_float_precision_differ(default: str) -> None:
     jets = ("workload=jet_tagging",)
     seeds = [2**53, 2**53 + 1, 2**53 + 2, 10**400]
     found = {point_hash(settings(*jets, f"data.seed={seed}")) for seed in seeds}
@@ -210,7 +210,7 @@ BESIDE = {
     "workload=jet_tagging data=top_landscape": "data.root datamodule.source.root",
     "workload=nowcasting data=mrms": "data.root datamodule.source.root datamodule.workers",
 }
-"""Settings by which no result changes, whatever else is in a config; all others are in the hash."""
+"""Settings that change no result, by configuration; all others are in the hash."""
 
 
 @pytest.mark.parametrize("choice", [*BESIDE, "workload=jet_tagging"])
@@ -225,7 +225,7 @@ def test_every_setting_that_can_change_a_result_is_in_the_hash(choice: str) -> N
     assert left == {*BESIDE[""].split(), *BESIDE.get(choice, "").split()}
 
 
-def test_data_are_known_by_their_content_wherever_they_lie(tmp_path: Path) -> None:
+def test_data_are_hashed_by_content(tmp_path: Path) -> None:
     def file(folder: str, seed: int) -> str:
         (tmp_path / folder).mkdir()
         frames = {"coords": np.full((9, 1, 3), seed), "old_indices": np.arange(9)}
@@ -236,7 +236,7 @@ def test_data_are_known_by_their_content_wherever_they_lie(tmp_path: Path) -> No
     assert named("data=rmd17", one) == named("data=rmd17", same) != named("data=rmd17", other)
 
 
-def test_data_whose_content_is_not_known_are_known_by_their_folder(tmp_path: Path) -> None:
+def test_data_of_unknown_content_are_hashed_by_folder(tmp_path: Path) -> None:
     nowhere = [named("data=rmd17", f"data.root={tmp_path / name}") for name in "ab"]
     assert nowhere[0] != nowhere[1]
 

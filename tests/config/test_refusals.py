@@ -1,4 +1,4 @@
-"""A user's mistake: one sentence, exit code 2, nothing written."""
+"""Mistakes in settings: one message, exit code 2, nothing written."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ REFUSED = {
 
 @pytest.fixture(autouse=True)
 def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not refused would train for minutes."""
+    """Fail if a mistake is not refused, instead of training for minutes."""
 
     def execute(point: Point, keep_refused: bool) -> None:
         raise AssertionError(f"{point.name} was not refused")
@@ -274,7 +274,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def assert_refused(ended: Ended, part: str, folder: Path) -> None:
     assert part in ended.err
-    assert re.fullmatch(r"[^\n]+[.?]\n", ended.err), "one sentence"
+    assert re.fullmatch(r"[^\n]+[.?]\n", ended.err), "one line"
     assert (ended.status, ended.out) == (2, "")
     assert not list(folder.iterdir()), "nothing is written"
 

@@ -1,4 +1,4 @@
-"""A `_target_` in place of another, and what is `???`."""
+"""Replacing a `_target_`, and keys below `???`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def plain(node: DictConfig) -> object:
     return OmegaConf.to_container(node)
 
 
-def test_sampler_of_another_kind_forgets_the_options_of_the_first(tmp_path: Path) -> None:
+def test_sampler_of_another_class_drops_old_options(tmp_path: Path) -> None:
     (tmp_path / "sweeps").mkdir()
     study = f"# @package _global_\nstudy: bins\ntraining: {BINS}\nsubset: {{count: 20}}\n"
     (tmp_path / "sweeps" / "bins.yaml").write_text(study)
@@ -57,7 +57,7 @@ def test_options_that_both_take_stay() -> None:
     assert net.model.net.num_layers == 3
 
 
-def test_target_that_stays_keeps_its_options_and_a_misspelt_one_is_told() -> None:
+def test_unchanged_target_keeps_its_options_and_a_misspelt_one_is_refused() -> None:
     config = composed(f"training={{_target_: {SAMPLERS}.Window, size: 0.3}}")
     assert set(config.training) == {"_target_", "by", "start", "size", "limit"}
     with pytest.raises(UserError, match="sise"):
@@ -67,7 +67,7 @@ def test_target_that_stays_keeps_its_options_and_a_misspelt_one_is_told() -> Non
 
 
 @pytest.mark.parametrize("sign", ["", "+"])
-def test_what_is_awaited_may_be_given_part_by_part(sign: str, tmp_path: Path) -> None:
+def test_missing_node_may_be_set_key_by_key(sign: str, tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     own = "defaults: [cartesian, _self_]\nnet:\n  calculator: ???\n"
     (tmp_path / "model" / "awaiting.yaml").write_text(own)

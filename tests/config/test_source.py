@@ -1,4 +1,4 @@
-"""The code of a user's modules as a part of what a run is."""
+"""Hashes of the code of a user's modules."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def test_comments_docstrings_and_layout_change_nothing(package: Path) -> None:
     assert user_source(["mine.net.Net"]) != before
 
 
-def test_what_cannot_be_imported_is_left_to_whoever_builds_it(package: Path) -> None:
+def test_modules_that_cannot_be_imported_are_skipped(package: Path) -> None:
     (package / "other.py").write_text("def broken(:")
     assert user_source(["mine.nowhere.Net", "nowhere.Net", "mine.other.Net"]) == {}

@@ -18,8 +18,8 @@ from synthetic_jet_study import (
     PARTITION,
     PRIOR,
     RANGES,
+    ROTATED,
     SIZES,
-    TURNED,
     MadeTagger,
     made_index,
     made_logits,
@@ -54,7 +54,7 @@ LABELS = {
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Studies:
     root = tmp_path_factory.mktemp("jets")
     sizes = write_jet_study(root / "sizes", [*SIZES[:2], MadeTagger(0.05, seed=1)])
-    prior = write_jet_study(root / "prior", PRIOR[:6], turned=True)
+    prior = write_jet_study(root / "prior", PRIOR[:6], rotated=True)
     ranges = write_jet_study(root / "ranges", RANGES[:2])
     sources = write_jet_study(root / "sources", [MadeTagger(), MadeTagger(data="top_landscape")])
     by_energy = (jet_energy_distribution, jet_energy_extrapolation, jet_energy_decay)
@@ -75,7 +75,7 @@ def test_figure_is_drawn_with_units_count_and_partition(
     drawn = figure.draw(evidence)
     assert dict(matplotlib.rcParams) == settings
     caption = figure.caption(evidence)
-    partition = TURNED if figure is beam_rotation else PARTITION
+    partition = ROTATED if figure is beam_rotation else PARTITION
     assert f"{JETS:,}" in caption and partition in caption
     assert figure.table(evidence).height
     shown = {text for axes in drawn.axes for text in (axes.get_xlabel(), axes.get_ylabel())}
@@ -137,7 +137,7 @@ def test_gap_over_angles_is_largest_minus_smallest(studies: Studies) -> None:
 
 
 def test_rotated_jets_are_ranked_by_logits_if_scores_are_equal(tmp_path: Path) -> None:
-    path = write_jet_study(tmp_path, PRIOR[:1], jets=200, turned=True) / PRIOR[0].point
+    path = write_jet_study(tmp_path, PRIOR[:1], jets=200, rotated=True) / PRIOR[0].point
     table, fields = (read(path / "by_angle.parquet") for read in (read_table, read_fields))
 
     def auc(table: pl.DataFrame) -> list[float]:

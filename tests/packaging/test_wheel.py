@@ -1,4 +1,4 @@
-"""The wheel works without the checkout, and declares everything that it imports."""
+"""The wheel works without the checkout, and declares all imported packages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_configs_and_studies_are_inside_the_wheel(wheel: Path) -> None:
 
 
 def test_installed_wheel_trains_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
-    """A fresh environment with the wheel; its dependencies are lent by this environment."""
+    """A new environment with the wheel, and the dependencies of this environment."""
     environment = tmp_path / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
     install = ["--python", str(environment), "install", "--quiet", "--no-deps", "--no-compile"]

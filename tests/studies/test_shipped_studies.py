@@ -9,7 +9,7 @@ import polars
 import pytest
 from command_line import BLANK, QUIET, REPOSITORY, TRAJECTORY, train
 from jet_files import random_jets, write_pytables
-from toolbox_offers import assert_techniques_ran
+from toolbox_runs import assert_techniques_ran
 
 from saibench.config.compose import compose_command
 from saibench.config.locations import study_files

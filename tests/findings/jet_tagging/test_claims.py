@@ -40,7 +40,7 @@ def findings_in(folder: Path) -> dict[tuple[str, str], Finding]:
 @pytest.fixture(scope="module")
 def prior(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], Finding]:
     folder = tmp_path_factory.mktemp("jets") / "study"
-    return findings_in(write_jet_study(folder, PRIOR[:6], turned=True))
+    return findings_in(write_jet_study(folder, PRIOR[:6], rotated=True))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_invariant_and_sensitive_inputs_are_distinguished(
 
 def test_kinematic_inputs_that_change_by_rotation_are_not_invariant(tmp_path: Path) -> None:
     made = MadeTagger(1.0, "raw", others={"model.net.features": "kinematic"})
-    found = findings_in(write_jet_study(tmp_path, [made], turned=True))
+    found = findings_in(write_jet_study(tmp_path, [made], rotated=True))
     assert found[jet_rotation_findings.INVARIANT, ""].verdict == CONTRADICTED
 
 

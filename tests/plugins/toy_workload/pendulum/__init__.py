@@ -1,1 +1,1 @@
-"""A workload of its own: where does a pendulum swing as a harmonic oscillator does?"""
+"""A user's workload: where does a harmonic oscillator describe a pendulum?"""

@@ -1,4 +1,4 @@
-"""Swings of a pendulum that is released at rest: a source, its batches, its data module."""
+"""Swings of a pendulum released at rest: source, batches and data module."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ from saibench.options import Count, NotNegative, Positive, Seed, check_fields
 
 GRAVITY = 9.81  # m/s²
 READ_AT = (500, 1000, 1500, 2000)
-"""When the angle is read after the release, in ms."""
+"""Times of the readings after the release, in ms."""
 STEP = 0.005
-"""Of the integration, in s."""
+"""Time step of the integration, in s."""
 
 
 @dataclass(frozen=True)
 class SimulatedSwings:
-    """Swings of one pendulum with friction, in a plane, whose angles are read with noise.
+    """Swings of a plane pendulum with friction, with noisy readings of the angle.
 
-    swings: how many
-    largest: angle of release, drawn uniformly between 2° and this, in degrees
-    length: of the pendulum, in m
-    friction: rate at which the velocity decays, in 1/s
-    noise: standard deviation of a reading, in degrees
-    seed: of the angles and the noise
+    Args:
+        swings: number of swings.
+        largest: maximum angle of release, drawn uniformly from 2°, in degrees.
+        length: length of the pendulum, in m.
+        friction: decay rate of the velocity, in 1/s.
+        noise: standard deviation of a reading, in degrees.
+        seed: of the angles and the noise.
     """
 
     swings: Count = 600
@@ -73,7 +74,7 @@ class SimulatedSwings:
         return {"release": release, "angle": np.degrees(self._angles(np.radians(release))) + noise}
 
     def _angles(self, angle: np.ndarray) -> np.ndarray:
-        """`(swings, 4)` rad at the times of `READ_AT`: kicks of half a step around each drift."""
+        """Return the angles `(swings, 4)` in rad at `READ_AT`, by leapfrog integration."""
         velocity, found = np.zeros_like(angle), []
         for step in range(1, round(READ_AT[-1] / 1000 / STEP) + 1):
             middle = velocity + STEP / 2 * self._acceleration(angle, velocity)
@@ -95,7 +96,7 @@ class SwingBatch(TensorBatch):
         sample_id: `(B,)`.
         release: `(B,)` angle of release in degrees.
         angle: `(B, 4)` in degrees, at the times of `READ_AT`.
-        weight: of a swing in the loss.
+        weight: weight of a swing in the loss.
     """
 
     sample_id: Tensor
@@ -106,7 +107,7 @@ class SwingBatch(TensorBatch):
 
 @dataclass(eq=False, repr=False)
 class PendulumDataModule(StructuralDataModule):
-    """Swings: those that a model is trained on, validated on, and tested on."""
+    """Partitions of swings for training, validation and test."""
 
     @cached_property
     def swings(self) -> CachedArrays:
@@ -121,7 +122,7 @@ class PendulumDataModule(StructuralDataModule):
     def dataset_info(self) -> dict[str, Any]:
         return {"read_at": list(READ_AT)}
 
-    def facts(self) -> dict[str, Any]:
+    def preview_dataset_info(self) -> dict[str, Any]:
         return self.dataset_info()
 
     def feature_fields(self) -> list[Field]:

@@ -1,4 +1,4 @@
-"""How much better than a pendulum at rest a prediction is."""
+"""Skill of a prediction against a pendulum at rest."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torchmetrics import Metric
 
 
 def skill(squared_error: Any, squared: Any) -> Any:
-    """One less the mean squared error over that of no swing at all: 1 is perfect, 0 is useless."""
+    """Return 1 - MSE / MSE of a pendulum at rest: 1 is perfect, 0 no better than at rest."""
     return 1 - squared_error / squared
 
 
 class Skill(Metric):
-    """`skill` of angles, of which `preds` and `target` have one shape, in one unit."""
+    """`skill` of angles; `preds` and `target` have equal shape and unit."""
 
     full_state_update = False
     squared_error: Tensor

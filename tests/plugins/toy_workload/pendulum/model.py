@@ -1,4 +1,4 @@
-"""A harmonic oscillator that is fitted to swings."""
+"""A harmonic oscillator fitted to swings."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from saibench.models.metrics import MetricInputs, Metrics
 
 
 class Harmonic(BenchmarkModule):
-    """`release · exp(−decay · t) · cos(frequency · t)`: of a pendulum for small angles alone.
+    """`release · exp(−decay · t) · cos(frequency · t)`, exact for small angles only.
 
     Args:
         facts: of the data: `read_at` in ms.
         lr: learning rate.
-        seed: of the first frequency.
+        seed: of the initial frequency.
     """
 
     validated = ("val/loss",)
@@ -36,13 +36,13 @@ class Harmonic(BenchmarkModule):
         self.decay = torch.nn.Parameter(torch.tensor(0.0))
 
     def forward(self, batch: SwingBatch) -> Tensor:
-        """Angles `(B, T)` in degrees."""
+        """Return angles `(B, T)` in degrees."""
         seconds = torch.tensor(self.read_at, device=self.device) / 1000
         shape = torch.exp(-self.decay * seconds) * torch.cos(self.frequency * seconds)
         return batch.release[:, None] * shape
 
     def losses(self, batch: SwingBatch) -> Tensor:
-        """Of each swing `(B,)`, relative to its release."""
+        """Return the loss of each swing `(B,)`, relative to its release."""
         return ((self(batch) - batch.angle) / batch.release[:, None]).square().mean(dim=1)
 
     def training_step(self, batch: SwingBatch, batch_idx: int) -> Tensor:

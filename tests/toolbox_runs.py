@@ -1,4 +1,4 @@
-"""Whether a study that ran is what the toolbox says: its partitions, statistics and figures."""
+"""Compare a study that ran with its techniques in the toolbox."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from saibench.paper.toolbox.technique import Supported
 from saibench.paper.toolbox.techniques import techniques
 
 MORE_THAN_TINY = ("learning_curve", "window_similarity", "trusted_range")
-"""Figures that two points of a few frames do not suffice for."""
+"""Figures that need more than two runs of a few frames."""
 
 
 def assert_techniques_ran(study: str, folder: Path) -> None:
-    """Every technique that names this study has what it names; new ones are also drawn.
+    """Assert that the study has the partitions and statistics of its techniques.
+
+    Figures and commands are checked for techniques that the paper did not run.
 
     Args:
-        study: below `sweeps/`.
-        folder: of its points, with a report.
+        study: name below `sweeps/`.
+        folder: folder of its runs, with a report.
     """
     for technique in techniques():
         for one in technique.supported.values():
