@@ -10,10 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from saibench.errors import UserError
+from saibench.files.frozen_config import leaves
 from saibench.renamed import first_name
 
 IDENTITY = "identity"
@@ -136,15 +137,12 @@ def _moved(node: Any, requested: Any, path: str) -> Any:
 def locations(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return the folders of the data's source by dotted path."""
     source = settings.get("datamodule", {}).get("source")
-    return dict(_locations({"data": settings.get("data"), "datamodule": {"source": source}}, ""))
-
-
-def _locations(node: Any, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from _locations(value, f"{path}.{key}" if path else str(key))
-    elif node is not None and _is_location(path, node):
-        yield path, node
+    values = leaves({"data": settings.get("data"), "datamodule": {"source": source}})
+    return {
+        path: value
+        for path, value in values
+        if value is not None and "[" not in path and _is_location(path, value)
+    }
 
 
 def point_hash(settings: Mapping[str, Any]) -> str:

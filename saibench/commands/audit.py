@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from saibench.commands.config_dir import add_config_dir
 from saibench.commands.data_root import add_data_root
+from saibench.commands.ranges import check_range
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "audit",
         help="find test samples that leak from training: copies, near-duplicates, neighbours in "
@@ -43,8 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print sentences and pairs; return the exit code."""
-    if args.pairs < 0:
-        raise UserError(f"--pairs {args.pairs} is negative. Use --pairs 0 for none.")
+    check_range(args, "pairs", at_least=0)
     folders = _run_folders(args.folder)
     from saibench.runs.audit import audit_point
 

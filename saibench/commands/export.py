@@ -9,7 +9,6 @@ from saibench.commands.config_dir import add_config_dir
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "export",
         help="write a study's figures, tables and findings to a folder",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from saibench.commands.ranges import check_range
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "learning-curve",
         help="fit a learning curve, and estimate how many samples a target error needs",
@@ -39,7 +38,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print sentences; return the exit code."""
-    _refuse(args)
+    check_range(args, "target", "ideal")
+    check_range(args, "reach", at_least=1)
     from saibench.analysis.learning_curve.data_needed import REACH
     from saibench.analysis.learning_curve.extrapolation import TooFewSizes
     from saibench.analysis.learning_curve.reading import curve_config
@@ -68,14 +68,3 @@ def _report(one: FittedCurve) -> str:
     if one.law is None:
         return f"{one.label}:\n  Refused: {one.refused}"
     return "\n  ".join([f"{one.label}:", sentences.curve_sentence(one.curve), *summary(one)])
-
-
-def _refuse(args: argparse.Namespace) -> None:
-    for name in ("target", "ideal"):
-        value = getattr(args, name)
-        if value is not None and not math.isfinite(value):
-            raise UserError(
-                f"--{name} {value:g} is not a finite number. Use --{name} 20, for example."
-            )
-    if args.reach is not None and not (args.reach >= 1 and math.isfinite(args.reach)):
-        raise UserError(f"--reach {args.reach:g} is below 1. Use --reach 10.")

@@ -10,7 +10,6 @@ from saibench.errors import UserError
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "panels",
         help="build a study's comparison panels in Weights & Biases",

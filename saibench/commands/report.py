@@ -11,7 +11,6 @@ from saibench.errors import UserError
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "report",
         help="write report.html of a study, or a comparison of several",

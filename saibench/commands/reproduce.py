@@ -11,7 +11,6 @@ FULL = "--full"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "reproduce",
         help="reproduce a figure or table of the paper, and compare the findings",

@@ -11,7 +11,6 @@ OUTPUTS = Path("outputs")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "studies",
         help="list studies and techniques: purpose, number of runs, measured run time",

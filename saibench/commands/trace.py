@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from saibench.commands.ranges import check_range
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "trace",
         help="trace a model's errors to features, components and stretches of the data",
@@ -55,8 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from saibench.evidence.reader import StudyEvidence
     from saibench.evidence.selection import short_names
 
-    if args.level is not None and not 0 < args.level < 1:
-        raise UserError(f"--level {args.level:g} is not between 0 and 1. Use --level 0.05.")
+    check_range(args, "level", above=0, below=1)
     evidence = StudyEvidence.load(args.folder)
     config = _config(evidence, args)
     points = chosen_points(evidence, args.point)

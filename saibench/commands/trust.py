@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from saibench.commands.ranges import check_range
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ OF_A_STUDY = (
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "trust",
         help="find where a model's error stays within a tolerance, with its confidence",
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     from saibench.evidence.reader import StudyEvidence
     from saibench.evidence.selection import short_names
 
-    _refuse(args)
+    _check(args)
     seed = args.seed or 0
     evidence = StudyEvidence.load(args.folder)
     config = trust_config(
@@ -145,7 +145,7 @@ def _run_loaded(args: argparse.Namespace) -> int:
     if args.folder is not None or given:
         what = f"--{given[0].replace('_', '-')}" if given else f"{args.folder}"
         raise UserError(f"{what} applies to a study, and --load to a saved range. Use one of them.")
-    _refuse_tolerance(args.tolerance)
+    check_range(args, "tolerance", above=0)
     trusted = TrustedRange.load(args.load)
     tolerance = trusted.tolerance if args.tolerance is None else args.tolerance
     lines = [sentences.fit_sentence(trusted)]
@@ -175,23 +175,12 @@ def _values(texts: list[str]) -> dict[str, float]:
     return found
 
 
-def _refuse_tolerance(tolerance: float | None) -> None:
-    if tolerance is not None and not (tolerance > 0 and math.isfinite(tolerance)):
-        raise UserError(f"--tolerance {tolerance:g} is not a positive error.")
-
-
-def _refuse(args: argparse.Namespace) -> None:
+def _check(args: argparse.Namespace) -> None:
     if args.check:
         raise UserError("--check needs a saved range. Use --load FILE.")
-    if args.coverage is not None and not 0 < args.coverage < 1:
-        raise UserError(f"--coverage {args.coverage:g} is not between 0 and 1. Use --coverage 0.9.")
-    _refuse_tolerance(args.tolerance)
-    if args.ideal is not None and not math.isfinite(args.ideal):
-        raise UserError(
-            f"--ideal {args.ideal:g} is not a finite number. Use --ideal 1, for example."
-        )
-    for name, least in (("blocks", 2), ("mean_of", 1), ("seed", 0)):
-        value = getattr(args, name)
-        if value is not None and value < least:
-            option = f"--{name.replace('_', '-')}"
-            raise UserError(f"{option} {value} is below {least}.")
+    check_range(args, "coverage", above=0, below=1)
+    check_range(args, "tolerance", above=0)
+    check_range(args, "ideal")
+    check_range(args, "blocks", at_least=2)
+    check_range(args, "mean_of", at_least=1)
+    check_range(args, "seed", at_least=0)

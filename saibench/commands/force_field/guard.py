@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
 from saibench.commands.config_dir import add_config_dir
 from saibench.commands.data_root import add_data_root
-from saibench.errors import UserError
+from saibench.commands.ranges import check_range
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the parser of `python -m saibench`."""
     parser = subparsers.add_parser(
         "guard",
         help="run molecular dynamics with a trained force field and its trusted range",
@@ -50,7 +48,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print sentences and write the run's files; return the exit code."""
-    _refuse(args)
+    check_range(args, "tolerance", "temperature", "timestep", "friction", above=0)
+    check_range(args, "steps", "every", at_least=1)
+    check_range(args, "start", "seed", at_least=0)
     from saibench.analysis.trusted_range import TrustedRange
     from saibench.analysis.trusted_range.suitable import mismatch_warnings
     from saibench.datamodules.force_field.langevin import Thermostat
@@ -84,13 +84,3 @@ def run(args: argparse.Namespace) -> int:
     print("\n".join(sentences(found, trusted, calculator.tolerance)))
     print(folder)
     return 0
-
-
-def _refuse(args: argparse.Namespace) -> None:
-    for name in ("tolerance", "temperature", "timestep", "friction"):
-        value = getattr(args, name)
-        if value is not None and not (value > 0 and math.isfinite(value)):
-            raise UserError(f"--{name} {value:g} is not a positive number.")
-    for name, least in (("steps", 1), ("every", 1), ("start", 0), ("seed", 0)):
-        if getattr(args, name) < least:
-            raise UserError(f"--{name} {getattr(args, name)} is below {least}.")
