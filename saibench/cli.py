@@ -76,24 +76,19 @@ def _formatted(otherwise: Callable[..., str]) -> Callable[..., str]:
 
 
 def _train(arguments: Sequence[str]) -> int:
-    from saibench.config.compose import compose_command, runs_points
-    from saibench.config.launch import show
-
-    if not runs_points(arguments):
-        show("train", arguments)
+    if _is_shown("train", arguments):
         return 0
+    from saibench.config.compose import compose_command
     from saibench.runs.command import train_points
 
     return train_points(compose_command("train", arguments))
 
 
 def _evaluate(arguments: Sequence[str]) -> int:
-    from saibench.config.compose import compose_command, runs_points
-    from saibench.config.launch import launch, show
-
-    if not runs_points(arguments):
-        show("evaluate", arguments)
+    if _is_shown("evaluate", arguments):
         return 0
+    from saibench.config.compose import compose_command
+    from saibench.config.launch import launch
     from saibench.runs.command import refuse_alone
     from saibench.runs.retest import check_retest
     from saibench.runs.study import report
@@ -109,6 +104,17 @@ def _evaluate(arguments: Sequence[str]) -> int:
         print(printable(f"{outcome.folder}: {outcome.cause}"), file=sys.stderr)
     reported = [report(study) for study in dict.fromkeys(o.folder.parent for o in outcomes)]
     return 0 if all(reported) and not failures else FAILED
+
+
+def _is_shown(config_name: str, arguments: Sequence[str]) -> bool:
+    """Print help or the composed config if the command line requests them."""
+    from saibench.config.compose import runs_points
+    from saibench.config.launch import show
+
+    if runs_points(arguments):
+        return False
+    show(config_name, arguments)
+    return True
 
 
 def evaluate_point(config: DictConfig) -> Outcome:

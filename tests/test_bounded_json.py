@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from saibench.analysis.trusted_range import TrustedRange
-from saibench.datamodules.downloads.record import read_record, record_path
+from saibench.datamodules.downloads.record import read_record
 from saibench.datamodules.seen_ids import seen_ids
 from saibench.errors import UserError
 from saibench.files import bounded_json
@@ -78,7 +78,3 @@ def test_what_is_no_file_is_refused_without_waiting(
     make(tmp_path / name)
     with pytest.raises(UserError, match=name):
         read(tmp_path / name)
-
-
-def test_record_of_a_download_is_beside_its_file(tmp_path: Path) -> None:
-    assert record_path(tmp_path / "data.npz").name == "data.npz.json"

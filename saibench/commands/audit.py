@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saibench.commands.config_dir import add_config_dir
-from saibench.commands.data_root import add_data_root
+from saibench.commands.config_dir import add_config_dir, add_data_root
 from saibench.commands.ranges import check_range
 from saibench.errors import UserError
 

@@ -1,4 +1,4 @@
-"""`--config-dir` and `--trust-module` of commands that import modules named in a run's folder."""
+"""Options of commands that load a run: `--config-dir`, `--trust-module`, `--data-root`."""
 
 from __future__ import annotations
 
@@ -43,3 +43,12 @@ def given_flags(options: argparse.Namespace) -> list[str]:
     folder = options.config_dir
     trusted = [f"--trust-module={name}" for name in options.trust_module]
     return [*([] if folder is None else [f"--config-dir={folder}"]), *trusted]
+
+
+def add_data_root(parser: argparse.ArgumentParser) -> None:
+    """Add the option to a command that loads the data of a run."""
+    parser.add_argument(
+        "--data-root",
+        metavar="FOLDER",
+        help="folder of the training data, if they moved",
+    )

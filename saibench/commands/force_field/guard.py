@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from saibench.commands.config_dir import add_config_dir
-from saibench.commands.data_root import add_data_root
+from saibench.commands.config_dir import add_config_dir, add_data_root
 from saibench.commands.ranges import check_range
 
 
