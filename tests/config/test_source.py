@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from saibench.config.source import user_source
+from saibench.files.integrity import read_json_object
+from saibench.imports.user_code import place_in_user_code
 
 NET = '''"""A net."""
 import numpy as np
@@ -68,3 +70,10 @@ def test_comments_docstrings_and_layout_change_nothing(package: Path) -> None:
 def test_modules_that_cannot_be_imported_are_skipped(package: Path) -> None:
     (package / "other.py").write_text("def broken(:")
     assert user_source(["mine.nowhere.Net", "nowhere.Net", "mine.other.Net"]) == {}
+
+
+def test_place_of_an_error_is_in_the_users_code_alone() -> None:
+    with pytest.raises(AttributeError) as raised:
+        read_json_object(None)  # type: ignore[arg-type]
+    inner, _, line = place_in_user_code(raised.value).partition(", line ")
+    assert inner == Path(__file__).name and line.isdigit(), "not a file of saibench"
