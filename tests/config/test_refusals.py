@@ -243,7 +243,7 @@ REFUSED = {
         ["datamodule.steps_per_round=100"],
         "trainer.val_every=100",
     ),
-    "a loss without forces": (["~model.loss.forces"], "'forces'"),
+    "a loss without forces": (["~model.loss.forces"], "model.loss.forces"),
     "a negative weight": (["model.loss.energy=-1"], "model.loss.energy=-1"),
     "a loss of nothing": (["model.loss={energy: 0, forces: 0}"], "model.loss"),
     "a flag without its value": (["--cfg"], "--cfg"),

@@ -150,7 +150,7 @@ MISTAKES = {
         'return ["x"] or [Statistic(',
         "list of saibench",
     ),
-    "an unknown summary": ('"mean"}', '"median"}', "summaries.force_mae: 'median'"),
+    "an unknown summary": ('"mean"}', '"median"}', "'median'"),
     "what no checkpoint holds": (
         "self.save_hyperparameters()",
         'self.save_hyperparameters(); self.hparams["x"] = object()',

@@ -83,7 +83,6 @@ def saved_range(file: Path) -> Path:
         similarity,
         error,
         np.arange(FRAMES),
-        directions=[-1],
         names=["soap_similarity"],
         statistic=Quantity("force_mae", "meV/Å", "component"),
     )

@@ -36,7 +36,6 @@ def trusted(force_field: TrainedForceField) -> TrustedRange:
         similarity,
         error,
         np.arange(len(error)) // 6,
-        directions=[-1],
         names=["soap_similarity"],
         statistic=Quantity("force_mae", "meV/Å", "component"),
         source=Source(
