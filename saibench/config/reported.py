@@ -113,7 +113,7 @@ def _cached(target: Any, model: str, info: str) -> _Built:
 
     with preserved_global_state():
         node = OmegaConf.create(json.loads(model))
-        built = build(node, "model", facts=json.loads(info), _recursive_=False)
+        built = build(node, "model", dataset_info=json.loads(info), _recursive_=False)
         statistics = checked_statistics(built)
         built.load_initial_weights()
         means = {name for statistic in statistics for name in statistic.metrics}

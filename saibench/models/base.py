@@ -22,8 +22,8 @@ class BenchmarkModule(LightningModule):
     A subclass is an ordinary LightningModule (`training_step`, `validation_step`,
     `configure_optimizers`) that also
 
-    - takes `facts`, information on the training partition (builtins only, so that a checkpoint can
-      hold it), and calls `save_hyperparameters()`;
+    - takes `dataset_info`, information on the training partition (builtins only, so that a
+      checkpoint can hold it), and calls `save_hyperparameters()`;
     - logs `val/loss` in validation: the weights with its smallest value are tested;
     - lists its statistics in `statistics()`;
     - returns from `test_step` a dict of `Statistic.key` → `(B,)`, `(B, axis)`, or of crossed axes

@@ -153,7 +153,7 @@ def rank_of(folder: Path, config: DictConfig, job_type: str) -> Iterator[Rank]:
     logger = None
     try:
         data = build(config.datamodule, "datamodule")
-        module = build(config.model, "model", facts=data.dataset_info(), _recursive_=False)
+        module = build(config.model, "model", dataset_info=data.dataset_info(), _recursive_=False)
         if config.trainer.get("max_steps") == 0 or not getattr(module, "trains", True):
             data.without_training()
         module.added_metrics = added_metrics(config.get("metrics"))

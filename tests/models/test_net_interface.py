@@ -31,7 +31,7 @@ RAIN = RainBatch(
 
 
 class Net(nn.Module):
-    """A net that returns the value of an expression, without a seed or facts as arguments."""
+    """A net that returns the value of an expression, without a seed or data set as arguments."""
 
     def __init__(self, returns: str) -> None:
         super().__init__()
@@ -52,11 +52,11 @@ def of(kind: str, returns: str, net: type = Net) -> tuple[Any, Any]:
     if kind == "jets":
         return JetTaggingModule(node, ADAM, {}, "mine"), JETS
     if kind == "frames":
-        facts = {
+        dataset_info = {
             "type_names": ["H"], "species": [0] * 4, "avg_num_neighbors": 1.0, "force_rms": 1.0,
             "energy_mean": 0.0,
         }  # fmt: skip
-        return ForceFieldModule(node, ADAM, facts, {"energy": 1.0, "forces": 1.0}), FRAMES
+        return ForceFieldModule(node, ADAM, dataset_info, {"energy": 1.0, "forces": 1.0}), FRAMES
     return NowcastingModule(node, {"pixel_km": 2.0, "has_truth": False}, "mine", ADAM), RAIN
 
 

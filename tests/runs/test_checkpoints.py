@@ -40,7 +40,7 @@ def test_checkpoint_holds_tensors_and_builtins_only(trained: Path, name: str) ->
     checkpoint = torch.load(trained / name, weights_only=True)
     assert_builtins(checkpoint["hyper_parameters"])
     assert checkpoint["hyper_parameters"]["net"]["num_features"] == 8
-    assert checkpoint["hyper_parameters"]["facts"]["type_names"] == ["C", "H", "O"]
+    assert checkpoint["hyper_parameters"]["dataset_info"]["type_names"] == ["C", "H", "O"]
     assert all(isinstance(value, torch.Tensor) for value in checkpoint["state_dict"].values())
 
 

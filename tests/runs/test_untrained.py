@@ -23,7 +23,7 @@ from saibench.models.base import BenchmarkModule
 class Outside(BenchmarkModule):
     trains = False
 
-    def __init__(self, facts):
+    def __init__(self, dataset_info):
         super().__init__()
         self.save_hyperparameters()
 

@@ -27,7 +27,7 @@ SMALL = {
         *("model.net.num_layers=1", "model.net.embed_dims=[8,8]", "model.net.num_heads=2"),
     ),
 }
-EXPECTED = {"force_field": "force MAE", "nowcasting": "mm/h", "jet_tagging": "taken for"}
+EXPECTED = {"force_field": "force MAE", "nowcasting": "mm/h", "jet_tagging": "classified as"}
 TWO_POINTS = {
     "time_extrapolation": (
         "subset.count=20",

@@ -46,7 +46,7 @@ class ForceFieldModule(NetModule):
         net: `_target_` and settings of the net, `forward(positions (B, A, 3) Å, species (A,))`
             → energies `(B,)` eV and forces `(B, A, 3)` eV/Å.
         optimizer: `_target_` and settings of a torch optimizer.
-        facts: of the training partition: `type_names`, `species`, `avg_num_neighbors`,
+        dataset_info: of the training partition: `type_names`, `species`, `avg_num_neighbors`,
             `force_rms` (eV/Å), `energy_mean` (eV).
         loss: weights `energy` and `forces`.
         loss_of: `squared` or `absolute` errors.
@@ -63,7 +63,7 @@ class ForceFieldModule(NetModule):
         self,
         net: dict[str, Any],
         optimizer: dict[str, Any],
-        facts: dict[str, Any],
+        dataset_info: dict[str, Any],
         loss: dict[str, float],
         loss_of: Literal["squared", "absolute"] = "squared",
         lr_schedule: dict[str, Any] | None = None,
@@ -72,18 +72,18 @@ class ForceFieldModule(NetModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.facts = facts
+        self.dataset_info = dataset_info
         self.loss_weights = loss
         self.loss_of = loss_of
         self.net = built_net(
             net,
             {"positions": "(B, A, 3) Å", "species": "(A,)"},
-            type_names=facts["type_names"],
-            avg_num_neighbors=facts["avg_num_neighbors"],
-            force_rms=facts["force_rms"],
+            type_names=dataset_info["type_names"],
+            avg_num_neighbors=dataset_info["avg_num_neighbors"],
+            force_rms=dataset_info["force_rms"],
             seed=seed,
         )
-        num_species = len(facts["type_names"])
+        num_species = len(dataset_info["type_names"])
         self.validation_forces = PerAtomForceError(num_species)
         self.validation_energy = PerAtomEnergyError()
         self.validation_loss = MeanMetric(nan_strategy="disable")  # keeps NaN
@@ -149,7 +149,7 @@ class ForceFieldModule(NetModule):
         save_samples(folder, self, data, choose_frames, saved_frames)
 
     def statistics(self) -> list[Statistic]:
-        return force_field_statistics(self.facts["type_names"], self.facts["species"])
+        return force_field_statistics(self.dataset_info["type_names"], self.dataset_info["species"])
 
     def metric_inputs(self) -> dict[str, MetricInputs]:
         forces = torch.arange(12.0, dtype=torch.float64).reshape(4, 3)
@@ -159,7 +159,7 @@ class ForceFieldModule(NetModule):
         return {"forces": MetricInputs("meV/Å", atoms), "energy": MetricInputs("meV", frames)}
 
     def metrics(self, evaluation: EvaluationPass) -> Metrics:
-        num_species = len(self.facts["type_names"])
+        num_species = len(self.dataset_info["type_names"])
         return {
             "forces": {
                 "force_mae": PerAtomForceError(num_species),
@@ -192,7 +192,7 @@ class ForceFieldModule(NetModule):
     def test_step(self, batch: MoleculeBatch, batch_idx: int) -> dict[str, Tensor]:
         energy, forces = self(batch)
         self._update_metrics(energy, forces, batch)
-        num_species = len(self.facts["type_names"])
+        num_species = len(self.dataset_info["type_names"])
         signed = MEV_PER_EV * energy_error(energy.double(), batch.energy)
         component = MEV_PER_EV * force_component_error(forces, batch.forces)
         norm = MEV_PER_EV * force_norm_error(forces, batch.forces)

@@ -44,7 +44,7 @@ class JetTaggingModule(NetModule):
             logits `(B, 2)` of top and QCD, in this order, as in the released weights.
         optimizer: `_target_` and settings of a torch optimizer. Biases, one-dimensional parameters
             and those of the net's `no_weight_decay()` have no weight decay.
-        facts: information on the training partition; unused.
+        dataset_info: information on the training partition; unused.
         name: of the model, in the names of runs.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
         checkpoint: file of initial weights, or None.
@@ -58,7 +58,7 @@ class JetTaggingModule(NetModule):
         self,
         net: dict[str, Any],
         optimizer: dict[str, Any],
-        facts: dict[str, Any],
+        dataset_info: dict[str, Any],
         name: str,
         lr_schedule: dict[str, Any] | None = None,
         checkpoint: str | None = None,

@@ -26,7 +26,7 @@ class DisplacementDemo(BenchmarkModule):
     shift.
 
     Args:
-        facts: information on the data: `pixel_km`.
+        dataset_info: information on the data: `pixel_km`.
         name: of the model, in the names of runs.
         shifts: in pixels, ascending.
         seed: unused, but part of the names of runs.
@@ -37,13 +37,18 @@ class DisplacementDemo(BenchmarkModule):
     """
 
     def __init__(
-        self, facts: dict[str, Any], name: str, shifts: list[int], seed: int = 0, steps: int = 0
+        self,
+        dataset_info: dict[str, Any],
+        name: str,
+        shifts: list[int],
+        seed: int = 0,
+        steps: int = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.facts = facts
+        self.dataset_info = dataset_info
         self.shifts = shifts
-        self.kilometres = tuple(round(shift * facts["pixel_km"]) for shift in shifts)
+        self.kilometres = tuple(round(shift * dataset_info["pixel_km"]) for shift in shifts)
         if (
             not shifts
             or shifts[0] < 0
@@ -52,8 +57,8 @@ class DisplacementDemo(BenchmarkModule):
         ):
             raise UserError(
                 f"model.shifts={list(shifts)} must be ascending numbers of pixels of at least 0 "
-                f"that differ in whole kilometres, at {facts['pixel_km']:g} km per pixel. Use for "
-                "example [0, 4, 8, 16]."
+                f"that differ in whole kilometres, at {dataset_info['pixel_km']:g} km per pixel. "
+                "Use for example [0, 4, 8, 16]."
             )
         self.net = nn.Module()
 

@@ -59,9 +59,9 @@ class NowcastingModule(NetModule):
         net: `_target_` and settings of the net, `forward(observed (B, T, H, W) mm/h, noise)` →
             `(B, L, H, W)` mm/h; noise is an `EventNoise`, for stochastic nets. If the truth is
             known, motion and source of a net with `evolve(observed)` → `Evolution` are tested too.
-        facts: information on the data: `pixel_km`, `has_truth`, and optionally the numbers of
-            frames `observed` and `leads` and `frame_minutes` between two frames, by default those
-            of NowcastNet: 9, 20 and 10. A net gets those that its constructor accepts.
+        dataset_info: information on the data: `pixel_km`, `has_truth`, and optionally the numbers
+            of frames `observed` and `leads` and `frame_minutes` between two frames, by default
+            those of NowcastNet: 9, 20 and 10. A net gets those that its constructor accepts.
         name: of the model, in the names of runs.
         optimizer: `_target_` and settings of a torch optimizer; unused without training.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
@@ -78,7 +78,7 @@ class NowcastingModule(NetModule):
     def __init__(
         self,
         net: dict[str, Any],
-        facts: dict[str, Any],
+        dataset_info: dict[str, Any],
         name: str,
         optimizer: dict[str, Any] | None = None,
         lr_schedule: dict[str, Any] | None = None,
@@ -90,11 +90,11 @@ class NowcastingModule(NetModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.facts = facts
+        self.dataset_info = dataset_info
         self.thresholds = tuple(float(level) for level in thresholds)
         self.active_threshold = active_threshold
         self.seed = seed
-        self.net = built_net(net, INPUTS, **_known_of_data(net, facts))
+        self.net = built_net(net, INPUTS, **_known_of_data(net, dataset_info))
         self.validation_loss = MeanMetric(nan_strategy="disable")  # keeps NaN
         self.validation_error = MeanMetric(nan_strategy="disable")
 
@@ -143,7 +143,7 @@ class NowcastingModule(NetModule):
             self.leads,
             self.thresholds,
             self.active_threshold,
-            self.facts["has_truth"] and self.evolves,
+            self.dataset_info["has_truth"] and self.evolves,
             self.frame_minutes,
         )
         draws = self._draws()
@@ -154,12 +154,12 @@ class NowcastingModule(NetModule):
     @property
     def leads(self) -> int:
         """Number of predicted frames."""
-        return self.facts.get("leads", TARGET_FRAMES)
+        return self.dataset_info.get("leads", TARGET_FRAMES)
 
     @property
     def frame_minutes(self) -> int:
         """Between two frames."""
-        return self.facts.get("frame_minutes", MINUTES_PER_FRAME)
+        return self.dataset_info.get("frame_minutes", MINUTES_PER_FRAME)
 
     @property
     def evolves(self) -> bool:
@@ -179,7 +179,7 @@ class NowcastingModule(NetModule):
 
     def metrics(self, evaluation: EvaluationPass) -> Metrics:
         given: dict[str, Any] = {"num_leads": self.leads}
-        pixel_km, active = self.facts["pixel_km"], self.active_threshold
+        pixel_km, active = self.dataset_info["pixel_km"], self.active_threshold
         found: dict[str, dict[str, Metric]] = {
             "sums": {
                 "mae": MeanAbsoluteErrorByLead(**given),
@@ -277,7 +277,7 @@ class NowcastingModule(NetModule):
         )
 
 
-def _known_of_data(net: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
+def _known_of_data(net: Mapping[str, Any], dataset_info: Mapping[str, Any]) -> dict[str, Any]:
     """Resolution of the data in space and time, unless set for the net."""
     known = ("pixel_km", "observed", "leads", "frame_minutes")
-    return {name: facts[name] for name in known if name in facts and name not in net}
+    return {name: dataset_info[name] for name in known if name in dataset_info and name not in net}

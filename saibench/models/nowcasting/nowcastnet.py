@@ -58,7 +58,7 @@ class NowcastNetModule(NowcastingModule):
     def __init__(
         self,
         net: dict[str, Any],
-        facts: dict[str, Any],
+        dataset_info: dict[str, Any],
         name: str,
         evolution_steps: int | None,
         total_steps: int | None,
@@ -71,7 +71,7 @@ class NowcastNetModule(NowcastingModule):
         gradient_clip: float | None = None,
         **others: Any,
     ) -> None:
-        super().__init__(net, facts, name, **others)
+        super().__init__(net, dataset_info, name, **others)
         self.save_hyperparameters()
         self.automatic_optimization = False
         whole = total_steps if evolution_only else None
@@ -80,7 +80,7 @@ class NowcastNetModule(NowcastingModule):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             self.discriminator = TemporalDiscriminator(
-                facts.get("observed", OBSERVED_FRAMES), self.leads, discriminator_channels
+                dataset_info.get("observed", OBSERVED_FRAMES), self.leads, discriminator_channels
             )
 
     @classmethod

@@ -60,7 +60,7 @@ class TrainedForceField:
             name = settings["workload"]["name"]
             raise UserError(f"{folder} is a run of {name}. Use a run of force_field.")
         check_data(folder, data)
-        module = build(config.model, "model", facts=data.dataset_info(), _recursive_=False)
+        module = build(config.model, "model", dataset_info=data.dataset_info(), _recursive_=False)
         load_weights(folder / BEST, module)
         return cls(folder, module.eval(), data)
 
@@ -97,5 +97,5 @@ class TrainedForceField:
         centred = torch.from_numpy(positions - positions.mean(axis=0))
         centred = centred.to(getattr(torch, self.data.dtype))
         energy, forces = self.module.net(centred.unsqueeze(0), species)
-        total = energy[0].item() + float(self.module.facts["energy_mean"])
+        total = energy[0].item() + float(self.module.dataset_info["energy_mean"])
         return total, forces[0].detach().numpy().astype(np.float64)

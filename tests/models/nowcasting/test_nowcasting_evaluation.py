@@ -141,11 +141,11 @@ def test_events_that_respond_at_every_lead_time_are_marked(batch: RainBatch) -> 
 
 def test_a_net_gets_the_pixel_size_of_the_data_unless_it_is_set() -> None:
     pytest.importorskip("pysteps")
-    facts = {"pixel_km": 0.5, "has_truth": False}
-    steps = NowcastingModule({"_target_": f"{NETS}.Steps"}, facts, "steps", steps=0)
+    dataset_info = {"pixel_km": 0.5, "has_truth": False}
+    steps = NowcastingModule({"_target_": f"{NETS}.Steps"}, dataset_info, "steps", steps=0)
     assert steps.net.pixel_km == 0.5
     own = {"_target_": f"{NETS}.Steps", "pixel_km": 1.0}
-    assert NowcastingModule(own, facts, "steps", steps=0).net.pixel_km == 1.0
+    assert NowcastingModule(own, dataset_info, "steps", steps=0).net.pixel_km == 1.0
 
 
 def test_scores_of_shifted_frames_are_those_of_numpy(batch: RainBatch) -> None:

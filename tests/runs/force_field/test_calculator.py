@@ -42,9 +42,9 @@ def test_energy_and_forces_are_those_of_the_trained_net(
     for name, value in force_field.module.state_dict().items():
         assert torch.equal(value, state[name])
     positions = torch.from_numpy(atoms.positions).float()[None]
-    species = torch.tensor(force_field.module.facts["species"])
+    species = torch.tensor(force_field.module.dataset_info["species"])
     energy, forces = force_field.module.net(positions, species)
-    mean = force_field.module.facts["energy_mean"]
+    mean = force_field.module.dataset_info["energy_mean"]
     assert atoms.get_potential_energy() == pytest.approx(float(energy) + mean, abs=1e-4)
     np.testing.assert_allclose(atoms.get_forces(), forces[0].detach().numpy(), atol=1e-5)
 
@@ -62,7 +62,9 @@ def test_forces_are_the_gradient_of_the_energy(
         moved = atoms.copy()
         moved.positions[atom, axis] += sign * step
         moved.calc = atoms.calc
-        energies.append(moved.get_potential_energy() - force_field.module.facts["energy_mean"])
+        energies.append(
+            moved.get_potential_energy() - force_field.module.dataset_info["energy_mean"]
+        )
     assert -(energies[0] - energies[1]) / (2 * step) == pytest.approx(forces[atom, axis], rel=0.03)
 
 

@@ -147,16 +147,22 @@ def test_frames_are_whole_numbers() -> None:
 
 
 def test_nets_use_frames_and_cadence_of_the_data() -> None:
-    facts = {"pixel_km": 1.0, "has_truth": False, "observed": 5, "leads": 12, "frame_minutes": 6}
+    dataset_info = {
+        "pixel_km": 1.0,
+        "has_truth": False,
+        "observed": 5,
+        "leads": 12,
+        "frame_minutes": 6,
+    }
     adam = {"_target_": "torch.optim.Adam", "lr": 1e-3}
     net = {"_target_": "saibench.models.nowcasting.nets.nowcastnet.NowcastNet", "base_channels": 8}
     module = NowcastNetModule(
-        net, facts, "narrow", evolution_steps=1, total_steps=2, evolution_optimizer=adam,
+        net, dataset_info, "narrow", evolution_steps=1, total_steps=2, evolution_optimizer=adam,
         generator_optimizer=adam, discriminator_optimizer=adam, discriminator_channels=8,
     )  # fmt: skip
     assert module.net(torch.rand(1, 5, 64, 64)).shape == (1, 12, 64, 64)
     assert module.discriminator.horizon == 17
     assert "mae_36" in {name for s in module.statistics() for name in s.metrics}
     steps = {"_target_": "saibench.models.nowcasting.nets.baselines.Persistence", "leads": 3}
-    given = NowcastingModule(steps, facts, "set", steps=0)
+    given = NowcastingModule(steps, dataset_info, "set", steps=0)
     assert given.net.leads == 3, "settings of a config are kept"

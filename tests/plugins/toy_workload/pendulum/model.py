@@ -20,17 +20,17 @@ class Harmonic(BenchmarkModule):
     """`release · exp(−decay · t) · cos(frequency · t)`, exact for small angles only.
 
     Args:
-        facts: of the data: `read_at` in ms.
+        dataset_info: of the data: `read_at` in ms.
         lr: learning rate.
         seed: of the initial frequency.
     """
 
     validated = ("val/loss",)
 
-    def __init__(self, facts: dict[str, Any], lr: float = 0.02, seed: int = 0) -> None:
+    def __init__(self, dataset_info: dict[str, Any], lr: float = 0.02, seed: int = 0) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.read_at: tuple[int, ...] = tuple(facts["read_at"])
+        self.read_at: tuple[int, ...] = tuple(dataset_info["read_at"])
         first = np.random.default_rng(seed).uniform(2.8, 3.2)
         self.frequency = torch.nn.Parameter(torch.tensor(first, dtype=torch.float32))
         self.decay = torch.nn.Parameter(torch.tensor(0.0))
