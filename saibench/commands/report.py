@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     target = args.output or folders[0] / name
     if not target.parent.is_dir():
         raise UserError(f"--output {target}: {target.parent} is not a folder. Create it first.")
-    for told in (one for study in studies for one in dependence_warnings(study)):
-        print(told, file=sys.stderr)
+    for warning in (one for study in studies for one in dependence_warnings(study)):
+        print(warning, file=sys.stderr)
     print(write_comparison(studies, target, args.figures))
     return 0

@@ -60,8 +60,8 @@ def run(args: argparse.Namespace) -> int:
     config = _config(evidence, args)
     points = chosen_points(evidence, args.point)
     traces = trace_points(evidence, points, config)
-    for told in dependence_warnings(evidence, points, config.partitions):
-        print(told, file=sys.stderr)
+    for warning in dependence_warnings(evidence, points, config.partitions):
+        print(warning, file=sys.stderr)
     short = short_names(evidence)
     for trace in traces:
         print("\n  ".join([short[trace.point], *point_sentences(trace, config.level)]))

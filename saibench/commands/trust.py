@@ -103,8 +103,8 @@ def run(args: argparse.Namespace) -> int:
             refused.append((group, error))
     if not ranges:
         raise refused[0][1]
-    for told in dependence_warnings(evidence, points, config.partitions):
-        print(told, file=sys.stderr)
+    for warning in dependence_warnings(evidence, points, config.partitions):
+        print(warning, file=sys.stderr)
     for group, reason in refused:
         print(f"{_heading(evidence, group)}\n  Refused: {reason}")
     if args.save is not None:

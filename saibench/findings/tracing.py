@@ -67,14 +67,14 @@ def _of_point(trace: PointTrace, found: StudyTraces, variant: str) -> list[Findi
 
 def _correlates(trace: ResponseTrace, level: float, variant: str) -> Finding:
     claim = f"{trace.response.name} correlates with data features (§2.5)"
-    held = sentences.significant(trace.associations, level)
+    found = sentences.significant(trace.associations, level)
     numbers = [sentences.together_sentence(trace)] if trace.together else []
-    numbers += [sentences.association_sentence(trace, one) for one in held[:MAX_FEATURES]]
-    if len(held) > MAX_FEATURES:
-        rest = ", ".join(one.feature.name for one in held[MAX_FEATURES:])
+    numbers += [sentences.association_sentence(trace, one) for one in found[:MAX_FEATURES]]
+    if len(found) > MAX_FEATURES:
+        rest = ", ".join(one.feature.name for one in found[MAX_FEATURES:])
         numbers.append(f"It also correlates with {rest}.")
     numbers += trace.notes
-    return Finding(claim, SUPPORTED if held else INCONCLUSIVE, "\n".join(numbers), variant)
+    return Finding(claim, SUPPORTED if found else INCONCLUSIVE, "\n".join(numbers), variant)
 
 
 def _differs(trace: ResponseTrace, level: float, variant: str) -> list[Finding]:

@@ -88,15 +88,15 @@ def nearest_module(name: str) -> str | None:
     return near if near and closeness(near)[0] >= MIN_SIMILARITY else None
 
 
-def part_module(part: str, name: str, offered: Sequence[str]) -> ModuleType:
+def part_module(part: str, name: str, required: Sequence[str]) -> ModuleType:
     """Return a module that a workload lists under `part`.
 
     Args:
         part: key of the workload: `figures`, `findings`, …
-        offered: names that such a module must define.
+        required: names that such a module must define.
 
     Raises:
-        UserError: the module does not exist, may not be imported, or lacks one of `offered`.
+        UserError: the module does not exist, may not be imported, or lacks one of `required`.
     """
     try:
         module = named_module(name)
@@ -106,7 +106,7 @@ def part_module(part: str, name: str, offered: Sequence[str]) -> ModuleType:
         near = nearest_module(name)
         hint = f"did you mean '{near}'?" if near else "use the dotted name of an importable module."
         raise UserError(f"{part}: module '{name}' does not exist, {hint}") from error
-    missing = [one for one in offered if not hasattr(module, one)]
+    missing = [one for one in required if not hasattr(module, one)]
     if missing:
         raise UserError(
             f"{part}: module '{name}' defines no {', '.join(missing)}. Use a module of {part}."

@@ -99,14 +99,14 @@ class AddedMetric:
         return metric if holds_net else metric.set_dtype(torch.float64)
 
     def entries(
-        self, value: Any, count: int, offered: Mapping[str, MetricInputs]
+        self, value: Any, count: int, available: Mapping[str, MetricInputs]
     ) -> dict[str, dict[str, Any]]:
         """Its entries in `metrics.json`: `{name: {value, unit, per, count, of}}`.
 
         Args:
             value: result of `compute`, or the `Refused` that it raised.
             count: number of samples of the partition.
-            offered: the model's `metric_inputs()`.
+            available: the model's `metric_inputs()`.
 
         Raises:
             UserError: it is `Refused`, not numeric, or has more than `MAX_NUMBERS` values.
@@ -121,7 +121,7 @@ class AddedMetric:
         metric = self.built()
         unit = getattr(metric, "unit", "") if self.unit is None else self.unit
         per = getattr(metric, "per", "") if self.per is None else self.per
-        of_inputs = offered[quantity_of(self, metric, offered)].unit
+        of_inputs = available[quantity_of(self, metric, available)].unit
         shared = {
             "unit": str(unit).replace(UNIT_OF_INPUTS, of_inputs),
             "per": str(per),
@@ -134,43 +134,43 @@ class AddedMetric:
         }
 
 
-def quantity_of(added: AddedMetric, metric: Metric, offered: Mapping[str, MetricInputs]) -> str:
+def quantity_of(added: AddedMetric, metric: Metric, available: Mapping[str, MetricInputs]) -> str:
     """The quantity of an added metric's inputs.
 
     Args:
         added: its settings.
         metric: built.
-        offered: the model's `metric_inputs()`.
+        available: the model's `metric_inputs()`.
 
     Raises:
         UserError: the model has no metric inputs, no such quantity, or none that `update` accepts.
     """
-    if not offered:
+    if not available:
         raise UserError(
             f"{added.key}: this model has no metric inputs. Implement metric_inputs() and call "
             "update_metrics(…) in test_step."
         )
-    if added.of is not None and added.of not in offered:
-        raise UserError(f"{added.key}.of={added.of} is unknown: {closest(added.of, offered)}")
-    names = list(offered) if added.of is None else [added.of]
+    if added.of is not None and added.of not in available:
+        raise UserError(f"{added.key}.of={added.of} is unknown: {closest(added.of, available)}")
+    names = list(available) if added.of is None else [added.of]
     for name in names:
-        if _fits(metric, offered[name]):
+        if _fits(metric, available[name]):
             return name
-    given = "; ".join(f"{', '.join(offered[name].example)} ({name})" for name in names)
+    given = "; ".join(f"{', '.join(available[name].example)} ({name})" for name in names)
     raise UserError(
         f"{added.key}: {added.target}.update{_signature(metric)} does not accept this model's "
         f"metric inputs: {given}."
     )
 
 
-def check_added(added: AddedMetric, offered: Mapping[str, MetricInputs]) -> None:
+def check_added(added: AddedMetric, available: Mapping[str, MetricInputs]) -> None:
     """Update an added metric with the example inputs.
 
     Raises:
         UserError: it cannot be built, or cannot be updated.
     """
     metric = added.built()
-    inputs = offered[quantity_of(added, metric, offered)]
+    inputs = available[quantity_of(added, metric, available)]
     try:
         metric.update(**_taken(metric, inputs.example))
     except Exception as error:
@@ -188,7 +188,7 @@ class PassMetrics:
         evaluation: the pass.
         own: the model's own metrics of each partition.
         added: the user's metrics.
-        offered: the model's `metric_inputs()`.
+        available: the model's `metric_inputs()`.
         device: of the model.
     """
 
@@ -197,10 +197,10 @@ class PassMetrics:
         evaluation: EvaluationPass,
         own: Sequence[Metrics],
         added: Sequence[AddedMetric],
-        offered: Mapping[str, MetricInputs],
+        available: Mapping[str, MetricInputs],
         device: torch.device,
     ) -> None:
-        self.added = {one.name: quantity_of(one, one.built(), offered) for one in added}
+        self.added = {one.name: quantity_of(one, one.built(), available) for one in added}
         self.updated: set[str] = set()
         self.partitions = {
             partition.name: _OfPartition(

@@ -14,7 +14,7 @@ from saibench.runs.stopping import STOP
 
 
 class StopBetweenSteps(Callback):
-    """Saves a checkpoint and ends training when this process is told to stop.
+    """Saves a checkpoint and ends training when this process receives a signal to stop.
 
     All ranks end before the same step, on which they agree at its start. In a validation each rank
     ends on its own, since all have the same weights; a resumed run repeats that validation.
@@ -78,7 +78,7 @@ class StopBetweenSteps(Callback):
         self.owes_validation = state_dict["owes_validation"]
 
     def _stops(self, trainer: Trainer) -> bool:
-        """Whether any rank was told to stop."""
+        """Whether any rank received a signal to stop."""
         if self._group is None:
             return STOP.requested
         stop = torch.tensor(int(STOP.requested))

@@ -35,7 +35,7 @@ class StopRequest:
 
     @property
     def requested(self) -> bool:
-        """Whether this process was told to stop."""
+        """Whether this process received a signal to stop."""
         return self.number is not None
 
     @property

@@ -127,8 +127,10 @@ def test_code_that_changed_is_trained_anew_and_the_old_run_is_left_alone(
 
     code.write_text(code.read_text().replace("(kinds, kinds), 1.5", "(kinds, kinds), 1.4"))
     with separate_imports("springs"):
-        told = evaluate(tmp_path, f"run={old.parent}", run[0], "test=[whole_trajectory]", *QUIET)
-    assert told.status == 2 and told.err.startswith("springs.py ")
+        retested = evaluate(
+            tmp_path, f"run={old.parent}", run[0], "test=[whole_trajectory]", *QUIET
+        )
+    assert retested.status == 2 and retested.err.startswith("springs.py ")
     with separate_imports("springs"), no_page():
         ended = train(tmp_path, *run)
     assert ended.status == 0, ended.err
@@ -281,8 +283,8 @@ def test_error_of_a_users_net_is_reported_with_its_line(
 ) -> None:
     ended = train_net(tmp_path, net)
     assert ended.status == status, ended
-    told = ended.out + ended.err
-    assert says in told and f"nets_{tmp_path.name}.py, line {line})" in told
+    printed = ended.out + ended.err
+    assert says in printed and f"nets_{tmp_path.name}.py, line {line})" in printed
 
 
 def test_a_net_that_cannot_be_trained_is_tested_as_it_is(tmp_path: Path) -> None:

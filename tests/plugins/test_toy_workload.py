@@ -115,8 +115,8 @@ def test_page_without_its_folder_names_the_missing_module(study: Path) -> None:
 def test_trusted_range_of_its_feature(study: Path, evidence: StudyEvidence, tmp_path: Path) -> None:
     point = narrow(evidence)
     saved = tmp_path / "range.json"
-    told = saibench(study, "trust", str(study), "--point", point, "--save", str(saved))
-    assert told.status == 0, told.err
+    ended = saibench(study, "trust", str(study), "--point", point, "--save", str(saved))
+    assert ended.status == 0, ended.err
     trusted = TrustedRange.load(saved)
     assert (trusted.tolerance, [one.name for one in trusted.features]) == (5, ["release"])
     ((low, high),) = trusted.trusted().intervals
@@ -128,8 +128,8 @@ def test_trusted_range_of_its_feature(study: Path, evidence: StudyEvidence, tmp_
 
 def test_trace_of_its_errors(study: Path, evidence: StudyEvidence, tmp_path: Path) -> None:
     point, saved = narrow(evidence), tmp_path / "traces.json"
-    told = saibench(study, "trace", str(study), "--point", point, "--save", str(saved))
-    assert told.status == 0, told.err
+    ended = saibench(study, "trace", str(study), "--point", point, "--save", str(saved))
+    assert ended.status == 0, ended.err
     (trace,) = json.loads(saved.read_text())["points"]
     samples = rows(evidence, "samples", point, "held_out")
     ranks = [samples[name].rank().to_numpy() for name in ("release", "angle_error")]
@@ -140,9 +140,9 @@ def test_trace_of_its_errors(study: Path, evidence: StudyEvidence, tmp_path: Pat
 
 def test_effect_of_its_setting_needs_another_that_varies(study: Path) -> None:
     """The sampler that contains `release` is not another setting."""
-    told = saibench(study, "trace", str(study), "--across", "release", "seed")
-    assert told.status == 2
-    assert "seed" in told.err
+    ended = saibench(study, "trace", str(study), "--across", "release", "seed")
+    assert ended.status == 2
+    assert "seed" in ended.err
 
 
 def test_export_holds_its_figure_under_its_full_name(study: Path, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ class Answer:
 
 
 @dataclass
-class Asked:
+class ReceivedRequest:
     path: str
     headers: dict[str, str]
 
@@ -48,7 +48,7 @@ class LoopbackServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[str, list[Answer]] = defaultdict(lambda: [Answer(status=404)])
-        self.asked: list[Asked] = []
+        self.received: list[ReceivedRequest] = []
         self.scheme = "http"
 
     def url(self, path: str) -> str:
@@ -66,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: LoopbackServer
 
     def do_GET(self) -> None:
-        self.server.asked.append(Asked(self.path, dict(self.headers)))
+        self.server.received.append(ReceivedRequest(self.path, dict(self.headers)))
         answers = self.server.answers[self.path]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         status, body, headers = answer.status, answer.content, dict(answer.headers)

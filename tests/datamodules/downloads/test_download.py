@@ -38,7 +38,7 @@ def sentence(raised: pytest.ExceptionInfo) -> str:
 
 
 def ranges(server) -> list[str | None]:
-    return [asked.headers.get("Range") for asked in server.asked]
+    return [request.headers.get("Range") for request in server.received]
 
 
 def names(folder: Path) -> set[str]:
@@ -65,7 +65,7 @@ def test_sha256_is_verified_too(server, answer, tmp_path):
 def test_a_verified_file_is_not_fetched_again(server, answer, tmp_path):
     (tmp_path / "f").write_bytes(CONTENT)
     download(remote(server.url("/f")), tmp_path / "f", QUICK)
-    assert server.asked == []
+    assert server.received == []
 
 
 def test_another_file_in_the_place_of_the_target_is_never_overwritten(server, answer, tmp_path):
@@ -103,20 +103,20 @@ def test_a_dropped_connection_is_resumed_where_it_broke(server, answer, tmp_path
     assert (tmp_path / "f").read_bytes() == CONTENT
     assert ranges(server) == [None, f"bytes={CUT}-", f"bytes={2 * CUT}-", f"bytes={3 * CUT}-"]
     expected = next(iter(validator.values()), None)
-    assert [asked.headers.get("If-Range") for asked in server.asked] == [None] + 3 * [expected]
+    assert [one.headers.get("If-Range") for one in server.received] == [None] + 3 * [expected]
 
 
 def test_a_weak_etag_is_not_used_for_if_range(server, answer, tmp_path):
     weak = {"ETag": 'W/"1"'}
     url = server.serve("/f", answer(CONTENT, sent=CUT, headers=weak), answer(CONTENT, headers=weak))
     download(remote(url), tmp_path / "f", QUICK)
-    assert "If-Range" not in server.asked[1].headers
+    assert "If-Range" not in server.received[1].headers
 
 
 def test_drops_that_bring_new_bytes_are_not_counted_as_failures(server, answer, tmp_path):
     url = server.serve("/f", answer(CONTENT, sent=CHUNK_BYTES))
     download(remote(url), tmp_path / "f", QUICK)
-    assert len(server.asked) == math.ceil(len(CONTENT) / CHUNK_BYTES) > QUICK.attempts
+    assert len(server.received) == math.ceil(len(CONTENT) / CHUNK_BYTES) > QUICK.attempts
 
 
 def test_a_server_that_ignores_ranges_is_read_from_the_start(server, answer, tmp_path):
@@ -130,7 +130,7 @@ def test_a_server_that_ignores_ranges_and_always_drops_is_given_up(server, answe
     url = server.serve("/f", answer(CONTENT, sent=CUT, ranges=False))
     with pytest.raises(NotServed):
         download(remote(url), tmp_path / "f", QUICK)
-    assert len(server.asked) == 1 + QUICK.attempts
+    assert len(server.received) == 1 + QUICK.attempts
 
 
 @pytest.mark.parametrize("heeds_if_range", [True, False])
@@ -186,7 +186,7 @@ def test_a_refusal_says_the_status_and_where_to_put_the_file(
         download(remote(url), tmp_path / "f", QUICK)
     text = sentence(raised)
     assert url in text and str(status) in text and str(tmp_path / "f") in text
-    assert len(server.asked) == requests
+    assert len(server.received) == requests
     assert names(tmp_path) == set()
 
 
@@ -230,7 +230,7 @@ def test_a_folder_that_cannot_be_written_is_named(server, answer, tmp_path):
 def test_two_downloads_of_one_file_do_not_write_over_each_other(server, tmp_path):
     with sole_writer(tmp_path / "f"), pytest.raises(UserError, match="another process"):
         download(remote(server.url("/f")), tmp_path / "f", QUICK)
-    assert server.asked == []
+    assert server.received == []
 
 
 @pytest.mark.parametrize("note", ["", "{", '{"url": 3}', "[]"])
@@ -249,7 +249,7 @@ def test_a_part_that_is_whole_is_verified_without_a_request(server, tmp_path):
     (tmp_path / "f.part.json").write_text(json.dumps(note))
     download(remote(url), tmp_path / "f", QUICK)
     assert (tmp_path / "f").read_bytes() == CONTENT
-    assert server.asked == []
+    assert server.received == []
 
 
 def test_a_killed_download_goes_on_where_it_was_killed(server, answer, tmp_path):
@@ -303,7 +303,7 @@ def test_an_unknown_certificate_is_refused_at_once(server, answer, tmp_path, cer
     with pytest.raises(NotServed, match="certificate") as raised:
         download(remote(url), tmp_path / "f", RetryPolicy(attempts=3, wait=60))
     assert url in sentence(raised)
-    assert server.asked == []
+    assert server.received == []
 
 
 def test_https_may_not_lead_to_http(

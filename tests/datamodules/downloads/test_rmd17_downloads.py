@@ -147,10 +147,10 @@ def test_the_small_form_is_one_file_of_official_keys(small, server, tmp_path):
     with np.load(path) as file:
         np.testing.assert_array_equal(file["forces"], trajectory()["forces"][np.unique(ROWS)])
     assert not list(tmp_path.glob("excerpts/*/*"))
-    assert len(server.asked) == 10
+    assert len(server.received) == 10
 
     small.download(tmp_path, molecule=["aspirin"])
-    assert len(server.asked) == 10
+    assert len(server.received) == 10
 
 
 def test_the_reader_finds_the_small_form(small, tmp_path):
@@ -170,7 +170,9 @@ def test_an_interrupted_small_form_keeps_the_excerpts_that_came(small, server, a
     assert not (tmp_path / npz_name("aspirin")).exists()
     server.answers[path] = there
     small.download(tmp_path, molecule=["aspirin"])
-    assert [asked.path for asked in server.asked].count("/small/rmd17_aspirin_train_01.npz") == 1
+    assert [request.path for request in server.received].count(
+        "/small/rmd17_aspirin_train_01.npz"
+    ) == 1
 
 
 def test_excerpts_that_make_another_number_of_frames_are_refused(small, tmp_path):
@@ -187,7 +189,7 @@ def test_the_small_form_never_replaces_a_whole_file(small, server, tmp_path):
     with pytest.raises(UserError, match=npz_name("aspirin")):
         small.download(tmp_path, molecule=["aspirin"])
     assert whole.read_bytes() == b"the whole trajectory"
-    assert server.asked == []
+    assert server.received == []
 
 
 SINGLE = {name: f"newest {name}".encode() for name in map(npz_name, MOLECULES)}
@@ -218,13 +220,13 @@ def test_a_single_molecule_is_one_verified_request(whole, server, tmp_path):
     [path] = whole.download(tmp_path, molecule=["ethanol"])
     assert path.read_bytes() == SINGLE[npz_name("ethanol")]
     whole.download(tmp_path, molecule=["ethanol"])
-    assert len(server.asked) == 1
+    assert len(server.received) == 1
 
 
 def test_without_a_molecule_the_archive_comes_with_its_splits(whole, server, tmp_path, caplog):
     paths = whole.download(tmp_path)
     assert {str(path.relative_to(tmp_path)): path.read_bytes() for path in paths} == ARCHIVED
-    assert [asked.path for asked in server.asked] == ["/archive"]
+    assert [request.path for request in server.received] == ["/archive"]
     [warning] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert "rmd17_benzene.npz" in warning and "aspirin" not in warning
 
@@ -234,7 +236,7 @@ def test_without_a_molecule_the_archive_comes_with_its_splits(whole, server, tmp
     archive.unlink()
     whole.download(tmp_path)
     whole.download(tmp_path, molecule=["benzene"])
-    assert len(server.asked) == 1
+    assert len(server.received) == 1
 
 
 def test_molecules_can_be_taken_from_the_archive_one_by_one(whole, server, tmp_path):
@@ -242,7 +244,7 @@ def test_molecules_can_be_taken_from_the_archive_one_by_one(whole, server, tmp_p
     assert [path.name for path in tmp_path.glob("npz_data/*.npz")] == ["rmd17_benzene.npz"]
     whole.download(tmp_path, molecule=["uracil"], archive=True)
     whole.download(tmp_path, archive=True)
-    assert len(server.asked) == 1
+    assert len(server.received) == 1
     assert {path.name for path in tmp_path.glob("npz_data/*.npz")} == {
         name.split("/")[1] for name in map(npz_name, MOLECULES)
     }
@@ -262,7 +264,7 @@ def test_a_file_of_the_user_s_own_is_kept(whole, server, tmp_path, options):
     with pytest.raises(UserError, match=r"ethanol.*md5"):
         whole.download(tmp_path, **options)
     assert own.read_bytes() == b"my own"
-    assert server.asked == []
+    assert server.received == []
 
 
 def test_an_archive_that_lacks_a_molecule_is_refused(whole, server, answer, tmp_path):
@@ -279,4 +281,4 @@ def test_an_archive_that_lacks_a_molecule_is_refused(whole, server, answer, tmp_
 def test_an_unknown_molecule_is_refused_with_the_nearest(form, request, server, tmp_path):
     with pytest.raises(UserError, match=r"'aspirine'.*'aspirin'"):
         request.getfixturevalue(form).download(tmp_path, molecule=["benzene", "aspirine"])
-    assert server.asked == [] and list(tmp_path.iterdir()) == []
+    assert server.received == [] and list(tmp_path.iterdir()) == []

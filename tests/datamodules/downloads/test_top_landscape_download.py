@@ -42,9 +42,11 @@ def test_all_three_files_come(published: Any, content: dict[str, bytes], tmp_pat
 
 def test_one_split_can_be_had_alone(published: Any, server: Any, tmp_path: Path) -> None:
     assert published.download(tmp_path, split=["test"]) == [tmp_path / "test.h5"]
-    assert [asked.path for asked in server.asked] == ["/records/2603256/files/test.h5?download=1"]
+    assert [request.path for request in server.received] == [
+        "/records/2603256/files/test.h5?download=1"
+    ]
     published.download(tmp_path, split=["test"])
-    assert len(server.asked) == 1
+    assert len(server.received) == 1
 
 
 def test_the_second_address_is_asked_when_the_first_fails(
