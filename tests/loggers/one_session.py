@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import sys
@@ -70,10 +71,12 @@ def _logs(
     os.environ.update(environment)
     logging.FINISH_TIMEOUT = 2.0
     with stderr.open("w", buffering=1) as sys.stderr:
+        faulthandler.dump_traceback_later(240, file=sys.stderr)  # before the test gives up
         logger = build_logger(OmegaConf.load(CONF / "wandb.yaml"), folder, "train")
         assert logger is not None
         for step in steps:
             logger.log_metrics({"train/loss": 1 / (1 + step)}, step=step)
+        faulthandler.cancel_dump_traceback_later()
         logged.set()
         may_end.wait(300)
         logger.log_metrics({"train/loss": 0.0}, step=steps.stop)
