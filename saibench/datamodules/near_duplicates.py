@@ -23,7 +23,7 @@ class SampleSimilarity:
             similarity.
         contents: rows `(n,)` → `(n, C)` uint64 digests of the parts of each sample; samples with
             an equal digest, other than `NOTHING`, hold the same measurement.
-        part: what one part is: `frame`, `jet`.
+        part: what one part is: such as `frame`.
         along: index column along which neighbours are similar (time), if any.
     """
 

@@ -201,7 +201,7 @@ class StructuralDataModule(LightningDataModule):
     def describe_data(self) -> dict[str, str]:
         """Return the `hash` of the content and its description in a sentence, `describe`.
 
-        `system`, if any, is the system that a model of these data applies to, such as a molecular
+        `system`, if any, is the system that a model of these data applies to, such as a chemical
         formula: a trusted range is valid for that system only.
         """
         raise NotImplementedError

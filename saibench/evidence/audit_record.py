@@ -45,7 +45,7 @@ class Pair:
     distance: between their descriptors
     relative: the same over the distance of independent samples; None without a scale
     gap: between their times; None for samples without a time
-    same: number of parts (frames, jets) that are equal in both
+    same: number of parts (such as frames) that are equal in both
     """
 
     __pydantic_config__ = CONFIG

@@ -40,7 +40,7 @@ class Independence:
         kind: `time`: samples some correlation times apart; `group`: samples of different groups
             (trajectories, events, radar series); `sample`: all samples.
         column: the column of the times or of the groups, in the index and the evidence.
-        strata: a column of classes with a chosen number of samples each, such as a jet's label;
+        strata: a column of classes with a chosen number of samples each, such as a label;
             resampling keeps their proportions.
 
     Raises:

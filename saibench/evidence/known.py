@@ -74,7 +74,7 @@ def is_binary(field: Field) -> bool:
 
 
 def known_system(evidence: StudyEvidence, point: str) -> str:
-    """The chemical formula of a point's molecule, from its table by species; "" without one."""
+    """The chemical formula, from the table by species, of a run of 0.1; "" without that table."""
     columns = {field.name for field in evidence.fields("by_species")}
     if not {"species", "num_atoms"} <= columns:
         return ""

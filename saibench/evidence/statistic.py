@@ -21,7 +21,7 @@ class Axis:
         labels: of the positions on the axis.
         columns: further columns that depend on the position only, such as an atom's species.
         weight: the column of weights for averages over labels (atoms of a species). A label of
-            weight 0 (a species that the molecule lacks) has no value for any sample.
+            weight 0 (an absent species) has no value for any sample.
         sizes: of the two `crossed` axes.
     """
 

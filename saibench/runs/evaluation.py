@@ -185,7 +185,7 @@ def _evidence(
 
 
 def _warn_of_undefined(partition: Partition, metrics: Mapping[str, Mapping[str, Any]]) -> None:
-    """Warn if no metric counts a sample, such as rain fields with all pixels missing."""
+    """Warn if no metric counts a sample, such as fields with all pixels missing."""
     if metrics and not any(entry["count"] for entry in metrics.values()):
         log.warning(
             "Every metric of partition '%s' is undefined: none of its %s samples has a target "
