@@ -113,8 +113,8 @@ def write_table(path: Path, table: polars.DataFrame, fields: Sequence[Field]) ->
             arrow.cast(schema),
             aside,
             compression="zstd",
-            use_dictionary=[name for name in names if name not in floats],
-            use_byte_stream_split=[name for name in names if name in floats],
+            use_dictionary=[f.name for f in schema if not pyarrow.types.is_floating(f.type)],
+            use_byte_stream_split=[f.name for f in schema if pyarrow.types.is_floating(f.type)],
             write_page_checksum=True,
         )
 

@@ -124,7 +124,7 @@ def bump_text(jets: ScoredJets, cell: Cell) -> str:
     """The contributions of class balance and classifier to the change in bin 6."""
     change = accuracy_change(jets, cell, BUMP - 1, BUMP)
     if np.isnan(change.whole.estimate):
-        return f"Bin {BUMP - 1} or bin {BUMP} has jets of one class only."
+        return f"Bin {BUMP - 1} or bin {BUMP} lacks jets of a class."
     _, signal, background = (percent(change.parts[name]) for name in PARTS)
     return (
         f"From bin {BUMP - 1} to bin {BUMP} the accuracy changes by {percent(change.whole)}: "

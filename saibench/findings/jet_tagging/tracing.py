@@ -93,7 +93,7 @@ def bump_is_balance(jets: ScoredJets, cell: Cell) -> Answer:
     """Compare the contributions of class balance and classifier to the rise from bin 5 to bin 6."""
     change = accuracy_change(jets, cell, BUMP_BIN - 1, BUMP_BIN)
     if np.isnan(change.whole.estimate):
-        raise UserError(f"Bin {BUMP_BIN - 1} or bin {BUMP_BIN} has jets of one class only.")
+        raise UserError(f"Bin {BUMP_BIN - 1} or bin {BUMP_BIN} lacks jets of a class.")
     chosen = [jets.bins == n for n in (BUMP_BIN - 1, BUMP_BIN)]
     plain = [jets.accuracy(cell, own) for own in chosen]
     balanced = [jets.balanced_accuracy(cell, own) for own in chosen]

@@ -31,7 +31,8 @@ FILLS = (
     "growing events (question of §6.4)"
 )
 STRONG_ERR_MORE = (
-    "trained on weak events alone, the model has larger errors on strong events at 60 minutes"
+    "a model trained on weak events alone has larger errors on strong events at 60 minutes than one "
+    "trained on all events"
 )
 
 
