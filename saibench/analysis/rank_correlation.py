@@ -8,6 +8,8 @@ from saibench.analysis.bootstrap import Floats
 
 SAME_RANK = 1e-9
 """Spread of ranks, relative to their number, that is rounding: all samples are equal."""
+TINY = 1e-12
+"""Variance of ranks that is rounding: the third column explains all."""
 SINGULAR = 1e-9
 """Smallest eigenvalue of rank correlations below which a column follows from the others."""
 
@@ -26,13 +28,20 @@ def spearman(values: Floats, weights: Floats) -> Floats:
 
 
 def partial_spearman(values: Floats, weights: Floats) -> Floats:
-    """Partial ρ of the first two columns, controlling for the others: `(resamplings,)`.
+    """Partial ρ of the first two columns, controlling for the third: `(resamplings,)`.
+
+    (ρ₁₂ − ρ₁₃ρ₂₃) / √((1 − ρ₁₃²)(1 − ρ₂₃²)); NaN where a column is constant or has the order of the
+    third.
 
     Args:
-        values: `(samples, columns)`.
+        values: `(samples, 3)`.
         weights: `(resamplings, samples)`.
     """
-    return partial_with_first(rank_correlations(values, weights))[:, 0]
+    rho = rank_correlations(values, weights)
+    pair, with_first, with_second = rho[:, 0, 1], rho[:, 0, 2], rho[:, 1, 2]
+    left = (1 - with_first**2) * (1 - with_second**2)
+    left[left < TINY] = np.nan
+    return (pair - with_first * with_second) / np.sqrt(left)
 
 
 def rank_correlations(values: Floats, weights: Floats) -> Floats:

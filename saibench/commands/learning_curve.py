@@ -50,10 +50,10 @@ def run(args: argparse.Namespace) -> int:
     config = curve_config(evidence, statistic=args.statistic, target=args.target, ideal=args.ideal)
     found = fitted_curves(evidence, config, args.reach or REACH)
     if not found:
-        size = "".join(evidence.training.sizes[:1]) or "the size"
+        size = next(iter(evidence.training.sizes), "subset.count")
         raise UserError(
             f"{evidence.study} has no runs that differ only in the size of the training set. "
-            f"Use -m {size}=200,400,800,1600."
+            f"Train with -m {size}=200,400,800,1600."
         )
     if not any(one.law for one in found):
         raise TooFewSizes(found[0].refused)

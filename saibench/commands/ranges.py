@@ -27,4 +27,5 @@ def check_range(
         value = getattr(args, name)
         if value is not None and not (above < value < below and value >= at_least):
             option = f"--{name.replace('_', '-')}"
-            raise UserError(f"{option} {value:g} is out of range. Use {valid}.")
+            given = value if isinstance(value, int) else f"{value:g}"
+            raise UserError(f"{option} {given} is out of range. Use {valid}.")

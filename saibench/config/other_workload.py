@@ -32,7 +32,9 @@ def refuse_other_workload(config: DictConfig, settings: dict[str, Any]) -> None:
         for folder in config_folders()
         for file in sorted((folder / "workload").glob("*.yaml"))
     }
+    choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
     name = settings["workload"]["name"]
+    chosen = choices.get("workload", name)
     datamodule = str(settings["datamodule"].get(TARGET))
     expected = _workload_of(datamodule, cards)
     if expected is None or not datamodule.startswith(f"{PACKAGE}."):
@@ -41,21 +43,22 @@ def refuse_other_workload(config: DictConfig, settings: dict[str, Any]) -> None:
         node = settings.get(key)
         target = node.get(TARGET) if isinstance(node, dict) else None
         other = _workload_of(str(target), cards)
-        if other in (None, expected, name):
+        if other in (None, expected, name, chosen):
             continue
-        choices = OmegaConf.select(config, "hydra.runtime.choices") or {}
         is_option = key in choices and not is_typed(config, f"{key}.{TARGET}")
         setting = f"{key}={choices[key]}" if is_option else f"{key}.{TARGET}={target}"
-        default = _default(cards.get(choices.get("workload", name)), key)
+        default = _default(cards.get(chosen), key)
         fitting = f"{key}={default} or " if default else ""
         raise UserError(
-            f"{setting} is of workload={other}, and this run is of workload={name}. "
+            f"{setting} is of workload={other}, and this run is of workload={chosen}. "
             f"Use {fitting}workload={other}."
         )
 
 
 def _workload_of(target: str, cards: dict[str, Path]) -> str | None:
-    return next((part for part in target.split(".")[:-1] if part in cards), None)
+    parts = target.split(".")[:-1]
+    packages = parts[2:] if parts[:1] == [PACKAGE] else parts  # saibench.models.<workload>
+    return next((part for part in packages if part in cards), None)
 
 
 def _default(card: Path | None, key: str) -> str | None:

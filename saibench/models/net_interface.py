@@ -59,7 +59,8 @@ def checked_output(
     kind = type(output)
     found = f"a {kind.__name__}"
     if hasattr(output, "shape"):
-        found = f"a {kind.__module__}.{kind.__name__} of shape {tuple(output.shape)}"
+        given = tuple(output.shape) if isinstance(output, Tensor) else output.shape
+        found = f"a {kind.__module__}.{kind.__name__} of shape {given}"
     raise UserError(
         f"model.net={_name(net)} returned {found} as {name}. Return a torch.Tensor of shape "
         f"{shape}: {meaning}."

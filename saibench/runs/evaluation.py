@@ -335,7 +335,7 @@ def _merged(
     if _common(old) != _common(fields):
         raise UserError(
             f"{path} has other keys and features than this version of saibench writes. "
-            "Remove it and evaluate its partitions again."
+            "Move it away and evaluate its partitions again."
         )
     before = read_table(path)
     kept = before.filter(~pl.col("partition").is_in(rows["partition"].unique().to_list()))

@@ -152,11 +152,11 @@ def _refuse_beyond_ideal(values: polars.Series, config: CurveConfig) -> None:
 def _by_sample(rows: polars.DataFrame, cell: Cell, partition: str) -> polars.DataFrame:
     """The error, or its mean along an axis: one row per sample and one column per run."""
     keys = ["sample_id", *block_columns(rows)]
-    return (
+    table = (
         rows_of(rows, cell.points, partition)
         .group_by("point", *keys)
         .agg(polars.col(_ERROR).mean())
         .pivot(on="point", index=keys, values=_ERROR)
         .sort("sample_id")
-        .select(*keys, *cell.points)
     )
+    return table.select(*keys, *(point for point in cell.points if point in table.columns))

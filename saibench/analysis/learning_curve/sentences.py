@@ -110,10 +110,11 @@ def needed_sentence(needed: DataNeeded, found: Extrapolation, target: float) -> 
         else ""
     )
     if needed.verdict == NEVER:
-        limit = bracketed(found.limit(), curve.statistic.unit)
+        limit = found.limit()
+        side = ", above it" if limit.estimate > needed.error else ", which no size reaches"
         return (
             f"{goal} is not expected for any number of training samples of this kind: the law has "
-            f"the limit {limit}.{at_least}"
+            f"the limit {bracketed(limit, curve.statistic.unit)}{side}.{at_least}"
         )
     if needed.verdict == BEYOND:
         return (

@@ -49,7 +49,7 @@ def _extract(archive: Path, names: Collection[str], folder: Path) -> dict[str, P
                     continue
                 if name in found:
                     raise UserError(f"{archive} contains {name} twice. Nothing was unpacked.")
-                check_room(member.name, member.size, folder)
+                check_room(member.name, member.size, folder.parent)
                 tar.extract(member, folder, filter="data")
                 found[name] = folder / name
             # a compressed block's checksum is verified only when the block is read to its end

@@ -75,7 +75,7 @@ class Bins(Sampler):
                 "Use edges alone, start with width and count, or count alone."
             )
         if self.edges is not None and (len(self.edges) < 2 or min(np.diff(self.edges)) <= 0):
-            self._refuse("edges", "are not increasing. Use two or more, such as [0, 1]")
+            self._refuse("edges", "are not two or more increasing numbers. Use for example [0, 1]")
 
     @property
     def number(self) -> int:

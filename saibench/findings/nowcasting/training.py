@@ -31,8 +31,8 @@ FILLS = (
     "growing events (question of §6.4)"
 )
 STRONG_ERR_MORE = (
-    "a model trained on weak events alone has larger errors on strong events at 60 minutes than one "
-    "trained on all events"
+    "a model trained on weak events alone has larger errors on strong events at 60 minutes than "
+    "one trained on all events"
 )
 
 

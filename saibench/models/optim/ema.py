@@ -74,8 +74,10 @@ class ExponentialMovingAverage(Callback):
     ) -> None:
         current = deepcopy(checkpoint["state_dict"])
         self._exchange(pl_module)
-        other = deepcopy(pl_module.state_dict())
-        self._exchange(pl_module)
+        try:
+            other = deepcopy(pl_module.state_dict())
+        finally:
+            self._exchange(pl_module)
         averages, live = (current, other) if self.is_exchanged else (other, current)
         checkpoint["state_dict"], checkpoint[LIVE] = averages, live
 
