@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from command_line import Ended, train
+from command_line import REPOSITORY, TINY, Ended, train
 
+from saibench.config.check import check_point
+from saibench.config.compose import compose_command
 from saibench.datamodules.force_field.simulator import GFN2Simulation
 from saibench.errors import UserError
 from saibench.imports.targets import build
@@ -311,6 +313,17 @@ def test_data_or_model_of_another_workload_is_refused(
     ended = train(tmp_path, *arguments)
     for part in named:
         assert_refused(ended, part, tmp_path)
+
+
+def test_card_may_have_another_name_than_its_workload(tmp_path: Path) -> None:
+    """A name that is also that of a package of saibench and of the user's."""
+    card = tmp_path / "workload" / "models.yaml"
+    card.parent.mkdir()
+    card.write_text((REPOSITORY / "conf" / "workload" / "force_field.yaml").read_text())
+    (config,) = compose_command(
+        "train", [f"--config-dir={tmp_path}", "workload=models", *TINY]
+    ).points
+    check_point(config)
 
 
 def test_sweep_whose_last_point_is_wrong_writes_nothing(tmp_path: Path) -> None:

@@ -87,6 +87,20 @@ def test_a_target_beyond_the_error_free_value_is_refused(
         learning_curves(evidence, config)
 
 
+def test_statistic_without_rows_on_the_partition_is_refused(
+    evidence: StudyEvidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of no run: another partition may have them, such as one with draws."""
+    read = StudyEvidence.table
+
+    def of_another_partition(self: StudyEvidence, name: str) -> polars.DataFrame:
+        return read(self, name).with_columns(partition=polars.lit("other"))
+
+    monkeypatch.setattr(StudyEvidence, "table", of_another_partition)
+    with pytest.raises(UserError, match="species=O/force_mae"):
+        learning_curves(evidence, curve_config(evidence, statistic="species=O/force_mae"))
+
+
 def test_command_prints_law_check_and_data_needed(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
