@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import faulthandler
+import multiprocessing
 import os
 import signal
 import sys
@@ -12,7 +12,6 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from fresh_process import fresh_context
 from omegaconf import OmegaConf
 from wandb_file import num_steps_on_disk
 
@@ -32,7 +31,7 @@ class Session:
     """
 
     def __init__(self, folder: Path, first: int, last: int, **environment: str) -> None:
-        context = fresh_context()
+        context = multiprocessing.get_context("spawn")  # not of a server that other tests use
         self.folder, self.num_steps = folder, last - first
         self.stderr = folder / f"stderr-{first}.txt"
         self.logged, self.may_end = context.Event(), context.Event()
@@ -41,8 +40,10 @@ class Session:
             args=(folder, range(first, last), environment, self.stderr, self.logged, self.may_end),
         )
         self.process.start()
-        if not self.logged.wait(300):
-            raise AssertionError(f"logged nothing: {self.stderr.read_text()}")
+        end = time.monotonic() + 300
+        while not self.logged.wait(1):
+            if not self.process.is_alive() or time.monotonic() > end:
+                raise AssertionError(f"logged nothing: {self.stderr.read_text()}")
 
     def kill(self) -> None:
         """Send SIGKILL once the steps are on disk."""
@@ -70,14 +71,12 @@ def _logs(
 ) -> None:
     os.environ.update(environment)
     logging.FINISH_TIMEOUT = 2.0
-    with stderr.open("w", buffering=1) as sys.stderr:
-        faulthandler.dump_traceback_later(240, file=sys.stderr)  # before the test gives up
-        logger = build_logger(OmegaConf.load(CONF / "wandb.yaml"), folder, "train")
-        assert logger is not None
-        for step in steps:
-            logger.log_metrics({"train/loss": 1 / (1 + step)}, step=step)
-        faulthandler.cancel_dump_traceback_later()
-        logged.set()
-        may_end.wait(300)
-        logger.log_metrics({"train/loss": 0.0}, step=steps.stop)
-        finish(logger)
+    sys.stderr = stderr.open("w", buffering=1)  # left open: an exception is printed to it
+    logger = build_logger(OmegaConf.load(CONF / "wandb.yaml"), folder, "train")
+    assert logger is not None
+    for step in steps:
+        logger.log_metrics({"train/loss": 1 / (1 + step)}, step=step)
+    logged.set()
+    may_end.wait(300)
+    logger.log_metrics({"train/loss": 0.0}, step=steps.stop)
+    finish(logger)
