@@ -23,7 +23,7 @@ NO_SERVER = {"WANDB_BASE_URL": "http://127.0.0.1:9"}
 def fresh_context() -> Any:
     """A context whose processes are forks of one that has imported W&B but not set it up."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["wandb", __name__, "one_session"])
+    context.set_forkserver_preload(["wandb", __name__])
     return context
 
 
