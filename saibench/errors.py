@@ -37,7 +37,7 @@ def closest(name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
     if near:
         return f"did you mean '{near[0]}'?"
-    return f"known: {', '.join(names)}." if names else "none are known."
+    return f"valid values: {', '.join(names)}." if names else "none are known."
 
 
 def refuse_repeated(kind: str, names: Sequence[str]) -> None:

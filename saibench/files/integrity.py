@@ -53,7 +53,7 @@ def states_of_files(folder: Path) -> set[tuple[str, FileState]]:
     return {(path.name, _state(path)) for path in files if not path.name.startswith(".")}
 
 
-def check_file(path: Path, fix: str = "run its point again") -> bool:
+def check_file(path: Path, fix: str = "train the run again") -> bool:
     """Compare a file with its SHA-256 in `run.json` or `SHA256SUMS` of its folder.
 
     A missing file passes: its reader raises the error.
@@ -158,8 +158,8 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 def damaged(path: Path, how: str) -> UserError:
     """Return the error for a damaged file of a run."""
-    fix = "remove it and run" if path.name == RECORD else "run"
-    return UserError(f"{path} is damaged ({how}): {fix} its point again.")
+    fix = "Remove it and train" if path.name == RECORD else "Train"
+    return UserError(f"{path} is damaged ({how}). {fix} the run again.")
 
 
 def _digest(content: Mapping[str, Any]) -> str:
