@@ -1,7 +1,8 @@
 """Metadata that evidence and records of saibench 0.1 lack, by the names of their columns.
 
 Whether a column is known before the truth (`Field.known`), as a bound in use requires; whether its
-values are 0 or 1 (`Field.binary`); which settings select training data; and the modelled system.
+values are 0 or 1 (`Field.binary`); its name in words (`Field.title`); which settings select
+training data; and the modelled system.
 """
 
 from __future__ import annotations
@@ -40,6 +41,23 @@ _OF_PREDICTION = {"score", "logit", "score_range", "predicted_rate"}
 """Statistics of the prediction alone."""
 _BINARY = ("correct", "responds_")
 """Prefixes of statistics that are 0 or 1."""
+TITLES = {
+    "soap_similarity": "SOAP similarity to training",
+    "soap_similarity_window": "SOAP similarity to the training window",
+    "soap_similarity_centred": "centred SOAP similarity to training",
+    "soap_similarity_window_centred": "centred SOAP similarity to the training window",
+    "soap_distance": "SOAP distance to training",
+    "force_error_norm": "norm of the force error",
+    "jet_pt": "transverse momentum",
+    "jet_eta": "pseudorapidity",
+    "num_constituents": "number of constituents",
+    "energy_deviation": "distance of the energy to training",
+    "logit": "log-odds",
+    "mean_intensity": "mean rain rate observed",
+    "max_intensity": "largest rain rate observed",
+    "wet_fraction": "share of pixels with rain",
+}
+"""Names in words of columns whose own words do not suffice."""
 
 _LISTED = {"abbreviations": ["csi"], "not_exported": ["by_atom"]}
 """Defaults by the key of a workload's card."""

@@ -186,7 +186,7 @@ class StudyEvidence:
 
     @cached_property
     def units(self) -> dict[str, dict[str, str]]:
-        """By column: its `unit`, `per`, `role` and `describe`."""
+        """By column: its `unit`, `per`, `role`, `describe` and `title`."""
         names = ["samples", *(name for name in self.sources if name != "samples")]
         found: dict[str, dict[str, str]] = {}
         for one in chain.from_iterable(map(self.fields, names)):

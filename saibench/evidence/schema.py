@@ -31,7 +31,7 @@ characters per byte; a hostile file can claim any number by run lengths and dict
 BEFORE, AFTER = "before", "after"
 """When a column is known: before the truth, as inputs and predictions; or only after it, as labels
 and errors."""
-METADATA = ("unit", "per", "role", "describe", "known")
+METADATA = ("unit", "per", "role", "describe", "known", "title")
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Field:
         known: `before` or `after` the truth; empty if undeclared.
         binary: whether the values are 0 or 1, so that their mean is a proportion; None if
             undeclared.
+        title: name in words, for axes and sentences (`SOAP distance to training`); empty if the
+            words of `name` suffice.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Field:
     describe: str = ""
     known: str = ""
     binary: bool | None = None
+    title: str = ""
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -69,6 +72,7 @@ class Field:
             "describe": self.describe,
             "known": self.known,
             "binary": "" if self.binary is None else str(self.binary).lower(),
+            "title": self.title,
         }
 
     def to_arrow(self) -> pyarrow.Field:

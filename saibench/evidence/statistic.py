@@ -98,6 +98,7 @@ class Statistic:
         known: `before` the truth for a statistic of the prediction alone, else `after`.
         binary: whether each value is 0 or 1, so that the mean is a proportion with an exact
             interval.
+        title: name in words, for axes; empty if the words of `name` suffice.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Statistic:
     failures: bool = False
     known: str = AFTER
     binary: bool = False
+    title: str = ""
 
     def __post_init__(self) -> None:
         for name, how in self.summaries.items():

@@ -277,6 +277,7 @@ def _field(statistic: Statistic) -> Field:
         statistic.describe,
         statistic.known,
         statistic.binary,
+        statistic.title,
     )
 
 

@@ -17,7 +17,17 @@ from saibench.analysis.tracing.records import BiasTrace, PointTrace
 from saibench.analysis.tracing.study_traces import study_traces
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.style import INK, MUTED, PALETTE, axis_label, panel_title, panels, styled
+from saibench.evidence.titles import titled
+from saibench.figures.style import (
+    INK,
+    MUTED,
+    PALETTE,
+    axis_label,
+    panel_title,
+    panels,
+    quantity_label,
+    styled,
+)
 
 title = "Stretches of biased errors"
 paper = "Figure 5"
@@ -69,12 +79,12 @@ def draw(evidence: StudyEvidence) -> Figure:
         assert trace.bias is not None
         _draw_bias(panel, evidence, trace, trace.bias, level)
         statistic = trace.bias.statistic
-        label = axis_label(_short(statistic.name), statistic.unit)
-        panel.set_ylabel(label.replace(" [", "\n[") if len(statistic.name) > 16 else label)
-        panel_title(panel, letter, trace.label if len(traces) > 1 else statistic.name)
+        name = titled(statistic.name, evidence)
+        panel.set_ylabel(_in_lines(axis_label(name, statistic.unit)))
+        panel_title(panel, letter, trace.label if len(traces) > 1 else name)
     along = traces[0].bias.along if traces[0].bias else None
     assert along is not None
-    axes[-1, 0].set_xlabel(axis_label(along.describe or along.name, along.unit))
+    axes[-1, 0].set_xlabel(quantity_label(along, evidence))
     legend = [
         Line2D([], [], color=MEAN, linewidth=1.6, label="mean between change points, 95 %"),
         Patch(color=BELOW, alpha=0.22, label="negative bias"),
@@ -90,11 +100,12 @@ def caption(evidence: StudyEvidence) -> str:
     assert first is not None
     statistic = axis_label(first.statistic.describe or first.statistic.name, first.statistic.unit)
     parts = [
-        f"{statistic} in order of {first.along.name}, {first.mean.count:,} samples of "
-        f"{traces[0].partition}. Change points of the mean: circular binary segmentation in units "
-        "of the local spread, tested against series of permuted blocks of neighbours, at a false "
-        f"discovery rate of {100 * found.config.level:g} % over all comparisons of a run. Shaded: "
-        "stretches whose mean is significantly above 0 and above the rest, or below both."
+        f"{statistic} in order of {titled(first.along.name, evidence)}, "
+        f"{first.mean.count:,} samples of {traces[0].partition}. Change points of the mean: "
+        "circular binary segmentation in units of the local spread, tested against series of "
+        "permuted blocks of neighbours, at a false discovery rate of "
+        f"{100 * found.config.level:g} % over all comparisons of a run. Shaded: stretches whose "
+        "mean is significantly above 0 and above the rest, or below both."
     ]
     for trace in traces:
         assert trace.bias is not None
@@ -133,9 +144,7 @@ def _draw_bias(
     axes.margins(x=0.01)
 
 
-def _short(name: str) -> str:
-    """A name that fits the y axis: a difference is written in two lines."""
-    first, minus, second = name.partition(" - ")
-    if not minus or len(name) <= 16:
-        return name.replace(" - ", " − ")
-    return f"{first.rpartition('/')[2]}\n− {second.rpartition('/')[2]}"
+def _in_lines(label: str) -> str:
+    """A label that fits the y axis: a long difference and its unit are separate lines."""
+    label = label.replace(" - ", " − ")
+    return label if len(label) <= 24 else label.replace(" − ", "\n− ").replace(" [", "\n[")

@@ -18,6 +18,7 @@ from saibench.analysis.tracing.records import Association, Component, ResponseTr
 from saibench.analysis.tracing.study_traces import study_traces
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
 
 title = "Where errors come from"
@@ -59,10 +60,12 @@ def draw(evidence: StudyEvidence) -> Figure:
     )  # fmt: skip
     letters = iter("abcdefgh")
     for (left, right), (label, trace) in zip(axes, rows, strict=True):
-        _draw_features(left, trace.associations, level)
+        names = [titled(one.feature.name, evidence) for one in trace.associations]
+        _draw_features(left, trace.associations, names, level)
         _draw_components(right, trace.components, level)
         several = len({name for name, _ in rows}) > 1
-        panel_title(left, next(letters), f"{trace.response.name} by feature", label * several)
+        response = titled(trace.response.name, evidence)
+        panel_title(left, next(letters), f"{response} by feature", label * several)
         panel_title(right, next(letters), "by component", " " if several else "")
     legend = [
         Patch(color=SIGNIFICANT, label="significant"),
@@ -114,12 +117,14 @@ def _rows(evidence: StudyEvidence) -> list[Traced]:
     return rows[:MAX_ROWS]
 
 
-def _draw_features(axes: Axes, associations: Sequence[Association], level: float) -> None:
+def _draw_features(
+    axes: Axes, associations: Sequence[Association], names: Sequence[str], level: float
+) -> None:
     significant = sentences.significant(associations, level)
     values = _draw_bars(
         axes,
         [one.share for one in associations],
-        [one.feature.name for one in associations],
+        names,
         [one in significant for one in associations],
     )
     left, right = min(0.0, *values.flat), max(1.0, *values.flat)

@@ -9,6 +9,7 @@ from saibench.analysis.model_errors import ModelErrors, compared_models, model_e
 from saibench.analysis.tested_models import error_change, mean_error, seeds_text
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.figures.models import (
     CHANGE,
     MAX_MODELS,
@@ -71,7 +72,7 @@ def draw(evidence: StudyEvidence) -> Figure:
         statistic = first.statistic
         own = numbers.filter(polars.col("statistic") == statistic.title)
         draw_mean_and_change(absolute, relative, own, colours)
-        panel_title(absolute, next(letters), statistic.title)
+        panel_title(absolute, next(letters), titled(statistic.title, evidence))
         panel_title(relative, next(letters), f"relative to {reference.label}")
         absolute.set_ylabel(axis_label("mean", statistic.unit))
     legend_below(figure, axes[0, 0])

@@ -11,13 +11,14 @@ from saibench.analysis.two_axes import TwoAxes, two_axes
 from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.figures.style import (
     MUTED,
     PALETTE,
-    axis_label,
     legend_below,
     panel_title,
     panels,
+    quantity_label,
     styled,
 )
 from saibench.findings.two_axes import levels_text, sentences
@@ -84,9 +85,9 @@ def draw(evidence: StudyEvidence) -> Figure:
         every = np.concatenate(parted.ratios)
         drawn = every[np.isfinite(every) & (every > 0)]
         panel.set_ylim(0.9 * min(1.0, *drawn), 1.1 * max(1.0, *drawn))
-        panel.set_xlabel(axis_label(parted.along.name, parted.along.unit))
+        panel.set_xlabel(quantity_label(parted.along, evidence))
         panel.set_ylabel("ratio")
-        panel_title(panel, letter, f"{parted.statistic.name}: worse over better")
+        panel_title(panel, letter, f"{titled(parted.statistic.name, evidence)}: worse over better")
     legend_below(figure, axes[0, 0], max_columns=1)
     return figure
 
@@ -95,9 +96,9 @@ def caption(evidence: StudyEvidence) -> str:
     found = _parted(evidence)
     text = (
         "Root mean square error of the worse models over that of the better ones, in regions of "
-        f"{found[0].along.name}. Line: global amplitude, the ratio of a typical region (Tukey's "
-        "biweight mean of the logarithm). 95 % intervals from resampling blocks, including the "
-        "variance between seeds if every setting has several."
+        f"{titled(found[0].along.name, evidence)}. Line: global amplitude, the ratio of a typical "
+        "region (Tukey's biweight mean of the logarithm). 95 % intervals from resampling blocks, "
+        "including the variance between seeds if every setting has several."
     )
     return "\n".join([text, *(" ".join(sentences(parted)) for parted in found)])
 

@@ -11,6 +11,7 @@ from saibench.analysis.model_errors import ModelErrors, compared_models, model_e
 from saibench.analysis.tested_models import TestedModel, error_skill, seeds_text
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.figures.captions import partition_text
 from saibench.figures.models import (
     MAX_MODELS,
@@ -69,7 +70,8 @@ def draw(evidence: StudyEvidence) -> Figure:
         )
         panel.axhline(0, color=INK, linewidth=1.0)
         _draw_skill(panel, errors, own, colours)
-        panel_title(panel, letter, errors.statistic.title)
+        panel.set_xlabel(titled(errors.axis, evidence))
+        panel_title(panel, letter, titled(errors.statistic.title, evidence))
         panel.set_ylabel(f"skill against {reference.label}")
     for unused in axes.flat[len(drawn) :]:
         unused.set_visible(False)
@@ -80,9 +82,9 @@ def draw(evidence: StudyEvidence) -> Figure:
 def caption(evidence: StudyEvidence) -> str:
     models, reference, found = _compared(evidence)
     names = ", ".join(
-        f"{errors.statistic.title} ({errors.statistic.describe})"
+        f"{titled(errors.statistic.title, evidence)} ({errors.statistic.describe})"
         if errors.statistic.describe
-        else errors.statistic.title
+        else titled(errors.statistic.title, evidence)
         for errors in found[:MAX_STATISTICS]
     )
     return (
@@ -123,7 +125,6 @@ def _draw_skill(
             places, on="label", maintain_order="left"
         )
         draw_band(axes, of_model, "place", colours[label], linewidth=1.8, label=label)
-    axes.set_xlabel(errors.axis)
     if places["place"].to_list() == list(range(len(errors.labels))):
         axes.set_xticks(places["place"], errors.labels)
 

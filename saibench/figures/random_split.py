@@ -20,10 +20,10 @@ from saibench.figures.style import (
     INK,
     MUTED,
     PALETTE,
-    axis_label,
     error_bars,
     panel_title,
     panels,
+    quantity_label,
     styled,
 )
 
@@ -64,6 +64,7 @@ def draw(evidence: StudyEvidence) -> Figure:
     letters = iter("abcdef")
     for (errors, scores), study in zip(axes, studies, strict=True):
         _draw_errors(errors, study)
+        errors.set_xlabel(quantity_label(study.statistic, evidence))
         _draw_scores(scores, study)
         panel_title(errors, next(letters), "error on the test", study.label)
         panel_title(scores, next(letters), "leaked test samples")
@@ -76,7 +77,7 @@ def caption(evidence: StudyEvidence) -> str:
     counts = ", ".join(f"{one.error.count:,} of {one.partition}" for one in first.tested)
     unaudited = [one for study in studies for one in study.tested if one.audit is None]
     text = (
-        f"Left: {axis_label(first.statistic.name, first.statistic.unit)}, "
+        f"Left: {quantity_label(first.statistic, evidence)}, "
         f"{first.statistic.describe}, of the same net trained on equally many samples, with a "
         "random split and a split in time; lighter bar: the net with the split in time, tested on "
         "samples between its training samples. Right: the audit score, the fraction of leaked test "
@@ -91,7 +92,6 @@ def caption(evidence: StudyEvidence) -> str:
 def _draw_errors(axes: Axes, study: SplitStudy) -> None:
     values = np.array([(o.error.estimate, o.error.low, o.error.high) for o in study.tested])
     _bars(axes, study, values, "{:.1f}")
-    axes.set_xlabel(axis_label(study.statistic.name, study.statistic.unit))
     axes.set_xlim(0, 1.2 * np.nanmax(values))
     axes.set_yticks(range(len(study.tested)), [one.label for one in study.tested])
 

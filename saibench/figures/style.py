@@ -16,6 +16,10 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
+from saibench.analysis.trusted_range.records import Quantity
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
+
 PAGE_WIDTH = 9.6
 """Width in inches; text of 10 points is readable at the width of the report."""
 
@@ -117,6 +121,15 @@ def draw_intervals(
     """Draw the column `estimate` of a table at `x`, with error bars from `low` and `high`."""
     estimate, low, high = (scale * rows[name] for name in ("estimate", "low", "high"))
     axes.errorbar(x, estimate, yerr=error_bars(estimate, low, high), **style)
+
+
+def quantity_label(quantity: Quantity, evidence: StudyEvidence | None = None) -> str:
+    """`name in words [unit]` of a feature or error, for an axis.
+
+    >>> quantity_label(Quantity("force_mae", "meV/Å")), quantity_label(Quantity("soap_distance"))
+    ('force MAE [meV/Å]', 'SOAP distance to training')
+    """
+    return axis_label(titled(quantity.title, evidence), quantity.unit)
 
 
 def axis_label(name: str, unit: str) -> str:

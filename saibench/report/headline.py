@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from saibench.evidence.known import listed
 from saibench.evidence.metrics import added_names, located, nearest_label
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.report.measured import MeasuredMetrics, MetricValue
 
 MAX_METRICS = 4
-ABBREVIATIONS = ("mae", "rmse", "auc", "roc")
-"""Written in capitals, like those that a workload names."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +98,4 @@ def _metric(evidence: StudyEvidence, partition: str, name: str) -> Metric:
     entries = [metrics[name] for metrics in recorded if name in metrics]
     counts = tuple(sorted({entry["count"] for entry in entries if "count" in entry}))
     unit, per = entries[0].get("unit") or "", entries[0].get("per") or ""
-    abbreviations = {*ABBREVIATIONS, *listed(evidence.records.values(), "abbreviations")}
-    words = (word.upper() if word in abbreviations else word for word in name.split("_"))
-    return Metric(name, partition, unit, per, counts, " ".join(words))
+    return Metric(name, partition, unit, per, counts, titled(name, evidence))

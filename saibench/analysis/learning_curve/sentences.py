@@ -8,6 +8,7 @@ from saibench.analysis.learning_curve.curve import LearningCurve
 from saibench.analysis.learning_curve.data_needed import ANSWERED, BEYOND, NEVER, DataNeeded
 from saibench.analysis.learning_curve.extrapolation import Extrapolation
 from saibench.analysis.learning_curve.prediction import Check
+from saibench.evidence.titles import titled
 from saibench.formatting import bracketed, fixed, joined, number
 
 FIGURES = 3
@@ -133,7 +134,8 @@ def count(size: float) -> str:
 
 
 def error_name(curve: LearningCurve) -> str:
-    """The statistic, or the distance from its error-free value, with its unit."""
+    """The statistic in words, or the distance from its error-free value, with its unit."""
     statistic = curve.statistic
-    name = statistic.name if not curve.ideal else f"{curve.ideal:g} − {statistic.name}"
+    title = titled(statistic.name)
+    name = title if not curve.ideal else f"{curve.ideal:g} − {title}"
     return f"{name} [{statistic.unit}]" if statistic.unit else name

@@ -22,6 +22,7 @@ from saibench.datamodules.near_duplicates import SampleSimilarity
 from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 from saibench.datamodules.structural import NO_SOURCE, StructuralDataModule
 from saibench.errors import UserError
+from saibench.evidence.known import TITLES
 from saibench.evidence.schema import BEFORE, Field
 from saibench.options import Count, Positive
 
@@ -158,7 +159,16 @@ class ForceFieldDataModule(StructuralDataModule):
             "frames of the training partition"
         )
         return [
-            Field(name, "float64", unit, "frame", "feature", describe, BEFORE)
+            Field(
+                name,
+                "float64",
+                unit,
+                "frame",
+                "feature",
+                describe,
+                BEFORE,
+                title=TITLES.get(name, ""),
+            )
             for name, unit, describe in (
                 ("time", "ps", "time of the frame"),
                 ("soap_similarity", "", train),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial import KDTree
 
+from saibench.evidence.known import TITLES
 from saibench.evidence.schema import BEFORE, Field
 
 NEAREST = 5
@@ -18,6 +19,7 @@ FIELD = Field(
     "feature",
     f"mean distance of the jet's energy to the {NEAREST} nearest ones of the training jets",
     BEFORE,
+    title=TITLES["energy_deviation"],
 )
 
 

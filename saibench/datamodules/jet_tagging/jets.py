@@ -15,6 +15,7 @@ from saibench.datamodules.growing import GrowingArray
 from saibench.datamodules.jet_tagging.checks import check_constituents
 from saibench.datamodules.jet_tagging.momenta import ENERGY, JET_FEATURES, PX, PY, kinematics
 from saibench.datamodules.source import DataSource
+from saibench.evidence.known import TITLES
 from saibench.evidence.schema import AFTER, BEFORE, Field
 
 SPLITS = ("train", "val", "test")
@@ -38,7 +39,16 @@ COLUMNS: dict[str, tuple[tuple[int, ...], type, str]] = {
 """Array → shape of a row, type, unit. Row i of all but `momenta` is jet i."""
 
 FEATURE_FIELDS = [
-    Field(name, dtype, unit, "jet", "feature", describe, AFTER if name == "label" else BEFORE)
+    Field(
+        name,
+        dtype,
+        unit,
+        "jet",
+        "feature",
+        describe,
+        AFTER if name == "label" else BEFORE,
+        title=TITLES.get(name, ""),
+    )
     for name, dtype, unit, describe in (
         ("label", "int64", "", "1 for a top jet, 0 for a QCD jet"),
         ("split", "string", "", "part of the data set (train, val, test)"),

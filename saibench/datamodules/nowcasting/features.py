@@ -7,13 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from saibench.datamodules.nowcasting.event import PUBLISHED, RainFrames
+from saibench.evidence.known import TITLES
 from saibench.evidence.schema import AFTER, BEFORE, Field
 
 TREND_MINUTES = 180
 """Lead time of the trend (paper eq. 8), or the last lead time if that is shorter."""
 
 OBSERVED_FEATURES = [
-    Field(name, "float64", unit, "event", "feature", describe, known)
+    Field(name, "float64", unit, "event", "feature", describe, known, title=TITLES.get(name, ""))
     for name, unit, describe, known in (
         ("mean_intensity", "mm/h", "mean rain rate observed", BEFORE),
         ("max_intensity", "mm/h", "largest rain rate observed", BEFORE),

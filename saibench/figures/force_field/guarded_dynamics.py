@@ -8,15 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.analysis.trusted_range import TrustedRange
-from saibench.analysis.trusted_range.records import Quantity
 from saibench.figures.style import (
     INK,
     MUTED,
     PALETTE,
     TEST_REGION,
-    axis_label,
     panel_title,
     panels,
+    quantity_label,
     styled,
 )
 
@@ -48,7 +47,7 @@ def draw(run: pl.DataFrame, trusted: TrustedRange, tolerance: float | None) -> F
     errors.plot(time, run["bound"], color=BOUND, linewidth=0.9, label=label)
     if tolerance is not None:
         errors.axhline(tolerance, color=RANGE, linestyle="--", linewidth=1.2, label="tolerance")
-    errors.set_ylabel(_label(trusted.statistic))
+    errors.set_ylabel(quantity_label(trusted.statistic))
     _scale(errors, run, tolerance)
     panel_title(errors, "a", "error of the net along its own trajectory")
     errors.legend(ncols=5, loc="upper left", columnspacing=1.2)
@@ -57,7 +56,7 @@ def draw(run: pl.DataFrame, trusted: TrustedRange, tolerance: float | None) -> F
     features.plot(time, run[first.name], color=MUTED, linewidth=0.7)
     for edge in (trusted.low[0], trusted.high[0]):
         features.axhline(edge, color=RANGE, linestyle=":", linewidth=1.2)
-    features.set_ylabel(first.name.replace("_", " ").replace("soap", "SOAP"))
+    features.set_ylabel(quantity_label(first))
     features.set_xlim(time[0], time[-1])
     features.set_xlabel("time [ps]")
     panel_title(features, "b", "monitored feature (dotted: fitted range)")
@@ -90,7 +89,3 @@ def _scale(axes: Axes, run: pl.DataFrame, tolerance: float | None) -> None:
         axes.set_ylim(low / 2, 8 * known.max())
     else:
         axes.set_ylim(0, 1.25 * high)
-
-
-def _label(quantity: Quantity) -> str:
-    return axis_label(quantity.name.replace("_", " ").replace("mae", "MAE"), quantity.unit)
