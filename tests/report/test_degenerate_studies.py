@@ -14,6 +14,7 @@ from synthetic_rain_study import MadeRain, write_rain_study
 from synthetic_study import SIZES, WINDOWS, write_study
 
 import saibench.figures
+from saibench.analysis.answers import study_answers
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields, read_table, write_table
 from saibench.findings.finding import module_findings
@@ -57,6 +58,7 @@ def test_every_part_is_drawn_or_has_a_reason(own: str, case: str, tmp_path: Path
     parts = [
         *(draw_figure(evidence, name) for name in FIGURES),
         *(finding for name in modules for finding in module_findings(name, evidence)),
+        *study_answers(evidence),
     ]
     assert [(part.label, part.error) for part in parts if part.error is not None] == []
     assert render(evidence, figures=[])

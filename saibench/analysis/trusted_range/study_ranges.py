@@ -20,6 +20,7 @@ from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation, validate
 from saibench.errors import UserError
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.formatting import minus
 
@@ -36,6 +37,7 @@ class Found:
     unvalidated: str = ""
 
 
+@once
 def fit_all(evidence: StudyEvidence) -> list[Found]:
     """The range of all runs together if the feature differs between them, then of each alone."""
     config = trust_config(evidence)

@@ -1,0 +1,147 @@
+"""Which run of a study has the smallest error, and whether that is significant."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from saibench.analysis.answers.answer import Answer
+from saibench.analysis.answers.tested import tested_points
+from saibench.analysis.bootstrap import Interval
+from saibench.analysis.model_errors import ModelErrors, model_errors
+from saibench.analysis.sample_means import interval_of_means
+from saibench.analysis.tested_models import (
+    TestedModel,
+    mean_error,
+    over_trained_seeds,
+    tested_models,
+)
+from saibench.analysis.trusted_range.records import Quantity
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.formatting import by_width, number
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """Runs that differ in their seed only, compared with the best ones.
+
+    Args:
+        label: the settings that distinguish it.
+        runs: hashes, one per seed.
+        seeds: number of trainings; None if it was not trained.
+        mean: its error, over the samples that are defined for all models.
+        difference: its error minus that of the best, paired by sample; None for the best.
+    """
+
+    label: str
+    runs: tuple[str, ...]
+    seeds: int | None
+    mean: Interval
+    difference: Interval | None = None
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether its error is significantly (95 %) larger than that of the best."""
+        return self.difference is not None and self.difference.low > 0
+
+
+@dataclass(frozen=True)
+class BestRunNumbers:
+    """The models of a study, smallest error first.
+
+    Args:
+        statistic: the error.
+        partition: the test partition.
+        models: at least one.
+    """
+
+    statistic: Quantity
+    partition: str
+    models: tuple[ComparedModel, ...]
+
+
+def best_run(evidence: StudyEvidence, question: str) -> Answer[BestRunNumbers]:
+    """Compare the best model with the others on the same samples.
+
+    The best of several models is chosen by their errors. Testing it against the second best at a
+    two-sided level keeps that level for the claim that it is best (Hung and Fithian, "Rank
+    verification for exponential families", Ann. Stat. 47, 2019).
+
+    Raises:
+        UserError: no run was tested, or runs were tested on different samples.
+    """
+    partition, points = tested_points(evidence)
+    models = tested_models(points)
+    errors = _first_errors(evidence, models, partition)
+    if errors is None:
+        raise UserError(f"no error on {partition} is known for all {points.height} runs.")
+    numbers = BestRunNumbers(errors.statistic, errors.partition, _ranked(errors, models))
+    return Answer(question, _sentence(numbers), numbers, _cautions(numbers))
+
+
+def _first_errors(
+    evidence: StudyEvidence, models: list[TestedModel], partition: str
+) -> ModelErrors | None:
+    """The error that the workload bounds, else the first that all models have."""
+    found = model_errors(evidence, models, partition)
+    trust = evidence.records[models[0].points[0]].get("trust") or {}
+    names = (one for one in found if one.statistic.name == trust.get("statistic"))
+    return next(names, found[0] if found else None)
+
+
+def _ranked(errors: ModelErrors, models: list[TestedModel]) -> tuple[ComparedModel, ...]:
+    values = {model.label: errors.over_axis(model) for model in models}
+    defined = ~np.isnan(np.stack(list(values.values()))).any(axis=0)
+    if not defined.any():
+        raise UserError(f"no sample has {errors.statistic.name} defined for all runs.")
+
+    def of(model: TestedModel) -> np.ndarray:
+        return np.where(defined, errors.over_axis(model), np.nan)
+
+    def difference(own: TestedModel, best: TestedModel) -> Interval:
+        return interval_of_means(lambda one, two: one - two, errors.samples, of(own), of(best))
+
+    ordered = sorted(models, key=lambda model: float(np.nanmean(of(model))))
+    return tuple(
+        ComparedModel(
+            model.label,
+            model.points,
+            model.trainings,
+            mean_error(of, errors.samples, model),
+            over_trained_seeds(difference, model, ordered[0]) if place else None,
+        )
+        for place, model in enumerate(ordered)
+    )
+
+
+def _sentence(numbers: BestRunNumbers) -> str:
+    statistic, (best, *others) = numbers.statistic, numbers.models
+    mean = by_width(best.mean, statistic.unit)
+    of = f"{statistic.error_name} on {numbers.partition}"
+    if not others:
+        seeds = f" over {best.seeds} seeds" if (best.seeds or 0) > 1 else ""
+        return f"One model was tested: its {of} is {mean}{seeds}."
+    second = others[0]
+    assert second.difference is not None
+    by = f"{by_width(second.difference, statistic.unit)} below that of {second.label}"
+    if second.is_worse:
+        return f"{best.label} has the smallest {of}: {mean}, {by}; the difference is significant."
+    if math.isnan(second.difference.low):
+        verdict = "too few independent blocks to tell whether that is significant"
+    else:
+        verdict = "the difference is not significant"
+    worse = sum(one.is_worse for one in others)
+    rest = ""
+    if len(others) > 1:
+        rest = f"; {number(worse)} of the {len(others)} others are significantly worse"
+    return f"{best.label} has the smallest {of}: {mean}, {by}, but {verdict}{rest}."
+
+
+def _cautions(numbers: BestRunNumbers) -> tuple[str, ...]:
+    single = [one for one in numbers.models if one.seeds == 1]
+    if len(numbers.models) < 2 or not single:
+        return ()
+    return ("A single seed was trained per setting: another seed may give another order.",)

@@ -1,0 +1,125 @@
+"""Whether a study's test can be believed: leakage, seeds, independent blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars
+
+from saibench.analysis.answers.answer import Answer
+from saibench.analysis.answers.tested import tested_points
+from saibench.analysis.leak_audit.of_evidence import audits_of
+from saibench.analysis.leak_audit.sentences import MAX_SCORE_WITHOUT_LEAK
+from saibench.analysis.tested_models import fewest_trainings, tested_models
+from saibench.evidence.audit_record import Audit
+from saibench.evidence.reader import StudyEvidence
+from saibench.formatting import counted, percent
+
+MIN_BLOCKS = 20
+"""Independent blocks below which intervals are wide and bounds hardly calibrated."""
+
+
+@dataclass(frozen=True)
+class FairnessNumbers:
+    """What a test rests on.
+
+    Args:
+        partition: the held-out one, or the first tested.
+        test, training: smallest and largest number of samples over the runs.
+        blocks: fewest independent blocks of the test.
+        seeds: fewest seeds of a trained model; None if no model was trained.
+        audit: that of the largest leak into the partition; None if none is recorded.
+        seen: largest share of the test samples that a run was trained on.
+    """
+
+    partition: str
+    test: tuple[int, int]
+    training: tuple[int, int] | None
+    blocks: int
+    seeds: int | None
+    audit: Audit | None
+    seen: float
+
+
+def fairness(evidence: StudyEvidence, question: str) -> Answer[FairnessNumbers]:
+    """Sizes, independent blocks, seeds and recorded leakage of the test, with cautions.
+
+    Raises:
+        UserError: no run was tested.
+    """
+    numbers = _numbers(evidence)
+    return Answer(question, _sentence(numbers), numbers, tuple(_cautions(numbers)))
+
+
+def _numbers(evidence: StudyEvidence) -> FairnessNumbers:
+    partition, points = tested_points(evidence)
+    rows = evidence.samples.filter(polars.col("partition") == partition)
+    seen = "seen_in_training" if "seen_in_training" in rows.columns else None
+    is_seen = polars.lit(False) if seen is None else polars.col(seen).fill_null(False)
+    by_run = rows.group_by("point").agg(polars.len(), seen=is_seen.mean())
+    runs = by_run["point"].to_list()
+    blocks = [
+        one.dependence.num_blocks for one in evidence.dependence if one.partition == partition
+    ]
+    audits = [one.audit for one in audits_of(evidence) if one.audit.partition == partition]
+    training = [count for record in (evidence.records[run] for run in runs)
+                if (count := _training_count(record)) is not None]  # fmt: skip
+    return FairnessNumbers(
+        partition=partition,
+        test=_span(by_run["len"].to_list()),
+        training=_span(training) if training else None,
+        blocks=min(blocks, default=0),
+        seeds=fewest_trainings(tested_models(points)),
+        audit=max(audits, key=lambda one: one.score.estimate, default=None),
+        seen=max(by_run["seen"].to_list()),
+    )
+
+
+def _training_count(record: Any) -> int | None:
+    count = ((record.get("partitions") or {}).get("train") or {}).get("count")
+    return int(count) if count else None
+
+
+def _span(counts: Sequence[int]) -> tuple[int, int]:
+    return min(counts), max(counts)
+
+
+def _text(span: tuple[int, int]) -> str:
+    low, high = span
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _sentence(numbers: FairnessNumbers) -> str:
+    parts = [
+        f"{numbers.partition} has {_text(numbers.test)} samples in "
+        f"{counted(numbers.blocks, 'independent block')}"
+    ]
+    if numbers.training is not None:
+        parts.append(f"{_text(numbers.training)} training samples")
+    if numbers.seeds is not None:
+        parts.append(counted(numbers.seeds, "seed"))
+    audit = numbers.audit
+    if audit is None:
+        parts.append("no leakage audit is recorded")
+    else:
+        parts.append(f"{percent(audit.score)} of the test leak from training")
+    return f"{', '.join(parts)}."
+
+
+def _cautions(numbers: FairnessNumbers) -> list[str]:
+    found = []
+    if numbers.seeds == 1:
+        found.append("A single seed: the numbers hold for this trained net alone.")
+    if numbers.blocks < MIN_BLOCKS:
+        found.append(
+            f"Only {counted(numbers.blocks, 'independent block')}: intervals are wide and bounds "
+            "hardly calibrated."
+        )
+    if numbers.seen:
+        found.append(f"{100 * numbers.seen:.3g} % of the test samples were trained on.")
+    audit = numbers.audit
+    if audit is not None and audit.score.low > MAX_SCORE_WITHOUT_LEAK:
+        found.append(f"{percent(audit.score)} of the test samples leak from training.")
+    return found

@@ -1,0 +1,119 @@
+"""Where a study's best run can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from saibench.analysis.answers.answer import Answer
+from saibench.analysis.bootstrap import Floats, Interval
+from saibench.analysis.trusted_range.in_short import where_sentence
+from saibench.analysis.trusted_range.of_evidence import share_within_tolerance
+from saibench.analysis.trusted_range.records import Quantity
+from saibench.analysis.trusted_range.study_ranges import Found, fit_all
+from saibench.errors import UserError
+from saibench.evidence.reader import StudyEvidence
+from saibench.formatting import percent
+
+MAX_DOTS = 400
+POSITIONS = 101
+
+
+@dataclass(frozen=True, eq=False)
+class TrustNumbers:
+    """A trusted range along its feature.
+
+    Args:
+        run: label of the run; empty if the study has one.
+        feature, statistic: of the range.
+        tolerance: None if none is set.
+        coverage: of the bound.
+        intervals: of the feature, in which the bound is within the tolerance.
+        share: of samples with a bound within the tolerance; None without a tolerance.
+        observed: share of held-out samples below their bound; None if not validated.
+        values, errors: `(n,)` of at most 400 samples.
+        positions, expected, bound: `(m,)` along the fitted range of the feature.
+    """
+
+    run: str
+    feature: Quantity
+    statistic: Quantity
+    tolerance: float | None
+    coverage: float
+    intervals: tuple[tuple[float, float], ...]
+    share: Interval | None
+    observed: Interval | None
+    values: Floats
+    errors: Floats
+    positions: Floats
+    expected: Floats
+    bound: Floats
+
+
+def trust(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer[TrustNumbers]:
+    """The trusted range of the first of these runs, else of all runs together, else of any.
+
+    Raises:
+        UserError: no range can be fitted.
+    """
+    ranges = sorted(fit_all(evidence), key=lambda one: _rank(one, runs))
+    fitted = next((one for one in ranges if one.trusted), None)
+    if fitted is None:
+        raise UserError(ranges[0].refused if ranges else "no run was tested.")
+    label = fitted.label if len(evidence.metrics) > 1 else ""
+    numbers = _numbers(fitted, label)
+    named = f"{label}: " if label else ""
+    assert fitted.trusted is not None
+    sentence = f"{named}{where_sentence(fitted.trusted, numbers.share)}"
+    if numbers.observed is not None:
+        sentence = (
+            f"{sentence.rstrip('.')} (observed on held-out blocks: {percent(numbers.observed)})."
+        )
+    return Answer(question, sentence, numbers, _cautions(fitted))
+
+
+def _rank(found: Found, runs: Sequence[str]) -> int:
+    points = found.samples.source.points if found.samples else ()
+    if len(points) == 1:
+        return 0 if points[0] in runs else 2
+    return 1
+
+
+def _numbers(found: Found, label: str) -> TrustNumbers:
+    trusted, samples = found.trusted, found.samples
+    assert trusted is not None and samples is not None
+    every = -(-len(samples.errors) // MAX_DOTS)
+    positions = np.linspace(trusted.low[0], trusted.high[0], POSITIONS)
+    line = np.tile(trusted.typical, (POSITIONS, 1))
+    line[:, 0] = positions
+    check = trusted.check(line if line.shape[1] > 1 else positions)
+    within = None if trusted.tolerance is None else trusted.trusted()
+    return TrustNumbers(
+        run=label,
+        feature=trusted.features[0],
+        statistic=trusted.statistic,
+        tolerance=trusted.tolerance,
+        coverage=trusted.coverage,
+        intervals=() if within is None else within.intervals,
+        share=None if within is None else share_within_tolerance(trusted, samples),
+        observed=None if found.validation is None else found.validation.at_coverage,
+        values=samples.features[::every, 0],
+        errors=samples.errors[::every],
+        positions=positions,
+        expected=check.expected,
+        bound=check.upper,
+    )
+
+
+def _cautions(found: Found) -> tuple[str, ...]:
+    validation = found.validation
+    if validation is None:
+        return (f"The bound is not validated: {found.unvalidated}",)
+    cautions = []
+    if not validation.is_informative:
+        cautions.append("The bound is not significantly narrower than without the feature.")
+    if validation.at_coverage.high < validation.coverage:
+        cautions.append("On held-out blocks the bound is too low.")
+    return tuple(cautions)

@@ -1,0 +1,83 @@
+"""A trusted range in two sentences: where it holds, and what checked it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saibench.analysis.bootstrap import Interval
+from saibench.analysis.trusted_range.tolerance import ToleranceInterval
+from saibench.analysis.trusted_range.trusted_range import TrustedRange
+from saibench.analysis.trusted_range.validation import Validation
+from saibench.formatting import in_range, number, percent
+
+
+def where_sentence(trusted: TrustedRange, share: Interval | None) -> str:
+    """The values of the feature at which the bound is within the tolerance.
+
+    Args:
+        trusted: the range.
+        share: of the samples with a bound within the tolerance; None without a tolerance.
+    """
+    statistic, coverage = trusted.statistic, f"{100 * trusted.coverage:g} % of new samples"
+    if trusted.tolerance is None:
+        bound = number(trusted.mean_bound, unit=statistic.unit)
+        return (
+            f"No tolerance is set: {statistic.title} is at most {bound} on average for {coverage}."
+        )
+    found = trusted.trusted()
+    limit = number(trusted.tolerance, unit=statistic.unit)
+    doubt = "Inconclusive: " if found.is_inconclusive else ""
+    if not found.intervals:
+        lowest = number(found.lowest_bound, unit=statistic.unit)
+        at = in_range(found.lowest_at, found.low, found.high)
+        return (
+            f"{doubt}{'trusted' if doubt else 'Trusted'} nowhere: no {found.feature} keeps "
+            f"{statistic.title} below {limit} for {coverage}; the lowest bound is {lowest}, at "
+            f"{at}."
+        )
+    of = "" if share is None else f", {percent(share)} of the samples"
+    return (
+        f"{doubt}{'trusted' if doubt else 'Trusted'} for {found.feature} {spans(found)}{of}: there "
+        f"{statistic.title} is at most {limit} for {coverage}."
+    )
+
+
+def spans(found: ToleranceInterval) -> str:
+    """`up to 0.02`, `from 0.1 on`, `from 0.1 to 0.2 and from 0.4 on`, `everywhere, 0.1 to 0.4`."""
+
+    def at(value: float) -> str:
+        return in_range(value, found.low, found.high)
+
+    def span(low: float, high: float) -> str:
+        if low <= found.low and high >= found.high:
+            return f"in the whole fitted range, {at(low)} to {at(high)}"
+        if low <= found.low:
+            return f"up to {at(high)}"
+        return f"from {at(low)} on" if high >= found.high else f"from {at(low)} to {at(high)}"
+
+    return " and ".join(span(low, high) for low, high in found.intervals)
+
+
+def check_sentence(validation: Validation | None, reasons: Sequence[str] = ()) -> str:
+    """The observed coverage, and the width of the bound with and without the feature.
+
+    Args:
+        validation: None if the blocks are too few.
+        reasons: for that.
+    """
+    if validation is None:
+        return f"Not validated: {' '.join(reasons)}"
+    observed, gain = validation.at_coverage, validation.gain
+    verdict = "" if validation.contains_nominal else _off(validation)
+    narrower = f"{percent(gain)} narrower than without the feature"
+    if not validation.is_informative:
+        narrower += " (not significant)"
+    return (
+        f"On {validation.what}, {percent(observed)} of {observed.count:,} samples are below their "
+        f"{100 * validation.coverage:g} % bound{verdict}; the bounds are {narrower}."
+    )
+
+
+def _off(validation: Validation) -> str:
+    below = validation.at_coverage.high < validation.coverage
+    return ", fewer than nominal" if below else ", more than nominal"
