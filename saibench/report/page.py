@@ -61,8 +61,8 @@ class Part:
         return [*self.findings, *self.figures, *self.explorers]
 
 
-def write_report(folder: Path, figures: Figures | None = None) -> Path:
-    """Write `report.html` of the study in `folder` atomically; returns its path.
+def write_report(study: Path | StudyEvidence, figures: Figures | None = None) -> Path:
+    """Write `report.html` into the folder of a study, atomically; returns its path.
 
     Raises:
         UserError: the study has no run or a damaged file, or a requested figure is unknown.
@@ -70,7 +70,8 @@ def write_report(folder: Path, figures: Figures | None = None) -> Path:
     Warns:
         PartFailed: a finding, figure or viewer failed for a defect; the page says which.
     """
-    return write_comparison([StudyEvidence.load(folder)], folder / "report.html", figures)
+    evidence = study if isinstance(study, StudyEvidence) else StudyEvidence.load(study)
+    return write_comparison([evidence], evidence.folder / "report.html", figures)
 
 
 def write_comparison(

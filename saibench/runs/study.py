@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,6 +25,9 @@ from saibench.evidence.run_record import (
 from saibench.runs.error_files import cause_of
 from saibench.runs.execute import Outcome
 from saibench.runs.point import Point, is_locked
+
+if TYPE_CHECKING:
+    from saibench.evidence.reader import StudyEvidence
 
 NOT_RUN = "not run"
 _COLOURS = {COMPLETE: "green", NOT_APPLICABLE: "yellow"}
@@ -56,23 +60,50 @@ def conclude(
             console.print(f"{point.name} {end.state}: {end.cause}", markup=False)
     failed = any(end.state not in (COMPLETE, NOT_APPLICABLE) for end in ends)
     if reports and any(end.state == COMPLETE for end in ends):
-        failed |= not report(folder, console)
+        failed |= not report(folder, console, in_short=True)
     return int(failed)
 
 
-def report(folder: Path, console: Console | None = None) -> bool:
-    """Join the evidence of a study and write its report; return whether that succeeded."""
-    from saibench.evidence.reader import join
+def report(folder: Path, console: Console | None = None, in_short: bool = False) -> bool:
+    """Join the evidence of a study and write its report; return whether that succeeded.
+
+    Args:
+        folder: of the study.
+        console: to print to.
+        in_short: whether to print where the best run can be trusted, what drives its error, and
+            whether it is significantly best.
+    """
+    from saibench.evidence.reader import StudyEvidence
     from saibench.report.page import write_report
 
     console = console or Console(highlight=False, soft_wrap=True)
     try:
-        join(folder)
-        console.print(f"report: {write_report(folder)}", markup=False)
+        evidence = StudyEvidence.load(folder)
+        evidence.join()
+        written = write_report(evidence)
     except (UserError, OSError) as error:  # a damaged run, a full disk
         console.print(f"no report: {cause_of(error)}", markup=False)
         return False
+    console.print(f"report: {written}", markup=False)
+    if in_short:
+        for line in answer_lines(evidence):
+            console.print(line, markup=False)
     return True
+
+
+def answer_lines(evidence: StudyEvidence) -> list[str]:
+    """One line per answer; those of the report, from the same computation."""
+    from saibench.analysis.answers import study_answers
+
+    answers = study_answers(evidence)
+    return [
+        f"{heading}: {answer.sentence}"
+        for heading, answer in (
+            ("trust", answers.trust),
+            ("error", answers.drivers),
+            ("best run", answers.best),
+        )
+    ]
 
 
 def _recorded(folder: Path) -> Outcome:

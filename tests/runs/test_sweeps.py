@@ -15,6 +15,9 @@ import pytest
 import torch
 from command_line import REPOSITORY, TINY, only_point, train
 
+from saibench.analysis.answers import study_answers
+from saibench.evidence.reader import StudyEvidence
+
 FAILING = "+trainer.callbacks.failure={_target_: interruptions.Failure, step: 2, seed: 1}"
 
 
@@ -53,6 +56,10 @@ def test_sweep_continues_after_a_failed_run_and_reports_the_rest(tmp_path: Path)
     assert samples.height == 2 * 30
     page = (study / "report.html").read_text()
     assert all(record["point"] in page for record in records(tmp_path).values())
+    answers = study_answers(StudyEvidence.load(study))
+    last = ended.out.splitlines()[-3:]
+    expected = (answers.trust, answers.drivers, answers.best)
+    assert [line.partition(": ")[2] for line in last] == [one.sentence for one in expected]
 
 
 @pytest.mark.usefixtures("without_page")

@@ -21,6 +21,7 @@ from saibench.analysis.tested_models import (
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.formatting import by_width, number
 
 
@@ -79,7 +80,7 @@ def best_run(evidence: StudyEvidence, question: str) -> Answer[BestRunNumbers]:
     if errors is None:
         raise UserError(f"no error on {partition} is known for all {points.height} runs.")
     numbers = BestRunNumbers(errors.statistic, errors.partition, _ranked(errors, models))
-    return Answer(question, _sentence(numbers), numbers, _cautions(numbers))
+    return Answer(question, _sentence(numbers, evidence), numbers, _cautions(numbers))
 
 
 def _first_errors(
@@ -117,10 +118,10 @@ def _ranked(errors: ModelErrors, models: list[TestedModel]) -> tuple[ComparedMod
     )
 
 
-def _sentence(numbers: BestRunNumbers) -> str:
+def _sentence(numbers: BestRunNumbers, evidence: StudyEvidence) -> str:
     statistic, (best, *others) = numbers.statistic, numbers.models
     mean = by_width(best.mean, statistic.unit)
-    of = f"{statistic.error_name} on {numbers.partition}"
+    of = f"{titled(statistic.error_name, evidence)} on {numbers.partition}"
     if not others:
         seeds = f" over {best.seeds} seeds" if (best.seeds or 0) > 1 else ""
         return f"One model was tested: its {of} is {mean}{seeds}."

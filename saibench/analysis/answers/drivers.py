@@ -13,6 +13,7 @@ from saibench.analysis.tracing.study_traces import study_traces
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.formatting import joined, percent
 
 FEATURE, COMPONENT, CAUSE = "feature", "component", "cause"
@@ -75,7 +76,7 @@ def drivers(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answ
     response, label = chosen.responses[0], chosen.label if len(evidence.metrics) > 1 else ""
     largest = sorted(_significant(response, found.config.level), key=lambda one: -one.excess)
     numbers = DriverNumbers(label, response.response, tuple(largest[:MAX_DRIVERS]))
-    return Answer(question, _sentence(numbers), numbers)
+    return Answer(question, _sentence(numbers, evidence), numbers)
 
 
 def _significant(trace: ResponseTrace, level: float) -> list[Driver]:
@@ -100,22 +101,24 @@ def _significant(trace: ResponseTrace, level: float) -> list[Driver]:
             Driver(one.feature.name, FEATURE, one.share)
             for one in trace.associations
             if one.rho.is_significant(level)
-            and one.share.estimate > 0
+            and one.share.low > 0
             and one.feature.name not in classes
         ),
     ]
 
 
-def _sentence(numbers: DriverNumbers) -> str:
-    error = numbers.response.error_name + (f" of {numbers.run}" if numbers.run else "")
+def _sentence(numbers: DriverNumbers, evidence: StudyEvidence) -> str:
+    error = titled(numbers.response.error_name, evidence) + (
+        f" of {numbers.run}" if numbers.run else ""
+    )
     if not numbers.drivers:
         return f"No feature or component contributes significantly to {error}."
     of_variation = [
-        f"{one.name} explains {percent(one.share)}"
+        f"{titled(one.name, evidence)} explains {percent(one.share)}"
         for one in numbers.drivers
         if one.kind == FEATURE
     ]
-    of_sum = [_contribution(one) for one in numbers.drivers if one.kind != FEATURE]
+    of_sum = [_contribution(one, evidence) for one in numbers.drivers if one.kind != FEATURE]
     parts: list[str] = []
     for found, whole in ((of_variation, "the variation of "), (of_sum, "")):
         if found:
@@ -123,6 +126,7 @@ def _sentence(numbers: DriverNumbers) -> str:
     return "; ".join(parts) + "."
 
 
-def _contribution(one: Driver) -> str:
+def _contribution(one: Driver, evidence: StudyEvidence) -> str:
     size = "" if one.size is None else f" ({100 * one.size:.3g} % of the {one.counted})"
-    return f"{one.name}{size} contributes {percent(one.share)}"
+    name = one.name if one.kind == COMPONENT else titled(one.name, evidence)
+    return f"{name}{size} contributes {percent(one.share)}"

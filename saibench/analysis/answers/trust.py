@@ -66,7 +66,7 @@ def trust(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer
     numbers = _numbers(fitted, label)
     named = f"{label}: " if label else ""
     assert fitted.trusted is not None
-    sentence = f"{named}{where_sentence(fitted.trusted, numbers.share)}"
+    sentence = f"{named}{where_sentence(fitted.trusted, numbers.share, evidence)}"
     if numbers.observed is not None:
         sentence = (
             f"{sentence.rstrip('.')} (observed on held-out blocks: {percent(numbers.observed)})."

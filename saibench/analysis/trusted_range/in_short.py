@@ -8,52 +8,65 @@ from saibench.analysis.bootstrap import Interval
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.formatting import in_range, number, percent
 
 
-def where_sentence(trusted: TrustedRange, share: Interval | None) -> str:
+def where_sentence(
+    trusted: TrustedRange,
+    share: Interval | None,
+    evidence: StudyEvidence | None = None,
+    typed: bool = False,
+) -> str:
     """The values of the feature at which the bound is within the tolerance.
 
     Args:
         trusted: the range.
         share: of the samples with a bound within the tolerance; None without a tolerance.
+        evidence: of the study, for names in words.
+        typed: whether the feature's column is named too, as a command needs it.
     """
     statistic, coverage = trusted.statistic, f"{100 * trusted.coverage:g} % of new samples"
+    error = titled(statistic.title, evidence)
     if trusted.tolerance is None:
         bound = number(trusted.mean_bound, unit=statistic.unit)
-        return (
-            f"No tolerance is set: {statistic.title} is at most {bound} on average for {coverage}."
-        )
+        return f"No tolerance is set: {error} is at most {bound} on average for {coverage}."
     found = trusted.trusted()
+    unit = next(one.unit for one in trusted.features if one.name == found.feature)
+    feature = titled(found.feature, evidence)
+    feature += f" ({found.feature})" if typed and feature != found.feature else ""
     limit = number(trusted.tolerance, unit=statistic.unit)
-    doubt = "Inconclusive: " if found.is_inconclusive else ""
+    opening = "Inconclusive, trusted" if found.is_inconclusive else "Trusted"
     if not found.intervals:
         lowest = number(found.lowest_bound, unit=statistic.unit)
         at = in_range(found.lowest_at, found.low, found.high)
         return (
-            f"{doubt}{'trusted' if doubt else 'Trusted'} nowhere: no {found.feature} keeps "
-            f"{statistic.title} below {limit} for {coverage}; the lowest bound is {lowest}, at "
-            f"{at}."
+            f"{opening} nowhere: no {feature} keeps {error} below {limit} for {coverage}; the "
+            f"lowest bound is {lowest}, at {at} {unit}".rstrip()
+            + "."
         )
-    of = "" if share is None else f", {percent(share)} of the samples"
+    of = "" if share is None else f" ({percent(share)} of the samples)"
     return (
-        f"{doubt}{'trusted' if doubt else 'Trusted'} for {found.feature} {spans(found)}{of}: there "
-        f"{statistic.title} is at most {limit} for {coverage}."
+        f"{opening} for {feature} {spans(found, unit)}{of}: there {error} is at most {limit} for "
+        f"{coverage}."
     )
 
 
-def spans(found: ToleranceInterval) -> str:
-    """`up to 0.02`, `from 0.1 on`, `from 0.1 to 0.2 and from 0.4 on`, `everywhere, 0.1 to 0.4`."""
+def spans(found: ToleranceInterval, unit: str = "") -> str:
+    """`up to 0.02 Å`, `from 0.1 on`, `from 0.1 to 0.2 and from 0.4 on`."""
 
     def at(value: float) -> str:
         return in_range(value, found.low, found.high)
 
     def span(low: float, high: float) -> str:
         if low <= found.low and high >= found.high:
-            return f"in the whole fitted range, {at(low)} to {at(high)}"
+            return f"in the whole fitted range, {at(low)} to {at(high)} {unit}".rstrip()
         if low <= found.low:
-            return f"up to {at(high)}"
-        return f"from {at(low)} on" if high >= found.high else f"from {at(low)} to {at(high)}"
+            return f"up to {at(high)} {unit}".rstrip()
+        if high >= found.high:
+            return f"from {at(low)} {unit}".rstrip() + " on"
+        return f"from {at(low)} to {at(high)} {unit}".rstrip()
 
     return " and ".join(span(low, high) for low, high in found.intervals)
 
