@@ -20,12 +20,16 @@ from saibench.evidence.known import known_system, with_known
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER, BEFORE, Field
-from saibench.evidence.selection import with_windows
+from saibench.evidence.selection import short_names, with_windows
 from saibench.evidence.statistic_rows import statistic_rows
 
 KEYS = ["point", "partition", "sample_id"]
 WINDOW_BOUND = "of the training window, as a fraction of the trajectory"
 ERROR = "__error"
+
+
+class NoSamples(UserError):
+    """No sample is left that a range could be fitted to or checked on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,7 @@ class ErrorSamples:
         statistic: of the errors.
         source: study, runs and partitions.
         independent: whether the samples within a block are independent.
+        group_names: run, partition, or both, whichever differ between the groups.
     """
 
     features: Floats
@@ -52,26 +57,40 @@ class ErrorSamples:
     statistic: Quantity
     source: Source
     independent: bool = False
+    group_names: tuple[str, ...] = ()
 
 
 def read_samples(
-    evidence: StudyEvidence, points: Sequence[str], config: TrustConfig
+    evidence: StudyEvidence,
+    points: Sequence[str],
+    config: TrustConfig,
+    *,
+    without: Sequence[str] = (),
 ) -> ErrorSamples:
     """The samples of these runs together, without those that a run was trained on.
 
+    Args:
+        without: partitions whose samples are excluded too.
+
     Raises:
-        UserError: a name is unknown, or no sample is left.
+        NoSamples: no sample is left.
+        UserError: a name is unknown.
     """
     statistic, features = config.statistic, list(config.features)
     partitions = config.partitions or default_partitions(evidence)
     _, field, rows, quantities = rows_of(
         evidence, statistic, features, points, partitions, config.ideal
     )
+    if without:
+        others = evidence.samples.filter(polars.col("partition").is_in(list(without)))
+        rows = rows.join(
+            others.select("point", "sample_id").unique(), ["point", "sample_id"], "anti"
+        )
     unseen = rows.filter(~polars.col("seen_in_training").fill_null(False))
     defined = unseen.drop_nulls([ERROR, *features])
     names = ", ".join(partitions)
     if defined.is_empty():
-        raise UserError(
+        raise NoSamples(
             f"{names} has no sample outside the training partition with defined {statistic} and "
             f"{', '.join(features)}."
         )
@@ -101,8 +120,20 @@ def read_samples(
             system=system_of(evidence, points[0]),
         ),
         independent=independent,
+        group_names=_group_names(evidence, defined, group),
     )
     return _averaged(found, config.mean_of) if config.mean_of > 1 else found
+
+
+def _group_names(
+    evidence: StudyEvidence, rows: polars.DataFrame, group: polars.Series
+) -> tuple[str, ...]:
+    """Names of the groups, in the order of their numbers."""
+    pairs = rows.select("point", "partition", group=group).unique().sort("group")
+    short = short_names(evidence)
+    columns = [[short[point] for point in pairs["point"]], pairs["partition"].to_list()]
+    differing = [column for column in columns if len(set(column)) > 1]
+    return tuple(", ".join(parts) for parts in zip(*differing, strict=True))
 
 
 def system_of(evidence: StudyEvidence, point: str) -> str:

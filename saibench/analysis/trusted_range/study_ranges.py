@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from saibench.analysis.trusted_range.of_evidence import (
     share_within_tolerance,
 )
 from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
+from saibench.analysis.trusted_range.shift import Shift, shifts_of
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation, validate
 from saibench.errors import UserError
@@ -27,12 +28,16 @@ from saibench.formatting import minus
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """A range of the study; `refused` and `unvalidated` say why range or validation is missing."""
+    """A range of the study; `refused` and `unvalidated` say why range or validation is missing.
+
+    `shifts` are its checks on partitions that it was not calibrated on.
+    """
 
     label: str
     samples: ErrorSamples | None = None
     trusted: TrustedRange | None = None
     validation: Validation | None = None
+    shifts: tuple[Shift, ...] = ()
     refused: str = ""
     unvalidated: str = ""
 
@@ -46,10 +51,12 @@ def fit_all(evidence: StudyEvidence) -> list[Found]:
     if len(points) > 1:
         samples = read_samples(evidence, points, config)
         if _differs_between_runs(samples):
-            found.append(_fit_or_refuse(f"all {len(points)} runs together", samples, config))
+            together = _fit_or_refuse(f"all {len(points)} runs together", samples, config)
+            found.append(with_shifts(together, evidence, points, config))
     for point in points:
         samples = read_samples(evidence, [point], config)
-        found.append(_fit_or_refuse(point_label(evidence, point), samples, config))
+        one = _fit_or_refuse(point_label(evidence, point), samples, config)
+        found.append(with_shifts(one, evidence, [point], config))
     return found
 
 
@@ -61,9 +68,24 @@ def fit_one(label: str, samples: ErrorSamples, config: TrustConfig, seed: int = 
     """
     trusted = fit_range(samples, config, seed)
     try:
-        return Found(label, samples, trusted, validate(samples, config.coverage, seed=seed))
+        validation = validate(samples, config.coverage, tolerance=config.tolerance, seed=seed)
+        return Found(label, samples, trusted, validation)
     except TooFewBlocks as error:
         return Found(label, samples, trusted, unvalidated=str(error))
+
+
+def with_shifts(
+    found: Found,
+    evidence: StudyEvidence,
+    points: Sequence[str],
+    config: TrustConfig,
+    partitions: Sequence[str] | None = None,
+) -> Found:
+    """With the range's checks on other partitions, see `shifts_of`."""
+    if found.trusted is None:
+        return found
+    shifts = shifts_of(evidence, points, found.trusted, config, partitions)
+    return replace(found, shifts=shifts)
 
 
 def _fit_or_refuse(label: str, samples: ErrorSamples, config: TrustConfig) -> Found:

@@ -1,31 +1,22 @@
-"""The coverage of a bound on runs, partitions and blocks that were held out of the fit."""
+"""Honesty and use of a bound on runs, partitions and blocks that were held out of the fit."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap, weighted_mean
-from saibench.analysis.trusted_range.conformal import (
-    MIN_FITTED_BLOCKS,
-    TooFewBlocks,
-    block_weights,
-    calibration_blocks,
-    needed_blocks,
+from saibench.analysis.trusted_range.conditional import ConditionalCoverage, conditional_coverage
+from saibench.analysis.trusted_range.held_out import (
+    NUM_SPLITS,
+    HeldOut,
+    held_out_bounds,
+    num_groups,
 )
-from saibench.analysis.trusted_range.error_model import FOLDS, block_folds
 from saibench.analysis.trusted_range.reading import ErrorSamples
-from saibench.analysis.trusted_range.splits import bounds as bounds_of
-from saibench.analysis.trusted_range.splits import fit_splits, inside
-
-NUM_SPLITS = 5
-"""Splits of each of the many fits; more hardly change the median."""
-LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-"""Coverages that are validated if the blocks allow them."""
+from saibench.analysis.trusted_range.usefulness import Usefulness, usefulness
 
 
 @dataclass(frozen=True)
@@ -42,6 +33,8 @@ class Validation:
         unconditional: mean of the bounds without a feature, of the same splits and samples.
         gain: relative difference of the two means, with its interval.
         calibration_blocks: smallest number of blocks that a bound is calibrated on.
+        usefulness: which samples are recognised as good, and how the bound ranks errors.
+        conditional: coverage by feature bin, by run and partition, and in the worst slab.
     """
 
     coverage: float
@@ -52,6 +45,8 @@ class Validation:
     unconditional: float
     gain: Interval
     calibration_blocks: int
+    usefulness: Usefulness
+    conditional: ConditionalCoverage
 
     @property
     def max_coverage(self) -> float:
@@ -75,109 +70,54 @@ class Validation:
 
 
 def validate(
-    samples: ErrorSamples, coverage: float, *, seed: int = 0, splits: int = NUM_SPLITS
+    samples: ErrorSamples,
+    coverage: float,
+    *,
+    tolerance: float | None = None,
+    seed: int = 0,
+    splits: int = NUM_SPLITS,
 ) -> Validation:
-    """Cross-validate the bound: each fit holds out a group and a share of the blocks.
-
-    A group is a run on a partition; if there is only one, only its blocks are held out. Several
-    runs are tested on the same samples, so a fit without one run would still know from the others
-    how hard each sample is.
+    """Cross-validate the bound, see `held_out_bounds`.
 
     Args:
         samples: all samples.
         coverage: of the bounds.
+        tolerance: at which samples are declared trusted.
         seed: of the random splits.
         splits: of the blocks in each fit; the bound is their median.
 
     Raises:
-        TooFewBlocks: the remaining blocks do not allow this coverage.
+        TooFewBlocks: the blocks do not allow this coverage.
     """
-    folds = block_folds(samples.blocks, _folds(samples.blocks, coverage), seed)
-    count = len(samples.errors)
-    parts = list(_parts(samples, folds))
-    fewest = min(_num_calibrating(samples, kept, coverage, seed) for _, kept in parts)
-    levels = tuple(sorted({coverage, *(one for one in LEVELS if needed_blocks(one) <= fewest)}))
-    bounds = {level: np.full(count, np.nan) for level in levels}
-    plain, within = np.full(count, np.nan), np.zeros(count, dtype=bool)
-    for held_out, kept in parts:
-        found = fit_splits(
-            samples.features[kept],
-            samples.errors[kept],
-            samples.blocks[kept],
-            coverage,
-            levels=[level for level in levels if level != coverage],
-            num=splits,
-            seed=seed,
-        )
-        features = samples.features[held_out]
-        within[held_out] = inside(found[coverage], features)
-        plain[held_out] = np.median([split.unconditional for split in found[coverage]])
-        for level, of_level in found.items():
-            bounds[level][held_out] = np.median(bounds_of(of_level, features), axis=0)
-    weights = np.where(within, block_weights(samples.blocks), 0.0)
+    held = held_out_bounds(samples, coverage, seed=seed, splits=splits)
+    weights = held.weights
     observed = [
-        block_bootstrap(
-            (samples.errors <= bounds[level]).astype(float),
-            samples.blocks,
-            weights=weights,
-            share=True,
-        )
-        for level in levels
+        block_bootstrap(held.covered(level), samples.blocks, weights=weights, share=True)
+        for level in held.bounds
     ]
     return Validation(
         coverage=coverage,
-        levels=levels,
+        levels=tuple(held.bounds),
         observed=tuple(observed),
         what=_what(samples),
-        mean_bound=_mean(bounds[coverage], weights),
-        unconditional=_mean(plain, weights),
-        gain=block_bootstrap(
-            np.stack([bounds[coverage], plain], axis=1),
-            samples.blocks,
-            _relative_gain,
-            weights=weights,
-            of_means=True,
-        ),
-        calibration_blocks=fewest,
+        mean_bound=_mean(held.bound, weights),
+        unconditional=_mean(held.unconditional, weights),
+        gain=_gain(held),
+        calibration_blocks=held.calibration_blocks,
+        usefulness=usefulness(held, tolerance),
+        conditional=conditional_coverage(held, seed=seed),
     )
 
 
-def _folds(blocks: NDArray, coverage: float) -> int:
-    """The smallest number of folds that leaves enough blocks to fit."""
-    count = len(np.unique(blocks))
-    enough = needed_blocks(coverage) + MIN_FITTED_BLOCKS
-    for folds in range(min(FOLDS, count), count + 1):
-        if count - math.ceil(count / folds) >= enough:
-            return folds
-    raise TooFewBlocks(
-        f"validating coverage {coverage:g} needs {enough + 1} independent blocks, and the data "
-        f"have {count}. Use a lower coverage or more data."
+def _gain(held: HeldOut) -> Interval:
+    """Relative difference of the mean bounds, inside the fitted range."""
+    return block_bootstrap(
+        np.stack([held.bound, held.unconditional], axis=1),
+        held.samples.blocks,
+        _relative_gain,
+        weights=held.weights,
+        of_means=True,
     )
-
-
-def _parts(samples: ErrorSamples, folds: NDArray) -> Iterable[tuple[NDArray, NDArray]]:
-    """Masks of held-out and of fitted samples; each sample is held out once.
-
-    Groups are held out in fifths, like blocks, or one by one if there are fewer than five.
-    """
-    groups = samples.groups % FOLDS
-    alone = _num_groups(samples) == 1
-    for fold in np.unique(folds):
-        for group in np.unique(groups):
-            held_out = (folds == fold) & (groups == group)
-            others = np.ones_like(held_out) if alone else groups != group
-            if held_out.any():
-                yield held_out, others & (folds != fold)
-
-
-def _num_groups(samples: ErrorSamples) -> int:
-    return int(samples.groups.max()) + 1
-
-
-def _num_calibrating(samples: ErrorSamples, kept: NDArray, coverage: float, seed: int) -> int:
-    """Number of blocks that calibrate a fit to these samples."""
-    blocks = samples.blocks[kept]
-    return len(np.unique(blocks[calibration_blocks(blocks, coverage, seed)]))
 
 
 def _relative_gain(values: Floats, weights: Floats) -> Floats:
@@ -191,7 +131,7 @@ def _mean(values: Floats, weights: Floats) -> float:
 
 
 def _what(samples: ErrorSamples) -> str:
-    if _num_groups(samples) == 1:
+    if num_groups(samples) == 1:
         return "held-out blocks"
     if len(samples.source.points) == 1:
         return "held-out partitions and their blocks"

@@ -1,0 +1,146 @@
+"""Bounds of samples whose block and group were held out of the fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.trusted_range.conformal import (
+    MIN_FITTED_BLOCKS,
+    TooFewBlocks,
+    block_weights,
+    calibration_blocks,
+    needed_blocks,
+)
+from saibench.analysis.trusted_range.error_model import FOLDS, block_folds
+from saibench.analysis.trusted_range.reading import ErrorSamples
+from saibench.analysis.trusted_range.splits import bounds as bounds_of
+from saibench.analysis.trusted_range.splits import fit_splits, inside
+
+NUM_SPLITS = 5
+"""Splits of each of the many fits; more hardly change the median."""
+LEVELS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+"""Coverages that are validated if the blocks allow them."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Bounds of fits that did not use the sample; arrays `(samples,)`.
+
+    Args:
+        samples: errors, features and blocks.
+        coverage: of the bounds.
+        bounds: by level.
+        unconditional: bounds of `coverage` without a feature.
+        inside: whether the sample is in the fitted range.
+        calibration_blocks: smallest number of blocks that a bound is calibrated on.
+    """
+
+    samples: ErrorSamples
+    coverage: float
+    bounds: Mapping[float, Floats]
+    unconditional: Floats
+    inside: NDArray[np.bool_]
+    calibration_blocks: int
+
+    @property
+    def bound(self) -> Floats:
+        """The bounds of `coverage`."""
+        return self.bounds[self.coverage]
+
+    @property
+    def weights(self) -> Floats:
+        """Equal for all blocks; 0 outside the fitted range."""
+        return np.where(self.inside, block_weights(self.samples.blocks), 0.0)
+
+    def covered(self, level: float | None = None) -> Floats:
+        """1 where the error is at most its bound, else 0."""
+        bound = self.bounds[self.coverage if level is None else level]
+        return (self.samples.errors <= bound).astype(np.float64)
+
+
+def held_out_bounds(
+    samples: ErrorSamples, coverage: float, *, seed: int = 0, splits: int = NUM_SPLITS
+) -> HeldOut:
+    """Cross-validate the bound: each fit holds out a group and a share of the blocks.
+
+    A group is a run on a partition; if there is only one, only its blocks are held out. Several
+    runs are tested on the same samples, so a fit without one run would still know from the others
+    how hard each sample is.
+
+    Args:
+        samples: all samples.
+        coverage: of the bounds.
+        seed: of the random splits.
+        splits: of the blocks in each fit; the bound is their median.
+
+    Raises:
+        TooFewBlocks: the remaining blocks do not allow this coverage.
+    """
+    folds = block_folds(samples.blocks, _folds(samples.blocks, coverage), seed)
+    count = len(samples.errors)
+    parts = list(_parts(samples, folds))
+    fewest = min(_num_calibrating(samples, kept, coverage, seed) for _, kept in parts)
+    levels = tuple(sorted({coverage, *(one for one in LEVELS if needed_blocks(one) <= fewest)}))
+    bounds = {level: np.full(count, np.nan) for level in levels}
+    plain, within = np.full(count, np.nan), np.zeros(count, dtype=bool)
+    for held_out, kept in parts:
+        found = fit_splits(
+            samples.features[kept],
+            samples.errors[kept],
+            samples.blocks[kept],
+            coverage,
+            levels=[level for level in levels if level != coverage],
+            num=splits,
+            seed=seed,
+        )
+        features = samples.features[held_out]
+        within[held_out] = inside(found[coverage], features)
+        plain[held_out] = np.median([split.unconditional for split in found[coverage]])
+        for level, of_level in found.items():
+            bounds[level][held_out] = np.median(bounds_of(of_level, features), axis=0)
+    return HeldOut(samples, coverage, bounds, plain, within, fewest)
+
+
+def num_groups(samples: ErrorSamples) -> int:
+    """Number of combinations of run and partition."""
+    return int(samples.groups.max()) + 1
+
+
+def _folds(blocks: NDArray, coverage: float) -> int:
+    """The smallest number of folds that leaves enough blocks to fit."""
+    count = len(np.unique(blocks))
+    enough = needed_blocks(coverage) + MIN_FITTED_BLOCKS
+    for folds in range(min(FOLDS, count), count + 1):
+        if count - math.ceil(count / folds) >= enough:
+            return folds
+    raise TooFewBlocks(
+        f"validating coverage {coverage:g} needs {enough + 1} independent blocks, and the data "
+        f"have {count}. Use a lower coverage or more data."
+    )
+
+
+def _parts(samples: ErrorSamples, folds: NDArray) -> Iterable[tuple[NDArray, NDArray]]:
+    """Masks of held-out and of fitted samples; each sample is held out once.
+
+    Groups are held out in fifths, like blocks, or one by one if there are fewer than five.
+    """
+    groups = samples.groups % FOLDS
+    alone = num_groups(samples) == 1
+    for fold in np.unique(folds):
+        for group in np.unique(groups):
+            held_out = (folds == fold) & (groups == group)
+            others = np.ones_like(held_out) if alone else groups != group
+            if held_out.any():
+                yield held_out, others & (folds != fold)
+
+
+def _num_calibrating(samples: ErrorSamples, kept: NDArray, coverage: float, seed: int) -> int:
+    """Number of blocks that calibrate a fit to these samples."""
+    blocks = samples.blocks[kept]
+    return len(np.unique(blocks[calibration_blocks(blocks, coverage, seed)]))
