@@ -13,6 +13,7 @@ from saibench.datamodules.structural import EvaluationPass, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.statistic import PartitionMetric, Statistic
 from saibench.metrics.functional.refusal import Refused
+from saibench.models.latent.space import LatentSpace
 from saibench.models.metrics import AddedMetric, MetricInputs, Metrics, PassMetrics, single_numbers
 
 
@@ -85,6 +86,14 @@ class BenchmarkModule(LightningModule):
     def partition_metrics(self) -> list[PartitionMetric]:
         """Metrics of a partition that are not means of its statistics, such as the AUC."""
         return []
+
+    def latent_space(self) -> LatentSpace | None:
+        """Where the net represents a sample, for features such as `latent_distance`.
+
+        Tests then also return the distance of each sample to the training samples. `predict_step`,
+        by default `forward`, must run the layers of the space. None for no such features.
+        """
+        return None
 
     def metric_inputs(self) -> dict[str, MetricInputs]:
         """Inputs of metrics by quantity; a metric gets the first that its `update` accepts."""

@@ -13,6 +13,7 @@ from torchmetrics import Metric
 from saibench.errors import UserError
 from saibench.imports.targets import build
 from saibench.models.base import BenchmarkModule
+from saibench.models.latent.space import LatentLayer, LatentSpace
 
 LOG_EVERY = 50
 """Steps between two logged training losses; logging every step takes as long as a small net."""
@@ -21,7 +22,10 @@ Transform = TypeVar("Transform")
 
 
 class NetModule(BenchmarkModule):
-    """A module with a `net` and the hyperparameters `optimizer` and `lr_schedule`."""
+    """A module with a `net` and the hyperparameters `optimizer` and `lr_schedule`.
+
+    A net may have a method `latent_layers()` → list of `LatentLayer`, its latent space.
+    """
 
     net: Any
 
@@ -36,6 +40,15 @@ class NetModule(BenchmarkModule):
             return optimizer
         scheduler = instantiate(schedule["scheduler"], optimizer)
         return {"optimizer": optimizer, "lr_scheduler": {**schedule, "scheduler": scheduler}}
+
+    def latent_layers(self) -> list[LatentLayer]:
+        """Layers of the net's latent space; empty for a net without `latent_layers()`."""
+        declared = getattr(self.net, "latent_layers", None)
+        return [] if declared is None else list(declared())
+
+    def latent_space(self) -> LatentSpace | None:
+        layers = self.latent_layers()
+        return LatentSpace(layers, type(self.net).__name__) if layers else None
 
     def on_validation_epoch_start(self) -> None:
         for metric in self.children():

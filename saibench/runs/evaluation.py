@@ -30,6 +30,7 @@ from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.statistic import Statistic
 from saibench.files.integrity import FILES, PENDING, sha256_of_files, states_of_files
 from saibench.models.base import BenchmarkModule
+from saibench.models.latent.callback import ModelFeatures
 from saibench.models.metrics import AddedMetric
 from saibench.renamed import current_keys
 from saibench.runs.checkpoints import check_checkpoint
@@ -61,15 +62,18 @@ def evaluate(
     if trainer.is_global_zero:  # files of a killed process; other ranks save after a barrier
         shutil.rmtree(unfinished, ignore_errors=True)
     tested: dict[str, Mapping[str, Any]] = {}
+    of_model = ModelFeatures()
     try:
         for number, evaluation in enumerate(data.passes()):
-            collector = _run_pass(evaluation, folder / BEST, module, data, trainer)
+            collector = _run_pass(evaluation, folder / BEST, module, data, trainer, of_model)
             collector.save(unfinished, number, trainer.global_rank)
             tested |= module.tested_metrics
         trainer.strategy.barrier()
         if not trainer.is_global_zero:
             return {}
-        tables, metrics = _evidence(read_record(folder)["point"], module, data, unfinished)
+        statistics = [*module.statistics(), *of_model.statistics()]
+        point = read_record(folder)["point"]
+        tables, metrics = _evidence(point, statistics, module, data, unfinished)
         for name, of_partition in _added_metrics(module, data, tested).items():
             metrics[name] |= of_partition
         _write(folder, data, tables, metrics)
@@ -96,11 +100,13 @@ def _run_pass(
     module: BenchmarkModule,
     data: StructuralDataModule,
     trainer: Trainer,
+    of_model: ModelFeatures,
 ) -> StatisticsCollector:
     """Run one pass by one call of `Trainer.test`; a test step thus sees no other pass."""
     collector = StatisticsCollector()
     data.evaluation = evaluation
-    trainer.callbacks.append(collector)  # type: ignore[attr-defined]
+    added = [of_model, collector]  # the collector keeps what the features add
+    trainer.callbacks.extend(added)  # type: ignore[attr-defined]
     try:
         trainer.test(
             module, datamodule=data, ckpt_path=checkpoint, weights_only=True, verbose=False
@@ -108,7 +114,9 @@ def _run_pass(
         if not any(trainer.num_test_batches):
             module.compute_metrics_of_no_sample()
     finally:
-        trainer.callbacks.remove(collector)  # type: ignore[attr-defined]
+        of_model.stop()
+        for one in added:
+            trainer.callbacks.remove(one)  # type: ignore[attr-defined]
     return collector
 
 
@@ -160,11 +168,14 @@ def _files_of_evidence(folder: Path) -> list[Path]:
 
 
 def _evidence(
-    point: str, module: BenchmarkModule, data: StructuralDataModule, parts: Path
+    point: str,
+    statistics: Sequence[Statistic],
+    module: BenchmarkModule,
+    data: StructuralDataModule,
+    parts: Path,
 ) -> tuple[dict[str, list[writer.Table]], dict[str, Any]]:
     tables: dict[str, list[writer.Table]] = {}
     metrics: dict[str, Any] = {}
-    statistics = module.statistics()
     for number, evaluation in enumerate(data.passes()):
         values = _in_order(evaluation, data, statistics, join_parts(parts, number))
         for partition in evaluation.partitions:

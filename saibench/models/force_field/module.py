@@ -24,7 +24,12 @@ from saibench.metrics.force_field.functional import (
     force_norm_error,
 )
 from saibench.models.force_field.saved_frames import choose_frames, saved_frames
-from saibench.models.force_field.statistics import force_field_statistics
+from saibench.models.force_field.statistics import (
+    atom_axis,
+    force_field_statistics,
+    species_axis,
+)
+from saibench.models.latent.space import LatentSpace
 from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output, checked_outputs
 from saibench.models.net_module import LOG_EVERY, NetModule, check_optimizer
@@ -150,6 +155,20 @@ class ForceFieldModule(NetModule):
 
     def statistics(self) -> list[Statistic]:
         return force_field_statistics(self.dataset_info["type_names"], self.dataset_info["species"])
+
+    def latent_space(self) -> LatentSpace | None:
+        """Latent features of the atoms, compared within their species."""
+        layers = self.latent_layers()
+        if not layers:
+            return None
+        of_molecule = (self.dataset_info["type_names"], self.dataset_info["species"])
+        return LatentSpace(
+            layers,
+            f"of {len(layers)} layers of {type(self.net).__name__}",
+            torch.tensor(self.dataset_info["species"]),
+            part_axis=atom_axis(*of_molecule),
+            group_axis=species_axis(*of_molecule),
+        )
 
     def metric_inputs(self) -> dict[str, MetricInputs]:
         forces = torch.arange(12.0, dtype=torch.float64).reshape(4, 3)

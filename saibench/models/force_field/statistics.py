@@ -14,10 +14,7 @@ def force_field_statistics(type_names: Sequence[str], species: Sequence[int]) ->
         type_names: chemical symbols; the position in the list is the atom type.
         species: atom type of each atom of the molecule.
     """
-    counts = tuple(species.count(kind) for kind in range(len(type_names)))
-    by_species = Axis("species", tuple(type_names), {"num_atoms": counts}, weight="num_atoms")
-    symbols = tuple(type_names[kind] for kind in species)
-    by_atom = Axis("atom", tuple(range(len(species))), {"species": symbols})
+    by_species, by_atom = species_axis(type_names, species), atom_axis(type_names, species)
     return [
         Statistic(
             "energy_error",
@@ -47,6 +44,18 @@ def force_field_statistics(type_names: Sequence[str], species: Sequence[int]) ->
         _force_mae({}, by_atom),
         _force_error_norm({}, by_atom),
     ]
+
+
+def species_axis(type_names: Sequence[str], species: Sequence[int]) -> Axis:
+    """The species of the table `by_species`, weighted by their numbers of atoms."""
+    counts = tuple(species.count(kind) for kind in range(len(type_names)))
+    return Axis("species", tuple(type_names), {"num_atoms": counts}, weight="num_atoms")
+
+
+def atom_axis(type_names: Sequence[str], species: Sequence[int]) -> Axis:
+    """The atoms of the table `by_atom`, with their species."""
+    symbols = tuple(type_names[kind] for kind in species)
+    return Axis("atom", tuple(range(len(species))), {"species": symbols})
 
 
 def _force_mae(summaries: dict[str, str], axis: Axis | None = None) -> Statistic:

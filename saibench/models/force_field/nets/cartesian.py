@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from saibench.datamodules.force_field.neighbors import neighbor_edges
+from saibench.models.latent.space import LatentLayer
 from saibench.options import Count, Positive
 
 
@@ -57,6 +58,10 @@ class CartesianMessagePassing(nn.Module):
             )
             self.readout = _perceptron(num_features, 1)
         self.to(self.dtype)
+
+    def latent_layers(self) -> list[LatentLayer]:
+        """The features of the atoms before the readout."""
+        return [LatentLayer(self.readout)]
 
     def forward(self, positions: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
         """Energies `(B,)` in eV, minus the training mean, and forces `(B, A, 3)` in eV/Å."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import partial
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from saibench.datamodules.force_field.neighbors import neighbor_edges
 from saibench.models.force_field.nets.component_major import make_component_major
 from saibench.models.force_field.nets.global_state import nequip_global_state
+from saibench.models.latent.space import LatentLayer
 from saibench.options import Count, Degree, Positive
 
 
@@ -51,6 +53,7 @@ class NequIP(nn.Module):
     ) -> None:
         super().__init__()
         self.r_max = r_max
+        self.compile_graph = compile
         self.dtype = getattr(torch, dtype)
         with nequip_global_state():
             from nequip.model import NequIPGNNModel
@@ -76,6 +79,20 @@ class NequIP(nn.Module):
             )
         make_component_major(self.graph_model)
 
+    def latent_layers(self) -> list[LatentLayer]:
+        """The scalar features of the atoms after each layer; none of a compiled graph."""
+        if self.compile_graph:
+            return []
+        layers = [
+            module
+            for name, module in self.graph_model.named_modules()
+            if name.endswith(("_convnet", ".per_atom_energy_readout"))
+        ]
+        return [
+            LatentLayer(module, partial(_scalars, module.irreps_in["node_features"]))
+            for module in layers[1:]  # the first gets the species alone
+        ]
+
     def forward(self, positions: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
         """Energies `(B,)` in eV, minus the training mean, and forces `(B, A, 3)` in eV/Å.
 
@@ -97,3 +114,12 @@ class NequIP(nn.Module):
                 }
             )
         return graph["total_energy"].reshape(-1), graph["forces"].reshape(positions.shape)
+
+
+def _scalars(irreps: Any, graph: dict[str, Tensor]) -> Tensor:
+    """`(N, D)` invariant features of the nodes."""
+    features = graph["node_features"]
+    blocks = zip(irreps, irreps.slices(), strict=True)
+    return torch.cat(
+        [features[:, part] for (_, ir), part in blocks if ir.l == 0 and ir.p == 1], dim=1
+    )
