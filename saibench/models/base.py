@@ -47,6 +47,9 @@ class BenchmarkModule(LightningModule):
     validated: ClassVar[tuple[str, ...]] = ()
     """Logged validation metrics, the valid values of `lr_schedule.monitor`; empty: not known."""
 
+    snapshots: ClassVar[int] = 0
+    """Number of last validations whose weights form a committee; 0 for none."""
+
     added_metrics: Sequence[AddedMetric] = ()
     """The user's metrics of the next tests."""
     tested_metrics: Mapping[str, Mapping[str, Any]] = {}
@@ -94,6 +97,19 @@ class BenchmarkModule(LightningModule):
         by default `forward`, must run the layers of the space. None for no such features.
         """
         return None
+
+    def committee_statistics(self) -> list[Statistic]:
+        """The statistics that `committee_spread` returns."""
+        return []
+
+    def committee_spread(self, predictions: Sequence[Any], batch: Any) -> dict[str, Tensor]:
+        """How much the members of a committee differ, by `Statistic.key`, as in `test_step`.
+
+        Args:
+            predictions: of `predict_step` for the batch, one of each member (`snapshots`).
+            batch: of samples.
+        """
+        return {}
 
     def metric_inputs(self) -> dict[str, MetricInputs]:
         """Inputs of metrics by quantity; a metric gets the first that its `update` accepts."""

@@ -30,8 +30,8 @@ from saibench.evidence.schema import Field, read_fields, read_table, write_table
 from saibench.evidence.statistic import Statistic
 from saibench.files.integrity import FILES, PENDING, sha256_of_files, states_of_files
 from saibench.models.base import BenchmarkModule
-from saibench.models.latent.callback import ModelFeatures
 from saibench.models.metrics import AddedMetric
+from saibench.models.model_features import ModelFeatures
 from saibench.renamed import current_keys
 from saibench.runs.checkpoints import check_checkpoint
 from saibench.runs.collect import StatisticsCollector, join_parts
@@ -62,7 +62,7 @@ def evaluate(
     if trainer.is_global_zero:  # files of a killed process; other ranks save after a barrier
         shutil.rmtree(unfinished, ignore_errors=True)
     tested: dict[str, Mapping[str, Any]] = {}
-    of_model = ModelFeatures()
+    of_model = ModelFeatures(folder / BEST)
     try:
         for number, evaluation in enumerate(data.passes()):
             collector = _run_pass(evaluation, folder / BEST, module, data, trainer, of_model)

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from saibench.imports.targets import build
 from saibench.models.base import BenchmarkModule
+from saibench.models.committee import Snapshots
 from saibench.runs.checkpoints import AtomicCheckpointIO
 from saibench.runs.divergence import MONITORED, DivergenceGuard
 from saibench.runs.gradients import TrainableGuard
@@ -63,7 +64,7 @@ def build_trainer(
         enable_model_summary=False,
         enable_progress_bar=settings.progress,
         logger=False if logger is None else logger,
-        callbacks=_callbacks(settings, folder, round_),
+        callbacks=_callbacks(settings, folder, round_, module.snapshots),
         plugins=[AtomicCheckpointIO(), environment],
         default_root_dir=folder,
     )
@@ -88,7 +89,7 @@ def seconds_trained(trainer: Trainer) -> tuple[float, float]:
     return session, timer.time_elapsed()
 
 
-def _callbacks(settings: DictConfig, folder: Path, round_: int) -> list[Callback]:
+def _callbacks(settings: DictConfig, folder: Path, round_: int, snapshots: int) -> list[Callback]:
     bar = [TQDMProgressBar(refresh_rate=20)] if settings.progress else []
     extra = [build(node, f"trainer.callbacks.{name}") for name, node in settings.callbacks.items()]
     short = [ShortLastRound(settings.max_steps, round_)] if settings.max_steps else []
@@ -97,6 +98,7 @@ def _callbacks(settings: DictConfig, folder: Path, round_: int) -> list[Callback
         *bar,
         *short,
         *extra,
+        *([Snapshots(snapshots)] if snapshots else []),
         TrainableGuard(),
         DivergenceGuard(),
         StopBetweenSteps(folder / LAST),

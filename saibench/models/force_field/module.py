@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from saibench.metrics.force_field.functional import (
 from saibench.models.force_field.saved_frames import choose_frames, saved_frames
 from saibench.models.force_field.statistics import (
     atom_axis,
+    committee_statistics,
     force_field_statistics,
     species_axis,
 )
@@ -63,6 +64,7 @@ class ForceFieldModule(NetModule):
     precisions = ("32-true",)  # forces are small differences; a net has its own `dtype`
     inference_mode = False  # forces are gradients, in evaluation too
     validated = ("val/loss", "val/force_mae", "val/energy_mae_per_atom")
+    snapshots = 5
 
     def __init__(
         self,
@@ -170,6 +172,23 @@ class ForceFieldModule(NetModule):
             group_axis=species_axis(*of_molecule),
         )
 
+    def committee_statistics(self) -> list[Statistic]:
+        info = self.dataset_info
+        return committee_statistics(self.snapshots, info["type_names"], info["species"])
+
+    def committee_spread(
+        self, predictions: Sequence[Any], batch: MoleculeBatch
+    ) -> dict[str, Tensor]:
+        forces = torch.stack([forces.double() for _, forces in predictions])
+        variance = forces.var(dim=0).mean(dim=2)
+        spread = MEV_PER_EV * variance.sqrt()
+        of_species = by_species(spread, batch.species, len(self.dataset_info["type_names"]))[0]
+        return {
+            "committee_std": MEV_PER_EV * variance.mean(dim=1).sqrt(),
+            "species/committee_std": of_species,
+            "atom/committee_std": spread,
+        }
+
     def metric_inputs(self) -> dict[str, MetricInputs]:
         forces = torch.arange(12.0, dtype=torch.float64).reshape(4, 3)
         energy, atoms_of = torch.arange(4.0, dtype=torch.float64), torch.full((4,), 3)
@@ -216,6 +235,7 @@ class ForceFieldModule(NetModule):
         component = MEV_PER_EV * force_component_error(forces, batch.forces)
         norm = MEV_PER_EV * force_norm_error(forces, batch.forces)
         return {
+            "predicted_energy": MEV_PER_EV * energy.double(),
             "energy_error": signed,
             "energy_error_per_atom": signed / len(batch.species),
             "force_mae": component.mean(dim=1),

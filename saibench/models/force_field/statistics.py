@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import Axis, Statistic
 
 
@@ -16,6 +17,13 @@ def force_field_statistics(type_names: Sequence[str], species: Sequence[int]) ->
     """
     by_species, by_atom = species_axis(type_names, species), atom_axis(type_names, species)
     return [
+        Statistic(
+            "predicted_energy",
+            "meV",
+            "frame",
+            "predicted total energy minus the mean of the training partition",
+            known=BEFORE,
+        ),
         Statistic(
             "energy_error",
             "meV",
@@ -43,6 +51,29 @@ def force_field_statistics(type_names: Sequence[str], species: Sequence[int]) ->
         _force_error_norm({}, by_species),
         _force_mae({}, by_atom),
         _force_error_norm({}, by_atom),
+    ]
+
+
+def committee_statistics(
+    members: int, type_names: Sequence[str], species: Sequence[int]
+) -> list[Statistic]:
+    """Disagreement of a committee by frame, species and atom; arguments as above."""
+    describe = (
+        "root mean square, over force components, of the standard deviation of the predictions of "
+        f"the weights of the last validations (up to {members})"
+    )
+    axes = (None, species_axis(type_names, species), atom_axis(type_names, species))
+    return [
+        Statistic(
+            "committee_std",
+            "meV/Å",
+            "component",
+            describe,
+            axis,
+            known=BEFORE,
+            title="disagreement of the committee",
+        )
+        for axis in axes
     ]
 
 

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.errors import UserError
 from saibench.models.force_field.module import ForceFieldModule
-from saibench.models.latent.callback import fitted_features
 from saibench.models.latent.features import LatentFeatures
+from saibench.models.latent.fitting import fitted_features
 from saibench.models.latent.space import LatentCapture, LatentLayer, LatentSpace
 
 SPECIES = [0, 0, 2, 1, 1]

@@ -1,0 +1,49 @@
+"""Latent features of a model from one forward pass over its training samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch.utilities.seed import isolate_rng
+
+from saibench.datamodules.structural import StructuralDataModule
+from saibench.models.base import BenchmarkModule
+from saibench.models.latent.features import LatentFeatures
+from saibench.models.latent.space import LatentCapture
+
+MAX_TRAINING = 2000
+"""Most training samples that tested samples are compared with."""
+
+
+def reference_rows(data: StructuralDataModule) -> np.ndarray:
+    """Rows of at most `MAX_TRAINING` training samples, ascending, the same on every rank."""
+    rows = data.learned_rows
+    if len(rows) <= MAX_TRAINING:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, MAX_TRAINING, replace=False))
+
+
+def fitted_features(module: BenchmarkModule, batches: Iterable[Any]) -> LatentFeatures | None:
+    """Features of a model, compared with training samples.
+
+    Args:
+        module: in evaluation mode, with the tested weights.
+        batches: of training samples, on the device of the module.
+
+    Returns:
+        None if the model has no latent space, or there is no batch.
+    """
+    space = module.latent_space()
+    if space is None:
+        return None
+    found = []
+    with torch.no_grad(), isolate_rng(), LatentCapture(space) as capture:
+        for number, batch in enumerate(batches):
+            capture.clear()
+            module.predict_step(batch, number)
+            ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
+            found.append(capture.features(len(ids)))
+    return LatentFeatures.of(space, torch.cat(found)) if found else None
