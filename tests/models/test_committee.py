@@ -70,7 +70,8 @@ def trained(folder: Path, epochs: int, *, resume: Path | None = None) -> tuple[L
         enable_model_summary=False,
     )
     loader = torch.utils.data.DataLoader(batches, batch_size=None)
-    trainer.fit(module, loader, [batches[0]], ckpt_path=resume, weights_only=True)
+    one = torch.utils.data.DataLoader(batches[:1], batch_size=None)
+    trainer.fit(module, loader, one, ckpt_path=resume, weights_only=True)
     return module, trainer
 
 

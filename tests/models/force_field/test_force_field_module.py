@@ -82,6 +82,7 @@ def test_statistics_of_a_frame_are_those_of_numpy() -> None:
     force = 1000 * (module.net.forces - batch.forces).numpy()
     component, length = np.abs(force).mean(axis=2), np.linalg.norm(force, axis=2)
     expected = {
+        "predicted_energy": 1000 * module.net.energy.numpy(),
         "energy_error": energy,
         "energy_error_per_atom": energy / 5,
         "force_mae": component.mean(axis=1),
