@@ -30,6 +30,8 @@ from saibench.options import Count, check_fields
 
 NO_SOURCE: Any = object()
 """Default of `source`, for a data module that loads its data in another way."""
+MAX_COMPARED = 2000
+"""Most training samples that a tested sample is compared with."""
 CHECKS_VERSION = 3
 """Version of the data checks; data that passed a lower one are checked again."""
 
@@ -341,11 +343,22 @@ class StructuralDataModule(LightningDataModule):
         others = np.setdiff1d(np.arange(self.index.height), held_out)
         return others if others.size else np.arange(self.index.height)
 
+    @cached_property
+    def compared_rows(self) -> np.ndarray:
+        """At most `MAX_COMPARED` rows of `learned_rows`, ascending, for distances to training.
+
+        The same on every rank and for every seed.
+        """
+        rows = self.learned_rows
+        if len(rows) <= MAX_COMPARED:
+            return rows
+        return np.sort(np.random.default_rng(0).choice(rows, MAX_COMPARED, replace=False))
+
     def without_training(self) -> None:
         """Empty the training partition, for a model that turns out not to be trained."""
         if self.steps != 0:
             self.steps = 0
-            for name in ("split", "learned_rows", "seen_rows"):
+            for name in ("split", "learned_rows", "compared_rows", "seen_rows"):
                 self.__dict__.pop(name, None)
 
     def candidate_counts(self) -> dict[str, list[int]]:

@@ -17,6 +17,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
+MIN_MEMBERS = 2
+"""Fewest members of a committee whose predictions have a standard deviation."""
 Weights = Mapping[str, Tensor]
 """Parameters of a module by name."""
 

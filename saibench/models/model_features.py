@@ -14,13 +14,10 @@ from saibench.datamodules.stream import EvaluationBatches, Ranks
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.evidence.statistic import Statistic
 from saibench.models.base import BenchmarkModule
-from saibench.models.committee import Weights, committee_predictions, snapshots_of
+from saibench.models.committee import MIN_MEMBERS, Weights, committee_predictions, snapshots_of
 from saibench.models.latent.features import LatentFeatures
-from saibench.models.latent.fitting import fitted_features, reference_rows
+from saibench.models.latent.fitting import fitted_features
 from saibench.models.latent.space import LatentCapture
-
-MIN_MEMBERS = 2
-"""Fewest members of a committee whose predictions have a standard deviation."""
 
 
 class ModelFeatures(Callback):
@@ -99,7 +96,7 @@ class ModelFeatures(Callback):
 
 def _batches(trainer: Trainer, data: StructuralDataModule) -> Iterable[Any]:
     """Batches of the training samples on this rank's device, the same on every rank."""
-    rows = reference_rows(data)
+    rows = data.compared_rows
     if not len(rows):
         return
     loader = data.loader(EvaluationBatches(rows, data.evaluation_batch_size, Ranks()))

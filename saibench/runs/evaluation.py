@@ -343,7 +343,8 @@ def _merged(
 ) -> tuple[pl.DataFrame, list[Field]]:
     """Merge rows into a table; a transform may add statistics of its own."""
     old = read_fields(path)
-    if _common(old) != _common(fields):
+    missing = set(_common(old)) - set(_common(fields))  # a new version may have further features
+    if missing or _keys(old) != _keys(fields):
         raise UserError(
             f"{path} has other keys and features than this version of saibench writes. "
             "Move it away and evaluate its partitions again."
@@ -359,3 +360,7 @@ def _merged(
 def _common(fields: Sequence[Field]) -> list[str]:
     """Columns of every partition."""
     return [field.name for field in fields if field.role != "statistic"]
+
+
+def _keys(fields: Sequence[Field]) -> list[str]:
+    return [field.name for field in fields if field.role == "key"]

@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 import torch
 
+from saibench.datamodules.force_field.atom_soap import NAMES as ATOM_NAMES
+from saibench.datamodules.force_field.atom_soap import AtomDistances, AtomSoap
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.checks import check_trajectory
 from saibench.datamodules.force_field.loader import FrameTensors, frame_loader
@@ -106,6 +108,7 @@ class ForceFieldDataModule(StructuralDataModule):
     def prepare_data(self) -> None:
         """Build the caches on one rank; all ranks then only map them."""
         soap_unit_vectors(self.trajectory, self.cache_folder)
+        AtomSoap.of(self.trajectory, self.cache_folder)
 
     def loader(
         self, batches: TrainingBatches | EvaluationBatches, transform: Any | None = None
@@ -123,6 +126,8 @@ class ForceFieldDataModule(StructuralDataModule):
     def features(self, rows: np.ndarray) -> pl.DataFrame:
         """Times, SOAP similarities to the training partition and its window, and distances."""
         columns = self.training_similarity.of(self._soap[rows])
+        soap = self.atom_soap
+        columns |= self.atom_distances.of(soap.symbols, soap.vectors[rows])
         return self.index[rows].with_columns(
             pl.Series(name, values) for name, values in columns.items()
         )
@@ -144,6 +149,16 @@ class ForceFieldDataModule(StructuralDataModule):
         )
 
     @cached_property
+    def atom_soap(self) -> AtomSoap:
+        """Descriptors of the atoms of all frames."""
+        return AtomSoap.of(self.trajectory, self.cache_folder)
+
+    @cached_property
+    def atom_distances(self) -> AtomDistances:
+        """Distances of atoms to those of the training partition."""
+        return AtomDistances.to(self.atom_soap, self.compared_rows)
+
+    @cached_property
     def _soap(self) -> np.ndarray:
         return soap_unit_vectors(self.trajectory, self.cache_folder)
 
@@ -157,6 +172,10 @@ class ForceFieldDataModule(StructuralDataModule):
         distance = (
             f"mean distance of the SOAP descriptor, of length 1, to those of the {NEAREST} nearest "
             "frames of the training partition"
+        )
+        of_atom = (
+            "distance of an atom's SOAP descriptor, of length 1, to those of the "
+            f"{NEAREST} nearest training atoms of the same species"
         )
         return [
             Field(
@@ -176,6 +195,8 @@ class ForceFieldDataModule(StructuralDataModule):
                 ("soap_similarity_centred", "", train + centred),
                 ("soap_similarity_window_centred", "", window + centred),
                 ("soap_distance", "", distance),
+                (ATOM_NAMES[0], "", f"mean over the atoms of the mean {of_atom}"),
+                (ATOM_NAMES[1], "", f"largest over the atoms of the mean {of_atom}"),
             )
         ]
 

@@ -23,7 +23,7 @@ NEAREST = 5
 @dataclass(frozen=True)
 class SoapSettings:
     """r_cut: Å; n_max, l_max: radial and angular functions; sigma: width of an atom, Å;
-    average: over atoms, before (`inner`) or after (`outer`) the power spectrum."""
+    average: over atoms, before (`inner`) or after (`outer`) the power spectrum, or `off`."""
 
     r_cut: float = 5.0
     n_max: int = 8
@@ -129,7 +129,7 @@ class NearestFrames:
 
 
 class SoapDescriptor:
-    """Averaged SOAP descriptors of one molecule's frames.
+    """SOAP descriptors of one molecule's frames, averaged over the atoms by default.
 
     Args:
         symbols: chemical symbols of the A atoms.
@@ -151,11 +151,18 @@ class SoapDescriptor:
 
     def unit_vectors(self, positions: np.ndarray) -> np.ndarray:
         """(N, D) float64 of Euclidean norm 1 for positions (N, A, 3) in Å."""
+        return self._unit(positions, 1).reshape(len(positions), -1)
+
+    def atom_vectors(self, positions: np.ndarray) -> np.ndarray:
+        """(N, A, D) float64 of Euclidean norm 1, with settings that do not average over atoms."""
+        return self._unit(positions, len(self.symbols))
+
+    def _unit(self, positions: np.ndarray, parts: int) -> np.ndarray:
         from ase import Atoms
 
         atoms = [Atoms(self.symbols, at) for at in positions]
-        descriptors = self._soap.create(atoms).reshape(len(atoms), -1)
-        return descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
+        descriptors = self._soap.create(atoms).reshape(len(atoms), parts, -1)
+        return descriptors / np.linalg.norm(descriptors, axis=2, keepdims=True)
 
 
 def _compute(trajectory: Trajectory, settings: SoapSettings, folder: Path) -> np.ndarray:

@@ -5,25 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import torch
 from lightning.pytorch.utilities.seed import isolate_rng
 
-from saibench.datamodules.structural import StructuralDataModule
 from saibench.models.base import BenchmarkModule
 from saibench.models.latent.features import LatentFeatures
 from saibench.models.latent.space import LatentCapture
-
-MAX_TRAINING = 2000
-"""Most training samples that tested samples are compared with."""
-
-
-def reference_rows(data: StructuralDataModule) -> np.ndarray:
-    """Rows of at most `MAX_TRAINING` training samples, ascending, the same on every rank."""
-    rows = data.learned_rows
-    if len(rows) <= MAX_TRAINING:
-        return rows
-    return np.sort(np.random.default_rng(0).choice(rows, MAX_TRAINING, replace=False))
 
 
 def fitted_features(module: BenchmarkModule, batches: Iterable[Any]) -> LatentFeatures | None:

@@ -1,0 +1,140 @@
+"""Distance of each atom's surroundings to those of the training frames, by SOAP descriptors.
+
+A descriptor that is averaged over the atoms changes little if a single atom moves; here the atoms
+of one species are compared one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from saibench.datamodules.cache import cached_arrays, new_array
+from saibench.datamodules.force_field.soap import (
+    NearestFrames,
+    SoapDescriptor,
+    SoapSettings,
+    chunks,
+)
+from saibench.datamodules.force_field.trajectory import Trajectory
+
+SETTINGS = SoapSettings(r_cut=4.0, n_max=4, l_max=3, sigma=0.4, average="off")
+"""A small basis: 312 numbers an atom for three species."""
+COMPONENTS = 32
+"""Principal components that are kept of a descriptor, so that a trajectory fits in memory."""
+FITTED_FRAMES = 200
+"""Frames, evenly spaced, from which the principal components are computed."""
+DISTANCE = "soap_distance_atom"
+NAMES = (DISTANCE, f"{DISTANCE}_max")
+
+
+@dataclass(frozen=True, eq=False)
+class AtomSoap:
+    """Principal components of the atoms' SOAP descriptors of a molecule.
+
+    Args:
+        symbols: of the A atoms.
+        centre: `(D,)`, mean descriptor of the fitted frames.
+        basis: `(D, K)`, orthonormal.
+        vectors: `(T, A, K)` float32, all frames of the trajectory.
+    """
+
+    symbols: tuple[str, ...]
+    centre: np.ndarray
+    basis: np.ndarray
+    vectors: np.ndarray
+
+    @classmethod
+    def of(cls, trajectory: Trajectory, cache: Path) -> AtomSoap:
+        """Computed once, and mapped from the cache.
+
+        Raises:
+            UserError: the disk is full.
+        """
+        recipe = {
+            "trajectory": trajectory.data_hash,
+            "soap": asdict(SETTINGS),
+            "components": COMPONENTS,
+            "fitted": FITTED_FRAMES,
+            "dscribe": version("dscribe"),
+        }
+        found = cached_arrays(
+            cache,
+            f"soap-atoms-{trajectory.name}",
+            recipe,
+            lambda folder: _compute(trajectory, folder),
+        )
+        symbols = tuple(trajectory.symbols)
+        return cls(symbols, found["centre"], found["basis"], found["vectors"])
+
+    def project(self, descriptor: SoapDescriptor, positions: np.ndarray) -> np.ndarray:
+        """`(N, A, K)` float64 of any frames `(N, A, 3)` in Å.
+
+        Args:
+            descriptor: of these atoms, with `SETTINGS`.
+            positions: of the frames.
+        """
+        return (descriptor.atom_vectors(positions) - self.centre) @ self.basis
+
+
+def _compute(trajectory: Trajectory, folder: Path) -> dict[str, np.ndarray]:
+    from tqdm import tqdm
+
+    positions = trajectory.positions
+    descriptor = SoapDescriptor(trajectory.symbols, SETTINGS)
+    fitted = np.unique(np.linspace(0, len(positions) - 1, FITTED_FRAMES).round().astype(int))
+    sample = descriptor.atom_vectors(positions[fitted]).reshape(-1, descriptor.size)
+    centre = sample.mean(axis=0)
+    _, axes = np.linalg.eigh((sample - centre).T @ (sample - centre))
+    basis = axes[:, ::-1][:, :COMPONENTS]  # eigenvalues ascend
+    shape = (*positions.shape[:2], basis.shape[1])
+    vectors = new_array(folder, "vectors", shape, np.float32)
+    name = f"SOAP of the atoms of {trajectory.name}"
+    with tqdm(total=len(positions), desc=name, unit="frame") as progress:
+        for chunk in chunks(np.arange(len(positions))):
+            vectors[chunk] = (descriptor.atom_vectors(positions[chunk]) - centre) @ basis
+            progress.update(len(chunk))
+    return {"vectors": vectors, "centre": centre, "basis": np.ascontiguousarray(basis)}
+
+
+@dataclass(frozen=True, eq=False)
+class AtomDistances:
+    """Distances of atoms to the nearest training atoms of their species.
+
+    Args:
+        nearest: species → its training atoms.
+    """
+
+    nearest: dict[str, NearestFrames]
+
+    @classmethod
+    def to(cls, soap: AtomSoap, rows: np.ndarray) -> AtomDistances:
+        """Distances to the atoms of these rows of the trajectory."""
+        size = soap.vectors.shape[2]
+        symbols = np.array(soap.symbols)
+        training = np.asarray(soap.vectors[rows], dtype=np.float64)
+        return cls(
+            {
+                species: NearestFrames(
+                    np.zeros(size), training[:, symbols == species].reshape(-1, size)
+                )
+                for species in sorted(set(soap.symbols))
+            }
+        )
+
+    def of(self, symbols: Sequence[str], vectors: np.ndarray) -> dict[str, np.ndarray]:
+        """The mean and the largest distance `(N,)` over the atoms of frames `(N, A, K)`.
+
+        An atom's distance is the mean over the five nearest training atoms; NaN without any.
+        """
+        of_atom = np.empty(vectors.shape[:2])
+        for species, nearest in self.nearest.items():
+            chosen = np.array([symbol == species for symbol in symbols])
+            own = np.asarray(vectors[:, chosen], dtype=np.float64)
+            found = nearest.distance(own.reshape(-1, own.shape[2]))
+            of_atom[:, chosen] = found.reshape(own.shape[:2])
+        return {DISTANCE: of_atom.mean(axis=1), f"{DISTANCE}_max": of_atom.max(axis=1)}
