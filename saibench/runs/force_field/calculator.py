@@ -14,8 +14,8 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.suitable import mismatch_warnings, refuse_other_system
-from saibench.datamodules.force_field.soap import SoapDescriptor
 from saibench.errors import UserError, closest
+from saibench.runs.force_field.frame_features import FrameFeatures, known_features
 from saibench.runs.force_field.reading import (
     OutOfTrustedRange,
     OutOfTrustedRangeWarning,
@@ -73,10 +73,10 @@ class GuardedCalculator(Calculator):
         if action not in ("warn", "stop", "record"):
             raise UserError(f"action={action}: {closest(action, ('warn', 'stop', 'record'))}")
         for quantity in trusted.features:
-            if quantity.name not in force_field.similarity.names:
+            if quantity.name not in (known := known_features(force_field)):
                 raise UserError(
                     f"the range uses {quantity.name}, which a new frame does not have. Fit it "
-                    f"with --feature. Valid values: {', '.join(force_field.similarity.names)}."
+                    f"with --feature. Valid values: {', '.join(known)}."
                 )
         refuse_other_system(trusted, force_field.model)
         if action != "record":
@@ -115,15 +115,17 @@ class GuardedCalculator(Calculator):
         assert self.atoms is not None
         symbols = tuple(self.atoms.get_chemical_symbols())
         if symbols != self._symbols:
-            self._species = self.force_field.types_of(symbols)
-            self._descriptor = SoapDescriptor(symbols)
+            names = [quantity.name for quantity in self.range.features]
+            self._frames = FrameFeatures(self.force_field, symbols, names)
             self._symbols = symbols
         if self.atoms.pbc.any():
             raise UserError("pbc is set, but the net was trained on a molecule. Use pbc=False.")
-        energy, forces = self.force_field.predict(self.atoms.positions, self._species)
         is_read = self._steps % self.every == 0
         if is_read:
-            self.readings.append(self._read())
+            energy, forces, features = self._read(self.atoms.positions)
+            self.readings.append(self._reading(features))
+        else:
+            energy, forces = self._frames.predict(self.atoms.positions)
         self._steps += 1
         last = self.readings[-1]
         self.results = {
@@ -137,19 +139,14 @@ class GuardedCalculator(Calculator):
         if is_read:
             self._act(last)
 
-    def _features(self) -> dict[str, float]:
-        """Features of the frame; NaN if the molecule has broken apart."""
-        assert self.atoms is not None
-        names = [quantity.name for quantity in self.range.features]
-        extent = np.ptp(self.atoms.positions, axis=0).max()
-        if not extent <= MAX_EXTENT:  # true for NaN, too
-            return dict.fromkeys(names, math.nan)
-        vectors = self._descriptor.unit_vectors(self.atoms.positions[None])
-        known = self.force_field.similarity.of(vectors, names)
-        return {name: float(known[name][0]) for name in names}
+    def _read(self, positions: np.ndarray) -> tuple[float, np.ndarray, dict[str, float]]:
+        """Energy, forces and features of the frame; features are NaN if it has broken apart."""
+        if not np.ptp(positions, axis=0).max() <= MAX_EXTENT:  # true for NaN, too
+            names = self._frames.names
+            return *self._frames.predict(positions), dict.fromkeys(names, math.nan)
+        return self._frames.read(positions)
 
-    def _read(self) -> Reading:
-        features = self._features()
+    def _reading(self, features: dict[str, float]) -> Reading:
         check = self.range.check(features)
         return Reading(
             step=self._steps,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from saibench.errors import UserError
 from saibench.evidence.run_record import read_record
 from saibench.identity import with_root
 from saibench.imports.targets import build
+from saibench.models.committee import MIN_MEMBERS, Weights, snapshots_of
 from saibench.models.force_field.module import ForceFieldModule
+from saibench.models.latent.features import LatentFeatures
+from saibench.models.latent.fitting import fitted_features
 from saibench.runs.checkpoints import load_weights
 from saibench.runs.point import BEST
 from saibench.runs.rebuilt import trained_settings
@@ -94,8 +98,25 @@ class TrainedForceField:
 
     def predict(self, positions: np.ndarray, species: torch.Tensor) -> tuple[float, np.ndarray]:
         """Total energy (eV) and forces `(A, 3)` (eV/Å) of one frame `(A, 3)` (Å)."""
-        centred = torch.from_numpy(positions - positions.mean(axis=0))
-        centred = centred.to(getattr(torch, self.data.dtype))
-        energy, forces = self.module.net(centred.unsqueeze(0), species)
+        energy, forces = self.module.net(self.centred(positions), species)
         total = energy[0].item() + float(self.module.dataset_info["energy_mean"])
         return total, forces[0].detach().numpy().astype(np.float64)
+
+    def centred(self, positions: np.ndarray) -> torch.Tensor:
+        """One frame `(1, A, 3)` around its centroid, in the precision of the data."""
+        centred = torch.from_numpy(positions - positions.mean(axis=0))
+        return centred.to(getattr(torch, self.data.dtype)).unsqueeze(0)
+
+    @cached_property
+    def latent(self) -> LatentFeatures | None:
+        """Latent features of the net, compared with the training frames; None without any."""
+        rows, size = self.data.compared_rows, self.data.evaluation_batch_size
+        parts = (rows[start : start + size] for start in range(0, len(rows), size))
+        cpu = torch.device("cpu")
+        return fitted_features(self.module, (self.data.batch_of(part, cpu) for part in parts))
+
+    @cached_property
+    def committee(self) -> list[Weights]:
+        """Weights of the last validations, at least two, or none."""
+        found = snapshots_of(self.folder / BEST, self.module)
+        return found if len(found) >= MIN_MEMBERS else []

@@ -13,6 +13,7 @@ from ase import Atoms
 
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.errors import UserError
+from saibench.evidence.schema import read_table
 from saibench.runs.force_field import (
     GuardedCalculator,
     OutOfTrustedRange,
@@ -20,6 +21,7 @@ from saibench.runs.force_field import (
     TrainedForceField,
     UnsuitedRangeWarning,
 )
+from saibench.runs.force_field.frame_features import FrameFeatures, known_features
 
 
 def frame(force_field: TrainedForceField, row: int) -> Atoms:
@@ -203,3 +205,22 @@ def test_range_of_another_molecule_is_refused_and_of_another_run_warns(
     with warnings.catch_warnings():
         warnings.simplefilter("error", UnsuitedRangeWarning)
         GuardedCalculator(force_field, trusted)
+
+
+def test_features_of_a_frame_are_those_of_the_evidence(point: Path) -> None:
+    """All of them, in any order of the atoms; rounding of the net is that of single precision."""
+    force_field = TrainedForceField.load(point)
+    names = known_features(force_field)
+    evidence = read_table(point / "samples.parquet").sample(4, seed=0)
+    order = np.random.default_rng(0).permutation(len(force_field.symbols))
+    symbols = [force_field.symbols[i] for i in order]
+    frames = FrameFeatures(force_field, symbols, names)
+    assert {"soap_distance_atom", "latent_mahalanobis", "committee_std"} <= set(names)
+    for row in evidence.iter_rows(named=True):
+        positions = force_field.data.trajectory.positions[row["sample_id"]][order]
+        energy, forces, found = frames.read(positions)
+        plain = frames.predict(positions)
+        assert energy == plain[0] and np.array_equal(forces, plain[1])
+        assert set(found) == set(names)
+        for name, value in found.items():
+            assert value == pytest.approx(row[name], rel=2e-3, abs=1e-3), name
