@@ -7,13 +7,15 @@ from pathlib import Path
 
 import polars
 
+from saibench.analysis.exchangeability import NotMonitored, watch
+from saibench.analysis.exchangeability.stream import watched_sentence
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.checked import (
     check_evidence,
     checked_sentence,
     refuse_unsuitable,
 )
-from saibench.analysis.trusted_range.reading import system_of
+from saibench.analysis.trusted_range.reading import ERROR, rows_of, system_of
 from saibench.analysis.trusted_range.suitable import Model, mismatch_warnings, refuse_other_system
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import update_record
@@ -47,10 +49,26 @@ def keep_trust(folder: Path, partitions: Sequence[str], path: str) -> None:
     found = check_evidence(evidence, trusted, partitions)
     for one in found:
         print(checked_sentence(one, trusted, None))
+        print(f"  {_watched_sentence(evidence, trusted, one.partition)}")
     rows = polars.concat([one.samples for one in found])
     write_table(folder / TRUSTED, rows, _fields(rows, trusted, evidence))
     update_record(folder, TRUSTED)
     print(f"  each sample: {folder / TRUSTED}")
+
+
+def _watched_sentence(evidence: StudyEvidence, trusted: TrustedRange, partition: str) -> str:
+    """Whether the partition resembles the calibration, in the order of the data."""
+    statistic = trusted.statistic
+    names = [one.name for one in trusted.features]
+    points = list(evidence.metrics)
+    _, _, rows, _ = rows_of(evidence, statistic.name, names, points, [partition], statistic.ideal)
+    unseen = rows.filter(~polars.col("seen_in_training").fill_null(False))
+    data = evidence.records[points[0]].get("data") or {}
+    try:
+        found = watch(trusted.reference, unseen, ERROR, data=str(data.get("hash") or ""))
+    except NotMonitored as reason:
+        return f"No comparison with the calibration in the order of the samples: {reason}"
+    return watched_sentence(found, statistic.error_name)
 
 
 def _models(evidence: StudyEvidence) -> list[Model]:

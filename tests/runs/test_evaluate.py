@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from command_line import QUIET, Ended, evaluate
 from filelock import FileLock
 
+from saibench.analysis.exchangeability import Reference
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.evidence.reader import StudyEvidence
@@ -163,13 +165,23 @@ def of_similarity(tmp_path: Path) -> Path:
     """A saved range that trusts similarities above 0.99."""
     similarity = np.linspace(0.99, 1, 400)
     random = np.random.default_rng(0)
-    return TrustedRange.fit(
+    fitted = TrustedRange.fit(
         similarity,
         2000 * (1.0001 - similarity) * random.uniform(0.8, 1.2, 400),
         np.arange(400) // 4,
         names=["soap_similarity"],
         statistic=Quantity("force_mae", "meV/Å"),
-    ).save(tmp_path / "range.json")
+    )
+    reference = Reference(
+        names=("soap_similarity",),
+        rows=tuple((1.0 - 1e-9 * number,) for number in range(100)),
+        errors=tuple(1e6 + number for number in range(100)),
+        sample_ids=tuple(range(100)),
+        kind="time",
+        spacing=1e-6,
+        unit="ps",
+    )
+    return replace(fitted, reference=reference).save(tmp_path / "range.json")
 
 
 def test_trusted_samples_are_reported_and_saved(
@@ -181,6 +193,7 @@ def test_trusted_samples_are_reported_and_saved(
     )
     assert ended.status == 0, ended.err
     assert re.search(r"of 30 .*\(soap_similarity\)", ended.out)
+    assert re.search(r"soap_similarity .*ps.*; force_mae .*ps.*30 independent", ended.out)
     saved = polars.read_parquet(point / "trusted.parquet").sort("sample_id")
     samples = samples_of(point, "last_tenth").sort("sample_id")
     assert saved["error"].to_list() == samples["force_mae"].to_list()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def fit_range(samples: ErrorSamples, config: TrustConfig, seed: int = 0) -> Trus
         TooFewBlocks: the data do not allow this coverage.
     """
     try:
-        return TrustedRange.fit(
+        trusted = TrustedRange.fit(
             samples.features,
             samples.errors,
             samples.blocks,
@@ -42,6 +43,8 @@ def fit_range(samples: ErrorSamples, config: TrustConfig, seed: int = 0) -> Trus
             f"{len(samples.errors):,} samples of {partitions} in "
             f"{len(np.unique(samples.blocks))} independent blocks: {error}"
         ) from error
+    reference = samples.reference and samples.reference.only([one.name for one in trusted.features])
+    return replace(trusted, reference=reference)
 
 
 def trusted_range_of(

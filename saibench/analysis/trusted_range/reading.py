@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.checks import refuse_failed
+from saibench.analysis.exchangeability.of_evidence import reference_of_runs
+from saibench.analysis.exchangeability.reference import Reference
 from saibench.analysis.trusted_range.config import TrustConfig
 from saibench.analysis.trusted_range.records import Quantity, Source
 from saibench.analysis.trusted_range.stretches import block_labels
@@ -47,6 +49,7 @@ class ErrorSamples:
         source: study, runs and partitions.
         independent: whether the samples within a block are independent.
         group_names: run, partition, or both, whichever differ between the groups.
+        reference: of the samples of one run; None of several runs.
     """
 
     features: Floats
@@ -58,6 +61,7 @@ class ErrorSamples:
     source: Source
     independent: bool = False
     group_names: tuple[str, ...] = ()
+    reference: Reference | None = None
 
 
 def read_samples(
@@ -121,6 +125,7 @@ def read_samples(
         ),
         independent=independent,
         group_names=_group_names(evidence, defined, group),
+        reference=reference_of_runs(evidence, points, defined, features, ERROR),
     )
     return _averaged(found, config.mean_of) if config.mean_of > 1 else found
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from saibench.analysis.bootstrap import Floats
+from saibench.analysis.exchangeability.reference import Reference
 from saibench.analysis.trusted_range.conformal import block_weights, calibration_blocks
 from saibench.analysis.trusted_range.curves import Kind, floats
 from saibench.analysis.trusted_range.error_model import ErrorModel
@@ -47,6 +48,8 @@ class TrustedRange:
         source: study, runs and partitions.
         tolerance: largest accepted error, if one is given.
         others: further splits; empty in a range of saibench 0.1.
+        reference: samples with which `saibench.analysis.exchangeability.Monitor` compares a stream;
+            None in a range of saibench 0.1, of several runs, or of too few independent samples.
     """
 
     coverage: float
@@ -60,6 +63,7 @@ class TrustedRange:
     source: Source = field(default_factory=Source)
     tolerance: float | None = None
     others: tuple[Split, ...] = ()
+    reference: Reference | None = None
 
     def __post_init__(self) -> None:
         sizes = {len(split.model.low) for split in self.splits}

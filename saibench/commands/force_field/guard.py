@@ -14,8 +14,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "guard",
         help="run molecular dynamics with a trained force field and its trusted range",
         description="Runs Langevin dynamics with a trained run and checks at intervals whether the "
-        "frame is in the trusted range. If a calculator made the data, it also gives the true "
-        "error. Writes dynamics.csv and a figure of error and bound over time.",
+        "frame is in the trusted range, and since when the simulation no longer resembles the "
+        "calibration of that range. If a calculator made the data, it also gives the true error. "
+        "Writes dynamics.csv and a figure of error and bound over time.",
     )
     parser.add_argument("point", type=Path, help="folder of a trained force field")
     parser.add_argument(
@@ -39,6 +40,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of velocities and thermostat (default: 0)"
     )
+    parser.add_argument(
+        "--false-alarm",
+        type=float,
+        default=0.05,
+        help="largest probability of a false alarm that the simulation no longer resembles the "
+        "calibration (default: 0.05)",
+    )
     parser.add_argument("--out", type=Path, help="target folder (default: <run folder>/guard)")
     add_data_root(parser)
     add_config_dir(parser)
@@ -48,8 +56,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Print sentences and write the run's files; return the exit code."""
     check_range(args, "tolerance", "temperature", "timestep", "friction", above=0)
+    check_range(args, "false_alarm", above=0, below=1)
     check_range(args, "steps", "every", at_least=1)
     check_range(args, "start", "seed", at_least=0)
+    from saibench.analysis.exchangeability.monitor import WITHOUT_REFERENCE
     from saibench.analysis.trusted_range import TrustedRange
     from saibench.analysis.trusted_range.suitable import mismatch_warnings
     from saibench.datamodules.force_field.langevin import Thermostat
@@ -61,7 +71,13 @@ def run(args: argparse.Namespace) -> int:
     trusted = TrustedRange.load(args.range)
     force_field = TrainedForceField.load(args.point, args.data_root)
     calculator = GuardedCalculator(
-        force_field, trusted, tolerance=args.tolerance, every=args.every, action="record"
+        force_field,
+        trusted,
+        tolerance=args.tolerance,
+        every=args.every,
+        action="record",
+        timestep=args.timestep,
+        false_alarm=args.false_alarm,
     )
     for doubt in mismatch_warnings(trusted, force_field.model):
         print(doubt)
@@ -73,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     found = guarded_dynamics(calculator, plan, make_reference and make_reference())
-    drawn = figure.draw(found, trusted, calculator.tolerance)
+    drawn = figure.draw(found, trusted, calculator.tolerance, args.false_alarm)
     folder = write_run(args.out or args.point / "guard", found, drawn)
     if found.height < plan.steps // calculator.every + 1:
         print(
@@ -81,5 +97,6 @@ def run(args: argparse.Namespace) -> int:
             "reference did not converge."
         )
     print("\n".join(sentences(found, trusted, calculator.tolerance)))
+    print(calculator.monitor.sentence() if calculator.monitor else WITHOUT_REFERENCE)
     print(folder)
     return 0

@@ -7,13 +7,17 @@ from saibench.runs.force_field.reading import (
     Reading,
     UnsuitedRangeWarning,
 )
+from saibench.runs.force_field.shift import DistributionShift, Shift, ShiftWarning
 from saibench.runs.force_field.trained import TrainedForceField
 
 __all__ = [
+    "DistributionShift",
     "GuardedCalculator",
     "OutOfTrustedRange",
     "OutOfTrustedRangeWarning",
     "Reading",
+    "Shift",
+    "ShiftWarning",
     "TrainedForceField",
     "UnsuitedRangeWarning",
 ]

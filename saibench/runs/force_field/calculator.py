@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
+from saibench.analysis.exchangeability.monitor import LEVEL
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.suitable import mismatch_warnings, refuse_other_system
 from saibench.errors import UserError, closest
@@ -21,6 +22,12 @@ from saibench.runs.force_field.reading import (
     OutOfTrustedRangeWarning,
     Reading,
     UnsuitedRangeWarning,
+)
+from saibench.runs.force_field.shift import (
+    DistributionShift,
+    Shift,
+    ShiftWarning,
+    SimulationMonitor,
 )
 from saibench.runs.force_field.trained import TrainedForceField
 
@@ -46,6 +53,12 @@ class GuardedCalculator(Calculator):
             step of each excursion. `stop`: raise `OutOfTrustedRange`. `record`: only the reading.
             `warn` and `stop` also give an `UnsuitedRangeWarning` if the range was fitted to
             another run or other data.
+        timestep: fs per new geometry of a simulation. With it, the readings are compared with the
+            calibration samples of the range, if it has any: once they no longer resemble them,
+            `shift` has the step, `warn` gives a `ShiftWarning`, and `stop` raises
+            `DistributionShift`.
+        false_alarm: largest probability of a `shift` in a simulation that resembles the
+            calibration.
 
     Raises:
         UserError: the range uses a feature that a single frame does not have, or belongs to
@@ -62,6 +75,8 @@ class GuardedCalculator(Calculator):
         tolerance: float | None = None,
         every: int = 1,
         action: Literal["warn", "stop", "record"] = "warn",
+        timestep: float | None = None,
+        false_alarm: float = LEVEL,
     ) -> None:
         super().__init__()
         if not isinstance(force_field, TrainedForceField):
@@ -88,6 +103,9 @@ class GuardedCalculator(Calculator):
         self.every = every
         self.action = action
         self.readings: list[Reading] = []
+        self.monitor: SimulationMonitor | None = None
+        if timestep is not None and trusted.reference is not None:
+            self.monitor = SimulationMonitor(trusted.reference, timestep, false_alarm)
         self._steps = 0
         self._symbols: tuple[str, ...] = ()
 
@@ -109,6 +127,8 @@ class GuardedCalculator(Calculator):
 
         Raises:
             OutOfTrustedRange: the step is not trusted, and `action` is `stop`.
+            DistributionShift: the simulation no longer resembles the calibration, and `action` is
+                `stop`.
             UserError: the atoms are another molecule than that of the training, or periodic.
         """
         super().calculate(atoms, properties, system_changes)
@@ -137,6 +157,7 @@ class GuardedCalculator(Calculator):
             "trusted": last.trusted,
         }
         if is_read:
+            self._compare(last)
             self._act(last)
 
     def _read(self, positions: np.ndarray) -> tuple[float, np.ndarray, dict[str, float]]:
@@ -157,6 +178,20 @@ class GuardedCalculator(Calculator):
             tolerance=self.tolerance,
             statistic=self.range.statistic,
         )
+
+    @property
+    def shift(self) -> Shift | None:
+        """Where the simulation stopped resembling the calibration; None if it has not."""
+        return None if self.monitor is None else self.monitor.shift
+
+    def _compare(self, reading: Reading) -> None:
+        if self.monitor is None or not self.monitor.update(reading.step, reading.features):
+            return
+        assert self.shift is not None
+        if self.action == "stop":
+            raise DistributionShift(self.shift)
+        if self.action == "warn":
+            warnings.warn(self.shift.sentence(), ShiftWarning, stacklevel=3)
 
     def _act(self, reading: Reading) -> None:
         if reading.trusted or self.action == "record":

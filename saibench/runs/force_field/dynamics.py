@@ -67,10 +67,11 @@ def guarded_dynamics(
 
     Returns:
         one row per reading: `time` (ps), the range's features, `expected`, `bound` and `error` (in
-        the statistic's unit; null without a reference), `inside`, `trusted`.
+        the statistic's unit; null without a reference), `inside`, `trusted`, and `martingale`, the
+        evidence that the simulation does not resemble the calibration (null without a monitor).
 
     Raises:
-        OutOfTrustedRange: a step is not trusted, and the calculator's action is `stop`.
+        OutOfTrustedRange, DistributionShift: the calculator's action is `stop`.
         UserError: no such frame, no forces for it, or a statistic that needs several frames.
     """
     statistic = calculator.range.statistic.name
@@ -124,6 +125,7 @@ def guarded_dynamics(
                     "error": error,
                     "inside": reading.inside,
                     "trusted": reading.trusted,
+                    "martingale": getattr(calculator.monitor, "martingale", None),
                 }
             )
     if not rows:
@@ -131,7 +133,7 @@ def guarded_dynamics(
             f"start={plan.start} is a frame without finite forces of the net or the reference. "
             "Use another frame, or another net."
         )
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows, schema_overrides={"error": pl.Float64, "martingale": pl.Float64})
 
 
 def _is_whole(atoms: Atoms, forces: np.ndarray) -> bool:
