@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from saibench.commands.output import add_output_options, print_json
 from saibench.commands.ranges import check_range
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
     from saibench.analysis.tracing.config import TraceConfig
+    from saibench.analysis.tracing.records import PointTrace
     from saibench.evidence.reader import StudyEvidence
 
 
@@ -40,17 +43,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--level", type=float, help="false discovery rate (default: 0.05)")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write all numbers as JSON")
+    add_output_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print sentences and tables; return the exit code."""
+    from saibench.analysis.answers.traces import trace_sentences
     from saibench.analysis.dependence import dependence_warnings
-    from saibench.analysis.tracing.comparisons import tested_in
-    from saibench.analysis.tracing.file import write_traces
-    from saibench.analysis.tracing.sentences import comparisons_sentence, point_sentences
+    from saibench.analysis.tracing.file import traces_document, write_traces
     from saibench.analysis.tracing.study_traces import trace_points
-    from saibench.analysis.tracing.tables import printed
     from saibench.analysis.trusted_range.of_evidence import chosen_points
     from saibench.evidence.reader import StudyEvidence
     from saibench.evidence.selection import short_names
@@ -62,6 +64,32 @@ def run(args: argparse.Namespace) -> int:
     traces = trace_points(evidence, points, config)
     for warning in dependence_warnings(evidence, points, config.partitions):
         print(warning, file=sys.stderr)
+    if args.json:
+        print_json(traces_document(evidence, traces, config))
+    elif args.verbose:
+        _print_all(evidence, traces, config)
+        if args.point is None and (args.across or len(points) > 1):
+            _print_across(evidence, config, required=args.across is not None)
+    else:
+        short = short_names(evidence)
+        for trace in traces:
+            lines = trace_sentences(trace, config.level, evidence)
+            print("\n  ".join([short[trace.point], *lines]))
+        if args.across:
+            _print_across(evidence, config, required=True)
+    if args.save is not None:
+        saved = f"Saved as {write_traces(evidence, traces, config, args.save)}."
+        print(saved, file=sys.stderr if args.json else None)
+    return 0
+
+
+def _print_all(evidence: StudyEvidence, traces: Sequence[PointTrace], config: TraceConfig) -> None:
+    """Print everything that was found, as sentences and tables."""
+    from saibench.analysis.tracing.comparisons import tested_in
+    from saibench.analysis.tracing.sentences import comparisons_sentence, point_sentences
+    from saibench.analysis.tracing.tables import printed
+    from saibench.evidence.selection import short_names
+
     short = short_names(evidence)
     for trace in traces:
         print("\n  ".join([short[trace.point], *point_sentences(trace, config.level)]))
@@ -69,11 +97,6 @@ def run(args: argparse.Namespace) -> int:
             print("\n    ".join(["", *printed(response)]))
         print()
     print(comparisons_sentence(tested_in(traces), config.level))
-    if args.point is None and (args.across or len(points) > 1):
-        _print_across(evidence, config, required=args.across is not None)
-    if args.save is not None:
-        print(f"Saved as {write_traces(evidence, traces, config, args.save)}.")
-    return 0
 
 
 def _config(evidence: StudyEvidence, args: argparse.Namespace) -> TraceConfig:

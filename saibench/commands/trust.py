@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from saibench.commands.output import add_output_options, print_json
 from saibench.commands.ranges import check_range
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
     from saibench.analysis.trusted_range.config import TrustConfig
-    from saibench.analysis.trusted_range.trusted_range import TrustedRange
+    from saibench.analysis.trusted_range.study_ranges import Found
     from saibench.evidence.reader import StudyEvidence
 
 OF_A_STUDY = (
@@ -57,6 +58,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--check", nargs="+", metavar="FEATURE=VALUE", help="check a sample against the range"
     )
+    add_output_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -68,7 +70,9 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("trust needs a study folder, or --load with a file written by --save.")
     from saibench.analysis.dependence import dependence_warnings
     from saibench.analysis.trusted_range.config import trust_config
-    from saibench.analysis.trusted_range.conformal import TooFewBlocks
+    from saibench.analysis.trusted_range.details import detail_sentences
+    from saibench.analysis.trusted_range.document import ranges_document
+    from saibench.analysis.trusted_range.in_short import short_sentences
     from saibench.analysis.trusted_range.of_evidence import chosen_points
     from saibench.evidence.reader import StudyEvidence
     from saibench.evidence.selection import short_names
@@ -95,39 +99,29 @@ def run(args: argparse.Namespace) -> int:
             f"--save writes one range, and there are {len(groups)} runs. Use --point '{one}', for "
             "example, or --together."
         )
-    ranges, refused = [], []
-    for group in groups:
-        try:
-            ranges.append(_fit_and_print(evidence, group, config, seed))
-        except TooFewBlocks as error:
-            refused.append((group, error))
-    if not ranges:
-        raise refused[0][1]
+    found = [_fit(evidence, group, config, seed) for group in groups]
+    fitted = [one.trusted for one in found if one.trusted is not None]
+    if not fitted:
+        raise UserError(found[0].refused)
     for warning in dependence_warnings(evidence, points, config.partitions):
         print(warning, file=sys.stderr)
-    for group, reason in refused:
-        print(f"{_heading(evidence, group)}\n  Refused: {reason}")
+    if args.json:
+        print_json(ranges_document(evidence, found))
+    else:
+        of_range = detail_sentences if args.verbose else short_sentences
+        for own in found:
+            print("\n  ".join([own.label, *of_range(own, evidence)]))
     if args.save is not None:
-        print(f"Saved as {ranges[0].save(args.save)}.")
+        print(f"Saved as {fitted[0].save(args.save)}.", file=sys.stderr if args.json else None)
     return 0
 
 
-def _fit_and_print(
-    evidence: StudyEvidence, points: list[str], config: TrustConfig, seed: int
-) -> TrustedRange:
-    """Fit one range to these runs, and print it.
-
-    Raises:
-        TooFewBlocks: the data are too few; nothing is printed.
-    """
+def _fit(evidence: StudyEvidence, points: list[str], config: TrustConfig, seed: int) -> Found:
     from saibench.analysis.trusted_range.reading import read_samples
-    from saibench.analysis.trusted_range.study_ranges import fit_one, range_sentences
+    from saibench.analysis.trusted_range.study_ranges import fit_or_refuse
 
-    heading = _heading(evidence, points)
-    found = fit_one(heading, read_samples(evidence, points, config), config, seed)
-    print("\n  ".join([heading, *range_sentences(found, config.features)]))
-    assert found.trusted is not None
-    return found.trusted
+    samples = read_samples(evidence, points, config)
+    return fit_or_refuse(_heading(evidence, points), samples, config, seed)
 
 
 def _heading(evidence: StudyEvidence, points: list[str]) -> str:
@@ -140,6 +134,7 @@ def _heading(evidence: StudyEvidence, points: list[str]) -> str:
 
 def _run_loaded(args: argparse.Namespace) -> int:
     from saibench.analysis.trusted_range import TrustedRange, sentences
+    from saibench.analysis.trusted_range.document import loaded_document
 
     given = [name for name in OF_A_STUDY if getattr(args, name) is not None]
     if args.folder is not None or given:
@@ -149,12 +144,16 @@ def _run_loaded(args: argparse.Namespace) -> int:
     trusted = TrustedRange.load(args.load)
     tolerance = trusted.tolerance if args.tolerance is None else args.tolerance
     lines = [sentences.fit_sentence(trusted)]
-    if args.check:
-        lines += sentences.check_sentences(trusted, _values(args.check), tolerance)
+    values = _values(args.check) if args.check else None
+    if values is not None:
+        lines += sentences.check_sentences(trusted, values, tolerance)
     elif tolerance is not None:
         along = (trusted.trusted(tolerance, quantity.name) for quantity in trusted.features)
         lines += [sentences.tolerance_sentence(trusted, one) for one in along]
-    print("\n".join(lines))
+    if args.json:
+        print_json(loaded_document(trusted, tolerance, values, lines))
+    else:
+        print("\n".join(lines))
     return 0
 
 

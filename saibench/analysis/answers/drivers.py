@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from saibench.analysis.answers.answer import Answer
 from saibench.analysis.bootstrap import Interval
-from saibench.analysis.tracing.records import ResponseTrace
+from saibench.analysis.tracing.records import Component, ResponseTrace
 from saibench.analysis.tracing.study_traces import study_traces
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
@@ -73,10 +74,15 @@ def drivers(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answ
     if not traced:
         raise UserError(found.traces[0].refused[0])
     chosen = next((one for one in traced if one.point in runs), traced[0])
-    response, label = chosen.responses[0], chosen.label if len(evidence.metrics) > 1 else ""
-    largest = sorted(_significant(response, found.config.level), key=lambda one: -one.excess)
-    numbers = DriverNumbers(label, response.response, tuple(largest[:MAX_DRIVERS]))
-    return Answer(question, _sentence(numbers, evidence), numbers)
+    label = chosen.label if len(evidence.metrics) > 1 else ""
+    numbers = drivers_of(chosen.responses[0], found.config.level, label)
+    return Answer(question, drivers_sentence(numbers, evidence), numbers)
+
+
+def drivers_of(trace: ResponseTrace, level: float, run: str = "") -> DriverNumbers:
+    """The first three significant contributions to one error."""
+    largest = sorted(_significant(trace, level), key=lambda one: -one.excess)
+    return DriverNumbers(run, trace.response, tuple(largest[:MAX_DRIVERS]))
 
 
 def _significant(trace: ResponseTrace, level: float) -> list[Driver]:
@@ -88,8 +94,10 @@ def _significant(trace: ResponseTrace, level: float) -> list[Driver]:
     ]  # fmt: skip
     kinds = Counter(one.of for one in trace.components)
     components.sort(key=lambda one: kinds[one.of])  # species before atoms
-    same = {(round(one.size, 9), round(one.share.estimate, 9)): one for one in components[::-1]}
-    single = same.values()
+    single: list[Component] = []
+    for one in components:
+        if not any(_are_equal(one, other) for other in single):
+            single.append(one)
     classes = {one.of for one in single}
     return [
         *causes,
@@ -107,18 +115,35 @@ def _significant(trace: ResponseTrace, level: float) -> list[Driver]:
     ]
 
 
-def _sentence(numbers: DriverNumbers, evidence: StudyEvidence) -> str:
-    error = titled(numbers.response.error_name, evidence) + (
-        f" of {numbers.run}" if numbers.run else ""
+def _are_equal(one: Component, other: Component) -> bool:
+    """Whether two components consist of the same samples or atoms, as the only oxygen."""
+    return math.isclose(one.size, other.size, rel_tol=1e-6) and math.isclose(
+        one.share.estimate, other.share.estimate, rel_tol=1e-4
     )
+
+
+def drivers_sentence(numbers: DriverNumbers, evidence: StudyEvidence, typed: bool = False) -> str:
+    """What each of them contributes.
+
+    Args:
+        numbers: the contributions.
+        evidence: of the study, for names in words.
+        typed: whether columns are named too, as a command needs them.
+    """
+
+    def named(name: str) -> str:
+        title = titled(name, evidence)
+        return f"{title} ({name})" if typed and title != name else title
+
+    error = named(numbers.response.error_name) + (f" of {numbers.run}" if numbers.run else "")
     if not numbers.drivers:
         return f"No feature or component contributes significantly to {error}."
     of_variation = [
-        f"{titled(one.name, evidence)} explains {percent(one.share)}"
+        f"{named(one.name)} explains {percent(one.share)}"
         for one in numbers.drivers
         if one.kind == FEATURE
     ]
-    of_sum = [_contribution(one, evidence) for one in numbers.drivers if one.kind != FEATURE]
+    of_sum = [_contribution(one) for one in numbers.drivers if one.kind != FEATURE]
     parts: list[str] = []
     for found, whole in ((of_variation, "the variation of "), (of_sum, "")):
         if found:
@@ -126,7 +151,6 @@ def _sentence(numbers: DriverNumbers, evidence: StudyEvidence) -> str:
     return "; ".join(parts) + "."
 
 
-def _contribution(one: Driver, evidence: StudyEvidence) -> str:
+def _contribution(one: Driver) -> str:
     size = "" if one.size is None else f" ({100 * one.size:.3g} % of the {one.counted})"
-    name = one.name if one.kind == COMPONENT else titled(one.name, evidence)
-    return f"{name}{size} contributes {percent(one.share)}"
+    return f"{one.name}{size} contributes {percent(one.share)}"

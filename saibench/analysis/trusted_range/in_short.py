@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 from saibench.analysis.bootstrap import Interval
+from saibench.analysis.trusted_range.of_evidence import share_within_tolerance
+from saibench.analysis.trusted_range.study_ranges import Found
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
 from saibench.formatting import in_range, number, percent
+
+
+def short_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
+    """The answer and its check, or the reason why there is no range."""
+    if found.trusted is None or found.samples is None:
+        return [f"Refused: {found.refused}"]
+    trusted = found.trusted
+    share = None if trusted.tolerance is None else share_within_tolerance(trusted, found.samples)
+    return [where_sentence(trusted, share, evidence, typed=True), check_sentence(found)]
 
 
 def where_sentence(
@@ -71,23 +82,21 @@ def spans(found: ToleranceInterval, unit: str = "") -> str:
     return " and ".join(span(low, high) for low, high in found.intervals)
 
 
-def check_sentence(validation: Validation | None, reasons: Sequence[str] = ()) -> str:
-    """The observed coverage, and the width of the bound with and without the feature.
-
-    Args:
-        validation: None if the blocks are too few.
-        reasons: for that.
-    """
+def check_sentence(found: Found) -> str:
+    """The observed coverage, and the width of the bound with and without the feature."""
+    validation = found.validation
     if validation is None:
-        return f"Not validated: {' '.join(reasons)}"
+        return f"Not validated: {found.unvalidated}"
     observed, gain = validation.at_coverage, validation.gain
     verdict = "" if validation.contains_nominal else _off(validation)
-    narrower = f"{percent(gain)} narrower than without the feature"
+    wider = replace(gain, low=-gain.high, estimate=-gain.estimate, high=-gain.low)
+    width = f"{percent(gain)} narrower" if gain.estimate >= 0 else f"{percent(wider)} wider"
+    width += " than without the feature"
     if not validation.is_informative:
-        narrower += " (not significant)"
+        width += " (not significant)"
     return (
         f"On {validation.what}, {percent(observed)} of {observed.count:,} samples are below their "
-        f"{100 * validation.coverage:g} % bound{verdict}; the bounds are {narrower}."
+        f"{100 * validation.coverage:g} % bound{verdict}; the bounds are {width}."
     )
 
 

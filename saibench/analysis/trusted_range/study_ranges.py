@@ -51,11 +51,11 @@ def fit_all(evidence: StudyEvidence) -> list[Found]:
     if len(points) > 1:
         samples = read_samples(evidence, points, config)
         if _differs_between_runs(samples):
-            together = _fit_or_refuse(f"all {len(points)} runs together", samples, config)
+            together = fit_or_refuse(f"all {len(points)} runs together", samples, config)
             found.append(with_shifts(together, evidence, points, config))
     for point in points:
         samples = read_samples(evidence, [point], config)
-        one = _fit_or_refuse(point_label(evidence, point), samples, config)
+        one = fit_or_refuse(point_label(evidence, point), samples, config)
         found.append(with_shifts(one, evidence, [point], config))
     return found
 
@@ -88,9 +88,10 @@ def with_shifts(
     return replace(found, shifts=shifts)
 
 
-def _fit_or_refuse(label: str, samples: ErrorSamples, config: TrustConfig) -> Found:
+def fit_or_refuse(label: str, samples: ErrorSamples, config: TrustConfig, seed: int = 0) -> Found:
+    """`fit_one`, or the reason why the data do not allow it."""
     try:
-        return fit_one(label, samples, config)
+        return fit_one(label, samples, config, seed)
     except UserError as error:
         return Found(label, samples, refused=str(error))
 

@@ -1,0 +1,31 @@
+"""The details of a trusted range in sentences, for `trust --verbose`."""
+
+from __future__ import annotations
+
+from saibench.analysis.trusted_range import sentences
+from saibench.analysis.trusted_range.in_short import short_sentences
+from saibench.analysis.trusted_range.study_ranges import Found
+from saibench.evidence.reader import StudyEvidence
+
+
+def detail_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
+    """The answer, the fit, the tolerance along each feature, and the validation.
+
+    Args:
+        found: a range of the study.
+        evidence: of the study, for names in words.
+    """
+    lines = short_sentences(found, evidence)
+    trusted, validation = found.trusted, found.validation
+    if trusted is None:
+        return lines
+    lines.insert(1, sentences.fit_sentence(trusted))
+    if trusted.tolerance is not None:
+        along = (trusted.trusted(feature=one.name) for one in trusted.features)
+        lines[2:2] = [sentences.tolerance_sentence(trusted, one) for one in along]
+    if validation is not None:
+        lines[-1:] = [
+            sentences.coverage_sentence(validation),
+            sentences.width_sentence(trusted, validation),
+        ]
+    return lines
