@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 OF_A_STUDY = (
     *("feature", "statistic", "ideal", "coverage", "point", "partition", "blocks", "mean_of"),
+    "check_on",
     *("save", "seed"),
 )
 
@@ -48,6 +49,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--point", nargs="+", metavar="POINT", help="runs (default: each alone)")
     parser.add_argument("--together", action="store_true", help="fit one range to all runs")
     parser.add_argument("--partition", nargs="+", help="partitions (default: the held-out one)")
+    parser.add_argument(
+        "--check-on",
+        nargs="+",
+        metavar="PARTITION",
+        help="other partitions that the range is checked on (default: all that were tested)",
+    )
     parser.add_argument("--seed", type=int, help="seed of the splits of blocks (default: 0)")
     parser.add_argument(
         "--blocks", type=int, help="number of independent blocks (default: estimated)"
@@ -94,12 +101,12 @@ def run(args: argparse.Namespace) -> int:
     points = chosen_points(evidence, args.point)
     groups = [points] if args.together else [[point] for point in points]
     if args.save is not None and len(groups) > 1:
-        one = short_names(evidence)[points[0]]
+        first = short_names(evidence)[points[0]]
         raise UserError(
-            f"--save writes one range, and there are {len(groups)} runs. Use --point '{one}', for "
-            "example, or --together."
+            f"--save writes one range, and there are {len(groups)} runs. Use --point '{first}', "
+            "for example, or --together."
         )
-    found = [_fit(evidence, group, config, seed) for group in groups]
+    found = [_fit(evidence, group, config, seed, args.check_on) for group in groups]
     fitted = [one.trusted for one in found if one.trusted is not None]
     if not fitted:
         raise UserError(found[0].refused)
@@ -109,19 +116,26 @@ def run(args: argparse.Namespace) -> int:
         print_json(ranges_document(evidence, found))
     else:
         of_range = detail_sentences if args.verbose else short_sentences
-        for own in found:
-            print("\n  ".join([own.label, *of_range(own, evidence)]))
+        for one in found:
+            print("\n  ".join([one.label, *of_range(one, evidence)]))
     if args.save is not None:
         print(f"Saved as {fitted[0].save(args.save)}.", file=sys.stderr if args.json else None)
     return 0
 
 
-def _fit(evidence: StudyEvidence, points: list[str], config: TrustConfig, seed: int) -> Found:
+def _fit(
+    evidence: StudyEvidence,
+    points: list[str],
+    config: TrustConfig,
+    seed: int,
+    check_on: list[str] | None,
+) -> Found:
     from saibench.analysis.trusted_range.reading import read_samples
-    from saibench.analysis.trusted_range.study_ranges import fit_or_refuse
+    from saibench.analysis.trusted_range.study_ranges import fit_or_refuse, with_shifts
 
     samples = read_samples(evidence, points, config)
-    return fit_or_refuse(_heading(evidence, points), samples, config, seed)
+    found = fit_or_refuse(_heading(evidence, points), samples, config, seed)
+    return with_shifts(found, evidence, points, config, check_on)
 
 
 def _heading(evidence: StudyEvidence, points: list[str]) -> str:

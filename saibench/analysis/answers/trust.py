@@ -15,7 +15,7 @@ from saibench.analysis.trusted_range.records import Quantity
 from saibench.analysis.trusted_range.study_ranges import Found, fit_all
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
-from saibench.formatting import percent
+from saibench.formatting import counted, percent
 
 MAX_DOTS = 400
 POSITIONS = 101
@@ -33,6 +33,8 @@ class TrustNumbers:
         intervals: of the feature, in which the bound is within the tolerance.
         share: of samples with a bound within the tolerance; None without a tolerance.
         observed: share of held-out samples below their bound; None if not validated.
+        recognised: share of the held-out samples within the tolerance that are declared trusted;
+            None without a validation, a tolerance or such a sample.
         values, errors: `(n,)` of at most 400 samples.
         positions, expected, bound: `(m,)` along the fitted range of the feature.
     """
@@ -45,6 +47,7 @@ class TrustNumbers:
     intervals: tuple[tuple[float, float], ...]
     share: Interval | None
     observed: Interval | None
+    recognised: Interval | None
     values: Floats
     errors: Floats
     positions: Floats
@@ -89,6 +92,8 @@ def _numbers(found: Found, label: str) -> TrustNumbers:
     line = np.tile(trusted.typical, (POSITIONS, 1))
     line[:, 0] = positions
     check = trusted.check(line if line.shape[1] > 1 else positions)
+    validation = found.validation
+    decision = None if validation is None else validation.usefulness.decision
     within = None if trusted.tolerance is None else trusted.trusted()
     return TrustNumbers(
         run=label,
@@ -98,7 +103,8 @@ def _numbers(found: Found, label: str) -> TrustNumbers:
         coverage=trusted.coverage,
         intervals=() if within is None else within.intervals,
         share=None if within is None else share_within_tolerance(trusted, samples),
-        observed=None if found.validation is None else found.validation.at_coverage,
+        observed=None if validation is None else validation.at_coverage,
+        recognised=None if decision is None else decision.recognised,
         values=samples.features[::every, 0],
         errors=samples.errors[::every],
         positions=positions,
@@ -116,4 +122,14 @@ def _cautions(found: Found) -> tuple[str, ...]:
         cautions.append("The bound is not significantly narrower than without the feature.")
     if validation.at_coverage.high < validation.coverage:
         cautions.append("On held-out blocks the bound is too low.")
+    failing = len(validation.conditional.failing)
+    if failing:
+        cautions.append(f"The coverage is too low in {counted(failing, 'part')} of the range.")
+    for shift in found.shifts:
+        inside = shift.coverage_inside
+        if inside is not None and inside.high < validation.coverage:
+            cautions.append(
+                f"On {shift.partition}, only {percent(inside)} of the samples inside the range are "
+                "below their bound."
+            )
     return tuple(cautions)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from saibench.analysis.trusted_range import sentences
 from saibench.analysis.trusted_range.in_short import short_sentences
 from saibench.analysis.trusted_range.study_ranges import Found
+from saibench.analysis.trusted_range.use_sentences import (
+    conditional_sentences,
+    shift_sentence,
+    usefulness_sentences,
+)
 from saibench.evidence.reader import StudyEvidence
 
 
@@ -19,13 +24,15 @@ def detail_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
     trusted, validation = found.trusted, found.validation
     if trusted is None:
         return lines
-    lines.insert(1, sentences.fit_sentence(trusted))
+    lines.insert(1, sentences.fit_sentence(trusted, evidence))
     if trusted.tolerance is not None:
         along = (trusted.trusted(feature=one.name) for one in trusted.features)
-        lines[2:2] = [sentences.tolerance_sentence(trusted, one) for one in along]
+        lines[2:2] = [sentences.tolerance_sentence(trusted, one, evidence) for one in along]
     if validation is not None:
         lines[-1:] = [
             sentences.coverage_sentence(validation),
-            sentences.width_sentence(trusted, validation),
+            sentences.width_sentence(trusted, validation, evidence),
+            *usefulness_sentences(validation.usefulness, trusted.statistic),
+            *conditional_sentences(validation.conditional, evidence),
         ]
-    return lines
+    return [*lines, *(shift_sentence(one, trusted.coverage) for one in found.shifts)]

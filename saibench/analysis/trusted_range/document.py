@@ -64,6 +64,7 @@ def _range(found: Found, evidence: StudyEvidence) -> dict[str, Any]:
         content["trusted"] = asdict(trusted.trusted())
         content["share_trusted"] = asdict(share_within_tolerance(trusted, found.samples))
     content["validation"] = None if validation is None else asdict(validation)
+    content["shifts"] = [asdict(one) for one in found.shifts]
     content["unvalidated"] = found.unvalidated or None
     content["sentences"] = detail_sentences(found, evidence)
     return content

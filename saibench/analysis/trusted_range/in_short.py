@@ -12,7 +12,7 @@ from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
-from saibench.formatting import in_range, number, percent
+from saibench.formatting import counted, in_range, number, percent
 
 
 def short_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
@@ -94,10 +94,18 @@ def check_sentence(found: Found) -> str:
     width += " than without the feature"
     if not validation.is_informative:
         width += " (not significant)"
-    return (
-        f"On {validation.what}, {percent(observed)} of {observed.count:,} samples are below their "
-        f"{100 * validation.coverage:g} % bound{verdict}; the bounds are {width}."
-    )
+    parts = [
+        f"{percent(observed)} of {observed.count:,} samples are below their "
+        f"{100 * validation.coverage:g} % bound{verdict}"
+    ]
+    decision = validation.usefulness.decision
+    if decision is not None and decision.recognised is not None:
+        parts.append(f"{percent(decision.recognised)} of those within the tolerance are recognised")
+    parts.append(f"the bounds are {width}")
+    failing = len(validation.conditional.failing)
+    if failing:
+        parts.append(f"the coverage is too low in {counted(failing, 'part')} of the range")
+    return f"On {validation.what}, {'; '.join(parts)}."
 
 
 def _off(validation: Validation) -> str:

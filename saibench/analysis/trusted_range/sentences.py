@@ -8,13 +8,20 @@ from saibench.analysis.bootstrap import Interval
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation
+from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.formatting import are, in_range, joined, number, percent
 
 
-def fit_sentence(trusted: TrustedRange) -> str:
-    """The fit: error, features, blocks and excluded samples."""
+def fit_sentence(trusted: TrustedRange, evidence: StudyEvidence | None = None) -> str:
+    """The fit: error, features, blocks and excluded samples.
+
+    Args:
+        trusted: the range.
+        evidence: of the study, here and below for names in words.
+    """
     counts, source = trusted.counts, trusted.source
-    names = " and ".join(_with_unit(one.name, one.unit) for one in trusted.features)
+    names = joined([_with_unit(titled(one.name, evidence), one.unit) for one in trusted.features])
     notes = [
         f"{count:,} {why} {are(count)} excluded"
         for count, why in (
@@ -30,35 +37,42 @@ def fit_sentence(trusted: TrustedRange) -> str:
     statistic = trusted.statistic
     per = f" per {statistic.per}" if statistic.unit and statistic.per else ""
     often = f" in {counts.splits} splits" if counts.splits > 1 else ""
+    error = _with_unit(titled(statistic.title, evidence), statistic.unit + per)
     return (
-        f"{_with_unit(statistic.title, statistic.unit + per)} as a {trusted.model.mean.kind} "
-        f"function of {names}, fitted to {counts.fitted_blocks} and calibrated on "
-        f"{counts.calibration_blocks} independent blocks{often} of "
-        f"{'; '.join([f'{counts.samples:,} samples', *notes])}."
+        f"{error} as a {trusted.model.mean.kind} function of {names}, fitted to "
+        f"{counts.fitted_blocks} and calibrated on {counts.calibration_blocks} independent "
+        f"blocks{often} of {'; '.join([f'{counts.samples:,} samples', *notes])}."
     )
 
 
-def tolerance_sentence(trusted: TrustedRange, found: ToleranceInterval) -> str:
+def tolerance_sentence(
+    trusted: TrustedRange, found: ToleranceInterval, evidence: StudyEvidence | None = None
+) -> str:
     """The values of a feature at which the bound is within the tolerance, if there are any."""
-    name, statistic = found.feature, trusted.statistic
+    name, statistic = titled(found.feature, evidence), trusted.statistic
 
     def at(value: float) -> str:
         return in_range(value, found.low, found.high)
 
     limit = f"{found.tolerance:g} {statistic.unit}".rstrip()
     share = f"{100 * trusted.coverage:g} %"
-    others = ", ".join(f"{other} = {number(value, 4)}" for other, value in found.at.items())
+    others = ", ".join(
+        f"{titled(other, evidence)} = {number(value, 4)}" for other, value in found.at.items()
+    )
     where = f" at {others}" if others else ""
     fitted = f"fitted from {at(found.low)} to {at(found.high)}"
     if not found.intervals:
         return (
             f"{_verdict(found, 'Trusted nowhere')}: no {name} ({fitted}){where} keeps "
-            f"{statistic.title} below {limit} for {share} of new samples; the lowest bound is "
-            f"{number(found.lowest_bound, unit=statistic.unit)}, at {at(found.lowest_at)}"
-            f"{_spread(found)}."
+            f"{titled(statistic.title, evidence)} below {limit} for {share} of new samples; the "
+            f"lowest bound is {number(found.lowest_bound, unit=statistic.unit)}, at "
+            f"{at(found.lowest_at)}{_spread(found)}."
         )
     nearest = ""
-    if found.intervals[0][0] > found.low and name.rpartition("_")[2] in ("distance", "deviation"):
+    if found.intervals[0][0] > found.low and found.feature.rpartition("_")[2] in (
+        "distance",
+        "deviation",
+    ):
         nearest = (
             f" The samples nearest to training, from {at(found.low)} to "
             f"{at(found.intervals[0][0])}, are not trusted although more distant ones are: the "
@@ -125,9 +139,11 @@ def coverage_sentence(validation: Validation) -> str:
     )
 
 
-def width_sentence(trusted: TrustedRange, validation: Validation) -> str:
+def width_sentence(
+    trusted: TrustedRange, validation: Validation, evidence: StudyEvidence | None = None
+) -> str:
     """The mean bound with and without the features, for the samples of `coverage_sentence`."""
-    names = joined([one.name for one in trusted.features])
+    names = joined([titled(one.name, evidence) for one in trusted.features])
     bound, without = (
         number(value, unit=trusted.statistic.unit)
         for value in (validation.mean_bound, validation.unconditional)
@@ -146,7 +162,7 @@ def check_sentences(
     given = ", ".join(f"{name} = {value:g}" for name, value in features.items())
     upper, unit = float(found.upper[0]), statistic.unit
     lines = [
-        f"At {given} the expected {statistic.title} is "
+        f"At {given} the expected {titled(statistic.title)} is "
         f"{number(float(found.expected[0]), unit=unit)}, and at most {number(upper, unit=unit)} "
         f"for {100 * trusted.coverage:g} % of new samples."
     ]

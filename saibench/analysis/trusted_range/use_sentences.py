@@ -45,25 +45,26 @@ def conditional_sentences(found: ConditionalCoverage, evidence: StudyEvidence) -
     failing = sorted(found.failing, key=lambda one: one.coverage.estimate)
     if not failing:
         parts = len(found.bins) + len(found.groups) + (found.worst_slab is not None)
-        return [f"In none of {parts} parts of the range is the coverage significantly below "
-                f"{nominal}."]  # fmt: skip
+        return [
+            f"In none of {parts} parts of the range is the coverage significantly below {nominal}."
+        ]
     lines = [
-        f"For {part_text(one, evidence)} the coverage is {percent(one.coverage)}, significantly "
-        f"below {nominal}."
+        f"For {_part(one, one in found.groups, evidence)} the coverage is "
+        f"{percent(one.coverage)}, significantly below {nominal}."
         for one in failing[:MAX_FAILING]
     ]
     rest = len(failing) - len(lines)
     return [*lines, f"It is also too low in {rest} further parts."] if rest else lines
 
 
-def part_text(part: CoverageIn, evidence: StudyEvidence) -> str:
+def _part(part: CoverageIn, is_group: bool, evidence: StudyEvidence) -> str:
     """`SOAP distance to training from 0.02 to 0.03 (10 % of the samples)`."""
-    of = f" ({100 * part.share:.3g} % of the samples)"
-    if not part.name and part.low == part.high:
-        return f"{part.label}{of}"
+    share = f" ({100 * part.share:.3g} % of the samples)"
+    if is_group:
+        return f"{part.label}{share}"
     name = titled(part.name, evidence) if part.name else part.label
     low, high = (in_range(end, part.low, part.high) for end in (part.low, part.high))
-    return f"{name} from {low} to {high}{of}"
+    return f"{name} from {low} to {high}{share}"
 
 
 def shift_sentence(found: Shift, coverage: float) -> str:

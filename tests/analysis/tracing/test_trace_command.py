@@ -157,10 +157,28 @@ def test_q_values_are_benjamini_and_hochbergs(narrow: records.PointTrace) -> Non
     assert np.isnan(undefined.q)
 
 
+def test_command_prints_three_lines_a_run(study: Path) -> None:
+    status, out, _ = trace(study, "--point", NARROW)
+    assert status == 0
+    heading, drivers, check = out.splitlines()
+    assert heading == NARROW
+    assert "distance explains" in drivers and "species O (33.3 % of the atoms)" in drivers
+    assert "50.0 %" in drivers and "force MAE (force_mae)" in drivers
+    assert "396 samples" in check and "5 %" in check
+
+
+def test_json_is_the_saved_document(study: Path, tmp_path: Path) -> None:
+    path = tmp_path / "traces.json"
+    status, out, err = trace(study, "--point", NARROW, "--json", "--save", path)
+    assert status == 0 and str(path) in err
+    saved = json.loads(path.read_text())
+    assert json.loads(out) == {name: one for name, one in saved.items() if name != "digest"}
+
+
 def test_command_prints_sentences_and_tables_and_saves_all(study: Path, tmp_path: Path) -> None:
     path = tmp_path / "traces.json"
     options = ["--point", NARROW, "--response", "force_mae", "--feature", "distance", "chance"]
-    status, out, _ = trace(study, *options, "--save", path)
+    status, out, _ = trace(study, *options, "--verbose", "--save", path)
     assert status == 0
     assert "distance: ρ = 0." in out and "No significant rank correlation with chance" in out
     assert "O contributes 50.0 %" in out and "of force_mae with 33.3 % of the atoms" in out
@@ -184,7 +202,7 @@ def test_console_file_page_and_export_have_the_same_q_values(tmp_path: Path) -> 
     }
     seeds = [CORNERS[0], replace(CORNERS[0], seed=1), CORNERS[2]]
     folder = write_traced_study(tmp_path / "study", seeds, frames=240, record=record)
-    status, out, _ = trace(folder, "--save", tmp_path / "traces.json")
+    status, out, _ = trace(folder, "--verbose", "--save", tmp_path / "traces.json")
     assert status == 0
     document = json.loads((tmp_path / "traces.json").read_text())
     first_seeds = [point for point in document["points"] if "seed1" not in point["slug"]]
@@ -277,7 +295,7 @@ def test_labels_do_not_overlap_bars_below_0(narrow: records.PointTrace) -> None:
     bars = [replace(one, share=below) for one in narrow.responses[0].associations]
     figure = Figure(figsize=(4.2, 2.5))
     axes = figure.subplots()
-    error_shares._draw_features(axes, bars, 0.05)
+    error_shares._draw_features(axes, bars, [one.feature.name for one in bars], 0.05)
     FigureCanvasAgg(figure).draw()
     to_data = axes.transData.inverted()
     left = [to_data.transform(text.get_window_extent())[0][0] for text in axes.texts]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -27,14 +28,54 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_trust_study(tmp_path_factory.mktemp("study"), record=TRUST)
 
 
-def test_workloads_own_range_is_printed_for_each_run(study: Path) -> None:
-    out = printed(study)
-    assert {"near", "far"} <= set(out.splitlines())
+def test_each_run_has_an_answer_and_its_check(study: Path) -> None:
+    lines = printed(study).splitlines()
+    assert len(lines) == 6 and lines[0] == "near" and lines[3] == "far"
+    assert "distance" in lines[1] and "60.0 meV/Å" in lines[1]
+    assert "90 % bound" in lines[2] and "narrower" in lines[2]
+
+
+def test_details_are_printed_on_request(study: Path) -> None:
+    out = printed(study, "--point", "near", "--verbose")
+    assert len(out.splitlines()) > 6
     for part in (
-        *("force_mae [meV/Å per component]", "monotone", "distance [Å]", "60 meV/Å"),
-        *("of the 992 samples", "90 % bound", "7 seen in training", "1 with undefined values"),
+        *("force MAE [meV/Å per component]", "distance [Å]", "60 meV/Å"),
+        *("of 992 samples", "90 % bound", "7 seen in training", "1 with undefined values"),
+        *("AUROC", "parts of the range"),
     ):
         assert part in out
+
+
+def test_json_has_the_numbers_of_the_saved_range(study: Path, tmp_path: Path) -> None:
+    path = tmp_path / "range.json"
+    ended = trust(study, "--point", "near", "--json", "--save", path)
+    assert ended.status == 0 and str(path) in ended.err
+    document = json.loads(ended.out)
+    assert (document["format"], document["version"]) == ("saibench trusted ranges", 1)
+    ((found,), saved) = (document["ranges"], TrustedRange.load(path))
+    assert found["label"] == "near" and found["refused"] is None
+    assert (found["statistic"]["name"], found["statistic"]["unit"]) == ("force_mae", "meV/Å")
+    assert [one["name"] for one in found["features"]] == ["distance"]
+    interval = saved.trusted()
+    assert [tuple(one) for one in found["trusted"]["intervals"]] == list(interval.intervals)
+    assert found["mean_bound"] == saved.mean_bound
+    validation = found["validation"]
+    observed = validation["observed"][validation["levels"].index(found["coverage"])]
+    assert 0.8 < observed["low"] <= observed["high"] <= 1
+    assert 0 <= found["share_trusted"]["low"] <= found["share_trusted"]["high"] <= 1
+
+
+def test_json_of_a_loaded_range_has_its_answer(study: Path, tmp_path: Path) -> None:
+    path = tmp_path / "range.json"
+    printed(study, "--point", "near", "--save", path)
+    document = json.loads(printed("--load", path, "--check", "distance=0.2", "--json"))
+    check, expected = document["ranges"][0]["check"], TrustedRange.load(path).check(0.2)
+    assert (check["bound"], check["inside"], check["trusted"]) == (expected.upper[0], True, True)
+
+
+def test_json_and_verbose_exclude_each_other(study: Path) -> None:
+    ended = trust(study, "--verbose", "--json")
+    assert ended.status == 2 and "--json" in ended.err
 
 
 def test_saved_range_is_checked_for_a_sample(study: Path, tmp_path: Path) -> None:
@@ -51,7 +92,7 @@ def test_saved_range_is_checked_for_a_sample(study: Path, tmp_path: Path) -> Non
 def test_error_is_the_distance_from_the_given_ideal_value(study: Path, tmp_path: Path) -> None:
     path = tmp_path / "range.json"
     out = printed(study, "--point", "near", "--ideal", "1000", "--save", path)
-    assert "|force_mae − 1000| [meV/Å per component]" in out
+    assert "|force MAE − 1000|" in out
     from_ideal = TrustedRange.load(path)
     printed(study, "--point", "near", "--save", path)
     from_zero = TrustedRange.load(path)
