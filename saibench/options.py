@@ -94,7 +94,7 @@ def check_value(kind: TypeAdapter[Any], value: Any) -> None:
 
 def value_refused(path: str, error: ValidationError) -> UserError:
     """Return the error for the value at `path`, or for one in a list there."""
-    first = error.errors()[0]
+    first = max(error.errors(), key=lambda one: len(one["loc"]))  # of a union, the nearest type
     path += "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
     value = first["input"]
     given = value if isinstance(value, str) else as_yaml(value)

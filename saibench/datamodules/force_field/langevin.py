@@ -34,7 +34,7 @@ class GFN2(TBLite):
 
 @dataclass(frozen=True)
 class Thermostat:
-    """temperature: K; friction: 1/ps; timestep: fs"""
+    """temperature: K, of the start; friction: 1/ps; timestep: fs"""
 
     temperature: float
     friction: float
@@ -42,12 +42,18 @@ class Thermostat:
 
 
 def simulate(
-    atoms: Atoms, thermostat: Thermostat, equilibration: int, frames: int, stride: int, seed: int
+    atoms: Atoms,
+    thermostat: Thermostat,
+    equilibration: int,
+    temperatures: np.ndarray,
+    stride: int,
+    seed: int,
 ) -> dict[str, np.ndarray]:
     """Positions (T, A, 3) in Å, energies (T,) in eV and forces (T, A, 3) in eV/Å of T frames.
 
     The molecule starts with Maxwell-Boltzmann velocities without linear or angular momentum, runs
-    `equilibration` steps, and is then recorded at every `stride`-th step.
+    `equilibration` steps, and is then recorded at every `stride`-th step. `temperatures`, (T,) in
+    K, are the thermostat's for the steps that lead to each frame.
 
     tblite always uses one OpenMP thread: the order of additions, and so the trajectory, would
     depend on the number of threads, and two OpenMP programs on two cores block each other in busy
@@ -67,6 +73,7 @@ def simulate(
         fixcm=False,  # a fixed centre biases the temperature; frames are centred afterwards
         rng=random,
     )
+    frames = len(temperatures)
     record = {
         "positions": np.empty((frames, len(atoms), 3)),
         "energies": np.empty(frames),
@@ -79,6 +86,7 @@ def simulate(
             dynamics.run(equilibration)
             for frame in tqdm(range(frames), title, unit="frame", mininterval=1.0):
                 if frame:
+                    dynamics.set_temperature(temperature_K=temperatures[frame])
                     dynamics.run(stride)
                 record["positions"][frame] = atoms.positions
                 record["energies"][frame] = atoms.get_potential_energy()
@@ -86,7 +94,7 @@ def simulate(
     except CalculationFailed as error:
         raise UserError(
             f"the simulation failed before frame {frame} ({error}). Use a data.temperature below "
-            f"{thermostat.temperature:g} K or a data.timestep below {thermostat.timestep:g} fs."
+            f"{temperatures[frame]:g} K or a data.timestep below {thermostat.timestep:g} fs."
         ) from error
     return record
 

@@ -18,7 +18,12 @@ from saibench.datamodules.force_field.loader import FrameTensors, frame_loader
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
 from saibench.datamodules.force_field.similarity import TrainingSimilarity, frame_similarity
 from saibench.datamodules.force_field.soap import NEAREST, soap_unit_vectors
-from saibench.datamodules.force_field.trajectory import Trajectory, TrajectorySource, formula
+from saibench.datamodules.force_field.trajectory import (
+    Trajectory,
+    TrajectorySource,
+    formula,
+    index_fields,
+)
 from saibench.datamodules.loader import Loader
 from saibench.datamodules.near_duplicates import SampleSimilarity
 from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
@@ -177,7 +182,7 @@ class ForceFieldDataModule(StructuralDataModule):
             "distance of an atom's SOAP descriptor, of length 1, to those of the "
             f"{NEAREST} nearest training atoms of the same species"
         )
-        return [
+        own = [
             Field(
                 name,
                 "float64",
@@ -199,6 +204,7 @@ class ForceFieldDataModule(StructuralDataModule):
                 (ATOM_NAMES[1], "", f"largest over the atoms of the mean {of_atom}"),
             )
         ]
+        return [*own, *index_fields(self.source)]
 
     def _tensors(self, rows: np.ndarray, device: torch.device | None = None) -> FrameTensors:
         """Frames on a device, by default that of the trainer."""

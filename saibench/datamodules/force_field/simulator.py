@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 import polars as pl
 from ase.calculators.calculator import Calculator
-from pydantic import Field
+from pydantic import Field as Limits
 
 from saibench.datamodules.force_field.molecules import initial_geometry
 from saibench.datamodules.force_field.trajectory import (
@@ -19,23 +19,24 @@ from saibench.datamodules.force_field.trajectory import (
     centred,
     trajectory_index,
 )
+from saibench.evidence.schema import BEFORE, Field
 from saibench.options import Count, NotNegative, Positive, Seed, check_fields
 from saibench.units import PS_PER_FS
+
+TEMPERATURE = Field(
+    *("temperature", "float64", "K", "frame", "feature", "temperature of the thermostat", BEFORE)
+)
 
 
 @dataclass(frozen=True)
 class GFN2Simulation:
     """Langevin dynamics of one molecule with GFN2-xTB, sampled like MD17 (500 K, 0.5 fs).
 
-    The default is chosen for its drift of conformers, over 8 ps of ethanol: C-C-O-H is anti in 84 %
-    of the first 30 % of the frames, in 23 % of the next, in none of the third and in 6 % of the
-    last tenth. Later windows are therefore more similar to the last tenth (mean SOAP cosines
-    0.99692, 0.99708, 0.99793, 0.99838, 0.99833 for 30 % windows from 0, 15, 30, 45, 60 %). A small
-    NequIP trained for 1,000 steps on 500 frames has an error there of 111 meV/Å with the first
-    window and of 81 meV/Å with the last. Of seeds 0 to 4, seed 1 has the largest difference.
+    At a constant temperature, or heated (cooled) linearly in time from the first to the last saved
+    frame. The temperature of a heated frame is a column of the index.
 
     molecule: a common name (ethanol, malonaldehyde, butane, …) or one of the G2 test set
-    temperature: K
+    temperature: K, or two: of the first and the last saved frame
     timestep: fs
     frames: number of saved frames
     stride: steps between saved frames
@@ -48,13 +49,13 @@ class GFN2Simulation:
     """
 
     molecule: str = "ethanol"
-    temperature: Positive = 500.0
+    temperature: Positive | tuple[Positive, Positive] = 500.0
     timestep: Positive = 0.5
     frames: Count = 4000
     stride: Count = 4
     friction: Positive = 2.0
     equilibration: NotNegative = 0.5
-    seed: Annotated[Seed, Field(lt=2**32)] = 1  # the range of RandomState
+    seed: Annotated[Seed, Limits(lt=2**32)] = 1  # the range of RandomState
 
     def __post_init__(self) -> None:
         initial_geometry(self.molecule)
@@ -67,14 +68,33 @@ class GFN2Simulation:
     def describe(self) -> str:
         return (
             f"{self.frames:,} frames of {self.molecule}, {self.stride * self.timestep:g} fs apart, "
-            f"from Langevin dynamics at {self.temperature:g} K with energies and forces of "
-            f"GFN2-xTB (seed {self.seed})."
+            f"from Langevin dynamics {self._at()} with energies and forces of GFN2-xTB "
+            f"(seed {self.seed})."
         )
+
+    def _at(self) -> str:
+        first, last = self.temperatures
+        return f"at {first:g} K" if first == last else f"from {first:g} to {last:g} K"
+
+    @property
+    def temperatures(self) -> tuple[float, float]:
+        """Temperature of the first and the last frame in K."""
+        given = self.temperature
+        return given if isinstance(given, tuple) else (given, given)
+
+    @property
+    def index_fields(self) -> list[Field]:
+        """The temperature, unless it is constant."""
+        first, last = self.temperatures
+        return [] if first == last else [TEMPERATURE]
 
     def preview(self) -> pl.DataFrame:
         """The index, which is known before the simulation."""
         frame = np.arange(self.frames, dtype=np.int64)
-        return trajectory_index(frame, frame * self.stride * self.timestep * PS_PER_FS)
+        time = frame * self.stride * self.timestep * PS_PER_FS
+        temperatures = np.linspace(*self.temperatures, self.frames)
+        heated = {TEMPERATURE.name: temperatures} if self.index_fields else None
+        return trajectory_index(frame, time, heated)
 
     def preview_symbols(self) -> list[str]:
         return initial_geometry(self.molecule).get_chemical_symbols()
@@ -99,9 +119,9 @@ class GFN2Simulation:
         atoms = initial_geometry(self.molecule)
         record = simulate(
             atoms,
-            Thermostat(self.temperature, self.friction, self.timestep),
+            Thermostat(self.temperatures[0], self.friction, self.timestep),
             equilibration=round(self.equilibration / (self.timestep * PS_PER_FS)),
-            frames=self.frames,
+            temperatures=np.linspace(*self.temperatures, self.frames),
             stride=self.stride,
             seed=self.seed,
         )

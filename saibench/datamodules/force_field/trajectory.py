@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ from ase.data import chemical_symbols
 
 from saibench.datamodules.cache import Arrays, cached_arrays
 from saibench.datamodules.source import DataSource
+from saibench.evidence.schema import Field
 
 UNITS = {
     "atomic_numbers": "",
@@ -38,7 +39,8 @@ class Trajectory:
     forces: (T, A, 3) float64, eV/Å
     sample_id: (T,) int64, stable on every machine
     time: (T,) float64, ps, not decreasing
-    data_hash: hash of all arrays above
+    data_hash: hash of all arrays
+    columns: further columns of the index, (T,) each, such as `temperature`
 
     Arrays are read-only memory maps.
     """
@@ -52,10 +54,11 @@ class Trajectory:
     sample_id: np.ndarray
     time: np.ndarray
     data_hash: str
+    columns: Arrays = field(default_factory=dict)
 
     def index(self) -> pl.DataFrame:
-        """One row per frame: `sample_id` and `time` in ps."""
-        return trajectory_index(self.sample_id, self.time)
+        """One row per frame: `sample_id`, `time` in ps and the further columns."""
+        return trajectory_index(self.sample_id, self.time, self.columns)
 
 
 class TrajectorySource(DataSource, Protocol):
@@ -63,7 +66,9 @@ class TrajectorySource(DataSource, Protocol):
 
     `cached_trajectory` does most of `load`, and `ase_frames.frames_of_atoms` reads all formats of
     ASE. With an optional method `preview_symbols()`, the chemical symbols of the atoms, models are
-    built before anything runs. The data are checked by `checks.check_trajectory`.
+    built before anything runs. An optional attribute `index_fields`, a sequence of
+    `evidence.schema.Field`, names the arrays that are further columns of the index, such as a
+    temperature. The data are checked by `checks.check_trajectory`.
     """
 
     def load(self, cache: Path) -> Trajectory:
@@ -82,18 +87,35 @@ def formula(symbols: Sequence[str]) -> str:
 def cached_trajectory(
     source: TrajectorySource, cache: Path, frames: Callable[[], Arrays]
 ) -> Trajectory:
-    """The trajectory of the arrays that `frames` makes (see `UNITS`), through the cache."""
+    """The trajectory of the arrays that `frames` makes, through the cache.
+
+    They are those of `UNITS`, and one for each of the source's `index_fields`.
+    """
     recipe = source.recipe()
+    further = {field.name: field.unit for field in index_fields(source)}
     kept = cached_arrays(
-        cache, f"{recipe['source']}-{source.name}", recipe, lambda folder: frames(), UNITS
+        cache,
+        f"{recipe['source']}-{source.name}",
+        recipe,
+        lambda folder: frames(),
+        UNITS | further,
     )
-    symbols = tuple(chemical_symbols[number] for number in kept["atomic_numbers"])
-    return Trajectory(source.name, symbols, data_hash=kept.data_hash, **kept.arrays)
+    arrays = dict(kept.arrays)
+    columns = {name: arrays.pop(name) for name in further}
+    symbols = tuple(chemical_symbols[number] for number in arrays["atomic_numbers"])
+    return Trajectory(source.name, symbols, data_hash=kept.data_hash, columns=columns, **arrays)
 
 
-def trajectory_index(sample_id: np.ndarray, time: np.ndarray) -> pl.DataFrame:
-    """The index of frames with these ids and times in ps."""
-    return pl.DataFrame({"sample_id": sample_id, "time": time})
+def index_fields(source: Any) -> tuple[Field, ...]:
+    """The further columns of a source's index."""
+    return tuple(getattr(source, "index_fields", ()))
+
+
+def trajectory_index(
+    sample_id: np.ndarray, time: np.ndarray, columns: Arrays | None = None
+) -> pl.DataFrame:
+    """The index of frames with these ids, times in ps and further columns."""
+    return pl.DataFrame({"sample_id": sample_id, "time": time, **(columns or {})})
 
 
 def centred(positions: np.ndarray) -> np.ndarray:

@@ -22,6 +22,8 @@ from saibench.errors import UserError
 
 SHORT = GFN2Simulation(molecule="methanol", frames=20, stride=3, equilibration=0.005, seed=4)
 
+HEATED = replace(SHORT, temperature=(200.0, 800.0))
+
 SIMULATE = """
 import sys
 from pathlib import Path
@@ -124,6 +126,7 @@ def test_another_seed_is_another_trajectory(trajectory: Trajectory, tmp_path: Pa
     [
         {"molecule": "water"},
         {"temperature": 300.0},
+        {"temperature": [500.0, 600.0]},
         {"timestep": 0.4},
         {"frames": 19},
         {"stride": 2},
@@ -140,6 +143,57 @@ def test_every_field_changes_the_recipe_and_the_trajectory(
 
     assert source.recipe() != SHORT.recipe()
     assert source.load(tmp_path).data_hash != trajectory.data_hash
+
+
+def test_temperature_of_a_heated_frame_is_a_column_of_the_index(
+    trajectory: Trajectory, tmp_path: Path
+) -> None:
+    heated = HEATED.load(tmp_path)
+
+    assert heated.index().equals(HEATED.preview())
+    np.testing.assert_allclose(heated.index()["temperature"], 200 + 600 * np.arange(20) / 19)
+    assert trajectory.index().columns == ["sample_id", "time"]
+    assert [field.unit for field in HEATED.index_fields] == ["K"]
+    assert "200 to 800 K" in HEATED.describe()
+
+
+def test_two_equal_temperatures_are_one(trajectory: Trajectory, tmp_path: Path) -> None:
+    same = replace(SHORT, temperature=(500.0, 500.0))
+
+    np.testing.assert_array_equal(same.load(tmp_path).positions, trajectory.positions)
+    assert same.index_fields == []
+
+
+def test_heated_atoms_become_faster(tmp_path: Path) -> None:
+    """Of two equal atoms the relative velocity has the variance 2 kT/m along each axis."""
+    source = GFN2Simulation(
+        "water", temperature=(100.0, 900.0), frames=3000, stride=1, friction=100.0
+    )
+    heated = source.load(tmp_path)
+
+    first, second = (i for i, symbol in enumerate(heated.symbols) if symbol == "H")
+    apart = heated.positions[:, first] - heated.positions[:, second]
+    squares = np.square(np.diff(apart, axis=0) / (0.5 * ase.units.fs)).mean(axis=1)
+    for third, kelvin in enumerate((100 + 400 / 3, 500, 900 - 400 / 3)):
+        expected = 2 * ase.units.kB * kelvin / atomic_masses[1]
+        assert np.array_split(squares, 3)[third].mean() == pytest.approx(expected, rel=0.35)
+
+
+def test_recipe_of_a_constant_temperature_is_that_of_saibench_0_1() -> None:
+    versions = SHORT.recipe()["versions"]
+
+    assert SHORT.recipe() == {
+        "source": "gfn2_xtb",
+        "molecule": "methanol",
+        "temperature": 500.0,
+        "timestep": 0.5,
+        "frames": 20,
+        "stride": 3,
+        "friction": 2.0,
+        "equilibration": 0.005,
+        "seed": 4,
+        "versions": versions,
+    }
 
 
 def test_it_describes_itself_in_one_sentence() -> None:
@@ -165,6 +219,7 @@ def test_every_named_molecule_starts_near_its_equilibrium(molecule: str) -> None
         ({"molecule": "H"}, "data.molecule=H "),
         ({"temperature": 0.0}, "data.temperature=0"),
         ({"temperature": math.inf}, "data.temperature=inf"),
+        ({"temperature": [200, -1]}, r"data.temperature\[1\]=-1"),
         ({"timestep": -0.5}, "data.timestep=-0.5"),
         ({"friction": math.nan}, "data.friction=nan"),
         ({"frames": 0}, "data.frames=0"),
