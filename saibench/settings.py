@@ -129,6 +129,8 @@ class TrustSettings(_Strict):
         coverage: share of new samples within the bound.
         ideal: the statistic's value without error.
         mean_of: number of similar samples in a mean error.
+        partitions: those that it is fitted to, where all runs are tested on them; else the
+            held-out one.
     """
 
     feature: str | list[str]
@@ -137,6 +139,7 @@ class TrustSettings(_Strict):
     coverage: float = Field(default=0.9, gt=0, lt=1)
     ideal: float = 0.0
     mean_of: int = Field(default=1, ge=1)
+    partitions: list[str] = []
 
 
 class LearningCurveSettings(_Strict):

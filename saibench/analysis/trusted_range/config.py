@@ -27,7 +27,8 @@ class TrustConfig:
         mean_of: number of samples with a similar first feature whose errors are averaged, for
             statistics that are 0 or 1.
         num_blocks: by default as many as are independent (see `block_labels`).
-        partitions: by default the held-out one, or the first if no run was tested on it.
+        partitions: by default the workload's if all runs were tested on them, else the held-out
+            one, or the first if no run was tested on it.
     """
 
     statistic: str
@@ -53,7 +54,11 @@ def trust_config(evidence: StudyEvidence, **given: Any) -> TrustConfig:
     same = given.get("statistic", recorded.get("statistic")) == recorded.get("statistic")
     names = ("statistic", "coverage", *OF_STATISTIC) if same else ("coverage",)
     known = {name: recorded.get(name) for name in names}
-    known |= {"features": recorded.get("feature"), **given}
+    known |= {
+        "features": recorded.get("feature"),
+        "partitions": _tested(evidence, recorded),
+        **given,
+    }
     found = {name: value for name, value in known.items() if value is not None}
     for name, option in (("statistic", "--statistic"), ("features", "--feature")):
         if not found.get(name):
@@ -65,3 +70,10 @@ def trust_config(evidence: StudyEvidence, **given: Any) -> TrustConfig:
     features = (features,) if isinstance(features, str) else tuple(features)
     refuse_repeated("feature", features)
     return TrustConfig(features=features, **found)
+
+
+def _tested(evidence: StudyEvidence, recorded: dict[str, Any]) -> tuple[str, ...] | None:
+    """The recorded partitions if all runs were tested on them."""
+    names = tuple(recorded.get("partitions") or ())
+    tested = [set(names) <= set(metrics) for metrics in evidence.metrics.values()]
+    return names if names and all(tested) else None

@@ -51,6 +51,19 @@ def test_range_of_a_run_records_its_source(evidence: StudyEvidence) -> None:
     assert (np.diff(upper) > 0).all()
 
 
+@pytest.mark.parametrize(
+    ("recorded", "used"),
+    [(["last_tenth"], ("last_tenth",)), (["last_tenth", "whole_trajectory"], None), ([], None)],
+)
+def test_partitions_of_the_workload_are_used_if_all_runs_were_tested_on_them(
+    tmp_path: Path, recorded: list[str], used: tuple[str, ...] | None
+) -> None:
+    record = {"trust": {**TRUST["trust"], "partitions": recorded}}
+    evidence = StudyEvidence.load(write_trust_study(tmp_path, record=record))
+    assert trust_config(evidence).partitions == used
+    assert trust_config(evidence, partitions=("other",)).partitions == ("other",)
+
+
 def test_samples_are_those_of_the_table(evidence: StudyEvidence) -> None:
     samples = read_samples(evidence, chosen_points(evidence, ["far"]), trust_config(evidence))
     rows = evidence.samples.filter(
