@@ -19,8 +19,8 @@ from saibench.imports.targets import build
 
 def made(*overrides: str, step: int = 0, rank: int = 0, ranks: int = 1) -> ForceFieldDataModule:
     """The data of a point on 300 frames of ethanol, as a rank at some step of it has them."""
-    settings = (*TRAJECTORY, "subset.count=20", "trainer.val_every=10", *overrides)
-    (config,) = compose_command("train", settings).points
+    small = ("test=[last_tenth]", "subset.count=20", "trainer.val_every=10")
+    (config,) = compose_command("train", (*TRAJECTORY, *small, *overrides)).points
     data = build(config.datamodule, "datamodule")
     data.trainer = SimpleNamespace(
         fit_loop=Trainer(logger=False, enable_checkpointing=False, accelerator="cpu").fit_loop,
