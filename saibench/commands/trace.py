@@ -86,13 +86,15 @@ def run(args: argparse.Namespace) -> int:
 def _print_all(evidence: StudyEvidence, traces: Sequence[PointTrace], config: TraceConfig) -> None:
     """Print everything that was found, as sentences and tables."""
     from saibench.analysis.tracing.comparisons import tested_in
+    from saibench.analysis.tracing.in_words import in_words
     from saibench.analysis.tracing.sentences import comparisons_sentence, point_sentences
     from saibench.analysis.tracing.tables import printed
     from saibench.evidence.selection import short_names
 
     short = short_names(evidence)
     for trace in traces:
-        print("\n  ".join([short[trace.point], *point_sentences(trace, config.level)]))
+        lines = point_sentences(in_words(trace, evidence), config.level)
+        print("\n  ".join([short[trace.point], *lines]))
         for response in trace.responses:
             print("\n    ".join(["", *printed(response)]))
         print()

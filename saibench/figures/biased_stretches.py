@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from saibench.analysis.tracing import sentences
 from saibench.analysis.tracing.bias import signed_errors
+from saibench.analysis.tracing.in_words import in_words
 from saibench.analysis.tracing.records import BiasTrace, PointTrace
 from saibench.analysis.tracing.study_traces import study_traces
 from saibench.errors import UserError
@@ -109,7 +110,9 @@ def caption(evidence: StudyEvidence) -> str:
     ]
     for trace in traces:
         assert trace.bias is not None
-        text = " ".join(sentences.bias_sentences(trace.bias, found.config.level))
+        text = " ".join(
+            sentences.bias_sentences(in_words(trace.bias, evidence), found.config.level)
+        )
         parts.append(f"{trace.label}: {text}" if len(traces) > 1 else text)
     if found.num_omitted:
         parts.append(f"{found.num_omitted} further runs are not drawn.")

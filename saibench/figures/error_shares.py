@@ -14,6 +14,7 @@ from matplotlib.patches import Patch
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.tracing import sentences, tables
 from saibench.analysis.tracing.comparisons import tested_in
+from saibench.analysis.tracing.in_words import in_words
 from saibench.analysis.tracing.records import Association, Component, ResponseTrace
 from saibench.analysis.tracing.study_traces import study_traces
 from saibench.errors import UserError
@@ -92,7 +93,9 @@ def caption(evidence: StudyEvidence) -> str:
         "all."
     ]
     parts += [
-        f"{label}: {sentences.together_sentence(trace)}" for label, trace in rows if trace.together
+        f"{label}: {sentences.together_sentence(in_words(trace, evidence))}"
+        for label, trace in rows
+        if trace.together
     ]
     parts += dict.fromkeys(note for trace in traced for note in trace.notes)
     drawn = sum(len(trace.responses) for trace in found.traces)

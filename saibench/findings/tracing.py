@@ -8,6 +8,7 @@ import polars
 
 from saibench.analysis.tracing import sentences
 from saibench.analysis.tracing.config import TraceConfig
+from saibench.analysis.tracing.in_words import in_words
 from saibench.analysis.tracing.records import BiasTrace, PointTrace, ResponseTrace
 from saibench.analysis.tracing.study_traces import StudyTraces, study_traces
 from saibench.analysis.two_axes import two_axes
@@ -35,7 +36,9 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
     findings_of_traces = [
         _of_net(finding) if varies_seeds and is_trained(evidence.records[trace.point]) else finding
         for trace in found.traces
-        for finding in _of_point(trace, found, trace.label if several or varies_seeds else "")
+        for finding in _of_point(
+            in_words(trace, evidence), found, trace.label if several or varies_seeds else ""
+        )
     ]
     return [*findings_of_traces, *_of_axes(evidence, found.config)]
 

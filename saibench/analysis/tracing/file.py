@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from saibench.analysis.tracing.config import TraceConfig
+from saibench.analysis.tracing.in_words import in_words
 from saibench.analysis.tracing.records import PointTrace
 from saibench.analysis.tracing.sentences import point_sentences
 from saibench.evidence.reader import StudyEvidence
@@ -44,7 +45,10 @@ def traces_document(
             "data": sorted({str((data or {}).get("hash") or "") for data in of_traces}),
             "level": config.level,
             "points": [
-                {**asdict(trace), "sentences": point_sentences(trace, config.level)}
+                {
+                    **asdict(trace),
+                    "sentences": point_sentences(in_words(trace, evidence), config.level),
+                }
                 for trace in traces
             ],
         }

@@ -181,7 +181,7 @@ def test_command_prints_sentences_and_tables_and_saves_all(study: Path, tmp_path
     status, out, _ = trace(study, *options, "--verbose", "--save", path)
     assert status == 0
     assert "distance: ρ = 0." in out and "No significant rank correlation with chance" in out
-    assert "O contributes 50.0 %" in out and "of force_mae with 33.3 % of the atoms" in out
+    assert "O contributes 50.0 %" in out and "of force MAE with 33.3 % of the atoms" in out
     assert "are biased: −" in out and "false discovery rate of 5 %" in out
     assert "partial ρ" in out
     document = json.loads(path.read_text())
@@ -333,9 +333,9 @@ def test_report_has_findings_and_figures(evidence: StudyEvidence) -> None:
     found = {(one.claim.partition(" (§")[0], one.variant): one for one in study_findings(evidence)}
     assert not any(one.error for one in found.values())
     narrow = "subset.count = 1000, window = 0–30 %"
-    assert found["energy_error is biased in stretches of time", narrow].verdict == "supported"
-    assert found["force_mae correlates with data features", narrow].verdict == "supported"
-    assert found["force_mae differs between species and kind", narrow].verdict == "supported"
+    assert found["energy error is biased in stretches of time", narrow].verdict == "supported"
+    assert found["force MAE correlates with data features", narrow].verdict == "supported"
+    assert found["force MAE differs between species and kind", narrow].verdict == "supported"
     local = found["errors by window are more local than errors by subset.count", "energy_error"]
     assert (
         local.verdict == "inconclusive"
