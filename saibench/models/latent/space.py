@@ -37,7 +37,7 @@ class LatentSpace:
 
     Args:
         layers: their features, one after another, are the representation.
-        describe: one clause for tables, such as `scalar features of the atoms in all layers`.
+        describe: one clause for tables, such as `invariants of the atoms in all layers`.
         groups: `(P,)` group of each of a sample's P parts (the species of its atoms): parts are
             compared within their group. None if a sample has one part.
         part_axis, group_axis: tables of the values by part and by group, if there are parts.

@@ -97,7 +97,7 @@ def test_values_of_a_frame_are_means_and_maxima_over_its_atoms(net: dict[str, ob
 
 @pytest.mark.parametrize("net", [NEQUIP, CARTESIAN])
 def test_values_are_the_same_alone_and_in_a_batch(net: dict[str, object]) -> None:
-    """In float64, the rounding of 48 standardised features is below 1e-9."""
+    """In float64, the rounding of the standardised features is below 1e-9."""
     model, tested = module(net), frames(6, seed=1)
     features = fitted_features(model, [frames(30)])
     whole = values_of(model, features, tested)

@@ -80,7 +80,7 @@ class NequIP(nn.Module):
         make_component_major(self.graph_model)
 
     def latent_layers(self) -> list[LatentLayer]:
-        """The scalar features of the atoms after each layer; none of a compiled graph."""
+        """Invariants of the atoms' features after each layer; none of a compiled graph."""
         if self.compile_graph:
             return []
         layers = [
@@ -89,7 +89,7 @@ class NequIP(nn.Module):
             if name.endswith(("_convnet", ".per_atom_energy_readout"))
         ]
         return [
-            LatentLayer(module, partial(_scalars, module.irreps_in["node_features"]))
+            LatentLayer(module, partial(_invariants, module.irreps_in["node_features"]))
             for module in layers[1:]  # the first gets the species alone
         ]
 
@@ -116,10 +116,12 @@ class NequIP(nn.Module):
         return graph["total_energy"].reshape(-1), graph["forces"].reshape(positions.shape)
 
 
-def _scalars(irreps: Any, graph: dict[str, Tensor]) -> Tensor:
-    """`(N, D)` invariant features of the nodes."""
-    features = graph["node_features"]
-    blocks = zip(irreps, irreps.slices(), strict=True)
-    return torch.cat(
-        [features[:, part] for (_, ir), part in blocks if ir.l == 0 and ir.p == 1], dim=1
-    )
+def _invariants(irreps: Any, graph: dict[str, Tensor]) -> Tensor:
+    """`(N, D)` even scalars of the nodes, and norms of their other features."""
+    found = []
+    blocks = graph["node_features"].split([mul * ir.dim for mul, ir in irreps], dim=1)
+    for block, (mul, ir) in zip(blocks, irreps, strict=True):
+        is_scalar = ir.l == 0 and ir.p == 1
+        # component-major, see `make_component_major`
+        found.append(block if is_scalar else block.view(-1, ir.dim, mul).norm(dim=1))
+    return torch.cat(found, dim=1)
