@@ -118,7 +118,8 @@ def _cautions(numbers: FairnessNumbers) -> list[str]:
             "hardly calibrated."
         )
     if numbers.seen:
-        found.append(f"{100 * numbers.seen:.3g} % of the test samples were trained on.")
+        seen = f"{100 * numbers.seen:.3g} % of the test samples were trained on"
+        found.append(f"{seen}, and are left out of these answers.")
     audit = numbers.audit
     if audit is not None and audit.score.low > MAX_SCORE_WITHOUT_LEAK:
         found.append(f"{percent(audit.score)} of the test samples leak from training.")

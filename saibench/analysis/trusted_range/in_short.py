@@ -12,7 +12,7 @@ from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
-from saibench.formatting import counted, in_range, number, percent
+from saibench.formatting import counted, in_range, joined, number, percent
 
 
 def short_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
@@ -57,7 +57,8 @@ def where_sentence(
             f"lowest bound is {lowest}, at {at} {unit}".rstrip()
             + "."
         )
-    of = "" if share is None else f" ({percent(share)} of the samples)"
+    whose = f" of {joined(trusted.source.partitions)}" if trusted.source.partitions else ""
+    of = "" if share is None else f" ({percent(share)} of the samples{whose})"
     return (
         f"{opening} for {feature} {spans(found, unit)}{of}: there {error} is at most {limit} for "
         f"{coverage}."
