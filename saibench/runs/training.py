@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning import Trainer, seed_everything
@@ -89,7 +90,8 @@ def train_and_test(folder: Path) -> None:
             check_data(folder, rank.data)
         if rank.writes:
             blocks = rank.data.independence().to_json()
-            update_record(folder, data=rank.data.describe_data(), blocks=blocks)
+            named = {"data": rank.data.describe_data(), "model": _class_of(settings["model"])}
+            update_record(folder, blocks=blocks, **named)
         rank.fit()
         if rank.writes:
             update_record(folder, *(name for name in (BEST, LAST) if (folder / name).exists()))
@@ -101,6 +103,12 @@ def train_and_test(folder: Path) -> None:
         if rank.writes:
             prepare, test = fitted - start - session, time.perf_counter() - fitted
             _record_budget(folder, steps, prepare, trained, test)
+
+
+def _class_of(model: Mapping[str, Any]) -> str:
+    """The class of the net, such as `NequIP`; that of the model if it has no net."""
+    target = (model.get("net") or model)["_target_"]
+    return str(target).rpartition(".")[2]
 
 
 def _forget_checkpoints(folder: Path) -> None:
