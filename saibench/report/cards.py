@@ -1,0 +1,56 @@
+"""The cards that a page opens with: one question, its answer in a sentence, and a small picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from saibench.analysis.answers import Answer, study_answers
+from saibench.evidence.reader import StudyEvidence
+from saibench.figures.questions import BEST, DRIVERS, FAIR, TRUST
+from saibench.report import card_pictures as pictures
+
+
+@dataclass(frozen=True)
+class Card:
+    """A question with its answer.
+
+    Args:
+        key: section of the page with the details.
+        answer: sentence, cautions and numbers.
+        picture: inline SVG; empty if there is no answer.
+    """
+
+    key: str
+    answer: Answer[Any]
+    picture: Markup
+
+    @property
+    def label(self) -> str:
+        return self.answer.label
+
+    @property
+    def error(self) -> Exception | None:
+        return self.answer.error
+
+
+def study_cards(evidence: StudyEvidence) -> list[Card]:
+    """The cards of a study, in the order of the page."""
+    answers = study_answers(evidence)
+    return [
+        _card(TRUST, answers.trust, pictures.trust, evidence),
+        _card(DRIVERS, answers.drivers, pictures.drivers, evidence),
+        _card(BEST, answers.best, pictures.best, evidence),
+        _card(FAIR, answers.fairness, pictures.fairness, evidence),
+    ]
+
+
+def _card(
+    key: str, answer: Answer[Any], draw: Callable[[Any, StudyEvidence], Markup],
+    evidence: StudyEvidence,
+) -> Card:  # fmt: skip
+    known = answer.numbers is not None
+    return Card(key, answer, draw(answer.numbers, evidence) if known else Markup())
