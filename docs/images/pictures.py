@@ -29,7 +29,7 @@ TRUSTED = "*-count400-*"
 LARGEST = 150_000
 """Bytes of a picture."""
 PARTS = {
-    "report": ("force_field", "section:has(table.points)", 620),
+    "report": ("force_field", "body", 900),
     "windows": ("force_field", "#figure-windows", 340),
     "molecule": ("force_field", "[id^=explorer]", 610),
     "jet": ("jet_tagging", "[id^=explorer]", 530),

@@ -17,7 +17,8 @@ from saibench.imports.modules import part_module
 class FigureModule(Protocol):
     """The interface of a module that a report can draw.
 
-    With `single_point = True`, the figure is drawn only in reports of a single run.
+    With `single_point = True`, the figure is drawn only in reports of a single run. `question`, one
+    of `saibench.figures.questions`, is its section of the page; without it, the last one.
     """
 
     title: str

@@ -19,6 +19,7 @@ from saibench.analysis.tracing.study_traces import study_traces
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import (
     INK,
     MUTED,
@@ -32,6 +33,7 @@ from saibench.figures.style import (
 
 title = "Stretches of biased errors"
 paper = "Figure 5"
+question = DRIVERS
 
 MAX_PANELS = 4
 SERIES, MEAN, BELOW, ABOVE = MUTED, INK, PALETTE[0], PALETTE[1]

@@ -20,10 +20,12 @@ from saibench.analysis.tracing.study_traces import study_traces
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
 
 title = "Where errors come from"
 paper = "Section 2.5"
+question = DRIVERS
 
 MAX_ROWS = 4
 MAX_BARS = 9

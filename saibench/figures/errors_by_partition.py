@@ -19,10 +19,12 @@ from saibench.figures.models import (
     interval_row,
     model_colours,
 )
+from saibench.figures.questions import BEST
 from saibench.figures.style import axis_label, legend_below, panel_title, panels, styled
 
 title = "Errors by test partition"
 paper = ""
+question = BEST
 
 MAX_STATISTICS = 3
 

@@ -13,10 +13,12 @@ from saibench.analysis.leak_audit.records import QUANTILES
 from saibench.analysis.leak_audit.sentences import summary
 from saibench.evidence.audit_record import Audit, Share
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.questions import FAIR
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
 
 title = "Leak audit"
 paper = "Section 4"
+question = FAIR
 
 MAX_ROWS = 3
 TEST, AMONG = PALETTE[1], MUTED

@@ -18,10 +18,12 @@ from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.captions import first_of
+from saibench.figures.questions import BEST
 from saibench.figures.style import INK, MUTED, PALETTE, error_bars, panel_title, panels, styled
 
 title = "Learning curve and its law"
 paper = "Section 2.5"
+question = BEST
 
 MAX_ROWS = 3
 POSITIONS = 81

@@ -12,6 +12,7 @@ from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import (
     MUTED,
     PALETTE,
@@ -25,6 +26,7 @@ from saibench.findings.two_axes import levels_text, sentences
 
 title = "Effects of two settings: local or global"
 paper = "Section 4.3"
+question = DRIVERS
 
 TICKS = (0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4, 6)
 

@@ -20,10 +20,12 @@ from saibench.figures.models import (
     interval_row,
     model_colours,
 )
+from saibench.figures.questions import BEST
 from saibench.figures.style import INK, draw_intervals, legend_below, panel_title, panels, styled
 
 title = "Models against a reference"
 paper = ""
+question = BEST
 
 MAX_STATISTICS = 4
 Compared = tuple[list[TestedModel], TestedModel, list[ModelErrors]]

@@ -16,6 +16,7 @@ from saibench.analysis.leak_audit.random_split import (
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.captions import first_of
+from saibench.figures.questions import FAIR
 from saibench.figures.style import (
     INK,
     MUTED,
@@ -29,6 +30,7 @@ from saibench.figures.style import (
 
 title = "What a random split hides"
 paper = "Section 4"
+question = FAIR
 
 MAX_ROWS = 3
 COLOURS = {RANDOM: PALETTE[1]}

@@ -36,6 +36,7 @@ TEST_REGION = "#f3e3b3"
 
 STYLE: Any = {
     "font.size": 10,
+    "text.color": INK,
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
     "axes.spines.top": False,

@@ -24,6 +24,7 @@ from saibench.analysis.trusted_range.tolerance import lower_limit
 from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.questions import TRUST
 from saibench.figures.style import (
     INK,
     MUTED,
@@ -38,6 +39,7 @@ from saibench.formatting import number
 
 title = "Trusted operating range"
 paper = "Section 2.5"
+question = TRUST
 
 MAX_ROWS = 3
 MAX_DOTS = 3000

@@ -15,8 +15,10 @@ from polars import selectors
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures import FigureModule, figure_module
+from saibench.figures.questions import OTHER
 from saibench.figures.style import svg
 from saibench.imports.modules import recorded_modules
+from saibench.report.text import first_sentence
 
 _FORMULA = r"^[=+\-@\t\r\n]"
 """Start of text that a spreadsheet takes for a formula."""
@@ -33,6 +35,7 @@ class DrawnFigure:
     name: str
     title: str
     paper: str
+    question: str = OTHER
     caption: str = ""
     figure: Figure | None = None
     image: bytes = b""
@@ -44,6 +47,21 @@ class DrawnFigure:
     @property
     def label(self) -> str:
         return f"the figure '{self.title}' ({self.name})"
+
+    @property
+    def reading(self) -> str:
+        """The first sentence of the caption."""
+        return first_sentence(self.caption)
+
+    @property
+    def method(self) -> str:
+        """The rest of the caption's first line."""
+        return self.caption.partition("\n")[0].removeprefix(self.reading).strip()
+
+    @property
+    def results(self) -> list[str]:
+        """The other lines of the caption."""
+        return self.caption.split("\n")[1:]
 
     @property
     def shape(self) -> str:
@@ -98,7 +116,8 @@ def draw_figure(evidence: StudyEvidence, figure: str | FigureModule | ModuleType
     drawn = partial(DrawnFigure, _short(name), name, "")
     try:
         figure = figure_module(figure) if isinstance(figure, str) else figure
-        drawn = partial(DrawnFigure, _short(name), figure.title, figure.paper)
+        question = getattr(figure, "question", OTHER)
+        drawn = partial(DrawnFigure, _short(name), figure.title, figure.paper, question)
         reason = figure.needs(evidence)
         if reason is not None:
             return drawn(reason=reason)

@@ -24,8 +24,12 @@ from saibench.figures import FigureModule, figure_module
 from saibench.files.atomic import atomic_write
 from saibench.findings.finding import Finding, study_findings
 from saibench.imports.user_names import name_targets
+from saibench.report.attribution import attribution_table
+from saibench.report.cards import Card, study_cards
+from saibench.report.claims import Claim, claims
 from saibench.report.drawn import DrawnFigure, draw_figure, drawable, study_figures
 from saibench.report.failures import warn_of_failures
+from saibench.report.heading import model_line, page_title
 from saibench.report.headline import headline_partition
 from saibench.report.packed import Packer
 from saibench.report.page_data import PageStudy, all_points, page_data, page_studies
@@ -35,8 +39,9 @@ from saibench.report.point_rows import (
     point_rows,
     tested_partitions,
 )
-from saibench.report.reproduce import Recipe, distinct, recipe, sessions_of
+from saibench.report.reproduce import Recipe, distinct, recipe
 from saibench.report.scripts import script
+from saibench.report.sections import Section, page_sections
 from saibench.report.text import FILTERS, as_json
 from saibench.report.viewers import RenderedExplorer, html_environment, rendered_explorers
 
@@ -50,15 +55,22 @@ class Part:
     """The parts of a page about one study, except its runs."""
 
     name: str
+    title: str
+    cards: Sequence[Card]
     findings: Sequence[Finding]
+    attribution: bytes
     figures: Sequence[DrawnFigure]
     explorers: Sequence[RenderedExplorer]
     recipe: Recipe
     seeds: str
 
     @property
-    def all(self) -> list[Finding | DrawnFigure | RenderedExplorer]:
-        return [*self.findings, *self.figures, *self.explorers]
+    def claims(self) -> list[Claim]:
+        return claims(self.findings)
+
+    @property
+    def all(self) -> list[Card | Finding | DrawnFigure | RenderedExplorer]:
+        return [*self.cards, *self.findings, *self.figures, *self.explorers]
 
 
 def write_report(study: Path | StudyEvidence, figures: Figures | None = None) -> Path:
@@ -118,7 +130,10 @@ def _part(study: PageStudy, figures: Figures | None) -> Part:
     names = study_figures(evidence) if figures is None else figures
     return Part(
         name=study.name,
+        title=page_title(evidence),
+        cards=study_cards(evidence),
         findings=study_findings(evidence),
+        attribution=attribution_table(evidence),
         figures=[draw_figure(evidence, name) for name in names],
         explorers=rendered_explorers(evidence),
         recipe=recipe(evidence),
@@ -142,14 +157,17 @@ def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
     varying = differing(points)
     environment = html_environment("saibench.report", "templates")
     environment.filters.update(FILTERS, setting_name=setting_name, setting_value=setting_value)
-    environment.globals["sections"] = record_sections
+    environment.globals["record_sections"] = record_sections
     packer = Packer()
     data = page_data(studies, packer)
+    sections = page_sections(parts, packer)
     return environment.get_template("study.html.j2").render(
-        title=" and ".join(study.name for study in studies),
-        workloads=distinct(record.get("workload") for record in records),
-        data=distinct(_described(record.get("data")) for record in records),
-        commits=distinct(s.get("commit") for record in records for s in sessions_of(record)),
+        title=" and ".join(distinct(part.title for part in parts)),
+        studies=[study.name for study in studies],
+        data=distinct((record.get("data") or {}).get("describe") for record in records),
+        models=distinct(model_line(study.evidence) for study in studies),
+        contents=_contents(parts, sections),
+        sections=sections,
         states=Counter(record["state"] for record in records),
         varying=varying,
         shared={name: points[name][0] for name in settings_of(points) if name not in varying},
@@ -163,7 +181,6 @@ def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
             *(text for study in studies for text in dependence_warnings(study.evidence)),
             *(str(one) for study in studies for one in study.measured.missing),
         ],
-        figures=_together(parts),
         page_data=as_json(data),
         script=script(),
         packer=packer,
@@ -185,15 +202,19 @@ def record_sections(record: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]
     return [(heading, dict(content)) for heading, content in sections.items() if content]
 
 
-def _together(parts: Sequence[Part]) -> list[tuple[str, DrawnFigure]]:
-    """Each figure with its study; figures of the same name are neighbours."""
-    names = list(dict.fromkeys(figure.name for part in parts for figure in part.figures))
-    found = [(part.name, figure) for part in parts for figure in part.figures]
-    return sorted(found, key=lambda one: names.index(one[1].name))
-
-
-def _described(data: Mapping[str, Any] | None) -> str | None:
-    if not data:
-        return None
-    short_hash = str(data.get("hash") or "")[:12]
-    return " · ".join(str(part) for part in (data.get("describe"), short_hash) if part)
+def _contents(parts: Sequence[Part], sections: Sequence[Section]) -> list[tuple[str, str]]:
+    """The id and the name of each section, for the page's navigation."""
+    several = len(parts) > 1
+    explorers = [
+        (f"explorer-{number}-{part.name}", f"{one.title}{f' of {part.name}' * several}")
+        for part in parts
+        for number, one in enumerate(part.explorers, start=1)
+    ]
+    return [
+        ("runs", "Runs"),
+        *([("across", "Studies compared")] if several else []),
+        *((section.key, section.short) for section in sections),
+        *([("claims", "Claims")] if any(part.findings for part in parts) else []),
+        *explorers,
+        ("provenance", "Provenance"),
+    ]

@@ -17,6 +17,7 @@ from saibench.evidence.points import Record, points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import differing, setting_name, setting_text, setting_value
 from saibench.evidence.settings import all_settings
+from saibench.evidence.titles import titled
 from saibench.report.headline import headline_metrics
 from saibench.report.measured import MeasuredMetrics, MetricValue
 from saibench.report.packed import Packer
@@ -235,5 +236,5 @@ def _fields(studies: Sequence[PageStudy]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for study in studies:
         for name, field in study.evidence.units.items():
-            found.setdefault(name, field)
+            found.setdefault(name, {**field, "title": titled(name, study.evidence)})
     return found

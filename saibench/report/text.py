@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from saibench.files.bounded_json import finite
 from saibench.formatting import NOTHING, duration, number
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 
 def as_json(content: Mapping[str, Any]) -> str:
@@ -26,6 +29,15 @@ def measured(recorded: Any) -> str:
     if recorded.above is not None:
         return f"> {number(recorded.above)}"
     return number(recorded.value)
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of the first line.
+
+    >>> first_sentence("MAE 3.5 meV (fig. 5). It grows.")
+    'MAE 3.5 meV (fig. 5).'
+    """
+    return _SENTENCE_END.split(text.split("\n")[0], maxsplit=1)[0]
 
 
 def setting(value: Any) -> str:

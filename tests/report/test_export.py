@@ -135,7 +135,7 @@ def test_lines_of_a_caption_become_a_list_on_the_page(
         table=lambda evidence: polars.DataFrame({"number": [1]}),
     )
     page = render(exported[0], [drawn])
-    assert "Drawn.<ul><li>found &lt;b&gt;</li></ul>" in page
+    assert "<p>Drawn.</p>" in page and "<ul><li>found &lt;b&gt;</li></ul>" in page
 
 
 def test_unknown_table_is_refused_and_nothing_written(

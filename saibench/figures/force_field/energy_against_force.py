@@ -14,11 +14,13 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import why_untested
 from saibench.figures.captions import partition_text, shared_text
 from saibench.figures.force_field.pairs import Model, Pair, few_and_many
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
 from saibench.formatting import fixed
 
 title = "Energy error against force error"
 paper = "Figure 6"
+question = DRIVERS
 
 AXES = ["force_mae", "energy_error_absolute"]
 NUM_GROUPS = 10

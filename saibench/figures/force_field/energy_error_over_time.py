@@ -12,10 +12,12 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import why_untested
 from saibench.figures.captions import partition_text
 from saibench.figures.force_field.pairs import Model, Pair, few_and_many, narrow_and_wide
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, PALETTE, panel_title, panels, styled
 
 title = "Energy error over time"
 paper = "Figure 5"
+question = DRIVERS
 
 
 def needs(evidence: StudyEvidence) -> str | None:

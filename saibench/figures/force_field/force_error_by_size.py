@@ -13,6 +13,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, rows_of, tested, variants, why_untested
 from saibench.figures.captions import INTERVALS, SEEDS, first_of, partition_text
 from saibench.figures.force_field.species import FORCE_MAE, colour_of
+from saibench.figures.questions import BEST
 from saibench.figures.style import (
     count_axis,
     draw_intervals,
@@ -24,6 +25,7 @@ from saibench.figures.style import (
 
 title = "Sample efficiency"
 paper = "Figure 2"
+question = BEST
 
 FORCES = "force MAE"
 ENERGY = "energy MAE per atom"

@@ -13,10 +13,12 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested, why_untested
 from saibench.figures.captions import partition_text
 from saibench.figures.force_field.species import FORCE_MAE, colour_of
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
 
 title = "Errors of one run"
 paper = ""
+question = DRIVERS
 single_point = True
 """Not drawn in reports of several runs."""
 

@@ -11,10 +11,12 @@ from saibench.analysis.estimates import estimate_mean
 from saibench.analysis.force_field.rotated_frames import rotated_pairs, rotated_partition
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants, why_untested
+from saibench.figures.questions import TRUST
 from saibench.figures.style import PALETTE, error_bars, legend_below, panel_title, panels, styled
 
 title = "Rotated molecules"
 paper = ""
+question = TRUST
 
 FORCES = {
     "force_mae": "error, original",

@@ -21,6 +21,7 @@ from saibench.evidence.selection import (
 )
 from saibench.figures.captions import first_of
 from saibench.figures.force_field.species import FORCE_MAE
+from saibench.figures.questions import TRUST
 from saibench.figures.style import (
     PALETTE,
     TEST_REGION,
@@ -34,6 +35,7 @@ from saibench.figures.style import (
 
 title = "Errors by time frame slices"
 paper = ""
+question = TRUST
 
 SLICES = 10
 MAX_VARIANTS = 3

@@ -17,11 +17,13 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import WINDOW, Variant, rows_of, tested, variants, why_untested
 from saibench.figures.captions import INTERVALS, partition_text, shared_text
 from saibench.figures.force_field.windows import width_colours
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import MUTED, error_bars, panel_title, panels, styled
 from saibench.formatting import fixed
 
 title = "Similarity of training windows to the test"
 paper = "Figure 4"
+question = DRIVERS
 
 MIN_WINDOWS = 3
 

@@ -21,10 +21,12 @@ from saibench.evidence.selection import (
 )
 from saibench.figures.captions import INTERVALS, first_of, partition_text
 from saibench.figures.force_field.species import FORCE_MAE
+from saibench.figures.questions import BEST
 from saibench.figures.style import INK, TEST_REGION, error_bars, panel_title, panels, shades, styled
 
 title = "Time extrapolation"
 paper = "Figure 3"
+question = BEST
 
 MAX_VARIANTS = 4
 

@@ -33,10 +33,12 @@ from saibench.figures.jet_tagging.panels import (
     jets_text,
     score_row,
 )
+from saibench.figures.questions import TRUST
 from saibench.figures.style import INK, MUTED, PAGE_WIDTH, legend_below, panel_title, styled
 
 title = "Jets rotated about the beam axis"
 paper = "Figure 9"
+question = TRUST
 
 COUNT = "train_count"
 STATISTICS = ("accuracy", "auc")

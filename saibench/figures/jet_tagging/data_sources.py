@@ -16,10 +16,12 @@ from saibench.analysis.jet_tagging.tested_jets import why_no_jets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested
 from saibench.figures.jet_tagging.panels import interval_row
+from saibench.figures.questions import FAIR
 from saibench.figures.style import PALETTE, legend_below, panel_title, panels, styled
 
 title = "Two sources of jets"
 paper = ""
+question = FAIR
 
 FEATURES = {
     "jet_pt": "pT [GeV]",

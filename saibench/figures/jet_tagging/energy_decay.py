@@ -32,10 +32,12 @@ from saibench.figures.jet_tagging.panels import (
     jets_text,
     score_row,
 )
+from saibench.figures.questions import TRUST
 from saibench.figures.style import INK, error_bars, panel_title, panels, shades, styled
 
 title = "Decay beyond the training range"
 paper = "Figure 11, fitted"
+question = TRUST
 
 STATISTICS = {"accuracy": "accuracy [%]", "auc": "area under the ROC"}
 Fitted = tuple[Cell, str, list[ClassScore], QuadraticDecay]

@@ -18,10 +18,12 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, tested
 from saibench.figures.captions import first_of
 from saibench.figures.jet_tagging.panels import bin_axis, gaps_text, jets_text
+from saibench.figures.questions import FAIR
 from saibench.figures.style import PALETTE, panel_title, panels, shades, styled
 
 title = "Energy of the jets"
 paper = "Figure 10"
+question = FAIR
 
 CLASSES = {"top_jets": "top", "qcd_jets": "QCD"}
 """Labels of the counts in a partition's record."""

@@ -29,10 +29,12 @@ from saibench.figures.jet_tagging.panels import (
     jets_text,
     score_row,
 )
+from saibench.figures.questions import TRUST
 from saibench.figures.style import legend_below, panel_title, panels, shades, styled
 
 title = "Energy extrapolation"
 paper = "Figure 11"
+question = TRUST
 
 STATISTICS = {"accuracy": "accuracy [%]", "auc": "area under the ROC"}
 

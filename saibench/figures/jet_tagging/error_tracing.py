@@ -29,11 +29,13 @@ from saibench.figures.jet_tagging.panels import (
     jets_text,
     score_row,
 )
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, MUTED, PALETTE, panel_title, panels, styled
 from saibench.formatting import percent
 
 title = "Error tracing by energy"
 paper = "Figure 12"
+question = DRIVERS
 
 SCORES = ("signal_ratio", "signal", "background", "accuracy", "balanced")
 WHOLE = "change"

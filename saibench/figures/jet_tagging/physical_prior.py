@@ -19,10 +19,12 @@ from saibench.figures.jet_tagging.panels import (
     jets_text,
     score_row,
 )
+from saibench.figures.questions import BEST
 from saibench.figures.style import INK, legend_below, panel_title, panels, styled
 
 title = "Physical prior in the inputs"
 paper = "Figure 8"
+question = BEST
 
 MAX_VARIANTS = 2
 COUNT = "train_count"

@@ -23,10 +23,12 @@ from saibench.figures.jet_tagging.panels import (
     jets_text,
     score_row,
 )
+from saibench.figures.questions import BEST
 from saibench.figures.style import PALETTE, panel_title, panels, shades, styled
 
 title = "Sample efficiency"
 paper = "Figure 7"
+question = BEST
 
 MAX_VARIANTS = 3
 SIGNAL_EFFICIENCIES = (0.3, 0.5)

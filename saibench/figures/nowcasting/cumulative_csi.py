@@ -19,11 +19,13 @@ from saibench.analysis.nowcasting.errors import RainErrors, RainModel, rain_erro
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import events_text, few_text, first_models, single_seeds
 from saibench.figures.nowcasting.panels import lead_axis, row_label
+from saibench.figures.questions import BEST
 from saibench.figures.style import MUTED, panel_title, panels, styled
 from saibench.metrics.nowcasting.functional.formulas import csi_counts
 
 title = "Cumulative CSI"
 paper = "Figure 15"
+question = BEST
 
 NUM_BINS = 30
 STEP = Fraction(15, 1000)

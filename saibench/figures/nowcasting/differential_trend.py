@@ -20,10 +20,12 @@ from saibench.figures.nowcasting.captions import (
     single_seeds,
 )
 from saibench.figures.nowcasting.panels import FEW, dots, model_colours, row_label
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import MUTED, panel_title, panels, styled
 
 title = "Differential trend"
 paper = "Figure 19"
+question = DRIVERS
 
 MAX_MODELS = 4
 WITHIN = 0.99

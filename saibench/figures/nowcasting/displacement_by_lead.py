@@ -34,11 +34,13 @@ from saibench.figures.nowcasting.panels import (
     model_colours,
     row_label,
 )
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, MUTED, error_bars, panel_title, panels, styled
 from saibench.formatting import bracketed, minus
 
 title = "Displacement of the centre of mass"
 paper = "Figure 18"
+question = DRIVERS
 
 COLUMNS = ["displacement_x", "displacement_y", "displacement"]
 MAX_MODELS = 3

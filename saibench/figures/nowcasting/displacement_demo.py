@@ -14,10 +14,12 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.figures.models import draw_band
 from saibench.figures.nowcasting.captions import too_few
 from saibench.figures.nowcasting.panels import interval_row
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, MUTED, PALETTE, from_zero, panel_title, panels, styled
 
 title = "Errors of displaced rain"
 paper = "Figure 13"
+question = DRIVERS
 
 SCORES = {"mae": "mm/h", "displacement": "km"}
 MAX_LINES = 60

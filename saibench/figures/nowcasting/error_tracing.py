@@ -29,11 +29,13 @@ from saibench.figures.nowcasting.panels import (
     model_colours,
     row_label,
 )
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, MUTED, PALETTE, from_zero, panel_title, panels, styled
 from saibench.formatting import fixed
 
 title = "Error tracing"
 paper = "Figure 21"
+question = DRIVERS
 
 LABELS = {
     MAE: "MAE [mm/h]",

@@ -21,11 +21,13 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.figures.models import CHANGE, MEAN, draw_mean_and_change
 from saibench.figures.nowcasting.captions import few_text, intervals_text
 from saibench.figures.nowcasting.panels import interval_row, model_colours
+from saibench.figures.questions import BEST
 from saibench.figures.style import legend_below, panel_title, panels, styled
 from saibench.formatting import counted
 
 title = "Errors by test partition"
 paper = ""
+question = BEST
 
 SCORES = {"mae": "MAE", "active_area_mae": "active-area MAE"}
 LEAD = HOURS[0]

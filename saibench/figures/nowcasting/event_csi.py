@@ -16,10 +16,12 @@ from saibench.analysis.nowcasting.errors import (
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import events_text, few_text, single_seeds
 from saibench.figures.nowcasting.panels import lead_axis
+from saibench.figures.questions import BEST
 from saibench.figures.style import legend_below, panel_title, panels, shades, styled
 
 title = "CSI of single events"
 paper = "Figure 14"
+question = BEST
 
 RANKS = ("most", "median", "least")
 

@@ -22,10 +22,12 @@ from saibench.figures.nowcasting.panels import (
     lead_axis,
     model_colours,
 )
+from saibench.figures.questions import BEST
 from saibench.figures.style import MUTED, PAGE_WIDTH, from_zero, legend_below, panel_title, styled
 
 title = "Raw and active-area MAE"
 paper = "Table 2 and figure 17"
+question = BEST
 
 AREAS = {"mae": "raw", "active_area_mae": "active area"}
 MAX_OUTLINES = 3

@@ -13,11 +13,13 @@ from saibench.analysis.sample_means import relative_change
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import events_text, hours_text, intervals_text
 from saibench.figures.nowcasting.panels import draw_histogram, histogram_edges, histogram_rows
+from saibench.figures.questions import DRIVERS
 from saibench.figures.style import PALETTE, panel_title, panels, styled
 from saibench.formatting import bracketed
 
 title = "Mean intensity of the events"
 paper = "Figure 16"
+question = DRIVERS
 
 
 def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:

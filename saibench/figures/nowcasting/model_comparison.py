@@ -21,11 +21,13 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.figures.models import draw_band
 from saibench.figures.nowcasting.captions import intervals_text
 from saibench.figures.nowcasting.panels import interval_row, lead_axis, model_colours
+from saibench.figures.questions import BEST
 from saibench.figures.style import INK, legend_below, panel_title, panels, styled
 from saibench.formatting import counted
 
 title = "Skill against persistence"
 paper = ""
+question = BEST
 
 MAX_PARTITIONS = 3
 

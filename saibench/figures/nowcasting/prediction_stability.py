@@ -18,10 +18,12 @@ from saibench.analysis.nowcasting.repeated_draws import (
 )
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.nowcasting.captions import missing_hours
+from saibench.figures.questions import TRUST
 from saibench.figures.style import INK, MUTED, panel_title, panels, styled
 
 title = "Prediction stability"
 paper = "Figure 20"
+question = TRUST
 
 SCORES = {"mae": ("MAE", "mm/h"), "displacement": ("δr", "km")}
 NUM_BINS = 16

@@ -21,6 +21,7 @@ PARTS = (
     "intervals",
     "compare",
     "figures",
+    "tables",
     "routes",
 )
 

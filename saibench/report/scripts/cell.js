@@ -69,7 +69,7 @@ const cellPlot = (columns, cell, key, partition) => {
       picker("x", options, xName, (name) => { xName = name; draw(); })),
     holder,
     drawingDownloads(fileName(partition, wordsOf(key)), () => holder.querySelector("svg"),
-      () => csv(["sample_id", axisLabel(xName), axisLabel(yName)],
+      () => csv(["sample_id", columnLabel(xName), columnLabel(yName)],
         [...ids].map((id, at) => [id, columns.get(xName)[at], columns.get(yName)[at]]))),
     note("One dot per sample. Click a dot to open its sample."));
 };

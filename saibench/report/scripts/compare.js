@@ -89,7 +89,7 @@ const sampleAgainstSample = async (a, b, toSample) => {
     html("div", { class: "controls" }, picker("Each sample's", names.map((one) => [one, one]), name,
       (chosen) => { name = chosen; draw(); })),
     holder, drawingDownloads(fileName("A_against_B"), () => holder.querySelector("svg"),
-      () => csv(["sample_id", `A ${axisLabel(name)}`, `B ${axisLabel(name)}`],
+      () => csv(["sample_id", `A ${columnLabel(name)}`, `B ${columnLabel(name)}`],
         pairs.map(([id], at) => [id, values()[0][at], values()[1][at]]))),
     note(`${counted(pairs.length, "common test sample")}; above the dashed line, B is larger.`));
 };

@@ -51,7 +51,8 @@ const svgFile = (drawing) => {
 const DRAWING_STYLE = `text { font: 11px system-ui, sans-serif; fill: #1d2733; }
 .frame { fill: none; stroke: #8a8a8a; stroke-width: .8; } .grid { stroke: #e6e6e6; stroke-width: .7; }
 .dots { fill: none; stroke: #0072b2; stroke-opacity: .45; stroke-width: 4; stroke-linecap: round; }
-.line { fill: none; stroke: #0072b2; stroke-width: 1.6; } .diagonal { stroke: #8a8a8a; stroke-dasharray: 4 3; }`;
+.line { fill: none; stroke: #0072b2; stroke-width: 1.6; } .dot, .column { fill: #0072b2; }
+.interval-bar { stroke: #1d2733; } .diagonal { stroke: #8a8a8a; stroke-dasharray: 4 3; }`;
 
 const drawingDownloads = (name, drawing, numbers) => html("p", { class: "downloads" },
   button("SVG", () => save(`${name}.svg`, svgFile(drawing()), "image/svg+xml")),

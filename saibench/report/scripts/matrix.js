@@ -71,7 +71,7 @@ const rowValue = (key, name) => {
 };
 
 const addCheckboxes = (table) => {
-  table.tHead.rows[0].prepend(html("th", { "data-fixed": true, title: "select two runs to compare" }, ""));
+  table.tHead.rows[0].prepend(html("th", { class: "pick", "data-fixed": true, title: "select two runs to compare" }, ""));
   for (const row of table.tBodies[0].rows) {
     const { key } = row.dataset;
     const tested = partitionsOf(key).length > 0;

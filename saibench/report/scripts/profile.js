@@ -15,7 +15,7 @@ const profile = (labels, values, xLabel, yLabel, intervals = []) => {
     const [left, right] = [x.at(at - 0.38), x.at(at + 0.38)];
     const [from, to] = [y.at(0), y.at(values[at])];
     return svg("rect", {
-      class: "column", fill: "#0072b2", "fill-opacity": 0.75, x: left, width: right - left,
+      class: "column", "fill-opacity": 0.75, x: left, width: right - left,
       y: Math.min(from, to), height: Math.abs(from - to),
     }, svg("title", {}, `${xLabel} ${label}: ${formatNumber(values[at])}`));
   });
@@ -30,7 +30,7 @@ const profile = (labels, values, xLabel, yLabel, intervals = []) => {
   plotFrame(x, y, xLabel, yLabel, SMALL, xTicks),
   marks,
   intervals.map((interval, at) => interval && svg("path", {
-    stroke: "#1d2733", d: `M${x.at(asLine ? numbers[at] : at).toFixed(1)} ${y.at(interval[0]).toFixed(1)}V${y.at(interval[1]).toFixed(1)}`,
+    class: "interval-bar", d: `M${x.at(asLine ? numbers[at] : at).toFixed(1)} ${y.at(interval[0]).toFixed(1)}V${y.at(interval[1]).toFixed(1)}`,
   })));
 };
 
@@ -42,7 +42,7 @@ const linePath = (numbers, values, x, y) => {
     if (!Number.isFinite(values[at])) { open = false; return; }
     path += `${open ? "L" : "M"}${x.at(number).toFixed(1)} ${y.at(values[at]).toFixed(1)}`;
     open = true;
-    dots.push(svg("circle", { cx: x.at(number), cy: y.at(values[at]), r: 2.2, fill: "#0072b2" },
+    dots.push(svg("circle", { cx: x.at(number), cy: y.at(values[at]), r: 2.2, class: "dot" },
       svg("title", {}, `${number}: ${formatNumber(values[at])}`)));
   });
   return [svg("path", { class: "line", d: path }), ...dots];

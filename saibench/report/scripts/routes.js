@@ -42,6 +42,7 @@ Object.assign(window.saibench, { button, decoded, html, picker, save, formatNumb
 window.saibench.whenReady.forEach((ready) => ready());
 startMatrix();
 startFigures();
+startTables();
 startCopying();
 startStudies();
 addEventListener("hashchange", follow);

@@ -52,7 +52,7 @@ const samplesTable = (columns, { sortBy, open, saved, fileBase }) => {
       onkeydown: (event) => { if (event.key === "Enter") sort(); },
     }, name, html("small", {}, unitText(fieldUnit(name), study.fields[name]?.per ?? "")));
   });
-  const file = () => csv(names.map(axisLabel), state.rows.map((at) => names.map((name) => columns.get(name)[at])));
+  const file = () => csv(names.map(columnLabel), state.rows.map((at) => names.map((name) => columns.get(name)[at])));
   find();
   return {
     order: () => state.rows.map((at) => ids[at]),

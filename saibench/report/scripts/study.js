@@ -8,7 +8,9 @@ const partitionsOf = (key) => Object.keys(study.cells[key] ?? {});
 const wordsOf = (key) => pointOf.get(key)?.words ?? key;
 const unitText = (unit, per) => [unit, per ? `per ${per}` : ""].filter(Boolean).join(" · ");
 const fieldUnit = (name) => study.fields[name]?.unit ?? "";
-const axisLabel = (name) => fieldUnit(name) ? `${name} [${fieldUnit(name)}]` : name;
+const withUnit = (text, name) => fieldUnit(name) ? `${text} [${fieldUnit(name)}]` : text;
+const columnLabel = (name) => withUnit(name, name);
+const axisLabel = (name) => withUnit(study.fields[name]?.title ?? name, name);
 const isStatistic = (name) => study.fields[name]?.role === "statistic";
 
 const allPartitions = [...new Set(Object.values(study.cells).flatMap(Object.keys))];
