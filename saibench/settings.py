@@ -131,6 +131,7 @@ class TrustSettings(_Strict):
         mean_of: number of similar samples in a mean error.
         partitions: those that it is fitted to, where all runs are tested on them; else the
             held-out one.
+        regions: features along which regions are tested separately; the first that varies is used.
     """
 
     feature: str | list[str]
@@ -140,6 +141,7 @@ class TrustSettings(_Strict):
     ideal: float = 0.0
     mean_of: int = Field(default=1, ge=1)
     partitions: list[str] = []
+    regions: list[str] = []
 
 
 class LearningCurveSettings(_Strict):

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from saibench.analysis.bootstrap import Floats, Interval, jackknife_cumulants, mean_interval
 
 CURVE_POINTS = 101
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,16 +56,14 @@ def risk_coverage(scores: ArrayLike, errors: ArrayLike, blocks: ArrayLike) -> Ri
     """
     score, error = np.asarray(scores, np.float64), np.asarray(errors, np.float64)
     labels, block_of = np.unique(np.asarray(blocks), return_inverse=True)
-    by_score, by_error = _Sorted.of(score, error), _Sorted.of(error, error)
+    by_score, by_error = (_Sorted.of(one, error, block_of) for one in (score, error))
 
     def area(without: int | None) -> float:
-        kept = None if without is None else block_of != without
-        rest = error if kept is None else error[kept]
-        if not len(rest) or np.ptp(rest) == 0:
+        own, ideal = (one.risks(without) for one in (by_score, by_error))
+        if not len(own) or ideal[-1] - ideal[0] <= ROUNDING * ideal[-1]:  # equal errors
             return math.nan
-        random = float(rest.mean())
-        own, ideal = (float(one.risks(kept).mean()) for one in (by_score, by_error))
-        return (random - own) / (random - ideal)
+        random = ideal[-1]
+        return float((random - own.mean()) / (random - ideal.mean()))
 
     at = np.unique(np.ceil(np.linspace(0, 1, CURVE_POINTS)[1:] * len(error)).astype(int))
     return RiskCoverage(
@@ -108,26 +107,32 @@ def auroc(scores: ArrayLike, positive: ArrayLike, blocks: ArrayLike) -> Interval
 
 @dataclass(frozen=True, eq=False)
 class _Sorted:
-    """Errors in ascending order of a score, and the group of equal scores of each."""
+    """Errors and blocks in ascending order of a score, and the group of equal scores of each.
 
-    order: NDArray[np.intp]
+    `tie` is None if no two errors of equal score differ.
+    """
+
     errors: Floats
-    tie: NDArray[np.intp]
+    blocks: NDArray[np.intp]
+    tie: NDArray[np.intp] | None
 
     @classmethod
-    def of(cls, score: Floats, errors: Floats) -> _Sorted:
+    def of(cls, score: Floats, errors: Floats, blocks: NDArray[np.intp]) -> _Sorted:
         order = np.argsort(score, kind="stable")
-        _, tie = np.unique(score[order], return_inverse=True)
-        return cls(order, errors[order], tie)
+        distinct, tie = np.unique(score[order], return_inverse=True)
+        ties = score is not errors and len(distinct) < len(score)
+        return cls(errors[order], blocks[order], tie if ties else None)
 
-    def risks(self, among: NDArray[np.bool_] | None = None) -> Floats:
-        """Mean error of the first k = 1 … n samples, of all or of these."""
-        kept = slice(None) if among is None else among[self.order]
-        errors, tie = self.errors[kept], self.tie[kept]
-        counts = np.bincount(tie)
-        with np.errstate(invalid="ignore"):  # of groups without a sample
-            means = np.bincount(tie, errors) / counts
-        return np.cumsum(means[tie]) / np.arange(1, len(errors) + 1)
+    def risks(self, without: int | None = None) -> Floats:
+        """Mean error of the first k = 1 … n samples, of all or of those outside a block."""
+        kept = slice(None) if without is None else self.blocks != without
+        errors = self.errors[kept]
+        if self.tie is not None:
+            tie = self.tie[kept]
+            with np.errstate(invalid="ignore"):  # of groups without a sample
+                means = np.bincount(tie, errors) / np.bincount(tie)
+            errors = means[tie]
+        return np.cumsum(errors) / np.arange(1, len(errors) + 1)
 
 
 def _jackknife(statistic: Callable[[int | None], float], num_blocks: int, count: int) -> Interval:

@@ -1,0 +1,1 @@
+"""Regions of the problem space that are tested separately, and the trend of the error over them."""
