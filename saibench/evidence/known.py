@@ -37,7 +37,7 @@ _BEFORE = {
     "observed_displacement",
 }
 """Features that are known before the truth."""
-_OF_PREDICTION = {"score", "logit", "score_range", "predicted_rate"}
+_OF_PREDICTION = {"score", "logit", "score_range", "predicted_rate", "mass_balance"}
 """Statistics of the prediction alone."""
 _BINARY = ("correct", "responds_")
 """Prefixes of statistics that are 0 or 1."""
@@ -58,6 +58,9 @@ TITLES = {
     "jet_pt": "transverse momentum",
     "jet_eta": "pseudorapidity",
     "num_constituents": "number of constituents",
+    "kinematic_distance": "kinematic distance to training",
+    "observed_distance": "distance of the observed rain to training",
+    "mass_balance": "relative change of the rain total",
     "energy_deviation": "distance of the energy to training",
     "logit": "log-odds",
     "mean_intensity": "mean rain rate observed",

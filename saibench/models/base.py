@@ -93,10 +93,14 @@ class BenchmarkModule(LightningModule):
     def latent_space(self) -> LatentSpace | None:
         """Where the net represents a sample, for features such as `latent_distance`.
 
-        Tests then also return the distance of each sample to the training samples. `predict_step`,
-        by default `forward`, must run the layers of the space. None for no such features.
+        Tests then also return the distance of each sample to the training samples. `represent` must
+        run the layers of the space. None for no such features.
         """
         return None
+
+    def represent(self, batch: Any) -> Any:
+        """Run the layers of `latent_space` on training samples; by default `forward`."""
+        return self(batch)
 
     def committee_statistics(self) -> list[Statistic]:
         """The statistics that `committee_spread` returns."""

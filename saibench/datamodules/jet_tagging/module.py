@@ -16,6 +16,8 @@ from saibench.datamodules.jet_tagging.energy_bins import class_counts
 from saibench.datamodules.jet_tagging.energy_deviation import FIELD as ENERGY_DEVIATION
 from saibench.datamodules.jet_tagging.energy_deviation import energy_deviation
 from saibench.datamodules.jet_tagging.jets import CLASSES, FEATURE_FIELDS, TOP, Jets, JetSource
+from saibench.datamodules.jet_tagging.kinematic_distance import FIELD as KINEMATIC_DISTANCE
+from saibench.datamodules.jet_tagging.kinematic_distance import kinematic_distance
 from saibench.datamodules.jet_tagging.loader import BucketedBatches, JetArrays, jet_loader
 from saibench.datamodules.jet_tagging.near_duplicates import jet_similarity
 from saibench.datamodules.loader import Loader
@@ -118,13 +120,17 @@ class JetTaggingDataModule(StructuralDataModule):
         return jet_similarity(self.jets)
 
     def features(self, rows: np.ndarray) -> pl.DataFrame:
-        """Features of the jets, and the distance of their energies to the training jets."""
+        """Features of the jets, and the distances of energy and constituents to training jets."""
         energy = self.index["jet_energy"].to_numpy()
         deviation = energy_deviation(energy[rows], energy[self.learned_rows])
-        return self.index[rows].with_columns(pl.Series(ENERGY_DEVIATION.name, deviation))
+        distance = kinematic_distance(self._arrays, rows, self.compared_rows)
+        return self.index[rows].with_columns(
+            pl.Series(ENERGY_DEVIATION.name, deviation),
+            pl.Series(KINEMATIC_DISTANCE.name, distance),
+        )
 
     def feature_fields(self) -> list[Field]:
-        return [*FEATURE_FIELDS, ENERGY_DEVIATION]
+        return [*FEATURE_FIELDS, ENERGY_DEVIATION, KINEMATIC_DISTANCE]
 
     @property
     def _arrays(self) -> JetArrays:

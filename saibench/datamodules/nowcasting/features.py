@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from saibench.datamodules.nearest import NEAREST
 from saibench.datamodules.nowcasting.event import PUBLISHED, RainFrames
 from saibench.evidence.known import TITLES
 from saibench.evidence.schema import AFTER, BEFORE, Field
@@ -39,6 +40,19 @@ OBSERVED_FEATURES = [
         ),
     )
 ]
+
+OBSERVED_DISTANCE = Field(
+    "observed_distance",
+    "float64",
+    "",
+    "event",
+    "feature",
+    f"mean distance to the {NEAREST} nearest training events by the standardised features of the "
+    "observed frames",
+    BEFORE,
+    title=TITLES["observed_distance"],
+)
+"""Features of a data module, which knows the training events."""
 
 
 def observed_features(

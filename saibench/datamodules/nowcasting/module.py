@@ -11,16 +11,18 @@ import polars as pl
 from torch.utils.data import DataLoader
 
 from saibench.datamodules.near_duplicates import SampleSimilarity
+from saibench.datamodules.nearest import nearest_distance
 from saibench.datamodules.nowcasting.batch import RainBatch
 from saibench.datamodules.nowcasting.checks import check_events
 from saibench.datamodules.nowcasting.draws import RepeatedDraws
 from saibench.datamodules.nowcasting.event import RainEvents, RainSource, SidePixels, frames_of
+from saibench.datamodules.nowcasting.features import OBSERVED_DISTANCE, OBSERVED_FEATURES
 from saibench.datamodules.nowcasting.loader import CropBatches, EventDataset, rain_loader
 from saibench.datamodules.nowcasting.near_duplicates import event_similarity
 from saibench.datamodules.stream import EvaluationBatches, Ranks, TrainingBatches
 from saibench.datamodules.structural import NO_SOURCE, StructuralDataModule
 from saibench.errors import UserError
-from saibench.evidence.schema import Field
+from saibench.evidence.schema import BEFORE, Field
 from saibench.options import Count, Degree
 
 
@@ -103,5 +105,21 @@ class NowcastingDataModule(StructuralDataModule):
     def similarity(self) -> SampleSimilarity:
         return event_similarity(self.events, self.frames)
 
+    def features(self, rows: np.ndarray) -> pl.DataFrame:
+        """Features of the events, and the distance of the observed ones to training events."""
+        names = self._compared_features
+        if not names:
+            return self.index[rows]
+        known = self.index.select(names).to_numpy().astype(np.float64)
+        distance = nearest_distance(known[rows], known[self.compared_rows])
+        return self.index[rows].with_columns(pl.Series(OBSERVED_DISTANCE.name, distance))
+
     def feature_fields(self) -> list[Field]:
-        return self.events.feature_fields()
+        added = [OBSERVED_DISTANCE] if self._compared_features else []
+        return [*self.events.feature_fields(), *added]
+
+    @property
+    def _compared_features(self) -> list[str]:
+        """Features of the observed frames that the events have."""
+        own = {field.name for field in self.events.feature_fields()}
+        return [one.name for one in OBSERVED_FEATURES if one.known == BEFORE and one.name in own]

@@ -28,9 +28,9 @@ def fitted_features(module: BenchmarkModule, batches: Iterable[Any]) -> LatentFe
         return None
     found = []
     with torch.no_grad(), isolate_rng(), LatentCapture(space) as capture:
-        for number, batch in enumerate(batches):
+        for batch in batches:
             capture.clear()
-            module.predict_step(batch, number)
+            module.represent(batch)
             ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
             found.append(capture.features(len(ids)))
     return LatentFeatures.of(space, torch.cat(found)) if found else None

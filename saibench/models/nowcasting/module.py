@@ -39,6 +39,7 @@ from saibench.models.nowcasting.saved_events import choose_rainiest, saved_rain
 from saibench.models.nowcasting.statistics import (
     draw_statistics,
     frame_statistics,
+    mass_balance,
     nowcasting_statistics,
     refuse_not_finite,
 )
@@ -269,7 +270,8 @@ class NowcastingModule(NetModule):
         sums = self._sums(predicted, batch)
         refuse_not_finite(sums, batch.sample_id, f"model.net={self.hparams['net']['_target_']}")
         self._update_metrics(sums, predicted, batch, draw)
-        return frame_statistics(sums, batch.pixel_km)
+        balance = mass_balance(sums, batch.observed[:, -1], batch.mask)
+        return frame_statistics(sums, batch.pixel_km) | balance
 
     def _sums(self, predicted: Tensor, batch: RainBatch) -> RainFrameSums:
         return rain_frame_sums(

@@ -105,6 +105,10 @@ class NowcastNetModule(NowcastingModule):
             return self.net.evolve(batch.observed).fields
         return super().forward(batch)
 
+    def represent(self, batch: RainBatch) -> Any:
+        """The evolution network alone, whose features are the latent space."""
+        return self.net.evolve(batch.observed)
+
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         generator = [*self.net.gen_enc.parameters(), *self.net.gen_dec.parameters()]
         generator += [weight for weight in self.net.proj.parameters() if weight.requires_grad]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from saibench.datamodules.nowcasting.event import MINUTES_PER_FRAME
+from saibench.evidence.known import TITLES
 from saibench.evidence.schema import AFTER, BEFORE
 from saibench.evidence.statistic import Axis, Statistic
 from saibench.metrics.nowcasting.functional.csi_counts import responds_at_every_lead
@@ -71,6 +72,7 @@ def nowcasting_statistics(
         ),
         *(statistic for level in thresholds for statistic in _at_threshold(level, axis)),
         *_displacement(axis),
+        *_mass_balance(axis),
         _mean_rate("observed", axis),
         _mean_rate("predicted", axis),
         Statistic("valid_pixels", "", "frame", "valid pixels of the radar", axis),
@@ -170,6 +172,45 @@ def _mean_rate(whose: str, axis: Axis) -> Statistic:
     name, describe = f"{whose}_rate", f"mean {whose} rain rate"
     known = BEFORE if whose == "predicted" else AFTER
     return Statistic(name, "mm/h", "pixel", describe, axis, partial=True, known=known)
+
+
+def _mass_balance(axis: Axis) -> list[Statistic]:
+    describe = "absolute relative change of the predicted rain total since the last observed frame"
+    return [
+        Statistic(
+            "mass_balance",
+            "",
+            "frame",
+            describe,
+            of,
+            partial=True,
+            known=BEFORE,
+            title=TITLES["mass_balance"],
+        )
+        for of in (None, axis)
+    ]
+
+
+def mass_balance(sums: RainFrameSums, last: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """|predicted total / last observed total - 1| over the valid pixels, by lead and its mean.
+
+    Rain neither grows nor decays fast, so that a large change needs no truth to be doubted.
+    Undefined if it rains in no valid pixel of the last observed frame.
+
+    Args:
+        sums: of the predicted frames.
+        last: `(B, H, W)` mm/h, the last observed frame.
+        mask: `(B, L, H, W)`, valid pixels of the predicted frames.
+    """
+    observed = (last.double().clamp(min=0).unsqueeze(1) * mask).sum(dim=(2, 3))
+    change = (sums.pred_rain / observed - 1).abs()
+    defined = observed > 0
+    return {
+        "mass_balance": torch.nanmean(torch.where(defined, change, torch.nan), dim=1),
+        "mass_balance.defined": defined.any(dim=1),
+        "lead/mass_balance": change,
+        "lead/mass_balance.defined": defined,
+    }
 
 
 def _at_threshold(level: float, axis: Axis) -> list[Statistic]:

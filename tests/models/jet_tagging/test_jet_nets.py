@@ -17,6 +17,7 @@ from saibench.errors import UserError
 from saibench.models.jet_tagging.nets.particle_net import ParticleNet
 from saibench.models.jet_tagging.nets.particle_transformer import ParticleTransformer
 from saibench.models.jet_tagging.nets.published import load_released
+from saibench.models.latent.space import LatentCapture, LatentSpace
 
 SMALL_TRANSFORMER = {
     "embed_dims": [16, 16],
@@ -229,3 +230,27 @@ def test_without_weaver_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatc
 def test_neighbors_and_channels_of_different_lengths_are_refused() -> None:
     with pytest.raises(UserError, match=r"model\.net\.neighbors has 1 "):
         particle_net(neighbors=[4])
+
+
+def jets_of_batch(jets: int = 5, most: int = 12) -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(0)
+    momentum = 20 * torch.randn(jets, most, 3, generator=random)
+    momenta = torch.cat([momentum.norm(dim=2, keepdim=True), momentum], dim=2)
+    mask = torch.arange(most) < torch.tensor([12, 9, 7, 12, 6])[:jets, None]
+    return momenta * mask.unsqueeze(2), mask
+
+
+@NETS
+@torch.no_grad()
+def test_the_classifier_of_the_latent_features_gives_the_logits(build) -> None:
+    net = build().eval()
+    with LatentCapture(LatentSpace(net.latent_layers(), "")) as capture:
+        logits = net(*jets_of_batch())
+        latent = capture.features(5)[:, 0]
+    torch.testing.assert_close(net.mod.fc(latent), logits)
+
+
+def test_a_compiled_net_has_no_latent_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda *_, **__: None)
+    assert transformer().latent_layers()
+    assert not transformer(compile=True).latent_layers()

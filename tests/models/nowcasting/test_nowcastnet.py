@@ -12,6 +12,7 @@ from plain_nowcastnet import PlainNowcastNet
 from torch import Tensor, nn
 
 from saibench.errors import UserError
+from saibench.models.latent.space import LatentCapture, LatentSpace
 from saibench.models.nowcasting.nets.event_noise import EventNoise
 from saibench.models.nowcasting.nets.nowcastnet import NowcastNet
 from saibench.models.nowcasting.nets.nowcastnet.spade import GenBlock
@@ -261,3 +262,21 @@ def test_weights_depend_only_on_the_seed() -> None:
     assert torch.equal(torch.rand(1), after), "the global generator is not used"
     assert all(torch.equal(value, again[name]) for name, value in first.items())
     assert not torch.equal(first["gen_dec.fc.weight"], other["gen_dec.fc.weight"])
+
+
+@torch.no_grad()
+def test_latent_features_are_means_of_the_evolution_networks_features() -> None:
+    net, observed = narrow().eval(), rain(2)
+    with LatentCapture(LatentSpace(net.latent_layers(), "")) as capture:
+        net(observed)
+        whole = capture.features(2)[:, 0]
+        capture.clear()
+        net.evolve(observed)
+        assert torch.equal(capture.features(2)[:, 0], whole), "the generator has no part in it"
+    evolution = net.evo_net
+    levels = [evolution.inc(observed)]
+    for down in (evolution.down1, evolution.down2, evolution.down3, evolution.down4):
+        levels.append(down(levels[-1]))
+    deepest = levels[-1].double().mean(dim=(2, 3)).numpy()
+    found = whole[:, : deepest.shape[1]].numpy()
+    assert found == pytest.approx(deepest, rel=1e-4, abs=1e-6)

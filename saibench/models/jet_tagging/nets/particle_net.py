@@ -16,6 +16,7 @@ from saibench.models.jet_tagging.nets.features import (
     relative_to_jet,
 )
 from saibench.models.jet_tagging.nets.weaver_library import weaver_class
+from saibench.models.latent.space import LatentLayer
 from saibench.options import Count, Share
 
 NUM_CLASSES = 2
@@ -76,8 +77,13 @@ class ParticleNet(nn.Module):
                 use_counts=True,
                 trim=False,
             )
+        self.compiled = compile
         if compile:
             self.mod.compile(dynamic=True)
+
+    def latent_layers(self) -> list[LatentLayer]:
+        """The pooled constituents before the classifier; none of a compiled net."""
+        return [] if self.compiled else [LatentLayer(self.mod.fc)]
 
     def forward(self, momenta: Tensor, mask: Tensor) -> Tensor:
         """Logits `(B, 2)` of a top jet and of a QCD jet.

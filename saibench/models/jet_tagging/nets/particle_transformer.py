@@ -12,6 +12,7 @@ from saibench.models.jet_tagging.nets.features import (
     vectors,
 )
 from saibench.models.jet_tagging.nets.weaver_library import weaver_class
+from saibench.models.latent.space import LatentLayer
 from saibench.options import Count, Degree, Share
 
 NUM_CLASSES = 2
@@ -77,8 +78,13 @@ class ParticleTransformer(nn.Module):
                 fc_params=[],
                 trim=False,
             )
+        self.compiled = compile
         if compile:
             self.mod.compile(dynamic=True)
+
+    def latent_layers(self) -> list[LatentLayer]:
+        """The class token before the classifier; none of a compiled net."""
+        return [] if self.compiled else [LatentLayer(self.mod.fc)]
 
     def forward(self, momenta: Tensor, mask: Tensor) -> Tensor:
         """Logits `(B, 2)` of a top jet and of a QCD jet, in the order of the released weights.

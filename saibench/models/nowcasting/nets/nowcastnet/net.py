@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from saibench.errors import UserError
+from saibench.models.latent.space import LatentLayer
 from saibench.models.nowcasting.nets.event_noise import Noise, normal
 from saibench.models.nowcasting.nets.nowcastnet.decoder import GenerativeDecoder
 from saibench.models.nowcasting.nets.nowcastnet.encoder import GenerativeEncoder
@@ -63,6 +64,11 @@ class NowcastNet(nn.Module):
             self.gen_enc = GenerativeEncoder(observed + leads, base_channels)
             self.gen_dec = GenerativeDecoder(leads, base_channels)
             self.proj = NoiseProjector(base_channels, power_iteration_drifts)
+
+    def latent_layers(self) -> list[LatentLayer]:
+        """Means over the field of the evolution network's deepest and last features."""
+        net = self.evo_net
+        return [LatentLayer(layer, _mean_of_field) for layer in (net.up1, net.outc, net.outc_v)]
 
     def forward(self, observed: Tensor, noise: Tensor | Noise = None) -> Tensor:
         """One prediction (B, L, H, W) in mm/h; a few values are below 0.
@@ -142,3 +148,8 @@ class NowcastNet(nn.Module):
                 f"NowcastNet can't predict fields of {height}×{width} pixels. Use multiples of "
                 f"{SIZE_STEP}."
             )
+
+
+def _mean_of_field(features: Tensor) -> Tensor:
+    """`(B, C)` means of `(B, C, H, W)`."""
+    return features.double().mean(dim=(2, 3))
