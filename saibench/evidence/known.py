@@ -53,6 +53,7 @@ TITLES = {
     "latent_distance_max": "largest latent distance to training",
     "latent_mahalanobis": "latent Mahalanobis distance to training",
     "latent_mahalanobis_max": "largest latent Mahalanobis distance to training",
+    "llpr_std": "relative uncertainty of the last layer",
     "committee_std": "disagreement of the committee",
     "force_error_norm": "norm of the force error",
     "jet_pt": "transverse momentum",

@@ -78,7 +78,7 @@ class ModelFeatures(Callback):
             return
         if self._latent is not None and self._capture is not None:
             ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
-            outputs |= self._latent.values(self._capture.features(len(ids)))
+            outputs |= self._latent.values(self._capture.read(len(ids)))
         if self._of_committee:
             with trainer.precision_plugin.predict_step_context(), isolate_rng():
                 found = committee_predictions(pl_module, self._members, batch, batch_idx)

@@ -24,7 +24,8 @@ Transform = TypeVar("Transform")
 class NetModule(BenchmarkModule):
     """A module with a `net` and the hyperparameters `optimizer` and `lr_schedule`.
 
-    A net may have a method `latent_layers()` → list of `LatentLayer`, its latent space.
+    A net may have a method `latent_layers()` → list of `LatentLayer`, its latent space, and
+    `last_layer()` → the `LatentLayer` of its last linear layer.
     """
 
     net: Any
@@ -46,9 +47,15 @@ class NetModule(BenchmarkModule):
         declared = getattr(self.net, "latent_layers", None)
         return [] if declared is None else list(declared())
 
+    def last_layer(self) -> LatentLayer | None:
+        """What the net's last linear layer gets; None for a net without `last_layer()`."""
+        declared = getattr(self.net, "last_layer", None)
+        return None if declared is None else declared()
+
     def latent_space(self) -> LatentSpace | None:
         layers = self.latent_layers()
-        return LatentSpace(layers, type(self.net).__name__) if layers else None
+        name = type(self.net).__name__
+        return LatentSpace(layers, name, self.last_layer()) if layers else None
 
     def on_validation_epoch_start(self) -> None:
         for metric in self.children():

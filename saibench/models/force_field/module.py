@@ -167,7 +167,8 @@ class ForceFieldModule(NetModule):
         return LatentSpace(
             layers,
             f"of {len(layers)} layers of {type(self.net).__name__}",
-            torch.tensor(self.dataset_info["species"]),
+            self.last_layer(),
+            groups=torch.tensor(self.dataset_info["species"]),
             part_axis=atom_axis(*of_molecule),
             group_axis=species_axis(*of_molecule),
         )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from saibench.evidence.known import TITLES
 from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import Axis, Statistic
 from saibench.models.latent.reference import NEAREST, LatentReference
-from saibench.models.latent.space import LatentSpace
+from saibench.models.latent.rigidity import Rigidity
+from saibench.models.latent.space import Captured, LatentSpace
 
-DISTANCE, MAHALANOBIS = "latent_distance", "latent_mahalanobis"
+DISTANCE, MAHALANOBIS, RIGIDITY = "latent_distance", "latent_mahalanobis", "llpr_std"
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,23 +28,34 @@ class LatentFeatures:
     Args:
         space: of the model.
         reference: the training samples.
+        rigidity: of the last layer; None without one.
     """
 
     space: LatentSpace
     reference: LatentReference
+    rigidity: Rigidity | None = None
 
     @classmethod
-    def of(cls, space: LatentSpace, training: Tensor) -> LatentFeatures:
-        """Fit to the training features `(N, P, D)`."""
-        return cls(space, LatentReference.of(training, space.groups))
+    def of(cls, space: LatentSpace, training: Sequence[Captured]) -> LatentFeatures:
+        """Fit to the features of batches of training samples, at least one."""
+        features = torch.cat([batch.features for batch in training])
+        last = [batch.last for batch in training if batch.last is not None]
+        return cls(
+            space,
+            LatentReference.of(features, space.groups),
+            Rigidity.of(torch.cat(last)) if last else None,
+        )
 
     def statistics(self) -> list[Statistic]:
         """The columns of `values`."""
         return latent_statistics(self.space)
 
-    def values(self, features: Tensor) -> dict[str, Tensor]:
-        """By `Statistic.key`: `(B,)`, `(B, P)` by part, `(B, G)` by group, for `(B, P, D)`."""
+    def values(self, captured: Captured) -> dict[str, Tensor]:
+        """By `Statistic.key`: `(B,)`, `(B, P)` by part, `(B, G)` by group, for B samples."""
         found: dict[str, Tensor] = {}
+        features = captured.features
+        if self.rigidity is not None and captured.last is not None:
+            found[RIGIDITY] = self.rigidity.std(captured.last)
         by_part = {
             DISTANCE: self.reference.distance(features),
             MAHALANOBIS: self.reference.mahalanobis(features),
@@ -92,6 +106,12 @@ def latent_statistics(space: LatentSpace) -> list[Statistic]:
         for axis in (space.part_axis, space.group_axis):
             if axis is not None:
                 found.append(_before(name, title, part, describe, axis))
+    if space.last is not None:
+        describe = (
+            "relative standard deviation of the prediction by last-layer prediction rigidity (Bigi "
+            "et al. 2024)"
+        )
+        found.append(_before(RIGIDITY, TITLES[RIGIDITY], "", describe))
     return found
 
 

@@ -32,5 +32,5 @@ def fitted_features(module: BenchmarkModule, batches: Iterable[Any]) -> LatentFe
             capture.clear()
             module.represent(batch)
             ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
-            found.append(capture.features(len(ids)))
-    return LatentFeatures.of(space, torch.cat(found)) if found else None
+            found.append(capture.read(len(ids)))
+    return LatentFeatures.of(space, found) if found else None

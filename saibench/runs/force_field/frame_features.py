@@ -49,7 +49,7 @@ class FrameFeatures:
         self._soap = SoapDescriptor(symbols) if self._averaged else None
         self._atom_soap = SoapDescriptor(symbols, SETTINGS) if self._of_atoms else None
         latent = force_field.latent
-        if latent is None or not any(name.startswith("latent_") for name in names):
+        if latent is None or not any(name.startswith(("latent_", "llpr_")) for name in names):
             self._latent = None
         else:  # of these atoms, whose order may differ from the training's
             space = replace(latent.space, groups=self.species, part_axis=None, group_axis=None)
@@ -71,7 +71,7 @@ class FrameFeatures:
         else:
             with LatentCapture(self._latent.space) as capture:
                 energy, forces = self.predict(positions)
-                values = self._latent.values(capture.features(1))
+                values = self._latent.values(capture.read(1))
             found |= {name: value.item() for name, value in values.items()}
         found[ENERGY] = MEV_PER_EV * (energy - float(self.force_field.data.energy_mean))
         if self._soap is not None:

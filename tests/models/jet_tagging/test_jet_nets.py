@@ -244,10 +244,11 @@ def jets_of_batch(jets: int = 5, most: int = 12) -> tuple[torch.Tensor, torch.Te
 @torch.no_grad()
 def test_the_classifier_of_the_latent_features_gives_the_logits(build) -> None:
     net = build().eval()
-    with LatentCapture(LatentSpace(net.latent_layers(), "")) as capture:
+    with LatentCapture(LatentSpace(net.latent_layers(), "", net.last_layer())) as capture:
         logits = net(*jets_of_batch())
-        latent = capture.features(5)[:, 0]
-    torch.testing.assert_close(net.mod.fc(latent), logits)
+        latent = capture.read(5)
+    torch.testing.assert_close(net.mod.fc(latent.features[:, 0]), logits)
+    torch.testing.assert_close(net.mod.fc[-1](latent.last.float()), logits)
 
 
 def test_a_compiled_net_has_no_latent_layers(monkeypatch: pytest.MonkeyPatch) -> None:

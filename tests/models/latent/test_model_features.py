@@ -64,7 +64,7 @@ def frames(count: int, seed: int = 0) -> MoleculeBatch:
 def values_of(model: ForceFieldModule, features: LatentFeatures, batch: MoleculeBatch) -> dict:
     with LatentCapture(features.space) as capture:
         model.test_step(batch, 0)
-        return features.values(capture.features(len(batch.sample_id)))
+        return features.values(capture.read(len(batch.sample_id)))
 
 
 def part_of(batch: MoleculeBatch, rows: slice) -> MoleculeBatch:
@@ -107,6 +107,20 @@ def test_values_are_the_same_alone_and_in_a_batch(net: dict[str, object]) -> Non
             torch.testing.assert_close(
                 value[0], whole[name][number], rtol=1e-8, atol=1e-6, equal_nan=True
             )
+
+
+@torch.no_grad()
+def test_energy_of_nequip_is_linear_in_what_its_last_layer_gets() -> None:
+    model = module(NEQUIP)
+    with LatentCapture(model.latent_space()) as capture:
+        found = []
+        for batch in (frames(40), frames(5, seed=1)):
+            capture.clear()
+            energy, _ = model(batch)
+            found.append((capture.read(len(energy)).last.numpy(), energy.detach().numpy()))
+    (training, energies), (tested, expected) = found
+    weights, *_ = np.linalg.lstsq(training, energies, rcond=None)
+    np.testing.assert_allclose(tested @ weights, expected, rtol=1e-6, atol=1e-6)
 
 
 def test_latent_features_of_nequip_are_invariant() -> None:
@@ -161,10 +175,10 @@ def test_only_the_first_forward_after_clear_is_read() -> None:
     with LatentCapture(LatentSpace([LatentLayer(layer)], "")) as capture:
         layer(first)
         layer(second)
-        assert torch.equal(capture.features(3)[:, 0], first)
+        assert torch.equal(capture.read(3).features[:, 0], first)
         capture.clear()
         layer(second)
-        assert torch.equal(capture.features(3)[:, 0], second)
+        assert torch.equal(capture.read(3).features[:, 0], second)
     layer(first)
     assert not layer._forward_pre_hooks
 
@@ -174,7 +188,7 @@ def test_a_layer_with_other_rows_is_refused() -> None:
     space = LatentSpace([LatentLayer(layer)], "")
     with LatentCapture(space) as capture:
         with pytest.raises(UserError, match=r"latent_layers\(\).*nothing"):
-            capture.features(3)
+            capture.read(3)
         layer(torch.randn(4, 2))
         with pytest.raises(UserError, match=r"Linear.*\(4, 2\)"):
-            capture.features(3)
+            capture.read(3)

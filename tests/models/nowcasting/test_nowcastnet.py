@@ -269,10 +269,10 @@ def test_latent_features_are_means_of_the_evolution_networks_features() -> None:
     net, observed = narrow().eval(), rain(2)
     with LatentCapture(LatentSpace(net.latent_layers(), "")) as capture:
         net(observed)
-        whole = capture.features(2)[:, 0]
+        whole = capture.read(2).features[:, 0]
         capture.clear()
         net.evolve(observed)
-        assert torch.equal(capture.features(2)[:, 0], whole), "the generator has no part in it"
+        assert torch.equal(capture.read(2).features[:, 0], whole), "the generator has no part in it"
     evolution = net.evo_net
     levels = [evolution.inc(observed)]
     for down in (evolution.down1, evolution.down2, evolution.down3, evolution.down4):

@@ -93,6 +93,11 @@ class NequIP(nn.Module):
             for module in layers[1:]  # the first gets the species alone
         ]
 
+    def last_layer(self) -> LatentLayer | None:
+        """What the readout gets, of which an atom's energy is a linear function."""
+        layers = self.latent_layers()
+        return layers[-1] if layers else None
+
     def forward(self, positions: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
         """Energies `(B,)` in eV, minus the training mean, and forces `(B, A, 3)` in eV/Å.
 

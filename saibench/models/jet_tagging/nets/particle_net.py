@@ -85,6 +85,10 @@ class ParticleNet(nn.Module):
         """The pooled constituents before the classifier; none of a compiled net."""
         return [] if self.compiled else [LatentLayer(self.mod.fc)]
 
+    def last_layer(self) -> LatentLayer:
+        """The features of which the logits are linear functions."""
+        return LatentLayer(self.mod.fc[-1])
+
     def forward(self, momenta: Tensor, mask: Tensor) -> Tensor:
         """Logits `(B, 2)` of a top jet and of a QCD jet.
 
