@@ -18,7 +18,7 @@ from command_line import TINY, no_page, only_point, saibench, train
 from docs_pages import DOCS, files_of_my_project, write_my_project
 
 HOW_TO = DOCS / "how-to"
-MODULES = ("ase_file", "pair_net", "worst_atom", "every", "error_histogram")
+MODULES = ("ase_file", "pair_net", "atom_net", "worst_atom", "every", "error_histogram")
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +73,13 @@ def test_data_set(tmp_path: Path) -> None:
 def test_net(tmp_path: Path) -> None:
     run = trained("model.md", tmp_path, "model.net._target_=pair_net.PairNet")
     assert metrics(run)["last_tenth"]["force_mae"]["count"] == 30
+
+
+def test_net_with_latent_layers(tmp_path: Path) -> None:
+    run = trained("model.md", tmp_path, "model.net._target_=atom_net.AtomNet")
+    samples = polars.read_parquet(run / "samples.parquet")
+    for name in ("latent_distance", "latent_mahalanobis", "llpr_std", "committee_std"):
+        assert samples[name].is_finite().all(), name
 
 
 def test_metric(tmp_path: Path) -> None:
