@@ -48,7 +48,8 @@ class BenchmarkModule(LightningModule):
     """Logged validation metrics, the valid values of `lr_schedule.monitor`; empty: not known."""
 
     snapshots: ClassVar[int] = 0
-    """Number of last validations whose weights form a committee; 0 for none."""
+    """Number of last validations whose weights form a committee; 0 for none. The tested weights are
+    those of the last."""
 
     added_metrics: Sequence[AddedMetric] = ()
     """The user's metrics of the next tests."""
@@ -110,7 +111,7 @@ class BenchmarkModule(LightningModule):
         """How much the members of a committee differ, by `Statistic.key`, as in `test_step`.
 
         Args:
-            predictions: of `predict_step` for the batch, one of each member (`snapshots`).
+            predictions: of `forward` for the batch, one of each member (`snapshots`).
             batch: of samples.
         """
         return {}

@@ -81,11 +81,18 @@ def _copy(weights: Weights, parameters: Mapping[str, Tensor]) -> None:
 
 @torch.no_grad()
 def committee_predictions(
-    module: LightningModule, members: Sequence[Weights], batch: Any, batch_idx: int = 0
+    module: LightningModule, members: Sequence[Weights], batch: Any, own: Any = None
 ) -> list[Any]:
-    """What `predict_step` returns for a batch with the weights of each member."""
+    """What `forward` returns for a batch with the weights of each member.
+
+    Args:
+        module: with the weights of the last member.
+        members: the committee.
+        batch: of samples.
+        own: what `forward` has returned with the module's own weights, or None.
+    """
     found = []
-    for member in members:
+    for member in members[:-1]:
         with exchanged(module, member):
-            found.append(module.predict_step(batch, batch_idx))
-    return found
+            found.append(module(batch))
+    return [*found, module(batch) if own is None else own]

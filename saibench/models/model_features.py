@@ -9,6 +9,7 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.seed import isolate_rng
+from torch.utils.hooks import RemovableHandle
 
 from saibench.datamodules.stream import EvaluationBatches, Ranks
 from saibench.datamodules.structural import StructuralDataModule
@@ -37,6 +38,8 @@ class ModelFeatures(Callback):
         self._of_committee: list[Statistic] = []
         self._capture: LatentCapture | None = None
         self._is_fitted = False
+        self._predicted: Any = None
+        self._hook: RemovableHandle | None = None
 
     def statistics(self) -> list[Statistic]:
         """The added statistics; empty before the first test."""
@@ -51,6 +54,13 @@ class ModelFeatures(Callback):
             self._fit(trainer, pl_module, data)
         if self._latent is not None:
             self._capture = LatentCapture(self._latent.space).__enter__()
+        if self._of_committee:
+            self._hook = pl_module.register_forward_hook(self._keep_prediction)
+
+    def _keep_prediction(self, module: Any, arguments: Any, output: Any) -> None:
+        """Keep the first prediction of a test step, which is that of one member."""
+        if self._predicted is None:
+            self._predicted = output
 
     def _fit(self, trainer: Trainer, module: BenchmarkModule, data: StructuralDataModule) -> None:
         with trainer.precision_plugin.predict_step_context():
@@ -62,6 +72,7 @@ class ModelFeatures(Callback):
         self._is_fitted = True
 
     def on_test_batch_start(self, *arguments: Any, **named: Any) -> None:
+        self._predicted = None
         if self._capture is not None:
             self._capture.clear()
 
@@ -81,14 +92,18 @@ class ModelFeatures(Callback):
             outputs |= self._latent.values(self._capture.read(len(ids)))
         if self._of_committee:
             with trainer.precision_plugin.predict_step_context(), isolate_rng():
-                found = committee_predictions(pl_module, self._members, batch, batch_idx)
+                found = committee_predictions(pl_module, self._members, batch, self._predicted)
             outputs |= pl_module.committee_spread(found, batch)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.stop()
 
     def stop(self) -> None:
-        """Stop reading activations, also after a test that failed."""
+        """Stop reading activations and predictions, also after a test that failed."""
+        self._predicted = None
+        if self._hook is not None:
+            self._hook.remove()
+            self._hook = None
         if self._capture is not None:
             self._capture.__exit__()
             self._capture = None

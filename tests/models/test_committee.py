@@ -103,7 +103,9 @@ def made(members: int = 4) -> tuple[ForceFieldModule, list[dict[str, Tensor]], M
     batch = MoleculeBatch(
         torch.arange(6), positions, torch.tensor(SPECIES), torch.zeros(6), 0 * positions, 1.0
     )
-    return module(0), [dict(module(seed + 1).named_parameters()) for seed in range(members)], batch
+    own = module(0)
+    others = [dict(module(seed + 1).named_parameters()) for seed in range(members - 1)]
+    return own, [*others, dict(own.named_parameters())], batch
 
 
 def test_spread_is_the_standard_deviation_of_the_members_forces() -> None:
@@ -132,6 +134,8 @@ def test_members_predict_as_modules_with_their_weights() -> None:
         expected = alone(batch)
         assert torch.equal(energy, expected[0])
         assert torch.equal(forces, expected[1])
+    known = committee_predictions(module, members, batch, own=module(batch))
+    assert torch.equal(known[-1][1], predictions[-1][1])
     assert all(torch.equal(value, own[name]) for name, value in module.state_dict().items())
 
 

@@ -64,7 +64,7 @@ class ForceFieldModule(NetModule):
     precisions = ("32-true",)  # forces are small differences; a net has its own `dtype`
     inference_mode = False  # forces are gradients, in evaluation too
     validated = ("val/loss", "val/force_mae", "val/energy_mae_per_atom")
-    snapshots = 5
+    snapshots = 3
 
     def __init__(
         self,

@@ -84,14 +84,15 @@ class FrameFeatures:
             of_atoms = data.atom_distances.of(self.symbols, projected)
             found |= {name: float(value[0]) for name, value in of_atoms.items()}
         if COMMITTEE in self.names:
-            found[COMMITTEE] = self._spread(positions)
+            found[COMMITTEE] = self._spread(positions, forces)
         return energy, forces, {name: found[name] for name in self.names}
 
-    def _spread(self, positions: np.ndarray) -> float:
-        """Disagreement of the committee, in meV/Å."""
+    def _spread(self, positions: np.ndarray, forces: np.ndarray) -> float:
+        """Disagreement of the committee, in meV/Å, one member of which predicts these forces."""
         module = self.force_field.module
         batch = self._batch(positions)
-        predictions = committee_predictions(module, self.force_field.committee, batch)
+        own = (batch.energy, torch.from_numpy(forces).unsqueeze(0))
+        predictions = committee_predictions(module, self.force_field.committee, batch, own)
         return module.committee_spread(predictions, batch)[COMMITTEE].item()
 
     def _batch(self, positions: np.ndarray) -> MoleculeBatch:

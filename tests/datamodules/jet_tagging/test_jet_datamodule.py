@@ -102,7 +102,7 @@ def test_features_are_those_that_evidence_expects(root: Path) -> None:
     named = {"sample_id", *(field.name for field in module.feature_fields())}
     assert set(features.columns) == named == {
         *("sample_id", "label", "split", "jet_energy", "jet_pt", "jet_eta", "jet_mass"),
-        *("num_constituents", "energy_deviation"),
+        *("num_constituents", "energy_deviation", "kinematic_distance"),
     }  # fmt: skip
 
 
