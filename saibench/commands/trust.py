@@ -162,8 +162,7 @@ def _run_loaded(args: argparse.Namespace) -> int:
     if values is not None:
         lines += sentences.check_sentences(trusted, values, tolerance)
     elif tolerance is not None:
-        along = (trusted.trusted(tolerance, quantity.name) for quantity in trusted.features)
-        lines += [sentences.tolerance_sentence(trusted, one) for one in along]
+        lines.append(sentences.tolerance_sentence(trusted, trusted.trusted(tolerance)))
     if args.json:
         print_json(loaded_document(trusted, tolerance, values, lines))
     else:

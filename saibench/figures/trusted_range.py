@@ -102,7 +102,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 def caption(evidence: StudyEvidence) -> str:
     found = _found(evidence)
     first = next(one.trusted for one in found if one.trusted)
-    statistic, feature = first.statistic, first.features[0]
+    statistic, feature = first.statistic, first.best.features[0]
     parts = [
         f"Left: {statistic.describe or statistic.name} [{_unit(statistic)}] of each sample "
         f"against {feature.describe or feature.name}; expected error, and the bound that "
@@ -129,15 +129,13 @@ def _drawn(evidence: StudyEvidence) -> list[Found]:
 
 
 def _line(one: Found) -> dict[str, np.ndarray]:
-    """Values along the first feature, slightly beyond its range; others at their medians."""
-    trusted = one.trusted
-    assert trusted is not None
+    """Values along the best feature, slightly beyond its range."""
+    assert one.trusted is not None
+    trusted = one.trusted.best
     low, high = trusted.low[0], trusted.high[0]
     reach = BEYOND * (high - low)
     at = np.linspace(lower_limit(low, reach), high + reach, POSITIONS)
-    features = np.tile(trusted.typical, (POSITIONS, 1))
-    features[:, 0] = at
-    check = trusted.check(features if features.shape[1] > 1 else at)
+    check = trusted.check(at)
     bounds = {"expected error": check.expected, "upper bound": check.upper}
     return {"at": at, "inside": check.inside, **bounds}
 
@@ -150,7 +148,8 @@ def _row(label: str, curve: str, at: float, value: float) -> dict[str, object]:
 def _draw_errors(axes: Axes, one: Found) -> None:
     trusted, samples = one.trusted, one.samples
     assert trusted is not None and samples is not None
-    feature = samples.features[:, 0]
+    along = trusted.best.features[0]
+    feature = samples.feature(along.name)
     every = max(1, len(feature) // MAX_DOTS)
     axes.scatter(
         feature[::every], samples.errors[::every], s=5, color=SAMPLES, alpha=0.35, linewidths=0,
@@ -170,7 +169,7 @@ def _draw_errors(axes: Axes, one: Found) -> None:
     axes.set_ylim(0, 1.05 * max(top, trusted.tolerance or 0))
     axes.set_xlim(line["at"][0], line["at"][-1])
     axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set_xlabel(axis_label(trusted.features[0].name, trusted.features[0].unit))
+    axes.set_xlabel(axis_label(along.name, along.unit))
     axes.set_ylabel(axis_label(trusted.statistic.title, trusted.statistic.unit))
 
 

@@ -88,16 +88,15 @@ def _numbers(found: Found, label: str) -> TrustNumbers:
     trusted, samples = found.trusted, found.samples
     assert trusted is not None and samples is not None
     every = -(-len(samples.errors) // MAX_DOTS)
-    positions = np.linspace(trusted.low[0], trusted.high[0], POSITIONS)
-    line = np.tile(trusted.typical, (POSITIONS, 1))
-    line[:, 0] = positions
-    check = trusted.check(line if line.shape[1] > 1 else positions)
+    along = trusted.best
+    positions = np.linspace(along.low[0], along.high[0], POSITIONS)
+    check = along.check(positions)
     validation = found.validation
     decision = None if validation is None else validation.usefulness.decision
     within = None if trusted.tolerance is None else trusted.trusted()
     return TrustNumbers(
         run=label,
-        feature=trusted.features[0],
+        feature=along.features[0],
         statistic=trusted.statistic,
         tolerance=trusted.tolerance,
         coverage=trusted.coverage,
@@ -105,7 +104,7 @@ def _numbers(found: Found, label: str) -> TrustNumbers:
         share=None if within is None else share_within_tolerance(trusted, samples),
         observed=None if validation is None else validation.at_coverage,
         recognised=None if decision is None else decision.recognised,
-        values=samples.features[::every, 0],
+        values=samples.feature(along.features[0].name)[::every],
         errors=samples.errors[::every],
         positions=positions,
         expected=check.expected,

@@ -29,6 +29,8 @@ class TrustConfig:
         num_blocks: by default as many as are independent (see `block_labels`).
         partitions: by default the workload's if all runs were tested on them, else the held-out
             one, or the first if no run was tested on it.
+        from_card: whether the features are the workload's, of which those that the evidence lacks
+            are skipped, and not named by the user.
     """
 
     statistic: str
@@ -39,6 +41,7 @@ class TrustConfig:
     mean_of: int = 1
     num_blocks: int | None = None
     partitions: tuple[str, ...] | None = None
+    from_card: bool = False
 
 
 def trust_config(evidence: StudyEvidence, **given: Any) -> TrustConfig:
@@ -69,7 +72,7 @@ def trust_config(evidence: StudyEvidence, **given: Any) -> TrustConfig:
     features = found.pop("features")
     features = (features,) if isinstance(features, str) else tuple(features)
     refuse_repeated("feature", features)
-    return TrustConfig(features=features, **found)
+    return TrustConfig(features=features, from_card=given.get("features") is None, **found)
 
 
 def _tested(evidence: StudyEvidence, recorded: dict[str, Any]) -> tuple[str, ...] | None:

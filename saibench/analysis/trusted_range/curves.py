@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
@@ -21,8 +22,8 @@ NUM_GROUPS = 32
 """Largest number of groups of similar feature where samples are dense."""
 MIN_GROUP = 10
 """Samples of a group, so that no single sample decides the function at the edge."""
-NUM_SWEEPS = 50
-_CONVERGED = 1e-10
+NUM_SWEEPS = 20
+_CONVERGED = 1e-3
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,14 @@ def fit_curve(
 
 
 def estimate_directions(features: Floats, values: Floats, weights: Floats) -> tuple[int, ...]:
-    """Sign of each feature's coefficient in a linear regression of ranks on ranks."""
-    ranks = np.column_stack([rankdata(features, axis=0), np.ones(len(features))])
-    root = np.sqrt(weights)
-    slopes = np.linalg.lstsq(ranks * root[:, None], rankdata(values) * root, rcond=None)[0]
-    return tuple(FALLING if slope < 0 else RISING for slope in slopes[:-1])
+    """Sign of each feature's own rank correlation with the values.
+
+    Coefficients of a joint regression would change their signs between correlated features, such
+    as two distances to training.
+    """
+    ranks, weights = rankdata(features, axis=0), weights / weights.sum()
+    slopes = weights * (rankdata(values) - weights @ rankdata(values)) @ (ranks - weights @ ranks)
+    return tuple(FALLING if slope < 0 else RISING for slope in slopes)
 
 
 def fit_monotone(
@@ -116,20 +120,21 @@ def fit_monotone(
     """
     weights = weights / weights.sum()
     constant = float(weights @ values)
-    groups = [feature_groups(column) for column in features.T]
+    columns = [_Grouped.of(column, weights) for column in features.T]
+    fitted = [np.zeros(len(column.positions)) for column in columns]
     parts = np.zeros_like(features)
-    steps: list[Steps] = []
-    for _ in range(1 if len(groups) == 1 else NUM_SWEEPS):
+    for _ in range(1 if len(columns) == 1 else NUM_SWEEPS):
         before = parts.copy()
-        steps = []
-        for column, (group, direction) in enumerate(zip(groups, directions, strict=True)):
-            others = parts.sum(axis=1) - parts[:, column]
-            residuals = values - constant - others
-            fitted = _isotonic(features[:, column], residuals, weights, group, direction)
-            steps.append(fitted)
-            parts[:, column] = fitted(features[:, column])
+        for at, (column, direction) in enumerate(zip(columns, directions, strict=True)):
+            others = parts.sum(axis=1) - parts[:, at]
+            fitted[at] = column.isotonic(values - constant - others, direction)
+            parts[:, at] = np.interp(column.feature, column.positions, fitted[at])
         if np.abs(parts - before).max() <= _CONVERGED * max(np.abs(parts).max(), 1e-300):
             break
+    steps = (
+        Steps(floats(column.positions), floats(of_column))
+        for column, of_column in zip(columns, fitted, strict=True)
+    )
     rising = tuple(RISING if direction > 0 else FALLING for direction in directions)
     return Monotone("monotone", constant, tuple(steps), rising)  # type: ignore[arg-type]
 
@@ -145,29 +150,29 @@ def fit_quadratic(features: Floats, values: Floats, weights: Floats) -> Quadrati
     return Quadratic("quadratic", floats(centre), floats(width), floats(coefficients))
 
 
-def feature_groups(feature: Floats) -> NDArray[np.int64]:
+def feature_groups(feature: Floats, least: int = MIN_GROUP) -> NDArray[np.int64]:
     """A group for each sample, ascending with its feature; equal values share a group.
 
-    A group ends at 1/32 of the samples, or, with at least 10 samples, at 1/16 of the feature's
-    range, so that a long thin tail is resolved too. It also ends before a gap of that width; too
-    few samples for a group join the one below.
+    A group ends at 1/32 of the samples, or, with at least 10 samples (`least`), at 1/16 of the
+    feature's range, so that a long thin tail is resolved too. It also ends before a gap of that
+    width; too few samples for a group join the one below.
     """
     distinct, value_of, counts = np.unique(feature, return_inverse=True, return_counts=True)
-    share = max(MIN_GROUP, math.ceil(len(feature) / NUM_GROUPS))
+    share = max(least, math.ceil(len(feature) / NUM_GROUPS))
     span = (distinct[-1] - distinct[0]) / (NUM_GROUPS // 2)
     gap = np.append(np.diff(distinct) >= max(span, np.finfo(float).tiny), True)
-    total, gaps = np.cumsum(counts), np.flatnonzero(gap)
+    total, gaps = np.cumsum(counts).tolist(), np.flatnonzero(gap).tolist()
+    ascending, last = distinct.tolist(), len(distinct) - 1
     group_of = np.empty(len(distinct), dtype=np.int64)
     group, begin = 0, 0
-    while begin < len(distinct):
+    while begin <= last:
         before = total[begin - 1] if begin else 0
-        full = np.searchsorted(total, before + share)
-        enough = np.searchsorted(total, before + MIN_GROUP)
-        wide = max(enough, np.searchsorted(distinct, distinct[begin] + span))
-        parted = gaps[gaps >= (begin if group else enough)][:1]
-        end = min(full, wide, *parted, len(distinct) - 1)
-        few = total[end] - before < MIN_GROUP and group > 0
-        group -= few
+        full = bisect_left(total, before + share)
+        enough = bisect_left(total, before + least)
+        wide = max(enough, bisect_left(ascending, ascending[begin] + span))
+        parted = gaps[bisect_left(gaps, begin if group else enough) :][:1]
+        end = min(full, wide, *parted, last)
+        group -= total[end] - before < least and group > 0
         group_of[begin : end + 1] = group
         group, begin = group + 1, end + 1
     return group_of[value_of]
@@ -177,19 +182,34 @@ def floats(values: NDArray) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def _isotonic(
-    feature: Floats, values: Floats, weights: Floats, group: NDArray[np.int64], direction: int
-) -> Steps:
-    total = np.bincount(group, weights)
+@dataclass(frozen=True, eq=False)
+class _Grouped:
+    """A feature `(samples,)` with its groups: label and weight of each sample, and positions."""
+
+    feature: Floats
+    weights: Floats
+    group: NDArray[np.int64]
+    total: Floats
+    positions: Floats
+
+    @classmethod
+    def of(cls, feature: Floats, weights: Floats) -> _Grouped:
+        group = feature_groups(feature)
+        total = np.bincount(group, weights).astype(np.float64)
+        return cls(feature, weights, group, total, group_positions(feature, weights, group))
+
+    def isotonic(self, values: Floats, direction: int) -> Floats:
+        """Isotonic regression of the groups' means, `(groups,)`."""
+        means = np.bincount(self.group, self.weights * values) / self.total
+        return isotonic_regression(means, weights=self.total, increasing=direction > 0).x
+
+
+def group_positions(feature: Floats, weights: Floats, group: NDArray[np.int64]) -> Floats:
+    """Mean feature of each group, `(groups,)` ascending."""
     first = np.unique(np.sort(group), return_index=True)[1]
     ordered = np.sort(feature)  # groups ascend with the feature
-    mean_feature = np.bincount(group, weights * feature) / total
-    positions = np.clip(
-        mean_feature, ordered[first], np.append(ordered[first[1:] - 1], ordered[-1])
-    )
-    means = np.bincount(group, weights * values) / total
-    fitted = isotonic_regression(means, weights=total, increasing=direction > 0).x
-    return Steps(floats(positions), floats(fitted))
+    mean = np.bincount(group, weights * feature) / np.bincount(group, weights)
+    return np.clip(mean, ordered[first], np.append(ordered[first[1:] - 1], ordered[-1]))
 
 
 def _terms(z: Floats) -> Floats:

@@ -26,8 +26,7 @@ def detail_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
         return lines
     lines.insert(1, sentences.fit_sentence(trusted, evidence))
     if trusted.tolerance is not None:
-        along = (trusted.trusted(feature=one.name) for one in trusted.features)
-        lines[2:2] = [sentences.tolerance_sentence(trusted, one, evidence) for one in along]
+        lines.insert(2, sentences.tolerance_sentence(trusted, trusted.trusted(), evidence))
     if validation is not None:
         lines[-1:] = [
             sentences.coverage_sentence(validation),

@@ -63,6 +63,8 @@ def _range(found: Found, evidence: StudyEvidence) -> dict[str, Any]:
     if trusted.tolerance is not None:
         content["trusted"] = asdict(trusted.trusted())
         content["share_trusted"] = asdict(share_within_tolerance(trusted, found.samples))
+    content["raw_blocks"] = found.samples.raw_blocks
+    content["skipped"] = found.samples.skipped
     content["validation"] = None if validation is None else asdict(validation)
     content["shifts"] = [asdict(one) for one in found.shifts]
     content["unvalidated"] = found.unvalidated or None
@@ -76,6 +78,10 @@ def _fit(trusted: TrustedRange, evidence: StudyEvidence | None = None) -> dict[s
         "partitions": trusted.source.partitions,
         "statistic": _quantity(trusted.statistic, evidence),
         "features": [_quantity(one, evidence) for one in trusted.features],
+        "chosen": trusted.chosen,
+        "error_model": trusted.model.kind,
+        "best_feature": trusted.best.features[0].name,
+        "competition": None if trusted.competition is None else asdict(trusted.competition),
         "coverage": trusted.coverage,
         "tolerance": trusted.tolerance,
         "low": trusted.low,

@@ -1,10 +1,11 @@
-"""An error's mean and local spread as functions of features, in the data and beyond."""
+"""An error's mean and upper limit as functions of features, in the data and beyond."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,45 +17,56 @@ from saibench.analysis.trusted_range.curves import (
     Kind,
     estimate_directions,
     fit_curve,
+    fit_monotone,
     floats,
 )
+from saibench.analysis.trusted_range.quantile_curve import (
+    QuantileCurve,
+    QuantileKind,
+    fit_quantile_curve,
+)
 
-KINDS: tuple[Kind, ...] = ("monotone", "quadratic")
+ModelKind = Kind | QuantileKind
+KINDS: tuple[ModelKind, ...] = (*get_args(Kind), *get_args(QuantileKind))
 FOLDS = 5
 MIN_SPREAD = 0.2
 """Lower limit of the local spread, as a share of the mean spread."""
 EDGE_BLOCKS = 3
-"""Fitted blocks that must reach each edge of the fitted range; fewer if there are few blocks."""
+"""Blocks that must reach each edge of a range; fewer if there are few blocks."""
 PROFILE = 41
 """Positions across a feature's range at which slopes are computed."""
 
 
 @dataclass(frozen=True)
 class ErrorModel:
-    """Centre, margin and spread of an error, fitted to blocks that are not used for calibration.
+    """Base, margin and spread of an error, fitted to blocks that are not used for calibration.
 
-    The bound of an error is `centre + margin + q · spread`; q comes from calibration.
+    The bound of an error is `base + margin + q · spread`; q comes from calibration. Of a mean and
+    its spread, the base is the mean. Of a conditional quantile, base and spread are the quantile,
+    so that calibration multiplies it.
 
-    Inside the fitted range of every feature the centre is the fitted mean and the margin is 0.
-    Outside, features are clipped to the edge. Per unit of distance from it the centre grows as the
+    Inside the fitted range of every feature the base is the fitted one and the margin is 0.
+    Outside, features are clipped to the edge. Per unit of distance from it the base grows as the
     mean did over the outer quarter of the range (if it grew), and the margin by the steepest
-    change of mean and spread over any tenth of the range, or at least by the mean spread per
+    change of base and spread over any tenth of the range, or at least by the mean spread per
     width of the range. So neither error nor uncertainty is smaller than at the edge. The bound
     holds there if the error changes no faster outside than inside, which no data can guarantee.
 
     Args:
         mean: expected error.
-        spread: expected |error − mean|, from cross-validated residuals.
+        spread: expected |error − mean|, from cross-validated residuals; None with a quantile.
         least_spread: lower limit of the spread.
         low, high: fitted range of each feature, reached by several of the fitted blocks.
         typical: the median of each feature.
-        trend_low, trend_high: growth of the centre per unit below `low` and above `high`.
+        trend_low, trend_high: growth of the base per unit below `low` and above `high`.
         widening: growth of the margin per unit outside.
-        cross_validation: mean squared error of each kind of mean on held-out blocks.
+        quantile: conditional quantile of the error; None with a spread.
+        columns: the features that the curves use; empty for all. The others only widen the bound
+            outside their range.
     """
 
     mean: Curve
-    spread: Curve
+    spread: Curve | None
     least_spread: float
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -62,7 +74,8 @@ class ErrorModel:
     trend_low: tuple[float, ...]
     trend_high: tuple[float, ...]
     widening: tuple[float, ...]
-    cross_validation: dict[Kind, float]
+    quantile: QuantileCurve | None = None
+    columns: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         parts = (self.high, self.typical, self.trend_low, self.trend_high, self.widening)
@@ -72,12 +85,24 @@ class ErrorModel:
             raise ValueError("the model's band does not widen")
         if min(*self.trend_low, *self.trend_high) < 0 or (np.array(self.low) > self.high).any():
             raise ValueError("the model's range or trend is reversed")
+        if (self.spread is None) == (self.quantile is None):
+            raise ValueError("the model needs either a spread or a quantile")
+        if not set(self.columns) <= set(range(len(self.low))):
+            raise ValueError("the model uses a missing feature")
+
+    @property
+    def kind(self) -> ModelKind:
+        return self.mean.kind if self.quantile is None else self.quantile.kind
 
     def centre(self, features: Floats) -> Floats:
         """Expected error, not below 0: `(samples,)` at features `(samples, features)`."""
-        below, above = self._distances(features)
-        fitted = np.maximum(self.mean(self._at_edge(features)), 0.0)
-        return fitted + below @ np.array(self.trend_low) + above @ np.array(self.trend_high)
+        return self._mean(features) + self._trend(features)
+
+    def base(self, features: Floats) -> Floats:
+        """The bound without margin and spread, `(samples,)`."""
+        if self.quantile is None:
+            return self.centre(features)
+        return self.quantile(self._at_edge(features)) + self._trend(features)
 
     def margin(self, features: Floats) -> Floats:
         """Addition to the bound outside the fitted range, 0 inside."""
@@ -85,77 +110,149 @@ class ErrorModel:
         return (below + above) @ np.array(self.widening)
 
     def local_spread(self, features: Floats) -> Floats:
-        return np.maximum(self.spread(self._at_edge(features)), self.least_spread)
-
-    def inside(self, features: Floats) -> NDArray[np.bool_]:
-        """Whether every feature is in its fitted range."""
-        return np.all((features >= self.low) & (features <= self.high), axis=1)
+        curve = self.spread if self.quantile is None else self.quantile
+        assert curve is not None
+        return np.maximum(curve(self._at_edge(features)), self.least_spread)
 
     def scores(self, features: Floats, errors: Floats) -> Floats:
-        """Errors above centre and margin, in units of the local spread."""
-        above = errors - self.centre(features) - self.margin(features)
+        """Errors above base and margin, in units of the local spread."""
+        above = errors - self.base(features) - self.margin(features)
         return above / self.local_spread(features)
 
     def bound(self, features: Floats, quantile: float) -> Floats:
         """Upper bound of the error, `(samples,)`, not below 0."""
-        bound = self.centre(features) + self.margin(features)
+        bound = self.base(features) + self.margin(features)
         return np.maximum(bound + quantile * self.local_spread(features), 0.0)
 
+    def _mean(self, features: Floats) -> Floats:
+        return np.maximum(self.mean(self._at_edge(features)), 0.0)
+
+    def _trend(self, features: Floats) -> Floats:
+        below, above = self._distances(features)
+        return below @ np.array(self.trend_low) + above @ np.array(self.trend_high)
+
     def _at_edge(self, features: Floats) -> Floats:
-        return np.clip(features, self.low, self.high)
+        """The features that the curves use, in their fitted range."""
+        clipped = np.clip(features, self.low, self.high)
+        return clipped[:, self.columns] if self.columns else clipped
 
     def _distances(self, features: Floats) -> tuple[Floats, Floats]:
         return np.maximum(self.low - features, 0.0), np.maximum(features - self.high, 0.0)
 
 
 def fit_error_model(
-    features: Floats, errors: Floats, blocks: NDArray, *, kind: Kind | None = None
+    features: Floats,
+    errors: Floats,
+    blocks: NDArray,
+    *,
+    kind: ModelKind = "monotone",
+    coverage: float = 0.9,
+    columns: Sequence[int] = (),
 ) -> ErrorModel:
-    """Fit mean and spread; all blocks have the same weight.
+    """Fit an error model; all blocks have the same weight.
 
     Args:
         features: `(samples, features)`.
         errors: `(samples,)`, not negative.
         blocks: a label for each sample; at least two.
-        kind: of the mean; by default monotone, unless a quadratic mean predicts held-out blocks
-            better by more than a standard error.
+        kind: a mean with a spread (monotone, quadratic) or a conditional quantile (isotonic,
+            trees).
+        coverage: level of the conditional quantile.
+        columns: the features that predict the error; by default all.
     """
     weights = block_weights(blocks)
-    directions = estimate_directions(features, errors, weights)
-    fold_of = block_folds(blocks, FOLDS, seed=0)
-    tried = KINDS if kind is None else (kind,)
-    residuals = {
-        name: _held_out_residuals(name, features, errors, weights, fold_of, directions)
-        for name in tried
-    }
-    squared = {name: float(weights @ residuals[name] ** 2) for name in tried}
-    chosen = _chosen(residuals, blocks, weights)
-    size = np.abs(residuals[chosen])
-    mean = fit_curve(chosen, features, errors, weights, directions)
-    spread = fit_curve(chosen, features, size, weights, directions)
-    average = float(weights @ size)
-    least = MIN_SPREAD * average if average > 0 else 1.0  # all residuals are 0
-    low, high = _reached(features, blocks)
+    used = tuple(columns) or tuple(range(features.shape[1]))
+    known = features[:, used]
+    directions = estimate_directions(known, errors, weights)
+    curves = fit_curves(kind, known, errors, blocks, directions, coverage)
+    assert curves.mean is not None
+    low, high = reached(features, blocks)
     typical = np.clip(np.median(features, axis=0), low, high)
-    slopes = [
-        _slopes(mean, spread, least, low, high, typical, column) for column in range(len(low))
-    ]
-    trend_low, trend_high, widening = zip(*slopes, strict=True)
+    slopes = {
+        column: _slopes(curves, low[list(used)], high[list(used)], typical[list(used)], at)
+        for at, column in enumerate(used)
+    }
+    steady = (0.0, 0.0, 0.0)
+    each = [slopes.get(column, steady) for column in range(features.shape[1])]
+    trend_low, trend_high, widening = zip(*each, strict=True)
     return ErrorModel(
-        mean=mean,
-        spread=spread,
-        least_spread=least,
+        mean=curves.mean,
+        spread=curves.spread,
+        least_spread=curves.least_spread,
         low=floats(low),
         high=floats(high),
         typical=floats(typical),
         trend_low=trend_low,
         trend_high=trend_high,
         widening=tuple(
-            max(slope, average / width if width > 0 else average)
+            max(slope, curves.average / width if width > 0 else curves.average)
             for slope, width in zip(widening, high - low, strict=True)
         ),
-        cross_validation=squared,
+        quantile=curves.quantile,
+        columns=used if len(used) < features.shape[1] else (),
     )
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The functions of an `ErrorModel`, with the mean absolute residual.
+
+    A rough fit of a quantile has no mean and no residual.
+    """
+
+    mean: Curve | None
+    spread: Curve | None
+    quantile: QuantileCurve | None
+    least_spread: float
+    average: float
+
+    def base_and_spread(self, features: Floats) -> tuple[Floats, Floats]:
+        """`(samples,)` each."""
+        if self.quantile is None:
+            assert self.mean is not None and self.spread is not None
+            base, spread = np.maximum(self.mean(features), 0.0), self.spread(features)
+        else:
+            base = spread = self.quantile(features)
+        return base, np.maximum(spread, self.least_spread)
+
+
+def fit_curves(
+    kind: ModelKind,
+    features: Floats,
+    errors: Floats,
+    blocks: NDArray,
+    directions: Sequence[int],
+    coverage: float,
+    *,
+    rough: bool = False,
+) -> Curves:
+    """The functions of the features.
+
+    Args:
+        rough: for a comparison of kinds: a mean's residuals are those of the fit itself, not
+            cross-validated, and a quantile has no mean.
+    """
+    weights = block_weights(blocks)
+    if kind != "monotone" and kind != "quadratic":
+        quantile = fit_quantile_curve(kind, features, errors, weights, directions, coverage)
+        typical = float(weights @ quantile(features))
+        least = MIN_SPREAD * typical if typical > 0 else 1.0  # all errors are 0
+        if rough:
+            return Curves(None, None, quantile, least, least)
+        expected = fit_monotone(features, errors, weights, directions)
+        average = float(weights @ np.abs(errors - expected(features)))
+        return Curves(expected, None, quantile, least, average or least)
+    mean = fit_curve(kind, features, errors, weights, directions)
+    if rough:
+        residuals = errors - np.maximum(mean(features), 0.0)
+    else:
+        fold_of = block_folds(blocks, FOLDS, seed=0)
+        residuals = _held_out_residuals(kind, features, errors, weights, fold_of, directions)
+    size = np.abs(residuals)
+    spread = fit_curve(kind, features, size, weights, directions)
+    average = float(weights @ size)
+    least = MIN_SPREAD * average if average > 0 else 1.0  # all residuals are 0
+    return Curves(mean, spread, None, least, average)
 
 
 def block_folds(blocks: NDArray, folds: int, seed: int) -> NDArray[np.int64]:
@@ -165,17 +262,8 @@ def block_folds(blocks: NDArray, folds: int, seed: int) -> NDArray[np.int64]:
     return fold[block_of]
 
 
-def _chosen(residuals: dict[Kind, Floats], blocks: NDArray, weights: Floats) -> Kind:
-    if "quadratic" not in residuals or "monotone" not in residuals:
-        return next(iter(residuals))
-    gain = weights * (residuals["monotone"] ** 2 - residuals["quadratic"] ** 2)
-    by_block = np.bincount(np.unique(blocks, return_inverse=True)[1], gain)
-    error = by_block.std(ddof=1) * math.sqrt(len(by_block))
-    return "quadratic" if by_block.sum() > error else "monotone"
-
-
-def _reached(features: Floats, blocks: NDArray) -> tuple[Floats, Floats]:
-    """The range that several blocks reach; beyond it the fit would depend on single blocks."""
+def reached(features: Floats, blocks: NDArray) -> tuple[Floats, Floats]:
+    """The range of each feature that several blocks reach, not only single ones."""
     labels, block_of = np.unique(blocks, return_inverse=True)
     lowest = np.full((len(labels), features.shape[1]), np.inf)
     highest = -lowest
@@ -205,25 +293,21 @@ def _held_out_residuals(
 
 
 def _slopes(
-    mean: Curve,
-    spread: Curve,
-    least_spread: float,
-    low: Floats,
-    high: Floats,
-    typical: Floats,
-    column: int,
+    curves: Curves, low: Floats, high: Floats, typical: Floats, column: int
 ) -> tuple[float, float, float]:
     """Outward growth below and above the range, and the steepest change, along one feature."""
+    assert curves.mean is not None
     width = float(high[column] - low[column])
     if width == 0:
         return 0.0, 0.0, 0.0
     line = np.tile(typical, (PROFILE, 1))
     line[:, column] = np.linspace(low[column], high[column], PROFILE)
-    means = np.maximum(mean(line), 0.0)
+    means = np.maximum(curves.mean(line), 0.0)
     quarter, tenth = PROFILE // 4, math.ceil(PROFILE / 10) - 1
     outer = width * quarter / (PROFILE - 1)
     below = max(0.0, float(means[0] - means[quarter]) / outer)
     above = max(0.0, float(means[-1] - means[-1 - quarter]) / outer)
-    known = means + np.maximum(spread(line), least_spread)
+    base, spread = curves.base_and_spread(line)
+    known = base + spread if curves.quantile is None else base
     change = np.abs(known[tenth:] - known[:-tenth]) * (PROFILE - 1) / (tenth * width)
     return below, above, float(change.max())

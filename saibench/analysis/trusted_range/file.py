@@ -16,7 +16,9 @@ from saibench.files.bounded_json import load_json, save_json
 from saibench.printable import printable
 
 FORMAT = "saibench trusted range"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
+"""Versions that can be read; 1 has no competition of features and error models."""
 
 
 def write_range(trusted: TrustedRange, path: Path) -> Path:
@@ -48,11 +50,11 @@ def read_range(path: Path) -> TrustedRange:
         raise UserError(f"{path} is not readable ({first_line(error)}). {remedy}") from error
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise UserError(f"{path} is no trusted range. Use a file that `trust --save` wrote.")
-    if document.get("version") != VERSION:
+    if document.get("version") not in READABLE:
         version = json.dumps(document.get("version"))[:20]  # escapes control characters
         raise UserError(
-            f"{path} is a trusted range of version {version}, and this saibench reads version "
-            f"{VERSION}. {remedy}"
+            f"{path} is a trusted range of version {version}, and this saibench reads versions "
+            f"{READABLE[0]} to {READABLE[-1]}. {remedy}"
         )
     content = document.get("trusted_range")
     if document.get("sha256") != _digest(content):

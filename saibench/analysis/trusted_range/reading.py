@@ -16,7 +16,7 @@ from saibench.analysis.exchangeability.of_evidence import reference_of_runs
 from saibench.analysis.exchangeability.reference import Reference
 from saibench.analysis.trusted_range.config import TrustConfig
 from saibench.analysis.trusted_range.records import Quantity, Source
-from saibench.analysis.trusted_range.stretches import block_labels
+from saibench.analysis.trusted_range.stretches import sample_blocks
 from saibench.errors import UserError, closest
 from saibench.evidence.known import known_system, with_known
 from saibench.evidence.points import points_table
@@ -48,6 +48,9 @@ class ErrorSamples:
         statistic: of the errors.
         source: study, runs and partitions.
         independent: whether the samples within a block are independent.
+        raw_blocks: number of independent blocks of the errors themselves; those of `blocks`, which
+            know the features, may be more.
+        skipped: the workload's features that are not used, each with its reason.
         group_names: run, partition, or both, whichever differ between the groups.
         reference: of the samples of one run; None of several runs.
     """
@@ -62,6 +65,12 @@ class ErrorSamples:
     independent: bool = False
     group_names: tuple[str, ...] = ()
     reference: Reference | None = None
+    raw_blocks: int = 0
+    skipped: tuple[str, ...] = ()
+
+    def feature(self, name: str) -> Floats:
+        """The values of one feature, `(samples,)`."""
+        return self.features[:, [one.name for one in self.quantities].index(name)]
 
 
 def read_samples(
@@ -70,17 +79,22 @@ def read_samples(
     config: TrustConfig,
     *,
     without: Sequence[str] = (),
+    exactly: bool = False,
 ) -> ErrorSamples:
     """The samples of these runs together, without those that a run was trained on.
 
     Args:
         without: partitions whose samples are excluded too.
+        exactly: whether all features are used, even constant ones.
 
     Raises:
         NoSamples: no sample is left.
         UserError: a name is unknown.
     """
-    statistic, features = config.statistic, list(config.features)
+    statistic = config.statistic
+    features, skipped = list(config.features), list[str]()
+    if not exactly:
+        features, skipped = _in_evidence(evidence, config)
     partitions = config.partitions or default_partitions(evidence)
     _, field, rows, quantities = rows_of(
         evidence, statistic, features, points, partitions, config.ideal
@@ -91,6 +105,10 @@ def read_samples(
             others.select("point", "sample_id").unique(), ["point", "sample_id"], "anti"
         )
     unseen = rows.filter(~polars.col("seen_in_training").fill_null(False))
+    if not exactly:
+        features, without_values = _varying(unseen, features, config.from_card)
+        skipped += without_values
+        quantities = tuple(one for one in quantities if one.name in features)
     defined = unseen.drop_nulls([ERROR, *features])
     names = ", ".join(partitions)
     if defined.is_empty():
@@ -100,15 +118,20 @@ def read_samples(
         )
     refuse_failed(defined[ERROR], statistic, names, "no bound holds")
     group = defined.select(polars.struct("point", "partition").rank("dense") - 1).to_series()
-    blocks, independent = block_labels(
-        defined, ERROR, config.num_blocks, features[0], config.mean_of
+    blocks = sample_blocks(
+        defined,
+        ERROR,
+        features,
+        num_blocks=config.num_blocks,
+        similar=features[0],
+        mean_of=config.mean_of,
     )
     quantity = Quantity(statistic, field.unit, field.per, field.describe)
     record = evidence.records[points[0]]
     found = ErrorSamples(
         features=defined.select(features).to_numpy().astype(np.float64),
         errors=defined[ERROR].to_numpy(),
-        blocks=blocks,
+        blocks=blocks.labels,
         groups=group.to_numpy().astype(np.int64),
         quantities=quantities,
         statistic=quantity.distance_from(config.ideal) if config.ideal else quantity,
@@ -123,11 +146,48 @@ def read_samples(
             saibench=version("saibench"),
             system=system_of(evidence, points[0]),
         ),
-        independent=independent,
+        independent=blocks.independent,
         group_names=_group_names(evidence, defined, group),
         reference=reference_of_runs(evidence, points, defined, features, ERROR),
+        raw_blocks=blocks.raw,
+        skipped=tuple(skipped),
     )
     return _averaged(found, config.mean_of) if config.mean_of > 1 else found
+
+
+def _in_evidence(evidence: StudyEvidence, config: TrustConfig) -> tuple[list[str], list[str]]:
+    """The features, of the workload's only those that the evidence has, and the others' reasons."""
+    features = list(config.features)
+    if not config.from_card or len(features) == 1:
+        return features, []
+    axis = config.statistic.rpartition("/")[0]
+    known = known_features(evidence, f"by_{axis}" if axis else "samples")
+    missing = [name for name in features if name not in known]
+    if len(missing) == len(features):
+        return features[:1], []  # which is refused by its name
+    return (
+        [name for name in features if name in known],
+        [f"{name} is not in the evidence" for name in missing],
+    )
+
+
+def _varying(
+    rows: polars.DataFrame, features: list[str], from_card: bool
+) -> tuple[list[str], list[str]]:
+    """Of several features those that vary between the samples, and the others' reasons.
+
+    Of the workload's features, those that most samples lack are skipped too.
+    """
+    reasons = {}
+    for name in features:
+        defined = rows[name].drop_nulls()
+        if from_card and 2 * len(defined) < rows.height:
+            reasons[name] = f"{name} is undefined for {rows.height - len(defined):,} samples"
+        elif defined.n_unique() == 1:
+            reasons[name] = f"{name} is {defined[0]:g} for every sample"
+    if len(reasons) == len(features):
+        return features, []
+    return [name for name in features if name not in reasons], list(reasons.values())
 
 
 def _group_names(

@@ -39,7 +39,7 @@ def fit_sentence(trusted: TrustedRange, evidence: StudyEvidence | None = None) -
     often = f" in {counts.splits} splits" if counts.splits > 1 else ""
     error = _with_unit(titled(statistic.title, evidence), statistic.unit + per)
     return (
-        f"{error} as a {trusted.model.mean.kind} function of {names}, fitted to "
+        f"{error} as a {trusted.model.kind} function of {names}, fitted to "
         f"{counts.fitted_blocks} and calibrated on {counts.calibration_blocks} independent "
         f"blocks{often} of {'; '.join([f'{counts.samples:,} samples', *notes])}."
     )

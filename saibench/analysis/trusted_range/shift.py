@@ -107,11 +107,12 @@ def shifts_of(
     calibrated = config.partitions or tuple(default_partitions(evidence))
     tested = [name for point in points for name in evidence.metrics[point]]
     names = partitions or [name for name in dict.fromkeys(tested) if name not in calibrated]
+    features = tuple(one.name for one in trusted.features)
     found = []
     for name in names:
-        own = replace(config, partitions=(name,))
+        own = replace(config, partitions=(name,), features=features)
         try:
-            samples = read_samples(evidence, points, own, without=calibrated)
+            samples = read_samples(evidence, points, own, without=calibrated, exactly=True)
         except NoSamples:
             if partitions:
                 raise

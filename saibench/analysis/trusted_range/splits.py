@@ -19,9 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats
+from saibench.analysis.trusted_range.competition import compete
 from saibench.analysis.trusted_range.conformal import block_quantile, calibration_blocks
-from saibench.analysis.trusted_range.curves import Kind
-from saibench.analysis.trusted_range.error_model import ErrorModel, fit_error_model
+from saibench.analysis.trusted_range.curves import floats
+from saibench.analysis.trusted_range.error_model import (
+    ErrorModel,
+    ModelKind,
+    fit_error_model,
+    reached,
+)
 
 NUM_SPLITS = 20
 
@@ -34,11 +40,53 @@ class Split:
         model: fitted to a third of the blocks.
         quantile: of the scores of the calibration blocks, in units of the local spread.
         unconditional: bound from the calibration blocks without any feature.
+        reach_low, reach_high: range of each feature that several of all blocks reach; in a file of
+            version 1 empty, for that of the model.
     """
 
     model: ErrorModel
     quantile: float
     unconditional: float
+    reach_low: tuple[float, ...] = ()
+    reach_high: tuple[float, ...] = ()
+
+    @property
+    def low(self) -> tuple[float, ...]:
+        return self.reach_low or self.model.low
+
+    @property
+    def high(self) -> tuple[float, ...]:
+        return self.reach_high or self.model.high
+
+    def inside(self, features: Floats) -> NDArray[np.bool_]:
+        """Whether every feature is in its range, `(samples,)`."""
+        return np.all((features >= self.low) & (features <= self.high), axis=1)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What an error model is fitted to.
+
+    Args:
+        columns: the features that predict the error.
+        kind: of the error model.
+    """
+
+    columns: tuple[int, ...]
+    kind: ModelKind
+
+
+def choose(
+    features: Floats,
+    errors: Floats,
+    blocks: NDArray,
+    coverage: float,
+    kind: ModelKind | None = None,
+) -> Choice:
+    """The features and the error model that `compete` chooses."""
+    numbers = [str(column) for column in range(features.shape[1])]
+    found = compete(features, errors, blocks, coverage, numbers, kind=kind)
+    return Choice(tuple(map(int, found.chosen.features)), found.chosen.kind)
 
 
 def fit_splits(
@@ -48,7 +96,8 @@ def fit_splits(
     coverage: float,
     *,
     levels: Sequence[float] = (),
-    kind: Kind | None = None,
+    kind: ModelKind | None = None,
+    choice: Choice | None = None,
     num: int = NUM_SPLITS,
     seed: int = 0,
 ) -> dict[float, list[Split]]:
@@ -59,22 +108,35 @@ def fit_splits(
         errors, blocks: `(samples,)`.
         coverage: for which the number of calibration blocks is chosen.
         levels: further coverages that these blocks allow.
-        kind: see `fit_error_model`.
+        kind: of the error model; by default all compete.
+        choice: of features and kind; by default that of `choose` on these blocks.
         seed: of the random splits.
 
     Raises:
         TooFewBlocks: see `calibration_blocks`.
     """
+    calibration_blocks(blocks, coverage, seed)  # refuses too few blocks before any fit
+    if choice is None:
+        choice = choose(features, errors, blocks, coverage, kind)
+    low, high = map(floats, reached(features, blocks))
     found: dict[float, list[Split]] = {level: [] for level in (coverage, *levels)}
     for number in range(num):
         calibrates = calibration_blocks(blocks, coverage, (seed, number) if number else seed)
         fitted = ~calibrates
-        model = fit_error_model(features[fitted], errors[fitted], blocks[fitted], kind=kind)
+        model = fit_error_model(
+            features[fitted],
+            errors[fitted],
+            blocks[fitted],
+            kind=choice.kind,
+            coverage=coverage,
+            columns=choice.columns,
+        )
         held_out, labels = errors[calibrates], blocks[calibrates]
         scores = model.scores(features[calibrates], held_out)
         for level, splits in found.items():
             quantile = block_quantile(scores, labels, level)
-            splits.append(Split(model, quantile, block_quantile(held_out, labels, level)))
+            plain = block_quantile(held_out, labels, level)
+            splits.append(Split(model, quantile, plain, low, high))
     return found
 
 
@@ -84,5 +146,5 @@ def bounds(splits: Sequence[Split], features: Floats) -> Floats:
 
 
 def inside(splits: Sequence[Split], features: Floats) -> NDArray[np.bool_]:
-    """Whether the features are in the fitted range of at least half of the splits, `(samples,)`."""
-    return np.mean([split.model.inside(features) for split in splits], axis=0) >= 0.5
+    """Whether the features are in the range of at least half of the splits, `(samples,)`."""
+    return np.mean([split.inside(features) for split in splits], axis=0) >= 0.5

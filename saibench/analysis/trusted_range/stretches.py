@@ -1,14 +1,47 @@
-"""The independent blocks of the samples of a study."""
+"""The independent blocks of the samples of a study.
+
+A bound that knows the features errs by what they do not explain, so its blocks are those of the
+residuals: an error that drifts because a feature drifts is not correlated for that reason.
+
+The residuals are those of the errors' ranks in a regression on the features' ranks and their
+squares. Each fifth of the samples, contiguous in time, is predicted from the others: residuals of
+the fit itself would look more independent than they are, and so would residuals of single samples
+that are predicted from their neighbours. Simulation: `docs/results/statistics/trusted_range.md`.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from saibench.analysis.blocks import Blocks, block_columns, find_blocks
-from saibench.analysis.bootstrap import contiguous_blocks
+from saibench.analysis.bootstrap import Floats, contiguous_blocks
 from saibench.errors import UserError
+from saibench.evidence.dependence import MUCH_LONGER
+from saibench.evidence.independence import STRETCH_COLUMN
+
+RESIDUAL = "__residual"
+FIFTHS = 5
+
+
+@dataclass(frozen=True, eq=False)
+class SampleBlocks:
+    """Blocks of rows, the same for all rows of a sample (runs, positions on an axis).
+
+    Args:
+        labels: `(rows,)`.
+        independent: whether the rows of a block are independent of each other.
+        raw: number of blocks of the errors themselves, without regard to features.
+    """
+
+    labels: NDArray[np.int64]
+    independent: bool
+    raw: int
 
 
 def block_labels(
@@ -18,37 +51,89 @@ def block_labels(
     feature: str | None = None,
     mean_of: int = 1,
 ) -> tuple[NDArray[np.int64], bool]:
-    """A block for each row, the same for all rows of a sample (runs, positions on an axis).
+    """Labels of `sample_blocks` without features, and whether a block's rows are independent."""
+    found = sample_blocks(rows, error, num_blocks=num_blocks, similar=feature, mean_of=mean_of)
+    return found.labels, found.independent
 
-    The blocks are those of `saibench.analysis.blocks` for the errors of all runs and partitions.
-    If errors of independent samples are to be averaged, samples of similar feature form a block.
+
+def sample_blocks(
+    rows: polars.DataFrame,
+    error: str,
+    features: Sequence[str] = (),
+    *,
+    num_blocks: int | None = None,
+    similar: str | None = None,
+    mean_of: int = 1,
+) -> SampleBlocks:
+    """A block for each row.
+
+    The blocks are those of `saibench.analysis.blocks` for the errors of all runs and partitions,
+    or for their residuals given the features, if these have a much shorter memory. If errors of
+    independent samples are to be averaged, samples of similar feature form a block.
 
     Args:
-        rows: `point`, `partition`, `sample_id`, the error, and what there is of `block_columns`.
+        rows: `point`, `partition`, `sample_id`, the error, the features, and what there is of
+            `block_columns`.
         error: its column.
+        features: columns that explain the error.
         num_blocks: instead of the number that is found.
-        feature: a column, of which the mean over a sample's rows is used.
+        similar: a column, of which the mean over a sample's rows is used.
         mean_of: number of samples whose errors are averaged.
-
-    Returns:
-        the labels, and whether the rows of a block are independent of each other.
     """
-    samples, found = _sample_blocks(rows, error)
+    samples, found = _blocks_of(rows, error)
+    raw = found.num_blocks
+    if features and num_blocks is None:
+        place = np.empty(samples.height, dtype=np.int64)
+        place[found.order] = np.arange(samples.height)
+        fifth = samples.select("sample_id").with_columns(fifth=place * FIFTHS // samples.height)
+        of_row = rows.select("sample_id").join(fifth, on="sample_id", maintain_order="left")
+        left = residuals(
+            rows.select(features).to_numpy().astype(np.float64),
+            rows[error].cast(polars.Float64).to_numpy(),
+            of_row["fifth"].to_numpy(),
+        )
+        with_residuals = rows.drop(STRETCH_COLUMN, strict=False).with_columns(
+            polars.Series(RESIDUAL, left)
+        )
+        explained = _blocks_of(with_residuals, RESIDUAL)[1]
+        if explained.num_blocks > MUCH_LONGER * raw:
+            found = explained
     blocks = found.labels
     if num_blocks is not None:
         place = np.empty(samples.height, dtype=np.int64)
         place[found.order] = np.arange(samples.height)
         blocks = contiguous_blocks(place, num_blocks)
-    elif feature is not None and mean_of > 1 and not found.correlated:
-        means = rows.group_by("sample_id").agg(polars.col(feature).mean()).sort("sample_id")
-        blocks = contiguous_blocks(means[feature].to_numpy(), max(1, samples.height // mean_of))
+    elif similar is not None and mean_of > 1 and not found.correlated:
+        means = rows.group_by("sample_id").agg(polars.col(similar).mean()).sort("sample_id")
+        blocks = contiguous_blocks(means[similar].to_numpy(), max(1, samples.height // mean_of))
     labels = samples.select("sample_id").with_columns(label=polars.Series(blocks))
     joined = rows.select("sample_id").join(labels, on="sample_id", maintain_order="left")
     independent = num_blocks is None and not found.correlated and samples.height == rows.height
-    return joined["label"].to_numpy().astype(np.int64), independent
+    return SampleBlocks(joined["label"].to_numpy().astype(np.int64), independent, raw)
 
 
-def _sample_blocks(rows: polars.DataFrame, error: str) -> tuple[polars.DataFrame, Blocks]:
+def residuals(features: Floats, errors: Floats, part: NDArray[np.int64]) -> Floats:
+    """Ranks of the errors minus those that the features of the other parts predict.
+
+    Args:
+        features: `(samples, features)`.
+        errors: `(samples,)`.
+        part: `(samples,)`, the contiguous part of each sample.
+    """
+    count = len(errors)
+    ranks = rankdata(errors) / count
+    centred = rankdata(features, axis=0) / count - 0.5
+    terms = np.column_stack([np.ones(count), centred, centred**2])
+    left = np.empty(count)
+    for one in np.unique(part):
+        held_out = part == one
+        kept = ~held_out if (~held_out).any() else held_out
+        slopes = np.linalg.lstsq(terms[kept], ranks[kept], rcond=None)[0]
+        left[held_out] = ranks[held_out] - terms[held_out] @ slopes
+    return left
+
+
+def _blocks_of(rows: polars.DataFrame, error: str) -> tuple[polars.DataFrame, Blocks]:
     """The samples of the rows in ascending id, and their blocks.
 
     Errors of several runs and partitions are replicates; along an axis their mean is used.

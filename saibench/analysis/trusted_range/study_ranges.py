@@ -97,10 +97,10 @@ def fit_or_refuse(label: str, samples: ErrorSamples, config: TrustConfig, seed: 
 
 
 def _differs_between_runs(samples: ErrorSamples) -> bool:
-    """Whether the feature's mean depends on the run's training, unlike that of a data feature."""
-    feature = samples.features[:, 0]
-    means = {feature[samples.groups == group].mean() for group in np.unique(samples.groups)}
-    return max(means) - min(means) > 1e-9 * max(map(abs, means))
+    """Whether a feature's mean depends on the run's training, unlike that of a data feature."""
+    each = [samples.features[samples.groups == one] for one in np.unique(samples.groups)]
+    means = np.array([own.mean(axis=0) for own in each])
+    return bool((np.ptp(means, axis=0) > 1e-9 * np.abs(means).max(axis=0)).any())
 
 
 def further(others: Sequence[Found]) -> list[str]:
@@ -132,7 +132,7 @@ def range_sentences(found: Found, features: Sequence[str | None] = (None,)) -> l
     """The results of a fitted range: fit, trusted intervals, and validation.
 
     Args:
-        features: along which intervals are given; by default the first one.
+        features: along which intervals are given; by default the best one.
     """
     trusted, samples, validation = found.trusted, found.samples, found.validation
     assert trusted is not None and samples is not None

@@ -6,19 +6,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.exchangeability.reference import Reference
+from saibench.analysis.trusted_range.competition import Candidate, Competition, compete
 from saibench.analysis.trusted_range.conformal import block_weights, calibration_blocks
-from saibench.analysis.trusted_range.curves import Kind, floats
-from saibench.analysis.trusted_range.error_model import ErrorModel
+from saibench.analysis.trusted_range.curves import floats
+from saibench.analysis.trusted_range.error_model import ErrorModel, ModelKind
 from saibench.analysis.trusted_range.inputs import as_columns, quantities_of, refuse_invalid
 from saibench.analysis.trusted_range.records import Check, Counts, Quantity, Source
 from saibench.analysis.trusted_range.splits import (
     NUM_SPLITS,
+    Choice,
     Split,
     bounds,
     fit_splits,
@@ -37,9 +40,12 @@ class TrustedRange:
     every value of a feature, and not for other data. Outside the fitted range of a feature there
     is no guarantee; `ErrorModel` describes how the bound widens there.
 
+    Several features compete, alone and together (`competition`); those that the bound does not use
+    still tell whether a sample is inside the fitted range.
+
     Args:
         coverage: of the bound, such as 0.9.
-        quantile, model: of the first split of the blocks, see `Split`.
+        quantile, model, reach_low, reach_high: of the first split of the blocks, see `Split`.
         features: arguments of `check`, in this order.
         statistic: the error that is bounded.
         unconditional: bound of the first split without any feature.
@@ -50,6 +56,8 @@ class TrustedRange:
         others: further splits; empty in a range of saibench 0.1.
         reference: samples with which `saibench.analysis.exchangeability.Monitor` compares a stream;
             None in a range of saibench 0.1, of several runs, or of too few independent samples.
+        competition: the candidates of features and error models; None in a file of version 1.
+        single: with several features, a range of the best one alone.
     """
 
     coverage: float
@@ -64,6 +72,10 @@ class TrustedRange:
     tolerance: float | None = None
     others: tuple[Split, ...] = ()
     reference: Reference | None = None
+    reach_low: tuple[float, ...] = ()
+    reach_high: tuple[float, ...] = ()
+    competition: Competition | None = None
+    single: TrustedRange | None = None
 
     def __post_init__(self) -> None:
         sizes = {len(split.model.low) for split in self.splits}
@@ -73,17 +85,29 @@ class TrustedRange:
     @property
     def splits(self) -> tuple[Split, ...]:
         """All splits; the bound is the median of their bounds."""
-        return (Split(self.model, self.quantile, self.unconditional), *self.others)
+        own = Split(self.model, self.quantile, self.unconditional, self.reach_low, self.reach_high)
+        return (own, *self.others)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Names of the features that the bound uses."""
+        columns = self.model.columns or range(len(self.features))
+        return tuple(self.features[column].name for column in columns)
+
+    @property
+    def best(self) -> TrustedRange:
+        """The range along one feature: `single`, or this range if it has no other feature."""
+        return self.single or self
 
     @cached_property
     def low(self) -> tuple[float, ...]:
-        """Start of the fitted range of each feature, the median over splits."""
-        return floats(np.median([split.model.low for split in self.splits], axis=0))
+        """Start of the range of each feature, the median over splits."""
+        return floats(np.median([split.low for split in self.splits], axis=0))
 
     @cached_property
     def high(self) -> tuple[float, ...]:
-        """End of the fitted range of each feature, the median over splits."""
-        return floats(np.median([split.model.high for split in self.splits], axis=0))
+        """End of the range of each feature, the median over splits."""
+        return floats(np.median([split.high for split in self.splits], axis=0))
 
     @cached_property
     def typical(self) -> tuple[float, ...]:
@@ -98,7 +122,7 @@ class TrustedRange:
         blocks: ArrayLike,
         *,
         coverage: float = 0.9,
-        kind: Kind | None = None,
+        kind: ModelKind | None = None,
         names: Sequence[str | Quantity] | None = None,
         statistic: str | Quantity = "error",
         source: Source | None = None,
@@ -113,7 +137,7 @@ class TrustedRange:
             errors: `(samples,)`, finite and not negative.
             blocks: a label for each sample; samples of one block may depend on each other.
             coverage: share of new samples for which the bound is to hold.
-            kind: see `fit_error_model`.
+            kind: of the error model (`fit_error_model`); by default all compete.
             names: names or quantities of the features.
             statistic: name or quantity of the error.
             source: of the samples.
@@ -130,30 +154,31 @@ class TrustedRange:
         labels = np.asarray(blocks)
         quantities = quantities_of(names, known.shape[1])
         refuse_invalid(known, error, labels, coverage, quantities)
-        each_block = np.unique(labels)
-        calibrated = int(calibration_blocks(each_block, coverage, seed).sum())
+        calibration_blocks(labels, coverage, seed)  # refuses too few blocks
         for quantity, column in zip(quantities, known.T, strict=True):
             if np.ptp(column) == 0:
                 raise UserError(
                     f"{quantity.name} is {column[0]:g} for every sample. Use a feature that varies."
                 )
-        by_level = fit_splits(known, error, labels, coverage, kind=kind, num=splits, seed=seed)
-        fits = by_level[coverage]
-        weights = np.where(inside(fits, known), block_weights(labels), 0.0)
-        mean_bound = np.median(bounds(fits, known), axis=0) @ weights / weights.sum()
-        return cls(
-            coverage=float(coverage),
-            quantile=fits[0].quantile,
-            model=fits[0].model,
-            features=quantities,
-            statistic=Quantity(statistic) if isinstance(statistic, str) else statistic,
-            unconditional=fits[0].unconditional,
-            mean_bound=float(mean_bound),
-            counts=Counts(len(error), len(each_block) - calibrated, calibrated, seed, splits),
-            source=source or Source(),
-            tolerance=tolerance,
-            others=tuple(fits[1:]),
-        )
+        order = [quantity.name for quantity in quantities]
+        found = compete(known, error, labels, coverage, order, kind=kind)
+        described = {
+            "statistic": Quantity(statistic) if isinstance(statistic, str) else statistic,
+            "source": source or Source(),
+            "tolerance": tolerance,
+        }
+
+        def fitted(columns: Sequence[int], chosen: Candidate, **more: Any) -> TrustedRange:
+            names = [order[column] for column in columns]
+            choice = Choice(tuple(names.index(name) for name in chosen.features), chosen.kind)
+            parts = _fit(known[:, columns], error, labels, coverage, choice, seed, splits)
+            return cls(features=tuple(quantities[column] for column in columns), **parts, **more)
+
+        more = {**described, "competition": found}
+        if len(order) > 1:
+            best = found.best_single
+            more["single"] = fitted([order.index(best.features[0])], best, **described)
+        return fitted(range(len(order)), found.chosen, **more)
 
     @property
     def unconditional_bound(self) -> float:
@@ -198,7 +223,7 @@ class TrustedRange:
 
         Args:
             tolerance: in the statistic's unit; by default that of the fit.
-            feature: by default the first.
+            feature: by default the best one, with the bound that it has alone (`best`).
             at: values of the other features; by default their medians.
 
         Raises:
@@ -207,8 +232,10 @@ class TrustedRange:
         tolerance = self.tolerance if tolerance is None else tolerance
         if tolerance is None:
             raise UserError("the trusted range has no tolerance. Use --tolerance.")
+        if feature is None and at is None and self.single is not None:
+            return self.single.trusted(tolerance)
         names = [quantity.name for quantity in self.features]
-        feature = names[0] if feature is None else feature
+        feature = self.best.features[0].name if feature is None else feature
         self._refuse_unknown((feature, *(at or {})))
         typical = dict(zip(names, self.typical, strict=True))
         rest = {name: (at or {}).get(name, typical[name]) for name in names if name != feature}
@@ -253,3 +280,33 @@ class TrustedRange:
         for name in given:
             if name not in names:
                 raise UserError(f"'{name}' is no feature of this range: {closest(name, names)}")
+
+
+def _fit(
+    features: Floats,
+    errors: Floats,
+    blocks: NDArray,
+    coverage: float,
+    choice: Choice,
+    seed: int,
+    splits: int,
+) -> dict[str, Any]:
+    """The fitted parts of a `TrustedRange`."""
+    fits = fit_splits(features, errors, blocks, coverage, choice=choice, num=splits, seed=seed)[
+        coverage
+    ]
+    weights = np.where(inside(fits, features), block_weights(blocks), 0.0)
+    mean_bound = np.median(bounds(fits, features), axis=0) @ weights / weights.sum()
+    each_block = np.unique(blocks)
+    calibrated = int(calibration_blocks(each_block, coverage, seed).sum())
+    return {
+        "coverage": float(coverage),
+        "quantile": fits[0].quantile,
+        "model": fits[0].model,
+        "unconditional": fits[0].unconditional,
+        "mean_bound": float(mean_bound),
+        "counts": Counts(len(errors), len(each_block) - calibrated, calibrated, seed, splits),
+        "others": tuple(fits[1:]),
+        "reach_low": fits[0].reach_low,
+        "reach_high": fits[0].reach_high,
+    }

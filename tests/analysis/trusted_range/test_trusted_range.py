@@ -67,7 +67,7 @@ def test_bound_of_a_rising_error_never_falls(seed: int, start: float, step: floa
 def test_band_widens_beyond_the_data(
     seed: int, kind: str, far: float, further: float, side: int
 ) -> None:
-    trusted = replace(made(seed, kind), others=())
+    trusted = replace(made(seed, kind), others=(), reach_low=(), reach_high=())
     model = trusted.model  # of a single split, as of each
     edge = model.high[0] if side > 0 else model.low[0]
     check = trusted.check([edge, edge + side * far, edge + side * (far + further)])
@@ -206,7 +206,7 @@ def test_damaged_and_other_files_are_refused(tmp_path: Path) -> None:
     refused(text[:-40], "not readable")
     refused("[1, 2]", "no trusted range")
     refused('{"format": "other"}', "no trusted range")
-    refused(text.replace('"version": 1', '"version": 9'), "version 9")
+    refused(text.replace('"version": 2', '"version": 9'), "version 9")
     refused(text.replace('"coverage": 0.9', '"coverage": 0.99'), "damaged")
     refused(text.replace("quantile", "quantil"), "damaged")
     with pytest.raises(UserError, match="not readable"):

@@ -1,0 +1,282 @@
+"""Candidate features and error models of a trusted range, compared on held-out blocks.
+
+Each feature alone and several together, with each kind of error model, are fitted to a part of the
+blocks and predict the others. What is compared is the pinball loss at the requested coverage τ,
+
+    ρ(e, b) = max(τ (e − b), (τ − 1) (e − b)),
+
+of bounds b that are scaled by one number per candidate, as calibration does it. Of the candidates
+whose loss exceeds the lowest one by at most a standard error over blocks, one with the fewest
+features is chosen, and of these the one with the narrowest bounds; a quadratic one, which may fall
+with a distance, only if no other is left.
+
+Sources: Koenker and Bassett, "Regression quantiles", Econometrica 46 (1978); the rule of one
+standard error is that of Breiman et al., "Classification and Regression Trees" (1984), §3.4.3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from saibench.analysis.bootstrap import Floats
+from saibench.analysis.trusted_range.conformal import block_weights
+from saibench.analysis.trusted_range.curves import estimate_directions
+from saibench.analysis.trusted_range.error_model import (
+    KINDS,
+    ModelKind,
+    block_folds,
+    fit_curves,
+)
+from saibench.analysis.trusted_range.quantile_curve import weighted_quantile
+
+FOLDS = 4
+MAX_TOGETHER = 3
+"""Features that are combined step by step, in addition to all of them."""
+QUADRATIC = "quadratic"
+MAX_QUADRATIC = 3
+"""Features of a quadratic model; the number of its products grows with the square."""
+MAX_SAMPLES = 5_000
+"""Samples that candidates are compared on, drawn at random."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A combination of features with an error model.
+
+    Args:
+        features: names.
+        kind: of the error model.
+        loss: pinball loss on held-out blocks, in the statistic's unit.
+        gain: 1 − loss / loss of a bound without features.
+        gain_error: its standard error over blocks.
+        width: mean bound, relative to the bound without features.
+    """
+
+    features: tuple[str, ...]
+    kind: ModelKind
+    loss: float
+    gain: float
+    gain_error: float
+    width: float
+
+
+@dataclass(frozen=True)
+class Competition:
+    """All candidates, ascending with their loss.
+
+    Args:
+        candidates: at least one.
+        chosen: the one that the bound uses.
+        plain: loss without any feature.
+        useless: features that predict the error neither alone nor in addition to others: alone
+            they are not better than no feature by a standard error, and the bound does not use
+            them.
+    """
+
+    candidates: tuple[Candidate, ...]
+    chosen: Candidate
+    plain: float
+    useless: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.chosen not in self.candidates:
+            raise ValueError("the chosen candidate is missing")
+
+    @property
+    def best_single(self) -> Candidate:
+        """The candidate with one feature and the lowest loss."""
+        return next(one for one in self.candidates if len(one.features) == 1)
+
+
+def compete(
+    features: Floats,
+    errors: Floats,
+    blocks: NDArray,
+    coverage: float,
+    names: Sequence[str],
+    *,
+    kind: ModelKind | None = None,
+    seed: int = 0,
+) -> Competition:
+    """Compare the candidates by cross-validation over blocks.
+
+    Args:
+        features: `(samples, features)`; a constant one is no candidate.
+        errors, blocks: `(samples,)`.
+        coverage: the level τ.
+        names: of the features.
+        kind: of the error model; by default all compete.
+        seed: of the folds; the choice then does not depend on that of the splits.
+
+    Raises:
+        ValueError: all features are constant.
+    """
+    kept = _drawn(blocks, seed)
+    features, errors, blocks = features[kept], errors[kept], blocks[kept]
+    varying = [column for column in range(features.shape[1]) if np.ptp(features[:, column]) > 0]
+    if not varying:
+        raise ValueError("all features are constant")
+    held_out = _HeldOut(features, errors, blocks, coverage, seed)
+    tested = [
+        held_out.tested(columns, tried)
+        for columns in _combinations(held_out, varying)
+        for tried in _kinds(columns, len(varying), kind)
+    ]
+    tested.sort(key=lambda one: (one.loss, len(one.columns)))
+    near = [one for one in tested if held_out.is_near(one.losses, tested[0].losses)]
+    chosen = min(near, key=lambda one: (len(one.columns), one.kind == QUADRATIC, one.width))
+    candidates = {
+        id(one): Candidate(
+            features=tuple(names[column] for column in one.columns),
+            kind=one.kind,
+            loss=one.loss,
+            gain=held_out.relative(held_out.plain - one.losses),
+            gain_error=held_out.relative_error(held_out.plain - one.losses),
+            width=one.width,
+        )
+        for one in tested
+    }
+    found = candidates[id(chosen)]
+    alone = {
+        one.features[0]
+        for one in candidates.values()
+        if len(one.features) == 1 and one.gain > one.gain_error
+    }
+    return Competition(
+        candidates=tuple(candidates.values()),
+        chosen=found,
+        plain=float(held_out.weights @ held_out.plain),
+        useless=tuple(name for name in names if name not in {*alone, *found.features}),
+    )
+
+
+def pinball(errors: Floats, bounds: Floats | float, level: float) -> Floats:
+    """Pinball loss of each sample, `(samples,)`."""
+    above = errors - bounds
+    return np.maximum(level * above, (level - 1) * above)
+
+
+@dataclass(frozen=True, eq=False)
+class _Tested:
+    """A candidate with its pinball losses `(samples,)`, their mean, and its relative width."""
+
+    columns: tuple[int, ...]
+    kind: ModelKind
+    losses: Floats
+    loss: float
+    width: float
+
+
+class _HeldOut:
+    """Bounds of candidates on folds of blocks, fitted without the fold."""
+
+    def __init__(
+        self, features: Floats, errors: Floats, blocks: NDArray, coverage: float, seed: int
+    ) -> None:
+        self.features, self.errors, self.blocks = features, errors, blocks
+        self.coverage = coverage
+        self.weights = block_weights(blocks)
+        self.folds = block_folds(blocks, FOLDS, seed)
+        self.block_of = np.unique(blocks, return_inverse=True)[1]
+        self.plain_bound = weighted_quantile(errors, self.weights, coverage)
+        self.plain = pinball(errors, self.plain_bound, coverage)
+
+    def tested(self, columns: tuple[int, ...], kind: ModelKind) -> _Tested:
+        features = self.features[:, columns]
+        base, spread = np.empty(len(features)), np.empty(len(features))
+        for held_out, kept in self._parts():
+            known, errors, blocks = features[kept], self.errors[kept], self.blocks[kept]
+            directions = estimate_directions(known, errors, block_weights(blocks))
+            curves = fit_curves(kind, known, errors, blocks, directions, self.coverage, rough=True)
+            at_edge = np.clip(features[held_out], known.min(axis=0), known.max(axis=0))
+            base[held_out], spread[held_out] = curves.base_and_spread(at_edge)
+        scores = (self.errors - base) / spread
+        scale = weighted_quantile(scores, self.weights, self.coverage)
+        bounds = np.maximum(base + scale * spread, 0.0)
+        losses = pinball(self.errors, bounds, self.coverage)
+        width = float(self.weights @ bounds) / self.plain_bound if self.plain_bound > 0 else 1.0
+        return _Tested(columns, kind, losses, float(self.weights @ losses), width)
+
+    def is_near(self, losses: Floats, least: Floats) -> bool:
+        """Whether the mean loss is larger by at most a standard error."""
+        return float(self.weights @ (losses - least)) <= self._standard_error(losses - least)
+
+    def relative(self, values: Floats) -> float:
+        """Weighted mean of `(samples,)` values, relative to the loss without features."""
+        plain = float(self.weights @ self.plain)
+        return float(self.weights @ values) / plain if plain > 0 else 0.0
+
+    def relative_error(self, values: Floats) -> float:
+        """Standard error of `relative`."""
+        plain = float(self.weights @ self.plain)
+        return self._standard_error(values) / plain if plain > 0 else 0.0
+
+    def _standard_error(self, values: Floats) -> float:
+        by_block = np.bincount(self.block_of, self.weights * values)
+        return float(by_block.std(ddof=1)) * math.sqrt(len(by_block))
+
+    def squared(self, terms: Floats, ranks: Floats) -> float:
+        """Squared error of a linear regression of ranks, on held-out blocks."""
+        residuals = np.empty(len(ranks))
+        for held_out, kept in self._parts():
+            solved = np.linalg.lstsq(terms[kept], ranks[kept], rcond=None)[0]
+            residuals[held_out] = ranks[held_out] - terms[held_out] @ solved
+        return float(self.weights @ residuals**2)
+
+    def _parts(self) -> Iterator[tuple[NDArray, NDArray]]:
+        for fold in np.unique(self.folds):
+            held_out = self.folds == fold
+            yield held_out, ~held_out
+
+
+def _combinations(held_out: _HeldOut, varying: Sequence[int]) -> list[tuple[int, ...]]:
+    """Each feature alone, the best ones together step by step, and all.
+
+    Steps are made by a regression of the errors' ranks on the features' ranks and their squares,
+    which is fast.
+    """
+    count = len(held_out.errors)
+    ranks = rankdata(held_out.errors) / count
+    found: list[tuple[int, ...]] = [(column,) for column in varying]
+    parts = {}
+    for column in varying:
+        of_column = rankdata(held_out.features[:, column]) / count
+        parts[column] = np.stack([of_column, of_column**2], axis=1)
+    taken: tuple[int, ...] = ()
+    terms = np.ones((count, 1))
+    while len(taken) < min(MAX_TOGETHER, len(varying)):
+        rest = [column for column in varying if column not in taken]
+        with_each = {column: np.hstack([terms, parts[column]]) for column in rest}
+        best = min(rest, key=lambda column: held_out.squared(with_each[column], ranks))
+        taken, terms = (*taken, best), with_each[best]
+        found.append(tuple(sorted(taken)))
+    return list(dict.fromkeys([*found, tuple(varying)]))
+
+
+def _kinds(columns: tuple[int, ...], varying: int, kind: ModelKind | None) -> tuple[ModelKind, ...]:
+    """The error models of a combination; trees, which take longest, of all features only."""
+    if kind is not None:
+        return (kind,)
+    return tuple(
+        one
+        for one in KINDS
+        if (one != QUADRATIC or len(columns) <= MAX_QUADRATIC)
+        and (one != "trees" or len(columns) == varying > 1)
+    )
+
+
+def _drawn(blocks: NDArray, seed: int) -> NDArray[np.intp]:
+    """Rows of at most `MAX_SAMPLES` samples; more only if there are more blocks."""
+    rows = np.random.default_rng(seed).permutation(len(blocks))
+    labels = blocks[rows]
+    first = np.unique(labels, return_index=True)[1]  # one sample of each block
+    place = np.arange(len(rows)) + len(rows)
+    place[first] = np.arange(len(first))
+    taken = np.argsort(place)[: max(MAX_SAMPLES, len(first))]
+    return np.sort(rows[taken])

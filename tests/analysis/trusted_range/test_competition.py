@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_trust import blocks_of_errors
+from sklearn.metrics import mean_pinball_loss
+
+from saibench.analysis.trusted_range import TrustedRange
+from saibench.analysis.trusted_range.competition import compete, pinball
+from saibench.analysis.trusted_range.conformal import calibration_blocks
+from saibench.analysis.trusted_range.splits import bounds, fit_splits
+
+NAMES = ["distance", "other", "noise"]
+
+
+def made(seed: int, num_blocks: int = 80) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An error that depends on two of three features."""
+    rng = np.random.default_rng(seed)
+    distance, error, blocks = blocks_of_errors(rng, num_blocks, 10)
+    other, noise = rng.uniform(size=(2, len(error)))
+    return np.column_stack([distance, other, noise]), error * (0.3 + other), blocks
+
+
+def test_pinball_loss_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    errors, found = rng.normal(size=(2, 100))
+    expected = mean_pinball_loss(errors, found, alpha=0.8)
+    assert pinball(errors, found, 0.8).mean() == pytest.approx(expected, rel=1e-12)
+
+
+def test_features_that_predict_the_error_are_combined_and_the_others_named() -> None:
+    features, error, blocks = made(0, 200)
+    found = compete(features, error, blocks, 0.9, NAMES)
+    assert set(found.chosen.features) == {"distance", "other"}
+    assert found.useless == ("noise",)
+    losses = [one.loss for one in found.candidates]
+    assert losses == sorted(losses)
+    assert found.chosen.loss < found.best_single.loss < found.plain
+    assert found.chosen.gain > 3 * found.chosen.gain_error > 0
+    assert {one.kind for one in found.candidates if len(one.features) > 1} > {"trees", "log-linear"}
+
+
+def test_a_single_feature_is_preferred_if_the_others_add_nothing() -> None:
+    rng = np.random.default_rng(1)
+    distance, error, blocks = blocks_of_errors(rng, 100, 10)
+    features = np.column_stack([rng.uniform(size=(len(error), 2)), distance])
+    found = compete(features, error, blocks, 0.9, ["a", "b", "distance"])
+    assert found.chosen.features == ("distance",)
+    assert set(found.useless) == {"a", "b"}
+
+
+def test_width_of_a_constant_error_is_that_without_features() -> None:
+    rng = np.random.default_rng(2)
+    found = compete(rng.uniform(size=(200, 1)), np.zeros(200), np.repeat(range(40), 5), 0.9, ["x"])
+    assert (found.plain, found.chosen.gain, found.chosen.width) == (0.0, 0.0, 1.0)
+    assert found.useless == ()
+
+
+def test_range_of_several_features_has_that_of_the_best_one_beside(tmp_path: Path) -> None:
+    features, error, blocks = made(3)
+    trusted = TrustedRange.fit(features, error, blocks, names=NAMES, tolerance=2.5)
+    assert set(trusted.chosen) == {"distance", "other"}
+    assert trusted.best.features[0].name == "distance" and trusted.best.single is None
+    assert trusted.trusted() == trusted.best.trusted()
+    assert trusted.trusted(feature="other").at.keys() == {"distance", "noise"}
+    alone = TrustedRange.fit(features[:, 0], error, blocks, names=["distance"])
+    kind = trusted.best.model.kind
+    assert kind == alone.competition.candidates[0].kind  # of the lowest loss
+    assert trusted.mean_bound < trusted.best.mean_bound < trusted.unconditional_bound
+    outside = trusted.check([[0.5, 0.5, 3.0]])
+    assert not outside.inside[0]  # a feature that the bound does not use
+    assert outside.upper[0] > trusted.check([[0.5, 0.5, 0.5]]).upper[0]
+    assert TrustedRange.load(trusted.save(tmp_path / "range.json")) == trusted
+
+
+@pytest.mark.parametrize("kind", ["isotonic", "trees", "log-linear"])
+def test_saved_quantiles_are_the_same_to_the_last_digit(tmp_path: Path, kind: str) -> None:
+    features, error, blocks = made(4, 40)
+    trusted = TrustedRange.fit(features, error, blocks, names=NAMES, kind=kind, splits=3)
+    loaded = TrustedRange.load(trusted.save(tmp_path / "range.json"))
+    assert loaded == trusted and loaded.model.kind == kind
+    at = np.random.default_rng(0).uniform(-1, 2, (200, 3))
+    np.testing.assert_allclose(loaded.check(at).upper, trusted.check(at).upper, rtol=1e-12)
+    assert (loaded.check(at).expected >= 0).all()
+
+
+def test_coverage_is_nominal_although_the_choice_knows_the_calibration() -> None:
+    """Features and model are chosen on all fitted blocks; new blocks keep the coverage."""
+    observed = []
+    for seed in range(8):
+        features, error, blocks = made(seed, 60)
+        fits = fit_splits(features, error, blocks, 0.9, num=3)[0.9]
+        new, new_error, _ = made(1000 + seed, 200)
+        observed.append(np.mean(new_error <= np.median(bounds(fits, new), axis=0)))
+    spread = np.std(observed) / np.sqrt(len(observed))
+    assert np.mean(observed) > 0.9 - 3 * spread
+    assert np.mean(observed) < 0.9 + 2 / 41 + 3 * spread  # of 40 calibration blocks
+
+
+def test_bound_of_independent_samples_is_that_of_conformalised_quantile_regression() -> None:
+    """Scores sorted, and the ⌈(n + 1) τ⌉-th taken, as in MAPIE and crepes."""
+    rng = np.random.default_rng(5)
+    feature = rng.uniform(0.5, 2, 200)
+    error = feature * np.exp(0.4 * rng.normal(size=200))
+    single = np.arange(200)
+    trusted = TrustedRange.fit(feature, error, single, kind="isotonic", splits=1)
+    calibrates = calibration_blocks(single, 0.9, 0)
+    upper = trusted.model.bound(feature[:, None], 0.0)
+    scores = np.sort(error[calibrates] / upper[calibrates] - 1)
+    quantile = scores[int(np.ceil((len(scores) + 1) * 0.9)) - 1]
+    within = trusted.model.margin(feature[:, None]) == 0
+    expected = upper[within] * (1 + quantile)
+    np.testing.assert_allclose(trusted.check(feature[within]).upper, expected, rtol=0.03)
+    assert np.median(trusted.check(feature[within]).upper / expected) == pytest.approx(1, abs=1e-9)
