@@ -14,6 +14,7 @@ from saibench.analysis.region_trend.sentences import left_out_sentence, trend_se
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
+from saibench.figures.questions import TRUST
 from saibench.figures.style import (
     INK,
     MUTED,
@@ -28,6 +29,7 @@ from saibench.figures.style import (
 
 title = "Trend of the error over regions"
 paper = "Figure 1"
+question = TRUST
 
 MAX_RUNS = 3
 POSITIONS = 201
