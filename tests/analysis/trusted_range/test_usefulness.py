@@ -67,9 +67,12 @@ def test_bound_of_an_informative_feature_ranks_errors() -> None:
 
 
 def test_feature_without_information_ranks_nothing() -> None:
-    """Of 12 such features few are called informative; 4 or more in 0.1 % of tests at 2.5 %."""
-    found = [validate(samples_of(seed, informative=False), 0.9).usefulness for seed in range(12)]
-    assert sum(one.ranks_errors for one in found) < 4
-    assert sum(one.risk_coverage.area.low > 0 for one in found) < 4
+    """Of 8 such features few are called informative; 3 or more in 0.1 % of tests at 2.5 %."""
+    held = [
+        held_out_bounds(samples_of(seed, informative=False), 0.9, splits=1) for seed in range(8)
+    ]
+    found = [usefulness(one) for one in held]
+    assert sum(one.ranks_errors for one in found) < 3
+    assert sum(one.risk_coverage.area.low > 0 for one in found) < 3
     areas = np.array([one.auroc.estimate for one in found])
-    assert areas.mean() == pytest.approx(0.5, abs=4 * areas.std() / np.sqrt(len(areas)))
+    assert areas.mean() == pytest.approx(0.5, abs=5 * areas.std() / np.sqrt(len(areas)))
