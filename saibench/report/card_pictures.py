@@ -105,7 +105,8 @@ def best(numbers: BestRunNumbers, evidence: StudyEvidence) -> Markup:
         return _intervals([(first.label, first.mean, False)], None, label)
     rows = [(one.label, one.difference, one.is_worse) for one in others[:MAX_ROWS]]
     drawn = [(name, found, sure) for name, found, sure in rows if found is not None]
-    return _intervals(drawn, first.label, f"{label} above the best")
+    closest = f", {len(rows)} closest of {len(others)}" if len(rows) < len(others) else ""
+    return _intervals(drawn, first.label, f"{label} above the best{closest}")
 
 
 def fairness(numbers: FairnessNumbers, evidence: StudyEvidence) -> Markup:

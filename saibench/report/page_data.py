@@ -233,8 +233,11 @@ def _point(
 
 
 def _fields(studies: Sequence[PageStudy]) -> dict[str, dict[str, str]]:
+    """By column what the script reads of it, as far as it is known."""
     found: dict[str, dict[str, str]] = {}
     for study in studies:
         for name, field in study.evidence.units.items():
-            found.setdefault(name, {**field, "title": titled(name, study.evidence)})
+            field = {**field, "title": titled(name, study.evidence)}
+            read = ("unit", "per", "role", "describe", "title")
+            found.setdefault(name, {key: field[key] for key in read if field[key]})
     return found

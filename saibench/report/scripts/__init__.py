@@ -27,8 +27,9 @@ PARTS = (
 
 
 def script() -> str:
-    """All parts in one scope, hidden from other scripts of the page."""
-    parts = "\n".join(source(name) for name in PARTS)
+    """All parts in one scope, hidden from other scripts of the page; without lines of comments."""
+    lines = (line.strip() for name in PARTS for line in source(name).splitlines())
+    parts = "\n".join(line for line in lines if line and not line.startswith("//"))
     return f'"use strict";\n(() => {{\n{parts}\n}})();\n'
 
 
