@@ -20,7 +20,8 @@ TRUST = {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
     folder = tmp_path_factory.mktemp("study")
-    return StudyEvidence.load(write_trust_study(folder, record={"trust": TRUST}))
+    study = write_trust_study(folder, num_blocks=60, size=5, record={"trust": TRUST})
+    return StudyEvidence.load(study)
 
 
 def test_figure_is_drawn_for_all_runs_and_for_each(evidence: StudyEvidence) -> None:
@@ -29,8 +30,13 @@ def test_figure_is_drawn_for_all_runs_and_for_each(evidence: StudyEvidence) -> N
     figure = module.draw(evidence)
     assert len(figure.axes) == 9
     labels = [axes.get_ylabel() for axes in figure.axes[:3]]
-    assert labels == ["force_mae [meV/Å]", "observed [%]", "mean bound [meV/Å]"]
-    assert svg(figure) == svg(module.draw(evidence))
+    assert labels[0] == "force MAE [meV/Å]" and "meV/Å" in labels[1] and "%" in labels[2]
+
+
+def test_figure_is_the_same_when_drawn_again(tmp_path: Path) -> None:
+    folder = write_trust_study(tmp_path / "study", ["near"], 40, 5, {"trust": TRUST})
+    evidence = StudyEvidence.load(folder)
+    assert svg(trusted_range.draw(evidence)) == svg(trusted_range.draw(evidence))
 
 
 def test_table_has_the_drawn_numbers(evidence: StudyEvidence) -> None:
@@ -41,6 +47,12 @@ def test_table_has_the_drawn_numbers(evidence: StudyEvidence) -> None:
     coverage = numbers.filter(polars.col("curve") == "observed coverage")
     assert (coverage["low"] <= coverage["value"] + 1e-12).all()
     assert set(coverage["position"]) >= {0.8, 0.9}
+    bins = numbers.filter(polars.col("curve") == "coverage of a bin")
+    assert bins["samples"].sum() <= coverage.filter(position=0.9)["samples"].sum()
+    kept, ideal = (
+        numbers.filter(polars.col("curve") == name) for name in ("kept error", "ideal kept error")
+    )
+    assert (ideal["value"] <= kept["value"] + 1e-12).all()
 
 
 def test_caption_reports_range_coverage_and_width(evidence: StudyEvidence) -> None:
