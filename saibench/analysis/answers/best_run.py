@@ -79,7 +79,7 @@ def best_run(evidence: StudyEvidence, question: str) -> Answer[BestRunNumbers]:
     errors = _first_errors(evidence, models, partition)
     if errors is None:
         raise UserError(f"no error on {partition} is known for all {points.height} runs.")
-    numbers = BestRunNumbers(errors.statistic, errors.partition, _ranked(errors, models))
+    numbers = BestRunNumbers(errors.statistic, errors.partition, ranked(errors, models))
     return Answer(question, _sentence(numbers, evidence), numbers, _cautions(numbers))
 
 
@@ -93,7 +93,12 @@ def _first_errors(
     return next(names, found[0] if found else None)
 
 
-def _ranked(errors: ModelErrors, models: list[TestedModel]) -> tuple[ComparedModel, ...]:
+def ranked(errors: ModelErrors, models: list[TestedModel]) -> tuple[ComparedModel, ...]:
+    """The models by their mean error, each compared with the best on the same samples.
+
+    Raises:
+        UserError: no sample is defined for all models.
+    """
     values = {model.label: errors.over_axis(model) for model in models}
     defined = ~np.isnan(np.stack(list(values.values()))).any(axis=0)
     if not defined.any():

@@ -1,0 +1,44 @@
+"""How often equally good models are told apart, by simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars
+import pytest
+from scipy import stats
+
+from saibench.analysis.answers.best_run import ranked
+from saibench.analysis.model_errors import ModelErrors
+from saibench.analysis.tested_models import TestedModel
+from saibench.analysis.trusted_range.records import Quantity
+
+MODELS = [TestedModel(name, name, (name,), {}, trains=False) for name in "abcde"]
+
+
+def errors(rng: np.random.Generator, means: list[float], samples: int = 60) -> ModelErrors:
+    """Independent samples whose difficulty is common to all models."""
+    common = rng.gamma(2.0, 1.0, samples)
+    by_point = {
+        model.label: mean + common + rng.gamma(2.0, 0.5, samples)
+        for model, mean in zip(MODELS, means, strict=True)
+    }
+    values = {name: own[:, None] for name, own in by_point.items()}
+    ids = polars.DataFrame({"sample_id": range(samples)})
+    return ModelErrors("test", Quantity("error"), "", ("",), ids, values)
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_the_best_of_equal_models_is_rarely_significant(count: int) -> None:
+    rng, models = np.random.default_rng(count), MODELS[:count]
+    trials = 120
+    found = [ranked(errors(rng, [0.0] * len(MODELS)), models)[1].is_worse for _ in range(trials)]
+    at_most = stats.binom.ppf(0.999, trials, 0.05)
+    assert sum(found) <= at_most
+
+
+def test_a_better_model_is_found() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        best, *others = ranked(errors(rng, [1.0, 0.0, 1.0, 2.0, 1.0]), MODELS)
+        assert best.label == "b" and all(one.is_worse for one in others)
+        assert others[-1].label == "d"
