@@ -122,6 +122,18 @@ def points(interval: Bounded, places: int = 0) -> str:
     return fixed(_Hundredfold(interval), places)
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a text table: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
 class _Hundredfold:
     def __init__(self, share: Bounded) -> None:
         self.estimate = 100 * share.estimate

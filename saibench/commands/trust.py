@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if args.folder is None:
         raise UserError("trust needs a study folder, or --load with a file written by --save.")
     from saibench.analysis.dependence import dependence_warnings
+    from saibench.analysis.trusted_range.competition_text import competition_table
     from saibench.analysis.trusted_range.config import trust_config
     from saibench.analysis.trusted_range.details import detail_sentences
     from saibench.analysis.trusted_range.document import ranges_document
@@ -115,9 +116,12 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(ranges_document(evidence, found))
     else:
-        of_range = detail_sentences if args.verbose else short_sentences
         for one in found:
+            of_range = detail_sentences if args.verbose else short_sentences
             print("\n  ".join([one.label, *of_range(one, evidence)]))
+            if args.verbose and one.trusted is not None and one.trusted.competition is not None:
+                table = competition_table(one.trusted.competition, evidence)
+                print("\n    ".join(["", *table]))
     if args.save is not None:
         print(f"Saved as {fitted[0].save(args.save)}.", file=sys.stderr if args.json else None)
     return 0

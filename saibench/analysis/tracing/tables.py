@@ -8,7 +8,7 @@ import polars
 
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.tracing.records import PointTrace, ResponseTrace, Tested
-from saibench.formatting import fixed, percent, probability
+from saibench.formatting import aligned, fixed, percent, probability
 
 HEADER = ("", "share", "ρ", "partial ρ", "q of ρ")
 COMPONENTS = ("", "share", "size", "times the mean", "q")
@@ -26,7 +26,7 @@ def printed(trace: ResponseTrace) -> list[str]:
         )
         for one in trace.associations
     ]
-    lines = _aligned([HEADER, *rows])
+    lines = aligned([HEADER, *rows])
     components = [
         (
             f"{one.of} {one.name}",
@@ -37,7 +37,7 @@ def printed(trace: ResponseTrace) -> list[str]:
         )
         for one in trace.components
     ]
-    return [*lines, *(_aligned([COMPONENTS, *components]) if components else [])]
+    return [*lines, *(aligned([COMPONENTS, *components]) if components else [])]
 
 
 def table(traces: Sequence[PointTrace]) -> polars.DataFrame:
@@ -77,14 +77,3 @@ def _row(
     bounds = {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
     counts = {"samples": interval.count, "blocks": interval.num_blocks}
     return {**about, **bounds, **counts, **({} if test is None else {"p": test.p, "q": test.q})}
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if number == 0 else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from saibench.analysis.trusted_range import sentences
+from saibench.analysis.trusted_range.competition_text import candidate_sentences
 from saibench.analysis.trusted_range.in_short import short_sentences
 from saibench.analysis.trusted_range.study_ranges import Found
 from saibench.analysis.trusted_range.use_sentences import (
@@ -14,7 +15,7 @@ from saibench.evidence.reader import StudyEvidence
 
 
 def detail_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
-    """The answer, the fit, the tolerance along each feature, and the validation.
+    """The answer, the fit, the tolerance along the best feature, the candidates, the validation.
 
     Args:
         found: a range of the study.
@@ -27,6 +28,7 @@ def detail_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
     lines.insert(1, sentences.fit_sentence(trusted, evidence))
     if trusted.tolerance is not None:
         lines.insert(2, sentences.tolerance_sentence(trusted, trusted.trusted(), evidence))
+    lines[-1:-1] = candidate_sentences(found, evidence)
     if validation is not None:
         lines[-1:] = [
             sentences.coverage_sentence(validation),

@@ -49,6 +49,15 @@ def where_sentence(
     feature += f" ({found.feature})" if typed and feature != found.feature else ""
     limit = number(trusted.tolerance, unit=statistic.unit)
     opening = "Inconclusive, trusted" if found.is_inconclusive else "Trusted"
+    whose = f" of {joined(trusted.source.partitions)}" if trusted.source.partitions else ""
+    samples = "" if share is None else f"{percent(share)} of the samples{whose}"
+    if len(trusted.chosen) > 1 and share is not None and share.estimate > 0:
+        names = joined([titled(name, evidence) for name in trusted.chosen])
+        alone = spans(found, unit) if found.intervals else "nowhere"
+        return (
+            f"Trusted for {samples}, by {names} together: there {error} is at most {limit} for "
+            f"{coverage}. By {feature} alone: {alone}."
+        )
     if not found.intervals:
         lowest = number(found.lowest_bound, unit=statistic.unit)
         at = in_range(found.lowest_at, found.low, found.high)
@@ -57,8 +66,7 @@ def where_sentence(
             f"lowest bound is {lowest}, at {at} {unit}".rstrip()
             + "."
         )
-    whose = f" of {joined(trusted.source.partitions)}" if trusted.source.partitions else ""
-    of = "" if share is None else f" ({percent(share)} of the samples{whose})"
+    of = f" ({samples})" if samples else ""
     return (
         f"{opening} for {feature} {spans(found, unit)}{of}: there {error} is at most {limit} for "
         f"{coverage}."
@@ -92,7 +100,8 @@ def check_sentence(found: Found) -> str:
     verdict = "" if validation.contains_nominal else _off(validation)
     wider = replace(gain, low=-gain.high, estimate=-gain.estimate, high=-gain.low)
     width = f"{percent(gain)} narrower" if gain.estimate >= 0 else f"{percent(wider)} wider"
-    width += " than without the feature"
+    several = found.trusted is not None and len(found.trusted.chosen) > 1
+    width += f" than without the feature{'s' if several else ''}"
     if not validation.is_informative:
         width += " (not significant)"
     parts = [

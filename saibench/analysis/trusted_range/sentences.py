@@ -21,7 +21,8 @@ def fit_sentence(trusted: TrustedRange, evidence: StudyEvidence | None = None) -
         evidence: of the study, here and below for names in words.
     """
     counts, source = trusted.counts, trusted.source
-    names = joined([_with_unit(titled(one.name, evidence), one.unit) for one in trusted.features])
+    used = [one for one in trusted.features if one.name in trusted.chosen]
+    names = joined([_with_unit(titled(one.name, evidence), one.unit) for one in used])
     notes = [
         f"{count:,} {why} {are(count)} excluded"
         for count, why in (
@@ -39,7 +40,7 @@ def fit_sentence(trusted: TrustedRange, evidence: StudyEvidence | None = None) -
     often = f" in {counts.splits} splits" if counts.splits > 1 else ""
     error = _with_unit(titled(statistic.title, evidence), statistic.unit + per)
     return (
-        f"{error} as a {trusted.model.kind} function of {names}, fitted to "
+        f"{error} as a function of {names} ({trusted.model.kind}), fitted to "
         f"{counts.fitted_blocks} and calibrated on {counts.calibration_blocks} independent "
         f"blocks{often} of {'; '.join([f'{counts.samples:,} samples', *notes])}."
     )

@@ -24,7 +24,7 @@ OLD = Path(__file__).parents[3] / "docs" / "results"
 
 @pytest.fixture(scope="module")
 def of_trust(tmp_path_factory: pytest.TempPathFactory) -> tuple[StudyEvidence, Answers]:
-    folder = write_trust_study(tmp_path_factory.mktemp("trust"), record=TRUST)
+    folder = write_trust_study(tmp_path_factory.mktemp("trust"), num_blocks=40, record=TRUST)
     evidence = StudyEvidence.load(folder)
     return evidence, study_answers(evidence)
 
@@ -141,7 +141,8 @@ def test_a_defect_is_kept_with_its_question(
         raise RuntimeError("broken")
 
     monkeypatch.setattr("saibench.analysis.answers.study.fairness", fails)
-    answers = study_answers(StudyEvidence.load(write_trust_study(tmp_path / "study")))
+    folder = write_trust_study(tmp_path / "study", points=("near",), num_blocks=10, size=4)
+    answers = study_answers(StudyEvidence.load(folder))
     assert isinstance(answers.fairness.error, RuntimeError)
     assert answers.fairness.question in answers.fairness.label
     assert answers.trust.error is None
@@ -151,7 +152,6 @@ def test_a_defect_is_kept_with_its_question(
     "folder", ["nowcasting/radar/points", "jet_tagging/data_sources/points"], ids=str
 )
 def test_evidence_of_earlier_versions_is_answered(folder: str) -> None:
-    for point in sorted((OLD / folder).iterdir()):
-        answers = study_answers(StudyEvidence.load(point))
-        assert [one.error for one in answers] == [None] * 4
-        assert answers.fairness.numbers is not None and answers.best.numbers is not None
+    answers = study_answers(StudyEvidence.load(min((OLD / folder).iterdir())))
+    assert [one.error for one in answers] == [None] * 4
+    assert answers.fairness.numbers is not None and answers.best.numbers is not None

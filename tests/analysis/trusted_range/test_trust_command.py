@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -46,16 +47,28 @@ def test_details_are_printed_on_request(study: Path) -> None:
         assert part in out
 
 
+def test_candidates_are_compared_in_a_table(study: Path) -> None:
+    out = printed(study, "--point", "near", "--feature", "distance", "chance", "--verbose")
+    assert "chance adds nothing" in out
+    table = out.splitlines()[out.splitlines().index("") + 1 :]
+    assert {"features", "error model", "pinball loss", "gain"} <= set(re.split(r" {2,}", table[0]))
+    (chosen,) = [line for line in table if line.endswith("chosen")]
+    assert chosen.split()[0] == "distance" and "chance" not in chosen
+
+
 def test_json_has_the_numbers_of_the_saved_range(study: Path, tmp_path: Path) -> None:
     path = tmp_path / "range.json"
     ended = trust(study, "--point", "near", "--json", "--save", path)
     assert ended.status == 0 and str(path) in ended.err
     document = json.loads(ended.out)
     assert (document["format"], document["version"]) == ("saibench trusted ranges", 1)
-    ((found,), saved) = (document["ranges"], TrustedRange.load(path))
+    (found,), saved = document["ranges"], TrustedRange.load(path)
     assert found["label"] == "near" and found["refused"] is None
     assert (found["statistic"]["name"], found["statistic"]["unit"]) == ("force_mae", "meV/Å")
     assert [one["name"] for one in found["features"]] == ["distance"]
+    losses = [one["loss"] for one in found["competition"]["candidates"]]
+    assert losses == sorted(losses) and losses[0] < found["competition"]["plain"]
+    assert (found["chosen"], found["error_model"]) == (["distance"], saved.model.kind)
     interval = saved.trusted()
     assert [tuple(one) for one in found["trusted"]["intervals"]] == list(interval.intervals)
     assert found["mean_bound"] == saved.mean_bound
