@@ -156,11 +156,11 @@ READ = ("nowcasting/lead_time",)
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("studies", nargs="*", default=list(STUDIES), choices=[*STUDIES, []])
+    parser.add_argument("studies", nargs="*", default=[], choices=[*STUDIES, []], help="all")
     parser.add_argument("--jobs", type=int, default=1, help="points at a time")
     options = parser.parse_args()
     launcher = ["hydra/launcher=joblib", f"hydra.launcher.n_jobs={options.jobs}"]
-    for study in options.studies:
+    for study in options.studies or STUDIES:
         folder = RUNS / study
         place = [f"study={folder.name}", f"hydra.sweep.dir={folder}"]
         for overrides in STUDIES[study]():
