@@ -53,6 +53,7 @@ TWO_POINTS = {
     "error_tracing": ("subset.count=9", "seed=0,1"),
     "trend_imbalance": ("subset.count=9",),
     "intensity_extrapolation": ("subset.count=9", "weakest=0.6667,1.0"),
+    "trusted_range": ("subset.count=20", "seed=0,1", "partitions.between.samplers.1.count=30"),
 }
 OF_RAIN = {"sample_efficiency": ("subset.fraction=0.1,0.3",)}
 OF_JETS = {  # where studies of several workloads have one name
