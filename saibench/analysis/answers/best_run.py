@@ -22,7 +22,7 @@ from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
-from saibench.formatting import by_width, number
+from saibench.formatting import are, by_width
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,8 @@ def _sentence(numbers: BestRunNumbers, evidence: StudyEvidence) -> str:
     worse = sum(one.is_worse for one in others)
     rest = ""
     if len(others) > 1:
-        rest = f"; {number(worse)} of the {len(others)} others are significantly worse"
+        how_many = f"{worse} of the {len(others)} others" if worse else "no other run"
+        rest = f"; {how_many} {are(worse or 1)} significantly worse"
     return f"{best.label} has the smallest {of}: {mean}, {by}, but {verdict}{rest}."
 
 
