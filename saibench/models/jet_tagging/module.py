@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,12 @@ from saibench.evidence.statistic import PartitionMetric, Statistic
 from saibench.metrics.jet_tagging import BinnedROC, TaggingAccuracy
 from saibench.models.jet_tagging.nets.published import load_released
 from saibench.models.jet_tagging.saved_jets import choose_jets, saved_jets
-from saibench.models.jet_tagging.statistics import angle_labels, jet_metrics, jet_statistics
+from saibench.models.jet_tagging.statistics import (
+    angle_labels,
+    committee_statistic,
+    jet_metrics,
+    jet_statistics,
+)
 from saibench.models.metrics import MetricInputs, Metrics
 from saibench.models.net_interface import built_net, checked_output
 from saibench.models.net_module import LOG_EVERY, NetModule, check_checkpoint, check_optimizer
@@ -53,6 +58,7 @@ class JetTaggingModule(NetModule):
     """
 
     validated = ("val/loss", "val/accuracy", "val/auc")
+    snapshots = 3
 
     def __init__(
         self,
@@ -136,6 +142,13 @@ class JetTaggingModule(NetModule):
 
     def statistics(self) -> list[Statistic]:
         return jet_statistics(self._degrees())
+
+    def committee_statistics(self) -> list[Statistic]:
+        return [committee_statistic(self.snapshots)]
+
+    def committee_spread(self, predictions: Sequence[Any], batch: JetBatch) -> dict[str, Tensor]:
+        log_odds = torch.stack([one[:, 0].double() - one[:, 1].double() for one in predictions])
+        return {"committee_std": log_odds.std(dim=0)}
 
     def partition_metrics(self) -> list[PartitionMetric]:
         return jet_metrics(self._degrees())

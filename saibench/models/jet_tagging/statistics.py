@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from saibench.evidence.known import TITLES
 from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import Axis, PartitionMetric, Statistic
 from saibench.metrics.functional.classification import (
@@ -30,6 +31,17 @@ def angle_labels(step_degrees: float, count: int) -> tuple[int, ...] | tuple[str
     if all(float(angle).is_integer() for angle in degrees):
         return tuple(int(angle) for angle in degrees)
     return tuple(f"{angle:g}" for angle in degrees)
+
+
+def committee_statistic(members: int) -> Statistic:
+    """Disagreement of a committee about a jet."""
+    describe = (
+        "standard deviation of the log-odds over the weights of the last validations (up to "
+        f"{members})"
+    )
+    return Statistic(
+        "committee_std", "", "jet", describe, known=BEFORE, title=TITLES["committee_std"]
+    )
 
 
 def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:

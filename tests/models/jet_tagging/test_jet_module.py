@@ -91,6 +91,16 @@ def test_statistics_of_a_jet_are_those_of_numpy() -> None:
     writer.checked_values(module.statistics(), arrays(found, batch))
 
 
+def test_disagreement_of_a_committee_is_the_deviation_of_its_log_odds() -> None:
+    module = made()
+    predictions = [logits(7, seed) for seed in range(3)]
+    found = module.committee_spread(predictions, None)
+    assert list(found) == [one.key for one in module.committee_statistics()]
+    log_odds = torch.stack(predictions).double().numpy()
+    expected = (log_odds[..., 0] - log_odds[..., 1]).std(axis=0, ddof=1)
+    np.testing.assert_allclose(found["committee_std"].numpy(), expected, rtol=1e-12)
+
+
 def arrays(found: dict[str, Tensor], batch) -> dict[str, np.ndarray]:
     return {"sample_id": batch.sample_id.numpy(), **{k: v.numpy() for k, v in found.items()}}
 
