@@ -37,7 +37,14 @@ _BEFORE = {
     "observed_displacement",
 }
 """Features that are known before the truth."""
-_OF_PREDICTION = {"score", "logit", "score_range", "predicted_rate", "mass_balance"}
+_OF_PREDICTION = {
+    "score",
+    "logit",
+    "least_confidence",
+    "score_range",
+    "predicted_rate",
+    "mass_balance",
+}
 """Statistics of the prediction alone."""
 _BINARY = ("correct", "responds_")
 """Prefixes of statistics that are 0 or 1."""

@@ -241,7 +241,12 @@ def decay_groups(net: torch.nn.Module) -> list[dict[str, Any]]:
 def _scored(log_odds: Tensor, batch: JetBatch) -> dict[str, Tensor]:
     correct = ((log_odds > 0) == (batch.label == 1)).double()
     correct = torch.where(log_odds.isnan(), torch.nan, correct)
-    return {"score": log_odds.sigmoid(), "logit": log_odds, "correct": correct}
+    return {
+        "score": log_odds.sigmoid(),
+        "logit": log_odds,
+        "correct": correct,
+        "least_confidence": (-log_odds.abs()).sigmoid(),
+    }
 
 
 def _seed_of(*numbers: int) -> int:

@@ -54,6 +54,13 @@ def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
         Statistic("score", "", "jet", "predicted probability of a top jet", known=BEFORE),
         Statistic("logit", "", "jet", "log-odds of a top jet, predicted", known=BEFORE),
         Statistic(
+            "least_confidence",
+            "",
+            "jet",
+            "predicted probability of the class that is not predicted",
+            known=BEFORE,
+        ),
+        Statistic(
             "correct",
             "",
             "jet",

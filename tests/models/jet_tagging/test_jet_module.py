@@ -86,6 +86,8 @@ def test_statistics_of_a_jet_are_those_of_numpy() -> None:
     odds = z[:, 0] - z[:, 1]
     np.testing.assert_allclose(found["logit"], odds, rtol=1e-12)
     np.testing.assert_allclose(found["score"], 1 / (1 + np.exp(-odds)), rtol=1e-12)
+    other = np.minimum(found["score"], 1 - found["score"].numpy())
+    np.testing.assert_allclose(found["least_confidence"], other, rtol=1e-9)
     np.testing.assert_array_equal(found["correct"], (odds > 0) == (batch.label.numpy() == 1))
     assert {s.key for s in module.statistics()} == set(found)
     writer.checked_values(module.statistics(), arrays(found, batch))
