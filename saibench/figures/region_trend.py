@@ -111,6 +111,13 @@ def caption(evidence: StudyEvidence) -> str:
     return "\n".join([*parts, *([f"{others} further runs are not drawn."] if others else [])])
 
 
+def reading(evidence: StudyEvidence) -> str:
+    """What the trend of the first of the drawn runs predicts beyond the data."""
+    (run, found), *others = _drawn(evidence)
+    prediction = trend_sentence(run, found, titled(run.feature.title, evidence))
+    return f"{run.label}: {prediction}" if others else prediction
+
+
 def _drawn(evidence: StudyEvidence) -> list[tuple[RunTrend, RegionTrend]]:
     return [(run, run.found) for run in run_trends(evidence) if run.found][:MAX_RUNS]
 

@@ -130,6 +130,13 @@ def caption(evidence: StudyEvidence) -> str:
     return "\n".join([*parts, *further(fitted[len(drawn) :])])
 
 
+def reading(evidence: StudyEvidence) -> str:
+    """Where the first of the drawn runs can be trusted."""
+    (first, _), *others = _drawn(evidence)
+    answer, *_ = short_sentences(first, evidence)
+    return f"{first.label}: {answer}" if others else answer
+
+
 def _sentences(one: Found, trusted: TrustedRange, evidence: StudyEvidence) -> list[str]:
     lines = short_sentences(one, evidence)
     if one.validation is not None:

@@ -30,6 +30,7 @@ def test_each_run_has_a_panel_with_its_regions(evidence: StudyEvidence) -> None:
     assert svg(figure) == svg(module.draw(evidence))
     caption = module.caption(evidence)
     assert "60 meV/Å" in caption and len(caption.splitlines()) == 3
+    assert region_trend.reading(evidence) in caption.replace("\n", " ")
 
 
 def test_table_has_regions_trend_and_the_predicted_one(evidence: StudyEvidence) -> None:

@@ -59,6 +59,7 @@ def test_caption_reports_range_coverage_and_width(evidence: StudyEvidence) -> No
     caption = trusted_range.caption(evidence)
     for part in ("distance", "90 %", "narrower", "[meV/Å per component]"):
         assert part in caption
+    assert trusted_range.reading(evidence).startswith("all 2")
 
 
 def test_caption_reports_that_a_feature_has_no_information(tmp_path: Path) -> None:
