@@ -17,7 +17,7 @@ import pytest
 from command_line import QUIET, Ended, evaluate
 from filelock import FileLock
 
-from saibench.analysis.exchangeability import Reference
+from saibench.analysis.exchangeability import Reference, Series
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.evidence.reader import StudyEvidence
@@ -172,13 +172,11 @@ def of_similarity(tmp_path: Path) -> Path:
         names=["soap_similarity"],
         statistic=Quantity("force_mae", "meV/Å"),
     )
+    ids = tuple(range(100))
     reference = Reference(
-        names=("soap_similarity",),
-        rows=tuple((1.0 - 1e-9 * number,) for number in range(100)),
-        errors=tuple(1e6 + number for number in range(100)),
-        sample_ids=tuple(range(100)),
+        series=(Series("soap_similarity", tuple(1.0 - 1e-9 * i for i in ids), ids, 1e-6),),
+        error=Series("error", tuple(1e6 + i for i in ids), ids, 1e-6),
         kind="time",
-        spacing=1e-6,
         unit="ps",
     )
     return replace(fitted, reference=reference).save(tmp_path / "range.json")

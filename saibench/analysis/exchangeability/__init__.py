@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from saibench.analysis.exchangeability.martingale import Martingale, PValues
 from saibench.analysis.exchangeability.monitor import Alarm, Monitor
-from saibench.analysis.exchangeability.reference import Reference, reference_of
+from saibench.analysis.exchangeability.reference import Reference, Series, reference_of
 from saibench.analysis.exchangeability.stream import NotMonitored, Watched, watch
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "NotMonitored",
     "PValues",
     "Reference",
+    "Series",
     "Watched",
     "reference_of",
     "watch",

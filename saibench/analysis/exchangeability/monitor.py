@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from saibench.analysis.exchangeability.martingale import Martingale, PValues
-from saibench.analysis.exchangeability.reference import MIN_ROWS, Reference, is_due
+from saibench.analysis.exchangeability.reference import MIN_VALUES, Reference, Series, is_due
 from saibench.errors import UserError
 from saibench.evidence.independence import TIME
 
@@ -42,7 +42,7 @@ class Monitor:
     monitor needs no true errors, and does not notice errors that change while the features do not;
     `Monitor(reference.of_errors)` does.
 
-    Samples that follow the last compared one by less than the reference's spacing are correlated
+    Values of a feature that follow the last compared one by less than its spacing are correlated
     with it, and are skipped.
 
     Args:
@@ -62,14 +62,15 @@ class Monitor:
         self.reference = reference
         self.level = level
         self.alarm: Alarm | None = None
-        self.samples = 0
         self._received = 0
-        self._last = -math.inf
-        columns = zip(*reference.rows, strict=True)
         self._watched = {
-            name: _Watched(PValues(column, (seed, number)))
-            for number, (name, column) in enumerate(zip(reference.names, columns, strict=True))
+            one.name: _Watched(one, (seed, number)) for number, one in enumerate(reference.series)
         }
+
+    @property
+    def samples(self) -> int:
+        """Number of samples compared until now, of the feature with most."""
+        return max(watched.samples for watched in self._watched.values())
 
     @property
     def threshold(self) -> float:
@@ -98,16 +99,12 @@ class Monitor:
         missing = [name for name in self._watched if name not in features]
         if missing:
             raise UserError(f"the monitor also needs {', '.join(missing)}.")
-        if not is_due(place, self._last, self.reference.spacing):
-            return self.alarm
-        self._last = place
-        self.samples += 1
         for name, watched in self._watched.items():
             watched.update(float(features[name]), place)
         if self.alarm is None and self.martingale >= self.threshold:
             feature = max(self._watched, key=lambda name: self._watched[name].martingale.log)
-            since = self._watched[feature].lowest_at
-            self.alarm = Alarm(feature, place, since, self.samples)
+            found = self._watched[feature]
+            self.alarm = Alarm(feature, place, found.lowest_at, found.samples)
         return self.alarm
 
     def _place(self, time: float | None) -> float:
@@ -122,7 +119,7 @@ class Monitor:
 
 WITHOUT_REFERENCE = (
     "The trusted range has no calibration samples to compare with: it is of saibench 0.1 or of "
-    f"several runs, or its features have fewer than {MIN_ROWS} independent values."
+    f"several runs, or its features have fewer than {MIN_VALUES} independent values."
 )
 
 
@@ -130,18 +127,24 @@ class _Watched:
     """One feature of a stream.
 
     Args:
-        p_values: against the calibration samples.
+        series: its calibration values.
+        seed: of the random numbers in its p-values.
     """
 
-    def __init__(self, p_values: PValues) -> None:
+    def __init__(self, series: Series, seed: tuple[int, int]) -> None:
         self.martingale = Martingale()
+        self.samples = 0
         self.lowest_at = math.nan
-        self._p_values = p_values
-        self._lowest = math.inf
+        self._p_values = PValues(series.values, seed)
+        self._spacing = series.spacing
+        self._lowest, self._last = math.inf, -math.inf
 
     def update(self, value: float, place: float) -> None:
-        p = self._p_values.next(value if math.isfinite(value) else math.inf)
+        if not is_due(place, self._last, self._spacing):
+            return
+        self._last = place
+        self.samples += 1
         before = self.martingale.log
-        self.martingale.update(p)
-        if math.isnan(self.lowest_at) or before <= self._lowest:
+        if before <= self._lowest:
             self._lowest, self.lowest_at = before, place
+        self.martingale.update(self._p_values.next(value if math.isfinite(value) else math.inf))

@@ -14,12 +14,12 @@ from saibench.analysis.bootstrap import Floats
 from saibench.evidence.independence import MARKS, ORDER_COLUMN, TIME
 from saibench.evidence.stretches import contradiction, memory, units_of
 
-MAX_ROWS = 500
-"""More samples hardly sharpen a p-value, and would fill the file of a range."""
-MIN_ROWS = 20
-"""With fewer independent samples even a complete change takes ten samples to be found."""
+MAX_VALUES = 500
+"""More values hardly sharpen a p-value, and would fill the file of a range."""
+MIN_VALUES = 20
+"""With fewer independent values even a complete change takes ten samples to be found."""
 TIMES_BETWEEN = 3.0
-"""Correlation times between two samples, the least with which simulated AR(1) series raise no more
+"""Correlation times between two values, the least with which simulated AR(1) series raise no more
 false alarms than the nominal 5 % (docs/results/statistics/exchangeability.md)."""
 
 ERROR_NAME = "error"
@@ -29,53 +29,69 @@ ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class Reference:
-    """Calibration samples far enough apart to be independent.
+class Series:
+    """Values of one quantity, far enough apart to be independent.
 
     Args:
-        names: of the features.
-        rows: `(samples, features)`.
-        errors: `(samples,)`, in the statistic's unit.
+        name: of the feature, or `ERROR_NAME`.
+        values: `(samples,)`.
         sample_ids: `(samples,)`.
+        spacing: least distance of two values: in the unit of the time column, or as a number of
+            groups or samples.
+    """
+
+    name: str
+    values: tuple[float, ...]
+    sample_ids: tuple[int, ...]
+    spacing: float
+
+    def __post_init__(self) -> None:
+        if not self.values or len(self.values) != len(self.sample_ids) or not self.spacing > 0:
+            raise ValueError("the series has no values, other samples, or no spacing")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Calibration samples that a stream is compared with.
+
+    Args:
+        series: of the features.
+        error: of the true errors, if they have enough independent values.
         kind: what is declared independent: `time`, `group` or `sample`.
-        spacing: least distance of two samples of a stream: in the unit of the time column, or as a
-            number of groups or samples.
         unit: of the time column.
         data: hash of their data.
     """
 
-    names: tuple[str, ...]
-    rows: tuple[tuple[float, ...], ...]
-    errors: tuple[float, ...]
-    sample_ids: tuple[int, ...]
+    series: tuple[Series, ...]
+    error: Series | None
     kind: str
-    spacing: float
     unit: str = ""
     data: str = ""
 
     def __post_init__(self) -> None:
-        widths = {len(row) for row in self.rows}
-        if not self.names or widths != {len(self.names)} or len(self.errors) != len(self.rows):
-            raise ValueError("the reference's rows do not fit its features")
-        if not self.spacing > 0:
-            raise ValueError("the reference's spacing is not positive")
+        if not self.series:
+            raise ValueError("the reference has no feature")
 
     @property
-    def of_errors(self) -> Reference:
-        """The errors of the same samples, as the only feature."""
-        rows = tuple((error,) for error in self.errors)
-        return replace(self, names=(ERROR_NAME,), rows=rows)
+    def names(self) -> tuple[str, ...]:
+        """The features."""
+        return tuple(one.name for one in self.series)
+
+    @property
+    def sample_ids(self) -> set[int]:
+        """Ids of all samples that have a value here."""
+        series = self.series if self.error is None else (*self.series, self.error)
+        return {number for one in series for number in one.sample_ids}
+
+    @property
+    def of_errors(self) -> Reference | None:
+        """The reference of the errors, as its only feature; None without errors."""
+        return None if self.error is None else replace(self, series=(self.error,))
 
     def only(self, names: Sequence[str]) -> Reference | None:
         """The reference of some of its features; None if it has none of them."""
-        columns = [column for column, name in enumerate(self.names) if name in names]
-        if not columns:
-            return None
-        return replace(
-            self,
-            names=tuple(self.names[column] for column in columns),
-            rows=tuple(tuple(row[column] for column in columns) for row in self.rows),
-        )
+        kept = tuple(one for one in self.series if one.name in names)
+        return replace(self, series=kept) if kept else None
 
 
 def reference_of(
@@ -83,7 +99,8 @@ def reference_of(
 ) -> Reference | None:
     """The reference of the samples of one run.
 
-    Features that follow the order of the samples (the time itself) or are constant are left out.
+    Features that follow the order of the samples (the time itself), are constant, or have fewer
+    than `MIN_VALUES` independent values are left out.
 
     Args:
         rows: `sample_id`, the features, the error, and what there is of the columns of
@@ -95,29 +112,20 @@ def reference_of(
         unit: of their time.
 
     Returns:
-        None if there are fewer than `MIN_ROWS` independent samples.
+        None if no feature is left.
     """
     samples, order = in_order(rows, [*features, error])
-    names = [name for name in features if _is_monitored(samples, name)]
-    if not names or samples.height < MIN_ROWS:
+    if samples.height < MIN_VALUES:
         return None
-    values = samples.select(*names, error).to_numpy().astype(np.float64)
-    steps = np.diff(order.place)
-    spacing = _samples_between(values, order.kind) * float(np.median(steps))
-    if not 0 < spacing < math.inf:
+    found = [_series(samples, order, name) for name in features]
+    series = tuple(one for one in found if one is not None)
+    if not series:
         return None
-    chosen = spaced(order.place, spacing)
-    if len(chosen) < MIN_ROWS:
-        return None
-    if len(chosen) > MAX_ROWS:
-        chosen = chosen[np.linspace(0, len(chosen) - 1, MAX_ROWS).round().astype(int)]
+    of_errors = _series(samples, order, error)
     return Reference(
-        names=tuple(names),
-        rows=tuple(tuple(map(float, row)) for row in values[chosen, :-1]),
-        errors=tuple(map(float, values[chosen, -1])),
-        sample_ids=tuple(map(int, samples["sample_id"].to_numpy()[chosen])),
+        series=series,
+        error=of_errors and replace(of_errors, name=ERROR_NAME),
         kind=order.kind,
-        spacing=spacing,
         unit=unit if order.kind == TIME else "",
         data=data,
     )
@@ -181,15 +189,22 @@ def is_due(place: float, last: float, spacing: float) -> bool:
     return place - last >= spacing * (1 - ROUNDING)
 
 
-def _samples_between(values: Floats, kind: str) -> float:
-    """Some correlation times of the slowest column; 1 if the samples are independent."""
-    if kind != TIME and contradiction(values) is None:
-        return 1.0
-    return max(1.0, TIMES_BETWEEN * memory(values))
-
-
-def _is_monitored(samples: polars.DataFrame, name: str) -> bool:
-    """Whether a feature varies, and is not the time that the samples are ordered by."""
-    if samples[name].n_unique() < 2:
-        return False
-    return ORDER_COLUMN not in samples.columns or not samples[name].equals(samples[ORDER_COLUMN])
+def _series(samples: polars.DataFrame, order: Order, name: str) -> Series | None:
+    """Independent values of a column, evenly spaced; None if there are too few."""
+    follows = ORDER_COLUMN in samples.columns and samples[name].equals(samples[ORDER_COLUMN])
+    if follows or samples[name].n_unique() < 2:
+        return None
+    values = samples[name].to_numpy()
+    between = 1.0
+    if order.kind == TIME or contradiction(values[:, None]) is not None:
+        between = max(1.0, TIMES_BETWEEN * memory(values[:, None]))
+    spacing = between * float(np.median(np.diff(order.place)))
+    if not 0 < spacing < math.inf:
+        return None
+    chosen = spaced(order.place, spacing)
+    if len(chosen) < MIN_VALUES:
+        return None
+    if len(chosen) > MAX_VALUES:
+        chosen = chosen[np.linspace(0, len(chosen) - 1, MAX_VALUES).round().astype(int)]
+    ids = samples["sample_id"].to_numpy()[chosen]
+    return Series(name, tuple(values[chosen].tolist()), tuple(ids.tolist()), spacing)

@@ -22,7 +22,7 @@ class Watched:
     """What the monitors of the features and of the true error say about a partition.
 
     Args:
-        samples: number of compared samples, or groups.
+        samples: number of compared samples, or groups, of the feature with most.
         features, error: their alarms, or None.
         reference: that they are compared with.
     """
@@ -59,18 +59,20 @@ def watch(
     samples, order = in_order(rows, [*reference.names, error])
     if samples.is_empty():
         raise NotMonitored("No sample has all features of the calibration samples.")
-    if data == reference.data and samples["sample_id"].is_in(list(reference.sample_ids)).any():
+    if data == reference.data and not reference.sample_ids.isdisjoint(samples["sample_id"]):
         raise NotMonitored("The trusted range was calibrated on some of these samples.")
     if order.kind != reference.kind:
         raise NotMonitored(
             f"The calibration samples are independent by {reference.kind}, these by {order.kind}."
         )
-    monitors = (Monitor(reference, level=level), Monitor(reference.of_errors, level=level))
+    features = Monitor(reference, level=level)
+    of_errors = reference.of_errors
+    errors = None if of_errors is None else Monitor(of_errors, level=level)
     for row, place in zip(samples.iter_rows(named=True), order.place.tolist(), strict=True):
-        for monitor in monitors:
-            monitor.update({**row, ERROR_NAME: row[error]}, place)
-    features, errors = (monitor.alarm for monitor in monitors)
-    return Watched(monitors[0].samples, features, errors, reference)
+        features.update(row, place)
+        if errors is not None:
+            errors.update({ERROR_NAME: row[error]}, place)
+    return Watched(features.samples, features.alarm, errors.alarm if errors else None, reference)
 
 
 def watched_sentence(found: Watched, error: str) -> str:
@@ -81,10 +83,11 @@ def watched_sentence(found: Watched, error: str) -> str:
     """
     noun = "group" if found.reference.kind == GROUP else "sample"
     compared = counted(found.samples, f"independent {noun}")
+    names = "features" if found.reference.error is None else f"features and {error}"
     alarms = {one.feature if one is found.features else error: one
               for one in (found.features, found.error) if one is not None}  # fmt: skip
     if not alarms:
-        return f"features and {error} resemble the calibration ({compared})"
+        return f"{names} resemble the calibration ({compared})"
     parts = [f"{name} {alarm_text(one, found.reference)}" for name, one in alarms.items()]
     if found.features is None:
         parts.append("the features resemble it")

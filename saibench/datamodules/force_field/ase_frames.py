@@ -26,6 +26,22 @@ def frames_of_atoms(images: Sequence[Atoms], where: str) -> dict[str, np.ndarray
         UserError: a periodic cell, another composition or order of atoms, a missing energy or
             force, with the number of the frame.
     """
+    refuse_other_molecules(images, where)
+    labels = [_labels(atoms, row, where) for row, atoms in enumerate(images)]
+    return {
+        "atomic_numbers": images[0].numbers.astype(np.int64),
+        "positions": centred(np.stack([atoms.positions for atoms in images])),
+        "energies": np.array([energy for energy, _ in labels]),
+        "forces": np.stack([forces for _, forces in labels]),
+    }
+
+
+def refuse_other_molecules(images: Sequence[Atoms], where: str) -> None:
+    """Refuse frames that are not those of one isolated molecule, in one order of its atoms.
+
+    Raises:
+        UserError: there is no frame, or names the first such frame.
+    """
     if not images:
         raise UserError(f"{where} has no frame. Use a file with frames.")
     first = images[0]
@@ -42,13 +58,6 @@ def frames_of_atoms(images: Sequence[Atoms], where: str) -> dict[str, np.ndarray
                 f"{where}, frame {row} is {found}, but frame 0 is {given}. Use one molecule, in "
                 "one order of atoms."
             )
-    labels = [_labels(atoms, row, where) for row, atoms in enumerate(images)]
-    return {
-        "atomic_numbers": first.numbers.astype(np.int64),
-        "positions": centred(np.stack([atoms.positions for atoms in images])),
-        "energies": np.array([energy for energy, _ in labels]),
-        "forces": np.stack([forces for _, forces in labels]),
-    }
 
 
 def _labels(atoms: Atoms, row: int, where: str) -> tuple[float, np.ndarray]:

@@ -18,10 +18,11 @@ class MoleculeBatch:
         positions: `(B, A, 3)` in Å.
         species: `(A,)` atom types, shared by all frames.
         energy: `(B,)` in eV, float64, relative to the mean of the training partition.
-        forces: `(B, A, 3)` in eV/Å.
+        forces: `(B, A, 3)` in eV/Å; 0 without reference forces.
         sample_weight: weight of a frame in the loss, see `TrainingBatches.weight`.
         transform: test-time transform of the frames, or None.
         original: the frames before the transform, or None.
+        has_forces: `(B,)` bool, whether a frame has reference forces; None: all have.
     """
 
     sample_id: Tensor
@@ -32,3 +33,4 @@ class MoleculeBatch:
     sample_weight: float
     transform: MoleculeTransform | None = None
     original: MoleculeBatch | None = None
+    has_forces: Tensor | None = None

@@ -47,14 +47,17 @@ def check_trajectory(trajectory: Trajectory, unit: str | None = None) -> None:
             energies, or another unit than stated.
     """
     _check_shapes(trajectory)
+    has_forces = trajectory.has_forces
     for name in ("time", "positions", "energies", "forces"):
         values = getattr(trajectory, name)
         finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        if name == "forces" and has_forces is not None:
+            finite |= ~has_forces
         refuse_frames(trajectory, ~finite, f"NaN or Inf in '{name}'", "Remove them.")
     _check_length(trajectory)
     _check_distances(trajectory)
     if len(trajectory.symbols) > 1:
-        still = ~np.any(trajectory.forces, axis=(1, 2))
+        still = ~np.any(trajectory.forces, axis=(1, 2))  # NaN counts as a force
         refuse_frames(
             trajectory, still, "forces that are all 0", "Remove them, or add their forces."
         )
@@ -63,7 +66,7 @@ def check_trajectory(trajectory: Trajectory, unit: str | None = None) -> None:
                 f"{trajectory.name} has energies that are all {trajectory.energies[0] + 0.0:g} eV "
                 f"in {len(trajectory.energies)} frames. Use the energy of each frame."
             )
-    check_units(trajectory, unit)
+    check_units(trajectory.with_forces(), unit)
 
 
 def check_units(trajectory: Trajectory, unit: str | None = None) -> None:

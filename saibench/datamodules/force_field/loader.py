@@ -20,13 +20,17 @@ from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 
 @dataclass(frozen=True)
 class FrameTensors:
-    """A trajectory on a device: positions in Å, relative energies in eV, forces in eV/Å."""
+    """A trajectory on a device: positions in Å, relative energies in eV, forces in eV/Å.
+
+    `has_forces` is None if all frames have reference forces.
+    """
 
     sample_id: Tensor
     positions: Tensor
     species: Tensor
     energy: Tensor
     forces: Tensor
+    has_forces: Tensor | None = None
 
     def batch(self, rows: Tensor, sample_weight: float = 0.0) -> MoleculeBatch:
         return MoleculeBatch(
@@ -36,6 +40,7 @@ class FrameTensors:
             energy=self.energy[rows],
             forces=self.forces[rows],
             sample_weight=sample_weight,
+            has_forces=None if self.has_forces is None else self.has_forces[rows],
         )
 
 

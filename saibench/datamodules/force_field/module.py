@@ -13,7 +13,7 @@ import torch
 from saibench.datamodules.force_field.atom_soap import NAMES as ATOM_NAMES
 from saibench.datamodules.force_field.atom_soap import AtomDistances, AtomSoap
 from saibench.datamodules.force_field.batch import MoleculeBatch
-from saibench.datamodules.force_field.checks import check_trajectory
+from saibench.datamodules.force_field.checks import check_trajectory, refuse_frames
 from saibench.datamodules.force_field.loader import FrameTensors, frame_loader
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
 from saibench.datamodules.force_field.similarity import TrainingSimilarity, frame_similarity
@@ -95,6 +95,7 @@ class ForceFieldDataModule(StructuralDataModule):
 
     def dataset_info(self) -> dict[str, Any]:
         train = self.reference_rows()
+        self._refuse_without_forces()
         positions = torch.from_numpy(self.trajectory.positions[train].astype(np.float32))
         neighbors = mean_num_neighbors(positions, self.r_max)
         if not neighbors:
@@ -178,6 +179,9 @@ class ForceFieldDataModule(StructuralDataModule):
             f"mean distance of the SOAP descriptor, of length 1, to those of the {NEAREST} nearest "
             "frames of the training partition"
         )
+        time = ("ps", "time of the frame")
+        if getattr(self.source, "time_unit", "ps") == "":
+            time = ("", "number of the frame; the time between frames is unknown")
         of_atom = (
             "distance of an atom's SOAP descriptor, of length 1, to those of the "
             f"{NEAREST} nearest training atoms of the same species"
@@ -194,7 +198,7 @@ class ForceFieldDataModule(StructuralDataModule):
                 title=TITLES.get(name, ""),
             )
             for name, unit, describe in (
-                ("time", "ps", "time of the frame"),
+                ("time", *time),
                 ("soap_similarity", "", train),
                 ("soap_similarity_window", "", window),
                 ("soap_similarity_centred", "", train + centred),
@@ -206,12 +210,35 @@ class ForceFieldDataModule(StructuralDataModule):
         ]
         return [*own, *index_fields(self.source)]
 
+    def _refuse_without_forces(self) -> None:
+        """Refuse to train or validate on energies alone.
+
+        Raises:
+            UserError: names the first such frames.
+        """
+        trajectory = self.trajectory
+        if trajectory.has_forces is None:
+            return
+        lacking = np.zeros(len(trajectory.time), dtype=bool)
+        for part in self.split:
+            lacking[part.rows] |= ~trajectory.has_forces[part.rows]
+        refuse_frames(
+            trajectory,
+            lacking,
+            "no forces, but is to be trained on them,",
+            "Train on files with forces: training={_target_: …Where, by: file, equals: …}.",
+        )
+
     def _tensors(self, rows: np.ndarray, device: torch.device | None = None) -> FrameTensors:
         """Frames on a device, by default that of the trainer."""
         device = device or self.attached.strategy.root_device
         trajectory = self.trajectory
         species = [self.type_names.index(symbol) for symbol in trajectory.symbols]
         dtype: torch.dtype = getattr(torch, self.dtype)
+        forces, known = trajectory.forces[rows], None
+        if trajectory.has_forces is not None:
+            known = trajectory.has_forces[rows]
+            forces = np.where(known[:, None, None], forces, 0.0)
 
         def tensor(values: np.ndarray, of: torch.dtype) -> torch.Tensor:
             return torch.from_numpy(np.array(values)).to(device, of)
@@ -221,5 +248,6 @@ class ForceFieldDataModule(StructuralDataModule):
             positions=tensor(trajectory.positions[rows], dtype),
             species=torch.tensor(species, device=device),
             energy=tensor(trajectory.energies[rows] - self.energy_mean, torch.float64),
-            forces=tensor(trajectory.forces[rows], dtype),
+            forces=tensor(forces, dtype),
+            has_forces=None if known is None or known.all() else tensor(known, torch.bool),
         )

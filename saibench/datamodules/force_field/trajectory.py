@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ UNITS = {
     "forces": "eV/Å",
     "sample_id": "",
     "time": "ps",
+    "has_forces": "",
 }
 """Units of the arrays of a source."""
 
@@ -41,6 +42,7 @@ class Trajectory:
     time: (T,) float64, ps, not decreasing
     data_hash: hash of all arrays
     columns: further columns of the index, (T,) each, such as `temperature`
+    has_forces: (T,) bool, False for frames without forces, which are NaN there; None: all have
 
     Arrays are read-only memory maps.
     """
@@ -55,10 +57,21 @@ class Trajectory:
     time: np.ndarray
     data_hash: str
     columns: Arrays = field(default_factory=dict)
+    has_forces: np.ndarray | None = None
 
     def index(self) -> pl.DataFrame:
         """One row per frame: `sample_id`, `time` in ps and the further columns."""
         return trajectory_index(self.sample_id, self.time, self.columns)
+
+    def with_forces(self) -> Trajectory:
+        """The frames that have forces."""
+        if self.has_forces is None or self.has_forces.all():
+            return self
+        kept = np.flatnonzero(self.has_forces)
+        names = ("positions", "energies", "forces", "sample_id", "time")
+        arrays = {name: getattr(self, name)[kept] for name in names}
+        columns = {name: values[kept] for name, values in self.columns.items()}
+        return replace(self, **arrays, columns=columns, has_forces=None)
 
 
 class TrajectorySource(DataSource, Protocol):
@@ -68,7 +81,8 @@ class TrajectorySource(DataSource, Protocol):
     ASE. With an optional method `preview_symbols()`, the chemical symbols of the atoms, models are
     built before anything runs. An optional attribute `index_fields`, a sequence of
     `evidence.schema.Field`, names the arrays that are further columns of the index, such as a
-    temperature. The data are checked by `checks.check_trajectory`.
+    temperature; an empty `time_unit` says that `time` only counts frames. The data are checked by
+    `checks.check_trajectory`.
     """
 
     def load(self, cache: Path) -> Trajectory:
@@ -89,7 +103,8 @@ def cached_trajectory(
 ) -> Trajectory:
     """The trajectory of the arrays that `frames` makes, through the cache.
 
-    They are those of `UNITS`, and one for each of the source's `index_fields`.
+    They are those of `UNITS`, `has_forces` being optional, and one for each of the source's
+    `index_fields`.
     """
     recipe = source.recipe()
     further = {field.name: field.unit for field in index_fields(source)}
@@ -115,7 +130,11 @@ def trajectory_index(
     sample_id: np.ndarray, time: np.ndarray, columns: Arrays | None = None
 ) -> pl.DataFrame:
     """The index of frames with these ids, times in ps and further columns."""
-    return pl.DataFrame({"sample_id": sample_id, "time": time, **(columns or {})})
+    further = {
+        name: values.tolist() if values.dtype.kind == "U" else values  # polars reads no mapped text
+        for name, values in (columns or {}).items()
+    }
+    return pl.DataFrame({"sample_id": sample_id, "time": time, **further})
 
 
 def centred(positions: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from saibench.models.force_field.saved_frames import choose_frames, saved_frames
 from saibench.models.force_field.statistics import (
     atom_axis,
     committee_statistics,
+    defined_where,
     force_field_statistics,
     species_axis,
 )
@@ -211,14 +212,22 @@ class ForceFieldModule(NetModule):
         }
 
     def _update_metrics(self, energy: Tensor, forces: Tensor, batch: MoleculeBatch) -> None:
-        """In meV and meV/Å, one row per atom or frame."""
-        frames, atoms = forces.shape[:2]
+        """In meV and meV/Å, one row per atom or frame; forces where there are reference forces."""
+        atoms = forces.shape[1]
+        sample_id, target = batch.sample_id, batch.forces
+        if batch.has_forces is not None:
+            has_forces = batch.has_forces
+            sample_id, forces, target = (
+                sample_id[has_forces],
+                forces[has_forces],
+                target[has_forces],
+            )
         self.update_metrics(
             "forces",
-            batch.sample_id.repeat_interleave(atoms),
+            sample_id.repeat_interleave(atoms),
             preds=MEV_PER_EV * forces.double().flatten(0, 1),
-            target=MEV_PER_EV * batch.forces.double().flatten(0, 1),
-            species=batch.species.repeat(frames),
+            target=MEV_PER_EV * target.double().flatten(0, 1),
+            species=batch.species.repeat(len(sample_id)),
         )
         self.update_metrics(
             "energy",
@@ -235,16 +244,23 @@ class ForceFieldModule(NetModule):
         signed = MEV_PER_EV * energy_error(energy.double(), batch.energy)
         component = MEV_PER_EV * force_component_error(forces, batch.forces)
         norm = MEV_PER_EV * force_norm_error(forces, batch.forces)
-        return {
-            "predicted_energy": MEV_PER_EV * energy.double(),
-            "energy_error": signed,
-            "energy_error_per_atom": signed / len(batch.species),
+        has_forces = batch.has_forces
+        if has_forces is None:
+            has_forces = torch.ones_like(batch.sample_id, dtype=torch.bool)
+        force_errors = {
             "force_mae": component.mean(dim=1),
             "force_error_norm": norm.mean(dim=1),
             "species/force_mae": by_species(component, batch.species, num_species)[0],
             "species/force_error_norm": by_species(norm, batch.species, num_species)[0],
             "atom/force_mae": component,
             "atom/force_error_norm": norm,
+        }
+        return {
+            "predicted_energy": MEV_PER_EV * energy.double(),
+            "energy_error": signed,
+            "energy_error_per_atom": signed / len(batch.species),
+            **force_errors,
+            **defined_where(has_forces, force_errors),
             **self._equivariance(forces, batch),
         }
 

@@ -17,8 +17,11 @@ NUM_EVEN = 32
 
 
 def choose_frames(tested: pl.DataFrame, data: ForceFieldDataModule) -> dict[int, str]:
-    """Reason by sample id of the frames with the largest errors and of evenly spaced frames."""
-    tested = tested.sort("time", "sample_id")
+    """Reason by sample id of the frames with the largest errors and of evenly spaced frames.
+
+    Frames without reference forces are left out.
+    """
+    tested = tested.filter(pl.col("force_mae").is_not_nan()).sort("time", "sample_id")
     count = tested.height
     chosen: dict[int, str] = {}
     worst = tested.sort("force_mae", descending=True)["sample_id"].head(NUM_WORST)

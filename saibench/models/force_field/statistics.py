@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor
 
 from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import Axis, Statistic
@@ -91,9 +93,22 @@ def atom_axis(type_names: Sequence[str], species: Sequence[int]) -> Axis:
 
 def _force_mae(summaries: dict[str, str], axis: Axis | None = None) -> Statistic:
     describe = "mean absolute error of a force component"
-    return Statistic("force_mae", "meV/Å", "component", describe, axis, summaries)
+    return Statistic("force_mae", "meV/Å", "component", describe, axis, summaries, partial=True)
 
 
 def _force_error_norm(summaries: dict[str, str], axis: Axis | None = None) -> Statistic:
     describe = "mean norm of an atom's force error"
-    return Statistic("force_error_norm", "meV/Å", "atom", describe, axis, summaries)
+    return Statistic("force_error_norm", "meV/Å", "atom", describe, axis, summaries, partial=True)
+
+
+def defined_where(has_forces: Tensor, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The bools of `partial` statistics that need reference forces.
+
+    Args:
+        has_forces: `(B,)` bool, whether a frame has them.
+        values: by key, `(B,)` or `(B, labels)`.
+    """
+    return {
+        f"{key}.defined": has_forces.reshape(-1, *[1] * (value.ndim - 1)).expand(value.shape)
+        for key, value in values.items()
+    }

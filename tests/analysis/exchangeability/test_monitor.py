@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 from scipy.signal import lfilter
 
-from saibench.analysis.exchangeability import Monitor, Reference
+from saibench.analysis.exchangeability import Monitor, Reference, Series
 from saibench.errors import UserError
 
 STREAMS = 200
@@ -18,15 +19,10 @@ STREAMS = 200
 def reference(
     rows: np.ndarray, kind: str = "sample", spacing: float = 1.0, unit: str = ""
 ) -> Reference:
-    return Reference(
-        names=tuple("abc"[: rows.shape[1]]),
-        rows=tuple(map(tuple, rows.tolist())),
-        errors=tuple(map(float, np.abs(rows[:, 0]))),
-        sample_ids=tuple(range(len(rows))),
-        kind=kind,
-        spacing=spacing,
-        unit=unit,
-    )
+    ids = tuple(range(len(rows)))
+    columns = [*zip("abc", rows.T.tolist(), strict=False), ("error", np.abs(rows[:, 0]).tolist())]
+    *features, error = (Series(name, tuple(values), ids, spacing) for name, values in columns)
+    return Reference(tuple(features), error, kind, unit)
 
 
 def feed(monitor: Monitor, stream: np.ndarray) -> Monitor:
@@ -82,6 +78,11 @@ def test_samples_nearer_than_the_spacing_are_skipped() -> None:
     for step in range(31):
         monitor.update({"a": 0.0}, time=step * 0.1)
     assert monitor.samples == 11
+    slow = replace(monitor.reference.series[0], name="b", spacing=0.9)
+    both = Monitor(replace(monitor.reference, series=(slow, *monitor.reference.series)))
+    for step in range(31):
+        both.update({"a": 0.0, "b": 100.0}, time=step * 0.1)
+    assert both.samples == 11  # of a; b has 4
     every_third = Monitor(reference(rows, spacing=3.0))
     assert feed(every_third, np.zeros((31, 1))).samples == 11
 

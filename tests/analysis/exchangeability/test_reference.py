@@ -7,8 +7,8 @@ import polars
 import pytest
 from scipy.signal import lfilter
 
-from saibench.analysis.exchangeability import NotMonitored, Reference, reference_of, watch
-from saibench.analysis.exchangeability.reference import MAX_ROWS, MIN_ROWS
+from saibench.analysis.exchangeability import NotMonitored, Series, reference_of, watch
+from saibench.analysis.exchangeability.reference import MAX_VALUES, MIN_VALUES
 from saibench.analysis.exchangeability.stream import watched_sentence
 from saibench.evidence.independence import Independence, marked_index
 
@@ -38,17 +38,19 @@ def test_samples_are_three_correlation_times_apart() -> None:
     assert found is not None
     assert (found.names, found.kind, found.unit) == (("distance",), "time", "ps")
     exact = 3 * 0.01 * (1 + memory) / (2 * (1 - memory))  # of an AR(1) series
-    assert found.spacing == pytest.approx(exact, rel=0.2)
-    assert len(found.rows) == MAX_ROWS
+    (series,) = found.series
+    assert series.spacing == pytest.approx(exact, rel=0.2)
+    assert len(series.values) == MAX_VALUES
     by_id = dict(rows.select("sample_id", "distance").iter_rows())
-    assert [row[0] for row in found.rows] == [by_id[number] for number in found.sample_ids]
-    assert np.diff(found.sample_ids).min() * 0.01 >= found.spacing * 0.999
+    assert list(series.values) == [by_id[number] for number in series.sample_ids]
+    assert np.diff(series.sample_ids).min() * 0.01 >= series.spacing * 0.999
+    assert found.error is not None and found.error.spacing < series.spacing  # noise is added
 
 
 def test_a_drifting_series_has_no_reference() -> None:
     rows = trajectory(0.5, 1000).with_columns(distance=polars.col("time") ** 2)
     assert reference_of(rows, ["distance"], "error") is None
-    assert reference_of(trajectory(0.0, MIN_ROWS - 1), ["distance"], "error") is None
+    assert reference_of(trajectory(0.0, MIN_VALUES - 1), ["distance"], "error") is None
 
 
 def test_rows_of_a_sample_and_samples_of_a_group_are_averaged() -> None:
@@ -62,11 +64,11 @@ def test_rows_of_a_sample_and_samples_of_a_group_are_averaged() -> None:
         }
     )
     grouped = reference_of(marked_index(rows, Independence("group", "event")), ["feature"], "error")
-    assert grouped is not None and (grouped.kind, grouped.spacing) == ("group", 1)
+    assert grouped is not None and (grouped.kind, grouped.series[0].spacing) == ("group", 1)
     means = rows["feature"].to_numpy().reshape(40, 6).mean(axis=1)
-    np.testing.assert_allclose([row[0] for row in grouped.rows], means, rtol=1e-12)
+    np.testing.assert_allclose(grouped.series[0].values, means, rtol=1e-12)
     single = reference_of(marked_index(rows, Independence()), ["feature"], "error")
-    assert single is not None and len(single.rows) == 120
+    assert single is not None and len(single.series[0].values) == 120
 
 
 def test_undefined_samples_are_left_out() -> None:
@@ -82,7 +84,7 @@ def test_undefined_samples_are_left_out() -> None:
         Independence(),
     )
     found = reference_of(rows.sample(fraction=1.0, shuffle=True, seed=0), ["feature"], "error")
-    assert found is not None and found.sample_ids == tuple(range(2, 100))
+    assert found is not None and found.series[0].sample_ids == tuple(range(2, 100))
 
 
 def test_stream_of_the_same_kind_raises_no_alarm_and_a_hotter_one_does() -> None:
@@ -95,7 +97,7 @@ def test_stream_of_the_same_kind_raises_no_alarm_and_a_hotter_one_does() -> None
     changed = watch(found, hotter, "error", data="x")
     assert changed.features is not None and changed.error is None
     assert 20 < changed.features.place < 26
-    assert abs(changed.features.since - 20) < 10 * changed.reference.spacing
+    assert abs(changed.features.since - 20) < 10 * changed.reference.series[0].spacing
     assert "distance" in watched_sentence(changed, "force_mae")
     assert "ps" in watched_sentence(changed, "force_mae")
 
@@ -109,10 +111,17 @@ def test_calibration_samples_and_other_orders_are_not_compared() -> None:
     unordered = rows.drop("__time").with_columns(sample_id=polars.col("sample_id") + 10**6)
     with pytest.raises(NotMonitored, match="by time"):
         watch(found, unordered, "error", data="x")
-    with pytest.raises(NotMonitored, match=str(MIN_ROWS)):
+    with pytest.raises(NotMonitored, match=str(MIN_VALUES)):
         watch(None, rows, "error")
 
 
-def test_reference_of_other_shapes_is_refused() -> None:
-    with pytest.raises(ValueError, match="rows"):
-        Reference(("a", "b"), ((1.0,),), (0.1,), (0,), "sample", 1.0)
+def test_drifting_feature_is_left_out_beside_another() -> None:
+    rows = trajectory(0.5, 1000).with_columns(drift=polars.col("time") ** 2)
+    found = reference_of(rows, ["distance", "drift"], "error")
+    assert found is not None and found.names == ("distance",)
+    assert found.only(["drift"]) is None and found.only(["distance"]) == found
+
+
+def test_series_of_other_shapes_is_refused() -> None:
+    with pytest.raises(ValueError, match="series"):
+        Series("a", (1.0,), (0, 1), 1.0)

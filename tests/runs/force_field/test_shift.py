@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from ase import Atoms
 
-from saibench.analysis.exchangeability import Reference
+from saibench.analysis.exchangeability import Reference, Series
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.datamodules.force_field.langevin import Thermostat
 from saibench.errors import UserError
@@ -30,15 +30,8 @@ def monitored(force_field: TrainedForceField, trusted: TrustedRange) -> TrustedR
     """The range with 100 frames of its trajectory to compare with, 1 fs apart."""
     rows = np.random.default_rng(0).permutation(300)[:100]
     similarity = force_field.data.features(rows)["soap_similarity"]
-    reference = Reference(
-        names=("soap_similarity",),
-        rows=tuple((value,) for value in similarity),
-        errors=(1.0,) * 100,
-        sample_ids=tuple(rows.tolist()),
-        kind="time",
-        spacing=0.001,
-        unit="ps",
-    )
+    series = Series("soap_similarity", tuple(similarity), tuple(rows.tolist()), 0.001)
+    reference = Reference((series,), None, kind="time", unit="ps")
     return replace(trusted, tolerance=None, reference=reference)
 
 
@@ -56,7 +49,9 @@ def test_frames_of_the_trajectory_raise_no_alarm(
     for atoms in frames(force_field, 1.0):
         calculator.get_forces(atoms)
     assert calculator.shift is None and calculator.monitor is not None
-    assert "no alarm in 30 readings" in calculator.monitor.sentence()  # every second step
+    assert (
+        "no alarm in 30 independent readings" in calculator.monitor.sentence()
+    )  # every second step
 
 
 def test_stretched_molecules_raise_the_alarm_once(

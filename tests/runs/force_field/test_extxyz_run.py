@@ -1,0 +1,84 @@
+"""A run on extended XYZ files, of which one has energies alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import ase.io
+import numpy as np
+import polars as pl
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from command_line import QUIET, no_page, only_point, train
+
+WATER = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
+WHERE = "{_target_: saibench.datamodules.samplers.Where, by: file, equals: %s}"
+PATH, HOT = (f"{{samplers: [{WHERE % name}]}}" for name in ("path", "hot"))
+
+
+def write_water(path: Path, count: int, spread: float, *, forces: bool = True) -> None:
+    """Harmonic water molecules of which each atom has a spring of 35 eV/Å²."""
+    random = np.random.default_rng(count)
+    images = []
+    for _ in range(count):
+        moved = spread * random.normal(size=(3, 3))
+        atoms = Atoms("OHH", WATER + moved)
+        of_forces = {"forces": -35 * moved} if forces else {}
+        energy = -2000 + 17.5 * float(np.square(moved).sum())
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, **of_forces)
+        images.append(atoms)
+    ase.io.write(path, images, format="extxyz")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("water")
+    write_water(folder / "cold.xyz", 120, 0.03)
+    write_water(folder / "hot.xyz", 30, 0.06)
+    write_water(folder / "path.xyz", 60, 0.05, forces=False)
+    return folder
+
+
+def settings(folder: Path, training: str) -> list[str]:
+    return [
+        *("data=extxyz", "data.files=[cold.xyz,hot.xyz,path.xyz]", f"data.root={folder}"),
+        f"datamodule.training={WHERE % training}",
+        *(f"+partitions.hot={HOT}", f"+partitions.path={PATH}"),
+        *("held_out=hot", "test=[hot,path]", "subset.count=20"),
+        *("model=cartesian", "model.net.num_features=8", "model.net.num_layers=1"),
+        *("trainer.max_steps=4", "trainer.val_every=2"),
+        *QUIET,
+    ]
+
+
+def test_frames_without_forces_are_tested_on_energies(folder: Path, tmp_path: Path) -> None:
+    with no_page():
+        ended = train(tmp_path, *settings(folder, "cold"))
+    assert ended.status == 0, ended.err
+    run = only_point(tmp_path)
+    samples = pl.read_parquet(run / "samples.parquet")
+    assert samples["file"].unique().sort().to_list() == ["hot", "path"]
+    along = samples.filter(partition="path")
+    assert along.height == 60 and along["force_mae"].is_nan().all()
+    assert along["energy_error"].is_finite().all()
+    assert samples.filter(partition="hot")["force_mae"].is_finite().all()
+    by_atom = pl.read_parquet(run / "by_atom.parquet")
+    assert by_atom.filter(partition="path")["force_mae"].is_nan().all()
+
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["path"]["force_mae"]["value"] is None
+    assert metrics["path"]["energy_mae"]["count"] == 60
+    hot = samples.filter(partition="hot")
+    assert metrics["hot"]["force_mae"]["value"] == pytest.approx(hot["force_mae"].mean())
+    mean = along["energy_error"].abs().mean()
+    assert metrics["path"]["energy_mae"]["value"] == pytest.approx(mean)
+
+
+def test_training_without_forces_is_refused(folder: Path, tmp_path: Path) -> None:
+    small = [word for word in settings(folder, "path") if not word.startswith("subset")]
+    with no_page():
+        ended = train(tmp_path, *small, "subset.count=2")
+    assert ended.status != 0
+    assert "no forces" in ended.err + ended.out
