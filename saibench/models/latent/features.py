@@ -85,36 +85,27 @@ def latent_statistics(space: LatentSpace) -> list[Statistic]:
     part = space.part_axis.name if space.part_axis is not None else "sample"
     same = f" of the same {space.group_axis.name}" if space.group_axis is not None else ""
     found = []
-    for name, title, what in (
-        (
-            DISTANCE,
-            "latent distance to training",
-            f"mean distance to the {NEAREST} nearest training {part}s{same}",
-        ),
-        (
-            MAHALANOBIS,
-            "latent Mahalanobis distance to training",
-            f"Mahalanobis distance to the training {part}s{same}",
-        ),
+    for name, what in (
+        (DISTANCE, f"mean distance to the {NEAREST} nearest training {part}s{same}"),
+        (MAHALANOBIS, f"Mahalanobis distance to the training {part}s{same}"),
     ):
         describe = f"{what}, by standardised latent features ({space.describe})"
-        found.append(_before(name, title, part, describe))
+        found.append(_before(name, part, describe))
         if space.groups is None:
             continue
-        largest = f"{describe}, largest over the {part}s"
-        found.append(_before(f"{name}_max", f"largest {title}", "", largest))
+        found.append(_before(f"{name}_max", "", f"{describe}, largest over the {part}s"))
         for axis in (space.part_axis, space.group_axis):
             if axis is not None:
-                found.append(_before(name, title, part, describe, axis))
+                found.append(_before(name, part, describe, axis))
     if space.last is not None:
         describe = (
             "relative standard deviation of the prediction by last-layer prediction rigidity (Bigi "
             "et al. 2024)"
         )
-        found.append(_before(RIGIDITY, TITLES[RIGIDITY], "", describe))
+        found.append(_before(RIGIDITY, "", describe))
     return found
 
 
-def _before(name: str, title: str, per: str, describe: str, axis: Axis | None = None) -> Statistic:
+def _before(name: str, per: str, describe: str, axis: Axis | None = None) -> Statistic:
     """A statistic that needs no truth."""
-    return Statistic(name, "", per, describe, axis, known=BEFORE, title=title)
+    return Statistic(name, "", per, describe, axis, known=BEFORE, title=TITLES[name])
