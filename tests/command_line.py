@@ -16,10 +16,11 @@ import pytest
 from saibench import cli
 
 REPOSITORY = Path(__file__).parents[1]
-TRAJECTORY = ("data=gfn2_xtb", "data.frames=300", "data.stride=1", "data.equilibration=0.05")
+FRAMES = ("data.frames=300", "data.stride=1", "data.equilibration=0.05")
+TRAJECTORY = ("data=gfn2_xtb", *FRAMES)
 TINY = (
     *TRAJECTORY,
-    "test=[last_tenth]",
+    *("test=[last_tenth]", "window.size=null"),
     *("model=cartesian", "model.net.num_features=8", "model.net.num_layers=1"),
     *("subset.count=20", "trainer.max_steps=4", "trainer.val_every=2", "trainer.accelerator=cpu"),
     *("logger=none", "trainer.progress=false"),

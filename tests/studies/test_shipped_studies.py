@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars
 import pytest
-from command_line import BLANK, QUIET, REPOSITORY, TRAJECTORY, train
+from command_line import BLANK, FRAMES, QUIET, REPOSITORY, train
 from jet_files import random_jets, write_pytables
 from toolbox_runs import assert_techniques_ran
 
@@ -18,7 +18,7 @@ STUDIES = sorted(study_files().values())
 FEW_STEPS = ("trainer.max_steps=3", "trainer.val_every=3", "trainer.max_time=null")
 SMALL = {
     "force_field": (
-        *(*TRAJECTORY, *FEW_STEPS),
+        *(*FRAMES, *FEW_STEPS),
         *("model.net.num_layers=1", "model.net.num_features=4"),
     ),
     "nowcasting": ("data.events=60", "datamodule.batch_size=2", *FEW_STEPS),
@@ -40,6 +40,8 @@ TWO_POINTS = {
     "sample_efficiency": ("subset.count=20,40",),
     "equivariance": ("subset.count=20",),
     "random_split": ("subset.count=20",),
+    "heated": ("subset.count=20", "seed=0,1"),
+    "two_temperatures": ("subset.count=20",),
     "physical_prior": ("model.net.features=kinematic,raw", "subset.fraction=0.3"),
     "rotation": (
         *("model.net.features=kinematic,raw", "subset.fraction=0.3"),

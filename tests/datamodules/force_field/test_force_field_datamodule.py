@@ -19,7 +19,7 @@ from saibench.imports.targets import build
 
 def made(*overrides: str, step: int = 0, rank: int = 0, ranks: int = 1) -> ForceFieldDataModule:
     """The data of a point on 300 frames of ethanol, as a rank at some step of it has them."""
-    small = ("test=[last_tenth]", "subset.count=20", "trainer.val_every=10")
+    small = ("test=[last_tenth]", "window.size=null", "subset.count=20", "trainer.val_every=10")
     (config,) = compose_command("train", (*TRAJECTORY, *small, *overrides)).points
     data = build(config.datamodule, "datamodule")
     data.trainer = SimpleNamespace(

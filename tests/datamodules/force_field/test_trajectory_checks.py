@@ -274,6 +274,7 @@ def test_a_file_in_ev_is_refused_by_its_unit_and_read_with_it(
 ) -> None:
     md17_file(tmp_path, simulated)
     small = ("model=cartesian", "subset.count=20", "trainer.max_steps=2", "trainer.val_every=2")
+    small = (*small, "window.size=null")
     command = ("data=md17", "data.molecule=ethanol", f"data.root={tmp_path}", *small, *QUIET)
     ended = train(tmp_path, *command)
     assert ended.status == 2

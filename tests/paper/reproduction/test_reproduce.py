@@ -7,12 +7,12 @@ from pathlib import Path
 
 import polars
 import pytest
-from command_line import QUIET, TRAJECTORY, Ended, saibench
+from command_line import FRAMES, QUIET, Ended, saibench
 from jet_files import random_jets, write_pytables
 
 FOUR_STEPS = ("trainer.max_steps=4", "trainer.val_every=4")
 TINY_NET = (
-    *TRAJECTORY,
+    *FRAMES,
     *("model=cartesian", "model.net.num_features=8", "model.net.num_layers=1"),
     *("subset.count=20", *FOUR_STEPS),
 )
