@@ -71,9 +71,8 @@ def trust(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer
     assert fitted.trusted is not None
     sentence = f"{named}{where_sentence(fitted.trusted, numbers.share, evidence)}"
     if numbers.observed is not None:
-        sentence = (
-            f"{sentence.rstrip('.')} (observed on held-out blocks: {percent(numbers.observed)})."
-        )
+        observed = percent(numbers.observed)
+        sentence += f" On held-out blocks, {observed} of the samples are below their bound."
     return Answer(question, sentence, numbers, _cautions(fitted))
 
 

@@ -45,18 +45,23 @@ def where_sentence(
         return f"No tolerance is set: {error} is at most {bound} on average for {coverage}."
     found = trusted.trusted()
     unit = next(one.unit for one in trusted.features if one.name == found.feature)
-    feature = titled(found.feature, evidence)
-    feature += f" ({found.feature})" if typed and feature != found.feature else ""
+
+    def named(name: str) -> str:
+        title = titled(name, evidence)
+        return f"{title} ({name})" if typed and title != name else title
+
+    feature = named(found.feature)
     limit = number(trusted.tolerance, unit=statistic.unit)
     opening = "Inconclusive, trusted" if found.is_inconclusive else "Trusted"
     whose = f" of {joined(trusted.source.partitions)}" if trusted.source.partitions else ""
     samples = "" if share is None else f"{percent(share)} of the samples{whose}"
     if len(trusted.chosen) > 1 and share is not None and share.estimate > 0:
-        names = joined([titled(name, evidence) for name in trusted.chosen])
+        names = joined([named(name) for name in trusted.chosen])
+        first = titled(found.feature, evidence) if found.feature in trusted.chosen else feature
         alone = spans(found, unit) if found.intervals else "nowhere"
         return (
             f"Trusted for {samples}, by {names} together: there {error} is at most {limit} for "
-            f"{coverage}. By {feature} alone: {alone}."
+            f"{coverage}. By {first} alone: {alone}."
         )
     if not found.intervals:
         lowest = number(found.lowest_bound, unit=statistic.unit)
