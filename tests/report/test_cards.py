@@ -23,7 +23,8 @@ TRUST = {"trust": {"feature": "distance", "statistic": "force_mae", "tolerance":
 
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
-    return StudyEvidence.load(write_trust_study(tmp_path_factory.mktemp("cards"), record=TRUST))
+    folder = tmp_path_factory.mktemp("cards")
+    return StudyEvidence.load(write_trust_study(folder, num_blocks=60, size=6, record=TRUST))
 
 
 @pytest.fixture(scope="module")
