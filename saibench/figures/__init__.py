@@ -19,6 +19,8 @@ class FigureModule(Protocol):
 
     With `single_point = True`, the figure is drawn only in reports of a single run. `question`, one
     of `saibench.figures.questions`, is its section of the page; without it, the last one.
+    `reading(evidence)` is one sentence on what the figure says; without it, or if it is empty, the
+    page shows the first sentence of the caption.
     """
 
     title: str

@@ -97,6 +97,13 @@ def draw(evidence: StudyEvidence) -> Figure:
     return figure
 
 
+def reading(evidence: StudyEvidence) -> str:
+    """Whether the error of the first run is biased."""
+    bias, level = _drawn(evidence)[0].bias, study_traces(evidence).config.level
+    assert bias is not None
+    return sentences.bias_sentences(bias, level)[0]
+
+
 def caption(evidence: StudyEvidence) -> str:
     found, traces = study_traces(evidence), _drawn(evidence)
     first = traces[0].bias

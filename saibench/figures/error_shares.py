@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from saibench.analysis.answers import study_answers
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.tracing import sentences, tables
 from saibench.analysis.tracing.comparisons import tested_in
@@ -78,6 +79,12 @@ def draw(evidence: StudyEvidence) -> Figure:
     ]  # fmt: skip
     figure.legend(handles=legend, loc="outside lower center", ncols=3)
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The largest contributors to the error of the best run."""
+    answer = study_answers(evidence).drivers
+    return answer.sentence if answer.numbers else ""
 
 
 def caption(evidence: StudyEvidence) -> str:

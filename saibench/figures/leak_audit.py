@@ -61,6 +61,11 @@ def draw(evidence: StudyEvidence) -> Figure:
     return figure
 
 
+def reading(evidence: StudyEvidence) -> str:
+    """The score of the audit with the most leaked samples."""
+    return summary(_drawn(audits_of(evidence))[0].audit)[0]
+
+
 def caption(evidence: StudyEvidence) -> str:
     found = audits_of(evidence)
     first = found[0].audit

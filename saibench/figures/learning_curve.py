@@ -83,6 +83,11 @@ def draw(evidence: StudyEvidence) -> Figure:
     return figure
 
 
+def reading(evidence: StudyEvidence) -> str:
+    """The law of the first curve."""
+    return summary(_drawn(evidence)[0])[0]
+
+
 def caption(evidence: StudyEvidence) -> str:
     found = _found(evidence)
     with_law = [one for one in found if one.law]

@@ -6,6 +6,7 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from saibench.analysis.answers import study_answers
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.model_errors import ModelErrors, compared_models, model_errors
 from saibench.analysis.tested_models import TestedModel, error_skill, seeds_text
@@ -79,6 +80,12 @@ def draw(evidence: StudyEvidence) -> Figure:
         unused.set_visible(False)
     legend_below(figure, axes[0, 0])
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The best run, and whether the difference from the second best is real."""
+    answer = study_answers(evidence).best
+    return answer.sentence if answer.numbers else ""
 
 
 def caption(evidence: StudyEvidence) -> str:

@@ -36,6 +36,8 @@ class DrawnFigure:
     title: str
     paper: str
     question: str = OTHER
+    reading: str = ""
+    """One sentence on what the figure says, or else what it draws."""
     caption: str = ""
     figure: Figure | None = None
     image: bytes = b""
@@ -49,13 +51,8 @@ class DrawnFigure:
         return f"the figure '{self.title}' ({self.name})"
 
     @property
-    def reading(self) -> str:
-        """The first sentence of the caption."""
-        return first_sentence(self.caption)
-
-    @property
     def method(self) -> str:
-        """The rest of the caption's first line."""
+        """The caption's first line, without the reading."""
         return self.caption.partition("\n")[0].removeprefix(self.reading).strip()
 
     @property
@@ -121,9 +118,11 @@ def draw_figure(evidence: StudyEvidence, figure: str | FigureModule | ModuleType
         reason = figure.needs(evidence)
         if reason is not None:
             return drawn(reason=reason)
-        image = figure.draw(evidence)
+        image, caption = figure.draw(evidence), figure.caption(evidence)
+        reading = getattr(figure, "reading", None)
         return drawn(
-            caption=figure.caption(evidence),
+            reading=(reading(evidence) if reading else "") or first_sentence(caption),
+            caption=caption,
             figure=image,
             image=svg(image),
             csv=csv_of(figure.table(evidence)),

@@ -10,7 +10,7 @@ from typing import Any
 from saibench.files.bounded_json import finite
 from saibench.formatting import NOTHING, duration, number
 
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z(])")
 
 
 def as_json(content: Mapping[str, Any]) -> str:

@@ -136,6 +136,11 @@ def test_lines_of_a_caption_become_a_list_on_the_page(
     )
     page = render(exported[0], [drawn])
     assert "<p>Drawn.</p>" in page and "<ul><li>found &lt;b&gt;</li></ul>" in page
+    drawn.reading = lambda evidence: "It grows."
+    page = render(exported[0], [drawn])
+    assert "<p>It grows.</p>" in page and "<p>Drawn.</p>" in page, "the caption is folded"
+    drawn.reading = lambda evidence: ""
+    assert render(exported[0], [drawn]).count("<p>Drawn.</p>") == 1
 
 
 def test_unknown_table_is_refused_and_nothing_written(

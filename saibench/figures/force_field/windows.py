@@ -8,6 +8,7 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from saibench.analysis.answers import study_answers
 from saibench.analysis.estimates import estimate_mean
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
@@ -79,6 +80,12 @@ def draw(evidence: StudyEvidence) -> Figure:
     axes[-1, 0].set_xlabel("position in the trajectory [%]")
     axes[-1, 1].set_xlabel("force MAE [meV/Å]")
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The best run, and whether the difference from the second best is real."""
+    answer = study_answers(evidence).best
+    return answer.sentence if answer.numbers else ""
 
 
 def caption(evidence: StudyEvidence) -> str:
