@@ -29,21 +29,21 @@ TRUSTED = "*-count400-*"
 LARGEST = 150_000
 """Bytes of a picture."""
 PARTS = {
-    "report": ("force_field", "body", 900),
-    "windows": ("force_field", "#figure-windows", 340),
-    "molecule": ("force_field", "[id^=explorer]", 610),
-    "jet": ("jet_tagging", "[id^=explorer]", 530),
-    "rain": ("nowcasting", "[id^=explorer]", 510),
+    "report": ("force_field", "body", 1300, 1010),
+    "windows": ("force_field", "#figure-windows", 940, 340),
+    "molecule": ("force_field", "[id^=explorer]", 940, 610),
+    "jet": ("jet_tagging", "[id^=explorer]", 940, 530),
+    "rain": ("nowcasting", "[id^=explorer]", 940, 510),
 }
-"""By picture: the study, a part of its page, and how many pixels from its top."""
+"""By picture: the study, a part of its page, the width of the window, and pixels from the top."""
 
 
 def main(outputs: Path, *runs: Path) -> None:
     for folder in runs:
         draw_trusted_range(folder)
     with tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as page:
-        for name, (study, part, height) in PARTS.items():
-            page.open(outputs / study / "report.html", width=940)
+        for name, (study, part, width, height) in PARTS.items():
+            page.open(outputs / study / "report.html", width=width)
             save(name, picture(page, part, height))
 
 
