@@ -5,31 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import ase.io
-import numpy as np
 import polars as pl
 import pytest
-from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 from command_line import QUIET, no_page, only_point, train
+from water_files import write_water
 
-WATER = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
 WHERE = "{_target_: saibench.datamodules.samplers.Where, by: file, equals: %s}"
 PATH, HOT = (f"{{samplers: [{WHERE % name}]}}" for name in ("path", "hot"))
-
-
-def write_water(path: Path, count: int, spread: float, *, forces: bool = True) -> None:
-    """Harmonic water molecules of which each atom has a spring of 35 eV/Å²."""
-    random = np.random.default_rng(count)
-    images = []
-    for _ in range(count):
-        moved = spread * random.normal(size=(3, 3))
-        atoms = Atoms("OHH", WATER + moved)
-        of_forces = {"forces": -35 * moved} if forces else {}
-        energy = -2000 + 17.5 * float(np.square(moved).sum())
-        atoms.calc = SinglePointCalculator(atoms, energy=energy, **of_forces)
-        images.append(atoms)
-    ase.io.write(path, images, format="extxyz")
 
 
 @pytest.fixture(scope="module")
