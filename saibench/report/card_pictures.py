@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from saibench.analysis.answers.best_run import BestRunNumbers
-from saibench.analysis.answers.drivers import DriverNumbers
+from saibench.analysis.answers.driver import DriverNumbers
 from saibench.analysis.answers.fairness import MIN_BLOCKS, FairnessNumbers
 from saibench.analysis.answers.trust import TrustNumbers
 from saibench.analysis.bootstrap import Interval

@@ -2,66 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from saibench.analysis.answers.answer import Answer
-from saibench.analysis.bootstrap import Interval
+from saibench.analysis.answers.driver import CAUSE, COMPONENT, FEATURE, Driver, DriverNumbers
+from saibench.analysis.answers.predictors import predictors
 from saibench.analysis.tracing.records import Component, ResponseTrace
 from saibench.analysis.tracing.study_traces import study_traces
-from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
 from saibench.formatting import joined, percent
 
-FEATURE, COMPONENT, CAUSE = "feature", "component", "cause"
 MAX_DRIVERS = 3
-
-
-@dataclass(frozen=True)
-class Driver:
-    """A feature, component or cause that contributes to the error.
-
-    Args:
-        name: `soap_distance`, `species O`, `motion`.
-        kind: `feature`, `component` or `cause`.
-        share: of the variance of the error's rank for a feature, else of the summed error.
-        size: share of the samples (or atoms) that a component has; None for others.
-        counted: unit of the size.
-    """
-
-    name: str
-    kind: str
-    share: Interval
-    size: float | None = None
-    counted: str = ""
-
-    @property
-    def excess(self) -> float:
-        """The share beyond that of an equal error everywhere."""
-        return self.share.estimate - (self.size or 0.0)
-
-
-@dataclass(frozen=True)
-class DriverNumbers:
-    """The largest contributions to the error of one run.
-
-    Args:
-        run: its label; empty if the study has one run.
-        response: the error.
-        drivers: significant ones, largest excess first; none if no contribution is significant.
-    """
-
-    run: str
-    response: Quantity
-    drivers: tuple[Driver, ...]
 
 
 def drivers(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer[DriverNumbers]:
     """The first three significant contributions to the first traced error of these runs.
+
+    If that error cannot be traced, as with a drift that makes few independent blocks, the features
+    of the trusted range are reported instead: its blocks know them.
 
     Args:
         runs: of the best model; if none of them was traced, the first traced run is used.
@@ -69,11 +32,18 @@ def drivers(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answ
     Raises:
         UserError: no run can be traced.
     """
-    found = study_traces(evidence)
+    try:
+        found = study_traces(evidence)
+    except UserError as error:
+        return predictors(evidence, runs, question, str(error))
     traced = [one for one in found.traces if one.responses]
-    if not traced:
-        raise UserError(found.traces[0].refused[0])
-    chosen = next((one for one in traced if one.point in runs), traced[0])
+    refused = [reason for one in found.traces for reason in one.refused]
+    chosen = next((one for one in traced if one.point in runs), traced[0] if traced else None)
+    if chosen is None or found.config.responses[0] not in chosen.responses[0].response.name:
+        with contextlib.suppress(UserError):
+            return predictors(evidence, runs, question, refused[0])
+    if chosen is None:
+        raise UserError(refused[0])
     label = chosen.label if len(evidence.metrics) > 1 else ""
     numbers = drivers_of(chosen.responses[0], found.config.level, label)
     return Answer(question, drivers_sentence(numbers, evidence), numbers)

@@ -8,7 +8,8 @@ from functools import partial
 
 from saibench.analysis.answers.answer import Answer, answered
 from saibench.analysis.answers.best_run import BestRunNumbers, best_run
-from saibench.analysis.answers.drivers import DriverNumbers, drivers
+from saibench.analysis.answers.driver import DriverNumbers
+from saibench.analysis.answers.drivers import drivers
 from saibench.analysis.answers.fairness import FairnessNumbers, fairness
 from saibench.analysis.answers.trust import TrustNumbers, trust
 from saibench.evidence.once import once

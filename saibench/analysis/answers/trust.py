@@ -61,10 +61,7 @@ def trust(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer
     Raises:
         UserError: no range can be fitted.
     """
-    ranges = sorted(fit_all(evidence), key=lambda one: _rank(one, runs))
-    fitted = next((one for one in ranges if one.trusted), None)
-    if fitted is None:
-        raise UserError(ranges[0].refused if ranges else "no run was tested.")
+    fitted = best_range(evidence, runs)
     label = fitted.label if len(evidence.metrics) > 1 else ""
     numbers = _numbers(fitted, label)
     named = f"{label}: " if label else ""
@@ -74,6 +71,19 @@ def trust(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer
         observed = percent(numbers.observed)
         sentence += f" On held-out blocks, {observed} of the samples are below their bound."
     return Answer(question, sentence, numbers, _cautions(fitted))
+
+
+def best_range(evidence: StudyEvidence, runs: Sequence[str]) -> Found:
+    """The fitted range of the first of these runs, else of all runs together, else of any.
+
+    Raises:
+        UserError: no range can be fitted.
+    """
+    ranges = sorted(fit_all(evidence), key=lambda one: _rank(one, runs))
+    fitted = next((one for one in ranges if one.trusted), None)
+    if fitted is None:
+        raise UserError(ranges[0].refused if ranges else "no run was tested.")
+    return fitted
 
 
 def _rank(found: Found, runs: Sequence[str]) -> int:

@@ -14,7 +14,10 @@ from made_traces import CORNERS, write_traced_study
 from made_trust import PARTITION, write_trust_study
 
 from saibench.analysis.answers import Answers, study_answers
+from saibench.analysis.answers.drivers import drivers
 from saibench.analysis.trusted_range import trusted_range_of
+from saibench.analysis.trusted_range.study_ranges import fit_all
+from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import read_fields, read_table, write_table
 
@@ -84,6 +87,24 @@ def test_drivers_are_the_features_and_components_of_the_errors(tmp_path: Path) -
     assert (second.name, second.kind) == ("species O", "component")
     assert second.share.estimate == pytest.approx(0.5) and second.size == pytest.approx(1 / 3)
     assert "50.0 %" in answer.sentence
+
+
+def test_features_of_the_bound_stand_in_for_an_error_that_cannot_be_traced(
+    of_trust: tuple[StudyEvidence, Answers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(evidence: StudyEvidence) -> None:
+        raise UserError("too few blocks")
+
+    monkeypatch.setattr("saibench.analysis.answers.drivers.study_traces", refuse)
+    evidence, answers = of_trust
+    assert answers.best.numbers is not None
+    answer = drivers(evidence, answers.best.numbers.models[0].runs, "?")
+    assert answer.numbers is not None and "too few blocks" in answer.cautions[0]
+    (one,) = answer.numbers.drivers
+    candidates = fit_all(evidence)[-2].trusted.competition.candidates
+    gains = [found.gain for found in candidates if found.features == ("distance",)]
+    assert (one.name, one.kind) == ("distance", "predictor")
+    assert one.share.estimate == max(gains) and one.share.low > 0
 
 
 def test_seeds_of_one_setting_are_one_model(tmp_path: Path) -> None:
