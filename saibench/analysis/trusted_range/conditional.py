@@ -23,7 +23,7 @@ MIN_SAMPLES = 20
 SLAB_SHARE = 0.2
 """Smallest share of the samples in a slab."""
 DIRECTIONS = 100
-"""Random directions of slabs in several features, in addition to the features' own."""
+"""Random directions of slabs in two features, in addition to the features' own."""
 CUTS = 20
 """Quantiles along a direction at which a slab can start and end."""
 
@@ -33,8 +33,8 @@ class CoverageIn:
     """The coverage in a part of the fitted range.
 
     Args:
-        name: of the feature; empty for a run or partition and for a slab of several features.
-        label: of the run or partition, or the direction of a slab of several features.
+        name: of the feature; empty for a run or partition and for a slab of two features.
+        label: of the run or partition, or the direction of a slab of two features.
         low, high: smallest and largest value of the feature, or of the direction.
         share: of the samples inside the fitted range.
         coverage: share of these samples below their bound; its 95 % interval is uncorrected.
@@ -176,11 +176,17 @@ def _worst_slab(held: HeldOut, seed: int) -> Part | None:
 
 
 def _directions(count: int, seed: int) -> Floats:
-    """`(directions, features)`: each feature's own, and random ones if there are several."""
+    """`(directions, features)`: each feature's own, and random ones of two features each.
+
+    A slab of more features could not be read.
+    """
     own = np.eye(count)
     if count == 1:
         return own
-    return np.concatenate([own, np.random.default_rng(seed).normal(size=(DIRECTIONS, count))])
+    rng, mixed = np.random.default_rng(seed), np.zeros((DIRECTIONS, count))
+    for direction in mixed:
+        direction[rng.choice(count, 2, replace=False)] = rng.normal(size=2)
+    return np.concatenate([own, mixed])
 
 
 def _lowest(along: Floats, covered: Floats, weights: Floats) -> tuple[float, float, float]:
