@@ -35,13 +35,13 @@ from saibench.analysis.trusted_range.error_model import (
 )
 from saibench.analysis.trusted_range.quantile_curve import weighted_quantile
 
-FOLDS = 4
+FOLDS = 3
 MAX_TOGETHER = 3
 """Features that are combined step by step, in addition to all of them."""
 QUADRATIC = "quadratic"
 MAX_QUADRATIC = 3
 """Features of a quadratic model; the number of its products grows with the square."""
-MAX_SAMPLES = 5_000
+MAX_SAMPLES = 2_000
 """Samples that candidates are compared on, drawn at random."""
 
 

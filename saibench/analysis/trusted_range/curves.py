@@ -22,7 +22,7 @@ NUM_GROUPS = 32
 """Largest number of groups of similar feature where samples are dense."""
 MIN_GROUP = 10
 """Samples of a group, so that no single sample decides the function at the edge."""
-NUM_SWEEPS = 20
+NUM_SWEEPS = 10
 _CONVERGED = 1e-3
 
 
