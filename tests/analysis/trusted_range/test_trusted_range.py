@@ -249,7 +249,8 @@ def test_verdict_hardly_depends_on_the_seed_and_ties_are_inconclusive() -> None:
         [TrustedRange.fit(*sample, seed=seed).trusted(9.0).lowest_bound for seed in range(6)]
     )
     assert several.std() < 0.5 * least.std()
-    found = TrustedRange.fit(*sample).trusted(float(np.median(least)))
+    trusted = TrustedRange.fit(*sample)
+    found = trusted.trusted(float(np.median(trusted.trusted(9.0).lowest_bounds)))
     assert found.is_inconclusive and 5 < found.trusted_splits < 15
     sure = TrustedRange.fit(*sample).trusted(float(2 * least.max()))
     assert not sure.is_inconclusive and sure.trusted_splits == len(sure.lowest_bounds) == 20
