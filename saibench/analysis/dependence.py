@@ -14,6 +14,7 @@ def dependence_warnings(
     evidence: StudyEvidence,
     points: Sequence[str] | None = None,
     partitions: Sequence[str] | None = None,
+    few: bool = True,
 ) -> list[str]:
     """Warn of correlated samples that were declared independent, and of too few blocks.
 
@@ -21,6 +22,7 @@ def dependence_warnings(
         evidence: the study.
         points: hashes; by default all tested runs.
         partitions: by default the held-out one, or all if no run was tested on it.
+        few: whether to warn of too few blocks; a trusted range has blocks of its own.
     """
     chosen = set(evidence.metrics if points is None else points)
     of_points = [one for one in evidence.dependence if chosen & set(one.points)]
@@ -36,14 +38,14 @@ def dependence_warnings(
             "narrow, so contiguous stretches are resampled. Declare a time or group column "
             "(independence of the data's source)."
         )
-    few = {
+    few_blocks = {
         one.partition: one.dependence.num_blocks
         for one in used
-        if one.dependence.num_blocks < MIN_BLOCKS
+        if few and one.dependence.num_blocks < MIN_BLOCKS
     }
     warnings += [
         f"Too few independent events: {partition} has {counted(number, 'independent block')}; "
         f"intervals need at least {MIN_BLOCKS}."
-        for partition, number in few.items()
+        for partition, number in few_blocks.items()
     ]
     return warnings

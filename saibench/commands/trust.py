@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     fitted = [one.trusted for one in found if one.trusted is not None]
     if not fitted:
         raise UserError(found[0].refused)
-    for warning in dependence_warnings(evidence, points, config.partitions):
+    for warning in dependence_warnings(evidence, points, config.partitions, few=False):
         print(warning, file=sys.stderr)
     if args.json:
         print_json(ranges_document(evidence, found))
