@@ -22,7 +22,7 @@ from saibench.evidence.schema import Field, write_table
 
 URACIL = Source("md", "force_field", "aa", ("p0",), system="C4H4N2O2")
 OWN = Model("force_field", "C4H4N2O2", "aa", "p0")
-OLD = Path(__file__).parents[3] / "docs/results/force_field/guarded_dynamics/range.json"
+OLD = Path(__file__).parent / "range_of_version_1.json"
 
 
 def range_of(source: Source) -> TrustedRange:

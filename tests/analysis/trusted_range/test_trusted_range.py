@@ -265,7 +265,7 @@ def test_few_blocks_are_refused_whatever_the_coverage() -> None:
 
 
 def test_range_of_saibench_0_1_has_one_split_and_its_saved_numbers() -> None:
-    path = Path(__file__).parents[3] / "docs/results/force_field/guarded_dynamics/range.json"
+    path = Path(__file__).parent / "range_of_version_1.json"
     saved = json.loads(path.read_text())["trusted_range"]
     trusted = TrustedRange.load(path)
     assert trusted.others == () and trusted.counts.splits == 1

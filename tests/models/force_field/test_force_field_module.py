@@ -96,7 +96,9 @@ def test_statistics_of_a_frame_are_those_of_numpy() -> None:
         "atom/force_mae": component,
         "atom/force_error_norm": length,
     }
-    assert found.keys() == expected.keys()
+    defined = {f"{statistic.key}.defined" for statistic in module.statistics() if statistic.partial}
+    assert found.keys() == expected.keys() | defined
+    assert all(found[name].all() for name in defined)
     for name, values in expected.items():
         np.testing.assert_allclose(found[name], values, rtol=1e-10, err_msg=name)
 
@@ -105,10 +107,20 @@ def test_test_step_returns_the_declared_statistics() -> None:
     module, batch = made()
     rotated = replace(batch, transform=RandomRotation(seed=0), original=batch)
     declared = {statistic.key: statistic for statistic in module.statistics()}
+    declared |= {one.defined_key: one for one in module.statistics() if one.partial}
     assert module.test_step(rotated, 0).keys() == declared.keys()
     for key, values in module.test_step(rotated, 0).items():
         axis = declared[key].axis
         assert values.shape == ((4,) if axis is None else (4, len(axis.labels))), key
+
+
+def test_frames_without_forces_have_undefined_force_errors() -> None:
+    module, batch = made()
+    known = torch.tensor([True, False, True, False])
+    found = module.test_step(replace(batch, has_forces=known), 0)
+    assert found["force_mae.defined"].tolist() == known.tolist()
+    assert found["atom/force_mae.defined"].shape == found["atom/force_mae"].shape
+    assert found["atom/force_mae.defined"].all(dim=1).tolist() == known.tolist()
 
 
 def test_equivariance_error_compares_rotated_forces_with_forces_of_the_rotated_frame() -> None:
