@@ -44,6 +44,8 @@ def main(outputs: Path, *runs: Path) -> None:
     with tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as page:
         for name, (study, part, width, height) in PARTS.items():
             page.open(outputs / study / "report.html", width=width)
+            if part != "body":
+                page.value("document.querySelector('nav').remove()")  # it would cover the part
             save(name, picture(page, part, height))
 
 
