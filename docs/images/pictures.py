@@ -29,7 +29,7 @@ TRUSTED = "*-count400-*"
 LARGEST = 150_000
 """Bytes of a picture."""
 PARTS = {
-    "report": ("force_field", "body", 1300, 1010),
+    "report": ("force_field", "body", 1300, 1190),
     "windows": ("force_field", "#figure-windows", 940, 340),
     "molecule": ("force_field", "[id^=explorer]", 940, 610),
     "jet": ("jet_tagging", "[id^=explorer]", 940, 530),
