@@ -36,7 +36,7 @@ NOT_HASHED = [
 HASHED = [
     ["seed=1"],
     ["window.start=0.15"],
-    ["window.size=0.3"],
+    ["window.size=0.45"],
     ["subset.count=499"],
     ["subset.count=null", "subset.fraction=0.5"],
     ["data.molecule=butane"],

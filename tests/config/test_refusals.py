@@ -78,10 +78,10 @@ REFUSED = {
     ),
     "a window without a size": (["window.size=0"], "window.size=0"),
     "a window after the test": (["window.start=0.95"], "window.start=0.95"),
-    "a subset larger than its window": (["subset.count=4000"], "3428"),
+    "a subset larger than its window": (["subset.count=4000"], "1142"),
     "an empty subset": (["subset.count=0"], "subset.count=0"),
     "a count and a fraction": (["subset.count=9", "subset.fraction=0.5"], "subset.count=9 "),
-    "too few frames to validate on": (["window.start=0.89"], "validation"),
+    "too few frames to validate on": (["window.size=0.01"], "validation"),
     "a held-out partition inside the window": (
         ["held_out=whole_trajectory"],
         "'whole_trajectory'",
@@ -193,7 +193,7 @@ REFUSED = {
         "subset.count=4000",
     ),
     "the count that would fit such a sweep": (
-        ["-m", "subset.count=4000,5000", "window.start=0,0.45"],
+        ["-m", "subset.count=4000,5000", "window.start=0,0.45", "window.size=null"],
         "subset.count=1714",
     ),
     "a cutoff that is not smooth": (
@@ -295,9 +295,9 @@ def test_gpu_that_is_not_there_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["data=simulated_rain"], ["data=simulated_rain", "=nowcasting", "data=gfn2_xtb"]),
+        (["data=simulated_rain"], ["data=simulated_rain", "=nowcasting", "data=heated_ethanol"]),
         (["workload=nowcasting", "data=md17"], ["data=md17", "=force_field", "=simulated_rain"]),
-        (["model=persistence"], ["model=persistence", "=nowcasting", "model=nequip_small"]),
+        (["model=persistence"], ["model=persistence", "=nowcasting", "model=nequip_quick"]),
         (["workload=jet_tagging", "model=cartesian"], ["model=cartesian", "=force_field"]),
         (["-m", "seed=0,1", "model=cartesian,particle_net"], ["=particle_net", "=jet_tagging"]),
         (
