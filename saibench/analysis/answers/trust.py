@@ -56,7 +56,7 @@ class TrustNumbers:
 
 
 def trust(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer[TrustNumbers]:
-    """The trusted range of the first of these runs, else of all runs together, else of any.
+    """The trusted range of `best_range`, and a caution if it is of none of these runs.
 
     Raises:
         UserError: no range can be fitted.
@@ -70,11 +70,14 @@ def trust(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer
     if numbers.observed is not None:
         observed = percent(numbers.observed)
         sentence += f" On held-out blocks, {observed} of the samples are below their bound."
-    return Answer(question, sentence, numbers, _cautions(fitted))
+    cautions = (*_refused(evidence, runs), *_cautions(fitted))
+    return Answer(question, sentence, numbers, cautions)
 
 
 def best_range(evidence: StudyEvidence, runs: Sequence[str]) -> Found:
-    """The fitted range of the first of these runs, else of all runs together, else of any.
+    """The fitted range of the first of these runs, else of another run, else of all together.
+
+    A bound for all runs together covers the worst of them, so it is rarely informative.
 
     Raises:
         UserError: no range can be fitted.
@@ -89,8 +92,14 @@ def best_range(evidence: StudyEvidence, runs: Sequence[str]) -> Found:
 def _rank(found: Found, runs: Sequence[str]) -> int:
     points = found.samples.source.points if found.samples else ()
     if len(points) == 1:
-        return 0 if points[0] in runs else 2
-    return 1
+        return 0 if points[0] in runs else 1
+    return 2
+
+
+def _refused(evidence: StudyEvidence, runs: Sequence[str]) -> list[str]:
+    """Why the first of these runs has no range of its own."""
+    own = min(fit_all(evidence), key=lambda one: _rank(one, runs))
+    return [f"{own.label} has no range: {own.refused}"] if own.refused else []
 
 
 def _numbers(found: Found, label: str) -> TrustNumbers:

@@ -14,6 +14,9 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
 from saibench.formatting import counted, in_range, joined, number, percent
 
+MAX_NAMES = 3
+"""Features of a bound that are named in words; more are counted."""
+
 
 def short_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
     """The answer and its check, or the reason why there is no range."""
@@ -57,6 +60,9 @@ def where_sentence(
     samples = "" if share is None else f"{percent(share)} of the samples{whose}"
     if len(trusted.chosen) > 1 and share is not None and share.estimate > 0:
         names = joined([named(name) for name in trusted.chosen])
+        if len(trusted.chosen) > MAX_NAMES:
+            columns = f" ({joined(trusted.chosen)})" if typed else ""
+            names = f"{len(trusted.chosen)} features{columns}"
         first = titled(found.feature, evidence) if found.feature in trusted.chosen else feature
         alone = spans(found, unit) if found.intervals else "nowhere"
         return (

@@ -4,9 +4,11 @@ A bound that knows the features errs by what they do not explain, so its blocks 
 residuals: an error that drifts because a feature drifts is not correlated for that reason.
 
 The residuals are those of the errors' ranks in a regression on the features' ranks and their
-squares. Each fifth of the samples, contiguous in time, is predicted from the others: residuals of
-the fit itself would look more independent than they are, and so would residuals of single samples
-that are predicted from their neighbours. Simulation: `docs/results/statistics/trusted_range.md`.
+squares. Each contiguous twentieth of the samples in time is predicted without itself and three
+others: residuals of the fit itself would look more independent than they are, and so would
+residuals of single samples that are predicted from their neighbours. Fewer and longer parts are
+predicted by extrapolation where features drift, so that their residuals are shifted together.
+Simulation: `docs/results/statistics/trusted_range.md`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from saibench.evidence.dependence import MUCH_LONGER
 from saibench.evidence.independence import STRETCH_COLUMN
 
 RESIDUAL = "__residual"
-FIFTHS = 5
+PARTS, FOLDS = 20, 5
+"""Contiguous parts of the samples, and folds of a cross-fit; a fold has every fifth part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +88,14 @@ def sample_blocks(
     if features and num_blocks is None:
         place = np.empty(samples.height, dtype=np.int64)
         place[found.order] = np.arange(samples.height)
-        fifth = samples.select("sample_id").with_columns(fifth=place * FIFTHS // samples.height)
-        of_row = rows.select("sample_id").join(fifth, on="sample_id", maintain_order="left")
+        fold = samples.select("sample_id").with_columns(
+            fold=place * PARTS // samples.height % FOLDS
+        )
+        of_row = rows.select("sample_id").join(fold, on="sample_id", maintain_order="left")
         left = residuals(
             rows.select(features).to_numpy().astype(np.float64),
             rows[error].cast(polars.Float64).to_numpy(),
-            of_row["fifth"].to_numpy(),
+            of_row["fold"].to_numpy(),
         )
         with_residuals = rows.drop(STRETCH_COLUMN, strict=False).with_columns(
             polars.Series(RESIDUAL, left)
@@ -112,21 +117,21 @@ def sample_blocks(
     return SampleBlocks(joined["label"].to_numpy().astype(np.int64), independent, raw)
 
 
-def residuals(features: Floats, errors: Floats, part: NDArray[np.int64]) -> Floats:
-    """Ranks of the errors minus those that the features of the other parts predict.
+def residuals(features: Floats, errors: Floats, fold: NDArray[np.int64]) -> Floats:
+    """Ranks of the errors minus those that the features of the other folds predict.
 
     Args:
         features: `(samples, features)`.
         errors: `(samples,)`.
-        part: `(samples,)`, the contiguous part of each sample.
+        fold: `(samples,)`, of each sample.
     """
     count = len(errors)
     ranks = rankdata(errors) / count
     centred = rankdata(features, axis=0) / count - 0.5
     terms = np.column_stack([np.ones(count), centred, centred**2])
     left = np.empty(count)
-    for one in np.unique(part):
-        held_out = part == one
+    for one in np.unique(fold):
+        held_out = fold == one
         kept = ~held_out if (~held_out).any() else held_out
         slopes = np.linalg.lstsq(terms[kept], ranks[kept], rcond=None)[0]
         left[held_out] = ranks[held_out] - terms[held_out] @ slopes
