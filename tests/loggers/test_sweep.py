@@ -14,6 +14,7 @@ from wandb_file import LoggedRun, logged_runs
 CHECKOUT = Path(__file__).parents[2]
 SMALL = (
     *("data=gfn2_xtb", "data.frames=80", "data.stride=1", "data.equilibration=0.05"),
+    *("test=[last_tenth]", "window.size=null"),
     *("model=cartesian", "model.net.num_layers=1", "model.net.num_features=8"),
     *("trainer.accelerator=cpu", "trainer.max_steps=4", "trainer.val_every=2"),
     *("workload.figures=[]", "workload.findings=[]"),

@@ -15,7 +15,7 @@ import pytest
 from command_line import TINY
 
 ROOT = Path(__file__).resolve().parents[2]
-IMPORT_NAMES = {"hydra-core": "hydra", "pillow": "PIL", "pyyaml": "yaml"}
+IMPORT_NAMES = {"hydra-core": "hydra", "pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
 """Where a distribution is imported by another name than its own."""
 
 

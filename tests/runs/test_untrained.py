@@ -49,7 +49,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def outside_run(project: Path, folder: Path, *more: str) -> Path:
     with no_page():
         ended = train(
-            folder, f"--config-dir={project}", "model=outside", *TRAJECTORY, *QUIET, *more
+            folder,
+            f"--config-dir={project}",
+            "model=outside",
+            "test=[last_tenth]",
+            *TRAJECTORY,
+            *QUIET,
+            *more,
         )
     assert ended.status == 0, ended
     return only_point(folder)

@@ -9,6 +9,7 @@ import numpy as np
 
 from saibench.analysis.bootstrap import Floats, Interval, block_bootstrap, weighted_mean
 from saibench.analysis.trusted_range.conditional import ConditionalCoverage, conditional_coverage
+from saibench.analysis.trusted_range.conformal import TooFewBlocks
 from saibench.analysis.trusted_range.held_out import (
     NUM_SPLITS,
     HeldOut,
@@ -87,10 +88,17 @@ def validate(
         splits: of the blocks in each fit; the bound is their median.
 
     Raises:
-        TooFewBlocks: the blocks do not allow this coverage.
+        TooFewBlocks: the blocks do not allow this coverage, or no held-out sample is inside the
+            range of the features.
     """
     held = held_out_bounds(samples, coverage, seed=seed, splits=splits)
     weights = held.weights
+    if not weights.any():
+        names = ", ".join(quantity.name for quantity in samples.quantities)
+        raise TooFewBlocks(
+            f"no held-out sample is inside the range of all features ({names}) of the others. Use "
+            "fewer features or more data."
+        )
     observed = [
         block_bootstrap(held.covered(level), samples.blocks, weights=weights, share=True)
         for level in held.bounds

@@ -194,6 +194,14 @@ def test_only_coverages_that_the_smallest_fit_allows_are_validated() -> None:
     assert replace(found, calibration_blocks=99).max_coverage == pytest.approx(0.92)
 
 
+def test_bound_is_not_validated_if_no_held_out_sample_is_inside() -> None:
+    """Two runs whose features differ: each is outside the range of the other."""
+    samples = partitions_of(30, 30)
+    apart = samples.features + 100 * samples.groups[:, None]
+    with pytest.raises(TooFewBlocks, match="distance"):
+        validate(replace(samples, features=apart), 0.9)
+
+
 def test_coverage_above_nominal_is_attributed_to_few_blocks() -> None:
     found = validate(partitions_of(30, 60), 0.9)
 
