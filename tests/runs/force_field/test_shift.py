@@ -72,7 +72,7 @@ def test_stretched_molecules_raise_the_alarm_once(
 def test_action_stop_raises_at_the_alarm(
     force_field: TrainedForceField, monitored: TrustedRange
 ) -> None:
-    wide = replace(monitored, model=replace(monitored.model, low=(-1.0,), high=(2.0,)), others=())
+    wide = replace(monitored, reach_low=(-1.0,), reach_high=(2.0,), others=())
     calculator = GuardedCalculator(force_field, wide, action="stop", timestep=TIMESTEP)
     with pytest.raises(DistributionShift, match="soap_similarity") as stopped:
         for atoms in frames(force_field, 1.1):
