@@ -9,7 +9,6 @@ the nominal coverage 95 %.
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Callable, Sequence
 from itertools import combinations
@@ -18,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars
 
-from benchmarks.simulation import ar1, markdown_table
+from benchmarks.simulation import ar1, markdown_table, page_command
 from saibench.analysis.blocks import Blocks, find_blocks
 from saibench.analysis.bootstrap import Floats
 from saibench.evidence.dependence import Errors, SameSamples, dependence, marked_with_stretches
@@ -200,17 +199,5 @@ def page(simulations: int) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=600, help="series per row")
-    parser.add_argument("--print", action="store_true", help="print the page instead of writing it")
-    arguments = parser.parse_args()
-    text = page(arguments.simulations)
-    if arguments.print:
-        print(text)
-    else:
-        TARGET.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    page_command(page, TARGET, 600, __doc__)

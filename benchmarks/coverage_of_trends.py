@@ -5,12 +5,11 @@ python -m benchmarks.coverage_of_trends [--simulations 150] [--print]
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.simulation import ar1, markdown_table
+from benchmarks.simulation import ar1, markdown_table, page_command
 from saibench.analysis.bootstrap import Floats, contiguous_blocks
 from saibench.analysis.ranking import auroc, risk_coverage
 from saibench.analysis.region_trend.regions import trend_over
@@ -198,17 +197,5 @@ not chosen on, and of all samples inside.
 """
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=150)
-    parser.add_argument("--print", action="store_true", help="print instead of writing the page")
-    args = parser.parse_args()
-    text = page(args.simulations)
-    if args.print:
-        print(text)
-    else:
-        TARGET.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    page_command(page, TARGET, 150, __doc__)

@@ -11,14 +11,12 @@ process, inside the range; nominal is 90 %.
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import polars
 
-from benchmarks.simulation import ar1, markdown_table
+from benchmarks.simulation import ar1, markdown_table, page_command
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.trusted_range import TooFewBlocks, TrustedRange
 from saibench.analysis.trusted_range.stretches import sample_blocks
@@ -87,7 +85,8 @@ def measured(row: tuple[int, float, float], simulations: int) -> list[str]:
     ]
 
 
-def page(rows: Sequence[Sequence[str]], simulations: int) -> str:
+def page(simulations: int) -> str:
+    rows = [measured(row, simulations) for row in ROWS]
     header = [
         *("n", "AR(1)", "drift", "blocks of errors", "blocks of residuals", "coverage [%]"),
         *("mean bound / without features", "noise chosen [%]", "refused [%]"),
@@ -109,18 +108,5 @@ def page(rows: Sequence[Sequence[str]], simulations: int) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=40, help="series per row")
-    parser.add_argument("--print", action="store_true", help="print the page instead of writing it")
-    arguments = parser.parse_args()
-    rows = [measured(row, arguments.simulations) for row in ROWS]
-    text = page(rows, arguments.simulations)
-    if arguments.print:
-        print(text)
-    else:
-        TARGET.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    page_command(page, TARGET, 40, __doc__)

@@ -8,7 +8,6 @@ chooses itself. Series are AR(1) with unit variance.
 
 from __future__ import annotations
 
-import argparse
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import polars
 from scipy.signal import lfilter
 
-from benchmarks.simulation import markdown_table
+from benchmarks.simulation import markdown_table, page_command
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.exchangeability import Monitor, Reference, Series, reference_of
 from saibench.analysis.exchangeability import martingale as bets
@@ -193,17 +192,5 @@ def page(simulations: int) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--simulations", type=int, default=200, help="streams per row")
-    parser.add_argument("--print", action="store_true", help="print the page instead of writing it")
-    arguments = parser.parse_args()
-    text = page(arguments.simulations)
-    if arguments.print:
-        print(text)
-    else:
-        TARGET.write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    page_command(page, TARGET, 200, __doc__, of="streams")

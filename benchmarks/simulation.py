@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,3 +23,26 @@ def markdown_table(
     header: Sequence[str], alignment: Sequence[str], rows: Sequence[Sequence[str]]
 ) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in (header, alignment, *rows))
+
+
+def page_command(
+    page: Callable[[int], str], target: Path, simulations: int, doc: str | None, of: str = "series"
+) -> None:
+    """Run a simulation from the command line, and write or print its page.
+
+    Args:
+        page: number of simulations per row → page.
+        target: its file.
+        simulations: default number.
+        doc: of the command.
+        of: what is simulated.
+    """
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--simulations", type=int, default=simulations, help=f"{of} per row")
+    parser.add_argument("--print", action="store_true", help="print the page instead of writing it")
+    arguments = parser.parse_args()
+    text = page(arguments.simulations)
+    if arguments.print:
+        print(text)
+    else:
+        target.write_text(text, encoding="utf-8")
