@@ -9,6 +9,12 @@ from typing import Any, Self
 from torch import Tensor
 
 
+def sample_ids(batch: Any) -> Tensor:
+    """`(B,)`, the ids of a batch: a dictionary, or an object with `sample_id`."""
+    ids: Tensor = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
+    return ids
+
+
 class TensorBatch:
     """A frozen dataclass of tensors, one of which is `sample_id` `(B,)`."""
 

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch.utils.hooks import RemovableHandle
 
+from saibench.datamodules.batch import sample_ids
 from saibench.datamodules.stream import EvaluationBatches, Ranks
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.evidence.statistic import Statistic
@@ -88,8 +89,7 @@ class ModelFeatures(Callback):
         if not isinstance(outputs, dict) or not isinstance(pl_module, BenchmarkModule):
             return
         if self._latent is not None and self._capture is not None:
-            ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
-            outputs |= self._latent.values(self._capture.read(len(ids)))
+            outputs |= self._latent.values(self._capture.read(len(sample_ids(batch))))
         if self._of_committee:
             with trainer.precision_plugin.predict_step_context(), isolate_rng():
                 found = committee_predictions(pl_module, self._members, batch, self._predicted)

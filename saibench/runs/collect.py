@@ -11,6 +11,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from saibench.datamodules.batch import sample_ids
 from saibench.errors import UserError
 from saibench.runs.finite_batches import refuse_inputs_not_finite
 
@@ -30,7 +31,7 @@ class StatisticsCollector(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
+        ids = sample_ids(batch)
         statistics = _statistics(outputs, len(ids))
         if any(not np.isfinite(values).all() for values in statistics.values()):
             refuse_inputs_not_finite([batch])  # with finite inputs NaN is an undefined value

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities.seed import isolate_rng
 
+from saibench.datamodules.batch import sample_ids
 from saibench.models.base import BenchmarkModule
 from saibench.models.latent.features import LatentFeatures
 from saibench.models.latent.space import LatentCapture
@@ -31,6 +32,5 @@ def fitted_features(module: BenchmarkModule, batches: Iterable[Any]) -> LatentFe
         for batch in batches:
             capture.clear()
             module.represent(batch)
-            ids = batch["sample_id"] if isinstance(batch, dict) else batch.sample_id
-            found.append(capture.read(len(ids)))
+            found.append(capture.read(len(sample_ids(batch))))
     return LatentFeatures.of(space, found) if found else None
