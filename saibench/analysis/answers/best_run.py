@@ -80,7 +80,7 @@ def best_run(evidence: StudyEvidence, question: str) -> Answer[BestRunNumbers]:
     if errors is None:
         raise UserError(f"no error on {partition} is known for all {points.height} runs.")
     numbers = BestRunNumbers(errors.statistic, errors.partition, ranked(errors, models))
-    return Answer(question, _sentence(numbers, evidence), numbers, _cautions(numbers))
+    return Answer(question, best_run_sentence(numbers, evidence), numbers, _cautions(numbers))
 
 
 def _first_errors(
@@ -123,14 +123,15 @@ def ranked(errors: ModelErrors, models: list[TestedModel]) -> tuple[ComparedMode
     )
 
 
-def _sentence(numbers: BestRunNumbers, evidence: StudyEvidence) -> str:
+def best_run_sentence(numbers: BestRunNumbers, evidence: StudyEvidence | None = None) -> str:
+    """The best model, and how many of the others are significantly worse or not tested."""
     statistic, (best, *others) = numbers.statistic, numbers.models
     mean = by_width(best.mean, statistic.unit)
     of = f"{titled(statistic.error_name, evidence)} on {numbers.partition}"
     if not others:
         seeds = f" over {best.seeds} seeds" if (best.seeds or 0) > 1 else ""
         return f"One model was tested: its {of} is {mean}{seeds}."
-    second = others[0]
+    second, *rest = others
     assert second.difference is not None
     by = f"{by_width(second.difference, statistic.unit)} below that of {second.label}"
     if second.is_worse:
@@ -140,11 +141,15 @@ def _sentence(numbers: BestRunNumbers, evidence: StudyEvidence) -> str:
     else:
         verdict = "the difference is not significant"
     worse = sum(one.is_worse for one in others)
-    rest = ""
-    if len(others) > 1:
+    untested = sum(one.difference is not None and math.isnan(one.difference.low) for one in rest)
+    further = ""
+    if worse or (rest and not untested):
         how_many = f"{worse} of the {len(others)} others" if worse else "no other run"
-        rest = f"; {how_many} {are(worse or 1)} significantly worse"
-    return f"{best.label} has the smallest {of}: {mean}, {by}, but {verdict}{rest}."
+        further = f"; {how_many} {are(worse or 1)} significantly worse"
+    if untested:
+        further += f"; {untested} of the {len(others)} others {are(untested)} not tested, for too "
+        further += "few independent blocks"
+    return f"{best.label} has the smallest {of}: {mean}, {by}, but {verdict}{further}."
 
 
 def _cautions(numbers: BestRunNumbers) -> tuple[str, ...]:

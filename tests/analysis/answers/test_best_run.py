@@ -7,7 +7,13 @@ import polars
 import pytest
 from scipy import stats
 
-from saibench.analysis.answers.best_run import ranked
+from saibench.analysis.answers.best_run import (
+    BestRunNumbers,
+    ComparedModel,
+    best_run_sentence,
+    ranked,
+)
+from saibench.analysis.bootstrap import Interval
 from saibench.analysis.model_errors import ModelErrors
 from saibench.analysis.tested_models import TestedModel
 from saibench.analysis.trusted_range.records import Quantity
@@ -42,3 +48,23 @@ def test_a_better_model_is_found() -> None:
         best, *others = ranked(errors(rng, [1.0, 0.0, 1.0, 2.0, 1.0]), MODELS)
         assert best.label == "b" and all(one.is_worse for one in others)
         assert others[-1].label == "d"
+
+
+def test_models_that_could_not_be_tested_are_counted() -> None:
+    """Three times the error of the best, without an interval: no claim that it is no worse."""
+
+    def model(label: str, mean: float, low: float = np.nan, high: float = np.nan) -> ComparedModel:
+        compared = None if label == "a" else Interval(low, mean - 65, high, 5, 400)
+        return ComparedModel(
+            label, (label,), 1, Interval(mean - 9, mean, mean + 9, 5, 400), compared
+        )
+
+    def sentence(*models: ComparedModel) -> str:
+        return best_run_sentence(BestRunNumbers(Quantity("force_mae"), "last_tenth", models))
+
+    best, second = model("a", 65), model("b", 72, -22, 22)
+    untested = sentence(best, second, model("c", 216))
+    assert "1 of the 2 others is not tested" in untested and "no other run" not in untested
+    assert "no other run" in sentence(best, second, model("c", 80, -1, 30))
+    worse = sentence(best, second, model("c", 216, 90, 210), model("d", 300))
+    assert "1 of the 3 others is significantly worse; 1 of the 3 others is not tested" in worse
