@@ -133,12 +133,12 @@ def caption(evidence: StudyEvidence) -> str:
 def reading(evidence: StudyEvidence) -> str:
     """Where the first of the drawn runs can be trusted."""
     (first, _), *others = _drawn(evidence)
-    answer, *_ = short_sentences(first, evidence)
+    answer, *_ = short_sentences(first, evidence, typed=False)
     return f"{first.label}: {answer}" if others else answer
 
 
 def _sentences(one: Found, trusted: TrustedRange, evidence: StudyEvidence) -> list[str]:
-    lines = short_sentences(one, evidence)
+    lines = short_sentences(one, evidence, typed=False)
     if one.validation is not None:
         lines += usefulness_sentences(one.validation.usefulness, trusted.statistic)[-1:]
         if one.validation.conditional.failing:

@@ -18,13 +18,17 @@ MAX_NAMES = 3
 """Features of a bound that are named in words; more are counted."""
 
 
-def short_sentences(found: Found, evidence: StudyEvidence) -> list[str]:
-    """The answer and its check, or the reason why there is no range."""
+def short_sentences(found: Found, evidence: StudyEvidence, typed: bool = True) -> list[str]:
+    """The answer and its check, or the reason why there is no range.
+
+    Args:
+        typed: as of `where_sentence`.
+    """
     if found.trusted is None or found.samples is None:
         return [f"Refused: {found.refused}"]
     trusted = found.trusted
     share = None if trusted.tolerance is None else share_within_tolerance(trusted, found.samples)
-    return [where_sentence(trusted, share, evidence, typed=True), check_sentence(found)]
+    return [where_sentence(trusted, share, evidence, typed), check_sentence(found)]
 
 
 def where_sentence(
