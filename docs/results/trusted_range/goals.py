@@ -1,0 +1,125 @@
+"""The goals of a trusted range, and whether a study's runs met them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from markdown import number, percent
+from study import Json
+
+RATIO, AUROC = 0.90, 0.88
+"""Goal (a): the mean bound relative to the one without features, and the worst tenth's AUROC."""
+INSIDE, RECOGNISED = 0.85, 0.5
+"""Goal (b): coverage of the bound among samples inside, and samples recognised as good."""
+NARROWER = 0.30
+"""Goal (c): how much narrower the bound is than without features."""
+
+TITLES = {
+    "a": "on the calibration's own distribution",
+    "b": "under shift",
+    "c": "where a test holds samples like those of training and others",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a goal.
+
+    Args:
+        what: what is required.
+        intervals: of each run (and shift): `estimate`, `low` and `high`.
+        met: of each, whether it has what is required.
+        show: formats an interval.
+    """
+
+    what: str
+    intervals: Sequence[Json]
+    met: Sequence[bool]
+    show: Callable[[Json | None], str] = percent
+
+    @property
+    def verdict(self) -> str:
+        """Met by all runs, by some, or missed."""
+        if not self.met:
+            return "**not tested**"
+        if all(self.met):
+            return "**met**"
+        return f"**met by {sum(self.met)} of {len(self.met)}**" if any(self.met) else "**missed**"
+
+    def in_short(self) -> str:
+        """The mean over the runs, and an interval that holds those of all runs."""
+        return f"{self.what}: {self.verdict}, {self.show(joint(self.intervals))}"
+
+    def in_detail(self) -> str:
+        each = "; ".join(self.show(one) for one in self.intervals) or "no run"
+        return f"{self.what}: {self.verdict}: {each}."
+
+
+def joint(intervals: Sequence[Json]) -> Json | None:
+    """Mean estimate, smallest lower and largest upper limit."""
+    if not intervals:
+        return None
+    return {
+        "estimate": sum(one["estimate"] for one in intervals) / len(intervals),
+        "low": min(one["low"] for one in intervals),
+        "high": max(one["high"] for one in intervals),
+    }
+
+
+def at_coverage(checked: Json) -> Json:
+    """The observed coverage at the requested one."""
+    own: Json = checked["observed"][checked["levels"].index(checked["coverage"])]
+    return own
+
+
+def shifts_of(one: Json, names: Sequence[str]) -> list[Json]:
+    """A range's checks on these partitions, in their order."""
+    found = {shift["partition"]: shift for shift in one["shifts"]}
+    return [found[name] for name in names if name in found]
+
+
+def parts_of(goal: str, fitted: Sequence[Json], shifts: Sequence[str]) -> list[Part]:
+    """What the ranges of a study say of a goal.
+
+    Args:
+        goal: `a`, `b` or `c`.
+        fitted: the ranges.
+        shifts: partitions that count as a shift.
+    """
+    checked = [one["validation"] for one in fitted if one["validation"]]
+    if goal == "a":
+        return list(_own_distribution(checked))
+    if goal == "b":
+        return list(_under_shift([one for run in fitted for one in shifts_of(run, shifts)]))
+    gains = [one["gain"] for one in checked]
+    met = [one["estimate"] >= NARROWER for one in gains]
+    return [Part(f"bound at least {NARROWER:.0%} narrower", gains, met)]
+
+
+def _own_distribution(checked: Sequence[Json]) -> Iterator[Part]:
+    observed = [at_coverage(one) for one in checked]
+    nominal = checked[0]["coverage"] if checked else 0.9
+    honest = [one["high"] >= nominal for one in observed]
+    yield Part(f"coverage not below {nominal:.0%}", observed, honest)
+    ratios = [_ratio(one["gain"]) for one in checked]
+    small = [one["estimate"] <= RATIO for one in ratios]
+    yield Part(f"bound at most {RATIO:.2f} of that without features", ratios, small, number)
+    ranks = [one["usefulness"]["auroc"] for one in checked]
+    good = [one["estimate"] >= AUROC for one in ranks]
+    yield Part(f"AUROC of the worst tenth at least {AUROC:.2f}", ranks, good, number)
+
+
+def _under_shift(shifts: Sequence[Json]) -> Iterator[Part]:
+    inside = [one["coverage_inside"] for one in shifts if one["coverage_inside"]]
+    kept = [one["estimate"] >= INSIDE for one in inside]
+    yield Part(f"at least {INSIDE:.0%} of the samples inside are below their bound", inside, kept)
+    decisions = [one["decision"] for one in shifts if one["decision"]]
+    found = [one["recognised"] for one in decisions if one["recognised"]]
+    enough = [one["estimate"] >= RECOGNISED for one in found]
+    yield Part(f"at least {RECOGNISED:.0%} of the good samples are recognised", found, enough)
+
+
+def _ratio(gain: Json) -> Json:
+    """Mean bound relative to the one without features, of how much narrower it is."""
+    return {"estimate": 1 - gain["estimate"], "low": 1 - gain["high"], "high": 1 - gain["low"]}

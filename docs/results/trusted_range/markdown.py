@@ -1,0 +1,39 @@
+"""Cells and tables of a Markdown page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+
+def percent(interval: dict[str, Any] | None) -> str:
+    """`91.2 % [89.8, 92.4]`; a dash without samples."""
+    if interval is None:
+        return "–"
+    estimate, low, high = (100 * interval[key] for key in ("estimate", "low", "high"))
+    return f"{estimate:.1f} % [{low:.1f}, {high:.1f}]".replace("-", "−")
+
+
+def number(interval: dict[str, Any] | None) -> str:
+    """`0.86 [0.85, 0.87]`; a dash without samples."""
+    if interval is None:
+        return "–"
+    return f"{interval['estimate']:.2f} [{interval['low']:.2f}, {interval['high']:.2f}]"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table and an empty line."""
+    yield f"| {' | '.join(head)} |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+    yield ""
+
+
+def folded(summary: str, lines: Iterator[str]) -> Iterator[str]:
+    """Lines that show on a click."""
+    yield f"<details><summary>{summary}</summary>"
+    yield ""
+    yield from lines
+    yield "</details>"
+    yield ""

@@ -1,0 +1,181 @@
+"""The page: one table of goals, then each study with its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from goals import TITLES, Part, at_coverage, parts_of
+from markdown import folded, number, percent, table
+from study import Found, Json, Study
+
+INTRODUCTION = (
+    "Do a model's own features tell where it can be trusted? All numbers are of held-out blocks, "
+    "with 95 % block intervals: features and error model are chosen, fitted and calibrated without "
+    "the blocks that they are reported on, and shifted partitions are seen by none of these. A "
+    "bound is nominally above 90 % of new samples; a sample is *inside* if it is within the range "
+    "of the calibration, *good* if its error is within the tolerance, and *trusted* if it is "
+    "inside and its bound is within the tolerance."
+)
+OVERVIEW = (
+    "Numbers are the mean over the runs (three seeds) with an interval that holds those of all "
+    "runs; a goal is met if every run meets it by its estimate."
+)
+
+
+def page(studies: Mapping[str, Study]) -> Iterator[str]:
+    """The lines of the page."""
+    found = {name: study.found() for name, study in studies.items()}
+    yield from ("# Trusted ranges on real input", "", INTRODUCTION, "")
+    yield from _overview(studies, found)
+    yield (
+        "Again: `python docs/results/trusted_range/run.py` trains, fits and writes this page; with "
+        "`--write` it is written from the JSON files beside it."
+    )
+    yield ""
+    for name, study in studies.items():
+        yield from _section(study, found[name])
+
+
+def _overview(studies: Mapping[str, Study], found: Mapping[str, Found | None]) -> Iterator[str]:
+    yield from (OVERVIEW, "")
+    rows = []
+    for name, study in studies.items():
+        own = found[name]
+        cells = [f"[{study.title}](#{_anchor(study.title)})"]
+        for goal in TITLES:
+            parts = _parts(goal, study, own)
+            cells.append(".<br>".join(part.in_short() for part in parts) or "–")
+        rows.append(cells)
+    head = [f"({goal}) {title}" for goal, title in TITLES.items()]
+    yield from table(["study", *head], rows)
+
+
+def _parts(goal: str, study: Study, found: Found | None) -> list[Part]:
+    if found is None or goal not in study.goals:
+        return []
+    return parts_of(goal, found.fitted, study.shifts)
+
+
+def _anchor(title: str) -> str:
+    """GitHub's anchor of a heading."""
+    kept = [char for char in title.lower() if char.isalnum() or char in "- _"]
+    return "".join(kept).replace(" ", "-")
+
+
+def _section(study: Study, found: Found | None) -> Iterator[str]:
+    yield from (f"## {study.title}", "", "```")
+    yield f"python train.py -m {' '.join(study.train)}"
+    yield f"python -m saibench trust <study folder> {' '.join(study.trust)} --json"
+    yield from ("```", "")
+    if study.note:
+        yield from (study.note, "")
+    if found is None:
+        yield from ("Not run yet.", "")
+        return
+    refused = [one for one in found.ranges if one["refused"]]
+    yield from (f"- {one['label']}: refused, {one['refused']}" for one in refused)
+    for goal in study.goals:
+        for part in _parts(goal, study, found):
+            yield f"- ({goal}) {part.in_detail()}"
+    yield ""
+    if not found.fitted:
+        return
+    first = found.fitted[0]
+    statistic = first["statistic"]
+    yield (
+        f"Bound of {statistic['title']} ({statistic['unit']}), tolerance {first['tolerance']:g} "
+        f"{statistic['unit']}, on {', '.join(first['partitions'])}."
+    )
+    yield ""
+    yield from _own(found.fitted)
+    yield from _shifted(found.fitted)
+    yield from folded("Runs: commits, hashes and seconds", _runs(found))
+    for one in found.fitted:
+        summary = f"All features and error models, {one['label']}, by held-out pinball loss"
+        yield from folded(summary, _competition(one["competition"]))
+
+
+def _own(fitted: Sequence[Json]) -> Iterator[str]:
+    """How the ranges do on held-out blocks of the calibration's partition."""
+    yield from table(
+        (
+            *("run", "blocks", "features of the bound", "error model", "below the bound"),
+            *("narrower than without features", "AUROC of the worst tenth"),
+            *("good", "good ones recognised", "trusted ones good"),
+        ),
+        [_own_row(one) for one in fitted],
+    )
+
+
+def _own_row(one: Json) -> tuple[str, ...]:
+    blocks = one["counts"]["fitted_blocks"] + one["counts"]["calibration_blocks"]
+    own = (one["label"], f"{blocks}", ", ".join(one["chosen"]), one["error_model"])
+    checked = one["validation"]
+    if checked is None:
+        return (*own, one["unvalidated"], "", "", "", "", "")
+    use = checked["usefulness"]
+    ranks = (percent(at_coverage(checked)), percent(checked["gain"]), number(use["auroc"]))
+    return (*own, *ranks, *_decision(use["decision"]))
+
+
+def _shifted(fitted: Sequence[Json]) -> Iterator[str]:
+    """How they do on partitions that they were not calibrated on."""
+    rows = [
+        (
+            one["label"],
+            shift["partition"],
+            f"{shift['count']:,}",
+            f"{shift['mean_error']:.3g}",
+            percent(shift["inside"]),
+            percent(shift["coverage_inside"]),
+            percent(shift["coverage_all"]),
+            *_decision(shift["decision"]),
+        )
+        for one in fitted
+        for shift in one["shifts"]
+    ]
+    if not rows:
+        return
+    yield from table(
+        (
+            *("run", "checked on", "samples", "mean error", "inside", "below the bound, inside"),
+            *("of all", "good", "good ones recognised", "trusted ones good"),
+        ),
+        rows,
+    )
+
+
+def _decision(decision: Json | None) -> list[str]:
+    given = decision or {}
+    return [percent(given.get(key)) for key in ("good", "recognised", "correct")]
+
+
+def _runs(found: Found) -> Iterator[str]:
+    yield from table(
+        ("run", "hash", "commit", "data", "steps", "seconds: train, test with features"),
+        [
+            (
+                *(run["label"], point, run["commit"], run["data_hash"], f"{run['steps']:,}"),
+                f"{run['seconds']['train']:.0f}, {run['seconds']['test']:.0f}",
+            )
+            for point, run in found.runs.items()
+        ],
+    )
+    yield from (f"- {data}" for data in dict.fromkeys(run["data"] for run in found.runs.values()))
+    yield ""
+
+
+def _competition(competition: Json) -> Iterator[str]:
+    yield from table(
+        ("features", "error model", "loss", "less than without features", "mean bound ratio"),
+        [
+            (
+                ", ".join(one["features"]) + (" (chosen)" * (one == competition["chosen"])),
+                one["kind"],
+                f"{one['loss']:.3g}",
+                f"{100 * one['gain']:.1f} ± {100 * one['gain_error']:.1f} %",
+                f"{one['width']:.2f}",
+            )
+            for one in competition["candidates"]
+        ],
+    )

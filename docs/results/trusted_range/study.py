@@ -1,0 +1,117 @@
+"""The studies of the page: how each is trained and read, and what it found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HERE = Path(__file__).resolve().parent
+STUDIES = HERE / "studies.yaml"
+
+Json = dict[str, Any]
+
+NOT_SHOWN = frozenset({"sentences", "trusted", "conditional", "risk_coverage", "describe"})
+"""Parts of `saibench trust --json` that the page has no use for: long lists and prose."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study of the page.
+
+    Args:
+        name: of its file `<name>.json`.
+        title: its heading.
+        train: options of `train.py -m`.
+        trust: options of `saibench trust`.
+        goals: letters of the goals that it tests.
+        shifts: partitions that count for goal (b); the others that were tested are shown alone.
+        note: on how it was run.
+    """
+
+    name: str
+    title: str
+    train: tuple[str, ...]
+    trust: tuple[str, ...]
+    goals: str
+    shifts: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def file(self) -> Path:
+        """What was found."""
+        return HERE / f"{self.name}.json"
+
+    def found(self) -> Found | None:
+        """None if the study was not run yet."""
+        if not self.file.exists():
+            return None
+        content = json.loads(self.file.read_text("utf-8"))
+        return Found(tuple(content["ranges"]), content["runs"])
+
+
+@dataclass(frozen=True)
+class Found:
+    """What `saibench trust --json` says of a study, and the records of its runs.
+
+    Args:
+        ranges: one per run, as in the JSON document.
+        runs: hash of a run → its label, commit, data, steps and seconds.
+    """
+
+    ranges: tuple[Json, ...]
+    runs: Mapping[str, Json]
+
+    @property
+    def fitted(self) -> list[Json]:
+        """The ranges that were not refused."""
+        return [one for one in self.ranges if not one["refused"]]
+
+    def save(self, file: Path) -> None:
+        content = {"runs": self.runs, "ranges": self.ranges}
+        file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def load_studies() -> dict[str, Study]:
+    """Name → study, in the order of the page."""
+    content = yaml.safe_load(STUDIES.read_text("utf-8"))
+    lists = ("train", "trust", "shifts")
+    return {
+        name: Study(
+            name, **{key: tuple(value) if key in lists else value for key, value in given.items()}
+        )
+        for name, given in content.items()
+    }
+
+
+def found_in(folder: Path, document: str) -> Found:
+    """Of a study folder and the document that `saibench trust --json` printed for it."""
+    ranges = tuple(_shown(one) for one in json.loads(document)["ranges"])
+    records = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/run.json"))]
+    return Found(ranges, {record["point"]: _of_record(record) for record in records})
+
+
+def _of_record(record: Json) -> Json:
+    return {
+        "label": record["slug"],
+        "commit": record["commit"],
+        "data": record["data"]["describe"],
+        "data_hash": record["data"]["hash"][:12],
+        "steps": record["steps"],
+        "seconds": record["seconds"],
+    }
+
+
+def _shown(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {name: _shown(value) for name, value in node.items() if name not in NOT_SHOWN}
+    return [_shown(one) for one in node] if isinstance(node, list) else _rounded(node)
+
+
+def _rounded(value: Any) -> Any:
+    """Six significant digits, which is more than the page shows."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
