@@ -65,7 +65,7 @@ def _anchor(title: str) -> str:
 def _section(study: Study, found: Found | None) -> Iterator[str]:
     yield from (f"## {study.title}", "", "```")
     yield f"python train.py -m {' '.join(study.train)}"
-    yield f"python -m saibench trust <study folder> {' '.join(study.trust)} --json"
+    yield f"python -m saibench trust <study folder> {' '.join(study.read)} --json"
     yield from ("```", "")
     if study.note:
         yield from (study.note, "")

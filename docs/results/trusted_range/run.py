@@ -32,7 +32,9 @@ def main() -> int:
     if options.evidence is not None and len(options.studies) != 1:
         parser.error("--evidence is of one study. Name it.")
     for name in () if options.write else options.studies or studies:
-        folder = options.evidence or _trained(studies[name], options.runs / name)
+        folder = options.evidence or _trained(
+            studies[name], options.runs / (studies[name].runs or name)
+        )
         _read(studies[name], folder)
     PAGE.write_text("\n".join(page(studies)).rstrip() + "\n", encoding="utf-8")
     return 0
@@ -45,7 +47,7 @@ def _trained(study: Study, folder: Path) -> Path:
 
 def _read(study: Study, folder: Path) -> None:
     """Fit the ranges of a study and keep what they say."""
-    document = _run("-m", "saibench", "trust", str(folder), *study.trust, "--json")
+    document = _run("-m", "saibench", "trust", str(folder), *study.read, "--json")
     found_in(folder, document).save(study.file)
 
 

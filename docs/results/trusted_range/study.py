@@ -27,9 +27,11 @@ class Study:
         name: of its file `<name>.json`.
         title: its heading.
         train: options of `train.py -m`.
-        trust: options of `saibench trust`.
+        trust: options of `saibench trust`, without its features.
         goals: letters of the goals that it tests.
         shifts: partitions that count for goal (b); the others that were tested are shown alone.
+        runs: name of the folder of its runs, if it shares them with another study.
+        features: candidates of the bound; by default those of the runs' card.
         note: on how it was run.
     """
 
@@ -39,7 +41,14 @@ class Study:
     trust: tuple[str, ...]
     goals: str
     shifts: tuple[str, ...] = ()
+    runs: str = ""
+    features: tuple[str, ...] = ()
     note: str = ""
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """All options of `saibench trust`."""
+        return (*self.trust, *(("--feature", *self.features) if self.features else ()))
 
     @property
     def file(self) -> Path:
@@ -79,7 +88,7 @@ class Found:
 def load_studies() -> dict[str, Study]:
     """Name → study, in the order of the page."""
     content = yaml.safe_load(STUDIES.read_text("utf-8"))
-    lists = ("train", "trust", "shifts")
+    lists = ("train", "trust", "shifts", "features")
     return {
         name: Study(
             name, **{key: tuple(value) if key in lists else value for key, value in given.items()}
