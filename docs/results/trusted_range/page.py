@@ -14,7 +14,8 @@ INTRODUCTION = (
     "the blocks that they are reported on, and shifted partitions are seen by none of these. A "
     "bound is nominally above 90 % of new samples; a sample is *inside* if it is within the range "
     "of the calibration, *good* if its error is within the tolerance, and *trusted* if it is "
-    "inside and its bound is within the tolerance."
+    "inside and its bound is within the tolerance. One range for all runs of a study is tested on "
+    "held-out runs and blocks: it speaks for further trainings of the same net."
 )
 OVERVIEW = (
     "Numbers are the mean over the runs (three seeds) with an interval that holds those of all "
@@ -87,8 +88,9 @@ def _section(study: Study, found: Found | None) -> Iterator[str]:
         f"{statistic['unit']}, on {', '.join(first['partitions'])}."
     )
     yield ""
-    yield from _own(found.fitted)
-    yield from _shifted(found.fitted)
+    shown = found.fitted if found.together["refused"] else [*found.fitted, found.together]
+    yield from _own(shown)
+    yield from _shifted(shown)
     yield from folded("Runs: commits, hashes and seconds", _runs(found))
     for one in found.fitted:
         summary = f"All features and error models, {one['label']}, by held-out pinball loss"
@@ -109,7 +111,7 @@ def _own(fitted: Sequence[Json]) -> Iterator[str]:
 
 def _own_row(one: Json) -> tuple[str, ...]:
     blocks = one["counts"]["fitted_blocks"] + one["counts"]["calibration_blocks"]
-    own = (one["label"], f"{blocks}", ", ".join(one["chosen"]), one["error_model"])
+    own = (_label(one), f"{blocks}", ", ".join(one["chosen"]), one["error_model"])
     checked = one["validation"]
     if checked is None:
         return (*own, one["unvalidated"], "", "", "", "", "")
@@ -118,11 +120,16 @@ def _own_row(one: Json) -> tuple[str, ...]:
     return (*own, *ranks, *_decision(use["decision"]))
 
 
+def _label(one: Json) -> str:
+    """The run, or that these are all: their range is tested on held-out runs and blocks."""
+    return one["label"] if len(one["runs"]) == 1 else f"{len(one['runs'])} runs together"
+
+
 def _shifted(fitted: Sequence[Json]) -> Iterator[str]:
     """How they do on partitions that they were not calibrated on."""
     rows = [
         (
-            one["label"],
+            _label(one),
             shift["partition"],
             f"{shift['count']:,}",
             f"{shift['mean_error']:.3g}",

@@ -7,15 +7,19 @@ when they are complete. What `saibench trust --json` says of each is kept beside
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from page import page
 from study import HERE, Study, found_in, load_studies
 
 ROOT = HERE.parents[2]
 PAGE = HERE / "README.md"
+REFUSED = 2
+"""Exit code of a command that names a user's mistake, or too few data."""
 
 
 def main() -> int:
@@ -41,23 +45,37 @@ def main() -> int:
 
 
 def _trained(study: Study, folder: Path) -> Path:
-    _run("train.py", "-m", *study.train, "logger=none", f"hydra.sweep.dir={folder}")
+    _output(_run("train.py", "-m", *study.train, "logger=none", f"hydra.sweep.dir={folder}"))
     return folder
 
 
 def _read(study: Study, folder: Path) -> None:
     """Fit the ranges of a study and keep what they say."""
-    document = _run("-m", "saibench", "trust", str(folder), *study.read, "--json")
-    found_in(folder, document).save(study.file)
+    found_in(folder, _trust(study, folder), _trust(study, folder, "--together")).save(study.file)
 
 
-def _run(*arguments: str) -> str:
-    """Output of a command of saibench, as a user would give it; its failure ends this one."""
-    finished = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True
+def _trust(study: Study, folder: Path, *options: str) -> str:
+    """The JSON document of `saibench trust`; with its refusal if nothing was fitted."""
+    trust = ("-m", "saibench", "trust", str(folder), *study.read, *options, "--json")
+    finished = _run(*trust, stderr=subprocess.PIPE)
+    if finished.returncode == REFUSED:
+        refused = {"label": "all runs", "refused": finished.stderr.strip()}
+        return json.dumps({"ranges": [refused]})
+    return _output(finished)
+
+
+def _run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """A command of saibench, as a user would give it."""
+    command = [sys.executable, *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True, **options
     )
+
+
+def _output(finished: subprocess.CompletedProcess[str]) -> str:
+    """What a command printed; its failure ends this one."""
     if finished.returncode:
-        sys.exit(finished.returncode)
+        sys.exit(finished.stderr or finished.returncode)
     return finished.stdout
 
 

@@ -60,7 +60,7 @@ class Study:
         if not self.file.exists():
             return None
         content = json.loads(self.file.read_text("utf-8"))
-        return Found(tuple(content["ranges"]), content["runs"])
+        return Found(tuple(content["ranges"]), content["together"], content["runs"])
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,12 @@ class Found:
 
     Args:
         ranges: one per run, as in the JSON document.
+        together: one of all runs, tested on held-out runs and blocks.
         runs: hash of a run → its label, commit, data, steps and seconds.
     """
 
     ranges: tuple[Json, ...]
+    together: Json
     runs: Mapping[str, Json]
 
     @property
@@ -81,7 +83,7 @@ class Found:
         return [one for one in self.ranges if not one["refused"]]
 
     def save(self, file: Path) -> None:
-        content = {"runs": self.runs, "ranges": self.ranges}
+        content = {"runs": self.runs, "ranges": self.ranges, "together": self.together}
         file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -97,11 +99,19 @@ def load_studies() -> dict[str, Study]:
     }
 
 
-def found_in(folder: Path, document: str) -> Found:
-    """Of a study folder and the document that `saibench trust --json` printed for it."""
-    ranges = tuple(_shown(one) for one in json.loads(document)["ranges"])
+def found_in(folder: Path, each: str, together: str) -> Found:
+    """Of a study folder and the documents that `saibench trust --json` printed for it.
+
+    Args:
+        folder: of the study.
+        each: the document of each run alone.
+        together: that of one range for all runs.
+    """
+    ranges = tuple(_shown(one) for one in json.loads(each)["ranges"])
+    (of_all,) = (_shown(one) for one in json.loads(together)["ranges"])
+    of_all.pop("competition", None)
     records = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/run.json"))]
-    return Found(ranges, {record["point"]: _of_record(record) for record in records})
+    return Found(ranges, of_all, {record["point"]: _of_record(record) for record in records})
 
 
 def _of_record(record: Json) -> Json:
