@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from markdown import number, percent
+from cells import number, percent
 from study import Json
 
 RATIO, AUROC = 0.90, 0.88

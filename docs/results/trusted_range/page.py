@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from cells import folded, number, percent, table
 from goals import TITLES, Part, at_coverage, parts_of
-from markdown import folded, number, percent, table
 from study import Found, Json, Study
 
 INTRODUCTION = (

@@ -1,0 +1,75 @@
+"""The page of trusted ranges on real input is that of its JSON, and judges goals by its numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from docs_pages import DOCS
+
+HERE = DOCS / "results" / "trusted_range"
+
+
+@pytest.fixture(autouse=True)
+def own_modules(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(HERE)
+
+
+def interval(estimate: float, half: float = 0.01) -> dict[str, float]:
+    return {"estimate": estimate, "low": estimate - half, "high": estimate + half}
+
+
+def range_of(
+    coverage: float, gain: float, auroc: float, inside: float, recognised: float
+) -> dict[str, Any]:
+    validation = {
+        "coverage": 0.9,
+        "levels": [0.5, 0.9],
+        "observed": [interval(0.5), interval(coverage)],
+        "gain": interval(gain),
+        "usefulness": {"auroc": interval(auroc)},
+    }
+    hot = {
+        "partition": "hot",
+        "coverage_inside": interval(inside),
+        "decision": {"recognised": interval(recognised)},
+    }
+    cold = {"partition": "cold", "coverage_inside": interval(0), "decision": None}
+    return {"validation": validation, "shifts": [cold, hot]}
+
+
+def test_page_is_that_of_its_json() -> None:
+    from page import page
+    from study import load_studies
+
+    written = (HERE / "README.md").read_text("utf-8")
+    assert written == "\n".join(page(load_studies())).rstrip() + "\n", (
+        "Run: python docs/results/trusted_range/run.py --write"
+    )
+
+
+def test_goals_are_judged_run_by_run() -> None:
+    from goals import parts_of
+
+    good = range_of(0.91, 0.35, 0.95, 0.86, 0.6)
+    poor = range_of(0.85, 0.05, 0.87, 0.84, 0.4)
+    verdicts = {
+        goal: [part.met for part in parts_of(goal, [good, poor], ["hot"])] for goal in "abc"
+    }
+    assert verdicts == {"a": [[True, False]] * 3, "b": [[True, False]] * 2, "c": [[True, False]]}
+
+
+def test_summary_holds_the_intervals_of_all_runs() -> None:
+    from goals import parts_of
+
+    runs = [range_of(0.91, gain, 0.95, 0.9, 0.6) for gain in (0.30, 0.36)]
+    (narrower,) = parts_of("c", runs, [])
+    assert narrower.verdict == "**met**"
+    assert "33.0 % [29.0, 37.0]" in narrower.in_short()
+
+
+def test_partitions_that_are_no_shift_do_not_count() -> None:
+    from goals import parts_of
+
+    kept, recognised = parts_of("b", [range_of(0.9, 0.3, 0.9, 0.9, 0.6)], ["hot"])
+    assert [kept.met, recognised.met] == [[True], [True]]
