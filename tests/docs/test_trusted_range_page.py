@@ -35,7 +35,14 @@ def range_of(
         "decision": {"recognised": interval(recognised)},
     }
     cold = {"partition": "cold", "coverage_inside": interval(0), "decision": None}
-    return {"validation": validation, "shifts": [cold, hot]}
+    return {"refused": None, "validation": validation, "shifts": [cold, hot]}
+
+
+def found_of(*ranges: dict[str, Any]) -> Any:
+    from study import Found
+
+    seconds = [{"seconds": {"train": 100.0, "test": 20.0 * k}} for k in range(1, len(ranges) + 1)]
+    return Found(ranges, {}, dict(enumerate(seconds)))
 
 
 def test_page_is_that_of_its_json() -> None:
@@ -54,16 +61,16 @@ def test_goals_are_judged_run_by_run() -> None:
     good = range_of(0.91, 0.35, 0.95, 0.86, 0.6)
     poor = range_of(0.85, 0.05, 0.87, 0.84, 0.4)
     verdicts = {
-        goal: [part.met for part in parts_of(goal, [good, poor], ["hot"])] for goal in "abc"
+        goal: [part.met for part in parts_of(goal, found_of(good, poor), ["hot"])] for goal in "abc"
     }
-    assert verdicts == {"a": [[True, False]] * 3, "b": [[True, False]] * 2, "c": [[True, False]]}
+    assert verdicts == {"a": [[True, False]] * 4, "b": [[True, False]] * 2, "c": [[True, False]]}
 
 
 def test_summary_holds_the_intervals_of_all_runs() -> None:
     from goals import parts_of
 
     runs = [range_of(0.91, gain, 0.95, 0.9, 0.6) for gain in (0.30, 0.36)]
-    (narrower,) = parts_of("c", runs, [])
+    (narrower,) = parts_of("c", found_of(*runs), [])
     assert narrower.verdict == "**met**"
     assert "33.0 % [29.0, 37.0]" in narrower.in_short()
 
@@ -71,5 +78,5 @@ def test_summary_holds_the_intervals_of_all_runs() -> None:
 def test_partitions_that_are_no_shift_do_not_count() -> None:
     from goals import parts_of
 
-    kept, recognised = parts_of("b", [range_of(0.9, 0.3, 0.9, 0.9, 0.6)], ["hot"])
+    kept, recognised = parts_of("b", found_of(range_of(0.9, 0.3, 0.9, 0.9, 0.6)), ["hot"])
     assert [kept.met, recognised.met] == [[True], [True]]

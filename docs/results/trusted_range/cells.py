@@ -14,10 +14,17 @@ def percent(interval: dict[str, Any] | None) -> str:
     return f"{estimate:.1f} % [{low:.1f}, {high:.1f}]".replace("-", "−")
 
 
+def whole(share: float) -> str:
+    """`90 %`."""
+    return f"{100 * share:.0f} %"
+
+
 def number(interval: dict[str, Any] | None) -> str:
-    """`0.86 [0.85, 0.87]`; a dash without samples."""
+    """`0.86 [0.85, 0.87]`, `1.12` without an interval; a dash without samples."""
     if interval is None:
         return "–"
+    if interval["low"] == interval["high"]:
+        return f"{interval['estimate']:.2f}"
     return f"{interval['estimate']:.2f} [{interval['low']:.2f}, {interval['high']:.2f}]"
 
 

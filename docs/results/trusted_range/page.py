@@ -54,7 +54,7 @@ def _overview(studies: Mapping[str, Study], found: Mapping[str, Found | None]) -
 def _parts(goal: str, study: Study, found: Found | None) -> list[Part]:
     if found is None or goal not in study.goals:
         return []
-    return parts_of(goal, found.fitted, study.shifts)
+    return parts_of(goal, found, study.shifts)
 
 
 def _anchor(title: str) -> str:
@@ -90,11 +90,11 @@ def _section(study: Study, found: Found | None) -> Iterator[str]:
     yield ""
     shown = found.fitted if found.together["refused"] else [*found.fitted, found.together]
     yield from _own(shown)
-    yield from _shifted(shown)
+    yield from _shifted(shown, found.recognised_there)
     yield from folded("Runs: commits, hashes and seconds", _runs(found))
     for one in found.fitted:
         summary = f"All features and error models, {one['label']}, by held-out pinball loss"
-        yield from folded(summary, _competition(one["competition"]))
+        yield from folded(summary, _competition(one))
 
 
 def _own(fitted: Sequence[Json]) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _own(fitted: Sequence[Json]) -> Iterator[str]:
 
 def _own_row(one: Json) -> tuple[str, ...]:
     blocks = one["counts"]["fitted_blocks"] + one["counts"]["calibration_blocks"]
-    own = (_label(one), f"{blocks}", ", ".join(one["chosen"]), one["error_model"])
+    own = (_label(one), f"{blocks}", _names(one["chosen"], one), one["error_model"])
     checked = one["validation"]
     if checked is None:
         return (*own, one["unvalidated"], "", "", "", "", "")
@@ -120,12 +120,24 @@ def _own_row(one: Json) -> tuple[str, ...]:
     return (*own, *ranks, *_decision(use["decision"]))
 
 
+def _only_run(one: Json) -> str:
+    """Hash of the run; empty for several."""
+    return one["runs"][0] if len(one["runs"]) == 1 else ""
+
+
 def _label(one: Json) -> str:
     """The run, or that these are all: their range is tested on held-out runs and blocks."""
-    return one["label"] if len(one["runs"]) == 1 else f"{len(one['runs'])} runs together"
+    return one["label"] if _only_run(one) else f"{len(one['runs'])} runs together"
 
 
-def _shifted(fitted: Sequence[Json]) -> Iterator[str]:
+def _names(chosen: Sequence[str], one: Json) -> str:
+    count = len(one["features"])
+    return f"all {count}" if len(chosen) == count > 3 else ", ".join(chosen)
+
+
+def _shifted(
+    fitted: Sequence[Json], there: Mapping[str, Mapping[str, Json | None]]
+) -> Iterator[str]:
     """How they do on partitions that they were not calibrated on."""
     rows = [
         (
@@ -137,6 +149,7 @@ def _shifted(fitted: Sequence[Json]) -> Iterator[str]:
             percent(shift["coverage_inside"]),
             percent(shift["coverage_all"]),
             *_decision(shift["decision"]),
+            percent(there.get(shift["partition"], {}).get(_only_run(one))),
         )
         for one in fitted
         for shift in one["shifts"]
@@ -147,6 +160,7 @@ def _shifted(fitted: Sequence[Json]) -> Iterator[str]:
         (
             *("run", "checked on", "samples", "mean error", "inside", "below the bound, inside"),
             *("of all", "good", "good ones recognised", "trusted ones good"),
+            "good ones recognised if calibrated there",
         ),
         rows,
     )
@@ -172,12 +186,15 @@ def _runs(found: Found) -> Iterator[str]:
     yield ""
 
 
-def _competition(competition: Json) -> Iterator[str]:
+def _competition(of: Json) -> Iterator[str]:
+    competition = of["competition"]
+    yield f"All features: {', '.join(feature['name'] for feature in of['features'])}."
+    yield ""
     yield from table(
         ("features", "error model", "loss", "less than without features", "mean bound ratio"),
         [
             (
-                ", ".join(one["features"]) + (" (chosen)" * (one == competition["chosen"])),
+                _names(one["features"], of) + (" (chosen)" * (one == competition["chosen"])),
                 one["kind"],
                 f"{one['loss']:.3g}",
                 f"{100 * one['gain']:.1f} ± {100 * one['gain_error']:.1f} %",

@@ -51,13 +51,16 @@ def _trained(study: Study, folder: Path) -> Path:
 
 def _read(study: Study, folder: Path) -> None:
     """Fit the ranges of a study and keep what they say."""
-    found_in(folder, _trust(study, folder), _trust(study, folder, "--together")).save(study.file)
+    there = {name: _trust(folder, *study.read_on(name)) for name in study.shifts}
+    each, together = (_trust(folder, *study.read, *more) for more in ((), ("--together",)))
+    found_in(folder, each, together, there).save(study.file)
 
 
-def _trust(study: Study, folder: Path, *options: str) -> str:
+def _trust(folder: Path, *options: str) -> str:
     """The JSON document of `saibench trust`; with its refusal if nothing was fitted."""
-    trust = ("-m", "saibench", "trust", str(folder), *study.read, *options, "--json")
-    finished = _run(*trust, stderr=subprocess.PIPE)
+    finished = _run(
+        *("-m", "saibench", "trust", str(folder), *options, "--json"), stderr=subprocess.PIPE
+    )
     if finished.returncode == REFUSED:
         refused = {"label": "all runs", "refused": finished.stderr.strip()}
         return json.dumps({"ranges": [refused]})

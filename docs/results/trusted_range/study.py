@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,11 @@ class Study:
         """All options of `saibench trust`."""
         return (*self.trust, *(("--feature", *self.features) if self.features else ()))
 
+    def read_on(self, partition: str) -> tuple[str, ...]:
+        """The options with another partition to calibrate on."""
+        place = self.trust.index("--partition") + 1
+        return replace(self, trust=(*self.trust[:place], partition, *self.trust[place + 1 :])).read
+
     @property
     def file(self) -> Path:
         """What was found."""
@@ -60,7 +65,12 @@ class Study:
         if not self.file.exists():
             return None
         content = json.loads(self.file.read_text("utf-8"))
-        return Found(tuple(content["ranges"]), content["together"], content["runs"])
+        return Found(
+            tuple(content["ranges"]),
+            content["together"],
+            content["runs"],
+            content["recognised_there"],
+        )
 
 
 @dataclass(frozen=True)
@@ -71,11 +81,14 @@ class Found:
         ranges: one per run, as in the JSON document.
         together: one of all runs, tested on held-out runs and blocks.
         runs: hash of a run → its label, commit, data, steps and seconds.
+        recognised_there: shifted partition → hash of a run → share of the good samples that a range
+            recognises that is calibrated on this partition; None without one.
     """
 
     ranges: tuple[Json, ...]
     together: Json
     runs: Mapping[str, Json]
+    recognised_there: Mapping[str, Mapping[str, Json | None]] = field(default_factory=dict)
 
     @property
     def fitted(self) -> list[Json]:
@@ -83,7 +96,12 @@ class Found:
         return [one for one in self.ranges if not one["refused"]]
 
     def save(self, file: Path) -> None:
-        content = {"runs": self.runs, "ranges": self.ranges, "together": self.together}
+        content = {
+            "runs": self.runs,
+            "ranges": self.ranges,
+            "together": self.together,
+            "recognised_there": self.recognised_there,
+        }
         file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -99,19 +117,31 @@ def load_studies() -> dict[str, Study]:
     }
 
 
-def found_in(folder: Path, each: str, together: str) -> Found:
+def found_in(folder: Path, each: str, together: str, there: Mapping[str, str]) -> Found:
     """Of a study folder and the documents that `saibench trust --json` printed for it.
 
     Args:
         folder: of the study.
         each: the document of each run alone.
         together: that of one range for all runs.
+        there: shifted partition → that of ranges which are calibrated on it.
     """
     ranges = tuple(_shown(one) for one in json.loads(each)["ranges"])
     (of_all,) = (_shown(one) for one in json.loads(together)["ranges"])
     of_all.pop("competition", None)
     records = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/run.json"))]
-    return Found(ranges, of_all, {record["point"]: _of_record(record) for record in records})
+    runs = {record["point"]: _of_record(record) for record in records}
+    return Found(ranges, of_all, runs, {name: _recognised(one) for name, one in there.items()})
+
+
+def _recognised(document: str) -> dict[str, Json | None]:
+    found = {}
+    for one in json.loads(document)["ranges"]:
+        checked = None if one["refused"] else one["validation"]
+        decision = checked and checked["usefulness"]["decision"]
+        for run in one.get("runs", ()):
+            found[run] = _shown(decision["recognised"]) if decision else None
+    return found
 
 
 def _of_record(record: Json) -> Json:
