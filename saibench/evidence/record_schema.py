@@ -75,6 +75,7 @@ class _Record(_Session):
     slug: str | None = None
     study: str | None = None
     workload: str | None = None
+    title: str | None = None
     model: str | None = None
     started: str | None = None
     ended: str | None = None

@@ -18,11 +18,15 @@ MOST_NAMED = 3
 
 
 def page_title(evidence: StudyEvidence) -> str:
-    """`Force field: ethanol, NequIP`: the task, the data and the models, as far as recorded."""
+    """`Force field: ethanol, NequIP`: the task, the data and the models, as far as recorded.
+
+    A record may have a title, which replaces task and data.
+    """
     records = list(evidence.records.values())
-    task = words(str(records[0].get("workload") or evidence.study))
-    data = _named([data_name(record) for record in records], "data sets")
     models = _named([model_name(record) for record in records], "models")
+    titled = str(records[0].get("title") or "")
+    task = titled or words(str(records[0].get("workload") or evidence.study))
+    data = "" if titled else _named([data_name(record) for record in records], "data sets")
     about = ", ".join(filter(None, [data, models]))
     title = f"{task[:1].upper()}{task[1:]}"
     return f"{title}: {about}" if about else title

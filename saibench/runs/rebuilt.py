@@ -7,6 +7,7 @@ from typing import Any
 
 from saibench.config.content import source_of
 from saibench.errors import UserError
+from saibench.evidence.imported.study import IMPORTED
 from saibench.evidence.run_record import COMPLETE, read_record
 from saibench.files.frozen_config import CONFIG
 from saibench.identity import IDENTITY, canonical
@@ -28,6 +29,11 @@ def settings_of(folder: Path, part: str | None = None) -> dict[str, Any]:
         UserError: no such run, a class cannot be imported, or files or source code have changed.
     """
     settings = load_point(folder, part).settings
+    if IMPORTED in settings:
+        raise UserError(
+            f"{folder.name} was imported from {settings['data']['name']}, so there is no model or "
+            "data set to rebuild. Import further predictions with `saibench import`."
+        )
     try:
         validated(FrozenSettings, settings)
     except UserError as error:

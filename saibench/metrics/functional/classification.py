@@ -12,6 +12,18 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from saibench.evidence.roc import area_under_roc, checked_scores
+
+__all__ = [
+    "ROC",
+    "area_under_roc",
+    "background_rejection",
+    "class_accuracies",
+    "rejection_at",
+    "rejection_lower_limit",
+    "roc_curve",
+]
+
 
 class ROC(NamedTuple):
     """A ROC curve, from the strictest threshold to the loosest.
@@ -42,7 +54,7 @@ def roc_curve(score: ArrayLike, label: ArrayLike) -> ROC:
     >>> curve.thresholds.tolist(), curve.signal_efficiency.tolist()
     ([inf, 0.9, 0.8, 0.1], [0.0, 0.5, 1.0, 1.0])
     """
-    scores, is_signal = _checked(score, label)
+    scores, is_signal = checked_scores(score, label)
     order = np.argsort(-scores, kind="stable")
     scores, is_signal = scores[order], is_signal[order]
     last_of_ties = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)[: len(scores)]
@@ -53,24 +65,6 @@ def roc_curve(score: ArrayLike, label: ArrayLike) -> ROC:
         _fractions(signal, int(is_signal.sum())),
         _fractions(background, int((~is_signal).sum())),
     )
-
-
-def area_under_roc(score: ArrayLike, label: ArrayLike) -> float:
-    """AUC: probability that a signal scores higher than a background, ties counted half.
-
-    NaN if a class is absent. Arguments and errors as in `roc_curve`.
-
-    >>> area_under_roc([0.9, 0.8, 0.8, 0.1], [1, 1, 0, 0])
-    0.875
-    """
-    scores, is_signal = _checked(score, label)
-    ordered = np.sort(scores[~is_signal])
-    signal = scores[is_signal]
-    if not len(ordered) or not len(signal):
-        return float("nan")
-    below = np.searchsorted(ordered, signal, side="left").sum()
-    not_above = np.searchsorted(ordered, signal, side="right").sum()
-    return float((int(below) + int(not_above)) / (2 * len(ordered) * len(signal)))
 
 
 def background_rejection(score: ArrayLike, label: ArrayLike, signal_efficiency: float) -> float:
@@ -95,7 +89,7 @@ def rejection_lower_limit(score: ArrayLike, label: ArrayLike, level: float = 0.9
     >>> round(rejection_lower_limit([0.9] + [0.1] * 300, [1] + [0] * 300))
     101
     """
-    background = int((~_checked(score, label)[1]).sum())
+    background = int((~checked_scores(score, label)[1]).sum())
     return float(-1 / np.expm1(np.log1p(-level) / background)) if background else float("nan")
 
 
@@ -127,7 +121,7 @@ def class_accuracies(
     >>> class_accuracies([0.9, 0.2, 0.3, 0.1], [1, 1, 0, 0])
     (0.75, 0.5, 1.0)
     """
-    scores, is_signal = _checked(score, label)
+    scores, is_signal = checked_scores(score, label)
     correct = (scores > threshold) == is_signal
     return _mean(correct), _mean(correct[is_signal]), _mean(correct[~is_signal])
 
@@ -139,14 +133,3 @@ def _mean(correct: np.ndarray) -> float:
 def _fractions(counts: np.ndarray, total: int) -> np.ndarray:
     whole = np.concatenate([[0], counts]).astype(np.float64)
     return whole / total if total else np.full_like(whole, np.nan)
-
-
-def _checked(score: ArrayLike, label: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    scores, labels = np.asarray(score, dtype=np.float64), np.asarray(label)
-    if scores.ndim != 1 or scores.shape != labels.shape:
-        raise ValueError(f"Scores {scores.shape} and labels {labels.shape} must have shape (B,).")
-    if np.isnan(scores).any():
-        raise ValueError(f"{np.isnan(scores).sum()} of {len(scores)} scores are NaN.")
-    if not np.isin(labels, (0, 1)).all():
-        raise ValueError("Labels must be 1 for signal and 0 for background.")
-    return scores, labels == 1
