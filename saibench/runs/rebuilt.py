@@ -32,7 +32,7 @@ def settings_of(folder: Path, part: str | None = None) -> dict[str, Any]:
     if IMPORTED in settings:
         raise UserError(
             f"{folder.name} was imported from {settings['data']['name']}, so there is no model or "
-            "data set to rebuild. Import further predictions with `saibench import`."
+            "data set to rebuild. Import further predictions with `python -m saibench import`."
         )
     try:
         validated(FrozenSettings, settings)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +104,16 @@ def test_sampler(tmp_path: Path) -> None:
     assert samples["sample_id"].sort().to_list() == [270, 280, 290]
 
 
+def test_import_predictions(tmp_path: Path) -> None:
+    project = write_my_project(HOW_TO / "import-predictions.md", tmp_path)
+    with contextlib.chdir(tmp_path):
+        runpy.run_path(str(project / "diabetes.py"))
+    ended = saibench(tmp_path, "trust", "outputs/diabetes")
+    assert ended.status == 0, ended.err
+    (run,) = (tmp_path / "outputs" / "diabetes").iterdir()
+    assert metrics(run)["test"]["mae"]["count"] == 242
+
+
 def test_figure(tmp_path: Path) -> None:
     run = trained("figure.md", tmp_path)
     options = ("--config-dir", str(tmp_path / "my_project"), "--figures", "error_histogram")
@@ -113,6 +125,6 @@ def test_figure(tmp_path: Path) -> None:
 
 def test_every_page_with_files_of_a_reader_is_tested() -> None:
     pages = {page.stem for page in HOW_TO.glob("*.md") if files_of_my_project(page)}
-    here = {"data-set", "model", "metric", "sampler", "figure"}
+    here = {"data-set", "model", "metric", "sampler", "figure", "import-predictions"}
     elsewhere = {"lightning-module", "workload"}  # in tests/extension
     assert here <= pages <= here | elsewhere

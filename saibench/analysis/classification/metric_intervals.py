@@ -1,7 +1,8 @@
 """Intervals of classification metrics: areas under ROC curves, accuracies, rejections.
 
-A metric's definition (`of` in `metrics.json`) says under `how` what it is, one of `HOW`. Records
-of saibench 0.1 have no definitions; their metrics are recognized by name.
+A metric's definition (`of` in `metrics.json`) says under `how` what it is, one of `HOW`, and under
+`threshold` above which score a sample is classified as signal (default: 0, of a logit). Records of
+saibench 0.1 have no definitions; their metrics are recognized by name.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def metric_interval(name: str, entry: Mapping[str, Any], statistics: Statistics)
         logit = None if score is None else score - 0.5
     if logit is None or np.isnan(logit).any():
         return None
-    found = _found(logit, statistics.samples, of)
+    found = _found(logit - float(of.get("threshold") or 0), statistics.samples, of)
     return None if is_older and not agrees(found[0].estimate, entry) else found
 
 

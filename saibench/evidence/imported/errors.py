@@ -18,7 +18,7 @@ from saibench.evidence.statistic import PartitionMetric, Statistic
 from saibench.printable import printable
 
 Floats = NDArray[np.float64]
-Classes = Sequence[str | int | float | bool]
+Classes = Sequence[str | int | float]
 
 EPSILON = float(np.finfo(np.float64).eps)
 """Smallest probability in a logarithm, as in scikit-learn's `log_loss`."""

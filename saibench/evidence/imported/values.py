@@ -39,7 +39,7 @@ class Values:
     """
 
     frame: polars.DataFrame
-    classes: tuple[str | int | float | bool, ...]
+    classes: tuple[str | int | float, ...]
     trained: np.ndarray
     partitions: tuple[str, ...]
 
@@ -76,7 +76,7 @@ def checked_values(table: polars.DataFrame, understood: Understood) -> Values:
 
 
 def _converted(
-    values: polars.Series, column: Column, classes: tuple[str | int | float | bool, ...]
+    values: polars.Series, column: Column, classes: tuple[str | int | float, ...]
 ) -> polars.Series:
     if column.role in ("label", "predicted_label"):
         return _class_numbers(values, column, classes)
@@ -150,9 +150,7 @@ def _booleans(values: polars.Series, column: Column) -> polars.Series:
     return found.cast(polars.Boolean)
 
 
-def _classes(
-    table: polars.DataFrame, understood: Understood
-) -> tuple[str | int | float | bool, ...]:
+def _classes(table: polars.DataFrame, understood: Understood) -> tuple[str | int | float, ...]:
     """The distinct labels, ascending."""
     label = understood.one("label")
     if label is None:
@@ -168,9 +166,20 @@ def _classes(
             f"column '{label.source}' has {count:,} classes, and at most {MOST_CLASSES:,} are "
             "possible. For a number, give it the role truth in a schema."
         )
-    classes = found.drop_nulls().sort().to_list()
-    others = [one for one in scored if one not in classes and str(one) not in map(str, classes)]
-    return tuple(sorted([*classes, *others], key=str) if others else classes)
+    classes = found.to_list()
+    scored_too = [_like_label(one, found.dtype) for one in scored]  # perhaps of no sample
+    return tuple(sorted({*classes, *(one for one in scored_too if one is not None)}))
+
+
+def _like_label(given: str | int | bool, dtype: polars.DataType) -> str | int | float | None:
+    """The class of a score in the type of the labels; None for a word if labels are numbers."""
+    if dtype == polars.String:
+        return str(given)
+    try:
+        number = float(given)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else number
 
 
 def _as_labels(values: polars.Series) -> polars.Series:
@@ -185,7 +194,7 @@ def _as_labels(values: polars.Series) -> polars.Series:
 
 
 def _class_numbers(
-    values: polars.Series, column: Column, classes: tuple[str | int | float | bool, ...]
+    values: polars.Series, column: Column, classes: tuple[str | int | float, ...]
 ) -> polars.Series:
     _refuse_missing(values, column)
     labels = _as_labels(values)
