@@ -1,19 +1,20 @@
 """Metadata that evidence and records of saibench 0.1 lack, by the names of their columns.
 
 Whether a column is known before the truth (`Field.known`), as a bound in use requires; whether its
-values are 0 or 1 (`Field.binary`); its name in words (`Field.title`); which settings select
-training data; and the modelled system.
+values are 0 or 1 (`Field.binary`); its name in words (`Field.title`); at which of its values
+samples resemble the training partition (`Field.training`); which settings select training data; and
+the modelled system.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars
 
-from saibench.evidence.schema import AFTER, BEFORE, Field
+from saibench.evidence.schema import AFTER, BEFORE, HIGH, LOW, Field
 from saibench.settings import TrainingNames, WindowNames
 
 if TYPE_CHECKING:
@@ -77,6 +78,18 @@ TITLES = {
 }
 """Names in words of columns whose own words do not suffice."""
 
+_DISTANCES = {
+    *("soap_distance", "soap_distance_atom", "soap_distance_atom_max"),
+    *("latent_distance", "latent_distance_max", "latent_mahalanobis", "latent_mahalanobis_max"),
+    *("kinematic_distance", "observed_distance", "energy_deviation", "llpr_std", "committee_std"),
+}
+"""Features that are small for samples that resemble the training partition."""
+_SIMILARITIES = {
+    *("soap_similarity", "soap_similarity_window"),
+    *("soap_similarity_centred", "soap_similarity_window_centred"),
+}
+"""Features that are large for such samples."""
+
 _LISTED = {"abbreviations": ["csi"], "not_exported": ["by_atom"]}
 """Defaults by the key of a workload's card."""
 
@@ -100,6 +113,14 @@ def with_known(field: Field) -> Field:
     if field.role == "feature" and field.name not in _BEFORE:
         return replace(field, known=AFTER) if field.name in _AFTER else field
     return replace(field, known=BEFORE)
+
+
+def training_side(field: Field) -> Literal["", "low", "high"]:
+    """`low` or `high`, the values of a feature at which samples resemble the training partition."""
+    name = "" if field.training else field.name
+    if field.training == LOW or name in _DISTANCES:
+        return LOW
+    return HIGH if field.training == HIGH or name in _SIMILARITIES else ""
 
 
 def is_binary(field: Field) -> bool:

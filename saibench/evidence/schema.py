@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import polars
 import pyarrow
@@ -31,7 +32,11 @@ characters per byte; a hostile file can claim any number by run lengths and dict
 BEFORE, AFTER = "before", "after"
 """When a column is known: before the truth, as inputs and predictions; or only after it, as labels
 and errors."""
-METADATA = ("unit", "per", "role", "describe", "known", "title")
+LOW: Final = "low"
+HIGH: Final = "high"
+"""Values of a feature at which samples resemble the training partition: those of a distance, and
+those of a similarity."""
+METADATA = ("unit", "per", "role", "describe", "known", "title", "training")
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,8 @@ class Field:
             undeclared.
         title: name in words, for axes and sentences (`SOAP distance to training`); empty if the
             words of `name` suffice.
+        training: `low` or `high`, the values at which samples resemble the training partition;
+            empty if neither or undeclared.
     """
 
     name: str
@@ -61,6 +68,7 @@ class Field:
     known: str = ""
     binary: bool | None = None
     title: str = ""
+    training: str = ""
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -73,6 +81,7 @@ class Field:
             "known": self.known,
             "binary": "" if self.binary is None else str(self.binary).lower(),
             "title": self.title,
+            "training": self.training,
         }
 
     def to_arrow(self) -> pyarrow.Field:

@@ -25,6 +25,8 @@ from saibench.analysis.trusted_range.quantile_curve import (
     QuantileKind,
     fit_quantile_curve,
 )
+from saibench.analysis.trusted_range.records import Side
+from saibench.evidence.schema import HIGH, LOW
 
 ModelKind = Kind | QuantileKind
 KINDS: tuple[ModelKind, ...] = (*get_args(Kind), *get_args(QuantileKind))
@@ -51,6 +53,7 @@ class ErrorModel:
     change of base and spread over any tenth of the range, or at least by the mean spread per
     width of the range. So neither error nor uncertainty is smaller than at the edge. The bound
     holds there if the error changes no faster outside than inside, which no data can guarantee.
+    A sample that is nearer to training than the range (`training`) has the bound of the edge.
 
     Args:
         mean: expected error.
@@ -63,6 +66,8 @@ class ErrorModel:
         quantile: conditional quantile of the error; None with a spread.
         columns: the features that the curves use; empty for all. The others only widen the bound
             outside their range.
+        training: the side of each feature's range on which training lies, see `Quantity`; empty
+            for none.
     """
 
     mean: Curve
@@ -76,6 +81,7 @@ class ErrorModel:
     widening: tuple[float, ...]
     quantile: QuantileCurve | None = None
     columns: tuple[int, ...] = ()
+    training: tuple[Side, ...] = ()
 
     def __post_init__(self) -> None:
         parts = (self.high, self.typical, self.trend_low, self.trend_high, self.widening)
@@ -89,6 +95,8 @@ class ErrorModel:
             raise ValueError("the model needs either a spread or a quantile")
         if not set(self.columns) <= set(range(len(self.low))):
             raise ValueError("the model uses a missing feature")
+        if self.training and len(self.training) != len(self.low):
+            raise ValueError("the sides of training are of another number of features")
 
     @property
     def kind(self) -> ModelKind:
@@ -137,7 +145,8 @@ class ErrorModel:
         return clipped[:, self.columns] if self.columns else clipped
 
     def _distances(self, features: Floats) -> tuple[Floats, Floats]:
-        return np.maximum(self.low - features, 0.0), np.maximum(features - self.high, 0.0)
+        low, high = open_range(self.low, self.high, self.training)
+        return np.maximum(low - features, 0.0), np.maximum(features - high, 0.0)
 
 
 def fit_error_model(
@@ -148,6 +157,7 @@ def fit_error_model(
     kind: ModelKind = "monotone",
     coverage: float = 0.9,
     columns: Sequence[int] = (),
+    training: Sequence[Side] = (),
 ) -> ErrorModel:
     """Fit an error model; all blocks have the same weight.
 
@@ -159,6 +169,7 @@ def fit_error_model(
             trees).
         coverage: level of the conditional quantile.
         columns: the features that predict the error; by default all.
+        training: of each feature, see `ErrorModel`.
     """
     weights = block_weights(blocks)
     used = tuple(columns) or tuple(range(features.shape[1]))
@@ -190,6 +201,7 @@ def fit_error_model(
         ),
         quantile=curves.quantile,
         columns=used if len(used) < features.shape[1] else (),
+        training=tuple(training),
     )
 
 
@@ -262,15 +274,27 @@ def block_folds(blocks: NDArray, folds: int, seed: int) -> NDArray[np.int64]:
     return fold[block_of]
 
 
-def reached(features: Floats, blocks: NDArray) -> tuple[Floats, Floats]:
-    """The range of each feature that several blocks reach, not only single ones."""
+def reached(
+    features: Floats, blocks: NDArray, edge_blocks: int = EDGE_BLOCKS
+) -> tuple[Floats, Floats]:
+    """The range of each feature whose edges several blocks reach, or fewer if there are few."""
     labels, block_of = np.unique(blocks, return_inverse=True)
     lowest = np.full((len(labels), features.shape[1]), np.inf)
     highest = -lowest
     np.minimum.at(lowest, block_of, features)
     np.maximum.at(highest, block_of, features)
-    several = min(EDGE_BLOCKS, 1 + len(labels) // 10)
+    several = min(edge_blocks, 1 + len(labels) // 10)
     return np.sort(lowest, axis=0)[several - 1], np.sort(highest, axis=0)[-several]
+
+
+def open_range(
+    low: Sequence[float], high: Sequence[float], training: Sequence[Side]
+) -> tuple[Floats, Floats]:
+    """Start and end of the range of each feature, −∞ or ∞ on the side of training."""
+    if not training:
+        return np.array(low), np.array(high)
+    sides = np.array(training)
+    return np.where(sides == LOW, -np.inf, low), np.where(sides == HIGH, np.inf, high)
 
 
 def _held_out_residuals(

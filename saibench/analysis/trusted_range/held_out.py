@@ -96,6 +96,7 @@ def held_out_bounds(
             samples.blocks[kept],
             coverage,
             levels=[level for level in levels if level != coverage],
+            training=[quantity.training for quantity in samples.quantities],
             num=splits,
             seed=seed,
         )

@@ -18,7 +18,7 @@ from saibench.analysis.trusted_range.config import TrustConfig
 from saibench.analysis.trusted_range.records import Quantity, Source
 from saibench.analysis.trusted_range.stretches import sample_blocks
 from saibench.errors import UserError, closest
-from saibench.evidence.known import known_system, with_known
+from saibench.evidence.known import known_system, training_side, with_known
 from saibench.evidence.points import points_table
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER, BEFORE, Field
@@ -305,7 +305,14 @@ def _feature(evidence: StudyEvidence, table: str, name: str) -> Quantity:
     fields += points_table(evidence.records, evidence.metrics)[1]
     for field in map(with_known, fields):
         if field.name == name:
-            return Quantity(name, field.unit, field.per, field.describe, known=field.known)
+            return Quantity(
+                name,
+                field.unit,
+                field.per,
+                field.describe,
+                known=field.known,
+                training=training_side(field),
+            )
     bound = name in ("window_start", "window_end")
     describe = f"{name.removeprefix('window_')} {WINDOW_BOUND}" if bound else ""
     return Quantity(name, describe=describe, known=BEFORE)  # a setting

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats
+
+Side = Literal["", "low", "high"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,8 @@ class Quantity:
         ideal: a statistic's value without error; the error is the distance from it.
         mean_of: number of similar samples that an error is averaged over.
         known: whether a feature is known `before` or only `after` the test; empty if undeclared.
+        training: values of a feature at which samples resemble the training partition: `low` of a
+            distance, `high` of a similarity; empty if neither.
     """
 
     name: str
@@ -27,6 +32,7 @@ class Quantity:
     ideal: float = 0.0
     mean_of: int = 1
     known: str = ""
+    training: Side = ""
 
     @property
     def error_name(self) -> str:

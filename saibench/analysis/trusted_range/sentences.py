@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from saibench.analysis.bootstrap import Interval
+from saibench.analysis.trusted_range.error_model import open_range
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation
@@ -167,9 +168,13 @@ def check_sentences(
         f"{number(float(found.expected[0]), unit=unit)}, and at most {number(upper, unit=unit)} "
         f"for {100 * trusted.coverage:g} % of new samples."
     ]
-    for quantity, low, high in zip(trusted.features, trusted.low, trusted.high, strict=True):
+    starts, ends = open_range(
+        trusted.low, trusted.high, [quantity.training for quantity in trusted.features]
+    )
+    ranges = zip(trusted.features, trusted.low, trusted.high, starts, ends, strict=True)
+    for quantity, low, high, start, end in ranges:
         value = features[quantity.name]
-        if not low <= value <= high:
+        if not start <= value <= end:
             lines.append(
                 f"{quantity.name} = {value:g} is outside the fitted range from "
                 f"{in_range(low, low, high)} to {in_range(high, low, high)}: the bound is an "

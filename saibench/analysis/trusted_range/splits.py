@@ -23,11 +23,14 @@ from saibench.analysis.trusted_range.competition import compete
 from saibench.analysis.trusted_range.conformal import block_quantile, calibration_blocks
 from saibench.analysis.trusted_range.curves import floats
 from saibench.analysis.trusted_range.error_model import (
+    EDGE_BLOCKS,
     ErrorModel,
     ModelKind,
     fit_error_model,
+    open_range,
     reached,
 )
+from saibench.analysis.trusted_range.records import Side
 
 NUM_SPLITS = 20
 
@@ -40,7 +43,7 @@ class Split:
         model: fitted to a third of the blocks.
         quantile: of the scores of the calibration blocks, in units of the local spread.
         unconditional: bound from the calibration blocks without any feature.
-        reach_low, reach_high: range of each feature that several of all blocks reach; in a file of
+        reach_low, reach_high: range of each feature in all blocks, see `fitted_range`; in a file of
             version 1 empty, for that of the model.
     """
 
@@ -59,8 +62,20 @@ class Split:
         return self.reach_high or self.model.high
 
     def inside(self, features: Floats) -> NDArray[np.bool_]:
-        """Whether every feature is in its range, `(samples,)`."""
-        return np.all((features >= self.low) & (features <= self.high), axis=1)
+        """Whether every feature is in its range, `(samples,)`; towards training it has no end."""
+        low, high = open_range(self.low, self.high, self.model.training)
+        return np.all((features >= low) & (features <= high), axis=1)
+
+
+def fitted_range(features: Floats, blocks: NDArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Start and end of the range of each feature; samples beyond any of them are outside.
+
+    An edge is reached by three blocks, or with several features by fewer, so that many features
+    exclude about as many new samples as one.
+    """
+    edge_blocks = max(1, EDGE_BLOCKS // features.shape[1])
+    low, high = reached(features, blocks, edge_blocks)
+    return floats(low), floats(high)
 
 
 @dataclass(frozen=True)
@@ -98,6 +113,7 @@ def fit_splits(
     levels: Sequence[float] = (),
     kind: ModelKind | None = None,
     choice: Choice | None = None,
+    training: Sequence[Side] = (),
     num: int = NUM_SPLITS,
     seed: int = 0,
 ) -> dict[float, list[Split]]:
@@ -110,6 +126,7 @@ def fit_splits(
         levels: further coverages that these blocks allow.
         kind: of the error model; by default all compete.
         choice: of features and kind; by default that of `choose` on these blocks.
+        training: of each feature, see `ErrorModel`.
         seed: of the random splits.
 
     Raises:
@@ -118,7 +135,7 @@ def fit_splits(
     calibration_blocks(blocks, coverage, seed)  # refuses too few blocks before any fit
     if choice is None:
         choice = choose(features, errors, blocks, coverage, kind)
-    low, high = map(floats, reached(features, blocks))
+    low, high = fitted_range(features, blocks)
     found: dict[float, list[Split]] = {level: [] for level in (coverage, *levels)}
     for number in range(num):
         calibrates = calibration_blocks(blocks, coverage, (seed, number) if number else seed)
@@ -130,6 +147,7 @@ def fit_splits(
             kind=choice.kind,
             coverage=coverage,
             columns=choice.columns,
+            training=training,
         )
         held_out, labels = errors[calibrates], blocks[calibrates]
         scores = model.scores(features[calibrates], held_out)

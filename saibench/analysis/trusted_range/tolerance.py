@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from saibench.analysis.bootstrap import Floats
+from saibench.analysis.trusted_range.records import Side
+from saibench.evidence.schema import HIGH, LOW
 
 POSITIONS = 2001
 """Grid on which the bound is evaluated in the fitted range; crossings are then bisected."""
@@ -29,8 +31,8 @@ class ToleranceInterval:
         low, high: fitted range of the feature.
         intervals: within the fitted range, ascending; empty if there is none.
         below, above: value beyond the fitted range down or up to which the extrapolated bound
-            stays within the tolerance, None if it does not. A feature that was never below 0, such
-            as a distance or a lead time, is not extrapolated below 0.
+            stays within the tolerance; None if it does not, or where training lies. A feature that
+            was never below 0, such as a lead time, is not extrapolated below 0.
         lowest_bound, lowest_at: the lowest bound within the fitted range, and its position.
         lowest_bounds: the lowest bound of each split of the blocks.
     """
@@ -69,11 +71,13 @@ def tolerance_interval(
     tolerance: float,
     feature: str,
     at: Mapping[str, float],
+    training: Side = "",
 ) -> ToleranceInterval:
     """The intervals of the median bound, each end on the trusted side of the crossing.
 
     Args:
         of_splits: positions → bounds `(splits, positions)`.
+        training: side of the feature's range on which training lies, where nothing is extrapolated.
     """
 
     def bound(values: Floats) -> Floats:
@@ -94,6 +98,7 @@ def tolerance_interval(
             last = _crossing(bound, last, positions[stop], tolerance)
         intervals.append((float(first), float(last)))
     reach = FAR * (high - low)
+    goes_down, goes_up = under[0] and training != LOW, under[-1] and training != HIGH
     return ToleranceInterval(
         tolerance=tolerance,
         feature=feature,
@@ -101,8 +106,8 @@ def tolerance_interval(
         low=low,
         high=high,
         intervals=tuple(intervals),
-        below=_beyond(bound, low, lower_limit(low, reach), tolerance) if under[0] else None,
-        above=_beyond(bound, high, high + reach, tolerance) if under[-1] else None,
+        below=_beyond(bound, low, lower_limit(low, reach), tolerance) if goes_down else None,
+        above=_beyond(bound, high, high + reach, tolerance) if goes_up else None,
         lowest_bound=float(bounds[least]),
         lowest_at=float(positions[least]),
         lowest_bounds=tuple(each.min(axis=1).tolist()),

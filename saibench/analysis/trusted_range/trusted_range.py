@@ -38,7 +38,8 @@ class TrustedRange:
     The bound holds for `coverage` of new samples of new blocks (see `conformal` for the guarantee
     and its source), on average over samples from the same distribution as the fitted ones: not for
     every value of a feature, and not for other data. Outside the fitted range of a feature there
-    is no guarantee; `ErrorModel` describes how the bound widens there.
+    is no guarantee; `ErrorModel` describes how the bound widens there. A sample that is nearer to
+    training than all tested ones is inside, see `Quantity.training`.
 
     Several features compete, alone and together (`competition`); those that the bound does not use
     still tell whether a sample is inside the fitted range.
@@ -171,8 +172,9 @@ class TrustedRange:
         def fitted(columns: Sequence[int], chosen: Candidate, **more: Any) -> TrustedRange:
             names = [order[column] for column in columns]
             choice = Choice(tuple(names.index(name) for name in chosen.features), chosen.kind)
-            parts = _fit(known[:, columns], error, labels, coverage, choice, seed, splits)
-            return cls(features=tuple(quantities[column] for column in columns), **parts, **more)
+            own = tuple(quantities[column] for column in columns)
+            parts = _fit(known[:, columns], own, error, labels, coverage, choice, seed, splits)
+            return cls(features=own, **parts, **more)
 
         more = {**described, "competition": found}
         if len(order) > 1:
@@ -247,7 +249,8 @@ class TrustedRange:
             return bounds(self.splits, line)
 
         low, high = self.low[column], self.high[column]
-        return tolerance_interval(of_splits, low, high, float(tolerance), feature, rest)
+        training = self.features[column].training
+        return tolerance_interval(of_splits, low, high, float(tolerance), feature, rest, training)
 
     def save(self, path: Path | str) -> Path:
         """Write the range as JSON, atomically; numbers keep every digit."""
@@ -284,6 +287,7 @@ class TrustedRange:
 
 def _fit(
     features: Floats,
+    quantities: Sequence[Quantity],
     errors: Floats,
     blocks: NDArray,
     coverage: float,
@@ -292,9 +296,10 @@ def _fit(
     splits: int,
 ) -> dict[str, Any]:
     """The fitted parts of a `TrustedRange`."""
-    fits = fit_splits(features, errors, blocks, coverage, choice=choice, num=splits, seed=seed)[
-        coverage
-    ]
+    training = [quantity.training for quantity in quantities]
+    fits = fit_splits(
+        features, errors, blocks, coverage, choice=choice, training=training, num=splits, seed=seed
+    )[coverage]
     weights = np.where(inside(fits, features), block_weights(blocks), 0.0)
     mean_bound = np.median(bounds(fits, features), axis=0) @ weights / weights.sum()
     each_block = np.unique(blocks)

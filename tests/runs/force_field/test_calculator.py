@@ -11,7 +11,7 @@ import pytest
 import torch
 from ase import Atoms
 
-from saibench.analysis.trusted_range import TrustedRange
+from saibench.analysis.trusted_range import Quantity, TrustedRange
 from saibench.errors import UserError
 from saibench.evidence.schema import read_table
 from saibench.runs.force_field import (
@@ -102,6 +102,35 @@ def test_reading_equals_features_and_bound_of_the_range(
     ]
     assert calculator.results["error_bound"] == found[-1].bound
     assert calculator.results["trusted"] == found[-1].trusted
+
+
+def test_a_training_frame_is_inside_although_no_tested_frame_was_as_near(
+    force_field: TrainedForceField,
+) -> None:
+    data = force_field.data
+    tested = np.setdiff1d(np.arange(data.index.height), data.learned_rows)
+    distance = data.features(tested)["soap_distance"].to_numpy()
+    error = 1000 * distance * np.random.default_rng(0).uniform(0.5, 1.5, len(tested))
+    ranges = [
+        TrustedRange.fit(
+            distance,
+            error,
+            np.arange(len(error)) // 3,
+            kind="monotone",
+            names=[Quantity("soap_distance", training=side)],
+        )
+        for side in ("low", "")
+    ]
+    learned = data.features(data.learned_rows)["soap_distance"].to_numpy()
+    nearest = int(data.learned_rows[learned.argmin()])
+    assert learned.min() < ranges[0].low[0]
+    found = []
+    for trusted in ranges:
+        calculator = GuardedCalculator(force_field, trusted, action="record")
+        calculator.get_forces(frame(force_field, nearest))
+        found.append(calculator.readings[0])
+    assert found[0].trusted and not found[1].trusted
+    assert found[0].bound < found[1].bound
 
 
 @pytest.mark.parametrize("place", [1e4, np.nan])
