@@ -40,11 +40,16 @@ class Part:
     show: Callable[[Json | None], str] = percent
 
     @property
+    def is_met(self) -> bool:
+        """By all runs."""
+        return bool(self.met) and all(self.met)
+
+    @property
     def verdict(self) -> str:
         """Met by all runs, by some, or missed."""
         if not self.met:
             return "**not tested**"
-        if all(self.met):
+        if self.is_met:
             return "**met**"
         return f"**met by {sum(self.met)} of {len(self.met)}**" if any(self.met) else "**missed**"
 

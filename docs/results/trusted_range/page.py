@@ -92,6 +92,11 @@ def _section(study: Study, found: Found | None) -> Iterator[str]:
     yield from _own(shown)
     yield from _shifted(shown, found.recognised_there)
     yield from folded("Runs: commits, hashes and seconds", _runs(found))
+    if all(part.is_met for goal in study.goals for part in _parts(goal, study, found)):
+        return
+    if found.under_shift:
+        summary = f"All features and error models under shift, {first['label']}"
+        yield from folded(summary, _candidates(found.under_shift, first))
     for one in found.fitted:
         summary = f"All features and error models, {one['label']}, by held-out pinball loss"
         yield from folded(summary, _competition(one))
@@ -184,6 +189,23 @@ def _runs(found: Found) -> Iterator[str]:
     )
     yield from (f"- {data}" for data in dict.fromkeys(run["data"] for run in found.runs.values()))
     yield ""
+
+
+def _candidates(under_shift: Sequence[Json], of: Json) -> Iterator[str]:
+    yield from table(
+        (
+            *("checked on", "features", "error model", "inside"),
+            *("below the bound, inside", "of all", "good ones recognised"),
+        ),
+        [
+            (
+                *(one["partition"], _names(one["features"], of), one["kind"]),
+                *(percent(one[name]) for name in ("inside", "coverage_inside", "coverage_all")),
+                percent(one["recognised"]),
+            )
+            for one in under_shift
+        ],
+    )
 
 
 def _competition(of: Json) -> Iterator[str]:

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from candidates import under_shift
 from page import page
 from study import HERE, Study, found_in, load_studies
 
@@ -53,7 +54,9 @@ def _read(study: Study, folder: Path) -> None:
     """Fit the ranges of a study and keep what they say."""
     there = {name: _trust(folder, *study.read_on(name)) for name in study.shifts}
     each, together = (_trust(folder, *study.read, *more) for more in ((), ("--together",)))
-    found_in(folder, each, together, there).save(study.file)
+    fitted = [one for one in json.loads(each)["ranges"] if not one["refused"]]
+    others = list(under_shift(folder, fitted[0], study.shifts)) if fitted and study.shifts else []
+    found_in(folder, each, together, there, others).save(study.file)
 
 
 def _trust(folder: Path, *options: str) -> str:

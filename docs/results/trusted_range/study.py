@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ class Study:
             content["together"],
             content["runs"],
             content["recognised_there"],
+            tuple(content["under_shift"]),
         )
 
 
@@ -83,12 +84,14 @@ class Found:
         runs: hash of a run → its label, commit, data, steps and seconds.
         recognised_there: shifted partition → hash of a run → share of the good samples that a range
             recognises that is calibrated on this partition; None without one.
+        under_shift: what ranges of other features and error models do there, of the first run.
     """
 
     ranges: tuple[Json, ...]
     together: Json
     runs: Mapping[str, Json]
     recognised_there: Mapping[str, Mapping[str, Json | None]] = field(default_factory=dict)
+    under_shift: tuple[Json, ...] = ()
 
     @property
     def fitted(self) -> list[Json]:
@@ -101,6 +104,7 @@ class Found:
             "ranges": self.ranges,
             "together": self.together,
             "recognised_there": self.recognised_there,
+            "under_shift": self.under_shift,
         }
         file.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -117,7 +121,9 @@ def load_studies() -> dict[str, Study]:
     }
 
 
-def found_in(folder: Path, each: str, together: str, there: Mapping[str, str]) -> Found:
+def found_in(
+    folder: Path, each: str, together: str, there: Mapping[str, str], under_shift: Sequence[Json]
+) -> Found:
     """Of a study folder and the documents that `saibench trust --json` printed for it.
 
     Args:
@@ -125,13 +131,18 @@ def found_in(folder: Path, each: str, together: str, there: Mapping[str, str]) -
         each: the document of each run alone.
         together: that of one range for all runs.
         there: shifted partition → that of ranges which are calibrated on it.
+        under_shift: see `Found`.
     """
-    ranges = tuple(_shown(one) for one in json.loads(each)["ranges"])
-    (of_all,) = (_shown(one) for one in json.loads(together)["ranges"])
+    (of_all,) = json.loads(together)["ranges"]
     of_all.pop("competition", None)
     records = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*/run.json"))]
-    runs = {record["point"]: _of_record(record) for record in records}
-    return Found(ranges, of_all, runs, {name: _recognised(one) for name, one in there.items()})
+    return Found(
+        tuple(_shown(json.loads(each)["ranges"])),
+        _shown(of_all),
+        {record["point"]: _of_record(record) for record in records},
+        {name: _recognised(one) for name, one in there.items()},
+        tuple(_shown(under_shift)),
+    )
 
 
 def _recognised(document: str) -> dict[str, Json | None]:
@@ -158,7 +169,7 @@ def _of_record(record: Json) -> Json:
 def _shown(node: Any) -> Any:
     if isinstance(node, dict):
         return {name: _shown(value) for name, value in node.items() if name not in NOT_SHOWN}
-    return [_shown(one) for one in node] if isinstance(node, list) else _rounded(node)
+    return [_shown(one) for one in node] if isinstance(node, list | tuple) else _rounded(node)
 
 
 def _rounded(value: Any) -> Any:
