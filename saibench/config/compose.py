@@ -25,7 +25,13 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from saibench.config.locations import ShippedSource, UserSource, register_studies, user_folder
-from saibench.config.replaced import is_awaited, path_of, register
+from saibench.config.replaced import (
+    Composed,
+    is_awaited,
+    path_of,
+    register,
+    share_composed,
+)
 from saibench.config.sentences import not_composed, not_yaml, unknown_key
 from saibench.errors import UserError, first_line
 from saibench.imports.user_names import trust_modules
@@ -51,6 +57,7 @@ class Command:
         config_dir: the user's folder of configs, searched first.
         multirun: whether it is a sweep.
         points: one config per run, with Hydra's own node, not yet resolved.
+        composed: copies of them for the launcher.
     """
 
     config_name: str
@@ -58,6 +65,7 @@ class Command:
     config_dir: str | None
     multirun: bool
     points: list[DictConfig]
+    composed: Composed
 
 
 def runs_points(arguments: Sequence[str]) -> bool:
@@ -74,7 +82,8 @@ def compose_command(config_name: str, arguments: Sequence[str]) -> Command:
             a `--trust-module` that does not exist.
     """
     args = parse(arguments)
-    with started_hydra(args.config_dir) as hydra:
+    composed: Composed = {}
+    with started_hydra(args.config_dir, composed) as hydra:
         trust_modules(args.trust_module)
         composer = _Composer(hydra, config_name)
         overrides = composer.parse(args.overrides)
@@ -91,7 +100,7 @@ def compose_command(config_name: str, arguments: Sequence[str]) -> Command:
         else:
             _refuse_lists(overrides)
             points = [master]
-    return Command(config_name, args.overrides, args.config_dir, multirun, points)
+    return Command(config_name, args.overrides, args.config_dir, multirun, points, composed)
 
 
 def check_user_configs(config_name: str, arguments: Sequence[str]) -> None:
@@ -141,8 +150,13 @@ def _refuse_flag(message: str) -> NoReturn:
 
 
 @contextmanager
-def started_hydra(config_dir: str | None) -> Iterator[Hydra]:
-    """Start a Hydra that finds the shipped configs and studies, and the user's."""
+def started_hydra(config_dir: str | None, composed: Composed | None = None) -> Iterator[Hydra]:
+    """Start a Hydra that finds the shipped configs and studies, and the user's.
+
+    Args:
+        config_dir: the user's folder.
+        composed: filled with the composed configs, and read by a launcher.
+    """
     register_studies()
     register()
     GlobalHydra.instance().clear()
@@ -152,7 +166,9 @@ def started_hydra(config_dir: str | None) -> Iterator[Hydra]:
             "command-line", f"{UserSource.scheme()}://{user_folder(config_dir)}", "main"
         )
     try:
-        yield Hydra.create_main_hydra2("saibench", search_path)
+        started = Hydra.create_main_hydra2("saibench", search_path)
+        share_composed(started.config_loader, composed)
+        yield started
     finally:
         GlobalHydra.instance().clear()
 

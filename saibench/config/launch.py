@@ -34,7 +34,7 @@ def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Resul
         UserError: the folder of the study cannot be created.
     """
     name, overrides = command.config_name, list(command.overrides)
-    with started_hydra(command.config_dir) as started:
+    with started_hydra(command.config_dir, command.composed) as started:
         try:
             if not command.multirun:
                 return [started.run(name, task, overrides).return_value]

@@ -3,16 +3,22 @@
 Hydra merges: a node with a new `_target_` keeps the options of the old one, which the new one
 mostly refuses. Here a node drops the options that its new target does not take, in a file and on
 the command line. Keys below `???` may be set one by one.
+
+A run's config is composed before any run starts, and Hydra's launchers would compose it again: they
+get the one that was composed.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra._internal import hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from saibench.config.metric_choices import in_options_and_nodes
@@ -20,11 +26,24 @@ from saibench.imports.allow_list import TARGET
 from saibench.imports.targets import options_of
 
 Path = tuple[str, ...]
+Composed = dict[tuple[str, ...], DictConfig]
+"""Configs of the runs of one command by their overrides."""
+_MULTIRUN = "hydra.mode=MULTIRUN"
 
 
 def register() -> None:
     """Make every Hydra of this process compose by these rules."""
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper  # Hydra imports it anew
+
     hydra.ConfigLoaderImpl = Loader  # type: ignore[misc, attr-defined]
+    # it would compose every run once more, to see whether that is possible
+    BasicSweeper.validate_batch_is_legal = lambda self, batch: None  # type: ignore[method-assign]
+
+
+def share_composed(loader: ConfigLoader, composed: Composed | None) -> None:
+    """Let a loader of `register` fill `composed`, and a launcher's take its configs from there."""
+    if isinstance(loader, Loader):
+        loader.composed = composed
 
 
 class Loader(ConfigLoaderImpl):
@@ -34,6 +53,35 @@ class Loader(ConfigLoaderImpl):
     """What the command line sets: dotted key → value."""
     _loaded: Iterator[Any]
     """The files of a config in the order of merging, without dropped options."""
+    composed: Composed | None = None
+    """Filled as configs are composed, and emptied as they are launched; None for neither."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "composed": None}  # a worker process composes its own run
+
+    def load_configuration(
+        self,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        of_hydra = [one for one in overrides if one.lstrip("+~").startswith(("hydra.", "hydra/"))]
+        others = [one for one in overrides if one not in of_hydra]
+        key = str(config_name), *others, *(one for one in of_hydra if one != _MULTIRUN)
+        if self.composed is not None and run_mode == RunMode.RUN and key in self.composed:
+            config = self.composed.pop(key)
+            config.hydra.overrides.hydra = of_hydra
+            if _MULTIRUN in of_hydra:
+                config.hydra.mode = RunMode.MULTIRUN
+            return config
+        config = super().load_configuration(
+            config_name, overrides, run_mode, from_shell, validate_sweep_overrides
+        )
+        if self.composed is not None and run_mode != RunMode.RUN:
+            self.composed[key] = copy.deepcopy(config)
+        return config
 
     def _load_configuration_impl(
         self, config_name: str | None, overrides: list[str], *others: Any, **named: Any
