@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import yaml
@@ -9,6 +10,8 @@ from omegaconf._utils import get_yaml_loader
 
 MAX_CHARACTERS = 2**20
 MAX_DEPTH = 64
+_PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXT = "tag:yaml.org,2002:str"
 
 
 def load_bounded(text: str) -> Any:
@@ -24,11 +27,35 @@ def load_bounded(text: str) -> Any:
     if len(text) > MAX_CHARACTERS:
         raise yaml.YAMLError(f"it has {len(text):,} characters of at most {MAX_CHARACTERS:,}")
     depth = 0
-    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    for event in yaml.parse(text, Loader=_PARSER):
         if isinstance(event, yaml.AliasEvent):
             raise yaml.YAMLError(f"it has the alias *{event.anchor}, which no frozen config has")
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise yaml.YAMLError(f"it is nested more than {MAX_DEPTH} deep")
-    return yaml.load(text, Loader=get_yaml_loader())  # noqa: S506  # a SafeLoader
+    return yaml.load(text, Loader=_loader())  # noqa: S506  # a SafeLoader
+
+
+@cache
+def _loader() -> Any:
+    """OmegaConf's loader with libyaml's parser, which is ten times faster, if there is one."""
+    of_omegaconf = get_yaml_loader()
+
+    class Loader(_PARSER):  # type: ignore[misc, valid-type]
+        yaml_implicit_resolvers = of_omegaconf.yaml_implicit_resolvers
+        yaml_constructors = of_omegaconf.yaml_constructors
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+            names = [key.value for key, _ in node.value if key.tag == _TEXT]
+            if len(names) > len(set(names)):
+                name = next(name for name in names if names.count(name) > 1)
+                raise yaml.constructor.ConstructorError(
+                    "while constructing a mapping",
+                    node.start_mark,
+                    f"found duplicate key {name}",
+                    node.start_mark,
+                )
+            return super().construct_mapping(node, deep=deep)
+
+    return Loader

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
 from itertools import chain
 from pathlib import Path
@@ -49,16 +50,22 @@ def _versions(settings: Mapping[str, Any]) -> dict[str, str]:
     """
     libraries = settings.get("workload", {}).get("libraries")
     declared = _declared(extras=libraries is None) | {*(libraries or ())}
-    found = {}
-    for package in [OWN, *sorted(declared | _named(settings, declared), key=str.lower)]:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # an extra that is not installed
-            continue
-    return found
+    packages = [OWN, *sorted(declared | _named(settings, declared), key=str.lower)]
+    found = {package: _installed(package) for package in packages}
+    return {package: known for package, known in found.items() if known is not None}
 
 
-def _declared(extras: bool) -> set[str]:
+@cache  # reading the metadata of all packages takes a tenth of a second
+def _installed(package: str) -> str | None:
+    """The version of a distribution, None for an extra that is not installed."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def _declared(extras: bool) -> frozenset[str]:
     """Requirements of saibench without those of the extra `dev`.
 
     Those of the checkout come first, since its installed metadata may be older.
@@ -74,17 +81,23 @@ def _declared(extras: bool) -> set[str]:
             found = [one for one in requires(OWN) or [] if not excluded.search(one)]
         except PackageNotFoundError:  # importable, but not installed
             found = []
-    return {re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in found}
+    return frozenset(re.split(r"[^\w.-]", requirement, maxsplit=1)[0] for requirement in found)
 
 
-def _named(settings: Mapping[str, Any], declared: set[str]) -> set[str]:
+def _named(settings: Mapping[str, Any], declared: frozenset[str]) -> set[str]:
     """Undeclared distributions that a `_target_` of the settings belongs to."""
     named = {str(node[TARGET]).partition(".")[0] for _, node in targets(settings)}
     packages = named - declared - {OWN}
     if not packages:
         return set()
-    distributions = packages_distributions()  # takes half a second
+    distributions = _distributions()
     return {name for package in packages for name in distributions.get(package, ())}
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Distributions by the package that they provide; takes half a second."""
+    return packages_distributions()
 
 
 def _commit() -> str | None:
