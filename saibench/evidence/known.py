@@ -72,6 +72,7 @@ TITLES = {
     "mass_balance": "relative change of the rain total",
     "energy_deviation": "distance of the energy to training",
     "logit": "log-odds",
+    "score_error": "probability of the wrong class",
     "mean_intensity": "mean rain rate observed",
     "max_intensity": "largest rain rate observed",
     "wet_fraction": "share of pixels with rain",

@@ -22,8 +22,6 @@ SIZES = {
     "nowcasting": ("data.events=100", "subset.count=20", *FEW_STEPS),
 }
 """What makes a tutorial's trainings short; what a command sets itself stays."""
-FEW_JETS = ("--mean-of", "3")
-"""Of 60 tested jets, means of 25 would be two."""
 REAL_DATA = "## Real data"
 """The last section of a tutorial, whose data a test does not have."""
 
@@ -62,8 +60,7 @@ def called(words: list[str], workload: str, folder: Path) -> Ended:
     if words[:2] == ["python", "evaluate.py"]:
         return evaluate(folder, *words[2:], *QUIET)
     assert words[:3] == ["python", "-m", "saibench"]
-    few = FEW_JETS if workload == "jet_tagging" and words[3] == "trust" else ()
-    return saibench(folder, *words[3:], *few)
+    return saibench(folder, *words[3:])
 
 
 def filled(word: str, folder: Path) -> str:

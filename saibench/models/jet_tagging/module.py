@@ -241,10 +241,12 @@ def decay_groups(net: torch.nn.Module) -> list[dict[str, Any]]:
 def _scored(log_odds: Tensor, batch: JetBatch) -> dict[str, Tensor]:
     correct = ((log_odds > 0) == (batch.label == 1)).double()
     correct = torch.where(log_odds.isnan(), torch.nan, correct)
+    log_odds_of_truth = torch.where(batch.label == 1, log_odds, -log_odds)
     return {
         "score": log_odds.sigmoid(),
         "logit": log_odds,
         "correct": correct,
+        "score_error": (-log_odds_of_truth).sigmoid(),
         "least_confidence": (-log_odds.abs()).sigmoid(),
     }
 

@@ -68,6 +68,12 @@ def jet_statistics(degrees: Sequence[int | str] | None) -> list[Statistic]:
             summaries={"accuracy": "mean"},
             binary=True,
         ),
+        Statistic(
+            "score_error",
+            "",
+            "jet",
+            "predicted probability of the wrong class, above 0.5 for a misclassified jet",
+        ),
     ]
     if degrees is None:
         return statistics

@@ -89,6 +89,9 @@ def test_statistics_of_a_jet_are_those_of_numpy() -> None:
     other = np.minimum(found["score"], 1 - found["score"].numpy())
     np.testing.assert_allclose(found["least_confidence"], other, rtol=1e-9)
     np.testing.assert_array_equal(found["correct"], (odds > 0) == (batch.label.numpy() == 1))
+    error = np.abs(found["score"].numpy() - batch.label.numpy())
+    np.testing.assert_allclose(found["score_error"], error, rtol=1e-9)
+    np.testing.assert_array_equal(error > 0.5, found["correct"] == 0)
     assert {s.key for s in module.statistics()} == set(found)
     writer.checked_values(module.statistics(), arrays(found, batch))
 
