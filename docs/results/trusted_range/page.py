@@ -83,9 +83,10 @@ def _section(study: Study, found: Found | None) -> Iterator[str]:
         return
     first = found.fitted[0]
     statistic = first["statistic"]
+    tolerance = f"{first['tolerance']:g} {statistic['unit']}".rstrip()
     yield (
-        f"Bound of {statistic['title']} ({statistic['unit']}), tolerance {first['tolerance']:g} "
-        f"{statistic['unit']}, on {', '.join(first['partitions'])}."
+        f"Bound of {statistic['title']}, tolerance {tolerance}, on "
+        f"{', '.join(first['partitions'])}."
     )
     yield ""
     shown = found.fitted if found.together["refused"] else [*found.fitted, found.together]
