@@ -10,8 +10,8 @@ import numpy as np
 from saibench.analysis.answers.answer import Answer
 from saibench.analysis.answers.tested import tested_points
 from saibench.analysis.bootstrap import Interval
+from saibench.analysis.few_blocks import mean_of_series
 from saibench.analysis.model_errors import ModelErrors, model_errors
-from saibench.analysis.sample_means import interval_of_means
 from saibench.analysis.tested_models import (
     TestedModel,
     mean_error,
@@ -20,6 +20,7 @@ from saibench.analysis.tested_models import (
 )
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
 from saibench.formatting import are, by_width
@@ -44,6 +45,11 @@ class ComparedModel:
     difference: Interval | None = None
 
     @property
+    def is_tested(self) -> bool:
+        """Whether its difference has an interval."""
+        return self.difference is not None and not math.isnan(self.difference.low)
+
+    @property
     def is_worse(self) -> bool:
         """Whether its error is significantly (95 %) larger than that of the best."""
         return self.difference is not None and self.difference.low > 0
@@ -65,6 +71,25 @@ class BestRunNumbers:
 
 
 def best_run(evidence: StudyEvidence, question: str) -> Answer[BestRunNumbers]:
+    """The comparison of `compared_models` in a sentence.
+
+    Raises:
+        UserError: no run was tested, or runs were tested on different samples.
+    """
+    numbers = compared_models(evidence)
+    return Answer(question, best_run_sentence(numbers, evidence), numbers, _cautions(numbers))
+
+
+def best_runs(evidence: StudyEvidence) -> tuple[str, ...]:
+    """Hashes of the runs of the best model; of all tested runs if they cannot be compared."""
+    try:
+        return compared_models(evidence).models[0].runs
+    except UserError:
+        return tuple(evidence.metrics)
+
+
+@once
+def compared_models(evidence: StudyEvidence) -> BestRunNumbers:
     """Compare the best model with the others on the same samples.
 
     The best of several models is chosen by their errors. Testing it against the second best at a
@@ -79,8 +104,7 @@ def best_run(evidence: StudyEvidence, question: str) -> Answer[BestRunNumbers]:
     errors = _first_errors(evidence, models, partition)
     if errors is None:
         raise UserError(f"no error on {partition} is known for all {points.height} runs.")
-    numbers = BestRunNumbers(errors.statistic, errors.partition, ranked(errors, models))
-    return Answer(question, best_run_sentence(numbers, evidence), numbers, _cautions(numbers))
+    return BestRunNumbers(errors.statistic, errors.partition, ranked(errors, models))
 
 
 def _first_errors(
@@ -108,7 +132,7 @@ def ranked(errors: ModelErrors, models: list[TestedModel]) -> tuple[ComparedMode
         return np.where(defined, errors.over_axis(model), np.nan)
 
     def difference(own: TestedModel, best: TestedModel) -> Interval:
-        return interval_of_means(lambda one, two: one - two, errors.samples, of(own), of(best))
+        return mean_of_series(errors.samples, of(own) - of(best))
 
     ordered = sorted(models, key=lambda model: float(np.nanmean(of(model))))
     return tuple(
@@ -124,32 +148,32 @@ def ranked(errors: ModelErrors, models: list[TestedModel]) -> tuple[ComparedMode
 
 
 def best_run_sentence(numbers: BestRunNumbers, evidence: StudyEvidence | None = None) -> str:
-    """The best model, and how many of the others are significantly worse or not tested."""
+    """The best model, by how much the second is worse, and the nearest that significantly is."""
     statistic, (best, *others) = numbers.statistic, numbers.models
     mean = by_width(best.mean, statistic.unit)
     of = f"{titled(statistic.error_name, evidence)} on {numbers.partition}"
     if not others:
         seeds = f" over {best.seeds} seeds" if (best.seeds or 0) > 1 else ""
         return f"One model was tested: its {of} is {mean}{seeds}."
-    second, *rest = others
-    assert second.difference is not None
-    by = f"{by_width(second.difference, statistic.unit)} below that of {second.label}"
-    if second.is_worse:
-        return f"{best.label} has the smallest {of}: {mean}, {by}; the difference is significant."
-    if math.isnan(second.difference.low):
-        verdict = "too few independent blocks to tell whether that is significant"
-    else:
-        verdict = "the difference is not significant"
-    worse = sum(one.is_worse for one in others)
-    untested = sum(one.difference is not None and math.isnan(one.difference.low) for one in rest)
-    further = ""
-    if worse or (rest and not untested):
-        how_many = f"{worse} of the {len(others)} others" if worse else "no other run"
-        further = f"; {how_many} {are(worse or 1)} significantly worse"
+    worse = [one for one in others if one.is_worse]
+    untested = [one for one in others if not one.is_tested]
+    shown = dict.fromkeys([*others[:1], *worse[:1]])
+    parts = [f"{best.label} has the smallest {of}: {mean}"]
+    parts += [_above(one, statistic.unit) for one in shown if one.is_tested]
+    if further := len([one for one in worse if one not in shown]):
+        parts.append(f"{further} further {are(further)} significantly above it")
+    if len(others) > 1 and not worse and not untested:
+        parts.append("no other run is significantly above it")
     if untested:
-        further += f"; {untested} of the {len(others)} others {are(untested)} not tested, for too "
-        further += "few independent blocks"
-    return f"{best.label} has the smallest {of}: {mean}, {by}, but {verdict}{further}."
+        whose = untested[0].label if len(untested) == 1 else f"{len(untested)} others"
+        parts.append(f"{whose} {are(len(untested))} not tested, for too few independent blocks")
+    return "; ".join(parts) + "."
+
+
+def _above(model: ComparedModel, unit: str) -> str:
+    assert model.difference is not None
+    significant = "significant" if model.is_worse else "not significant"
+    return f"{model.label} is {by_width(model.difference, unit)} above it ({significant})"
 
 
 def _cautions(numbers: BestRunNumbers) -> tuple[str, ...]:

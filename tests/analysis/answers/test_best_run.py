@@ -64,7 +64,10 @@ def test_models_that_could_not_be_tested_are_counted() -> None:
 
     best, second = model("a", 65), model("b", 72, -22, 22)
     untested = sentence(best, second, model("c", 216))
-    assert "1 of the 2 others is not tested" in untested and "no other run" not in untested
+    assert "b is 7 [−22, 22] above it (not significant)" in untested
+    assert "c is not tested" in untested and "no other run" not in untested
     assert "no other run" in sentence(best, second, model("c", 80, -1, 30))
     worse = sentence(best, second, model("c", 216, 90, 210), model("d", 300))
-    assert "1 of the 3 others is significantly worse; 1 of the 3 others is not tested" in worse
+    assert "c is 151 [90, 210] above it (significant)" in worse and "d is not tested" in worse
+    more = sentence(best, model("b", 80, 1, 30), model("c", 90, 2, 50), model("d", 99, 3, 60))
+    assert "b is 15 [1, 30] above it (significant); 2 further are significantly" in more
