@@ -15,6 +15,8 @@ from saibench.figures.style import svg
 from saibench.settings import TrustSettings, validated
 
 TRUST = {"feature": "distance", "statistic": "force_mae", "tolerance": 60.0}
+BEST = "window = 0–90 %"
+"""The run with the smaller error."""
 
 
 @pytest.fixture(scope="module")
@@ -24,11 +26,14 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> StudyEvidence:
     return StudyEvidence.load(study)
 
 
-def test_figure_is_drawn_for_all_runs_and_for_each(evidence: StudyEvidence) -> None:
+def test_the_best_run_has_three_panels_and_the_other_a_small_one(evidence: StudyEvidence) -> None:
     module = figure_module("saibench.figures.trusted_range")
     assert module.needs(evidence) is None
     figure = module.draw(evidence)
-    assert len(figure.axes) == 9
+    assert [axes.get_title("left") for axes in figure.axes[::3]] == [
+        f"{BEST}\n(a) error and bound",
+        "window = 10–90 %",
+    ]
     labels = [axes.get_ylabel() for axes in figure.axes[:3]]
     assert labels[0] == "force MAE [meV/Å]" and "meV/Å" in labels[1] and "%" in labels[2]
 
@@ -41,7 +46,7 @@ def test_figure_is_the_same_when_drawn_again(tmp_path: Path) -> None:
 
 def test_table_has_the_drawn_numbers(evidence: StudyEvidence) -> None:
     numbers = trusted_range.table(evidence)
-    assert numbers["points"].unique(maintain_order=True)[0].startswith("all 2")
+    assert numbers["points"].unique(maintain_order=True)[0] == BEST
     upper = numbers.filter(polars.col("curve").str.starts_with("upper bound"))
     assert "upper bound beyond the data" in upper["curve"].to_list()
     coverage = numbers.filter(polars.col("curve") == "observed coverage")
@@ -59,7 +64,7 @@ def test_caption_reports_range_coverage_and_width(evidence: StudyEvidence) -> No
     caption = trusted_range.caption(evidence)
     for part in ("distance", "90 %", "narrower", "[meV/Å per component]"):
         assert part in caption
-    assert trusted_range.reading(evidence).startswith("all 2")
+    assert trusted_range.reading(evidence).startswith(f"{BEST}: Trusted")
 
 
 def test_caption_reports_that_a_feature_has_no_information(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from saibench.analysis.answers.answer import Answer
+from saibench.analysis.answers.ranges import ordered_ranges
 from saibench.analysis.bootstrap import Floats, Interval
 from saibench.analysis.trusted_range.in_short import where_sentence
 from saibench.analysis.trusted_range.of_evidence import share_within_tolerance
 from saibench.analysis.trusted_range.records import Quantity
-from saibench.analysis.trusted_range.study_ranges import Found, fit_all
+from saibench.analysis.trusted_range.study_ranges import Found
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.formatting import counted, percent
@@ -75,30 +76,21 @@ def trust(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer
 
 
 def best_range(evidence: StudyEvidence, runs: Sequence[str]) -> Found:
-    """The fitted range of the first of these runs, else of another run, else of all together.
-
-    A bound for all runs together covers the worst of them, so it is rarely informative.
+    """The first fitted range of `ordered_ranges`.
 
     Raises:
         UserError: no range can be fitted.
     """
-    ranges = sorted(fit_all(evidence), key=lambda one: _rank(one, runs))
+    ranges = ordered_ranges(evidence, runs)
     fitted = next((one for one in ranges if one.trusted), None)
     if fitted is None:
         raise UserError(ranges[0].refused if ranges else "no run was tested.")
     return fitted
 
 
-def _rank(found: Found, runs: Sequence[str]) -> int:
-    points = found.samples.source.points if found.samples else ()
-    if len(points) == 1:
-        return 0 if points[0] in runs else 1
-    return 2
-
-
 def _refused(evidence: StudyEvidence, runs: Sequence[str]) -> list[str]:
     """Why the first of these runs has no range of its own."""
-    own = min(fit_all(evidence), key=lambda one: _rank(one, runs))
+    own = ordered_ranges(evidence, runs)[0]
     return [f"{own.label} has no range: {own.refused}"] if own.refused else []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from importlib.metadata import version
 
 import numpy as np
@@ -28,6 +29,7 @@ from saibench.evidence.statistic_rows import statistic_rows
 KEYS = ["point", "partition", "sample_id"]
 WINDOW_BOUND = "of the training window, as a fraction of the trajectory"
 ERROR = "__error"
+_NONE = np.empty(0)
 
 
 class NoSamples(UserError):
@@ -71,6 +73,20 @@ class ErrorSamples:
     def feature(self, name: str) -> Floats:
         """The values of one feature, `(samples,)`."""
         return self.features[:, [one.name for one in self.quantities].index(name)]
+
+    @property
+    def content(self) -> str:
+        """Hash of what a range is fitted to: all but `raw_blocks` and `skipped`."""
+        of_arrays = sha256()
+        for values in (self.features, self.errors, self.blocks, self.groups):
+            of_arrays.update(np.ascontiguousarray(values).data)
+        labels = _NONE.astype(np.int64)
+        fitted = replace(
+            self, features=_NONE, errors=_NONE, blocks=labels, groups=labels, raw_blocks=0,
+            skipped=(),
+        )  # fmt: skip
+        of_arrays.update(repr((self.features.shape, fitted)).encode())
+        return of_arrays.hexdigest()
 
 
 def read_samples(

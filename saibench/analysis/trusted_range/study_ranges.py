@@ -1,4 +1,4 @@
-"""All trusted ranges of a study: of its runs together, and of each alone."""
+"""All trusted ranges of a study: of each run, or of its runs together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from saibench.analysis.trusted_range.shift import Shift, shifts_of
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.validation import Validation, validate
 from saibench.errors import UserError
-from saibench.evidence.once import once
+from saibench.evidence.once import Recent, once
 from saibench.evidence.reader import StudyEvidence
 from saibench.formatting import minus
 
@@ -44,20 +44,26 @@ class Found:
 
 @once
 def fit_all(evidence: StudyEvidence) -> list[Found]:
-    """The range of all runs together if the feature differs between them, then of each alone."""
+    """The range of each run; that of all together first, if no run has one and the feature differs.
+
+    A bound for several runs covers the worst of them, so it is rarely informative.
+    """
     config = trust_config(evidence)
     points = chosen_points(evidence)
     found = []
-    if len(points) > 1:
-        samples = read_samples(evidence, points, config)
-        if _differs_between_runs(samples):
-            together = fit_or_refuse(f"all {len(points)} runs together", samples, config)
-            found.append(with_shifts(together, evidence, points, config))
     for point in points:
         samples = read_samples(evidence, [point], config)
         one = fit_or_refuse(point_label(evidence, point), samples, config)
         found.append(with_shifts(one, evidence, [point], config))
+    if len(points) > 1 and not any(one.trusted for one in found):
+        samples = read_samples(evidence, points, config)
+        if _differs_between_runs(samples):
+            together = fit_or_refuse(f"all {len(points)} runs together", samples, config)
+            found.insert(0, with_shifts(together, evidence, points, config))
     return found
+
+
+_FITTED = Recent[tuple[TrustedRange, Validation | None, str]](64)
 
 
 def fit_one(label: str, samples: ErrorSamples, config: TrustConfig, seed: int = 0) -> Found:
@@ -66,12 +72,21 @@ def fit_one(label: str, samples: ErrorSamples, config: TrustConfig, seed: int = 
     Raises:
         TooFewBlocks: the data do not allow the coverage.
     """
+    content = f"{samples.content} {config} {seed}"
+    trusted, validation, reason = _FITTED.get(content, lambda: _fitted(samples, config, seed))
+    return Found(label, samples, trusted, validation, unvalidated=reason)
+
+
+def _fitted(
+    samples: ErrorSamples, config: TrustConfig, seed: int
+) -> tuple[TrustedRange, Validation | None, str]:
+    """Range, validation, and the reason why the validation is missing."""
     trusted = fit_range(samples, config, seed)
     try:
         validation = validate(samples, config.coverage, tolerance=config.tolerance, seed=seed)
-        return Found(label, samples, trusted, validation)
+        return trusted, validation, ""
     except TooFewBlocks as error:
-        return Found(label, samples, trusted, unvalidated=str(error))
+        return trusted, None, str(error)
 
 
 def with_shifts(

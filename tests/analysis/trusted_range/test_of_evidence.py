@@ -11,7 +11,13 @@ import pytest
 from made_trust import blocks_of_errors, write_trust_study
 
 from saibench.analysis.bootstrap import Interval
-from saibench.analysis.trusted_range import Quantity, Source, TooFewBlocks, trusted_range_of
+from saibench.analysis.trusted_range import (
+    Quantity,
+    Source,
+    TooFewBlocks,
+    study_ranges,
+    trusted_range_of,
+)
 from saibench.analysis.trusted_range.config import trust_config
 from saibench.analysis.trusted_range.of_evidence import (
     chosen_points,
@@ -297,3 +303,15 @@ def test_blocks_are_several_correlation_times_long() -> None:
     few, _ = block_labels(rows.with_columns(error=slow), "error")
     assert len(np.unique(many)) == 200
     assert 10 <= len(np.unique(few)) <= 40
+
+
+def test_a_range_of_a_run_is_that_of_its_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust = {"feature": "distance", "statistic": "force_mae"}
+    study = write_trust_study(tmp_path, ["near"], 30, 4, {"trust": trust})
+    folder = next(path.parent for path in study.glob("*/run.json"))
+    (alone,) = study_ranges.fit_all(StudyEvidence.load(folder))
+    monkeypatch.setattr(study_ranges, "fit_range", None)
+    (found,) = study_ranges.fit_all(StudyEvidence.load(study))
+    assert found.trusted is alone.trusted and found.validation is alone.validation

@@ -1,0 +1,22 @@
+"""The trusted ranges of a study, in the order in which they answer for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saibench.analysis.answers.best_run import best_runs
+from saibench.analysis.trusted_range.study_ranges import Found, fit_all
+from saibench.evidence.reader import StudyEvidence
+
+
+def ordered_ranges(evidence: StudyEvidence, runs: Sequence[str] | None = None) -> list[Found]:
+    """The ranges of these runs, by default those of the best model, then of others."""
+    first = best_runs(evidence) if runs is None else runs
+    return sorted(fit_all(evidence), key=lambda one: _rank(one, first))
+
+
+def _rank(found: Found, runs: Sequence[str]) -> int:
+    points = found.samples.source.points if found.samples else ()
+    if len(points) == 1:
+        return 0 if points[0] in runs else 1
+    return 2
