@@ -71,8 +71,8 @@ def test_summary_holds_the_intervals_of_all_runs() -> None:
 
     runs = [range_of(0.91, gain, 0.95, 0.9, 0.6) for gain in (0.30, 0.36)]
     (narrower,) = parts_of("c", found_of(*runs), [])
-    assert narrower.verdict == "**met**"
-    assert "33.0 % [29.0, 37.0]" in narrower.in_short()
+    assert narrower.is_met
+    assert "33.0 % [29.0, 37.0]" in narrower.sentence()
 
 
 def test_partitions_that_are_no_shift_do_not_count() -> None:

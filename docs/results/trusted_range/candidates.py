@@ -33,12 +33,13 @@ def under_shift(folder: Path, fitted: Json, shifts: Sequence[str]) -> Iterator[J
     """
     evidence = StudyEvidence.load(folder)
     names = [one["name"] for one in fitted["features"]]
+    calibrated = tuple(fitted["partitions"])
     config = trust_config(
         evidence,
         features=names,
         statistic=fitted["statistic"]["name"],
         tolerance=fitted["tolerance"],
-        partitions=tuple(fitted["partitions"]),
+        partitions=calibrated,
     )
     samples = read_samples(evidence, fitted["runs"], config)
     others = {
@@ -46,7 +47,7 @@ def under_shift(folder: Path, fitted: Json, shifts: Sequence[str]) -> Iterator[J
             evidence,
             fitted["runs"],
             replace(config, partitions=(shift,)),
-            without=config.partitions,
+            without=calibrated,
             exactly=True,
         )
         for shift in shifts

@@ -28,13 +28,13 @@ class Part:
     """A part of a goal.
 
     Args:
-        what: what is required.
+        text: what was found, with `{}` in place of the number, and what is required.
         intervals: of each run (and shift): `estimate`, `low` and `high`.
         met: of each, whether it has what is required.
         show: formats an interval.
     """
 
-    what: str
+    text: str
     intervals: Sequence[Json]
     met: Sequence[bool]
     show: Callable[[Json | None], str] = percent
@@ -48,18 +48,22 @@ class Part:
     def verdict(self) -> str:
         """Met by all runs, by some, or missed."""
         if not self.met:
-            return "**not tested**"
+            return "not tested"
         if self.is_met:
-            return "**met**"
-        return f"**met by {sum(self.met)} of {len(self.met)}**" if any(self.met) else "**missed**"
+            return "met"
+        return f"met by {sum(self.met)} of {len(self.met)}" if any(self.met) else "missed"
 
-    def in_short(self) -> str:
-        """The mean over the runs, and an interval that holds those of all runs."""
-        return f"{self.what}: {self.verdict}, {self.show(joint(self.intervals))}"
+    def sentence(self) -> str:
+        """With the mean over the runs, and an interval that holds those of all runs."""
+        found = self.text.format(self.show(joint(self.intervals)))
+        return found if self.is_met else f"{found}: **{self.verdict}**"
 
-    def in_detail(self) -> str:
-        each = "; ".join(self.show(one) for one in self.intervals) or "no run"
-        return f"{self.what}: {self.verdict}: {each}."
+
+def verdict(parts: Sequence[Part]) -> str:
+    """Of a goal: met if all its parts are."""
+    if all(part.is_met for part in parts):
+        return "met"
+    return "**missed in part**" if any(any(part.met) for part in parts) else "**missed**"
 
 
 def joint(intervals: Sequence[Json]) -> Json | None:
@@ -101,20 +105,26 @@ def parts_of(goal: str, found: Found, shifts: Sequence[str]) -> list[Part]:
         return list(_under_shift([one for run in fitted for one in shifts_of(run, shifts)]))
     gains = [one["gain"] for one in checked]
     met = [one["estimate"] >= NARROWER for one in gains]
-    return [Part(f"bound at least {whole(NARROWER)} narrower", gains, met)]
+    return [
+        Part(
+            f"the bound is {{}} narrower than without features (at least {whole(NARROWER)})",
+            gains,
+            met,
+        )
+    ]
 
 
 def _own_distribution(checked: Sequence[Json]) -> Iterator[Part]:
     observed = [at_coverage(one) for one in checked]
     nominal = checked[0]["coverage"] if checked else 0.9
     honest = [one["high"] >= nominal for one in observed]
-    yield Part(f"coverage not below {whole(nominal)}", observed, honest)
+    yield Part(f"{{}} of the samples are below the {whole(nominal)} bound", observed, honest)
     ratios = [_ratio(one["gain"]) for one in checked]
     small = [one["estimate"] <= RATIO for one in ratios]
-    yield Part(f"bound at most {RATIO:.2f} of that without features", ratios, small, number)
+    yield Part(f"it is {{}} of that without features (at most {RATIO:.2f})", ratios, small, number)
     ranks = [one["usefulness"]["auroc"] for one in checked]
     good = [one["estimate"] >= AUROC for one in ranks]
-    yield Part(f"AUROC of the worst tenth at least {AUROC:.2f}", ranks, good, number)
+    yield Part(f"AUROC of the worst tenth {{}} (at least {AUROC:.2f})", ranks, good, number)
 
 
 def _cost(found: Found) -> Part:
@@ -123,19 +133,21 @@ def _cost(found: Found) -> Part:
     costs = [1 + one["test"] / one["train"] for one in seconds]
     each = [{"estimate": cost, "low": cost, "high": cost} for cost in costs]
     low = [cost <= COST for cost in costs]
-    return Part(f"training and test at most {COST:g} × training", each, low, number)
+    return Part(f"training and test take {{}} × training (at most {COST:g})", each, low, number)
 
 
 def _under_shift(shifts: Sequence[Json]) -> Iterator[Part]:
     inside = [one["coverage_inside"] for one in shifts if one["coverage_inside"]]
     kept = [one["estimate"] >= INSIDE for one in inside]
     yield Part(
-        f"at least {whole(INSIDE)} of the samples inside are below their bound", inside, kept
+        f"of the samples inside {{}} are below their bound (at least {whole(INSIDE)})", inside, kept
     )
     decisions = [one["decision"] for one in shifts if one["decision"]]
     found = [one["recognised"] for one in decisions if one["recognised"]]
     enough = [one["estimate"] >= RECOGNISED for one in found]
-    yield Part(f"at least {whole(RECOGNISED)} of the good samples are recognised", found, enough)
+    yield Part(
+        f"of the good ones {{}} are recognised (at least {whole(RECOGNISED)})", found, enough
+    )
 
 
 def _ratio(gain: Json) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from cells import folded, number, percent, table
-from goals import TITLES, Part, at_coverage, parts_of
+from goals import TITLES, Part, at_coverage, parts_of, verdict
 from study import Found, Json, Study
 
 INTRODUCTION = (
@@ -18,8 +18,10 @@ INTRODUCTION = (
     "held-out runs and blocks: it speaks for further trainings of the same net."
 )
 OVERVIEW = (
-    "Numbers are the mean over the runs (three seeds) with an interval that holds those of all "
-    "runs; a goal is met if every run meets it by its estimate."
+    "The goals were set before the studies ran. Numbers are the mean over the runs (seeds), with "
+    "an interval that holds those of all runs; a goal is met if every run meets it by its "
+    "estimate. The seconds of the test are those of predictions and features; no further net is "
+    "trained."
 )
 
 
@@ -39,16 +41,20 @@ def page(studies: Mapping[str, Study]) -> Iterator[str]:
 
 def _overview(studies: Mapping[str, Study], found: Mapping[str, Found | None]) -> Iterator[str]:
     yield from (OVERVIEW, "")
+    yield from (f"- ({goal}) {title}" for goal, title in TITLES.items())
+    yield ""
     rows = []
     for name, study in studies.items():
-        own = found[name]
-        cells = [f"[{study.title}](#{_anchor(study.title)})"]
-        for goal in TITLES:
-            parts = _parts(goal, study, own)
-            cells.append(".<br>".join(part.in_short() for part in parts) or "–")
-        rows.append(cells)
-    head = [f"({goal}) {title}" for goal, title in TITLES.items()]
-    yield from table(["study", *head], rows)
+        title = f"[{study.title}](#{_anchor(study.title)})"
+        if found[name] is None:
+            rows.append((title, "", "not run yet", ""))
+            continue
+        for goal in study.goals:
+            parts = _parts(goal, study, found[name])
+            sentence = "; ".join(part.sentence() for part in parts)
+            rows.append((title, f"({goal})", verdict(parts), sentence))
+            title = ""
+    yield from table(("study", "goal", "", "in numbers"), rows)
 
 
 def _parts(goal: str, study: Study, found: Found | None) -> list[Part]:
@@ -75,10 +81,6 @@ def _section(study: Study, found: Found | None) -> Iterator[str]:
         return
     refused = [one for one in found.ranges if one["refused"]]
     yield from (f"- {one['label']}: refused, {one['refused']}" for one in refused)
-    for goal in study.goals:
-        for part in _parts(goal, study, found):
-            yield f"- ({goal}) {part.in_detail()}"
-    yield ""
     if not found.fitted:
         return
     first = found.fitted[0]

@@ -69,8 +69,8 @@ class Study:
             tuple(content["ranges"]),
             content["together"],
             content["runs"],
-            content["recognised_there"],
-            tuple(content["under_shift"]),
+            content.get("recognised_there", {}),
+            tuple(content.get("under_shift", ())),
         )
 
 
