@@ -46,15 +46,21 @@ def _overview(studies: Mapping[str, Study], found: Mapping[str, Found | None]) -
     rows = []
     for name, study in studies.items():
         title = f"[{study.title}](#{_anchor(study.title)})"
-        if found[name] is None:
-            rows.append((title, "", "not run yet", ""))
+        own = found[name]
+        if own is None or not own.fitted:
+            rows.append((title, "", *(("not run yet", "") if own is None else _refused(own))))
             continue
         for goal in study.goals:
-            parts = _parts(goal, study, found[name])
+            parts = _parts(goal, study, own)
             sentence = "; ".join(part.sentence() for part in parts)
             rows.append((title, f"({goal})", verdict(parts), sentence))
             title = ""
     yield from table(("study", "goal", "", "in numbers"), rows)
+
+
+def _refused(found: Found) -> tuple[str, str]:
+    """Of a study whose ranges were all refused: that, and why the first was."""
+    return "refused", found.ranges[0]["refused"]
 
 
 def _parts(goal: str, study: Study, found: Found | None) -> list[Part]:
