@@ -6,9 +6,10 @@ blocks and predict the others. What is compared is the pinball loss at the reque
     ρ(e, b) = max(τ (e − b), (τ − 1) (e − b)),
 
 of bounds b that are scaled by one number per candidate, as calibration does it. Of the candidates
-whose loss exceeds the lowest one by at most a standard error over blocks, one with the fewest
-features is chosen, and of these the one with the narrowest bounds; a quadratic one, which may fall
-with a distance, only if no other is left.
+whose loss exceeds the lowest one by at most a standard error over blocks, the simplest is chosen: a
+log-linear one, which has one coefficient per feature, before one of steps or trees; of these one
+with the fewest features, and then the one with the narrowest bounds. A quadratic one, which may
+fall with a distance, is chosen only if no other has as few features.
 
 Sources: Koenker and Bassett, "Regression quantiles", Econometrica 46 (1978); the rule of one
 standard error is that of Breiman et al., "Classification and Regression Trees" (1984), §3.4.3.
@@ -130,7 +131,7 @@ def compete(
     ]
     tested.sort(key=lambda one: (one.loss, len(one.columns)))
     near = [one for one in tested if held_out.is_near(one.losses, tested[0].losses)]
-    chosen = min(near, key=lambda one: (len(one.columns), one.kind == QUADRATIC, one.width))
+    chosen = min(near, key=_complexity)
     candidates = {
         id(one): Candidate(
             features=tuple(names[column] for column in one.columns),
@@ -171,6 +172,11 @@ class _Tested:
     losses: Floats
     loss: float
     width: float
+
+
+def _complexity(one: _Tested) -> tuple[bool, int, bool, float]:
+    """Ascends with the number of a candidate's parameters, then with its width."""
+    return one.kind != "log-linear", len(one.columns), one.kind == QUADRATIC, one.width
 
 
 class _HeldOut:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +25,11 @@ from saibench.analysis.trusted_range.quantile_curve import (
     QuantileKind,
     fit_quantile_curve,
 )
-from saibench.analysis.trusted_range.records import Side
 from saibench.evidence.schema import HIGH, LOW
 
 ModelKind = Kind | QuantileKind
+OpenSide = Literal["", "low", "high", "both"]
+BOTH: Final = "both"
 KINDS: tuple[ModelKind, ...] = (*get_args(Kind), *get_args(QuantileKind))
 FOLDS = 5
 MIN_SPREAD = 0.2
@@ -53,7 +54,7 @@ class ErrorModel:
     change of base and spread over any tenth of the range, or at least by the mean spread per
     width of the range. So neither error nor uncertainty is smaller than at the edge. The bound
     holds there if the error changes no faster outside than inside, which no data can guarantee.
-    A sample that is nearer to training than the range (`training`) has the bound of the edge.
+    On an open side of a range, as of one nearer to training, the bound is that of the edge.
 
     Args:
         mean: expected error.
@@ -66,8 +67,7 @@ class ErrorModel:
         quantile: conditional quantile of the error; None with a spread.
         columns: the features that the curves use; empty for all. The others only widen the bound
             outside their range.
-        training: the side of each feature's range on which training lies, see `Quantity`; empty
-            for none.
+        open_sides: side of each feature's range that has no end; empty for none.
     """
 
     mean: Curve
@@ -81,7 +81,7 @@ class ErrorModel:
     widening: tuple[float, ...]
     quantile: QuantileCurve | None = None
     columns: tuple[int, ...] = ()
-    training: tuple[Side, ...] = ()
+    open_sides: tuple[OpenSide, ...] = ()
 
     def __post_init__(self) -> None:
         parts = (self.high, self.typical, self.trend_low, self.trend_high, self.widening)
@@ -95,8 +95,8 @@ class ErrorModel:
             raise ValueError("the model needs either a spread or a quantile")
         if not set(self.columns) <= set(range(len(self.low))):
             raise ValueError("the model uses a missing feature")
-        if self.training and len(self.training) != len(self.low):
-            raise ValueError("the sides of training are of another number of features")
+        if self.open_sides and len(self.open_sides) != len(self.low):
+            raise ValueError("the open sides are of another number of features")
 
     @property
     def kind(self) -> ModelKind:
@@ -145,7 +145,7 @@ class ErrorModel:
         return clipped[:, self.columns] if self.columns else clipped
 
     def _distances(self, features: Floats) -> tuple[Floats, Floats]:
-        low, high = open_range(self.low, self.high, self.training)
+        low, high = open_range(self.low, self.high, self.open_sides)
         return np.maximum(low - features, 0.0), np.maximum(features - high, 0.0)
 
 
@@ -157,7 +157,7 @@ def fit_error_model(
     kind: ModelKind = "monotone",
     coverage: float = 0.9,
     columns: Sequence[int] = (),
-    training: Sequence[Side] = (),
+    open_sides: Sequence[OpenSide] = (),
 ) -> ErrorModel:
     """Fit an error model; all blocks have the same weight.
 
@@ -169,7 +169,7 @@ def fit_error_model(
             trees).
         coverage: level of the conditional quantile.
         columns: the features that predict the error; by default all.
-        training: of each feature, see `ErrorModel`.
+        open_sides: of each feature, see `ErrorModel`.
     """
     weights = block_weights(blocks)
     used = tuple(columns) or tuple(range(features.shape[1]))
@@ -201,7 +201,7 @@ def fit_error_model(
         ),
         quantile=curves.quantile,
         columns=used if len(used) < features.shape[1] else (),
-        training=tuple(training),
+        open_sides=tuple(open_sides),
     )
 
 
@@ -288,13 +288,13 @@ def reached(
 
 
 def open_range(
-    low: Sequence[float], high: Sequence[float], training: Sequence[Side]
+    low: Sequence[float], high: Sequence[float], open_sides: Sequence[OpenSide]
 ) -> tuple[Floats, Floats]:
-    """Start and end of the range of each feature, −∞ or ∞ on the side of training."""
-    if not training:
+    """Start and end of the range of each feature, −∞ or ∞ on an open side."""
+    if not open_sides:
         return np.array(low), np.array(high)
-    sides = np.array(training)
-    return np.where(sides == LOW, -np.inf, low), np.where(sides == HIGH, np.inf, high)
+    is_open = [np.isin(open_sides, [side, BOTH]) for side in (LOW, HIGH)]
+    return np.where(is_open[0], -np.inf, low), np.where(is_open[1], np.inf, high)
 
 
 def _held_out_residuals(

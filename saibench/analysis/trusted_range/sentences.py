@@ -168,9 +168,7 @@ def check_sentences(
         f"{number(float(found.expected[0]), unit=unit)}, and at most {number(upper, unit=unit)} "
         f"for {100 * trusted.coverage:g} % of new samples."
     ]
-    starts, ends = open_range(
-        trusted.low, trusted.high, [quantity.training for quantity in trusted.features]
-    )
+    starts, ends = open_range(trusted.low, trusted.high, trusted.model.open_sides)
     ranges = zip(trusted.features, trusted.low, trusted.high, starts, ends, strict=True)
     for quantity, low, high, start, end in ranges:
         value = features[quantity.name]

@@ -23,9 +23,11 @@ from saibench.analysis.trusted_range.competition import compete
 from saibench.analysis.trusted_range.conformal import block_quantile, calibration_blocks
 from saibench.analysis.trusted_range.curves import floats
 from saibench.analysis.trusted_range.error_model import (
+    BOTH,
     EDGE_BLOCKS,
     ErrorModel,
     ModelKind,
+    OpenSide,
     fit_error_model,
     open_range,
     reached,
@@ -63,17 +65,19 @@ class Split:
 
     def inside(self, features: Floats) -> NDArray[np.bool_]:
         """Whether every feature is in its range, `(samples,)`; towards training it has no end."""
-        low, high = open_range(self.low, self.high, self.model.training)
+        low, high = open_range(self.low, self.high, self.model.open_sides)
         return np.all((features >= low) & (features <= high), axis=1)
 
 
-def fitted_range(features: Floats, blocks: NDArray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def fitted_range(
+    features: Floats, blocks: NDArray, num_useless: int = 0
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Start and end of the range of each feature; samples beyond any of them are outside.
 
     An edge is reached by three blocks, or with several features by fewer, so that many features
-    exclude about as many new samples as one.
+    exclude about as many new samples as one. Useless features exclude none.
     """
-    edge_blocks = max(1, EDGE_BLOCKS // features.shape[1])
+    edge_blocks = max(1, EDGE_BLOCKS // (features.shape[1] - num_useless))
     low, high = reached(features, blocks, edge_blocks)
     return floats(low), floats(high)
 
@@ -85,10 +89,12 @@ class Choice:
     Args:
         columns: the features that predict the error.
         kind: of the error model.
+        useless: features that predict nothing of the error, so that their range has no end.
     """
 
     columns: tuple[int, ...]
     kind: ModelKind
+    useless: tuple[int, ...] = ()
 
 
 def choose(
@@ -101,7 +107,8 @@ def choose(
     """The features and the error model that `compete` chooses."""
     numbers = [str(column) for column in range(features.shape[1])]
     found = compete(features, errors, blocks, coverage, numbers, kind=kind)
-    return Choice(tuple(map(int, found.chosen.features)), found.chosen.kind)
+    chosen = found.chosen
+    return Choice(tuple(map(int, chosen.features)), chosen.kind, tuple(map(int, found.useless)))
 
 
 def fit_splits(
@@ -126,7 +133,7 @@ def fit_splits(
         levels: further coverages that these blocks allow.
         kind: of the error model; by default all compete.
         choice: of features and kind; by default that of `choose` on these blocks.
-        training: of each feature, see `ErrorModel`.
+        training: of each feature, see `Quantity`; by default none.
         seed: of the random splits.
 
     Raises:
@@ -135,7 +142,11 @@ def fit_splits(
     calibration_blocks(blocks, coverage, seed)  # refuses too few blocks before any fit
     if choice is None:
         choice = choose(features, errors, blocks, coverage, kind)
-    low, high = fitted_range(features, blocks)
+    low, high = fitted_range(features, blocks, len(choice.useless))
+    sides = training or [""] * features.shape[1]
+    open_sides: list[OpenSide] = [
+        BOTH if column in choice.useless else side for column, side in enumerate(sides)
+    ]
     found: dict[float, list[Split]] = {level: [] for level in (coverage, *levels)}
     for number in range(num):
         calibrates = calibration_blocks(blocks, coverage, (seed, number) if number else seed)
@@ -147,7 +158,7 @@ def fit_splits(
             kind=choice.kind,
             coverage=coverage,
             columns=choice.columns,
-            training=training,
+            open_sides=open_sides,
         )
         held_out, labels = errors[calibrates], blocks[calibrates]
         scores = model.scores(features[calibrates], held_out)

@@ -42,7 +42,8 @@ class TrustedRange:
     training than all tested ones is inside, see `Quantity.training`.
 
     Several features compete, alone and together (`competition`); those that the bound does not use
-    still tell whether a sample is inside the fitted range.
+    still tell whether a sample is inside the fitted range, unless they predict nothing of the
+    error.
 
     Args:
         coverage: of the bound, such as 0.9.
@@ -171,7 +172,11 @@ class TrustedRange:
 
         def fitted(columns: Sequence[int], chosen: Candidate, **more: Any) -> TrustedRange:
             names = [order[column] for column in columns]
-            choice = Choice(tuple(names.index(name) for name in chosen.features), chosen.kind)
+            choice = Choice(
+                tuple(names.index(name) for name in chosen.features),
+                chosen.kind,
+                tuple(names.index(name) for name in found.useless if name in names),
+            )
             own = tuple(quantities[column] for column in columns)
             parts = _fit(known[:, columns], own, error, labels, coverage, choice, seed, splits)
             return cls(features=own, **parts, **more)

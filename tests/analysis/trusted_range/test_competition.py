@@ -69,10 +69,35 @@ def test_range_of_several_features_has_that_of_the_best_one_beside(tmp_path: Pat
     kind = trusted.best.model.kind
     assert kind == alone.competition.candidates[0].kind  # of the lowest loss
     assert trusted.mean_bound < trusted.best.mean_bound < trusted.unconditional_bound
-    outside = trusted.check([[0.5, 0.5, 3.0]])
-    assert not outside.inside[0]  # a feature that the bound does not use
-    assert outside.upper[0] > trusted.check([[0.5, 0.5, 0.5]]).upper[0]
+    usual, noise_far, other_far = trusted.check(
+        [[0.5, 0.5, 0.5], [0.5, 0.5, 3.0], [0.5, 3.0, 0.5]]
+    ).upper
+    assert other_far > usual == noise_far  # noise predicts nothing of the error
+    assert trusted.check([[0.5, 0.5, 3.0], [0.5, 3.0, 0.5]]).inside.tolist() == [True, False]
     assert TrustedRange.load(trusted.save(tmp_path / "range.json")) == trusted
+
+
+def test_a_feature_that_predicts_the_error_but_is_not_used_closes_the_range() -> None:
+    rng = np.random.default_rng(7)
+    distance, error, blocks = blocks_of_errors(rng, 80, 10)
+    copy = distance + 0.1 * rng.normal(size=distance.size)
+    trusted = TrustedRange.fit(
+        np.column_stack([distance, copy]), error, blocks, names=["distance", "copy"]
+    )
+    assert trusted.chosen == ("distance",) and trusted.competition is not None
+    assert trusted.competition.useless == ()
+    assert trusted.check([[0.5, 0.5], [0.5, 3.0]]).inside.tolist() == [True, False]
+
+
+def test_of_equal_candidates_the_log_linear_one_is_chosen() -> None:
+    rng = np.random.default_rng(8)
+    feature = rng.uniform(0.5, 2, 1000)
+    error = feature * np.exp(0.4 * rng.normal(size=1000))
+    found = compete(feature[:, None], error, np.arange(1000) // 5, 0.9, ["x"])
+    assert found.chosen.kind == "log-linear" and len(found.candidates) == 4
+    stepped = np.where(feature > 1.2, 5.0, 1.0) * error / feature
+    found = compete(feature[:, None], stepped, np.arange(1000) // 5, 0.9, ["x"])
+    assert found.chosen.kind != "log-linear"
 
 
 @pytest.mark.parametrize("kind", ["isotonic", "trees", "log-linear"])
