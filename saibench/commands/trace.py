@@ -22,13 +22,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "trace",
         help="trace a model's errors to features, components and stretches of the data",
-        description="Finds the data features, components and stretches of time with which the "
+        description="Finds the features, components and stretches of time with which the "
         "errors of a study's runs correlate, with block bootstrap intervals and control of the "
         "false discovery rate per run. Defaults come from the study's workload.",
     )
     parser.add_argument("folder", type=Path, help="study folder")
     parser.add_argument("--response", nargs="+", metavar="NAME", help="errors: force_mae, lead/mae")
-    parser.add_argument("--feature", nargs="+", metavar="NAME", help="data features (default: all)")
+    parser.add_argument(
+        "--feature",
+        nargs="+",
+        metavar="NAME",
+        help="features (default: those of the data, and of the model if the card lists them)",
+    )
     parser.add_argument("--point", nargs="+", metavar="POINT", help="runs (default: each)")
     parser.add_argument("--partition", nargs="+", help="partitions (default: the held-out one)")
     parser.add_argument(

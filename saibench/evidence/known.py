@@ -124,6 +124,11 @@ def training_side(field: Field) -> Literal["", "low", "high"]:
     return HIGH if field.training == HIGH or name in _SIMILARITIES else ""
 
 
+def is_of_model(field: Field) -> bool:
+    """Whether the column is a statistic that needs no truth: a feature of the model, no error."""
+    return field.role == "statistic" and with_known(field).known == BEFORE
+
+
 def is_binary(field: Field) -> bool:
     """Whether the values are 0 or 1, so that their mean is a proportion."""
     if field.binary is not None:

@@ -64,7 +64,10 @@ def draw(evidence: StudyEvidence) -> Figure:
     )  # fmt: skip
     letters = iter("abcdefgh")
     for (left, right), (label, trace) in zip(axes, rows, strict=True):
-        names = [titled(one.feature.name, evidence) for one in trace.associations]
+        names = [
+            titled(one.feature.name, evidence) + " (model)" * one.of_model
+            for one in trace.associations
+        ]
         _draw_features(left, trace.associations, names, level)
         _draw_components(right, trace.components, level)
         several = len({name for name, _ in rows}) > 1
@@ -95,7 +98,8 @@ def caption(evidence: StudyEvidence) -> str:
     parts = [
         "Left: share of the variation of the error's rank that each feature explains (Shapley "
         "value of R², in held-out blocks), with Spearman's ρ; the share of a feature without "
-        "predictive power can be below 0. Right: share of the summed error that each component "
+        "predictive power can be below 0. That of a feature of the model is beyond those of the "
+        "data. Right: share of the summed error that each component "
         "contributes, and its share of what errors are averaged over. 95 % intervals from "
         f"resampling blocks, over {_counts(traced)}. Significant: at a false discovery rate of "
         f"{100 * found.config.level:g} % per run, over {num_tests} comparisons in "

@@ -48,7 +48,7 @@ def _rows(evidence: StudyEvidence, trace: PointTrace) -> Iterator[list[Cell]]:
             partial = None if one.partial is None else _interval(one.partial.interval)
             numbers = [_interval(one.share, 100), _interval(one.rho.interval), partial, None]
             name = titled(one.feature.name, evidence)
-            yield [*about, "feature", name, *numbers, _number(one.rho.q)]
+            yield [*about, one.kind, name, *numbers, _number(one.rho.q)]
         for component in response.components:
             times = _interval(component.relative.interval)
             numbers = [_interval(component.share, 100), None, None, times]

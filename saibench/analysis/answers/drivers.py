@@ -8,7 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from saibench.analysis.answers.answer import Answer
-from saibench.analysis.answers.driver import CAUSE, COMPONENT, FEATURE, Driver, DriverNumbers
+from saibench.analysis.answers.driver import (
+    CAUSE,
+    COMPONENT,
+    FEATURE,
+    MODEL_FEATURE,
+    Driver,
+    DriverNumbers,
+)
 from saibench.analysis.answers.predictors import predictors
 from saibench.analysis.tracing.records import Component, ResponseTrace
 from saibench.analysis.tracing.study_traces import study_traces
@@ -76,7 +83,7 @@ def _significant(trace: ResponseTrace, level: float) -> list[Driver]:
             for one in single
         ),
         *(
-            Driver(one.feature.name, FEATURE, one.share)
+            Driver(one.feature.name, one.kind, one.share)
             for one in trace.associations
             if one.rho.is_significant(level)
             and one.share.low > 0
@@ -113,11 +120,21 @@ def drivers_sentence(numbers: DriverNumbers, evidence: StudyEvidence, typed: boo
         for one in numbers.drivers
         if one.kind == FEATURE
     ]
-    of_sum = [_contribution(one) for one in numbers.drivers if one.kind != FEATURE]
+    of_model = [
+        f"the model's {named(one.name)} explains {percent(one.share)}"
+        for one in numbers.drivers
+        if one.kind == MODEL_FEATURE
+    ]
+    kinds = (COMPONENT, CAUSE)
+    of_sum = [_contribution(one) for one in numbers.drivers if one.kind in kinds]
     parts: list[str] = []
-    for found, whole in ((of_variation, "the variation of "), (of_sum, "")):
+    for found, whole, beyond in (
+        (of_variation, "the variation of ", ""),
+        (of_model, "the variation of ", " beyond the data features"),
+        (of_sum, "", ""),
+    ):
         if found:
-            parts.append(f"{joined(found)} of {whole}{'it' if parts else error}")
+            parts.append(f"{joined(found)} of {whole}{'it' if parts else error}{beyond}")
     return "; ".join(parts) + "."
 
 

@@ -12,7 +12,7 @@ from saibench.analysis.tracing.components import Contributions
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError, closest
 from saibench.evidence.independence import ORDER_COLUMN
-from saibench.evidence.known import is_binary, with_known
+from saibench.evidence.known import is_binary, is_of_model, with_known
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import Field
 from saibench.evidence.statistic_rows import statistic_rows
@@ -25,11 +25,15 @@ DIFFERENCE = " - "
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """Values of the samples `(N,)`, NaN where undefined; `share` if they are 0 or 1."""
+    """Values of the samples `(N,)`, NaN where undefined; `share` if they are 0 or 1.
+
+    `of_model` if they come from the model, and are known before the truth.
+    """
 
     quantity: Quantity
     values: Floats
     share: bool = False
+    of_model: bool = False
 
 
 def rows_of_point(
@@ -63,6 +67,20 @@ def data_features(evidence: StudyEvidence, rows: polars.DataFrame) -> list[str]:
         and field.name != SEEN
         and rows[field.name].dtype.is_numeric()
         and not rows[field.name].is_null().all()
+    ]
+
+
+def model_features(evidence: StudyEvidence, rows: polars.DataFrame, point: str) -> list[str]:
+    """Names of the features of the model that the run's workload lists and the samples have."""
+    listed = (evidence.records[point].get("trust") or {}).get("feature") or []
+    fields = {field.name: field for field in evidence.fields("samples")}
+    return [
+        name
+        for name in ([listed] if isinstance(listed, str) else listed)
+        if name in fields
+        and is_of_model(fields[name])
+        and rows[name].dtype.is_numeric()
+        and not rows[name].is_null().all()
     ]
 
 
@@ -126,7 +144,9 @@ def column_of(
     known = with_known(field).known
     quantity = Quantity(name.strip(), field.unit, field.per, field.describe, known=known)
     share = not axis and is_binary(field) and ideal in (None, 0.0, 1.0)
-    return Column(quantity if ideal is None else _distance(quantity, ideal, signed), values, share)
+    if ideal is not None:
+        quantity = _distance(quantity, ideal, signed)
+    return Column(quantity, values, share, of_model=is_of_model(field))
 
 
 def axis_rows(

@@ -3,11 +3,13 @@
 The error's rank is regressed on polynomials of the features' ranks for every subset of the
 features, with cross-validation over blocks. A feature's share is its Shapley value: its gain in R²,
 averaged over the orders in which features may be added. The shares sum to the R² of all features;
-the share of a feature that explains nothing may be slightly negative.
+the share of a feature that explains nothing may be slightly negative. Features of the model are
+added after those of the data, which they depend on: their share is beyond that of the data.
 
 Source: Shapley values of R²: Lindeman, Merenda, Gold, Introduction to Bivariate and Multivariate
 Analysis (1980); as population quantities with intervals from held-out predictions: Williamson and
-Feng, ICML (2020).
+Feng, ICML (2020). Causes before what depends on them (asymmetric values): Frye, Rowat, Feige,
+NeurIPS (2020).
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from saibench.analysis.bootstrap import Floats, Interval, block_bootstraps
 from saibench.errors import UserError
 
 MAX_FEATURES = 10
-"""1,024 subsets; each further feature doubles them."""
+"""Of the data, and of the model: 1,024 subsets each; a further feature doubles them."""
 DEGREES = (1, 2, 3)
 FOLDS = 10
 RIDGE = 1e-6
@@ -46,7 +48,11 @@ class Explained:
 
 
 def explained_shares(
-    features: Floats, response: Floats, blocks: NDArray[np.int64], seed: int = 0
+    features: Floats,
+    response: Floats,
+    blocks: NDArray[np.int64],
+    seed: int = 0,
+    num_first: int | None = None,
 ) -> Explained:
     """Shapley shares of the features, with intervals from resampling blocks of predictions.
 
@@ -57,28 +63,34 @@ def explained_shares(
         features: `(samples, features)`.
         response: `(samples,)`.
         blocks: `(samples,)` labels of at least two blocks.
+        num_first: number of features, the first ones, that are added before the others; by default
+            all.
 
     Raises:
-        UserError: there are more than `MAX_FEATURES`.
+        UserError: more than `MAX_FEATURES` are first, or follow.
     """
     count = features.shape[1]
-    if count > MAX_FEATURES:
+    first = count if num_first is None else num_first
+    most = max(first, count - first)
+    if most > MAX_FEATURES:
         raise UserError(
-            f"Shares of {count} features need {2**count:,} regressions. Use --feature with at most "
+            f"Shares of {most} features need {2**most:,} regressions. Use --feature with at most "
             f"{MAX_FEATURES} names."
         )
     labels, block_of = np.unique(blocks, return_inverse=True)
     folds = np.random.default_rng(seed).permutation(len(labels)) % min(FOLDS, len(labels))
-    subsets = [
-        np.flatnonzero([number >> bit & 1 for bit in range(count)]) for number in range(2**count)
-    ]
+    subsets = _subsets(first)
+    whole = subsets[-1]
+    subsets += [np.append(whole, first + later) for later in _subsets(count - first)[1:]]
     losses = {
         degree: _losses(_grams(features, response, block_of, degree), folds, degree, subsets[-1:])
         for degree in DEGREES
     }
     degree = min(DEGREES, key=lambda degree: float(losses[degree].sum()))
     all_losses = _losses(_grams(features, response, block_of, degree), folds, degree, subsets)
-    weigh = np.hstack([_shapley(count), np.zeros((2**count, 1))])
+    weigh = np.zeros((len(subsets), count + 1))
+    weigh[: 2**first, :first] = _shapley(first)
+    weigh[2**first - 1 :, first:count] = _shapley(count - first)
     weigh[-1, -1], weigh[0, -1] = 1, -1  # all features less none
 
     def statistic(values: Floats, weights: Floats) -> Floats:
@@ -125,6 +137,13 @@ def _losses(
                 "i,bij,j->b", factors, grams[own][:, ends[:, None], ends], factors
             )
     return found
+
+
+def _subsets(count: int) -> list[NDArray[np.intp]]:
+    """All subsets of `count` features, from none to all; bit k of a place is feature k."""
+    return [
+        np.flatnonzero([number >> bit & 1 for bit in range(count)]) for number in range(2**count)
+    ]
 
 
 def _shapley(count: int) -> Floats:

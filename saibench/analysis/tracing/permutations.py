@@ -87,6 +87,7 @@ def correlation_p_values(
     num: int = NUM_PERMUTATIONS,
     seed: int = 0,
     groups: NDArray[np.int64] | None = None,
+    num_first: int | None = None,
 ) -> tuple[Floats, Floats]:
     """p-values of ρ and of the partial ρ of the first column with each other.
 
@@ -95,12 +96,18 @@ def correlation_p_values(
             correlated.
         length: of the pieces, in samples, or in groups.
         groups: `(samples,)` labels of declared groups, which are permuted as a whole.
+        num_first: number of features, the first ones, that are controlled for each other only; by
+            default all.
 
     Returns:
         two arrays `(columns − 1,)`; NaN where a column is constant or follows from the others.
     """
     response, features = ranks[:, 0], ranks[:, 1:]
-    residuals = [_residuals(ranks, column) for column in range(features.shape[1])]
+    first = features.shape[1] if num_first is None else num_first
+    residuals = [
+        _residuals(ranks[:, : 1 + first] if column < first else ranks, column)
+        for column in range(features.shape[1])
+    ]
     observed = np.abs(response @ features)
     partial = [
         abs(own @ of_feature) / np.sqrt((own @ own) * (of_feature @ of_feature))

@@ -13,7 +13,13 @@ from saibench.analysis.blocks import find_blocks
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.rank_correlation import ranks_of
 from saibench.analysis.single_class import single_class
-from saibench.analysis.tracing.columns import Column, column_of, data_features, rows_of_point
+from saibench.analysis.tracing.columns import (
+    Column,
+    column_of,
+    data_features,
+    model_features,
+    rows_of_point,
+)
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError, closest
 from saibench.evidence.independence import TIME
@@ -41,8 +47,9 @@ class TracedSamples:
         response: the error.
         errors: `(N,)`, not negative.
         sample_ids: `(N,)`.
-        features: `(N, p)`.
+        features: `(N, p)`, data features first.
         quantities: of the p features.
+        num_data: number of data features; the others come from the model.
         blocks: `(N,)` labels of `saibench.analysis.blocks`.
         correlated: whether samples within a block are correlated.
         share: whether the errors are 0 or 1.
@@ -59,6 +66,7 @@ class TracedSamples:
     sample_ids: NDArray[np.int64]
     features: Floats
     quantities: tuple[Quantity, ...]
+    num_data: int
     blocks: NDArray[np.int64]
     correlated: bool
     share: bool
@@ -89,7 +97,8 @@ def traced_samples(
         point: hash of the run.
         partition: one that it was tested on.
         response: a statistic of the samples, or its mean over an axis, such as `lead/mae`.
-        features: columns, named like responses; all data features by default.
+        features: columns, named like responses; by default all data features, and those of the
+            model that the workload lists.
         ideal: error-free value of the statistic; the error is the distance from it.
 
     Raises:
@@ -100,8 +109,13 @@ def traced_samples(
     warning = single_class(evidence, point, partition)
     notes = [*([warning] if warning else []), *notes]
     error = column_of(evidence, rows, response, ideal=ideal)
-    chosen = data_features(evidence, rows) if features is None else list(features)
+    chosen = (
+        [*data_features(evidence, rows), *model_features(evidence, rows, point)]
+        if features is None
+        else features
+    )
     columns = [column_of(evidence, rows, name) for name in chosen if name != response]
+    columns.sort(key=lambda column: column.of_model)
     columns, excluded = _usable(columns, explicit=features is not None)
     if not columns:
         raise Untraceable(
@@ -141,6 +155,7 @@ def traced_samples(
         sample_ids=rows["sample_id"].to_numpy().astype(np.int64)[blocks.order],
         features=np.stack([column.values for column in columns], axis=1)[blocks.order],
         quantities=tuple(column.quantity for column in columns),
+        num_data=sum(not column.of_model for column in columns),
         blocks=blocks.labels[blocks.order],
         correlated=blocks.correlated,
         share=error.share,
@@ -191,14 +206,17 @@ def _usable(columns: list[Column], explicit: bool) -> tuple[list[Column], list[s
             kept.append(column)
         elif explicit:
             notes.append(f"{name} is excluded: it is constant.")
-    if not explicit and len(kept) > MAX_FEATURES:
-        names = [column.quantity.name for column in kept[MAX_FEATURES:]]
+    if explicit:
+        return kept, notes
+    num_data = sum(not column.of_model for column in kept)
+    of_data, of_model = kept[:num_data], kept[num_data:]
+    names = [one.quantity.name for one in (*of_data[MAX_FEATURES:], *of_model[MAX_FEATURES:])]
+    if names:
         notes.append(
-            f"{', '.join(names)} {are(len(names))} excluded: at most {MAX_FEATURES} features are "
-            "traced."
+            f"{', '.join(names)} {are(len(names))} excluded: at most {MAX_FEATURES} features of "
+            "the data, and as many of the model, are traced."
         )
-        kept = kept[:MAX_FEATURES]
-    return kept, notes
+    return [*of_data[:MAX_FEATURES], *of_model[:MAX_FEATURES]], notes
 
 
 def drop_collinear(columns: Sequence[Column]) -> tuple[list[Column], list[str]]:

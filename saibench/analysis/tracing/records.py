@@ -52,9 +52,12 @@ class Association:
     Args:
         feature: which.
         rho: Spearman's rank correlation.
-        partial: the same, controlling for all other features; None if there is no other.
-        share: of the variance of the error's rank that the feature explains.
+        partial: the same, controlling for the other data features, and for the other features of
+            the model if it is one of them; None if there is no other.
+        share: of the variance of the error's rank that the feature explains; that of a feature of
+            the model is beyond what the data features explain.
         ranges: of the feature, ascending.
+        of_model: whether the feature comes from the model.
     """
 
     feature: Quantity
@@ -62,6 +65,12 @@ class Association:
     partial: Tested | None
     share: Interval
     ranges: tuple[Range, ...]
+    of_model: bool = False
+
+    @property
+    def kind(self) -> str:
+        """`feature` of the data, or `model feature`."""
+        return "model feature" if self.of_model else "feature"
 
     @property
     def worst(self) -> Range:
@@ -188,7 +197,7 @@ class ResponseTrace:
         response: the error.
         mean: over the samples.
         timed: whether the blocks are stretches of time.
-        associations: with the features, the largest share first.
+        associations: with data features, then with features of the model; the largest share first.
         together: share of the variance of the error's rank that all features explain.
         components: of all axes and classes.
         parts: of the causes, if their truth is known.

@@ -56,7 +56,16 @@ def heading(trace: ResponseTrace) -> str:
 def together_sentence(trace: ResponseTrace) -> str:
     """The share of variance that all features explain, and each feature's part."""
     assert trace.together is not None
-    shares = ", ".join(f"{one.feature.name} {percent(one.share)}" for one in trace.associations)
+    of_data, of_model = (
+        ", ".join(
+            f"{one.feature.name} {percent(one.share)}"
+            for one in trace.associations
+            if one.of_model == of_model
+        )
+        for of_model in (False, True)
+    )
+    beyond = f"features of the model{' beyond these' if of_data else ''}: {of_model}"
+    shares = "; ".join(filter(None, (of_data, beyond if of_model else "")))
     found, of = percent(trace.together), "of the variance of its rank in held-out blocks"
     if trace.together.low <= 0:
         return f"The features explain no significant share {of} ({found}): {shares}."
@@ -66,10 +75,13 @@ def together_sentence(trace: ResponseTrace) -> str:
 def association_sentence(trace: ResponseTrace, one: Association) -> str:
     """How the error correlates with a feature, and where it is largest."""
     verb = "increases" if one.rho.interval.estimate > 0 else "decreases"
-    found = f"It {verb} with {one.feature.name}: ρ = {fixed(one.rho.interval)}{_q(one.rho)}"
+    name = f"{one.feature.name} (of the model)" if one.of_model else one.feature.name
+    found = f"It {verb} with {name}: ρ = {fixed(one.rho.interval)}{_q(one.rho)}"
     if one.partial is not None and not math.isnan(one.partial.interval.estimate):
         partial = fixed(one.partial.interval)
-        found += f", {partial} controlling for the other features{_q(one.partial)}"
+        mixed = len({other.of_model for other in trace.associations}) > 1
+        others = "other data features" if mixed and not one.of_model else "other features"
+        found += f", {partial} controlling for the {others}{_q(one.partial)}"
     return f"{found}. {worst_sentence(trace, one)}"
 
 

@@ -18,7 +18,7 @@ def printed(trace: ResponseTrace) -> list[str]:
     """Lines of the features' table, then of the components'."""
     rows = [
         (
-            one.feature.name,
+            f"{one.feature.name} (model)" if one.of_model else one.feature.name,
             percent(one.share),
             fixed(one.rho.interval),
             fixed(one.partial.interval) if one.partial else "–",
@@ -50,11 +50,11 @@ def _rows(trace: PointTrace) -> Iterator[dict[str, object]]:
     for response in trace.responses:
         error = response.response.name
         for one in response.associations:
-            feature = one.feature.name
-            yield _row(error, "feature", feature, "share", one.share)
+            feature, of = one.feature.name, one.kind
+            yield _row(error, of, feature, "share", one.share)
             for number, test in (("rho", one.rho), ("partial rho", one.partial)):
                 if test is not None:
-                    yield _row(error, "feature", feature, number, test.interval, test)
+                    yield _row(error, of, feature, number, test.interval, test)
         for component in response.components:
             of, name, relative = component.of, component.name, component.relative
             yield _row(error, of, name, "share", component.share)

@@ -70,29 +70,37 @@ def trace_response(
 
 
 def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association, ...], Interval]:
-    """Correlation of the errors with each feature, largest share first, and the share of all."""
+    """Correlation of the errors with each feature, and the share that all explain.
+
+    Data features come first, each group in order of its shares. They are not controlled for
+    features of the model, which depend on them.
+    """
     errors, features = samples.errors[::every], samples.features[::every]
     blocks = samples.blocks[::every]
     groups = None if samples.groups is None else samples.groups[::every]
     piece = max(1, round(samples.piece / every)) if groups is None else samples.piece
-    count = features.shape[1]
+    count, num_data = features.shape[1], samples.num_data
     values = np.column_stack([errors, features])
 
     def correlations(values: Floats, weights: Floats) -> Floats:
         found = rank_correlations(values, weights)
-        return np.hstack([found[:, 0, 1:], partial_with_first(found)])
+        of_data = partial_with_first(found[:, : 1 + num_data, : 1 + num_data])
+        of_model = partial_with_first(found)[:, num_data:]
+        return np.hstack([found[:, 0, 1:], of_data, of_model])
 
     # each resampling needs a matrix of all columns in memory
     intervals = block_bootstraps(values, blocks, correlations, num_resamples=NUM_RESAMPLES)
-    p_values, partial_p = correlation_p_values(ranks_of(values), piece, groups=groups)
-    explained = explained_shares(features, errors, blocks)
+    p_values, partial_p = correlation_p_values(
+        ranks_of(values), piece, groups=groups, num_first=num_data
+    )
+    explained = explained_shares(features, errors, blocks, num_first=num_data)
     found = [
         Association(
             feature=samples.quantities[number],
             rho=Tested(intervals[number].within(-1, 1), float(p_values[number])),
             partial=(
                 Tested(intervals[count + number].within(-1, 1), float(partial_p[number]))
-                if count > 1
+                if (count if number >= num_data else num_data) > 1
                 else None
             ),
             share=explained.shares[number],
@@ -104,10 +112,11 @@ def associate(samples: TracedSamples, every: int = 1) -> tuple[tuple[Association
                 share=samples.share,
                 independent=not samples.correlated,
             ),
+            of_model=number >= num_data,
         )
         for number in range(count)
     ]
-    found.sort(key=lambda one: -one.share.estimate)
+    found.sort(key=lambda one: (one.of_model, -one.share.estimate))
     return tuple(found), explained.together
 
 
