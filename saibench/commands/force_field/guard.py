@@ -13,10 +13,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "guard",
         help="run molecular dynamics with a trained force field and its trusted range",
-        description="Runs Langevin dynamics with a trained run and checks at intervals whether the "
-        "frame is in the trusted range, and since when the simulation no longer resembles the "
-        "calibration of that range. If a calculator made the data, it also gives the true error. "
-        "Writes dynamics.csv and a figure of error and bound over time.",
+        description="Runs Langevin dynamics with a trained run. At intervals it computes the "
+        "features of the trusted range, and says whether the frame is in that range, and since "
+        "when the simulation no longer resembles the calibration of the range. If a calculator "
+        "made the data, it also gives the true error. Writes dynamics.csv and a figure "
+        "of error and bound over time.",
     )
     parser.add_argument("point", type=Path, help="folder of a trained force field")
     parser.add_argument(
@@ -24,7 +25,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=Path,
         required=True,
         metavar="FILE",
-        help="trusted range by SOAP distance or similarity, saved by trust --save",
+        help="trusted range saved by trust --save; its features may be SOAP distances and "
+        "similarities, distances in the net's latent space, disagreement of a committee, "
+        "uncertainty of the last layer, and predicted energy",
     )
     parser.add_argument(
         "--tolerance", type=float, help="largest acceptable error (default: the range's)"
