@@ -10,6 +10,7 @@ import polars
 from numpy.typing import NDArray
 
 from saibench.analysis.metric_sources import mean_of
+from saibench.evidence.known import is_of_model
 from saibench.evidence.reader import StudyEvidence
 from saibench.report.headline import headline_metrics
 from saibench.report.measured import MeasuredMetrics
@@ -38,12 +39,17 @@ class SampleErrors:
 
 
 def error_statistics(measured: MeasuredMetrics) -> list[str]:
-    """The statistics of the samples, in the order in which they rank samples.
+    """The errors of the samples, in the order in which they rank samples.
 
-    First the traced statistics, then those of the headline metrics, then the others.
+    First the traced statistics, then those of the headline metrics, then the others; none that is
+    known without the truth.
     """
     evidence = measured.evidence
-    known = [field.name for field in evidence.fields("samples") if field.role == "statistic"]
+    known = [
+        field.name
+        for field in evidence.fields("samples")
+        if field.role == "statistic" and not is_of_model(field)
+    ]
     order = [*_traced(evidence), *_behind_headline(measured), *known]
     return list(dict.fromkeys(name for name in order if name in known))
 

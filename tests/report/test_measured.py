@@ -160,6 +160,7 @@ def test_samples_are_ranked_by_their_distance_from_the_ideal(tmp_path: Path) -> 
     evidence = StudyEvidence.load(folder)
     errors = SampleErrors(error_statistics(MeasuredMetrics(evidence)), ideals(evidence))
     assert errors.names[0] == "correct"
+    assert "score" in evidence.samples.columns and "score" not in errors.names, "is no error"
     sizes = errors.sizes(evidence.samples)
     np.testing.assert_array_equal(sizes, 1 - evidence.samples["correct"].to_numpy())
 
