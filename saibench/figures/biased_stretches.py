@@ -101,7 +101,7 @@ def reading(evidence: StudyEvidence) -> str:
     """Whether the error of the first run is biased."""
     bias, level = _drawn(evidence)[0].bias, study_traces(evidence).config.level
     assert bias is not None
-    return sentences.bias_sentences(bias, level)[0]
+    return sentences.bias_sentences(in_words(bias, evidence), level)[0]
 
 
 def caption(evidence: StudyEvidence) -> str:

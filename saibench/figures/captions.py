@@ -1,9 +1,14 @@
-"""Sentences shared by captions."""
+"""Sentences shared by captions and readings."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from saibench.analysis.bootstrap import Interval
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested
+from saibench.formatting import by_width
 
 INTERVALS = (
     "Error bars: 95 % intervals from resampling independent blocks of the test (stretches of five "
@@ -33,3 +38,30 @@ def shared_text(variant: str) -> str:
 def first_of(limit: int, found: int) -> str:
     """A sentence if only the first variants of the study are drawn."""
     return f" The first {limit} of {found} variants are drawn." if found > limit else ""
+
+
+def row_interval(row: Mapping[str, Any], scale: float = 1.0) -> Interval:
+    """The interval of a row of a figure's table; NaN for a missing number."""
+    low, estimate, high = (
+        float("nan") if row[name] is None else scale * float(row[name])
+        for name in ("low", "estimate", "high")
+    )
+    return Interval(low, estimate, high, 0, 0)
+
+
+def row_text(row: Mapping[str, Any], unit: str = "", scale: float = 1.0) -> str:
+    """`35.1 [33.9, 36.2] meV/Å` from a row of a figure's table."""
+    return by_width(row_interval(row, scale), unit)
+
+
+def change_text(
+    first: Mapping[str, Any], last: Mapping[str, Any], unit: str = "", scale: float = 1.0
+) -> str:
+    """`falls from 60.5 [58.1, 62.0] to 35.1 [33.9, 36.2] meV/Å`; `goes` if the intervals meet."""
+    before, after = (row_interval(row, scale) for row in (first, last))
+    verb = "goes"
+    if after.high < before.low:
+        verb = "falls"
+    elif after.low > before.high:
+        verb = "rises"
+    return f"{verb} from {by_width(before)} to {by_width(after, unit)}"

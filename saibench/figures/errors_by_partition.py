@@ -10,6 +10,7 @@ from saibench.analysis.tested_models import error_change, mean_error, seeds_text
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
+from saibench.figures.captions import row_text
 from saibench.figures.models import (
     CHANGE,
     MAX_MODELS,
@@ -79,6 +80,19 @@ def draw(evidence: StudyEvidence) -> Figure:
         absolute.set_ylabel(axis_label("mean", statistic.unit))
     legend_below(figure, axes[0, 0])
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The first error of the first model on the partitions where it is smallest and largest."""
+    numbers = table(evidence).filter(measure=MEAN)
+    first = numbers.row(0, named=True)
+    own = numbers.filter(statistic=first["statistic"], model=first["model"]).sort("estimate")
+    low, high = own.row(0, named=True), own.row(-1, named=True)
+    name = titled(first["statistic"], evidence)
+    return (
+        f"{name[0].upper()}{name[1:]} of {first['model']} is {row_text(low)} on "
+        f"{low['partition']} and {row_text(high, first['unit'])} on {high['partition']}."
+    )
 
 
 def caption(evidence: StudyEvidence) -> str:

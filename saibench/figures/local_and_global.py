@@ -7,6 +7,7 @@ import polars
 from matplotlib.figure import Figure
 
 from saibench.analysis.tracing.config import trace_config
+from saibench.analysis.tracing.in_words import in_words
 from saibench.analysis.two_axes import TwoAxes, two_axes
 from saibench.errors import UserError
 from saibench.evidence.once import once
@@ -94,6 +95,11 @@ def draw(evidence: StudyEvidence) -> Figure:
     return figure
 
 
+def reading(evidence: StudyEvidence) -> str:
+    """How the change by the first setting is distributed."""
+    return sentences(in_words(_parted(evidence)[0], evidence))[0]
+
+
 def caption(evidence: StudyEvidence) -> str:
     found = _parted(evidence)
     text = (
@@ -102,7 +108,7 @@ def caption(evidence: StudyEvidence) -> str:
         "region (Tukey's biweight mean of the logarithm). 95 % intervals from resampling blocks, "
         "including the variance between seeds if every setting has several."
     )
-    return "\n".join([text, *(" ".join(sentences(parted)) for parted in found)])
+    return "\n".join([text, *(" ".join(sentences(in_words(one, evidence))) for one in found)])
 
 
 @once

@@ -15,6 +15,7 @@ from saibench.analysis.leak_audit.random_split import (
 )
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.figures.captions import first_of
 from saibench.figures.questions import FAIR
 from saibench.figures.style import (
@@ -27,6 +28,7 @@ from saibench.figures.style import (
     quantity_label,
     styled,
 )
+from saibench.formatting import by_width, joined
 
 title = "What a random split hides"
 paper = "Section 4"
@@ -71,6 +73,14 @@ def draw(evidence: StudyEvidence) -> Figure:
         panel_title(errors, next(letters), "error on the test", study.label)
         panel_title(scores, next(letters), "leaked test samples")
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The error of each split of the first variant."""
+    study = split_studies(evidence)[0]
+    name, unit = titled(study.statistic.title, evidence), study.statistic.unit
+    found = [f"{by_width(one.error, unit)} with the {one.label}" for one in study.tested]
+    return f"{name[0].upper()}{name[1:]} is {joined(found)}."
 
 
 def caption(evidence: StudyEvidence) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -10,6 +11,7 @@ import matplotlib
 import numpy as np
 import polars as pl
 import pytest
+from figure_readings import checked_reading
 from imported_anew import imported_anew
 from scipy import stats
 from synthetic_study import FIGURES, PARTITION, WINDOWS, Made, write_point, write_study
@@ -72,6 +74,7 @@ def test_figure_is_drawn_with_units_count_and_partition(
     assert "[me" in caption
     assert not figure.table(evidence).is_empty()
     assert svg(drawn) == svg(figure.draw(evidence))
+    assert checked_reading(figure, evidence)
 
 
 def test_axes_show_all_data(tmp_path: Path) -> None:
@@ -110,6 +113,22 @@ def test_errors_by_size_are_means_over_frames_and_seeds(evidence: StudyEvidence)
     single = at_400.filter((pl.col("point") == seeds[1].point) & (pl.col("species") == "all"))
     expected = mean_of(evidence, seeds[1], "force_mae")
     assert any(value == pytest.approx(expected) for value in single["estimate"])
+
+
+def test_readings_have_the_numbers_of_the_evidence(evidence: StudyEvidence) -> None:
+    ends = [
+        np.mean(
+            [mean_of(evidence, Made(size=0.9, count=count, seed=s), "force_mae") for s in seeds]
+        )
+        for count, seeds in ((200, (0, 1, 2)), (1000, (0, 1, 2)))
+    ]
+    found = force_error_by_size.reading(evidence)
+    assert "between 200 and 1,000 training frames" in found
+    numbers = [float(one) for one in re.findall(r"(?:from|to) ([\d.]+)", found)]
+    assert numbers == pytest.approx(ends, rel=0.05), "two digits of the interval's width"
+    errors = energy_error_over_time.table(evidence)
+    first = errors.filter(effect=errors["effect"][0], model=errors["model"][0])["energy_error"]
+    assert f"{first.abs().mean():.1f} meV" in energy_error_over_time.reading(evidence)
 
 
 def test_errors_of_species_average_to_the_error_of_all_atoms(evidence: StudyEvidence) -> None:

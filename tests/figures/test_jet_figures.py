@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 import polars as pl
 import pytest
+from figure_readings import checked_reading
 from scipy.stats import ks_2samp
 from sklearn.metrics import roc_auc_score
 from synthetic_jet_study import (
@@ -80,6 +81,7 @@ def test_figure_is_drawn_with_units_count_and_partition(
     assert figure.table(evidence).height
     shown = {text for axes in drawn.axes for text in (axes.get_xlabel(), axes.get_ylabel())}
     assert LABELS[figure] <= shown
+    assert checked_reading(figure, evidence)
 
 
 @pytest.mark.parametrize("figure", LABELS, ids=lambda figure: figure.__name__.rpartition(".")[2])
@@ -101,6 +103,9 @@ def test_accuracy_by_size_is_the_mean_over_jets_and_seeds(studies: Studies) -> N
     row = numbers.filter(pl.col("point").is_null(), train_count=5000, statistic="accuracy")
     assert row["estimate"].item() == pytest.approx(np.mean(seeds), rel=1e-12)
     assert row["low"].item() < row["estimate"].item() < row["high"].item()
+    sizes = sorted(numbers["train_count"].unique())
+    found = jet_sample_efficiency.reading(studies[jet_sample_efficiency])
+    assert f"between {sizes[0]:,} and {sizes[-1]:,} training jets" in found
     alone = numbers.filter(pl.col("point").is_not_null())["estimate"].to_list()
     assert sorted(alone) == pytest.approx(sorted(seeds))
 

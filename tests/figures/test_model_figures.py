@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars
 import pytest
+from figure_readings import checked_reading
 
 from saibench.analysis.blocks import find_blocks
 from saibench.analysis.bootstrap import block_bootstrap
@@ -172,6 +173,8 @@ def test_figures_are_drawn_with_captions(evidence: StudyEvidence) -> None:
     ticks = [tick.get_text() for tick in figure.axes[4].get_xticklabels()]
     assert ticks == ["usual", "storms"]
     assert f"{COUNT - 8} samples of storms" in errors_by_partition.caption(evidence)
+    found = checked_reading(errors_by_partition, evidence)
+    assert " on usual" in found and " on storms" in found
 
 
 def test_one_model_or_one_partition_is_not_compared(tmp_path: Path) -> None:

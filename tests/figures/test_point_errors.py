@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars
 import pytest
+from figure_readings import checked_reading
 from synthetic_study import Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
@@ -21,6 +22,8 @@ def test_it_is_drawn_for_a_single_run_only(tmp_path: Path) -> None:
 
 def test_bars_are_the_mean_errors_of_the_atoms(tmp_path: Path) -> None:
     evidence = StudyEvidence.load(write_study(tmp_path / "alone", [Made()]))
+    frame = evidence.samples.sort("force_mae").row(-1, named=True)
+    assert f"in sample {frame['sample_id']:,}" in checked_reading(point_errors, evidence)
     bars = point_errors.draw(evidence).axes[2].patches
     means = (
         evidence.table("by_atom").group_by("atom").agg(polars.col("force_mae").mean()).sort("atom")

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import polars as pl
 import pytest
+from figure_readings import checked_reading
 from synthetic_rain_study import (
     EVENTS,
     LEADS,
@@ -96,6 +97,7 @@ def test_figure_is_drawn_with_units_count_and_partition(
     assert figure.table(evidence).height
     shown = {text for axes in drawn.axes for text in (axes.get_xlabel(), axes.get_ylabel())}
     assert LABELS[figure] <= shown
+    assert checked_reading(figure, evidence)
 
 
 def test_figure_drawn_again_is_the_same(evidence: StudyEvidence) -> None:
@@ -325,6 +327,7 @@ def test_spread_over_draws_and_outliers_are_those_of_plain_numpy(tmp_path: Path)
     axes = prediction_stability.draw(evidence).axes
     assert [label.get_text() for label in axes[0].get_yticklabels()] == [str(n) for n in range(10)]
     assert "30 predictions of each of 10 events" in prediction_stability.caption(evidence)
+    assert checked_reading(prediction_stability, evidence)
 
 
 def test_stability_needs_draws(evidence: StudyEvidence, tmp_path: Path) -> None:
@@ -342,7 +345,8 @@ def test_moved_rain_is_drawn_with_the_mean_over_events(tmp_path: Path) -> None:
     assert displacement_demo.needs(evidence) is None
     means = displacement_demo.table(evidence).filter(statistic="mae")
     assert means["estimate"].to_list() == pytest.approx(mae.mean(axis=0).tolist())
-    assert "90 % of its largest value at 32 km" in displacement_demo.caption(evidence)
+    assert "shift of 32 km" in displacement_demo.caption(evidence)
+    assert "shift of 32 km" in checked_reading(displacement_demo, evidence)
     assert len(displacement_demo.draw(evidence).axes) == 2
 
 
@@ -360,6 +364,8 @@ def test_errors_by_partition_are_relative_to_the_last_model(
     assert row["model"].item() == "weakest = 0.3333"
     assert row["estimate"].item() == pytest.approx(narrow / wide - 1, rel=1e-9)
     assert len(errors_by_partition.draw(found).axes) == 4
+    assert " on weak" in (reading := checked_reading(errors_by_partition, found))
+    assert " on strong" in reading
     assert f"{EVENTS} events of strong" in errors_by_partition.caption(found)
 
 

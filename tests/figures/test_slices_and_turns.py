@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars
 import pytest
+from figure_readings import checked_reading
 from synthetic_study import SAMPLES, Made, write_study
 
 from saibench.evidence.reader import StudyEvidence
@@ -66,6 +67,8 @@ def test_slices_are_tenths_in_time_without_training_frames(tmp_path: Path) -> No
     labels = figure.axes[0].get_legend_handles_labels()[1]
     assert labels == ["trained on 0–30 %", "trained on 60–90 %"]
     assert "10 to 20 frames" in time_slices.caption(evidence)
+    assert "0–10 % of the trajectory" in (found := checked_reading(time_slices, evidence))
+    assert "10.0 meV/Å" in found and "19.0 meV/Å" in found
 
 
 def test_slices_need_frames_before_the_test(tmp_path: Path) -> None:
@@ -88,6 +91,7 @@ def test_change_by_rotation_is_measured_per_frame(tmp_path: Path) -> None:
         means = upright.group_by("point").agg(polars.col("force_mae").mean())["force_mae"]
         assert any(error == pytest.approx(mean) for mean in means)
     assert "0.25 meV/Å" in rotated_molecules.caption(evidence)
+    assert "0.250 meV/Å" in checked_reading(rotated_molecules, evidence)
     assert rotated_molecules.draw(evidence).axes[0].get_xscale() == "log"
 
 

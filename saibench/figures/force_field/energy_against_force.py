@@ -16,7 +16,7 @@ from saibench.figures.captions import partition_text, shared_text
 from saibench.figures.force_field.pairs import Model, Pair, few_and_many
 from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, PALETTE, from_zero, panel_title, panels, styled
-from saibench.formatting import fixed
+from saibench.formatting import fixed, joined
 
 title = "Energy error against force error"
 paper = "Figure 6"
@@ -58,6 +58,15 @@ def draw(evidence: StudyEvidence) -> Figure:
     axes[0, 0].set_ylabel("|energy error| of the frame [meV]")
     axes[0, -1].legend(loc="upper right")
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """How the two errors of a frame correlate."""
+    of_models = [
+        f"ρ = {fixed(rank_correlation(_errors(evidence, model)))} with {model.label}"
+        for model in _pair(evidence)
+    ]
+    return f"Rank correlation of a frame's force and energy error: {joined(of_models)}."
 
 
 def caption(evidence: StudyEvidence) -> str:

@@ -14,6 +14,7 @@ from saibench.figures.captions import partition_text
 from saibench.figures.force_field.pairs import Model, Pair, few_and_many, narrow_and_wide
 from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, PALETTE, panel_title, panels, styled
+from saibench.formatting import minus
 
 title = "Energy error over time"
 paper = "Figure 5"
@@ -57,6 +58,17 @@ def draw(evidence: StudyEvidence) -> Figure:
         panel.margins(x=0.01, y=0.18)
     axes[-1, 0].set_xlabel("time in the trajectory [ps]")
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """Mean absolute energy error and bias of the two models of the first pair."""
+    _, pair = _pairs(evidence)[0]
+    errors = [model.samples(evidence)["energy_error"].to_numpy() for model in pair]
+    first, second = (
+        f"{np.abs(own).mean():.1f} meV with {model.label} (mean error {own.mean():+.1f})"
+        for own, model in zip(errors, pair, strict=True)
+    )
+    return minus(f"The mean absolute energy error is {first} and {second}.")
 
 
 def caption(evidence: StudyEvidence) -> str:

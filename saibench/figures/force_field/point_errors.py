@@ -53,6 +53,17 @@ def draw(evidence: StudyEvidence) -> Figure:
     return figure
 
 
+def reading(evidence: StudyEvidence) -> str:
+    """The mean force error, and the frame with the largest."""
+    samples = _samples(evidence)
+    forces = samples["force_mae"].to_numpy()
+    worst = samples.row(int(forces.argmax()), named=True)
+    return (
+        f"Force MAE is {forces.mean():.3g} meV/Å on average, and largest at "
+        f"{worst['time']:.4g} ps: {worst['force_mae']:.3g} meV/Å in sample {worst['sample_id']:,}."
+    )
+
+
 def caption(evidence: StudyEvidence) -> str:
     samples = _samples(evidence)
     errors, forces = samples["energy_error"].to_numpy(), samples["force_mae"].to_numpy()

@@ -11,6 +11,7 @@ from saibench.analysis.estimates import estimate_mean
 from saibench.analysis.force_field.rotated_frames import rotated_pairs, rotated_partition
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants, why_untested
+from saibench.figures.captions import row_text
 from saibench.figures.questions import TRUST
 from saibench.figures.style import PALETTE, error_bars, legend_below, panel_title, panels, styled
 
@@ -70,6 +71,20 @@ def draw(evidence: StudyEvidence) -> Figure:
     forces.set_ylim(len(models) - 0.4, -0.6)
     legend_below(figure, forces)
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """How much a rotation changes the forces of the first model, compared with their error."""
+    numbers = table(evidence)
+    of_model = numbers.filter(model=numbers["model"][0])
+    (change,) = of_model.filter(quantity="equivariance_error").rows(named=True)
+    (error,) = of_model.filter(quantity="force_mae").rows(named=True)
+    named = f" of {change['model']}" if numbers["model"].n_unique() > 1 else ""
+    share = 100 * change["estimate"] / error["estimate"]
+    return (
+        f"Rotation changes the forces{named} by {row_text(change, 'meV/Å')}, {share:.2g} % of "
+        "their error."
+    )
 
 
 def caption(evidence: StudyEvidence) -> str:

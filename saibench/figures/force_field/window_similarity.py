@@ -83,6 +83,19 @@ def draw(evidence: StudyEvidence) -> Figure:
     return figure
 
 
+def reading(evidence: StudyEvidence) -> str:
+    """Whether windows that are more similar to the test have a lower error."""
+    found, count = rank_correlation(evidence), table(evidence).height
+    if found.low <= 0 <= found.high:
+        seen = "do not differ significantly in force MAE"
+    else:
+        seen = f"have a {'lower' if found.estimate < 0 else 'higher'} force MAE"
+    return (
+        f"Windows more similar to the test {seen}: Spearman's ρ = {fixed(found)} over {count} "
+        "windows."
+    )
+
+
 def caption(evidence: StudyEvidence) -> str:
     plain, centred = (rank_correlation(evidence, name) for name in (PLAIN, CENTRED))
     numbers = table(evidence)

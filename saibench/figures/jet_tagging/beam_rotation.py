@@ -22,7 +22,7 @@ from saibench.analysis.jet_tagging.tested_jets import (
 )
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell
-from saibench.figures.captions import first_of
+from saibench.figures.captions import first_of, row_text
 from saibench.figures.jet_tagging.panels import (
     PERCENT,
     draw_curve,
@@ -130,6 +130,20 @@ def draw(evidence: StudyEvidence) -> Figure:
             panel.axhline(0, color=INK, linewidth=1)
     legend_below(gaps, below[0])
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The model whose AUC depends most on the angle, and the one whose AUC depends least."""
+    gaps = table(evidence).filter(measure=GAP, statistic="auc").drop_nulls("estimate")
+    if not gaps.height:
+        return ""
+    ordered = gaps.filter(variant=gaps["variant"][0]).sort("estimate").rows(named=True)
+    first, *others = (
+        f"{row_text(row)} with {feature_name(row['features'])} and {row[COUNT]:,} training jets"
+        for row in reversed(ordered)
+    )
+    rest = f"; least, by {others[-1]}" if others else ""
+    return f"Rotation changes the AUC most by {first} (best less worst angle){rest}."
 
 
 def caption(evidence: StudyEvidence) -> str:

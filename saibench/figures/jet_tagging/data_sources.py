@@ -15,6 +15,7 @@ from saibench.analysis.classification.scores import interval, mean_score
 from saibench.analysis.jet_tagging.tested_jets import why_no_jets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested
+from saibench.figures.captions import row_text
 from saibench.figures.jet_tagging.panels import interval_row
 from saibench.figures.questions import FAIR
 from saibench.figures.style import PALETTE, legend_below, panel_title, panels, styled
@@ -107,6 +108,21 @@ def draw(evidence: StudyEvidence) -> Figure:
         row[0].set_ylabel("fraction of jets")
     legend_below(figure, axes[0, 0])
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The feature and class in which the second source differs most from the first."""
+    numbers = table(evidence)
+    first, second = (source.name for source in _sources(evidence)[:2])
+    most = numbers.filter(source=second).sort("ks").row(-1, named=True)
+    where = {"class": most["class"], "feature": most["feature"]}
+    (other,) = numbers.filter(source=first, **where).rows(named=True)
+    name, _, unit = FEATURES[most["feature"]].rstrip("]").partition(" [")
+    return (
+        f"The sources differ most in the {name} of {most['class']} jets: mean {row_text(other)} in "
+        f"{first} and {row_text(most, unit)} in {second} (distance of the distributions "
+        f"{most['ks']:.2f})."
+    )
 
 
 def caption(evidence: StudyEvidence) -> str:

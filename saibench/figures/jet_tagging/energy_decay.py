@@ -23,7 +23,7 @@ from saibench.analysis.jet_tagging.tested_jets import tested_jets, why_no_jets
 from saibench.datamodules.jet_tagging.energy_bins import WIDTH
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, tested
-from saibench.figures.captions import first_of
+from saibench.figures.captions import first_of, row_text
 from saibench.figures.jet_tagging.panels import (
     PERCENT,
     gaps_text,
@@ -95,6 +95,22 @@ def draw(evidence: StudyEvidence) -> Figure:
     axes[1, 0].set_xlabel(f"bins of {WIDTH:g} GeV beyond the training range")
     axes[1, 1].set_xlabel("trained on bins")
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The fitted decay of the accuracy beyond the first training range."""
+    rows = table(evidence).filter(statistic="accuracy")
+    if not rows.height:
+        return ""
+    rows = rows.filter(variant=rows["variant"][0], range=rows["range"][0])
+    slope, curvature = (
+        row_text(rows.row(by_predicate=polars.col("measure") == name, named=True), "", PERCENT)
+        for name in ("slope", "curvature")
+    )
+    return (
+        f"Trained on {rows['range'][0]}, the accuracy changes by {slope} percentage points per bin "
+        f"at the edge of training, and by {curvature} per squared bin beyond."
+    )
 
 
 def caption(evidence: StudyEvidence) -> str:

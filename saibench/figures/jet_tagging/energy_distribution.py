@@ -11,7 +11,12 @@ import polars
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from saibench.analysis.jet_tagging.energy_decay import range_text, train_bins, training_ranges
+from saibench.analysis.jet_tagging.energy_decay import (
+    bin_text,
+    range_text,
+    train_bins,
+    training_ranges,
+)
 from saibench.analysis.jet_tagging.tested_jets import tested_jets, why_no_jets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
 from saibench.evidence.reader import StudyEvidence
@@ -84,6 +89,22 @@ def draw(evidence: StudyEvidence) -> Figure:
     _draw_trained(panel := next(flat), numbers, cells, colours)
     panel_title(panel, next(letters), "trained on, by range")
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The bins with the largest and the smallest share of the tested jets."""
+    tested_jets_by_bin = (
+        table(evidence)
+        .filter(part="tested")
+        .select("bin", jets=polars.sum_horizontal(list(CLASSES)))
+    )
+    total = max(1, tested_jets_by_bin["jets"].sum())
+    ordered = tested_jets_by_bin.sort("jets", descending=True)
+    most, fewest = (
+        f"{100 * count / total:.2g} % are in {bin_text(number)}"
+        for number, count in (ordered.row(0), ordered.row(-1))
+    )
+    return f"Of {total:,} tested jets, {most}, the most of a bin, and {fewest}, the fewest."
 
 
 def caption(evidence: StudyEvidence) -> str:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.analysis.jet_tagging.energy_decay import (
+    bin_text,
     by_bin,
     range_text,
     train_bins,
@@ -17,7 +18,7 @@ from saibench.analysis.jet_tagging.energy_decay import (
 from saibench.analysis.jet_tagging.tested_jets import tested_jets, why_no_jets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import tested
-from saibench.figures.captions import first_of
+from saibench.figures.captions import change_text, first_of
 from saibench.figures.jet_tagging.panels import (
     PALE,
     PERCENT,
@@ -81,6 +82,24 @@ def draw(evidence: StudyEvidence) -> Figure:
         panel_title(panel, letter, "accuracy" if name == "accuracy" else "AUC")
     legend_below(figure, axes[0, 0])
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The accuracy of the first training range in its last bin and in the last with enough jets."""
+    rows = table(evidence).filter(statistic="accuracy").drop_nulls("estimate")
+    rows = rows.filter(~polars.Series(few_jets(rows), dtype=polars.Boolean))
+    if not rows.height:
+        return ""
+    rows = rows.filter(variant=rows["variant"][0], range=rows["range"][0])
+    inside = rows.filter("trained_on").sort("bin")
+    beyond = rows.filter(~polars.col("trained_on")).sort("bin")
+    if not inside.height or not beyond.height:
+        return ""
+    first, last = inside.row(-1, named=True), beyond.row(-1, named=True)
+    return (
+        f"Trained on {first['range']}, the accuracy {change_text(first, last, '%', PERCENT)} from "
+        f"{bin_text(first['bin'])} to {bin_text(last['bin'])}."
+    )
 
 
 def caption(evidence: StudyEvidence) -> str:

@@ -19,6 +19,7 @@ from saibench.analysis.jet_tagging.tested_jets import ScoredJets, tested_jets, w
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell
+from saibench.figures.captions import row_text
 from saibench.figures.jet_tagging.panels import (
     PERCENT,
     bin_axis,
@@ -107,6 +108,29 @@ def draw(evidence: StudyEvidence) -> Figure:
     for panel in (classes, balance, change):
         panel.legend(fontsize=8)
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The largest significant change between neighbouring bins, and its largest part."""
+    rows = table(evidence).drop_nulls(["estimate", "low", "high"])
+    changes = rows.filter(measure=WHOLE).sort(polars.col("estimate").abs())
+    if not changes.height:
+        return ""
+    clear = changes.filter((polars.col("low") > 0) | (polars.col("high") < 0))
+    largest = (clear if clear.height else changes).row(-1, named=True)
+    parts = rows.filter(polars.col("measure").is_in(PARTS), bin=largest["bin"])
+    part = parts.row(int(parts["estimate"].abs().arg_max() or 0), named=True)
+    whole, own = (row_text(row, "", PERCENT) for row in (largest, part))
+    where = f"from bin {largest['bin'] - 1} to bin {largest['bin']}"
+    if not clear.height:
+        return (
+            "No change of the accuracy between neighbouring bins is significant; the largest is "
+            f"{whole} percentage points, {where}."
+        )
+    return (
+        f"The accuracy changes most {where}, by "
+        f"{whole} percentage points; the largest part is {part['measure']}, {own}."
+    )
 
 
 def caption(evidence: StudyEvidence) -> str:

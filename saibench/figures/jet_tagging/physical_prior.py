@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from saibench.analysis.jet_tagging.tested_jets import FEATURES, SIZES, tested_jets, why_no_jets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants
-from saibench.figures.captions import first_of, shared_text
+from saibench.figures.captions import first_of, row_text, shared_text
 from saibench.figures.jet_tagging.panels import (
     PERCENT,
     draw_curve,
@@ -21,6 +21,7 @@ from saibench.figures.jet_tagging.panels import (
 )
 from saibench.figures.questions import BEST
 from saibench.figures.style import INK, legend_below, panel_title, panels, styled
+from saibench.formatting import joined
 
 title = "Physical prior in the inputs"
 paper = "Figure 8"
@@ -97,6 +98,22 @@ def draw(evidence: StudyEvidence) -> Figure:
         row[2].axhline(0, color=INK, linewidth=1)
     legend_below(figure, axes[0, 0])
     return figure
+
+
+def reading(evidence: StudyEvidence) -> str:
+    """The lead in accuracy of the kinematic features with the fewest and the most jets."""
+    leads = table(evidence).filter(measure="lead", statistic="accuracy")
+    leads = leads.filter(polars.col("estimate").is_not_null())
+    if not leads.height:
+        return ""
+    first = leads.row(0, named=True)
+    own = leads.filter(variant=first["variant"], features=first["features"]).sort(COUNT)
+    sizes = [
+        f"{row_text(row, 'percentage points', PERCENT)} with {row[COUNT]:,} training jets"
+        for row in (own if own.height == 1 else own[[0, -1]]).iter_rows(named=True)
+    ]
+    other = feature_name(first["features"])
+    return f"The accuracy of kinematic features is above that of {other} by {joined(sizes)}."
 
 
 def caption(evidence: StudyEvidence) -> str:

@@ -100,6 +100,25 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     return figure
 
 
+def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
+    """The share of events with a high CSI at the first and the last lead time."""
+    rows = table(evidence, partition)
+    rows = rows.filter(model=rows["model"][0])
+    own = rows.filter(threshold=rows["threshold"].min())
+    first, last = (own.filter(lead=lead) for lead in (own["lead"].min(), own["lead"].max()))
+    total = int(first["events"].sum())
+    if not total:
+        return ""
+    high, low = (
+        int(part.filter(polars.col("to").is_null())["events"].sum()) for part in (first, last)
+    )
+    return (
+        f"The CSI of {own['model'][0]} at {own['threshold'][0]:g} mm/h is {float(OVERFLOW):g} or "
+        f"more for {high:,} of {total:,} events after {first['lead'][0]} min, and for {low:,} "
+        f"after {last['lead'][0]} min."
+    )
+
+
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     errors = rain_errors(evidence, partition)
     chosen = ", ".join(

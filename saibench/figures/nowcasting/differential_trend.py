@@ -83,6 +83,19 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     return figure
 
 
+def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
+    """For how many events the first model predicts growth or decay rightly at the last hour."""
+    rows = table(evidence, partition).drop_nulls()
+    rows = rows.filter(polars.col("lead") == polars.col("lead").max(), model=rows["model"].first())
+    if not rows.height:
+        return ""
+    right = int((rows["observed_trend"].sign() == rows["predicted_trend"].sign()).sum())
+    return (
+        f"{rows['model'][0]} predicts rightly whether it rains more or less after "
+        f"{hours(rows['lead'][0])} than at first for {right:,} of {rows.height:,} events."
+    )
+
+
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
     errors = rain_errors(evidence, partition)
     return (

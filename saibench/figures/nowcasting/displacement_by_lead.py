@@ -36,7 +36,7 @@ from saibench.figures.nowcasting.panels import (
 )
 from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, MUTED, error_bars, panel_title, panels, styled
-from saibench.formatting import bracketed, minus
+from saibench.formatting import bracketed, joined, minus, number
 
 title = "Displacement of the centre of mass"
 paper = "Figure 18"
@@ -86,6 +86,21 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     for panel, lead in zip(axes[-1], errors.hours, strict=True):
         panel_title(panel, next(letters), f"distance, {hours(lead)}")
     return figure
+
+
+def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
+    """The median distance of the centres of mass at the first and the last hour."""
+    rows = table(evidence, partition)
+    rows = rows.filter(model=rows["model"][0]).drop_nulls("displacement")
+    medians = rows.group_by("lead").agg(polars.col("displacement").median()).sort("lead").rows()
+    if not medians:
+        return ""
+    at = [f"{number(median)} km at {hours(lead)}" for lead, median in medians]
+    ends = at if len(at) == 1 else [at[0], at[-1]]
+    return (
+        f"The centre of mass that {rows['model'][0]} predicts is {joined(ends)} from the observed "
+        "one (median over events)."
+    )
 
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:

@@ -20,6 +20,7 @@ from saibench.analysis.nowcasting.relations import (
     relation,
 )
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.captions import row_interval
 from saibench.figures.models import draw_band
 from saibench.figures.nowcasting.captions import events_text, first_models, intervals_text
 from saibench.figures.nowcasting.panels import (
@@ -31,7 +32,7 @@ from saibench.figures.nowcasting.panels import (
 )
 from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, MUTED, PALETTE, from_zero, panel_title, panels, styled
-from saibench.formatting import fixed
+from saibench.formatting import fixed, joined
 
 title = "Error tracing"
 paper = "Figure 21"
@@ -105,6 +106,19 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
         ):
             panel_title(panel, next(letters), text, model.label if number == 0 else " ")
     return figure
+
+
+def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
+    """How the MAE of the first model correlates with rain rate and displacement."""
+    rows = table(evidence, partition).filter(statistic="spearman", of=MAE)
+    rows = rows.filter(model=rows["model"].first())
+    parts = [
+        f"{LABELS[row['with']].partition(' [')[0]} (ρ = {fixed(row_interval(row))})"
+        for row in rows.iter_rows(named=True)
+    ]
+    return (
+        f"Rank correlation of the MAE of {rows['model'][0]} with {joined(parts)}." if parts else ""
+    )
 
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:

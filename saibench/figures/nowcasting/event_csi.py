@@ -23,7 +23,8 @@ title = "CSI of single events"
 paper = "Figure 14"
 question = BEST
 
-RANKS = ("most", "median", "least")
+MOST, LEAST = "most", "least"
+RANKS = (MOST, "median", LEAST)
 
 
 def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
@@ -71,6 +72,25 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     axes[0, 0].set_ylabel("CSI")
     legend_below(figure, axes[0, 0])
     return figure
+
+
+def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
+    """The mean CSI over lead times of the drawn events at the lowest threshold."""
+    rows = table(evidence, partition)
+    lowest = float(rows["threshold"].to_numpy().min())
+    most, least = (
+        mean_of_defined(own["csi"].cast(polars.Float64).fill_null(np.nan).to_numpy()[None])[0]
+        for rank in (MOST, LEAST)
+        for own in [rows.filter(response=rank, threshold=lowest)]
+    )
+    if np.isnan(most):
+        return ""
+    last = "undefined" if np.isnan(least) else f"{least:.2f}"
+    model = rain_errors(evidence, partition).subjects[0].label
+    return (
+        f"The CSI of {model} at {lowest:g} mm/h, averaged over lead times, is {most:.2f} in "
+        f"the event with the highest response and {last} in that with the lowest."
+    )
 
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:

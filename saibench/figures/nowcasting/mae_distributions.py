@@ -13,6 +13,7 @@ from matplotlib.transforms import Bbox
 from saibench.analysis.nowcasting.errors import HOURS, RainErrors, hours, rain_errors, why_no_rain
 from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.captions import change_text
 from saibench.figures.models import draw_band
 from saibench.figures.nowcasting.captions import MAE, events_text, hours_text, intervals_text
 from saibench.figures.nowcasting.panels import (
@@ -74,6 +75,22 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
         for panel, lead in zip(part.axes, errors.hours, strict=True):
             panel_title(panel, next(letters), f"{AREAS[name]}, {hours(lead)}")
     return figure
+
+
+def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
+    """The raw and the active-area MAE of the first model at the first and the last hour."""
+    errors = rain_errors(evidence, partition)
+    rows = table(evidence, partition).filter(
+        polars.col("lead").is_in(errors.hours), model=errors.models[0].label
+    )
+    changes = []
+    for name, area in AREAS.items():
+        own = rows.filter(statistic=name).sort("lead")
+        change = change_text(own.row(0, named=True), own.row(-1, named=True), "mm/h")
+        changes.append(f"{area} MAE of {errors.models[0].label} {change}")
+    raw, active = changes
+    leads = " and ".join(hours(lead) for lead in (min(errors.hours), max(errors.hours)))
+    return f"Between {leads} of lead time, the {raw}, and the {active}."
 
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:

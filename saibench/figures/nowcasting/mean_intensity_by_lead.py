@@ -15,7 +15,7 @@ from saibench.figures.nowcasting.captions import events_text, hours_text, interv
 from saibench.figures.nowcasting.panels import draw_histogram, histogram_edges, histogram_rows
 from saibench.figures.questions import DRIVERS
 from saibench.figures.style import PALETTE, panel_title, panels, styled
-from saibench.formatting import bracketed
+from saibench.formatting import bracketed, joined
 
 title = "Mean intensity of the events"
 paper = "Figure 16"
@@ -55,6 +55,17 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
 def _mean_text(values: Floats) -> str:
     defined = values[~np.isnan(values)]
     return f"mean {defined.mean():.3g} mm/h" if defined.size else "no event"
+
+
+def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
+    """The mean observed rain rate at the first and the last hour."""
+    errors, rates = rain_errors(evidence, partition), _rates(evidence, partition)
+    means = [
+        f"{bracketed(mean_over_events(values, errors.samples), 'mm/h')} at {hours(lead)}"
+        for lead, values in rates.items()
+    ]
+    ends = means if len(means) == 1 else [means[0], means[-1]]
+    return f"The observed rain rate is {joined(ends)} of lead time, averaged over events."
 
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from saibench.analysis.nowcasting.errors import (
     RainErrors,
+    hours,
     rain_errors,
     rain_partitions,
     why_no_rain,
@@ -18,6 +19,7 @@ from saibench.analysis.nowcasting.errors import (
 from saibench.analysis.nowcasting.skill import csi_gain, error_skill
 from saibench.analysis.tested_models import seeds_text
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.captions import row_text
 from saibench.figures.models import draw_band
 from saibench.figures.nowcasting.captions import intervals_text
 from saibench.figures.nowcasting.panels import interval_row, lead_axis, model_colours
@@ -101,6 +103,20 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
         lead_axis(panel, label=panel in axes[-1])
     legend_below(figure, axes[0, 0])
     return figure
+
+
+def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
+    """The model with the best MAE against persistence at the last lead time."""
+    rows = table(evidence, partition).filter(statistic="mae")
+    rows = rows.filter(partition=rows["partition"][0]).drop_nulls("estimate")
+    rows = rows.filter(polars.col("lead") == polars.col("lead").max()).sort("estimate")
+    if not rows.height:
+        return ""
+    best = rows.row(-1, named=True)
+    return (
+        f"At {hours(best['lead'])}, {best['model']} has the best MAE: its error is "
+        f"{row_text(best, '%', 100.0)} below that of persistence on {best['partition']}."
+    )
 
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:

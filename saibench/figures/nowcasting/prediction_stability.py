@@ -72,17 +72,21 @@ def draw(evidence: StudyEvidence) -> Figure:
     return figure
 
 
+def reading(evidence: StudyEvidence) -> str:
+    """The spread over draws at the last hour."""
+    lead = leads_at_hours(repeated_draws(evidence)["lead"])[-1]
+    width = _width(evidence, lead)
+    return (
+        f"At {hours(lead)} the standard deviation over draws is {width['mae']:.2g} % of the mean "
+        f"for MAE and {width['displacement']:.2g} % for δr (median over events)."
+    )
+
+
 def caption(evidence: StudyEvidence) -> str:
     draws, numbers = repeated_draws(evidence), table(evidence)
     of = {name: numbers.filter(polars.col("statistic") == name) for name in SCORES}
     far = {name: int(rows["outliers"].sum()) for name, rows in of.items()}
     leads = leads_at_hours(draws["lead"])
-    width = {
-        name: rows.filter(polars.col("lead") == leads[-1])
-        .select((100 * polars.col("std") / polars.col("mean")).median())
-        .item()
-        for name, rows in of.items()
-    }
     events = draws["sample_id"].n_unique()
     drawn = f", {MAX_EVENTS} of them drawn" if events > MAX_EVENTS else ""
     return (
@@ -93,9 +97,16 @@ def caption(evidence: StudyEvidence) -> str:
         "outliers, more than 3 interquartile ranges outside the quartiles of the event; over all "
         f"lead times{missing_hours(leads)} there are {far['mae']:,} of MAE and "
         f"{far['displacement']:,} of δr, the distance of the predicted from the observed centre of "
-        f"mass. At {hours(leads[-1])} the standard deviation over draws is {width['mae']:.2g} % of "
-        f"the mean for MAE and {width['displacement']:.2g} % for δr (median over events)."
+        f"mass. {reading(evidence)}"
     )
+
+
+def _width(evidence: StudyEvidence, lead: int) -> dict[str, float]:
+    """Median over events of the standard deviation over draws, in percent of the mean."""
+    return {
+        name: rows.select((100 * polars.col("std") / polars.col("mean")).median()).item()
+        for (name,), rows in table(evidence).filter(lead=lead).group_by("statistic")
+    }
 
 
 def _draw_event(axes: Axes, values: Floats, position: int, unit: str) -> None:
