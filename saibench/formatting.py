@@ -111,6 +111,18 @@ def by_width(interval: Bounded, unit: str = "") -> str:
     return fixed(interval, max(0, 1 - math.floor(math.log10(width))), unit)
 
 
+def plus_minus(mean: float, std: float) -> str:
+    """Return `29.82 ± 0.26`, with two significant digits of the standard deviation.
+
+    >>> plus_minus(29.8163, 0.2583), plus_minus(1204.2, 31.0), plus_minus(0.5, 0.0)
+    ('29.82 ± 0.26', '1,204 ± 31', '0.500 ± 0')
+    """
+    if not std > 0:
+        return f"{number(mean)} ± 0"
+    places = max(0, 1 - math.floor(math.log10(std)))
+    return minus(f"{mean:z,.{places}f} ± {std:,.{places}f}")
+
+
 def percent(interval: Bounded, places: int = 1) -> str:
     """`92.1 % [89.7, 94.0]`."""
     first, *bounds = points(interval, places).split(" ", 1)

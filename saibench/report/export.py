@@ -22,6 +22,7 @@ from saibench.report.failures import warn_of_failures
 from saibench.report.headline import headline_metrics, headline_partition, headline_values
 from saibench.report.measured import MeasuredMetrics
 from saibench.report.reproduce import recipe
+from saibench.report.seed_means import setting_rows
 from saibench.report.text import FILTERS
 
 
@@ -124,6 +125,7 @@ def _text(
         partition=partition,
         metrics=metrics,
         values=values,
+        setting_rows=setting_rows(evidence, metrics, measured),
         missing=measured.missing,
         findings=findings,
         features=[field for field in evidence.fields("samples") if field.role == "feature"],

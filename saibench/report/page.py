@@ -42,6 +42,7 @@ from saibench.report.point_rows import (
 from saibench.report.reproduce import Recipe, distinct, recipe
 from saibench.report.scripts import script
 from saibench.report.sections import Section, page_sections
+from saibench.report.seed_means import setting_rows
 from saibench.report.text import FILTERS, as_json
 from saibench.report.viewers import RenderedExplorer, html_environment, rendered_explorers
 
@@ -176,6 +177,11 @@ def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
         metrics=metrics,
         largest=largest_values(metrics, rows),
         rows=rows,
+        setting_rows=[
+            row
+            for study in studies
+            for row in setting_rows(study.evidence, metrics, study.measured, study.name)
+        ],
         parts=parts,
         notes=[
             *(text for study in studies for text in dependence_warnings(study.evidence)),
