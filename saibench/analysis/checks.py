@@ -51,7 +51,8 @@ def refuse_failed(
         UserError: an error is infinite (see `saibench.evidence.Statistic`).
     """
     values = np.asarray(errors, dtype=np.float64)
-    failed = int(np.isinf(values.reshape(len(values), -1)).any(axis=1).sum())
+    infinite = np.isinf(values)
+    failed = int((infinite if values.ndim == 1 else infinite.any(axis=1)).sum())
     if failed:
         whose = "its" if failed == 1 else "their"
         raise error(

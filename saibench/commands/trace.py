@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saibench.commands.output import add_output_options, print_json
+from saibench.commands.output import add_output_options, check_target, print_json
 from saibench.commands.ranges import check_range
 from saibench.errors import UserError
 
@@ -59,13 +59,18 @@ def run(args: argparse.Namespace) -> int:
     from saibench.analysis.tracing.file import traces_document, write_traces
     from saibench.analysis.tracing.study_traces import trace_points
     from saibench.analysis.trusted_range.of_evidence import chosen_points
+    from saibench.analysis.two_axes import axes_of
     from saibench.evidence.reader import StudyEvidence
     from saibench.evidence.selection import short_names
 
     check_range(args, "level", above=0, below=1)
+    check_range(args, "ideal")
+    check_target(args.save)
     evidence = StudyEvidence.load(args.folder)
     config = _config(evidence, args)
     points = chosen_points(evidence, args.point)
+    if args.across:
+        axes_of(evidence, args.across)  # refuses unknown settings before anything is traced
     traces = trace_points(evidence, points, config)
     for warning in dependence_warnings(evidence, points, config.partitions):
         print(warning, file=sys.stderr)
@@ -129,12 +134,13 @@ def _config(evidence: StudyEvidence, args: argparse.Namespace) -> TraceConfig:
 
 def _print_across(evidence: StudyEvidence, config: TraceConfig, required: bool) -> None:
     """Print how the effects of two settings differ, or why that cannot be estimated."""
+    from saibench.analysis.tracing.in_words import in_words
     from saibench.analysis.two_axes import two_axes
     from saibench.findings.two_axes import sentences
 
     statistic = config.bias or config.responses[0]
     try:
-        parted = two_axes(evidence, statistic, config.along, config.across)
+        parted = in_words(two_axes(evidence, statistic, config.along, config.across), evidence)
     except UserError as error:
         if required:
             raise

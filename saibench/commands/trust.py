@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from saibench.commands.output import add_output_options, print_json
+from saibench.commands.output import add_output_options, check_target, print_json
 from saibench.commands.ranges import check_range
 from saibench.errors import UserError
 
@@ -86,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
     from saibench.evidence.selection import short_names
 
     _check(args)
+    check_target(args.save)
     seed = args.seed or 0
     evidence = StudyEvidence.load(args.folder)
     config = trust_config(

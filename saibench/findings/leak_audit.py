@@ -21,6 +21,7 @@ from saibench.analysis.trusted_range.records import Quantity
 from saibench.errors import UserError
 from saibench.evidence.audit_record import Audit
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.findings.finding import (
     CONTRADICTED,
     INCONCLUSIVE,
@@ -50,8 +51,8 @@ def findings(evidence: StudyEvidence) -> list[Finding]:
     except UserError:  # most studies do not vary the split
         studies = []
     for study in studies:
-        found += check_claim(HIDES, study.label, partial(_hides, study), study.seeds)
-        found += check_claim(ONE_NET_HIDES, study.label, partial(_one_net_hides, study))
+        found += check_claim(HIDES, study.label, partial(_hides, evidence, study), study.seeds)
+        found += check_claim(ONE_NET_HIDES, study.label, partial(_one_net_hides, evidence, study))
         found += check_claim(INTERLEAVES, study.label, partial(_interleaves, study))
     audits = audits_of(evidence)
     audited = dict.fromkeys((one.point, one.label) for one in audits if not studies)
@@ -98,12 +99,12 @@ def _leaks(audit: Audit) -> str:
     return SUPPORTED if audit.score.high <= limit else INCONCLUSIVE
 
 
-def _hides(study: SplitStudy) -> Answer | None:
-    return _more(study.statistic, study.held_out(TIME), study.held_out(RANDOM))
+def _hides(evidence: StudyEvidence, study: SplitStudy) -> Answer | None:
+    return _more(evidence, study.statistic, study.held_out(TIME), study.held_out(RANDOM))
 
 
-def _one_net_hides(study: SplitStudy) -> Answer | None:
-    return _more(study.statistic, study.held_out(TIME), study.between())
+def _one_net_hides(evidence: StudyEvidence, study: SplitStudy) -> Answer | None:
+    return _more(evidence, study.statistic, study.held_out(TIME), study.between())
 
 
 def _seen_is_easier(evidence: StudyEvidence, point: str) -> Answer | None:
@@ -119,7 +120,7 @@ def _seen_is_easier(evidence: StudyEvidence, point: str) -> Answer | None:
     field = next(
         f for f in evidence.fields("samples") if f.name == curve_config(evidence).statistic
     )
-    return _more(Quantity(field.name, field.unit), least, most)
+    return _more(evidence, Quantity(field.name, field.unit), least, most)
 
 
 def _interleaves(study: SplitStudy) -> Answer | None:
@@ -138,14 +139,18 @@ def _interleaves(study: SplitStudy) -> Answer | None:
 
 
 def _more(
-    statistic: Quantity, first: TestedSplit | None, second: TestedSplit | None
+    evidence: StudyEvidence,
+    statistic: Quantity,
+    first: TestedSplit | None,
+    second: TestedSplit | None,
 ) -> Answer | None:
     if first is None or second is None:
         return None
     more = difference(first, second)
+    name = titled(statistic.name, evidence)
     unit = f" {statistic.unit}" if statistic.unit else ""
     return verdict(more), (
-        f"{statistic.name} is {fixed(first.error, 1)}{unit} on {_described(first)} and "
+        f"{name} is {fixed(first.error, 1)}{unit} on {_described(first)} and "
         f"{fixed(second.error, 1)}{unit} on {_described(second)}: {fixed(more, 1)}{unit} more."
     )
 

@@ -115,7 +115,8 @@ def _of_axes(evidence: StudyEvidence, config: TraceConfig) -> list[Finding]:
             first, second = config.across
             claim = f"errors by {first} are local, errors by {second} global in amplitude"
             return [*found, Finding(f"{claim} (§4.3, fig. 5)", NOT_TESTED, str(error))]
-        for one in statements(parted):
-            claim, variant = f"{one.claim} (§4.3, fig. 5)", parted.statistic.name
+        named = in_words(parted, evidence)
+        for one in statements(named):
+            claim, variant = f"{one.claim} (§4.3, fig. 5)", named.statistic.name
             found += check_claim(claim, variant, one.answer, one.trainings)
     return found

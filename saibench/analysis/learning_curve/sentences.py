@@ -91,7 +91,8 @@ def needed_sentence(needed: DataNeeded, found: Extrapolation, target: float) -> 
     """The number of training samples that a target needs, or why it is unknown."""
     curve = found.curve
     mean = "A mean" if curve.ideal else "A"  # of 0 and 1
-    goal = f"{mean} {curve.statistic.name} of {number(target)} {curve.statistic.unit}".rstrip()
+    name, unit = titled(curve.statistic.name), curve.statistic.unit
+    goal = f"{mean} {name} of {number(target)} {unit}".rstrip()
     largest = float(curve.sizes[-1])
     if needed.verdict == ANSWERED:
         times = needed.size.estimate / largest

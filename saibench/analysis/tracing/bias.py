@@ -177,7 +177,7 @@ def _stretches(
     names = [name for name in data_features(evidence, rows) if name not in ordering]
     columns = [column_of(evidence, rows, name) for name in names]
     columns = [one for one in columns if np.isfinite(one.values).all() and np.ptp(one.values) > 0]
-    features = {one.quantity: one.values for one in drop_collinear(columns)[0]}
+    features = {one.quantity: one.values for one in drop_collinear(columns, evidence)[0]}
     ids = rows["sample_id"].to_numpy()
     found = []
     places = np.arange(len(values))

@@ -81,7 +81,7 @@ def trace_config(evidence: StudyEvidence, **given: Any) -> TraceConfig:
 
 
 def _available(evidence: StudyEvidence, recorded: dict[str, Any]) -> dict[str, Any]:
-    """Drop statistics of the workload that the evidence lacks, as that of a custom module may."""
+    """Drop columns of the workload that the evidence lacks, as that of a custom module may."""
     tables = ("samples", *(f"by_{axis}" for axis in evidence.axes))
     names = {field.name for table in tables for field in evidence.fields(table)}
 
@@ -89,11 +89,14 @@ def _available(evidence: StudyEvidence, recorded: dict[str, Any]) -> dict[str, A
         return all(part.rpartition("/")[2] in names for part in quantity.split(" - "))
 
     responses, bias = recorded.get("responses"), recorded.get("bias")
+    along = recorded.get("along")
     named = [responses] if isinstance(responses, str) else list(responses or ())
+    ordered = not along or available(along)
     return {
         **recorded,
         "responses": [name for name in named if available(name)],
-        "bias": bias if bias and available(bias) else None,
+        "bias": bias if bias and available(bias) and ordered else None,
+        "along": along if ordered else None,
     }
 
 

@@ -1,4 +1,4 @@
-"""Traces whose quantities have names in words, for sentences."""
+"""Results whose quantities have names in words, for sentences."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Record = TypeVar("Record")
 
 
 def in_words(record: Record, evidence: StudyEvidence) -> Record:
-    """The same trace; `force_mae` is named `force MAE` in it."""
+    """The same result; `force_mae` is named `force MAE` in it."""
     found: Record = _mapped(record, evidence)
     return found
 

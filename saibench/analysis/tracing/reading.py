@@ -25,6 +25,7 @@ from saibench.errors import UserError, closest
 from saibench.evidence.independence import TIME
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER
+from saibench.evidence.titles import titled
 from saibench.formatting import are, counted
 
 MIN_SAMPLES = 20
@@ -116,7 +117,9 @@ def traced_samples(
     )
     columns = [column_of(evidence, rows, name) for name in chosen if name != response]
     columns.sort(key=lambda column: column.of_model)
-    columns, excluded = _usable(columns, explicit=features is not None)
+    columns, excluded = _usable(columns, evidence, explicit=features is not None)
+    if not columns and response in (features or ()):
+        raise Untraceable(f"{response} is the error itself. Name another with --feature.")
     if not columns:
         raise Untraceable(
             f"{partition} has no feature that varies between samples. Name one with --feature."
@@ -127,8 +130,9 @@ def traced_samples(
     failures, undefined = int(failed.sum()), int((~defined & ~failed).sum())
     if failures:
         notes.append(
-            f"{failures:,} of {rows.height:,} samples failed: their {response} is infinite and has "
-            "no mean; correlations and contributions are those of the other samples."
+            f"{failures:,} of {rows.height:,} samples failed: their "
+            f"{titled(response, evidence)} is infinite and has no mean; correlations and "
+            "contributions are those of the other samples."
         )
     if undefined:
         notes.append(
@@ -139,16 +143,17 @@ def traced_samples(
     if len(errors) < MIN_SAMPLES:
         raise Untraceable(
             f"{counted(len(errors), 'sample')} of {partition} {are(len(errors))} too few to trace "
-            f"{response}. Use at least {MIN_SAMPLES}."
+            f"{titled(response, evidence)}. Use at least {MIN_SAMPLES}."
         )
     blocks = find_blocks(rows, errors)
     if blocks.num_blocks < MIN_BLOCKS:
         raise Untraceable(
             f"{len(errors):,} samples of {partition} make "
-            f"{counted(blocks.num_blocks, 'independent block')}, too few to trace {response}. Use "
-            f"at least {MIN_BLOCKS}."
+            f"{counted(blocks.num_blocks, 'independent block')}, too few to trace "
+            f"{titled(response, evidence)}. Use at least {MIN_BLOCKS}."
         )
-    columns, collinear = drop_collinear(columns) if features is None else (columns, [])
+    columns, collinear = drop_collinear(columns, evidence) if features is None else (columns, [])
+    after = _only_after([one.quantity for one in columns], evidence)
     return TracedSamples(
         response=error.quantity,
         errors=errors[blocks.order],
@@ -164,13 +169,13 @@ def traced_samples(
         timed=blocks.kind == TIME,
         rows=rows[blocks.order],
         failures=failures,
-        notes=(*notes, *excluded, *collinear, *_only_after([one.quantity for one in columns])),
+        notes=(*notes, *excluded, *collinear, *after),
     )
 
 
-def _only_after(quantities: Sequence[Quantity]) -> list[str]:
+def _only_after(quantities: Sequence[Quantity], evidence: StudyEvidence) -> list[str]:
     """A note on features that can explain an error but not predict it."""
-    names = [one.name for one in quantities if one.known == AFTER]
+    names = [titled(one.name, evidence) for one in quantities if one.known == AFTER]
     if not names:
         return []
     return [
@@ -193,12 +198,14 @@ def traced_partition(evidence: StudyEvidence, point: str, partitions: Sequence[s
     return found
 
 
-def _usable(columns: list[Column], explicit: bool) -> tuple[list[Column], list[str]]:
+def _usable(
+    columns: list[Column], evidence: StudyEvidence, explicit: bool
+) -> tuple[list[Column], list[str]]:
     """Features that vary and are mostly defined; notes on the excluded ones."""
     kept, notes = [], []
     for column in columns:
         finite = np.isfinite(column.values)
-        name = column.quantity.name
+        name = titled(column.quantity.name, evidence)
         if finite.any() and (~finite).mean() > MANY_UNDEFINED:
             share = f"{100 * (~finite).mean():.0f} %"
             notes.append(f"{name} is excluded: it is undefined for {share} of the samples.")
@@ -210,7 +217,8 @@ def _usable(columns: list[Column], explicit: bool) -> tuple[list[Column], list[s
         return kept, notes
     num_data = sum(not column.of_model for column in kept)
     of_data, of_model = kept[:num_data], kept[num_data:]
-    names = [one.quantity.name for one in (*of_data[MAX_FEATURES:], *of_model[MAX_FEATURES:])]
+    beyond = (*of_data[MAX_FEATURES:], *of_model[MAX_FEATURES:])
+    names = [titled(one.quantity.name, evidence) for one in beyond]
     if names:
         notes.append(
             f"{', '.join(names)} {are(len(names))} excluded: at most {MAX_FEATURES} features of "
@@ -219,7 +227,9 @@ def _usable(columns: list[Column], explicit: bool) -> tuple[list[Column], list[s
     return [*of_data[:MAX_FEATURES], *of_model[:MAX_FEATURES]], notes
 
 
-def drop_collinear(columns: Sequence[Column]) -> tuple[list[Column], list[str]]:
+def drop_collinear(
+    columns: Sequence[Column], evidence: StudyEvidence
+) -> tuple[list[Column], list[str]]:
     """The columns that are not collinear with earlier ones; notes on the others."""
     if not columns:
         return [], []
@@ -233,8 +243,6 @@ def drop_collinear(columns: Sequence[Column]) -> tuple[list[Column], list[str]]:
             kept.append(number)
             continue
         correlation = f"{rho[number, near[0]]:.2f}".replace("-", "−")
-        notes.append(
-            f"{column.quantity.name} is collinear with {columns[near[0]].quantity.name} "
-            f"(ρ = {correlation})."
-        )
+        own, other = (titled(one.quantity.name, evidence) for one in (column, columns[near[0]]))
+        notes.append(f"{own} is collinear with {other} (ρ = {correlation}).")
     return [columns[number] for number in kept], notes

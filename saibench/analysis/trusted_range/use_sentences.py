@@ -62,7 +62,7 @@ def _part(part: CoverageIn, is_group: bool, evidence: StudyEvidence) -> str:
     share = f" ({100 * part.share:.3g} % of the samples)"
     if is_group:
         return f"{part.label}{share}"
-    name = titled(part.name, evidence) if part.name else part.label
+    name = titled(part.name or part.label, evidence)
     low, high = (in_range(end, part.low, part.high) for end in (part.low, part.high))
     return f"{name} from {low} to {high}{share}"
 

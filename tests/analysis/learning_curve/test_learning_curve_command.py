@@ -109,7 +109,7 @@ def test_command_prints_law_check_and_data_needed(
     assert "10 trainings" in printed
     assert "Law: power" in printed
     assert "Check: the law of the sizes up to 1,600" in printed
-    assert "A force_mae of 12.0 meV/Å needs" in printed
+    assert "A force MAE of 12.0 meV/Å needs" in printed
 
 
 def test_mistakes_are_refused(study: Path, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_biased_stretch_is_found_with_its_samples(narrow: records.PointTrace) ->
     assert stretch.mean.low <= BIAS <= stretch.mean.high
     assert stretch.change.p <= 0.01 and stretch.change.is_significant(0.05)
     (reason,) = narrow.refused
-    assert "too few to trace energy_error" in reason, "the bias makes the correlation time long"
+    assert "too few to trace energy error" in reason, "the bias makes the correlation time long"
 
 
 def test_only_changes_significant_among_all_comparisons_cut_the_series(
@@ -263,6 +263,10 @@ def test_one_seed_of_several_is_inconclusive_for_the_setting(
         (["--point", "size0.3-count100-seed0"], "'size0.3-count1000-seed0'"),
         (["--level", "5"], "--level 5"),
         (["--ideal", "1"], "--response"),
+        (["--ideal", "nan", "--response", "force_mae"], "--ideal nan"),
+        (["--across", "window", "nope"], "'nope'"),
+        (["--save", "/nowhere/traces.json"], "/nowhere"),
+        (["--response", "chance", "--feature", "chance"], "chance is the error itself"),
         (["--feature", "distance", "distance"], "distance is named twice"),
     ],
 )
@@ -324,9 +328,27 @@ def test_failed_samples_are_counted_and_leave_no_mean(
     assert found.associations and np.isfinite(found.associations[0].rho.interval.estimate)
 
 
+def test_a_run_trained_on_all_samples_is_refused(tmp_path: Path) -> None:
+    folder = write_traced_study(tmp_path, CORNERS[1:2], frames=30)
+    (path,) = folder.glob("*/samples.parquet")
+    seen = polars.lit(True).alias("seen_in_training")
+    write_table(path, read_table(path).with_columns(seen), read_fields(path))
+    status, out, err = trace(folder)
+    assert status == 2 and out == "" and "0 samples of last_tenth are too few" in err
+
+
+def test_without_the_feature_of_the_card_the_bias_alone_is_not_traced(tmp_path: Path) -> None:
+    folder = write_traced_study(tmp_path, CORNERS[1:2], frames=240)
+    (path,) = folder.glob("*/samples.parquet")
+    fields = [field for field in read_fields(path) if field.name != "time"]
+    write_table(path, read_table(path).drop("time"), fields)
+    status, out, _ = trace(folder)
+    assert status == 0 and "distance explains" in out
+
+
 def test_too_few_samples_are_refused(tmp_path: Path) -> None:
     status, _, err = trace(write_traced_study(tmp_path / "few", CORNERS[1:2], frames=15))
-    assert status == 2 and "11 samples of last_tenth are too few to trace force_mae" in err
+    assert status == 2 and "11 samples of last_tenth are too few to trace force MAE" in err
 
 
 def test_report_has_findings_and_figures(evidence: StudyEvidence) -> None:
@@ -392,8 +414,9 @@ def test_constant_bias_is_reported_with_its_size_and_share(tmp_path: Path) -> No
     assert "no stretch of time differs" in text and "100.0 %" in text
 
 
-def test_features_known_only_after_the_truth_are_noted() -> None:
+def test_features_known_only_after_the_truth_are_noted(evidence: StudyEvidence) -> None:
     after = [Quantity(name, known=AFTER) for name in ("label", "outcome")]
-    (one,), (two,) = _only_after([*after[:1], Quantity("energy", known=BEFORE)]), _only_after(after)
+    (one,) = _only_after([*after[:1], Quantity("energy", known=BEFORE)], evidence)
+    (two,) = _only_after(after, evidence)
     assert one.startswith("label is ")
     assert two.startswith("label, outcome are ")

@@ -125,6 +125,7 @@ def test_error_is_the_distance_from_the_given_ideal_value(study: Path, tmp_path:
         (["STUDY", "--blocks", "12"], "0.88"),
         (["STUDY", "--blocks", "1"], "--blocks 1"),
         (["STUDY", "--save", "range.json"], "--save"),
+        (["STUDY", "--save", "/nowhere/range.json"], "/nowhere"),
         (["STUDY", "--check", "distance=1"], "--check"),
         (["--load", "missing.json"], "missing.json"),
         (["--load", "missing.json", "--coverage", "0.8"], "--coverage"),
