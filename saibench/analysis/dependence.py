@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from saibench.analysis.proportions import MIN_BLOCKS
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import short_names
+from saibench.evidence.titles import titled
 from saibench.formatting import counted
 
 
@@ -32,10 +33,11 @@ def dependence_warnings(
     warnings = []
     if correlated:
         most = max(correlated, key=lambda one: one.contradiction or 0.0)
+        of = f"{titled(most.statistic, evidence)} of {short_names(evidence)[most.point]}"
         warnings.append(
-            f"Errors of neighbouring samples correlate ({most.contradiction:.2f}, {most.statistic} "
-            f"of {short_names(evidence)[most.point]}). Intervals of single samples would be too "
-            "narrow, so contiguous stretches are resampled. Declare a time or group column "
+            f"Errors of neighbouring samples correlate ({most.contradiction:.2f}, {of}). "
+            "Intervals of single samples would be too narrow, so contiguous stretches are "
+            "resampled. Declare a time or group column "
             "(independence of the data's source)."
         )
     few_blocks = {
