@@ -304,7 +304,9 @@ def test_defect_of_a_figure_is_on_the_page_and_warned_of(
     assert "in broken" in log.read_text() and "the figure" in log.read_text()
     shown = Page((study / "report.html").read_text()).shown
     assert "Not drawn: KeyError: 'nowhere'" in shown
-    assert "Figure 5 of the paper Error of the total energy" in shown, "the others are drawn"
+    assert "Figure 5 of the paper The mean absolute energy error is" in shown, (
+        "the others are drawn"
+    )
     with pytest.warns(PartFailed):
         assert export(StudyEvidence.load(study), tmp_path / "out").is_dir()
     assert "Not drawn: KeyError: 'nowhere'" in (tmp_path / "out/README.md").read_text()

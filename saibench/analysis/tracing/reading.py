@@ -107,6 +107,7 @@ def traced_samples(
         UserError: a name is unknown.
     """
     rows, notes = rows_of_point(evidence, point, partition)
+    _refuse_few(rows.height, partition, titled(response, evidence))
     warning = single_class(evidence, point, partition)
     notes = [*([warning] if warning else []), *notes]
     error = column_of(evidence, rows, response, ideal=ideal)
@@ -140,11 +141,7 @@ def traced_samples(
         )
     rows, errors = rows.filter(polars.Series(defined)), error.values[defined]
     columns = [replace(column, values=column.values[defined]) for column in columns]
-    if len(errors) < MIN_SAMPLES:
-        raise Untraceable(
-            f"{counted(len(errors), 'sample')} of {partition} {are(len(errors))} too few to trace "
-            f"{titled(response, evidence)}. Use at least {MIN_SAMPLES}."
-        )
+    _refuse_few(len(errors), partition, titled(response, evidence))
     blocks = find_blocks(rows, errors)
     if blocks.num_blocks < MIN_BLOCKS:
         raise Untraceable(
@@ -171,6 +168,14 @@ def traced_samples(
         failures=failures,
         notes=(*notes, *excluded, *collinear, *after),
     )
+
+
+def _refuse_few(count: int, partition: str, error: str) -> None:
+    if count < MIN_SAMPLES:
+        raise Untraceable(
+            f"{counted(count, 'sample')} of {partition} {are(count)} too few to trace {error}. Use "
+            f"at least {MIN_SAMPLES}."
+        )
 
 
 def _only_after(quantities: Sequence[Quantity], evidence: StudyEvidence) -> list[str]:

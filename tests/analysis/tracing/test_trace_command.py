@@ -266,7 +266,6 @@ def test_one_seed_of_several_is_inconclusive_for_the_setting(
         (["--ideal", "nan", "--response", "force_mae"], "--ideal nan"),
         (["--across", "window", "nope"], "'nope'"),
         (["--save", "/nowhere/traces.json"], "/nowhere"),
-        (["--response", "chance", "--feature", "chance"], "chance is the error itself"),
         (["--feature", "distance", "distance"], "distance is named twice"),
     ],
 )
@@ -337,6 +336,11 @@ def test_a_run_trained_on_all_samples_is_refused(tmp_path: Path) -> None:
     assert status == 2 and out == "" and "0 samples of last_tenth are too few" in err
 
 
+def test_an_error_is_not_its_own_feature(study: Path) -> None:
+    _, out, _ = trace(study, "--point", NARROW, "--response", "chance", "--feature", "chance")
+    assert "chance is the error itself" in out
+
+
 def test_without_the_feature_of_the_card_the_bias_alone_is_not_traced(tmp_path: Path) -> None:
     folder = write_traced_study(tmp_path, CORNERS[1:2], frames=240)
     (path,) = folder.glob("*/samples.parquet")
@@ -358,7 +362,7 @@ def test_report_has_findings_and_figures(evidence: StudyEvidence) -> None:
     assert found["energy error is biased in stretches of time", narrow].verdict == "supported"
     assert found["force MAE correlates with data features", narrow].verdict == "supported"
     assert found["force MAE differs between species and kind", narrow].verdict == "supported"
-    local = found["errors by window are more local than errors by subset.count", "energy_error"]
+    local = found["errors by window are more local than errors by subset.count", "energy error"]
     assert (
         local.verdict == "inconclusive"
         and local.nets_verdict == "supported"
