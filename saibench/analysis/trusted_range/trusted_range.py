@@ -175,7 +175,11 @@ class TrustedRange:
             choice = Choice(
                 tuple(names.index(name) for name in chosen.features),
                 chosen.kind,
-                tuple(names.index(name) for name in found.useless if name in names),
+                tuple(
+                    names.index(name)
+                    for name in found.useless
+                    if name in names and name not in chosen.features
+                ),
             )
             own = tuple(quantities[column] for column in columns)
             parts = _fit(known[:, columns], own, error, labels, coverage, choice, seed, splits)

@@ -139,3 +139,17 @@ def test_bound_of_independent_samples_is_that_of_conformalised_quantile_regressi
     expected = upper[within] * (1 + quantile)
     np.testing.assert_allclose(trusted.check(feature[within]).upper, expected, rtol=0.03)
     assert np.median(trusted.check(feature[within]).upper / expected) == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_ranges_of_features_without_information_have_the_ends_of_their_own_feature(
+    seed: int,
+) -> None:
+    rng = np.random.default_rng(seed)
+    features, errors = rng.normal(size=(90, 3)), rng.exponential(size=90)
+    trusted = TrustedRange.fit(features, errors, np.arange(90), kind="log-linear", splits=1)
+    assert trusted.single is not None and len(trusted.competition.useless) == 2
+    for fitted in (trusted, trusted.single):
+        (own,) = fitted.chosen
+        far = {one.name: 100.0 if one.name == own else 0.0 for one in fitted.features}
+        assert not fitted.check(far).inside[0]
