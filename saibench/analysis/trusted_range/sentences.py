@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from saibench.analysis.bootstrap import Interval
 from saibench.analysis.trusted_range.error_model import open_range
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
@@ -113,13 +112,6 @@ def _spread(found: ToleranceInterval) -> str:
     )
 
 
-def share_sentence(share: Interval) -> str:
-    """The share of the samples that the range covers."""
-    return (
-        f"{percent(share)} of the {share.count:,} samples have a bound at or below the tolerance."
-    )
-
-
 def coverage_sentence(validation: Validation) -> str:
     """Observed against nominal coverage."""
     observed = validation.at_coverage
@@ -153,7 +145,10 @@ def width_sentence(
     gain = f"{percent(validation.gain)} narrower with it"
     if not validation.is_informative:
         gain += f", not significant. `trace` tests whether the error correlates with {names}"
-    return f"The mean bound of these samples is {bound}; without {names} it is {without}: {gain}."
+    return (
+        f"The mean bound of these samples is {bound}; without {names} it is {without}: {gain}. A "
+        f"bound equal to each error would be {percent(validation.oracle_gain)} narrower."
+    )
 
 
 def check_sentences(

@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from saibench.analysis.trusted_range import sentences
 from saibench.analysis.trusted_range.config import TrustConfig, trust_config
 from saibench.analysis.trusted_range.conformal import TooFewBlocks
 from saibench.analysis.trusted_range.of_evidence import (
     chosen_points,
     fit_range,
     point_label,
-    share_within_tolerance,
 )
 from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
 from saibench.analysis.trusted_range.shift import Shift, shifts_of
@@ -141,22 +139,3 @@ def refusals(found: Sequence[Found]) -> list[str]:
         return [f"{one.label} is refused: {one.refused}" for one in refused]
     labels = "; ".join(one.label for one in refused)
     return [f"{len(refused)} runs are refused ({labels}); the first: {refused[0].refused}"]
-
-
-def range_sentences(found: Found, features: Sequence[str | None] = (None,)) -> list[str]:
-    """The results of a fitted range: fit, trusted intervals, and validation.
-
-    Args:
-        features: along which intervals are given; by default the best one.
-    """
-    trusted, samples, validation = found.trusted, found.samples, found.validation
-    assert trusted is not None and samples is not None
-    lines = [sentences.fit_sentence(trusted)]
-    if trusted.tolerance is not None:
-        along = (trusted.trusted(feature=feature) for feature in features)
-        lines += [sentences.tolerance_sentence(trusted, one) for one in along]
-        lines.append(sentences.share_sentence(share_within_tolerance(trusted, samples)))
-    if validation is None:
-        return [*lines, f"Not validated: {found.unvalidated}"]
-    lines.append(sentences.coverage_sentence(validation))
-    return [*lines, sentences.width_sentence(trusted, validation)]

@@ -33,6 +33,8 @@ class Validation:
         mean_bound: mean of the bounds, inside the fitted range.
         unconditional: mean of the bounds without a feature, of the same splits and samples.
         gain: relative difference of the two means, with its interval.
+        oracle_gain: what it would be if each bound was the sample's own error; no feature gains
+            more.
         calibration_blocks: smallest number of blocks that a bound is calibrated on.
         usefulness: which samples are recognised as good, and how the bound ranks errors.
         conditional: coverage by feature bin, by run and partition, and in the worst slab.
@@ -45,6 +47,7 @@ class Validation:
     mean_bound: float
     unconditional: float
     gain: Interval
+    oracle_gain: Interval
     calibration_blocks: int
     usefulness: Usefulness
     conditional: ConditionalCoverage
@@ -110,17 +113,18 @@ def validate(
         what=_what(samples),
         mean_bound=_mean(held.bound, weights),
         unconditional=_mean(held.unconditional, weights),
-        gain=_gain(held),
+        gain=_gain(held, held.bound),
+        oracle_gain=_gain(held, samples.errors),
         calibration_blocks=held.calibration_blocks,
         usefulness=usefulness(held, tolerance),
         conditional=conditional_coverage(held, seed=seed),
     )
 
 
-def _gain(held: HeldOut) -> Interval:
-    """Relative difference of the mean bounds, inside the fitted range."""
+def _gain(held: HeldOut, bounds: Floats) -> Interval:
+    """Relative difference of the mean bounds from those without features, inside the range."""
     return block_bootstrap(
-        np.stack([held.bound, held.unconditional], axis=1),
+        np.stack([bounds, held.unconditional], axis=1),
         held.samples.blocks,
         _relative_gain,
         weights=held.weights,

@@ -76,3 +76,13 @@ def test_feature_without_information_ranks_nothing() -> None:
     assert sum(one.risk_coverage.area.low > 0 for one in found) < 3
     areas = np.array([one.auroc.estimate for one in found])
     assert areas.mean() == pytest.approx(0.5, abs=5 * areas.std() / np.sqrt(len(areas)))
+
+
+def test_the_largest_possible_gain_is_that_of_a_bound_equal_to_each_error() -> None:
+    samples = samples_of(0)
+    held, found = held_out_bounds(samples, 0.9), validate(samples, 0.9)
+    own, plain = held.weights @ samples.errors, held.weights @ held.unconditional
+    assert found.oracle_gain.estimate == pytest.approx(1 - own / plain, rel=1e-9)
+    assert 0 < found.gain.estimate < found.oracle_gain.estimate < 1
+    useless = validate(samples_of(0, informative=False), 0.9)
+    assert abs(useless.gain.estimate) < 0.1 < useless.oracle_gain.estimate
