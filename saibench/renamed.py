@@ -6,6 +6,7 @@ from typing import Any
 
 PACKAGE = "saibench"
 NOW = {
+    "datamodules.force_field.extxyz.ExtxyzFrames": "datamodules.force_field.ase_files.AseFrames",
     "figures.beam_rotation": "figures.jet_tagging.beam_rotation",
     "figures.cumulative_csi": "figures.nowcasting.cumulative_csi",
     "figures.differential_trend": "figures.nowcasting.differential_trend",

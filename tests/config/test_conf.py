@@ -22,13 +22,14 @@ OPTIONS = sorted(
 )
 STUDIES = [Path(name) for name in sorted(study_files())]
 DOWNLOADED = (
-    *("data/acac", "data/extxyz", "data/md17", "data/mrms", "data/rmd17"),
+    *("data/acac", "data/ase", "data/extxyz", "data/md17", "data/mrms", "data/rmd17"),
     "data/top_landscape",
 )
 OF_DOWNLOADED = ("data_sources", "temperature_shift")
 """Studies of data sets that must be downloaded."""
 UNTRAINED = ["workload=nowcasting", "model=persistence"]
 NEEDED_BESIDE = {
+    "data/ase": ["data.files=[frames.xyz]", "data.molecule=water"],
     "data/extxyz": ["data.files=[frames.xyz]", "data.molecule=water"],
     "lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"],
     "trainer/none": UNTRAINED,
@@ -53,7 +54,7 @@ def test_option_composes_to_a_valid_run(option: Path, monkeypatch: pytest.Monkey
     if str(option) in DOWNLOADED:
         module = "saibench.datamodules.structural.StructuralDataModule"
         monkeypatch.setattr(f"{module}.check", lambda data: None)
-        for source in ("extxyz.ExtxyzFrames", "md17.MD17", "rmd17.RMD17"):
+        for source in ("ase_files.AseFrames", "md17.MD17", "rmd17.RMD17"):
             path = f"saibench.datamodules.force_field.{source}.preview_symbols"
             monkeypatch.setattr(path, lambda source: ["C", "H"])
     beside = NEEDED_BESIDE.get(str(option)) or settings_shown(option)
@@ -75,7 +76,7 @@ def test_study_composes_to_distinct_valid_runs(
     if study.name in OF_DOWNLOADED:
         module = "saibench.datamodules.structural.StructuralDataModule"
         monkeypatch.setattr(f"{module}.check", lambda data: None)
-        path = "saibench.datamodules.force_field.extxyz.ExtxyzFrames.preview_symbols"
+        path = "saibench.datamodules.force_field.ase_files.AseFrames.preview_symbols"
         monkeypatch.setattr(path, lambda source: ["C", "H"])
     command = composed(f"+sweeps={study}")
     assert command.multirun

@@ -1,4 +1,4 @@
-"""Frames of one molecule in extended XYZ files, as ASE reads them."""
+"""Frames of molecules in files of any format that ASE reads."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ from typing import Annotated, Any
 
 import numpy as np
 import polars as pl
-from ase import Atoms
+from ase.data import chemical_symbols
 from pydantic import Field
+from tqdm import tqdm
 
 from saibench.datamodules.files import SET_ROOT, data_roots, file_sha256, find_file
+from saibench.datamodules.force_field.ase_file import (
+    EXTXYZ,
+    file_format,
+    frames_of_file,
+    sizes_of_file,
+)
 from saibench.datamodules.force_field.energy_units import ENERGY_UNITS
-from saibench.datamodules.force_field.extxyz_file import (
-    ENERGY_KEYS,
-    FORCES_KEYS,
+from saibench.datamodules.force_field.frames import Frame, formula_of
+from saibench.datamodules.force_field.labels import (
     LabelKeys,
-    first_frame,
-    found_key,
-    labels_of,
-    num_frames,
-    read_frames,
+    LabelledFrames,
+    MissingForces,
+    found_keys,
+    labelled_frames,
 )
 from saibench.datamodules.force_field.npz import EnergyUnit
 from saibench.datamodules.force_field.trajectory import (
@@ -41,25 +46,30 @@ from saibench.options import Name, Positive, check_fields
 from saibench.units import PS_PER_FS
 
 FILE = Column("file", "string", "", "frame", "feature", "file of the frame", BEFORE)
+FORMULA = Column("formula", "string", "", "frame", "feature", "chemical formula", BEFORE)
+NUM_ATOMS = Column("num_atoms", "int64", "", "frame", "feature", "number of atoms", BEFORE)
 
 
 @dataclass(frozen=True)
-class ExtxyzFrames:
-    """Frames of one isolated molecule from extended XYZ files, in the order of the files.
+class AseFrames:
+    """Frames of isolated molecules from files that ASE reads, in the order of the files.
 
     The index has a column `file`, the name of a frame's file without its ending, by which samplers
     choose (`Where by: file equals: train_300K`). Files without forces are tested on energies alone.
+    Frames of a single atom, from which others compute atomization energies, are left out.
 
     files: paths, or names below `root`
     root: folder of the files or of their subfolder `extxyz/`; by default `SAIBENCH_DATA_DIR`, then
         `extxyz` in the cache
-    molecule: name in titles and folders; by default the chemical formula
+    molecule: name in titles and folders; by default the chemical formula of the first frame
     energy_key: name of the total energy; by default the only usual one in the files
     forces_key: name of the forces; by default the only usual one in the files
     energy_unit: unit of energies, and per Å of forces, in the files
     timestep: fs between two frames of a file; null if unknown: the index counts frames instead
     independent: whether frames are independent of each other; if not, those that follow each other
         are taken to be correlated
+    missing_forces: `refuse` a frame without forces in a file with forces, or `mask` it: it is
+        scored by its energy alone
 
     Raises UserError: two files of one name; later, a missing or faulty file, with the frame.
     """
@@ -72,6 +82,7 @@ class ExtxyzFrames:
     energy_unit: EnergyUnit = "eV"
     timestep: Positive | None = None
     independent: bool = False
+    missing_forces: MissingForces = "refuse"
 
     def __post_init__(self) -> None:
         check_fields(self, "data")
@@ -98,7 +109,7 @@ class ExtxyzFrames:
 
     @property
     def name(self) -> str:
-        return self.molecule or self._first[0].get_chemical_formula()
+        return self.molecule or formula_of(self._first_molecule.numbers)
 
     @property
     def independence(self) -> Independence:
@@ -108,29 +119,37 @@ class ExtxyzFrames:
         keys = self._keys
         without = [
             name
-            for name, atoms in zip(self.file_names, self._first, strict=True)
-            if labels_of(atoms, keys)[1] is None
+            for name, frame in zip(self.file_names, self._first, strict=True)
+            if frame is not None and keys.forces not in frame.vectors
         ]
-        none = f" (none in {joined(without)})" if without else ""
+        none = f" (none in {joined(without)})" if without and keys.forces else ""
+        forces = f"forces '{keys.forces}'" if keys.forces else "no forces"
         apart = "" if self.timestep is None else f", {self.timestep:g} fs apart"
         return (
             f"{sum(self._counts):,} frames of {self.name}{apart}, from {joined(self.file_names)}: "
-            f"energies '{keys.energy}', forces '{keys.forces}'{none}."
+            f"energies '{keys.energy}', {forces}{none}{self._left_out}."
         )
 
-    def preview(self) -> pl.DataFrame:
-        """The index; frames are counted, not read."""
+    @property
+    def _left_out(self) -> str:
+        atoms = sum(size == 1 for sizes in self._sizes for size in sizes)
+        return f"; {atoms:,} isolated atoms left out" if atoms else ""
+
+    def preview(self) -> pl.DataFrame | None:
+        """The index, if the frames can be counted without reading them."""
+        if any(file_format(path) != EXTXYZ for path in self.paths):
+            return None
         counts = self._counts
         columns = {FILE.name: np.repeat(self.file_names, counts)}
         return trajectory_index(np.arange(sum(counts)), self._times(counts), columns)
 
     def preview_symbols(self) -> list[str]:
         """Chemical symbols of the atoms."""
-        return self._first[0].get_chemical_symbols()
+        return [chemical_symbols[number] for number in self._first_molecule.numbers]
 
     def recipe(self) -> dict[str, Any]:
-        return {
-            "source": "extxyz",
+        recipe = {
+            "source": "extxyz",  # the first format that it read; part of the hash of runs
             "molecule": self.name,
             "files": {
                 name: file_sha256(path)
@@ -141,6 +160,9 @@ class ExtxyzFrames:
             "energy_unit": self.energy_unit,
             "timestep": self.timestep,
         }
+        if self.missing_forces != "refuse":
+            recipe["missing_forces"] = self.missing_forces
+        return recipe
 
     def load(self, cache: Path) -> Trajectory:
         return cached_trajectory(self, cache, self._arrays)
@@ -160,50 +182,70 @@ class ExtxyzFrames:
         return find_file([str(path)], roots, ["extxyz"], how)
 
     @cached_property
+    def _sizes(self) -> tuple[list[int], ...]:
+        """Numbers of atoms of the frames of each file."""
+        return tuple(map(sizes_of_file, self.paths))
+
+    @property
     def _counts(self) -> tuple[int, ...]:
-        return tuple(num_frames(path) for path in self.paths)
+        """Number of frames with at least two atoms of each file."""
+        return tuple(sum(size > 1 for size in sizes) for sizes in self._sizes)
 
     @cached_property
-    def _first(self) -> tuple[Atoms, ...]:
-        """The first frame of each file."""
-        return tuple(first_frame(path) for path in self.paths)
+    def _first(self) -> tuple[Frame | None, ...]:
+        """The first frame of each file with at least two atoms."""
+        return tuple(
+            next((frame for frame in frames_of_file(path) if len(frame.numbers) > 1), None)
+            for path in self.paths
+        )
+
+    @property
+    def _first_molecule(self) -> Frame:
+        """Raises UserError: there is none."""
+        found = next((frame for frame in self._first if frame is not None), None)
+        if found is None:
+            raise UserError(f"{self._where} has no frame of two atoms or more. Use molecules.")
+        return found
+
+    @property
+    def _where(self) -> str:
+        return joined([str(path) for path in self.paths])
 
     @cached_property
     def _keys(self) -> LabelKeys:
         """Names of energy and forces, the given or the only usual ones."""
-        where = joined([str(path) for path in self.paths])
-        return LabelKeys(
-            found_key(self._first, self.energy_key, ENERGY_KEYS, "energy_key", where),
-            found_key(self._first, self.forces_key, FORCES_KEYS, "forces_key", where),
-        )
+        frames = [frame for frame in self._first if frame is not None] or [self._first_molecule]
+        return found_keys(frames, self.energy_key, self.forces_key, self._where)
 
     def _times(self, counts: Sequence[int]) -> np.ndarray:
         frames = np.arange(sum(counts), dtype=np.float64)
         return frames if self.timestep is None else frames * self.timestep * PS_PER_FS
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        images, energies, forces, counts = [], [], [], []
-        for path in self.paths:
-            own = read_frames(path, self._keys)
-            images += own.images
-            energies.append(own.energies)
-            forces.append(own.forces)
-            counts.append(len(own.images))
-            if not np.array_equal(own.images[0].numbers, images[0].numbers):
+        read = [self._labelled(path) for path in self.paths]
+        counts = [len(own.energies) for own in read]
+        first = self._first_molecule.numbers
+        for path, own in zip(self.paths, read, strict=True):
+            if own.numbers and not np.array_equal(own.numbers[0], first):
                 raise UserError(
-                    f"{path} is {own.images[0].get_chemical_formula()} in another order of atoms, "
-                    f"or another molecule than {images[0].get_chemical_formula()} of "
-                    f"{self.paths[0]}. Use one molecule, in one order of atoms."
+                    f"{path} is {formula_of(own.numbers[0])} in another order of atoms, or another "
+                    f"molecule than {formula_of(first)} of the first file. Use one molecule, in "
+                    "one order of atoms."
                 )
+        forces = [one for own in read for one in own.forces]
+        unknown = np.full((len(first), 3), np.nan)
         to_ev = ENERGY_UNITS[self.energy_unit]
-        known = np.array([bool(np.isfinite(own).all()) for own in forces])
         return {
-            "atomic_numbers": images[0].numbers.astype(np.int64),
-            "positions": centred(np.stack([atoms.positions for atoms in images])),
-            "energies": np.concatenate(energies) * to_ev,
-            "forces": np.concatenate(forces) * to_ev,
-            "has_forces": np.repeat(known, counts),
+            "atomic_numbers": first,
+            "positions": centred(np.stack([one for own in read for one in own.positions])),
+            "energies": np.concatenate([own.energies for own in read]) * to_ev,
+            "forces": np.stack([unknown if one is None else one for one in forces]) * to_ev,
+            "has_forces": np.array([one is not None for one in forces]),
             FILE.name: np.repeat(self.file_names, counts),
-            "sample_id": np.arange(len(images)),
+            "sample_id": np.arange(sum(counts)),
             "time": self._times(counts),
         }
+
+    def _labelled(self, path: Path) -> LabelledFrames:
+        with tqdm(frames_of_file(path), f"reading {path.name}", unit="frame", mininterval=1) as bar:
+            return labelled_frames(bar, self._keys, str(path), missing_forces=self.missing_forces)

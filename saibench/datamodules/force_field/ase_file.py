@@ -1,0 +1,104 @@
+"""Reader of one file in any format of ASE with the positions of atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import ase.db
+import ase.io
+from ase import Atoms
+from ase.io.formats import UnknownFileTypeError, filetype, get_compression
+
+from saibench.datamodules.force_field.extxyz_file import extxyz_frames, frame_sizes
+from saibench.datamodules.force_field.frames import Frame
+from saibench.errors import UserError, first_line
+
+EXTXYZ = "extxyz"
+DATABASES = ("db", "json")
+REFUSED = {
+    "py": "is a program",
+    "mysql": "is a server",
+    "postgresql": "is a server",
+    "gpw": "needs GPAW",
+}
+"""Formats of ASE that are no data file, with the reason."""
+
+
+def file_format(path: Path) -> str:
+    """ASE's name of the file's format; `extxyz` for all XYZ files.
+
+    Raises:
+        UserError: the file is empty, or ASE does not know or should not read its format.
+    """
+    if not path.stat().st_size:
+        raise UserError(f"{path} is empty. Use a file with frames.")
+    try:
+        found = str(filetype(str(path)))
+    except UnknownFileTypeError as error:
+        if _begins_with_number(path):
+            return EXTXYZ
+        raise UserError(
+            f"{path}: ASE knows no format '{first_line(error)}'. Use a format of ase.io, such as "
+            "extended XYZ (.xyz), .traj or .db."
+        ) from error
+    if found in REFUSED:
+        raise UserError(
+            f"{path}: a file of the format '{found}' {REFUSED[found]}. Convert the frames to "
+            "extended XYZ."
+        )
+    return EXTXYZ if found == "xyz" else found
+
+
+def sizes_of_file(path: Path) -> list[int]:
+    """Number of atoms of each frame. Raises UserError: as `frames_of_file`."""
+    if _is_plain_extxyz(path):
+        return frame_sizes(path)
+    return [len(frame.numbers) for frame in frames_of_file(path)]
+
+
+def frames_of_file(path: Path) -> Iterator[Frame]:
+    """The frames of a file.
+
+    Raises:
+        UserError: a frame cannot be read, with its number, or there is none.
+    """
+    if _is_plain_extxyz(path):
+        yield from extxyz_frames(path)
+        return
+    kind, row = file_format(path), 0
+    images = _database_rows(path) if kind in DATABASES else _images(path, kind)
+    while True:
+        try:
+            atoms = next(images)
+        except StopIteration:
+            break
+        except Exception as error:  # ASE's readers raise almost anything
+            raise UserError(
+                f"{path}, frame {row} cannot be read as '{kind}' ({first_line(error)})."
+            ) from error
+        yield Frame.of(atoms)
+        row += 1
+    if not row:
+        raise UserError(f"{path} has no frame. Use a file with frames.")
+
+
+def _images(path: Path, kind: str) -> Iterator[Atoms]:
+    yield from ase.io.iread(str(path), ":", format=kind, do_not_split_by_at_sign=True)
+
+
+def _database_rows(path: Path) -> Iterator[Atoms]:
+    """The rows with their key-value pairs and data, which `ase.io` ignores."""
+    with ase.db.connect(path, serial=True) as database:
+        for row in database.select():
+            yield row.toatoms(add_additional_information=True)
+
+
+def _is_plain_extxyz(path: Path) -> bool:
+    """Whether the file is extended XYZ, not compressed."""
+    return file_format(path) == EXTXYZ and get_compression(str(path))[1] is None
+
+
+def _begins_with_number(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        return next((line.strip() for line in lines if line.strip()), "").isdecimal()

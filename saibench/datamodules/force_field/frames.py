@@ -1,0 +1,79 @@
+"""One frame of a file: atoms, positions, and labels by the names that the file gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+
+from saibench.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A atoms with all numbers of the frame and all vectors of its atoms.
+
+    Args:
+        numbers: (A,) int64, atomic numbers.
+        positions: (A, 3) float64 in Å.
+        pbc: periodicity along the three cell vectors.
+        scalars: name → number of the frame, such as an energy.
+        vectors: name → (A, 3), such as forces.
+    """
+
+    numbers: np.ndarray
+    positions: np.ndarray
+    pbc: tuple[bool, ...]
+    scalars: Mapping[str, float]
+    vectors: Mapping[str, np.ndarray]
+
+    @classmethod
+    def of(cls, atoms: Atoms) -> Frame:
+        """A frame of ASE, whose labels are in a calculator, in `info` or in `arrays`.
+
+        Those of an ASE database are in `info` under `key_value_pairs` and `data`.
+        """
+        results = {} if atoms.calc is None else atoms.calc.results
+        info = dict(atoms.info)
+        for nested in ("key_value_pairs", "data"):
+            inner = info.pop(nested, None)
+            info |= inner if isinstance(inner, Mapping) else {}
+        known = {**info, **atoms.arrays, **results}
+        return cls(
+            atoms.numbers.astype(np.int64),
+            atoms.positions,
+            tuple(map(bool, atoms.pbc)),
+            {name: float(value) for name, value in known.items() if _is_number(value)},
+            {
+                name: np.asarray(value, dtype=np.float64)
+                for name, value in known.items()
+                if name != "positions" and np.shape(value) == (len(atoms), 3)
+            },
+        )
+
+
+def formula_of(numbers: np.ndarray) -> str:
+    """Chemical formula in Hill order of atomic numbers (A,)."""
+    return str(Atoms(numbers).get_chemical_formula())
+
+
+def refuse_periodic(pbc: np.ndarray | tuple[bool, ...], where: str) -> None:
+    """Raise UserError if a frame is periodic.
+
+    Args:
+        pbc: periodicity along the three cell vectors.
+        where: file and frame.
+    """
+    if any(pbc):
+        raise UserError(
+            f"{where} has a periodic cell (pbc={[bool(one) for one in pbc]}), which is not "
+            "supported. Use isolated molecules."
+        )
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool | np.bool_):
+        return False
+    return isinstance(value, int | float | np.number) and np.ndim(value) == 0

@@ -1,0 +1,161 @@
+"""Energies and forces of a file's frames, by name; every fault is named by file and frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from saibench.datamodules.force_field.frames import Frame, formula_of, refuse_periodic
+from saibench.errors import UserError, closest
+from saibench.formatting import joined
+
+ENERGY_KEYS = (
+    *("energy", "REF_energy", "ref_energy", "DFT_energy", "dft_energy"),
+    *("TotEnergy", "total_energy", "potential_energy", "Energy"),
+)
+FORCES_KEYS = (
+    *("forces", "REF_forces", "ref_forces", "DFT_forces", "dft_forces"),
+    *("force", "Forces"),
+)
+MissingForces = Literal["refuse", "mask"]
+
+
+@dataclass(frozen=True)
+class LabelKeys:
+    """Names of the total energy and of the forces in a file; None if it has energies alone."""
+
+    energy: str
+    forces: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFrames:
+    """The T frames of a file that have at least two atoms.
+
+    Args:
+        numbers: of each frame, (A,) atomic numbers.
+        positions: of each frame, (A, 3) in Å.
+        energies: (T,) in the file's unit.
+        forces: of each frame, (A, 3) in the file's unit; None if it has none.
+    """
+
+    numbers: list[np.ndarray]
+    positions: list[np.ndarray]
+    energies: np.ndarray
+    forces: list[np.ndarray | None]
+
+
+def labelled_frames(
+    frames: Iterable[Frame],
+    keys: LabelKeys,
+    where: str,
+    *,
+    one_molecule: bool = True,
+    missing_forces: MissingForces = "refuse",
+) -> LabelledFrames:
+    """The frames with their labels, without isolated atoms.
+
+    Args:
+        frames: of a file.
+        keys: names of the labels.
+        where: the file, for messages.
+        one_molecule: whether all frames must have the same atoms in one order.
+        missing_forces: whether to refuse a frame without forces among frames with forces.
+
+    Raises:
+        UserError: a frame is periodic or another molecule, has no energy, no forces while others
+            have some, or NaN or Inf.
+    """
+    numbers: list[np.ndarray] = []
+    positions: list[np.ndarray] = []
+    forces: list[np.ndarray | None] = []
+    energies: list[float] = []
+    rows: list[int] = []
+    for row, frame in enumerate(frames):
+        if len(frame.numbers) < 2:
+            continue
+        place = f"{where}, frame {row}"
+        refuse_periodic(frame.pbc, place)
+        if one_molecule and numbers:
+            _refuse_other_molecule(frame, numbers[0], rows[0], place)
+        energy = frame.scalars.get(keys.energy)
+        own = None if keys.forces is None else frame.vectors.get(keys.forces)
+        if energy is None:
+            raise UserError(f"{place} has no '{keys.energy}'. Add it, or remove the frame.")
+        if forces and missing_forces == "refuse" and (own is None) != (forces[0] is None):
+            lacking, other = (row, rows[0]) if own is None else (rows[0], row)
+            raise UserError(
+                f"{where}, frame {lacking} has no '{keys.forces}', but frame {other} has. Use a "
+                "file for each kind of frames, or data=ase data.missing_forces=mask: such frames "
+                "are scored by energy alone."
+            )
+        _refuse_not_finite(keys.energy, energy, place)
+        _refuse_not_finite("positions", frame.positions, place)
+        if own is not None:
+            _refuse_not_finite(str(keys.forces), own, place)
+        numbers.append(frame.numbers)
+        positions.append(frame.positions)
+        energies.append(energy)
+        forces.append(own)
+        rows.append(row)
+    return LabelledFrames(numbers, positions, np.array(energies), forces)
+
+
+def found_keys(
+    frames: Sequence[Frame], energy: str | None, forces: str | None, where: str
+) -> LabelKeys:
+    """The names that are given, or the only usual ones in these frames.
+
+    Args:
+        frames: the first of each file.
+        energy: value of `data.energy_key`, or None.
+        forces: value of `data.forces_key`, or None.
+        where: the files, for messages.
+
+    Raises:
+        UserError: no frame has the given name, or none or several have usual names.
+    """
+    scalars = list(dict.fromkeys(name for frame in frames for name in frame.scalars))
+    vectors = list(dict.fromkeys(name for frame in frames for name in frame.vectors))
+    of_energy = _found(scalars, energy, ENERGY_KEYS, "energy_key", where)
+    if forces is None and not vectors:
+        return LabelKeys(of_energy, None)
+    return LabelKeys(of_energy, _found(vectors, forces, FORCES_KEYS, "forces_key", where))
+
+
+def _found(
+    names: Sequence[str], given: str | None, usual: Sequence[str], option: str, where: str
+) -> str:
+    if given is not None:
+        if given not in names:
+            raise UserError(f"data.{option}={given} is not in {where}: {closest(given, names)}")
+        return given
+    found = [name for name in usual if name in names]
+    if not found:
+        raise UserError(
+            f"{where} has none of the names {joined(usual)}. Set data.{option}. In the file: "
+            f"{joined(names) or 'no other'}."
+        )
+    if len(found) > 1:
+        raise UserError(f"{where} has {joined(found)}. Choose with data.{option}={found[0]}.")
+    return found[0]
+
+
+def _refuse_other_molecule(frame: Frame, first: np.ndarray, first_row: int, place: str) -> None:
+    if np.array_equal(frame.numbers, first):
+        return
+    given, found = formula_of(first), formula_of(frame.numbers)
+    if found == given:
+        found = f"{given} in another order of atoms"
+    raise UserError(
+        f"{place} is {found}, but frame {first_row} is {given}. Use one molecule, in one order of "
+        "atoms, or data=ase for several molecules."
+    )
+
+
+def _refuse_not_finite(name: str, value: float | np.ndarray, place: str) -> None:
+    if not np.isfinite(value).all():
+        raise UserError(f"{place} has NaN or Inf in '{name}'. Correct it, or remove the frame.")

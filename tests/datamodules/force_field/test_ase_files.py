@@ -1,0 +1,378 @@
+"""Files of molecules, compared with what ASE reads; faults are named by file and frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import ase.db
+import ase.io
+import numpy as np
+import polars as pl
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+
+from saibench.datamodules.force_field.ase_files import AseFrames
+from saibench.datamodules.force_field.checks import check_trajectory
+from saibench.datamodules.force_field.extxyz_file import extxyz_frames
+from saibench.datamodules.force_field.frames import Frame
+from saibench.datamodules.samplers import Where
+from saibench.errors import UserError
+from saibench.evidence.independence import Independence
+from saibench.units import EV_PER_KCAL_PER_MOL
+
+SYMBOLS = "OHH"
+WATER = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
+
+
+def frames(count: int, seed: int = 0, *, forces: bool = True) -> list[Atoms]:
+    """Water molecules that vibrate, far from the origin."""
+    random = np.random.default_rng(seed)
+    images = []
+    for _ in range(count):
+        moved = 0.03 * random.normal(size=(3, 3))
+        atoms = Atoms(SYMBOLS, WATER + moved + 200)
+        of_forces = {"forces": -35 * moved} if forces else {}
+        energy = -2000 + 17.5 * float(np.square(moved).sum())
+        atoms.calc = SinglePointCalculator(atoms, energy=energy, **of_forces)
+        images.append(atoms)
+    return images
+
+
+def written(path: Path, images: Sequence[Atoms]) -> Path:
+    ase.io.write(path, images, format="extxyz")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    written(tmp_path / "cold.xyz", frames(30))
+    written(tmp_path / "hot.xyz", frames(20, seed=1))
+    written(tmp_path / "path.xyz", frames(5, seed=2, forces=False))
+    return tmp_path
+
+
+FILES = ("cold.xyz", "hot.xyz", "path.xyz")
+
+
+def test_frames_are_those_that_ase_reads(folder: Path, tmp_path: Path) -> None:
+    source = AseFrames(FILES, root=str(folder))
+    trajectory = source.load(tmp_path / "cache")
+    images = [atoms for file in FILES for atoms in ase.io.read(folder / file, ":")]
+    assert trajectory.symbols == tuple(SYMBOLS) and source.name == "H2O"
+    for row, atoms in enumerate(images):
+        assert trajectory.energies[row] == atoms.get_potential_energy()
+        centre = atoms.positions.mean(axis=0)
+        np.testing.assert_allclose(trajectory.positions[row], atoms.positions - centre, atol=1e-9)
+    for row in range(50):
+        np.testing.assert_array_equal(trajectory.forces[row], images[row].get_forces())
+    assert np.isnan(trajectory.forces[50:]).all()
+    assert trajectory.has_forces is not None
+    assert trajectory.has_forces.tolist() == 50 * [True] + 5 * [False]
+    check_trajectory(trajectory, "eV")
+
+
+def test_index_has_the_file_by_which_samplers_choose(folder: Path, tmp_path: Path) -> None:
+    source = AseFrames(FILES, root=str(folder))
+    index = source.load(tmp_path / "cache").index()
+    assert source.preview().equals(index)
+    assert index["file"].dtype == pl.String
+    assert Where(by="file", equals="hot").select(index).tolist() == list(range(30, 50))
+    assert index["time"].to_list() == list(range(55)) and source.time_unit == ""
+    timed = AseFrames(FILES, root=str(folder), timestep=2.0)
+    np.testing.assert_allclose(timed.preview()["time"], 0.002 * np.arange(55))
+    assert timed.time_unit == "ps"
+
+
+def test_recipe_follows_the_content_and_not_the_place(folder: Path, tmp_path: Path) -> None:
+    here = AseFrames(FILES, root=str(folder))
+    paths = AseFrames([str(folder / file) for file in FILES])  # type: ignore[arg-type]
+    before = here.recipe()
+    assert before == paths.recipe()
+    written(folder / "hot.xyz", frames(20, seed=3))
+    assert AseFrames(FILES, root=str(folder)).recipe() != before
+
+
+def test_description_has_the_keys_and_the_files_without_forces(folder: Path) -> None:
+    text = AseFrames(FILES, root=str(folder)).describe()
+    for part in ("55 frames of H2O", "'energy'", "'forces'", "none in path"):
+        assert part in text
+
+
+def test_other_names_and_units_are_read(tmp_path: Path) -> None:
+    images = frames(10)
+    for atoms in images:
+        atoms.info["REF_energy"] = atoms.get_potential_energy() / EV_PER_KCAL_PER_MOL
+        atoms.arrays["REF_forces"] = atoms.get_forces() / EV_PER_KCAL_PER_MOL
+    both = written(tmp_path / "both.xyz", images)
+    with pytest.raises(UserError, match=r"both\.xyz.*energy_key"):
+        AseFrames((str(both),)).recipe()
+    chosen = AseFrames(
+        (str(both),), energy_key="REF_energy", forces_key="REF_forces", energy_unit="kcal/mol"
+    )
+    found = chosen.load(tmp_path)
+    plain = [atoms.get_potential_energy() for atoms in images]
+    np.testing.assert_allclose(found.energies, plain, rtol=1e-9)
+    np.testing.assert_allclose(found.forces[3], images[3].get_forces(), atol=1e-6)
+
+    for atoms in images:
+        atoms.calc = None
+    only = AseFrames((str(written(tmp_path / "only.xyz", images)),), energy_unit="kcal/mol")
+    assert (only.recipe()["energy_key"], only.recipe()["forces_key"]) == (
+        "REF_energy",
+        "REF_forces",
+    )
+
+
+def test_neighbours_are_correlated_unless_declared(folder: Path) -> None:
+    assert AseFrames(FILES).independence == Independence("time", "time")
+    assert AseFrames(FILES, independent=True).independence == Independence()
+
+
+@pytest.mark.parametrize("ending", ["traj", "db", "json", "xyz.gz"])
+def test_every_format_gives_the_same_frames(ending: str, folder: Path, tmp_path: Path) -> None:
+    images = ase.io.read(folder / "hot.xyz", ":")
+    ase.io.write(folder / f"other.{ending}", images)
+    own = AseFrames((f"other.{ending}",), root=str(folder))
+    found = own.load(tmp_path / "cache")
+    expected = AseFrames(("hot.xyz",), root=str(folder)).load(tmp_path / "cache")
+    for name in ("atomic_numbers", "positions", "energies", "forces", "sample_id", "time"):
+        np.testing.assert_allclose(
+            getattr(found, name), getattr(expected, name), rtol=0, atol=1e-12, err_msg=name
+        )
+    assert "20 frames of H2O" in own.describe()
+
+
+def test_labels_of_a_database_are_found(folder: Path, tmp_path: Path) -> None:
+    images = ase.io.read(folder / "hot.xyz", ":")
+    with ase.db.connect(folder / "labels.db") as database:
+        for atoms in images:
+            forces = atoms.get_forces()
+            energy = float(atoms.get_potential_energy())
+            atoms.calc = None
+            database.write(atoms, key_value_pairs={"dft_energy": energy}, data={"force": forces})
+    source = AseFrames(("labels.db",), root=str(folder))
+    found = source.load(tmp_path)
+    expected = AseFrames(("hot.xyz",), root=str(folder)).load(tmp_path)
+    np.testing.assert_array_equal(found.energies, expected.energies)
+    np.testing.assert_array_equal(found.forces, expected.forces)
+    assert "'dft_energy'" in source.describe() and "'force'" in source.describe()
+
+
+COMMENTS = (
+    'Properties=species:S:1:pos:R:3:forces:R:3:tags:I:1 energy=-1.5e2 pbc="F F F" name="a = b"',
+    'Lattice="9 0 0 0 9 0 0 0 9" Properties=Z:I:1:pos:R:3:forces:R:3:fixed:L:1 energy=7 pbc=F',
+    "energy=3 REF_energy = -4.25 flag nested={1 2 3} stress=\"1 0 0 0 1 0 0 0 1\" text='x y'",
+    "",
+)
+
+
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_comments_mean_what_they_mean_to_ase(comment: str, tmp_path: Path) -> None:
+    symbols, tail = ("8", "1"), "0.5 -1 2e-3 "
+    if "Z:I" not in comment:
+        symbols = ("o", "H")
+    tail += "T" if "fixed" in comment else "1"
+    path = tmp_path / "one.xyz"
+    path.write_text(f"2\n{comment}\n{symbols[0]} 0 0 0 {tail}\n{symbols[1]} 0 1. 0 {tail} 7\n")
+    (own,) = extxyz_frames(path)
+    expected = Frame.of(ase.io.read(path, format="extxyz"))
+    np.testing.assert_array_equal(own.numbers, expected.numbers)
+    np.testing.assert_array_equal(own.positions, expected.positions)
+    assert own.pbc == expected.pbc and own.scalars == expected.scalars
+    assert own.vectors.keys() == expected.vectors.keys()
+    for name, values in own.vectors.items():
+        np.testing.assert_array_equal(values, expected.vectors[name])
+
+
+def test_isolated_atoms_are_left_out(folder: Path, tmp_path: Path) -> None:
+    atom = Atoms("O", [[0, 0, 0]], info={"energy": -2043.0})
+    written(folder / "atoms.xyz", [atom, *frames(3), atom])
+    source = AseFrames(("atoms.xyz", "cold.xyz"), root=str(folder))
+    trajectory = source.load(tmp_path / "cache")
+    assert len(trajectory.energies) == 33
+    assert source.preview() is not None and source.preview().equals(trajectory.index())
+    assert "33 frames" in source.describe() and "2 isolated atoms" in source.describe()
+    with pytest.raises(UserError, match=r"only\.xyz"):
+        AseFrames((str(written(tmp_path / "only.xyz", [atom])),)).recipe()
+
+
+def test_frames_without_forces_are_masked_on_request(tmp_path: Path) -> None:
+    path = written(tmp_path / "some.xyz", [*frames(3), *frames(2, forces=False)])
+    found = AseFrames((str(path),), missing_forces="mask").load(tmp_path)
+    assert found.has_forces is not None
+    assert found.has_forces.tolist() == 3 * [True] + 2 * [False]
+    assert np.isnan(found.forces[3:]).all() and np.isfinite(found.forces[:3]).all()
+
+
+def test_energies_alone_are_read(tmp_path: Path) -> None:
+    path = written(tmp_path / "energies.xyz", frames(4, forces=False))
+    source = AseFrames((str(path),))
+    assert source.load(tmp_path).has_forces.tolist() == 4 * [False]  # type: ignore[union-attr]
+    assert "no forces" in source.describe()
+
+
+def truncated(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(lines[:-1]))
+
+
+def another_molecule(path: Path) -> None:
+    images = frames(4)
+    images[2].numbers[0] = 16
+    written(path, images)
+
+
+def without_energy(path: Path) -> None:
+    images = frames(4)
+    images[3].calc = None
+    written(path, images)
+
+
+def without_some_forces(path: Path) -> None:
+    written(path, [*frames(3), *frames(2, forces=False)])
+
+
+def periodic(path: Path) -> None:
+    images = frames(4)
+    images[1].set_cell([9, 9, 9])
+    images[1].pbc = True
+    written(path, images)
+
+
+def not_xyz(path: Path) -> None:
+    path.write_text("a table\n1 2 3\n")
+
+
+def not_numbers(path: Path) -> None:
+    path.write_text(path.read_text().replace("O ", "O x", 1))
+
+
+def not_an_element(path: Path) -> None:
+    path.write_text(path.read_text().replace("O ", "Oo ", 1))
+
+
+def few_columns(path: Path) -> None:
+    first, *others = path.read_text().splitlines()
+    others[1] = others[1].rsplit(maxsplit=1)[0]
+    path.write_text("\n".join([first, *others]))
+
+
+def empty(path: Path) -> None:
+    path.write_text("")
+
+
+def blank(path: Path) -> None:
+    path.write_text("\n\n")
+
+
+def nan_in_energy(path: Path) -> None:
+    images = frames(4)
+    images[2].calc.results["energy"] = np.nan
+    written(path, images)
+
+
+def infinite_force(path: Path) -> None:
+    images = frames(4)
+    images[3].calc.results["forces"][1, 2] = np.inf
+    written(path, images)
+
+
+def nan_in_positions(path: Path) -> None:
+    images = frames(4)
+    images[1].positions[0, 0] = np.nan
+    written(path, images)
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (truncated, r"frame 19 has 2 of its 3 atoms"),
+        (another_molecule, r"frame 2 is H2S"),
+        (without_energy, r"frame 3 has no 'energy'"),
+        (without_some_forces, r"frame 3 has no 'forces', but frame 0"),
+        (periodic, r"frame 1 has a periodic cell"),
+        (not_xyz, r"frame 0: line 1"),
+        (not_numbers, r"frame 0 cannot be read"),
+        (not_an_element, r"frame 0 .*'Oo'"),
+        (few_columns, r"frame 0 .*atom 0 has 6 columns"),
+        (nan_in_energy, r"frame 2 has NaN or Inf in 'energy'"),
+        (infinite_force, r"frame 3 has NaN or Inf in 'forces'"),
+        (nan_in_positions, r"frame 1 has NaN or Inf in 'positions'"),
+    ],
+)
+def test_faults_are_named_by_file_and_frame(
+    damage: Callable[[Path], None], named: str, folder: Path, tmp_path: Path
+) -> None:
+    damage(folder / "hot.xyz")
+    source = AseFrames(FILES, root=str(folder))
+    with pytest.raises(UserError, match=rf"hot\.xyz, {named}"):
+        source.preview()
+        source.load(tmp_path / "cache")
+    assert not any(path.is_dir() for path in (tmp_path / "cache").glob("extxyz-*"))
+
+
+@pytest.mark.parametrize("damage", [empty, blank])
+def test_a_file_without_frames_is_refused(damage: Callable[[Path], None], folder: Path) -> None:
+    damage(folder / "hot.xyz")
+    with pytest.raises(UserError, match=r"hot\.xyz"):
+        AseFrames(FILES, root=str(folder)).preview()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("notes.txt", "a text\n"),
+        ("program.py", "atoms = []\n"),
+        ("broken.db", "not a database\n"),
+        ("broken.traj", "not a trajectory\n"),
+        ("broken.json", "{"),
+    ],
+)
+def test_files_without_frames_are_named(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError, match=name.replace(".", r"\.")):
+        AseFrames((name,), root=str(tmp_path)).recipe()
+
+
+def test_half_a_trajectory_file_is_refused(folder: Path, tmp_path: Path) -> None:
+    ase.io.write(folder / "half.traj", frames(20))
+    whole = (folder / "half.traj").read_bytes()
+    (folder / "half.traj").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"half\.traj"):
+        AseFrames(("half.traj",), root=str(folder)).load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"files": ["a.xyz", "b/a.xyz"]}, "name a"),
+        ({"files": []}, "files"),
+        ({"files": FILES, "energy_key": "enrgy"}, "energy_key=enrgy.*energy"),
+        ({"files": ["none.xyz"]}, r"none\.xyz"),
+        ({"files": FILES, "timestep": -1}, "timestep"),
+    ],
+)
+def test_mistakes_are_refused(options: dict, named: str, folder: Path) -> None:
+    with pytest.raises(UserError, match=named):
+        AseFrames(**options, root=str(folder)).recipe()
+
+
+def test_files_of_two_molecules_are_refused(folder: Path, tmp_path: Path) -> None:
+    ammonia = Atoms("NHHH", np.eye(4, 3))
+    ammonia.calc = SinglePointCalculator(ammonia, energy=0.0, forces=np.ones((4, 3)))
+    written(folder / "other.xyz", [ammonia])
+    with pytest.raises(UserError, match=r"other\.xyz is H3N"):
+        AseFrames(("cold.xyz", "other.xyz"), root=str(folder)).load(tmp_path / "cache")
+
+
+def test_published_acetylacetone_is_read(data_dir: Path, tmp_path: Path) -> None:
+    files = [f"acac/{name}.xyz" for name in ("train_300K", "test_MD_600K", "test_dihedral")]
+    source = AseFrames(files, root=str(data_dir))  # type: ignore[arg-type]
+    trajectory = source.load(tmp_path)
+    assert len(trajectory.energies) == 500 + 650 + 45 and source.name == "C5H8O2"
+    check_trajectory(trajectory, "eV")
+    last = ase.io.read(data_dir / files[1], -1)
+    assert trajectory.energies[1149] == last.get_potential_energy()
+    np.testing.assert_array_equal(trajectory.forces[1149], last.get_forces())
