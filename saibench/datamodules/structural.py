@@ -32,7 +32,7 @@ NO_SOURCE: Any = object()
 """Default of `source`, for a data module that loads its data in another way."""
 MAX_COMPARED = 2000
 """Most training samples that a tested sample is compared with."""
-CHECKS_VERSION = 3
+CHECKS_VERSION = 4
 """Version of the data checks; data that passed a lower one are checked again."""
 
 

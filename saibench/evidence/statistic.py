@@ -20,8 +20,9 @@ class Axis:
         name: `species`, `atom`, `lead`, …
         labels: of the positions on the axis.
         columns: further columns that depend on the position only, such as an atom's species.
-        weight: the column of weights for averages over labels (atoms of a species). A label of
-            weight 0 (an absent species) has no value for any sample.
+        weight: the column of weights for averages over labels (atoms of a species), or a statistic
+            of the axis with this name, if weights differ between samples. A label of weight 0 (an
+            absent species) has no value.
         sizes: of the two `crossed` axes.
     """
 
@@ -39,7 +40,7 @@ class Axis:
     @property
     def defined(self) -> np.ndarray:
         """`(labels,)` bools: whether samples can have a value."""
-        if self.weight is None:
+        if self.weight is None or self.weight not in self.columns:
             return np.ones(len(self.labels), dtype=bool)
         return np.asarray(self.columns[self.weight]) != 0
 

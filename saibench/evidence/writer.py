@@ -273,7 +273,7 @@ def _field(statistic: Statistic) -> Field:
         "float64" if statistic.axis is None else "float32",
         statistic.unit,
         statistic.per,
-        "statistic",
+        "weight" if statistic.axis and statistic.axis.weight == statistic.name else "statistic",
         statistic.describe,
         statistic.known,
         statistic.binary,

@@ -99,6 +99,10 @@ class BenchmarkModule(LightningModule):
         """
         return None
 
+    def latent_groups(self, batch: Any) -> Tensor | None:
+        """`(B, P)` groups of the parts of a batch, -1 for padding, if the `latent_space` varies."""
+        return None
+
     def represent(self, batch: Any) -> Any:
         """Run the layers of `latent_space` on training samples; by default `forward`."""
         return self(batch)

@@ -89,7 +89,8 @@ class ModelFeatures(Callback):
         if not isinstance(outputs, dict) or not isinstance(pl_module, BenchmarkModule):
             return
         if self._latent is not None and self._capture is not None:
-            outputs |= self._latent.values(self._capture.read(len(sample_ids(batch))))
+            groups = pl_module.latent_groups(batch)
+            outputs |= self._latent.values(self._capture.read(len(sample_ids(batch)), groups))
         if self._of_committee:
             with trainer.precision_plugin.predict_step_context(), isolate_rng():
                 found = committee_predictions(pl_module, self._members, batch, self._predicted)

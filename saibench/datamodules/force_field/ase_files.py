@@ -35,6 +35,7 @@ from saibench.datamodules.force_field.trajectory import (
     Trajectory,
     cached_trajectory,
     centred,
+    padded,
     trajectory_index,
 )
 from saibench.errors import UserError
@@ -61,13 +62,16 @@ class AseFrames:
     files: paths, or names below `root`
     root: folder of the files or of their subfolder `extxyz/`; by default `SAIBENCH_DATA_DIR`, then
         `extxyz` in the cache
-    molecule: name in titles and folders; by default the chemical formula of the first frame
+    molecule: name in titles and folders; by default the chemical formula, or the name of the first
+        file if there may be several molecules
     energy_key: name of the total energy; by default the only usual one in the files
     forces_key: name of the forces; by default the only usual one in the files
     energy_unit: unit of energies, and per Å of forces, in the files
     timestep: fs between two frames of a file; null if unknown: the index counts frames instead
     independent: whether frames are independent of each other; if not, those that follow each other
         are taken to be correlated
+    one_molecule: refuse frames of another molecule or order of atoms than the first; else the index
+        has columns `formula` and `num_atoms`
     missing_forces: `refuse` a frame without forces in a file with forces, or `mask` it: it is
         scored by its energy alone
 
@@ -82,6 +86,7 @@ class AseFrames:
     energy_unit: EnergyUnit = "eV"
     timestep: Positive | None = None
     independent: bool = False
+    one_molecule: bool = True
     missing_forces: MissingForces = "refuse"
 
     def __post_init__(self) -> None:
@@ -100,7 +105,7 @@ class AseFrames:
 
     @property
     def index_fields(self) -> list[Column]:
-        return [FILE]
+        return [FILE] if self.one_molecule else [FILE, FORMULA, NUM_ATOMS]
 
     @property
     def time_unit(self) -> str:
@@ -109,7 +114,11 @@ class AseFrames:
 
     @property
     def name(self) -> str:
-        return self.molecule or formula_of(self._first_molecule.numbers)
+        if self.molecule is not None:
+            return self.molecule
+        if self.one_molecule:
+            return formula_of(self._first_molecule.numbers)
+        return self.file_names[0]
 
     @property
     def independence(self) -> Independence:
@@ -125,8 +134,9 @@ class AseFrames:
         none = f" (none in {joined(without)})" if without and keys.forces else ""
         forces = f"forces '{keys.forces}'" if keys.forces else "no forces"
         apart = "" if self.timestep is None else f", {self.timestep:g} fs apart"
+        of = f" of {self.name}" if self.one_molecule or self.molecule else ""
         return (
-            f"{sum(self._counts):,} frames of {self.name}{apart}, from {joined(self.file_names)}: "
+            f"{sum(self._counts):,} frames{of}{apart}, from {joined(self.file_names)}: "
             f"energies '{keys.energy}', {forces}{none}{self._left_out}."
         )
 
@@ -136,15 +146,17 @@ class AseFrames:
         return f"; {atoms:,} isolated atoms left out" if atoms else ""
 
     def preview(self) -> pl.DataFrame | None:
-        """The index, if the frames can be counted without reading them."""
+        """The index, without `formula` and `num_atoms`; None if counting frames reads them."""
         if any(file_format(path) != EXTXYZ for path in self.paths):
             return None
         counts = self._counts
         columns = {FILE.name: np.repeat(self.file_names, counts)}
         return trajectory_index(np.arange(sum(counts)), self._times(counts), columns)
 
-    def preview_symbols(self) -> list[str]:
-        """Chemical symbols of the atoms."""
+    def preview_symbols(self) -> list[str] | None:
+        """Chemical symbols of the atoms; None if there may be several molecules."""
+        if not self.one_molecule:
+            return None
         return [chemical_symbols[number] for number in self._first_molecule.numbers]
 
     def recipe(self) -> dict[str, Any]:
@@ -160,6 +172,9 @@ class AseFrames:
             "energy_unit": self.energy_unit,
             "timestep": self.timestep,
         }
+        # options that were added later are part of the hash only if they are used
+        if not self.one_molecule:
+            recipe["one_molecule"] = False
         if self.missing_forces != "refuse":
             recipe["missing_forces"] = self.missing_forces
         return recipe
@@ -224,28 +239,50 @@ class AseFrames:
     def _arrays(self) -> dict[str, np.ndarray]:
         read = [self._labelled(path) for path in self.paths]
         counts = [len(own.energies) for own in read]
+        numbers = [one for own in read for one in own.numbers]
+        if self.one_molecule:
+            self._refuse_other_molecules(read)
+        to_ev = ENERGY_UNITS[self.energy_unit]
+        forces = [one for own in read for one in own.forces]
+        is_one = all(np.array_equal(one, numbers[0]) for one in numbers)
+        arrays = {
+            "atomic_numbers": numbers[0] if is_one else padded(numbers),
+            "positions": padded([centred(one) for own in read for one in own.positions]),
+            "energies": np.concatenate([own.energies for own in read]) * to_ev,
+            "forces": to_ev
+            * padded(
+                [
+                    np.full((len(of), 3), np.nan) if one is None else one
+                    for of, one in zip(numbers, forces, strict=True)
+                ]
+            ),
+            "has_forces": np.array([one is not None for one in forces]),
+            FILE.name: np.repeat(self.file_names, counts),
+            "sample_id": np.arange(sum(counts)),
+            "time": self._times(counts),
+        }
+        if not self.one_molecule:
+            arrays[FORMULA.name] = np.array([formula_of(one) for one in numbers])
+            arrays[NUM_ATOMS.name] = np.array([len(one) for one in numbers])
+        return arrays
+
+    def _labelled(self, path: Path) -> LabelledFrames:
+        with tqdm(frames_of_file(path), f"reading {path.name}", unit="frame", mininterval=1) as bar:
+            return labelled_frames(
+                bar,
+                self._keys,
+                str(path),
+                one_molecule=self.one_molecule,
+                missing_forces=self.missing_forces,
+            )
+
+    def _refuse_other_molecules(self, read: Sequence[LabelledFrames]) -> None:
+        """Raise UserError if a file has another molecule than the first."""
         first = self._first_molecule.numbers
         for path, own in zip(self.paths, read, strict=True):
             if own.numbers and not np.array_equal(own.numbers[0], first):
                 raise UserError(
                     f"{path} is {formula_of(own.numbers[0])} in another order of atoms, or another "
                     f"molecule than {formula_of(first)} of the first file. Use one molecule, in "
-                    "one order of atoms."
+                    "one order of atoms, or data=ase for several molecules."
                 )
-        forces = [one for own in read for one in own.forces]
-        unknown = np.full((len(first), 3), np.nan)
-        to_ev = ENERGY_UNITS[self.energy_unit]
-        return {
-            "atomic_numbers": first,
-            "positions": centred(np.stack([one for own in read for one in own.positions])),
-            "energies": np.concatenate([own.energies for own in read]) * to_ev,
-            "forces": np.stack([unknown if one is None else one for one in forces]) * to_ev,
-            "has_forces": np.array([one is not None for one in forces]),
-            FILE.name: np.repeat(self.file_names, counts),
-            "sample_id": np.arange(sum(counts)),
-            "time": self._times(counts),
-        }
-
-    def _labelled(self, path: Path) -> LabelledFrames:
-        with tqdm(frames_of_file(path), f"reading {path.name}", unit="frame", mininterval=1) as bar:
-            return labelled_frames(bar, self._keys, str(path), missing_forces=self.missing_forces)

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from ase.data import chemical_symbols
 
 from saibench.datamodules.cache import cached_arrays, new_array
 from saibench.datamodules.force_field.soap import (
@@ -30,20 +31,22 @@ FITTED_FRAMES = 200
 """Frames, evenly spaced, from which the principal components are computed."""
 DISTANCE = "soap_distance_atom"
 NAMES = (DISTANCE, f"{DISTANCE}_max")
+SYMBOLS = np.array(["", *chemical_symbols[1:]])
+"""Chemical symbol by atomic number; empty for padding."""
 
 
 @dataclass(frozen=True, eq=False)
 class AtomSoap:
-    """Principal components of the atoms' SOAP descriptors of a molecule.
+    """Principal components of the atoms' SOAP descriptors.
 
     Args:
-        symbols: of the A atoms.
+        symbols: `(A,)` of the atoms, or `(T, A)` of several molecules, empty for padding.
         centre: `(D,)`, mean descriptor of the fitted frames.
         basis: `(D, K)`, orthonormal.
-        vectors: `(T, A, K)` float32, all frames of the trajectory.
+        vectors: `(T, A, K)` float32, all frames of the trajectory; of no meaning for padding.
     """
 
-    symbols: tuple[str, ...]
+    symbols: np.ndarray
     centre: np.ndarray
     basis: np.ndarray
     vectors: np.ndarray
@@ -68,8 +71,12 @@ class AtomSoap:
             recipe,
             lambda folder: _compute(trajectory, folder),
         )
-        symbols = tuple(trajectory.symbols)
+        symbols = SYMBOLS[trajectory.atomic_numbers]
         return cls(symbols, found["centre"], found["basis"], found["vectors"])
+
+    def symbols_of(self, rows: np.ndarray) -> np.ndarray:
+        """`(A,)`, or `(N, A)` of several molecules."""
+        return self.symbols if self.symbols.ndim == 1 else self.symbols[rows]
 
     def project(self, descriptor: SoapDescriptor, positions: np.ndarray) -> np.ndarray:
         """`(N, A, K)` float64 of any frames `(N, A, 3)` in Å.
@@ -85,9 +92,10 @@ def _compute(trajectory: Trajectory, folder: Path) -> dict[str, np.ndarray]:
     from tqdm import tqdm
 
     positions = trajectory.positions
-    descriptor = SoapDescriptor(trajectory.symbols, SETTINGS)
+    descriptor = SoapDescriptor(trajectory.elements, SETTINGS)
     fitted = np.unique(np.linspace(0, len(positions) - 1, FITTED_FRAMES).round().astype(int))
-    sample = descriptor.atom_vectors(positions[fitted]).reshape(-1, descriptor.size)
+    numbers = trajectory.numbers_of(fitted)
+    sample = descriptor.atom_vectors(positions[fitted], numbers)[numbers > 0]
     centre = sample.mean(axis=0)
     _, axes = np.linalg.eigh((sample - centre).T @ (sample - centre))
     basis = axes[:, ::-1][:, :COMPONENTS]  # eigenvalues ascend
@@ -96,7 +104,8 @@ def _compute(trajectory: Trajectory, folder: Path) -> dict[str, np.ndarray]:
     name = f"SOAP of the atoms of {trajectory.name}"
     with tqdm(total=len(positions), desc=name, unit="frame") as progress:
         for chunk in chunks(np.arange(len(positions))):
-            vectors[chunk] = (descriptor.atom_vectors(positions[chunk]) - centre) @ basis
+            of_atoms = descriptor.atom_vectors(positions[chunk], trajectory.numbers_of(chunk))
+            vectors[chunk] = (of_atoms - centre) @ basis
             progress.update(len(chunk))
     return {"vectors": vectors, "centre": centre, "basis": np.ascontiguousarray(basis)}
 
@@ -115,26 +124,33 @@ class AtomDistances:
     def to(cls, soap: AtomSoap, rows: np.ndarray) -> AtomDistances:
         """Distances to the atoms of these rows of the trajectory."""
         size = soap.vectors.shape[2]
-        symbols = np.array(soap.symbols)
         training = np.asarray(soap.vectors[rows], dtype=np.float64)
+        symbols = np.broadcast_to(soap.symbols_of(rows), training.shape[:2])
         return cls(
             {
-                species: NearestFrames(
-                    np.zeros(size), training[:, symbols == species].reshape(-1, size)
-                )
-                for species in sorted(set(soap.symbols))
+                str(species): NearestFrames(np.zeros(size), training[symbols == species])
+                for species in np.unique(soap.symbols)
+                if species
             }
         )
 
-    def of(self, symbols: Sequence[str], vectors: np.ndarray) -> dict[str, np.ndarray]:
+    def of(self, symbols: Sequence[str] | np.ndarray, vectors: np.ndarray) -> dict[str, np.ndarray]:
         """The mean and the largest distance `(N,)` over the atoms of frames `(N, A, K)`.
 
         An atom's distance is the mean over the five nearest training atoms; NaN without any.
+
+        Args:
+            symbols: `(A,)` or `(N, A)`, empty for padding.
+            vectors: of the frames.
         """
-        of_atom = np.empty(vectors.shape[:2])
+        of_atom = np.full(vectors.shape[:2], np.nan)
+        symbols = np.broadcast_to(np.array(symbols), of_atom.shape)
         for species, nearest in self.nearest.items():
-            chosen = np.array([symbol == species for symbol in symbols])
-            own = np.asarray(vectors[:, chosen], dtype=np.float64)
-            found = nearest.distance(own.reshape(-1, own.shape[2]))
-            of_atom[:, chosen] = found.reshape(own.shape[:2])
-        return {DISTANCE: of_atom.mean(axis=1), f"{DISTANCE}_max": of_atom.max(axis=1)}
+            own = symbols == species
+            of_atom[own] = nearest.distance(np.asarray(vectors[own], dtype=np.float64))
+        is_atom = symbols != ""
+        if is_atom.all():
+            return {DISTANCE: of_atom.mean(axis=1), f"{DISTANCE}_max": of_atom.max(axis=1)}
+        sums = np.where(is_atom, of_atom, 0).sum(axis=1)
+        largest = np.where(is_atom, of_atom, -np.inf).max(axis=1)
+        return {DISTANCE: sums / is_atom.sum(axis=1), f"{DISTANCE}_max": largest}

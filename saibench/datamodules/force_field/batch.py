@@ -1,4 +1,4 @@
-"""A batch of frames of one molecule."""
+"""A batch of frames of molecules."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from saibench.datamodules.force_field.transforms import MoleculeTransform
 class MoleculeBatch:
     """B frames of one molecule of A atoms, as dense tensors on the device of the net.
 
+    Frames of several molecules are padded to A atoms, with atom type -1 and zeros.
+
     Args:
         sample_id: `(B,)`.
         positions: `(B, A, 3)` in Å.
-        species: `(A,)` atom types, shared by all frames.
-        energy: `(B,)` in eV, float64, relative to the mean of the training partition.
+        species: `(A,)` atom types, shared by all frames; `(B, A)` for several molecules.
+        energy: `(B,)` in eV, float64, relative to the mean of the training partition, or to the
+            sum of atomic energies for several molecules.
         forces: `(B, A, 3)` in eV/Å; 0 without reference forces.
         sample_weight: weight of a frame in the loss, see `TrainingBatches.weight`.
         transform: test-time transform of the frames, or None.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from saibench.datamodules.force_field.accelerations import RATIO, acceleration_ratio
 from saibench.datamodules.force_field.energy_units import (
     FORCE_UNITS,
     STIFFNESS,
@@ -31,6 +33,8 @@ MIN_DISTANCE = 0.3
 """Å between two atoms of a molecule; H-H is 0.74 Å, and 0.6 Å in a collision."""
 CHUNK = 2000
 """Frames whose distances are computed at once."""
+MAX_DEVIATION = 30.0
+"""eV per atom between two frames of a molecule, three times the energy that binds an atom."""
 MAX_LISTED = 3
 """Frames listed in an error."""
 
@@ -55,8 +59,9 @@ def check_trajectory(trajectory: Trajectory, unit: str | None = None) -> None:
             finite |= ~has_forces
         refuse_frames(trajectory, ~finite, f"NaN or Inf in '{name}'", "Remove them.")
     _check_length(trajectory)
-    _check_distances(trajectory)
-    if len(trajectory.symbols) > 1:
+    for molecule in trajectory.molecules():
+        _check_distances(molecule)
+    if trajectory.positions.shape[1] > 1:
         still = ~np.any(trajectory.forces, axis=(1, 2))  # NaN counts as a force
         refuse_frames(
             trajectory, still, "forces that are all 0", "Remove them, or add their forces."
@@ -66,23 +71,37 @@ def check_trajectory(trajectory: Trajectory, unit: str | None = None) -> None:
                 f"{trajectory.name} has energies that are all {trajectory.energies[0] + 0.0:g} eV "
                 f"in {len(trajectory.energies)} frames. Use the energy of each frame."
             )
-    check_units(trajectory.with_forces(), unit)
+    _check_energies(trajectory)
+    with_forces = trajectory.with_forces()
+    for part in _files(with_forces):
+        check_units(part, unit, warn=False)
+    check_units(with_forces, unit)
 
 
-def check_units(trajectory: Trajectory, unit: str | None = None) -> None:
-    """Refuse energies and forces in another unit than stated; warn if it cannot be checked.
+def check_units(trajectory: Trajectory, unit: str | None = None, *, warn: bool = True) -> None:
+    """Refuse energies and forces in another unit than stated.
+
+    Of several molecules only the forces are checked: their frames are not successive.
+
+    Args:
+        trajectory: frames with forces.
+        unit: as in `check_trajectory`.
+        warn: whether to warn if the unit cannot be checked.
 
     Raises:
         UserError: names the unit that fits, and how to set it.
     """
     assumed = unit or "eV"
-    stiffness = bond_stiffness(trajectory.atomic_numbers, trajectory.positions, trajectory.forces)
+    stiffness, work = _stiffness(trajectory), None
     if stiffness is not None and stiffness < 0:
         raise UserError(
             f"{trajectory.name}: the forces have the wrong sign; they are gradients of the energy. "
             "Use their negative."
         )
-    work = work_ratio(trajectory.positions, trajectory.energies, trajectory.forces, trajectory.time)
+    if not trajectory.is_mixed:
+        work = work_ratio(
+            trajectory.positions, trajectory.energies, trajectory.forces, trajectory.time
+        )
     fits = fitting_units(stiffness, work, assumed)
     if f"{assumed}/Å" not in fits:
         faults = []
@@ -99,7 +118,8 @@ def check_units(trajectory: Trajectory, unit: str | None = None) -> None:
                 "instead of 1"
             )
         raise UserError(f"{trajectory.name}: {', and '.join(faults)}. {_remedy(unit, fits)}")
-    if work is None:
+    _check_accelerations(trajectory)
+    if warn and work is None:
         per_bohr = f"{assumed}/Bohr"
         log.warning(
             "%s: %s could not be checked, since frames are too few or too far apart%s. Energies "
@@ -111,6 +131,58 @@ def check_units(trajectory: Trajectory, unit: str | None = None) -> None:
             assumed,
             f"; {per_bohr} is possible, too" if per_bohr in fits else "",
         )
+
+
+def _files(trajectory: Trajectory) -> Iterator[Trajectory]:
+    """The frames of each file, if there are several: files may have different units."""
+    of_frame = np.asarray(trajectory.columns.get("file", ()))
+    files = np.unique(of_frame)
+    for file in files if len(files) > 1 else ():
+        part = trajectory.rows(np.flatnonzero(of_frame == file))
+        yield replace(part, name=f"{trajectory.name}, file {file}")
+
+
+def _check_energies(trajectory: Trajectory) -> None:
+    """Refuse frames whose energy no geometry explains, as those of another unit or method."""
+    faulty: list[np.ndarray] = []
+    for molecule in trajectory.molecules():
+        deviation = np.abs(molecule.energies - np.median(molecule.energies))
+        far = deviation > MAX_DEVIATION * len(molecule.symbols)
+        faulty.append(molecule.sample_id[far])
+    refuse_frames(
+        trajectory,
+        np.isin(trajectory.sample_id, np.concatenate(faulty)),
+        f"energies that differ by more than {MAX_DEVIATION:g} eV per atom from those of other "
+        "frames of the molecule",
+        "Use one unit and one method, and total energies.",
+    )
+
+
+def _check_accelerations(trajectory: Trajectory) -> None:
+    """Raise UserError if the forces contradict Newton's second law."""
+    if trajectory.is_mixed:
+        return
+    positions, time = trajectory.positions, trajectory.time
+    ratio = acceleration_ratio(trajectory.atomic_numbers, positions, trajectory.forces, time)
+    low, high = RATIO
+    if ratio is None or low <= ratio <= high:
+        return
+    apart = 1000 * np.min(np.diff(time)[np.diff(time) > 0])
+    raise UserError(
+        f"{trajectory.name}: mass times acceleration is {ratio:.3g} times the force, with "
+        f"{apart:.3g} fs between frames. Frames {apart * np.sqrt(ratio):.2g} fs apart fit, or "
+        "forces in another unit. Correct data.timestep or data.energy_unit."
+    )
+
+
+def _stiffness(trajectory: Trajectory) -> float | None:
+    """Median over the molecules of `bond_stiffness`; None if it is unknown for all."""
+    found = [
+        stiffness
+        for one in trajectory.molecules()
+        if (stiffness := bond_stiffness(one.atomic_numbers, one.positions, one.forces)) is not None
+    ]
+    return float(np.median(found)) if found else None
 
 
 def refuse_frames(trajectory: Trajectory, faulty: np.ndarray, fault: str, remedy: str) -> None:
@@ -126,7 +198,7 @@ def refuse_frames(trajectory: Trajectory, faulty: np.ndarray, fault: str, remedy
     if not len(rows):
         return
     listed = [
-        f"{row} (sample_id {trajectory.sample_id[row]}, {trajectory.time[row]:g} ps)"
+        f"{row} (sample_id {trajectory.sample_id[row]}, {_place(trajectory, row)})"
         for row in rows[:MAX_LISTED]
     ]
     more = ", …" if len(rows) > MAX_LISTED else ""
@@ -136,10 +208,15 @@ def refuse_frames(trajectory: Trajectory, faulty: np.ndarray, fault: str, remedy
     )
 
 
+def _place(trajectory: Trajectory, row: int) -> str:
+    file = trajectory.columns.get("file")
+    return f"{trajectory.time[row]:g} ps" if file is None else f"file {file[row]}"
+
+
 def _check_shapes(trajectory: Trajectory) -> None:
-    frames, atoms = len(trajectory.sample_id), len(trajectory.symbols)
+    frames, atoms = len(trajectory.sample_id), trajectory.atomic_numbers.shape[-1]
     shapes: dict[str, Sequence[int]] = {
-        "atomic_numbers": (atoms,),
+        "atomic_numbers": (frames, atoms) if trajectory.is_mixed else (len(trajectory.symbols),),
         "positions": (frames, atoms, 3),
         "energies": (frames,),
         "forces": (frames, atoms, 3),
@@ -155,7 +232,9 @@ def _check_shapes(trajectory: Trajectory) -> None:
 
 
 def _check_length(trajectory: Trajectory) -> None:
-    distance = neighbour_distance(trajectory.atomic_numbers, trajectory.positions)
+    distance = neighbour_distance(
+        (molecule.atomic_numbers, molecule.positions) for molecule in trajectory.molecules()
+    )
     low, high = LENGTHS
     if distance is None or low <= distance <= high:
         return

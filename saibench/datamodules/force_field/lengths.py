@@ -8,6 +8,7 @@ the sum of their covalent radii (Cordero et al. 2008, doi:10.1039/b801115j), and
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import MappingProxyType
 
 import numpy as np
@@ -22,33 +23,37 @@ LENGTH_UNITS = MappingProxyType({"Bohr": ANGSTROM_PER_BOHR, "nm": 10.0, "pm": 0.
 UNBOUND = (2, 10, 18, 36, 54, 86)
 """Noble gases, which form no bonds."""
 MAX_FRAMES = 200
-"""Frames that are used, evenly spaced."""
+"""Frames of a molecule that are used, evenly spaced."""
 QUANTILE = 0.1
 """Quantile over frames, since bonds may be stretched or broken in the others."""
 
 
-def neighbour_distance(numbers: np.ndarray, positions: np.ndarray) -> float | None:
+def neighbour_distance(molecules: Iterable[tuple[np.ndarray, np.ndarray]]) -> float | None:
     """Median distance of an atom to its nearest neighbour, in sums of their covalent radii.
 
     Args:
-        numbers: (A,) atomic numbers.
-        positions: (T, A, 3) in Å.
+        molecules: of each, (A,) atomic numbers and (T, A, 3) positions in Å.
 
     Returns:
-        The 10 % quantile over frames; None if fewer than two atoms form bonds.
+        The 10 % quantile over frames; None if no two atoms of a molecule form bonds.
     """
+    medians = [one for numbers, positions in molecules for one in _medians(numbers, positions)]
+    return float(np.quantile(medians, QUANTILE)) if medians else None
+
+
+def _medians(numbers: np.ndarray, positions: np.ndarray) -> list[float]:
+    """Of at most `MAX_FRAMES` frames."""
     atoms = np.flatnonzero(~np.isin(numbers, UNBOUND))
     if len(atoms) < 2 or not len(positions):
-        return None
+        return []
     rows = np.unique(np.linspace(0, len(positions) - 1, MAX_FRAMES).astype(int))
     radii = covalent_radii[numbers[atoms]]
     bonds = radii[:, None] + radii
     np.fill_diagonal(bonds, np.nan)
-    medians = [
-        np.median(np.nanmin(np.linalg.norm(frame[:, None] - frame, axis=2) / bonds, axis=1))
+    return [
+        float(np.median(np.nanmin(np.linalg.norm(frame[:, None] - frame, axis=2) / bonds, axis=1)))
         for frame in np.asarray(positions[rows])[:, atoms]
     ]
-    return float(np.quantile(medians, QUANTILE))
 
 
 def likely_length(distance: float) -> str | None:

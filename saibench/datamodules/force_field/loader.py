@@ -1,4 +1,4 @@
-"""Batches of frames of one molecule, gathered on the device of the net.
+"""Batches of frames of molecules, gathered on the device of the net.
 
 A trajectory is a few dense tensors, so that a batch is one indexing operation without worker
 processes.
@@ -22,7 +22,8 @@ from saibench.datamodules.stream import EvaluationBatches, TrainingBatches
 class FrameTensors:
     """A trajectory on a device: positions in Å, relative energies in eV, forces in eV/Å.
 
-    `has_forces` is None if all frames have reference forces.
+    `species` is `(A,)`, or `(T, A)` with -1 for padding, as in `MoleculeBatch`. `has_forces` is
+    None if all frames have reference forces.
     """
 
     sample_id: Tensor
@@ -36,7 +37,7 @@ class FrameTensors:
         return MoleculeBatch(
             sample_id=self.sample_id[rows],
             positions=self.positions[rows],
-            species=self.species,
+            species=self.species if self.species.ndim == 1 else self.species[rows],
             energy=self.energy[rows],
             forces=self.forces[rows],
             sample_weight=sample_weight,

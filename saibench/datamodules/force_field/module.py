@@ -1,4 +1,4 @@
-"""Molecular trajectories, partitioned in time."""
+"""Frames of molecules, partitioned in time or by other columns of their index."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 import torch
+from ase.data import atomic_numbers, chemical_symbols
 
 from saibench.datamodules.force_field.atom_soap import NAMES as ATOM_NAMES
 from saibench.datamodules.force_field.atom_soap import AtomDistances, AtomSoap
+from saibench.datamodules.force_field.atomic_energies import fitted_atomic_energies
 from saibench.datamodules.force_field.batch import MoleculeBatch
 from saibench.datamodules.force_field.checks import check_trajectory, refuse_frames
 from saibench.datamodules.force_field.loader import FrameTensors, frame_loader
@@ -21,7 +23,6 @@ from saibench.datamodules.force_field.soap import NEAREST, soap_unit_vectors
 from saibench.datamodules.force_field.trajectory import (
     Trajectory,
     TrajectorySource,
-    formula,
     index_fields,
 )
 from saibench.datamodules.loader import Loader
@@ -31,12 +32,13 @@ from saibench.datamodules.structural import NO_SOURCE, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.known import TITLES
 from saibench.evidence.schema import BEFORE, Field
+from saibench.formatting import joined
 from saibench.options import Count, Positive
 
 
 @dataclass(eq=False, repr=False)
 class ForceFieldDataModule(StructuralDataModule):
-    """Frames of one molecule: training window, validation frames and test partitions.
+    """Frames of molecules: training window, validation frames and test partitions.
 
     Args:
         r_max: cutoff radius in Å for the mean number of neighbours.
@@ -68,17 +70,37 @@ class ForceFieldDataModule(StructuralDataModule):
         return {
             "hash": self.trajectory.data_hash,
             "describe": self.source.describe(),
-            "system": formula(self.trajectory.symbols),
+            "system": self.trajectory.system,
         }
 
     @cached_property
     def type_names(self) -> list[str]:
-        return sorted(set(self.trajectory.symbols))
+        return list(self.trajectory.elements)
 
     @cached_property
     def energy_mean(self) -> float:
         """Mean total energy of the training partition in eV, in float64."""
         return float(self.trajectory.energies[self.reference_rows()].mean())
+
+    @cached_property
+    def atomic_energies(self) -> np.ndarray:
+        """Energy of an atom of each type in eV: least squares over the training partition."""
+        rows = self.reference_rows()
+        return fitted_atomic_energies(
+            self._counts_of(rows), self.trajectory.energies[rows], self.type_names
+        )
+
+    def reference_energies(self, rows: np.ndarray) -> np.ndarray | float:
+        """What the energies of frames are relative to, in eV: `(N,)`, or their mean."""
+        if not self.trajectory.is_mixed:
+            return self.energy_mean
+        return self._counts_of(rows) @ self.atomic_energies
+
+    def _counts_of(self, rows: np.ndarray) -> np.ndarray:
+        """`(N, S)` numbers of atoms of each type in these frames."""
+        numbers = self.trajectory.numbers_of(rows)
+        types = [atomic_numbers[name] for name in self.type_names]
+        return np.stack([(numbers == one).sum(axis=1) for one in types], axis=1)
 
     def preview_dataset_info(self) -> dict[str, Any] | None:
         """The species, if the source knows them, with placeholders for all other numbers."""
@@ -86,6 +108,8 @@ class ForceFieldDataModule(StructuralDataModule):
         if known is None or type(self).dataset_info is not ForceFieldDataModule.dataset_info:
             return None
         symbols = known()
+        if symbols is None:
+            return None
         type_names = sorted(set(symbols))
         return {
             "type_names": type_names,
@@ -96,20 +120,45 @@ class ForceFieldDataModule(StructuralDataModule):
     def dataset_info(self) -> dict[str, Any]:
         train = self.reference_rows()
         self._refuse_without_forces()
-        positions = torch.from_numpy(self.trajectory.positions[train].astype(np.float32))
-        neighbors = mean_num_neighbors(positions, self.r_max)
+        self._refuse_unknown_elements()
+        trajectory = self.trajectory
+        positions = torch.from_numpy(trajectory.positions[train].astype(np.float32))
+        is_atom = torch.from_numpy(trajectory.numbers_of(train) > 0) if self._is_mixed else None
+        neighbors = mean_num_neighbors(positions, self.r_max, is_atom)
         if not neighbors:
             raise UserError(
-                f"datamodule.r_max={self.r_max:g}: no two atoms of {self.trajectory.name} are "
+                f"datamodule.r_max={self.r_max:g}: no two atoms of {trajectory.name} are "
                 "within this distance in Å. Use 4."
             )
-        return {
+        info = {
             "type_names": self.type_names,
-            "species": [self.type_names.index(symbol) for symbol in self.trajectory.symbols],
+            "species": None,
             "avg_num_neighbors": neighbors,
-            "force_rms": float(np.sqrt(np.square(self.trajectory.forces[train]).mean())),
-            "energy_mean": self.energy_mean,
+            "force_rms": self._force_rms(train),
         }
+        if self._is_mixed:
+            return {**info, "atomic_energies": self.atomic_energies.tolist()}
+        species = [self.type_names.index(symbol) for symbol in trajectory.symbols]
+        return {**info, "species": species, "energy_mean": self.energy_mean}
+
+    def _force_rms(self, rows: np.ndarray) -> float:
+        """Root mean square of the force components of these frames, in eV/Å.
+
+        Without forces, the scale of atomic energies: the standard deviation of energies per atom.
+        """
+        known = self.trajectory.rows(rows).with_forces()
+        forces = known.forces
+        if known.is_mixed:
+            forces = forces[known.atomic_numbers > 0]
+        if forces.size:
+            return float(np.sqrt(np.square(forces).mean()))
+        energies = self.trajectory.energies[rows] - self.reference_energies(rows)
+        scale = float(np.std(energies / (self.trajectory.numbers_of(rows) > 0).sum(axis=1)))
+        return scale or 1.0
+
+    @property
+    def _is_mixed(self) -> bool:
+        return self.trajectory.is_mixed
 
     def prepare_data(self) -> None:
         """Build the caches on one rank; all ranks then only map them."""
@@ -133,7 +182,7 @@ class ForceFieldDataModule(StructuralDataModule):
         """Times, SOAP similarities to the training partition and its window, and distances."""
         columns = self.training_similarity.of(self._soap[rows])
         soap = self.atom_soap
-        columns |= self.atom_distances.of(soap.symbols, soap.vectors[rows])
+        columns |= self.atom_distances.of(soap.symbols_of(rows), soap.vectors[rows])
         return self.index[rows].with_columns(
             pl.Series(name, values) for name, values in columns.items()
         )
@@ -211,13 +260,15 @@ class ForceFieldDataModule(StructuralDataModule):
         return [*own, *index_fields(self.source)]
 
     def _refuse_without_forces(self) -> None:
-        """Refuse to train or validate on energies alone.
+        """Refuse to train or validate on energies alone, unless such frames are masked.
 
         Raises:
             UserError: names the first such frames.
         """
         trajectory = self.trajectory
         if trajectory.has_forces is None:
+            return
+        if getattr(self.source, "missing_forces", "refuse") == "mask":
             return
         lacking = np.zeros(len(trajectory.time), dtype=bool)
         for part in self.split:
@@ -226,14 +277,35 @@ class ForceFieldDataModule(StructuralDataModule):
             trajectory,
             lacking,
             "no forces, but is to be trained on them,",
-            "Train on files with forces: training={_target_: …Where, by: file, equals: …}.",
+            "Train on files with forces: training={_target_: …Where, by: file, equals: …}; or on "
+            "their energies alone: data=ase data.missing_forces=mask.",
+        )
+
+    def _refuse_unknown_elements(self) -> None:
+        """Refuse to test on an element that no training frame has.
+
+        Raises:
+            UserError: names the first such frames.
+        """
+        if not self._is_mixed or not self.split[0].count:
+            return
+        known = np.unique(self.trajectory.numbers_of(self.split[0].rows))
+        others = np.setdiff1d(self.trajectory.atomic_numbers, [0, *known])
+        lacking = np.zeros(len(self.trajectory.time), dtype=bool)
+        for part in (self.split[1], *self.tests.values()):
+            found = np.isin(self.trajectory.numbers_of(part.rows), others).any(axis=1)
+            lacking[part.rows] |= found
+        refuse_frames(
+            self.trajectory,
+            lacking,
+            f"{joined([chemical_symbols[one] for one in others])}, which no training frame has,",
+            "Test on molecules of the elements of training.",
         )
 
     def _tensors(self, rows: np.ndarray, device: torch.device | None = None) -> FrameTensors:
         """Frames on a device, by default that of the trainer."""
         device = device or self.attached.strategy.root_device
         trajectory = self.trajectory
-        species = [self.type_names.index(symbol) for symbol in trajectory.symbols]
         dtype: torch.dtype = getattr(torch, self.dtype)
         forces, known = trajectory.forces[rows], None
         if trajectory.has_forces is not None:
@@ -246,8 +318,16 @@ class ForceFieldDataModule(StructuralDataModule):
         return FrameTensors(
             sample_id=tensor(trajectory.sample_id[rows], torch.int64),
             positions=tensor(trajectory.positions[rows], dtype),
-            species=torch.tensor(species, device=device),
-            energy=tensor(trajectory.energies[rows] - self.energy_mean, torch.float64),
+            species=tensor(self._species_of(rows), torch.int64),
+            energy=tensor(trajectory.energies[rows] - self.reference_energies(rows), torch.float64),
             forces=tensor(forces, dtype),
             has_forces=None if known is None or known.all() else tensor(known, torch.bool),
         )
+
+    def _species_of(self, rows: np.ndarray) -> np.ndarray:
+        """Atom types `(A,)`; `(N, A)` of several molecules, with -1 for padding."""
+        numbers = self.trajectory.atomic_numbers
+        type_of = np.full(len(chemical_symbols), -1)
+        for position, name in enumerate(self.type_names):
+            type_of[atomic_numbers[name]] = position
+        return type_of[numbers[rows] if self._is_mixed else numbers]

@@ -109,6 +109,8 @@ def frame_similarity(trajectory: Trajectory, soap: np.ndarray) -> SampleSimilari
 
     def contents(rows: np.ndarray) -> np.ndarray:
         rounded = np.round(trajectory.positions[rows] / PRECISION).astype(np.int64)
+        if trajectory.is_mixed:
+            rounded = np.concatenate([rounded, trajectory.numbers_of(rows)[:, :, None]], axis=2)
         return digest(list(rounded))[:, None]
 
     return SampleSimilarity(

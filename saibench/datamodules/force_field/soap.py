@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -129,10 +130,10 @@ class NearestFrames:
 
 
 class SoapDescriptor:
-    """SOAP descriptors of one molecule's frames, averaged over the atoms by default.
+    """SOAP descriptors of frames, averaged over the atoms by default.
 
     Args:
-        symbols: chemical symbols of the A atoms.
+        symbols: chemical symbols of a molecule's atoms, or all elements of several molecules.
     """
 
     def __init__(self, symbols: Sequence[str], settings: SoapSettings | None = None) -> None:
@@ -149,31 +150,53 @@ class SoapDescriptor:
         """D, the length of a descriptor."""
         return self._soap.get_number_of_features()
 
-    def unit_vectors(self, positions: np.ndarray) -> np.ndarray:
-        """(N, D) float64 of Euclidean norm 1 for positions (N, A, 3) in Å."""
-        return self._unit(positions, 1).reshape(len(positions), -1)
+    def unit_vectors(self, positions: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
+        """(N, D) float64 of Euclidean norm 1.
 
-    def atom_vectors(self, positions: np.ndarray) -> np.ndarray:
-        """(N, A, D) float64 of Euclidean norm 1, with settings that do not average over atoms."""
-        return self._unit(positions, len(self.symbols))
+        Args:
+            positions: (N, A, 3) in Å.
+            numbers: (N, A) atomic numbers, 0 for padding; by default those of `symbols`.
+        """
+        found = self._soap.create(self._frames(positions, numbers))
+        return _of_length_1(found.reshape(len(positions), -1))
 
-    def _unit(self, positions: np.ndarray, parts: int) -> np.ndarray:
+    def atom_vectors(self, positions: np.ndarray, numbers: np.ndarray | None = None) -> np.ndarray:
+        """(N, A, D) float64 of Euclidean norm 1, 0 for padding.
+
+        With settings that do not average over atoms; arguments as in `unit_vectors`.
+        """
+        found = self._soap.create(self._frames(positions, numbers))
+        if isinstance(found, np.ndarray) and numbers is None:
+            return _of_length_1(found.reshape(*positions.shape[:2], -1))
+        vectors = np.zeros((*positions.shape[:2], self.size))
+        for frame, own in zip(vectors, found if len(positions) > 1 else [found], strict=True):
+            frame[: len(own)] = _of_length_1(own)
+        return vectors
+
+    def _frames(self, positions: np.ndarray, numbers: np.ndarray | None) -> list[Any]:
         from ase import Atoms
 
-        atoms = [Atoms(self.symbols, at) for at in positions]
-        descriptors = self._soap.create(atoms).reshape(len(atoms), parts, -1)
-        return descriptors / np.linalg.norm(descriptors, axis=2, keepdims=True)
+        if numbers is None:
+            return [Atoms(self.symbols, at) for at in positions]
+        return [
+            Atoms(own[own > 0], at[own > 0]) for own, at in zip(numbers, positions, strict=True)
+        ]
+
+
+def _of_length_1(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
 def _compute(trajectory: Trajectory, settings: SoapSettings, folder: Path) -> np.ndarray:
     from tqdm import tqdm
 
     frames = len(trajectory.positions)
-    descriptor = SoapDescriptor(trajectory.symbols, settings)
+    descriptor = SoapDescriptor(trajectory.elements, settings)
     vectors = new_array(folder, "soap", (frames, descriptor.size), np.float32)
     with tqdm(total=frames, desc=f"SOAP of {trajectory.name}", unit="frame") as progress:
         for chunk in chunks(np.arange(frames)):
-            vectors[chunk] = descriptor.unit_vectors(trajectory.positions[chunk])
+            numbers = trajectory.numbers_of(chunk)
+            vectors[chunk] = descriptor.unit_vectors(trajectory.positions[chunk], numbers)
             progress.update(len(chunk))
     return vectors
 

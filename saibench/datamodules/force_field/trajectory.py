@@ -1,8 +1,8 @@
-"""A trajectory of one molecule, and the interface of its sources."""
+"""Frames of one molecule or of several, and the interface of their sources."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from ase.data import chemical_symbols
 from saibench.datamodules.cache import Arrays, cached_arrays
 from saibench.datamodules.source import DataSource
 from saibench.evidence.schema import Field
+from saibench.formatting import joined
 
 UNITS = {
     "atomic_numbers": "",
@@ -32,9 +33,12 @@ UNITS = {
 class Trajectory:
     """T frames of one molecule of A atoms, ordered by time.
 
+    Frames of several molecules have `atomic_numbers` (T, A), with A the largest number of atoms;
+    smaller frames are padded at the end with atomic number 0 and zeros.
+
     name: the molecule
-    symbols: A chemical symbols
-    atomic_numbers: (A,) int64
+    symbols: A chemical symbols; empty for several molecules
+    atomic_numbers: (A,) int64, or (T, A)
     positions: (T, A, 3) float64, Å, with the centroid of each frame at the origin
     energies: (T,) float64, eV, total energies
     forces: (T, A, 3) float64, eV/Å
@@ -59,6 +63,62 @@ class Trajectory:
     columns: Arrays = field(default_factory=dict)
     has_forces: np.ndarray | None = None
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether these are frames of several molecules."""
+        return self.atomic_numbers.ndim == 2
+
+    @property
+    def elements(self) -> tuple[str, ...]:
+        """Chemical symbols of all atoms, each once, in alphabetical order."""
+        present = np.unique(self.atomic_numbers)
+        return tuple(sorted(chemical_symbols[number] for number in present if number))
+
+    @property
+    def system(self) -> str:
+        """What a model of these frames applies to: a formula, or the elements of the molecules."""
+        if not self.is_mixed:
+            return formula(self.symbols)
+        return f"molecules of {joined(list(self.elements))}"
+
+    def numbers_of(self, rows: np.ndarray) -> np.ndarray:
+        """(N, A) atomic numbers of these frames, 0 for padding."""
+        if self.is_mixed:
+            return np.asarray(self.atomic_numbers[rows])
+        return np.broadcast_to(self.atomic_numbers, (len(rows), len(self.atomic_numbers)))
+
+    def molecules(self) -> Iterator[Trajectory]:
+        """The frames of each molecule, in one order of its atoms."""
+        if not self.is_mixed:
+            yield self
+            return
+        unique, which = np.unique(self.atomic_numbers, axis=0, return_inverse=True)
+        order = np.argsort(which.reshape(-1), kind="stable")
+        bounds = np.searchsorted(which.reshape(-1)[order], np.arange(len(unique) + 1))
+        for number, padded in enumerate(unique):
+            rows = order[bounds[number] : bounds[number + 1]]
+            numbers = padded[padded > 0]
+            symbols = tuple(chemical_symbols[number] for number in numbers)
+            part = self.rows(rows)
+            yield replace(
+                part,
+                symbols=symbols,
+                atomic_numbers=numbers,
+                positions=part.positions[:, : len(numbers)],
+                forces=part.forces[:, : len(numbers)],
+            )
+
+    def rows(self, kept: np.ndarray) -> Trajectory:
+        """Some of the frames."""
+        names = ("positions", "energies", "forces", "sample_id", "time")
+        arrays = {name: getattr(self, name)[kept] for name in names}
+        columns = {name: values[kept] for name, values in self.columns.items()}
+        if self.is_mixed:
+            arrays["atomic_numbers"] = self.atomic_numbers[kept]
+        if self.has_forces is not None:
+            arrays["has_forces"] = self.has_forces[kept]
+        return replace(self, **arrays, columns=columns)
+
     def index(self) -> pl.DataFrame:
         """One row per frame: `sample_id`, `time` in ps and the further columns."""
         return trajectory_index(self.sample_id, self.time, self.columns)
@@ -67,22 +127,18 @@ class Trajectory:
         """The frames that have forces."""
         if self.has_forces is None or self.has_forces.all():
             return self
-        kept = np.flatnonzero(self.has_forces)
-        names = ("positions", "energies", "forces", "sample_id", "time")
-        arrays = {name: getattr(self, name)[kept] for name in names}
-        columns = {name: values[kept] for name, values in self.columns.items()}
-        return replace(self, **arrays, columns=columns, has_forces=None)
+        return replace(self.rows(np.flatnonzero(self.has_forces)), has_forces=None)
 
 
 class TrajectorySource(DataSource, Protocol):
     """A reader or a simulation of a trajectory.
 
-    `cached_trajectory` does most of `load`, and `ase_frames.frames_of_atoms` reads all formats of
-    ASE. With an optional method `preview_symbols()`, the chemical symbols of the atoms, models are
-    built before anything runs. An optional attribute `index_fields`, a sequence of
-    `evidence.schema.Field`, names the arrays that are further columns of the index, such as a
-    temperature; an empty `time_unit` says that `time` only counts frames. The data are checked by
-    `checks.check_trajectory`.
+    `cached_trajectory` does most of `load`, and `ase_frames.frames_of_atoms` converts frames of
+    ASE. With an optional method `preview_symbols()`, the chemical symbols of the atoms or None if
+    they are not known, models are built before anything runs. An optional attribute `index_fields`,
+    a sequence of `evidence.schema.Field`, names the arrays that are further columns of the index,
+    such as a temperature; an empty `time_unit` says that `time` only counts frames. The data are
+    checked by `checks.check_trajectory`.
     """
 
     def load(self, cache: Path) -> Trajectory:
@@ -117,7 +173,8 @@ def cached_trajectory(
     )
     arrays = dict(kept.arrays)
     columns = {name: arrays.pop(name) for name in further}
-    symbols = tuple(chemical_symbols[number] for number in arrays["atomic_numbers"])
+    numbers = arrays["atomic_numbers"]
+    symbols = tuple(chemical_symbols[number] for number in numbers) if numbers.ndim == 1 else ()
     return Trajectory(source.name, symbols, data_hash=kept.data_hash, columns=columns, **arrays)
 
 
@@ -138,8 +195,21 @@ def trajectory_index(
 
 
 def centred(positions: np.ndarray) -> np.ndarray:
-    """Positions (T, A, 3) with the centroid of each frame at the origin.
+    """Positions (T, A, 3) or (A, 3) with the centroid of each frame at the origin.
 
     Far from it float32 loses the precision of bond lengths: rMD17's benzene drifts beyond 100 Å.
     """
-    return positions - positions.mean(axis=1, keepdims=True)
+    return positions - positions.mean(axis=-2, keepdims=True)
+
+
+def padded(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """(T, A, ...) of T arrays (A', ...), filled with zeros up to the longest.
+
+    >>> padded([np.array([8, 1, 1]), np.array([8, 8])]).tolist()
+    [[8, 1, 1], [8, 8, 0]]
+    """
+    longest = max(len(part) for part in parts)
+    found = np.zeros((len(parts), longest, *parts[0].shape[1:]), parts[0].dtype)
+    for row, part in zip(found, parts, strict=True):
+        row[: len(part)] = part
+    return found

@@ -1,4 +1,4 @@
-"""Saved samples of force fields: frames of a molecule with the errors of their forces."""
+"""Saved samples of force fields: frames of molecules with the errors of their forces."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class SavedFrames(SavedSamples):
-    """S frames of one molecule of A atoms, without a test-time transform.
+    """S frames of molecules of at most A atoms, without a test-time transform.
 
     why: (S,) str, the reason for saving the frame
-    atomic_numbers: (A,) int64
+    atomic_numbers: (A,) int64 of one molecule, or (S, A) of several, 0 for padding
     positions: (S, A, 3) float32, Å
     forces: (S, A, 3) float32, meV/Å, of the reference
     force_error: (S, A, 3) float32, meV/Å, predicted minus reference
@@ -33,7 +33,7 @@ class SavedFrames(SavedSamples):
     force_error: Floats
 
     def __post_init__(self) -> None:
-        expected = (len(self.sample_id), len(self.atomic_numbers), 3)
+        expected = (len(self.sample_id), self.atomic_numbers.shape[-1], 3)
         for name in ("why", "positions", "forces", "force_error"):
             shape = expected[:1] if name == "why" else expected
             if getattr(self, name).shape != shape:

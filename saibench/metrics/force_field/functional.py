@@ -18,6 +18,8 @@ from saibench.metrics.functional.refusal import count_not_finite, raise_if_refus
 ForceErrorKind = Literal["component", "norm"]
 FORCE_ERROR_KINDS: tuple[str, ...] = get_args(ForceErrorKind)
 
+PADDING = -1
+"""Species of a place without an atom, in frames of several molecules."""
 FORCE_REFUSALS = (
     "predicted force components that are NaN or infinite",
     "target force components that are NaN or infinite",
@@ -84,15 +86,16 @@ def energy_error(preds: Tensor, target: Tensor) -> Tensor:
 
 
 def by_species(values: Tensor, species: Tensor, num_species: int) -> tuple[Tensor, Tensor]:
-    """Mean over the atoms of each species, for frames of one molecule.
+    """Mean over the atoms of each species, for frames of one molecule or of several.
 
     Args:
         values: (..., A) a value per atom, such as `force_component_error` of (B, A, 3) forces.
-        species: (A,) integers in 0 ... num_species - 1, the same for every frame.
+        species: (A,) integers in 0 ... num_species - 1, the same for every frame; or (..., A),
+            with -1 where a smaller molecule has no atom.
         num_species: S.
 
     Returns:
-        mean (..., S), float64, NaN for an absent species; counts (S,) of atoms.
+        mean (..., S), float64, NaN for an absent species; counts (S,) of atoms, or (..., S).
 
     Raises:
         ValueError: lengths don't match, or a species is out of range (this check synchronises
@@ -102,11 +105,12 @@ def by_species(values: Tensor, species: Tensor, num_species: int) -> tuple[Tenso
     >>> mean, counts
     (tensor([[2., nan, 8.]], dtype=torch.float64), tensor([2, 0, 1]))
     """
-    check_integers(species, values.shape[-1:], "species")
-    outside = _count_outside(species, num_species)
+    shared = species.ndim == 1
+    check_integers(species, values.shape[-1:] if shared else values.shape, "species")
+    outside = _count_outside(species if shared else species[species != PADDING], num_species)
     raise_if_refused(outside.unsqueeze(0), FORCE_REFUSALS[2:], by="by_species")
     member = _membership(species, num_species)
-    counts = member.sum(dim=0)
+    counts = member.sum(dim=-2)
     return _sum_by_species(values.double(), member) / counts, counts
 
 

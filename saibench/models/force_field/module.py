@@ -23,6 +23,7 @@ from saibench.metrics.force_field.functional import (
     force_component_error,
     force_norm_error,
 )
+from saibench.models.force_field.atoms import FlatAtoms, count_atoms, mean_over_atoms
 from saibench.models.force_field.saved_frames import choose_frames, saved_frames
 from saibench.models.force_field.statistics import (
     atom_axis,
@@ -51,10 +52,12 @@ class ForceFieldModule(NetModule):
 
     Args:
         net: `_target_` and settings of the net, `forward(positions (B, A, 3) Å, species (A,))`
-            → energies `(B,)` eV and forces `(B, A, 3)` eV/Å.
+            → energies `(B,)` eV and forces `(B, A, 3)` eV/Å. A net of several molecules has the
+            attribute `mixed_molecules = True` and gets species `(B, A)`, -1 where there is no atom.
         optimizer: `_target_` and settings of a torch optimizer.
         dataset_info: of the training partition: `type_names`, `species`, `avg_num_neighbors`,
-            `force_rms` (eV/Å), `energy_mean` (eV).
+            `force_rms` (eV/Å), `energy_mean` (eV). `species` is None for several molecules, whose
+            energies are relative to `atomic_energies` (eV) by atom type.
         loss: weights `energy` and `forces`.
         loss_of: `squared` or `absolute` errors.
         lr_schedule: `scheduler` (a `_target_`), `interval` and `monitor`, or None.
@@ -91,6 +94,12 @@ class ForceFieldModule(NetModule):
             force_rms=dataset_info["force_rms"],
             seed=seed,
         )
+        if dataset_info["species"] is None and not getattr(self.net, "mixed_molecules", False):
+            raise UserError(
+                f"model.net={net['_target_']} takes frames of one molecule, but the data have "
+                f"several. Use data.one_molecule=true, or a net with `mixed_molecules = True` that "
+                "accepts species (B, A), -1 where there is no atom."
+            )
         num_species = len(dataset_info["type_names"])
         self.validation_forces = PerAtomForceError(num_species)
         self.validation_energy = PerAtomEnergyError()
@@ -129,21 +138,22 @@ class ForceFieldModule(NetModule):
         of_energy, of_forces = energy - batch.energy, forces - batch.forces
         if self.loss_of == "squared":
             energy_part = of_energy.square()
-            force_part = of_forces.square().mean(dim=(1, 2))
+            force_part = _mean_over_components(of_forces.square(), batch.species)
         else:
             energy_part = of_energy.abs()
-            force_part = of_forces.norm(dim=2).mean(dim=1)
+            force_part = mean_over_atoms(of_forces.norm(dim=2), batch.species)
+        if batch.has_forces is not None:
+            force_part = torch.where(batch.has_forces, force_part, 0)
         return self.loss_weights["energy"] * energy_part + self.loss_weights["forces"] * force_part
 
     def validation_step(self, batch: MoleculeBatch, batch_idx: int) -> None:
         energy, forces = self(batch)
-        num_atoms = len(batch.species)
+        atoms = FlatAtoms.of(batch.forces, batch.species)
+        known = slice(None) if batch.has_forces is None else batch.has_forces[atoms.frame]
         self.validation_forces.update(
-            forces.reshape(-1, 3),
-            batch.forces.reshape(-1, 3),
-            batch.species.repeat(len(batch.energy)),
+            atoms.flat(forces)[known], atoms.positions[known], atoms.species[known]
         )
-        self.validation_energy.update(energy, batch.energy, num_atoms)
+        self.validation_energy.update(energy, batch.energy, atoms.num_atoms)
         self.validation_loss.update(self.frame_losses(energy, forces, batch))
 
     def on_validation_epoch_end(self) -> None:
@@ -164,15 +174,20 @@ class ForceFieldModule(NetModule):
         layers = self.latent_layers()
         if not layers:
             return None
-        of_molecule = (self.dataset_info["type_names"], self.dataset_info["species"])
+        type_names, species = self.dataset_info["type_names"], self.dataset_info["species"]
         return LatentSpace(
             layers,
             f"of {len(layers)} layers of {type(self.net).__name__}",
             self.last_layer(),
-            groups=torch.tensor(self.dataset_info["species"]),
-            part_axis=atom_axis(*of_molecule),
-            group_axis=species_axis(*of_molecule),
+            groups=None if species is None else torch.tensor(species),
+            part_axis=None if species is None else atom_axis(type_names, species),
+            group_axis=species_axis(type_names, species),
+            part_name="atom",
+            varies=species is None,
         )
+
+    def latent_groups(self, batch: MoleculeBatch) -> Tensor | None:
+        return None if batch.species.ndim == 1 else batch.species
 
     def committee_statistics(self) -> list[Statistic]:
         info = self.dataset_info
@@ -185,11 +200,11 @@ class ForceFieldModule(NetModule):
         variance = forces.var(dim=0).mean(dim=2)
         spread = MEV_PER_EV * variance.sqrt()
         of_species = by_species(spread, batch.species, len(self.dataset_info["type_names"]))[0]
-        return {
-            "committee_std": MEV_PER_EV * variance.mean(dim=1).sqrt(),
-            "species/committee_std": of_species,
-            "atom/committee_std": spread,
-        }
+        of_frame = MEV_PER_EV * mean_over_atoms(variance, batch.species).sqrt()
+        found = {"committee_std": of_frame, "species/committee_std": of_species}
+        if batch.species.ndim == 1:
+            return {**found, "atom/committee_std": spread}
+        return {**found, "species/committee_std.defined": ~of_species.isnan()}
 
     def metric_inputs(self) -> dict[str, MetricInputs]:
         forces = torch.arange(12.0, dtype=torch.float64).reshape(4, 3)
@@ -213,28 +228,26 @@ class ForceFieldModule(NetModule):
 
     def _update_metrics(self, energy: Tensor, forces: Tensor, batch: MoleculeBatch) -> None:
         """In meV and meV/Å, one row per atom or frame; forces where there are reference forces."""
-        atoms = forces.shape[1]
-        sample_id, target = batch.sample_id, batch.forces
+        atoms = FlatAtoms.of(batch.forces, batch.species)
+        preds, target = atoms.flat(forces), atoms.positions
+        species, sample_id = atoms.species, batch.sample_id[atoms.frame]
         if batch.has_forces is not None:
-            has_forces = batch.has_forces
-            sample_id, forces, target = (
-                sample_id[has_forces],
-                forces[has_forces],
-                target[has_forces],
-            )
+            kept = batch.has_forces[atoms.frame]
+            preds, target = preds[kept], target[kept]
+            species, sample_id = species[kept], sample_id[kept]
         self.update_metrics(
             "forces",
-            sample_id.repeat_interleave(atoms),
-            preds=MEV_PER_EV * forces.double().flatten(0, 1),
-            target=MEV_PER_EV * target.double().flatten(0, 1),
-            species=batch.species.repeat(len(sample_id)),
+            sample_id,
+            preds=MEV_PER_EV * preds.double(),
+            target=MEV_PER_EV * target.double(),
+            species=species,
         )
         self.update_metrics(
             "energy",
             batch.sample_id,
             preds=MEV_PER_EV * energy.double(),
             target=MEV_PER_EV * batch.energy.double(),
-            num_atoms=torch.full_like(batch.sample_id, atoms),
+            num_atoms=atoms.num_atoms,
         )
 
     def test_step(self, batch: MoleculeBatch, batch_idx: int) -> dict[str, Tensor]:
@@ -247,20 +260,29 @@ class ForceFieldModule(NetModule):
         has_forces = batch.has_forces
         if has_forces is None:
             has_forces = torch.ones_like(batch.sample_id, dtype=torch.bool)
+        species = batch.species
+        of_species, counts = by_species(component, species, num_species)
         force_errors = {
-            "force_mae": component.mean(dim=1),
-            "force_error_norm": norm.mean(dim=1),
-            "species/force_mae": by_species(component, batch.species, num_species)[0],
-            "species/force_error_norm": by_species(norm, batch.species, num_species)[0],
-            "atom/force_mae": component,
-            "atom/force_error_norm": norm,
+            "force_mae": mean_over_atoms(component, species),
+            "force_error_norm": mean_over_atoms(norm, species),
+            "species/force_mae": of_species,
+            "species/force_error_norm": by_species(norm, species, num_species)[0],
         }
+        if species.ndim == 1:
+            force_errors |= {"atom/force_mae": component, "atom/force_error_norm": norm}
+        defined = defined_where(has_forces, force_errors)
+        if species.ndim > 1:
+            present = counts > 0
+            defined |= {
+                key: value & present for key, value in defined.items() if key.startswith("species/")
+            }
         return {
             "predicted_energy": MEV_PER_EV * energy.double(),
             "energy_error": signed,
-            "energy_error_per_atom": signed / len(batch.species),
+            "energy_error_per_atom": signed / count_atoms(species, len(signed)),
             **force_errors,
-            **defined_where(has_forces, force_errors),
+            **defined,
+            **({"species/num_atoms": counts} if species.ndim > 1 else {}),
             **self._equivariance(forces, batch),
         }
 
@@ -269,7 +291,15 @@ class ForceFieldModule(NetModule):
             return {}
         _, plain = self(batch.original)
         expected = batch.transform.forces(plain, batch.sample_id)
-        return {"equivariance_error": MEV_PER_EV * (forces - expected).abs().mean(dim=(1, 2))}
+        error = (forces - expected).abs()
+        return {"equivariance_error": MEV_PER_EV * _mean_over_components(error, batch.species)}
+
+
+def _mean_over_components(values: Tensor, species: Tensor) -> Tensor:
+    """`(B,)` means of `(B, A, 3)` over the components of all atoms."""
+    if species.ndim == 1:
+        return values.mean(dim=(1, 2))
+    return mean_over_atoms(values.mean(dim=2), species)
 
 
 def _check_loss(weights: Mapping[str, float]) -> None:

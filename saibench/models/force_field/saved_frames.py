@@ -44,11 +44,11 @@ def saved_frames(
         batch = data.batch_of(part, module.device)
         _, predicted = module(batch)
         errors.append((predicted - batch.forces).double().cpu().numpy())
-    trajectory = data.trajectory
+    trajectory, numbers = data.trajectory, data.trajectory.atomic_numbers
     return SavedFrames(
         sample_id=np.array(trajectory.sample_id[rows]),
         why=why,
-        atomic_numbers=np.array(trajectory.atomic_numbers),
+        atomic_numbers=np.array(numbers[rows] if numbers.ndim == 2 else numbers),
         positions=trajectory.positions[rows].astype(np.float32),
         forces=(MEV_PER_EV * trajectory.forces[rows]).astype(np.float32),
         force_error=(MEV_PER_EV * np.concatenate(errors)).astype(np.float32),

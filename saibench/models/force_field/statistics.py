@@ -10,20 +10,25 @@ from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import Axis, Statistic
 
 
-def force_field_statistics(type_names: Sequence[str], species: Sequence[int]) -> list[Statistic]:
-    """Errors by frame, by species and by atom.
+def force_field_statistics(
+    type_names: Sequence[str], species: Sequence[int] | None
+) -> list[Statistic]:
+    """Errors by frame, by species and, of one molecule, by atom.
 
     Args:
         type_names: chemical symbols; the position in the list is the atom type.
-        species: atom type of each atom of the molecule.
+        species: atom type of each atom of the molecule; None for several molecules.
     """
-    by_species, by_atom = species_axis(type_names, species), atom_axis(type_names, species)
-    return [
+    by_species = species_axis(type_names, species)
+    minus = "the mean of the training partition"
+    if species is None:
+        minus = "the atomic energies of its atoms, fitted to the training partition"
+    found = [
         Statistic(
             "predicted_energy",
             "meV",
             "frame",
-            "predicted total energy minus the mean of the training partition",
+            f"predicted total energy minus {minus}",
             known=BEFORE,
         ),
         Statistic(
@@ -51,20 +56,25 @@ def force_field_statistics(type_names: Sequence[str], species: Sequence[int]) ->
         ),
         _force_mae({"force_mae": "mean"}, by_species),
         _force_error_norm({}, by_species),
-        _force_mae({}, by_atom),
-        _force_error_norm({}, by_atom),
     ]
+    if species is None:
+        describe = "number of atoms of the species"
+        return [*found, Statistic("num_atoms", "", "frame", describe, by_species, known=BEFORE)]
+    by_atom = atom_axis(type_names, species)
+    return [*found, _force_mae({}, by_atom), _force_error_norm({}, by_atom)]
 
 
 def committee_statistics(
-    members: int, type_names: Sequence[str], species: Sequence[int]
+    members: int, type_names: Sequence[str], species: Sequence[int] | None
 ) -> list[Statistic]:
     """Disagreement of a committee by frame, species and atom; arguments as above."""
     describe = (
         "root mean square, over force components, of the standard deviation of the predictions of "
         f"the weights of the last validations (up to {members})"
     )
-    axes = (None, species_axis(type_names, species), atom_axis(type_names, species))
+    axes = [None, species_axis(type_names, species)]
+    if species is not None:
+        axes.append(atom_axis(type_names, species))
     return [
         Statistic(
             "committee_std",
@@ -72,6 +82,7 @@ def committee_statistics(
             "component",
             describe,
             axis,
+            partial=axis is not None and species is None,
             known=BEFORE,
             title="disagreement of the committee",
         )
@@ -79,8 +90,13 @@ def committee_statistics(
     ]
 
 
-def species_axis(type_names: Sequence[str], species: Sequence[int]) -> Axis:
-    """The species of the table `by_species`, weighted by their numbers of atoms."""
+def species_axis(type_names: Sequence[str], species: Sequence[int] | None) -> Axis:
+    """The species of the table `by_species`, weighted by their numbers of atoms.
+
+    Those of several molecules are a statistic of the axis, since they differ between samples.
+    """
+    if species is None:
+        return Axis("species", tuple(type_names), weight="num_atoms")
     counts = tuple(species.count(kind) for kind in range(len(type_names)))
     return Axis("species", tuple(type_names), {"num_atoms": counts}, weight="num_atoms")
 

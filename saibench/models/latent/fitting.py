@@ -32,5 +32,5 @@ def fitted_features(module: BenchmarkModule, batches: Iterable[Any]) -> LatentFe
         for batch in batches:
             capture.clear()
             module.represent(batch)
-            found.append(capture.read(len(sample_ids(batch))))
+            found.append(capture.read(len(sample_ids(batch)), module.latent_groups(batch)))
     return LatentFeatures.of(space, found) if found else None

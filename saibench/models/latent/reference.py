@@ -85,37 +85,37 @@ class LatentReference:
     """Training features by group.
 
     Args:
-        groups: `(P,)` group of each part of a sample.
         by_group: group → its training features.
     """
 
-    groups: Tensor
     by_group: dict[int, GroupReference]
 
     @classmethod
-    def of(cls, features: Tensor, groups: Tensor | None) -> LatentReference:
-        """Fit to the training features `(N, P, D)` of samples whose parts have these groups."""
-        if groups is None:
-            groups = torch.zeros(features.shape[1], dtype=torch.long)
-        groups = groups.to(features.device)
-        present = [int(group) for group in groups.unique()]
-        return cls(
-            groups,
-            {one: GroupReference.of(features[:, groups == one].flatten(0, 1)) for one in present},
-        )
+    def of(cls, features: Tensor, groups: Tensor) -> LatentReference:
+        """Fit to training features.
 
-    def distance(self, features: Tensor) -> Tensor:
-        """`(B, P)`, mean distance of each part to the nearest training parts of its group."""
-        return self._of_parts("distance", features)
+        Args:
+            features: `(N, P, D)`.
+            groups: `(N, P)` of the parts, -1 for padding.
+        """
+        present = [int(group) for group in groups.unique() if group >= 0]
+        return cls({one: GroupReference.of(features[groups == one]) for one in present})
 
-    def mahalanobis(self, features: Tensor) -> Tensor:
+    def distance(self, features: Tensor, groups: Tensor) -> Tensor:
+        """`(B, P)`, mean distance of each part to the nearest training parts of its group.
+
+        NaN for padding, and for a group without training parts.
+        """
+        return self._of_parts("distance", features, groups)
+
+    def mahalanobis(self, features: Tensor, groups: Tensor) -> Tensor:
         """`(B, P)`, Mahalanobis distance of each part to the training parts of its group."""
-        return self._of_parts("mahalanobis", features)
+        return self._of_parts("mahalanobis", features, groups)
 
-    def _of_parts(self, name: str, features: Tensor) -> Tensor:
-        found = torch.empty(features.shape[:2], dtype=torch.float64, device=features.device)
+    def _of_parts(self, name: str, features: Tensor, groups: Tensor) -> Tensor:
+        shape, device = features.shape[:2], features.device
+        found = torch.full(shape, torch.nan, dtype=torch.float64, device=device)
         for group, reference in self.by_group.items():
-            own = features[:, self.groups == group]
-            values = getattr(reference, name)(own.flatten(0, 1))
-            found[:, self.groups == group] = values.reshape(own.shape[:2])
+            own = groups == group
+            found[own] = getattr(reference, name)(features[own])
         return found

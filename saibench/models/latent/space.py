@@ -41,7 +41,10 @@ class LatentSpace:
         last: what the last linear layer gets: the prediction is a linear function of it, or of its
             sum over the parts. None if there is no such layer.
         groups: `(P,)` group of each of a sample's P parts (the species of its atoms): parts are
-            compared within their group. None if a sample has one part.
+            compared within their group. None if a sample has one part, or `varies`.
+        part_name: what one part is, if there is no `part_axis`.
+        varies: whether samples have different parts, whose groups are those of
+            `BenchmarkModule.latent_groups`.
         part_axis, group_axis: tables of the values by part and by group, if there are parts.
     """
 
@@ -51,22 +54,31 @@ class LatentSpace:
     groups: Tensor | None = None
     part_axis: Axis | None = None
     group_axis: Axis | None = None
+    part_name: str = "sample"
+    varies: bool = False
 
     @property
-    def parts(self) -> int:
-        """P, the number of parts of a sample."""
-        return 1 if self.groups is None else len(self.groups)
+    def has_parts(self) -> bool:
+        """Whether samples have parts."""
+        return self.varies or self.groups is not None
+
+    def groups_of(self, samples: int) -> Tensor:
+        """`(B, P)` groups of the parts of B samples, if they do not vary."""
+        groups = torch.zeros(1, dtype=torch.long) if self.groups is None else self.groups
+        return groups.expand(samples, -1)
 
 
 class Captured(NamedTuple):
     """Features of a forward.
 
     Args:
-        features: `(B, P, D)`, the latent representation.
+        features: `(B, P, D)`, the latent representation; 0 for padding.
+        groups: `(B, P)` of the parts, -1 for padding.
         last: `(B, D)` float64, what the last layer gets, summed over the parts; None without one.
     """
 
     features: Tensor
+    groups: Tensor
     last: Tensor | None
 
 
@@ -100,26 +112,30 @@ class LatentCapture:
         """Forget the features; the next forward is read."""
         self._found.clear()
 
-    def read(self, samples: int) -> Captured:
+    def read(self, samples: int, groups: Tensor | None = None) -> Captured:
         """The features of the captured forward.
 
         Args:
             samples: B.
+            groups: `(B, P)` of the parts, -1 for padding; by default those of the space.
 
         Raises:
             UserError: the net did not call a layer, or with other features.
         """
+        groups = self.space.groups_of(samples) if groups is None else groups
+        is_part = groups >= 0
         count = len(self.space.layers)
-        shape = (samples, self.space.parts, -1)
-        features = torch.cat([self._rows(number, samples) for number in range(count)], dim=1)
+        rows = [self._rows(number, samples, int(is_part.sum())) for number in range(count)]
+        features = _padded(torch.cat(rows, dim=1), is_part)
+        groups = groups.to(features.device)
         if self.space.last is None:
-            return Captured(features.reshape(shape), None)
-        last = self._rows(count, samples).double().reshape(shape).sum(dim=1)
-        return Captured(features.reshape(shape), last)
+            return Captured(features, groups, None)
+        last = self._rows(count, samples, int(is_part.sum())).double()
+        return Captured(features, groups, _padded(last, is_part).sum(dim=1))
 
-    def _rows(self, number: int, samples: int) -> Tensor:
+    def _rows(self, number: int, samples: int, rows: int) -> Tensor:
         """`(R, D)` features of a layer, R being the samples, or all their parts."""
-        found, rows = self._found.get(number), samples * self.space.parts
+        found = self._found.get(number)
         if found is not None and found.ndim == 2 and len(found) == rows:
             return found
         given = "nothing" if found is None else f"a tensor of shape {tuple(found.shape)}"
@@ -135,3 +151,12 @@ class LatentCapture:
                 self._found[number] = read(arguments[0]).detach()
 
         return keep
+
+
+def _padded(rows: Tensor, is_part: Tensor) -> Tensor:
+    """`(B, P, D)` of rows `(R, D)` of the parts `(B, P)`, with zeros for padding."""
+    if bool(is_part.all()):
+        return rows.reshape(*is_part.shape, -1)
+    found = rows.new_zeros(*is_part.shape, rows.shape[1])
+    found[is_part.to(rows.device)] = rows
+    return found

@@ -12,12 +12,13 @@ const frameOf = async (point, sample) => {
   const frames = kept.points[point];
   const at = frames ? frames.ids.indexOf(sample) : -1;
   if (at < 0) return null;
-  const atoms = frames.symbols.length, { decoded } = window.saibench;
+  const { decoded } = window.saibench, of = (list) => (frames.padded ? list[at] : list);
+  const symbols = of(frames.symbols), atoms = symbols.length, width = frames.padded ?? atoms;
   const [positions, forces, error] = await Promise.all(
-    ["positions", "forces", "error"].map(async (name) => vectors(await decoded("f4", frames[name]), at, atoms)));
+    ["positions", "forces", "error"].map(async (name) => vectors(await decoded("f4", frames[name]), at, width).slice(0, atoms)));
   const centre = [0, 1, 2].map((axis) => positions.reduce((sum, one) => sum + one[axis], 0) / atoms);
   return {
-    ...frames, why: frames.why[at], forces, error, norms: error.map(length),
+    ...frames, symbols, radii: of(frames.radii), why: frames.why[at], forces, error, norms: error.map(length),
     positions: positions.map((one) => one.map((value, axis) => value - centre[axis])),
   };
 };

@@ -6,6 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase.data import chemical_symbols, covalent_radii
 
 from saibench.evidence.force_field.saved_frames import SavedFrames
@@ -54,12 +55,17 @@ def _paths(evidence: StudyEvidence) -> dict[str, Path]:
 
 def _packed(path: Path) -> dict[str, Any]:
     frames = SavedFrames.read(path)
-    numbers = frames.atomic_numbers.tolist()
+    numbers = frames.atomic_numbers
+    molecules = [[one for one in own if one] for own in np.atleast_2d(numbers).tolist()]
+    symbols = [[chemical_symbols[one] for one in own] for own in molecules]
+    radii = [[round(float(covalent_radii[one]), 2) for one in own] for own in molecules]
+    is_one = numbers.ndim == 1
     return {
         "ids": frames.sample_id.tolist(),
         "why": frames.why.tolist(),
-        "symbols": [chemical_symbols[number] for number in numbers],
-        "radii": [round(float(covalent_radii[number]), 2) for number in numbers],
+        "padded": None if is_one else numbers.shape[1],
+        "symbols": symbols[0] if is_one else symbols,
+        "radii": radii[0] if is_one else radii,
         "positions": _text(frames, "positions", POSITION_BITS),
         "forces": _text(frames, "forces", ERROR_BITS),
         "error": _text(frames, "force_error", ERROR_BITS),

@@ -53,8 +53,7 @@ class FrameFeatures:
             self._latent = None
         else:  # of these atoms, whose order may differ from the training's
             space = replace(latent.space, groups=self.species, part_axis=None, group_axis=None)
-            reference = replace(latent.reference, groups=self.species)
-            self._latent = replace(latent, space=space, reference=reference)
+            self._latent = replace(latent, space=space)
 
     def predict(self, positions: np.ndarray) -> tuple[float, np.ndarray]:
         """Total energy (eV) and forces `(A, 3)` (eV/Å) of a frame `(A, 3)` (Å)."""

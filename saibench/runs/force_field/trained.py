@@ -76,7 +76,7 @@ class TrainedForceField:
     @property
     def model(self) -> Model:
         """The model that a trusted range must belong to."""
-        return Model.of(read_record(self.folder), formula(self.symbols))
+        return Model.of(read_record(self.folder), self.data.trajectory.system)
 
     @property
     def similarity(self) -> TrainingSimilarity:
@@ -87,8 +87,13 @@ class TrainedForceField:
         """Atom types of the net, `(A,)`.
 
         Raises:
-            UserError: the atoms are not those of the training molecule.
+            UserError: the atoms are not those of the training molecule, or there were several.
         """
+        if self.data.trajectory.is_mixed:
+            raise UserError(
+                f"{self.folder} was trained on {self.data.trajectory.system}. Guarded dynamics "
+                "need a run that was trained on one molecule."
+            )
         if sorted(symbols) != sorted(self.symbols):
             raise UserError(
                 f"{self.folder} was trained on {self.data.source.name} "

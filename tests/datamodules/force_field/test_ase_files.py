@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from molecule_files import spring_frames
 
 from saibench.datamodules.force_field.ase_files import AseFrames
 from saibench.datamodules.force_field.checks import check_trajectory
@@ -164,6 +165,10 @@ COMMENTS = (
     'Properties=species:S:1:pos:R:3:forces:R:3:tags:I:1 energy=-1.5e2 pbc="F F F" name="a = b"',
     'Lattice="9 0 0 0 9 0 0 0 9" Properties=Z:I:1:pos:R:3:forces:R:3:fixed:L:1 energy=7 pbc=F',
     "energy=3 REF_energy = -4.25 flag nested={1 2 3} stress=\"1 0 0 0 1 0 0 0 1\" text='x y'",
+    'energy=-4 uid=12 e_1=1e3 count=3 word=T pbc="T F T" name="two words" empty=nan',
+    'energy=1 pbc="0 0 0" list=1,2',
+    'energy=1 energy=2  free_energy=5 pbc="True False True"',
+    "flag",
     "",
 )
 
@@ -180,7 +185,8 @@ def test_comments_mean_what_they_mean_to_ase(comment: str, tmp_path: Path) -> No
     expected = Frame.of(ase.io.read(path, format="extxyz"))
     np.testing.assert_array_equal(own.numbers, expected.numbers)
     np.testing.assert_array_equal(own.positions, expected.positions)
-    assert own.pbc == expected.pbc and own.scalars == expected.scalars
+    assert own.pbc == expected.pbc
+    np.testing.assert_equal(dict(own.scalars), dict(expected.scalars))
     assert own.vectors.keys() == expected.vectors.keys()
     for name, values in own.vectors.items():
         np.testing.assert_array_equal(values, expected.vectors[name])
@@ -365,6 +371,25 @@ def test_files_of_two_molecules_are_refused(folder: Path, tmp_path: Path) -> Non
     written(folder / "other.xyz", [ammonia])
     with pytest.raises(UserError, match=r"other\.xyz is H3N"):
         AseFrames(("cold.xyz", "other.xyz"), root=str(folder)).load(tmp_path / "cache")
+
+
+def test_a_file_in_another_unit_is_named(tmp_path: Path) -> None:
+    for name, scale in (("first", 1.0), ("second", EV_PER_KCAL_PER_MOL)):
+        images = spring_frames(60, ["CH4"], seed=len(name))
+        for atoms in images:
+            atoms.calc.results["forces"] = atoms.get_forces() * scale
+        written(tmp_path / f"{name}.xyz", images)
+    source = AseFrames(("first.xyz", "second.xyz"), root=str(tmp_path))
+    with pytest.raises(UserError, match=r"file second.*force constant"):
+        check_trajectory(source.load(tmp_path), "eV")
+
+
+def test_energies_of_two_units_in_a_file_are_refused(tmp_path: Path) -> None:
+    images = spring_frames(60, ["CH4"])
+    images[7].calc.results["energy"] /= EV_PER_KCAL_PER_MOL
+    path = written(tmp_path / "mixed.xyz", images)
+    with pytest.raises(UserError, match=r"energies .*1 of 60 frames: row 7 .*file mixed"):
+        check_trajectory(AseFrames((str(path),)).load(tmp_path), "eV")
 
 
 def test_published_acetylacetone_is_read(data_dir: Path, tmp_path: Path) -> None:

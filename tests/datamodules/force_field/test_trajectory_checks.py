@@ -13,10 +13,12 @@ from ase import Atoms
 from ase.build import molecule
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.collections import g2
+from ase.data import atomic_masses
 from ase.data.s22 import create_s22_system, s22
 from ase.io import read
 from command_line import QUIET, train
 
+from saibench.datamodules.force_field.accelerations import acceleration_ratio
 from saibench.datamodules.force_field.ase_frames import frames_of_atoms
 from saibench.datamodules.force_field.checks import check_trajectory
 from saibench.datamodules.force_field.energy_units import (
@@ -215,19 +217,19 @@ def test_a_real_molecule_is_in_angstrom_and_in_no_other_unit(data_dir: Path) -> 
     low, high = LENGTHS
     for name, file in real_files(data_dir).items():
         for factor in (1, 1 / ANGSTROM_PER_BOHR, 0.1, 100):
-            distance = neighbour_distance(file["atomic_numbers"], file["positions"] * factor)
+            distance = neighbour_distance([(file["atomic_numbers"], file["positions"] * factor)])
             assert distance is not None
             assert (low <= distance <= high) == (factor == 1), (name, factor)
     for name in (*g2.names, *s22):
         atoms = molecule(name) if name in g2.names else create_s22_system(name)
-        distance = neighbour_distance(atoms.numbers, atoms.positions[None])
+        distance = neighbour_distance([(atoms.numbers, atoms.positions[None])])
         assert distance is None or low <= distance <= high, name
 
 
 def test_noble_gases_and_broken_bonds_are_not_refused_for_their_distances() -> None:
     apart = np.linspace(0.6, 5, 50)[:, None, None] * np.array([[[0.0, 0, 0], [1, 0, 0]]])
-    assert neighbour_distance(np.array([18, 18]), 3.8 * apart) is None
-    hydrogen = neighbour_distance(np.array([1, 1]), apart)
+    assert neighbour_distance([(np.array([18, 18]), 3.8 * apart)]) is None
+    hydrogen = neighbour_distance([(np.array([1, 1]), apart)])
     assert hydrogen is not None and hydrogen < LENGTHS[1] * 1.2
 
 
@@ -324,3 +326,46 @@ def image(symbols: str, **more: Any) -> Atoms:
 def test_frames_of_ase_that_do_not_belong_together_are_named(second: Atoms, pattern: str) -> None:
     with pytest.raises(UserError, match=pattern):
         frames_of_atoms([image("OH2"), second], "water.xyz")
+
+
+def test_force_equals_mass_times_acceleration(simulated: Trajectory) -> None:
+    numbers, arrays = simulated.atomic_numbers, (simulated.positions, simulated.forces)
+    assert acceleration_ratio(numbers, *arrays, simulated.time) == pytest.approx(1, abs=0.05)
+    twice = acceleration_ratio(numbers, *arrays, simulated.time / 2)
+    assert twice == pytest.approx(4, abs=0.2)
+    assert acceleration_ratio(numbers, *arrays, 10 * simulated.time) is None, "10 fs apart"
+    shuffled = np.random.default_rng(0).permutation(len(simulated.time))
+    mixed = (numbers, *(array[shuffled] for array in arrays), simulated.time)
+    assert acceleration_ratio(*mixed) is None
+
+
+def test_independent_frames_of_a_spring_are_no_trajectory() -> None:
+    """Their second difference correlates with the force by the square root of 2/3."""
+    stretch = np.random.default_rng(0).normal(size=(1000, 1, 1)) * [[[0.05, 0, 0]]]
+    half = stretch + np.array([0.37, 0, 0])
+    positions = np.concatenate([half, -half], axis=1)
+    forces = np.concatenate([-60 * stretch, 60 * stretch], axis=1)
+    time = 0.0005 * np.arange(1000)
+    assert acceleration_ratio(np.array([1, 1]), positions, forces, time) is None
+
+
+def test_accelerations_of_a_spring_are_those_of_its_equation() -> None:
+    """Two bound atoms: reduced mass and force constant give the trajectory by formula."""
+    numbers, constant = np.array([8, 6]), 60.0  # eV/Å²
+    reduced = np.prod(atomic_masses[numbers]) / atomic_masses[numbers].sum()
+    frequency = np.sqrt(constant / (reduced * 1.03642697e-4))  # rad/ps
+    time = 0.0005 * np.arange(200)
+    stretch = 0.05 * np.cos(frequency * time)
+    share = atomic_masses[numbers[::-1]] / atomic_masses[numbers].sum() * [1, -1]
+    positions = np.zeros((200, 2, 3))
+    positions[:, :, 0] = stretch[:, None] * share + [0.56, -0.56]
+    forces = np.zeros((200, 2, 3))
+    forces[:, :, 0] = -constant * stretch[:, None] * [1, -1]
+    expected = (np.sin(frequency * 0.00025) / (frequency * 0.00025)) ** 2
+    found = acceleration_ratio(numbers, positions, forces, time)
+    assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_wrong_timestep_is_refused(simulated: Trajectory) -> None:
+    with pytest.raises(UserError, match=r"0\.25 fs between frames.*data\.timestep"):
+        check_trajectory(changed(simulated, time=lambda time: time / 2), "eV")

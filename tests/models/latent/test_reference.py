@@ -69,9 +69,9 @@ def test_features_that_are_constant_in_training_leave_distances_finite(samples: 
 def test_parts_are_compared_within_their_group() -> None:
     groups = torch.tensor([1, 0, 1, 1])
     training, tested = (features(4 * count, seed=count).reshape(count, 4, 6) for count in (50, 10))
-    reference = LatentReference.of(training, groups)
+    reference = LatentReference.of(training, groups.expand(50, -1))
     for name in ("distance", "mahalanobis"):
-        found = getattr(reference, name)(tested)
+        found = getattr(reference, name)(tested, groups.expand(10, -1))
         for part, group in enumerate(groups.tolist()):
             alone = GroupReference.of(training[:, groups == group].flatten(0, 1))
             expected = getattr(alone, name)(tested[:, part])

@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,17 @@ def test_page_has_positions_and_errors_of_every_saved_frame(study: Path) -> None
     assert point[1]["symbols"] == ["O", "H", "H"] and point[1]["words"] == "window.size = 0.3"
     np.testing.assert_allclose(vectors(point[1]["positions"]), kept.positions.ravel(), rtol=1e-4)
     np.testing.assert_allclose(vectors(point[1]["error"]), kept.force_error.ravel(), rtol=1e-3)
+
+
+def test_frames_of_several_molecules_have_their_own_atoms(study: Path) -> None:
+    path = study / f"{MADE[0].slug}-{MADE[0].point}" / SavedFrames.FILE
+    frames = made_frames(9600, 9601)
+    replace(frames, atomic_numbers=np.array([[8, 1, 1], [6, 8, 0]])).write(path)
+    html = molecule_viewer.fragment(StudyEvidence.load(study))
+    (content,) = re.findall(r'application/json" class="frames">(.*?)</script>', html)
+    ((_, point),) = json.loads(content)["points"].items()
+    assert point["padded"] == 3 and point["symbols"] == [["O", "H", "H"], ["C", "O"]]
+    assert [len(radii) for radii in point["radii"]] == [3, 2]
 
 
 def test_saved_frames_are_listed_by_point(study: Path) -> None:

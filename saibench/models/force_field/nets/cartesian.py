@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from saibench.datamodules.force_field.neighbors import neighbor_edges
+from saibench.models.force_field.atoms import FlatAtoms
 from saibench.models.latent.space import LatentLayer
 from saibench.options import Count, Positive
 
@@ -30,6 +31,8 @@ class CartesianMessagePassing(nn.Module):
         num_layers: number of message passing layers.
         num_features: number of features of an atom.
     """
+
+    mixed_molecules = True
 
     def __init__(
         self,
@@ -64,26 +67,26 @@ class CartesianMessagePassing(nn.Module):
         return [LatentLayer(self.readout)]
 
     def forward(self, positions: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
-        """Energies `(B,)` in eV, minus the training mean, and forces `(B, A, 3)` in eV/Å."""
-        num_frames, num_atoms, _ = positions.shape
-        center, neighbor = neighbor_edges(positions, self.r_max)
+        """Energies `(B,)` in eV, minus the reference, and forces `(B, A, 3)` in eV/Å."""
+        flat = FlatAtoms.of(positions, species)
+        center, neighbor = neighbor_edges(positions, self.r_max, flat.is_atom)
         with torch.enable_grad():
-            atoms = positions.to(self.dtype).reshape(-1, 3).detach().requires_grad_(True)
+            atoms = flat.positions.to(self.dtype).detach().requires_grad_(True)
             vector = atoms[neighbor] - atoms[center]
             length = vector.norm(dim=-1, keepdim=True)
             cutoff = 0.5 * (1 + torch.cos(torch.pi * length / self.r_max))
-            features = self.embedding(species.repeat(num_frames))
+            features = self.embedding(flat.species)
             for message, update in zip(self.messages, self.updates, strict=True):
                 sent = cutoff * message(
                     torch.cat((features[center], features[neighbor], vector, length), dim=-1)
                 )
                 received = torch.zeros_like(features).index_add(0, center, sent) * self.norm
                 features = features + update(torch.cat((features, received), dim=-1))
-            energy = self.scale * self.readout(features).reshape(num_frames, num_atoms).sum(1)
+            energy = self.scale * flat.sum_of_frames(self.readout(features).reshape(-1))
             (gradient,) = torch.autograd.grad(
                 energy.sum(), atoms, create_graph=self.training and torch.is_grad_enabled()
             )
-        return energy, -gradient.reshape(positions.shape)
+        return energy, flat.dense(-gradient)
 
 
 def _perceptron(width_in: int, width_out: int, hidden: int = 64) -> nn.Sequential:

@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from saibench.datamodules.force_field.neighbors import neighbor_edges
+from saibench.models.force_field.atoms import FlatAtoms
 from saibench.models.force_field.nets.component_major import make_component_major
 from saibench.models.force_field.nets.global_state import nequip_global_state
 from saibench.models.latent.space import LatentLayer
@@ -19,7 +20,7 @@ from saibench.options import Count, Degree, Positive
 class NequIP(nn.Module):
     """E(3)-equivariant graph network: energies, and forces as their negative gradient.
 
-    Converts dense batches of one molecule to nequip's flat graph. The arguments after `seed` are
+    Converts dense batches to nequip's flat graph. The arguments after `seed` are
     those of `nequip.model.NequIPGNNModel`.
 
     Args:
@@ -31,6 +32,8 @@ class NequIP(nn.Module):
         compile: trace the net and its gradient by nequip, and compile it by inductor.
         seed: seed of the initial weights.
     """
+
+    mixed_molecules = True
 
     def __init__(
         self,
@@ -99,26 +102,25 @@ class NequIP(nn.Module):
         return layers[-1] if layers else None
 
     def forward(self, positions: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
-        """Energies `(B,)` in eV, minus the training mean, and forces `(B, A, 3)` in eV/Å.
+        """Energies `(B,)` in eV, minus the reference, and forces `(B, A, 3)` in eV/Å.
 
         Args:
             positions: `(B, A, 3)` in Å.
-            species: `(A,)` atom types, the same for all molecules of the batch.
+            species: `(A,)` atom types, the same for all molecules of the batch; or `(B, A)`, with
+                -1 where a smaller molecule has no atom.
         """
-        num_frames, num_atoms, _ = positions.shape
-        device = positions.device
-        frames = torch.arange(num_frames, device=device)
+        atoms = FlatAtoms.of(positions, species)
         with torch.enable_grad():
             graph = self.graph_model(
                 {
-                    "pos": positions.to(self.dtype).reshape(-1, 3),
-                    "atom_types": species.repeat(num_frames),
-                    "edge_index": neighbor_edges(positions, self.r_max),
-                    "batch": frames.repeat_interleave(num_atoms),
-                    "num_atoms": torch.full((num_frames,), num_atoms, device=device),
+                    "pos": atoms.positions.to(self.dtype),
+                    "atom_types": atoms.species,
+                    "edge_index": neighbor_edges(positions, self.r_max, atoms.is_atom),
+                    "batch": atoms.frame,
+                    "num_atoms": atoms.num_atoms,
                 }
             )
-        return graph["total_energy"].reshape(-1), graph["forces"].reshape(positions.shape)
+        return graph["total_energy"].reshape(-1), atoms.dense(graph["forces"])
 
 
 def _invariants(irreps: Any, graph: dict[str, Tensor]) -> Tensor:

@@ -64,3 +64,44 @@ def test_training_without_forces_is_refused(folder: Path, tmp_path: Path) -> Non
         ended = train(tmp_path, *small, "subset.count=2")
     assert ended.status != 0
     assert "no forces" in ended.err + ended.out
+
+
+def test_energies_alone_are_trained_on_request(folder: Path, tmp_path: Path) -> None:
+    others = [word for word in settings(folder, "path") if not word.startswith(("data=", "held"))]
+    with no_page():
+        ended = train(
+            tmp_path,
+            *("data=ase", "data.one_molecule=true", "data.missing_forces=mask"),
+            *(word for word in others if not word.startswith(("test=", "subset"))),
+            *("held_out=hot", "test=[hot]", "subset.count=8"),
+        )
+    assert ended.status == 0, ended.err
+    metrics = json.loads((only_point(tmp_path) / "metrics.json").read_text())
+    assert metrics["hot"]["force_mae"]["count"] == 30
+
+
+def test_published_acetylacetone_is_trained_and_tested_along_its_paths(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    """Trained at 300 K, tested at 600 K and on a path without forces; isolated atoms left out."""
+    files = ("train_300K", "test_MD_600K", "test_dihedral", "isolated_atoms")
+    parts = {"hot": "test_MD_600K", "path": "test_dihedral"}
+    with no_page():
+        ended = train(
+            tmp_path,
+            *("data=ase", f"data.root={data_dir}", "data.molecule=acetylacetone"),
+            f"data.files=[{','.join(f'acac/{name}.xyz' for name in files)}]",
+            f"datamodule.training={WHERE % 'train_300K'}",
+            *(f"+partitions.{name}={{samplers: [{WHERE % of}]}}" for name, of in parts.items()),
+            *("held_out=hot", "test=[hot,path]", "subset.count=20", "model=cartesian"),
+            *("model.net.num_features=8", "model.net.num_layers=1"),
+            *("trainer.max_steps=4", "trainer.val_every=2", *QUIET),
+        )
+    assert ended.status == 0, ended.err
+    run = only_point(tmp_path)
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["hot"]["force_mae"]["count"] == 650
+    assert metrics["path"]["force_mae"]["value"] is None
+    assert metrics["path"]["energy_mae"]["count"] == 45
+    described = json.loads((run / "run.json").read_text())["data"]["describe"]
+    assert "3 isolated atoms left out" in described and "none in test_dihedral" in described
