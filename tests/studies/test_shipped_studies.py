@@ -84,6 +84,7 @@ def made_files(folder: Path) -> Path:
     for seed, (split, count) in enumerate([("train", 400), ("val", 10), ("test", 60)]):
         momenta, label = random_jets(count, seed)
         energy = np.linspace(560, 1240, count)  # GeV: every jet is scaled to its own
+        energy = np.random.default_rng(seed).permutation(energy)  # neighbours are independent
         momenta *= (energy / momenta[..., 0].sum(axis=1))[:, None, None].astype(np.float32)
         write_pytables(root / f"{split}.h5", momenta, label)
     return root
