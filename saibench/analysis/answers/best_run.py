@@ -23,7 +23,7 @@ from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
-from saibench.formatting import are, by_width
+from saibench.formatting import are, by_width, number
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class ComparedModel:
         runs: hashes, one per seed.
         seeds: number of trainings; None if it was not trained.
         mean: its error, over the samples that are defined for all models.
+        std: standard deviation of that error over the seeds; None for one seed.
         difference: its error minus that of the best, paired by sample; None for the best.
     """
 
@@ -43,6 +44,7 @@ class ComparedModel:
     seeds: int | None
     mean: Interval
     difference: Interval | None = None
+    std: float | None = None
 
     @property
     def is_tested(self) -> bool:
@@ -142,19 +144,25 @@ def ranked(errors: ModelErrors, models: list[TestedModel]) -> tuple[ComparedMode
             model.trainings,
             mean_error(of, errors.samples, model),
             over_trained_seeds(difference, model, ordered[0]) if place else None,
+            _std([float(np.nanmean(of(one))) for one in model.seeds()]),
         )
         for place, model in enumerate(ordered)
     )
+
+
+def _std(of_seeds: list[float]) -> float | None:
+    return float(np.std(of_seeds, ddof=1)) if len(of_seeds) > 1 else None
 
 
 def best_run_sentence(numbers: BestRunNumbers, evidence: StudyEvidence | None = None) -> str:
     """The best model, by how much the second is worse, and the nearest that significantly is."""
     statistic, (best, *others) = numbers.statistic, numbers.models
     mean = by_width(best.mean, statistic.unit)
+    if best.std is not None:
+        mean += f" (± {number(best.std, 2)} over {len(best.runs)} seeds)"
     of = f"{titled(statistic.error_name, evidence)} on {numbers.partition}"
     if not others:
-        seeds = f" over {best.seeds} seeds" if (best.seeds or 0) > 1 else ""
-        return f"One model was tested: its {of} is {mean}{seeds}."
+        return f"One model was tested: its {of} is {mean}."
     worse = [one for one in others if one.is_worse]
     untested = [one for one in others if not one.is_tested]
     shown = dict.fromkeys([*others[:1], *worse[:1]])

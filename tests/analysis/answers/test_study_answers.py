@@ -115,6 +115,10 @@ def test_seeds_of_one_setting_are_one_model(tmp_path: Path) -> None:
     (model,) = answers.best.numbers.models
     assert model.seeds == 3 == answers.fairness.numbers.seeds
     assert answers.best.cautions == ()
+    unseen = evidence.samples.filter(~evidence.samples["seen_in_training"])
+    means = unseen.group_by("point").agg(polars.col("force_mae").mean())["force_mae"]
+    assert model.std == pytest.approx(means.std(), rel=1e-9), "n - 1, as in polars"
+    assert "over 3 seeds" in answers.best.sentence
 
 
 def test_equal_errors_are_not_a_real_difference(tmp_path: Path) -> None:
