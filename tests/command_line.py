@@ -56,6 +56,14 @@ def no_page() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def one_error_model() -> Iterator[None]:
+    """Fit trusted ranges with one kind of error model, where their competition takes longest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("saibench.analysis.trusted_range.competition.KINDS", ("isotonic",))
+        yield
+
+
+@contextlib.contextmanager
 def separate_imports(*packages: str) -> Iterator[None]:
     """Import packages outside the checkout within as a new process would, and forget them after."""
     path, inherited = list(sys.path), os.environ.get("PYTHONPATH", "")

@@ -34,9 +34,11 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """An empty cache of data for this process and those that it starts."""
+    """A cache of data, at first empty, of all test processes and those that they start."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"
+    folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
         patch.setenv("SAIBENCH_CACHE_DIR", str(folder))
         for name in [name for name in os.environ if name.startswith(("WANDB_", "HYDRA_"))]:
             patch.delenv(name)

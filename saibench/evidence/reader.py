@@ -179,10 +179,17 @@ class StudyEvidence:
 
     def fields(self, name: str) -> list[Field]:
         """The columns of one table, over all complete points."""
-        found: dict[str, Field] = {}
-        for one in chain.from_iterable(map(read_fields, self.sources.get(name, ()))):
-            found.setdefault(one.name, one)
-        return list(found.values())
+        if name not in self._fields:
+            found: dict[str, Field] = {}
+            for one in chain.from_iterable(map(read_fields, self.sources.get(name, ()))):
+                found.setdefault(one.name, one)
+            self._fields[name] = tuple(found.values())
+        return list(self._fields[name])
+
+    @cached_property
+    def _fields(self) -> dict[str, tuple[Field, ...]]:
+        """Cache of the columns of the tables, which are in the headers of many files."""
+        return {}
 
     @cached_property
     def units(self) -> dict[str, dict[str, str]]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import jinja2
 import polars
 
 from saibench.analysis.dependence import dependence_warnings
@@ -150,19 +152,25 @@ def _seeds(evidence: StudyEvidence) -> str:
     return f"{min(counts)}" if len({*counts}) == 1 else f"{min(counts)} to {max(counts)}"
 
 
+@cache
+def _template() -> jinja2.Template:
+    """The page's template, compiled once per process."""
+    environment = html_environment("saibench.report", "templates")
+    environment.filters.update(FILTERS, setting_name=setting_name, setting_value=setting_value)
+    environment.globals["record_sections"] = record_sections
+    return environment.get_template("study.html.j2")
+
+
 def _rendered(studies: Sequence[PageStudy], parts: Sequence[Part]) -> str:
     metrics = headline_columns(studies)
     rows = point_rows(studies, metrics)
     points = all_points(studies)
     records = [row.record for row in rows]
     varying = differing(points)
-    environment = html_environment("saibench.report", "templates")
-    environment.filters.update(FILTERS, setting_name=setting_name, setting_value=setting_value)
-    environment.globals["record_sections"] = record_sections
     packer = Packer()
     data = page_data(studies, packer)
     sections = page_sections(parts, packer)
-    return environment.get_template("study.html.j2").render(
+    return _template().render(
         title=" and ".join(distinct(part.title for part in parts)),
         studies=[study.name for study in studies],
         data=distinct((record.get("data") or {}).get("describe") for record in records),

@@ -12,7 +12,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from command_line import QUIET, evaluate, no_page, only_point, saibench, separate_imports, train
+from command_line import (
+    QUIET,
+    evaluate,
+    no_page,
+    one_error_model,
+    only_point,
+    saibench,
+    separate_imports,
+    train,
+)
 
 from saibench.analysis.trusted_range import TrustedRange
 from saibench.evidence.reader import StudyEvidence
@@ -28,11 +37,11 @@ ROUNDING = 1e-5
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Run its study of two runs, and evaluate a further partition."""
     folder = tmp_path_factory.mktemp("toy")
-    with separate_imports("pendulum"):
+    with separate_imports("pendulum"), one_error_model():
         swept = train(folder, OWN, "-m", "+sweeps=pendulum/release", "release=40,120", *SMALL)
     assert swept.status == 0, swept.err
     narrow = next(folder.glob("outputs/release/release40-*"))
-    with separate_imports("pendulum"):
+    with separate_imports("pendulum"), one_error_model():
         again = evaluate(folder, OWN, f"run={narrow}", "test=[wide]", *QUIET)
     assert again.status == 0, again.err
     return folder / "outputs" / "release"
@@ -99,7 +108,8 @@ def test_evidence_shows_where_a_harmonic_oscillator_fails(evidence: StudyEvidenc
 
 
 def test_page_holds_its_figure_and_metric(study: Path) -> None:
-    reported = saibench(study, "report", str(study), f"--config-dir={TOY}")
+    with one_error_model():
+        reported = saibench(study, "report", str(study), f"--config-dir={TOY}")
     assert reported.status == 0, reported.err
     page = (study / "report.html").read_text()
     assert "Error by angle of release" in page
@@ -108,7 +118,8 @@ def test_page_holds_its_figure_and_metric(study: Path) -> None:
 
 
 def test_page_without_its_folder_names_the_missing_module(study: Path) -> None:
-    alone = saibench(study, "report", str(study))
+    with one_error_model():
+        alone = saibench(study, "report", str(study))
     assert alone.status == 0, alone.err
     assert "--trust-module pendulum" in (study / "report.html").read_text()
 

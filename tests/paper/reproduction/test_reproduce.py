@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars
 import pytest
-from command_line import FRAMES, QUIET, Ended, saibench
+from command_line import FRAMES, QUIET, Ended, no_page, saibench
 from jet_files import random_jets, write_pytables
 
 FOUR_STEPS = ("trainer.max_steps=4", "trainer.val_every=4")
@@ -25,7 +25,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def reproduced(folder: Path, name: str, *settings: str) -> Ended:
-    return saibench(folder, "reproduce", name, *QUIET, *settings)
+    with no_page():
+        return saibench(folder, "reproduce", name, *QUIET, *settings)
 
 
 def records(folder: Path) -> list[dict]:
