@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from hydra._internal import hydra
@@ -57,7 +58,13 @@ class Loader(ConfigLoaderImpl):
     """Filled as configs are composed, and emptied as they are launched; None for neither."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "composed": None}  # a worker process composes its own run
+        """A worker process composes its own run."""
+        return {**vars(self), "composed": None, "_merged": {}}
+
+    @cached_property
+    def _merged(self) -> dict[str, DictConfig]:
+        """Merged files, which runs of a sweep often share, by their names and replaced targets."""
+        return {}
 
     def load_configuration(
         self,
@@ -93,23 +100,29 @@ class Loader(ConfigLoaderImpl):
         return super()._load_configuration_impl(config_name, overrides, *others, **named)
 
     def _compose_config_from_defaults_list(self, defaults: Any, repo: Any) -> DictConfig:
+        given = [
+            leaf for key, value in self._given.items() for leaf in _leaves(value, path_of(key))
+        ]
+        replaced = {path[:-1]: value for path, value in given if path[-1] == TARGET}
+        key = repr((defaults, replaced))
+        if key not in self._merged:
+            self._merged[key] = self._merge(defaults, repo, replaced)
+        composed = copy.deepcopy(self._merged[key])
+        for path, _ in given:
+            if path[:-1] in replaced or is_awaited(composed, path):
+                _make_room(composed, path)
+        return composed
+
+    def _merge(self, defaults: Any, repo: Any, replaced: Mapping[Path, str]) -> DictConfig:
         loaded = [super(Loader, self)._load_single_config(one, repo) for one in defaults]
         configs = [one.config for one in loaded if isinstance(one.config, DictConfig)]
         for place, config in enumerate(configs):
             for path, target in _targets(OmegaConf.to_container(config)):
                 _drop_options(configs[:place], path, target)
-        given = [
-            leaf for key, value in self._given.items() for leaf in _leaves(value, path_of(key))
-        ]
-        replaced = {path[:-1]: value for path, value in given if path[-1] == TARGET}
         for path, target in replaced.items():
             _drop_options(configs, path, target)
         self._loaded = iter(loaded)
-        composed = super()._compose_config_from_defaults_list(defaults, repo)
-        for path, _ in given:
-            if path[:-1] in replaced or is_awaited(composed, path):
-                _make_room(composed, path)
-        return composed
+        return super()._compose_config_from_defaults_list(defaults, repo)
 
     def _load_single_config(self, default: Any, repo: Any) -> Any:
         return next(self._loaded)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import TINY
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from saibench.config.compose import compose_command, started_hydra
@@ -62,5 +62,7 @@ def test_a_worker_process_gets_no_configs_of_other_runs() -> None:
     with started_hydra(None, {("train",): OmegaConf.create()}) as hydra:
         loader = hydra.config_loader
         assert isinstance(loader, Loader) and loader.composed
-        assert "composed" in loader.__getstate__() and not loader.__getstate__()["composed"]
-        pickle.dumps(loader.__getstate__()["composed"])
+        hydra.compose_config("train", [], RunMode.RUN)
+        assert loader._merged
+        pickled = loader.__getstate__()
+        assert not pickled["composed"] and not pickled["_merged"]
