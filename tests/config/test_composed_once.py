@@ -59,10 +59,9 @@ def test_launched_configs_are_those_that_hydra_composes(
 
 
 def test_a_worker_process_gets_no_configs_of_other_runs() -> None:
-    with started_hydra(None, {("train",): OmegaConf.create()}) as hydra:
+    with started_hydra(None, {}) as hydra:
         loader = hydra.config_loader
-        assert isinstance(loader, Loader) and loader.composed
-        hydra.compose_config("train", [], RunMode.RUN)
-        assert loader._merged
+        hydra.compose_config("train", [], RunMode.MULTIRUN)
+        assert isinstance(loader, Loader) and loader.composed and loader._merged
         pickled = loader.__getstate__()
         assert not pickled["composed"] and not pickled["_merged"]
