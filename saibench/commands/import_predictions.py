@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from saibench.errors import UserError
 
 if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
     from saibench.evidence.imported.study import Prepared
 
 
@@ -33,6 +35,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--dry-run", action="store_true", help="print what was understood, and write nothing"
     )
+    parser.add_argument(
+        "--logger", metavar="NAME", help="also log the runs: wandb, csv, tensorboard or another of "
+        "conf/logger",
+    )  # fmt: skip
+    parser.add_argument("--project", help="of --logger wandb (default: saibench)")
+    parser.add_argument("--entity", help="team or user of --logger wandb")
     parser.set_defaults(run=run)
 
 
@@ -45,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.output is None and not args.dry_run:
         raise UserError("import needs a folder for the study. Use -o outputs/mine, or --dry-run.")
+    logger = _logger(args)
     schema = TableSchema() if args.schema is None else read_schema(args.schema)
     table, source = read_predictions(args.file)
     seen = None if args.seen is None else read_seen(args.seen)
@@ -56,7 +65,39 @@ def run(args: argparse.Namespace) -> int:
     study = write_study(prepared, source, args.output, seen)
     note = " (already imported; unchanged)" if study.unchanged else ""
     print(f"{study.folder}{note}")
+    if logger is not None:
+        from saibench.loggers.build import log_run
+
+        for name in study.runs:
+            log_run(logger, study.folder / name)
     return 0
+
+
+def _logger(args: argparse.Namespace) -> DictConfig | None:
+    """The config of the requested logger.
+
+    Raises:
+        UserError: an unknown logger, or options without one.
+    """
+    options = {name: value for name in ("project", "entity") if (value := getattr(args, name))}
+    if args.logger is None:
+        if options:
+            raise UserError(f"--{next(iter(options))} is an option of --logger wandb. Add that.")
+        return None
+    from omegaconf import OmegaConf
+
+    from saibench.errors import closest
+    from saibench.shipped import conf
+
+    known = {path.stem: path for path in (conf() / "logger").glob("*.yaml")}
+    if args.logger not in known:
+        raise UserError(f"--logger {args.logger} is unknown: {closest(args.logger, known)}")
+    config = cast("DictConfig", OmegaConf.load(known[args.logger]))
+    for name, value in options.items():
+        if name not in config:
+            raise UserError(f"--{name} is no option of --logger {args.logger}. Remove it.")
+        config[name] = value
+    return config
 
 
 def _summary(prepared: Prepared, rows: int) -> list[str]:

@@ -13,6 +13,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.run_record import read_metrics
 from saibench.imports.targets import build
 from saibench.loggers.results import scalars
 
@@ -62,6 +63,22 @@ def log_results(logger: Logger, folder: Path, metrics: dict[str, Any]) -> None:
         logger.log_evidence(evidence)
     else:
         logger.log_metrics(scalars(evidence, list(metrics)))
+
+
+def log_run(node: DictConfig, folder: Path) -> None:
+    """Log the evidence of a complete run that was not trained here.
+
+    Args:
+        node: config of the logger, such as that of `conf/logger/wandb.yaml`.
+        folder: of the run.
+    """
+    logger = build_logger(node, folder, "train")
+    if logger is None:
+        return
+    try:
+        log_results(logger, folder, read_metrics(folder))
+    finally:
+        finish(logger)
 
 
 @rank_zero_only

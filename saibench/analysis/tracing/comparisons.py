@@ -49,11 +49,12 @@ def tested_in(node: Any) -> list[Tested]:
 
 
 def _mapped(node: Any, function: Callable[[Tested], Tested]) -> Any:
+    """The node with each `Tested` replaced; a sequence of plain values, such as ids, as it is."""
     if isinstance(node, Tested):
         return function(node)
     if is_dataclass(node) and not isinstance(node, type):
         changes = {part.name: _mapped(getattr(node, part.name), function) for part in fields(node)}
         return replace(node, **changes)
-    if isinstance(node, (tuple, list)):
+    if isinstance(node, (tuple, list)) and not (node and isinstance(node[0], int | float | str)):
         return type(node)(_mapped(one, function) for one in node)
     return node

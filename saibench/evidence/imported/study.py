@@ -397,7 +397,7 @@ def _partitions(prepared: Prepared, run: Run, is_seen: np.ndarray) -> dict[str, 
     for name in prepared.values.partitions:
         ids = run.rows.filter(polars.col(PARTITION) == name)[ID].sort().to_numpy()
         if len(ids):
-            found[name] = {"hash": _hash_of(ids), "count": len(ids), "describe": f"rows of {name}"}
+            found[name] = {"hash": _hash_of(ids), "count": len(ids), "describe": "as imported"}
     return found
 
 
