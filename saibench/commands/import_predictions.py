@@ -11,7 +11,7 @@ from saibench.errors import UserError
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from saibench.evidence.imported.study import Prepared
+    from saibench.evidence.imported.record import Prepared
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import polars
@@ -26,7 +27,8 @@ from saibench.datamodules.partition import Partition
 from saibench.datamodules.structural import StructuralDataModule
 from saibench.errors import UserError, closest
 from saibench.evidence.audit_record import Audit, Effect
-from saibench.evidence.independence import marked_index
+from saibench.evidence.imported.record import IMPORTED
+from saibench.evidence.independence import Independence, marked_index
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.run_record import read_record, update_record
 from saibench.evidence.schema import read_table
@@ -34,6 +36,7 @@ from saibench.evidence.selection import rows_of
 from saibench.identity import with_root
 from saibench.imports.targets import build
 from saibench.runs.evaluation import SAMPLES
+from saibench.runs.imported import imported_data
 from saibench.runs.rebuilt import settings_of
 from saibench.runs.training import check_data
 
@@ -56,12 +59,35 @@ def audit_point(
         UserError: unknown run or partition, missing or changed data, or a model that was not
             trained here without ids of its training samples.
     """
-    data = _data(folder, seen, root)
-    tests = _tests(folder, data, partitions)
-    found = [_audit(folder, data, test) for test in tests]
+    if IMPORTED in read_record(folder):
+        found = _audits_of_imported(folder, partitions, seen, root)
+    else:
+        data = _data(folder, seen, root)
+        train = data.split[0] if data.split[0].count else data.seen_elsewhere
+        assert train is not None  # `_data` refuses other runs
+        tests = _tests(folder, data, partitions)
+        found = [_audit(folder, data, test, train, data.seen_rows) for test in tests]
     kept = read_record(folder).get(AUDIT) or {}
     update_record(folder, **{AUDIT: {**kept, **{one.partition: one.to_json() for one in found}}})
     return found
+
+
+def _audits_of_imported(
+    folder: Path, partitions: Sequence[str] | None, seen: str | None, root: str | None
+) -> list[Audit]:
+    for option, value in (("--seen", seen), ("--data-root", root)):
+        if value is not None:
+            raise UserError(
+                f"{option} {value}: {folder.name} was imported, and its data are in its folder. "
+                f"Remove {option}; `python -m saibench import` has --seen."
+            )
+    data = imported_data(folder)
+    for name in partitions or ():
+        if name not in data.tests:
+            nearest = closest(name, data.tests)
+            raise UserError(f"--partition {name} is not a partition of {folder.name}: {nearest}")
+    tests = [data.tests[name] for name in partitions or data.tests]
+    return [_audit(folder, data, test, data.training, data.training.rows) for test in tests]
 
 
 def _tests(
@@ -105,9 +131,20 @@ def _data(folder: Path, seen: str | None, root: str | None) -> StructuralDataMod
     return data
 
 
-def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
-    train, training = data.split[0] if data.split[0].count else data.seen_elsewhere, data.seen_rows
-    assert train is not None  # `_data` refuses other runs
+class AuditedData(Protocol):
+    """What an audit reads of a data module, or of an imported run."""
+
+    @property
+    def index(self) -> polars.DataFrame: ...
+    def feature_fields(self) -> list[Any]: ...
+    def features(self, rows: np.ndarray) -> polars.DataFrame: ...
+    def independence(self) -> Independence: ...
+    def similarity(self) -> SampleSimilarity | None: ...
+
+
+def _audit(
+    folder: Path, data: AuditedData, test: Partition, train: Partition, training: np.ndarray
+) -> Audit:
     similarity = data.similarity()
     split = _split(data, test.rows, training, similarity)
     leaks = find_leaks(split)
@@ -143,7 +180,7 @@ def _audit(folder: Path, data: StructuralDataModule, test: Partition) -> Audit:
 
 
 def _split(
-    data: StructuralDataModule,
+    data: AuditedData,
     test: np.ndarray,
     training: np.ndarray,
     similarity: SampleSimilarity | None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from saibench.config.content import source_of
 from saibench.errors import UserError
-from saibench.evidence.imported.study import IMPORTED
+from saibench.evidence.imported.record import IMPORTED
 from saibench.evidence.run_record import COMPLETE, read_record
 from saibench.files.frozen_config import CONFIG
 from saibench.identity import IDENTITY, canonical

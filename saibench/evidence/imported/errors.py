@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,15 +9,15 @@ import polars
 from numpy.typing import NDArray
 
 from saibench.errors import UserError
+from saibench.evidence.imported.classes import Classes
+from saibench.evidence.imported.column import Column
 from saibench.evidence.imported.runs import Run
-from saibench.evidence.imported.understood import Column
 from saibench.evidence.roc import area_under_roc
 from saibench.evidence.schema import BEFORE
 from saibench.evidence.statistic import PartitionMetric, Statistic
 from saibench.printable import printable
 
 Floats = NDArray[np.float64]
-Classes = Sequence[str | int | float]
 
 EPSILON = float(np.finfo(np.float64).eps)
 """Smallest probability in a logarithm, as in scikit-learn's `log_loss`."""

@@ -9,11 +9,15 @@ from typing import Any
 import polars
 
 from saibench.errors import UserError
+from saibench.evidence.imported.column import Column, plain
+from saibench.evidence.imported.keys import ID, NAME, PARTITION, ROW
 from saibench.evidence.imported.schema import OF_A_RUN
-from saibench.evidence.imported.understood import Column, Understood, plain
-from saibench.evidence.imported.values import ID, MOST_RUNS, NAME, PARTITION, ROW, Values
+from saibench.evidence.imported.understood import Understood
+from saibench.evidence.imported.values import Values
 from saibench.printable import printable
 
+MOST_RUNS = 1000
+"""Most runs in a table; more are a sign that a feature is taken for a setting."""
 MODEL = "model"
 """Name of the model of a table that names none."""
 

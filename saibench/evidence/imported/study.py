@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shlex
 import shutil
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from platform import python_version
 from typing import Any
 
 import numpy as np
@@ -19,43 +14,35 @@ import polars
 import yaml
 
 from saibench.errors import UserError, closest
-from saibench.evidence.imported.card import NAME as WORKLOAD
-from saibench.evidence.imported.card import card
+from saibench.evidence.imported.column import Column
 from saibench.evidence.imported.errors import LABEL, Computed, statistics_of
+from saibench.evidence.imported.keys import ID, NAME, PARTITION
 from saibench.evidence.imported.reading import Source
+from saibench.evidence.imported.record import (
+    SAMPLES,
+    Prepared,
+    record_of,
+    settings_of,
+    slug_of,
+)
 from saibench.evidence.imported.runs import Run, runs_of
 from saibench.evidence.imported.schema import TableSchema
-from saibench.evidence.imported.understood import Column, Understood, understand
-from saibench.evidence.imported.values import ID, NAME, PARTITION, TEST, Values, checked_values
-from saibench.evidence.independence import GROUP, TIME, Independence
+from saibench.evidence.imported.understood import understand
+from saibench.evidence.imported.values import Values, checked_values
 from saibench.evidence.run_record import COMPLETE, FILE, METRICS, now, read_record, write_record
-from saibench.evidence.schema import AFTER, BEFORE, Field, write_table
-from saibench.evidence.writer import (
-    Table,
-    metrics,
-    partition_metrics,
-    sample_table,
-)
-from saibench.evidence.writer import (
-    checked_values as checked_statistics,
-)
+from saibench.evidence.schema import AFTER, Field, write_table
+from saibench.evidence.writer import KEYS, Table, metrics, partition_metrics, sample_table
+from saibench.evidence.writer import checked_values as checked_statistics
 from saibench.files.atomic import atomic_write
 from saibench.files.bounded_json import write_json
 from saibench.files.frozen_config import CONFIG
 from saibench.files.integrity import sha256_of_files
-from saibench.formatting import counted
-from saibench.identity import IDENTITY, labels, point_hash, settings_hash, slug
+from saibench.identity import point_hash
 from saibench.printable import printable
 
-IMPORTED = "imported"
-"""Entry of config and record: the file and the columns that the evidence is from."""
-SAMPLES = "samples.parquet"
-LONGEST_SLUG = 100
-"""Characters of a run's name."""
-LIBRARIES = ("saibench", "numpy", "polars", "pyarrow")
+TRAINING_SAMPLES = "training.parquet"
+"""Features of the samples in the table's training partitions, for an audit of leakage."""
 SAMPLE_NAME = Field("sample_name", "string", role="key", describe="name of the sample")
-NOT_RECORDED = ("name", "label", "libraries")
-"""Entries of the card that records do not have."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +58,6 @@ class ImportedStudy:
     folder: Path
     runs: tuple[str, ...]
     unchanged: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """Checked predictions, ready to be written."""
-
-    understood: Understood
-    values: Values
-    runs: tuple[Run, ...]
 
 
 def prepare(table: polars.DataFrame, schema: TableSchema) -> Prepared:
@@ -157,7 +135,7 @@ def _write_run(
     computed = statistics_of(run, values.classes, understood.schema.sample)
     fields = feature_fields(run, values)
     _refuse_equal_names(fields, computed)
-    settings = _settings(prepared, run, source, computed, fields, study_name)
+    settings = settings_of(prepared, run, source, computed, fields, study_name)
     point = point_hash(settings)
     tables, of_partitions = [], {}
     is_seen = _is_seen(run, values, seen)
@@ -168,42 +146,62 @@ def _write_run(
         table, found = _evidence(point, name, rows, run, computed, fields, is_seen)
         tables.append(table)
         of_partitions[name] = found
-    name = f"{_slug(settings)}-{point}"
+    name = f"{slug_of(settings)}-{point}"
     folder = study / name
     folder.mkdir()
     write_table(folder / SAMPLES, polars.concat([table.rows for table in tables]), tables[0].fields)
     write_json(folder / METRICS, of_partitions)
     with atomic_write(folder / CONFIG) as path:
         path.write_text(yaml.safe_dump(settings, sort_keys=False, allow_unicode=True), "utf-8")
-    record = _record(prepared, run, settings, source, started, is_seen)
-    files = sha256_of_files(folder, (CONFIG, SAMPLES, METRICS))
+    record = record_of(prepared, run, settings, source, started, is_seen)
+    files = sha256_of_files(
+        folder, (CONFIG, SAMPLES, METRICS, *_write_training(folder, run, values))
+    )
     write_record(folder / FILE, {**record, "files": files})
     return name
+
+
+def _write_training(folder: Path, run: Run, values: Values) -> list[str]:
+    """Write the features of the training samples; return the names of the files."""
+    columns = [one for one in run.columns if one.source in values.training.columns]
+    if values.training.is_empty() or not columns:
+        return []
+    id_field = next(field for field in KEYS if field.name == "sample_id")
+    table = values.training.select(
+        polars.col(ID).alias(id_field.name),
+        *(polars.col(one.source).alias(one.name) for one in columns),
+    )
+    fields = [_feature_field(one, table.schema[one.name]) for one in columns]
+    write_table(folder / TRAINING_SAMPLES, table, [id_field, *fields])
+    return [TRAINING_SAMPLES]
 
 
 def feature_fields(run: Run, values: Values) -> list[Field]:
     """The data features of a run, with name of the sample, truth and label."""
     fields = [SAMPLE_NAME] if NAME in run.rows.columns else []
-    for column in run.columns:
-        if column.role in ("feature", "time", "group", "truth"):
-            dtype = _DTYPES[run.rows.schema[column.source]]
-            fields.append(
-                Field(
-                    column.name,
-                    dtype,
-                    column.unit,
-                    role="key" if column.role == "group" else "feature",
-                    describe=_describe(column),
-                    known=column.known,
-                    title=column.title,
-                )
-            )
+    fields += [
+        _feature_field(column, run.rows.schema[column.source])
+        for column in run.columns
+        if column.role in ("feature", "time", "group", "truth")
+    ]
     if run.of(LABEL):
         named = ", ".join(f"{k}: {one}" for k, one in enumerate(values.classes[:5]))
         more = ", …" if len(values.classes) > 5 else ""
         describe = printable(f"number of the class ({named}{more})")
         fields.append(Field(LABEL, "int64", role="feature", describe=describe, known=AFTER))
     return fields
+
+
+def _feature_field(column: Column, dtype: polars.DataType) -> Field:
+    return Field(
+        column.name,
+        _DTYPES[dtype],
+        column.unit,
+        role="key" if column.role == "group" else "feature",
+        describe=_describe(column),
+        known=column.known,
+        title=column.title,
+    )
 
 
 _DTYPES: dict[Any, str] = {
@@ -277,139 +275,4 @@ def _is_seen(run: Run, values: Values, seen: np.ndarray | None) -> np.ndarray:
     if seen is not None:
         named = run.rows[NAME].to_numpy() if seen.dtype.kind in "UO" and NAME in run.rows else ids
         found |= np.isin(named, seen)
-    return found
-
-
-def _settings(
-    prepared: Prepared,
-    run: Run,
-    source: Source,
-    computed: Computed,
-    fields: Sequence[Field],
-    study: str,
-) -> dict[str, Any]:
-    """The settings of a run, in the form of a frozen config."""
-    understood = prepared.understood
-    numbers = [
-        field.name
-        for field in fields
-        if field.dtype in ("float64", "int64") and field.known == BEFORE and field.role == "feature"
-    ]
-    found = card(understood, numbers, computed.statistics, computed.partition_metrics)
-    found["label"] = [
-        "model.name",
-        *(f"model.{name}" for name in run.settings),
-        *(["subset.count"] if run.train_count is not None else []),
-        "seed",
-    ]
-    partitions = prepared.values.partitions
-    return {
-        "study": study,
-        "seed": run.seed,
-        "data": {"name": source.file},
-        "model": {"name": run.model, **run.settings},
-        "subset": {"count": run.train_count},
-        "workload": found,
-        "held_out": understood.schema.held_out or _held_out(partitions),
-        "partitions": {name: {} for name in partitions},
-        "test": [*partitions],
-        IMPORTED: {"sha256": source.sha256, "columns": _columns(understood)},
-        IDENTITY: {"rule": 2, "data": source.sha256[:12], "files": {}, "source": {}},
-    }
-
-
-def _held_out(partitions: Sequence[str]) -> str:
-    """The partition of that name of a table without a choice, else the first."""
-    return TEST if TEST in partitions else partitions[0]
-
-
-def _columns(understood: Understood) -> list[dict[str, Any]]:
-    return [column.to_json() for column in understood if column.role != "ignore"]
-
-
-def _slug(settings: dict[str, Any]) -> str:
-    return slug(settings)[:LONGEST_SLUG].strip("-.") or WORKLOAD
-
-
-def _record(
-    prepared: Prepared,
-    run: Run,
-    settings: dict[str, Any],
-    source: Source,
-    started: str,
-    is_seen: np.ndarray,
-) -> dict[str, Any]:
-    understood = prepared.understood
-    kept = {key: value for key, value in settings["workload"].items() if key not in NOT_RECORDED}
-    sample = understood.schema.sample
-    describe = f"{counted(prepared.values.frame[ID].n_unique(), sample)} from {source.file}."
-    return {
-        "point": point_hash(settings),
-        "slug": _slug(settings),
-        "workload": WORKLOAD,
-        "title": printable(understood.schema.title or Path(source.file).stem),
-        "settings": labels(settings),
-        IDENTITY: settings[IDENTITY],
-        "settings_hash": settings_hash(settings),
-        "study": settings["study"],
-        **kept,
-        "versions": {"python": python_version(), **_versions()},
-        "command": _command(),
-        "state": COMPLETE,
-        "started": started,
-        "ended": now(),
-        "failure": None,
-        "blocks": _independence(understood).to_json(),
-        "data": {"hash": source.sha256, "describe": printable(describe)},
-        "model": run.model,
-        "partitions": _partitions(prepared, run, is_seen),
-        "evidence": [SAMPLES],
-        IMPORTED: {**source.to_json(), "columns": _columns(understood)},
-    }
-
-
-def _command() -> str:
-    name = Path(sys.argv[0]).name
-    started = ["python", "-m", "saibench"] if name == "__main__.py" else [name]
-    return shlex.join([*started, *sys.argv[1:]])
-
-
-def _independence(understood: Understood) -> Independence:
-    strata = LABEL if understood.one(LABEL) else None
-    if group := understood.one("group"):
-        return Independence(GROUP, group.name, strata)
-    if time := understood.one("time"):
-        return Independence(TIME, time.name, strata)
-    return Independence(strata=strata)
-
-
-def _partitions(prepared: Prepared, run: Run, is_seen: np.ndarray) -> dict[str, Any]:
-    """The record's partitions: of training, if anything is known of it, and of the tests."""
-    found: dict[str, Any] = {}
-    trained = prepared.values.trained
-    if run.train_count is not None or len(trained) or is_seen.any():
-        ids = np.union1d(trained, run.rows[ID].to_numpy()[is_seen])
-        found["train"] = {
-            "hash": _hash_of(ids),
-            "count": run.train_count if run.train_count is not None else len(ids),
-            "describe": "samples that the model was trained on, as imported",
-        }
-    for name in prepared.values.partitions:
-        ids = run.rows.filter(polars.col(PARTITION) == name)[ID].sort().to_numpy()
-        if len(ids):
-            found[name] = {"hash": _hash_of(ids), "count": len(ids), "describe": "as imported"}
-    return found
-
-
-def _hash_of(ids: np.ndarray) -> str:
-    return hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest()[:12]
-
-
-def _versions() -> Mapping[str, str]:
-    found = {}
-    for library in LIBRARIES:
-        try:
-            found[library] = version(library)
-        except PackageNotFoundError:  # importable, but not installed
-            continue
     return found

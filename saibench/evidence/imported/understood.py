@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import polars
 
 from saibench.errors import UserError, closest
+from saibench.evidence.imported.column import OWN_NAMES, PARTS_OF_A_PAIR, Column, plain
+from saibench.evidence.imported.consistency import refuse_unfit
 from saibench.evidence.imported.guess import Guess, guessed_roles, name_and_unit
 from saibench.evidence.imported.schema import ONCE, ColumnSchema, TableSchema
-from saibench.evidence.independence import MARKS
 from saibench.evidence.schema import AFTER, BEFORE
-from saibench.evidence.writer import KEYS, SEEN
 from saibench.printable import printable
-
-RESERVED = {*(field.name for field in KEYS), SEEN.name, "label", *MARKS}
-"""Columns of evidence that no feature may be named like."""
-PARTS_OF_A_PAIR = ("truth", "prediction")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the file, as in `ColumnSchema`.
-
-    Args:
-        source: its name in the file.
-        why: the reason for its role: `schema`, or how it was guessed.
-    """
-
-    source: str
-    role: str
-    name: str
-    unit: str = ""
-    title: str = ""
-    describe: str = ""
-    known: str = BEFORE
-    target: str = ""
-    of_class: str | int | bool | None = None
-    model: str | None = None
-    missing: str = "refuse"
-    why: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The entry in the record, without defaults."""
-        kept = {key: value for key, value in asdict(self).items() if value not in ("", None)}
-        return {key: value for key, value in kept.items() if (key, value) != ("missing", "refuse")}
 
 
 @dataclass(frozen=True)
@@ -102,10 +68,6 @@ class Understood:
         return ["  ".join(row).rstrip() for row in padded]
 
 
-OWN_NAMES = ("sample_id", "partition", "model", "seed", "seen", "label", "train_count")
-"""Roles whose name in the evidence is fixed."""
-
-
 def understand(table: polars.DataFrame, schema: TableSchema) -> Understood:
     """The role of each column: that of the schema, else a guess.
 
@@ -128,18 +90,8 @@ def understand(table: polars.DataFrame, schema: TableSchema) -> Understood:
     ]
     columns = _paired(_only_once(columns))
     columns = [_in_words(column) for column in columns]
-    _refuse_unfit(columns)
+    refuse_unfit(columns)
     return Understood(tuple(columns), schema)
-
-
-def plain(name: str) -> str:
-    """A name of letters, digits and `_`, as columns of evidence have.
-
-    >>> plain("η <b>jet</b>"), plain("2nd value")
-    ('η_b_jet_b', '_2nd_value')
-    """
-    found = re.sub(r"\W+", "_", name).strip("_") or "column"
-    return f"_{found}" if found[0].isdigit() else found
 
 
 def _declared(source: str, given: ColumnSchema) -> Column:
@@ -217,88 +169,6 @@ def _in_words(column: Column) -> Column:
 def plain_target(target: str) -> str:
     """The target in names of columns; empty without a name."""
     return plain(target) if target else ""
-
-
-def _refuse_unfit(columns: Sequence[Column]) -> None:
-    """Refuse columns that do not make a table of predictions.
-
-    Raises:
-        UserError: no error can be computed, or two columns contradict each other.
-    """
-    for role in ONCE:
-        named = [column.source for column in columns if column.role == role]
-        if len(named) > 1:
-            raise UserError(
-                f"the columns {', '.join(named)} all have the role {role}. Use one of them, and "
-                "ignore for the others."
-            )
-    _refuse_equal_names([column for column in columns if column.role not in ("ignore", *OWN_NAMES)])
-    _refuse_unpaired(columns)
-    _refuse_unclassified(columns)
-    roles = {column.role for column in columns}
-    if not roles & {"prediction", "error", "score", "predicted_label"}:
-        raise UserError(
-            "no column is a prediction, a score or an error. Name one in a schema: "
-            "columns: {y: truth, y_hat: prediction}."
-        )
-
-
-def _refuse_equal_names(columns: Sequence[Column]) -> None:
-    taken: dict[tuple[str, str | None], Column] = {}
-    for column in columns:
-        if column.name in RESERVED or column.name.startswith("__"):
-            raise UserError(
-                f"column '{printable(column.source)}' would be named {column.name}, which evidence "
-                f"uses itself. Set columns.{column.source}.name in a schema."
-            )
-        key = (column.name, column.model)
-        if key in taken and column.role != "score":
-            first = taken[key]
-            raise UserError(
-                f"the columns '{first.source}' and '{column.source}' would both be named "
-                f"{column.name}. Set the name, target or model of one in a schema."
-            )
-        taken[key] = column
-
-
-def _refuse_unpaired(columns: Sequence[Column]) -> None:
-    truths = {column.target: column for column in columns if column.role == "truth"}
-    predictions = [column for column in columns if column.role == "prediction"]
-    for column in predictions:
-        truth = truths.get(column.target)
-        if truth is None:
-            of = f" of '{column.target}'" if column.target else ""
-            raise UserError(
-                f"column '{column.source}' is a prediction, and no column is the truth{of}. Name "
-                "it in a schema, with the same target as the prediction."
-            )
-        if truth.unit != column.unit and truth.unit and column.unit:
-            raise UserError(
-                f"'{truth.source}' is in {truth.unit} and '{column.source}' in {column.unit}. "
-                "Convert one, or correct the unit in a schema."
-            )
-    for target, truth in truths.items():
-        if target not in {column.target for column in predictions}:
-            raise UserError(
-                f"column '{truth.source}' is a truth, and no column is its prediction. Name it in "
-                "a schema, with the same target as the truth."
-            )
-
-
-def _refuse_unclassified(columns: Sequence[Column]) -> None:
-    roles = {column.role for column in columns}
-    for role in ("score", "predicted_label"):
-        if role in roles and "label" not in roles:
-            named = next(column.source for column in columns if column.role == role)
-            raise UserError(
-                f"column '{named}' is a {role}, and no column is the label. Name it in a schema."
-            )
-    if "label" in roles and not roles & {"score", "predicted_label"}:
-        label = next(column.source for column in columns if column.role == "label")
-        raise UserError(
-            f"column '{label}' is a label, and no column is a score or predicted_label. Name one "
-            "in a schema, or give the label the role feature."
-        )
 
 
 def _about(column: Column) -> str:

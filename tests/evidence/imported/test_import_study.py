@@ -143,16 +143,9 @@ def test_names_are_escaped_in_the_page(folder: Path, study: Path) -> None:
     assert "Yields &lt;i&gt;of" in page
 
 
-@pytest.mark.parametrize("command", ["evaluate", "audit"])
-def test_what_needs_the_model_or_its_data_is_refused(
-    folder: Path, study: Path, command: str
-) -> None:
+def test_another_evaluation_needs_the_model(folder: Path, study: Path) -> None:
     run = next(path.parent for path in study.glob("forest*/run.json"))
-    ended = (
-        evaluate(folder, f"run={run}")
-        if command == "evaluate"
-        else saibench(folder, "audit", str(run))
-    )
+    ended = evaluate(folder, f"run={run}")
     assert (ended.status, "yields.parquet" in ended.err) == (2, True)
 
 

@@ -1,0 +1,97 @@
+"""Refuse columns that do not make a table of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saibench.errors import UserError
+from saibench.evidence.imported.column import OWN_NAMES, Column
+from saibench.evidence.imported.schema import ONCE
+from saibench.evidence.independence import MARKS
+from saibench.evidence.writer import KEYS, SEEN
+from saibench.printable import printable
+
+RESERVED = {*(field.name for field in KEYS), SEEN.name, "label", *MARKS}
+"""Columns of evidence that no feature may be named like."""
+
+
+def refuse_unfit(columns: Sequence[Column]) -> None:
+    """Refuse columns that do not make a table of predictions.
+
+    Raises:
+        UserError: no error can be computed, or two columns contradict each other.
+    """
+    for role in ONCE:
+        named = [column.source for column in columns if column.role == role]
+        if len(named) > 1:
+            raise UserError(
+                f"the columns {', '.join(named)} all have the role {role}. Use one of them, and "
+                "ignore for the others."
+            )
+    _refuse_equal_names([column for column in columns if column.role not in ("ignore", *OWN_NAMES)])
+    _refuse_unpaired(columns)
+    _refuse_unclassified(columns)
+    roles = {column.role for column in columns}
+    if not roles & {"prediction", "error", "score", "predicted_label"}:
+        raise UserError(
+            "no column is a prediction, a score or an error. Name one in a schema: "
+            "columns: {y: truth, y_hat: prediction}."
+        )
+
+
+def _refuse_equal_names(columns: Sequence[Column]) -> None:
+    taken: dict[tuple[str, str | None], Column] = {}
+    for column in columns:
+        if column.name in RESERVED or column.name.startswith("__"):
+            raise UserError(
+                f"column '{printable(column.source)}' would be named {column.name}, which evidence "
+                f"uses itself. Set columns.{column.source}.name in a schema."
+            )
+        key = (column.name, column.model)
+        if key in taken and column.role != "score":
+            first = taken[key]
+            raise UserError(
+                f"the columns '{first.source}' and '{column.source}' would both be named "
+                f"{column.name}. Set the name, target or model of one in a schema."
+            )
+        taken[key] = column
+
+
+def _refuse_unpaired(columns: Sequence[Column]) -> None:
+    truths = {column.target: column for column in columns if column.role == "truth"}
+    predictions = [column for column in columns if column.role == "prediction"]
+    for column in predictions:
+        truth = truths.get(column.target)
+        if truth is None:
+            of = f" of '{column.target}'" if column.target else ""
+            raise UserError(
+                f"column '{column.source}' is a prediction, and no column is the truth{of}. Name "
+                "it in a schema, with the same target as the prediction."
+            )
+        if truth.unit != column.unit and truth.unit and column.unit:
+            raise UserError(
+                f"'{truth.source}' is in {truth.unit} and '{column.source}' in {column.unit}. "
+                "Convert one, or correct the unit in a schema."
+            )
+    for target, truth in truths.items():
+        if target not in {column.target for column in predictions}:
+            raise UserError(
+                f"column '{truth.source}' is a truth, and no column is its prediction. Name it in "
+                "a schema, with the same target as the truth."
+            )
+
+
+def _refuse_unclassified(columns: Sequence[Column]) -> None:
+    roles = {column.role for column in columns}
+    for role in ("score", "predicted_label"):
+        if role in roles and "label" not in roles:
+            named = next(column.source for column in columns if column.role == role)
+            raise UserError(
+                f"column '{named}' is a {role}, and no column is the label. Name it in a schema."
+            )
+    if "label" in roles and not roles & {"score", "predicted_label"}:
+        label = next(column.source for column in columns if column.role == "label")
+        raise UserError(
+            f"column '{label}' is a label, and no column is a score or predicted_label. Name one "
+            "in a schema, or give the label the role feature."
+        )
