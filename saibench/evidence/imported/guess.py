@@ -76,6 +76,7 @@ def guessed_roles(table: polars.DataFrame, known: Mapping[str, str]) -> dict[str
     """
     found = {name: _of_one(name, table[name]) for name in table.columns if name not in known}
     roles = {*known.values(), *(guess.role for guess in found.values())}
+    found = {name: _of_quantity(name, guess, found) for name, guess in found.items()}
     found = {name: _of_models(name, guess, found) for name, guess in found.items()}
     if "score" in roles:  # of a class, so that the truth is a label
         found = {
@@ -130,6 +131,16 @@ def _paired(words: str, name: str) -> Guess | None:
                 return Guess(role, "name", of_class=rest or None) if part == parts[0] else None
             return Guess(role, "name", "" if rest.lower() == "y" else rest)
     return None
+
+
+def _of_quantity(column: str, guess: Guess, found: Mapping[str, Guess]) -> Guess:
+    """`energy` is the truth of `energy_pred`, and `y` that of `y_pred`, if no other column is."""
+    name = name_and_unit(column)[0].lower()
+    truths = {one.target for one in found.values() if one.role == "truth"}
+    for target in {one.target for one in found.values() if one.role == "prediction"} - truths:
+        if guess.role == "feature" and name == (target.lower() or "y"):
+            return Guess("truth", "the quantity that is predicted", target)
+    return guess
 
 
 def _of_models(column: str, guess: Guess, found: Mapping[str, Guess]) -> Guess:
