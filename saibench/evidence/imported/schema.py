@@ -1,10 +1,14 @@
-"""The schema of a table of predictions: the role and unit of each column, as a user writes it.
+"""The schema of a table of predictions: the role and unit of each column.
 
-title: Yields of reactions
-columns:
-  measured: truth                      # in short
-  random_forest: {role: prediction, unit: "%"}
-  distance_to_training: {role: feature, title: distance to training}
+A user writes it as YAML::
+
+    title: Yields of reactions
+    columns:
+      measured: truth                      # in short
+      random_forest: {role: prediction, unit: "%"}
+      distance_to_training: {role: feature, title: distance to training}
+
+The roles of other columns are guessed from their names.
 """
 
 from __future__ import annotations
