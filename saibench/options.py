@@ -94,7 +94,10 @@ def check_value(kind: TypeAdapter[Any], value: Any) -> None:
 
 def value_refused(path: str, error: ValidationError) -> UserError:
     """Return the error for the value at `path`, or for one in a list there."""
-    first = max(error.errors(), key=lambda one: len(one["loc"]))  # of a union, the nearest type
+    errors = error.errors()
+    if length := _wrong_length(errors):
+        return UserError(f"{path}={as_yaml(_given(errors))}: input should be {length}.")
+    first = max(errors, key=lambda one: len(one["loc"]))  # of a union, the nearest type
     path += "".join(f"[{part}]" for part in first["loc"] if isinstance(part, int))
     value = first["input"]
     given = value if isinstance(value, str) else as_yaml(value)
@@ -135,6 +138,23 @@ def _python(value: Any) -> Any:
         return int(value)
     is_list = isinstance(value, Sequence) and not isinstance(value, str)
     return tuple(map(_python, value)) if is_list else value
+
+
+def _given(errors: Sequence[Any]) -> Any:
+    """The whole value, which the errors of least depth have."""
+    return min(errors, key=lambda one: len(one["loc"]) - (one["type"] == "missing"))["input"]
+
+
+def _wrong_length(errors: Sequence[Any]) -> str:
+    """What a list with too few or too many values should be; empty if that is not the fault."""
+    forms = []
+    for one in errors:
+        if one["type"] == "too_long" and one["ctx"].get("field_type") == "Tuple":
+            forms.append(f"a list of at most {one['ctx']['max_length']} values")
+        elif one["type"] == "missing" and isinstance(one["loc"][-1], int):
+            forms.append(f"a list of at least {one['loc'][-1] + 1} values")
+    numbers = ["a number"] if forms and any(one["type"] == "float_type" for one in errors) else []
+    return " or ".join(dict.fromkeys([*numbers, *forms[-1:]]))
 
 
 def _reason(message: str) -> str:

@@ -58,8 +58,10 @@ def predictors(
     first, *rest = numbers.drivers
     gains = [percent(first.share)]
     gains += [f"{titled(one.name, evidence)} by {percent(one.share)}" for one in rest]
+    each = ", each alone" if rest else ""
     sentence = (
-        f"On {joined(trusted.source.partitions)}, {titled(first.name, evidence)} alone lowers the "
-        f"held-out loss of a bound on {bounded} by {joined(gains)}."
+        f"{bounded} on {joined(trusted.source.partitions)} is predicted best by "
+        f"{titled(first.name, evidence)}, which lowers the held-out loss of its bound by "
+        f"{joined(gains)}{each}. These predict the error, and need not cause it."
     )
-    return Answer(question, sentence, numbers, (f"Not traced: {reason}",))
+    return Answer(question, sentence[0].upper() + sentence[1:], numbers, (f"Not traced: {reason}",))

@@ -122,6 +122,17 @@ def test_another_seed_is_another_trajectory(trajectory: Trajectory, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("temperature", "values"), [([800, 100, 3], "at most 2 values"), ([800], "at least 2 values")]
+)
+def test_a_list_of_temperatures_that_are_not_two_names_what_is_valid(
+    temperature: list[float], values: str
+) -> None:
+    with pytest.raises(UserError, match="temperature") as refused:
+        GFN2Simulation(temperature=temperature)  # type: ignore[arg-type]
+    assert f"a number or a list of {values}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
     "changed",
     [
         {"molecule": "water"},
