@@ -1,8 +1,7 @@
-"""Regenerate the pictures of the documentation: `python docs/images/pictures.py outputs [runs]`.
+"""Regenerate the pictures of the documentation: `python docs/images/pictures.py outputs [name …]`.
 
 `outputs` holds the reports of `make demo` and of the tutorials' first commands, of which headless
-Chromium takes the pictures; `runs` those of `sweeps/force_field/sample_efficiency` on aspirin, for
-the picture of a trusted range.
+Chromium takes the pictures. With names (`report`, `jet`, …), only those are made.
 """
 
 from __future__ import annotations
@@ -25,7 +24,6 @@ from browser import Page, browser  # noqa: E402
 from saibench.evidence.reader import StudyEvidence  # noqa: E402
 from saibench.figures import trusted_range  # noqa: E402
 
-TRUSTED = "*-count400-*"
 LARGEST = 150_000
 """Bytes of a picture."""
 PARTS = {
@@ -38,21 +36,22 @@ PARTS = {
 """By picture: the study, a part of its page, the width of the window, and pixels from the top."""
 
 
-def main(outputs: Path, *runs: Path) -> None:
-    for folder in runs:
-        draw_trusted_range(folder)
+def main(outputs: Path, *names: str) -> None:
+    chosen = names or ("trusted_range", *PARTS)
+    if "trusted_range" in chosen:
+        draw_trusted_range(outputs / "force_field")
+    parts = {name: PARTS[name] for name in chosen if name in PARTS}
     with tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as page:
-        for name, (study, part, width, height) in PARTS.items():
+        for name, (study, part, width, height) in parts.items():
             page.open(outputs / study / "report.html", width=width)
             if part != "body":
                 page.value("document.querySelector('nav').remove()")  # it would cover the part
             save(name, picture(page, part, height))
 
 
-def draw_trusted_range(runs: Path) -> None:
-    (run,) = runs.glob(TRUSTED)
+def draw_trusted_range(study: Path) -> None:
     drawn = io.BytesIO()
-    trusted_range.draw(StudyEvidence.load(run)).savefig(drawn, dpi=110)
+    trusted_range.draw(StudyEvidence.load(study)).savefig(drawn, dpi=110)
     save("trusted_range", drawn.getvalue())
 
 
@@ -84,4 +83,4 @@ def save(name: str, png: bytes) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:]))
+    main(Path(sys.argv[1]), *sys.argv[2:])
