@@ -8,13 +8,15 @@ from pathlib import Path
 import ase.db
 import ase.io
 from ase import Atoms
-from ase.io.formats import UnknownFileTypeError, filetype, get_compression
+from ase.io.formats import UnknownFileTypeError, filetype, get_compression, ioformats
 
 from saibench.datamodules.force_field.extxyz_file import extxyz_frames, frame_sizes
 from saibench.datamodules.force_field.frames import Frame
 from saibench.errors import UserError, first_line
 
 EXTXYZ = "extxyz"
+PLAIN_ENDINGS = ("", ".dat", ".txt")
+"""Endings of any text, which is extended XYZ if its first line is a number."""
 DATABASES = ("db", "json")
 REFUSED = {
     "py": "is a program",
@@ -33,15 +35,17 @@ def file_format(path: Path) -> str:
     """
     if not path.stat().st_size:
         raise UserError(f"{path} is empty. Use a file with frames.")
+    if path.suffix.lower() in PLAIN_ENDINGS and _begins_with_number(path):
+        return EXTXYZ
     try:
         found = str(filetype(str(path)))
-    except UnknownFileTypeError as error:
-        if _begins_with_number(path):
-            return EXTXYZ
+    except UnknownFileTypeError:
+        found = ""
+    if found not in ioformats:  # ASE takes any ending for a format
         raise UserError(
-            f"{path}: ASE knows no format '{first_line(error)}'. Use a format of ase.io, such as "
-            "extended XYZ (.xyz), .traj or .db."
-        ) from error
+            f"{path} has no format that ASE knows. Use a format of ase.io, such as extended XYZ "
+            "(.xyz), .traj or .db."
+        )
     if found in REFUSED:
         raise UserError(
             f"{path}: a file of the format '{found}' {REFUSED[found]}. Convert the frames to "

@@ -342,6 +342,12 @@ def test_files_without_frames_are_named(name: str, text: str, tmp_path: Path) ->
         AseFrames((name,), root=str(tmp_path)).recipe()
 
 
+@pytest.mark.parametrize("name", ["frames.dat", "frames.txt", "frames"])
+def test_extended_xyz_is_known_by_its_first_line(name: str, tmp_path: Path) -> None:
+    written(tmp_path / name, frames(3))
+    assert AseFrames((name,), root=str(tmp_path)).load(tmp_path / "cache").energies.shape == (3,)
+
+
 def test_half_a_trajectory_file_is_refused(folder: Path, tmp_path: Path) -> None:
     ase.io.write(folder / "half.traj", frames(20))
     whole = (folder / "half.traj").read_bytes()
