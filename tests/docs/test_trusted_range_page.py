@@ -80,3 +80,13 @@ def test_partitions_that_are_no_shift_do_not_count() -> None:
 
     kept, recognised = parts_of("b", found_of(range_of(0.9, 0.3, 0.9, 0.9, 0.6)), ["hot"])
     assert [kept.met, recognised.met] == [[True], [True]]
+
+
+def test_unknown_limits_are_not_shown() -> None:
+    from cells import number, percent
+    from goals import joint
+
+    unknown = {"estimate": 0.5, "low": None, "high": None}
+    found = joint([interval(0.7), unknown])
+    assert found is not None
+    assert (percent(found), number(found)) == ("60.0 %", "0.60")

@@ -7,9 +7,11 @@ from typing import Any
 
 
 def percent(interval: dict[str, Any] | None) -> str:
-    """`91.2 % [89.8, 92.4]`; a dash without samples."""
+    """`91.2 % [89.8, 92.4]`; without an interval if it is unknown, and a dash without samples."""
     if interval is None:
         return "–"
+    if interval["low"] is None or interval["high"] is None:
+        return f"{100 * interval['estimate']:.1f} %"
     estimate, low, high = (100 * interval[key] for key in ("estimate", "low", "high"))
     return f"{estimate:.1f} % [{low:.1f}, {high:.1f}]".replace("-", "−")
 
@@ -23,7 +25,7 @@ def number(interval: dict[str, Any] | None) -> str:
     """`0.86 [0.85, 0.87]`, `1.12` without an interval; a dash without samples."""
     if interval is None:
         return "–"
-    if interval["low"] == interval["high"]:
+    if interval["low"] is None or interval["low"] == interval["high"]:
         return f"{interval['estimate']:.2f}"
     return f"{interval['estimate']:.2f} [{interval['low']:.2f}, {interval['high']:.2f}]"
 

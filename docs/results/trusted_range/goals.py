@@ -67,13 +67,14 @@ def verdict(parts: Sequence[Part]) -> str:
 
 
 def joint(intervals: Sequence[Json]) -> Json | None:
-    """Mean estimate, smallest lower and largest upper limit."""
+    """Mean estimate, smallest lower and largest upper limit; limits are None if one is unknown."""
     if not intervals:
         return None
+    known = all(one["low"] is not None and one["high"] is not None for one in intervals)
     return {
         "estimate": sum(one["estimate"] for one in intervals) / len(intervals),
-        "low": min(one["low"] for one in intervals),
-        "high": max(one["high"] for one in intervals),
+        "low": min(one["low"] for one in intervals) if known else None,
+        "high": max(one["high"] for one in intervals) if known else None,
     }
 
 
