@@ -17,6 +17,7 @@ from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.errors import UserError, closest
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import compared_points, differing, setting_text, short_names
+from saibench.formatting import counted
 
 
 def fit_range(samples: ErrorSamples, config: TrustConfig, seed: int = 0) -> TrustedRange:
@@ -40,8 +41,8 @@ def fit_range(samples: ErrorSamples, config: TrustConfig, seed: int = 0) -> Trus
     except TooFewBlocks as error:
         partitions = ", ".join(samples.source.partitions)
         raise TooFewBlocks(
-            f"{len(samples.errors):,} samples of {partitions} in "
-            f"{len(np.unique(samples.blocks))} independent blocks: {error}"
+            f"{counted(len(samples.errors), 'sample')} of {partitions} in "
+            f"{counted(len(np.unique(samples.blocks)), 'independent block')}: {error}"
         ) from error
     reference = samples.reference and samples.reference.only([one.name for one in trusted.features])
     return replace(trusted, reference=reference)

@@ -25,6 +25,7 @@ from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.schema import AFTER, BEFORE, Field
 from saibench.evidence.selection import short_names, with_windows
 from saibench.evidence.statistic_rows import statistic_rows
+from saibench.formatting import counted
 
 KEYS = ["point", "partition", "sample_id"]
 WINDOW_BOUND = "of the training window, as a fraction of the trajectory"
@@ -133,6 +134,11 @@ def read_samples(
             f"{', '.join(features)}."
         )
     refuse_failed(defined[ERROR], statistic, names, "no bound holds")
+    count = defined["sample_id"].n_unique()
+    if config.num_blocks is not None and config.num_blocks > count:
+        raise UserError(
+            f"--blocks {config.num_blocks} is more than the {counted(count, 'sample')} of {names}."
+        )
     group = defined.select(polars.struct("point", "partition").rank("dense") - 1).to_series()
     blocks = sample_blocks(
         defined,

@@ -21,7 +21,9 @@ from saibench.analysis.trusted_range.reading import (
 )
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
 from saibench.analysis.trusted_range.usefulness import Decision, decision
+from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
+from saibench.formatting import joined
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,11 +104,17 @@ def shifts_of(
 
     Raises:
         NoSamples: a given partition has no sample left.
-        UserError: no run was tested on a given partition.
+        UserError: no run was tested on a given partition, or the range is calibrated on it.
     """
     calibrated = config.partitions or tuple(default_partitions(evidence))
     tested = [name for point in points for name in evidence.metrics[point]]
-    names = partitions or [name for name in dict.fromkeys(tested) if name not in calibrated]
+    others = [name for name in dict.fromkeys(tested) if name not in calibrated]
+    names = partitions or others
+    if known := [name for name in names if name in calibrated]:
+        raise UserError(
+            f"The range is calibrated on {known[0]}, so it cannot be checked there. Use "
+            f"{joined(others) or 'a run that was tested on other partitions too'}."
+        )
     features = tuple(one.name for one in trusted.features)
     found = []
     for name in names:

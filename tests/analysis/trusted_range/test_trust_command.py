@@ -124,6 +124,8 @@ def test_error_is_the_distance_from_the_given_ideal_value(study: Path, tmp_path:
         (["STUDY", "--ideal", "nan"], "--ideal nan"),
         (["STUDY", "--blocks", "12"], "0.88"),
         (["STUDY", "--blocks", "1"], "--blocks 1"),
+        (["STUDY", "--blocks", "100000"], "--blocks 100000"),
+        (["STUDY", "--check-on", "last_tenth"], "last_tenth"),
         (["STUDY", "--save", "range.json"], "--save"),
         (["STUDY", "--save", "/nowhere/range.json"], "/nowhere"),
         (["STUDY", "--check", "distance=1"], "--check"),
