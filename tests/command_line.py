@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from saibench import cli
+from saibench.evidence.once import Recent
 
 REPOSITORY = Path(__file__).parents[1]
 FRAMES = ("data.frames=300", "data.stride=1", "data.equilibration=0.05")
@@ -60,6 +61,7 @@ def one_error_model() -> Iterator[None]:
     """Fit trusted ranges with one kind of error model, where their competition takes longest."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("saibench.analysis.trusted_range.competition.KINDS", ("isotonic",))
+        patch.setattr("saibench.analysis.trusted_range.study_ranges._FITTED", Recent(64))
         yield
 
 

@@ -176,7 +176,7 @@ def test_commands_warn_of_correlated_neighbours(tmp_path: Path) -> None:
         )
         warnings[name] = dependence_warnings(StudyEvidence.load(tmp_path / name))
     assert warnings["alone"] == []
-    assert "lead/mae" in warnings["overlapping"][0]
+    assert "MAE of nowcastnet" in warnings["overlapping"][0]
     for name, expected in warnings.items():
         of_errors = "lead/mae", "--feature", "mean_intensity"
         for command, option in (("trace", "--response"), ("trust", "--statistic")):
