@@ -118,8 +118,12 @@ def parts_of(goal: str, found: Found, shifts: Sequence[str]) -> list[Part]:
 def _own_distribution(checked: Sequence[Json]) -> Iterator[Part]:
     observed = [at_coverage(one) for one in checked]
     nominal = checked[0]["coverage"] if checked else 0.9
-    honest = [one["high"] >= nominal for one in observed]
-    yield Part(f"{{}} of the samples are below the {whole(nominal)} bound", observed, honest)
+    honest = [one["low"] <= nominal <= one["high"] for one in observed]
+    yield Part(
+        f"{{}} of the samples are below the bound (each run's interval holds {whole(nominal)})",
+        observed,
+        honest,
+    )
     ratios = [_ratio(one["gain"]) for one in checked]
     small = [one["estimate"] <= RATIO for one in ratios]
     yield Part(f"it is {{}} of that without features (at most {RATIO:.2f})", ratios, small, number)
@@ -140,8 +144,12 @@ def _cost(found: Found) -> Part:
 def _under_shift(shifts: Sequence[Json]) -> Iterator[Part]:
     inside = [one["coverage_inside"] for one in shifts if one["coverage_inside"]]
     kept = [one["estimate"] >= INSIDE for one in inside]
+    empty = len(shifts) - len(inside)
+    none = f", and {empty} of {len(shifts)} have no sample inside" if empty else ""
     yield Part(
-        f"of the samples inside {{}} are below their bound (at least {whole(INSIDE)})", inside, kept
+        f"of the samples inside {{}} are below their bound (at least {whole(INSIDE)}){none}",
+        inside,
+        [*kept, *[False] * empty],
     )
     decisions = [one["decision"] for one in shifts if one["decision"]]
     found = [one["recognised"] for one in decisions if one["recognised"]]

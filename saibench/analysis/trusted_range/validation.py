@@ -33,8 +33,7 @@ class Validation:
         mean_bound: mean of the bounds, inside the fitted range.
         unconditional: mean of the bounds without a feature, of the same splits and samples.
         gain: relative difference of the two means, with its interval.
-        oracle_gain: what it would be if each bound was the sample's own error; no feature gains
-            more.
+        oracle_gain: what it would be if each bound was the sample's own error.
         calibration_blocks: smallest number of blocks that a bound is calibrated on.
         usefulness: which samples are recognised as good, and how the bound ranks errors.
         conditional: coverage by feature bin, by run and partition, and in the worst slab.
