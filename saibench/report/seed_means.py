@@ -24,22 +24,25 @@ class SeedMean:
     Args:
         mean: of the runs.
         std: sample standard deviation (n − 1) of the runs; NaN for one seed.
-        seeds: number of runs with the metric.
+        seeds: number of runs with a finite value of the metric.
+        runs: number of runs of the setting.
     """
 
     mean: float
     std: float
     seeds: int
+    runs: int
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> SeedMean:
-        """Mean and standard deviation of at least one value."""
+    def of(cls, values: Sequence[float], runs: int) -> SeedMean:
+        """Mean and standard deviation of at least one value, of so many runs."""
         std = statistics.stdev(values) if len(values) > 1 else math.nan
-        return cls(statistics.fmean(values), std, len(values))
+        return cls(statistics.fmean(values), std, len(values), runs)
 
     def __str__(self) -> str:
-        """`29.82 ± 0.26`, or `30.1` for one seed."""
-        return number(self.mean) if self.seeds == 1 else plus_minus(self.mean, self.std)
+        """`29.82 ± 0.26`; `30.1` for one seed; with `(2 of 3 seeds)` if one has no value."""
+        text = number(self.mean) if self.seeds == 1 else plus_minus(self.mean, self.std)
+        return text if self.seeds == self.runs else f"{text} ({self.seeds} of {self.runs} seeds)"
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,8 @@ def setting_rows(
             ]
             for metric in metrics
         }
-        means = {key: SeedMean.of(of_runs) for key, of_runs in known.items() if of_runs}
-        rows.append(
-            SettingRow(
-                study, model.label if len(models) > 1 else "all runs", len(model.points), means
-            )
-        )
+        runs = len(model.points)
+        means = {key: SeedMean.of(of_runs, runs) for key, of_runs in known.items() if of_runs}
+        label = model.label if len(models) > 1 else "all runs"
+        rows.append(SettingRow(study, label, runs, means))
     return rows

@@ -13,7 +13,7 @@ from saibench.report.export import export
 from saibench.report.headline import headline_metrics
 from saibench.report.measured import MeasuredMetrics
 from saibench.report.page import render
-from saibench.report.seed_means import SettingRow, setting_rows
+from saibench.report.seed_means import SeedMean, SettingRow, setting_rows
 
 SEEDS = [Made(size=0.9, seed=seed) for seed in range(3)]
 SINGLE = Made(size=0.3)
@@ -39,6 +39,12 @@ def test_mean_and_deviation_are_over_the_seeds_of_a_setting(tmp_path: Path) -> N
         assert found.mean == pytest.approx(np.mean(values), rel=1e-12)
         assert found.std == pytest.approx(np.std(values, ddof=1), rel=1e-9)
         assert " ± " in str(found) and "±" not in str(rows[1].means[metric.key])
+
+
+def test_a_seed_without_a_value_is_counted() -> None:
+    assert "2 of 3" in str(SeedMean.of([1.0, 2.0], 3))
+    assert "1 of 3" in str(SeedMean.of([1.0], 3))
+    assert " of " not in str(SeedMean.of([1.0, 2.0, 3.0], 3))
 
 
 def test_page_and_export_have_them(tmp_path: Path) -> None:
