@@ -28,6 +28,7 @@ from saibench.datamodules.force_field.labels import (
     LabelledFrames,
     MissingForces,
     found_keys,
+    has_forces,
     labelled_frames,
 )
 from saibench.datamodules.force_field.npz import EnergyUnit
@@ -128,8 +129,10 @@ class AseFrames:
         keys = self._keys
         without = [
             name
-            for name, frame in zip(self.file_names, self._first, strict=True)
-            if frame is not None and keys.forces not in frame.vectors
+            for name, first, frame in zip(
+                self.file_names, self._first, self._first_with_forces, strict=True
+            )
+            if first is not None and (frame is None or keys.forces not in frame.vectors)
         ]
         none = f" (none in {joined(without)})" if without and keys.forces else ""
         forces = f"forces '{keys.forces}'" if keys.forces else "no forces"
@@ -214,6 +217,23 @@ class AseFrames:
             for path in self.paths
         )
 
+    @cached_property
+    def _first_with_forces(self) -> tuple[Frame | None, ...]:
+        """The first frame of each file with at least two atoms and forces."""
+        return tuple(
+            first
+            if first is None or has_forces(first, self.forces_key)
+            else next(
+                (
+                    frame
+                    for frame in frames_of_file(path)
+                    if len(frame.numbers) > 1 and has_forces(frame, self.forces_key)
+                ),
+                None,
+            )
+            for path, first in zip(self.paths, self._first, strict=True)
+        )
+
     @property
     def _first_molecule(self) -> Frame:
         """Raises UserError: there is none."""
@@ -230,7 +250,8 @@ class AseFrames:
     def _keys(self) -> LabelKeys:
         """Names of energy and forces, the given or the only usual ones."""
         frames = [frame for frame in self._first if frame is not None] or [self._first_molecule]
-        return found_keys(frames, self.energy_key, self.forces_key, self._where)
+        with_forces = [frame for frame in self._first_with_forces if frame is not None]
+        return found_keys(frames, with_forces, self.energy_key, self.forces_key, self._where)
 
     def _times(self, counts: Sequence[int]) -> np.ndarray:
         frames = np.arange(sum(counts), dtype=np.float64)

@@ -104,13 +104,23 @@ def labelled_frames(
     return LabelledFrames(numbers, positions, np.array(energies), forces)
 
 
+def has_forces(frame: Frame, key: str | None) -> bool:
+    """Whether a frame has forces of this name, or of any usual name if None."""
+    return any(name in frame.vectors for name in (FORCES_KEYS if key is None else (key,)))
+
+
 def found_keys(
-    frames: Sequence[Frame], energy: str | None, forces: str | None, where: str
+    frames: Sequence[Frame],
+    with_forces: Sequence[Frame],
+    energy: str | None,
+    forces: str | None,
+    where: str,
 ) -> LabelKeys:
     """The names that are given, or the only usual ones in these frames.
 
     Args:
         frames: the first of each file.
+        with_forces: the first with forces of each file that has any.
         energy: value of `data.energy_key`, or None.
         forces: value of `data.forces_key`, or None.
         where: the files, for messages.
@@ -119,7 +129,8 @@ def found_keys(
         UserError: no frame has the given name, or none or several have usual names.
     """
     scalars = list(dict.fromkeys(name for frame in frames for name in frame.scalars))
-    vectors = list(dict.fromkeys(name for frame in frames for name in frame.vectors))
+    both = [*frames, *with_forces]
+    vectors = list(dict.fromkeys(name for frame in both for name in frame.vectors))
     of_energy = _found(scalars, energy, ENERGY_KEYS, "energy_key", where)
     if forces is None and not vectors:
         return LabelKeys(of_energy, None)

@@ -212,6 +212,34 @@ def test_frames_without_forces_are_masked_on_request(tmp_path: Path) -> None:
     assert np.isnan(found.forces[3:]).all() and np.isfinite(found.forces[:3]).all()
 
 
+@pytest.mark.parametrize("ending", ["xyz", "traj"])
+@pytest.mark.parametrize("key", [None, "forces"])
+def test_forces_of_later_frames_are_found(key: str | None, ending: str, tmp_path: Path) -> None:
+    images = [*frames(2, forces=False), *frames(3, seed=1)]
+    for atoms in images:
+        atoms.set_array("dipoles", np.ones((3, 3)))  # vectors that are no forces
+    path = tmp_path / f"late.{ending}"
+    ase.io.write(path, images, format="extxyz" if ending == "xyz" else None)
+    with pytest.raises(UserError, match=r"late\.\w+, frame 0 has no 'forces', but frame 2 has"):
+        AseFrames((str(path),), forces_key=key).load(tmp_path / "refused")
+
+    source = AseFrames((str(path),), forces_key=key, missing_forces="mask")
+    found = source.load(tmp_path / "masked")
+    assert found.has_forces is not None
+    assert found.has_forces.tolist() == 2 * [False] + 3 * [True]
+    for row in (2, 3, 4):
+        np.testing.assert_allclose(found.forces[row], images[row].get_forces(), atol=1e-7)
+    assert "forces 'forces'" in source.describe() and "none in" not in source.describe()
+
+
+def test_forces_of_another_name_in_a_later_file_are_named(folder: Path) -> None:
+    images = frames(3, forces=False)
+    images[2].arrays["REF_forces"] = np.ones((3, 3))
+    written(folder / "late.xyz", images)
+    with pytest.raises(UserError, match=r"forces and REF_forces.*forces_key"):
+        AseFrames(("cold.xyz", "late.xyz"), root=str(folder)).recipe()
+
+
 def test_energies_alone_are_read(tmp_path: Path) -> None:
     path = written(tmp_path / "energies.xyz", frames(4, forces=False))
     source = AseFrames((str(path),))
