@@ -24,6 +24,8 @@ EPSILON = float(np.finfo(np.float64).eps)
 SUM_TOLERANCE = 1e-3
 """Largest distance of the sum of the probabilities of all classes from 1."""
 LABEL = "label"
+POSITIVE = ("1", "pos", "positive", "signal", "top", "true")
+"""Usual names of the second of two classes that are numbers, as in `score_signal`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +130,9 @@ def _of_classes(
     largest = probabilities.max(axis=1)
     of_class = np.clip(probabilities[rows, label], EPSILON, 1.0)
     binary = len(classes) == 2
+    predicted = probabilities.argmax(axis=1)
+    if given := run.of("predicted_label"):  # perhaps of another threshold
+        predicted = run.rows[given[0].source].to_numpy()
     brier = ((probabilities - one_hot) ** 2).sum(axis=1) / (2 if binary else 1)
     found = [
         (
@@ -137,7 +142,7 @@ def _of_classes(
             ),
             1 - largest,
         ),
-        _correct(probabilities.argmax(axis=1) == label, sample),
+        _correct(predicted == label, sample),
         (
             Statistic(
                 "log_loss", "", sample, "−ln of the probability of the label",
@@ -228,11 +233,13 @@ def _position(column: Column, classes: Classes) -> int:
     name = str(int(column.of_class) if isinstance(column.of_class, bool) else column.of_class)
     if name in names:
         return names.index(name)
-    if len(classes) == 2 and not any(isinstance(one, str) for one in classes):
-        return 1  # `score_top` of a label that is 0 or 1
+    numbers = len(classes) == 2 and not any(isinstance(one, str) for one in classes)
+    if numbers and name.lower() in POSITIVE:
+        return 1
     raise UserError(
         f"column '{column.source}' is the score of class {printable(name)}, which no label has. "
-        "Set of_class in a schema."
+        f"The classes are {', '.join(printable(str(one)) for one in classes[:5])}. Set of_class in "
+        "a schema."
     )
 
 

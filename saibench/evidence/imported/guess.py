@@ -30,7 +30,19 @@ TRUTH = ("true", "truth", "target", "ref", "reference", "obs", "observed", "actu
 PREDICTION = ("pred", "prediction", "predicted", "forecast", "estimate", "estimated", "hat")
 SCORE = ("score", "prob", "proba")
 ERROR = ("error", "err", "mae", "residual", "loss")
-PANDAS_INDEX = "__index_level_"
+OTHER_QUANTITIES = (
+    "total", "potential", "kinetic", "free", "internal", "formation", "interaction", "binding",
+    "cohesive", "atomization", "adsorption", "reaction", "activation", "solvation", "hydration",
+    "ionization", "dissociation", "excitation", "electronic", "nuclear", "correlation",
+    "exchange", "dispersion", "coulomb", "electrostatic", "thermal", "vibrational", "strain",
+    "elastic", "surface", "lattice", "band", "bond", "barrier", "gibbs", "helmholtz", "fermi",
+    "atomic", "isolated", "relative", "initial", "final", "mean", "average", "min", "max",
+    "sum", "delta",
+)  # fmt: skip
+"""Words that make another quantity of one: `free_energy` is no energy of a model `free`."""
+UNCERTAINTY = ("std", "sigma", "var", "variance", "uncertainty")
+PANDAS_INDEX = re.compile(r"|Unnamed: \d+(_level_\d+)?|__index_level_\d+__")
+"""Names of the index of a data frame: the first two in CSV, the last in Parquet."""
 MAX_VALUES = 50
 """Most different values of a text that is a feature; texts with more are names or comments."""
 _UNIT = re.compile(r"(?P<name>.*\S)(\s*\[(?P<square>[^\]]*)\]|\s+\((?P<round>[^)]*)\))\s*")
@@ -90,6 +102,14 @@ def guessed_roles(table: polars.DataFrame, known: Mapping[str, str]) -> dict[str
                 else guess
                 for name, guess in found.items()
             }
+    roles = {*known.values(), *(guess.role for guess in found.values())}
+    if "label" in roles and "truth" not in roles:
+        found = {
+            name: replace(guess, role="predicted_label", target="")
+            if guess.role == "prediction" and _is_whole(table[name])
+            else guess
+            for name, guess in found.items()
+        }
     return _as_classes(table, found)
 
 
@@ -100,7 +120,7 @@ def _of_one(column: str, values: polars.Series) -> Guess:
         return Guess("ignore", "no values")
     if values.dtype.is_nested() or values.dtype in (polars.Binary, polars.Object, polars.Duration):
         return Guess("ignore", f"values of type {values.dtype}")
-    if column.startswith(PANDAS_INDEX):
+    if PANDAS_INDEX.fullmatch(column):
         return Guess("ignore", "index of pandas")
     for role, names in NAMES.items():
         if words in names:
@@ -151,6 +171,11 @@ def _of_models(column: str, guess: Guess, found: Mapping[str, Guess]) -> Guess:
     for target in {one.target for one in found.values() if one.role == "truth" and one.target}:
         if len(name) > len(target) + 1 and name.lower().endswith(f"_{target.lower()}"):
             model = name[: -len(target) - 1]
+            word = re.split(r"[^0-9a-z]+", model.lower())[-1]
+            if word in OTHER_QUANTITIES:
+                return Guess("ignore", f"neither {target} nor a model; a schema can name its role")
+            if word in (*UNCERTAINTY, *ERROR):
+                return guess
             return Guess("prediction", f"{model}'s {target}", target, model=model)
     return guess
 
@@ -169,6 +194,10 @@ def _as_classes(table: polars.DataFrame, found: dict[str, Guess]) -> dict[str, G
 def _is_class(values: polars.Series) -> bool:
     kinds = (polars.String, polars.Categorical, polars.Enum, polars.Boolean)
     return values.dtype in kinds and not _is_mostly_numbers(values)
+
+
+def _is_whole(values: polars.Series) -> bool:
+    return values.dtype.is_numeric() and bool((values == values.round()).all())
 
 
 def _is_mostly_numbers(values: polars.Series) -> bool:

@@ -55,7 +55,7 @@ class Understood:
         rows = [("column", "role", "name", "unit", "why")]
         rows += [
             (
-                printable(column.source),
+                printable(column.source) or "''",
                 " of ".join(filter(None, [column.role, _about(column)])),
                 column.name if column.role not in ("ignore", *OWN_NAMES) else "",
                 column.unit,
