@@ -48,17 +48,24 @@ def run(args: argparse.Namespace) -> int:
     """Print the roles of the columns, and write the folder; return the exit code."""
     from saibench.evidence.imported.reading import read_predictions
     from saibench.evidence.imported.schema import TableSchema, read_schema
-    from saibench.evidence.imported.seen import read_seen
+    from saibench.evidence.imported.seen import read_seen, seen_ids
     from saibench.evidence.imported.study import prepare, write_study
+    from saibench.formatting import counted
 
     if args.output is None and not args.dry_run:
         raise UserError("import needs a folder for the study. Use -o outputs/mine, or --dry-run.")
     logger = _logger(args)
     schema = TableSchema() if args.schema is None else read_schema(args.schema)
     table, source = read_predictions(args.file)
-    seen = None if args.seen is None else read_seen(args.seen)
+    listed = None if args.seen is None else read_seen(args.seen)
     prepared = prepare(table, schema)
     print("\n".join([*prepared.understood.lines(), *_summary(prepared, table.height)]))
+    seen = None
+    if listed is not None:
+        seen = seen_ids(listed, prepared.values)
+        print(
+            f"{counted(len(seen), 'sample')} of the table in --seen, which lists {len(listed):,}."
+        )
     if args.dry_run:
         return 0
     del table
@@ -107,9 +114,12 @@ def _summary(prepared: Prepared, rows: int) -> list[str]:
     values = prepared.values
     names = list(dict.fromkeys(run.model for run in prepared.runs))
     more = [f"{len(names) - 3} more"] if len(names) > 3 else []
+    partitions = [*values.partitions[:5]]
+    if len(values.partitions) > 5:
+        partitions.append(f"{len(values.partitions) - 5} more")
     lines = [
         f"{counted(rows, 'row')}, {counted(len(prepared.runs), 'run')} of "
-        f"{joined([*names[:3], *more])}, tested on {joined(values.partitions[:5])}."
+        f"{joined([*names[:3], *more])}, tested on {joined(partitions)}."
     ]
     if len(values.trained):
         lines.append(

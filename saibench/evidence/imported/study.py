@@ -84,7 +84,8 @@ def write_study(
 
     Args:
         folder: of the study; if it has the same import, nothing is written.
-        seen: ids or names of samples that the models were trained on, beside those of the table.
+        seen: ids in the table of samples that the models were trained on, beside those of its
+            training partitions (see `seen_ids`).
 
     Raises:
         UserError: the folder has other files, or scores and classes do not fit.
@@ -273,6 +274,5 @@ def _is_seen(run: Run, values: Values, seen: np.ndarray | None) -> np.ndarray:
     if column := next(iter(run.of("seen")), None):
         found |= run.rows[column.source].to_numpy()
     if seen is not None:
-        named = run.rows[NAME].to_numpy() if seen.dtype.kind in "UO" and NAME in run.rows else ids
-        found |= np.isin(named, seen)
+        found |= np.isin(ids, seen)
     return found

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from saibench.errors import UserError, first_line
 from saibench.evidence.imported.reading import Source, refuse_repeated_columns
 from saibench.evidence.imported.schema import TableSchema, checked_schema, read_schema
+from saibench.evidence.imported.seen import seen_ids
 from saibench.evidence.imported.study import prepare, write_study
 
 Schema = TableSchema | Mapping[str, Any] | Path | str
@@ -54,12 +55,13 @@ def from_dataframe(
         the folder.
 
     Raises:
-        UserError: a column or value is wrong, or the folder has other files.
+        UserError: a column or value is wrong, no seen sample is in the table, or the folder has
+            other files.
     """
     frame = _polars(table)
     found = prepare(frame, _schema(schema))
-    named = None if seen is None else np.asarray(seen)
-    return write_study(found, _source(frame), Path(folder), named).folder
+    ids = None if seen is None else seen_ids(np.asarray(seen), found.values)
+    return write_study(found, _source(frame), Path(folder), ids).folder
 
 
 def from_arrays(
