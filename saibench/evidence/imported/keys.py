@@ -32,7 +32,9 @@ def ids_of(table: polars.DataFrame, understood: Understood) -> list[polars.Serie
     values = table[column.source]
     refuse_missing(values, column)
     if values.dtype.is_integer():
-        return [values.cast(polars.Int64).alias(ID)]
+        numbers = values.cast(polars.Int64, strict=False)
+        if not numbers.has_nulls():  # others, such as hashes of 64 bits, are names
+            return [numbers.alias(ID)]
     if values.dtype.is_float():
         whole = values.cast(polars.Int64, strict=False)
         different = (whole.cast(polars.Float64) != values.cast(polars.Float64)) | whole.is_null()

@@ -89,7 +89,7 @@ def settings_of(
 
 def _held_out(partitions: Sequence[str]) -> str:
     """The partition of that name of a table without a choice, else the first."""
-    return TEST if TEST in partitions else partitions[0]
+    return next((name for name in partitions if name.lower() == TEST), partitions[0])
 
 
 def _columns(understood: Understood) -> list[dict[str, Any]]:

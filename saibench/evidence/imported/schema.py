@@ -40,7 +40,8 @@ ROLES: tuple[str, ...] = get_args(Role)
 - `feature`: a property of the sample
 - `time`, `group`: a feature by which samples depend on each other: times some correlation times
   apart, or different groups (trajectories, events, patients), are independent
-- `partition`: name of the test set of the row; `train` and `validation` mean seen in training
+- `partition`: name of the test set of the row; `train` and `validation`, in any case, mean seen
+  in training
 - `model`, `seed`, `setting`: of the run that made the row's prediction
 - `train_count`: number of training samples of that run
 - `seen`: whether that run was trained on the sample

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import polars
@@ -54,7 +55,7 @@ def checked_values(table: polars.DataFrame, understood: Understood) -> Values:
     row = polars.int_range(1, table.height + 1, dtype=polars.Int64, eager=True).alias(ROW)
     with named_by(row):
         keys = [*ids_of(table, understood), partitions_of(table, understood), row]
-    in_training = keys[-2].is_in(TRAINING)
+    in_training = keys[-2].str.to_lowercase().is_in(TRAINING)
     if in_training.all():
         raise UserError(
             f"all rows are of the partitions {', '.join(TRAINING)}, so none is a test. Use the "
@@ -90,7 +91,8 @@ def _converted(values: polars.Series, column: Column, classes: Classes) -> polar
         return _booleans(values, column)
     if column.role == "group":
         refuse_missing(values, column)
-        return values.cast(polars.Int64 if values.dtype.is_integer() else polars.String)
+        whole = values.cast(polars.Int64, strict=False) if values.dtype.is_integer() else None
+        return values.cast(polars.String) if whole is None or whole.has_nulls() else whole
     if column.role == "feature" and values.dtype in TEXT and not _is_mistyped(values):
         return values.cast(polars.String)
     found = _numbers(values, column)
@@ -113,9 +115,14 @@ def _numbers(values: polars.Series, column: Column) -> polars.Series:
     if values.dtype.is_temporal() and values.dtype not in (polars.Duration, polars.Time):
         return values.cast(polars.Datetime("us")).dt.epoch("us").cast(polars.Float64) / 1e6
     if values.dtype in TEXT:
-        found = values.cast(polars.String).str.strip_chars().cast(polars.Float64, strict=False)
+        texts = values.cast(polars.String).str.strip_chars()
+        found, what = texts.cast(polars.Float64, strict=False), "no number"
+        if column.role == "time":
+            what = "neither a number nor a date such as 2026-01-31T12:00"
+            if found.null_count() == len(found):
+                found = _numbers(texts.map_elements(_utc, polars.Datetime("us")), column)
         refuse(
-            found.is_null() & values.is_not_null(), values, column, "no number",
+            found.is_null() & values.is_not_null(), values, column, what,
             "Correct it, or give the column another role in a schema.",
         )  # fmt: skip
         return found
@@ -125,6 +132,15 @@ def _numbers(values: polars.Series, column: Column) -> polars.Series:
             f"{column.role}. Use numbers."
         )
     return values.cast(polars.Float64)
+
+
+def _utc(text: str) -> datetime | None:
+    """The time in UTC, as a date in ISO 8601 without an offset is; None for other text."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+    except (ValueError, OverflowError):
+        return None
 
 
 def _narrowed(found: polars.Series, values: polars.Series) -> polars.Series:

@@ -60,6 +60,7 @@ def in_parquet(folder: Path, **columns: Any) -> str:
         ({"p t": [1.0] * 4, "p_t": [2.0] * 4}, ("'p t'", "'p_t'", "p_t")),
         ({"seed": [0, 0, 0, -1]}, ("'seed'", "row 4")),
         ({"split": ["train"] * 4}, ("train", "ignore")),
+        ({"date": ["2026-01-31", "2026-02-01", "31/01/2026", "2026-02-02"]}, ("'date'", "row 3")),
         ({"split": ["a b", "a_b", "c", "d"]}, ("a_b",)),
     ],
 )
@@ -75,6 +76,10 @@ def test_wrong_values(tmp_path: Path, changed: dict[str, Any], words: tuple[str,
         ({"label": [0, 1, 2, 1]}, ("'score'", "3 classes")),
         ({"label": ["top", "qcd", "top", "qcd"]}, ("'score'", "of_class", "qcd, top")),
         ({"label": [0, None, 1, 1]}, ("'label'", "row 2")),
+        (
+            {"score": None, "score_background": [0.1, 0.9, 0.2, 0.3]},
+            ("'score_background'", "0, 1", "of_class"),
+        ),
         ({"score_2": [0.1, 0.9, 0.2, 0.3]}, ("of_class",)),
     ],
 )
