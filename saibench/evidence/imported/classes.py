@@ -7,14 +7,13 @@ import polars
 from saibench.errors import UserError
 from saibench.evidence.imported.checks import refuse_missing
 from saibench.evidence.imported.column import Column
+from saibench.evidence.imported.texts import TEXT
 from saibench.evidence.imported.understood import Understood
 
 Classes = tuple[str | int | float, ...]
 """Labels, ascending."""
 MOST_CLASSES = 1000
 """Most classes of a label."""
-TEXT = (polars.String, polars.Categorical, polars.Enum)
-"""Types of text."""
 
 
 def classes_of(table: polars.DataFrame, understood: Understood) -> Classes:

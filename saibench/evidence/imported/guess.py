@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import polars
 
+from saibench.evidence.imported.texts import TEXT, are_mostly_numbers
+
 NAMES = {
     "sample_id": ("sample_id", "id", "sample", "sample_index", "index", "idx", "uid"),
     "label": ("label", "class", "true_label", "true_class", "label_true", "class_true"),
@@ -129,9 +131,9 @@ def _of_one(column: str, values: polars.Series) -> Guess:
         return found
     if values.dtype.is_temporal():
         return Guess("ignore", "a second time")
-    if values.dtype in (polars.String, polars.Categorical, polars.Enum):
+    if values.dtype in TEXT:
         count = values.n_unique()
-        if count > MAX_VALUES and not _is_mostly_numbers(values):
+        if count > MAX_VALUES and not are_mostly_numbers(values):
             return Guess("ignore", f"text with {count:,} values")
         return Guess("feature", "other column")
     if values.dtype.is_numeric() and {*words.split("_")} & {*ERROR}:
@@ -192,18 +194,10 @@ def _as_classes(table: polars.DataFrame, found: dict[str, Guess]) -> dict[str, G
 
 
 def _is_class(values: polars.Series) -> bool:
-    kinds = (polars.String, polars.Categorical, polars.Enum, polars.Boolean)
-    return values.dtype in kinds and not _is_mostly_numbers(values)
+    if values.dtype == polars.String:
+        return not are_mostly_numbers(values)
+    return values.dtype in (*TEXT, polars.Boolean)
 
 
 def _is_whole(values: polars.Series) -> bool:
     return values.dtype.is_numeric() and bool((values == values.round()).all())
-
-
-def _is_mostly_numbers(values: polars.Series) -> bool:
-    """Whether more than half of the texts are numbers; the others are then mistakes."""
-    if values.dtype != polars.String:
-        return False
-    defined = values.drop_nulls()
-    numbers = defined.cast(polars.Float64, strict=False)
-    return 2 * numbers.null_count() < len(defined)

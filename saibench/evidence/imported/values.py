@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from saibench.errors import UserError
 from saibench.evidence.imported.checks import named_by, refuse, refuse_missing
-from saibench.evidence.imported.classes import TEXT, Classes, class_numbers, classes_of
+from saibench.evidence.imported.classes import Classes, class_numbers, classes_of
 from saibench.evidence.imported.column import Column
 from saibench.evidence.imported.keys import ID, PARTITION, ROW, ids_of, partitions_of
 from saibench.evidence.imported.schema import NUMBERS, OF_A_RUN, TRAINING
+from saibench.evidence.imported.texts import TEXT, are_mostly_numbers, numbers_of
 from saibench.evidence.imported.understood import Understood
 
 
@@ -93,7 +94,7 @@ def _converted(values: polars.Series, column: Column, classes: Classes) -> polar
         refuse_missing(values, column)
         whole = values.cast(polars.Int64, strict=False) if values.dtype.is_integer() else None
         return values.cast(polars.String) if whole is None or whole.has_nulls() else whole
-    if column.role == "feature" and values.dtype in TEXT and not _is_mistyped(values):
+    if column.role == "feature" and values.dtype in TEXT and not are_mostly_numbers(values):
         return values.cast(polars.String)
     found = _numbers(values, column)
     if column.role in ("feature", "time"):
@@ -115,11 +116,11 @@ def _numbers(values: polars.Series, column: Column) -> polars.Series:
     if values.dtype.is_temporal() and values.dtype not in (polars.Duration, polars.Time):
         return values.cast(polars.Datetime("us")).dt.epoch("us").cast(polars.Float64) / 1e6
     if values.dtype in TEXT:
-        texts = values.cast(polars.String).str.strip_chars()
-        found, what = texts.cast(polars.Float64, strict=False), "no number"
+        found, what = numbers_of(values), "no number"
         if column.role == "time":
             what = "neither a number nor a date such as 2026-01-31T12:00"
             if found.null_count() == len(found):
+                texts = values.cast(polars.String).str.strip_chars()
                 found = _numbers(texts.map_elements(_utc, polars.Datetime("us")), column)
         refuse(
             found.is_null() & values.is_not_null(), values, column, what,
@@ -150,13 +151,6 @@ def _narrowed(found: polars.Series, values: polars.Series) -> polars.Series:
     if values.dtype.is_integer() and values.dtype != polars.UInt64:
         return values.cast(polars.Int64)
     return found
-
-
-def _is_mistyped(values: polars.Series) -> bool:
-    """Whether most texts are numbers, so that the others are mistakes."""
-    defined = values.cast(polars.String).drop_nulls()
-    numbers = defined.str.strip_chars().cast(polars.Float64, strict=False)
-    return 2 * numbers.null_count() < len(defined)
 
 
 def _booleans(values: polars.Series, column: Column) -> polars.Series:

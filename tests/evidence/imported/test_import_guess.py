@@ -13,6 +13,7 @@ from saibench.evidence.imported.understood import understand
 NUMBERS = [0.25, 0.5, 0.75]
 WHOLE = [0, 1, 1]
 TEXT = ["a", "b", "c"]
+PADDED = [" 0.25", " 0.5", " 0.75"]  # as in CSV with a space after each comma
 
 
 def roles(columns: dict[str, Any], schema: TableSchema | None = None) -> dict[str, str]:
@@ -44,6 +45,7 @@ def roles(columns: dict[str, Any], schema: TableSchema | None = None) -> dict[st
         ({"y": WHOLE, "proba_1": NUMBERS}, "label score"),
         ({"label": TEXT, "score_a": NUMBERS, "score_b": NUMBERS}, "label score score"),
         ({"y_true": TEXT, "y_pred": TEXT}, "label predicted_label"),
+        ({"y_true": PADDED, "y_pred": PADDED}, "truth prediction"),
         ({"force_mae": NUMBERS, "soap_distance": NUMBERS}, "error feature"),
         ({"force_error [meV]": NUMBERS, "trajectory": WHOLE}, "error group"),
         ({"error": NUMBERS, "split": TEXT, "model": TEXT, "seed": WHOLE, "id": TEXT},
