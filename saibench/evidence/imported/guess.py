@@ -158,19 +158,22 @@ def _paired(words: str, name: str) -> Guess | None:
 def _of_quantity(column: str, guess: Guess, found: Mapping[str, Guess]) -> Guess:
     """`energy` is the truth of `energy_pred`, and `y` that of `y_pred`, if no other column is."""
     name = name_and_unit(column)[0].lower()
-    truths = {one.target for one in found.values() if one.role == "truth"}
-    for target in {one.target for one in found.values() if one.role == "prediction"} - truths:
-        if guess.role == "feature" and name == (target.lower() or "y"):
+    truths = _targets(found, "truth")
+    for target in _targets(found, "prediction"):
+        if target not in truths and guess.role == "feature" and name == (target.lower() or "y"):
             return Guess("truth", "the quantity that is predicted", target)
     return guess
 
 
 def _of_models(column: str, guess: Guess, found: Mapping[str, Guess]) -> Guess:
-    """`MACE_energy` is a prediction of the model MACE if `REF_energy` is the truth."""
+    """`MACE_energy` is a prediction of the model MACE if `REF_energy` is the truth.
+
+    If `REF_free_energy` is another one, `MACE_free_energy` is a prediction of that.
+    """
     if guess.role not in ("feature", "error"):
         return guess
     name, _ = name_and_unit(column)
-    for target in {one.target for one in found.values() if one.role == "truth" and one.target}:
+    for target in sorted(filter(None, _targets(found, "truth")), key=len, reverse=True):
         if len(name) > len(target) + 1 and name.lower().endswith(f"_{target.lower()}"):
             model = name[: -len(target) - 1]
             word = re.split(r"[^0-9a-z]+", model.lower())[-1]
@@ -180,6 +183,11 @@ def _of_models(column: str, guess: Guess, found: Mapping[str, Guess]) -> Guess:
                 return guess
             return Guess("prediction", f"{model}'s {target}", target, model=model)
     return guess
+
+
+def _targets(found: Mapping[str, Guess], role: str) -> list[str]:
+    """The different targets of the columns with a role, in the order of the columns."""
+    return list(dict.fromkeys(guess.target for guess in found.values() if guess.role == role))
 
 
 def _as_classes(table: polars.DataFrame, found: dict[str, Guess]) -> dict[str, Guess]:

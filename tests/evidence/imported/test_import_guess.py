@@ -39,6 +39,8 @@ def roles(columns: dict[str, Any], schema: TableSchema | None = None) -> dict[st
         ({"REF_energy": NUMBERS, "MACE_energy": NUMBERS, "free_energy": NUMBERS,
           "kinetic_energy": NUMBERS, "DFT_total_energy": NUMBERS, "std_energy": NUMBERS},
          "truth prediction ignore ignore ignore feature"),
+        ({"REF_energy": NUMBERS, "REF_free_energy": NUMBERS, "MACE_energy": NUMBERS,
+          "MACE_free_energy": NUMBERS}, "truth truth prediction prediction"),
         ({"": WHOLE, "y_true": NUMBERS, "y_pred": NUMBERS}, "ignore truth prediction"),
         ({"Unnamed: 0": WHOLE, "y_true": NUMBERS, "y_pred": NUMBERS}, "ignore truth prediction"),
         ({"y_true": WHOLE, "y_score": NUMBERS}, "label score"),
