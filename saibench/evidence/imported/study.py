@@ -99,9 +99,6 @@ def write_study(
         written = tuple(
             _write_run(prepared, run, source, seen, aside, folder.name) for run in prepared.runs
         )
-        if len(set(written)) < len(written):
-            raise UserError("two runs have the same settings. Give the columns that distinguish "
-                            "them the role model, seed or setting.")  # fmt: skip
         if folder.exists() and any(folder.iterdir()):
             _refuse_other_content(folder, written)
             return ImportedStudy(folder, written, unchanged=True)
@@ -149,6 +146,11 @@ def _write_run(
         of_partitions[name] = found
     name = f"{slug_of(settings)}-{point}"
     folder = study / name
+    if folder.exists():
+        raise UserError(
+            f"two runs have the same settings, as {slug_of(settings)}. Give the columns that "
+            "distinguish them the role model, seed or setting, or rename a model."
+        )
     folder.mkdir()
     write_table(folder / SAMPLES, polars.concat([table.rows for table in tables]), tables[0].fields)
     write_json(folder / METRICS, of_partitions)

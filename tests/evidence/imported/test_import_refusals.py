@@ -100,6 +100,12 @@ def test_as_many_runs_as_rows(tmp_path: Path) -> None:
     refused(tmp_path, "table.parquet", "seed", "2,000 runs")
 
 
+def test_runs_of_one_name(tmp_path: Path) -> None:
+    """A model without a name is called `model`."""
+    table = {"id": [1, 2, 1, 2], "y_true": 1.0, "y_pred": 2.0, "model": ["", "", "model", "model"]}
+    refused(tmp_path, in_parquet(tmp_path, **table), "two runs", "model")
+
+
 def test_runs_without_names_of_samples(tmp_path: Path) -> None:
     columns = {**GOOD, "seed": [0, 0, 1, 1]}
     del columns["id"]
