@@ -87,6 +87,12 @@ def test_predicted_classes_without_scores(tmp_path: Path) -> None:
     assert values(study) == {"accuracy": pytest.approx((label == predicted).mean())}
 
 
+def test_whole_and_fractional_labels_are_of_the_same_classes(tmp_path: Path) -> None:
+    label, predicted = RNG.integers(0, 2, (2, N)) / np.array([[2], [1]])  # 0, 0.5 and 0, 1
+    study = from_arrays(tmp_path / "s", label=label, predicted_label=predicted)
+    assert values(study) == {"accuracy": pytest.approx((label == predicted).mean())}
+
+
 def test_errors_computed_elsewhere(tmp_path: Path) -> None:
     study = from_arrays(
         tmp_path / "s",
