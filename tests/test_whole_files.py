@@ -1,4 +1,4 @@
-"""Files are written atomically, and temporary files of killed processes are removed."""
+"""Files and folders are written whole, and what killed processes left of them is removed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from saibench.files.atomic import atomic_write, remove_leftovers
+from saibench.files.atomic import atomic_write, folder_aside, remove_leftovers
 
 HOST = platform.node().partition(".")[0]
 KILLED = """
@@ -24,12 +24,22 @@ with atomic_write(Path(sys.argv[1])) as aside:
 """
 
 
+KILLED_FOLDER = """
+import os, signal, sys
+from pathlib import Path
+from saibench.files.atomic import folder_aside
+with folder_aside(Path(sys.argv[1])) as aside:
+    (aside / "run.json").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
 def hidden(folder: Path) -> set[str]:
     return {path.name for path in folder.glob(".*")}
 
 
-def kill_one(path: Path) -> None:
-    subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+def kill_one(path: Path, program: str = KILLED) -> None:
+    subprocess.run([sys.executable, "-c", program, str(path)], check=False)
     assert len(hidden(path.parent)) == 1
 
 
@@ -43,6 +53,27 @@ def test_a_file_of_a_killed_process_goes_with_the_next_of_its_name(tmp_path: Pat
         aside.write_text("whole")
     assert hidden(tmp_path) == set()
     assert path.read_text() == "whole"
+
+
+def test_a_folder_of_a_killed_process_goes_with_the_next_of_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "study"
+    kill_one(path, KILLED_FOLDER)
+    with folder_aside(tmp_path / "another"):
+        assert len(hidden(tmp_path)) == 2
+    assert len(hidden(tmp_path)) == 1, "of another folder"
+    with folder_aside(path) as aside:
+        assert len(hidden(tmp_path)) == 1
+        (aside / "run.json").write_text("whole")
+        os.replace(aside, path)
+    assert hidden(tmp_path) == set()
+    assert (path / "run.json").read_text() == "whole"
+
+
+def test_a_folder_that_is_not_moved_is_removed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="the end"), folder_aside(tmp_path / "study") as aside:
+        (aside / "run.json").write_text("half")
+        raise ValueError("the end")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_error_leaves_what_there_was(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +32,7 @@ from saibench.evidence.run_record import COMPLETE, FILE, METRICS, now, read_reco
 from saibench.evidence.schema import AFTER, Field, write_table
 from saibench.evidence.writer import KEYS, Table, metrics, partition_metrics, sample_table
 from saibench.evidence.writer import checked_values as checked_statistics
-from saibench.files.atomic import atomic_write
+from saibench.files.atomic import atomic_write, folder_aside
 from saibench.files.bounded_json import write_json
 from saibench.files.frozen_config import CONFIG
 from saibench.files.integrity import sha256_of_files
@@ -91,11 +90,7 @@ def write_study(
         UserError: the folder has other files, or scores and classes do not fit.
     """
     folder = folder.absolute()
-    aside = folder.with_name(f".saibench-import-{os.getpid()}.{folder.name}")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(aside, ignore_errors=True)
-    try:
-        aside.mkdir()
+    with folder_aside(folder) as aside:
         written = tuple(
             _write_run(prepared, run, source, seen, aside, folder.name) for run in prepared.runs
         )
@@ -103,8 +98,6 @@ def write_study(
             _refuse_other_content(folder, written)
             return ImportedStudy(folder, written, unchanged=True)
         os.replace(aside, folder)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return ImportedStudy(folder, written)
 
 
