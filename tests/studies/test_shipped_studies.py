@@ -9,8 +9,8 @@ import polars
 import pytest
 from command_line import BLANK, FRAMES, QUIET, REPOSITORY, one_error_model, train
 from jet_files import random_jets, write_pytables
+from molecule_files import water_frames, write_frames
 from toolbox_runs import assert_techniques_ran
-from water_files import write_water
 
 from saibench.config.compose import compose_command
 from saibench.config.locations import study_files
@@ -95,9 +95,10 @@ def made_frames(folder: Path) -> Path:
     root = folder / "frames"
     (root / "acac").mkdir(parents=True)
     for name, spread in (("train_300K", 0.03), ("test_MD_300K", 0.03), ("test_MD_600K", 0.05)):
-        write_water(root / "acac" / f"{name}.xyz", 40, spread)
+        write_frames(root / "acac" / f"{name}.xyz", water_frames(40, spread, seed=40))
     for name in ("test_dihedral", "test_H_transfer"):
-        write_water(root / "acac" / f"{name}.xyz", 6, 0.05, forces=False)
+        images = water_frames(6, 0.05, seed=6, forces=False)
+        write_frames(root / "acac" / f"{name}.xyz", images)
     return root
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import ase.db
@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
-from molecule_files import spring_frames
+from molecule_files import spring_frames, water_frames, write_frames
 
 from saibench.datamodules.force_field.ase_files import AseFrames
 from saibench.datamodules.force_field.checks import check_trajectory
@@ -23,34 +23,12 @@ from saibench.errors import UserError
 from saibench.evidence.independence import Independence
 from saibench.units import EV_PER_KCAL_PER_MOL
 
-SYMBOLS = "OHH"
-WATER = np.array([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]])
-
-
-def frames(count: int, seed: int = 0, *, forces: bool = True) -> list[Atoms]:
-    """Water molecules that vibrate, far from the origin."""
-    random = np.random.default_rng(seed)
-    images = []
-    for _ in range(count):
-        moved = 0.03 * random.normal(size=(3, 3))
-        atoms = Atoms(SYMBOLS, WATER + moved + 200)
-        of_forces = {"forces": -35 * moved} if forces else {}
-        energy = -2000 + 17.5 * float(np.square(moved).sum())
-        atoms.calc = SinglePointCalculator(atoms, energy=energy, **of_forces)
-        images.append(atoms)
-    return images
-
-
-def written(path: Path, images: Sequence[Atoms]) -> Path:
-    ase.io.write(path, images, format="extxyz")
-    return path
-
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    written(tmp_path / "cold.xyz", frames(30))
-    written(tmp_path / "hot.xyz", frames(20, seed=1))
-    written(tmp_path / "path.xyz", frames(5, seed=2, forces=False))
+    write_frames(tmp_path / "cold.xyz", water_frames(30))
+    write_frames(tmp_path / "hot.xyz", water_frames(20, seed=1))
+    write_frames(tmp_path / "path.xyz", water_frames(5, seed=2, forces=False))
     return tmp_path
 
 
@@ -61,7 +39,7 @@ def test_frames_are_those_that_ase_reads(folder: Path, tmp_path: Path) -> None:
     source = AseFrames(FILES, root=str(folder))
     trajectory = source.load(tmp_path / "cache")
     images = [atoms for file in FILES for atoms in ase.io.read(folder / file, ":")]
-    assert trajectory.symbols == tuple(SYMBOLS) and source.name == "H2O"
+    assert trajectory.symbols == tuple("OHH") and source.name == "H2O"
     for row, atoms in enumerate(images):
         assert trajectory.energies[row] == atoms.get_potential_energy()
         centre = atoms.positions.mean(axis=0)
@@ -91,7 +69,7 @@ def test_recipe_follows_the_content_and_not_the_place(folder: Path, tmp_path: Pa
     paths = AseFrames([str(folder / file) for file in FILES])  # type: ignore[arg-type]
     before = here.recipe()
     assert before == paths.recipe()
-    written(folder / "hot.xyz", frames(20, seed=3))
+    write_frames(folder / "hot.xyz", water_frames(20, seed=3))
     assert AseFrames(FILES, root=str(folder)).recipe() != before
 
 
@@ -102,11 +80,11 @@ def test_description_has_the_keys_and_the_files_without_forces(folder: Path) -> 
 
 
 def test_other_names_and_units_are_read(tmp_path: Path) -> None:
-    images = frames(10)
+    images = water_frames(10)
     for atoms in images:
         atoms.info["REF_energy"] = atoms.get_potential_energy() / EV_PER_KCAL_PER_MOL
         atoms.arrays["REF_forces"] = atoms.get_forces() / EV_PER_KCAL_PER_MOL
-    both = written(tmp_path / "both.xyz", images)
+    both = write_frames(tmp_path / "both.xyz", images)
     with pytest.raises(UserError, match=r"both\.xyz.*energy_key"):
         AseFrames((str(both),)).recipe()
     chosen = AseFrames(
@@ -119,7 +97,7 @@ def test_other_names_and_units_are_read(tmp_path: Path) -> None:
 
     for atoms in images:
         atoms.calc = None
-    only = AseFrames((str(written(tmp_path / "only.xyz", images)),), energy_unit="kcal/mol")
+    only = AseFrames((str(write_frames(tmp_path / "only.xyz", images)),), energy_unit="kcal/mol")
     assert (only.recipe()["energy_key"], only.recipe()["forces_key"]) == (
         "REF_energy",
         "REF_forces",
@@ -194,18 +172,18 @@ def test_comments_mean_what_they_mean_to_ase(comment: str, tmp_path: Path) -> No
 
 def test_isolated_atoms_are_left_out(folder: Path, tmp_path: Path) -> None:
     atom = Atoms("O", [[0, 0, 0]], info={"energy": -2043.0})
-    written(folder / "atoms.xyz", [atom, *frames(3), atom])
+    write_frames(folder / "atoms.xyz", [atom, *water_frames(3), atom])
     source = AseFrames(("atoms.xyz", "cold.xyz"), root=str(folder))
     trajectory = source.load(tmp_path / "cache")
     assert len(trajectory.energies) == 33
     assert source.preview() is not None and source.preview().equals(trajectory.index())
     assert "33 frames" in source.describe() and "2 isolated atoms" in source.describe()
     with pytest.raises(UserError, match=r"only\.xyz"):
-        AseFrames((str(written(tmp_path / "only.xyz", [atom])),)).recipe()
+        AseFrames((str(write_frames(tmp_path / "only.xyz", [atom])),)).recipe()
 
 
 def test_frames_without_forces_are_masked_on_request(tmp_path: Path) -> None:
-    path = written(tmp_path / "some.xyz", [*frames(3), *frames(2, forces=False)])
+    path = write_frames(tmp_path / "some.xyz", [*water_frames(3), *water_frames(2, forces=False)])
     found = AseFrames((str(path),), missing_forces="mask").load(tmp_path)
     assert found.has_forces is not None
     assert found.has_forces.tolist() == 3 * [True] + 2 * [False]
@@ -215,7 +193,7 @@ def test_frames_without_forces_are_masked_on_request(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ["xyz", "traj"])
 @pytest.mark.parametrize("key", [None, "forces"])
 def test_forces_of_later_frames_are_found(key: str | None, ending: str, tmp_path: Path) -> None:
-    images = [*frames(2, forces=False), *frames(3, seed=1)]
+    images = [*water_frames(2, forces=False), *water_frames(3, seed=1)]
     for atoms in images:
         atoms.set_array("dipoles", np.ones((3, 3)))  # vectors that are no forces
     path = tmp_path / f"late.{ending}"
@@ -233,15 +211,15 @@ def test_forces_of_later_frames_are_found(key: str | None, ending: str, tmp_path
 
 
 def test_forces_of_another_name_in_a_later_file_are_named(folder: Path) -> None:
-    images = frames(3, forces=False)
+    images = water_frames(3, forces=False)
     images[2].arrays["REF_forces"] = np.ones((3, 3))
-    written(folder / "late.xyz", images)
+    write_frames(folder / "late.xyz", images)
     with pytest.raises(UserError, match=r"forces and REF_forces.*forces_key"):
         AseFrames(("cold.xyz", "late.xyz"), root=str(folder)).recipe()
 
 
 def test_energies_alone_are_read(tmp_path: Path) -> None:
-    path = written(tmp_path / "energies.xyz", frames(4, forces=False))
+    path = write_frames(tmp_path / "energies.xyz", water_frames(4, forces=False))
     source = AseFrames((str(path),))
     assert source.load(tmp_path).has_forces.tolist() == 4 * [False]  # type: ignore[union-attr]
     assert "no forces" in source.describe()
@@ -253,26 +231,26 @@ def truncated(path: Path) -> None:
 
 
 def another_molecule(path: Path) -> None:
-    images = frames(4)
+    images = water_frames(4)
     images[2].numbers[0] = 16
-    written(path, images)
+    write_frames(path, images)
 
 
 def without_energy(path: Path) -> None:
-    images = frames(4)
+    images = water_frames(4)
     images[3].calc = None
-    written(path, images)
+    write_frames(path, images)
 
 
 def without_some_forces(path: Path) -> None:
-    written(path, [*frames(3), *frames(2, forces=False)])
+    write_frames(path, [*water_frames(3), *water_frames(2, forces=False)])
 
 
 def periodic(path: Path) -> None:
-    images = frames(4)
+    images = water_frames(4)
     images[1].set_cell([9, 9, 9])
     images[1].pbc = True
-    written(path, images)
+    write_frames(path, images)
 
 
 def not_xyz(path: Path) -> None:
@@ -302,21 +280,21 @@ def blank(path: Path) -> None:
 
 
 def nan_in_energy(path: Path) -> None:
-    images = frames(4)
+    images = water_frames(4)
     images[2].calc.results["energy"] = np.nan
-    written(path, images)
+    write_frames(path, images)
 
 
 def infinite_force(path: Path) -> None:
-    images = frames(4)
+    images = water_frames(4)
     images[3].calc.results["forces"][1, 2] = np.inf
-    written(path, images)
+    write_frames(path, images)
 
 
 def nan_in_positions(path: Path) -> None:
-    images = frames(4)
+    images = water_frames(4)
     images[1].positions[0, 0] = np.nan
-    written(path, images)
+    write_frames(path, images)
 
 
 @pytest.mark.parametrize(
@@ -372,12 +350,12 @@ def test_files_without_frames_are_named(name: str, text: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["frames.dat", "frames.txt", "frames"])
 def test_extended_xyz_is_known_by_its_first_line(name: str, tmp_path: Path) -> None:
-    written(tmp_path / name, frames(3))
+    write_frames(tmp_path / name, water_frames(3))
     assert AseFrames((name,), root=str(tmp_path)).load(tmp_path / "cache").energies.shape == (3,)
 
 
 def test_half_a_trajectory_file_is_refused(folder: Path, tmp_path: Path) -> None:
-    ase.io.write(folder / "half.traj", frames(20))
+    ase.io.write(folder / "half.traj", water_frames(20))
     whole = (folder / "half.traj").read_bytes()
     (folder / "half.traj").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match=r"half\.traj"):
@@ -402,7 +380,7 @@ def test_mistakes_are_refused(options: dict, named: str, folder: Path) -> None:
 def test_files_of_two_molecules_are_refused(folder: Path, tmp_path: Path) -> None:
     ammonia = Atoms("NHHH", np.eye(4, 3))
     ammonia.calc = SinglePointCalculator(ammonia, energy=0.0, forces=np.ones((4, 3)))
-    written(folder / "other.xyz", [ammonia])
+    write_frames(folder / "other.xyz", [ammonia])
     with pytest.raises(UserError, match=r"other\.xyz is H3N"):
         AseFrames(("cold.xyz", "other.xyz"), root=str(folder)).load(tmp_path / "cache")
 
@@ -412,7 +390,7 @@ def test_a_file_in_another_unit_is_named(tmp_path: Path) -> None:
         images = spring_frames(60, ["CH4"], seed=len(name))
         for atoms in images:
             atoms.calc.results["forces"] = atoms.get_forces() * scale
-        written(tmp_path / f"{name}.xyz", images)
+        write_frames(tmp_path / f"{name}.xyz", images)
     source = AseFrames(("first.xyz", "second.xyz"), root=str(tmp_path))
     with pytest.raises(UserError, match=r"file second.*force constant"):
         check_trajectory(source.load(tmp_path), "eV")
@@ -421,7 +399,7 @@ def test_a_file_in_another_unit_is_named(tmp_path: Path) -> None:
 def test_energies_of_two_units_in_a_file_are_refused(tmp_path: Path) -> None:
     images = spring_frames(60, ["CH4"])
     images[7].calc.results["energy"] /= EV_PER_KCAL_PER_MOL
-    path = written(tmp_path / "mixed.xyz", images)
+    path = write_frames(tmp_path / "mixed.xyz", images)
     with pytest.raises(UserError, match=r"energies .*1 of 60 frames: row 7 .*file mixed"):
         check_trajectory(AseFrames((str(path),)).load(tmp_path), "eV")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from command_line import QUIET, no_page, only_point, train
-from water_files import write_water
+from molecule_files import water_frames, write_frames
 
 WHERE = "{_target_: saibench.datamodules.samplers.Where, by: file, equals: %s}"
 PATH, HOT = (f"{{samplers: [{WHERE % name}]}}" for name in ("path", "hot"))
@@ -17,9 +17,9 @@ PATH, HOT = (f"{{samplers: [{WHERE % name}]}}" for name in ("path", "hot"))
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("water")
-    write_water(folder / "cold.xyz", 120, 0.03)
-    write_water(folder / "hot.xyz", 30, 0.06)
-    write_water(folder / "path.xyz", 60, 0.05, forces=False)
+    write_frames(folder / "cold.xyz", water_frames(120, 0.03, seed=120))
+    write_frames(folder / "hot.xyz", water_frames(30, 0.06, seed=30))
+    write_frames(folder / "path.xyz", water_frames(60, 0.05, seed=60, forces=False))
     return folder
 
 
