@@ -22,8 +22,9 @@ from saibench.datamodules.force_field.ase_file import (
     sizes_of_file,
 )
 from saibench.datamodules.force_field.energy_units import ENERGY_UNITS
-from saibench.datamodules.force_field.frames import Frame, formula_of
+from saibench.datamodules.force_field.frames import Frame, refuse_other_molecule
 from saibench.datamodules.force_field.labels import (
+    SEVERAL_MOLECULES,
     LabelKeys,
     LabelledFrames,
     MissingForces,
@@ -36,6 +37,7 @@ from saibench.datamodules.force_field.trajectory import (
     Trajectory,
     cached_trajectory,
     centred,
+    formula,
     padded,
     trajectory_index,
 )
@@ -118,7 +120,7 @@ class AseFrames:
         if self.molecule is not None:
             return self.molecule
         if self.one_molecule:
-            return formula_of(self._first_molecule.numbers)
+            return formula(self._first_molecule.numbers)
         return self.file_names[0]
 
     @property
@@ -283,7 +285,7 @@ class AseFrames:
             "time": self._times(counts),
         }
         if not self.one_molecule:
-            arrays[FORMULA.name] = np.array([formula_of(one) for one in numbers])
+            arrays[FORMULA.name] = np.array([formula(one) for one in numbers])
             arrays[NUM_ATOMS.name] = np.array([len(one) for one in numbers])
         return arrays
 
@@ -301,9 +303,7 @@ class AseFrames:
         """Raise UserError if a file has another molecule than the first."""
         first = self._first_molecule.numbers
         for path, own in zip(self.paths, read, strict=True):
-            if own.numbers and not np.array_equal(own.numbers[0], first):
-                raise UserError(
-                    f"{path} is {formula_of(own.numbers[0])} in another order of atoms, or another "
-                    f"molecule than {formula_of(first)} of the first file. Use one molecule, in "
-                    "one order of atoms, or data=ase for several molecules."
+            if own.numbers:
+                refuse_other_molecule(
+                    own.numbers[0], first, str(path), "the first file", SEVERAL_MOLECULES
                 )

@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 
+from saibench.datamodules.force_field.frames import refuse_other_molecule, refuse_periodic
 from saibench.datamodules.force_field.trajectory import centred
 from saibench.errors import UserError
 
@@ -26,7 +27,7 @@ def frames_of_atoms(images: Sequence[Atoms], where: str) -> dict[str, np.ndarray
         UserError: a periodic cell, another composition or order of atoms, a missing energy or
             force, with the number of the frame.
     """
-    refuse_other_molecules(images, where)
+    _refuse_other_molecules(images, where)
     labels = [_labels(atoms, row, where) for row, atoms in enumerate(images)]
     return {
         "atomic_numbers": images[0].numbers.astype(np.int64),
@@ -36,28 +37,13 @@ def frames_of_atoms(images: Sequence[Atoms], where: str) -> dict[str, np.ndarray
     }
 
 
-def refuse_other_molecules(images: Sequence[Atoms], where: str) -> None:
-    """Refuse frames that are not those of one isolated molecule, in one order of its atoms.
-
-    Raises:
-        UserError: there is no frame, or names the first such frame.
-    """
+def _refuse_other_molecules(images: Sequence[Atoms], where: str) -> None:
     if not images:
         raise UserError(f"{where} has no frame. Use a file with frames.")
-    first = images[0]
     for row, atoms in enumerate(images):
-        if atoms.pbc.any():
-            raise UserError(
-                f"{where}, frame {row} has a periodic cell (pbc={atoms.pbc.tolist()}), which is "
-                "not supported. Use isolated molecules."
-            )
-        if not np.array_equal(atoms.numbers, first.numbers):
-            given, other = first.get_chemical_formula(), atoms.get_chemical_formula()
-            found = other if other != given else f"{other} in another order of atoms"
-            raise UserError(
-                f"{where}, frame {row} is {found}, but frame 0 is {given}. Use one molecule, in "
-                "one order of atoms."
-            )
+        place = f"{where}, frame {row}"
+        refuse_periodic(atoms.pbc, place)
+        refuse_other_molecule(atoms.numbers, images[0].numbers, place, "frame 0")
 
 
 def _labels(atoms: Atoms, row: int, where: str) -> tuple[float, np.ndarray]:

@@ -17,7 +17,7 @@ import numpy as np
 from ase.data import atomic_numbers
 from ase.io.extxyz import key_val_str_to_dict
 
-from saibench.datamodules.force_field.frames import Frame
+from saibench.datamodules.force_field.frames import Frame, is_number
 from saibench.errors import UserError, first_line
 
 PLAIN = "species:S:1:pos:R:3"
@@ -90,7 +90,7 @@ def _frame(comment: str, lines: Sequence[str]) -> Frame:
         np.array(numbers, dtype=np.int64),
         positions,
         tuple(bool(one) for one in (pbc if np.ndim(pbc) else [pbc] * 3)),
-        {name: float(value) for name, value in info.items() if _is_number(value)},
+        {name: float(value) for name, value in info.items() if is_number(value)},
         {name: values for name, values in columns.items() if np.shape(values) == (len(lines), 3)},
     )
 
@@ -145,7 +145,3 @@ def _atomic_number(symbol: str) -> int:
     if number is None:
         raise ValueError(f"'{symbol}' is not an element")
     return number
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)

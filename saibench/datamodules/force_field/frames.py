@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
+from saibench.datamodules.force_field.trajectory import formula
 from saibench.errors import UserError
 
 
@@ -45,18 +46,13 @@ class Frame:
             atoms.numbers.astype(np.int64),
             atoms.positions,
             tuple(map(bool, atoms.pbc)),
-            {name: float(value) for name, value in known.items() if _is_number(value)},
+            {name: float(value) for name, value in known.items() if is_number(value)},
             {
                 name: np.asarray(value, dtype=np.float64)
                 for name, value in known.items()
                 if name != "positions" and np.shape(value) == (len(atoms), 3)
             },
         )
-
-
-def formula_of(numbers: np.ndarray) -> str:
-    """Chemical formula in Hill order of atomic numbers (A,)."""
-    return str(Atoms(numbers).get_chemical_formula())
 
 
 def refuse_periodic(pbc: np.ndarray | tuple[bool, ...], where: str) -> None:
@@ -73,7 +69,31 @@ def refuse_periodic(pbc: np.ndarray | tuple[bool, ...], where: str) -> None:
         )
 
 
-def _is_number(value: object) -> bool:
+def refuse_other_molecule(
+    numbers: np.ndarray, first: np.ndarray, where: str, first_where: str, else_use: str = ""
+) -> None:
+    """Raise UserError if a frame has other atoms than the first, or another order of them.
+
+    Args:
+        numbers: (A,) atomic numbers of the frame.
+        first: those of the first.
+        where: file and frame.
+        first_where: the same of the first.
+        else_use: what to use for several molecules.
+    """
+    if np.array_equal(numbers, first):
+        return
+    given, found = formula(first), formula(numbers)
+    if found == given:
+        found = f"{given} in another order of atoms"
+    raise UserError(
+        f"{where} is {found}, but {first_where} is {given}. Use one molecule, in one order of "
+        f"atoms{else_use}."
+    )
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is one number, not a bool."""
     if isinstance(value, bool | np.bool_):
         return False
     return isinstance(value, int | float | np.number) and np.ndim(value) == 0

@@ -8,7 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-from saibench.datamodules.force_field.frames import Frame, formula_of, refuse_periodic
+from saibench.datamodules.force_field.frames import (
+    Frame,
+    refuse_other_molecule,
+    refuse_periodic,
+)
 from saibench.errors import UserError, closest
 from saibench.formatting import joined
 
@@ -21,6 +25,7 @@ FORCES_KEYS = (
     *("force", "Forces"),
 )
 MissingForces = Literal["refuse", "mask"]
+SEVERAL_MOLECULES = ", or data=ase for several molecules"
 
 
 @dataclass(frozen=True)
@@ -80,7 +85,8 @@ def labelled_frames(
         place = f"{where}, frame {row}"
         refuse_periodic(frame.pbc, place)
         if one_molecule and numbers:
-            _refuse_other_molecule(frame, numbers[0], rows[0], place)
+            first = f"frame {rows[0]}"
+            refuse_other_molecule(frame.numbers, numbers[0], place, first, SEVERAL_MOLECULES)
         energy = frame.scalars.get(keys.energy)
         own = None if keys.forces is None else frame.vectors.get(keys.forces)
         if energy is None:
@@ -153,18 +159,6 @@ def _found(
     if len(found) > 1:
         raise UserError(f"{where} has {joined(found)}. Choose with data.{option}={found[0]}.")
     return found[0]
-
-
-def _refuse_other_molecule(frame: Frame, first: np.ndarray, first_row: int, place: str) -> None:
-    if np.array_equal(frame.numbers, first):
-        return
-    given, found = formula_of(first), formula_of(frame.numbers)
-    if found == given:
-        found = f"{given} in another order of atoms"
-    raise UserError(
-        f"{place} is {found}, but frame {first_row} is {given}. Use one molecule, in one order of "
-        "atoms, or data=ase for several molecules."
-    )
 
 
 def _refuse_not_finite(name: str, value: float | np.ndarray, place: str) -> None:

@@ -145,13 +145,16 @@ class TrajectorySource(DataSource, Protocol):
         """The trajectory, built on the first call and read from the cache afterwards."""
 
 
-def formula(symbols: Sequence[str]) -> str:
+def formula(atoms: Sequence[str] | np.ndarray) -> str:
     """Chemical formula in Hill order: carbon, hydrogen, then alphabetical.
+
+    Args:
+        atoms: their symbols or atomic numbers.
 
     >>> formula(["O", "H", "C", "H"])
     'CH2O'
     """
-    return str(Atoms(symbols).get_chemical_formula())
+    return str(Atoms(atoms).get_chemical_formula())
 
 
 def cached_trajectory(
