@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -59,8 +59,7 @@ def check_trajectory(trajectory: Trajectory, unit: str | None = None) -> None:
             finite |= ~has_forces
         refuse_frames(trajectory, ~finite, f"NaN or Inf in '{name}'", "Remove them.")
     _check_length(trajectory)
-    for molecule in trajectory.molecules():
-        _check_distances(molecule)
+    _check_distances(trajectory)
     if trajectory.positions.shape[1] > 1:
         still = ~np.any(trajectory.forces, axis=(1, 2))  # NaN counts as a force
         refuse_frames(
@@ -144,14 +143,14 @@ def _files(trajectory: Trajectory) -> Iterator[Trajectory]:
 
 def _check_energies(trajectory: Trajectory) -> None:
     """Refuse frames whose energy no geometry explains, as those of another unit or method."""
-    faulty: list[np.ndarray] = []
-    for molecule in trajectory.molecules():
+
+    def is_far(molecule: Trajectory) -> np.ndarray:
         deviation = np.abs(molecule.energies - np.median(molecule.energies))
-        far = deviation > MAX_DEVIATION * len(molecule.symbols)
-        faulty.append(molecule.sample_id[far])
-    refuse_frames(
+        return deviation > MAX_DEVIATION * len(molecule.symbols)
+
+    _refuse_frames_of_molecules(
         trajectory,
-        np.isin(trajectory.sample_id, np.concatenate(faulty)),
+        is_far,
         f"energies that differ by more than {MAX_DEVIATION:g} eV per atom from those of other "
         "frames of the molecule",
         "Use one unit and one method, and total energies.",
@@ -208,6 +207,14 @@ def refuse_frames(trajectory: Trajectory, faulty: np.ndarray, fault: str, remedy
     )
 
 
+def _refuse_frames_of_molecules(
+    trajectory: Trajectory, faulty: Callable[[Trajectory], np.ndarray], fault: str, remedy: str
+) -> None:
+    """As `refuse_frames`, with a function of the frames of each molecule."""
+    ids = np.concatenate([one.sample_id[faulty(one)] for one in trajectory.molecules()])
+    refuse_frames(trajectory, np.isin(trajectory.sample_id, ids), fault, remedy)
+
+
 def _place(trajectory: Trajectory, row: int) -> str:
     file = trajectory.columns.get("file")
     return f"{trajectory.time[row]:g} ps" if file is None else f"file {file[row]}"
@@ -248,19 +255,24 @@ def _check_length(trajectory: Trajectory) -> None:
 
 
 def _check_distances(trajectory: Trajectory) -> None:
-    first, second = np.triu_indices(len(trajectory.symbols), 1)
-    faulty = np.zeros(len(trajectory.positions), dtype=bool)
-    for start in range(0, len(faulty), CHUNK):
-        positions = np.asarray(trajectory.positions[start : start + CHUNK], dtype=np.float32)
-        gaps = positions[:, first] - positions[:, second]
-        near = np.einsum("npx,npx->np", gaps, gaps) < MIN_DISTANCE**2
-        faulty[start : start + CHUNK] = near.any(axis=1)
-    refuse_frames(
+    _refuse_frames_of_molecules(
         trajectory,
-        faulty,
+        _has_coinciding_atoms,
         f"two atoms nearer than {MIN_DISTANCE:g} Å",
         "Remove them, or convert positions to Å.",
     )
+
+
+def _has_coinciding_atoms(molecule: Trajectory) -> np.ndarray:
+    """(T,) bool."""
+    first, second = np.triu_indices(len(molecule.symbols), 1)
+    found = np.zeros(len(molecule.positions), dtype=bool)
+    for start in range(0, len(found), CHUNK):
+        positions = np.asarray(molecule.positions[start : start + CHUNK], dtype=np.float32)
+        gaps = positions[:, first] - positions[:, second]
+        near = np.einsum("npx,npx->np", gaps, gaps) < MIN_DISTANCE**2
+        found[start : start + CHUNK] = near.any(axis=1)
+    return found
 
 
 def _remedy(unit: str | None, fits: Sequence[str]) -> str:

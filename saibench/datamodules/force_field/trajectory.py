@@ -92,17 +92,16 @@ class Trajectory:
         if not self.is_mixed:
             yield self
             return
-        unique, which = np.unique(self.atomic_numbers, axis=0, return_inverse=True)
+        unique, which, counts = np.unique(
+            self.atomic_numbers, axis=0, return_inverse=True, return_counts=True
+        )
         order = np.argsort(which.reshape(-1), kind="stable")
-        bounds = np.searchsorted(which.reshape(-1)[order], np.arange(len(unique) + 1))
-        for number, padded in enumerate(unique):
-            rows = order[bounds[number] : bounds[number + 1]]
-            numbers = padded[padded > 0]
-            symbols = tuple(chemical_symbols[number] for number in numbers)
+        for own, rows in zip(unique, np.split(order, np.cumsum(counts)[:-1]), strict=True):
+            numbers = own[own > 0]
             part = self.rows(rows)
             yield replace(
                 part,
-                symbols=symbols,
+                symbols=tuple(chemical_symbols[number] for number in numbers),
                 atomic_numbers=numbers,
                 positions=part.positions[:, : len(numbers)],
                 forces=part.forces[:, : len(numbers)],

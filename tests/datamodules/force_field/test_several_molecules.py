@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import ase.io
@@ -64,6 +64,13 @@ def test_molecules_are_those_of_the_frames(trajectory: Trajectory) -> None:
     for one in found:
         size = len(one.symbols)
         np.testing.assert_array_equal(one.forces, trajectory.forces[one.sample_id, :size])
+
+
+def test_coinciding_atoms_are_named_by_their_row(trajectory: Trajectory) -> None:
+    positions = np.array(trajectory.positions)
+    positions[7, 1] = positions[7, 0]
+    with pytest.raises(UserError, match=r"two atoms nearer .*1 of 90 frames: row 7 .sample_id 7,"):
+        check_trajectory(replace(trajectory, positions=positions), "eV")
 
 
 def test_frames_of_one_molecule_are_not_padded(tmp_path: Path) -> None:
