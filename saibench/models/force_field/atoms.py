@@ -14,7 +14,6 @@ class FlatAtoms(NamedTuple):
     Args:
         shape: B and A, of the batch with padding.
         is_atom: `(B, A)` bool, False for padding; None if all molecules have A atoms.
-        positions: `(N, 3)`, or other vectors of the atoms.
         species: `(N,)` atom types.
         frame: `(N,)` molecule of each atom.
         num_atoms: `(B,)`.
@@ -22,30 +21,28 @@ class FlatAtoms(NamedTuple):
 
     shape: tuple[int, int]
     is_atom: Tensor | None
-    positions: Tensor
     species: Tensor
     frame: Tensor
     num_atoms: Tensor
 
     @classmethod
-    def of(cls, positions: Tensor, species: Tensor) -> FlatAtoms:
-        """Atoms of a batch.
+    def of(cls, species: Tensor, frames: int) -> FlatAtoms:
+        """Atoms of a batch of B molecules.
 
         Args:
-            positions: `(B, A, 3)`.
             species: `(A,)`, or `(B, A)` with -1 for padding.
+            frames: B.
         """
-        frames, atoms, _ = positions.shape
-        frame = torch.arange(frames, device=positions.device)
+        frame = torch.arange(frames, device=species.device)
         if species.ndim == 1:
-            counts = torch.full((frames,), atoms, device=positions.device)
-            flat = positions.reshape(-1, 3)
+            atoms = len(species)
+            counts = torch.full_like(frame, atoms)
             of_atoms = frame.repeat_interleave(atoms)
-            return cls((frames, atoms), None, flat, species.repeat(frames), of_atoms, counts)
+            return cls((frames, atoms), None, species.repeat(frames), of_atoms, counts)
         is_atom = species >= 0
         counts = is_atom.sum(dim=1)
-        of_atoms = frame.repeat_interleave(counts)
-        return cls((frames, atoms), is_atom, positions[is_atom], species[is_atom], of_atoms, counts)
+        shape = (frames, species.shape[1])
+        return cls(shape, is_atom, species[is_atom], frame.repeat_interleave(counts), counts)
 
     def flat(self, values: Tensor) -> Tensor:
         """`(N, ...)` of values `(B, A, ...)`, without padding."""
@@ -75,8 +72,8 @@ def mean_over_atoms(values: Tensor, species: Tensor) -> Tensor:
     return torch.where(is_atom, values, 0).sum(dim=1) / is_atom.sum(dim=1)
 
 
-def count_atoms(species: Tensor, frames: int) -> Tensor:
-    """`(B,)` numbers of atoms of B molecules."""
+def mean_over_components(values: Tensor, species: Tensor) -> Tensor:
+    """`(B,)` means of `(B, A, 3)` over the components of the atoms of each molecule."""
     if species.ndim == 1:
-        return torch.full((frames,), len(species), device=species.device)
-    return (species >= 0).sum(dim=1)
+        return values.mean(dim=(1, 2))
+    return mean_over_atoms(values.mean(dim=2), species)

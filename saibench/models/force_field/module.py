@@ -23,7 +23,7 @@ from saibench.metrics.force_field.functional import (
     force_component_error,
     force_norm_error,
 )
-from saibench.models.force_field.atoms import FlatAtoms, count_atoms, mean_over_atoms
+from saibench.models.force_field.atoms import FlatAtoms, mean_over_atoms, mean_over_components
 from saibench.models.force_field.saved_frames import choose_frames, saved_frames
 from saibench.models.force_field.statistics import (
     atom_axis,
@@ -47,8 +47,9 @@ class ForceFieldModule(NetModule):
     """Training of a net on energies and forces, and its errors by frame, species and atom.
 
     The loss of a batch is Σ_frames [w_E (E − Ẽ)² + w_F mean_components (f − f̃)²] / B, with E the
-    total energy minus the training partition's mean (paper eq. 1; weights as published for NequIP
-    on rMD17). With `loss_of=absolute` it is Σ_frames [w_E |E − Ẽ| + w_F mean_atoms ‖f − f̃‖] / B.
+    total energy minus its reference: the training partition's mean (paper eq. 1), or the atomic
+    energies of several molecules. Weights are as published for NequIP on rMD17. With
+    `loss_of=absolute` it is Σ_frames [w_E |E − Ẽ| + w_F mean_atoms ‖f − f̃‖] / B.
 
     Args:
         net: `_target_` and settings of the net, `forward(positions (B, A, 3) Å, species (A,))`
@@ -112,7 +113,7 @@ class ForceFieldModule(NetModule):
         refuse_random_weights(settings, max_steps)
 
     def forward(self, batch: MoleculeBatch) -> tuple[Tensor, Tensor]:
-        """Energies `(B,)` in eV, minus the training mean, and forces `(B, A, 3)` in eV/Å."""
+        """Energies `(B,)` in eV, minus the reference, and forces `(B, A, 3)` in eV/Å."""
         shape = batch.positions.shape
         names = ("energies (B,) eV", "forces (B, A, 3) eV/Å")
         output = self.net(batch.positions, batch.species)
@@ -138,7 +139,7 @@ class ForceFieldModule(NetModule):
         of_energy, of_forces = energy - batch.energy, forces - batch.forces
         if self.loss_of == "squared":
             energy_part = of_energy.square()
-            force_part = _mean_over_components(of_forces.square(), batch.species)
+            force_part = mean_over_components(of_forces.square(), batch.species)
         else:
             energy_part = of_energy.abs()
             force_part = mean_over_atoms(of_forces.norm(dim=2), batch.species)
@@ -148,10 +149,10 @@ class ForceFieldModule(NetModule):
 
     def validation_step(self, batch: MoleculeBatch, batch_idx: int) -> None:
         energy, forces = self(batch)
-        atoms = FlatAtoms.of(batch.forces, batch.species)
-        known = slice(None) if batch.has_forces is None else batch.has_forces[atoms.frame]
+        atoms = FlatAtoms.of(batch.species, len(energy))
+        known = _with_reference(atoms, batch)
         self.validation_forces.update(
-            atoms.flat(forces)[known], atoms.positions[known], atoms.species[known]
+            atoms.flat(forces)[known], atoms.flat(batch.forces)[known], atoms.species[known]
         )
         self.validation_energy.update(energy, batch.energy, atoms.num_atoms)
         self.validation_loss.update(self.frame_losses(energy, forces, batch))
@@ -226,21 +227,17 @@ class ForceFieldModule(NetModule):
             },
         }
 
-    def _update_metrics(self, energy: Tensor, forces: Tensor, batch: MoleculeBatch) -> None:
+    def _update_metrics(
+        self, energy: Tensor, forces: Tensor, batch: MoleculeBatch, atoms: FlatAtoms
+    ) -> None:
         """In meV and meV/Å, one row per atom or frame; forces where there are reference forces."""
-        atoms = FlatAtoms.of(batch.forces, batch.species)
-        preds, target = atoms.flat(forces), atoms.positions
-        species, sample_id = atoms.species, batch.sample_id[atoms.frame]
-        if batch.has_forces is not None:
-            kept = batch.has_forces[atoms.frame]
-            preds, target = preds[kept], target[kept]
-            species, sample_id = species[kept], sample_id[kept]
+        known = _with_reference(atoms, batch)
         self.update_metrics(
             "forces",
-            sample_id,
-            preds=MEV_PER_EV * preds.double(),
-            target=MEV_PER_EV * target.double(),
-            species=species,
+            batch.sample_id[atoms.frame][known],
+            preds=MEV_PER_EV * atoms.flat(forces)[known].double(),
+            target=MEV_PER_EV * atoms.flat(batch.forces)[known].double(),
+            species=atoms.species[known],
         )
         self.update_metrics(
             "energy",
@@ -252,7 +249,8 @@ class ForceFieldModule(NetModule):
 
     def test_step(self, batch: MoleculeBatch, batch_idx: int) -> dict[str, Tensor]:
         energy, forces = self(batch)
-        self._update_metrics(energy, forces, batch)
+        atoms = FlatAtoms.of(batch.species, len(energy))
+        self._update_metrics(energy, forces, batch, atoms)
         num_species = len(self.dataset_info["type_names"])
         signed = MEV_PER_EV * energy_error(energy.double(), batch.energy)
         component = MEV_PER_EV * force_component_error(forces, batch.forces)
@@ -279,7 +277,7 @@ class ForceFieldModule(NetModule):
         return {
             "predicted_energy": MEV_PER_EV * energy.double(),
             "energy_error": signed,
-            "energy_error_per_atom": signed / count_atoms(species, len(signed)),
+            "energy_error_per_atom": signed / atoms.num_atoms,
             **force_errors,
             **defined,
             **({"species/num_atoms": counts} if species.ndim > 1 else {}),
@@ -292,14 +290,12 @@ class ForceFieldModule(NetModule):
         _, plain = self(batch.original)
         expected = batch.transform.forces(plain, batch.sample_id)
         error = (forces - expected).abs()
-        return {"equivariance_error": MEV_PER_EV * _mean_over_components(error, batch.species)}
+        return {"equivariance_error": MEV_PER_EV * mean_over_components(error, batch.species)}
 
 
-def _mean_over_components(values: Tensor, species: Tensor) -> Tensor:
-    """`(B,)` means of `(B, A, 3)` over the components of all atoms."""
-    if species.ndim == 1:
-        return values.mean(dim=(1, 2))
-    return mean_over_atoms(values.mean(dim=2), species)
+def _with_reference(atoms: FlatAtoms, batch: MoleculeBatch) -> Tensor | slice:
+    """The atoms that have reference forces."""
+    return slice(None) if batch.has_forces is None else batch.has_forces[atoms.frame]
 
 
 def _check_loss(weights: Mapping[str, float]) -> None:

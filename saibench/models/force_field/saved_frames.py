@@ -48,7 +48,7 @@ def saved_frames(
     return SavedFrames(
         sample_id=np.array(trajectory.sample_id[rows]),
         why=why,
-        atomic_numbers=np.array(numbers[rows] if numbers.ndim == 2 else numbers),
+        atomic_numbers=np.array(numbers[rows] if trajectory.is_mixed else numbers),
         positions=trajectory.positions[rows].astype(np.float32),
         forces=(MEV_PER_EV * trajectory.forces[rows]).astype(np.float32),
         force_error=(MEV_PER_EV * np.concatenate(errors)).astype(np.float32),

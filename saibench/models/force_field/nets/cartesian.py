@@ -68,25 +68,25 @@ class CartesianMessagePassing(nn.Module):
 
     def forward(self, positions: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
         """Energies `(B,)` in eV, minus the reference, and forces `(B, A, 3)` in eV/Å."""
-        flat = FlatAtoms.of(positions, species)
-        center, neighbor = neighbor_edges(positions, self.r_max, flat.is_atom)
+        atoms = FlatAtoms.of(species, len(positions))
+        center, neighbor = neighbor_edges(positions, self.r_max, atoms.is_atom)
         with torch.enable_grad():
-            atoms = flat.positions.to(self.dtype).detach().requires_grad_(True)
-            vector = atoms[neighbor] - atoms[center]
+            flat = atoms.flat(positions).to(self.dtype).detach().requires_grad_(True)
+            vector = flat[neighbor] - flat[center]
             length = vector.norm(dim=-1, keepdim=True)
             cutoff = 0.5 * (1 + torch.cos(torch.pi * length / self.r_max))
-            features = self.embedding(flat.species)
+            features = self.embedding(atoms.species)
             for message, update in zip(self.messages, self.updates, strict=True):
                 sent = cutoff * message(
                     torch.cat((features[center], features[neighbor], vector, length), dim=-1)
                 )
                 received = torch.zeros_like(features).index_add(0, center, sent) * self.norm
                 features = features + update(torch.cat((features, received), dim=-1))
-            energy = self.scale * flat.sum_of_frames(self.readout(features).reshape(-1))
+            energy = self.scale * atoms.sum_of_frames(self.readout(features).reshape(-1))
             (gradient,) = torch.autograd.grad(
-                energy.sum(), atoms, create_graph=self.training and torch.is_grad_enabled()
+                energy.sum(), flat, create_graph=self.training and torch.is_grad_enabled()
             )
-        return energy, flat.dense(-gradient)
+        return energy, atoms.dense(-gradient)
 
 
 def _perceptron(width_in: int, width_out: int, hidden: int = 64) -> nn.Sequential:

@@ -109,11 +109,11 @@ class NequIP(nn.Module):
             species: `(A,)` atom types, the same for all molecules of the batch; or `(B, A)`, with
                 -1 where a smaller molecule has no atom.
         """
-        atoms = FlatAtoms.of(positions, species)
+        atoms = FlatAtoms.of(species, len(positions))
         with torch.enable_grad():
             graph = self.graph_model(
                 {
-                    "pos": atoms.positions.to(self.dtype),
+                    "pos": atoms.flat(positions).to(self.dtype),
                     "atom_types": atoms.species,
                     "edge_index": neighbor_edges(positions, self.r_max, atoms.is_atom),
                     "batch": atoms.frame,
