@@ -240,6 +240,7 @@ BOMBS = {
     "long": "a: " + "x" * 2**21,
     "cut": "a: [1, 2",
     "no text": "a: \x00",
+    "twice": "a: 1\na: 2",
 }
 
 

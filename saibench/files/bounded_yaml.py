@@ -11,7 +11,6 @@ from omegaconf._utils import get_yaml_loader
 MAX_CHARACTERS = 2**20
 MAX_DEPTH = 64
 _PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_TEXT = "tag:yaml.org,2002:str"
 
 
 def load_bounded(text: str) -> Any:
@@ -41,21 +40,6 @@ def load_bounded(text: str) -> Any:
 def _loader() -> Any:
     """OmegaConf's loader with libyaml's parser, which is ten times faster, if there is one."""
     of_omegaconf = get_yaml_loader()
-
-    class Loader(_PARSER):  # type: ignore[misc, valid-type]
-        yaml_implicit_resolvers = of_omegaconf.yaml_implicit_resolvers
-        yaml_constructors = of_omegaconf.yaml_constructors
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
-            names = [key.value for key, _ in node.value if key.tag == _TEXT]
-            if len(names) > len(set(names)):
-                name = next(name for name in names if names.count(name) > 1)
-                raise yaml.constructor.ConstructorError(
-                    "while constructing a mapping",
-                    node.start_mark,
-                    f"found duplicate key {name}",
-                    node.start_mark,
-                )
-            return super().construct_mapping(node, deep=deep)
-
-    return Loader
+    if not yaml.__with_libyaml__:
+        return of_omegaconf
+    return type("Loader", (yaml.CSafeLoader, of_omegaconf), {})
