@@ -17,7 +17,7 @@ from saibench.config.compose import (
     started_hydra,
 )
 from saibench.config.locations import register_studies, user_folder
-from saibench.config.replaced import register
+from saibench.config.replaced import MULTIRUN, register
 from saibench.errors import UserError
 from saibench.shipped import conf
 
@@ -38,7 +38,7 @@ def launch(command: Command, task: Callable[[DictConfig], Result]) -> list[Resul
         try:
             if not command.multirun:
                 return [started.run(name, task, overrides).return_value]
-            batches = started.multirun(name, task, [*overrides, "hydra.mode=MULTIRUN"])
+            batches = started.multirun(name, task, [*overrides, MULTIRUN])
         except OSError as error:
             raise UserError(f"The folder of the study cannot be created: {error}.") from error
         return [job.return_value for batch in batches for job in batch]

@@ -29,7 +29,8 @@ from saibench.imports.targets import options_of
 Path = tuple[str, ...]
 Composed = dict[tuple[str, ...], DictConfig]
 """Configs of the runs of one command by their overrides."""
-_MULTIRUN = "hydra.mode=MULTIRUN"
+MULTIRUN = "hydra.mode=MULTIRUN"
+"""The setting that `launch` adds for a sweep."""
 
 
 def register() -> None:
@@ -76,11 +77,11 @@ class Loader(ConfigLoaderImpl):
     ) -> DictConfig:
         of_hydra = [one for one in overrides if one.lstrip("+~").startswith(("hydra.", "hydra/"))]
         others = [one for one in overrides if one not in of_hydra]
-        key = str(config_name), *others, *(one for one in of_hydra if one != _MULTIRUN)
+        key = str(config_name), *others, *(one for one in of_hydra if one != MULTIRUN)
         if self.composed is not None and run_mode == RunMode.RUN and key in self.composed:
             config = self.composed.pop(key)
             config.hydra.overrides.hydra = of_hydra
-            if _MULTIRUN in of_hydra:
+            if MULTIRUN in of_hydra:
                 config.hydra.mode = RunMode.MULTIRUN
             return config
         config = super().load_configuration(
