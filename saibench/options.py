@@ -147,14 +147,16 @@ def _given(errors: Sequence[Any]) -> Any:
 
 def _wrong_length(errors: Sequence[Any]) -> str:
     """What a list with too few or too many values should be; empty if that is not the fault."""
-    forms = []
+    lengths = []
     for one in errors:
         if one["type"] == "too_long" and one["ctx"].get("field_type") == "Tuple":
-            forms.append(f"a list of at most {one['ctx']['max_length']} values")
+            lengths.append(f"a list of at most {one['ctx']['max_length']} values")
         elif one["type"] == "missing" and isinstance(one["loc"][-1], int):
-            forms.append(f"a list of at least {one['loc'][-1] + 1} values")
-    numbers = ["a number"] if forms and any(one["type"] == "float_type" for one in errors) else []
-    return " or ".join(dict.fromkeys([*numbers, *forms[-1:]]))
+            lengths.append(f"a list of at least {one['loc'][-1] + 1} values")
+    if not lengths:
+        return ""
+    or_number = any(one["type"] == "float_type" for one in errors)
+    return f"a number or {lengths[-1]}" if or_number else lengths[-1]
 
 
 def _reason(message: str) -> str:
