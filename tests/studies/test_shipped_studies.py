@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,11 @@ from jet_files import random_jets, write_pytables
 from molecule_files import water_frames, write_frames
 from toolbox_runs import assert_techniques_ran
 
+from saibench.analysis.trusted_range.error_model import KINDS
+from saibench.analysis.trusted_range.study_ranges import fit_all
 from saibench.config.compose import compose_command
 from saibench.config.locations import study_files
+from saibench.evidence.reader import StudyEvidence
 
 STUDIES = sorted(study_files().values())
 FEW_STEPS = ("trainer.max_steps=3", "trainer.val_every=3", "trainer.max_time=null")
@@ -68,6 +72,8 @@ OF_JETS = {
     "error_tracing": ("seed=0,1",),
     "trusted_range": ("seed=0,1", "test=[within,above,all_energies]"),
 }
+WHOLE_COMPETITION = "jet_tagging/trusted_range"
+"""The study whose trusted ranges are fitted with every kind of error model."""
 RUN = [study for study in STUDIES if not study.with_stem(f"{study.stem}_mini").exists()]
 """The large forms differ from the small ones in size alone; another test composes them."""
 
@@ -120,7 +126,8 @@ def test_study_runs_to_its_report(
         two_points = (*two_points, f"data.root={made_frames(tmp_path)}")
     if name_of(study) == "force_field/trusted_range":  # its molecules are not at hand everywhere
         small = ("data=gfn2_xtb", *small)
-    with one_error_model():
+    is_whole = name_of(study) == WHOLE_COMPETITION
+    with contextlib.nullcontext() if is_whole else one_error_model():
         ended = train(tmp_path, f"+sweeps={name_of(study)}", *QUIET, *small, *two_points)
     assert ended.status == 0, ended.err
     (report,) = tmp_path.glob("outputs/*/report.html")
@@ -128,6 +135,9 @@ def test_study_runs_to_its_report(
     assert points["state"].to_list() == ["complete", "complete"]
     assert EXPECTED[workload] in report.read_text()
     assert_techniques_ran(name_of(study), report.parent)
+    for found in fit_all(StudyEvidence.load(report.parent)) if is_whole else ():
+        assert found.trusted is not None and found.trusted.competition is not None
+        assert {one.kind for one in found.trusted.competition.candidates} == set(KINDS)
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=name_of)
