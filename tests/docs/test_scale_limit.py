@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-SCRIPT = Path(__file__).parents[2] / "docs/results/trusted_range/scale_limit.py"
+from docs_pages import DOCS
 
 
 @pytest.mark.parametrize("spread", [0.2, 0.6])
-def test_limit_is_that_of_a_bound_with_the_true_scale(spread: float) -> None:
-    spec = importlib.util.spec_from_file_location("scale_limit", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def test_limit_is_that_of_a_bound_with_the_true_scale(
+    spread: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(DOCS / "results" / "trusted_range")
+    from scale_limit import limits
+
     rng = np.random.default_rng(0)
     scale = np.exp(spread * rng.normal(size=20_000))
     atoms = rng.uniform(0.5, 2, 9) * rng.gamma(4, 0.25, (20_000, 9))
     errors = scale[:, None] * atoms
-    oracle, limit = module.limits(errors)
+    oracle, limit = limits(errors)
 
     frame = errors.mean(axis=1)
     plain = np.quantile(frame, 0.9)
