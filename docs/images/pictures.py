@@ -40,7 +40,7 @@ def main(outputs: Path, *names: str) -> None:
     chosen = names or ("trusted_range", *PARTS)
     if "trusted_range" in chosen:
         draw_trusted_range(outputs / "force_field")
-    parts = {name: PARTS[name] for name in chosen if name in PARTS}
+    parts = {name: PARTS[name] for name in chosen if name != "trusted_range"}
     with tempfile.TemporaryDirectory() as profile, browser(Path(profile)) as page:
         for name, (study, part, width, height) in parts.items():
             page.open(outputs / study / "report.html", width=width)
