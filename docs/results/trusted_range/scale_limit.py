@@ -5,7 +5,8 @@
 A frame's force error is a mean over its atoms. Features can at best tell its expected value; what
 is left is the noise of that mean. Its spread is estimated from the atoms' errors, relative to those
 of the frame and of the same atom in other frames, as if the atoms of a frame were independent.
-Atoms that depend on each other make the noise, and so the ratio, larger: it is a lower limit.
+Atoms that depend on each other make the noise, and so the ratio, larger. Every frame has the same
+coverage: a bound that covers some frames less than others may be narrower.
 """
 
 from __future__ import annotations
