@@ -99,9 +99,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 
 def reading(evidence: StudyEvidence) -> str:
     """Whether the error of the first run is biased."""
-    bias, level = _drawn(evidence)[0].bias, study_traces(evidence).config.level
-    assert bias is not None
-    return sentences.bias_sentences(in_words(bias, evidence), level)[0]
+    return _sentences(_drawn(evidence), evidence)[0][0]
 
 
 def caption(evidence: StudyEvidence) -> str:
@@ -117,15 +115,20 @@ def caption(evidence: StudyEvidence) -> str:
         f"{100 * found.config.level:g} % over all comparisons of a run. Shaded: stretches whose "
         "mean is significantly above 0 and above the rest, or below both."
     ]
-    for trace in traces:
-        assert trace.bias is not None
-        text = " ".join(
-            sentences.bias_sentences(in_words(trace.bias, evidence), found.config.level)
-        )
-        parts.append(f"{trace.label}: {text}" if len(traces) > 1 else text)
+    parts += [" ".join(of_run) for of_run in _sentences(traces, evidence)]
     if found.num_omitted:
         parts.append(f"{found.num_omitted} further runs are not drawn.")
     return "\n".join(parts)
+
+
+def _sentences(traces: list[PointTrace], evidence: StudyEvidence) -> list[list[str]]:
+    """Of each run, beginning with its name if there are several."""
+    level, found = study_traces(evidence).config.level, []
+    for trace in traces:
+        assert trace.bias is not None
+        first, *others = sentences.bias_sentences(in_words(trace.bias, evidence), level)
+        found.append([f"{trace.label}: {first}" if len(traces) > 1 else first, *others])
+    return found
 
 
 def _drawn(evidence: StudyEvidence) -> list[PointTrace]:

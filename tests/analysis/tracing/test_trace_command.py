@@ -375,6 +375,8 @@ def test_report_has_findings_and_figures(evidence: StudyEvidence) -> None:
         assert module.table(evidence).height > 3
     assert "Shapley" in error_shares.caption(evidence)
     assert "are biased: −" in biased_stretches.caption(evidence)
+    first = biased_stretches.table(evidence)["points"][0]
+    assert biased_stretches.reading(evidence).startswith(f"{first}: energy error: ")
     shaded = biased_stretches.table(evidence).filter(polars.col("biased"))
     assert shaded["points"].to_list() == [narrow]
 
