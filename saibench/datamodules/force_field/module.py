@@ -9,17 +9,21 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 import torch
-from ase.data import atomic_numbers, chemical_symbols
 
 from saibench.datamodules.force_field.atom_soap import NAMES as ATOM_NAMES
 from saibench.datamodules.force_field.atom_soap import AtomDistances, AtomSoap
+from saibench.datamodules.force_field.atom_types import atom_types, count_types
 from saibench.datamodules.force_field.atomic_energies import fitted_atomic_energies
 from saibench.datamodules.force_field.batch import MoleculeBatch
-from saibench.datamodules.force_field.checks import check_trajectory, refuse_frames
+from saibench.datamodules.force_field.checks import check_trajectory
 from saibench.datamodules.force_field.loader import FrameTensors, frame_loader
 from saibench.datamodules.force_field.neighbors import mean_num_neighbors
 from saibench.datamodules.force_field.similarity import TrainingSimilarity, frame_similarity
 from saibench.datamodules.force_field.soap import NEAREST, soap_unit_vectors
+from saibench.datamodules.force_field.training_checks import (
+    refuse_unknown_elements,
+    refuse_without_forces,
+)
 from saibench.datamodules.force_field.trajectory import (
     Trajectory,
     TrajectorySource,
@@ -32,7 +36,6 @@ from saibench.datamodules.structural import NO_SOURCE, StructuralDataModule
 from saibench.errors import UserError
 from saibench.evidence.known import TITLES
 from saibench.evidence.schema import BEFORE, Field
-from saibench.formatting import joined
 from saibench.options import Count, Positive
 
 
@@ -98,9 +101,7 @@ class ForceFieldDataModule(StructuralDataModule):
 
     def _counts_of(self, rows: np.ndarray) -> np.ndarray:
         """`(N, S)` numbers of atoms of each type in these frames."""
-        numbers = self.trajectory.numbers_of(rows)
-        types = [atomic_numbers[name] for name in self.type_names]
-        return np.stack([(numbers == one).sum(axis=1) for one in types], axis=1)
+        return count_types(self.trajectory.numbers_of(rows), self.type_names)
 
     def preview_dataset_info(self) -> dict[str, Any] | None:
         """The species, if the source knows them, with placeholders for all other numbers."""
@@ -119,11 +120,16 @@ class ForceFieldDataModule(StructuralDataModule):
 
     def dataset_info(self) -> dict[str, Any]:
         train = self.reference_rows()
-        self._refuse_without_forces()
-        self._refuse_unknown_elements()
         trajectory = self.trajectory
+        if getattr(self.source, "missing_forces", "refuse") != "mask":
+            refuse_without_forces(trajectory, self.split)
+        if trajectory.is_mixed:
+            training, validation = self.split
+            refuse_unknown_elements(trajectory, training, (validation, *self.tests.values()))
         positions = torch.from_numpy(trajectory.positions[train].astype(np.float32))
-        is_atom = torch.from_numpy(trajectory.numbers_of(train) > 0) if self._is_mixed else None
+        is_atom = (
+            torch.from_numpy(trajectory.numbers_of(train) > 0) if trajectory.is_mixed else None
+        )
         neighbors = mean_num_neighbors(positions, self.r_max, is_atom)
         if not neighbors:
             raise UserError(
@@ -136,9 +142,9 @@ class ForceFieldDataModule(StructuralDataModule):
             "avg_num_neighbors": neighbors,
             "force_rms": self._force_rms(train),
         }
-        if self._is_mixed:
+        if trajectory.is_mixed:
             return {**info, "atomic_energies": self.atomic_energies.tolist()}
-        species = [self.type_names.index(symbol) for symbol in trajectory.symbols]
+        species = self._types_of(train).tolist()
         return {**info, "species": species, "energy_mean": self.energy_mean}
 
     def _force_rms(self, rows: np.ndarray) -> float:
@@ -146,19 +152,16 @@ class ForceFieldDataModule(StructuralDataModule):
 
         Without forces, the scale of atomic energies: the standard deviation of energies per atom.
         """
-        known = self.trajectory.rows(rows).with_forces()
-        forces = known.forces
-        if known.is_mixed:
-            forces = forces[known.atomic_numbers > 0]
+        trajectory = self.trajectory
+        known = rows if trajectory.has_forces is None else rows[trajectory.has_forces[rows]]
+        forces = trajectory.forces[known]
+        if trajectory.is_mixed:
+            forces = forces[trajectory.numbers_of(known) > 0]
         if forces.size:
             return float(np.sqrt(np.square(forces).mean()))
-        energies = self.trajectory.energies[rows] - self.reference_energies(rows)
-        scale = float(np.std(energies / (self.trajectory.numbers_of(rows) > 0).sum(axis=1)))
+        energies = trajectory.energies[rows] - self.reference_energies(rows)
+        scale = float(np.std(energies / (trajectory.numbers_of(rows) > 0).sum(axis=1)))
         return scale or 1.0
-
-    @property
-    def _is_mixed(self) -> bool:
-        return self.trajectory.is_mixed
 
     def prepare_data(self) -> None:
         """Build the caches on one rank; all ranks then only map them."""
@@ -259,49 +262,6 @@ class ForceFieldDataModule(StructuralDataModule):
         ]
         return [*own, *index_fields(self.source)]
 
-    def _refuse_without_forces(self) -> None:
-        """Refuse to train or validate on energies alone, unless such frames are masked.
-
-        Raises:
-            UserError: names the first such frames.
-        """
-        trajectory = self.trajectory
-        if trajectory.has_forces is None:
-            return
-        if getattr(self.source, "missing_forces", "refuse") == "mask":
-            return
-        lacking = np.zeros(len(trajectory.time), dtype=bool)
-        for part in self.split:
-            lacking[part.rows] |= ~trajectory.has_forces[part.rows]
-        refuse_frames(
-            trajectory,
-            lacking,
-            "no forces, but is to be trained on them,",
-            "Train on files with forces: training={_target_: …Where, by: file, equals: …}; or on "
-            "their energies alone: data=ase data.missing_forces=mask.",
-        )
-
-    def _refuse_unknown_elements(self) -> None:
-        """Refuse to test on an element that no training frame has.
-
-        Raises:
-            UserError: names the first such frames.
-        """
-        if not self._is_mixed or not self.split[0].count:
-            return
-        known = np.unique(self.trajectory.numbers_of(self.split[0].rows))
-        others = np.setdiff1d(self.trajectory.atomic_numbers, [0, *known])
-        lacking = np.zeros(len(self.trajectory.time), dtype=bool)
-        for part in (self.split[1], *self.tests.values()):
-            found = np.isin(self.trajectory.numbers_of(part.rows), others).any(axis=1)
-            lacking[part.rows] |= found
-        refuse_frames(
-            self.trajectory,
-            lacking,
-            f"{joined([chemical_symbols[one] for one in others])}, which no training frame has,",
-            "Test on molecules of the elements of training.",
-        )
-
     def _tensors(self, rows: np.ndarray, device: torch.device | None = None) -> FrameTensors:
         """Frames on a device, by default that of the trainer."""
         device = device or self.attached.strategy.root_device
@@ -318,16 +278,13 @@ class ForceFieldDataModule(StructuralDataModule):
         return FrameTensors(
             sample_id=tensor(trajectory.sample_id[rows], torch.int64),
             positions=tensor(trajectory.positions[rows], dtype),
-            species=tensor(self._species_of(rows), torch.int64),
+            species=tensor(self._types_of(rows), torch.int64),
             energy=tensor(trajectory.energies[rows] - self.reference_energies(rows), torch.float64),
             forces=tensor(forces, dtype),
             has_forces=None if known is None or known.all() else tensor(known, torch.bool),
         )
 
-    def _species_of(self, rows: np.ndarray) -> np.ndarray:
+    def _types_of(self, rows: np.ndarray) -> np.ndarray:
         """Atom types `(A,)`; `(N, A)` of several molecules, with -1 for padding."""
         numbers = self.trajectory.atomic_numbers
-        type_of = np.full(len(chemical_symbols), -1)
-        for position, name in enumerate(self.type_names):
-            type_of[atomic_numbers[name]] = position
-        return type_of[numbers[rows] if self._is_mixed else numbers]
+        return atom_types(numbers[rows] if self.trajectory.is_mixed else numbers, self.type_names)
