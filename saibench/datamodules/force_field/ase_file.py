@@ -54,9 +54,14 @@ def file_format(path: Path) -> str:
     return EXTXYZ if found == "xyz" else found
 
 
+def is_plain_extxyz(path: Path) -> bool:
+    """Whether it is extended XYZ, not compressed, whose frames are counted without reading them."""
+    return file_format(path) == EXTXYZ and get_compression(str(path))[1] is None
+
+
 def sizes_of_file(path: Path) -> list[int]:
     """Number of atoms of each frame. Raises UserError: as `frames_of_file`."""
-    if _is_plain_extxyz(path):
+    if is_plain_extxyz(path):
         return frame_sizes(path)
     return [len(frame.numbers) for frame in frames_of_file(path)]
 
@@ -67,7 +72,7 @@ def frames_of_file(path: Path) -> Iterator[Frame]:
     Raises:
         UserError: a frame cannot be read, with its number, or there is none.
     """
-    if _is_plain_extxyz(path):
+    if is_plain_extxyz(path):
         yield from extxyz_frames(path)
         return
     kind, row = file_format(path), 0
@@ -96,11 +101,6 @@ def _database_rows(path: Path) -> Iterator[Atoms]:
     with ase.db.connect(path, serial=True) as database:
         for row in database.select():
             yield row.toatoms(add_additional_information=True)
-
-
-def _is_plain_extxyz(path: Path) -> bool:
-    """Whether the file is extended XYZ, not compressed."""
-    return file_format(path) == EXTXYZ and get_compression(str(path))[1] is None
 
 
 def _begins_with_number(path: Path) -> bool:

@@ -16,9 +16,8 @@ from tqdm import tqdm
 
 from saibench.datamodules.files import SET_ROOT, data_roots, file_sha256, find_file
 from saibench.datamodules.force_field.ase_file import (
-    EXTXYZ,
-    file_format,
     frames_of_file,
+    is_plain_extxyz,
     sizes_of_file,
 )
 from saibench.datamodules.force_field.energy_units import ENERGY_UNITS
@@ -152,7 +151,7 @@ class AseFrames:
 
     def preview(self) -> pl.DataFrame | None:
         """The index, without `formula` and `num_atoms`; None if counting frames reads them."""
-        if any(file_format(path) != EXTXYZ for path in self.paths):
+        if not all(map(is_plain_extxyz, self.paths)):
             return None
         counts = self._counts
         columns = {FILE.name: np.repeat(self.file_names, counts)}

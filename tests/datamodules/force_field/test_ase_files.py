@@ -121,6 +121,7 @@ def test_every_format_gives_the_same_frames(ending: str, folder: Path, tmp_path:
             getattr(found, name), getattr(expected, name), rtol=0, atol=1e-12, err_msg=name
         )
     assert "20 frames of H2O" in own.describe()
+    assert own.preview() is None, "counting its frames reads them"
 
 
 def test_labels_of_a_database_are_found(folder: Path, tmp_path: Path) -> None:
