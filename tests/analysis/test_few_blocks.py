@@ -9,6 +9,7 @@ import polars
 import pytest
 from scipy import stats
 
+from benchmarks.simulation import ar1
 from saibench.analysis.few_blocks import PARTS, interval_of_parts, mean_of_series
 from saibench.analysis.sample_means import interval_of_means
 from saibench.evidence.independence import Independence, marked_index
@@ -45,12 +46,7 @@ def test_a_slow_series_of_mean_zero_is_rarely_told_from_it() -> None:
     rng, samples, memory = np.random.default_rng(2), series_of(400), (2 * 40 - 1) / (2 * 40 + 1)
     rejected = tested = 0
     for _ in range(150):
-        noise = rng.standard_normal(1400)
-        values = np.empty(1400)
-        values[0] = noise[0]
-        for at in range(1, 1400):
-            values[at] = memory * values[at - 1] + noise[at]
-        found = mean_of_series(samples, values[1000:])
+        found = mean_of_series(samples, ar1(rng, 400, memory))
         if found.num_blocks == PARTS:
             tested += 1
             rejected += not found.low <= 0 <= found.high
