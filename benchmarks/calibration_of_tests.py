@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.simulation import ar1, markdown_table
+from benchmarks.simulation import ar1, markdown_table, table_cells
 from saibench.analysis.bootstrap import block_bootstrap
 from saibench.analysis.proportions import exact_interval
 from saibench.analysis.rank_correlation import ranks_of
@@ -245,8 +245,7 @@ def measured(name: tuple[str, str, str], simulations: int) -> list[str]:
 
 def existing_rows() -> dict[tuple[str, str, str], list[str]]:
     """The rows of the existing table, by test, size and errors."""
-    lines = TARGET.read_text(encoding="utf-8").splitlines() if TARGET.exists() else []
-    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
+    rows = table_cells(TARGET.read_text(encoding="utf-8")) if TARGET.exists() else []
     return {(row[0], row[1], row[2]): row for row in rows}
 
 

@@ -25,6 +25,11 @@ def markdown_table(
     return "\n".join(f"| {' | '.join(line)} |" for line in (header, alignment, *rows))
 
 
+def table_cells(page: str) -> list[list[str]]:
+    """The cells of each line of a page's tables, in the order of the page."""
+    return [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+
+
 def page_command(
     page: Callable[[int], str], target: Path, simulations: int, doc: str | None, of: str = "series"
 ) -> None:

@@ -10,6 +10,7 @@ from scipy import stats
 
 from benchmarks import coverage_of_blocks
 from benchmarks.coverage_of_blocks import SINGLE, TOGETHER, ar1, measured, study, windows
+from benchmarks.simulation import table_cells
 
 PAGE = coverage_of_blocks.TARGET.read_text(encoding="utf-8")
 SIMULATIONS = 30
@@ -17,8 +18,11 @@ SIMULATIONS = 30
 
 def rows(text: str) -> dict[tuple[str, ...], list[str]]:
     """Numbers of the table, by errors, n, declaration and number of columns."""
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    return {(*cells[:3], str(len(cells))): cells[3:] for cells in lines if cells[1].isdigit()}
+    return {
+        (*cells[:3], str(len(cells))): cells[3:]
+        for cells in table_cells(text)
+        if cells[1].isdigit()
+    }
 
 
 def test_short_run_agrees_with_the_page(monkeypatch: pytest.MonkeyPatch) -> None:

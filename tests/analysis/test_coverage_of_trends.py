@@ -7,14 +7,16 @@ from scipy import stats
 
 from benchmarks import coverage_of_trends
 from benchmarks.coverage_of_trends import RANKINGS, TRENDS, ranking_rows, trend_rows
+from benchmarks.simulation import table_cells
 
 PAGE = coverage_of_trends.TARGET.read_text(encoding="utf-8")
 SIMULATIONS = 40
 
 
 def rows(text: str) -> list[list[str]]:
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    return [cells for cells in lines if "---" not in cells[0] and cells[-1][0].isdigit()]
+    return [
+        cells for cells in table_cells(text) if "---" not in cells[0] and cells[-1][0].isdigit()
+    ]
 
 
 def test_page_has_a_row_for_each_simulation() -> None:

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from benchmarks import exchangeability_monitor as simulated
+from benchmarks.simulation import table_cells
 from saibench.analysis.exchangeability import martingale as bets
 
 PAGE = simulated.TARGET.read_text(encoding="utf-8")
@@ -14,8 +15,7 @@ SIMULATIONS = 40
 
 
 def rows(text: str) -> list[list[str]]:
-    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    return [cells for cells in lines if cells[0].replace(".", "").isdigit()]
+    return [cells for cells in table_cells(text) if cells[0].replace(".", "").isdigit()]
 
 
 def test_page_has_no_more_false_alarms_than_the_level() -> None:
