@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import polars
 
 from saibench.analysis.bootstrap import Interval
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested
-from saibench.formatting import by_width
+from saibench.formatting import by_width, joined
 
 INTERVALS = (
     "Error bars: 95 % intervals from resampling independent blocks of the test (stretches of five "
@@ -38,6 +40,21 @@ def shared_text(variant: str) -> str:
 def first_of(limit: int, found: int) -> str:
     """A sentence if only the first variants of the study are drawn."""
     return f" The first {limit} of {found} variants are drawn." if found > limit else ""
+
+
+def ends(rows: polars.DataFrame, by: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The rows of a figure's table with the smallest and the largest value of a column."""
+    ordered = rows.sort(by)
+    return ordered.row(0, named=True), ordered.row(-1, named=True)
+
+
+def first_and_last(parts: Sequence[str]) -> str:
+    """The first and the last of several texts; a single one alone.
+
+    >>> first_and_last(["1 h", "2 h", "3 h"]), first_and_last(["1 h"])
+    ('1 h and 3 h', '1 h')
+    """
+    return joined([*parts[:1], *parts[1:][-1:]])
 
 
 def row_interval(row: Mapping[str, Any], scale: float = 1.0) -> Interval:

@@ -10,7 +10,7 @@ from saibench.analysis.tested_models import error_change, mean_error, seeds_text
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
-from saibench.figures.captions import row_text
+from saibench.figures.captions import ends, row_text
 from saibench.figures.models import (
     CHANGE,
     MAX_MODELS,
@@ -86,8 +86,8 @@ def reading(evidence: StudyEvidence) -> str:
     """The first error of the first model on the partitions where it is smallest and largest."""
     numbers = table(evidence).filter(measure=MEAN)
     first = numbers.row(0, named=True)
-    own = numbers.filter(statistic=first["statistic"], model=first["model"]).sort("estimate")
-    low, high = own.row(0, named=True), own.row(-1, named=True)
+    own = numbers.filter(statistic=first["statistic"], model=first["model"])
+    low, high = ends(own, "estimate")
     name = titled(first["statistic"], evidence)
     return (
         f"{name[0].upper()}{name[1:]} of {first['model']} is {row_text(low)} on "

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from saibench.analysis.estimates import estimate_mean
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, rows_of, tested, variants, why_untested
-from saibench.figures.captions import INTERVALS, SEEDS, change_text, first_of, partition_text
+from saibench.figures.captions import INTERVALS, SEEDS, change_text, ends, first_of, partition_text
 from saibench.figures.force_field.species import FORCE_MAE, colour_of
 from saibench.figures.questions import BEST
 from saibench.figures.style import (
@@ -80,8 +80,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 def reading(evidence: StudyEvidence) -> str:
     """The force error of the first variant with the fewest and the most training frames."""
     rows = table(evidence).filter(polars.col("point").is_null(), statistic=FORCES, species="all")
-    rows = rows.filter(variant=rows["variant"][0]).sort("train_count")
-    first, last = rows.row(0, named=True), rows.row(-1, named=True)
+    first, last = ends(rows.filter(variant=rows["variant"][0]), "train_count")
     sizes = f"between {first['train_count']:,} and {last['train_count']:,} training frames"
     variant = f" ({first['variant']})" if first["variant"] else ""
     return f"Force MAE {change_text(first, last, 'meV/Å')} {sizes}{variant}."

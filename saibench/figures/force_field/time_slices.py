@@ -19,7 +19,7 @@ from saibench.evidence.selection import (
     variants,
     why_untested,
 )
-from saibench.figures.captions import first_of, row_text
+from saibench.figures.captions import ends, first_of, row_text
 from saibench.figures.force_field.species import FORCE_MAE
 from saibench.figures.questions import TRUST
 from saibench.figures.style import (
@@ -99,13 +99,12 @@ def draw(evidence: StudyEvidence) -> Figure:
 def reading(evidence: StudyEvidence) -> str:
     """The slices with the smallest and the largest force error of the first run."""
     numbers = table(evidence)
-    settings = numbers.columns[: numbers.columns.index("unit")]  # of the variant and the window
+    settings = ["variant", *_variants(evidence)[0].cells[0].shared]
     first = numbers.row(0, named=True)
     own = numbers.join(numbers.head(1), on=settings, how="semi", nulls_equal=True)
-    own = own.sort("estimate")
     low, high = (
         f"{row_text(row, 'meV/Å')} in {100 * row['slice_start']:.0f}–{100 * row['slice_end']:.0f} %"
-        for row in (own.row(0, named=True), own.row(-1, named=True))
+        for row in ends(own, "estimate")
     )
     window = f" with window {first['window']}" if first.get("window") else ""
     return f"Force MAE{window} is smallest, {low} of the trajectory, and largest, {high}."

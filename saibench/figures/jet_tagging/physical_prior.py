@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from saibench.analysis.jet_tagging.tested_jets import FEATURES, SIZES, tested_jets, why_no_jets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants
-from saibench.figures.captions import first_of, row_text, shared_text
+from saibench.figures.captions import first_and_last, first_of, row_text, shared_text
 from saibench.figures.jet_tagging.panels import (
     PERCENT,
     draw_curve,
@@ -21,7 +21,6 @@ from saibench.figures.jet_tagging.panels import (
 )
 from saibench.figures.questions import BEST
 from saibench.figures.style import INK, legend_below, panel_title, panels, styled
-from saibench.formatting import joined
 
 title = "Physical prior in the inputs"
 paper = "Figure 8"
@@ -110,10 +109,11 @@ def reading(evidence: StudyEvidence) -> str:
     own = leads.filter(variant=first["variant"], features=first["features"]).sort(COUNT)
     sizes = [
         f"{row_text(row, 'percentage points', PERCENT)} with {row[COUNT]:,} training jets"
-        for row in (own if own.height == 1 else own[[0, -1]]).iter_rows(named=True)
+        for row in own.iter_rows(named=True)
     ]
     other = feature_name(first["features"])
-    return f"The accuracy of kinematic features is above that of {other} by {joined(sizes)}."
+    ends = first_and_last(sizes)
+    return f"The accuracy of kinematic features is above that of {other} by {ends}."
 
 
 def caption(evidence: StudyEvidence) -> str:

@@ -13,7 +13,7 @@ from saibench.analysis.classification.roc_bands import RocBand, background_effic
 from saibench.analysis.jet_tagging.tested_jets import SIZES, ScoredJets, tested_jets, why_no_jets
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, tested, variants
-from saibench.figures.captions import SEEDS, change_text, first_of
+from saibench.figures.captions import SEEDS, change_text, ends, first_of
 from saibench.figures.jet_tagging.panels import (
     PERCENT,
     draw_curve,
@@ -80,8 +80,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 def reading(evidence: StudyEvidence) -> str:
     """The accuracy of the first variant with the fewest and the most training jets."""
     rows = table(evidence).filter(polars.col("point").is_null(), statistic="accuracy")
-    rows = rows.filter(variant=rows["variant"][0]).sort(COUNT)
-    first, last = rows.row(0, named=True), rows.row(-1, named=True)
+    first, last = ends(rows.filter(variant=rows["variant"][0]), COUNT)
     variant = f" ({first['variant']})" if first["variant"] else ""
     return (
         f"Accuracy {change_text(first, last, '%', PERCENT)} between {first[COUNT]:,} and "

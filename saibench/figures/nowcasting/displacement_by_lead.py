@@ -19,6 +19,7 @@ from saibench.analysis.nowcasting.errors import (
 )
 from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.captions import first_and_last
 from saibench.figures.nowcasting.captions import (
     DISPLACEMENT,
     events_text,
@@ -36,7 +37,7 @@ from saibench.figures.nowcasting.panels import (
 )
 from saibench.figures.questions import DRIVERS
 from saibench.figures.style import INK, MUTED, error_bars, panel_title, panels, styled
-from saibench.formatting import bracketed, joined, minus, number
+from saibench.formatting import bracketed, minus, number
 
 title = "Displacement of the centre of mass"
 paper = "Figure 18"
@@ -96,10 +97,9 @@ def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
     if not medians:
         return ""
     at = [f"{number(median)} km at {hours(lead)}" for lead, median in medians]
-    ends = at if len(at) == 1 else [at[0], at[-1]]
     return (
-        f"The centre of mass that {rows['model'][0]} predicts is {joined(ends)} from the observed "
-        "one (median over events)."
+        f"The centre of mass that {rows['model'][0]} predicts is {first_and_last(at)} from the "
+        "observed one (median over events)."
     )
 
 

@@ -18,7 +18,7 @@ from saibench.analysis.nowcasting.errors import (
 from saibench.analysis.nowcasting.skill import error_change, mean_error
 from saibench.analysis.tested_models import seeds_text
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.captions import row_text
+from saibench.figures.captions import ends, row_text
 from saibench.figures.models import CHANGE, MEAN, draw_mean_and_change
 from saibench.figures.nowcasting.captions import few_text, intervals_text
 from saibench.figures.nowcasting.panels import interval_row, model_colours
@@ -84,8 +84,7 @@ def draw(evidence: StudyEvidence) -> Figure:
 def reading(evidence: StudyEvidence) -> str:
     """The MAE of the first model on the partitions where it is smallest and largest."""
     rows = table(evidence).filter(measure=MEAN, statistic="mae")
-    rows = rows.filter(model=rows["model"][0]).sort("estimate")
-    low, high = rows.row(0, named=True), rows.row(-1, named=True)
+    low, high = ends(rows.filter(model=rows["model"][0]), "estimate")
     return (
         f"The MAE of {low['model']} is {row_text(low)} on {low['partition']} and "
         f"{row_text(high, 'mm/h')} on {high['partition']}, at {hours(LEAD)} of lead time."

@@ -13,7 +13,7 @@ from matplotlib.transforms import Bbox
 from saibench.analysis.nowcasting.errors import HOURS, RainErrors, hours, rain_errors, why_no_rain
 from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.evidence.reader import StudyEvidence
-from saibench.figures.captions import change_text
+from saibench.figures.captions import change_text, ends
 from saibench.figures.models import draw_band
 from saibench.figures.nowcasting.captions import MAE, events_text, hours_text, intervals_text
 from saibench.figures.nowcasting.panels import (
@@ -85,8 +85,7 @@ def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
     )
     changes = []
     for name, area in AREAS.items():
-        own = rows.filter(statistic=name).sort("lead")
-        change = change_text(own.row(0, named=True), own.row(-1, named=True), "mm/h")
+        change = change_text(*ends(rows.filter(statistic=name), "lead"), "mm/h")
         changes.append(f"{area} MAE of {errors.models[0].label} {change}")
     raw, active = changes
     leads = " and ".join(hours(lead) for lead in (min(errors.hours), max(errors.hours)))

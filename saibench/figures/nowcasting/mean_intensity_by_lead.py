@@ -11,11 +11,12 @@ from saibench.analysis.nowcasting.errors import HOURS, RainErrors, hours, rain_e
 from saibench.analysis.nowcasting.event_means import mean_over_events
 from saibench.analysis.sample_means import relative_change
 from saibench.evidence.reader import StudyEvidence
+from saibench.figures.captions import first_and_last
 from saibench.figures.nowcasting.captions import events_text, hours_text, intervals_text
 from saibench.figures.nowcasting.panels import draw_histogram, histogram_edges, histogram_rows
 from saibench.figures.questions import DRIVERS
 from saibench.figures.style import PALETTE, panel_title, panels, styled
-from saibench.formatting import bracketed, joined
+from saibench.formatting import bracketed
 
 title = "Mean intensity of the events"
 paper = "Figure 16"
@@ -64,8 +65,8 @@ def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
         f"{bracketed(mean_over_events(values, errors.samples), 'mm/h')} at {hours(lead)}"
         for lead, values in rates.items()
     ]
-    ends = means if len(means) == 1 else [means[0], means[-1]]
-    return f"The observed rain rate is {joined(ends)} of lead time, averaged over events."
+    ends = first_and_last(means)
+    return f"The observed rain rate is {ends} of lead time, averaged over events."
 
 
 def caption(evidence: StudyEvidence, partition: str | None = None) -> str:
