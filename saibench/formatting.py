@@ -78,6 +78,11 @@ def are(count: int) -> str:
     return "is" if count == 1 else "are"
 
 
+def capitalized(text: str) -> str:
+    """The text with a capital first letter, the others as they are: `Force MAE`."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def joined(parts: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))

@@ -22,6 +22,7 @@ from saibench.figures.models import (
 )
 from saibench.figures.questions import BEST
 from saibench.figures.style import axis_label, legend_below, panel_title, panels, styled
+from saibench.formatting import capitalized
 
 title = "Errors by test partition"
 paper = ""
@@ -90,7 +91,7 @@ def reading(evidence: StudyEvidence) -> str:
     low, high = ends(own, "estimate")
     name = titled(first["statistic"], evidence)
     return (
-        f"{name[0].upper()}{name[1:]} of {first['model']} is {row_text(low)} on "
+        f"{capitalized(name)} of {first['model']} is {row_text(low)} on "
         f"{low['partition']} and {row_text(high, first['unit'])} on {high['partition']}."
     )
 

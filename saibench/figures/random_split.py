@@ -28,7 +28,7 @@ from saibench.figures.style import (
     quantity_label,
     styled,
 )
-from saibench.formatting import by_width, joined
+from saibench.formatting import by_width, capitalized, joined
 
 title = "What a random split hides"
 paper = "Section 4"
@@ -80,7 +80,7 @@ def reading(evidence: StudyEvidence) -> str:
     study = split_studies(evidence)[0]
     name, unit = titled(study.statistic.title, evidence), study.statistic.unit
     found = [f"{by_width(one.error, unit)} with the {one.label}" for one in study.tested]
-    return f"{name[0].upper()}{name[1:]} is {joined(found)}."
+    return f"{capitalized(name)} is {joined(found)}."
 
 
 def caption(evidence: StudyEvidence) -> str:

@@ -10,7 +10,7 @@ from saibench.evidence.points import Record
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import is_trained
 from saibench.evidence.titles import words
-from saibench.formatting import counted, joined
+from saibench.formatting import capitalized, counted, joined
 from saibench.report.reproduce import distinct
 
 MOST_NAMED = 3
@@ -28,7 +28,7 @@ def page_title(evidence: StudyEvidence) -> str:
     task = titled or words(str(records[0].get("workload") or evidence.study))
     data = "" if titled else _named([data_name(record) for record in records], "data sets")
     about = ", ".join(filter(None, [data, models]))
-    title = f"{task[:1].upper()}{task[1:]}"
+    title = capitalized(task)
     return f"{title}: {about}" if about else title
 
 

@@ -12,7 +12,7 @@ from saibench.analysis.trusted_range.competition import Candidate
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
-from saibench.formatting import joined, percent
+from saibench.formatting import capitalized, joined, percent
 
 MAX_FEATURES = 3
 STANDARD_ERRORS = 2.0
@@ -64,4 +64,4 @@ def predictors(
         f"{titled(first.name, evidence)}, which lowers the held-out loss of its bound by "
         f"{joined(gains)}{each}. These predict the error, and need not cause it."
     )
-    return Answer(question, sentence[0].upper() + sentence[1:], numbers, (f"Not traced: {reason}",))
+    return Answer(question, capitalized(sentence), numbers, (f"Not traced: {reason}",))
