@@ -47,8 +47,7 @@ class Drawn:
         """Whether all features together declare a sample trusted, `(samples,)`."""
         if self.trusted.tolerance is None:
             return np.zeros(len(self.samples.errors), dtype=bool)
-        check = self.trusted.check(self.samples.features)
-        return check.inside & (check.upper <= self.trusted.tolerance)
+        return self.trusted.check(self.samples.features).within(self.trusted.tolerance)
 
     @property
     def bins(self) -> list[CoverageIn]:

@@ -73,7 +73,7 @@ def check_evidence(
     given = rows.select(features).fill_null(float("nan")).to_numpy()
     known = pl.lit(pl.Series(np.isfinite(given).all(axis=1)))
     check = trusted.check(given)
-    is_trusted = check.inside & (check.upper <= (np.inf if tolerance is None else tolerance))
+    is_trusted = check.within(np.inf if tolerance is None else tolerance)
     rows = rows.with_columns(
         expected=pl.Series(check.expected),
         bound=pl.Series(check.upper),

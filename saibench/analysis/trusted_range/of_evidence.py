@@ -88,8 +88,7 @@ def share_within_tolerance(trusted: TrustedRange, samples: ErrorSamples) -> Inte
     """
     if trusted.tolerance is None:
         raise ValueError("the range has no tolerance")
-    check = trusted.check(samples.features)
-    within = check.inside & (check.upper <= trusted.tolerance)
+    within = trusted.check(samples.features).within(trusted.tolerance)
     return block_bootstrap(
         within.astype(np.float64), samples.blocks, share=True, independent=samples.independent
     )

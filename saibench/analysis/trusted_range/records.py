@@ -92,3 +92,7 @@ class Check:
     upper: Floats
     inside: NDArray[np.bool_]
     """Whether all features are in the fitted range; elsewhere the bound is an extrapolation."""
+
+    def within(self, tolerance: float) -> NDArray[np.bool_]:
+        """Whether a sample is trusted: inside the range, with a bound at or below the tolerance."""
+        return self.inside & (self.upper <= tolerance)
