@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.trusted_range.records import Quantity
 
-FEATURE, MODEL_FEATURE = "feature", "model feature"
 COMPONENT, CAUSE, PREDICTOR = "component", "cause", "predictor"
 
 
@@ -19,8 +18,8 @@ class Driver:
         name: `soap_distance`, `species O`, `motion`.
         kind: `feature`, `model feature`, `component`, `cause` or `predictor`.
         share: of the variance of the error's rank for a feature, beyond that of data features for
-            one of the model; reduction of the held-out loss of
-            a bound for a predictor, with two standard errors; else of the summed error.
+            one of the model; reduction of the held-out loss of a bound for a predictor, with two
+            standard errors; else of the summed error.
         size: share of the samples (or atoms) that a component has; None for others.
         counted: unit of the size.
     """

@@ -8,16 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from saibench.analysis.answers.answer import Answer
-from saibench.analysis.answers.driver import (
-    CAUSE,
-    COMPONENT,
-    FEATURE,
-    MODEL_FEATURE,
-    Driver,
-    DriverNumbers,
-)
+from saibench.analysis.answers.driver import CAUSE, COMPONENT, Driver, DriverNumbers
 from saibench.analysis.answers.predictors import predictors
-from saibench.analysis.tracing.records import Component, ResponseTrace
+from saibench.analysis.tracing.records import FEATURE, MODEL_FEATURE, Component, ResponseTrace
 from saibench.analysis.tracing.study_traces import study_traces
 from saibench.errors import UserError
 from saibench.evidence.reader import StudyEvidence
@@ -125,8 +118,7 @@ def drivers_sentence(numbers: DriverNumbers, evidence: StudyEvidence, typed: boo
         for one in numbers.drivers
         if one.kind == MODEL_FEATURE
     ]
-    kinds = (COMPONENT, CAUSE)
-    of_sum = [_contribution(one) for one in numbers.drivers if one.kind in kinds]
+    of_sum = [_contribution(one) for one in numbers.drivers if one.kind in (COMPONENT, CAUSE)]
     parts: list[str] = []
     for found, whole, beyond in (
         (of_variation, "the variation of ", ""),

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from saibench.analysis.bootstrap import Interval
 from saibench.analysis.trusted_range.records import Quantity
 
+FEATURE, MODEL_FEATURE = "feature", "model feature"
+
 
 @dataclass(frozen=True)
 class Tested:
@@ -69,8 +71,8 @@ class Association:
 
     @property
     def kind(self) -> str:
-        """`feature` of the data, or `model feature`."""
-        return "model feature" if self.of_model else "feature"
+        """`FEATURE` of the data, or `MODEL_FEATURE`."""
+        return MODEL_FEATURE if self.of_model else FEATURE
 
     @property
     def worst(self) -> Range:
