@@ -20,6 +20,8 @@ from saibench.settings import TrainingNames, WindowNames
 if TYPE_CHECKING:
     from saibench.evidence.reader import StudyEvidence
 
+TrainingSide = Literal["", "low", "high"]
+"""Values of a feature at which samples resemble the training partition; empty if neither."""
 TRAINING = TrainingNames(
     sizes=["subset.count", "subset.fraction"],
     window=WindowNames(start="window.start", size="window.size", limit="training.limit"),
@@ -116,8 +118,8 @@ def with_known(field: Field) -> Field:
     return replace(field, known=BEFORE)
 
 
-def training_side(field: Field) -> Literal["", "low", "high"]:
-    """`low` or `high`, the values of a feature at which samples resemble the training partition."""
+def training_side(field: Field) -> TrainingSide:
+    """The declared side of a feature, or that of a column of an older version by its name."""
     name = "" if field.training else field.name
     if field.training == LOW or name in _DISTANCES:
         return LOW

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from saibench.analysis.bootstrap import Floats
-
-Side = Literal["", "low", "high"]
+from saibench.evidence.known import TrainingSide
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Quantity:
     ideal: float = 0.0
     mean_of: int = 1
     known: str = ""
-    training: Side = ""
+    training: TrainingSide = ""
 
     @property
     def error_name(self) -> str:

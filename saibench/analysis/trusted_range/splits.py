@@ -32,7 +32,7 @@ from saibench.analysis.trusted_range.error_model import (
     open_range,
     reached,
 )
-from saibench.analysis.trusted_range.records import Side
+from saibench.evidence.known import TrainingSide
 
 NUM_SPLITS = 20
 
@@ -120,7 +120,7 @@ def fit_splits(
     levels: Sequence[float] = (),
     kind: ModelKind | None = None,
     choice: Choice | None = None,
-    training: Sequence[Side] = (),
+    training: Sequence[TrainingSide] = (),
     num: int = NUM_SPLITS,
     seed: int = 0,
 ) -> dict[float, list[Split]]:

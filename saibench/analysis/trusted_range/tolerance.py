@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from saibench.analysis.bootstrap import Floats
-from saibench.analysis.trusted_range.records import Side
+from saibench.evidence.known import TrainingSide
 from saibench.evidence.schema import HIGH, LOW
 
 POSITIONS = 2001
@@ -71,7 +71,7 @@ def tolerance_interval(
     tolerance: float,
     feature: str,
     at: Mapping[str, float],
-    training: Side = "",
+    training: TrainingSide = "",
 ) -> ToleranceInterval:
     """The intervals of the median bound, each end on the trusted side of the crossing.
 

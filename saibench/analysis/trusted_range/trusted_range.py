@@ -164,22 +164,20 @@ class TrustedRange:
                 )
         order = [quantity.name for quantity in quantities]
         found = compete(known, error, labels, coverage, order, kind=kind)
-        described = {
+        described: dict[str, Any] = {
             "statistic": Quantity(statistic) if isinstance(statistic, str) else statistic,
             "source": source or Source(),
             "tolerance": tolerance,
         }
 
-        def fitted(columns: Sequence[int], chosen: Candidate, **more: Any) -> TrustedRange:
+        def fitted(
+            columns: Sequence[int], chosen: Candidate, useless: Sequence[str] = (), **more: Any
+        ) -> TrustedRange:
             names = [order[column] for column in columns]
             choice = Choice(
-                tuple(names.index(name) for name in chosen.features),
+                tuple(map(names.index, chosen.features)),
                 chosen.kind,
-                tuple(
-                    names.index(name)
-                    for name in found.useless
-                    if name in names and name not in chosen.features
-                ),
+                tuple(map(names.index, useless)),
             )
             own = tuple(quantities[column] for column in columns)
             parts = _fit(known[:, columns], own, error, labels, coverage, choice, seed, splits)
@@ -189,7 +187,7 @@ class TrustedRange:
         if len(order) > 1:
             best = found.best_single
             more["single"] = fitted([order.index(best.features[0])], best, **described)
-        return fitted(range(len(order)), found.chosen, **more)
+        return fitted(range(len(order)), found.chosen, found.useless, **more)
 
     @property
     def unconditional_bound(self) -> float:
