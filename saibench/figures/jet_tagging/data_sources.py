@@ -18,18 +18,19 @@ from saibench.evidence.selection import rows_of, tested
 from saibench.figures.captions import row_text
 from saibench.figures.jet_tagging.panels import interval_row
 from saibench.figures.questions import FAIR
-from saibench.figures.style import PALETTE, legend_below, panel_title, panels, styled
+from saibench.figures.style import PALETTE, axis_label, legend_below, panel_title, panels, styled
 
 title = "Two sources of jets"
 paper = ""
 question = FAIR
 
 FEATURES = {
-    "jet_pt": "pT [GeV]",
-    "jet_mass": "mass [GeV]",
-    "num_constituents": "constituents",
-    "jet_energy": "energy [GeV]",
+    "jet_pt": ("pT", "GeV"),
+    "jet_mass": ("mass", "GeV"),
+    "num_constituents": ("constituents", ""),
+    "jet_energy": ("energy", "GeV"),
 }
+"""Name and unit of each column."""
 CLASSES = {1: "top", 0: "QCD"}
 NUM_BINS = 40
 WITHIN = (0.002, 0.998)
@@ -94,7 +95,7 @@ def draw(evidence: StudyEvidence) -> Figure:
     figure, axes = panels(len(CLASSES), len(FEATURES), 5.2, sharex="col")
     letters = iter("abcdefgh")
     for row, (label, of_class) in zip(axes, CLASSES.items(), strict=True):
-        for panel, (feature, text) in zip(row, FEATURES.items(), strict=True):
+        for panel, (feature, named) in zip(row, FEATURES.items(), strict=True):
             edges = _edges([s.values(feature, one) for s in sources for one in CLASSES])
             for position, source in enumerate(sources):
                 _draw_source(panel, source, feature, label, edges, PALETTE[position])
@@ -104,7 +105,7 @@ def draw(evidence: StudyEvidence) -> Figure:
             panel.set_yticks([])
             panel_title(panel, next(letters), f"{of_class} jets, distance {far:.2f}")
             if label == 0:
-                panel.set_xlabel(text)
+                panel.set_xlabel(axis_label(*named))
         row[0].set_ylabel("fraction of jets")
     legend_below(figure, axes[0, 0])
     return figure
@@ -117,7 +118,7 @@ def reading(evidence: StudyEvidence) -> str:
     most = numbers.filter(source=second).sort("ks").row(-1, named=True)
     where = {"class": most["class"], "feature": most["feature"]}
     (other,) = numbers.filter(source=first, **where).rows(named=True)
-    name, _, unit = FEATURES[most["feature"]].rstrip("]").partition(" [")
+    name, unit = FEATURES[most["feature"]]
     return (
         f"The sources differ most in the {name} of {most['class']} jets: mean {row_text(other)} in "
         f"{first} and {row_text(most, unit)} in {second} (distance of the distributions "
@@ -130,7 +131,7 @@ def caption(evidence: StudyEvidence) -> str:
     numbers = table(evidence)
     described = "; ".join(f"{source.name}: {source.describe.rstrip('.')}" for source in sources[:2])
     means = "; ".join(
-        f"{of_class} {FEATURES[feature].partition(' [')[0]} "
+        f"{of_class} {FEATURES[feature][0]} "
         + " and ".join(f"{value:.0f}" for value in of_feature["estimate"])
         for (of_class, feature), of_feature in numbers.group_by(
             "class", "feature", maintain_order=True

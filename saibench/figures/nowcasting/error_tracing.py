@@ -31,18 +31,28 @@ from saibench.figures.nowcasting.panels import (
     row_label,
 )
 from saibench.figures.questions import DRIVERS
-from saibench.figures.style import INK, MUTED, PALETTE, from_zero, panel_title, panels, styled
+from saibench.figures.style import (
+    INK,
+    MUTED,
+    PALETTE,
+    axis_label,
+    from_zero,
+    panel_title,
+    panels,
+    styled,
+)
 from saibench.formatting import fixed, joined
 
 title = "Error tracing"
 paper = "Figure 21"
 question = DRIVERS
 
-LABELS = {
-    MAE: "MAE [mm/h]",
-    DISPLACEMENT: "δr [km]",
-    INTENSITY: "mean observed rain rate [mm/h]",
+QUANTITIES = {
+    MAE: ("MAE", "mm/h"),
+    DISPLACEMENT: ("δr", "km"),
+    INTENSITY: ("mean observed rain rate", "mm/h"),
 }
+"""Name and unit of each column."""
 PARTS = {"velocity_part": "motion's part", "source_part": "source's part", "mae": "total error"}
 SCHEME = "scheme_part"
 FIT = "#d62728"
@@ -50,7 +60,7 @@ MAX_MODELS = 3
 
 
 def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
-    if reason := why_no_rain(evidence, LABELS, partition):
+    if reason := why_no_rain(evidence, QUANTITIES, partition):
         return reason
     enough = len(rain_errors(evidence, partition).events) > 2
     return None if enough else "It takes three events."
@@ -113,7 +123,7 @@ def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
     rows = table(evidence, partition).filter(statistic="spearman", of=MAE)
     rows = rows.filter(model=rows["model"].first())
     parts = [
-        f"{LABELS[row['with']].partition(' [')[0]} (ρ = {fixed(row_interval(row))})"
+        f"{QUANTITIES[row['with']][0]} (ρ = {fixed(row_interval(row))})"
         for row in rows.iter_rows(named=True)
     ]
     return (
@@ -172,8 +182,8 @@ def _draw_pair(
     axes.scatter(x, y, color=colour, **dots(len(x)))
     axes.fill_between(fit.x, fit.low, fit.high, color=FIT, alpha=0.18, linewidth=0)
     axes.plot(fit.x, fit.line, color=FIT, linewidth=1.4)
-    axes.set_xlabel(LABELS[across])
-    axes.set_ylabel(LABELS[up])
+    axes.set_xlabel(axis_label(*QUANTITIES[across]))
+    axes.set_ylabel(axis_label(*QUANTITIES[up]))
     defined = ~np.isnan(x + y)
     if not defined.any():
         axes.text(0.5, 0.5, "no event has both", transform=axes.transAxes, ha="center", color=MUTED)
@@ -196,7 +206,7 @@ def _draw_parts(axes: np.ndarray, errors: RainErrors, model: RainModel) -> None:
     for (part, label), colour in list(zip(PARTS.items(), colours, strict=True))[:2]:
         of_event = errors.values(model, part).mean(axis=1)
         by_intensity.scatter(intensity, of_event, color=colour, label=label, **dots(len(intensity)))
-    by_intensity.set_xlabel(LABELS[INTENSITY])
+    by_intensity.set_xlabel(axis_label(*QUANTITIES[INTENSITY]))
     by_intensity.set_ylabel("part of the MAE [mm/h]")
     _draw_lead_curve(motion, errors, model, "motion_error", PALETTE[0], "motion error")
     motion.set_ylabel("error of the motion [km/h]")
