@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from saibench.analysis.answers.ranges import ordered_ranges
 from saibench.analysis.trusted_range.config import trust_config
 from saibench.analysis.trusted_range.in_short import short_sentences
-from saibench.analysis.trusted_range.study_ranges import Found, further, refusals
+from saibench.analysis.trusted_range.study_ranges import further, refusals
 from saibench.analysis.trusted_range.use_sentences import (
     conditional_sentences,
     shift_sentence,
@@ -113,10 +113,9 @@ def _sentences(one: Drawn, evidence: StudyEvidence) -> list[str]:
 
 
 def _drawn(evidence: StudyEvidence) -> list[Drawn]:
-    fitted = [_of(one) for one in ordered_ranges(evidence) if one.trusted is not None]
+    fitted = [
+        Drawn(one, one.trusted, one.samples)
+        for one in ordered_ranges(evidence)
+        if one.trusted is not None and one.samples is not None
+    ]
     return fitted[: 1 + MAX_OTHERS]
-
-
-def _of(found: Found) -> Drawn:
-    assert found.trusted is not None and found.samples is not None
-    return Drawn(found, found.trusted, found.samples)

@@ -42,11 +42,11 @@ SAMPLES, MEAN, BOUND, TRUSTED, FAILS = MUTED, INK, PALETTE[0], PALETTE[2], PALET
 def draw_ranges(first: Drawn, others: Sequence[Drawn], evidence: StudyEvidence) -> Figure:
     """A row of three panels for the first range, and one small panel for each of the others."""
     rows = -(-len(others) // IN_A_ROW)
+    heights = [HEIGHT, *[SMALL_HEIGHT] * rows]
+    figure = Figure(figsize=(PAGE_WIDTH, LEGEND_HEIGHT + sum(heights)), layout="constrained")
     # whole ratios: the layout solver rounds others differently from one drawing to the next
-    heights = [31, *[23] * rows]
-    size = (PAGE_WIDTH, LEGEND_HEIGHT + HEIGHT + SMALL_HEIGHT * rows)
-    figure = Figure(figsize=size, layout="constrained")
-    parts = figure.subfigures(1 + rows, 1, height_ratios=heights, squeeze=False)[:, 0]
+    ratios = [round(10 * height) for height in heights]
+    parts = figure.subfigures(1 + rows, 1, height_ratios=ratios, squeeze=False)[:, 0]
     errors, kept, coverage = parts[0].subplots(1, 3, width_ratios=(4, 3, 3))
     _draw_errors(errors, first, evidence, first.top)
     _draw_kept(kept, first)

@@ -57,7 +57,7 @@ class TrustNumbers:
 
 
 def trust(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answer[TrustNumbers]:
-    """The trusted range of `best_range`, and a caution if it is of none of these runs.
+    """The trusted range of `best_range`, with a caution if the first of these runs has none.
 
     Raises:
         UserError: no range can be fitted.
