@@ -107,18 +107,21 @@ def traced_samples(
         UserError: a name is unknown.
     """
     rows, notes = rows_of_point(evidence, point, partition)
-    _refuse_few(rows.height, partition, titled(response, evidence))
+    named = titled(response, evidence)
+    _refuse_few(rows.height, partition, named)
     warning = single_class(evidence, point, partition)
     notes = [*([warning] if warning else []), *notes]
     error = column_of(evidence, rows, response, ideal=ideal)
-    chosen = (
-        [*data_features(evidence, rows), *model_features(evidence, rows, point)]
-        if features is None
-        else features
-    )
+    if features is None:
+        chosen = [*data_features(evidence, rows), *model_features(evidence, rows, point)]
+    else:
+        chosen = list(features)
     columns = [column_of(evidence, rows, name) for name in chosen if name != response]
     columns.sort(key=lambda column: column.of_model)
     columns, excluded = _usable(columns, evidence, explicit=features is not None)
+    if features is None:
+        columns, beyond = _limited(columns, evidence)
+        excluded += beyond
     if not columns and response in (features or ()):
         raise Untraceable(f"{response} is the error itself. Name another with --feature.")
     if not columns:
@@ -131,9 +134,8 @@ def traced_samples(
     failures, undefined = int(failed.sum()), int((~defined & ~failed).sum())
     if failures:
         notes.append(
-            f"{failures:,} of {rows.height:,} samples failed: their "
-            f"{titled(response, evidence)} is infinite and has no mean; correlations and "
-            "contributions are those of the other samples."
+            f"{failures:,} of {rows.height:,} samples failed: their {named} is infinite and has "
+            "no mean; correlations and contributions are those of the other samples."
         )
     if undefined:
         notes.append(
@@ -141,13 +143,13 @@ def traced_samples(
         )
     rows, errors = rows.filter(polars.Series(defined)), error.values[defined]
     columns = [replace(column, values=column.values[defined]) for column in columns]
-    _refuse_few(len(errors), partition, titled(response, evidence))
+    _refuse_few(len(errors), partition, named)
     blocks = find_blocks(rows, errors)
     if blocks.num_blocks < MIN_BLOCKS:
         raise Untraceable(
             f"{len(errors):,} samples of {partition} make "
-            f"{counted(blocks.num_blocks, 'independent block')}, too few to trace "
-            f"{titled(response, evidence)}. Use at least {MIN_BLOCKS}."
+            f"{counted(blocks.num_blocks, 'independent block')}, too few to trace {named}. Use at "
+            f"least {MIN_BLOCKS}."
         )
     columns, collinear = drop_collinear(columns, evidence) if features is None else (columns, [])
     after = _only_after([one.quantity for one in columns], evidence)
@@ -218,18 +220,23 @@ def _usable(
             kept.append(column)
         elif explicit:
             notes.append(f"{name} is excluded: it is constant.")
-    if explicit:
-        return kept, notes
-    num_data = sum(not column.of_model for column in kept)
-    of_data, of_model = kept[:num_data], kept[num_data:]
-    beyond = (*of_data[MAX_FEATURES:], *of_model[MAX_FEATURES:])
-    names = [titled(one.quantity.name, evidence) for one in beyond]
-    if names:
-        notes.append(
-            f"{', '.join(names)} {are(len(names))} excluded: at most {MAX_FEATURES} features of "
-            "the data, and as many of the model, are traced."
-        )
-    return [*of_data[:MAX_FEATURES], *of_model[:MAX_FEATURES]], notes
+    return kept, notes
+
+
+def _limited(columns: Sequence[Column], evidence: StudyEvidence) -> tuple[list[Column], list[str]]:
+    """At most `MAX_FEATURES` of the data, then as many of the model; a note on the others."""
+    of_data, of_model = (
+        [column for column in columns if column.of_model == of_model] for of_model in (False, True)
+    )
+    kept = [*of_data[:MAX_FEATURES], *of_model[:MAX_FEATURES]]
+    beyond = [*of_data[MAX_FEATURES:], *of_model[MAX_FEATURES:]]
+    if not beyond:
+        return kept, []
+    names = ", ".join(titled(column.quantity.name, evidence) for column in beyond)
+    return kept, [
+        f"{names} {are(len(beyond))} excluded: at most {MAX_FEATURES} features of the data, and as "
+        "many of the model, are traced."
+    ]
 
 
 def drop_collinear(
