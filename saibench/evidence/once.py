@@ -6,23 +6,31 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import wraps
-from typing import Generic, TypeVar
+from inspect import signature
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from saibench.evidence.reader import StudyEvidence
 
 Found = TypeVar("Found")
+Arguments = ParamSpec("Arguments")
 
 
-def once(find: Callable[[StudyEvidence], Found]) -> Callable[[StudyEvidence], Found]:
-    """Cache the result of `find` for the latest evidence."""
-    last: tuple[weakref.ref[StudyEvidence], Found] | None = None
+def once(
+    find: Callable[Concatenate[StudyEvidence, Arguments], Found],
+) -> Callable[Concatenate[StudyEvidence, Arguments], Found]:
+    """Cache the result of `find` for the latest evidence and arguments."""
+    last: tuple[weakref.ref[StudyEvidence], list[object], Found] | None = None
+    parameters = signature(find)
 
     @wraps(find)
-    def found(evidence: StudyEvidence) -> Found:
+    def found(evidence: StudyEvidence, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Found:
         nonlocal last
-        if last is None or last[0]() is not evidence:
-            last = weakref.ref(evidence), find(evidence)
-        return last[1]
+        bound = parameters.bind(evidence, *args, **kwargs)
+        bound.apply_defaults()
+        _, *given = bound.arguments.values()
+        if last is None or last[0]() is not evidence or last[1] != given:
+            last = weakref.ref(evidence), given, find(evidence, *args, **kwargs)
+        return last[2]
 
     return found
 

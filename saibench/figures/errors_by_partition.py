@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from saibench.analysis.model_errors import ModelErrors, compared_models, model_errors
 from saibench.analysis.tested_models import error_change, mean_error, seeds_text
 from saibench.errors import UserError
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
 from saibench.figures.captions import ends, row_text
@@ -41,6 +42,7 @@ def needs(evidence: StudyEvidence) -> str | None:
         return str(error)
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (statistic, partition, model, measure).
 

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.analysis.estimates import estimate_mean
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, rows_of, tested, variants, why_untested
 from saibench.figures.captions import INTERVALS, SEEDS, change_text, ends, first_of, partition_text
@@ -42,6 +43,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     return "It takes two training set sizes from the same window."
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (variant, size, statistic, species); rows with `point` are single seeds."""
     rows = [

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from saibench.analysis.estimates import estimate_mean
 from saibench.analysis.force_field.rotated_frames import rotated_pairs, rotated_partition
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants, why_untested
 from saibench.figures.captions import row_text
@@ -39,6 +40,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     return "No run was tested on rotated molecules. Use test=[last_tenth,last_tenth_rotated]."
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (model, quantity): its mean over frames with its interval."""
     pairs, rows = rotated_pairs(evidence), []

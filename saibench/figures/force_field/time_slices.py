@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from saibench.analysis.estimates import estimate_mean
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import (
     WINDOW,
@@ -56,6 +57,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     return None
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (variant, window, slice): force MAE [meV/Å] of its frames outside training."""
     partition = _whole(evidence)

@@ -20,6 +20,7 @@ from saibench.analysis.jet_tagging.tested_jets import (
     tested_jets,
     why_no_jets,
 )
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell
 from saibench.figures.captions import first_of, row_text
@@ -56,6 +57,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     return None if rotated_variants(evidence) else "No run records the input features of its model."
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (variant, features, size, statistic, measure).
 

@@ -13,6 +13,7 @@ from scipy.stats import ks_2samp
 from saibench.analysis.blocks import stratified_blocks
 from saibench.analysis.classification.scores import interval, mean_score
 from saibench.analysis.jet_tagging.tested_jets import why_no_jets
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import rows_of, tested
 from saibench.figures.captions import row_text
@@ -65,6 +66,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     return None
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (class, feature, source): mean with its interval, median, spread.
 

@@ -21,6 +21,7 @@ from saibench.analysis.jet_tagging.energy_decay import (
 )
 from saibench.analysis.jet_tagging.tested_jets import tested_jets, why_no_jets
 from saibench.datamodules.jet_tagging.energy_bins import WIDTH
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, tested
 from saibench.figures.captions import first_of, row_text
@@ -54,6 +55,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     return f"It takes {MIN_BINS} bins with enough jets, from the last bin of a training range on."
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (variant, range, statistic, measure).
 

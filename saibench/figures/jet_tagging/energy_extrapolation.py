@@ -16,6 +16,7 @@ from saibench.analysis.jet_tagging.energy_decay import (
     training_ranges,
 )
 from saibench.analysis.jet_tagging.tested_jets import tested_jets, why_no_jets
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import tested
 from saibench.figures.captions import change_text, first_of
@@ -47,6 +48,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     return "It takes runs trained on energy ranges (train_bins)."
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (variant, range, bin, statistic); null if a bin lacks a class."""
     rows = []

@@ -17,6 +17,7 @@ from saibench.analysis.jet_tagging.energy_decay import (
 )
 from saibench.analysis.jet_tagging.tested_jets import ScoredJets, tested_jets, why_no_jets
 from saibench.datamodules.jet_tagging.energy_bins import NUM_BINS
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell
 from saibench.figures.captions import row_text
@@ -56,6 +57,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     return "It takes jets in two energy bins."
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (bin, measure): scores, and their change from the previous bin and its parts."""
     cell = traced_cell(evidence)

@@ -6,6 +6,7 @@ import polars
 from matplotlib.figure import Figure
 
 from saibench.analysis.jet_tagging.tested_jets import FEATURES, SIZES, tested_jets, why_no_jets
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Variant, tested, variants
 from saibench.figures.captions import first_and_last, first_of, row_text, shared_text
@@ -48,6 +49,7 @@ def feature_variants(evidence: StudyEvidence) -> list[Variant]:
     return [each for each in found if len({cell.shared[FEATURES] for cell in each.cells}) > 1]
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (variant, features, size, statistic, measure).
 

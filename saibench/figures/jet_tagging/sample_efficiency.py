@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from saibench.analysis.classification.roc_bands import RocBand, background_efficiency, roc_band
 from saibench.analysis.jet_tagging.tested_jets import SIZES, ScoredJets, tested_jets, why_no_jets
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.selection import Cell, Variant, tested, variants
 from saibench.figures.captions import SEEDS, change_text, ends, first_of
@@ -48,6 +49,7 @@ def size_variants(evidence: StudyEvidence) -> list[Variant]:
     return [variant for variant in found if len(variant.cells) > 1]
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (variant, size, statistic); rows with `point` are single seeds."""
     rows = []

@@ -19,6 +19,7 @@ from saibench.analysis.nowcasting.relations import (
     event_numbers,
     relation,
 )
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.captions import row_interval
 from saibench.figures.models import draw_band
@@ -66,6 +67,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
     return None if enough else "It takes three events."
 
 
+@once
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
     """Correlations and fits per (model, pair), then parts of the error per (model, lead [min])."""
     errors = rain_errors(evidence, partition)

@@ -17,6 +17,7 @@ from saibench.analysis.nowcasting.errors import (
 )
 from saibench.analysis.nowcasting.skill import error_change, mean_error
 from saibench.analysis.tested_models import seeds_text
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.captions import ends, row_text
 from saibench.figures.models import CHANGE, MEAN, draw_mean_and_change
@@ -44,6 +45,7 @@ def needs(evidence: StudyEvidence) -> str | None:
     return None
 
 
+@once
 def table(evidence: StudyEvidence) -> polars.DataFrame:
     """One row per (partition, statistic, measure, model) at 60 minutes.
 

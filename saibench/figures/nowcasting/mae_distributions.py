@@ -12,6 +12,7 @@ from matplotlib.transforms import Bbox
 
 from saibench.analysis.nowcasting.errors import HOURS, RainErrors, hours, rain_errors, why_no_rain
 from saibench.analysis.nowcasting.event_means import mean_over_events
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.captions import change_text, ends
 from saibench.figures.models import draw_band
@@ -39,6 +40,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
     return why_no_rain(evidence, AREAS, partition, HOURS)
 
 
+@once
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
     """One row per (model, statistic, lead [min]): mean over events [mm/h] with its interval."""
     errors = rain_errors(evidence, partition)

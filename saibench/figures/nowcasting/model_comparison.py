@@ -18,6 +18,7 @@ from saibench.analysis.nowcasting.errors import (
 )
 from saibench.analysis.nowcasting.skill import csi_gain, error_skill
 from saibench.analysis.tested_models import seeds_text
+from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.figures.captions import row_text
 from saibench.figures.models import draw_band
@@ -65,6 +66,7 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
     return None if len(errors.models) > 1 else "It takes another model than persistence."
 
 
+@once
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
     """One row per (partition, statistic, model, lead [min]): skill or gain, with its interval.
 
