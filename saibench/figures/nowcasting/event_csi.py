@@ -78,14 +78,16 @@ def reading(evidence: StudyEvidence, partition: str | None = None) -> str:
     """The mean CSI over lead times of the drawn events at the lowest threshold."""
     rows = table(evidence, partition)
     lowest = float(rows["threshold"].to_numpy().min())
-    most, least = (
-        mean_of_defined(own["csi"].cast(polars.Float64).fill_null(np.nan).to_numpy()[None])[0]
-        for rank in (MOST, LEAST)
-        for own in [rows.filter(response=rank, threshold=lowest)]
+    over_leads = (
+        rows.filter(threshold=lowest)
+        .group_by("response")
+        .agg(polars.col("csi").cast(polars.Float64).mean())
     )
-    if np.isnan(most):
+    means = dict(over_leads.rows())
+    most, least = means[MOST], means[LEAST]
+    if most is None:
         return ""
-    last = "undefined" if np.isnan(least) else f"{least:.2f}"
+    last = "undefined" if least is None else f"{least:.2f}"
     model = rain_errors(evidence, partition).subjects[0].label
     return (
         f"The CSI of {model} at {lowest:g} mm/h, averaged over lead times, is {most:.2f} in "
