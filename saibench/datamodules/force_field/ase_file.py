@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import ase.db
@@ -12,6 +14,7 @@ from ase.io.formats import UnknownFileTypeError, filetype, get_compression, iofo
 
 from saibench.datamodules.force_field.extxyz_file import extxyz_frames, frame_sizes
 from saibench.datamodules.force_field.frames import Frame
+from saibench.datamodules.force_field.labels import has_forces
 from saibench.errors import UserError, first_line
 
 EXTXYZ = "extxyz"
@@ -25,6 +28,49 @@ REFUSED = {
     "gpw": "needs GPAW",
 }
 """Formats of ASE that are no data file, with the reason."""
+
+
+@dataclass(frozen=True)
+class ScannedFile:
+    """What is known of a file's frames before they are loaded, each found once.
+
+    Args:
+        path: of the file.
+        forces_key: name of the forces; None for any usual one.
+
+    Raises UserError when read: as `frames_of_file`.
+    """
+
+    path: Path
+    forces_key: str | None
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Number of atoms of each frame."""
+        if is_plain_extxyz(self.path):
+            return frame_sizes(self.path)
+        return [len(frame.numbers) for frame in frames_of_file(self.path)]
+
+    @property
+    def count(self) -> int:
+        """Number of frames with at least two atoms."""
+        return sum(size > 1 for size in self.sizes)
+
+    @cached_property
+    def first(self) -> Frame | None:
+        """The first frame with at least two atoms."""
+        return next(self._molecules(), None)
+
+    @cached_property
+    def first_with_forces(self) -> Frame | None:
+        """The first frame with at least two atoms and forces."""
+        if self.first is None or has_forces(self.first, self.forces_key):
+            return self.first
+        found = (frame for frame in self._molecules() if has_forces(frame, self.forces_key))
+        return next(found, None)
+
+    def _molecules(self) -> Iterator[Frame]:
+        return (frame for frame in frames_of_file(self.path) if len(frame.numbers) > 1)
 
 
 def file_format(path: Path) -> str:
@@ -57,13 +103,6 @@ def file_format(path: Path) -> str:
 def is_plain_extxyz(path: Path) -> bool:
     """Whether it is extended XYZ, not compressed, whose frames are counted without reading them."""
     return file_format(path) == EXTXYZ and get_compression(str(path))[1] is None
-
-
-def sizes_of_file(path: Path) -> list[int]:
-    """Number of atoms of each frame. Raises UserError: as `frames_of_file`."""
-    if is_plain_extxyz(path):
-        return frame_sizes(path)
-    return [len(frame.numbers) for frame in frames_of_file(path)]
 
 
 def frames_of_file(path: Path) -> Iterator[Frame]:

@@ -16,9 +16,9 @@ from tqdm import tqdm
 
 from saibench.datamodules.files import SET_ROOT, data_roots, file_sha256, find_file
 from saibench.datamodules.force_field.ase_file import (
+    ScannedFile,
     frames_of_file,
     is_plain_extxyz,
-    sizes_of_file,
 )
 from saibench.datamodules.force_field.energy_units import ENERGY_UNITS
 from saibench.datamodules.force_field.frames import Frame, refuse_other_molecule
@@ -28,7 +28,6 @@ from saibench.datamodules.force_field.labels import (
     LabelledFrames,
     MissingForces,
     found_keys,
-    has_forces,
     labelled_frames,
 )
 from saibench.datamodules.force_field.npz import EnergyUnit
@@ -130,10 +129,11 @@ class AseFrames:
         keys = self._keys
         without = [
             name
-            for name, first, frame in zip(
-                self.file_names, self._first, self._first_with_forces, strict=True
+            for name, file in zip(self.file_names, self._scanned, strict=True)
+            if file.first is not None
+            and (
+                file.first_with_forces is None or keys.forces not in file.first_with_forces.vectors
             )
-            if first is not None and (frame is None or keys.forces not in frame.vectors)
         ]
         none = f" (none in {joined(without)})" if without and keys.forces else ""
         forces = f"forces '{keys.forces}'" if keys.forces else "no forces"
@@ -146,7 +146,7 @@ class AseFrames:
 
     @property
     def _left_out(self) -> str:
-        atoms = sum(size == 1 for sizes in self._sizes for size in sizes)
+        atoms = sum(size == 1 for file in self._scanned for size in file.sizes)
         return f"; {atoms:,} isolated atoms left out" if atoms else ""
 
     def preview(self) -> pl.DataFrame | None:
@@ -201,47 +201,21 @@ class AseFrames:
         return find_file([str(path)], roots, ["extxyz"], how)
 
     @cached_property
-    def _sizes(self) -> tuple[list[int], ...]:
-        """Numbers of atoms of the frames of each file."""
-        return tuple(map(sizes_of_file, self.paths))
+    def _scanned(self) -> tuple[ScannedFile, ...]:
+        return tuple(ScannedFile(path, self.forces_key) for path in self.paths)
 
     @property
     def _counts(self) -> tuple[int, ...]:
         """Number of frames with at least two atoms of each file."""
-        return tuple(sum(size > 1 for size in sizes) for sizes in self._sizes)
-
-    @cached_property
-    def _first(self) -> tuple[Frame | None, ...]:
-        """The first frame of each file with at least two atoms."""
-        return tuple(
-            next((frame for frame in frames_of_file(path) if len(frame.numbers) > 1), None)
-            for path in self.paths
-        )
-
-    @cached_property
-    def _first_with_forces(self) -> tuple[Frame | None, ...]:
-        """The first frame of each file with at least two atoms and forces."""
-        return tuple(
-            first
-            if first is None or has_forces(first, self.forces_key)
-            else next(
-                (
-                    frame
-                    for frame in frames_of_file(path)
-                    if len(frame.numbers) > 1 and has_forces(frame, self.forces_key)
-                ),
-                None,
-            )
-            for path, first in zip(self.paths, self._first, strict=True)
-        )
+        return tuple(file.count for file in self._scanned)
 
     @property
     def _first_molecule(self) -> Frame:
         """Raises UserError: there is none."""
-        found = next((frame for frame in self._first if frame is not None), None)
-        if found is None:
-            raise UserError(f"{self._where} has no frame of two atoms or more. Use molecules.")
-        return found
+        for file in self._scanned:
+            if file.first is not None:
+                return file.first
+        raise UserError(f"{self._where} has no frame of two atoms or more. Use molecules.")
 
     @property
     def _where(self) -> str:
@@ -250,8 +224,10 @@ class AseFrames:
     @cached_property
     def _keys(self) -> LabelKeys:
         """Names of energy and forces, the given or the only usual ones."""
-        frames = [frame for frame in self._first if frame is not None] or [self._first_molecule]
-        with_forces = [frame for frame in self._first_with_forces if frame is not None]
+        found = [file.first for file in self._scanned]
+        frames = [frame for frame in found if frame is not None] or [self._first_molecule]
+        found = [file.first_with_forces for file in self._scanned]
+        with_forces = [frame for frame in found if frame is not None]
         return found_keys(frames, with_forces, self.energy_key, self.forces_key, self._where)
 
     def _times(self, counts: Sequence[int]) -> np.ndarray:
