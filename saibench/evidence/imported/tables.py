@@ -19,17 +19,6 @@ from saibench.evidence.imported.seen import seen_ids
 from saibench.evidence.imported.study import prepare, write_study
 
 Schema = TableSchema | Mapping[str, Any] | Path | str
-OF_COLUMNS = {
-    "truth": "truth",
-    "label": "label",
-    "predicted_label": "predicted_label",
-    "sample_id": "sample_id",
-    "partition": "partition",
-    "time": "time",
-    "group": "group",
-    "seen": "seen",
-}
-"""Arguments of `from_arrays` that are one column each, and their roles."""
 
 
 def from_dataframe(
@@ -119,12 +108,13 @@ def from_arrays(
             raise UserError(f"two arrays are named {name}. Rename one.")
         columns[name], schema[name] = np.asarray(values), column
 
-    given = {"truth": truth, "label": label, "predicted_label": predicted_label,
-             "sample_id": sample_id, "partition": partition, "time": time, "group": group,
-             "seen": seen}  # fmt: skip
-    for name, values in given.items():
+    if truth is not None:
+        add("truth", truth, role="truth", unit=unit)
+    by_role = {"label": label, "predicted_label": predicted_label, "sample_id": sample_id,
+               "partition": partition, "time": time, "group": group, "seen": seen}  # fmt: skip
+    for role, values in by_role.items():
         if values is not None:
-            add(name, values, role=OF_COLUMNS[name], **({"unit": unit} if name == "truth" else {}))
+            add(role, values, role=role)
     for name, values in _by_model(prediction, model).items():
         add(f"prediction of {name}", values, role="prediction", model=name, unit=unit)
     for name, values in _by_model(score, model).items():

@@ -40,11 +40,6 @@ class Understood:
         return self.of("feature", "time", "group")
 
     @property
-    def targets(self) -> list[str]:
-        """The quantities with a truth."""
-        return list(dict.fromkeys(column.target for column in self.of("truth")))
-
-    @property
     def models(self) -> list[str | None]:
         """The models that have a column each; `[None]` if none has."""
         named = [column.model for column in self.columns if column.model is not None]
@@ -157,18 +152,14 @@ def _in_words(column: Column) -> Column:
     name, _ = name_and_unit(column.source)
     if column.role in PARTS_OF_A_PAIR:
         word = {"truth": "true", "prediction": "predicted"}[column.role]
-        own = f"{word}_{plain(column.target)}" if column.target else column.role
+        target = plain(column.target) if column.target else ""
+        own = f"{word}_{target}" if target else column.role
         known = AFTER if column.role == "truth" else BEFORE
-        return replace(column, name=own, known=known, target=plain_target(column.target))
+        return replace(column, name=own, known=known, target=target)
     renamed = column.name.lower() != name.lower().replace(" ", "_")
     if column.role in ("feature", "time", "group", "error") and not column.title and renamed:
         return replace(column, title=printable(name))
     return column
-
-
-def plain_target(target: str) -> str:
-    """The target in names of columns; empty without a name."""
-    return plain(target) if target else ""
 
 
 def _about(column: Column) -> str:
