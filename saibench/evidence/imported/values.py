@@ -55,21 +55,21 @@ def checked_values(table: polars.DataFrame, understood: Understood) -> Values:
         raise UserError("the table has no rows. Use one row per sample.")
     row = polars.int_range(1, table.height + 1, dtype=polars.Int64, eager=True).alias(ROW)
     with named_by(row):
-        keys = [*ids_of(table, understood), partitions_of(table, understood), row]
-    in_training = keys[-2].str.to_lowercase().is_in(TRAINING)
+        keys = polars.DataFrame([*ids_of(table, understood), partitions_of(table, understood), row])
+    in_training = keys[PARTITION].str.to_lowercase().is_in(TRAINING)
     if in_training.all():
         raise UserError(
             f"all rows are of the partitions {', '.join(TRAINING)}, so none is a test. Use the "
             "role ignore for the column of partitions to test on all rows."
         )
-    training = polars.DataFrame([one.filter(in_training) for one in keys])
+    training = keys.filter(in_training)
     if in_training.any():
         features = table.filter(in_training)
         with named_by(training[ROW]):
             converted = [_converted(features[one.source], one, ()) for one in understood.features]
         training = training.with_columns(converted).unique(ID, keep="first", maintain_order=True)
-        table, keys = table.filter(~in_training), [one.filter(~in_training) for one in keys]
-    with named_by(keys[-1]):
+        table, keys = table.filter(~in_training), keys.filter(~in_training)
+    with named_by(keys[ROW]):
         classes = classes_of(table, understood)
         columns = [
             _converted(table[column.source], column, classes)
