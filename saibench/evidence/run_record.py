@@ -27,6 +27,7 @@ STOPPED = "stopped"
 
 FILE = RECORD
 METRICS = "metrics.json"
+SAMPLES = "samples.parquet"
 
 
 def read_record(folder: Path) -> dict[str, Any]:

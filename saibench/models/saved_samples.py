@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from saibench.evidence.run_record import SAMPLES
 from saibench.evidence.saved_samples import SavedSamples
 from saibench.evidence.schema import read_table
 
@@ -37,7 +38,7 @@ def save_samples(
     if rows is not None:
         why = [CHOSEN] * len(rows)
     else:
-        samples = read_table(folder / "samples.parquet")
+        samples = read_table(folder / SAMPLES)
         partition = data.reported_partition(
             samples["partition"].unique(maintain_order=True).to_list()
         )

@@ -30,12 +30,11 @@ from saibench.evidence.audit_record import Audit, Effect
 from saibench.evidence.imported.record import IMPORTED
 from saibench.evidence.independence import Independence, marked_index
 from saibench.evidence.reader import StudyEvidence
-from saibench.evidence.run_record import read_record, update_record
+from saibench.evidence.run_record import SAMPLES, read_record, update_record
 from saibench.evidence.schema import read_table
 from saibench.evidence.selection import rows_of
 from saibench.identity import with_root
 from saibench.imports.targets import build
-from saibench.runs.evaluation import SAMPLES
 from saibench.runs.imported import imported_data
 from saibench.runs.rebuilt import settings_of
 from saibench.runs.training import check_data

@@ -20,6 +20,7 @@ from saibench.evidence.metrics import definitions, other_metrics
 from saibench.evidence.run_record import (
     FILE,
     METRICS,
+    SAMPLES,
     read_metrics,
     read_record,
     update_record,
@@ -40,7 +41,6 @@ from saibench.runs.provenance import provenance
 
 log = logging.getLogger(__name__)
 
-SAMPLES = "samples.parquet"
 _UNFINISHED = ".unfinished"
 """Subfolder for temporary files: the ranks' parts, and tables before they are moved."""
 

@@ -12,10 +12,9 @@ import polars
 from saibench.datamodules.near_duplicates import SampleSimilarity, digest
 from saibench.datamodules.partition import Partition
 from saibench.errors import UserError
-from saibench.evidence.imported.record import SAMPLES
 from saibench.evidence.imported.study import TRAINING_SAMPLES
 from saibench.evidence.independence import TIME, Independence, independence_of
-from saibench.evidence.run_record import read_record
+from saibench.evidence.run_record import SAMPLES, read_record
 from saibench.evidence.schema import BEFORE, Field, read_fields, read_table
 
 MOST_EQUAL = 0.01

@@ -24,7 +24,7 @@ from saibench.evidence.imported.runs import Run
 from saibench.evidence.imported.understood import Understood
 from saibench.evidence.imported.values import Values
 from saibench.evidence.independence import GROUP, TIME, Independence
-from saibench.evidence.run_record import COMPLETE, now
+from saibench.evidence.run_record import COMPLETE, SAMPLES, now
 from saibench.evidence.schema import BEFORE, Field
 from saibench.formatting import counted
 from saibench.identity import IDENTITY, labels, point_hash, settings_hash, slug
@@ -32,7 +32,6 @@ from saibench.printable import printable
 
 IMPORTED = "imported"
 """Entry of config and record: the file and the columns that the evidence is from."""
-SAMPLES = "samples.parquet"
 LONGEST_SLUG = 100
 """Characters of a run's name."""
 LIBRARIES = ("saibench", "numpy", "polars", "pyarrow")

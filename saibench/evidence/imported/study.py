@@ -17,18 +17,20 @@ from saibench.evidence.imported.column import Column
 from saibench.evidence.imported.errors import LABEL, Computed, statistics_of
 from saibench.evidence.imported.keys import ID, NAME, PARTITION
 from saibench.evidence.imported.reading import Source
-from saibench.evidence.imported.record import (
-    SAMPLES,
-    Prepared,
-    record_of,
-    settings_of,
-    slug_of,
-)
+from saibench.evidence.imported.record import Prepared, record_of, settings_of, slug_of
 from saibench.evidence.imported.runs import Run, runs_of
 from saibench.evidence.imported.schema import TableSchema
 from saibench.evidence.imported.understood import understand
 from saibench.evidence.imported.values import Values, checked_values
-from saibench.evidence.run_record import COMPLETE, FILE, METRICS, now, read_record, write_record
+from saibench.evidence.run_record import (
+    COMPLETE,
+    FILE,
+    METRICS,
+    SAMPLES,
+    now,
+    read_record,
+    write_record,
+)
 from saibench.evidence.schema import AFTER, Field, write_table
 from saibench.evidence.writer import KEYS, Table, metrics, partition_metrics, sample_table
 from saibench.evidence.writer import checked_values as checked_statistics
