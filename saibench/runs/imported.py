@@ -12,10 +12,11 @@ import polars
 from saibench.datamodules.near_duplicates import SampleSimilarity, digest
 from saibench.datamodules.partition import Partition
 from saibench.errors import UserError
+from saibench.evidence.imported.card import number_features
 from saibench.evidence.imported.study import TRAINING_SAMPLES
 from saibench.evidence.independence import TIME, Independence, independence_of
 from saibench.evidence.run_record import SAMPLES, read_record
-from saibench.evidence.schema import BEFORE, Field, read_fields, read_table
+from saibench.evidence.schema import Field, read_fields, read_table
 
 MOST_EQUAL = 0.01
 """Largest share of training samples with the features of another one, for which samples with equal
@@ -80,11 +81,7 @@ class ImportedData:
 
     def similarity(self) -> SampleSimilarity:
         """Near-duplicates by the features known before the truth, standardized on training."""
-        numbers = [
-            field.name
-            for field in self._described
-            if field.dtype in ("float64", "int64") and field.known == BEFORE and field.role != "key"
-        ]
+        numbers = number_features(self._described)
         values = self.index.select(polars.col(numbers).cast(polars.Float64)).to_numpy()
         trained = values[self.training.rows]
         spread = np.nanstd(trained, axis=0)

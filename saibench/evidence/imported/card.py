@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from saibench.errors import UserError
 from saibench.evidence.imported.schema import PARTS, TableSchema
 from saibench.evidence.imported.understood import Understood
+from saibench.evidence.schema import BEFORE, Field
 from saibench.evidence.statistic import PartitionMetric, Statistic
 from saibench.settings import validated
 
@@ -39,6 +40,15 @@ FIGURES = [
 ]
 
 
+def number_features(fields: Iterable[Field]) -> list[str]:
+    """The features that are numbers known before the truth."""
+    return [
+        field.name
+        for field in fields
+        if field.dtype in ("float64", "int64") and field.known == BEFORE and field.role == "feature"
+    ]
+
+
 def card(
     understood: Understood,
     numbers: Sequence[str],
@@ -48,7 +58,7 @@ def card(
     """The entries of a workload's card, those of the schema first.
 
     Args:
-        numbers: the features that are numbers known before the truth.
+        numbers: the features of `number_features`.
         statistics, partition_metrics: of the runs.
 
     Raises:

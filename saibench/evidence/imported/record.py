@@ -16,7 +16,7 @@ import numpy as np
 import polars
 
 from saibench.evidence.imported.card import NAME as WORKLOAD
-from saibench.evidence.imported.card import card
+from saibench.evidence.imported.card import card, number_features
 from saibench.evidence.imported.errors import LABEL, Computed
 from saibench.evidence.imported.keys import ID, PARTITION, TEST
 from saibench.evidence.imported.reading import Source
@@ -25,7 +25,7 @@ from saibench.evidence.imported.understood import Understood
 from saibench.evidence.imported.values import Values
 from saibench.evidence.independence import GROUP, TIME, Independence
 from saibench.evidence.run_record import COMPLETE, SAMPLES, now
-from saibench.evidence.schema import BEFORE, Field
+from saibench.evidence.schema import Field
 from saibench.formatting import counted
 from saibench.identity import IDENTITY, labels, point_hash, settings_hash, slug
 from saibench.printable import printable
@@ -58,11 +58,7 @@ def settings_of(
 ) -> dict[str, Any]:
     """The settings of a run, in the form of a frozen config."""
     understood = prepared.understood
-    numbers = [
-        field.name
-        for field in fields
-        if field.dtype in ("float64", "int64") and field.known == BEFORE and field.role == "feature"
-    ]
+    numbers = number_features(fields)
     found = card(understood, numbers, computed.statistics, computed.partition_metrics)
     found["label"] = [
         "model.name",
