@@ -11,11 +11,15 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from saibench.errors import UserError
 from saibench.files.frozen_config import leaves
 from saibench.renamed import first_name
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 IDENTITY = "identity"
 """Key of the frozen settings: `rule`, `data`, `files` and `source`, see `saibench.config.content`.
@@ -160,6 +164,12 @@ def digest(content: Any) -> str:
     """Return 12 hexadecimal digits of SHA-256 over JSON with sorted keys."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def digest_of_ids(ids: NDArray[np.integer[Any]], transform: str = "") -> str:
+    """Return 12 hexadecimal digits of SHA-256 over sample ids in this order and a transform."""
+    content = ids.astype("<i8").tobytes() + transform.encode()
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def slug(settings: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +12,7 @@ import polars
 from saibench.datamodules.samplers import Chain, Sampler, Subset
 from saibench.datamodules.samplers.features import by_sample_id, sample_ids
 from saibench.errors import InsufficientData, UserError
+from saibench.identity import digest_of_ids
 
 MIN_VALIDATION = 50
 
@@ -68,10 +68,8 @@ class Partition:
     @property
     def hash(self) -> str:
         """12 hexadecimal digits of SHA-256 over the ids and the transform; the name is excluded."""
-        digest = hashlib.sha256(self.sample_ids.astype("<i8").tobytes())
-        if self.transform is not None:
-            digest.update(self.transform.hash().encode())
-        return digest.hexdigest()[:12]
+        transform = "" if self.transform is None else self.transform.hash()
+        return digest_of_ids(self.sample_ids, transform)
 
 
 def test_partition(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,7 @@ from saibench.evidence.independence import GROUP, TIME, Independence
 from saibench.evidence.run_record import COMPLETE, SAMPLES, now
 from saibench.evidence.schema import Field
 from saibench.formatting import counted
-from saibench.identity import IDENTITY, labels, point_hash, settings_hash, slug
+from saibench.identity import IDENTITY, digest_of_ids, labels, point_hash, settings_hash, slug
 from saibench.printable import printable
 
 IMPORTED = "imported"
@@ -154,19 +153,15 @@ def _partitions(prepared: Prepared, run: Run, is_seen: np.ndarray) -> dict[str, 
     if run.train_count is not None or len(trained) or is_seen.any():
         ids = np.union1d(trained, run.rows[ID].to_numpy()[is_seen])
         found["train"] = {
-            "hash": _hash_of(ids),
+            "hash": digest_of_ids(ids),
             "count": run.train_count if run.train_count is not None else len(ids),
             "describe": "samples that the model was trained on, as imported",
         }
     for name in prepared.values.partitions:
         ids = run.rows.filter(polars.col(PARTITION) == name)[ID].sort().to_numpy()
         if len(ids):
-            found[name] = {"hash": _hash_of(ids), "count": len(ids), "describe": "as imported"}
+            found[name] = {"hash": digest_of_ids(ids), "count": len(ids), "describe": "as imported"}
     return found
-
-
-def _hash_of(ids: np.ndarray) -> str:
-    return hashlib.sha256(ids.astype("<i8").tobytes()).hexdigest()[:12]
 
 
 def _versions() -> Mapping[str, str]:
