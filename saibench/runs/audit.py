@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -81,10 +81,7 @@ def _audits_of_imported(
                 f"Remove {option}; `python -m saibench import` has --seen."
             )
     data = imported_data(folder)
-    for name in partitions or ():
-        if name not in data.tests:
-            nearest = closest(name, data.tests)
-            raise UserError(f"--partition {name} is not a partition of {folder.name}: {nearest}")
+    _refuse_unknown(partitions, data.tests, folder)
     tests = [data.tests[name] for name in partitions or data.tests]
     return [_audit(folder, data, test, data.training, data.training.rows) for test in tests]
 
@@ -97,13 +94,18 @@ def _tests(
     if (folder / SAMPLES).exists():
         tested = read_table(folder / SAMPLES)["partition"].unique().sort()
         evaluated = [name for name in tested if name not in data.partitions]
-    for name in names or ():
-        if name not in (*data.partitions, *evaluated):
-            nearest = closest(name, [*data.partitions, *evaluated])
-            raise UserError(f"--partition {name} is not a partition of {folder.name}: {nearest}")
+    _refuse_unknown(names, [*data.partitions, *evaluated], folder)
     requested = list(names or dict.fromkeys([*data.test, *evaluated]))
     data.test = [name for name in requested if name in data.partitions]
     return [data.tests.get(name) or _from_evidence(folder, data, name) for name in requested]
+
+
+def _refuse_unknown(names: Sequence[str] | None, known: Collection[str], folder: Path) -> None:
+    for name in names or ():
+        if name not in known:
+            raise UserError(
+                f"--partition {name} is not a partition of {folder.name}: {closest(name, known)}"
+            )
 
 
 def _from_evidence(folder: Path, data: StructuralDataModule, name: str) -> Partition:
