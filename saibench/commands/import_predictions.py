@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from saibench.errors import UserError
+from saibench.errors import UserError, closest
+from saibench.formatting import counted, joined
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -50,7 +51,6 @@ def run(args: argparse.Namespace) -> int:
     from saibench.evidence.imported.schema import TableSchema, read_schema
     from saibench.evidence.imported.seen import read_seen, seen_ids
     from saibench.evidence.imported.study import prepare, write_study
-    from saibench.formatting import counted
 
     if args.output is None and not args.dry_run:
         raise UserError("import needs a folder for the study. Use -o outputs/mine, or --dry-run.")
@@ -93,7 +93,6 @@ def _logger(args: argparse.Namespace) -> DictConfig | None:
         return None
     from omegaconf import OmegaConf
 
-    from saibench.errors import closest
     from saibench.shipped import conf
 
     known = {path.stem: path for path in (conf() / "logger").glob("*.yaml")}
@@ -109,8 +108,6 @@ def _logger(args: argparse.Namespace) -> DictConfig | None:
 
 def _summary(prepared: Prepared, rows: int) -> list[str]:
     """Sentences on the rows: samples, runs, partitions."""
-    from saibench.formatting import counted, joined
-
     values = prepared.values
     names = list(dict.fromkeys(run.model for run in prepared.runs))
     more = [f"{len(names) - 3} more"] if len(names) > 3 else []
