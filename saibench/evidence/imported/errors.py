@@ -221,8 +221,9 @@ def _refuse_more_classes(column: Column, classes: Classes) -> None:
 
 def _position(column: Column, classes: Classes) -> int:
     """The class of a score; without a name, the second of two classes that are numbers."""
+    two_numbers = len(classes) == 2 and not any(isinstance(one, str) for one in classes)
     if column.of_class is None:
-        if len(classes) == 2 and not any(isinstance(one, str) for one in classes):
+        if two_numbers:
             return 1
         raise UserError(
             f"column '{column.source}' is the score of one of the classes "
@@ -233,8 +234,7 @@ def _position(column: Column, classes: Classes) -> int:
     name = str(int(column.of_class) if isinstance(column.of_class, bool) else column.of_class)
     if name in names:
         return names.index(name)
-    numbers = len(classes) == 2 and not any(isinstance(one, str) for one in classes)
-    if numbers and name.lower() in POSITIVE:
+    if two_numbers and name.lower() in POSITIVE:
         return 1
     raise UserError(
         f"column '{column.source}' is the score of class {printable(name)}, which no label has. "

@@ -259,9 +259,9 @@ def _evidence(
         *(polars.col(sources[field.name]).alias(field.name) for field in fields),
     )
     table = sample_table(keys, features, fields, computed.statistics, values)
-    columns = {name: features[name].to_numpy() for name in features.columns if name == LABEL}
+    labels = {LABEL: features[LABEL].to_numpy()} if LABEL in features.columns else {}
     found = metrics(computed.statistics, values, np.arange(len(ids)))
-    return table, {**found, **partition_metrics(computed.partition_metrics, columns | values)}
+    return table, {**found, **partition_metrics(computed.partition_metrics, labels | values)}
 
 
 def _is_seen(run: Run, values: Values, seen: np.ndarray | None) -> np.ndarray:
