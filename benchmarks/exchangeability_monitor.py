@@ -1,6 +1,6 @@
 """False alarms and delay of the monitor of a stream, by simulation.
 
-    python -m benchmarks.exchangeability_monitor [--simulations 400] [--print]
+    python -m benchmarks.exchangeability_monitor [--simulations 200] [--print]
 
 The monitor is that of `saibench.analysis.exchangeability`, with the calibration samples that it
 chooses itself. Series are AR(1) with unit variance.
