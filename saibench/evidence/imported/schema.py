@@ -140,7 +140,7 @@ def read_schema(path: Path | str) -> TableSchema:
         content = load_bounded(read_text(path, 4 * MAX_CHARACTERS))
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = getattr(error, "strerror", None) or first_line(error)
-        raise UserError(f"--schema {path} cannot be read ({reason}). Use a YAML file.") from error
+        raise UserError(f"schema {path} cannot be read ({reason}). Use a YAML file.") from error
     return checked_schema({} if content is None else content, str(path))
 
 
