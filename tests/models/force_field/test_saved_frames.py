@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from saibench.datamodules.force_field.trajectory import Trajectory
 from saibench.evidence.force_field.saved_frames import SavedFrames
 from saibench.models.force_field.saved_frames import (
     NUM_EVEN,
@@ -39,11 +40,16 @@ class Data:
 
     def __init__(self, save_samples: list[int] | None = None) -> None:
         rng = np.random.default_rng(0)
-        self.trajectory = SimpleNamespace(
-            sample_id=np.arange(FRAMES) + 1000,
+        self.trajectory = Trajectory(
+            name="water",
+            symbols=("O", "H", "H"),
             atomic_numbers=np.array([8, 1, 1]),
             positions=rng.normal(size=(FRAMES, ATOMS, 3)),
+            energies=np.zeros(FRAMES),
             forces=rng.normal(size=(FRAMES, ATOMS, 3)),
+            sample_id=np.arange(FRAMES) + 1000,
+            time=np.arange(FRAMES) * 0.5,
+            data_hash="",
         )
         self.index = pl.DataFrame({"sample_id": self.trajectory.sample_id})
         self.save_samples = save_samples
