@@ -37,19 +37,32 @@ def cached_hash(path: Path, files: Sequence[Path], compute: Callable[[], str]) -
         OSError: a file is missing or cannot be read.
     """
     path, began = path.resolve(), time.time_ns()
-    states = tuple(_state(file) for file in files)
+    states = file_states(files)
     if (path, states) in _known:
         return _known[path, states]
     is_large = sum(size for size, *_ in states) >= MIN_BYTES
     found = _read(path, states) if is_large else None
     if found is None:
         found = compute()
-        if began - max(max(state[1:3]) for state in states) <= SETTLED:
-            return found  # an immediate further change could have the same timestamp
+        if not is_settled(states, began):
+            return found
         if is_large:
             _save(path, states, found)
     _known[path, states] = found
     return found
+
+
+def file_states(files: Sequence[Path]) -> States:
+    """Raises OSError: a file is missing."""
+    return tuple(_state(file) for file in files)
+
+
+def is_settled(states: States, now: int) -> bool:
+    """Whether any further change after `now`, in ns, gives other states.
+
+    An immediate further change could have the same timestamp.
+    """
+    return now - max(max(state[1:3]) for state in states) > SETTLED
 
 
 def _state(file: Path) -> tuple[int, int, int, int]:
