@@ -23,7 +23,7 @@ OPTIONS = sorted(
 STUDIES = [Path(name) for name in sorted(study_files())]
 DOWNLOADED = (
     *("data/acac", "data/ase", "data/extxyz", "data/md17", "data/mrms", "data/rmd17"),
-    "data/top_landscape",
+    *("data/rain_series", "data/top_landscape"),
 )
 OF_DOWNLOADED = ("data_sources", "temperature_shift")
 """Studies of data sets that must be downloaded."""
@@ -31,6 +31,7 @@ UNTRAINED = ["workload=nowcasting", "model=persistence"]
 NEEDED_BESIDE = {
     "data/ase": ["data.files=[frames.xyz]", "data.molecule=water"],
     "data/extxyz": ["data.files=[frames.xyz]", "data.molecule=water"],
+    "data/rain_series": [*UNTRAINED, "data.files=[rain.nc]", "data.step_minutes=5"],
     "lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"],
     "trainer/none": UNTRAINED,
 }
@@ -57,6 +58,8 @@ def test_option_composes_to_a_valid_run(option: Path, monkeypatch: pytest.Monkey
         for source in ("ase_files.AseFrames", "md17.MD17", "rmd17.RMD17"):
             path = f"saibench.datamodules.force_field.{source}.preview_symbols"
             monkeypatch.setattr(path, lambda source: ["C", "H"])
+        path = "saibench.datamodules.nowcasting.series.source.RainSeries.pixel_km"
+        monkeypatch.setattr(path, 1.0)
     beside = NEEDED_BESIDE.get(str(option)) or settings_shown(option)
     (config,) = composed(f"{option.parent}={option.name}", *beside).points
     check_point(config)

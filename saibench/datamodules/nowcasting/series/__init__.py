@@ -1,0 +1,1 @@
+"""Long series of gridded rain, in the formats of radar services."""
