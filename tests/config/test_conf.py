@@ -23,7 +23,7 @@ OPTIONS = sorted(
 STUDIES = [Path(name) for name in sorted(study_files())]
 DOWNLOADED = (
     *("data/acac", "data/ase", "data/extxyz", "data/md17", "data/mrms", "data/rmd17"),
-    *("data/rain_series", "data/top_landscape"),
+    *("data/jet_files", "data/rain_series", "data/top_landscape"),
 )
 OF_DOWNLOADED = ("data_sources", "temperature_shift")
 """Studies of data sets that must be downloaded."""
@@ -31,6 +31,7 @@ UNTRAINED = ["workload=nowcasting", "model=persistence"]
 NEEDED_BESIDE = {
     "data/ase": ["data.files=[frames.xyz]", "data.molecule=water"],
     "data/extxyz": ["data.files=[frames.xyz]", "data.molecule=water"],
+    "data/jet_files": ["workload=jet_tagging", "data.train=[jets.root]"],
     "data/rain_series": [*UNTRAINED, "data.files=[rain.nc]", "data.step_minutes=5"],
     "lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"],
     "trainer/none": UNTRAINED,

@@ -37,6 +37,9 @@ COLUMNS: dict[str, tuple[tuple[int, ...], type, str]] = {
     "num_constituents": ((), np.int64, ""),
 }
 """Array → shape of a row, type, unit. Row i of all but `momenta` is jet i."""
+CLASS = "jet_class"
+CLASS_COLUMN: dict[str, tuple[tuple[int, ...], type, str]] = {CLASS: ((), np.int16, "")}
+"""A further array of data with more classes than the two labels."""
 
 FEATURE_FIELDS = [
     Field(
@@ -71,7 +74,9 @@ class Jets:
     split: (N,) int8, position in `SPLITS`
     jet_energy, jet_pt, jet_eta, jet_mass: (N,) float64 in GeV, of the sum of the constituents
     num_constituents: (N,) int64
-    data_hash: hash of all arrays above
+    data_hash: hash of all arrays above, and of `jet_class`
+    jet_class: (N,) int16, position in `class_names`, or None for data with the two labels alone
+    class_names: names of the classes
 
     The row of a jet is its `sample_id`.
     """
@@ -86,17 +91,23 @@ class Jets:
     jet_mass: np.ndarray
     num_constituents: np.ndarray
     data_hash: str
+    jet_class: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.end)
 
     def index(self) -> pl.DataFrame:
-        """One row per jet: `sample_id`, `label`, `split` and the features of the jet."""
+        """One row per jet: `sample_id`, `label`, `split`, features, and `jet_class` if known."""
         labels = {"label": self.label.astype(np.int64)}
         features = {name: np.asarray(getattr(self, name)) for name in JET_FEATURES}
-        return jet_index(self.split).with_columns(
+        index = jet_index(self.split).with_columns(
             pl.Series(name, values) for name, values in (labels | features).items()
         )
+        if self.jet_class is None:
+            return index
+        names = pl.Series(CLASS, list(self.class_names))[np.asarray(self.jet_class, dtype=np.int64)]
+        return index.with_columns(names)
 
 
 class JetSource(DataSource, Protocol):
@@ -106,11 +117,19 @@ class JetSource(DataSource, Protocol):
         """The jets, prepared on the first call and read from the cache afterwards."""
 
 
-def cached_jets(source: JetSource, cache: Path, build: Callable[[Path], Arrays]) -> Jets:
-    """The jets that `build` makes (the arrays of `COLUMNS`), through the cache."""
+def cached_jets(
+    source: JetSource,
+    cache: Path,
+    build: Callable[[Path], Arrays],
+    class_names: tuple[str, ...] = (),
+) -> Jets:
+    """The jets that `build` makes (the arrays of `COLUMNS`), through the cache.
+
+    With `class_names`, it also makes `jet_class`.
+    """
     units = {name: unit for name, (_, _, unit) in COLUMNS.items()}
     kept = cached_arrays(cache, source.name, source.recipe(), build, units)
-    return Jets(data_hash=kept.data_hash, **kept.arrays)
+    return Jets(data_hash=kept.data_hash, class_names=class_names, **kept.arrays)
 
 
 def jet_index(split: np.ndarray) -> pl.DataFrame:
@@ -121,18 +140,24 @@ def jet_index(split: np.ndarray) -> pl.DataFrame:
 
 
 class JetWriter:
-    """Appends padded jets to the arrays of `COLUMNS`, with one chunk in memory at a time."""
+    """Appends jets to the arrays of `COLUMNS`, with one chunk in memory at a time.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: the folder passed to `build` of `cached_jets`.
+        has_class: whether jets have a class besides the label.
+    """
+
+    def __init__(self, folder: Path, has_class: bool = False) -> None:
+        columns = COLUMNS | (CLASS_COLUMN if has_class else {})
         self._arrays = {
             name: GrowingArray(folder, name, shape, dtype)
-            for name, (shape, dtype, _) in COLUMNS.items()
+            for name, (shape, dtype, _) in columns.items()
         }
 
     def append(
         self, momenta: np.ndarray, label: np.ndarray, split: int, kind: str = "", first: int = 0
     ) -> None:
-        """Add jets of one split.
+        """Add padded jets of one split.
 
         Args:
             momenta: (n, P, 4) E, px, py, pz in GeV; a slot with energy 0 is padding.
@@ -147,20 +172,41 @@ class JetWriter:
         """
         real = momenta[..., ENERGY] != 0
         counts = real.sum(axis=1, dtype=np.int64)
-        starts = np.cumsum(counts) - counts
         if not kind:
             kind, first = f"{SPLITS[split]}, jet of sample_id", self._arrays["end"].rows
         check_constituents(momenta[real], counts, label, kind, first)
-        constituents = sorted_by_pt(momenta[real].astype(np.float32, copy=False), counts)
+        self.add(momenta[real], counts, label, np.full(len(label), split))
+
+    def add(
+        self,
+        momenta: np.ndarray,
+        counts: np.ndarray,
+        label: np.ndarray,
+        split: np.ndarray,
+        jet_class: np.ndarray | None = None,
+    ) -> None:
+        """Add jets that `check_constituents` has checked.
+
+        Args:
+            momenta: (C, 4) E, px, py, pz in GeV, jet by jet.
+            counts: (n,) int64 constituents of each jet, at least 1.
+            label: (n,) 0 or 1.
+            split: (n,) positions in `SPLITS`.
+            jet_class: (n,), if jets have one.
+        """
+        starts = np.cumsum(counts) - counts
+        constituents = sorted_by_pt(momenta.astype(np.float32, copy=False), counts)
         total = np.add.reduceat(constituents, starts, axis=0, dtype=np.float64)
         rows = {
             "momenta": constituents,
             "end": self._arrays["momenta"].rows + starts + counts,
             "label": label.astype(np.int8),
-            "split": np.full(len(label), split, dtype=np.int8),
+            "split": split.astype(np.int8),
             "num_constituents": counts,
             **kinematics(total),
         }
+        if jet_class is not None:
+            rows[CLASS] = jet_class.astype(np.int16)
         for name, values in rows.items():
             self._arrays[name].append(values)
 

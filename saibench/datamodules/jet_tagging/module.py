@@ -60,8 +60,9 @@ class JetTaggingDataModule(StructuralDataModule):
 
     def describe_data(self) -> dict[str, str]:
         jets, top = self.jets, int((self.jets.label == TOP).sum())
+        of_label_1 = getattr(self.source, "of_label_1", "top jets")
         described = (
-            f"{self.source.describe()} Of these, {top:,} are top jets; pT is "
+            f"{self.source.describe()} Of these, {top:,} are {of_label_1}; pT is "
             f"{jets.jet_pt.min():.4g} to {jets.jet_pt.max():.4g} GeV."
         )
         return {"hash": jets.data_hash, "describe": described}
@@ -130,7 +131,8 @@ class JetTaggingDataModule(StructuralDataModule):
         )
 
     def feature_fields(self) -> list[Field]:
-        return [*FEATURE_FIELDS, ENERGY_DEVIATION, KINEMATIC_DISTANCE]
+        of_source = getattr(self.source, "index_fields", ())
+        return [*FEATURE_FIELDS, *of_source, ENERGY_DEVIATION, KINEMATIC_DISTANCE]
 
     @property
     def _arrays(self) -> JetArrays:

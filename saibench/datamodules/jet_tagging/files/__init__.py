@@ -1,0 +1,1 @@
+"""Jets in the files of other frameworks: Parquet, ROOT, npz and HDF5."""
