@@ -164,12 +164,12 @@ def test_energyflow_gets_energies_by_the_masses(
     values, expected = energyflow(jets[0])
     as_npz(tmp_path / "QG_jets.npz", values, jets[1])
     files = source(tmp_path, "QG_jets.npz")
-    assert "pt,y,phi,pid" in files.describe()
+    assert "pt_y_phi_pid" in files.describe()
     found = padded(files.load(tmp_path / "cache"), 60)
     np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-4)
 
 
-@pytest.mark.parametrize("coordinates", ["pt,eta,phi,mass", "pt,eta,phi,E"])
+@pytest.mark.parametrize("coordinates", ["pt_eta_phi_mass", "pt_eta_phi_E"])
 def test_coordinates_agree_with_vector(coordinates: Any) -> None:
     vector = pytest.importorskip("vector")
     rng = np.random.default_rng(0)
@@ -297,7 +297,7 @@ def test_a_real_root_file_is_read(data_dir: Path, tmp_path: Path) -> None:
         JetFiles(train=(str(path),)).describe()
     columns = ("Jet_pt", "Jet_eta", "Jet_phi", "Jet_mass")
     label = "HLT_HISinglePhoton15ForEndOfFill"
-    file = RootJets(path, Wanted(columns, "pt,eta,phi,mass", label))
+    file = RootJets(path, Wanted(columns, "pt_eta_phi_mass", label))
     (chunk,) = file.chunks()
     arrays = uproot.open(path)["Events"].arrays([*columns, label])
     np.testing.assert_array_equal(chunk.counts, awkward.num(arrays["Jet_pt"]))
@@ -305,7 +305,7 @@ def test_a_real_root_file_is_read(data_dir: Path, tmp_path: Path) -> None:
         np.testing.assert_array_equal(chunk.values[:, place], awkward.flatten(arrays[name]))
     np.testing.assert_array_equal(chunk.classes, arrays[label])
     files = JetFiles(
-        train=(str(path),), columns=columns, coordinates="pt,eta,phi,mass", label=label
+        train=(str(path),), columns=columns, coordinates="pt_eta_phi_mass", label=label
     )
     with pytest.raises(UserError, match=r"\.root, row 8 has no constituents"):
         files.load(tmp_path)

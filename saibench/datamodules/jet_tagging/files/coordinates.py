@@ -9,8 +9,8 @@ import numpy as np
 
 from saibench.errors import UserError
 
-Coordinates = Literal["E,px,py,pz", "px,py,pz,E", "pt,eta,phi,E", "pt,eta,phi,mass", "pt,y,phi,pid"]
-GUESSED: tuple[Coordinates, ...] = ("E,px,py,pz", "px,py,pz,E", "pt,y,phi,pid")
+Coordinates = Literal["E_px_py_pz", "px_py_pz_E", "pt_eta_phi_E", "pt_eta_phi_mass", "pt_y_phi_pid"]
+GUESSED: tuple[Coordinates, ...] = ("E_px_py_pz", "px_py_pz_E", "pt_y_phi_pid")
 """Coordinates that can be told from each other by their values."""
 
 MASSES = {
@@ -52,7 +52,7 @@ def four_momenta(values: np.ndarray, coordinates: Coordinates, where: str) -> np
         UserError: a particle of unknown mass.
     """
     values = values.astype(np.float64)
-    if coordinates == "pt,y,phi,pid":
+    if coordinates == "pt_y_phi_pid":
         return _of_rapidity(values, where)
     return _FUNCTIONS[coordinates](values)
 
@@ -68,7 +68,7 @@ def guessed_coordinates(values: np.ndarray) -> Coordinates | None:
 
 
 def _is_physical(values: np.ndarray, coordinates: Coordinates) -> bool:
-    if coordinates == "pt,y,phi,pid":
+    if coordinates == "pt_y_phi_pid":
         pt, rapidity, phi, pid = values.T
         return bool(
             (pt > 0).all()
@@ -121,8 +121,8 @@ def _with_mass(values: np.ndarray) -> np.ndarray:
 
 
 _FUNCTIONS: dict[Coordinates, Callable[[np.ndarray], np.ndarray]] = {
-    "E,px,py,pz": lambda values: values,
-    "px,py,pz,E": lambda values: np.roll(values, 1, axis=1),
-    "pt,eta,phi,E": _with_energy,
-    "pt,eta,phi,mass": _with_mass,
+    "E_px_py_pz": lambda values: values,
+    "px_py_pz_E": lambda values: np.roll(values, 1, axis=1),
+    "pt_eta_phi_E": _with_energy,
+    "pt_eta_phi_mass": _with_mass,
 }

@@ -15,16 +15,16 @@ from saibench.errors import UserError, closest
 CHUNK = 2048
 """Jets in memory at once."""
 COLUMNS: dict[Coordinates, tuple[tuple[str, str, str, str], ...]] = {
-    "E,px,py,pz": (
+    "E_px_py_pz": (
         ("part_energy", "part_px", "part_py", "part_pz"),
         ("part_e", "part_px", "part_py", "part_pz"),
         ("E", "px", "py", "pz"),
     ),
-    "pt,eta,phi,E": (
+    "pt_eta_phi_E": (
         ("part_pt", "part_eta", "part_phi", "part_energy"),
         ("fjet_clus_pt", "fjet_clus_eta", "fjet_clus_phi", "fjet_clus_E"),
     ),
-    "pt,eta,phi,mass": (("part_pt", "part_eta", "part_phi", "part_mass"),),
+    "pt_eta_phi_mass": (("part_pt", "part_eta", "part_phi", "part_mass"),),
 }
 """Usual names: of weaver and JetClass, and of ATLAS' top tagging data."""
 LABELS = ("label", "y", "labels", "is_signal_new", "is_signal", "jet_label", "truth_label")
@@ -105,7 +105,7 @@ class Wanted:
                     raise UserError(
                         f"{path} has no column '{name}' (data.columns): {closest(name, found)}"
                     )
-            return self.columns, self.coordinates or "E,px,py,pz"
+            return self.columns, self.coordinates or "E_px_py_pz"
         for coordinates, usual in COLUMNS.items():
             if self.coordinates in (None, coordinates):
                 for names in usual:
@@ -113,7 +113,7 @@ class Wanted:
                         return names, coordinates
         raise UserError(
             f"{path} has no constituents under usual names, such as "
-            f"{', '.join(COLUMNS['E,px,py,pz'][0])}. Set data.columns and data.coordinates; it has "
+            f"{', '.join(COLUMNS['E_px_py_pz'][0])}. Set data.columns and data.coordinates; it has "
             f"{_listed(found)}."
         )
 

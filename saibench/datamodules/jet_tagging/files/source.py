@@ -179,7 +179,7 @@ class JetFiles:
         used = [self._classes.index(name) for name in (*self._signal, *self._background)]
         of_all = np.array([self._classes.index(name) for name in names.classes], dtype=np.int64)
         scale = np.ones(4)
-        for place, coordinate in enumerate(names.coordinates.split(",")):
+        for place, coordinate in enumerate(names.coordinates.split("_")):
             if coordinate in ("E", "px", "py", "pz", "pt", "mass"):
                 scale[place] = UNITS[self.unit]
         for chunk in file.chunks():
