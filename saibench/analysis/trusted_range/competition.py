@@ -9,7 +9,7 @@ of bounds b that are scaled by one number per candidate, as calibration does it.
 whose loss exceeds the lowest one by at most a standard error over blocks, the simplest is chosen: a
 log-linear one, which has one coefficient per feature, before one of steps or trees; of these one
 with the fewest features, and then the one with the narrowest bounds. A quadratic one, which may
-fall with a distance, is chosen only if no other has as few features.
+fall with a feature that is no distance to training, is chosen only if no other has as few features.
 
 Sources: Koenker and Bassett, "Regression quantiles", Econometrica 46 (1978); the rule of one
 standard error is that of Breiman et al., "Classification and Regression Trees" (1984), §3.4.3.
@@ -27,7 +27,7 @@ from scipy.stats import rankdata
 
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.trusted_range.conformal import block_weights
-from saibench.analysis.trusted_range.curves import estimate_directions
+from saibench.analysis.trusted_range.curves import away_from_training
 from saibench.analysis.trusted_range.error_model import (
     KINDS,
     ModelKind,
@@ -35,6 +35,7 @@ from saibench.analysis.trusted_range.error_model import (
     fit_curves,
 )
 from saibench.analysis.trusted_range.quantile_curve import weighted_quantile
+from saibench.evidence.known import TrainingSide
 
 FOLDS = 3
 MAX_TOGETHER = 3
@@ -103,6 +104,7 @@ def compete(
     names: Sequence[str],
     *,
     kind: ModelKind | None = None,
+    training: Sequence[TrainingSide] = (),
     seed: int = 0,
 ) -> Competition:
     """Compare the candidates by cross-validation over blocks.
@@ -113,6 +115,7 @@ def compete(
         coverage: the level τ.
         names: of the features.
         kind: of the error model; by default all compete.
+        training: of each feature, see `Quantity`; by default none.
         seed: of the folds; the choice then does not depend on that of the splits.
 
     Raises:
@@ -123,7 +126,8 @@ def compete(
     varying = [column for column in range(features.shape[1]) if np.ptp(features[:, column]) > 0]
     if not varying:
         raise ValueError("all features are constant")
-    held_out = _HeldOut(features, errors, blocks, coverage, seed)
+    directions = away_from_training(training or [""] * features.shape[1])
+    held_out = _HeldOut(features, errors, blocks, directions, coverage, seed)
     tested = [
         held_out.tested(columns, tried)
         for columns in _combinations(held_out, varying)
@@ -183,9 +187,16 @@ class _HeldOut:
     """Bounds of candidates on folds of blocks, fitted without the fold."""
 
     def __init__(
-        self, features: Floats, errors: Floats, blocks: NDArray, coverage: float, seed: int
+        self,
+        features: Floats,
+        errors: Floats,
+        blocks: NDArray,
+        directions: Sequence[int],
+        coverage: float,
+        seed: int,
     ) -> None:
         self.features, self.errors, self.blocks = features, errors, blocks
+        self.directions = directions
         self.coverage = coverage
         self.weights = block_weights(blocks)
         self.folds = block_folds(blocks, FOLDS, seed)
@@ -195,10 +206,10 @@ class _HeldOut:
 
     def tested(self, columns: tuple[int, ...], kind: ModelKind) -> _Tested:
         features = self.features[:, columns]
+        directions = [self.directions[column] for column in columns]
         base, spread = np.empty(len(features)), np.empty(len(features))
         for held_out, kept in self._parts():
             known, errors, blocks = features[kept], self.errors[kept], self.blocks[kept]
-            directions = estimate_directions(known, errors, block_weights(blocks))
             curves = fit_curves(kind, known, errors, blocks, directions, self.coverage, rough=True)
             at_edge = np.clip(features[held_out], known.min(axis=0), known.max(axis=0))
             base[held_out], spread[held_out] = curves.base_and_spread(at_edge)

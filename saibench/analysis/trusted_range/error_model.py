@@ -15,6 +15,7 @@ from saibench.analysis.trusted_range.conformal import block_weights
 from saibench.analysis.trusted_range.curves import (
     Curve,
     Kind,
+    away_from_training,
     estimate_directions,
     fit_curve,
     fit_monotone,
@@ -31,6 +32,8 @@ ModelKind = Kind | QuantileKind
 OpenSide = Literal["", "low", "high", "both"]
 BOTH: Final = "both"
 KINDS: tuple[ModelKind, ...] = (*get_args(Kind), *get_args(QuantileKind))
+FREE_KINDS: tuple[ModelKind, ...] = ("quadratic", "log-linear")
+"""Rise or fall with a feature of unknown direction as the errors do, given the other features."""
 FOLDS = 5
 MIN_SPREAD = 0.2
 """Lower limit of the local spread, as a share of the mean spread."""
@@ -54,7 +57,9 @@ class ErrorModel:
     change of base and spread over any tenth of the range, or at least by the mean spread per
     width of the range. So neither error nor uncertainty is smaller than at the edge. The bound
     holds there if the error changes no faster outside than inside, which no data can guarantee.
-    On an open side of a range, as of one nearer to training, the bound is that of the edge.
+    On an open side of a range, as of one nearer to training, the bound is that of the edge. Away
+    from training base and spread never fall, so that the bound does not if q ≥ 0, or if it is a
+    multiple of a conditional quantile.
 
     Args:
         mean: expected error.
@@ -171,11 +176,10 @@ def fit_error_model(
         columns: the features that predict the error; by default all.
         open_sides: of each feature, see `ErrorModel`.
     """
-    weights = block_weights(blocks)
     used = tuple(columns) or tuple(range(features.shape[1]))
     known = features[:, used]
-    directions = estimate_directions(known, errors, weights)
-    curves = fit_curves(kind, known, errors, blocks, directions, coverage)
+    sides = [open_sides[column] for column in used] if open_sides else [""] * len(used)
+    curves = fit_curves(kind, known, errors, blocks, away_from_training(sides), coverage)
     assert curves.mean is not None
     low, high = reached(features, blocks)
     typical = np.clip(np.median(features, axis=0), low, high)
@@ -241,17 +245,20 @@ def fit_curves(
     """The functions of the features.
 
     Args:
+        directions: of a bound along each feature, 0 where unknown; see `curves`.
         rough: for a comparison of kinds: a mean's residuals are those of the fit itself, not
             cross-validated, and a quantile has no mean.
     """
     weights = block_weights(blocks)
+    estimated = estimate_directions(features, errors, weights, directions)
+    directions = directions if kind in FREE_KINDS else estimated
     if kind != "monotone" and kind != "quadratic":
         quantile = fit_quantile_curve(kind, features, errors, weights, directions, coverage)
         typical = float(weights @ quantile(features))
         least = MIN_SPREAD * typical if typical > 0 else 1.0  # all errors are 0
         if rough:
             return Curves(None, None, quantile, least, least)
-        expected = fit_monotone(features, errors, weights, directions)
+        expected = fit_monotone(features, errors, weights, estimated)
         average = float(weights @ np.abs(errors - expected(features)))
         return Curves(expected, None, quantile, least, average or least)
     mean = fit_curve(kind, features, errors, weights, directions)

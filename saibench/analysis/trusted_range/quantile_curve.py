@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.optimize import lsq_linear
 
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.trusted_range.curves import (
@@ -119,11 +120,11 @@ def fit_quantile_curve(
     Args:
         features: `(samples, features)`.
         errors, weights: `(samples,)`; errors are not negative.
-        directions: of each feature, rising (1) or falling (−1); not used by log-linear.
+        directions: of each feature, rising (1) or falling (−1); of log-linear also free (0).
     """
     logarithm = np.log(np.maximum(errors, FLOOR * max(float(errors.mean()), 1e-300)))
     if kind == "log-linear":
-        return Exponential(fit_log_linear(features, logarithm, weights))
+        return Exponential(fit_log_linear(features, logarithm, weights, directions))
     if kind == "trees":
         return Exponential(fit_trees(features, logarithm, weights, directions))
     if features.shape[1] == 1:
@@ -133,8 +134,13 @@ def fit_quantile_curve(
     return Isotonic(index, isotonic_quantile(index(features), errors, weights, coverage))
 
 
-def fit_log_linear(features: Floats, logarithm: Floats, weights: Floats) -> LogLinear:
-    """Ridge regression of the logarithm of the errors."""
+def fit_log_linear(
+    features: Floats, logarithm: Floats, weights: Floats, directions: Sequence[int]
+) -> LogLinear:
+    """Ridge regression of the logarithm of the errors, with coefficients of the directions' sign.
+
+    Source: Stark and Parker, "Bounded-variable least squares", Comput. Stat. 10 (1995).
+    """
     weights = weights / weights.sum()
     least = features.min(axis=0)
     logarithmic = tuple(bool(low > 0) for low in least)
@@ -144,7 +150,11 @@ def fit_log_linear(features: Floats, logarithm: Floats, weights: Floats) -> LogL
     width = np.where(width > 0, width, 1.0)
     standard, constant = (terms - centre) / width, float(weights @ logarithm)
     normal = (standard.T * weights) @ standard + RIDGE * np.eye(len(width))
-    slopes = np.linalg.solve(normal, (standard.T * weights) @ (logarithm - constant)) / width
+    moments = (standard.T * weights) @ (logarithm - constant)
+    root = np.linalg.cholesky(normal)  # |rootᵀ x − root⁻¹ moments|² is the loss but for a constant
+    signs = np.array(directions)
+    limits = np.where(signs > 0, 0.0, -np.inf), np.where(signs < 0, 0.0, np.inf)
+    slopes = lsq_linear(root.T, np.linalg.solve(root, moments), limits, method="bvls").x / width
     return LogLinear(
         "log-linear", constant - float(slopes @ centre), floats(slopes), logarithmic, floats(least)
     )

@@ -70,14 +70,19 @@ class Split:
 
 
 def fitted_range(
-    features: Floats, blocks: NDArray, num_useless: int = 0
+    features: Floats, blocks: NDArray, num_endless: int = 0
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Start and end of the range of each feature; samples beyond any of them are outside.
 
     An edge is reached by three blocks, or with several features by fewer, so that many features
-    exclude about as many new samples as one. Useless features exclude none.
+    exclude about as many new samples as one.
+
+    Args:
+        features: `(samples, features)`.
+        blocks: `(samples,)`.
+        num_endless: number of features whose range has no end, so that they exclude no sample.
     """
-    edge_blocks = max(1, EDGE_BLOCKS // (features.shape[1] - num_useless))
+    edge_blocks = max(1, EDGE_BLOCKS // max(1, features.shape[1] - num_endless))
     low, high = reached(features, blocks, edge_blocks)
     return floats(low), floats(high)
 
@@ -89,7 +94,8 @@ class Choice:
     Args:
         columns: the features that predict the error.
         kind: of the error model.
-        useless: features that predict nothing of the error, so that their range has no end.
+        useless: features that predict nothing of the error, so that their range has no end, except
+            away from training: no error was seen there that could contradict it.
     """
 
     columns: tuple[int, ...]
@@ -103,10 +109,11 @@ def choose(
     blocks: NDArray,
     coverage: float,
     kind: ModelKind | None = None,
+    training: Sequence[TrainingSide] = (),
 ) -> Choice:
     """The features and the error model that `compete` chooses."""
     numbers = [str(column) for column in range(features.shape[1])]
-    found = compete(features, errors, blocks, coverage, numbers, kind=kind)
+    found = compete(features, errors, blocks, coverage, numbers, kind=kind, training=training)
     chosen = found.chosen
     return Choice(tuple(map(int, chosen.features)), chosen.kind, tuple(map(int, found.useless)))
 
@@ -141,12 +148,12 @@ def fit_splits(
     """
     calibration_blocks(blocks, coverage, seed)  # refuses too few blocks before any fit
     if choice is None:
-        choice = choose(features, errors, blocks, coverage, kind)
-    low, high = fitted_range(features, blocks, len(choice.useless))
+        choice = choose(features, errors, blocks, coverage, kind, training)
     sides = training or [""] * features.shape[1]
     open_sides: list[OpenSide] = [
-        BOTH if column in choice.useless else side for column, side in enumerate(sides)
+        side or (BOTH if column in choice.useless else "") for column, side in enumerate(sides)
     ]
+    low, high = fitted_range(features, blocks, open_sides.count(BOTH))
     found: dict[float, list[Split]] = {level: [] for level in (coverage, *levels)}
     for number in range(num):
         calibrates = calibration_blocks(blocks, coverage, (seed, number) if number else seed)

@@ -42,8 +42,8 @@ class TrustedRange:
     training than all tested ones is inside, see `Quantity.training`.
 
     Several features compete, alone and together (`competition`); those that the bound does not use
-    still tell whether a sample is inside the fitted range, unless they predict nothing of the
-    error.
+    still tell whether a sample is inside the fitted range. Those that predict nothing of the error
+    do so only if they are a distance to training, and away from it.
 
     Args:
         coverage: of the bound, such as 0.9.
@@ -163,7 +163,8 @@ class TrustedRange:
                     f"{quantity.name} is {column[0]:g} for every sample. Use a feature that varies."
                 )
         order = [quantity.name for quantity in quantities]
-        found = compete(known, error, labels, coverage, order, kind=kind)
+        training = [quantity.training for quantity in quantities]
+        found = compete(known, error, labels, coverage, order, kind=kind, training=training)
         described: dict[str, Any] = {
             "statistic": Quantity(statistic) if isinstance(statistic, str) else statistic,
             "source": source or Source(),

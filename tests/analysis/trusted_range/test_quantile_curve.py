@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.optimize import linprog
+from scipy.optimize import linprog, minimize
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import Ridge
 
@@ -73,13 +73,34 @@ def test_log_linear_fit_is_that_of_scikit_learn() -> None:
     rng = np.random.default_rng(4)
     features = np.column_stack([rng.lognormal(size=300), rng.normal(size=300)])
     logarithm = 0.7 * np.log(features[:, 0]) - features[:, 1] + rng.normal(size=300)
-    curve = fit_log_linear(features, logarithm, np.ones(300))
+    curve = fit_log_linear(features, logarithm, np.ones(300), [0, 0])
     assert curve.logarithmic == (True, False)
     terms = np.column_stack([np.log(features[:, 0]), features[:, 1]])
     standard = (terms - terms.mean(axis=0)) / terms.std(axis=0)
     reference = Ridge(alpha=RIDGE * 300).fit(standard, logarithm).predict(standard)
     np.testing.assert_allclose(curve(features), reference, rtol=1e-9, atol=1e-9)
     assert np.isfinite(curve(np.array([[0.0, 0.0], [-1.0, 9.0]]))).all()
+
+
+def test_log_linear_fit_with_directions_is_that_of_a_bounded_optimiser() -> None:
+    rng = np.random.default_rng(6)
+    features = rng.normal(size=(300, 3)) @ np.array([[1, 0.9, 0], [0, 0.5, 0.3], [0, 0, 1]])
+    logarithm = features @ [0.7, -0.4, 0.5] + rng.normal(size=300)
+    weights = rng.uniform(0.5, 2, 300)
+    curve = fit_log_linear(features, logarithm, weights, [1, 1, -1])
+    share = weights / weights.sum()
+    centred = features - share @ features
+    standard = centred / np.sqrt(share @ centred**2)
+    target = logarithm - share @ logarithm
+
+    def loss(slopes: np.ndarray) -> float:
+        return float(share @ (target - standard @ slopes) ** 2 + RIDGE * slopes @ slopes)
+
+    bounds = [(0, None), (0, None), (None, 0)]
+    reference = minimize(loss, np.zeros(3), bounds=bounds, method="L-BFGS-B", tol=1e-14)
+    own = np.array(curve.coefficients) * np.sqrt(share @ centred**2)
+    assert loss(own) == pytest.approx(reference.fun, rel=1e-9)
+    assert (own[:2] > 0).all() and own[2] == 0
 
 
 def test_curves_find_a_known_quantile() -> None:

@@ -9,7 +9,7 @@ import pytest
 from made_trust import blocks_of_errors
 
 from saibench.analysis.trusted_range import Quantity, TrustedRange
-from saibench.analysis.trusted_range.error_model import EDGE_BLOCKS, ModelKind
+from saibench.analysis.trusted_range.error_model import EDGE_BLOCKS, KINDS, ModelKind
 from saibench.analysis.trusted_range.sentences import check_sentences, tolerance_sentence
 from saibench.analysis.trusted_range.splits import fitted_range
 from saibench.evidence.known import training_side
@@ -48,6 +48,40 @@ def test_an_undeclared_feature_has_two_ends() -> None:
     below = both.low[0] - 0.1
     assert known.check(below).inside[0] and not both.check(below).inside[0]
     assert both.check(below).upper[0] > known.check(below).upper[0]
+
+
+@pytest.mark.parametrize("kind", [None, *KINDS])
+def test_no_bound_falls_away_from_training(kind: ModelKind | None) -> None:
+    """The errors fall with the distance, and with the similarity given the distance they rise."""
+    rng = np.random.default_rng(3)
+    distance = rng.uniform(0.2, 1.2, 600)
+    similarity = 1 - distance + 0.1 * rng.normal(size=600)
+    other = rng.normal(size=600)
+    error = np.exp(-distance + 2 * (similarity + distance) + other + 0.3 * rng.normal(size=600))
+    quantities = [DISTANCE, SIMILARITY, Quantity("other")]
+    features = np.column_stack([distance, similarity, other])
+    trusted = TrustedRange.fit(
+        features, error, np.arange(600) // 5, kind=kind, names=quantities, splits=2
+    )
+    at = rng.uniform(-0.5, 1.7, (200, 3))
+    moved = at + rng.uniform(0, 0.5, (200, 1)) * [1, -1, 0]
+    near, far = trusted.check(at), trusted.check(moved)
+    assert (far.upper >= near.upper * (1 - 1e-9)).all()
+    assert (far.expected >= near.expected * (1 - 1e-9)).all()
+
+
+def test_a_useless_distance_is_closed_away_from_training_only() -> None:
+    rng = np.random.default_rng(7)
+    distance, error, blocks = blocks_of_errors(rng, 80, 10)
+    chance = rng.uniform(size=(len(error), 3))
+    names = [DISTANCE, *(Quantity(f"chance {side}", training=side) for side in ("low", "high", ""))]
+    trusted = TrustedRange.fit(np.column_stack([distance, chance]), error, blocks, names=names)
+    assert trusted.competition is not None and len(trusted.competition.useless) == 3
+    far = {0: (True, False), 1: (False, True), 2: (True, True)}  # below, above
+    for column, expected in far.items():
+        usual = np.full((2, 4), 0.5)
+        usual[:, 1 + column] = -9, 9
+        assert tuple(trusted.check(usual).inside) == expected
 
 
 def test_a_saved_range_keeps_the_side_of_training(tmp_path: Path) -> None:
