@@ -3,10 +3,10 @@
     python -m benchmarks.coverage_of_trusted_range [--simulations 40] [--print]
 
 A series of n errors depends on a feature that drifts from its start to its end; what the feature
-does not explain is an AR(1) series. A second feature depends on the first, a third is noise. The
-blocks, the features and the error model are those that `TrustedRange.fit` and
-`saibench.analysis.trusted_range.stretches` find. The coverage is that of a new series of the same
-process, inside the range; nominal is 90 %.
+does not explain is an AR(1) series. A second feature depends on the first, a third is noise, and
+further ones are slow AR(1) series by themselves. The blocks, the features and the error model are
+those that `TrustedRange.fit` and `saibench.analysis.trusted_range.stretches` find. The coverage is
+that of a new series of the same process, inside the range; nominal is 90 %.
 """
 
 from __future__ import annotations
@@ -21,24 +21,35 @@ from saibench.analysis.bootstrap import Floats
 from saibench.analysis.trusted_range import TooFewBlocks, TrustedRange
 from saibench.analysis.trusted_range.stretches import sample_blocks
 from saibench.evidence.independence import Independence, marked_index
+from saibench.evidence.stretches import memory, number_of_stretches
 
 TARGET = Path(__file__).resolve().parents[1] / "docs/results/statistics/trusted_range.md"
 COVERAGE = 0.9
 NAMES = ["first", "second", "noise"]
-ROWS = [
-    *((500, memory, drift) for memory in (0.0, 0.5, 0.8) for drift in (0.0, 3.0)),
-    (1500, 0.8, 3.0),
+SLOW = 0.95
+"""AR(1) coefficient of the features that drift by themselves."""
+Row = tuple[int, float, float, int]
+"""n, AR(1) coefficient, drift, and number of features that drift by themselves."""
+ROWS: list[Row] = [
+    *((500, of_error, drift, 0) for of_error in (0.0, 0.5, 0.8) for drift in (0.0, 3.0)),
+    (1500, 0.8, 3.0, 0),
+    *((1500, of_error, drift, 8) for of_error in (0.8, 0.95) for drift in (0.0, 3.0)),
 ]
 
 
-def series(
-    rng: np.random.Generator, count: int, memory: float, drift: float
-) -> tuple[Floats, Floats]:
-    """Features `(count, 3)` and errors `(count,)`."""
+def series(rng: np.random.Generator, row: Row) -> tuple[Floats, Floats, Floats]:
+    """Features `(n, 3 + slow)`, errors `(n,)`, and what the features do not explain of them."""
+    count, of_error, drift, slow = row
     first = np.linspace(0, drift, count) + 0.5 * rng.standard_normal(count)
     second = 0.7 * first + 0.5 * rng.standard_normal(count)
-    features = np.column_stack([first, second, rng.standard_normal(count)])
-    return features, np.exp(0.4 * (first + second) + 0.4 * ar1(rng, count, memory))
+    drifting = [ar1(rng, count, SLOW) for _ in range(slow)]
+    features = np.column_stack([first, second, rng.standard_normal(count), *drifting])
+    left = ar1(rng, count, of_error)
+    return features, np.exp(0.4 * (first + second) + 0.4 * left), left
+
+
+def names_of(features: Floats) -> list[str]:
+    return [*NAMES, *(f"slow {number}" for number in range(features.shape[1] - len(NAMES)))]
 
 
 def rows_of(features: Floats, errors: Floats) -> polars.DataFrame:
@@ -46,38 +57,40 @@ def rows_of(features: Floats, errors: Floats) -> polars.DataFrame:
     ids = np.arange(len(errors))
     timed = polars.DataFrame({"sample_id": ids, "time": ids.astype(float)})
     keys = (polars.lit("run").alias("point"), polars.lit("test").alias("partition"))
-    columns = {name: features[:, at] for at, name in enumerate(NAMES)}
+    columns = {name: features[:, at] for at, name in enumerate(names_of(features))}
     return marked_index(timed, Independence("time", "time")).with_columns(
         *keys, error=polars.Series(errors), **{k: polars.Series(v) for k, v in columns.items()}
     )
 
 
-def measured(row: tuple[int, float, float], simulations: int) -> list[str]:
+def measured(row: Row, simulations: int) -> list[str]:
     """One row of the table."""
-    count, memory, drift = row
-    rng = np.random.default_rng([count, int(10 * memory), int(drift)])
-    raw, known, covered, widths, noisy, refused = [], [], [], [], 0, 0
+    count, of_error, drift, slow = row
+    rng = np.random.default_rng([count, int(10 * of_error), int(drift), slow])
+    numbers, covered, widths, noisy, refused = [], [], [], 0, 0
     for _ in range(simulations):
-        features, errors = series(rng, count, memory, drift)
-        blocks = sample_blocks(rows_of(features, errors), "error", NAMES)
-        raw.append(blocks.raw)
-        known.append(len(np.unique(blocks.labels)))
+        features, errors, left = series(rng, row)
+        names = names_of(features)
+        blocks = sample_blocks(rows_of(features, errors), "error", names)
+        true = number_of_stretches(memory(left[:, None]), count)
+        numbers.append((blocks.raw, true, len(np.unique(blocks.labels))))
         try:
             trusted = TrustedRange.fit(
-                features, errors, blocks.labels, names=NAMES, coverage=COVERAGE, splits=3
+                features, errors, blocks.labels, names=names, coverage=COVERAGE, splits=3
             )
         except TooFewBlocks:
             refused += 1
             continue
-        noisy += "noise" in trusted.chosen
-        new, new_errors = series(rng, count, memory, drift)
+        noisy += not {*trusted.chosen} <= {*NAMES[:2]}
+        new, new_errors, _ = series(rng, row)
         check = trusted.check(new)
         covered.append(float(np.mean((new_errors <= check.upper)[check.inside])))
         widths.append(trusted.mean_bound / trusted.unconditional_bound)
     fitted = len(covered)
     error = np.std(covered, ddof=1) / np.sqrt(fitted) if fitted > 1 else np.nan
     return [
-        *(str(count), f"{memory:g}", f"{drift:g}", f"{np.median(raw):g}", f"{np.median(known):g}"),
+        *(str(count), f"{of_error:g}", f"{drift:g}", str(slow)),
+        *(f"{number:g}" for number in np.median(numbers, axis=0)),
         f"{100 * np.mean(covered):.1f} ± {100 * error:.1f}" if fitted else "–",
         f"{np.mean(widths):.2f}" if fitted else "–",
         f"{100 * noisy / fitted:.0f}" if fitted else "–",
@@ -88,8 +101,9 @@ def measured(row: tuple[int, float, float], simulations: int) -> list[str]:
 def page(simulations: int) -> str:
     rows = [measured(row, simulations) for row in ROWS]
     header = [
-        *("n", "AR(1)", "drift", "blocks of errors", "blocks of residuals", "coverage [%]"),
-        *("mean bound / without features", "noise chosen [%]", "refused [%]"),
+        *("n", "AR(1)", "drift", "slow features", "blocks of errors", "of what is unexplained"),
+        *("of residuals", "coverage [%]", "mean bound / without features"),
+        *("useless ones chosen [%]", "refused [%]"),
     ]
     return (
         "# Coverage of a trusted range whose features and blocks are found\n\n"
@@ -97,9 +111,11 @@ def page(simulations: int) -> str:
         f"{simulations} simulated series per row. The error depends on two correlated features, of "
         "which the first drifts by the given amount over the series, with a standard deviation of "
         "0.5 around it; the third feature is noise; what they do not explain is an AR(1) series. "
-        "Blocks (medians): five correlation times of the errors, and of their "
-        "residuals given the features. Features and error model compete on held-out blocks of the "
-        "series. Coverage: of a bound for "
+        f"Slow features are AR(1) series (a = {SLOW}) that predict nothing. "
+        "Blocks (medians): five correlation times of the errors, of the series that the features "
+        "do not explain, which only a simulation knows, and of the residuals given the features, "
+        "which are used. Features and error model compete on held-out blocks of the series. "
+        "Coverage: of a bound for "
         f"{100 * COVERAGE:g} % of new samples, on a new series of the same process, with its "
         "standard error. Refused: too few blocks.\n\n"
         f"{markdown_table(header, ['---:'] * len(header), rows)}\n\n"

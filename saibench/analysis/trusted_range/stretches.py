@@ -3,12 +3,8 @@
 A bound that knows the features errs by what they do not explain, so its blocks are those of the
 residuals: an error that drifts because a feature drifts is not correlated for that reason.
 
-The residuals are those of the errors' ranks in a regression on the features' ranks and their
-squares. Each contiguous twentieth of the samples in time is predicted without itself and three
-others: residuals of the fit itself would look more independent than they are, and so would
-residuals of single samples that are predicted from their neighbours. Fewer and longer parts are
-predicted by extrapolation where features drift, so that their residuals are shifted together.
-Simulation: `docs/results/statistics/trusted_range.md`.
+The residuals are those of `saibench.analysis.trusted_range.residuals`. Simulation:
+`docs/results/statistics/trusted_range.md`.
 """
 
 from __future__ import annotations
@@ -19,17 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 import polars
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from saibench.analysis.blocks import Blocks, block_columns, find_blocks
-from saibench.analysis.bootstrap import Floats, contiguous_blocks
+from saibench.analysis.bootstrap import contiguous_blocks
+from saibench.analysis.trusted_range.residuals import PARTS, residuals
 from saibench.errors import UserError
 from saibench.evidence.dependence import MUCH_LONGER
 from saibench.evidence.independence import STRETCH_COLUMN
 
 RESIDUAL = "__residual"
-PARTS, FOLDS = 20, 5
-"""Contiguous parts of the samples, and folds of a cross-fit; a fold has every fifth part."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +65,8 @@ def sample_blocks(
     """A block for each row.
 
     The blocks are those of `saibench.analysis.blocks` for the errors of all runs and partitions,
-    or for their residuals given the features, if these have a much shorter memory. If errors of
+    or for their residuals given the features, if these have a much shorter or longer memory (as
+    where features explain all but a drift). If errors of
     independent samples are to be averaged, samples of similar feature form a block.
 
     Args:
@@ -88,20 +83,18 @@ def sample_blocks(
     if features and num_blocks is None:
         place = np.empty(samples.height, dtype=np.int64)
         place[found.order] = np.arange(samples.height)
-        fold = samples.select("sample_id").with_columns(
-            fold=place * PARTS // samples.height % FOLDS
-        )
-        of_row = rows.select("sample_id").join(fold, on="sample_id", maintain_order="left")
+        part = samples.select("sample_id").with_columns(part=place * PARTS // samples.height)
+        of_row = rows.select("sample_id").join(part, on="sample_id", maintain_order="left")
         left = residuals(
             rows.select(features).to_numpy().astype(np.float64),
             rows[error].cast(polars.Float64).to_numpy(),
-            of_row["fold"].to_numpy(),
+            of_row["part"].to_numpy(),
         )
         with_residuals = rows.drop(STRETCH_COLUMN, strict=False).with_columns(
             polars.Series(RESIDUAL, left)
         )
         explained = _blocks_of(with_residuals, RESIDUAL)[1]
-        if explained.num_blocks > MUCH_LONGER * raw:
+        if not 1 / MUCH_LONGER <= explained.num_blocks / raw <= MUCH_LONGER:
             found = explained
     blocks = found.labels
     if num_blocks is not None:
@@ -115,27 +108,6 @@ def sample_blocks(
     joined = rows.select("sample_id").join(labels, on="sample_id", maintain_order="left")
     independent = num_blocks is None and not found.correlated and samples.height == rows.height
     return SampleBlocks(joined["label"].to_numpy().astype(np.int64), independent, raw)
-
-
-def residuals(features: Floats, errors: Floats, fold: NDArray[np.int64]) -> Floats:
-    """Ranks of the errors minus those that the features of the other folds predict.
-
-    Args:
-        features: `(samples, features)`.
-        errors: `(samples,)`.
-        fold: `(samples,)`, of each sample.
-    """
-    count = len(errors)
-    ranks = rankdata(errors) / count
-    centred = rankdata(features, axis=0) / count - 0.5
-    terms = np.column_stack([np.ones(count), centred, centred**2])
-    left = np.empty(count)
-    for one in np.unique(fold):
-        held_out = fold == one
-        kept = ~held_out if (~held_out).any() else held_out
-        slopes = np.linalg.lstsq(terms[kept], ranks[kept], rcond=None)[0]
-        left[held_out] = ranks[held_out] - terms[held_out] @ slopes
-    return left
 
 
 def _blocks_of(rows: polars.DataFrame, error: str) -> tuple[polars.DataFrame, Blocks]:

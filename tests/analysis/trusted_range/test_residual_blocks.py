@@ -3,9 +3,12 @@ from __future__ import annotations
 import numpy as np
 import polars
 import pytest
+from scipy.stats import rankdata
+from sklearn.linear_model import LinearRegression
 
 from benchmarks.simulation import ar1
-from saibench.analysis.trusted_range.stretches import residuals, sample_blocks
+from saibench.analysis.trusted_range.residuals import PARTS, residuals
+from saibench.analysis.trusted_range.stretches import sample_blocks
 from saibench.evidence.independence import Independence, marked_index
 from saibench.evidence.stretches import memory, number_of_stretches
 
@@ -41,15 +44,44 @@ def test_a_feature_that_explains_nothing_changes_no_block() -> None:
     np.testing.assert_array_equal(with_feature.labels, sample_blocks(rows, "error").labels)
 
 
-def test_many_features_do_not_hide_the_memory() -> None:
-    """Residuals of the fit itself would look more independent."""
+def test_a_drift_that_the_features_leave_is_correlation() -> None:
+    rng = np.random.default_rng(2)
+    feature = rng.standard_normal(1000)
+    rows = rows_of(np.exp(feature + 0.3 * ar1(rng, 1000, 0.97)), feature)
+    found = sample_blocks(rows, "error", ["feature"])
+    assert found.raw > 100 and len(np.unique(found.labels)) < 20
+
+
+@pytest.mark.parametrize("drift", [0.0, 3.0])
+def test_many_features_do_not_hide_the_memory(drift: float) -> None:
+    """Eight features drift by themselves; the error also follows the drift that all may share.
+
+    Residuals of the fit itself have 1.8 and 2 times as many blocks.
+    """
     numbers, own = [], []
-    for seed in range(10):
+    for seed in range(16):
         rng = np.random.default_rng(seed)
-        noise = ar1(rng, 600, 0.95)
-        features = np.column_stack([ar1(rng, 600, 0.95) for _ in range(8)])
-        part = np.arange(600) * 5 // 600
-        left = residuals(features, np.exp(noise), part)
-        numbers.append(number_of_stretches(memory(left[:, None]), 600))
-        own.append(number_of_stretches(memory(noise[:, None]), 600))
-    assert np.mean(numbers) < 1.35 * np.mean(own)
+        noise = ar1(rng, 800, 0.95)
+        common = np.linspace(0, drift, 800)
+        features = np.column_stack([common + ar1(rng, 800, 0.95) for _ in range(8)])
+        left = residuals(features, np.exp(common + noise), np.arange(800) * PARTS // 800)
+        numbers.append(number_of_stretches(memory(left[:, None]), 800))
+        own.append(number_of_stretches(memory(noise[:, None]), 800))
+    assert 0.7 * np.mean(own) < np.mean(numbers) < 1.3 * np.mean(own)
+
+
+def test_residuals_are_those_of_two_least_squares_fits() -> None:
+    rng = np.random.default_rng(3)
+    features, error = rng.normal(size=(100, 2)), rng.exponential(size=100)
+    part = np.arange(100) * PARTS // 100
+    left = residuals(np.column_stack([features, features[:, 0]]), error, part)  # collinear
+    ranks = rankdata(features, axis=0) / 100
+    terms, target = np.column_stack([ranks, ranks**2]), rankdata(error) / 100
+    for number in (0, 7, 19):
+        own, others = part == number, np.abs(part - number) > 1
+        fits = [
+            LinearRegression().fit(terms[kept], target[kept])
+            for kept in (np.full(100, True), others)
+        ]
+        expected = target[own] - np.mean([fit.predict(terms[own]) for fit in fits], axis=0)
+        np.testing.assert_allclose(left[own], expected, atol=1e-9)
