@@ -77,6 +77,14 @@ def test_momenta_labels_and_features_are_those_written(
     assert 0.05 * COUNT < (index["split"] == "test").sum() < 0.5 * COUNT
 
 
+def test_all_jets_may_be_tested(tmp_path: Path, jets: tuple[np.ndarray, np.ndarray]) -> None:
+    as_npz(tmp_path / "jets.npz", *jets)
+    tested = source(tmp_path, test=("jets.npz",)).load(tmp_path / "cache")
+    assert tested.index()["split"].unique().to_list() == ["test"]
+    with pytest.raises(UserError, match=r"data\.train"):
+        JetFiles(root=str(tmp_path))
+
+
 def test_the_files_of_the_parts_are_kept_apart(
     jets: tuple[np.ndarray, np.ndarray], tmp_path: Path
 ) -> None:

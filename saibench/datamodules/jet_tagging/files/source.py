@@ -57,7 +57,8 @@ class JetFiles:
     or HDF5 with padded arrays. `sample_id` is the number of the jet among those used, file by file.
 
     train: paths, names below `root`, or patterns such as `train/*.root`
-    val, test: as `train`; without `test`, a part of the jets of `train` is tested
+    val, test: as `train`; without `test`, a part of the jets of `train` is tested; `train` may be
+        empty for a model that is not trained here
     root: folder of the files or of their subfolder `jets/`; by default `SAIBENCH_DATA_DIR`, then
         `jets` in the cache
     columns: names of the four coordinates of constituents, or of one array (jets, constituents, 4);
@@ -79,7 +80,7 @@ class JetFiles:
     index_fields: ClassVar[tuple[Field, ...]] = (JET_CLASS,)
     of_label_1: ClassVar[str] = "of the signal"
 
-    train: Annotated[Files, pydantic.Field(min_length=1)]
+    train: Files = ()
     val: Files = ()
     test: Files = ()
     root: str | None = None
@@ -94,6 +95,8 @@ class JetFiles:
 
     def __post_init__(self) -> None:
         check_fields(self, "data")
+        if not (self.train or self.test):
+            raise UserError("data.train and data.test name no file. Use data.train=[jets.root].")
         if self.test and self.test_fraction is not None:
             raise UserError(
                 f"data.test_fraction={self.test_fraction} has no effect with data.test. Remove one."
