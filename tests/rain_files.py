@@ -156,6 +156,30 @@ def rain_dataset(
     )
 
 
+def forecast_dataset(rate: np.ndarray, issued: np.ndarray, minutes: int) -> Any:
+    """An xarray data set over time of issue, lead time, y and x, on the grid of `rain_dataset`.
+
+    Args:
+        rate: (n, L, H, W), or with members (n, M, L, H, W).
+        issued: (n,) datetime64.
+        minutes: between two lead times.
+    """
+    import xarray
+
+    grid = rain_dataset(rate.reshape(-1, *rate.shape[-2:])[:1])
+    member = ["member"] if rate.ndim == 5 else []
+    leads = minutes * np.arange(1, rate.shape[-3] + 1)
+    return xarray.Dataset(
+        {"rain": (("time", *member, "lead_time", "y", "x"), rate, {"units": "mm h-1"})},
+        coords={
+            "time": issued.astype("datetime64[ns]"),
+            "lead_time": ("lead_time", leads, {"units": "minutes"}),
+            "y": grid["y"],
+            "x": grid["x"],
+        },
+    )
+
+
 def write_grib(root: Path, rate: np.ndarray, moments: np.ndarray) -> None:
     """Files 000.grib2, … of MRMS' PrecipRate on a grid of 0.01 degrees, packed as PNG.
 

@@ -23,7 +23,7 @@ OPTIONS = sorted(
 STUDIES = [Path(name) for name in sorted(study_files())]
 DOWNLOADED = (
     *("data/acac", "data/ase", "data/extxyz", "data/md17", "data/mrms", "data/rmd17"),
-    *("data/jet_files", "data/rain_series", "data/top_landscape"),
+    *("data/jet_files", "data/rain_arrays", "data/rain_series", "data/top_landscape"),
 )
 OF_DOWNLOADED = ("data_sources", "temperature_shift")
 """Studies of data sets that must be downloaded."""
@@ -32,6 +32,7 @@ NEEDED_BESIDE = {
     "data/ase": ["data.files=[frames.xyz]", "data.molecule=water"],
     "data/extxyz": ["data.files=[frames.xyz]", "data.molecule=water"],
     "data/jet_files": ["workload=jet_tagging", "data.train=[jets.root]"],
+    "data/rain_arrays": [*UNTRAINED, "data.file=rain.npz", "data.pixel_km=1"],
     "data/rain_series": [*UNTRAINED, "data.files=[rain.nc]", "data.step_minutes=5"],
     "lr_schedule/plateau": ["trainer.max_steps=null", "trainer.max_time=00:00:01:00"],
     "trainer/none": UNTRAINED,
@@ -61,6 +62,8 @@ def test_option_composes_to_a_valid_run(option: Path, monkeypatch: pytest.Monkey
             monkeypatch.setattr(path, lambda source: ["C", "H"])
         path = "saibench.datamodules.nowcasting.series.source.RainSeries.pixel_km"
         monkeypatch.setattr(path, 1.0)
+        path = "saibench.datamodules.nowcasting.arrays.RainArrays.target_frames"
+        monkeypatch.setattr(path, 20)
     beside = NEEDED_BESIDE.get(str(option)) or settings_shown(option)
     (config,) = composed(f"{option.parent}={option.name}", *beside).points
     check_point(config)

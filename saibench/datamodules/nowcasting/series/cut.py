@@ -33,10 +33,9 @@ def cut_events(times: np.ndarray, frames: RainFrames, every: int) -> np.ndarray:
         frames: number of frames of an event, and the step between them.
         every: steps from one event to the next.
     """
-    seconds = times.astype("datetime64[s]").astype(np.int64)
+    seconds = _seconds(times)
     step = 60 * frames.minutes
-    rows = [_nearest(seconds, seconds + step * number, step) for number in range(frames.total)]
-    found = np.stack(rows, axis=1)
+    found = _rows(times, frames, seconds)
     complete = (found >= 0).all(axis=1)
     chosen, earliest = [], -np.inf
     for first in np.flatnonzero(complete):
@@ -44,6 +43,35 @@ def cut_events(times: np.ndarray, frames: RainFrames, every: int) -> np.ndarray:
             chosen.append(first)
             earliest = seconds[first] + step * (every - TOLERANCE)
     return found[np.array(chosen, dtype=np.int64)]
+
+
+def issued_events(times: np.ndarray, frames: RainFrames, issued: np.ndarray) -> np.ndarray:
+    """Rows of the frames of the events whose last observed frame is of a given time.
+
+    Events that lack a frame are left out.
+
+    Args:
+        times: (n,) datetime64[s], ascending.
+        frames: number of frames of an event, and the step between them.
+        issued: (m,) datetime64[s], times of the last observed frames.
+
+    Returns:
+        `(events, T + L)`, by time.
+    """
+    past = 60 * frames.minutes * (frames.observed - 1)
+    found = _rows(times, frames, np.unique(_seconds(issued)) - past)
+    return found[(found >= 0).all(axis=1)]
+
+
+def _rows(times: np.ndarray, frames: RainFrames, first: np.ndarray) -> np.ndarray:
+    """`(events, T + L)` rows of the frames of events that begin at `first` in seconds, -1: none."""
+    seconds, step = _seconds(times), 60 * frames.minutes
+    rows = [_nearest(seconds, first + step * number, step) for number in range(frames.total)]
+    return np.stack(rows, axis=1)
+
+
+def _seconds(times: np.ndarray) -> np.ndarray:
+    return times.astype("datetime64[s]").astype(np.int64)
 
 
 def _nearest(seconds: np.ndarray, wanted: np.ndarray, step: int) -> np.ndarray:

@@ -42,7 +42,7 @@ class GriddedFile:
     variable: str | None = None
 
     def layout(self) -> Layout:
-        with self._opened() as data:
+        with self.opened() as data:
             array, dimensions = self._array(data)
             _, rows, columns = dimensions
             return Layout(
@@ -55,8 +55,14 @@ class GriddedFile:
                 pixel_km=_pixel_km(data, rows, columns),
             )
 
+    def coordinates(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Coordinates of rows (H,) and columns (W,); None where the file has none."""
+        with self.opened() as data:
+            _, (_, rows, columns) = self._array(data)
+            return coordinate(data, rows), coordinate(data, columns)
+
     def frames(self) -> Iterator[Frame]:
-        with self._opened() as data:
+        with self.opened() as data:
             array, (time, rows, columns) = self._array(data)
             times = self._times(data, array, time)
             grid = [rows, columns] if time is None else [time, rows, columns]
@@ -70,12 +76,12 @@ class GriddedFile:
             for first in range(0, len(times), block):
                 chosen = array if time is None else array.isel({time: slice(first, first + block)})
                 stored = chosen.values.reshape(-1, array.sizes[rows], array.sizes[columns])
-                values, missing = _decoded(stored, attributes)
+                values, missing = decoded(stored, attributes)
                 for number in range(len(values)):
                     yield Frame(times[first + number], values[number], missing[number])
 
     @contextmanager
-    def _opened(self) -> Iterator[Any]:
+    def opened(self) -> Iterator[Any]:
         """The dataset, with decoded coordinates and stored numbers."""
         xarray = _xarray(self.path)
         try:
@@ -148,6 +154,11 @@ def _grid(data: Any, array: Any) -> tuple[str | None, str, str] | None:
     return (times[0] if times else None), space[0], space[1]
 
 
+def coordinate(data: Any, name: str) -> np.ndarray | None:
+    """Coordinates of a dimension; None if the file has none."""
+    return np.asarray(data[name].values) if name in data.coords else None
+
+
 def _interval(data: Any, time: str | None) -> float | None:
     """Minutes between the bounds of each time (CF 1.11, 7.1); None if unknown or several."""
     bounds = None if time is None else data[time].attrs.get("bounds")
@@ -168,7 +179,7 @@ def _pixel_km(data: Any, rows: str, columns: str) -> float | None:
     return spacing_km(data[columns].values, data[rows].values, units.pop())
 
 
-def _decoded(stored: np.ndarray, attributes: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def decoded(stored: np.ndarray, attributes: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Values in the unit of the file, and the pixels with a code for missing (CF 1.11, 2.5.1)."""
     if stored.dtype.kind == "i" and str(attributes.get("_Unsigned", "")).lower() == "true":
         stored = stored.view(stored.dtype.str.replace("i", "u"))

@@ -17,9 +17,14 @@ from saibench.datamodules.cache import cached_arrays, new_array
 from saibench.datamodules.files import paths_sha256
 from saibench.datamodules.nowcasting.event import OBSERVED_FRAMES, TARGET_FRAMES, RainFrames
 from saibench.datamodules.nowcasting.features import OBSERVED_FEATURES, observed_features
-from saibench.datamodules.nowcasting.series.cut import cadence_minutes, cut_events
+from saibench.datamodules.nowcasting.series.cut import (
+    cadence_minutes,
+    cut_events,
+    issued_events,
+)
 from saibench.datamodules.nowcasting.series.events import HOURS, ISSUED, SeriesEvents, read_event
 from saibench.datamodules.nowcasting.series.files import SeriesFiles, utc
+from saibench.datamodules.nowcasting.series.forecast import ForecastFile
 from saibench.datamodules.nowcasting.series.formats import Format
 from saibench.datamodules.nowcasting.series.grid import Section, section
 from saibench.datamodules.nowcasting.series.rates import (
@@ -30,6 +35,7 @@ from saibench.datamodules.nowcasting.series.rates import (
 )
 from saibench.errors import InsufficientData, UserError
 from saibench.evidence.independence import TIME, Independence
+from saibench.identity import digest_of_ids
 from saibench.options import Count, Degree, Name, Number, Positive, check_fields
 
 NotAbove1 = Annotated[float, pydantic.Field(ge=0, le=1)]
@@ -61,6 +67,7 @@ class RainSeries:
     input_frames, target_frames: observed and predicted frames of an event
     every: frames from one event to the next; by default as many as an event has, so that events
         share no frame
+    issued: file of forecasts, netCDF or zarr, at whose times of issue events are cut instead
     min_wet_fraction: smallest share of observed pixels with rain of an event
     max_missing_fraction: largest share of missing pixels of an event
 
@@ -89,6 +96,7 @@ class RainSeries:
     input_frames: Count = OBSERVED_FRAMES
     target_frames: Count = TARGET_FRAMES
     every: Count | None = None
+    issued: str | None = None
     min_wet_fraction: NotAbove1 = 0.0
     max_missing_fraction: NotAbove1 = 0.5
 
@@ -98,7 +106,7 @@ class RainSeries:
             self._bound(name)
 
     def describe(self) -> str:
-        series, part = self._series, self._section
+        series, part = self._series, self.part
         return (
             f"{len(series.times):,} frames of '{series.layout.variable}' in {series.unit} from "
             f"{utc(series.times[0])} to {utc(series.times[-1])}, {part.height} x {part.width} "
@@ -120,7 +128,7 @@ class RainSeries:
             "minutes": self.minutes_per_frame,
             "input_frames": self.input_frames,
             "target_frames": self.target_frames,
-            "every": self._every,
+            **self._chosen,
             "min_wet_fraction": self.min_wet_fraction,
             "max_missing_fraction": self.max_missing_fraction,
         }
@@ -162,7 +170,7 @@ class RainSeries:
     @property
     def _frames_recipe(self) -> dict[str, Any]:
         """All settings that change the array of frames."""
-        part = self._section
+        part = self.part
         return {
             "source": self.name,
             "version": 1,
@@ -180,7 +188,7 @@ class RainSeries:
 
     def _frames(self, folder: Path) -> Mapping[str, np.ndarray]:
         """Rates (frames, H, W) float32 in mm/h, NaN where missing, in order of time."""
-        part = self._section
+        part = self.part
         shape = (len(self._series.times), part.height, part.width)
         rate = new_array(folder, "rate", shape, np.float32)
         frames = tqdm(
@@ -204,7 +212,7 @@ class RainSeries:
         refuse_faulty(values, missing, unit, where)
         rate = rain_rate(np.where(missing, 0, values), unit, interval)
         refuse_impossible(rate, missing, where)
-        return self._section.cut(rate, missing)
+        return self.part.cut(rate, missing)
 
     def _events(self, rate: np.ndarray) -> Mapping[str, np.ndarray]:
         """Frames and features of the events with enough rain and enough valid pixels."""
@@ -252,7 +260,10 @@ class RainSeries:
     def _cut(self) -> np.ndarray:
         """Rows of the frames of each event. Raises InsufficientData: there is none."""
         times = self._series.times
-        found = cut_events(times, self._shape, self._every)
+        if self._issued is not None:
+            found = issued_events(times, self._shape, self._issued)
+        else:
+            found = cut_events(times, self._shape, self._every)
         if not len(found):
             raise InsufficientData(
                 f"{self._series}: {len(times)} frames, {cadence_minutes(times)} minutes apart, but "
@@ -260,6 +271,20 @@ class RainSeries:
                 "Use a longer series, or smaller data.input_frames and data.target_frames."
             )
         return found
+
+    @cached_property
+    def _issued(self) -> np.ndarray | None:
+        """(n,) datetime64[s], times of the last observed frames; None for all."""
+        if self.issued is None:
+            return None
+        return ForecastFile(Path(self.issued).expanduser()).layout().issued
+
+    @property
+    def _chosen(self) -> dict[str, Any]:
+        """The entry of the recipe for the choice of events."""
+        if self._issued is None:
+            return {"every": self._every}
+        return {"issued": digest_of_ids(self._issued.astype(np.int64))}
 
     @cached_property
     def _series(self) -> SeriesFiles:
@@ -275,7 +300,8 @@ class RainSeries:
         )
 
     @cached_property
-    def _section(self) -> Section:
+    def part(self) -> Section:
+        """The part of the grid that is used."""
         layout = self._series.layout
         return section(layout.height, layout.width, self.coarsen, self.crop)
 
