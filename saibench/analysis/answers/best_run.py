@@ -10,7 +10,7 @@ import numpy as np
 from saibench.analysis.answers.answer import Answer
 from saibench.analysis.answers.tested import tested_points
 from saibench.analysis.bootstrap import Interval
-from saibench.analysis.few_blocks import mean_of_series
+from saibench.analysis.few_blocks import PARTS, mean_of_series
 from saibench.analysis.model_errors import ModelErrors, model_errors
 from saibench.analysis.tested_models import (
     TestedModel,
@@ -23,7 +23,10 @@ from saibench.errors import UserError
 from saibench.evidence.once import once
 from saibench.evidence.reader import StudyEvidence
 from saibench.evidence.titles import titled
-from saibench.formatting import are, by_width, number
+from saibench.formatting import are, by_width, joined, number
+
+MAX_NAMED = 2
+"""Runs that a caution names; more are counted."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ def best_run(evidence: StudyEvidence, question: str) -> Answer[BestRunNumbers]:
         UserError: no run was tested, or runs were tested on different samples.
     """
     numbers = compared_models(evidence)
-    return Answer(question, best_run_sentence(numbers, evidence), numbers, _cautions(numbers))
+    return Answer(
+        question, best_run_sentence(numbers, evidence), numbers, best_run_cautions(numbers)
+    )
 
 
 def best_runs(evidence: StudyEvidence) -> tuple[str, ...]:
@@ -184,8 +189,27 @@ def _above(model: ComparedModel, unit: str) -> str:
     return f"{model.label} is {by_width(model.difference, unit)} above it ({significant})"
 
 
-def _cautions(numbers: BestRunNumbers) -> tuple[str, ...]:
-    single = [one for one in numbers.models if one.seeds == 1]
-    if len(numbers.models) < 2 or not single:
+def best_run_cautions(numbers: BestRunNumbers) -> tuple[str, ...]:
+    """What limits the comparison: single seeds, and a test that is short for its differences."""
+    if len(numbers.models) < 2:
         return ()
-    return ("A single seed was trained per setting: another seed may give another order.",)
+    found = []
+    single = [one.label for one in numbers.models if one.seeds == 1]
+    if single:
+        which = "per setting" if len(single) == len(numbers.models) else f"for {_named(single)}"
+        found.append(f"A single seed was trained {which}: another seed may give another order.")
+    in_parts = [
+        one.label
+        for one in numbers.models
+        if one.difference is not None and one.is_tested and one.difference.num_blocks <= PARTS
+    ]
+    if in_parts:
+        found.append(
+            f"The comparison with {_named(in_parts)} rests on {PARTS} parts of "
+            f"{numbers.partition}: a longer test is surer."
+        )
+    return tuple(found)
+
+
+def _named(labels: list[str]) -> str:
+    return joined(labels) if len(labels) <= MAX_NAMED else f"{len(labels)} runs"

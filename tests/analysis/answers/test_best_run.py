@@ -10,13 +10,16 @@ from scipy import stats
 from saibench.analysis.answers.best_run import (
     BestRunNumbers,
     ComparedModel,
+    best_run_cautions,
     best_run_sentence,
     ranked,
 )
 from saibench.analysis.bootstrap import Interval
+from saibench.analysis.few_blocks import PARTS
 from saibench.analysis.model_errors import ModelErrors
 from saibench.analysis.tested_models import TestedModel
 from saibench.analysis.trusted_range.records import Quantity
+from saibench.evidence.independence import Independence, marked_index
 
 MODELS = [TestedModel(name, name, (name,), {}, trains=False) for name in "abcde"]
 
@@ -71,3 +74,26 @@ def test_models_that_could_not_be_tested_are_counted() -> None:
     assert "c is 151 [90, 210] above it (significant)" in worse and "d is not tested" in worse
     more = sentence(best, model("b", 80, 1, 30), model("c", 90, 2, 50), model("d", 99, 3, 60))
     assert "b is 15 [1, 30] above it (significant); 2 further are significantly" in more
+
+
+def test_a_comparison_that_rests_on_four_parts_has_a_caution() -> None:
+    """A trend of the second model's error, of which the test has few correlation times."""
+    rng = np.random.default_rng(3)
+    trend = np.linspace(60.0, 200.0, 400) + rng.normal(0.0, 20.0, 400)
+    by_point = {"a": rng.normal(50.0, 5.0, 400)[:, None], "b": trend[:, None]}
+    ids = np.arange(400)
+    table = polars.DataFrame({"sample_id": ids, "time": ids.astype(float)})
+    samples = marked_index(table, Independence("time", "time"))
+    compared = ModelErrors("last_tenth", Quantity("error"), "", ("",), samples, by_point)
+    best, other = ranked(compared, MODELS[:2])
+    assert other.is_worse and other.difference is not None and other.difference.num_blocks == PARTS
+    (caution,) = best_run_cautions(BestRunNumbers(Quantity("error"), "last_tenth", (best, other)))
+    assert "with b" in caution and f"{PARTS} parts" in caution
+
+
+def test_settings_with_a_single_seed_are_named() -> None:
+    mean = Interval(1.0, 2.0, 3.0, 50, 400)
+    models = [ComparedModel(name, (name,), seeds, mean) for name, seeds in (("a", 3), ("b", 1))]
+    numbers = BestRunNumbers(Quantity("error"), "test", tuple(models))
+    (caution,) = best_run_cautions(numbers)
+    assert "for b:" in caution
