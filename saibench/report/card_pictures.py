@@ -117,12 +117,14 @@ def fairness(numbers: FairnessNumbers, evidence: StudyEvidence) -> Markup:
     at = [12.0 + 20 * place for place in range(3)]
     parts.append(dots(at, [27.0] * 3, "seed missing"))
     parts.append(dots(at[:many], [27.0] * min(3, many), "seed few" if many < 2 else "seed"))
-    parts += _gauge(1, "independent blocks", f"{numbers.blocks:,}")
-    x = Axis(0.0, max(4.0 * MIN_BLOCKS, numbers.blocks), 4, WIDTH - 4)
-    few = numbers.blocks < MIN_BLOCKS
+    fewest, most = numbers.blocks
+    shown = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    parts += _gauge(1, "independent blocks", shown)
+    x = Axis(0.0, max(4.0 * MIN_BLOCKS, fewest), 4, WIDTH - 4)
+    few = fewest < MIN_BLOCKS
     parts += [
         box(4, 78, WIDTH - 8, 10, "track"),
-        box(4, 78, x(numbers.blocks) - 4, 10, "few" if few else "enough"),
+        box(4, 78, x(fewest) - 4, 10, "few" if few else "enough"),
         line(x(MIN_BLOCKS), 74, x(MIN_BLOCKS), 92, "size"),
     ]
     audit = numbers.audit

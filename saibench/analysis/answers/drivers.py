@@ -36,17 +36,18 @@ def drivers(evidence: StudyEvidence, runs: Sequence[str], question: str) -> Answ
         found = study_traces(evidence)
     except UserError as error:
         return predictors(evidence, runs, question, str(error))
-    traced = [one for one in found.traces if one.responses]
-    refused = [reason for one in found.traces for reason in one.refused]
-    chosen = next((one for one in traced if one.point in runs), traced[0] if traced else None)
-    if chosen is None or found.config.responses[0] not in chosen.responses[0].response.name:
+    best = next((one for one in found.traces if one.point in runs), found.traces[0])
+    chosen = next((one for one in (best, *found.traces) if one.responses), best)
+    first = "".join(one.response.name for one in chosen.responses[:1])
+    if found.config.responses[0] not in first:
         with contextlib.suppress(UserError):
-            return predictors(evidence, runs, question, refused[0])
-    if chosen is None:
-        raise UserError(refused[0])
+            return predictors(evidence, runs, question, best.refused[0])
+    if not first:
+        raise UserError(best.refused[0])
     label = chosen.label if len(evidence.metrics) > 1 else ""
     numbers = drivers_of(chosen.responses[0], found.config.level, label)
-    return Answer(question, drivers_sentence(numbers, evidence), numbers)
+    cautions = () if chosen is best else (f"{best.label} is not traced: {best.refused[0]}",)
+    return Answer(question, drivers_sentence(numbers, evidence), numbers, cautions)
 
 
 def drivers_of(trace: ResponseTrace, level: float, run: str = "") -> DriverNumbers:

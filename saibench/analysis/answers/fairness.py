@@ -9,12 +9,15 @@ from typing import Any
 import polars
 
 from saibench.analysis.answers.answer import Answer
+from saibench.analysis.answers.best_run import compared_models
 from saibench.analysis.answers.tested import tested_points
 from saibench.analysis.leak_audit.of_evidence import audits_of
 from saibench.analysis.leak_audit.sentences import MAX_SCORE_WITHOUT_LEAK
 from saibench.analysis.tested_models import fewest_trainings, tested_models
+from saibench.errors import UserError
 from saibench.evidence.audit_record import Audit
 from saibench.evidence.reader import StudyEvidence
+from saibench.evidence.titles import titled
 from saibench.formatting import counted, percent
 
 MIN_BLOCKS = 20
@@ -28,7 +31,9 @@ class FairnessNumbers:
     Args:
         partition: the held-out one, or the first tested.
         test, training: smallest and largest number of samples over the runs.
-        blocks: fewest independent blocks of the test.
+        error: title of the models' error; empty if they cannot be compared.
+        blocks: fewest and most independent blocks of that error over the models, or else those
+            decided for all errors.
         seeds: fewest seeds of a trained model; None if no model was trained.
         audit: that of the largest leak into the partition; None if none is recorded.
         seen: largest share of the test samples that a run was trained on.
@@ -37,7 +42,8 @@ class FairnessNumbers:
     partition: str
     test: tuple[int, int]
     training: tuple[int, int] | None
-    blocks: int
+    error: str
+    blocks: tuple[int, int]
     seeds: int | None
     audit: Audit | None
     seen: float
@@ -60,9 +66,7 @@ def _numbers(evidence: StudyEvidence) -> FairnessNumbers:
     is_seen = polars.lit(False) if seen is None else polars.col(seen).fill_null(False)
     by_run = rows.group_by("point").agg(polars.len(), seen=is_seen.mean())
     runs = by_run["point"].to_list()
-    blocks = [
-        one.dependence.num_blocks for one in evidence.dependence if one.partition == partition
-    ]
+    error, blocks = _blocks(evidence, partition)
     audits = [one.audit for one in audits_of(evidence) if one.audit.partition == partition]
     training = [count for record in (evidence.records[run] for run in runs)
                 if (count := _training_count(record)) is not None]  # fmt: skip
@@ -70,11 +74,23 @@ def _numbers(evidence: StudyEvidence) -> FairnessNumbers:
         partition=partition,
         test=_span(by_run["len"].to_list()),
         training=_span(training) if training else None,
-        blocks=min(blocks, default=0),
+        error=error,
+        blocks=blocks,
         seeds=fewest_trainings(tested_models(points)),
         audit=max(audits, key=lambda one: one.score.estimate, default=None),
         seen=max(by_run["seen"].to_list()),
     )
+
+
+def _blocks(evidence: StudyEvidence, partition: str) -> tuple[str, tuple[int, int]]:
+    """`error` and `blocks` of `FairnessNumbers`."""
+    try:
+        compared = compared_models(evidence)
+    except UserError:
+        decided = [one for one in evidence.dependence if one.partition == partition]
+        return "", _span([one.dependence.num_blocks for one in decided] or [0])
+    error = titled(compared.statistic.error_name, evidence)
+    return error, _span([model.mean.num_blocks for model in compared.models])
 
 
 def _training_count(record: Any) -> int | None:
@@ -92,10 +108,14 @@ def _text(span: tuple[int, int]) -> str:
 
 
 def _sentence(numbers: FairnessNumbers) -> str:
-    parts = [
-        f"{numbers.partition} has {_text(numbers.test)} samples in "
-        f"{counted(numbers.blocks, 'independent block')}"
-    ]
+    few, most = numbers.blocks
+    of = f" (of {numbers.error}{', by run' if few < most else ''})" if numbers.error else ""
+    blocks = (
+        counted(few, "independent block")
+        if few == most
+        else (f"{_text(numbers.blocks)} independent blocks")
+    )
+    parts = [f"{numbers.partition} has {_text(numbers.test)} samples in {blocks}{of}"]
     if numbers.training is not None:
         parts.append(f"{_text(numbers.training)} training samples")
     if numbers.seeds is not None:
@@ -112,10 +132,12 @@ def _cautions(numbers: FairnessNumbers) -> list[str]:
     found = []
     if numbers.seeds == 1:
         found.append("A single seed: the numbers hold for this trained net alone.")
-    if numbers.blocks < MIN_BLOCKS:
+    few, most = numbers.blocks
+    if few < MIN_BLOCKS:
+        only = "Only" if few == most else "A run has only"
         found.append(
-            f"Only {counted(numbers.blocks, 'independent block')}: intervals are wide and bounds "
-            "hardly calibrated."
+            f"{only} {counted(few, 'independent block')}: intervals are wide and bounds hardly "
+            "calibrated."
         )
     if numbers.seen:
         seen = f"{100 * numbers.seen:.3g} % of the test samples were trained on"
