@@ -94,6 +94,8 @@ def _evaluate(arguments: Sequence[str]) -> int:
     from saibench.runs.study import report
 
     command = compose_command("evaluate", arguments)
+    if command.dry_run:
+        raise UserError("--dry-run is an option of train.py. Remove it: complete tests are kept.")
     for config in command.points:
         check_retest(config)
     outcomes = launch(command, evaluate_point)

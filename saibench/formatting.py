@@ -68,6 +68,14 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
+def file_size(size: float | None) -> str:
+    """`12 kB`, `3.1 MB`, `1.73 GB`: decimal units, as of disks."""
+    if size is None:
+        return NOTHING
+    power = next((power for power in (1, 2) if size < 999.5 * 1000**power), 3)
+    return f"{number(size / 1000**power)} {('kB', 'MB', 'GB')[power - 1]}"
+
+
 def counted(count: int, noun: str) -> str:
     """`1 sample`, `1,230 samples`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -42,6 +42,7 @@ OPEN_NODES = ("partitions", "metrics", "trainer.callbacks", "sweeps", "hydra")
 against the parameters of the target."""
 
 TRUST_MODULE = "--trust-module"
+DRY_RUN = "--dry-run"
 
 _NOT_COMPOSED = (HydraException, OmegaConfBaseException, ValueError)
 """Errors that Hydra raises for settings that cannot be combined."""
@@ -56,6 +57,7 @@ class Command:
         overrides: the settings as they were typed.
         config_dir: the user's folder of configs, searched first.
         multirun: whether it is a sweep.
+        dry_run: whether to print what it would do, and do nothing.
         points: one config per run, with Hydra's own node, not yet resolved.
         composed: copies of them for the launcher.
     """
@@ -64,6 +66,7 @@ class Command:
     overrides: list[str]
     config_dir: str | None
     multirun: bool
+    dry_run: bool
     points: list[DictConfig]
     composed: Composed
 
@@ -100,7 +103,9 @@ def compose_command(config_name: str, arguments: Sequence[str]) -> Command:
         else:
             _refuse_lists(overrides)
             points = [master]
-    return Command(config_name, args.overrides, args.config_dir, multirun, points, composed)
+    return Command(
+        config_name, args.overrides, args.config_dir, multirun, args.dry_run, points, composed
+    )
 
 
 def check_user_configs(config_name: str, arguments: Sequence[str]) -> None:
@@ -117,7 +122,7 @@ def check_user_configs(config_name: str, arguments: Sequence[str]) -> None:
 
 
 def parse(arguments: Sequence[str]) -> Namespace:
-    """Parse Hydra's flags and `--trust-module`, in any order with the settings.
+    """Parse Hydra's flags, `--trust-module` and `--dry-run`, in any order with the settings.
 
     Raises:
         UserError: an unknown flag, one that replaces the shipped config, or flags that exclude
@@ -125,6 +130,7 @@ def parse(arguments: Sequence[str]) -> Namespace:
     """
     parser = get_args_parser()
     parser.add_argument(TRUST_MODULE, action="append", default=[])
+    parser.add_argument(DRY_RUN, action="store_true")
     parser.error = _refuse_flag  # type: ignore[method-assign]
     args, unknown = parser.parse_known_intermixed_args(list(arguments))
     if unknown:
@@ -138,6 +144,8 @@ def parse(arguments: Sequence[str]) -> Namespace:
         raise UserError("--experimental-rerun is not supported. Repeat the command to resume it.")
     if (args.resolve or args.package) and not args.cfg:
         raise UserError("--resolve and --package are options of --cfg. Add --cfg job.")
+    if args.dry_run and (args.cfg or args.info):
+        raise UserError(f"{DRY_RUN} excludes --cfg and --info. Remove one of them.")
     if args.multirun and (args.cfg or args.info):
         raise UserError(
             "--cfg and --info show the config of one run. Remove -m and lists of values."

@@ -97,6 +97,21 @@ def load_weights(path: Path, module: nn.Module) -> None:
     module.load_state_dict(_fitting_state(path, module))
 
 
+def steps_of(path: Path) -> int:
+    """Batches that a checkpoint was trained on.
+
+    Raises:
+        UserError: it is damaged, or no checkpoint of a training.
+    """
+    check_whole(path)
+    try:
+        loops = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["loops"]
+        return int(loops["fit_loop"]["epoch_loop.batch_progress"]["total"]["completed"])
+    except _DAMAGED as error:
+        cause = first_line(error)
+        raise UserError(f"{path} is not a readable checkpoint ({cause}): {_fix(path)}.") from error
+
+
 def _fitting_state(path: Path, module: nn.Module) -> dict[str, Any]:
     fix = _fix(path)
     if not path.exists():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from saibench.errors import InsufficientData, UserError
 
@@ -22,13 +22,22 @@ INTERRUPTED = 130
 def train_points(command: Command) -> int:
     """Complete all runs of a command, report their studies and return the exit code.
 
+    A dry run prints what it would do instead.
+
     Raises:
         UserError: a run is invalid; nothing is written.
     """
     from saibench.config.launch import launch
     from saibench.runs.stopping import STOP
 
-    points = _checked_points(command)
+    points, insufficient = _checked_points(command)
+    if command.dry_run:
+        from saibench.runs.plan import plan_runs, print_plan
+
+        print_plan(plan_runs(points, insufficient))
+        return 0
+    if command.multirun:
+        _write_expected(command, points)
     outcomes, interrupted = [], False
     with STOP.listening():
         try:
@@ -49,26 +58,47 @@ def train_points(command: Command) -> int:
     return INTERRUPTED if STOP.number is None else 128 + STOP.number
 
 
-def _checked_points(command: Command) -> list[Point]:
+def _checked_points(command: Command) -> tuple[list[Point], dict[Path, InsufficientData]]:
     """Return the points of a command, checked before anything is written.
 
-    Some points of a sweep may need more data than there are, but not all.
+    Some points of a sweep may need more data than there are, but not all; why, by their folder.
     """
     from saibench.config.check import check_point, refuse_if_no_point_has_enough_data
     from saibench.config.content import identified
     from saibench.runs.point import Point
 
-    points, insufficient = [], []
+    points, insufficient = [], {}
     for config in command.points:
+        missing = None
         try:
             check_point(config)
         except InsufficientData as error:
-            insufficient.append(error)
+            missing = error
         directory = config.hydra.sweep.dir if command.multirun else config.hydra.run.dir
         points.append(Point(identified(config), Path(directory).absolute()))
-    refuse_if_no_point_has_enough_data(len(points), insufficient)
+        if missing is not None:
+            insufficient[points[-1].folder] = missing
     _refuse_duplicates(points)
-    return points
+    refuse_if_no_point_has_enough_data(len(points), list(insufficient.values()))
+    return points, insufficient
+
+
+def _write_expected(command: Command, points: Sequence[Point]) -> None:
+    """Write the names of all runs of a sweep into each study, for `saibench status`.
+
+    Not if the folder is named by the clock, which goes on until the sweep is launched.
+    """
+    from omegaconf import OmegaConf
+
+    from saibench.runs.expected import write_expected
+
+    config = command.points[0]
+    unresolved: Any = OmegaConf.to_container(config, resolve=False)
+    named_by = unresolved["study"], unresolved["hydra"]["sweep"]["dir"]
+    if any("${now:" in str(name) for name in named_by):
+        return
+    for study in dict.fromkeys(point.study for point in points):
+        write_expected(study, [point.name for point in points if point.study == study])
 
 
 def _refuse_duplicates(points: Sequence[Point]) -> None:

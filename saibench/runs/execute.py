@@ -16,6 +16,7 @@ from saibench.errors import InsufficientData, UserError
 from saibench.evidence import run_record as record
 from saibench.files.atomic import remove_leftovers
 from saibench.identity import moved
+from saibench.runs import progress
 from saibench.runs.error_files import RankFailed, cause_of
 from saibench.runs.inputs import keep_inputs
 from saibench.runs.point import BEST, CONFIG, LAST, Point, PointIsBusy, load_point, locked
@@ -81,6 +82,8 @@ def _outcome(folder: Path, work: Callable[[], Outcome], keep_refused: bool = Tru
                 outcome = work()
             except UserError as error:
                 outcome = Outcome(folder, record.FAILED, str(error), is_users=True)
+            finally:
+                (folder / progress.FILE).unlink(missing_ok=True)
             has_weights = any((folder / name).exists() for name in (BEST, LAST))
             if outcome.is_users and is_new and not keep_refused and not has_weights:
                 shutil.rmtree(folder)

@@ -22,6 +22,9 @@ from saibench.imports.allow_list import refuse_targets
 from saibench.imports.user_names import user_names
 from saibench.runs.inputs import check_identity, with_inputs
 
+LOCK = ".lock"
+SECONDS_OF_A_LOOK = 0.2
+"""Who looks whether a run is locked holds its lock for a moment, which others wait for."""
 LAST = "last.ckpt"
 BEST = "best.ckpt"
 REPORTED = (
@@ -102,9 +105,9 @@ def locked(folder: Path) -> Iterator[None]:
         PointIsBusy: another process holds the lock.
         UserError: the folder cannot be written.
     """
-    lock = FileLock(folder / ".lock")
+    lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=SECONDS_OF_A_LOOK, poll_interval=0.02)
     except Timeout as error:
         raise PointIsBusy(f"{folder} is in use by another process.") from error
     except OSError as error:
@@ -119,6 +122,8 @@ def locked(folder: Path) -> Iterator[None]:
 
 def is_locked(folder: Path) -> bool:
     """Whether a process holds the lock of `folder`, or the lock cannot be read."""
+    if not (folder / LOCK).exists():
+        return False
     try:
         with locked(folder):
             return False

@@ -51,9 +51,7 @@ def conclude(
     """
     folder = points[0].study
     ends = [outcomes.get(point.folder) or _recorded(point.folder) for point in points]
-    console = Console(highlight=False, soft_wrap=True)
-    if not console.is_terminal:
-        console.width = _WIDTH
+    console = table_console()
     console.print(_table(folder, points, ends))
     for point, end in zip(points, ends, strict=True):
         if end.cause is not None:
@@ -62,6 +60,14 @@ def conclude(
     if reports and any(end.state == COMPLETE for end in ends):
         failed |= not report(folder, console, in_short=True)
     return int(failed)
+
+
+def table_console() -> Console:
+    """A console whose tables wrap no name in a log file."""
+    console = Console(highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    return console
 
 
 def report(folder: Path, console: Console | None = None, in_short: bool = False) -> bool:

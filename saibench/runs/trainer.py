@@ -22,6 +22,7 @@ from saibench.runs.last_step import StopBetweenSteps
 from saibench.runs.one_process import OneProcess
 from saibench.runs.point import BEST, LAST
 from saibench.runs.short_round import ShortLastRound
+from saibench.runs.writes_progress import WritesProgress
 
 
 def build_trainer(
@@ -101,6 +102,7 @@ def _callbacks(settings: DictConfig, folder: Path, round_: int, snapshots: int) 
         *([Snapshots(snapshots)] if snapshots else []),
         TrainableGuard(),
         DivergenceGuard(),
+        WritesProgress(folder),
         StopBetweenSteps(folder / LAST),
         PointCheckpoint(folder, BEST, MONITORED),
         # the last comes after the best, whose score it stores; Lightning's `save_last` writes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from saibench.config.compose import compose_command
+from saibench.config.compose import DRY_RUN, compose_command
 from saibench.errors import UserError
 from saibench.findings.finding import Finding, module_findings
 from saibench.paper.reproduction.comparison import comparison
@@ -23,7 +23,13 @@ FOUND = "found.txt"
 """File with the printed text."""
 
 
-def reproduce(name: str, full: bool, overrides: Sequence[str], flags: Sequence[str] = ()) -> int:
+def reproduce(
+    name: str,
+    full: bool,
+    overrides: Sequence[str],
+    flags: Sequence[str] = (),
+    dry_run: bool = False,
+) -> int:
     """Run or reuse the runs, draw the figure, and compare them with the paper's claims.
 
     Args:
@@ -31,6 +37,7 @@ def reproduce(name: str, full: bool, overrides: Sequence[str], flags: Sequence[s
         full: in the size of the paper instead of minutes on two cores.
         overrides: settings of `train.py` for every run.
         flags: flags of `train.py` with the folders of custom configs and modules.
+        dry_run: print what would run, and write nothing.
 
     Returns:
         The exit code: 1 if a run failed or a figure could not be drawn.
@@ -39,13 +46,15 @@ def reproduce(name: str, full: bool, overrides: Sequence[str], flags: Sequence[s
         UserError: an unknown name, or settings that do not apply to it; nothing is written.
     """
     if name in TABLES:
-        _refuse_settings(name, full, overrides)
+        _refuse_settings(
+            name, [*(["--full"] if full else []), *([DRY_RUN] if dry_run else []), *overrides]
+        )
         return _reproduce_table(name)
     result = named_result(name)
     if full and not result.has_two_sizes:
         raise UserError(f"{name} has one size only. Remove --full.")
     studies = list(result.studies if full else result.mini.values())
-    arguments = [*flags, *overrides]
+    arguments = [*flags, *overrides, *([DRY_RUN] if dry_run else [])]
     for study in studies[1:]:  # run_study composes the first
         compose_command("train", ["-m", f"+sweeps={study}", *arguments])
     print(_heading(result, studies, full, flags))
@@ -54,6 +63,8 @@ def reproduce(name: str, full: bool, overrides: Sequence[str], flags: Sequence[s
         ran.append(run_study(study, arguments))
         if ran[-1].status == INTERRUPTED:
             return INTERRUPTED
+    if dry_run:
+        return 0
     return _compare(result, ran)
 
 
@@ -91,8 +102,7 @@ def _reproduce_table(name: str) -> int:
     return 0
 
 
-def _refuse_settings(name: str, full: bool, overrides: Sequence[str]) -> None:
-    given = [*(["--full"] if full else []), *overrides]
+def _refuse_settings(name: str, given: Sequence[str]) -> None:
     if given:
         raise UserError(
             f"{name} takes no runs, so {' '.join(given)} has no effect. Use {name} alone."

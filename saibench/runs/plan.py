@@ -1,0 +1,197 @@
+"""What a command would do with each of its runs: `train.py … --dry-run`. Nothing is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from saibench.errors import InsufficientData, UserError
+from saibench.evidence.run_record import COMPLETE, FAILED, read_record
+from saibench.formatting import counted, duration, file_size, joined, number
+from saibench.runs.measured import MeasuredRun, like, measured_runs
+from saibench.runs.point import LAST, Point, is_locked
+from saibench.runs.sibling import why_anew
+from saibench.runs.study import table_console
+
+NEW = "new"
+RESUMED = "resumed"
+TESTED = "tested further"
+IN_USE = "in use"
+IMPOSSIBLE = "impossible"
+RUNS = (NEW, RESUMED, TESTED)
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """What a command would do with one run.
+
+    Args:
+        point: the run.
+        state: `NEW`, `RESUMED`, `TESTED`, `COMPLETE`, `IN_USE` or `IMPOSSIBLE`.
+        why: sentences on the state.
+        steps: of training that are left; None if its budget is a time.
+        seconds: estimated time that is left; None if no such run was measured.
+        size: estimated bytes on disk that are added, likewise.
+        measured: the run from which they are estimated.
+    """
+
+    point: Point
+    state: str
+    why: tuple[str, ...] = ()
+    steps: int | None = 0
+    seconds: float | None = 0.0
+    size: float | None = 0.0
+    measured: MeasuredRun | None = None
+
+
+def plan_runs(
+    points: Sequence[Point], insufficient: Mapping[Path, InsufficientData]
+) -> list[PlannedRun]:
+    """What would become of each point.
+
+    Args:
+        points: of a command, checked.
+        insufficient: by folder, why the data do not suffice.
+    """
+    by_workload: dict[tuple[Path, str], list[MeasuredRun]] = {}
+    planned = []
+    for point in points:
+        if (error := insufficient.get(point.folder)) is not None:
+            planned.append(PlannedRun(point, IMPOSSIBLE, (str(error),)))
+            continue
+        key = point.study.parent, str(point.settings["workload"]["name"])
+        if key not in by_workload:
+            by_workload[key] = measured_runs(*key)
+        planned.append(_planned(point, by_workload[key]))
+    return planned
+
+
+def print_plan(planned: Sequence[PlannedRun]) -> None:
+    """Print a table of the runs of each study, and what they take together."""
+    console = table_console()
+    for study in dict.fromkeys(run.point.study for run in planned):
+        runs = [run for run in planned if run.point.study == study]
+        console.print(_table(study, runs))
+        for run in runs:
+            for sentence in run.why:
+                console.print(f"{run.point.name}: {sentence}", markup=False)
+    for line in _summary(planned):
+        console.print(line, markup=False)
+
+
+def _planned(point: Point, measured: list[MeasuredRun]) -> PlannedRun:
+    try:
+        record = read_record(point.folder)
+    except UserError as error:
+        return PlannedRun(point, IMPOSSIBLE, (str(error),))
+    if is_locked(point.folder):
+        return PlannedRun(point, IN_USE, ("another process works on it.",))
+    source = like(point.settings, measured)
+    if record.get("state") == COMPLETE:
+        lacking = [name for name in point.settings["test"] if name not in record["partitions"]]
+        if not lacking:
+            return PlannedRun(point, COMPLETE)
+        seconds = None if source is None else source.test
+        untested = f"not yet tested on {joined(lacking)}."
+        return PlannedRun(point, TESTED, (untested,), 0, seconds, None, source)
+    budget, done = steps_of_budget(point.settings), steps_done(point.folder)
+    left = None if budget is None else max(0, budget - done)
+    why = tuple(why_anew(point)) if not record else ()
+    if done:
+        why = (f"goes on from step {done:,}.",)
+    elif record.get("state") == FAILED:
+        why = (f"failed before: {(record.get('failure') or {}).get('cause')}",)
+    state = RESUMED if record else NEW
+    if source is None:
+        return PlannedRun(point, state, why, left, None, None)
+    return PlannedRun(
+        point, state, why, left, _seconds(point.settings, left, source), source.size, source
+    )
+
+
+def steps_of_budget(settings: Mapping[str, Any]) -> int | None:
+    """Steps of training; None if only a time limits them."""
+    if settings["datamodule"].get("steps") == 0:  # its model is not trained
+        return 0
+    steps = settings["trainer"]["max_steps"]
+    return None if steps is None else int(steps)
+
+
+def steps_done(folder: Path) -> int:
+    """Steps from which the run would go on; 0 if its checkpoint is damaged, which is refused."""
+    path = folder / LAST
+    if not path.exists():
+        return 0
+    from saibench.runs.checkpoints import steps_of  # imports torch
+
+    try:
+        return steps_of(path)
+    except UserError:
+        return 0
+
+
+def _seconds(settings: Mapping[str, Any], steps: int | None, source: MeasuredRun) -> float:
+    """Estimated seconds of a run; a limit of time ends its training."""
+    limit = settings["trainer"]["max_time"]
+    longest = float("inf") if limit is None else _limit(limit).total_seconds()
+    train = float("inf") if steps is None else steps * source.step
+    return source.prepare + min(train, longest) + source.test
+
+
+def _limit(text: str) -> timedelta:
+    """A time as `trainer.max_time` gives it, DD:HH:MM:SS."""
+    days, hours, minutes, seconds = map(int, text.split(":"))
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _table(study: Path, runs: Iterable[PlannedRun]) -> Table:
+    table = Table(title=str(study), title_justify="left", box=None, pad_edge=False)
+    table.add_column("run", no_wrap=True)
+    table.add_column("plan", no_wrap=True)
+    for heading in ("steps", "time", "disk"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for run in runs:
+        cost = ("", "", "")
+        if run.state in RUNS:
+            cost = number(run.steps), duration(run.seconds), file_size(run.size)
+        table.add_row(run.point.name, run.state, *cost)
+    return table
+
+
+def _summary(planned: Sequence[PlannedRun]) -> list[str]:
+    """How many runs of each kind, what they take, and from where that is known."""
+    kinds = Counter(run.state for run in planned)
+    lines = [
+        f"{counted(len(planned), 'run')}: {joined([f'{n} {kind}' for kind, n in kinds.items()])}."
+    ]
+    left = [run for run in planned if run.state in RUNS]
+    known = [run for run in left if run.seconds is not None]
+    if known:
+        seconds = sum(run.seconds or 0 for run in known)
+        size = sum(run.size or 0 for run in known)
+        unknown = len(left) - len(known)
+        but = f", without {counted(unknown, 'run')} of which none is known" if unknown else ""
+        lines.append(
+            f"Together about {duration(seconds)} one after another, and {file_size(size)}{but}."
+        )
+        lines += dict.fromkeys(_source(run.measured) for run in known if run.measured)
+    elif left:
+        lines.append(
+            "No complete run of this model with these batches and devices is in "
+            f"{left[0].point.study.parent}, so times and sizes are not known."
+        )
+    return lines
+
+
+def _source(run: MeasuredRun) -> str:
+    step = f"{number(1000 * run.step)} ms a step, " if run.step else ""
+    return (
+        f"Estimated from {run.folder.parent.name}/{run.folder.name}: {step}"
+        f"{duration(run.prepare + run.test)} before and after training."
+    )
