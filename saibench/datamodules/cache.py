@@ -77,8 +77,9 @@ def cached_arrays(
     recipe: Mapping[str, Any],
     build: Callable[[Path], Arrays],
     units: Mapping[str, str] | None = None,
+    version: int = 1,
 ) -> CachedArrays:
-    """The arrays of `<root>/<name>-<hash of recipe>/`, built if they do not exist.
+    """The arrays of `<root>/<name>-<hash of recipe and version>/`, built if they do not exist.
 
     Of several concurrent processes one builds while the others wait. The folder is renamed into
     place when it is complete; an interrupted build is repeated, as is one whose arrays do not match
@@ -91,11 +92,12 @@ def cached_arrays(
         build: makes the arrays. Its argument is the folder in which they will be saved, where an
             array larger than memory can be filled in chunks (`new_array`).
         units: array name → unit, for the manifest.
+        version: of `build`; raise it when it makes other arrays of the same recipe.
 
     Raises UserError: the disk is full, the root is not writable, or a symbolic link is in the way.
     """
     recipe = json.loads(json.dumps(recipe, allow_nan=False))
-    text = json.dumps(recipe, sort_keys=True)
+    text = json.dumps(recipe, sort_keys=True) + (f" {version}" if version > 1 else "")
     folder = root / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
     found = _open(folder)
     if found is None:

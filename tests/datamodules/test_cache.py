@@ -114,6 +114,15 @@ def test_another_recipe_has_another_folder(tmp_path: Path) -> None:
     assert len(folders) == 2
 
 
+def test_another_version_of_the_build_has_another_folder(tmp_path: Path) -> None:
+    make(tmp_path)
+    changed = cached_arrays(tmp_path, "name", RECIPE, lambda folder: {"time": TIME}, version=2)
+    assert set(changed.arrays) == {"time"} and changed.manifest["recipe"] == RECIPE
+    assert cached_arrays(tmp_path, "name", RECIPE, must_not_build, version=1).arrays.keys() > {
+        "time"
+    }
+
+
 def test_the_order_of_a_recipe_does_not_matter(tmp_path: Path) -> None:
     first = cached_arrays(tmp_path, "name", {"a": 1, "b": (2, 3)}, build)
 

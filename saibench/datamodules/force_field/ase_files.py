@@ -50,6 +50,8 @@ from saibench.units import PS_PER_FS
 FILE = Column("file", "string", "", "frame", "feature", "file of the frame", BEFORE)
 FORMULA = Column("formula", "string", "", "frame", "feature", "chemical formula", BEFORE)
 NUM_ATOMS = Column("num_atoms", "int64", "", "frame", "feature", "number of atoms", BEFORE)
+READER = 2
+"""Version of the frames that are read; 1 dropped forces that the first frame lacks."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ class AseFrames:
         return recipe
 
     def load(self, cache: Path) -> Trajectory:
-        return cached_trajectory(self, cache, self._arrays)
+        return cached_trajectory(self, cache, self._arrays, READER)
 
     @cached_property
     def paths(self) -> tuple[Path, ...]:

@@ -157,12 +157,12 @@ def formula(atoms: Sequence[str] | np.ndarray) -> str:
 
 
 def cached_trajectory(
-    source: TrajectorySource, cache: Path, frames: Callable[[], Arrays]
+    source: TrajectorySource, cache: Path, frames: Callable[[], Arrays], version: int = 1
 ) -> Trajectory:
     """The trajectory of the arrays that `frames` makes, through the cache.
 
     They are those of `UNITS`, `has_forces` being optional, and one for each of the source's
-    `index_fields`.
+    `index_fields`. `version` is that of `frames`, as of `cached_arrays`.
     """
     recipe = source.recipe()
     further = {field.name: field.unit for field in index_fields(source)}
@@ -172,6 +172,7 @@ def cached_trajectory(
         recipe,
         lambda folder: frames(),
         UNITS | further,
+        version,
     )
     arrays = dict(kept.arrays)
     columns = {name: arrays.pop(name) for name in further}
