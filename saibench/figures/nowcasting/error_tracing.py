@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars
 from matplotlib.axes import Axes
@@ -10,12 +12,13 @@ from matplotlib.figure import Figure
 from saibench.analysis.bootstrap import Floats, Interval
 from saibench.analysis.nowcasting.errors import RainErrors, RainModel, rain_errors, why_no_rain
 from saibench.analysis.nowcasting.event_means import mean_over_events
-from saibench.analysis.nowcasting.linear_fit import linear_fit
+from saibench.analysis.nowcasting.linear_fit import LinearFit, linear_fit
 from saibench.analysis.nowcasting.relations import (
     DISPLACEMENT,
     INTENSITY,
     MAE,
     PAIRS,
+    Relation,
     event_numbers,
     relation,
 )
@@ -67,24 +70,55 @@ def needs(evidence: StudyEvidence, partition: str | None = None) -> str | None:
     return None if enough else "It takes three events."
 
 
+@dataclass(frozen=True, eq=False)
+class FittedPair:
+    """Two quantities of the events `(E,)` of one model, with their correlations and fit.
+
+    Args:
+        model: label.
+        across, up: names of the quantities.
+        x, y: their values.
+        relation, fit: of them.
+    """
+
+    model: str
+    across: str
+    up: str
+    x: Floats
+    y: Floats
+    relation: Relation
+    fit: LinearFit
+
+
+@once
+def fitted_pairs(evidence: StudyEvidence, partition: str | None = None) -> list[FittedPair]:
+    """The `PAIRS` of each model."""
+    errors = rain_errors(evidence, partition)
+    found = []
+    for model in errors.models:
+        numbers = event_numbers(errors, model)
+        for across, up in PAIRS:
+            x, y = numbers[across], numbers[up]
+            related = relation(numbers, across, up, errors.samples)
+            fit = linear_fit(x, y, errors.samples)
+            found.append(FittedPair(model.label, across, up, x, y, related, fit))
+    return found
+
+
 @once
 def table(evidence: StudyEvidence, partition: str | None = None) -> polars.DataFrame:
     """Correlations and fits per (model, pair), then parts of the error per (model, lead [min])."""
     errors = rain_errors(evidence, partition)
     rows: list[dict[str, str | int | float | None]] = []
-    for model in errors.models:
-        numbers = event_numbers(errors, model)
-        for across, up in PAIRS:
-            found = relation(numbers, across, up, errors.samples)
-            fit = linear_fit(numbers[across], numbers[up], errors.samples)
-            pair = {"model": model.label, "of": up, "with": across, "lead": None}
-            for name, interval in (
-                ("spearman", found.rho),
-                ("partial spearman", found.partial),
-                ("slope", fit.slope),
-                ("r_squared", fit.r_squared),
-            ):
-                rows.append({**pair, "statistic": name, **interval_row(interval)})
+    for pair in fitted_pairs(evidence, partition):
+        of_pair = {"model": pair.model, "of": pair.up, "with": pair.across, "lead": None}
+        for name, interval in (
+            ("spearman", pair.relation.rho),
+            ("partial spearman", pair.relation.partial),
+            ("slope", pair.fit.slope),
+            ("r_squared", pair.fit.r_squared),
+        ):
+            rows.append({**of_pair, "statistic": name, **interval_row(interval)})
     for model in _with_truth(errors):
         rows += [
             {"model": model.label, "of": part, "with": None, "lead": lead, "statistic": "mean"}
@@ -104,13 +138,11 @@ def draw(evidence: StudyEvidence, partition: str | None = None) -> Figure:
     figure, axes = panels(rows, len(PAIRS), 0.3 + 3.4 * rows)
     letters = iter("abcdefghijklmnopq")
     for row, model in zip(axes, models, strict=False):
-        numbers = event_numbers(errors, model)
-        for panel, (across, up) in zip(row, PAIRS, strict=True):
-            colour = model_colours(errors.models)[model.label]
-            _draw_pair(panel, errors, numbers, (across, up), colour)
+        pairs = [one for one in fitted_pairs(evidence, partition) if one.model == model.label]
+        for panel, pair in zip(row, pairs, strict=True):
+            _draw_pair(panel, pair, model_colours(errors.models)[model.label])
             variant = row_label(model, models, first=panel is row[0])
-            found = relation(numbers, across, up, errors.samples)
-            panel_title(panel, next(letters), _correlations(found.rho, found.partial), variant)
+            panel_title(panel, next(letters), _correlations(pair.relation), variant)
     for model in known:
         _draw_parts(axes[-1], errors, model)
         for number, (panel, text) in enumerate(
@@ -171,21 +203,17 @@ def _by_lead(errors: RainErrors, model: RainModel, name: str) -> list[tuple[int,
     return list(zip(errors.leads.tolist(), means, strict=True))
 
 
-def _correlations(rho: Interval, partial: Interval) -> str:
-    return f"ρ {fixed(rho)}\nρ′ {fixed(partial)}"
+def _correlations(relation: Relation) -> str:
+    return f"ρ {fixed(relation.rho)}\nρ′ {fixed(relation.partial)}"
 
 
-def _draw_pair(
-    axes: Axes, errors: RainErrors, numbers: dict[str, Floats], pair: tuple[str, str], colour: str
-) -> None:
-    across, up = pair
-    x, y = numbers[across], numbers[up]
-    fit = linear_fit(x, y, errors.samples)
+def _draw_pair(axes: Axes, pair: FittedPair, colour: str) -> None:
+    x, y, fit = pair.x, pair.y, pair.fit
     axes.scatter(x, y, color=colour, **dots(len(x)))
     axes.fill_between(fit.x, fit.low, fit.high, color=FIT, alpha=0.18, linewidth=0)
     axes.plot(fit.x, fit.line, color=FIT, linewidth=1.4)
-    axes.set_xlabel(axis_label(*QUANTITIES[across]))
-    axes.set_ylabel(axis_label(*QUANTITIES[up]))
+    axes.set_xlabel(axis_label(*QUANTITIES[pair.across]))
+    axes.set_ylabel(axis_label(*QUANTITIES[pair.up]))
     defined = ~np.isnan(x + y)
     if not defined.any():
         axes.text(0.5, 0.5, "no event has both", transform=axes.transAxes, ha="center", color=MUTED)
