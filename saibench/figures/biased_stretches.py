@@ -30,6 +30,7 @@ from saibench.figures.style import (
     quantity_label,
     styled,
 )
+from saibench.formatting import are, counted
 
 title = "Stretches of biased errors"
 paper = "Figure 5"
@@ -117,7 +118,8 @@ def caption(evidence: StudyEvidence) -> str:
     ]
     parts += [" ".join(of_run) for of_run in _sentences(traces, evidence)]
     if found.num_omitted:
-        parts.append(f"{found.num_omitted} further runs are not drawn.")
+        omitted = counted(found.num_omitted, "further run")
+        parts.append(f"{omitted} {are(found.num_omitted)} not drawn.")
     return "\n".join(parts)
 
 

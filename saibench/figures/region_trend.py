@@ -26,6 +26,7 @@ from saibench.figures.style import (
     shades,
     styled,
 )
+from saibench.formatting import are, counted
 
 title = "Trend of the error over regions"
 paper = "Figure 1"
@@ -108,7 +109,9 @@ def caption(evidence: StudyEvidence) -> str:
         sentences = (trend_sentence(run, found, feature), left_out_sentence(run, found, feature))
         parts.append(named + " ".join(sentences))
     others = sum(run.found is not None for run in run_trends(evidence)) - len(drawn)
-    return "\n".join([*parts, *([f"{others} further runs are not drawn."] if others else [])])
+    if others:
+        parts.append(f"{counted(others, 'further run')} {are(others)} not drawn.")
+    return "\n".join(parts)
 
 
 def reading(evidence: StudyEvidence) -> str:

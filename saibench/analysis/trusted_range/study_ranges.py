@@ -21,7 +21,7 @@ from saibench.analysis.trusted_range.validation import Validation, validate
 from saibench.errors import UserError
 from saibench.evidence.once import Recent, once
 from saibench.evidence.reader import StudyEvidence
-from saibench.formatting import minus
+from saibench.formatting import are, counted, minus
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,13 +119,14 @@ def _differs_between_runs(samples: ErrorSamples) -> bool:
 def further(others: Sequence[Found]) -> list[str]:
     """A summary of the runs that are not drawn."""
     known = [one.validation for one in others if one.validation]
+    omitted = f"{counted(len(others), 'further run')} {are(len(others))} not drawn"
     if not known:
-        return [f"{len(others)} further runs are not drawn."] if others else []
+        return [f"{omitted}."] if others else []
     observed = [100 * validation.at_coverage.estimate for validation in known]
     gain = [100 * validation.gain.estimate for validation in known]
     informative = sum(validation.is_informative for validation in known)
     return [
-        f"{len(others)} further runs are not drawn (`python -m saibench trust` prints all): "
+        f"{omitted} (`python -m saibench trust` prints all): "
         f"observed coverage {min(observed):.1f} to {max(observed):.1f} %, bounds "
         f"{minus(f'{min(gain):.1f} to {max(gain):.1f}')} % narrower than without the feature, "
         f"significantly (95 %) for {informative} of {len(known)}."
