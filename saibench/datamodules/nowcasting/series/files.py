@@ -56,7 +56,7 @@ class SeriesFiles:
     @property
     def layout(self) -> Layout:
         """Of the first file."""
-        return self._layouts[0]
+        return self._headers[0][1]
 
     @cached_property
     def times(self) -> np.ndarray:
@@ -67,7 +67,7 @@ class SeriesFiles:
             InsufficientData: no frame is in the range.
         """
         self._refuse_several_kinds()
-        times = np.concatenate([layout.times for layout in self._layouts])
+        times = np.concatenate([layout.times for _, layout in self._headers])
         found, counts = np.unique(times.astype("datetime64[s]"), return_counts=True)
         if counts.max() > 1:
             self._refuse_repeated(found[counts > 1][0])
@@ -114,7 +114,7 @@ class SeriesFiles:
             UserError: a frame of another shape.
         """
         shape = self.layout.height, self.layout.width
-        for file in self._files:
+        for file, _ in self._headers:
             for frame in file.frames():
                 row = int(np.searchsorted(self.times, frame.time))
                 if row == len(self.times) or self.times[row] != frame.time:
@@ -126,14 +126,6 @@ class SeriesFiles:
                         f"pixels, the first file {shape[0]} x {shape[1]}. Use frames of one grid."
                     )
                 yield row, frame, where
-
-    @property
-    def _files(self) -> list[RainFile]:
-        return [file for file, _ in self._headers]
-
-    @property
-    def _layouts(self) -> list[Layout]:
-        return [layout for _, layout in self._headers]
 
     @cached_property
     def _headers(self) -> list[tuple[RainFile, Layout]]:
@@ -152,7 +144,7 @@ class SeriesFiles:
         names = ["variable"]
         names += ["unit"] if self.given_unit is None else []
         names += ["interval_minutes"] if self.given_interval is None else []
-        for path, layout in zip(self.paths, self._layouts, strict=True):
+        for path, (_, layout) in zip(self.paths, self._headers, strict=True):
             for name in names:
                 if getattr(layout, name) != getattr(self.layout, name):
                     raise UserError(
@@ -161,8 +153,8 @@ class SeriesFiles:
                     )
 
     def _refuse_repeated(self, time: np.datetime64) -> None:
-        files = zip(self.paths, self._layouts, strict=True)
-        paths = [str(path) for path, layout in files if time in layout.times]
+        files = zip(self.paths, self._headers, strict=True)
+        paths = [str(path) for path, (_, layout) in files if time in layout.times]
         raise UserError(f"{' and '.join(paths)}: two frames are of {utc(time)}. Remove one.")
 
 

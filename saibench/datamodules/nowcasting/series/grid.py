@@ -37,7 +37,9 @@ class Section:
         n = self.coarsen
         rows = slice(n * self.top, n * (self.top + self.height))
         columns = slice(n * self.left, n * (self.left + self.width))
-        part = np.where(missing, np.nan, rate)[rows, columns]
+        part = np.where(missing[rows, columns], np.nan, rate[rows, columns])
+        if n == 1:
+            return part.astype(np.float32)
         blocks = part.reshape(self.height, n, self.width, n)
         return blocks.mean(axis=(1, 3)).astype(np.float32)
 

@@ -79,11 +79,13 @@ class OdimFile:
                 f"{self.path} is an ODIM object '{kind}', not on a Cartesian grid. Use a composite "
                 "(COMP or IMAGE)."
             )
-        parts = [
-            _Part(self.path, file, node(file, dataset), node(file, dataset, data))
-            for dataset in _numbered(file, "dataset")
-            for data in _numbered(node(file, dataset), "data")
-        ]
+        parts = []
+        for name in _numbered(file, "dataset"):
+            dataset = node(file, name)
+            of_dataset = _attributes(file) | _attributes(dataset)
+            for name_of_data in _numbered(dataset, "data"):
+                data = node(dataset, name_of_data)
+                parts.append(_Part(self.path, data, of_dataset | _attributes(data)))
         found = {part.text("quantity", "") for part in parts} & set(QUANTITIES)
         quantity = the_only(self.path, sorted(found), self.variable, "quantity of rain")
         chosen = [part for part in parts if part.text("quantity", "") == quantity]
@@ -98,12 +100,11 @@ class OdimFile:
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """One image of a file, and the groups with its attributes."""
+    """One image of a file: its group, and its attributes by group and name."""
 
     path: Path
-    file: Any
-    dataset: Any
     data: Any
+    attributes: dict[tuple[str, str], Any]
 
     def time(self) -> np.datetime64:
         """End of the interval of an accumulation, else the nominal time."""
@@ -121,7 +122,7 @@ class _Part:
 
     def pixel_km(self) -> float | None:
         """From xscale and yscale in m."""
-        scales = [self._found("where", name) for name in ("xscale", "yscale")]
+        scales = [self.attributes.get(("where", name)) for name in ("xscale", "yscale")]
         if None in scales:
             return None
         return float(np.sqrt(np.prod([number(scale) for scale in scales]))) / 1000
@@ -133,23 +134,13 @@ class _Part:
         return number(self._what(name, default))
 
     def _what(self, name: str, default: Any) -> Any:
-        found = self._found("what", name)
-        if found is None:
-            found = default
+        found = self.attributes.get(("what", name), default)
         if found is None:
             raise UserError(f"{self.path}: {self.data.name} has no what/{name}, as ODIM requires.")
         return found
 
-    def _found(self, group: str, name: str) -> Any | None:
-        """The attribute at the lowest level that has it."""
-        for level in (self.data, self.dataset, self.file):
-            attributes = node(level, group)
-            if attributes is not None and name in attributes.attrs:
-                return attributes.attrs[name]
-        return None
-
     def _moment(self, which: str) -> np.datetime64 | None:
-        date, time = (self._found("what", f"{which}{name}") for name in ("date", "time"))
+        date, time = (self.attributes.get(("what", f"{which}{name}")) for name in ("date", "time"))
         if date is None or time is None:
             return None
         digits = text(date) + text(time)
@@ -161,6 +152,17 @@ class _Part:
             )
         year, month, day, hour, minute, second = found.groups()
         return np.datetime64(f"{year}-{month}-{day}T{hour}:{minute}:{second}", "s")
+
+
+def _attributes(level: Any) -> dict[tuple[str, str], Any]:
+    """Attributes of the groups `what` and `where` of a level, by group and name."""
+    found = {group: node(level, group) for group in ("what", "where")}
+    return {
+        (group, name): value
+        for group, own in found.items()
+        if own is not None
+        for name, value in own.attrs.items()
+    }
 
 
 def _numbered(group: Any, name: str) -> list[str]:

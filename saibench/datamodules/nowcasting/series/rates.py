@@ -57,6 +57,8 @@ def rain_rate(values: np.ndarray, unit: Unit, interval_minutes: float | None) ->
     values = values.astype(np.float64)
     if unit == REFLECTIVITY:
         return np.power(np.power(10.0, values / 10) / ZR_FACTOR, 1 / ZR_EXPONENT)
+    if unit == "mm/h":
+        return values
     if unit in PER_HOUR:
         return values * PER_HOUR[unit]
     if interval_minutes is None:
@@ -76,40 +78,40 @@ def refuse_faulty(values: np.ndarray, missing: np.ndarray, unit: Unit, where: st
     Raises:
         UserError: pixels that are NaN, infinite or negative, with their number.
     """
+    is_dbz = unit == REFLECTIVITY
     faulty = ~np.isfinite(values)
-    if unit == REFLECTIVITY:
+    if is_dbz:
         faulty &= values != NO_ECHO
-    for fault, found, remedy in (
-        (
-            "NaN or Inf",
-            faulty,
-            "If these pixels are missing, set data.nan_is_missing=true",
-        ),
-        (
-            "negative",
-            np.zeros_like(faulty) if unit == REFLECTIVITY else values < 0,
-            "If this is a code for missing pixels, add it to data.missing",
-        ),
-    ):
-        found = found & ~missing
-        if found.any():
-            first = values[found][0]
-            raise UserError(
-                f"{where}: {int(found.sum()):,} of {found.size:,} pixels are {fault} "
-                f"({first:g} {unit}). {remedy}."
-            )
+    nan_remedy = "If these pixels are missing, set data.nan_is_missing=true"
+    _refuse(faulty & ~missing, "NaN or Inf", values, unit, where, nan_remedy)
+    if not is_dbz:
+        remedy = "If this is a code for missing pixels, add it to data.missing"
+        _refuse((values < 0) & ~missing, "negative", values, unit, where, remedy)
 
 
-def refuse_impossible(rate: np.ndarray, missing: np.ndarray, where: str) -> None:
+def refuse_impossible(rate: np.ndarray, where: str) -> None:
     """Refuse rates above the world record, which are no rain.
+
+    Args:
+        rate: (H, W) in mm/h, 0 in missing pixels.
+        where: file and time.
 
     Raises:
         UserError: their number and the largest.
     """
-    found = (rate > RECORD_RATE) & ~missing
+    if rate.max() > RECORD_RATE:
+        raise UserError(
+            f"{where}: {int((rate > RECORD_RATE).sum()):,} pixels are above the world record of "
+            f"{RECORD_RATE:,g} mm/h (up to {rate.max():,.4g} mm/h). If this is a code for "
+            "missing pixels, add it to data.missing; otherwise correct data.unit."
+        )
+
+
+def _refuse(
+    found: np.ndarray, fault: str, values: np.ndarray, unit: Unit, where: str, remedy: str
+) -> None:
     if found.any():
         raise UserError(
-            f"{where}: {int(found.sum()):,} pixels are above the world record of "
-            f"{RECORD_RATE:,g} mm/h (up to {rate[found].max():,.4g} mm/h). If this is a code for "
-            "missing pixels, add it to data.missing; otherwise correct data.unit."
+            f"{where}: {int(found.sum()):,} of {found.size:,} pixels are {fault} "
+            f"({values[found][0]:g} {unit}). {remedy}."
         )

@@ -211,7 +211,7 @@ class RainSeries:
             missing = missing | np.isnan(values)
         refuse_faulty(values, missing, unit, where)
         rate = rain_rate(np.where(missing, 0, values), unit, interval)
-        refuse_impossible(rate, missing, where)
+        refuse_impossible(rate, where)
         return self.part.cut(rate, missing)
 
     def _events(self, rate: np.ndarray) -> Mapping[str, np.ndarray]:
