@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.proportions import MIN_BLOCKS, share_interval
 from saibench.evidence.stretches import stretches
 
@@ -121,8 +122,8 @@ def block_bootstrap(
         weighed = np.ones(len(whole)) if weights is None else np.asarray(weights, np.float64)
         used = ~np.isnan(whole) & (weighed > 0)
         if used.any():
-            kept = np.asarray(blocks)[used]
-            return _of_share(whole[used], kept, weighed[used], independent, level)
+            by_block = share_by_block(whole[used], np.asarray(blocks)[used], weighed[used])
+            return by_block.interval(independent=independent, level=level)
 
     def single(values: Floats, weights: Floats) -> Floats:
         return statistic(values, weights)[:, None]
@@ -147,17 +148,42 @@ def block_bootstrap(
     return found[0].within(0.0) if positive else found[0]
 
 
-def _of_share(
-    values: Floats, blocks: ArrayLike, weights: Floats, independent: bool, level: float
-) -> Interval:
-    """Weights are scaled to add up to the effective number of samples (Kish, 1965)."""
+@dataclass(frozen=True, eq=False)
+class ShareByBlock:
+    """A share of samples, summed by block, with weights that add up to the effective number.
+
+    Args:
+        successes, counts: weighted sums over the samples of each block.
+        estimate: the share.
+        count: number of samples.
+    """
+
+    successes: Floats
+    counts: Floats
+    estimate: float
+    count: int
+
+    def interval(self, *, independent: bool = False, level: float = LEVEL) -> Interval:
+        """The interval of `saibench.analysis.proportions`."""
+        bounds = share_interval(self.successes, self.counts, independent=independent, level=level)
+        return Interval(bounds[0], self.estimate, bounds[1], len(self.counts), self.count)
+
+
+def share_by_block(values: Floats, blocks: ArrayLike, weights: Floats) -> ShareByBlock:
+    """The weighted mean of values that are 0 or 1, by block.
+
+    Args:
+        values: `(samples,)`, none NaN.
+        blocks: a label for each sample.
+        weights: of the samples, positive. They are scaled to add up to the effective number of
+            samples (Kish, Survey Sampling, 1965).
+    """
     weights = weights * (weights.sum() / np.square(weights).sum())
-    _, block_of = np.unique(np.asarray(blocks), return_inverse=True)
+    block_of, _ = block_numbers(blocks)
     counts = np.bincount(block_of, weights).astype(np.float64)
-    sums = np.bincount(block_of, weights * values).astype(np.float64)
-    low, high = share_interval(sums, counts, independent=independent, level=level)
+    successes = np.bincount(block_of, weights * values).astype(np.float64)
     estimate = float(weights @ values / weights.sum())
-    return Interval(low, estimate, high, len(counts), len(values))
+    return ShareByBlock(successes, counts, estimate, len(values))
 
 
 def block_bootstraps(
@@ -184,11 +210,10 @@ def block_bootstraps(
     count = len(samples)
     if not count:
         return []
-    labels, block_of = np.unique(np.asarray(blocks)[defined], return_inverse=True)
+    block_of, number = block_numbers(np.asarray(blocks)[defined])
     estimates = statistic(samples, base[None])[0]
     if of_means:
         samples, base = _merged(samples, base, block_of)
-        number = len(labels)
         if number < MIN_BLOCKS:
             return [Interval(math.nan, float(one), math.nan, number, count) for one in estimates]
         without = _without_each(samples, base, statistic)
@@ -196,7 +221,7 @@ def block_bootstraps(
             mean_interval(float(one), jackknife_cumulants(float(one), column), number, count, level)
             for one, column in zip(estimates, without.T, strict=True)
         ]
-    draws = draw_blocks(len(labels), seed, num_resamples)
+    draws = draw_blocks(number, seed, num_resamples)
     rows = max(1, MAX_WEIGHTS // len(samples))
     resampled = np.concatenate(
         [
@@ -205,7 +230,7 @@ def block_bootstraps(
         ]
     )
     return [
-        percentile_interval(float(estimate), column, len(labels), count, level)
+        percentile_interval(float(estimate), column, number, count, level)
         for estimate, column in zip(estimates, resampled.T, strict=True)
     ]
 
@@ -243,9 +268,9 @@ def draw_blocks(num_blocks: int, seed: int, num_resamples: int = NUM_RESAMPLES) 
 def _merged(values: Floats, weights: Floats, block_of: NDArray[np.intp]) -> tuple[Floats, Floats]:
     """One sample per block: its mean and its whole weight."""
     block_weights: Floats = np.bincount(block_of, weights).astype(np.float64)
-    sums = np.zeros((len(block_weights), *values.shape[1:]))
-    np.add.at(sums, block_of, (weights * values.T).T)
-    return (sums.T / block_weights).T, block_weights
+    columns = values.reshape(len(values), -1).T
+    sums = np.stack([np.bincount(block_of, weights * column) for column in columns])
+    return (sums / block_weights).T.reshape(-1, *values.shape[1:]), block_weights
 
 
 @dataclass(frozen=True)
@@ -280,7 +305,7 @@ def jackknife_cumulants(estimate: float, without: Floats) -> Cumulants:
 
 def mean_cumulants(values: Floats, blocks: ArrayLike) -> Cumulants:
     """Cumulants of the mean of `(samples,)` values, none NaN, by block; NaN of a single block."""
-    _, block_of = np.unique(np.asarray(blocks), return_inverse=True)
+    block_of, _ = block_numbers(blocks)
     merged = _merged(values, np.ones(len(values)), block_of)
     with np.errstate(invalid="ignore"):  # without the only block nothing is left
         return jackknife_cumulants(float(values.mean()), _without_each(*merged, weighted_mean))

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.trusted_range.conformal import block_weights
 from saibench.analysis.trusted_range.curves import away_from_training
@@ -200,7 +201,7 @@ class _HeldOut:
         self.coverage = coverage
         self.weights = block_weights(blocks)
         self.folds = block_folds(blocks, FOLDS, seed)
-        self.block_of = np.unique(blocks, return_inverse=True)[1]
+        self.block_of = block_numbers(blocks)[0]
         self.plain_bound = weighted_quantile(errors, self.weights, coverage)
         self.plain = pinball(errors, self.plain_bound, coverage)
 
@@ -291,9 +292,11 @@ def _kinds(columns: tuple[int, ...], varying: int, kind: ModelKind | None) -> tu
 def _drawn(blocks: NDArray, seed: int) -> NDArray[np.intp]:
     """Rows of at most `MAX_SAMPLES` samples; more only if there are more blocks."""
     rows = np.random.default_rng(seed).permutation(len(blocks))
-    labels = blocks[rows]
-    first = np.unique(labels, return_index=True)[1]  # one sample of each block
+    numbers, count = block_numbers(blocks[rows])
+    backwards = np.arange(len(rows))[::-1]
+    first = np.empty(count, dtype=np.intp)
+    first[numbers[backwards]] = backwards  # one sample of each block
     place = np.arange(len(rows)) + len(rows)
-    place[first] = np.arange(len(first))
-    taken = np.argsort(place)[: max(MAX_SAMPLES, len(first))]
-    return np.sort(rows[taken])
+    place[first] = np.arange(count)
+    least = min(max(MAX_SAMPLES, count), len(rows))
+    return np.sort(rows[np.argpartition(place, least - 1)[:least]])

@@ -32,7 +32,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
+from saibench.analysis.weighted_quantile import value_reaching
 from saibench.errors import UserError
 
 MIN_FITTED_BLOCKS = 4
@@ -57,8 +59,8 @@ def needed_blocks(coverage: float) -> int:
 
 def block_weights(blocks: ArrayLike) -> Floats:
     """1 / (number of blocks · samples of its block) for each sample; they sum to 1."""
-    _, block_of, counts = np.unique(np.asarray(blocks), return_inverse=True, return_counts=True)
-    return 1.0 / (len(counts) * counts[block_of])
+    block_of, count = block_numbers(blocks)
+    return (1.0 / (count * np.bincount(block_of)))[block_of]
 
 
 def block_quantile(scores: ArrayLike, blocks: ArrayLike, coverage: float) -> float:
@@ -72,17 +74,23 @@ def block_quantile(scores: ArrayLike, blocks: ArrayLike, coverage: float) -> flo
     Raises:
         TooFewBlocks: q would be infinite.
     """
-    scores = np.asarray(scores, dtype=np.float64)
-    num_blocks = len(np.unique(np.asarray(blocks)))
-    if num_blocks < needed_blocks(coverage):
-        raise TooFewBlocks(
-            f"coverage {coverage:g} needs {needed_blocks(coverage)} calibration blocks, and there "
-            f"are {num_blocks}. Use a coverage of at most {_max_coverage(num_blocks):g}."
-        )
-    order = np.argsort(scores, kind="stable")
-    weights = block_weights(blocks)[order] * num_blocks / (num_blocks + 1)
-    reached = np.searchsorted(np.cumsum(weights), coverage - _ROUNDING)
-    return float(scores[order[min(int(reached), len(order) - 1)]])
+    return block_quantiles(scores, blocks, [coverage])[0]
+
+
+def block_quantiles(
+    scores: ArrayLike, blocks: ArrayLike, coverages: Sequence[float]
+) -> list[float]:
+    """`block_quantile` of several coverages."""
+    values = np.asarray(scores, dtype=np.float64)
+    block_of, count = block_numbers(blocks)
+    for coverage in coverages:
+        if count < needed_blocks(coverage):
+            raise TooFewBlocks(
+                f"coverage {coverage:g} needs {needed_blocks(coverage)} calibration blocks, and "
+                f"there are {count}. Use a coverage of at most {_max_coverage(count):g}."
+            )
+    weights = (1.0 / (count * np.bincount(block_of)))[block_of] * count / (count + 1)
+    return [value_reaching(values, weights, coverage - _ROUNDING) for coverage in coverages]
 
 
 def calibration_blocks(
@@ -95,19 +103,20 @@ def calibration_blocks(
     Raises:
         TooFewBlocks: fewer than `MIN_FITTED_BLOCKS` would remain.
     """
-    labels, block_of = np.unique(np.asarray(blocks), return_inverse=True)
+    block_of, number = block_numbers(blocks)
     needed = max(MIN_CALIBRATION_BLOCKS, needed_blocks(coverage))
-    if len(labels) < needed + MIN_FITTED_BLOCKS:
-        rest = len(labels) - MIN_FITTED_BLOCKS
+    if number < needed + MIN_FITTED_BLOCKS:
+        rest = number - MIN_FITTED_BLOCKS
         enough = rest >= MIN_CALIBRATION_BLOCKS
         remedy = f"a coverage of at most {_max_coverage(rest):g}" if enough else "more data"
         raise TooFewBlocks(
             f"coverage {coverage:g} needs {needed} independent blocks for the calibration and "
-            f"{MIN_FITTED_BLOCKS} for the fit, and the data have {len(labels)}. Use {remedy}."
+            f"{MIN_FITTED_BLOCKS} for the fit, and the data have {number}. Use {remedy}."
         )
-    count = max(needed, min(len(labels) * 2 // 3, len(labels) - MIN_FITTED_BLOCKS))
-    drawn = np.random.default_rng(seed).permutation(len(labels))[:count]
-    return np.isin(block_of, drawn)
+    count = max(needed, min(number * 2 // 3, number - MIN_FITTED_BLOCKS))
+    calibrates = np.zeros(number, dtype=bool)
+    calibrates[np.random.default_rng(seed).permutation(number)[:count]] = True
+    return calibrates[block_of]
 
 
 def _max_coverage(num_blocks: int) -> float:

@@ -1,0 +1,61 @@
+"""The value at which a cumulative weight is reached, found without sorting all values."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from saibench.analysis.bootstrap import Floats
+
+SORTED = 20_000
+"""As many values are sorted; of more, most are excluded first."""
+DRAWN = 4000
+"""Values whose order estimates the place of the wanted one."""
+
+
+def value_reaching(values: Floats, weights: Floats, target: float) -> float:
+    """The smallest value v with Σ weights of values ≤ v at least `target`; the largest if none.
+
+    Of many values, those certainly below and above are only added up: two values of a sorted
+    sample enclose the wanted one.
+
+    Source: Floyd and Rivest, "Expected time bounds for selection", Commun. ACM 18 (1975).
+
+    Args:
+        values, weights: `(samples,)`, at least one; weights are not negative.
+        target: of the cumulative weight.
+    """
+    below = 0.0
+    while len(values) > SORTED:
+        low, high = _around(values, weights, target - below)
+        under, over = values < low, values > high
+        inside = ~(under | over)
+        of_under, of_inside = float(weights @ under), float(weights @ inside)
+        if inside.all():
+            break
+        if below + of_under >= target and under.any():
+            kept = under
+        elif below + of_under + of_inside >= target:
+            kept, below = inside, below + of_under
+        elif over.any():
+            kept, below = over, below + of_under + of_inside
+        else:
+            return float(values.max())
+        values, weights = values[kept], weights[kept]
+    order = np.argsort(values)
+    reached = np.searchsorted(below + np.cumsum(weights[order]), target)
+    return float(values[order[min(int(reached), len(order) - 1)]])
+
+
+def _around(values: Floats, weights: Floats, target: float) -> tuple[float, float]:
+    """Two values that probably enclose the wanted one, from every k-th value."""
+    every = len(values) // DRAWN
+    drawn, of_drawn = values[::every], weights[::every]
+    order = np.argsort(drawn)
+    share = target / float(weights.sum())
+    cumulative = np.cumsum(of_drawn[order])
+    place = int(np.searchsorted(cumulative, share * cumulative[-1]))
+    margin = 3 * math.isqrt(len(order))
+    low, high = max(0, place - margin), min(len(order) - 1, place + margin)
+    return float(drawn[order[low]]), float(drawn[order[high]])
