@@ -9,12 +9,14 @@ Math. Stat. 40, 1969).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats, Interval, jackknife_cumulants, mean_interval
 
 CURVE_POINTS = 101
@@ -55,23 +57,30 @@ def risk_coverage(scores: ArrayLike, errors: ArrayLike, blocks: ArrayLike) -> Ri
         scores, errors, blocks: `(samples,)`, finite.
     """
     score, error = np.asarray(scores, np.float64), np.asarray(errors, np.float64)
-    labels, block_of = np.unique(np.asarray(blocks), return_inverse=True)
+    block_of, number = block_numbers(blocks)
     by_score, by_error = (_Sorted.of(one, error, block_of) for one in (score, error))
+    before = np.append(0.0, np.cumsum(1 / np.arange(1, len(error) + 1)))
+
+    def summed_risk(errors: Floats, total: float) -> float:
+        """Σ_k (mean of the first k errors) = Σ_i e_i Σ_{k ≥ i} 1/k."""
+        count = len(errors)
+        return total * float(before[count]) - float(errors @ before[:count])
 
     def area(without: int | None) -> float:
-        own, ideal = (one.risks(without) for one in (by_score, by_error))
-        if not len(own) or ideal[-1] - ideal[0] <= ROUNDING * ideal[-1]:  # equal errors
-            return math.nan
-        random = ideal[-1]
-        return float((random - own.mean()) / (random - ideal.mean()))
+        kept = by_error.ordered(without)
+        total = float(kept.sum())
+        if not len(kept) or total / len(kept) - kept[0] <= ROUNDING * total / len(kept):
+            return math.nan  # equal errors
+        own = total - summed_risk(by_score.ordered(without), total)
+        return own / (total - summed_risk(kept, total))
 
     at = np.unique(np.ceil(np.linspace(0, 1, CURVE_POINTS)[1:] * len(error)).astype(int))
     return RiskCoverage(
         kept=at / len(error),
-        risk=by_score.risks()[at - 1],
-        ideal=by_error.risks()[at - 1],
+        risk=_running_means(by_score.ordered())[at - 1],
+        ideal=_running_means(by_error.ordered())[at - 1],
         random=float(error.mean()),
-        area=_jackknife(area, len(labels), len(error)),
+        area=_jackknife(area, number, len(error)),
     )
 
 
@@ -86,53 +95,126 @@ def auroc(scores: ArrayLike, positive: ArrayLike, blocks: ArrayLike) -> Interval
         NaN if no sample is positive, or all are.
     """
     score, is_positive = np.asarray(scores, np.float64), np.asarray(positive, bool)
-    labels, block_of = np.unique(np.asarray(blocks), return_inverse=True)
-    number = len(labels)
-    wins = np.zeros((number, number))
-    of_positive, positives = block_of[is_positive], score[is_positive]
-    for block in range(number):
-        negatives = np.sort(score[~is_positive & (block_of == block)])
-        below = np.searchsorted(negatives, positives, "left")
-        not_above = np.searchsorted(negatives, positives, "right")
-        wins[:, block] = np.bincount(of_positive, (below + not_above) / 2, minlength=number)
-    counts = [np.bincount(block_of[one], minlength=number) for one in (is_positive, ~is_positive)]
+    block_of, number = block_numbers(blocks)
+    order = np.argsort(score)
+    above, below = (order[is_positive[order]], order[~is_positive[order]])
+    positives, negatives = (
+        np.bincount(block_of[rows], minlength=number) for rows in (above, below)
+    )
+    of_positives = np.bincount(block_of[above], _wins(score[above], score[below]), minlength=number)
+    of_negatives = np.bincount(
+        block_of[below], len(above) - _wins(score[below], score[above]), minlength=number
+    )
+    within = np.zeros(number)
+    for block, (own, others) in enumerate(
+        zip(
+            _by_block(above, block_of, positives),
+            _by_block(below, block_of, negatives),
+            strict=True,
+        )
+    ):
+        within[block] = _wins(score[own], score[others]).sum()
+    wins, pairs = of_positives.sum(), len(above) * len(below)
 
     def area(without: int | None) -> float:
-        kept = np.arange(number) != without
-        pairs = counts[0][kept].sum() * counts[1][kept].sum()
-        return float(wins[np.ix_(kept, kept)].sum() / pairs) if pairs else math.nan
+        won, of = wins, pairs
+        if without is not None:
+            won += within[without] - of_positives[without] - of_negatives[without]
+            of = int(len(above) - positives[without]) * int(len(below) - negatives[without])
+        return float(won / of) if of else math.nan
 
     return _jackknife(area, number, len(score)).within(0.0, 1.0)
 
 
+def _wins(scores: Floats, others: Floats) -> Floats:
+    """Number of others that each score exceeds, ties ½; both ascend."""
+    left, right = (np.searchsorted(others, scores, side) for side in ("left", "right"))
+    return (left + right) / 2
+
+
+def _by_block(
+    rows: NDArray[np.intp], block_of: NDArray[np.intp], counts: NDArray[np.intp]
+) -> list[NDArray[np.intp]]:
+    """The rows of each block, in their order."""
+    grouped = rows[np.argsort(block_of[rows], kind="stable")]
+    return np.split(grouped, np.cumsum(counts)[:-1])
+
+
+def _running_means(values: Floats) -> Floats:
+    """Mean of the first k = 1 … n values."""
+    return np.cumsum(values) / np.arange(1, len(values) + 1)
+
+
 @dataclass(frozen=True, eq=False)
 class _Sorted:
-    """Errors and blocks in ascending order of a score, and the group of equal scores of each.
+    """Errors and blocks in ascending order of a score.
 
-    `tie` is None if no two errors of equal score differ.
+    Args:
+        errors, blocks: `(n,)`.
+        ties: None if all scores differ, or if they are the errors.
     """
 
     errors: Floats
-    blocks: NDArray[np.intp]
-    tie: NDArray[np.intp] | None
+    blocks: NDArray[np.unsignedinteger]
+    ties: _Ties | None
 
     @classmethod
     def of(cls, score: Floats, errors: Floats, blocks: NDArray[np.intp]) -> _Sorted:
-        order = np.argsort(score, kind="stable")
-        distinct, tie = np.unique(score[order], return_inverse=True)
-        ties = score is not errors and len(distinct) < len(score)
-        return cls(errors[order], blocks[order], tie if ties else None)
+        order = np.argsort(score)
+        own, smallest = errors[order], np.min_scalar_type(int(blocks.max(initial=0)))
+        numbers = blocks[order].astype(smallest)  # compared with each block
+        ties = None if score is errors else _Ties.of(score[order], own, numbers)
+        return cls(own, numbers, ties)
 
-    def risks(self, without: int | None = None) -> Floats:
-        """Mean error of the first k = 1 … n samples, of all or of those outside a block."""
+    def ordered(self, without: int | None = None) -> Floats:
+        """The errors of all samples, or of those outside a block; ties have their mean."""
         kept = slice(None) if without is None else self.blocks != without
-        errors = self.errors[kept]
-        if self.tie is not None:
-            tie = self.tie[kept]
-            with np.errstate(invalid="ignore"):  # of groups without a sample
-                means = np.bincount(tie, errors) / np.bincount(tie)
-            errors = means[tie]
-        return np.cumsum(errors) / np.arange(1, len(errors) + 1)
+        if self.ties is None:
+            return self.errors[kept]
+        return self.ties.means(without)[self.ties.group[kept]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Ties:
+    """Groups of samples of equal score.
+
+    Args:
+        group: `(n,)` ascending.
+        sums, counts: of the errors of each group, `(groups,)`.
+        of_block: by block, its groups, and its sums and counts there.
+    """
+
+    group: NDArray[np.int32]
+    sums: Floats
+    counts: NDArray[np.intp]
+    of_block: Sequence[tuple[NDArray, NDArray, NDArray]]
+
+    @classmethod
+    def of(cls, score: Floats, errors: Floats, blocks: NDArray) -> _Ties | None:
+        """The groups of samples in ascending order of the score; None if no two are equal."""
+        group = np.cumsum(np.diff(score, prepend=score[:1]) > 0, dtype=np.int32)
+        if group[-1] + 1 == len(group):
+            return None
+        parts = []
+        for rows in _by_block(np.arange(len(group)), blocks, np.bincount(blocks)):
+            used, place = np.unique(group[rows], return_inverse=True)
+            parts.append((used, np.bincount(place, errors[rows]), np.bincount(place)))
+        sums = np.bincount(group, errors).astype(np.float64)
+        return cls(group, sums, np.bincount(group), parts)
+
+    def means(self, without: int | None = None) -> Floats:
+        """Mean error of each group, `(groups,)`, of all samples or of those outside a block."""
+        if without is None:
+            return self._means
+        means = self._means.copy()
+        used, sums, counts = self.of_block[without]
+        with np.errstate(invalid="ignore"):  # of groups without another sample
+            means[used] = (self.sums[used] - sums) / (self.counts[used] - counts)
+        return means
+
+    @cached_property
+    def _means(self) -> Floats:
+        return self.sums / self.counts
 
 
 def _jackknife(statistic: Callable[[int | None], float], num_blocks: int, count: int) -> Interval:
