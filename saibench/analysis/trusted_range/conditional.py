@@ -9,12 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from saibench.analysis.bootstrap import LEVEL, Floats, Interval, block_bootstrap
-from saibench.analysis.trusted_range.error_model import block_folds
+from saibench.analysis.bootstrap import (
+    LEVEL,
+    Floats,
+    Interval,
+    ShareByBlock,
+    share_by_block,
+)
+from saibench.analysis.trusted_range.error_model import block_folds, thinned
 from saibench.analysis.trusted_range.held_out import HeldOut, num_groups
 
 BINS = 10
@@ -24,6 +31,8 @@ SLAB_SHARE = 0.2
 """Smallest share of the samples in a slab."""
 DIRECTIONS = 100
 """Random directions of slabs in two features, in addition to the features' own."""
+MAX_SEARCHED = 50_000
+"""Samples that the worst slab is searched on; it is measured on all others."""
 CUTS = 20
 """Quantiles along a direction at which a slab can start and end."""
 
@@ -79,7 +88,7 @@ def conditional_coverage(held: HeldOut, *, seed: int = 0) -> ConditionalCoverage
     bins = [part for column in range(len(held.samples.quantities)) for part in _bins(held, column)]
     groups, slab = _groups(held), _worst_slab(held, seed)
     parts = [*bins, *groups, *([] if slab is None else [slab])]
-    fails = _holm(held, [mask for _, mask in parts])
+    fails = _holm(held, [by_block for _, by_block in parts])
     tested = [replace(part, fails=bool(one)) for (part, _), one in zip(parts, fails, strict=True)]
     of_slab = None if slab is None else tested.pop()
     return ConditionalCoverage(
@@ -87,40 +96,35 @@ def conditional_coverage(held: HeldOut, *, seed: int = 0) -> ConditionalCoverage
     )
 
 
-Part = tuple[CoverageIn, NDArray[np.bool_]]
-"""A part and the mask of its samples."""
+Part = tuple[CoverageIn, ShareByBlock]
+"""A part and the shares of its covered samples."""
 
 
-def _coverage(held: HeldOut, mask: NDArray[np.bool_], level: float = LEVEL) -> Interval:
-    return block_bootstrap(
-        held.covered()[mask],
-        held.samples.blocks[mask],
-        weights=held.weights[mask],
-        share=True,
-        independent=held.samples.independent,
-        level=level,
-    )
-
-
-def _part(held: HeldOut, mask: NDArray[np.bool_], values: Floats, name: str, label: str) -> Part:
-    own = values[mask]
-    share = float(mask.sum() / held.inside.sum())
-    coverage = _coverage(held, mask)
-    return CoverageIn(name, label, float(own.min()), float(own.max()), share, coverage), mask
+def _part(held: HeldOut, rows: NDArray[np.intp], values: Floats, name: str, label: str) -> Part:
+    """The part of these rows, with their values of a feature."""
+    by_block = share_by_block(held.covered()[rows], held.samples.blocks[rows], held.weights[rows])
+    coverage = by_block.interval(independent=held.samples.independent)
+    share = len(rows) / int(held.inside.sum())
+    low, high = float(values.min()), float(values.max())
+    return CoverageIn(name, label, low, high, share, coverage), by_block
 
 
 def _bins(held: HeldOut, column: int) -> list[Part]:
     """Bins of equal counts along one feature; equal values are in one bin."""
-    values = held.samples.features[:, column]
-    known = values[held.inside]
-    if not len(known):
+    rows = np.flatnonzero(held.inside)
+    if not len(rows):
         return []
-    number = min(BINS, max(1, len(known) // MIN_SAMPLES))
-    edges = np.unique(np.quantile(known, np.arange(1, number) / number, method="higher"))
-    bin_of = np.searchsorted(edges, values, side="right")
-    masks = [held.inside & (bin_of == one) for one in range(len(edges) + 1)]
+    rows = rows[np.argsort(held.samples.features[rows, column])]
+    values = held.samples.features[rows, column]
+    number = min(BINS, max(1, len(rows) // MIN_SAMPLES))
+    edges = np.unique(np.quantile(values, np.arange(1, number) / number, method="higher"))
+    bounds = [0, *np.searchsorted(values, edges), len(rows)]
     name = held.samples.quantities[column].name
-    return [_part(held, mask, values, name, "") for mask in masks if mask.any()]
+    return [
+        _part(held, rows[start:stop], values[start:stop], name, "")
+        for start, stop in pairwise(bounds)
+        if start < stop
+    ]
 
 
 def _groups(held: HeldOut) -> list[Part]:
@@ -131,9 +135,9 @@ def _groups(held: HeldOut) -> list[Part]:
     values = samples.features[:, 0]
     found = []
     for number, label in enumerate(names):
-        mask = held.inside & (samples.groups == number)
-        if mask.any():
-            found.append(_part(held, mask, values, "", label))
+        rows = np.flatnonzero(held.inside & (samples.groups == number))
+        if len(rows):
+            found.append(_part(held, rows, values[rows], "", label))
     return found
 
 
@@ -148,31 +152,32 @@ def _worst_slab(held: HeldOut, seed: int) -> Part | None:
     """
     samples = held.samples
     half = block_folds(samples.blocks, 2, seed) == 0
-    chosen_on, measured_on = held.inside & half, held.inside & ~half
-    if chosen_on.sum() < CUTS or not measured_on.any():
+    chosen_on, measured_on = (np.flatnonzero(held.inside & one) for one in (half, ~half))
+    if len(chosen_on) < CUTS or not len(measured_on):
         return None
+    chosen_on = chosen_on[thinned(samples.blocks[chosen_on], MAX_SEARCHED)]
     scale = np.std(samples.features[held.inside], axis=0)
     directions = _directions(len(scale), seed) / np.where(scale > 0, scale, 1.0)
-    covered, weights = held.covered(), held.weights
+    features, covered = samples.features[chosen_on], held.covered()[chosen_on]
+    weights = held.weights[chosen_on]
     best: tuple[float, Floats, float, float] | None = None
     for direction in directions:
-        along = samples.features @ direction
-        lowest, low, high = _lowest(along[chosen_on], covered[chosen_on], weights[chosen_on])
+        lowest, low, high = _lowest(features @ direction, covered, weights)
         if best is None or lowest < best[0]:
             best = lowest, direction, low, high
     assert best is not None
     _, direction, low, high = best
-    along = samples.features @ direction
-    mask = measured_on & (along >= low) & (along <= high)
-    if not mask.any():
+    along = samples.features[measured_on] @ direction
+    rows = measured_on[(along >= low) & (along <= high)]
+    if not len(rows):
         return None
     used = np.flatnonzero(direction)
     names = [quantity.name for quantity in samples.quantities]
     if len(used) == 1:
         column = int(used[0])
-        return _part(held, mask, samples.features[:, column], names[column], "")
+        return _part(held, rows, samples.features[rows, column], names[column], "")
     label = " + ".join(f"{direction[one]:.3g}·{names[one]}" for one in used).replace("+ -", "− ")
-    return _part(held, mask, along, "", label)
+    return _part(held, rows, samples.features[rows] @ direction, "", label)
 
 
 def _directions(count: int, seed: int) -> Floats:
@@ -205,14 +210,17 @@ def _lowest(along: Floats, covered: Floats, weights: Floats) -> tuple[float, flo
     return float(coverage[start, stop]), float(edges[start]), float(high)
 
 
-def _holm(held: HeldOut, masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+def _holm(held: HeldOut, parts: Sequence[ShareByBlock]) -> NDArray[np.bool_]:
     """Whether each coverage is below nominal; the level follows the number of untested parts."""
-    fails = np.zeros(len(masks), dtype=bool)
+    fails = np.zeros(len(parts), dtype=bool)
     while True:
-        level = 1 - (1 - LEVEL) / max(1, len(masks) - int(fails.sum()))
+        level = 1 - (1 - LEVEL) / max(1, len(parts) - int(fails.sum()))
         found = fails.copy()
         for number in np.flatnonzero(~fails):
-            found[number] = _coverage(held, masks[int(number)], level).high < held.coverage
+            interval = parts[int(number)].interval(
+                independent=held.samples.independent, level=level
+            )
+            found[number] = interval.high < held.coverage
         if (found == fails).all():
             return fails
         fails = found

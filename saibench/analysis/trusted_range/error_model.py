@@ -10,6 +10,7 @@ from typing import Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.trusted_range.conformal import block_weights
 from saibench.analysis.trusted_range.curves import (
@@ -37,6 +38,9 @@ FREE_KINDS: tuple[ModelKind, ...] = ("quadratic", "log-linear")
 FOLDS = 5
 MIN_SPREAD = 0.2
 """Lower limit of the local spread, as a share of the mean spread."""
+MAX_FITTED = 30_000
+"""Samples that curves are fitted to. Of more, every k-th is used, from each block in proportion;
+the ranges and the calibration use all."""
 EDGE_BLOCKS = 3
 """Blocks that must reach each edge of a range; fewer if there are few blocks."""
 PROFILE = 41
@@ -119,8 +123,7 @@ class ErrorModel:
 
     def margin(self, features: Floats) -> Floats:
         """Addition to the bound outside the fitted range, 0 inside."""
-        below, above = self._distances(features)
-        return (below + above) @ np.array(self.widening)
+        return self._outside(features, self.widening, self.widening)
 
     def local_spread(self, features: Floats) -> Floats:
         curve = self.spread if self.quantile is None else self.quantile
@@ -134,24 +137,38 @@ class ErrorModel:
 
     def bound(self, features: Floats, quantile: float) -> Floats:
         """Upper bound of the error, `(samples,)`, not below 0."""
-        bound = self.base(features) + self.margin(features)
-        return np.maximum(bound + quantile * self.local_spread(features), 0.0)
+        return self.bounds(features, [quantile])[0]
+
+    def bounds(self, features: Floats, quantiles: Sequence[float]) -> list[Floats]:
+        """The bound at each quantile of the scores."""
+        least = self.base(features) + self.margin(features)
+        spread = self.local_spread(features)
+        return [np.maximum(least + quantile * spread, 0.0) for quantile in quantiles]
 
     def _mean(self, features: Floats) -> Floats:
         return np.maximum(self.mean(self._at_edge(features)), 0.0)
 
     def _trend(self, features: Floats) -> Floats:
-        below, above = self._distances(features)
-        return below @ np.array(self.trend_low) + above @ np.array(self.trend_high)
+        return self._outside(features, self.trend_low, self.trend_high)
 
     def _at_edge(self, features: Floats) -> Floats:
         """The features that the curves use, in their fitted range."""
-        clipped = np.clip(features, self.low, self.high)
-        return clipped[:, self.columns] if self.columns else clipped
+        if not self.columns:
+            return np.clip(features, self.low, self.high)
+        used = list(self.columns)
+        return np.clip(features[:, used], np.array(self.low)[used], np.array(self.high)[used])
 
-    def _distances(self, features: Floats) -> tuple[Floats, Floats]:
+    def _outside(
+        self, features: Floats, of_below: Sequence[float], of_above: Sequence[float]
+    ) -> Floats:
+        """Distances below and above the range times their factors, `(samples,)`; 0 inside."""
         low, high = open_range(self.low, self.high, self.open_sides)
-        return np.maximum(low - features, 0.0), np.maximum(features - high, 0.0)
+        found = np.zeros(len(features))
+        rows = np.flatnonzero(~in_range(features, low, high))
+        own = features[rows]
+        below, above = np.maximum(low - own, 0.0), np.maximum(own - high, 0.0)
+        found[rows] = below @ np.array(of_below) + above @ np.array(of_above)
+        return found
 
 
 def fit_error_model(
@@ -177,9 +194,11 @@ def fit_error_model(
         open_sides: of each feature, see `ErrorModel`.
     """
     used = tuple(columns) or tuple(range(features.shape[1]))
-    known = features[:, used]
+    rows = thinned(blocks, MAX_FITTED)
+    known = features[rows][:, used]
     sides = [open_sides[column] for column in used] if open_sides else [""] * len(used)
-    curves = fit_curves(kind, known, errors, blocks, away_from_training(sides), coverage)
+    directions = away_from_training(sides)
+    curves = fit_curves(kind, known, errors[rows], blocks[rows], directions, coverage)
     assert curves.mean is not None
     low, high = reached(features, blocks)
     typical = np.clip(np.median(features, axis=0), low, high)
@@ -207,6 +226,15 @@ def fit_error_model(
         columns=used if len(used) < features.shape[1] else (),
         open_sides=tuple(open_sides),
     )
+
+
+def thinned(blocks: NDArray, most: int) -> NDArray[np.intp] | slice:
+    """Rows of at most `most` samples: every k-th of each block, or all if they are few enough."""
+    every = -(-len(blocks) // most)
+    if every <= 1:
+        return slice(None)
+    numbers, count = block_numbers(blocks)
+    return np.argsort(numbers.astype(np.min_scalar_type(count)), kind="stable")[::every]
 
 
 @dataclass(frozen=True)
@@ -276,8 +304,8 @@ def fit_curves(
 
 def block_folds(blocks: NDArray, folds: int, seed: int) -> NDArray[np.int64]:
     """A random fold for each sample, whole blocks together, `(samples,)`."""
-    labels, block_of = np.unique(blocks, return_inverse=True)
-    fold = np.random.default_rng(seed).permutation(len(labels)) % min(folds, len(labels))
+    block_of, count = block_numbers(blocks)
+    fold = np.random.default_rng(seed).permutation(count) % min(folds, count)
     return fold[block_of]
 
 
@@ -285,12 +313,13 @@ def reached(
     features: Floats, blocks: NDArray, edge_blocks: int = EDGE_BLOCKS
 ) -> tuple[Floats, Floats]:
     """The range of each feature whose edges several blocks reach, or fewer if there are few."""
-    labels, block_of = np.unique(blocks, return_inverse=True)
-    lowest = np.full((len(labels), features.shape[1]), np.inf)
-    highest = -lowest
-    np.minimum.at(lowest, block_of, features)
-    np.maximum.at(highest, block_of, features)
-    several = min(edge_blocks, 1 + len(labels) // 10)
+    block_of, count = block_numbers(blocks)
+    order = np.argsort(block_of.astype(np.min_scalar_type(count)), kind="stable")
+    starts = np.searchsorted(block_of[order], np.arange(count))
+    lowest, highest = (
+        end.reduceat(features[order], starts, axis=0) for end in (np.minimum, np.maximum)
+    )
+    several = min(edge_blocks, 1 + count // 10)
     return np.sort(lowest, axis=0)[several - 1], np.sort(highest, axis=0)[-several]
 
 
@@ -302,6 +331,17 @@ def open_range(
         return np.array(low), np.array(high)
     is_open = [np.isin(open_sides, [side, BOTH]) for side in (LOW, HIGH)]
     return np.where(is_open[0], -np.inf, low), np.where(is_open[1], np.inf, high)
+
+
+def in_range(features: Floats, low: Floats, high: Floats) -> NDArray[np.bool_]:
+    """Whether every feature is from `low` to `high`, `(samples,)`; ±∞ is no limit."""
+    found = np.ones(len(features), dtype=bool)
+    for column, least, most in zip(features.T, low, high, strict=True):
+        if least > -np.inf:
+            found &= column >= least
+        if most < np.inf:
+            found &= column <= most
+    return found
 
 
 def _held_out_residuals(

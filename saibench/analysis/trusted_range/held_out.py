@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.trusted_range.conformal import (
     MIN_FITTED_BLOCKS,
@@ -19,8 +21,7 @@ from saibench.analysis.trusted_range.conformal import (
 )
 from saibench.analysis.trusted_range.error_model import FOLDS, block_folds
 from saibench.analysis.trusted_range.reading import ErrorSamples
-from saibench.analysis.trusted_range.splits import bounds as bounds_of
-from saibench.analysis.trusted_range.splits import fit_splits, inside
+from saibench.analysis.trusted_range.splits import fit_splits, inside, median_bounds
 
 NUM_SPLITS = 5
 """Splits of each of the many fits; more hardly change the median."""
@@ -53,7 +54,7 @@ class HeldOut:
         """The bounds of `coverage`."""
         return self.bounds[self.coverage]
 
-    @property
+    @cached_property
     def weights(self) -> Floats:
         """Equal for all blocks; 0 outside the fitted range."""
         return np.where(self.inside, block_weights(self.samples.blocks), 0.0)
@@ -103,8 +104,9 @@ def held_out_bounds(
         features = samples.features[held_out]
         within[held_out] = inside(found[coverage], features)
         plain[held_out] = np.median([split.unconditional for split in found[coverage]])
-        for level, of_level in found.items():
-            bounds[level][held_out] = np.median(bounds_of(of_level, features), axis=0)
+        each = median_bounds(list(found.values()), features)
+        for level, of_level in zip(found, each, strict=True):
+            bounds[level][held_out] = of_level
     return HeldOut(samples, coverage, bounds, plain, within, fewest)
 
 
@@ -115,7 +117,7 @@ def num_groups(samples: ErrorSamples) -> int:
 
 def _folds(blocks: NDArray, coverage: float) -> int:
     """The smallest number of folds that leaves enough blocks to fit."""
-    count = len(np.unique(blocks))
+    count = block_numbers(blocks)[1]
     enough = needed_blocks(coverage) + MIN_FITTED_BLOCKS
     for folds in range(min(FOLDS, count), count + 1):
         if count - math.ceil(count / folds) >= enough:
@@ -143,5 +145,5 @@ def _parts(samples: ErrorSamples, folds: NDArray) -> Iterable[tuple[NDArray, NDA
 
 def _num_calibrating(samples: ErrorSamples, kept: NDArray, coverage: float, seed: int) -> int:
     """Number of blocks that calibrate a fit to these samples."""
-    blocks = samples.blocks[kept]
-    return len(np.unique(blocks[calibration_blocks(blocks, coverage, seed)]))
+    count = block_numbers(samples.blocks[kept])[1]
+    return int(calibration_blocks(np.arange(count), coverage, seed).sum())

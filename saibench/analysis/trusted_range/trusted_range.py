@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.bootstrap import Floats
 from saibench.analysis.exchangeability.reference import Reference
 from saibench.analysis.trusted_range.competition import Candidate, Competition, compete
@@ -18,6 +19,7 @@ from saibench.analysis.trusted_range.conformal import block_weights, calibration
 from saibench.analysis.trusted_range.curves import floats
 from saibench.analysis.trusted_range.error_model import ErrorModel, ModelKind
 from saibench.analysis.trusted_range.inputs import as_columns, quantities_of, refuse_invalid
+from saibench.analysis.trusted_range.medians import medians
 from saibench.analysis.trusted_range.records import Check, Counts, Quantity, Source
 from saibench.analysis.trusted_range.splits import (
     NUM_SPLITS,
@@ -26,6 +28,7 @@ from saibench.analysis.trusted_range.splits import (
     bounds,
     fit_splits,
     inside,
+    median_bounds,
 )
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval, tolerance_interval
 from saibench.errors import UserError, closest
@@ -215,10 +218,11 @@ class TrustedRange:
             raise UserError(f"got {given.shape[1]} features, but the range needs {names}.")
         known: NDArray[np.bool_] = np.all(np.isfinite(given), axis=1)
         at = np.where(known[:, None], given, self.typical)
-        expected = np.median([split.model.centre(at) for split in self.splits], axis=0)
-        upper = np.median(bounds(self.splits, at), axis=0)
+        models = [split.model for split in self.splits]
+        expected = medians(lambda own: [[one.centre(own) for one in models]], at, models[0].columns)
+        upper = median_bounds([self.splits], at)[0]
         return Check(
-            expected=np.where(known, expected, np.nan),
+            expected=np.where(known, expected[0], np.nan),
             upper=np.where(known, upper, np.inf),
             inside=known & inside(self.splits, at),
         )
@@ -309,16 +313,16 @@ def _fit(
         features, errors, blocks, coverage, choice=choice, training=training, num=splits, seed=seed
     )[coverage]
     weights = np.where(inside(fits, features), block_weights(blocks), 0.0)
-    mean_bound = np.median(bounds(fits, features), axis=0) @ weights / weights.sum()
-    each_block = np.unique(blocks)
-    calibrated = int(calibration_blocks(each_block, coverage, seed).sum())
+    mean_bound = median_bounds([fits], features)[0] @ weights / weights.sum()
+    num_blocks = block_numbers(blocks)[1]
+    calibrated = int(calibration_blocks(np.arange(num_blocks), coverage, seed).sum())
     return {
         "coverage": float(coverage),
         "quantile": fits[0].quantile,
         "model": fits[0].model,
         "unconditional": fits[0].unconditional,
         "mean_bound": float(mean_bound),
-        "counts": Counts(len(errors), len(each_block) - calibrated, calibrated, seed, splits),
+        "counts": Counts(len(errors), num_blocks - calibrated, calibrated, seed, splits),
         "others": tuple(fits[1:]),
         "reach_low": fits[0].reach_low,
         "reach_high": fits[0].reach_high,
