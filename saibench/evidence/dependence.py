@@ -206,6 +206,8 @@ def marked_with_stretches(
     samples: polars.DataFrame, decided: Sequence[SameSamples]
 ) -> polars.DataFrame:
     """The samples of all points with a column of their stretches."""
+    if not any(one.dependence.labels for one in decided):
+        return samples.with_columns(polars.lit(INDEPENDENT).alias(STRETCH_COLUMN))
     numbers = {name: at for at, name in enumerate(dict.fromkeys(one.partition for one in decided))}
     parts = []
     for one in decided:
@@ -221,9 +223,10 @@ def stretches_of(samples: polars.DataFrame) -> list[Labels] | None:
     """The labels of `Dependence`, from the column of stretches; None if a row has no stretch."""
     if not complete(samples, STRETCH_COLUMN):
         return None
-    names, number = np.unique(samples[STRETCH_COLUMN].to_numpy(), return_inverse=True)
-    if list(names) == [INDEPENDENT]:
+    names = samples[STRETCH_COLUMN].unique().sort()
+    if names.to_list() == [INDEPENDENT]:
         return []
+    number = samples[STRETCH_COLUMN].replace_strict(names, range(len(names))).to_numpy()
     parts = [str(name).split() for name in names]
     if len({len(part) for part in parts}) > 1:
         return None

@@ -84,10 +84,10 @@ def units_of(samples: polars.DataFrame) -> Units:
     if not grouped or samples[GROUP_COLUMN].n_unique() == samples.height:
         unit[by_id] = np.arange(samples.height)
         return Units(SAMPLE, unit, _classes(samples)[by_id])
-    declared = samples[GROUP_COLUMN].to_numpy()[by_id]
-    _, first, number = np.unique(declared, return_index=True, return_inverse=True)
-    unit[by_id] = np.argsort(np.argsort(first))[number]  # in the order in which they appear
-    return Units(GROUP, unit, np.zeros(len(first), dtype=np.int64))
+    declared = samples[GROUP_COLUMN]
+    names = declared[by_id].unique(maintain_order=True)  # in the order in which they appear
+    unit = declared.replace_strict(names, range(len(names)), return_dtype=polars.Int64).to_numpy()
+    return Units(GROUP, unit, np.zeros(len(names), dtype=np.int64))
 
 
 def stretches(rows: NDArray[np.intp], number: int) -> Labels:

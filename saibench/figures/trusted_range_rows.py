@@ -42,12 +42,10 @@ class Drawn:
         bounds = {"expected error": check.expected, "upper bound": check.upper}
         return {"at": at, "inside": check.inside, **bounds}
 
-    @cached_property
+    @property
     def declared(self) -> np.ndarray:
         """Whether all features together declare a sample trusted, `(samples,)`."""
-        if self.trusted.tolerance is None:
-            return np.zeros(len(self.samples.errors), dtype=bool)
-        return self.trusted.check(self.samples.features).within(self.trusted.tolerance)
+        return self.found.declared
 
     @property
     def bins(self) -> list[CoverageIn]:

@@ -11,7 +11,6 @@ from saibench.analysis.answers.answer import Answer
 from saibench.analysis.answers.ranges import ordered_ranges
 from saibench.analysis.bootstrap import Floats, Interval
 from saibench.analysis.trusted_range.in_short import where_sentence
-from saibench.analysis.trusted_range.of_evidence import share_within_tolerance
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.analysis.trusted_range.study_ranges import Found
 from saibench.errors import UserError
@@ -111,7 +110,7 @@ def _numbers(found: Found, label: str) -> TrustNumbers:
         tolerance=trusted.tolerance,
         coverage=trusted.coverage,
         intervals=() if within is None else within.intervals,
-        share=None if within is None else share_within_tolerance(trusted, samples),
+        share=found.share_trusted,
         observed=None if validation is None else validation.at_coverage,
         recognised=None if decision is None else decision.recognised,
         values=samples.feature(along.features[0].name)[::every],

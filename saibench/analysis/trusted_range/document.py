@@ -8,7 +8,6 @@ from importlib.metadata import version
 from typing import Any
 
 from saibench.analysis.trusted_range.details import detail_sentences
-from saibench.analysis.trusted_range.of_evidence import share_within_tolerance
 from saibench.analysis.trusted_range.records import Quantity
 from saibench.analysis.trusted_range.study_ranges import Found
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
@@ -62,7 +61,8 @@ def _range(found: Found, evidence: StudyEvidence) -> dict[str, Any]:
     content: dict[str, Any] = {"label": found.label, "refused": None, **_fit(trusted, evidence)}
     if trusted.tolerance is not None:
         content["trusted"] = asdict(trusted.trusted())
-        content["share_trusted"] = asdict(share_within_tolerance(trusted, found.samples))
+        assert found.share_trusted is not None
+        content["share_trusted"] = asdict(found.share_trusted)
     content["raw_blocks"] = found.samples.raw_blocks
     content["skipped"] = found.samples.skipped
     content["validation"] = None if validation is None else asdict(validation)

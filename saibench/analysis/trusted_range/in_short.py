@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from saibench.analysis.bootstrap import Interval
-from saibench.analysis.trusted_range.of_evidence import share_within_tolerance
 from saibench.analysis.trusted_range.study_ranges import Found
 from saibench.analysis.trusted_range.tolerance import ToleranceInterval
 from saibench.analysis.trusted_range.trusted_range import TrustedRange
@@ -27,8 +26,8 @@ def short_sentences(found: Found, evidence: StudyEvidence, typed: bool = True) -
     if found.trusted is None or found.samples is None:
         return [f"Refused: {found.refused}"]
     trusted = found.trusted
-    share = None if trusted.tolerance is None else share_within_tolerance(trusted, found.samples)
-    return [where_sentence(trusted, share, evidence, typed), check_sentence(found)]
+    where = where_sentence(trusted, found.share_trusted, evidence, typed)
+    return [where, check_sentence(found)]
 
 
 def where_sentence(

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import polars
 
-from saibench.analysis.bootstrap import Interval, block_bootstrap
+from saibench.analysis.block_numbers import block_numbers
 from saibench.analysis.trusted_range.config import TrustConfig, trust_config
 from saibench.analysis.trusted_range.conformal import TooFewBlocks
 from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
@@ -42,7 +41,7 @@ def fit_range(samples: ErrorSamples, config: TrustConfig, seed: int = 0) -> Trus
         partitions = ", ".join(samples.source.partitions)
         raise TooFewBlocks(
             f"{counted(len(samples.errors), 'sample')} of {partitions} in "
-            f"{counted(len(np.unique(samples.blocks)), 'independent block')}: {error}"
+            f"{counted(block_numbers(samples.blocks)[1], 'independent block')}: {error}"
         ) from error
     reference = samples.reference and samples.reference.only([one.name for one in trusted.features])
     return replace(trusted, reference=reference)
@@ -78,20 +77,6 @@ def trusted_range_of(
     if points is None and len(chosen) > 1:
         raise UserError(f"{evidence.study} has {len(chosen)} tested runs. Name one or several.")
     return fit_range(read_samples(evidence, chosen, config), config, seed)
-
-
-def share_within_tolerance(trusted: TrustedRange, samples: ErrorSamples) -> Interval:
-    """Share of the samples in the fitted range with a bound at or below the tolerance.
-
-    Raises:
-        ValueError: the range has no tolerance.
-    """
-    if trusted.tolerance is None:
-        raise ValueError("the range has no tolerance")
-    within = trusted.check(samples.features).within(trusted.tolerance)
-    return block_bootstrap(
-        within.astype(np.float64), samples.blocks, share=True, independent=samples.independent
-    )
 
 
 def chosen_points(evidence: StudyEvidence, names: Sequence[str] | None = None) -> list[str]:

@@ -117,6 +117,10 @@ def _blocks_of(rows: polars.DataFrame, error: str) -> tuple[polars.DataFrame, Bl
     """
     samples = rows.select("sample_id", *block_columns(rows)).unique("sample_id").sort("sample_id")
     keys = [name for name in ("point", "partition") if name in rows.columns]
+    if samples.height == rows.height and all(rows[name].n_unique() == 1 for name in keys):
+        single = rows.select("sample_id", polars.col(error).cast(polars.Float64).fill_null(np.nan))
+        errors = single.sort("sample_id")[error].to_numpy()
+        return samples, find_blocks(samples, errors, replicates=True)
     by_sample = rows.group_by(*keys, "sample_id").agg(polars.col(error).mean())
     series = []
     for own in by_sample.partition_by(keys, include_key=False) if keys else [by_sample]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
+from saibench.analysis.bootstrap import Interval, block_bootstrap
 from saibench.analysis.trusted_range.config import TrustConfig, trust_config
 from saibench.analysis.trusted_range.conformal import TooFewBlocks
 from saibench.analysis.trusted_range.of_evidence import (
@@ -38,6 +41,29 @@ class Found:
     shifts: tuple[Shift, ...] = ()
     refused: str = ""
     unvalidated: str = ""
+
+    @cached_property
+    def declared(self) -> NDArray[np.bool_]:
+        """Whether all features together declare a sample trusted, `(samples,)`.
+
+        They are inside the fitted range, with a bound at or below the tolerance; none without one.
+        """
+        assert self.trusted is not None and self.samples is not None
+        if self.trusted.tolerance is None:
+            return np.zeros(len(self.samples.errors), dtype=bool)
+        return self.trusted.check(self.samples.features).within(self.trusted.tolerance)
+
+    @cached_property
+    def share_trusted(self) -> Interval | None:
+        """Share of the samples that are declared trusted; None without a range or tolerance."""
+        if self.trusted is None or self.samples is None or self.trusted.tolerance is None:
+            return None
+        return block_bootstrap(
+            self.declared.astype(np.float64),
+            self.samples.blocks,
+            share=True,
+            independent=self.samples.independent,
+        )
 
 
 @once

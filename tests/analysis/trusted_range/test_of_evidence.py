@@ -19,11 +19,7 @@ from saibench.analysis.trusted_range import (
     trusted_range_of,
 )
 from saibench.analysis.trusted_range.config import trust_config
-from saibench.analysis.trusted_range.of_evidence import (
-    chosen_points,
-    fit_range,
-    share_within_tolerance,
-)
+from saibench.analysis.trusted_range.of_evidence import chosen_points, fit_range
 from saibench.analysis.trusted_range.reading import ErrorSamples, read_samples
 from saibench.analysis.trusted_range.sentences import coverage_sentence, width_sentence
 from saibench.analysis.trusted_range.stretches import block_labels
@@ -170,11 +166,11 @@ def test_share_of_the_samples_within_the_tolerance(evidence: StudyEvidence) -> N
     trusted = fit_range(samples, config)
     ((low, high),) = trusted.trusted().intervals
     within = (samples.features[:, 0] >= low) & (samples.features[:, 0] <= high)
-    share = share_within_tolerance(trusted, samples)
+    share = Found("", samples, trusted).share_trusted
+    assert share is not None
     assert share.estimate == pytest.approx(within.mean(), abs=2e-3)
     assert share.count == 992 and 0 < share.low < share.estimate < share.high < 1
-    with pytest.raises(ValueError, match="tolerance"):
-        share_within_tolerance(replace(trusted, tolerance=None), samples)
+    assert Found("", samples, replace(trusted, tolerance=None)).share_trusted is None
 
 
 def partitions_of(few: int, many: int) -> ErrorSamples:
